@@ -1,0 +1,4 @@
+//! The recorder's rooms (the lead's version wins at merge).
+
+pub mod clock;
+pub mod segment;
