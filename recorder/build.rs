@@ -12,12 +12,20 @@ fn main() {
     println!("cargo::rerun-if-changed=bpf");
     println!("cargo::rerun-if-changed=build.rs");
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let Some(root) = manifest.parent().filter(|root| root.join("ebpf/src").is_dir()) else { return };
+    let Some(root) = manifest
+        .parent()
+        .filter(|root| root.join("ebpf/src").is_dir())
+    else {
+        return;
+    };
     let mut sources = vec!["ebpf/Cargo.toml".to_owned(), "ebpf/Cargo.lock".to_owned()];
     sources.extend(SHARED.map(|name| format!("schemas/src/{name}.rs")));
     collect(root, "ebpf/src", &mut sources);
     sources.sort();
-    println!("cargo::rerun-if-changed={}", root.join("ebpf/src").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        root.join("ebpf/src").display()
+    );
     for source in &sources {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
@@ -31,7 +39,10 @@ fn main() {
 }
 
 fn collect(root: &Path, directory: &str, sources: &mut Vec<String>) {
-    let entries = fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(root.join(directory))
+        .into_iter()
+        .flatten()
+        .flatten();
     for entry in entries {
         let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {

@@ -137,6 +137,13 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
+/// A copy of a program in `directory`: probes go by file, so each test observes one of its own.
+pub(crate) fn own_copy(program: &Path, directory: &Path) -> PathBuf {
+    let copy = directory.join(program.file_name().expect("a file name"));
+    fs::copy(program, &copy).expect("a copy of the program");
+    copy
+}
+
 /// Runs a target from start to end.
 pub(crate) fn run<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Outcome {
     outcome(spawn(Command::new(program).args(arguments)))
