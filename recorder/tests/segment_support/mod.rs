@@ -159,3 +159,42 @@ pub fn gaps(root: &Path) -> Vec<(i64, i64)> {
     found.sort_unstable();
     found
 }
+
+/// Whether `tool` is there. A test that needs it is skipped loudly, or fails where tools are required.
+pub fn available(tool: &str) -> bool {
+    let found = std::process::Command::new(tool)
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        skip(&format!("{tool} is not installed"));
+    }
+    found
+}
+
+/// Says that a test is skipped; where `SOAKBOX_REQUIRE_TOOLS=1`, that is a failure.
+pub fn skip(reason: &str) {
+    let required = std::env::var("SOAKBOX_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(!required, "{reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// Each row as text, whatever the batches are and whether names are a dictionary or not.
+pub fn plain_rows(batches: &[RecordBatch]) -> Vec<String> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        let options = arrow::util::display::FormatOptions::default();
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| {
+                arrow::util::display::ArrayFormatter::try_new(column.as_ref(), &options).unwrap()
+            })
+            .collect();
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = columns.iter().map(|it| it.value(row).to_string()).collect();
+            rows.push(cells.join(" "));
+        }
+    }
+    rows
+}
