@@ -97,7 +97,7 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
     };
     let root = disk.path().join("recording");
     let mut writer = writer(&root, &SystemClock, Limits::default());
-    let mut append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
+    let append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
         let now = SystemClock.now();
         writer.append(
             Table::OperationLog,
@@ -307,7 +307,7 @@ proptest! {
                 prop_assert_eq!(Some(&segment.summary.last_at_ns), times.iter().max());
                 prop_assert_eq!(sorting_columns(&segment.path).is_some(), times.is_sorted());
                 let sealed = batches(&segment.path);
-                prop_assert_eq!(plain_rows(&sealed), plain_rows(&rows));
+                prop_assert_eq!(columns(&sealed), columns(&rows));
             }
         }
         prop_assert!(!path.exists());
