@@ -1,5 +1,6 @@
 //! Recorders and recoveries that are killed: at random moments, and at every single step that touches a file.
 //! The killed process is this test binary again, in the role that [`ROLE`] names.
+#![allow(clippy::unwrap_used)]
 
 mod segment_support;
 

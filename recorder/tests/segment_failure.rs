@@ -1,4 +1,5 @@
 //! Disks that are full, directories that cannot be written, bits that flip.
+#![allow(clippy::unwrap_used)]
 
 mod segment_support;
 

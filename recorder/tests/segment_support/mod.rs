@@ -1,5 +1,5 @@
 //! What the segment tests share: rows with known counters, and reading segments back.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs::File;
