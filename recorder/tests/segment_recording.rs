@@ -1,4 +1,5 @@
 //! The life of a segment on real files: append, rotate, seal, recover.
+#![allow(clippy::unwrap_used)]
 
 mod segment_support;
 

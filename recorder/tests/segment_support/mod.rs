@@ -1,12 +1,13 @@
 //! What the segment tests share: rows with known counters, and reading segments back.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::SortingColumn;
@@ -19,9 +20,9 @@ use soakbox_schemas::tables::{
     RecorderHealth, Table,
 };
 
-pub const HOST: &str = "host-1";
+pub(crate) const HOST: &str = "host-1";
 
-pub fn identity() -> FileIdentity {
+pub(crate) fn identity() -> FileIdentity {
     FileIdentity {
         recorder_version: "0.0.1".into(),
         host: HOST.into(),
@@ -36,13 +37,13 @@ pub fn identity() -> FileIdentity {
     }
 }
 
-pub fn writer(root: &Path, clock: &dyn Clock, limits: Limits) -> RecordingWriter {
+pub(crate) fn writer(root: &Path, clock: &dyn Clock, limits: Limits) -> RecordingWriter {
     let directory = RecorderDirectory::create(root, clock.now().utc_ns).unwrap();
     RecordingWriter::new(directory, identity(), limits).unwrap()
 }
 
 /// Rows whose return value is their counter, all finished at `now`.
-pub fn operations(counters: Range<u64>, now: ClockPair) -> RecordBatch {
+pub(crate) fn operations(counters: Range<u64>, now: ClockPair) -> RecordBatch {
     let plan = [OperationInfo {
         name: "refresh".into(),
         operation_type: 1,
@@ -63,7 +64,7 @@ pub fn operations(counters: Range<u64>, now: ClockPair) -> RecordBatch {
     builder.finish().unwrap()
 }
 
-pub fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> RecordBatch {
+pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> RecordBatch {
     let at_ns = now.utc_ns;
     match table {
         Table::OperationLog => operations(counters, now),
@@ -96,12 +97,12 @@ pub fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> RecordBatc
     }
 }
 
-pub fn batches(path: &Path) -> Vec<RecordBatch> {
+pub(crate) fn batches(path: &Path) -> Vec<RecordBatch> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     builder.build().unwrap().map(Result::unwrap).collect()
 }
 
-pub fn footer_of(path: &Path) -> HashMap<String, String> {
+pub(crate) fn footer_of(path: &Path) -> HashMap<String, String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let pairs = builder.metadata().file_metadata().key_value_metadata();
     let pairs = pairs.unwrap().iter().cloned();
@@ -110,13 +111,13 @@ pub fn footer_of(path: &Path) -> HashMap<String, String> {
         .collect()
 }
 
-pub fn sorting_columns(path: &Path) -> Option<Vec<SortingColumn>> {
+pub(crate) fn sorting_columns(path: &Path) -> Option<Vec<SortingColumn>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     builder.metadata().row_group(0).sorting_columns().cloned()
 }
 
 /// The counters in all sealed files of `operation_log`, sorted.
-pub fn counters(root: &Path) -> Vec<i64> {
+pub(crate) fn counters(root: &Path) -> Vec<i64> {
     let contents = Contents::list(root).unwrap();
     let mut found = Vec::new();
     for file in contents.segments {
@@ -132,7 +133,7 @@ pub fn counters(root: &Path) -> Vec<i64> {
 }
 
 /// From and until of each gap in the sealed annotations; the cause of each is a crash.
-pub fn gaps(root: &Path) -> Vec<(i64, i64)> {
+pub(crate) fn gaps(root: &Path) -> Vec<(i64, i64)> {
     let mut found = Vec::new();
     for file in Contents::list(root).unwrap().segments {
         if file.table != Table::Annotations {
@@ -141,7 +142,7 @@ pub fn gaps(root: &Path) -> Vec<(i64, i64)> {
         for batch in batches(&file.path) {
             let text = |name| {
                 let column = batch.column_by_name(name).unwrap();
-                let plain = arrow::compute::cast(column, &DataType::Utf8).unwrap();
+                let plain = cast(column, &DataType::Utf8).unwrap();
                 plain.as_string::<i32>().clone()
             };
             let time = |name| {
@@ -158,4 +159,45 @@ pub fn gaps(root: &Path) -> Vec<(i64, i64)> {
     }
     found.sort_unstable();
     found
+}
+
+/// Whether `tool` is there. A test that needs it is skipped loudly, or fails where tools are required.
+pub(crate) fn available(tool: &str) -> bool {
+    let found = std::process::Command::new(tool)
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        skip(&format!("{tool} is not installed"));
+    }
+    found
+}
+
+/// Says that a test is skipped; where `SOAKBOX_REQUIRE_TOOLS=1`, that is a failure.
+pub(crate) fn skip(reason: &str) {
+    let required = std::env::var("SOAKBOX_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(!required, "{reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// Columns of all batches together; names as plain text, whether they are a dictionary or not.
+pub(crate) fn columns(batches: &[RecordBatch]) -> Vec<ArrayRef> {
+    let Some(first) = batches.first() else {
+        return Vec::new();
+    };
+    let whole = (0..first.num_columns()).map(|index| {
+        let parts: Vec<ArrayRef> = batches
+            .iter()
+            .map(|batch| {
+                let column = batch.column(index);
+                match column.data_type() {
+                    DataType::Dictionary(..) => cast(column, &DataType::Utf8).unwrap(),
+                    _ => column.clone(),
+                }
+            })
+            .collect();
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        concat(&parts).unwrap()
+    });
+    whole.collect()
 }
