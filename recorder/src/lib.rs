@@ -3,4 +3,12 @@
 //! Data walks one way: `target` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
 //! depends on the analyzer or on DataFusion.
 
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod kernel;
+pub mod plan;
+pub mod recovering;
+pub mod run;
+pub mod segment;
+pub mod source;

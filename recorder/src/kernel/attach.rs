@@ -38,6 +38,14 @@ impl ProbeProgram {
         ProbeProgram::RegisterRecorder,
     ];
 
+    /// Whether it sees begins.
+    pub const fn is_begin(self) -> bool {
+        matches!(
+            self,
+            ProbeProgram::FunctionBegin | ProbeProgram::MarkerBegin
+        )
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             ProbeProgram::FunctionBegin => "function_begin",
