@@ -70,7 +70,7 @@ ebpf-toolchain: ## Install the compiler and linker of the kernel side (Debian 12
 
 .PHONY: bench
 bench: ## Costs and throughput of this machine; see docs/measurements.md
-	examples/bench.sh
+	python3 examples/bench.py
 
 .PHONY: endurance
 endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
