@@ -23,8 +23,10 @@ operations=(
 degraded=(--slow 40 --leak 65536 --fail 3)
 
 build() {
+  # Examples, so that cargo chooses the same features of dependencies as for the tests: with --bins alone a newcomer
+  # would compile the query engine a second time for `make test`.
   say "Building (the first time compiles a query engine: about ten minutes on two cores)"
-  cargo build --workspace --locked
+  cargo build --workspace --bins --examples --locked
 }
 
 # record NAME [WORKLOAD FLAGS...]: one recording of the workload, which also says what it did itself.

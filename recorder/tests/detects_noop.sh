@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 recorder=${CARGO_TARGET_DIR:-target}/debug/soakbox-recorder
 
-cargo build --workspace --locked --quiet
+cargo build --workspace --bins --examples --locked --quiet
 if ! "$recorder" check >/dev/null 2>&1; then
   echo "skipped: proof that the kernel tests detect an attach that does nothing (no BPF rights)" >&2
   [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
@@ -14,7 +14,7 @@ if ! "$recorder" check >/dev/null 2>&1; then
 fi
 
 # The ordinary programs again in their place, however this ends.
-trap 'cargo build --workspace --locked --quiet' EXIT
+trap 'cargo build --workspace --bins --examples --locked --quiet' EXIT
 noop=(cargo test --workspace --locked --no-fail-fast --features soakbox-recorder/noop-attach --test 'kernel*')
 "${noop[@]}" --no-run
 
