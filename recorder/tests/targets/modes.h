@@ -145,6 +145,36 @@ static void run_spins(struct counts *c, long calls, long spin_ns)
     free(around);
 }
 
+/* `calls` calls that do next to nothing; what they took the thread, in CPU time. */
+static void run_cost(struct counts *c, long calls)
+{
+    char extra[64];
+    int64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    for (long i = 0; i < calls; i++)
+        op(i, 1, 0, 0);
+    int64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+    c->begun += calls;
+    c->finished += calls;
+    snprintf(extra, sizeof extra, ",\"cpu_ns\":%lld", (long long)cpu_ns);
+    print_counts(c, extra);
+}
+
+/* `calls` calls at a steady rate: each millisecond those that are due. */
+static void run_rate(struct counts *c, long calls, long per_second)
+{
+    int64_t start = now_ns();
+    for (long done = 0; done < calls;) {
+        long due = (long)((double)(now_ns() - start) * (double)per_second / 1e9) + 1;
+        for (; done < due && done < calls; done++)
+            call_op(c, done, 1, 0);
+        struct timespec pause = {0, 1000000};
+        nanosleep(&pause, NULL);
+    }
+    char extra[64];
+    snprintf(extra, sizeof extra, ",\"wall_ns\":%lld", (long long)(now_ns() - start));
+    print_counts(c, extra);
+}
+
 /* The modes above by name; -1 where it is none of them. */
 static int shared_modes(int argc, char **argv)
 {
@@ -163,6 +193,12 @@ static int shared_modes(int argc, char **argv)
         run_threads(&c, calls / 100 + 1, threads, depth, fail_every);
     } else if (is_mode(argc, argv, "spin")) {
         run_spins(&c, argument(argc, argv, 2), argument(argc, argv, 3));
+        return 0;
+    } else if (is_mode(argc, argv, "cost")) {
+        run_cost(&c, argument(argc, argv, 2));
+        return 0;
+    } else if (is_mode(argc, argv, "rate")) {
+        run_rate(&c, argument(argc, argv, 2), argument(argc, argv, 3));
         return 0;
     } else {
         return -1;
