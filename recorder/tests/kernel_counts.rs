@@ -10,7 +10,11 @@ use support::targets::{self, Counts, Outcome};
 use support::{host, recorder};
 
 fn probe(kind: &str, program: &Path) -> String {
-    let rule = if kind == "uprobe" { ",success=ret:i32>=0" } else { "" };
+    let rule = if kind == "uprobe" {
+        ",success=ret:i32>=0"
+    } else {
+        ""
+    };
     format!("op={kind}:{}:op{rule}", program.display())
 }
 

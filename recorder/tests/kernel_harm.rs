@@ -51,7 +51,12 @@ fn exceptions_inside_and_above_the_operation() {
             unharmed_and_counted("exceptions.cpp", flags, FUNCTION, &[mode, "500"]);
         }
     }
-    unharmed_and_counted("exceptions.cpp", &[], "op=marker:FILE:marked", &["marker", "500"]);
+    unharmed_and_counted(
+        "exceptions.cpp",
+        &[],
+        "op=marker:FILE:marked",
+        &["marker", "500"],
+    );
 }
 
 #[test]
@@ -121,7 +126,10 @@ fn inside_a_pid_namespace_by_pid() {
     if !host::allows_bpf() || !host::has_tool("unshare") {
         return;
     }
-    let cases = [("exceptions.cpp", ["mixed", "300"].as_slice(), 7), ("jumps.c", &["jumps", "900", "3", "6"], 0)];
+    let cases = [
+        ("exceptions.cpp", ["mixed", "300"].as_slice(), 7),
+        ("jumps.c", &["jumps", "900", "3", "6"], 0),
+    ];
     for (source, arguments, status) in cases {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("recording");
@@ -141,17 +149,38 @@ fn inside_a_pid_namespace_by_pid() {
             probe = for_program("op=uprobe:FILE:op", &program),
         );
         let ended = std::process::Command::new("unshare")
-            .args(["--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", &script])
+            .args([
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+                "sh",
+                "-c",
+                &script,
+            ])
             .status()
             .unwrap();
         let said = std::fs::read_to_string(directory.path().join("said")).unwrap_or_default();
         assert_eq!(ended.code(), Some(status), "{said}");
-        assert_eq!(std::fs::read_to_string(directory.path().join("out")).unwrap(), alone.stdout);
+        assert_eq!(
+            std::fs::read_to_string(directory.path().join("out")).unwrap(),
+            alone.stdout
+        );
         let recording = Recording::open(&root);
         let (totals, counts) = (recording.checked("op"), alone.counts());
-        assert_eq!((totals.begun, totals.finished), (counts.begun, counts.finished), "{source} {totals:?}");
+        assert_eq!(
+            (totals.begun, totals.finished),
+            (counts.begun, counts.finished),
+            "{source} {totals:?}"
+        );
         assert_eq!(totals.abandoned, counts.abandoned, "{source}");
         // Ids as the namespace sees them: small, where the host's are not.
-        assert!(recording.of("op", "pid").into_iter().flatten().all(|pid| pid < 200));
+        assert!(
+            recording
+                .of("op", "pid")
+                .into_iter()
+                .flatten()
+                .all(|pid| pid < 200)
+        );
     }
 }

@@ -19,22 +19,43 @@ struct Cluster {
 
 fn as_postgres(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    command
+        .args([
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--clear-groups",
+            "--",
+        ])
+        .arg(program);
     command
 }
 
 fn must(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output().expect("the program runs");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
 impl Cluster {
     fn start(programs: &Path) -> Self {
-        let directory = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("pg")
+            .tempdir_in("/tmp")
+            .unwrap();
         must(Command::new("chown").arg("postgres:").arg(directory.path()));
         let data = directory.path().join("data");
-        must(as_postgres(&programs.join("initdb")).args(["-A", "trust", "-N", "-D"]).arg(&data));
+        must(
+            as_postgres(&programs.join("initdb"))
+                .args(["-A", "trust", "-N", "-D"])
+                .arg(&data),
+        );
         // A copy of the binary, so that no other server of this machine is ever probed.
         let own = directory.path().join("postgres");
         std::fs::copy(programs.join("postgres"), &own).unwrap();
@@ -48,17 +69,34 @@ impl Cluster {
             .args(["-c", &format!("dynamic_library_path={}", library.trim())])
             .args(["-c", "port=54329", "-c", "autovacuum=off"])
             .arg("-c")
-            .arg(format!("unix_socket_directories={}", directory.path().display()))
+            .arg(format!(
+                "unix_socket_directories={}",
+                directory.path().display()
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(directory.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        let cluster = Self { programs: programs.to_owned(), directory, postmaster };
+        let cluster = Self {
+            programs: programs.to_owned(),
+            directory,
+            postmaster,
+        };
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !cluster.client("pg_isready").output().unwrap().status.success() {
-            let log = std::fs::read_to_string(cluster.directory.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "PostgreSQL does not start: {log}");
+        while !cluster
+            .client("pg_isready")
+            .output()
+            .unwrap()
+            .status
+            .success()
+        {
+            let log =
+                std::fs::read_to_string(cluster.directory.path().join("log")).unwrap_or_default();
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL does not start: {log}"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         cluster
@@ -66,7 +104,10 @@ impl Cluster {
 
     fn client(&self, program: &str) -> Command {
         let mut command = as_postgres(&self.programs.join(program));
-        command.env("PGHOST", self.directory.path()).env("PGPORT", "54329").env("PGDATABASE", "postgres");
+        command
+            .env("PGHOST", self.directory.path())
+            .env("PGPORT", "54329")
+            .env("PGDATABASE", "postgres");
         command
     }
 
@@ -87,13 +128,18 @@ impl Drop for Cluster {
 
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-    versions.flatten().map(|version| version.path().join("bin")).find(|bin| bin.join("postgres").exists())
+    versions
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .find(|bin| bin.join("postgres").exists())
 }
 
 #[test]
 fn rows_equal_what_the_server_counted_itself() {
     let found = programs();
-    let shown = found.clone().unwrap_or_else(|| "/usr/lib/postgresql/15/bin/postgres".into());
+    let shown = found
+        .clone()
+        .unwrap_or_else(|| "/usr/lib/postgresql/15/bin/postgres".into());
     if !host::allows_bpf() || !host::has_tool(&shown.join("postgres").display().to_string()) {
         return;
     }
@@ -102,14 +148,26 @@ fn rows_equal_what_the_server_counted_itself() {
     cluster.ask("CREATE EXTENSION pg_stat_statements");
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("recording");
-    let probe = format!("query=uprobe:{}:standard_ExecutorRun", cluster.directory.path().join("postgres").display());
+    let probe = format!(
+        "query=uprobe:{}:standard_ExecutorRun",
+        cluster.directory.path().join("postgres").display()
+    );
     cluster.ask("SELECT pg_stat_statements_reset()");
     let recorder = Recorder::start(&root, &["--op", &probe]);
     let transactions = 800 + host::seed() % 400;
-    must(cluster.client("pgbench").args(["-n", "-S", "-c4", "-j2", "-t", &transactions.to_string()]));
+    must(cluster.client("pgbench").args([
+        "-n",
+        "-S",
+        "-c4",
+        "-j2",
+        "-t",
+        &transactions.to_string(),
+    ]));
     let ended = recorder.stop().check();
     let counted: i64 = cluster
-        .ask("SELECT sum(calls) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'")
+        .ask(
+            "SELECT sum(calls) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'",
+        )
         .parse()
         .unwrap();
     let totals = Recording::open(&root).checked("query");

@@ -1,9 +1,9 @@
 /* Operations that use a known kind of time: `op`, NS nanoseconds each by the program's clock.
  *
- *   [--wait] spin|syscall|sleep N NS
+ *   [--wait] spin|syscall|sleep N NS [FILE]
  *
  * Prints what the thread used by its own clocks: `cpu_ns`, the sum of CLOCK_THREAD_CPUTIME_ID over the operations;
- * `user_ns` and `system_ns`, the change of getrusage(RUSAGE_THREAD) over the whole loop; `wall_ns` of all operations.
+ * with FILE, each operation's is a line there; `user_ns` and `system_ns`, the change of getrusage(RUSAGE_THREAD) over the whole loop; `wall_ns` of all operations.
  */
 #define _GNU_SOURCE
 #include "target.h"
@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     if (kind == SLEEP && !is_mode(argc, argv, "sleep"))
         return unknown_mode(argv);
     long calls = argument(argc, argv, 2), ns = argument(argc, argv, 3);
+    FILE *each = argc > 4 ? fopen(argv[4], "w") : NULL;
     zeros = open("/dev/zero", O_RDONLY);
     memset(buffer, 1, sizeof buffer);
 
@@ -50,12 +51,17 @@ int main(int argc, char **argv)
     for (long i = 0; i < calls; i++) {
         int64_t wall = now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
         c.failures += op(kind, ns) < 0;
-        cpu_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        cpu_ns += cpu;
+        if (each)
+            fprintf(each, "%lld\n", (long long)cpu);
         wall_ns += now_ns() - wall;
         c.begun++;
         c.finished++;
     }
     getrusage(RUSAGE_THREAD, &after);
+    if (each)
+        fclose(each);
     char extra[192];
     snprintf(extra, sizeof extra, ",\"cpu_ns\":%lld,\"user_ns\":%lld,\"system_ns\":%lld,\"wall_ns\":%lld",
              (long long)cpu_ns, (long long)(timeval_ns(after.ru_utime) - timeval_ns(before.ru_utime)),

@@ -14,6 +14,10 @@ pub use recorder_health::RecorderHealth;
 
 use arrow::datatypes::SchemaRef;
 
+/// Columns that the files do not have and a reader adds from each file's footer, behind the table's own: the first
+/// eight digits of the recorder's UUID, and the host. `interval` is only comparable within one recorder.
+pub const ORIGIN_COLUMNS: [&str; 2] = ["recorder", "host"];
+
 /// A table of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {

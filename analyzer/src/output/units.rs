@@ -1,0 +1,152 @@
+//! Numbers for people: three significant digits and a unit. Pure.
+
+/// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
+pub fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    // The limits are where rounding would give a fourth digit.
+    let digits = if magnitude >= 99.95 || magnitude == 0.0 {
+        0
+    } else if magnitude >= 9.995 {
+        1
+    } else if magnitude >= 0.9995 {
+        2
+    } else {
+        3
+    };
+    format!("{value:.digits$}")
+}
+
+/// A duration given in nanoseconds: `1.24 ms`, `35 s`, `2 h 05 min`.
+pub fn duration(ns: f64) -> String {
+    let magnitude = ns.abs();
+    if magnitude < 999.5 {
+        format!("{ns:.0} ns")
+    } else if magnitude < 999.5e3 {
+        format!("{} µs", significant(ns / 1e3))
+    } else if magnitude < 999.5e6 {
+        format!("{} ms", significant(ns / 1e6))
+    } else if magnitude < 120e9 {
+        format!("{} s", significant(ns / 1e9))
+    } else {
+        let minutes = (ns / 60e9).round() as i64;
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        match (hours / 24, hours % 24) {
+            (0, 0) => format!("{minutes} min"),
+            (0, hours) => format!("{hours} h {minutes:02} min"),
+            (days, hours) => format!("{days} d {hours:02} h"),
+        }
+    }
+}
+
+/// Bytes in powers of 1024: `64.0 MiB`.
+pub fn bytes(bytes: f64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes.abs() < 1024.0 {
+        return format!("{bytes:.0} B");
+    }
+    let mut value = bytes;
+    let mut unit = "B";
+    for next in units {
+        if value.abs() < 1023.5 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    format!("{} {unit}", significant(value))
+}
+
+/// A count with its thousands apart: `1,234,567`.
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A fraction as a percentage: `0.25 %`; what is not 0 never reads as 0.
+pub fn percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    if value == 0.0 {
+        "0 %".to_owned()
+    } else if value.abs() < 0.001 {
+        format!("{}0.001 %", if value < 0.0 { "> −" } else { "< " })
+    } else {
+        format!("{} %", significant(value))
+    }
+}
+
+/// A rate per second: `8,512 /s`, `0.5 /s`.
+pub fn rate(per_second: f64) -> String {
+    if per_second >= 999.5 {
+        format!("{} /s", count(per_second.round() as u64))
+    } else {
+        format!("{} /s", significant(per_second))
+    }
+}
+
+/// A difference as a signed percentage: `+12.3 %`, `−4.0 %`; `±0 %` where it rounds to nothing.
+pub fn signed_percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    let digits = if value.abs() < 99.95 { 1 } else { 0 };
+    let text = format!("{:.digits$}", value.abs());
+    if text.bytes().all(|digit| matches!(digit, b'0' | b'.')) {
+        "±0 %".to_owned()
+    } else if value < 0.0 {
+        format!("−{text} %")
+    } else {
+        format!("+{text} %")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_three_digits_and_the_unit_that_fits() {
+        let shown: Vec<String> = [
+            0.0,
+            42.0,
+            1_240.0,
+            999_600.0,
+            1_240_000.0,
+            35e9,
+            7_500e9,
+            9e13,
+        ]
+        .map(duration)
+        .to_vec();
+        let expected = [
+            "0 ns",
+            "42 ns",
+            "1.24 µs",
+            "1.00 ms",
+            "1.24 ms",
+            "35.0 s",
+            "2 h 05 min",
+            "1 d 01 h",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn other_units() {
+        assert_eq!(bytes(64.0 * 1024.0 * 1024.0), "64.0 MiB");
+        assert_eq!(bytes(900.0), "900 B");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(123), "123");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(percent(0.000_001), "< 0.001 %");
+        assert_eq!(percent(0.0025), "0.250 %");
+        assert_eq!(rate(8_512.3), "8,512 /s");
+        assert_eq!(signed_percent(0.1234), "+12.3 %");
+        assert_eq!(signed_percent(-0.0001), "±0 %");
+        assert_eq!(signed_percent(-0.04), "−4.0 %");
+    }
+}

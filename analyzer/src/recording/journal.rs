@@ -1,0 +1,106 @@
+//! One journal that is not sealed: its bytes as they were at the moment of opening, and the walk over its frames.
+//! A torn last frame is how a journal looks while it is being written, and no damage.
+
+use std::io;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{max, min};
+use arrow::datatypes::TimestampNanosecondType;
+use soakbox_schemas::journal::{Frame, Frames, HEADER_BYTES};
+use soakbox_schemas::recording::{JournalFile, footer, uuid8};
+use soakbox_schemas::tables::Table;
+
+use super::segment::Unreadable;
+use super::{Footer, Origin, Range};
+use crate::failure::plain_io;
+
+/// A journal, read.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// Its table.
+    pub table: Table,
+    /// Its bytes; bounded by the recorder's limit on a journal.
+    pub bytes: Arc<[u8]>,
+    /// Rows in whole frames.
+    pub rows: u64,
+    /// Time of its earliest and latest row.
+    pub range: Option<Range>,
+    /// Damaged stretches before the last whole frame, and their bytes.
+    pub damaged: (u64, u64),
+    /// Who records it.
+    pub origin: Origin,
+    /// The metadata that will be the segment's footer.
+    pub footer: Footer,
+}
+
+impl Journal {
+    pub(super) fn read(file: &JournalFile) -> Result<Self, Unreadable> {
+        let bytes = std::fs::read(&file.path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unreadable::Vanished,
+            _ => Unreadable::Damaged(plain_io(&error)),
+        })?;
+        let mut journal = Self {
+            table: file.name.table,
+            bytes: bytes.into(),
+            rows: 0,
+            range: None,
+            damaged: (0, 0),
+            origin: Origin {
+                recorder: uuid8(&file.name.uuid),
+                host: "unknown".to_owned(),
+            },
+            footer: Footer::new(),
+        };
+        let bytes = journal.bytes.clone();
+        for frame in Frames::new(&bytes) {
+            match frame {
+                Frame::Batch(batch) => journal.take(&batch),
+                Frame::Damaged {
+                    offset,
+                    bytes: torn,
+                } if offset + torn == bytes.len() => {}
+                Frame::Damaged { bytes, .. } => {
+                    journal.damaged.0 += 1;
+                    journal.damaged.1 += bytes as u64;
+                }
+            }
+        }
+        Ok(journal)
+    }
+
+    fn take(&mut self, batch: &RecordBatch) {
+        self.rows += batch.num_rows() as u64;
+        let time = batch.column_by_name(self.table.time_column());
+        if let Some(time) = time.and_then(|time| time.as_primitive_opt::<TimestampNanosecondType>())
+            && let Some((first_ns, last_ns)) = min(time).zip(max(time))
+        {
+            let range = Range { first_ns, last_ns };
+            self.range = Some(self.range.map_or(range, |so_far| so_far.union(range)));
+        }
+        if self.footer.is_empty() {
+            let schema = batch.schema();
+            let metadata = schema.metadata().iter();
+            self.footer = metadata
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            if let Some(host) = self.footer.get(footer::HOST) {
+                self.origin.host.clone_from(host);
+            }
+        }
+    }
+}
+
+/// The whole frame or the damaged stretch at `offset`, and where the next one starts.
+pub(crate) fn frame_at(bytes: &[u8], offset: usize) -> Option<(Frame, usize)> {
+    let rest = bytes.get(offset..)?;
+    let frame = Frames::new(rest).next()?;
+    let length = match &frame {
+        Frame::Damaged { bytes, .. } => *bytes,
+        Frame::Batch(_) => {
+            let length = rest.get(4..8)?.try_into().ok()?;
+            HEADER_BYTES + u32::from_le_bytes(length) as usize
+        }
+    };
+    Some((frame, offset + length))
+}

@@ -1,0 +1,130 @@
+//! Opening: list, read footers and journals, and begin again where a file vanished in between (a journal that was
+//! just sealed, a segment that retention removed), so that nothing is read twice and nothing is missed.
+
+use std::path::{Path, PathBuf};
+
+use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
+use soakbox_schemas::tables::Table;
+
+use super::segment::Unreadable;
+use super::{Journal, Recording, Segment};
+use crate::failure::{Failure, Result, plain_io};
+
+/// Listings before giving up on a directory that changes under our eyes.
+const ATTEMPTS: usize = 20;
+
+/// A file that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its path.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Opens the recording at `root`. With `skip_damaged`, files that cannot be read are left out and listed; without,
+/// the first of them is the failure.
+///
+/// # Errors
+/// Where there is no recording, or a file of it cannot be read.
+pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
+    for _ in 0..ATTEMPTS {
+        let contents = Contents::list(root).map_err(|error| missing(root, &error))?;
+        if contents.is_empty() && contents.foreign.is_empty() {
+            return Err(nothing(root));
+        }
+        if let Some(recording) = read(root, &contents) {
+            return accept(recording, skip_damaged);
+        }
+    }
+    Err(Failure::path(
+        root,
+        format!("files vanished during each of {ATTEMPTS} listings"),
+    )
+    .hint("is something deleting the recording?"))
+}
+
+/// `None` where a file vanished.
+fn read(root: &Path, contents: &Contents) -> Option<Recording> {
+    let mut recording = Recording {
+        root: root.to_owned(),
+        segments: Vec::new(),
+        journals: Vec::new(),
+        damaged: Vec::new(),
+    };
+    // Journals first: they are what changes.
+    for file in &contents.journals {
+        match Journal::read(file) {
+            Ok(journal) => recording.journals.push(journal),
+            Err(Unreadable::Vanished) => return None,
+            Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
+                path: file.path.clone(),
+                reason,
+            }),
+        }
+    }
+    for file in &contents.segments {
+        match Segment::read(file) {
+            Ok(segment) => recording.segments.push(segment),
+            Err(Unreadable::Vanished) => return None,
+            Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
+                path: file.path.clone(),
+                reason,
+            }),
+        }
+    }
+    for path in &contents.foreign {
+        recording.damaged.push(Damaged {
+            path: path.clone(),
+            reason: "foreign Parquet file: its name is not a segment's".to_owned(),
+        });
+    }
+    Some(recording)
+}
+
+fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
+    match recording.damaged.first() {
+        Some(first) if !skip_damaged => {
+            let others = recording.damaged.len() - 1;
+            let more = match others {
+                0 => String::new(),
+                1 => " (and 1 other file)".to_owned(),
+                _ => format!(" (and {others} other files)"),
+            };
+            Err(
+                Failure::path(&first.path, format!("{}{more}", first.reason)).hint(
+                    "--skip-damaged reads the rest of the recording and says what it left out",
+                ),
+            )
+        }
+        _ => Ok(recording),
+    }
+}
+
+fn missing(root: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::path(root, plain_io(error));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            failure.hint("give the directory that `soakbox-recorder record -o DIR` wrote")
+        }
+        std::io::ErrorKind::NotADirectory => failure.hint(
+            "give the recording's directory, the one that holds operation_log/ and the others",
+        ),
+        _ => failure,
+    }
+}
+
+fn nothing(root: &Path) -> Failure {
+    let mut names = Table::ALL.map(Table::name).to_vec();
+    names.push(JOURNAL_DIRECTORY);
+    if names.iter().any(|name| root.join(name).is_dir()) {
+        Failure::path(root, "the recording is empty: no segment and no journal yet")
+            .hint("does the recorder still run? `soakbox-recorder recover DIR` finishes what a crash left")
+    } else {
+        Failure::path(
+            root,
+            "not a recording: it has none of the tables' directories",
+        )
+        .hint(format!("a recording holds {}", names.join(", ")))
+    }
+}

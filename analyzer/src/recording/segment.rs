@@ -1,0 +1,147 @@
+//! One sealed Parquet file, known by its footer alone: whether it is ours, what it holds, from when to when.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use soakbox_schemas::recording::{FORMAT_VERSION, SegmentFile, footer};
+use soakbox_schemas::tables::Table;
+
+use super::{Footer, Origin, Range};
+use crate::failure::plain_io;
+
+/// A sealed segment whose footer was read and found to be of this format.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its table.
+    pub table: Table,
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// Time of its first and last row; `None` where it has none or the footer does not say.
+    pub range: Option<Range>,
+    /// Who recorded it.
+    pub origin: Origin,
+    /// Its footer metadata.
+    pub footer: Footer,
+    /// Its columns of the table's schema that it does not have (written by an older version).
+    pub missing_columns: Vec<String>,
+}
+
+/// Why a file is not a readable segment.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// It is gone: sealed, or removed by retention, since it was listed.
+    Vanished,
+    /// It is damaged or somebody else's.
+    Damaged(String),
+}
+
+impl Segment {
+    /// Reads the footer of `file`.
+    pub(super) fn read(file: &SegmentFile) -> Result<Self, Unreadable> {
+        let opened = File::open(&file.path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unreadable::Vanished,
+            _ => Unreadable::Damaged(plain_io(&error)),
+        })?;
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&opened)
+            .map_err(|error| Unreadable::Damaged(not_parquet(&error)))?;
+        Self::check(file, &metadata).map_err(Unreadable::Damaged)
+    }
+
+    fn check(file: &SegmentFile, metadata: &ParquetMetaData) -> Result<Self, String> {
+        let information = metadata.file_metadata();
+        let pairs = information.key_value_metadata();
+        let footer: Footer = pairs
+            .into_iter()
+            .flatten()
+            .filter(|pair| pair.key.starts_with("soakbox."))
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        match footer.get(footer::FORMAT).map(String::as_str) {
+            Some(FORMAT_VERSION) => {}
+            Some(other) => {
+                return Err(format!(
+                    "has format {other}; this version reads format {FORMAT_VERSION}"
+                ));
+            }
+            None => return Err("foreign Parquet file: its footer is not Soakbox's".to_owned()),
+        }
+        let table = file.table.name();
+        if footer.get(footer::TABLE).is_some_and(|name| name != table) {
+            return Err(format!("is not of the table {table} that it lies in"));
+        }
+        let schema = parquet_to_arrow_schema(information.schema_descr(), pairs)
+            .map_err(|error| not_parquet(&error))?;
+        let time = |key: &str| footer.get(key).and_then(|value| value.parse().ok());
+        let range = time(footer::FIRST_AT_NS).zip(time(footer::LAST_AT_NS));
+        Ok(Self {
+            table: file.table,
+            path: file.path.clone(),
+            bytes: file.bytes,
+            rows: u64::try_from(information.num_rows()).unwrap_or(0),
+            range: range.map(|(first_ns, last_ns)| Range { first_ns, last_ns }),
+            origin: Origin {
+                recorder: file.name.uuid8.clone(),
+                host: footer
+                    .get(footer::HOST)
+                    .cloned()
+                    .unwrap_or_else(|| file.name.host.clone()),
+            },
+            missing_columns: missing_columns(file.table, &schema.into())?,
+            footer,
+        })
+    }
+}
+
+/// Columns that the file lacks; an error where one has another type.
+fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Vec<String>, String> {
+    let mut missing = Vec::new();
+    for field in table.schema().fields() {
+        match schema.field_with_name(field.name()) {
+            Err(_) => missing.push(field.name().clone()),
+            Ok(found) if value_type(found.data_type()) != value_type(field.data_type()) => {
+                return Err(format!(
+                    "column {} is {} and should be {}",
+                    field.name(),
+                    found.data_type(),
+                    field.data_type()
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(missing)
+}
+
+/// The type of the values, dictionary or not.
+fn value_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
+}
+
+fn not_parquet(error: &ParquetError) -> String {
+    match error {
+        ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
+            Some(error) => plain_io(error),
+            None => "corrupt Parquet file".to_owned(),
+        },
+        error => {
+            let text = error.to_string();
+            let text = text
+                .split_once(": ")
+                .map_or(text.as_str(), |(_, rest)| rest);
+            format!("corrupt Parquet file ({text})")
+        }
+    }
+}

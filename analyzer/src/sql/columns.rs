@@ -1,0 +1,111 @@
+//! Columns of a small result as plain Rust values, found by name. Not for tables of a recording: those stream.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType};
+
+use crate::failure::{Failure, Result};
+
+/// A whole result.
+#[derive(Debug)]
+pub struct Columns(RecordBatch);
+
+impl Columns {
+    /// Puts the batches of a result together.
+    ///
+    /// # Errors
+    /// Where they do not have the same columns.
+    pub fn new(batches: &[RecordBatch]) -> Result<Option<Self>> {
+        let Some(first) = batches.first() else {
+            return Ok(None);
+        };
+        Ok(Some(Self(concat_batches(&first.schema(), batches)?)))
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef> {
+        let column = self.0.column_by_name(name);
+        let column = column.ok_or_else(|| Failure::new(name, "is not a column of the result"))?;
+        Ok(cast(column, data_type)?)
+    }
+
+    /// An integer column.
+    ///
+    /// # Errors
+    /// Where there is no such column or it has another kind of values; so for the others.
+    pub fn integers(&self, name: &str) -> Result<Vec<Option<i64>>> {
+        let column = self.column(name, &DataType::Int64)?;
+        Ok(column.as_primitive::<Int64Type>().iter().collect())
+    }
+
+    /// An integer column of counts; null is 0.
+    ///
+    /// # Errors
+    /// As [`Columns::integers`].
+    pub fn counts(&self, name: &str) -> Result<Vec<u64>> {
+        let values = self.integers(name)?.into_iter();
+        Ok(values
+            .map(|value| u64::try_from(value.unwrap_or(0)).unwrap_or(0))
+            .collect())
+    }
+
+    /// A column of floating-point numbers.
+    ///
+    /// # Errors
+    /// As [`Columns::integers`].
+    pub fn floats(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        let column = self.column(name, &DataType::Float64)?;
+        Ok(column.as_primitive::<Float64Type>().iter().collect())
+    }
+
+    /// A column of text; null is empty.
+    ///
+    /// # Errors
+    /// As [`Columns::integers`].
+    pub fn words(&self, name: &str) -> Result<Vec<String>> {
+        let column = self.column(name, &DataType::Utf8)?;
+        let words = column.as_string::<i32>().iter();
+        Ok(words
+            .map(|word| word.unwrap_or_default().to_owned())
+            .collect())
+    }
+
+    /// A column of times, ns UTC.
+    ///
+    /// # Errors
+    /// As [`Columns::integers`].
+    pub fn times(&self, name: &str) -> Result<Vec<Option<i64>>> {
+        let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let column = self.column(name, &utc)?;
+        let times = column.as_primitive::<TimestampNanosecondType>().iter();
+        Ok(times.collect())
+    }
+
+    /// A column of lists of integers; null is empty.
+    ///
+    /// # Errors
+    /// As [`Columns::integers`].
+    pub fn lists(&self, name: &str) -> Result<Vec<Vec<i64>>> {
+        let column = self
+            .0
+            .column_by_name(name)
+            .and_then(|c| c.as_list_opt::<i32>());
+        let lists = column.ok_or_else(|| Failure::new(name, "is not a list in the result"))?;
+        Ok(lists
+            .iter()
+            .map(|list| {
+                let list = list.unwrap_or_else(|| lists.values().slice(0, 0));
+                list.as_primitive::<Int64Type>().values().to_vec()
+            })
+            .collect())
+    }
+}

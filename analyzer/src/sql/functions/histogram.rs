@@ -1,0 +1,283 @@
+//! A histogram of signed integers on the buckets of `soakbox_schemas::histogram`: what a quantile is read from.
+//! Small ones hold their buckets one by one, larger ones a dense run of counts. Pure; merging is exact, so a quantile
+//! does not depend on how the rows were divided among threads or files.
+
+use soakbox_schemas::histogram::{bucket, midpoint};
+
+/// Values held one by one before a histogram turns dense.
+const FEW: usize = 64;
+/// Dense counts grow by whole blocks of this many buckets, one power of two.
+const BLOCK: i16 = 64;
+/// Bytes of an encoded histogram before its entries: min and max.
+const HEADER: usize = 16;
+/// Bytes of an encoded entry: bucket and count.
+const ENTRY: usize = 10;
+/// So much is taken off `p × n` before rounding up: 0.07 × 100 is 7.000000000000001 in binary and means 7.
+const ROUNDING: f64 = 1.0 - 1e-12;
+
+/// Signed buckets: from 0 on those of `schemas`; below, mirrored, −1 being the value 0 of a negative number.
+fn key(value: i64) -> i16 {
+    let index = bucket(value.unsigned_abs()) as i16;
+    if value < 0 { -1 - index } else { index }
+}
+
+fn representative(key: i16) -> i64 {
+    let magnitude = |index: i16| i64::try_from(midpoint(index as usize)).unwrap_or(i64::MAX);
+    if key < 0 {
+        -magnitude(-1 - key)
+    } else {
+        magnitude(key)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Counts {
+    Few(Vec<i16>),
+    Dense { first: i16, counts: Vec<u64> },
+}
+
+/// Counts of values per bucket, their number, and the exact extremes.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    counts: Counts,
+    total: u64,
+    min: i64,
+    max: i64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            counts: Counts::Few(Vec::new()),
+            total: 0,
+            min: i64::MAX,
+            max: i64::MIN,
+        }
+    }
+}
+
+impl Histogram {
+    /// Adds one value.
+    #[inline]
+    pub fn add(&mut self, value: i64) {
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.count(key(value), 1);
+    }
+
+    /// Adds all values of another.
+    pub fn merge(&mut self, other: &Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        match &other.counts {
+            Counts::Few(keys) => keys.iter().for_each(|&key| self.count(key, 1)),
+            Counts::Dense { first, counts } => {
+                for (key, &count) in (*first..).zip(counts) {
+                    if count > 0 {
+                        self.count(key, count);
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, key: i16, count: u64) {
+        self.total += count;
+        if let Counts::Few(keys) = &mut self.counts {
+            if keys.len() as u64 + count <= FEW as u64 {
+                keys.extend(std::iter::repeat_n(key, count as usize));
+                return;
+            }
+            let keys = std::mem::take(keys);
+            self.counts = Counts::Dense {
+                first: key.div_euclid(BLOCK) * BLOCK,
+                counts: Vec::new(),
+            };
+            for key in keys {
+                self.count_dense(key, 1);
+            }
+        }
+        self.count_dense(key, count);
+    }
+
+    #[inline]
+    fn count_dense(&mut self, key: i16, count: u64) {
+        let Counts::Dense { first, counts } = &mut self.counts else {
+            return;
+        };
+        if key < *first {
+            let start = key.div_euclid(BLOCK) * BLOCK;
+            let added = (*first - start) as usize;
+            counts.splice(0..0, std::iter::repeat_n(0, added));
+            *first = start;
+        }
+        let index = (key - *first) as usize;
+        if index >= counts.len() {
+            let blocks = index / BLOCK as usize + 1;
+            counts.resize(blocks * BLOCK as usize, 0);
+        }
+        counts[index] += count;
+    }
+
+    /// Buckets with their counts, in order.
+    fn entries(&self) -> Vec<(i16, u64)> {
+        match &self.counts {
+            Counts::Few(keys) => {
+                let mut keys = keys.clone();
+                keys.sort_unstable();
+                keys.chunk_by(|a, b| a == b)
+                    .map(|equal| (equal[0], equal.len() as u64))
+                    .collect()
+            }
+            Counts::Dense { first, counts } => (*first..)
+                .zip(counts)
+                .filter_map(|(key, &count)| (count > 0).then_some((key, count)))
+                .collect(),
+        }
+    }
+
+    /// The nearest-rank quantile for each of `levels` (0 to 1): the smallest value that at least `p × n` values do
+    /// not exceed, within 1/128; the first and the last rank are exact. `None` where there are no values.
+    pub fn quantiles(&self, levels: &[f64]) -> Option<Vec<i64>> {
+        if self.total == 0 {
+            return None;
+        }
+        let entries = self.entries();
+        let quantile = |&level: &f64| {
+            let rank = (level * self.total as f64 * ROUNDING).ceil() as u64;
+            if rank <= 1 {
+                return self.min;
+            }
+            if rank >= self.total {
+                return self.max;
+            }
+            let mut seen = 0;
+            let found = entries.iter().find(|(_, count)| {
+                seen += count;
+                seen >= rank
+            });
+            found.map_or(self.max, |&(key, _)| {
+                representative(key).clamp(self.min, self.max)
+            })
+        };
+        Some(levels.iter().map(quantile).collect())
+    }
+
+    /// Appends it to `out`; [`Histogram::decode`] reads it back. Nothing is appended for an empty one.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        if self.total == 0 {
+            return;
+        }
+        out.extend_from_slice(&self.min.to_le_bytes());
+        out.extend_from_slice(&self.max.to_le_bytes());
+        for (key, count) in self.entries() {
+            out.extend_from_slice(&key.to_le_bytes());
+            out.extend_from_slice(&count.to_le_bytes());
+        }
+    }
+
+    /// Reads what [`Histogram::encode`] wrote; `None` where it is something else.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut histogram = Self::default();
+        if bytes.is_empty() {
+            return Some(histogram);
+        }
+        let (header, entries) = bytes.split_at_checked(HEADER)?;
+        let (min, max) = header.split_at(HEADER / 2);
+        histogram.min = i64::from_le_bytes(min.try_into().ok()?);
+        histogram.max = i64::from_le_bytes(max.try_into().ok()?);
+        let entries = entries.chunks_exact(ENTRY);
+        if !entries.remainder().is_empty() {
+            return None;
+        }
+        let (lowest, highest) = (key(i64::MIN), key(i64::MAX));
+        for entry in entries {
+            let (bucket, count) = entry.split_at(2);
+            let bucket = i16::from_le_bytes(bucket.try_into().ok()?);
+            if !(lowest..=highest).contains(&bucket) {
+                return None;
+            }
+            histogram.count(bucket, u64::from_le_bytes(count.try_into().ok()?));
+        }
+        Some(histogram)
+    }
+
+    /// Bytes that it holds outside itself.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.counts {
+            Counts::Few(keys) => keys.capacity() * size_of::<i16>(),
+            Counts::Dense { counts, .. } => counts.capacity() * size_of::<u64>(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use soakbox_schemas::histogram::MAX_RELATIVE_ERROR;
+
+    fn of(values: &[i64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.iter().for_each(|&value| histogram.add(value));
+        histogram
+    }
+
+    /// Nearest rank, exactly, in integers: `p` is `thousandths / 1000`.
+    fn exact(sorted: &[i64], thousandths: usize) -> i64 {
+        let rank = (thousandths * sorted.len()).div_ceil(1000).max(1);
+        sorted[rank - 1]
+    }
+
+    #[test]
+    fn an_empty_one_has_no_quantiles() {
+        assert_eq!(of(&[]).quantiles(&[0.5]), None);
+    }
+
+    #[test]
+    fn ranks_are_nearest_ranks_where_values_are_exact() {
+        let hundred: Vec<i64> = (1..=100).collect();
+        let levels: Vec<f64> = (1..=63).map(|percent| f64::from(percent) / 100.0).collect();
+        let expected: Vec<i64> = (1..=63).collect();
+        assert_eq!(of(&hundred).quantiles(&levels), Some(expected));
+        assert_eq!(of(&hundred).quantiles(&[0.0, 1.0]), Some(vec![1, 100]));
+    }
+
+    fn any_magnitude() -> impl Strategy<Value = i64> {
+        (any::<i64>(), 0u32..63).prop_map(|(value, shift)| value >> shift)
+    }
+
+    fn values() -> impl Strategy<Value = Vec<i64>> {
+        prop_oneof![
+            proptest::collection::vec(any_magnitude(), 1..400),
+            proptest::collection::vec(0i64..5_000_000, 1..400),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_quantile_is_within_the_stated_error_of_the_exact_one(mut values in values(), p in 0usize..=1000) {
+            let read = of(&values).quantiles(&[p as f64 / 1000.0]).unwrap()[0];
+            values.sort_unstable();
+            let exact = exact(&values, p);
+            prop_assert!(read.abs_diff(exact) as f64 <= exact.unsigned_abs() as f64 * MAX_RELATIVE_ERROR,
+                "{read} for {exact}");
+        }
+
+        #[test]
+        fn merging_parts_and_a_round_trip_change_nothing(values in values(), cut in 0.0..1.0f64) {
+            let cut = (values.len() as f64 * cut) as usize;
+            let (mut merged, second) = (of(&values[..cut]), of(&values[cut..]));
+            let mut bytes = Vec::new();
+            second.encode(&mut bytes);
+            merged.merge(&Histogram::decode(&bytes).unwrap());
+            let levels: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
+            prop_assert_eq!(merged.quantiles(&levels), of(&values).quantiles(&levels));
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..26)) {
+            let _ = Histogram::decode(&bytes);
+        }
+    }
+}

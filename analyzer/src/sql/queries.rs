@@ -1,0 +1,33 @@
+//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text is filled in by the caller with a
+//! number or with names that hold hexadecimal digits only.
+
+/// Views with the words of the proposal that Soakbox grew from.
+pub const VIEWS: [(&str, &str); 2] = [
+    ("access_log", include_str!("queries/access_log.sql")),
+    (
+        "feature_metrics",
+        include_str!("queries/feature_metrics.sql"),
+    ),
+];
+
+/// The last interval of each recorder whose counters and rows are both complete: before a gap cut it off.
+pub const SETTLED: &str = include_str!("queries/settled.sql");
+/// What the kernel counted, per recorder and operation; `{settled}` is the last settled interval of a row's recorder.
+pub const COUNTERS: &str = include_str!("queries/counters.sql");
+/// Rows of `operation_log` per recorder and operation, all and up to `{settled}`.
+pub const ROWS: &str = include_str!("queries/rows.sql");
+/// Gaps.
+pub const GAPS: &str = include_str!("queries/gaps.sql");
+/// Everything else that was annotated.
+pub const MOMENTS: &str = include_str!("queries/moments.sql");
+/// Figures per operation.
+pub const SUMMARY: &str = include_str!("queries/summary.sql");
+/// Figures per operation and window; `{width_ns}` is a window's length.
+pub const WINDOWS: &str = include_str!("queries/windows.sql");
+/// Loss per operation and window.
+pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
+
+/// Fills in a placeholder.
+pub fn fill(query: &str, name: &str, value: &str) -> String {
+    query.replace(&format!("{{{name}}}"), value)
+}

@@ -1,0 +1,212 @@
+//! A table of the recording as DataFusion scans it: an explicit list of sealed files, each with the time range of its
+//! footer for pruning, and the rows of live journals beside them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DataFusionError, Result, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetSource, wrap_partition_type_in_dict,
+    wrap_partition_value_in_dict,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::object_store::ObjectMeta;
+use datafusion::object_store::path::Path;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::scalar::ScalarValue;
+use soakbox_schemas::tables::{ORIGIN_COLUMNS, Table};
+
+use super::live::LiveRows;
+use crate::recording::{Origin, Recording, Segment};
+
+/// One table of one recording.
+#[derive(Debug)]
+pub(super) struct RecordingTable {
+    schema: TableSchema,
+    files: Vec<PartitionedFile>,
+    live: Vec<Arc<dyn PartitionStream>>,
+}
+
+impl RecordingTable {
+    pub(super) fn new(recording: &Recording, table: Table) -> Result<Self> {
+        let own = readable_schema(recording, table);
+        let schema = TableSchema::builder(own.clone())
+            .with_table_partition_cols(origin_fields())
+            .build();
+        let files = recording
+            .segments(table)
+            .map(|segment| file(segment, &own))
+            .collect::<Result<_>>()?;
+        let live = recording
+            .journals(table)
+            .filter(|journal| journal.rows > 0)
+            .map(|journal| {
+                let rows = LiveRows::new(schema.table_schema().clone(), journal);
+                Arc::new(rows) as Arc<dyn PartitionStream>
+            })
+            .collect();
+        Ok(Self {
+            schema,
+            files,
+            live,
+        })
+    }
+
+    fn sealed(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(
+            TableParquetOptions {
+                global: state.config_options().execution.parquet.clone(),
+                ..TableParquetOptions::default()
+            },
+        );
+        let schema = datafusion::common::DFSchema::try_from(self.schema())?;
+        if let Some(filter) = datafusion::logical_expr::utils::conjunction(filters.to_vec()) {
+            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
+        }
+        let threads = state.config().target_partitions();
+        let groups = FileGroup::new(self.files.clone()).split_files(threads);
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                .with_file_groups(groups)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+#[async_trait]
+impl TableProvider for RecordingTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.table_schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        if !self.files.is_empty() {
+            parts.push(self.sealed(state, projection, filters, limit)?);
+        }
+        if !self.live.is_empty() {
+            parts.push(Arc::new(StreamingTableExec::try_new(
+                self.schema(),
+                self.live.clone(),
+                projection,
+                None,
+                false,
+                limit,
+            )?));
+        }
+        match parts.len() {
+            0 => {
+                let schema = datafusion::common::project_schema(&self.schema(), projection)?;
+                Ok(Arc::new(EmptyExec::new(schema)))
+            }
+            1 => Ok(parts.remove(0)),
+            _ => UnionExec::try_new(parts),
+        }
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // They prune; each row is tested again above the scan.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+}
+
+/// The contract's columns; one that some file does not have can be null.
+fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
+    let schema = table.schema();
+    let lacking = |name: &String| {
+        recording
+            .segments(table)
+            .any(|segment| segment.missing_columns.contains(name))
+    };
+    let fields = schema.fields().iter().map(|field| {
+        if lacking(field.name()) {
+            Arc::new(field.as_ref().clone().with_nullable(true))
+        } else {
+            field.clone()
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()))
+}
+
+fn origin_fields() -> Vec<FieldRef> {
+    let word = wrap_partition_type_in_dict(DataType::Utf8);
+    let fields = ORIGIN_COLUMNS.map(|name| Arc::new(Field::new(name, word.clone(), false)));
+    fields.to_vec()
+}
+
+/// The values of [`ORIGIN_COLUMNS`].
+pub(super) fn origin_values(origin: &Origin) -> [ScalarValue; 2] {
+    [&origin.recorder, &origin.host]
+        .map(|value| wrap_partition_value_in_dict(ScalarValue::from(value.as_str())))
+}
+
+fn file(segment: &Segment, schema: &SchemaRef) -> Result<PartitionedFile> {
+    let path = std::path::absolute(&segment.path)?;
+    let location = Path::from_absolute_path(&path)
+        .map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
+    let file = PartitionedFile::new_from_meta(ObjectMeta {
+        location,
+        last_modified: chrono::DateTime::UNIX_EPOCH,
+        size: segment.bytes,
+        e_tag: None,
+        version: None,
+    });
+    let file = file.with_partition_values(origin_values(&segment.origin).to_vec());
+    Ok(file.with_statistics(Arc::new(statistics(segment, schema))))
+}
+
+fn statistics(segment: &Segment, schema: &SchemaRef) -> Statistics {
+    let time = |ns| {
+        Precision::Exact(ScalarValue::TimestampNanosecond(
+            Some(ns),
+            Some("UTC".into()),
+        ))
+    };
+    let columns = schema.fields().iter().map(|field| match segment.range {
+        Some(range) if field.name() == segment.table.time_column() => ColumnStatistics {
+            min_value: time(range.first_ns),
+            max_value: time(range.last_ns),
+            null_count: Precision::Exact(0),
+            ..ColumnStatistics::new_unknown()
+        },
+        _ => ColumnStatistics::new_unknown(),
+    });
+    Statistics {
+        num_rows: usize::try_from(segment.rows).map_or(Precision::Absent, Precision::Exact),
+        total_byte_size: Precision::Absent,
+        column_statistics: columns.collect(),
+    }
+}
