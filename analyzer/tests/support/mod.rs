@@ -1,15 +1,15 @@
 //! Writes recordings as the recorder does: sealed segments with their footers, journals, in the layout of `schemas`.
 //! The data is made up from a fixed seed, so that every figure in the tests is the same on each run.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use arrow::array::RecordBatch;
 use arrow::compute::{max, min};
-use arrow::array::AsArray;
 use arrow::datatypes::{Schema, TimestampNanosecondType};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
@@ -202,7 +202,8 @@ pub struct Rows {
 
 impl Soak {
     fn in_gap(&self, second: i64) -> bool {
-        self.gap_at.is_some_and(|at| (at..at + 10).contains(&second))
+        self.gap_at
+            .is_some_and(|at| (at..at + 10).contains(&second))
     }
 
     pub fn rows(&self) -> Rows {
@@ -212,7 +213,12 @@ impl Soak {
             log: Vec::new(),
             metrics: Vec::new(),
             health: Vec::new(),
-            annotations: vec![annotation(0, None, AnnotationKind::RecordingStarted, "0.1.0")],
+            annotations: vec![annotation(
+                0,
+                None,
+                AnnotationKind::RecordingStarted,
+                "0.1.0",
+            )],
         };
         for second in (0..self.seconds).filter(|second| !self.in_gap(*second)) {
             let mut metrics = Vec::new();
@@ -231,10 +237,12 @@ impl Soak {
             });
         }
         if let Some(at) = self.gap_at {
-            rows.annotations.push(annotation(at, Some(at + 10), AnnotationKind::Gap, "crash"));
+            rows.annotations
+                .push(annotation(at, Some(at + 10), AnnotationKind::Gap, "crash"));
         }
         if self.seconds > 60 {
-            rows.annotations.push(annotation(60, None, AnnotationKind::Note, "deploy 1.4"));
+            rows.annotations
+                .push(annotation(60, None, AnnotationKind::Note, "deploy 1.4"));
         }
         rows.annotations.push(annotation(
             self.seconds,
@@ -253,12 +261,20 @@ impl Soak {
         builder: &mut OperationLogBuilder,
     ) -> OperationMetrics {
         let refresh = operation == 0;
-        let per_second = if refresh { self.refreshes_per_second } else { self.controls_per_second };
+        let per_second = if refresh {
+            self.refreshes_per_second
+        } else {
+            self.controls_per_second
+        };
         let boot_ns = (BOOT_INTERVAL as i64 + second) * SECOND;
         let (mut failures, mut duration_sum_ns) = (0, 0);
         for index in 0..per_second {
             let fast = if refresh { 2e6 } else { 15e3 };
-            let slow = if second >= self.seconds / 2 && refresh { self.slowdown } else { 1.0 };
+            let slow = if second >= self.seconds / 2 && refresh {
+                self.slowdown
+            } else {
+                1.0
+            };
             // A long right tail, as latencies have.
             let duration_ns = fast * slow * (0.8 + 0.4 * noise.unit() + 0.4 * -noise.unit().ln());
             let failed = !refresh && noise.unit() < 0.01;
@@ -286,7 +302,11 @@ impl Soak {
             }
             assert!(builder.push(&event, START_NS - BOOT_INTERVAL as i64 * SECOND));
         }
-        let lost = if !refresh && (20..25).contains(&second) { self.lost } else { 0 };
+        let lost = if !refresh && (20..25).contains(&second) {
+            self.lost
+        } else {
+            0
+        };
         OperationMetrics {
             at_ns: START_NS + second * SECOND,
             interval: BOOT_INTERVAL + second as u64,
@@ -310,19 +330,23 @@ impl Soak {
             recorder.seal(Table::OperationLog, &concat(half));
         }
         let metrics: Vec<OperationMetrics> = rows.metrics.into_iter().flatten().collect();
-        recorder.seal(Table::OperationMetrics, &OperationMetrics::batch(&metrics).unwrap());
-        recorder.seal(Table::RecorderHealth, &RecorderHealth::batch(&rows.health).unwrap());
-        recorder.seal(Table::Annotations, &Annotation::batch(&rows.annotations).unwrap());
+        recorder.seal(
+            Table::OperationMetrics,
+            &OperationMetrics::batch(&metrics).unwrap(),
+        );
+        recorder.seal(
+            Table::RecorderHealth,
+            &RecorderHealth::batch(&rows.health).unwrap(),
+        );
+        recorder.seal(
+            Table::Annotations,
+            &Annotation::batch(&rows.annotations).unwrap(),
+        );
         recorder
     }
 }
 
-pub fn annotation(
-    second: i64,
-    until: Option<i64>,
-    kind: AnnotationKind,
-    text: &str,
-) -> Annotation {
+pub fn annotation(second: i64, until: Option<i64>, kind: AnnotationKind, text: &str) -> Annotation {
     Annotation {
         at_ns: START_NS + second * SECOND,
         until_ns: until.map(|second| START_NS + second * SECOND),
