@@ -1,4 +1,5 @@
 //! Return sites of real binaries against `objdump -d`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,6 +13,7 @@ use target_support::{KERNEL, objdump_returns};
 
 struct Survey {
     resolved: usize,
+    guessed: usize,
     refused: BTreeMap<String, Vec<String>>,
 }
 
@@ -24,6 +26,7 @@ fn survey(path: &Path, step: usize) -> Survey {
     let (_, returns) = objdump_returns(path);
     let mut survey = Survey {
         resolved: 0,
+        guessed: 0,
         refused: BTreeMap::new(),
     };
     let mut seen = BTreeSet::new();
@@ -43,6 +46,7 @@ fn survey(path: &Path, step: usize) -> Survey {
         match flow::analyse(&elf, &unwind, &extent, KERNEL, false) {
             Ok(body) => {
                 survey.resolved += 1;
+                survey.guessed += usize::from(body.guessed);
                 let expected: BTreeSet<u64> = body
                     .parts
                     .iter()
@@ -83,7 +87,12 @@ fn survey(path: &Path, step: usize) -> Survey {
 }
 
 fn print(path: &Path, survey: &Survey) {
-    println!("{}: {} resolved", path.display(), survey.resolved);
+    println!(
+        "{}: {} resolved, {} with a table of unknown length",
+        path.display(),
+        survey.resolved,
+        survey.guessed
+    );
     for (kind, refused) in &survey.refused {
         println!("  {} {kind}", refused.len());
         for example in refused.iter().take(6) {

@@ -20,7 +20,7 @@ pub struct Begin {
 }
 
 /// How many instructions the begin may be moved past.
-const FURTHEST: usize = 10;
+const FURTHEST: usize = 24;
 
 /// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.
 ///
