@@ -230,16 +230,20 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.find(address).is_some()
     }
 
+    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do while there is
+    /// one thread.
     fn find(&self, address: u64) -> Option<(usize, usize)> {
-        let part = self
-            .parts
-            .iter()
-            .position(|part| part.start <= address && address < part.end)?;
-        let index = self.parts[part]
-            .code
-            .binary_search_by_key(&address, |code| code.address)
-            .ok()?;
-        Some((part, index))
+        let holds = |part: &Part<'_>| part.start <= address && address < part.end;
+        let part = self.parts.iter().position(holds)?;
+        let code = &self.parts[part].code;
+        match code.binary_search_by_key(&address, |code| code.address) {
+            Ok(index) => Some((part, index)),
+            Err(next) => {
+                let index = next.checked_sub(1)?;
+                let skips = code[index].address + 1 == address && code[index].has_lock_prefix();
+                skips.then_some((part, index))
+            }
+        }
     }
 
     fn cfa_at(&self, address: u64) -> Option<Cfa> {

@@ -135,6 +135,11 @@ impl Instruction {
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
     }
 
+    /// Whether its first byte is a `lock` prefix.
+    pub fn has_lock_prefix(&self) -> bool {
+        self.raw.has_lock_prefix()
+    }
+
     /// Whether it writes what a return right after it would go to.
     pub fn places_return_address(&self) -> bool {
         let raw = &self.raw;
