@@ -1,4 +1,5 @@
 //! Markers made by soakbox.h and by hand resolve to both halves, or are refused with the reason.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod target_support;
 

@@ -1,4 +1,5 @@
 //! Return sites of real binaries against `objdump -d`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,10 +9,11 @@ use soakbox_recorder::target::flow::{self, Extent};
 use soakbox_recorder::target::unwind::Unwind;
 
 mod target_support;
-use target_support::{KERNEL, objdump_returns};
+use target_support::{KERNEL, Workshop, objdump_returns};
 
 struct Survey {
     resolved: usize,
+    guessed: usize,
     refused: BTreeMap<String, Vec<String>>,
 }
 
@@ -24,6 +26,7 @@ fn survey(path: &Path, step: usize) -> Survey {
     let (_, returns) = objdump_returns(path);
     let mut survey = Survey {
         resolved: 0,
+        guessed: 0,
         refused: BTreeMap::new(),
     };
     let mut seen = BTreeSet::new();
@@ -43,6 +46,7 @@ fn survey(path: &Path, step: usize) -> Survey {
         match flow::analyse(&elf, &unwind, &extent, KERNEL, false) {
             Ok(body) => {
                 survey.resolved += 1;
+                survey.guessed += usize::from(body.guessed);
                 let expected: BTreeSet<u64> = body
                     .parts
                     .iter()
@@ -83,7 +87,12 @@ fn survey(path: &Path, step: usize) -> Survey {
 }
 
 fn print(path: &Path, survey: &Survey) {
-    println!("{}: {} resolved", path.display(), survey.resolved);
+    println!(
+        "{}: {} resolved, {} with a table of unknown length",
+        path.display(),
+        survey.resolved,
+        survey.guessed
+    );
     for (kind, refused) in &survey.refused {
         println!("  {} {kind}", refused.len());
         for example in refused.iter().take(6) {
@@ -100,4 +109,66 @@ fn returns_of_whole_binaries_are_those_of_objdump() {
         let path = Path::new(file);
         print(path, &survey(path, 1));
     }
+}
+
+#[test]
+fn returns_of_system_libraries_are_those_of_objdump() {
+    for (file, step) in [("/lib/x86_64-linux-gnu/libc.so.6", 5), ("/usr/bin/bash", 3)] {
+        let path = Path::new(file);
+        if !path.exists() {
+            eprintln!("skipped: {file} is not there");
+            continue;
+        }
+        let survey = survey(path, step);
+        print(path, &survey);
+        assert!(survey.resolved > 200, "{file}: {}", survey.resolved);
+    }
+}
+
+/// A static program holds a thousand of the C library's functions, with the names of their cold parts; without
+/// those names the same functions must come out the same.
+#[test]
+fn cold_parts_are_found_without_their_names() {
+    let workshop = Workshop::new();
+    let path = workshop.build_file("gcc", "shapes.c", &["-O2", "-static"]);
+    let survey = survey(&path, 1);
+    print(&path, &survey);
+    let named_bytes = std::fs::read(&path).unwrap();
+    let stripped_bytes = workshop.build("gcc", "shapes.c", &["-O2", "-static", "-s"]);
+    let (named, stripped) = (
+        Elf::parse(&named_bytes).unwrap(),
+        Elf::parse(&stripped_bytes).unwrap(),
+    );
+    let (named_unwind, stripped_unwind) = (Unwind::parse(&named), Unwind::parse(&stripped));
+    assert!(stripped.symbols.is_empty());
+    let (mut compared, mut with_cold) = (0, 0);
+    for symbol in &named.symbols {
+        let names = named
+            .symbols_at(symbol.address)
+            .map(|symbol| symbol.name)
+            .collect();
+        let extent = Extent {
+            names,
+            start: symbol.address,
+            end: symbol.address + symbol.size,
+        };
+        let full = flow::analyse(&named, &named_unwind, &extent, KERNEL, false);
+        let bare = flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL, false);
+        if let (Ok(full), Ok(bare)) = (full, bare) {
+            // What has no name may be tail-called from here alone; then its returns are rightly taken in as well.
+            assert!(
+                bare.returns
+                    .iter()
+                    .collect::<BTreeSet<_>>()
+                    .is_superset(&full.returns.iter().collect()),
+                "{}",
+                symbol.name
+            );
+            assert_eq!(full.returns, bare.returns, "{}", symbol.name);
+            compared += 1;
+            with_cold += usize::from(full.parts.len() > 1);
+        }
+    }
+    println!("{compared} compared, {with_cold} with cold parts");
+    assert!(compared > 700 && with_cold > 10, "{compared}, {with_cold}");
 }

@@ -1,5 +1,6 @@
 //! The decision how a finish is observed, on programs that are what they are: no uretprobe where anything could
 //! unwind, no order of stack pointers where anything could switch stacks.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod target_support;
 

@@ -20,7 +20,7 @@ pub struct Begin {
 }
 
 /// How many instructions the begin may be moved past.
-const FURTHEST: usize = 10;
+const FURTHEST: usize = 24;
 
 /// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.
 ///
@@ -36,7 +36,13 @@ pub fn choose(
     let first = code
         .first()
         .ok_or(Reason::NoBegin("the function is empty"))?;
-    if targets.contains(&first.address) {
+    let is_target = |instruction: &Instruction| {
+        targets
+            .range(instruction.address..instruction.end)
+            .next()
+            .is_some()
+    };
+    if is_target(first) {
         return Err(Reason::NoBegin(
             "its first instruction is the head of a loop",
         ));
@@ -45,7 +51,7 @@ pub fn choose(
     let mut slow = None;
     let mut untouched = true;
     for instruction in code.iter().take(FURTHEST) {
-        if targets.contains(&instruction.address) {
+        if is_target(instruction) {
             break;
         }
         let skip = usize::try_from(instruction.address - first.address).unwrap_or(usize::MAX);

@@ -3,16 +3,17 @@
 //! Sound rather than clever: every instruction of every part is decoded in a straight line, and whatever could make a
 //! return site wrong (a jump that cannot be followed, code that does not decode, a tail call) is a refusal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod parts;
+mod tables;
 
 use super::Kernel;
 use super::begin::{self, Begin};
 use super::elf::Elf;
 use super::error::Reason;
 use super::lsda;
-use super::plt;
 use super::unwind::{Cfa, Row, Unwind};
-use super::x86::jump_table::{self, Entries, TableJump};
 use super::x86::{self, Instruction, Next};
 
 /// What is to be analysed: a function by its range.
@@ -37,14 +38,16 @@ pub struct Body {
     pub begin: Begin,
     /// It calls itself.
     pub calls_itself: bool,
+    /// The length of some jump table was not certain.
+    pub guessed: bool,
 }
 
 /// Largest part that is analysed, in bytes.
 const LARGEST_PART: u64 = 4 << 20;
 /// Most parts of one function.
 const MOST_PARTS: usize = 64;
-/// Most entries of one jump table.
-const MOST_ENTRIES: u64 = 65_536;
+/// Most times that the whole code is searched for references, per function.
+const MOST_SEARCHES: u32 = 64;
 
 /// Analyses the function.
 pub fn analyse(
@@ -60,6 +63,12 @@ pub fn analyse(
     while next < walk.parts.len() {
         walk.scan(next)?;
         next += 1;
+    }
+    if walk.guessed && !elf.has_symtab {
+        return Err(Reason::UnknownJump {
+            at: extent.start,
+            why: "a jump table's length is not certain, and without symbols a cold part could be missed",
+        });
     }
     walk.check_boundaries()?;
     let returns = walk.returns()?;
@@ -78,6 +87,7 @@ pub fn analyse(
         returns,
         begin,
         calls_itself: walk.calls_itself,
+        guessed: walk.guessed,
     })
 }
 
@@ -100,6 +110,9 @@ struct Walk<'w, 'a> {
     calls_itself: bool,
     /// Some jump table's length was not certain.
     guessed: bool,
+    /// Whether code at an address is reached from this function alone, and how many searches are left.
+    exclusive: BTreeMap<u64, bool>,
+    searches: u32,
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
@@ -112,6 +125,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             targets: BTreeSet::new(),
             calls_itself: false,
             guessed: false,
+            exclusive: BTreeMap::new(),
+            searches: MOST_SEARCHES,
         }
     }
 
@@ -205,181 +220,6 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(())
     }
 
-    /// The range of the part that a jump out of the known parts leads to, if it is one of this function's own.
-    fn own_part(&self, source: u64, target: u64) -> Result<(u64, u64), Reason> {
-        let tail_call = |callee: Option<&str>| {
-            Err(Reason::TailCall {
-                at: source,
-                callee: callee.map(ToOwned::to_owned),
-            })
-        };
-        let covering = self.elf.symbol_covering(target);
-        let own = self
-            .elf
-            .symbols_at(covering.map_or(target, |symbol| symbol.address))
-            .find(|symbol| self.is_own_name(symbol.name));
-        if let Some(symbol) = own {
-            return self.part_range(symbol.address, symbol.size, target);
-        }
-        if let Some(symbol) = covering {
-            return tail_call(Some(symbol.name));
-        }
-        if let Some(import) = plt::import_at(self.elf, target) {
-            return tail_call(import);
-        }
-        let Some(frame) = self.unwind.frame_at(target) else {
-            return tail_call(None);
-        };
-        let (from, to) = (self.cfa_at(source), self.unwind.cfa_at(target));
-        match (from, to) {
-            // The frame is still up: only the same function goes on there.
-            (Some(from), Some(to)) if to != Cfa::StackPointer(8) => {
-                if from == to {
-                    Ok((frame.start, frame.end))
-                } else {
-                    Err(Reason::Unreadable {
-                        at: source,
-                        why: "a jump leads to a frame of another shape",
-                    })
-                }
-            }
-            (Some(Cfa::StackPointer(8)), Some(_))
-                if self.is_only_reached_from_here(frame.start) =>
-            {
-                Ok((frame.start, frame.end))
-            }
-            (None, _) | (_, None) => tail_call(None),
-            _ => tail_call(None),
-        }
-    }
-
-    fn part_range(&self, start: u64, size: u64, target: u64) -> Result<(u64, u64), Reason> {
-        let end = match size {
-            0 => self.unwind.frame_at(start).map_or(start, |frame| frame.end),
-            size => start.saturating_add(size),
-        };
-        if target < start || target >= end {
-            return Err(Reason::Unreadable {
-                at: target,
-                why: "its cold part has no known size",
-            });
-        }
-        Ok((start, end))
-    }
-
-    /// `NAME.cold`, `NAME.part.0` and the like for one of the function's names.
-    fn is_own_name(&self, symbol: &str) -> bool {
-        self.extent.names.iter().any(|name| {
-            symbol.strip_prefix(name).is_some_and(|rest| {
-                rest.split('.')
-                    .filter(|piece| !piece.is_empty())
-                    .enumerate()
-                    .all(|(at, piece)| match at {
-                        0 => piece == "cold" || piece == "part",
-                        _ => piece == "cold" || piece.bytes().all(|byte| byte.is_ascii_digit()),
-                    })
-                    && rest.starts_with('.')
-            })
-        })
-    }
-
-    /// Whether nothing but this function's own jumps refers to the code at `start`: no other function ends there.
-    fn is_only_reached_from_here(&self, start: u64) -> bool {
-        for section in self
-            .elf
-            .sections
-            .iter()
-            .filter(|section| section.executable)
-        {
-            for (at, window) in section.data.windows(4).enumerate() {
-                let Ok(bytes) = window.try_into() else {
-                    continue;
-                };
-                let displacement = i64::from(i32::from_le_bytes(bytes));
-                let end = section.address.wrapping_add(at as u64 + 4);
-                if end.wrapping_add_signed(displacement) == start && !self.contains(end - 1) {
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    fn follow_table(&mut self, part: usize, index: usize) -> Result<(), Reason> {
-        let code = &self.parts[part].code;
-        let at = code[index].address;
-        let Some(jump) = jump_table::recognise(code, index) else {
-            // Through a slot of the global offset table: a tail call to an import.
-            let slot = self
-                .elf
-                .bytes_from(at)
-                .and_then(|code| x86::indirect_slot(code, at));
-            let callee = slot.and_then(|slot| plt::import_of_slot(self.elf, slot));
-            return Err(Reason::TailCall {
-                at,
-                callee: callee.map(ToOwned::to_owned),
-            });
-        };
-        let candidates: Vec<u64> = match jump.table {
-            Some(table) => vec![table],
-            None => {
-                let loaded: BTreeSet<u64> = self
-                    .parts
-                    .iter()
-                    .flat_map(|part| jump_table::loaded_addresses(&part.code))
-                    .filter(|address| !self.elf.is_code(*address))
-                    .collect();
-                loaded.into_iter().collect()
-            }
-        };
-        let mut found = false;
-        for table in candidates {
-            let targets = self.read_table(&jump, table, at)?;
-            found |= !targets.is_empty();
-            for target in targets {
-                self.follow(at, target)?;
-            }
-        }
-        if found {
-            Ok(())
-        } else if jump.entries == Entries::Pointers {
-            Err(Reason::TailCall { at, callee: None })
-        } else {
-            Err(Reason::UnknownJump {
-                at,
-                why: "its jump table was not found",
-            })
-        }
-    }
-
-    /// The table's targets. Where its length is certain all of them, otherwise those that stay in the known parts.
-    fn read_table(&mut self, jump: &TableJump, table: u64, at: u64) -> Result<Vec<u64>, Reason> {
-        let certain = jump.table.and(jump.count);
-        self.guessed |= certain.is_none();
-        let mut targets = Vec::new();
-        for entry in 0..certain.unwrap_or(MOST_ENTRIES).min(MOST_ENTRIES) {
-            let target = match jump.entries {
-                Entries::Offsets => self.elf.offset_entry(table, entry),
-                Entries::Pointers => self.elf.pointer_entry(table, entry),
-            };
-            match (target, certain) {
-                (Some(target), _) if self.is_boundary(target) => targets.push(target),
-                (Some(target), Some(_)) if self.own_part(at, target).is_ok() => {
-                    targets.push(target)
-                }
-                (_, Some(_)) if jump.entries == Entries::Pointers => return Ok(Vec::new()),
-                (_, Some(_)) => {
-                    return Err(Reason::UnknownJump {
-                        at,
-                        why: "its jump table leads out of the function",
-                    });
-                }
-                (_, None) => break,
-            }
-        }
-        Ok(targets)
-    }
-
     fn contains(&self, address: u64) -> bool {
         self.parts
             .iter()
@@ -390,16 +230,20 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.find(address).is_some()
     }
 
+    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do while there is
+    /// one thread.
     fn find(&self, address: u64) -> Option<(usize, usize)> {
-        let part = self
-            .parts
-            .iter()
-            .position(|part| part.start <= address && address < part.end)?;
-        let index = self.parts[part]
-            .code
-            .binary_search_by_key(&address, |code| code.address)
-            .ok()?;
-        Some((part, index))
+        let holds = |part: &Part<'_>| part.start <= address && address < part.end;
+        let part = self.parts.iter().position(holds)?;
+        let code = &self.parts[part].code;
+        match code.binary_search_by_key(&address, |code| code.address) {
+            Ok(index) => Some((part, index)),
+            Err(next) => {
+                let index = next.checked_sub(1)?;
+                let skips = code[index].address + 1 == address && code[index].has_lock_prefix();
+                skips.then_some((part, index))
+            }
+        }
     }
 
     fn cfa_at(&self, address: u64) -> Option<Cfa> {
@@ -441,7 +285,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let reached = self.reached()?;
         let mut returns = Vec::new();
         for (part, seen) in self.parts.iter().zip(&reached) {
-            for (instruction, seen) in part.code.iter().zip(seen) {
+            let before = std::iter::once(None).chain(part.code.iter().map(Some));
+            for ((instruction, seen), previous) in part.code.iter().zip(seen).zip(before) {
                 if instruction.next != Next::Returns {
                     continue;
                 }
@@ -453,6 +298,12 @@ impl<'w, 'a> Walk<'w, 'a> {
                     });
                 }
                 match self.cfa_at(at) {
+                    None if previous.is_some_and(Instruction::places_return_address) => {
+                        return Err(Reason::Unreadable {
+                            at,
+                            why: "a return to an address that it made itself",
+                        });
+                    }
                     None | Some(Cfa::StackPointer(8)) => returns.push(at),
                     Some(_) => {
                         return Err(Reason::Unreadable {

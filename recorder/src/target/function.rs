@@ -3,6 +3,7 @@
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::flow::{self, Body, Extent};
+use super::names;
 use super::risk::{self, Exclusion, StackSwitch};
 use super::suggest;
 use super::unwind::Unwind;
@@ -92,6 +93,12 @@ fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Symbol<'a>, Rea
         .iter()
         .filter(|symbol| symbol.name == function)
         .collect();
+    if found.is_empty() && !elf.imports.contains(function) {
+        let is_path = |symbol: &&Symbol<'_>| names::path(symbol.name).as_deref() == Some(function);
+        found = elf.symbols.iter().filter(is_path).collect();
+        // Constructors and the like: several mangled names of one place.
+        found.dedup_by_key(|symbol| symbol.address);
+    }
     if found.len() > 1 && found.iter().any(|symbol| symbol.default_version) {
         found.retain(|symbol| symbol.default_version);
     }

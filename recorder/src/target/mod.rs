@@ -11,6 +11,7 @@ mod function;
 mod list;
 pub mod lsda;
 mod marker;
+pub mod names;
 mod plt;
 pub mod risk;
 pub mod suggest;

@@ -135,6 +135,21 @@ impl Instruction {
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
     }
 
+    /// Whether its first byte is a `lock` prefix.
+    pub fn has_lock_prefix(&self) -> bool {
+        self.raw.has_lock_prefix()
+    }
+
+    /// Whether it writes what a return right after it would go to.
+    pub fn places_return_address(&self) -> bool {
+        let raw = &self.raw;
+        let to_top = raw.op_count() > 0
+            && raw.op0_kind() == OpKind::Memory
+            && raw.memory_base() == Register::RSP
+            && raw.mnemonic() == Mnemonic::Mov;
+        raw.mnemonic() == Mnemonic::Push || to_top
+    }
+
     /// What a probe costs here; `None` where the kernel refuses one.
     pub fn probe_cost(&self, code: &[u8], kernel: Kernel) -> Option<Cost> {
         probe_cost(code, kernel)

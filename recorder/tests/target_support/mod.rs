@@ -1,5 +1,6 @@
 //! Compiles small programs and reads them back with `objdump`, an opinion other than ours.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
