@@ -88,7 +88,11 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
     assert_eq!(report.rows_saved, 20);
     assert_eq!(report.segments, 2);
     assert_eq!(report.gaps, 1);
+    assert_eq!(report.journals, 2);
     assert_eq!(report.bytes_discarded, 0);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["schema"], "soakbox.recover/1");
+    assert_eq!(json["rows_saved"], 20);
     assert_eq!(journal_directories(root.path()), 0);
     clock.advance(5_000_000_000);
     assert_eq!(recover(root.path(), &clock).unwrap().gaps, 0);
@@ -119,6 +123,41 @@ fn a_clock_that_steps_back_starts_a_new_sorted_file() {
         rows += footer[footer::ROWS].parse::<u64>().unwrap();
     }
     assert_eq!(rows, 50);
+}
+
+#[test]
+fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
+    let root = tempfile::tempdir().unwrap();
+    let day = 86_400_000_000_000;
+    let clock = ManualClock::new(ClockPair {
+        boot_ns: 0,
+        utc_ns: 20_000 * day - 5_000_000_000,
+    });
+    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut segments = Vec::new();
+    // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then ten minutes each.
+    for second in 0..1_300 {
+        let now = clock.now();
+        if second % 100 == 0 {
+            let rows = operations(second..second + 1, now);
+            writer.append(Table::OperationLog, &rows, now).unwrap();
+        }
+        writer.tick(now).unwrap();
+        clock.advance(1_000_000_000);
+    }
+    writer.finish().unwrap();
+    for file in Contents::list(root.path()).unwrap().segments {
+        let rows = footer_of(&file.path)[footer::ROWS].clone();
+        let folder = file.path.parent().unwrap().file_name().unwrap();
+        segments.push((folder.to_str().unwrap().to_owned(), rows));
+    }
+    let expected = [
+        ("date=2024-10-03", "1"),
+        ("date=2024-10-04", "6"),
+        ("date=2024-10-04", "6"),
+    ];
+    let expected = expected.map(|(folder, rows)| (folder.to_owned(), rows.to_owned()));
+    assert_eq!(segments, expected);
 }
 
 #[test]
