@@ -100,6 +100,46 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
 }
 
 #[test]
+fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut writer = writer(root.path(), &clock, Limits::default());
+    let rows = operations(0..10, clock.now());
+    writer
+        .append(Table::OperationLog, &rows, clock.now())
+        .unwrap();
+    drop(writer);
+    let journal = Contents::list(root.path()).unwrap().journals.remove(0).path;
+    let bytes = std::fs::read(&journal).unwrap();
+    recover(root.path(), &clock).unwrap();
+    // As after a crash between the rename and the unlink.
+    std::fs::create_dir(journal.parent().unwrap()).unwrap();
+    std::fs::write(&journal, &bytes).unwrap();
+    let report = recover(root.path(), &clock).unwrap();
+    assert_eq!((report.rows_saved, report.journals), (0, 1));
+    assert_eq!(counters(root.path()), (0..10).collect::<Vec<_>>());
+    assert_eq!(journal_directories(root.path()), 0);
+}
+
+#[test]
+fn each_crashed_recorder_has_a_gap_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let clock = clock();
+    for number in 0..2 {
+        let mut writer = writer(root.path(), &clock, Limits::default());
+        let rows = operations(number * 10..number * 10 + 10, clock.now());
+        writer
+            .append(Table::OperationLog, &rows, clock.now())
+            .unwrap();
+        clock.advance(1_000);
+    }
+    assert_eq!(recover(root.path(), &clock).unwrap().gaps, 2);
+    let expected = [(NOON, NOON + 2_000), (NOON + 1_000, NOON + 2_000)];
+    assert_eq!(gaps(root.path()), expected);
+    assert_eq!(counters(root.path()), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_clock_that_steps_back_starts_a_new_sorted_file() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
