@@ -8,10 +8,11 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rustix::time::{ClockId, clock_gettime};
-use soakbox_recorder::segment::{FileIdentity, JournalWriter, Sealed, seal};
+use soakbox_recorder::segment::{FileIdentity, JournalWriter, Sealed, scan, seal};
 use soakbox_schemas::event::{OperationEvent, flags};
 use soakbox_schemas::recording::JournalName;
 use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
@@ -20,20 +21,39 @@ const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
 /// Rows of a batch: what 10 ms bring at 800,000 operations a second.
 const BATCH: usize = 8_192;
 
+/// First argument of the process that only seals, so that its memory is that of a seal.
+const SEAL: &str = "--seal";
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let events: usize = arguments
-        .next()
-        .map_or(2_000_000, |text| text.parse().unwrap());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let count = |text: &String| text.parse().unwrap();
+    if let [mode, root, events] = arguments.as_slice()
+        && mode == SEAL
+    {
+        return measure_seal(count(events), Path::new(root));
+    }
+    let events = arguments.first().map_or(2_000_000, count);
     let directory = arguments
-        .next()
+        .get(1)
         .map_or_else(std::env::temp_dir, PathBuf::from);
     let root = directory.join(format!("soakbox-seal-throughput-{}", std::process::id()));
-    measure(events, &root);
+    measure_journal(events, &root);
+    let sealed = Command::new(std::env::current_exe().unwrap())
+        .args([SEAL, root.to_str().unwrap(), &events.to_string()])
+        .status();
     std::fs::remove_dir_all(&root).unwrap();
+    assert!(sealed.unwrap().success());
 }
 
-fn measure(count: usize, root: &Path) {
+fn journal_name() -> JournalName {
+    JournalName {
+        uuid: UUID.into(),
+        table: Table::OperationLog,
+        sequence: 1,
+    }
+}
+
+fn measure_journal(count: usize, root: &Path) {
     let events = Events::new().take(count).collect::<Vec<_>>();
     let plan = ["rule_refresh", "traffic_control", "lookup"];
     let plan = plan.map(|name| OperationInfo {
@@ -41,7 +61,6 @@ fn measure(count: usize, root: &Path) {
         operation_type: 1,
     });
     let mut builder = OperationLogBuilder::new(&plan);
-
     let mut batches = Vec::new();
     let building = cpu_seconds(|| {
         for chunk in events.chunks(BATCH) {
@@ -51,48 +70,40 @@ fn measure(count: usize, root: &Path) {
             batches.push(builder.finish().unwrap());
         }
     });
-
-    let name = JournalName {
-        uuid: UUID.into(),
-        table: Table::OperationLog,
-        sequence: 1,
-    };
+    let name = journal_name();
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
     let metadata = FileIdentity::of_this_host().metadata(UUID, name.table, 1);
-    let mut journal = JournalWriter::create(root, name.clone(), &metadata).unwrap();
+    let mut journal = JournalWriter::create(root, name, &metadata).unwrap();
     let journaling = cpu_seconds(|| {
         for batch in &batches {
             journal.append(batch).unwrap();
         }
         journal.flush().unwrap();
     });
-    let summary = *journal.summary();
-    report(
-        "batches",
-        count,
-        building,
-        count * size_of::<OperationEvent>(),
-    );
+    let event_bytes = count * size_of::<OperationEvent>();
+    report("batches", count, building, event_bytes);
     report("journal", count, journaling, journal.bytes() as usize);
+}
 
-    drop((events, batches));
-    let before = resident_bytes();
+fn measure_seal(count: usize, root: &Path) {
+    let name = journal_name();
+    let journal_bytes = std::fs::metadata(name.path(root)).unwrap().len() as usize;
+    let mut summary = None;
+    let scanning =
+        cpu_seconds(|| summary = Some(scan(&name.path(root), name.table).unwrap().summary));
+    let before = status_bytes("VmRSS");
     let mut sealed = None;
-    let sealing = cpu_seconds(|| sealed = Some(seal(root, &name, Some(&summary)).unwrap()));
+    let sealing = cpu_seconds(|| sealed = Some(seal(root, &name, summary.as_ref()).unwrap()));
     let Some(Sealed::Segment(segment)) = sealed else {
         panic!("nothing was sealed");
     };
+    report("read back", count, scanning, journal_bytes);
     report("seal", count, sealing, segment.bytes as usize);
-    report(
-        "all of it",
-        count,
-        building + journaling + sealing,
-        segment.bytes as usize,
-    );
+    let peak = status_bytes("VmHWM");
     println!(
-        "peak memory {} MiB above the {} MiB before the seal",
-        (peak_bytes() - before) >> 20,
-        before >> 20
+        "peak memory of a seal: {:.1} MiB, {:.1} MiB of it above the process",
+        peak as f64 / 1048576.0,
+        (peak - before) as f64 / 1048576.0
     );
     columns(&segment.path, count);
 }
@@ -140,16 +151,6 @@ fn status_bytes(key: &str) -> u64 {
     let line = status.lines().find(|line| line.starts_with(key)).unwrap();
     let number = line.split_whitespace().nth(1).unwrap();
     number.parse::<u64>().unwrap() << 10
-}
-
-fn resident_bytes() -> u64 {
-    // So that the peak is that of what follows.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    status_bytes("VmRSS")
-}
-
-fn peak_bytes() -> u64 {
-    status_bytes("VmHWM")
 }
 
 /// Made-up events in order of their finish.

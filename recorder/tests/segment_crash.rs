@@ -134,8 +134,8 @@ fn was_killed(status: ExitStatus) -> bool {
 /// The highest counter that the process said was safe.
 fn acknowledged(output: &str, first: u64) -> u64 {
     let lines = output.lines();
-    let ends = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());
-    ends.last().unwrap_or(first)
+    let mut ends = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());
+    ends.next_back().unwrap_or(first)
 }
 
 /// Counters are whole from `first` on, and reach at least to `acknowledged`.
@@ -168,28 +168,6 @@ fn recovered(root: &Path, context: &str) -> RecoveryReport {
     recover(root, &SystemClock).unwrap_or_else(|error| panic!("{context}: {error}"))
 }
 
-/// SplitMix64: a sequence that its seed repeats.
-struct Random(u64);
-
-impl Random {
-    fn drawn() -> Self {
-        let seed = match std::env::var("SOAKBOX_SEED") {
-            Ok(seed) => seed.parse().unwrap(),
-            Err(_) => SystemClock.now().utc_ns as u64,
-        };
-        eprintln!("SOAKBOX_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
 /// Lets it run for a while after its first acknowledgement, kills it, and returns the last one.
 fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -202,7 +180,7 @@ fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
         text.push('\n');
         text.push_str(&line);
     }
-    // The last line may be cut off by the kill: only a whole line is an acknowledgement.
+    // Lines are whole: each was one write to the pipe.
     acknowledged(&text, first)
 }
 

@@ -88,11 +88,55 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
     assert_eq!(report.rows_saved, 20);
     assert_eq!(report.segments, 2);
     assert_eq!(report.gaps, 1);
+    assert_eq!(report.journals, 2);
     assert_eq!(report.bytes_discarded, 0);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["schema"], "soakbox.recover/1");
+    assert_eq!(json["rows_saved"], 20);
     assert_eq!(journal_directories(root.path()), 0);
     clock.advance(5_000_000_000);
     assert_eq!(recover(root.path(), &clock).unwrap().gaps, 0);
     assert_eq!(gaps(root.path()), [(last, NOON + 5_000_000_000)]);
+}
+
+#[test]
+fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let mut writer = writer(root.path(), &clock, Limits::default());
+    let rows = operations(0..10, clock.now());
+    writer
+        .append(Table::OperationLog, &rows, clock.now())
+        .unwrap();
+    drop(writer);
+    let journal = Contents::list(root.path()).unwrap().journals.remove(0).path;
+    let bytes = std::fs::read(&journal).unwrap();
+    recover(root.path(), &clock).unwrap();
+    // As after a crash between the rename and the unlink.
+    std::fs::create_dir(journal.parent().unwrap()).unwrap();
+    std::fs::write(&journal, &bytes).unwrap();
+    let report = recover(root.path(), &clock).unwrap();
+    assert_eq!((report.rows_saved, report.journals), (0, 1));
+    assert_eq!(counters(root.path()), (0..10).collect::<Vec<_>>());
+    assert_eq!(journal_directories(root.path()), 0);
+}
+
+#[test]
+fn each_crashed_recorder_has_a_gap_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let clock = clock();
+    for number in 0..2 {
+        let mut writer = writer(root.path(), &clock, Limits::default());
+        let rows = operations(number * 10..number * 10 + 10, clock.now());
+        writer
+            .append(Table::OperationLog, &rows, clock.now())
+            .unwrap();
+        clock.advance(1_000);
+    }
+    assert_eq!(recover(root.path(), &clock).unwrap().gaps, 2);
+    let expected = [(NOON, NOON + 2_000), (NOON + 1_000, NOON + 2_000)];
+    assert_eq!(gaps(root.path()), expected);
+    assert_eq!(counters(root.path()), (0..20).collect::<Vec<_>>());
 }
 
 #[test]
@@ -119,6 +163,41 @@ fn a_clock_that_steps_back_starts_a_new_sorted_file() {
         rows += footer[footer::ROWS].parse::<u64>().unwrap();
     }
     assert_eq!(rows, 50);
+}
+
+#[test]
+fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
+    let root = tempfile::tempdir().unwrap();
+    let day = 86_400_000_000_000;
+    let clock = ManualClock::new(ClockPair {
+        boot_ns: 0,
+        utc_ns: 20_000 * day - 5_000_000_000,
+    });
+    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut segments = Vec::new();
+    // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then ten minutes each.
+    for second in 0..1_300 {
+        let now = clock.now();
+        if second % 100 == 0 {
+            let rows = operations(second..second + 1, now);
+            writer.append(Table::OperationLog, &rows, now).unwrap();
+        }
+        writer.tick(now).unwrap();
+        clock.advance(1_000_000_000);
+    }
+    writer.finish().unwrap();
+    for file in Contents::list(root.path()).unwrap().segments {
+        let rows = footer_of(&file.path)[footer::ROWS].clone();
+        let folder = file.path.parent().unwrap().file_name().unwrap();
+        segments.push((folder.to_str().unwrap().to_owned(), rows));
+    }
+    let expected = [
+        ("date=2024-10-03", "1"),
+        ("date=2024-10-04", "6"),
+        ("date=2024-10-04", "6"),
+    ];
+    let expected = expected.map(|(folder, rows)| (folder.to_owned(), rows.to_owned()));
+    assert_eq!(segments, expected);
 }
 
 #[test]

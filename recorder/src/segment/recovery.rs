@@ -35,6 +35,8 @@ pub struct RecoveryReport {
     pub segments: u64,
     /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
     pub bytes_discarded: u64,
+    /// Journals dealt with: sealed, empty, or superseded by a segment.
+    pub journals: u64,
     /// Gaps written, one for each crashed recorder.
     pub gaps: u64,
     /// UUIDs of recorders that are alive; nothing of theirs was touched.
@@ -48,8 +50,23 @@ impl Default for RecoveryReport {
             rows_saved: 0,
             segments: 0,
             bytes_discarded: 0,
+            journals: 0,
             gaps: 0,
             live: Vec::new(),
+        }
+    }
+}
+
+impl RecoveryReport {
+    fn add(&mut self, sealed: &Sealed) {
+        self.journals += 1;
+        match sealed {
+            Sealed::Segment(segment) => {
+                self.rows_saved += segment.summary.rows;
+                self.segments += 1;
+                self.bytes_discarded += segment.damaged_bytes;
+            }
+            Sealed::Empty { damaged_bytes } => self.bytes_discarded += damaged_bytes,
         }
     }
 }
@@ -139,6 +156,7 @@ impl Recorder<'_> {
                 durable::sync_directory(above)?;
             }
             durable::remove(&journal.path)?;
+            report.journals += 1;
         }
         for journal in &found.journals {
             found.scans.push(scan(&journal.path, journal.name.table)?);
@@ -203,12 +221,7 @@ impl Recorder<'_> {
                 continue;
             }
             match seal(self.root, &journal.name, Some(&scan.summary)) {
-                Ok(Sealed::Segment(segment)) => {
-                    report.rows_saved += segment.summary.rows;
-                    report.segments += 1;
-                    report.bytes_discarded += segment.damaged_bytes;
-                }
-                Ok(Sealed::Empty { damaged_bytes }) => report.bytes_discarded += damaged_bytes,
+                Ok(sealed) => report.add(&sealed),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }

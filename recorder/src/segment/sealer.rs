@@ -44,6 +44,7 @@ impl Sealer {
             counters,
             failure: failure.clone(),
             again: Vec::new(),
+            retry_at: None,
             refused: Vec::new(),
         };
         let thread = std::thread::Builder::new()
@@ -96,6 +97,8 @@ struct Worker {
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Refused by the system: tried again.
     again: Vec<Job>,
+    /// When, if there are any.
+    retry_at: Option<Instant>,
     /// Refused for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,
 }
@@ -103,15 +106,17 @@ struct Worker {
 impl Worker {
     fn run(mut self, queue: &Receiver<Job>) -> Result<(), SegmentError> {
         loop {
-            let next = if self.again.is_empty() {
-                queue.recv().map_err(RecvTimeoutError::from)
-            } else {
-                queue.recv_timeout(RETRY)
+            let next = match self.retry_at {
+                None => queue.recv().map_err(RecvTimeoutError::from),
+                Some(at) => queue.recv_deadline(at),
             };
             match next {
                 Ok(job) => self.seal(job),
-                Err(RecvTimeoutError::Timeout) => self.retry(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+                self.retry();
             }
         }
         self.again.append(&mut self.refused);
@@ -124,6 +129,7 @@ impl Worker {
     }
 
     fn retry(&mut self) {
+        self.retry_at = None;
         for job in std::mem::take(&mut self.again) {
             self.seal(job);
         }
@@ -141,6 +147,7 @@ impl Worker {
                 self.counters.seal_failed(started.elapsed());
                 if matches!(error, SegmentError::Io { .. }) {
                     self.again.push(job);
+                    self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
                 } else {
                     self.refused.push(job);
                 }

@@ -11,7 +11,7 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::SortingColumn;
-use soakbox_recorder::clock::{Clock, ClockPair};
+use soakbox_recorder::clock::{Clock, ClockPair, SystemClock};
 use soakbox_recorder::segment::{FileIdentity, Limits, RecorderDirectory, RecordingWriter};
 use soakbox_schemas::event::{OperationEvent, flags};
 use soakbox_schemas::recording::Contents;
@@ -200,4 +200,26 @@ pub(crate) fn columns(batches: &[RecordBatch]) -> Vec<ArrayRef> {
         concat(&parts).unwrap()
     });
     whole.collect()
+}
+
+/// SplitMix64: a sequence that its seed repeats. Drawn when the test runs, and printed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn drawn() -> Self {
+        let seed = match std::env::var("SOAKBOX_SEED") {
+            Ok(seed) => seed.parse().unwrap(),
+            Err(_) => SystemClock.now().utc_ns as u64,
+        };
+        eprintln!("SOAKBOX_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
 }
