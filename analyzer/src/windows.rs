@@ -101,7 +101,7 @@ impl Timeline {
         let width = width_ns.to_string();
         let losses = session.collect(&queries::fill(queries::LOSS_WINDOWS, "width_ns", &width))?;
         if let Some(found) = Columns::new(&losses)? {
-            let (starts, lost) = (found.times("window")?, found.counts("lost")?);
+            let (starts, lost) = (found.times("since")?, found.counts("lost")?);
             for (row, name) in found.words("operation")?.into_iter().enumerate() {
                 if let Some(at_ns) = starts[row] {
                     of(&mut series, &name).lost.insert(at_ns, lost[row]);

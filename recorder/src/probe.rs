@@ -10,6 +10,9 @@ use std::str::FromStr;
 
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 pub use rules::{Comparison, Rules, Success, Width};
 
 /// An operation as asked for: its name, where it is, and its rules.

@@ -185,6 +185,7 @@ impl<'a> Observer<'a> {
             .max(current.saturating_sub(u64::from(SLOTS) - 1));
         for interval in first..=current {
             let rows = self.take_interval(interval);
+            self.warn_of_loss(&rows);
             self.send(Message::Metrics(rows));
         }
         // Every other slot holds at most what was counted late.

@@ -190,6 +190,14 @@ impl<'a> Elf<'a> {
             .is_some_and(|segment| segment.executable)
     }
 
+    /// Whether the address lies in a section of code (read-only data may share an executable segment with code).
+    pub fn is_code(&self, address: u64) -> bool {
+        self.sections.iter().any(|section| {
+            let at = address.checked_sub(section.address);
+            section.executable && at.is_some_and(|at| at < section.data.len() as u64)
+        })
+    }
+
     /// `length` bytes as they are loaded at `address`; `None` where they are not all in one segment of the file.
     pub fn bytes_at(&self, address: u64, length: u64) -> Option<&'a [u8]> {
         let segment = self.segment_of(address)?;
@@ -256,6 +264,18 @@ impl<'a> Elf<'a> {
         ]
         .iter()
         .any(|name| self.section(name).is_some())
+    }
+
+    /// Whether the file is marked as fit for a shadow stack.
+    pub fn has_shadow_stack(&self) -> bool {
+        const FEATURE_1_AND: [u8; 8] = [0x02, 0, 0, 0xc0, 4, 0, 0, 0];
+        const SHADOW_STACK: u8 = 1 << 1;
+        let data = self
+            .section(".note.gnu.property")
+            .map(|section| section.data);
+        data.unwrap_or_default()
+            .windows(9)
+            .any(|window| window.starts_with(&FEATURE_1_AND) && window[8] & SHADOW_STACK != 0)
     }
 
     /// The whole file.

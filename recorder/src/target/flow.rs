@@ -63,6 +63,10 @@ pub fn analyse(
     }
     walk.check_boundaries()?;
     let returns = walk.returns()?;
+    // Other names inside the function are entries of their own: hand-written code jumps there from elsewhere.
+    let inner = elf.symbols.iter().map(|symbol| symbol.address);
+    walk.targets
+        .extend(inner.filter(|address| extent.start < *address && *address < extent.end));
     let first = &walk.parts[0];
     let begin = begin::choose(&first.code, first.bytes, &walk.targets, kernel, at_entry)?;
     Ok(Body {
@@ -323,7 +327,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                     .parts
                     .iter()
                     .flat_map(|part| jump_table::loaded_addresses(&part.code))
-                    .filter(|address| !self.elf.is_executable(*address))
+                    .filter(|address| !self.elf.is_code(*address))
                     .collect();
                 loaded.into_iter().collect()
             }

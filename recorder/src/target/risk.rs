@@ -122,9 +122,17 @@ pub fn uretprobe(
     if let StackSwitch::Possible(why) = switch {
         return Exclusion::Because(format!("stacks could be switched: {why}"));
     }
-    match possible_unwind(elf, unwind) {
-        Some(why) => return Exclusion::Because(why),
-        None => {}
+    if let Some(why) = possible_unwind(elf, unwind) {
+        return Exclusion::Because(why);
+    }
+    let unaware = Kernel { major: 6, minor: 6 }..Kernel {
+        major: 6,
+        minor: 11,
+    };
+    if unaware.contains(&kernel) && elf.has_shadow_stack() {
+        return Exclusion::Because(
+            "it may run with a shadow stack, of which this kernel's uretprobe knows nothing".into(),
+        );
     }
     let filtered = Kernel {
         major: 6,

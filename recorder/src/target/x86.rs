@@ -146,6 +146,9 @@ impl Instruction {
         if raw.mnemonic() == Mnemonic::Xchg && (0..2).any(|op| is_stack_register(raw, op)) {
             return true;
         }
+        if raw.mnemonic() == Mnemonic::Iretq {
+            return true;
+        }
         if raw.is_stack_instruction() {
             return raw.mnemonic() == Mnemonic::Pop && is_stack_register(raw, 0);
         }

@@ -1,8 +1,8 @@
 SELECT
     operation,
-    date_bin(INTERVAL '{width_ns} nanoseconds', at) AS window,
+    date_bin(INTERVAL '{width_ns} nanoseconds', at) AS since,
     sum(lost) AS lost
 FROM operation_metrics
 WHERE lost > 0
 GROUP BY operation, date_bin(INTERVAL '{width_ns} nanoseconds', at)
-ORDER BY operation, window
+ORDER BY operation, since

@@ -1,6 +1,6 @@
 SELECT
     recorder,
-    max(interval) AS interval
+    max("interval") AS "interval"
 FROM operation_metrics AS counted
 WHERE NOT EXISTS (
     SELECT 1

@@ -167,36 +167,88 @@ fn is_preserved(register: Register) -> bool {
     )
 }
 
-/// The number of entries, from `cmp $n,…; ja …` as the only branch between it and the load.
+/// Where the value that indexes the table is, going backwards from the load.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Register(Register),
+    Memory(Register, u64),
+}
+
+/// The number of entries, where the index provably went through `cmp $n; ja …` or `and $n` right before the load.
 fn bound(code: &[Instruction], load: usize) -> Option<u64> {
-    let mut branch = None;
+    let mut value = Value::Register(scaled_index(&code[load].raw)?);
+    let mut beyond = None;
     for at in (load.saturating_sub(WINDOW)..load).rev() {
         let raw = &code[at].raw;
-        match (code[at].next, branch) {
-            (Next::Branches(_), None) => match raw.mnemonic() {
-                Mnemonic::Ja => branch = Some(1),
-                Mnemonic::Jae => branch = Some(0),
+        match code[at].next {
+            Next::Falls => {}
+            Next::Branches(_) if beyond.is_none() => {
+                beyond = match raw.mnemonic() {
+                    Mnemonic::Ja => Some(1),
+                    Mnemonic::Jae => Some(0),
+                    _ => return None,
+                };
+                continue;
+            }
+            _ => return None,
+        }
+        if raw.mnemonic() == Mnemonic::Cmp && operand(raw, 0) == Some(value) {
+            return small_immediate(raw)?.checked_add(beyond?);
+        }
+        match value {
+            Value::Memory(..) if raw.op_count() > 0 && operand(raw, 0) == Some(value) => {
+                return None;
+            }
+            Value::Register(register) if writes(raw, register) => match raw.mnemonic() {
+                Mnemonic::And if operand(raw, 0) == Some(value) => {
+                    return small_immediate(raw)?.checked_add(1);
+                }
+                Mnemonic::Mov | Mnemonic::Movzx => value = operand(raw, 1)?,
+                // lea 0(,%rax,4),%rdx: the index of unoptimised code.
+                Mnemonic::Lea if raw.memory_base() == Register::None => {
+                    value = Value::Register(raw.memory_index().full_register());
+                }
                 _ => return None,
             },
-            (Next::Falls, Some(extra)) if raw.mnemonic() == Mnemonic::Cmp => {
-                return match raw.op1_kind() {
-                    OpKind::Immediate8
-                    | OpKind::Immediate16
-                    | OpKind::Immediate32
-                    | OpKind::Immediate8to16
-                    | OpKind::Immediate8to32
-                    | OpKind::Immediate8to64
-                    | OpKind::Immediate32to64 => {
-                        // The highest value that an operand of this size compares as, unsigned.
-                        let value = raw.immediate(1);
-                        (value < 1 << 20).then_some(value + extra)
-                    }
-                    _ => None,
-                };
-            }
-            (Next::Falls, _) => {}
-            _ => return None,
+            _ => {}
         }
     }
     None
+}
+
+/// The register that selects the entry in a table's load.
+fn scaled_index(raw: &iced_x86::Instruction) -> Option<Register> {
+    let (base, index) = (raw.memory_base(), raw.memory_index());
+    match (index, raw.memory_index_scale()) {
+        (Register::None, _) => None,
+        // Base and index are interchangeable: the address that was scaled before is the base in gcc's -O0 code.
+        (_, 1) => (base != Register::None).then(|| base.full_register()),
+        _ => Some(index.full_register()),
+    }
+}
+
+fn operand(raw: &iced_x86::Instruction, op: u32) -> Option<Value> {
+    match raw.op_kind(op) {
+        OpKind::Register => Some(Value::Register(raw.op_register(op).full_register())),
+        OpKind::Memory if raw.memory_index() == Register::None => Some(Value::Memory(
+            raw.memory_base(),
+            raw.memory_displacement64(),
+        )),
+        _ => None,
+    }
+}
+
+fn small_immediate(raw: &iced_x86::Instruction) -> Option<u64> {
+    const MOST: u64 = 1 << 16;
+    let value = match raw.op1_kind() {
+        OpKind::Immediate8
+        | OpKind::Immediate16
+        | OpKind::Immediate32
+        | OpKind::Immediate8to16
+        | OpKind::Immediate8to32
+        | OpKind::Immediate8to64
+        | OpKind::Immediate32to64 => raw.immediate(1),
+        _ => return None,
+    };
+    (value < MOST).then_some(value)
 }

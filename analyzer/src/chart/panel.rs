@@ -1,0 +1,193 @@
+//! One operation's panel, drawn with plotters: gaps, grid, percentiles, losses, moments.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::axis::Axis;
+use super::scale::{TimeScale, ValueScale};
+use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
+use crate::windows::{Moment, Series, Timeline, Window};
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+
+/// A letter's width in a legend or label, roughly, pixels.
+const LETTER: i32 = 7;
+/// Letters of a moment's text that are shown.
+const MOMENT_LETTERS: usize = 28;
+/// Share of the panel's height that the strip of losses takes.
+const LOSS_STRIP: f64 = 0.025;
+
+/// Draws the legend, from `at` to the right.
+pub(super) fn legend<'a>(area: &Area<'a>, at: (i32, i32), timeline: &Timeline) -> Drawn<'a> {
+    let (mut x, y) = at;
+    let label = |x: &mut i32, name: &str| {
+        let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
+        let drawn = area.draw(&Text::new(name.to_owned(), (*x, y), style));
+        *x += name.chars().count() as i32 * LETTER + 22;
+        drawn
+    };
+    for line in LINES {
+        area.draw(&PathElement::new(
+            vec![(x, y), (x + 30, y)],
+            line.colour.stroke_width(2),
+        ))?;
+        x += 37;
+        label(&mut x, line.name)?;
+    }
+    if !timeline.gaps.is_empty() {
+        area.draw(&Rectangle::new([(x, y - 7), (x + 22, y + 7)], GAP.filled()))?;
+        x += 29;
+        label(&mut x, "nothing observed")?;
+    }
+    if timeline.series.iter().any(|series| !series.lost.is_empty()) {
+        area.draw(&Rectangle::new(
+            [(x, y - 3), (x + 22, y + 3)],
+            LOSS.filled(),
+        ))?;
+        x += 29;
+        label(&mut x, "operations lost")?;
+    }
+    Ok(())
+}
+
+/// Draws one operation.
+pub(super) fn panel<'a>(
+    area: &Area<'a>,
+    timeline: &Timeline,
+    series: &Series,
+    values: &ValueScale,
+    titled: bool,
+) -> Drawn<'a> {
+    let times = TimeScale::new(timeline.range);
+    if titled {
+        let name = bold(17);
+        area.draw(&Text::new(series.operation.clone(), (20, 2), name))?;
+    }
+    let end = times.position(times.range.last_ns);
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(26)
+        .margin_right(24)
+        .x_label_area_size(44)
+        .y_label_area_size(70)
+        .build_cartesian_2d(
+            Axis::new(0.0, end, &times.ticks),
+            Axis::new(values.low, values.high, &values.ticks),
+        )?;
+    let span = (values.low, values.high);
+    chart.draw_series(timeline.gaps.iter().map(|gap| {
+        let from = times.position(gap.from_ns);
+        let to = times.position(gap.to_ns.unwrap_or(times.range.last_ns));
+        Rectangle::new([(from, span.0), (to, span.1)], GAP.filled())
+    }))?;
+    let scale = if values.logarithmic {
+        ", log scale"
+    } else {
+        ""
+    };
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .axis_style(AXIS)
+        .label_style(text(14, MUTED))
+        .axis_desc_style(text(14, MUTED))
+        .x_desc(format!("time, UTC ({})", times.dates()))
+        .y_desc(format!("latency ({}{scale})", values.unit))
+        .draw()?;
+    let strip = span.0 + (span.1 - span.0) * LOSS_STRIP;
+    chart.draw_series(series.lost.keys().map(|&at| {
+        let (from, to) = (times.position(at), times.position(at + timeline.width_ns));
+        Rectangle::new([(from, span.0), (to, strip)], LOSS.filled())
+    }))?;
+    moments(&mut chart, timeline, &times, span)?;
+    let value = [
+        |window: &Window| window.p50_ns,
+        |window: &Window| window.p95_ns,
+        |window: &Window| window.p99_ns,
+    ];
+    for (line, value) in LINES.iter().zip(value).rev() {
+        for run in runs(series, timeline.width_ns) {
+            let points = run.iter().map(|window| {
+                let middle = window.at_ns + timeline.width_ns / 2;
+                (times.position(middle), values.position(value(window)))
+            });
+            match run {
+                [_] => {
+                    chart.draw_series(points.map(|at| Circle::new(at, 2, line.colour.filled())))?
+                }
+                _ => chart.draw_series(LineSeries::new(points, line.colour.stroke_width(2)))?,
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Windows that follow one another without a hole: a line never crosses what has no rows.
+fn runs(series: &Series, width_ns: i64) -> impl Iterator<Item = &[Window]> {
+    series
+        .windows
+        .chunk_by(move |a, b| b.at_ns - a.at_ns <= width_ns)
+}
+
+type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
+
+/// Notes and what happened to the target, as thin lines; the words of one that would run into the last are left out.
+fn moments<'a>(
+    chart: &mut Plot<'a, '_>,
+    timeline: &Timeline,
+    times: &TimeScale,
+    span: (f64, f64),
+) -> Drawn<'a> {
+    let (width, _) = chart.plotting_area().dim_in_pixel();
+    let mut free = 0;
+    let shown = timeline
+        .moments
+        .iter()
+        .filter(|moment| is_shown(moment, times));
+    for moment in shown {
+        let at = times.position(moment.at_ns);
+        chart.draw_series([PathElement::new(
+            vec![(at, span.0), (at, span.1)],
+            MOMENT.stroke_width(1),
+        )])?;
+        let words = words(moment);
+        let length = words.chars().count() as i32 * LETTER;
+        let end = times.position(times.range.last_ns);
+        let pixel = (at / end * f64::from(width)) as i32;
+        let (left, anchor, shift) = if pixel + length + 8 < width as i32 {
+            (pixel, HPos::Left, 5)
+        } else {
+            (pixel - length - 8, HPos::Right, -5)
+        };
+        if left < free {
+            continue;
+        }
+        free = left + length + 12;
+        let style = text(13, MUTED).pos(Pos::new(anchor, VPos::Top));
+        chart
+            .draw_series([EmptyElement::at((at, span.1)) + Text::new(words, (shift, 3), style)])?;
+    }
+    Ok(())
+}
+
+fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
+    let inside = (times.range.first_ns..=times.range.last_ns).contains(&moment.at_ns);
+    // The recording's own start and end are the axis' ends.
+    inside && !moment.kind.starts_with("recording_")
+}
+
+fn words(moment: &Moment) -> String {
+    let text = if moment.kind == "note" {
+        moment.text.clone()
+    } else {
+        format!("{} {}", moment.kind.replace('_', " "), moment.text)
+    };
+    if text.chars().count() <= MOMENT_LETTERS {
+        return text;
+    }
+    let cut: String = text.chars().take(MOMENT_LETTERS - 1).collect();
+    format!("{}…", cut.trim_end())
+}

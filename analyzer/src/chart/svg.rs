@@ -1,0 +1,53 @@
+//! What plotters does not write: a title and a description for screen readers, dash patterns, fonts and colours that
+//! follow the reader's screen. Works on the text of the SVG; adds, and moves nothing.
+
+use super::theme::{DARK, LINES, hex};
+
+/// The style sheet that the pictures need; once per document.
+pub const STYLE: Style = Style;
+
+/// Displays as CSS.
+#[derive(Clone, Copy, Debug)]
+pub struct Style;
+
+impl std::fmt::Display for Style {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "svg text {{ font-family: system-ui, sans-serif; }}")?;
+        writeln!(f, "@media (prefers-color-scheme: dark) {{")?;
+        for (light, dark) in DARK {
+            let light = hex(light);
+            writeln!(f, "  svg [fill=\"{light}\"] {{ fill: {dark}; }}")?;
+            writeln!(f, "  svg [stroke=\"{light}\"] {{ stroke: {dark}; }}")?;
+        }
+        write!(f, "}}")
+    }
+}
+
+/// Completes a drawing. `id` prefixes the ids that it needs.
+pub(super) fn finish(drawn: &str, id: &str, title: &str, description: &str, alone: bool) -> String {
+    let mut dashed = drawn.to_owned();
+    for line in LINES.iter().filter(|line| !line.dash.is_empty()) {
+        let stroke = format!("stroke=\"{}\"", hex(line.colour));
+        let with_dash = format!("{stroke} stroke-dasharray=\"{}\"", line.dash);
+        dashed = dashed.replace(&stroke, &with_dash);
+    }
+    let (head, body) = dashed.split_once('>').unwrap_or((&dashed, ""));
+    let style = if alone {
+        format!("\n<style>\n{STYLE}\n</style>")
+    } else {
+        String::new()
+    };
+    format!(
+        "{head} role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
+         <title id=\"{id}-title\">{}</title>\n\
+         <desc id=\"{id}-desc\">{}</desc>{style}{body}",
+        escape(title),
+        escape(description)
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
