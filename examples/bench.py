@@ -37,9 +37,9 @@ def result(name: str, **figures: object) -> None:
 
 
 def build(directory: Path) -> dict[str, Path]:
-    """The observed programs: one operation as a function, one as a marker."""
+    """The observed programs: a function that takes a uretprobe, one that does not, a marker."""
     programs = {}
-    for name in ("ops", "ops_marker"):
+    for name in ("plain", "ops", "ops_marker"):
         program = directory / name
         source = ROOT / "recorder/tests/targets" / f"{name}.c"
         include = ROOT / "schemas/include"
@@ -120,24 +120,25 @@ def cpu_per_operation(program: Path) -> float:
 
 def added_time(directory: Path, programs: dict[str, Path]) -> None:
     say("CPU time added to the observed thread per operation, by an operation that does next to nothing")
-    function, marker = programs["ops"], programs["ops_marker"]
-    bare = {name: cpu_per_operation(program) for name, program in programs.items()}
-    with recording(directory / "cost-function", f"uprobe:{function}:op"):
-        soakbox_function = cpu_per_operation(function) - bare["ops"]
-    with recording(directory / "cost-marker", f"marker:{marker}:op"):
-        soakbox_marker = cpu_per_operation(marker) - bare["ops_marker"]
-    bpftrace = None
+    figures: dict[str, int | None] = {}
+    for name, kind, figure in (
+        ("plain", "uprobe", "soakbox_function"),
+        ("ops", "uprobe", "soakbox_function_at_its_returns"),
+        ("ops_marker", "marker", "soakbox_marker"),
+    ):
+        program = programs[name]
+        bare = cpu_per_operation(program)
+        with recording(directory / f"cost-{name}", f"{kind}:{program}:op"):
+            figures[figure] = round(cpu_per_operation(program) - bare)
+    figures["bpftrace_histogram_of_the_function"] = None
     if shutil.which("bpftrace"):
-        with bpftrace_histogram(function):
-            bpftrace = round(cpu_per_operation(function) - bare["ops"])
+        bare = cpu_per_operation(programs["plain"])
+        with bpftrace_histogram(programs["plain"]):
+            observed = cpu_per_operation(programs["plain"])
+        figures["bpftrace_histogram_of_the_function"] = round(observed - bare)
     else:
         print("skipped: bpftrace is not installed", file=sys.stderr)
-    result(
-        "added_ns_per_operation",
-        soakbox_function=round(soakbox_function),
-        soakbox_marker=round(soakbox_marker),
-        bpftrace_histogram_of_the_function=bpftrace,
-    )
+    result("added_ns_per_operation", **figures)
 
 
 def recorder_load(directory: Path, program: Path) -> None:
@@ -157,7 +158,7 @@ def recorder_load(directory: Path, program: Path) -> None:
 
 
 def journal_to_parquet(directory: Path, program: Path) -> None:
-    say(f"A crashed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet")
+    say(f"A killed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet, by `recover`")
     output = directory / "journal"
     flags = ("--journal-bytes", str(1 << 30), "--rotate-after", "1h", "--ring-bytes", str(1 << 28))
     recorder = Recorder(output, f"uprobe:{program}:op", *flags)
@@ -170,23 +171,27 @@ def journal_to_parquet(directory: Path, program: Path) -> None:
     ).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    rows = json.loads(answer)["rows_saved"]
-    log = output / "operation_log"
-    size = sum(file.stat().st_size for file in log.rglob("*.parquet"))
+    size = sum(file.stat().st_size for file in (output / "operation_log").rglob("*.parquet"))
     result(
         "journal_to_parquet",
-        rows=rows,
-        events_per_s_per_core=round(rows / cpu),
-        bytes_per_event=round(size / rows, 2),
+        rows_of_all_tables=json.loads(answer)["rows_saved"],
+        events_per_s_per_core=round(JOURNAL_CALLS / cpu),
+        bytes_per_event=round(size / JOURNAL_CALLS, 2),
     )
+
+
+def example(package: str, name: str) -> None:
+    command = ["cargo", "run", "--release", "--locked", "--quiet", "-p", package, "--example", name]
+    subprocess.run(command, check=True, cwd=ROOT)
 
 
 def main() -> None:
     cargo = ["cargo", "build", "--release", "--locked", "-p", "soakbox-recorder"]
     subprocess.run(cargo, check=True, cwd=ROOT)
     say("An unrecorded marker pair over a pair of empty calls")
-    marker_cost = ["cargo", "run", "--release", "--locked", "--quiet", "-p", "soakbox-schemas"]
-    subprocess.run([*marker_cost, "--example", "marker_cost"], check=True, cwd=ROOT)
+    example("soakbox-schemas", "marker_cost")
+    say("Made-up events of realistic shape: batches, journal, seal, by one core")
+    example("soakbox-recorder", "seal_throughput")
     if subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
         print("skipped: all other figures need BPF rights", file=sys.stderr)
         return
@@ -194,8 +199,8 @@ def main() -> None:
         directory = Path(name)
         programs = build(directory)
         added_time(directory, programs)
-        recorder_load(directory, programs["ops"])
-        journal_to_parquet(directory, programs["ops"])
+        recorder_load(directory, programs["plain"])
+        journal_to_parquet(directory, programs["plain"])
 
 
 if __name__ == "__main__":

@@ -53,7 +53,9 @@ main() {
   mkdir -p "$output"
 
   say "What this host allows"
-  if "$recorder" check "${operations[@]}"; then
+  if "$recorder" check; then
+    say "What is observed, and how"
+    "$recorder" check "${operations[@]}"
     record healthy
     record degraded "${degraded[@]}"
   else
