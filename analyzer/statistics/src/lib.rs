@@ -5,6 +5,7 @@
 //! autocorrelated windows inside a run, runs of one build) and nothing about where they come from. Missing is NaN
 //! or `None`, never 0. No evidence is never a pass.
 
+mod changes;
 mod compare;
 mod contrast;
 mod distribution;
@@ -14,10 +15,12 @@ mod histogram;
 mod longrun;
 mod metric;
 mod multiple;
+mod outliers;
 mod reading;
 mod run;
 mod warmup;
 
+pub use changes::{Change, ChangeKind, changes};
 pub use compare::{Operation, Options, compare, compare_all};
 pub use contrast::RunVariance;
 pub use distribution::{
