@@ -13,7 +13,7 @@ use crate::longrun::{Scales, of_residuals};
 use crate::outliers::outliers;
 
 /// Shares of the false alarm rate: steps, passing shifts (there and back), drifts, outliers.
-const SHARES: [f64; 4] = [0.5, 0.15, 0.1, 0.25];
+const SHARES: [f64; 4] = [0.45, 0.15, 0.1, 0.2];
 /// An abrupt split counts up to so many times the rate: under slow noise a level is poorly known, a leap is not.
 const ABRUPT_ROOM: f64 = 12.0;
 /// A leap is abrupt beyond so many deviations of the leaps elsewhere, and so many times the largest of them.
