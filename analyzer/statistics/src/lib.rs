@@ -5,19 +5,24 @@
 //! autocorrelated windows inside a run, runs of one build) and nothing about where they come from. Missing is NaN
 //! or `None`, never 0. No evidence is never a pass.
 
+mod changes;
 mod compare;
 mod contrast;
 mod distribution;
 mod effect;
 mod error;
 mod histogram;
+mod leak;
 mod longrun;
 mod metric;
 mod multiple;
+mod outliers;
 mod reading;
 mod run;
+mod trend;
 mod warmup;
 
+pub use changes::{Change, ChangeKind, changes};
 pub use compare::{Operation, Options, compare, compare_all};
 pub use contrast::RunVariance;
 pub use distribution::{
@@ -26,8 +31,10 @@ pub use distribution::{
 pub use effect::{Comparison, Effect, LossEffect, Scope, Verdict};
 pub use error::Error;
 pub use histogram::{Distribution, Histogram, loss_ranks};
+pub use leak::{Finding, FindingKind, MIN_PERIODS, SoakOptions, Status, soak};
 pub use longrun::{MIN_WINDOWS, MeanOfWindows, mean_of_windows};
 pub use metric::Metric;
 pub use multiple::{benjamini_hochberg, matching_level};
 pub use run::{Run, Window};
+pub use trend::{MIN_POINTS, Trend, trend};
 pub use warmup::warm_up;

@@ -15,7 +15,8 @@
 pub const MIN_WINDOWS: usize = 12;
 /// Block means are extended by their correlation from this many blocks on; fewer are taken as they are.
 const CORRECTED_BLOCKS: usize = 12;
-/// Below this length each side's own correlation counts, from 8 blocks on: short series hide their slow part.
+/// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
+/// both: short series hide their slow part.
 const SHORT: usize = 400;
 const MAX_CORRELATION: f64 = 0.97;
 const MAX_DEGREES: f64 = 10.0;
@@ -170,10 +171,46 @@ fn blocks_of(prefix: &[f64], blocks: usize) -> Scale {
 ///
 /// `weight` turns a variance into the common scale of the comparison. `None` without series.
 pub(crate) fn combine(sides: &[(&Scales, f64)]) -> Option<Combined> {
-    let common = sides.iter().map(|(side, _)| side.scales.len()).min()?;
     let shortest = sides.iter().map(|(side, _)| side.length).min()?;
     let own = shortest < SHORT;
     let corrected_from = if own { 8 } else { CORRECTED_BLOCKS };
+    largest(
+        sides,
+        Care {
+            own,
+            corrected_from,
+            most_degrees: MAX_DEGREES,
+        },
+    )
+}
+
+/// As [`combine`] for the residuals of one fitted series, where a large effect is looked for at a strict level.
+pub(crate) fn of_residuals(scales: &Scales) -> Option<(f64, f64)> {
+    let care = Care {
+        own: false,
+        corrected_from: 16,
+        most_degrees: 30.0,
+    };
+    let combined = largest(&[(scales, 1.0)], care)?;
+    Some((combined.variances[0], combined.degrees))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Care {
+    /// Each side's own correlation, and the rougher side's variance for both.
+    own: bool,
+    /// Blocks from which on their means are extended by their correlation.
+    corrected_from: usize,
+    most_degrees: f64,
+}
+
+fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
+    let Care {
+        own,
+        corrected_from,
+        most_degrees,
+    } = care;
+    let common = sides.iter().map(|(side, _)| side.scales.len()).min()?;
     let mut best: Option<(f64, Combined)> = None;
     for index in 0..common {
         let weighed = |part: fn(&Scale) -> f64| -> f64 {
@@ -205,10 +242,27 @@ pub(crate) fn combine(sides: &[(&Scales, f64)]) -> Option<Combined> {
             spread += (weight * variance).powi(2) / degrees;
             variances.push(variance);
         }
+        let summed = total;
+        if own && sides.len() > 1 {
+            // Too short for either side to know its own slow part: the rougher side speaks for both.
+            let roughest = sides
+                .iter()
+                .zip(&variances)
+                .map(|((side, weight), variance)| weight * variance * side.length as f64);
+            let roughest = roughest.fold(0.0, f64::max);
+            total = 0.0;
+            for ((side, weight), variance) in sides.iter().zip(&mut variances) {
+                let equal = roughest / side.length as f64;
+                total += equal;
+                if *weight > 0.0 {
+                    *variance = equal / weight;
+                }
+            }
+        }
         let degrees = if spread > 0.0 {
-            (total * total / spread).min(MAX_DEGREES)
+            (summed * summed / spread).min(most_degrees)
         } else {
-            MAX_DEGREES
+            most_degrees
         };
         if best.as_ref().is_none_or(|(largest, _)| total > *largest) {
             best = Some((total, Combined { variances, degrees }));

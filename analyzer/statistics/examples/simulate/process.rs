@@ -6,11 +6,11 @@ use rand_distr::{Distribution, Exp1, Normal, StandardNormal, StudentT, Uniform};
 use rand_pcg::Pcg64Mcg;
 
 /// The generator of all simulations.
-pub type Random = Pcg64Mcg;
+pub(crate) type Random = Pcg64Mcg;
 
 /// One way in which windows of a healthy service vary.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Process {
+pub(crate) enum Process {
     /// Autoregressive, order 1.
     Ar(f64),
     /// The same with Student-t noise of 3 degrees of freedom.
@@ -50,7 +50,7 @@ fn normal(random: &mut Random) -> f64 {
 }
 
 /// Uniform on 0..1.
-pub fn uniform(random: &mut Random) -> f64 {
+pub(crate) fn uniform(random: &mut Random) -> f64 {
     Uniform::new(0.0, 1.0).map_or(0.5, |d| d.sample(random))
 }
 
@@ -68,7 +68,7 @@ fn autoregressive(n: usize, phi: f64, mut noise: impl FnMut() -> f64) -> Vec<f64
 
 impl Process {
     /// `n` windows of the process.
-    pub fn series(self, n: usize, random: &mut Random) -> Vec<f64> {
+    pub(crate) fn series(self, n: usize, random: &mut Random) -> Vec<f64> {
         let turn = std::f64::consts::TAU;
         match self {
             Process::Ar(phi) => autoregressive(n, phi, || normal(random)),
@@ -87,12 +87,16 @@ impl Process {
             Process::Average(width) => {
                 let noise: Vec<f64> = (0..n + width).map(|_| normal(random)).collect();
                 let scale = 1.0 / (width as f64).sqrt();
-                (0..n).map(|i| noise[i..i + width].iter().sum::<f64>() * scale).collect()
+                (0..n)
+                    .map(|i| noise[i..i + width].iter().sum::<f64>() * scale)
+                    .collect()
             }
             Process::Periods(count) => {
                 let phase = uniform(random);
                 let at = |i: usize| turn * (i as f64 * count / n as f64 + phase);
-                (0..n).map(|i| 1.3 * at(i).sin() + 0.4 * normal(random)).collect()
+                (0..n)
+                    .map(|i| 1.3 * at(i).sin() + 0.4 * normal(random))
+                    .collect()
             }
             Process::Sawtooth(count) => {
                 let phase = uniform(random);
@@ -111,7 +115,9 @@ impl Process {
                     })
                     .collect()
             }
-            Process::Heavy(degrees) => (0..n).map(|_| Process::heavy(degrees, random) / 2.0).collect(),
+            Process::Heavy(degrees) => (0..n)
+                .map(|_| Process::heavy(degrees, random) / 2.0)
+                .collect(),
             Process::Levels(chance) => {
                 let mut level = normal(random);
                 (0..n)
@@ -138,23 +144,36 @@ impl Process {
             Process::Cron => {
                 let every = (n as f64 / 17.3).max(5.0);
                 let phase = uniform(random) * every;
-                let busy = |i: usize| if (i as f64 + phase) % every < 3.0 { 3.0 } else { -0.3 };
+                let busy = |i: usize| {
+                    if (i as f64 + phase) % every < 3.0 {
+                        3.0
+                    } else {
+                        -0.3
+                    }
+                };
                 (0..n).map(|i| busy(i) + 0.5 * normal(random)).collect()
             }
             Process::Volatility => {
                 let rough = autoregressive(n, 0.95, || normal(random));
-                rough.iter().map(|v| (0.7 * v).exp() * normal(random) / 1.3).collect()
+                rough
+                    .iter()
+                    .map(|v| (0.7 * v).exp() * normal(random) / 1.3)
+                    .collect()
             }
             Process::Hidden => {
                 let slow = autoregressive(n, 0.9, || normal(random));
-                slow.iter().map(|v| 0.65 * v + 0.76 * normal(random)).collect()
+                slow.iter()
+                    .map(|v| 0.65 * v + 0.76 * normal(random))
+                    .collect()
             }
             Process::Long(d) => Process::fractional(n, d, random),
         }
     }
 
     fn heavy(degrees: f64, random: &mut Random) -> f64 {
-        StudentT::new(degrees).map_or(0.0, |t| draw(t, random)).clamp(-1e3, 1e3)
+        StudentT::new(degrees)
+            .map_or(0.0, |t| draw(t, random))
+            .clamp(-1e3, 1e3)
     }
 
     /// Durbin–Levinson recursion for ARFIMA(0, d, 0): exact, O(n²).
@@ -172,7 +191,11 @@ impl Process {
                 weights.push(last);
                 variance *= 1.0 - last * last;
             }
-            let mean: f64 = weights.iter().zip(values.iter().rev()).map(|(w, v)| w * v).sum();
+            let mean: f64 = weights
+                .iter()
+                .zip(values.iter().rev())
+                .map(|(w, v)| w * v)
+                .sum();
             let spread = Normal::new(mean, f64::sqrt(variance)).map_or(mean, |d| draw(d, random));
             values.push(spread);
         }

@@ -7,30 +7,33 @@ use soakbox_statistics::{Histogram, Run, Window};
 
 /// The service's load and noise.
 #[derive(Debug, Clone, Copy)]
-pub struct Service {
+pub(crate) struct Service {
     /// How its windows vary.
-    pub process: Process,
+    pub(crate) process: Process,
     /// Relative standard deviation of that variation.
-    pub noise: f64,
+    pub(crate) noise: f64,
     /// Operations per window on average.
-    pub operations: usize,
+    pub(crate) operations: usize,
     /// True: the number of operations per window is random; false: exactly `operations`.
-    pub random_load: bool,
+    pub(crate) random_load: bool,
     /// Failed share of the operations.
-    pub failures: f64,
+    pub(crate) failures: f64,
 }
 
 /// What the candidate does differently.
 #[derive(Debug, Clone, Copy)]
-pub struct Shift {
+pub(crate) struct Shift {
     /// All durations and CPU times are multiplied by this.
-    pub all: f64,
+    pub(crate) all: f64,
     /// Durations above the service's own p98 are multiplied by this as well.
-    pub tail: f64,
+    pub(crate) tail: f64,
 }
 
 /// No difference.
-pub const NONE: Shift = Shift { all: 1.0, tail: 1.0 };
+pub(crate) const NONE: Shift = Shift {
+    all: 1.0,
+    tail: 1.0,
+};
 
 const SIGMA: f64 = 0.5;
 /// The standard normal's p98.
@@ -40,14 +43,14 @@ const LOW: f64 = 6.0;
 const HIGH: f64 = 24.0;
 
 /// Simulates runs; keeps the scratch memory.
-pub struct Simulator {
+pub(crate) struct Simulator {
     of_log: Vec<u16>,
     counts: Vec<u32>,
 }
 
 impl Simulator {
     /// Builds the table from logarithms to buckets.
-    pub fn new() -> Simulator {
+    pub(crate) fn new() -> Simulator {
         let entries = ((HIGH - LOW) * STEPS) as usize;
         let value = |i: usize| (LOW + (i as f64 + 0.5) / STEPS).exp() as u64;
         Simulator {
@@ -57,7 +60,7 @@ impl Simulator {
     }
 
     /// `n` windows of one run; `effect` is the run's own factor on durations and CPU (1 for none).
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         service: Service,
         n: usize,
@@ -77,7 +80,8 @@ impl Simulator {
                     service.operations as u64
                 };
                 let factor = (service.noise * slow[t]).clamp(-1.5, 3.0);
-                let share = service.failures * (6.0 * service.noise * errors[t]).clamp(-3.0, 3.0).exp();
+                let share =
+                    service.failures * (6.0 * service.noise * errors[t]).clamp(-3.0, 3.0).exp();
                 let scatter: f64 = StandardNormal.sample(random);
                 let scatter = 1.0 + 0.02 * scatter;
                 let cpu = 5e5 * shift.all * effect * factor.exp() * scatter;

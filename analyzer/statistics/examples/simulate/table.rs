@@ -2,20 +2,20 @@
 
 /// Collects figures and prints each as soon as it is known.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     missed: Vec<String>,
 }
 
 impl Table {
     /// Prints the heading.
-    pub fn start(&self, seed: u64, repetitions: usize) {
+    pub(crate) fn start(&self, seed: u64, repetitions: usize) {
         println!("seed {seed} (repeat with --seed {seed}), {repetitions} repetitions a figure");
         println!("| figure | bound | seen | holds |");
         println!("| --- | --- | --- | --- |");
     }
 
     /// A figure with its bound in words; `holds` None marks one that is shown without being asked for.
-    pub fn row(&mut self, figure: &str, bound: &str, seen: &str, holds: Option<bool>) {
+    pub(crate) fn row(&mut self, figure: &str, bound: &str, seen: &str, holds: Option<bool>) {
         let word = match holds {
             Some(true) => "yes",
             Some(false) => "NO",
@@ -28,7 +28,7 @@ impl Table {
     }
 
     /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above.
-    pub fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, asked: bool) {
+    pub(crate) fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, asked: bool) {
         let accepted = accepted_rate(0.05, trials);
         let rate = alarms as f64 / trials as f64;
         let bound = format!("≤ 5% (accepted {:.1}%)", accepted * 100.0);
@@ -37,14 +37,19 @@ impl Table {
     }
 
     /// A share that must reach `least`.
-    pub fn share(&mut self, figure: &str, hits: usize, trials: usize, least: f64) {
+    pub(crate) fn share(&mut self, figure: &str, hits: usize, trials: usize, least: f64) {
         let rate = hits as f64 / trials as f64;
         let seen = format!("{:.1}% of {trials}", rate * 100.0);
-        self.row(figure, &format!("≥ {:.0}%", least * 100.0), &seen, Some(rate >= least));
+        self.row(
+            figure,
+            &format!("≥ {:.0}%", least * 100.0),
+            &seen,
+            Some(rate >= least),
+        );
     }
 
     /// True when every figure held; prints those that did not.
-    pub fn end(&self) -> bool {
+    pub(crate) fn end(&self) -> bool {
         if self.missed.is_empty() {
             println!("every figure holds");
         } else {
@@ -55,6 +60,6 @@ impl Table {
 }
 
 /// The observed rate up to which `trials` repetitions are consistent with `rate`: 3.3 standard errors above it.
-pub fn accepted_rate(rate: f64, trials: usize) -> f64 {
+pub(crate) fn accepted_rate(rate: f64, trials: usize) -> f64 {
     rate + 3.3 * (rate * (1.0 - rate) / trials as f64).sqrt()
 }
