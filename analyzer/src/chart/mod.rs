@@ -22,7 +22,7 @@ const WIDTH: u32 = 960;
 /// Height of the title, the subtitle and the legend.
 const HEADER: u32 = 88;
 /// Height of one operation's panel.
-const PANEL: u32 = 260;
+const PANEL: u32 = 272;
 /// Space below the last panel.
 const FOOTER: u32 = 8;
 /// Height of a legend above a single figure.
@@ -108,7 +108,7 @@ fn subtitle(timeline: &Timeline) -> String {
     let times = TimeScale::new(timeline.range);
     format!(
         "median, 95th and 99th percentile of each {} window, {}",
-        crate::output::units::duration(timeline.width_ns as f64),
+        crate::output::units::round_duration(timeline.width_ns),
         times.span()
     )
 }

@@ -38,6 +38,23 @@ pub fn duration(ns: f64) -> String {
     }
 }
 
+/// A duration that is a whole number of some unit: `5 s`, `10 min`.
+pub fn round_duration(ns: i64) -> String {
+    let units = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "µs"),
+    ];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| ns >= *unit && ns % unit == 0);
+    let (unit, name) = unit.unwrap_or((1, "ns"));
+    format!("{} {name}", ns / unit)
+}
+
 /// Bytes in powers of 1024: `64.0 MiB`.
 pub fn bytes(bytes: f64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
