@@ -67,7 +67,7 @@ pub(super) fn panel<'a>(
     }
     let end = times.position(times.range.last_ns);
     let mut chart = ChartBuilder::on(area)
-        .margin_top(28)
+        .margin_top(if titled { 28 } else { 10 })
         .margin_left(12)
         .margin_bottom(6)
         .margin_right(24)

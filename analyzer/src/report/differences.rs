@@ -26,14 +26,14 @@ pub(super) fn section(sides: &[Side]) -> String {
             names.push("difference".to_owned());
         }
     }
+    html.push_str("<div class=\"tables\">\n");
     for operation in operations {
-        html.push_str(&element("h3", &escape(operation)));
-        html.push_str(&table(
-            &format!("{operation}: figures side by side"),
-            &names,
-            &rows(sides, operation),
-        ));
+        let caption = format!("{operation}: figures side by side");
+        let table = table(&caption, &names, &rows(sides, operation));
+        let heading = element("h3", &escape(operation));
+        html.push_str(&element("div", &format!("{heading}{table}")));
     }
+    html.push_str("</div>\n");
     element("section", &html)
 }
 
@@ -62,7 +62,12 @@ fn rows(sides: &[Side], operation: &str) -> Vec<Vec<String>> {
         }
         row
     };
-    names.enumerate().map(row).collect()
+    let missing = |row: &Vec<String>| row[1..].iter().all(|cell| cell == MISSING);
+    names
+        .enumerate()
+        .map(row)
+        .filter(|row| !missing(row))
+        .collect()
 }
 
 fn difference(base: Option<&Figure>, candidate: Option<&Figure>) -> String {

@@ -2,8 +2,8 @@
 
 use super::html::{element, escape, headings, table};
 use super::{Side, role};
-use crate::output::figures::{MISSING, figures};
-use crate::output::units::duration;
+use crate::output::figures::{Figure, MISSING, figures};
+use crate::output::units::{duration, span};
 use crate::summary::Summary;
 
 /// Title and facts.
@@ -33,11 +33,13 @@ pub(super) fn header(sides: &[Side]) -> String {
 
 fn facts(side: &Side) -> String {
     let info = &side.info;
-    let time = info.from.as_ref().zip(info.to.as_ref());
     let observed = side.summary.observed_s;
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let facts = [
-        ("Time", time.map(|(from, to)| format!("{from} to {to}"))),
+        (
+            "Time",
+            side.range.map(|range| span(range.first_ns, range.last_ns)),
+        ),
         ("Observed", observed.map(|seconds| duration(seconds * 1e9))),
         ("Host", list(&info.hosts)),
         ("Target", list(&info.targets)),
@@ -58,7 +60,7 @@ pub(super) fn completeness(sides: &[Side]) -> String {
     for (index, side) in sides.iter().enumerate() {
         let whose = match sides {
             [_] => String::new(),
-            _ => format!("The {}: ", role(sides, index)),
+            _ => format!("{}: ", capital(&role(sides, index))),
         };
         if side.summary.complete {
             let checked = if side.info.identity_ok == Some(true) {
@@ -67,7 +69,8 @@ pub(super) fn completeness(sides: &[Side]) -> String {
                 "the recording has no counters to check the rows against"
             };
             html.push_str(&format!(
-                "<p class=\"complete\">{whose}no loss and no gaps on record; {checked}.</p>\n"
+                "<p class=\"complete\">{}</p>\n",
+                capital(&format!("{whose}no loss and no gaps on record; {checked}."))
             ));
             continue;
         }
@@ -76,8 +79,8 @@ pub(super) fn completeness(sides: &[Side]) -> String {
             items.push_str(&element("li", &escape(&warning.to_string())));
         }
         html.push_str(&format!(
-            "<aside class=\"incomplete\"><p><strong>{whose}this recording does not hold everything that happened.\
-             </strong></p>\n<ul>\n{items}</ul>\n</aside>\n"
+            "<aside class=\"incomplete\"><p><strong>{}</strong></p>\n<ul>\n{items}</ul>\n</aside>\n",
+            capital(&format!("{whose}this recording does not hold everything that happened."))
         ));
         html.push_str(&gaps(side, &whose));
     }
@@ -103,34 +106,52 @@ fn gaps(side: &Side, whose: &str) -> String {
         })
         .collect();
     let table = table(
-        &format!("{whose}Nothing was observed"),
+        &format!("{whose}nothing was observed"),
         &headings(["from", "<to", "length", "<cause"]),
         &rows,
     );
     let summary = match side.info.gaps.len() {
-        1 => "The gap".to_owned(),
-        gaps => format!("The {gaps} gaps"),
+        1 => "the gap".to_owned(),
+        gaps => format!("the {gaps} gaps"),
     };
-    format!("<details><summary>{whose}{summary}</summary>\n{table}</details>\n")
+    format!(
+        "<details><summary>{}</summary>\n{table}</details>\n",
+        capital(&format!("{whose}{summary}"))
+    )
 }
 
-/// Figures per operation of one recording.
+/// Figures per operation of one recording; a figure that no operation has is left out.
 pub(super) fn summary(summary: &Summary) -> String {
-    let mut names = vec!["operation".to_owned()];
-    let mut rows = Vec::new();
-    for operation in &summary.operations {
-        let figures = figures(operation);
-        if rows.is_empty() {
-            names.extend(figures.iter().map(|figure| figure.name.to_owned()));
-        }
-        let mut row = vec![operation.operation.clone()];
-        row.extend(figures.into_iter().map(|figure| figure.text));
-        rows.push(row);
-    }
-    let content = if rows.is_empty() {
-        "<p>No operation was seen yet.</p>\n".to_owned()
-    } else {
-        table("Figures per operation", &names, &rows)
+    let all: Vec<Vec<Figure>> = summary.operations.iter().map(figures).collect();
+    let Some(first) = all.first() else {
+        return element(
+            "section",
+            "<h2>Operations</h2>\n<p>No operation was seen yet.</p>\n",
+        );
     };
-    element("section", &format!("<h2>Operations</h2>\n{content}"))
+    let shown: Vec<usize> = (0..first.len())
+        .filter(|&column| all.iter().any(|row| row[column].text != MISSING))
+        .collect();
+    let mut names = vec!["operation".to_owned()];
+    names.extend(shown.iter().map(|&column| first[column].name.to_owned()));
+    let rows: Vec<Vec<String>> = summary
+        .operations
+        .iter()
+        .zip(&all)
+        .map(|(operation, row)| {
+            let mut cells = vec![operation.operation.clone()];
+            cells.extend(shown.iter().map(|&column| row[column].text.clone()));
+            cells
+        })
+        .collect();
+    let table = table("Figures per operation", &names, &rows);
+    element("section", &format!("<h2>Operations</h2>\n{table}"))
+}
+
+/// With a capital letter first.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
