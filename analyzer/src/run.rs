@@ -32,10 +32,13 @@ pub fn run(plan: &Plan) -> Result<()> {
         Plan::Summary(source, format) => {
             let (recording, session) = open(source)?;
             let summary = Summary::read(&recording, &session)?;
-            warn(&summary.warnings);
             match format {
+                // The text says it itself, under the figures.
                 Format::Table => print(&output::summary_text(&summary)),
-                Format::Json => print(&output::json(&summary)?),
+                Format::Json => {
+                    warn(&summary.warnings);
+                    print(&output::json(&summary)?)
+                }
             }
         }
         Plan::Sql(source, query, format) => sql(source, query, *format),

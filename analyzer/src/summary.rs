@@ -80,8 +80,15 @@ impl Summary {
     /// # Errors
     /// Where a query fails.
     pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        let info = Info::read(recording, session)?;
-        let observed_ns = observed_ns(recording, &info);
+        Self::of(recording, session, &Info::read(recording, session)?)
+    }
+
+    /// The same where `info` was read already.
+    ///
+    /// # Errors
+    /// As [`Summary::read`].
+    pub fn of(recording: &Recording, session: &Session, info: &Info) -> Result<Self> {
+        let observed_ns = observed_ns(recording, info);
         let mut operations = Vec::new();
         if let Some(found) = Columns::new(&session.collect(queries::SUMMARY)?)? {
             operations = read(&found, observed_ns)?;
@@ -109,12 +116,12 @@ impl Summary {
         operations.sort_by(|a, b| a.operation.cmp(&b.operation));
         Ok(Self {
             schema: "soakbox.summary/1",
-            recording: info.recording,
-            from: info.from,
-            to: info.to,
+            recording: info.recording.clone(),
+            from: info.from.clone(),
+            to: info.to.clone(),
             observed_s: observed_ns.map(|ns| ns as f64 / 1e9),
             complete: info.warnings.is_empty(),
-            warnings: info.warnings,
+            warnings: info.warnings.clone(),
             operations,
         })
     }

@@ -12,9 +12,10 @@ pub use svg::STYLE;
 use plotters::prelude::*;
 
 use crate::failure::{Failure, Result};
+use crate::output::units::{count, duration, round_duration, span};
 use crate::windows::{Series, Timeline};
 use panel::{legend, panel};
-use scale::{TimeScale, ValueScale};
+use scale::ValueScale;
 use theme::{MUTED, PAPER, bold, text};
 
 /// Width of a page.
@@ -22,9 +23,11 @@ const WIDTH: u32 = 960;
 /// Height of the title, the subtitle and the legend.
 const HEADER: u32 = 88;
 /// Height of one operation's panel.
-const PANEL: u32 = 260;
+const PANEL: u32 = 272;
 /// Space below the last panel.
 const FOOTER: u32 = 8;
+/// Height of a figure's panel, which has no title.
+const FIGURE: u32 = 256;
 /// Height of a legend above a single figure.
 const LEGEND: u32 = 28;
 
@@ -92,7 +95,8 @@ pub fn figure(
 ) -> Result<String> {
     let mut drawn = String::new();
     {
-        let root = SVGBackend::with_string(&mut drawn, (width, LEGEND + PANEL)).into_drawing_area();
+        let root =
+            SVGBackend::with_string(&mut drawn, (width, LEGEND + FIGURE)).into_drawing_area();
         legend(&root, (20, 14), timeline).map_err(failed)?;
         let area = root.margin(LEGEND, 0, 0, 0);
         let scale = ValueScale::covering(beside.iter().copied().chain([series]));
@@ -105,17 +109,15 @@ pub fn figure(
 }
 
 fn subtitle(timeline: &Timeline) -> String {
-    let times = TimeScale::new(timeline.range);
     format!(
         "median, 95th and 99th percentile of each {} window, {}",
-        crate::output::units::duration(timeline.width_ns as f64),
-        times.span()
+        round_duration(timeline.width_ns),
+        span(timeline.range.first_ns, timeline.range.last_ns)
     )
 }
 
 /// In words, for those who do not see it.
 fn description(timeline: &Timeline, series: &[Series]) -> String {
-    use crate::output::units::duration;
     let mut text = subtitle(timeline);
     for series in series {
         let p50 = series.windows.iter().map(|window| window.p50_ns);
@@ -138,10 +140,7 @@ fn description(timeline: &Timeline, series: &[Series]) -> String {
         }
         if !series.lost.is_empty() {
             let lost = series.lost.values().sum();
-            text.push_str(&format!(
-                ", {} operations lost",
-                crate::output::units::count(lost)
-            ));
+            text.push_str(&format!(", {} operations lost", count(lost)));
         }
     }
     if !timeline.gaps.is_empty() {

@@ -17,7 +17,7 @@ const LETTER: i32 = 7;
 /// Letters of a moment's text that are shown.
 const MOMENT_LETTERS: usize = 28;
 /// Share of the panel's height that the strip of losses takes.
-const LOSS_STRIP: f64 = 0.025;
+const LOSS_STRIP: f64 = 0.03;
 
 /// Draws the legend, from `at` to the right.
 pub(super) fn legend<'a>(area: &Area<'a>, at: (i32, i32), timeline: &Timeline) -> Drawn<'a> {
@@ -67,10 +67,12 @@ pub(super) fn panel<'a>(
     }
     let end = times.position(times.range.last_ns);
     let mut chart = ChartBuilder::on(area)
-        .margin_top(26)
+        .margin_top(if titled { 28 } else { 10 })
+        .margin_left(12)
+        .margin_bottom(6)
         .margin_right(24)
-        .x_label_area_size(44)
-        .y_label_area_size(70)
+        .x_label_area_size(42)
+        .y_label_area_size(66)
         .build_cartesian_2d(
             Axis::new(0.0, end, &times.ticks),
             Axis::new(values.low, values.high, &values.ticks),

@@ -152,18 +152,6 @@ impl TimeScale {
             format!("{first} to {last}")
         }
     }
-
-    /// From when to when, in words.
-    pub(super) fn span(&self) -> String {
-        let (first, last) = (utc(self.range.first_ns), utc(self.range.last_ns));
-        let same_day = first.date_naive() == last.date_naive();
-        let last = last.format(if same_day {
-            "%H:%M:%S"
-        } else {
-            "%Y-%m-%d %H:%M:%S"
-        });
-        format!("{} to {last} UTC", first.format("%Y-%m-%d %H:%M:%S"))
-    }
 }
 
 fn utc(ns: i64) -> DateTime<Utc> {

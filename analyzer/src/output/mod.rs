@@ -1,5 +1,6 @@
 //! How figures look: aligned tables for people, JSON for scripts, rows of a query, files. Knows no recording.
 
+pub mod figures;
 mod file;
 mod rows;
 mod table;

@@ -5,12 +5,10 @@ use std::io::IsTerminal;
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::Table;
-use super::units::{bytes, count, duration, percent, rate};
+use super::figures::{Figure, MISSING, figures};
+use super::units::{bytes, count, duration};
 use crate::info::Info;
 use crate::summary::Summary;
-
-/// Stands for what could not be measured.
-const MISSING: &str = "–";
 
 fn styled() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -156,49 +154,26 @@ pub fn summary_text(summary: &Summary) -> String {
         ));
     }
     text.push_str("\n\n");
-    let mut table = Table::new(&[
-        "operation",
-        ">count",
-        ">rate",
-        ">failures",
-        ">p50",
-        ">p90",
-        ">p95",
-        ">p99",
-        ">p99.9",
-        ">max",
-        ">CPU",
-        ">user",
-        ">system",
-        ">memory",
-        ">lost",
-    ]);
-    let missing = || MISSING.to_owned();
-    for operation in &summary.operations {
-        let time = |value: Option<i64>| value.map_or_else(missing, |ns| duration(ns as f64));
-        let failures = operation.failures.zip(operation.failure_rate);
-        table.row(vec![
-            operation.operation.clone(),
-            count(operation.count),
-            operation.rate_per_s.map_or_else(missing, rate),
-            failures.map_or_else(missing, |(failures, share)| match failures {
-                0 => "0".to_owned(),
-                _ => format!("{} ({})", count(failures), percent(share)),
-            }),
-            time(operation.p50_ns),
-            time(operation.p90_ns),
-            time(operation.p95_ns),
-            time(operation.p99_ns),
-            time(operation.p999_ns),
-            time(operation.max_ns),
-            time(operation.cpu_ns),
-            time(operation.cpu_user_ns),
-            time(operation.cpu_system_ns),
-            operation
-                .memory_bytes
-                .map_or_else(missing, |memory| bytes(memory as f64)),
-            operation.lost.map_or_else(missing, count),
-        ]);
+    let rows: Vec<Vec<Figure>> = summary.operations.iter().map(figures).collect();
+    let shown = |column: usize| {
+        // A column that is missing throughout would only take room.
+        rows.iter().any(|row| row[column].text != MISSING)
+    };
+    let columns: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
+        .filter(|&column| shown(column))
+        .collect();
+    let mut headings = vec!["operation".to_owned()];
+    headings.extend(
+        columns
+            .iter()
+            .map(|&column| format!(">{}", rows[0][column].name)),
+    );
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut table = Table::new(&headings);
+    for (operation, row) in summary.operations.iter().zip(&rows) {
+        let mut cells = vec![operation.operation.clone()];
+        cells.extend(columns.iter().map(|&column| row[column].text.clone()));
+        table.row(cells);
     }
     if table.is_empty() {
         text.push_str("  no operation was seen yet\n");

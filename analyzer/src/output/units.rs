@@ -1,5 +1,7 @@
 //! Numbers for people: three significant digits and a unit. Pure.
 
+use chrono::DateTime;
+
 /// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
@@ -28,14 +30,52 @@ pub fn duration(ns: f64) -> String {
     } else if magnitude < 120e9 {
         format!("{} s", significant(ns / 1e9))
     } else {
+        let seconds = (ns / 1e9).round() as i64;
+        if seconds < 3600 {
+            return match seconds % 60 {
+                0 => format!("{} min", seconds / 60),
+                rest => format!("{} min {rest:02} s", seconds / 60),
+            };
+        }
         let minutes = (ns / 60e9).round() as i64;
         let (hours, minutes) = (minutes / 60, minutes % 60);
         match (hours / 24, hours % 24) {
-            (0, 0) => format!("{minutes} min"),
             (0, hours) => format!("{hours} h {minutes:02} min"),
             (days, hours) => format!("{days} d {hours:02} h"),
         }
     }
+}
+
+/// A duration that is a whole number of some unit: `5 s`, `10 min`.
+pub fn round_duration(ns: i64) -> String {
+    let units = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "µs"),
+    ];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| ns >= *unit && ns % unit == 0);
+    let (unit, name) = unit.unwrap_or((1, "ns"));
+    format!("{} {name}", ns / unit)
+}
+
+/// From when to when, in UTC; the date once where it is the same.
+pub fn span(from_ns: i64, to_ns: i64) -> String {
+    let (from, to) = (
+        DateTime::from_timestamp_nanos(from_ns),
+        DateTime::from_timestamp_nanos(to_ns),
+    );
+    let same_day = from.date_naive() == to.date_naive();
+    let to = to.format(if same_day {
+        "%H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    });
+    format!("{} to {to} UTC", from.format("%Y-%m-%d %H:%M:%S"))
 }
 
 /// Bytes in powers of 1024: `64.0 MiB`.
@@ -129,6 +169,7 @@ mod tests {
             "1.00 ms",
             "1.24 ms",
             "35.0 s",
+            "9 min 50 s",
             "2 h 05 min",
             "1 d 01 h",
         ];
