@@ -48,9 +48,11 @@
 
 #if SOAKBOX_MARKERS
 /* A function of two instructions in a section group, so that many files may declare the same operation, with
- * the note (stapsdt, version 3) that says where it is. */
+ * the note (stapsdt, version 3) that says where it is. Link-time optimisation puts many files' into one assembly,
+ * where the first one stands for all. */
 #define SOAKBOX_FUNCTION_(FUNCTION, PROBE, ARGUMENTS)                                              \
-    __asm__(".pushsection .text." FUNCTION ", \"axG\", %progbits, " FUNCTION ", comdat\n"          \
+    __asm__(".ifndef " FUNCTION "\n"                                                               \
+            ".pushsection .text." FUNCTION ", \"axG\", %progbits, " FUNCTION ", comdat\n"          \
             ".weak " FUNCTION "\n"                                                                 \
             ".hidden " FUNCTION "\n"                                                               \
             ".type " FUNCTION ", %function\n"                                                      \
@@ -73,7 +75,8 @@
             ".asciz \"" ARGUMENTS "\"\n"                                                           \
             "994: .balign 4\n"                                                                     \
             ".popsection\n"                                                                        \
-            ".popsection\n")
+            ".popsection\n"                                                                        \
+            ".endif\n")
 
 #define SOAKBOX_OPERATION(NAME)                                                                    \
     SOAKBOX_FUNCTION_("soakbox_begin_" #NAME, #NAME "__begin", SOAKBOX_BEGIN_ARGUMENTS_);          \

@@ -16,6 +16,10 @@ pub const FORMAT_VERSION: &str = "1";
 pub const JOURNAL_DIRECTORY: &str = "journal";
 /// File in a recorder's journal directory that it keeps locked (flock) while it runs.
 pub const LOCK_FILE: &str = "lock";
+/// File in it that a recovery keeps its plan in while it finishes a crashed recorder's journals.
+pub const RECOVERY_FILE: &str = "recovery";
+/// Ending of the temporary file that a segment is written to; it lies beside its journal and is never read.
+pub const SEALING_EXTENSION: &str = "sealing";
 /// Ending of a journal.
 pub const JOURNAL_EXTENSION: &str = "journal";
 /// Ending of a sealed segment; no other file ever has it.

@@ -1,0 +1,82 @@
+# Every command of the project. `make` lists them; what a command does in detail is in the script that it names.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# One build for the demo and the tests, so that the query engine compiles once.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TERM_PROGRESS_WHEN ?= auto
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- The two commands of the README ----
+
+.PHONY: demo
+demo: ## Record a service twice, healthy and degraded, and report the difference
+	examples/demo.sh
+
+.PHONY: test
+test: test-format test-lint test-rust test-detects-noop test-notebooks test-python ## All checks and tests; what the host does not allow is skipped, and said
+	@echo "make test: all passed"
+
+# ---- Parts of the test ----
+
+.PHONY: test-format
+test-format: components ## rustfmt
+	cargo fmt --all --check
+	cargo fmt --manifest-path ebpf/Cargo.toml --check
+
+.PHONY: test-lint
+test-lint: components ## clippy, warnings are errors
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	ebpf/lint.sh
+
+.PHONY: test-rust
+test-rust: ## cargo test for the workspace; kernel tests need BPF rights
+	cargo test --workspace --locked
+
+.PHONY: test-detects-noop
+test-detects-noop: ## The kernel tests must fail where the attach does nothing
+	recorder/tests/detects_noop.sh
+
+.PHONY: test-notebooks
+test-notebooks: ## Run the notebooks on a recording
+	notebooks/run.sh
+
+.PHONY: test-python
+test-python: ## Type checks of the Python files
+	.ci/python-types
+
+.PHONY: components
+components:
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
+	  || rustup component add rustfmt clippy
+
+# ---- The kernel side ----
+
+.PHONY: ebpf
+ebpf: ## Rebuild recorder/bpf from source; needs `make ebpf-toolchain` once
+	ebpf/build.sh
+
+.PHONY: ebpf-toolchain
+ebpf-toolchain: ## Install the compiler and linker of the kernel side (Debian 12, as root)
+	ebpf/toolchain.sh
+
+# ---- Measurements and what takes long ----
+
+.PHONY: bench
+bench: ## Costs and throughput of this machine; see docs/measurements.md
+	python3 examples/bench.py
+
+.PHONY: endurance
+endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
+	cargo test --workspace --locked -- --ignored
+
+.PHONY: clean
+clean: ## Remove the build and the demo's output
+	cargo clean
+	rm -rf demo-output

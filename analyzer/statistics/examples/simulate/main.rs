@@ -1,0 +1,205 @@
+//! Simulates what the statistics promise and prints it as one table: `-- [--full] [--seed N] [--only WORD]`.
+//!
+//! Seeds are drawn at run time and printed. Exit status 1 when a figure misses its bound, 2 on wrong usage.
+
+mod comparison;
+mod process;
+mod series;
+mod service;
+mod table;
+
+use process::{Process, Random};
+use service::Simulator;
+use std::process::ExitCode;
+use table::Table;
+
+/// What was typed.
+struct Arguments {
+    repetitions: usize,
+    seed: u64,
+    only: Option<String>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut parsed = Arguments {
+        repetitions: 300,
+        seed: drawn_seed(),
+        only: None,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--full" => parsed.repetitions = 1000,
+            "--repetitions" => parsed.repetitions = number(&value()?)? as usize,
+            "--seed" => parsed.seed = number(&value()?)?,
+            "--only" => parsed.only = Some(value()?),
+            _ => {
+                return Err(format!(
+                    "{word} is unknown: use --full, --repetitions, --seed or --only"
+                ));
+            }
+        }
+    }
+    Ok(parsed)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|error| format!("{text} is not a whole number: {error}"))
+}
+
+fn drawn_seed() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(1, |d| d.as_nanos() as u64 % 1_000_000_007)
+}
+
+/// Each figure draws from its own stream, so that `--only` repeats it alone.
+pub(crate) fn stream(seed: u64, figure: &str) -> Random {
+    let hash = figure
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    Random::new(u128::from(seed) << 64 | u128::from(hash) | 1)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut table = Table::default();
+    table.start(arguments.seed, arguments.repetitions);
+    let wanted = |figure: &str| {
+        arguments
+            .only
+            .as_ref()
+            .is_none_or(|only| figure.contains(only))
+    };
+    alarms(&mut table, &arguments, &wanted);
+    power(&mut table, &arguments, &wanted);
+    changes(&mut table, &arguments, &wanted);
+    if table.end() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
+}
+
+fn alarms(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    let asked = [
+        Process::Ar(0.0),
+        Process::Ar(0.5),
+        Process::Ar(0.7),
+        Process::Ar(0.9),
+        Process::Average(10),
+        Process::Periods(20.0),
+        Process::Bursts(0.02, 0.1),
+        Process::Bursts(0.05, 0.05),
+        Process::Sawtooth(20.0),
+        Process::Heavy(2.5),
+        Process::ArHeavy(0.9),
+        Process::Ar2,
+        Process::Average(30),
+        Process::Hidden,
+        Process::Periods(2.5),
+        Process::Levels(0.05),
+        Process::Levels(0.02),
+        Process::Bursts(0.005, 0.1),
+        Process::Bursts(0.02, 0.02),
+        Process::Spikes,
+        Process::Cron,
+        Process::Volatility,
+    ];
+    let beyond = [
+        Process::Long(0.2),
+        Process::Long(0.4),
+        Process::Ar(0.97),
+        Process::Levels(0.005),
+    ];
+    let mut simulator = Simulator::new();
+    let all = asked
+        .iter()
+        .map(|p| (*p, true))
+        .chain(beyond.iter().map(|p| (*p, false)));
+    for (process, asked) in all {
+        for n in [200, 600, 2000] {
+            let figure = format!("alarms {process:?} n={n}");
+            if !wanted(&figure) {
+                continue;
+            }
+            let mut random = stream(arguments.seed, &figure);
+            let trials = arguments.repetitions;
+            let counts = comparison::false_alarms(&mut simulator, process, n, trials, &mut random);
+            for (count, threshold) in counts.into_iter().zip(["0", "5%"]) {
+                table.alarms(
+                    &format!("{figure} threshold {threshold}"),
+                    count,
+                    trials,
+                    asked,
+                );
+            }
+        }
+    }
+}
+
+fn power(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    let mut simulator = Simulator::new();
+    for (n, phi) in [(600, 0.7), (2000, 0.9)] {
+        let figure = format!("power n={n} φ={phi}");
+        if wanted(&figure) {
+            let mut random = stream(arguments.seed, &figure);
+            let trials = arguments.repetitions;
+            let hits = comparison::power(&mut simulator, phi, n, trials, &mut random);
+            table.share(
+                &format!("{figure}: slower tail, p99 regressed"),
+                hits[0],
+                trials,
+                0.95,
+            );
+            table.share(
+                &format!("{figure}: unshifted, p99 pass"),
+                hits[1],
+                trials,
+                0.90,
+            );
+        }
+    }
+}
+
+fn changes(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    let trials = arguments.repetitions.max(1000);
+    for phi in [0.0, 0.5, 0.7, 0.9] {
+        for n in [100, 200, 600, 2000] {
+            let figure = format!("changes φ={phi} n={n}");
+            if wanted(&figure) {
+                let mut random = stream(arguments.seed, &figure);
+                let count = series::false_changes(Process::Ar(phi), n, trials, &mut random);
+                table.alarms(&figure, count, trials, true);
+            }
+        }
+    }
+    for phi in [0.0, 0.5, 0.7, 0.9] {
+        let figure = format!("changes step φ={phi}");
+        if wanted(&figure) {
+            let mut random = stream(arguments.seed, &figure);
+            let [found, placed] = series::steps(phi, trials, &mut random);
+            table.share(&format!("{figure}: found"), found, trials, 0.95);
+            table.share(&format!("{figure}: within 5 points"), placed, trials, 0.80);
+            let [step, outlier] = series::lone_points(phi, trials, &mut random);
+            let figure = format!("changes outlier of 10 sd φ={phi}");
+            table.row(
+                &format!("{figure}: a step"),
+                "0",
+                &format!("{step} of {trials}"),
+                Some(step == 0),
+            );
+            let seen = format!("{:.1}% of {trials}", outlier as f64 / trials as f64 * 100.0);
+            table.row(&format!("{figure}: found"), "", &seen, None);
+        }
+    }
+}

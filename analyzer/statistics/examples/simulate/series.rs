@@ -1,0 +1,60 @@
+//! Changes in one series: false alarms, steps found and placed, outliers left alone.
+
+use crate::process::{Process, Random};
+use rand_distr::{Distribution, StandardNormal};
+use soakbox_statistics::{Change, ChangeKind, changes};
+
+/// The stated rate of all change figures.
+pub(crate) const RATE: f64 = 0.05;
+
+fn found(values: &[f64]) -> Vec<Change> {
+    changes(values, None, RATE).unwrap_or_default()
+}
+
+/// How many of `trials` stationary series show any change.
+pub(crate) fn false_changes(
+    process: Process,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    (0..trials)
+        .filter(|_| !found(&process.series(n, random)).is_empty())
+        .count()
+}
+
+/// `[found, placed within 5 points]`: a step of 2 long-run deviations after 100 of 200 points.
+pub(crate) fn steps(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
+    let height = 2.0 * f64::sqrt((1.0 + phi) / (1.0 - phi));
+    let mut hits = [0, 0];
+    for _ in 0..trials {
+        let mut values = Process::Ar(phi).series(200, random);
+        values[100..].iter_mut().for_each(|v| *v += height);
+        let steps: Vec<Change> = found(&values)
+            .into_iter()
+            .filter(|c| c.kind == ChangeKind::Step)
+            .collect();
+        hits[0] += usize::from(!steps.is_empty());
+        hits[1] += usize::from(steps.iter().any(|c| c.index.abs_diff(100) <= 5));
+    }
+    hits
+}
+
+/// `[taken for a step, found as an outlier]`: one point 10 deviations off in 200 points of noise.
+pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
+    let mut counts = [0, 0];
+    for _ in 0..trials {
+        let mut values = Process::Ar(phi).series(200, random);
+        let place: f64 = StandardNormal.sample(random);
+        let place = (100.0 + 40.0 * place).clamp(0.0, 199.0) as usize;
+        values[place] += 10.0;
+        let near = |kind| {
+            found(&values)
+                .iter()
+                .any(|c| c.kind == kind && c.index.abs_diff(place) <= 1)
+        };
+        counts[0] += usize::from(near(ChangeKind::Step));
+        counts[1] += usize::from(near(ChangeKind::Outlier));
+    }
+    counts
+}

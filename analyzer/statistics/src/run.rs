@@ -1,0 +1,237 @@
+//! The shape of the data: windows of one second, and runs made of them.
+//!
+//! A run is kept as one column per metric, so that a comparison walks along memory. It holds numbers and says
+//! which are missing; it draws no conclusion.
+
+use crate::error::{Error, within};
+use crate::histogram::Histogram;
+use crate::metric::Metric;
+
+/// One operation in one window, as `operation_metrics` has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Window {
+    /// Operations with a row or a place in the histogram.
+    pub count: u64,
+    /// Those of `count` that failed.
+    pub failures: u64,
+    /// Operations that finished here and were not recorded.
+    pub lost: u64,
+    /// Sum of the operations' CPU time, nanoseconds; `None` when not measured.
+    pub cpu_ns: Option<f64>,
+    /// Memory in this window, bytes; `None` when not measured.
+    pub memory_bytes: Option<f64>,
+    /// Sum of the bytes processed; `None` when not measured.
+    pub bytes: Option<f64>,
+    /// Durations, nanoseconds; `None` when not kept.
+    pub durations: Option<Histogram>,
+}
+
+/// One number per window of one metric.
+#[derive(Debug, Clone)]
+pub(crate) enum Column {
+    /// A number that counts alike in every window.
+    Plain(Vec<f64>),
+    /// A sum over the window's operations; the metric is sum ÷ operations over the run.
+    PerOperation(Vec<f64>),
+}
+
+/// One start of the target under one load, for one operation: its windows in order.
+///
+/// Build it [`from_windows`](Run::from_windows), or [`new`](Run::new) and [`with`](Run::with) columns.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    length: usize,
+    lost_fraction: f64,
+    counts: Vec<f64>,
+    columns: Vec<(Metric, Column)>,
+    durations: Vec<Option<Histogram>>,
+}
+
+impl Run {
+    /// An empty run whose recorder lost `lost_fraction` (0..=1) of the finished operations.
+    ///
+    /// # Errors
+    /// A fraction outside 0..=1 or NaN.
+    pub fn new(lost_fraction: f64) -> Result<Run, Error> {
+        within("lost_fraction", lost_fraction, 0.0, 1.0, "between 0 and 1")?;
+        Ok(Run {
+            lost_fraction,
+            ..Run::default()
+        })
+    }
+
+    /// From windows in order of time, `None` where nothing was observed (a gap).
+    ///
+    /// The loss is summed from the windows. `rate` counts lost operations too, since they finished; percentiles,
+    /// CPU and failures are of the recorded ones. A column that no window measured is left out.
+    pub fn from_windows(windows: &[Option<Window>]) -> Run {
+        let column = |read: &dyn Fn(&Window) -> Option<f64>| -> Vec<f64> {
+            let values = windows
+                .iter()
+                .map(|w| w.as_ref().and_then(read).unwrap_or(f64::NAN));
+            values.collect()
+        };
+        let sum = |read: &dyn Fn(&Window) -> u64| -> f64 {
+            windows.iter().flatten().map(|w| read(w) as f64).sum()
+        };
+        let (recorded, lost) = (sum(&|w| w.count), sum(&|w| w.lost));
+        let mut run = Run {
+            length: windows.len(),
+            lost_fraction: if lost > 0.0 {
+                lost / (recorded + lost)
+            } else {
+                0.0
+            },
+            counts: column(&|w| Some(w.count as f64)),
+            columns: Vec::new(),
+            durations: Vec::new(),
+        };
+        if windows.iter().flatten().any(|w| w.durations.is_some()) {
+            let kept = windows
+                .iter()
+                .map(|w| w.as_ref().and_then(|w| w.durations.clone()));
+            run.durations = kept.collect();
+        }
+        let columns = [
+            (Metric::Cpu, Column::PerOperation(column(&|w| w.cpu_ns))),
+            (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
+            (
+                Metric::FailureRate,
+                Column::PerOperation(column(&|w| Some(w.failures as f64))),
+            ),
+            (
+                Metric::Rate,
+                Column::Plain(column(&|w| Some(w.count as f64 + w.lost as f64))),
+            ),
+            (Metric::BytesRate, Column::Plain(column(&|w| w.bytes))),
+        ];
+        let measured = |column: &Column| match column {
+            Column::Plain(values) | Column::PerOperation(values) => {
+                values.iter().any(|v| v.is_finite())
+            }
+        };
+        run.columns = columns
+            .into_iter()
+            .filter(|(_, column)| measured(column))
+            .collect();
+        run
+    }
+
+    /// Adds one number per window (NaN or infinite: missing), compared by its mean over the windows.
+    ///
+    /// Any metric may be given like this, also a percentile per window; the effect is then that of the mean of
+    /// these numbers. For `failure_rate` give failures and counts by [`with_counts`](Run::with_counts) instead
+    /// where windows differ in load.
+    ///
+    /// # Errors
+    /// A length other than that of the columns given before.
+    pub fn with(mut self, metric: Metric, values: Vec<f64>) -> Result<Run, Error> {
+        self.fit(values.len())?;
+        self.columns.retain(|(known, _)| *known != metric);
+        self.columns.push((metric, Column::Plain(values)));
+        Ok(self)
+    }
+
+    /// Adds the operations of each window and a sum over them: failures for `failure_rate`, nanoseconds for `cpu`.
+    /// The metric is sum ÷ operations over the whole run, so that busy windows weigh more.
+    ///
+    /// # Errors
+    /// A length other than that of the columns given before.
+    pub fn with_counts(
+        mut self,
+        metric: Metric,
+        sums: Vec<f64>,
+        counts: Vec<f64>,
+    ) -> Result<Run, Error> {
+        self.fit(sums.len())?;
+        self.fit(counts.len())?;
+        self.counts = counts;
+        self.columns.retain(|(known, _)| *known != metric);
+        self.columns.push((metric, Column::PerOperation(sums)));
+        Ok(self)
+    }
+
+    fn fit(&mut self, length: usize) -> Result<(), Error> {
+        if self.length == 0 && self.columns.is_empty() && self.durations.is_empty() {
+            self.length = length;
+        }
+        if length == self.length {
+            return Ok(());
+        }
+        Err(Error::Length {
+            left: "the run",
+            left_length: self.length,
+            right: "the column",
+            right_length: length,
+        })
+    }
+
+    /// Number of windows, missing ones included.
+    pub fn windows(&self) -> usize {
+        self.length
+    }
+
+    /// Fraction of the finished operations without a row.
+    pub fn lost_fraction(&self) -> f64 {
+        self.lost_fraction
+    }
+
+    /// The metrics that this run can be compared in, in the order of [`Metric::ALL`].
+    pub fn metrics(&self) -> Vec<Metric> {
+        let has = |metric: &Metric| self.column(*metric).is_some() || self.reads(*metric);
+        Metric::ALL.into_iter().filter(has).collect()
+    }
+
+    fn reads(&self, metric: Metric) -> bool {
+        metric.quantile().is_some() && !self.durations.is_empty()
+    }
+
+    pub(crate) fn column(&self, metric: Metric) -> Option<&Column> {
+        self.columns
+            .iter()
+            .find(|(known, _)| *known == metric)
+            .map(|(_, column)| column)
+    }
+
+    pub(crate) fn counts(&self) -> &[f64] {
+        &self.counts
+    }
+
+    pub(crate) fn durations(&self) -> &[Option<Histogram>] {
+        &self.durations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_windows_and_unmeasured_columns_stay_missing() {
+        let window = Window {
+            count: 3,
+            lost: 1,
+            cpu_ns: Some(6.0),
+            ..Window::default()
+        };
+        let run = Run::from_windows(&[Some(window.clone()), None, Some(window)]);
+        assert_eq!(
+            run.metrics(),
+            [Metric::Cpu, Metric::FailureRate, Metric::Rate]
+        );
+        assert_eq!(run.lost_fraction(), 0.25);
+        assert!(
+            matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
+        );
+    }
+
+    #[test]
+    fn unequal_columns_are_refused() {
+        let run = Run::new(0.0)
+            .unwrap()
+            .with(Metric::Value, vec![1.0; 3])
+            .unwrap();
+        assert!(run.with(Metric::Cpu, vec![1.0; 4]).is_err());
+        assert!(Run::new(f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! A straight line through a series, with an interval for its slope under autocorrelation.
+//!
+//! It fits and bounds; whether a slope is a leak is decided in `leak`.
+
+use crate::distribution::t_upper_quantile;
+use crate::longrun::{MIN_WINDOWS, Scales, combine};
+
+/// Fewest points that a slope is read from.
+pub const MIN_POINTS: usize = 5;
+
+/// A fitted line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trend {
+    /// Rise per unit of time.
+    pub slope: f64,
+    /// Its standard error under autocorrelation.
+    pub standard_error: f64,
+    /// Degrees of freedom of that standard error.
+    pub degrees_of_freedom: f64,
+    /// Fitted value at the first time.
+    pub start: f64,
+    /// Fitted value at the last time.
+    pub end: f64,
+    /// Points used.
+    pub points: usize,
+}
+
+impl Trend {
+    /// The slope's interval with `level` beyond each end (0.025 gives 95%).
+    pub fn interval(&self, level: f64) -> (f64, f64) {
+        let reach = if self.standard_error == 0.0 {
+            0.0
+        } else {
+            t_upper_quantile(level, self.degrees_of_freedom) * self.standard_error
+        };
+        (self.slope - reach, self.slope + reach)
+    }
+}
+
+/// Least squares line through `values` at `times`; pairs with a NaN or infinity are left out.
+///
+/// The standard error takes the long-run variance of the residuals (`longrun`) in place of their variance (Grenander
+/// and Rosenblatt 1957: for a trend ordinary least squares loses nothing to generalised). Assumes residuals that are
+/// stationary with a memory short against the series. Below 12 points the residuals are taken as independent, their
+/// variance with n − 2 degrees of freedom, stretched by their own correlation. `None` below 5 points, or when all
+/// times are equal.
+pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
+    let usable = |v: f64| v.abs() < 1e140;
+    let pairs = times
+        .iter()
+        .zip(values)
+        .filter(|(t, v)| usable(**t) && usable(**v));
+    let (times, values): (Vec<f64>, Vec<f64>) = pairs.map(|(t, v)| (*t, *v)).unzip();
+    let points = values.len();
+    if points < MIN_POINTS {
+        return None;
+    }
+    let count = points as f64;
+    let (middle, mean) = (
+        times.iter().sum::<f64>() / count,
+        values.iter().sum::<f64>() / count,
+    );
+    let (mut across, mut along) = (0.0, 0.0);
+    for (time, value) in times.iter().zip(&values) {
+        across += (time - middle).powi(2);
+        along += (time - middle) * (value - mean);
+    }
+    if across <= 0.0 || !across.is_finite() || !along.is_finite() {
+        return None;
+    }
+    let slope = along / across;
+    let fitted = |time: f64| mean + slope * (time - middle);
+    let left: Vec<f64> = times
+        .iter()
+        .zip(&values)
+        .map(|(t, v)| v - fitted(*t))
+        .collect();
+    let (variance, degrees_of_freedom) = spread(&left)?;
+    let first = times.iter().copied().fold(f64::INFINITY, f64::min);
+    let last = times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    Some(Trend {
+        slope,
+        standard_error: (variance / across).sqrt(),
+        degrees_of_freedom,
+        start: fitted(first),
+        end: fitted(last),
+        points,
+    })
+}
+
+/// Long-run variance of residuals and its degrees of freedom.
+fn spread(left: &[f64]) -> Option<(f64, f64)> {
+    let count = left.len() as f64;
+    if left.len() >= MIN_WINDOWS {
+        let combined = combine(&[(&Scales::new(left)?, 1.0)])?;
+        // Two fitted coefficients.
+        return Some((
+            combined.variances[0] * count * count / (count - 2.0),
+            combined.degrees,
+        ));
+    }
+    let squares: f64 = left.iter().map(|r| r * r).sum();
+    let products: f64 = left.windows(2).map(|w| w[0] * w[1]).sum();
+    let correlation = if squares > 0.0 {
+        (products / squares).clamp(0.0, 0.9)
+    } else {
+        0.0
+    };
+    let stretch = (1.0 + correlation) / (1.0 - correlation);
+    Some((squares / (count - 2.0) * stretch, count - 2.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn few_points_are_ordinary_least_squares() {
+        // scipy.stats.linregress([0,1,2,3,4,5], [1.0,2.9,5.2,6.8,9.1,11.0]): slope and stderr; the residuals'
+        // lag-one correlation is negative, so nothing is stretched.
+        let found = trend(
+            &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            &[1.0, 2.9, 5.2, 6.8, 9.1, 11.0],
+        );
+        let found = found.unwrap();
+        assert!((found.slope - LINREGRESS.0).abs() < 1e-12, "{found:?}");
+        assert!(
+            (found.standard_error - LINREGRESS.1).abs() < 1e-12,
+            "{found:?}"
+        );
+        assert_eq!(found.degrees_of_freedom, 4.0);
+    }
+
+    const LINREGRESS: (f64, f64) = (2.0057142857142853, 0.03768830273792635);
+
+    #[test]
+    fn too_little_is_none() {
+        assert_eq!(trend(&[1.0, 2.0], &[1.0, 2.0]), None);
+        assert_eq!(trend(&[1.0; 20], &[1.0; 20]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(values in proptest::collection::vec((any::<f64>(), any::<f64>()), 0..60)) {
+            let (times, values): (Vec<f64>, Vec<f64>) = values.into_iter().unzip();
+            if let Some(found) = trend(&times, &values) {
+                let _ = found.interval(0.025);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds the kernel side into recorder/bpf/, with the digest of its sources beside it (recorder/build.rs checks it).
+# Needs the BPF toolchain (`make ebpf-toolchain`): a rustc with a precompiled core for bpfel-unknown-none, bpf-linker.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+: "${BPF_RUSTC:=/usr/bin/rustc}"
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/ebpf
+mkdir -p recorder/bpf
+for arch in ${ARCHES:-x86_64}; do
+  (
+    cd ebpf
+    env -u RUSTUP_TOOLCHAIN RUSTC="$BPF_RUSTC" RUSTC_BOOTSTRAP=1 CARGO_CFG_BPF_TARGET_ARCH="$arch" CARGO_TARGET_DIR="$target/$arch" \
+      RUSTFLAGS="--cfg bpf_target_arch=\"$arch\" -Cdebuginfo=2 -Clink-arg=--btf --remap-path-prefix=$root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+      cargo build --release --locked --target bpfel-unknown-none
+  )
+  # Only DWARF goes; BTF, which the loader needs, stays.
+  "${LLVM_PREFIX:-/usr/lib/llvm-22}/bin/llvm-strip" --strip-debug \
+    -o "recorder/bpf/soakbox.$arch.bpf.o" "$target/$arch/bpfel-unknown-none/release/soakbox"
+done
+# The digest of the digests of the sources, in byte order of their paths.
+{ find ebpf/src -name '*.rs'; printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock schemas/src/{control,counters,event,histogram,marker}.rs; } |
+  LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1 >recorder/bpf/soakbox.digest

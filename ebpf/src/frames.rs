@@ -1,0 +1,170 @@
+//! Operations in flight on one thread: a bounded stack in task-local storage, and the tally of what is deeper.
+//! Knows nothing of probes, clocks or counters.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_loop;
+use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
+
+/// What was seen at an operation's begin.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Frame {
+    /// Stack pointer at the function's entry; a marker's is 0.
+    pub stack_pointer: u64,
+    pub begun_ns: u64,
+    pub off_cpu_ns: u64,
+    pub user_ns: u64,
+    pub system_ns: u64,
+    pub memory_bytes: u64,
+    pub thread: u32,
+    pub operation: u16,
+    /// Bits of `soakbox_schemas::control::mode`.
+    pub mode: u16,
+}
+
+#[repr(C)]
+pub struct Frames {
+    /// Frames in use, at most [`MAX_DEPTH`].
+    pub depth: u32,
+    /// Begins beyond them that have not finished.
+    pub beyond: u32,
+    pub frames: [Frame; MAX_DEPTH],
+    /// The same by operation.
+    pub beyond_by_operation: [u32; MAX_OPERATIONS],
+}
+
+const MASK: usize = MAX_DEPTH - 1;
+const _: () = assert!(MAX_DEPTH.is_power_of_two() && MAX_OPERATIONS.is_power_of_two());
+
+impl Frames {
+    /// The innermost frame.
+    #[inline(always)]
+    pub fn top(&self) -> Option<&Frame> {
+        let depth = self.depth as usize;
+        if depth == 0 || depth > MAX_DEPTH {
+            return None;
+        }
+        Some(unsafe { self.frames.get_unchecked((depth - 1) & MASK) })
+    }
+
+    /// Adds a frame; `false` where it is too deep, which is tallied.
+    #[inline(always)]
+    pub fn push(&mut self, frame: &Frame) -> bool {
+        let depth = self.depth as usize;
+        if depth >= MAX_DEPTH {
+            self.beyond += 1;
+            let operation = frame.operation as usize & (MAX_OPERATIONS - 1);
+            unsafe { *self.beyond_by_operation.get_unchecked_mut(operation) += 1 };
+            return false;
+        }
+        unsafe { *self.frames.get_unchecked_mut(depth & MASK) = *frame };
+        self.depth = depth as u32 + 1;
+        true
+    }
+
+    /// Takes the innermost frame away.
+    #[inline(always)]
+    pub fn pop(&mut self) {
+        if self.depth > 0 {
+            self.depth -= 1;
+        }
+    }
+
+    /// One of the begins beyond the followed depth has finished; `false` where none of `operation` is open.
+    #[inline(always)]
+    pub fn finish_beyond(&mut self, operation: u16) -> bool {
+        if self.beyond == 0 {
+            return false;
+        }
+        let index = operation as usize & (MAX_OPERATIONS - 1);
+        let open = unsafe { self.beyond_by_operation.get_unchecked_mut(index) };
+        if *open == 0 {
+            return false;
+        }
+        *open -= 1;
+        self.beyond -= 1;
+        true
+    }
+
+    /// Takes the latest frame of `operation` away, wherever it is.
+    #[inline(always)]
+    pub fn take_latest(&mut self, operation: u16) -> Option<Frame> {
+        let top = *self.top()?;
+        if top.operation == operation {
+            self.pop();
+            return Some(top);
+        }
+        self.take_from_the_middle(operation)
+    }
+
+    #[inline(always)]
+    fn take_from_the_middle(&mut self, operation: u16) -> Option<Frame> {
+        let depth = self.depth;
+        let mut search = Search {
+            frames: self,
+            depth,
+            operation,
+            found: MAX_DEPTH as u32,
+        };
+        repeat(MAX_DEPTH as u32, search_one, &mut search);
+        let found = search.found as usize;
+        if found >= MAX_DEPTH {
+            return None;
+        }
+        let frame = unsafe { *self.frames.get_unchecked(found & MASK) };
+        let mut shift = Search {
+            frames: self,
+            depth,
+            operation,
+            found: found as u32,
+        };
+        repeat(MAX_DEPTH as u32, shift_one, &mut shift);
+        self.pop();
+        Some(frame)
+    }
+}
+
+/// Runs `step` with 0, 1, 2, … until it returns 1, at most `times`: the verifier checks the step once, where it
+/// would follow each turn of a loop.
+#[inline(always)]
+pub fn repeat<C>(times: u32, step: unsafe extern "C" fn(u32, *mut C) -> i64, context: &mut C) {
+    let context: *mut C = context;
+    unsafe { bpf_loop(times, step as *mut c_void, context.cast(), 0) };
+}
+
+struct Search {
+    frames: *mut Frames,
+    depth: u32,
+    operation: u16,
+    found: u32,
+}
+
+/// From the innermost frame outwards.
+#[inline(never)]
+unsafe extern "C" fn search_one(step: u32, search: *mut Search) -> i64 {
+    let search = unsafe { &mut *search };
+    if step >= search.depth {
+        return 1;
+    }
+    let index = (search.depth - 1 - step) as usize & MASK;
+    if unsafe { (*search.frames).frames.get_unchecked(index) }.operation != search.operation {
+        return 0;
+    }
+    search.found = index as u32;
+    1
+}
+
+/// Closes the gap that `found` leaves.
+#[inline(never)]
+unsafe extern "C" fn shift_one(step: u32, shift: *mut Search) -> i64 {
+    let shift = unsafe { &mut *shift };
+    let index = shift.found + step;
+    if index + 1 >= shift.depth {
+        return 1;
+    }
+    let frames = unsafe { &mut (*shift.frames).frames };
+    let above = unsafe { *frames.get_unchecked((index as usize + 1) & MASK) };
+    unsafe { *frames.get_unchecked_mut(index as usize & MASK) = above };
+    0
+}

@@ -1,0 +1,83 @@
+//! Beginnings and ends of threads and processes: which are followed, and what dies with them.
+
+use core::ffi::c_void;
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::HashMap;
+
+use crate::task::{FOLLOWED, IGNORED, Thread};
+use crate::{in_flight, operation, settings, task};
+
+/// Processes of the tree that is followed, by thread-group id in the initial PID namespace.
+#[map]
+static TRACKED: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
+
+#[inline(always)]
+pub fn track_current() {
+    let _ = TRACKED.insert(&task::process(), &1, 0);
+}
+
+#[inline(always)]
+fn is_tracked(process: u32) -> bool {
+    unsafe { TRACKED.get(&process) }.is_some()
+}
+
+/// Whether operations of the current thread are wanted; remembered in `thread`.
+#[inline(always)]
+pub fn is_followed(thread: Option<&mut Thread>) -> bool {
+    if settings::follow_tree() == 0 {
+        return true;
+    }
+    let Some(thread) = thread else {
+        return is_tracked(task::process());
+    };
+    if thread.followed == 0 {
+        thread.followed = if is_tracked(task::process()) {
+            FOLLOWED
+        } else {
+            IGNORED
+        };
+    }
+    thread.followed == FOLLOWED
+}
+
+#[inline(always)]
+pub fn forked(parent: *const c_void, child: *const c_void) {
+    if settings::follow_tree() == 0 {
+        return;
+    }
+    let (Some(parent), Some(child)) = (task::process_of(parent), task::process_of(child)) else {
+        return;
+    };
+    if parent != child && is_tracked(parent) {
+        let _ = TRACKED.insert(&child, &1, 0);
+    }
+}
+
+#[inline(always)]
+pub fn executed() {
+    abandon_thread();
+    in_flight::abandon_process();
+}
+
+#[inline(always)]
+pub fn exited() {
+    abandon_thread();
+    if task::is_last_thread() {
+        in_flight::abandon_process();
+        if settings::follow_tree() != 0 {
+            let _ = TRACKED.remove(&task::process());
+        }
+    }
+}
+
+/// The current thread ends, or becomes another program: none of its operations can finish.
+#[inline(always)]
+fn abandon_thread() {
+    if let Some(frames) = operation::FUNCTIONS.get() {
+        operation::leave(frames, u64::MAX, true);
+    }
+    if let Some(frames) = operation::MARKERS.get() {
+        operation::leave(frames, u64::MAX, true);
+    }
+}

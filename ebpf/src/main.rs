@@ -1,0 +1,117 @@
+//! The kernel side's sections: which program runs where. Everything else is in the rooms beside it.
+#![no_std]
+#![no_main]
+#![feature(core_intrinsics)]
+#![allow(internal_features, reason = "for counters::add")]
+
+mod counters;
+mod frames;
+mod in_flight;
+mod lifetime;
+mod operation;
+mod registers;
+mod settings;
+mod task;
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::helpers::bpf_get_attach_cookie;
+use aya_ebpf::macros::{btf_tracepoint, uprobe, uretprobe};
+use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
+use soakbox_schemas::control::Cookie;
+
+#[inline(always)]
+fn cookie(context: &impl EbpfContext) -> Cookie {
+    Cookie::unpack(unsafe { bpf_get_attach_cookie(context.as_ptr()) })
+}
+
+/// The begin of a function, somewhere in its straight-line prologue.
+#[uprobe]
+pub fn function_begin(context: ProbeContext) -> u32 {
+    operation::begin_function(cookie(&context), registers::stack_pointer(context.regs));
+    0
+}
+
+/// A RET instruction of a function: the stack pointer is the one of its entry.
+#[uprobe]
+pub fn function_finish(context: ProbeContext) -> u32 {
+    let returned = registers::return_value(context.regs);
+    operation::finish_function(
+        cookie(&context),
+        registers::stack_pointer(context.regs),
+        returned,
+    );
+    0
+}
+
+/// Behind the return: the return address is already off the stack.
+#[uretprobe]
+pub fn function_return(context: RetProbeContext) -> u32 {
+    let regs = context.regs;
+    let entry = registers::stack_pointer_before_return(regs);
+    operation::finish_function(cookie(&context), entry, registers::return_value(regs));
+    0
+}
+
+/// `soakbox_begin_NAME(token)`.
+#[uprobe]
+pub fn marker_begin(context: ProbeContext) -> u32 {
+    operation::begin_marker(cookie(&context), registers::argument_0(context.regs));
+    0
+}
+
+/// `soakbox_finish_NAME(token, value, success)`.
+#[uprobe]
+pub fn marker_finish(context: ProbeContext) -> u32 {
+    let regs = context.regs;
+    operation::finish_marker(
+        cookie(&context),
+        registers::argument_0(regs),
+        registers::argument_1(regs),
+        registers::argument_2(regs) as u32 != 0,
+    );
+    0
+}
+
+/// Called by the recorder in itself, once: the root of the process tree that `FOLLOW_TREE` follows.
+#[uprobe]
+pub fn register_recorder(_context: ProbeContext) -> u32 {
+    lifetime::track_current();
+    0
+}
+
+#[btf_tracepoint(function = "sched_switch")]
+pub fn sched_switch(context: BtfTracePointContext) -> i32 {
+    task::switched(context.arg(1), context.arg(2));
+    0
+}
+
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn sched_process_fork(context: BtfTracePointContext) -> i32 {
+    lifetime::forked(context.arg(0), context.arg(1));
+    0
+}
+
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn sched_process_exec(_context: BtfTracePointContext) -> i32 {
+    lifetime::executed();
+    0
+}
+
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn sched_process_exit(_context: BtfTracePointContext) -> i32 {
+    lifetime::exited();
+    0
+}
+
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual BSD/GPL\0";
+
+/// Checked by the loader: an object of another wire format is refused.
+#[unsafe(no_mangle)]
+static WIRE_FORMAT: u32 = soakbox_schemas::event::WIRE_VERSION;

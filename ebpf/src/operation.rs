@@ -1,0 +1,436 @@
+//! Begin and finish: pairs them, measures what lies between, counts, and hands finished operations to the ring.
+
+use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::{btf_map, map};
+use aya_ebpf::maps::{Array, RingBuf};
+use soakbox_schemas::control::{
+    Cookie, MAX_DEPTH, MAX_OPERATIONS, OperationRule, comparison, mode,
+};
+use soakbox_schemas::event::{OperationEvent, flags};
+
+use crate::frames::{Frame, Frames, repeat};
+use crate::in_flight::{self, Key};
+use crate::task::{self, THREADS, TaskStorage};
+use crate::{counters, lifetime, settings};
+
+/// Functions in flight on a thread whose stack is never switched: ordered by stack pointer.
+#[btf_map]
+pub static FUNCTIONS: TaskStorage<Frames> = TaskStorage::new();
+/// Markers without a token in flight on a thread: last in, first out per operation.
+#[btf_map]
+pub static MARKERS: TaskStorage<Frames> = TaskStorage::new();
+/// Finished operations. The recorder sets its size.
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+#[map]
+static RULES: Array<OperationRule> = Array::with_max_entries(MAX_OPERATIONS as u32, 0);
+
+const NO_MEMORY: u64 = u64::MAX;
+
+#[inline(always)]
+fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
+    let (user_ns, system_ns) = task::user_and_system_ns().unwrap_or((0, 0));
+    Frame {
+        stack_pointer,
+        off_cpu_ns,
+        user_ns,
+        system_ns,
+        memory_bytes: task::resident_bytes().unwrap_or(NO_MEMORY),
+        thread: bpf_get_current_pid_tgid() as u32,
+        operation: cookie.operation,
+        mode: cookie.mode,
+        begun_ns: task::now(),
+    }
+}
+
+/// A begin that could not be remembered: it is taken as finished and lost, and its finish will be unmatched.
+#[inline(always)]
+fn lose_begin(operation: u16) {
+    counters::with_cell(operation, task::now(), |cell| {
+        counters::one(&cell.begun);
+        counters::one(&cell.finished);
+        counters::one(&cell.lost_no_memory);
+    });
+}
+
+#[inline(always)]
+fn count_begin(operation: u16, now: u64) {
+    counters::with_cell(operation, now, |cell| counters::one(&cell.begun));
+}
+
+pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
+    let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
+    let Some(thread) = THREADS.get_or_create() else {
+        return lose_begin(cookie.operation);
+    };
+    let off_cpu_ns = thread.off_cpu_ns;
+    if !lifetime::is_followed(Some(thread)) {
+        return;
+    }
+    if cookie.mode & mode::EQUAL_ONLY != 0 {
+        return begin_keyed(
+            cookie,
+            &Key::stack(entry),
+            &frame(cookie, entry, off_cpu_ns),
+        );
+    }
+    let Some(frames) = FUNCTIONS.get_or_create() else {
+        return lose_begin(cookie.operation);
+    };
+    // What began at or below this stack pointer has been left without a finish.
+    unwind(frames, entry.wrapping_add(1));
+    let frame = frame(cookie, entry, off_cpu_ns);
+    count_begin(cookie.operation, frame.begun_ns);
+    frames.push(&frame);
+}
+
+pub fn begin_marker(cookie: Cookie, token: u64) {
+    let Some(thread) = THREADS.get_or_create() else {
+        return lose_begin(cookie.operation);
+    };
+    let off_cpu_ns = thread.off_cpu_ns;
+    if !lifetime::is_followed(Some(thread)) {
+        return;
+    }
+    let frame = frame(cookie, 0, off_cpu_ns);
+    if token != 0 {
+        return begin_keyed(cookie, &Key::token(cookie.operation, token), &frame);
+    }
+    let Some(frames) = MARKERS.get_or_create() else {
+        return lose_begin(cookie.operation);
+    };
+    count_begin(cookie.operation, frame.begun_ns);
+    frames.push(&frame);
+}
+
+#[inline(always)]
+fn begin_keyed(cookie: Cookie, key: &Key, frame: &Frame) {
+    match in_flight::insert(key, frame) {
+        Ok(stale) => {
+            count_begin(cookie.operation, frame.begun_ns);
+            if let Some(stale) = stale {
+                counters::with_cell(stale.operation, frame.begun_ns, |cell| {
+                    counters::one(&cell.abandoned)
+                });
+            }
+        }
+        Err(()) => lose_begin(cookie.operation),
+    }
+}
+
+/// Drops the frames that lie below `stack_pointer`: the stack has been cut back past them.
+#[inline(always)]
+fn unwind(frames: &mut Frames, stack_pointer: u64) {
+    if frames
+        .top()
+        .is_some_and(|top| top.stack_pointer < stack_pointer)
+    {
+        leave(frames, stack_pointer, false);
+    }
+}
+
+/// Takes away all frames below `stack_pointer`, innermost first, and what is beyond the followed depth with the
+/// first of them. `dead`: their thread is gone, so that none of them can have finished unseen.
+#[inline(always)]
+pub fn leave(frames: &mut Frames, stack_pointer: u64, dead: bool) {
+    let now = task::now();
+    let mode = if dead {
+        0
+    } else {
+        frames.top().map_or(0, |top| top.mode)
+    };
+    let mut leaving = Leaving {
+        frames,
+        stack_pointer,
+        now,
+        mode,
+        dead,
+    };
+    if unsafe { (*leaving.frames).beyond } != 0 {
+        repeat(MAX_OPERATIONS as u32, leave_beyond, &mut leaving);
+        unsafe { (*leaving.frames).beyond = 0 };
+    }
+    repeat(MAX_DEPTH as u32, leave_one, &mut leaving);
+}
+
+struct Leaving {
+    frames: *mut Frames,
+    stack_pointer: u64,
+    now: u64,
+    mode: u16,
+    dead: bool,
+}
+
+#[inline(never)]
+unsafe extern "C" fn leave_one(_step: u32, leaving: *mut Leaving) -> i64 {
+    let leaving = unsafe { &*leaving };
+    let frames = unsafe { &mut *leaving.frames };
+    let Some(&Frame {
+        stack_pointer,
+        operation,
+        mode,
+        ..
+    }) = frames.top()
+    else {
+        return 1;
+    };
+    if stack_pointer >= leaving.stack_pointer {
+        return 1;
+    }
+    count_left(
+        operation,
+        if leaving.dead { 0 } else { mode },
+        1,
+        leaving.now,
+    );
+    frames.pop();
+    0
+}
+
+#[inline(never)]
+unsafe extern "C" fn leave_beyond(step: u32, leaving: *mut Leaving) -> i64 {
+    let leaving = unsafe { &*leaving };
+    let frames = unsafe { &mut *leaving.frames };
+    let index = step as usize & (MAX_OPERATIONS - 1);
+    let open = unsafe { frames.beyond_by_operation.get_unchecked_mut(index) };
+    if *open != 0 {
+        count_left(step as u16, leaving.mode, *open as u64, leaving.now);
+        *open = 0;
+    }
+    0
+}
+
+/// What is beyond the followed depth has been left, although the innermost frame has not.
+#[inline(always)]
+fn leave_all_beyond(frames: &mut Frames, mode: u16) {
+    let now = task::now();
+    let mut leaving = Leaving {
+        frames,
+        stack_pointer: 0,
+        now,
+        mode,
+        dead: false,
+    };
+    repeat(MAX_OPERATIONS as u32, leave_beyond, &mut leaving);
+    unsafe { (*leaving.frames).beyond = 0 };
+}
+
+/// Operations that were left without a finish. Through a uretprobe, which is placed only where nothing unwinds,
+/// they finished unseen, deeper than the kernel follows; otherwise they never will.
+#[inline(always)]
+fn count_left(operation: u16, mode: u16, number: u64, now: u64) {
+    counters::with_cell(operation, now, |cell| {
+        if mode & mode::URETPROBE != 0 {
+            counters::add(&cell.finished, number);
+            counters::add(&cell.lost_too_deep, number);
+        } else {
+            counters::add(&cell.abandoned, number);
+        }
+    });
+}
+
+pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
+    let operation = cookie.operation;
+    let off_cpu_ns = match THREADS.get() {
+        Some(thread) => {
+            let off_cpu_ns = thread.off_cpu_ns;
+            if !lifetime::is_followed(Some(thread)) {
+                return;
+            }
+            off_cpu_ns
+        }
+        None if lifetime::is_followed(None) => 0,
+        None => return,
+    };
+    let found = if cookie.mode & mode::EQUAL_ONLY != 0 {
+        in_flight::take(&Key::stack(entry), operation)
+    } else {
+        match take_ordered(operation, entry) {
+            Ordered::Found(frame) => Some(frame),
+            Ordered::Beyond => return count_beyond(operation),
+            Ordered::Unmatched => None,
+        }
+    };
+    match found {
+        Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
+        None => count_unmatched(operation),
+    }
+}
+
+enum Ordered {
+    Found(Frame),
+    Beyond,
+    Unmatched,
+}
+
+#[inline(always)]
+fn take_ordered(operation: u16, entry: u64) -> Ordered {
+    let Some(frames) = FUNCTIONS.get() else {
+        return Ordered::Unmatched;
+    };
+    unwind(frames, entry);
+    match frames.top().copied() {
+        Some(top) if top.stack_pointer == entry => {
+            if top.operation != operation {
+                return Ordered::Unmatched;
+            }
+            if frames.beyond != 0 {
+                leave_all_beyond(frames, top.mode);
+            }
+            frames.pop();
+            Ordered::Found(top)
+        }
+        _ if frames.finish_beyond(operation) => Ordered::Beyond,
+        _ => Ordered::Unmatched,
+    }
+}
+
+pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
+    let operation = cookie.operation;
+    let off_cpu_ns = match THREADS.get() {
+        Some(thread) => {
+            let off_cpu_ns = thread.off_cpu_ns;
+            if !lifetime::is_followed(Some(thread)) {
+                return;
+            }
+            off_cpu_ns
+        }
+        None if lifetime::is_followed(None) => 0,
+        None => return,
+    };
+    let outcome = Outcome::Told { value, success };
+    if token != 0 {
+        return match in_flight::take(&Key::token(operation, token), operation) {
+            Some(frame) => finish(&frame, off_cpu_ns, outcome),
+            None => count_unmatched(operation),
+        };
+    }
+    let Some(frames) = MARKERS.get() else {
+        return count_unmatched(operation);
+    };
+    // Last in, first out: what is beyond the followed depth began last.
+    if frames.finish_beyond(operation) {
+        return count_beyond(operation);
+    }
+    match frames.take_latest(operation) {
+        Some(frame) => finish(&frame, off_cpu_ns, outcome),
+        None => count_unmatched(operation),
+    }
+}
+
+#[inline(always)]
+fn count_unmatched(operation: u16) {
+    counters::with_cell(operation, task::now(), |cell| {
+        counters::one(&cell.unmatched)
+    });
+}
+
+#[inline(always)]
+fn count_beyond(operation: u16) {
+    counters::with_cell(operation, task::now(), |cell| {
+        counters::one(&cell.finished);
+        counters::one(&cell.lost_too_deep);
+    });
+}
+
+/// What is known of how an operation ended.
+enum Outcome {
+    /// A function returned this.
+    Returned(u64),
+    /// A marker said so.
+    Told { value: u64, success: bool },
+}
+
+#[inline(always)]
+fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
+    let now = task::now();
+    let duration_ns = now - frame.begun_ns;
+    let mut event = OperationEvent {
+        finished_boot_ns: now,
+        duration_ns,
+        interval: counters::interval(now) as u32,
+        operation: frame.operation,
+        ..OperationEvent::default()
+    };
+    if frame.thread == bpf_get_current_pid_tgid() as u32 {
+        event.cpu_ns = duration_ns.saturating_sub(off_cpu_ns - frame.off_cpu_ns);
+        event.flags |= flags::CPU;
+        if let Some((user_ns, system_ns)) = task::user_and_system_ns() {
+            event.cpu_user_ns = user_ns - frame.user_ns;
+            event.cpu_system_ns = system_ns - frame.system_ns;
+            event.flags |= flags::CPU_SPLIT;
+        }
+    }
+    if let Some(memory_bytes) = task::resident_bytes() {
+        event.memory_bytes = memory_bytes;
+        event.flags |= flags::MEMORY;
+        if frame.memory_bytes != NO_MEMORY {
+            event.memory_delta_bytes = memory_bytes.wrapping_sub(frame.memory_bytes) as i64;
+            event.flags |= flags::MEMORY_DELTA;
+        }
+    }
+    judge(&mut event, outcome);
+    (event.pid, event.tid) = task::ids();
+    let recorded = send(&event);
+    counters::with_cell(frame.operation, now, |cell| {
+        counters::one(&cell.finished);
+        counters::one(if recorded {
+            &cell.recorded
+        } else {
+            &cell.lost_ring_full
+        });
+        counters::add(&cell.duration_sum_ns, duration_ns);
+        counters::add(&cell.cpu_sum_ns, event.cpu_ns);
+        if event.flags & (flags::SUCCESS_KNOWN | flags::SUCCESS) == flags::SUCCESS_KNOWN {
+            counters::one(&cell.failures);
+        }
+    });
+}
+
+/// Fills in the return value and the success, by the operation's rule.
+#[inline(always)]
+fn judge(event: &mut OperationEvent, outcome: Outcome) {
+    let success = match outcome {
+        Outcome::Told { value, success } => {
+            event.return_value = value as i64;
+            event.flags |= flags::RETURN;
+            Some(success)
+        }
+        Outcome::Returned(raw) => {
+            let Some(rule) = RULES.get(event.operation as u32) else {
+                return;
+            };
+            if rule.width == 0 {
+                return;
+            }
+            event.return_value = rule.widen(raw);
+            event.flags |= flags::RETURN;
+            if rule.comparison == comparison::NONE {
+                None
+            } else {
+                rule.success(event.return_value)
+            }
+        }
+    };
+    if let Some(success) = success {
+        event.flags |= flags::SUCCESS_KNOWN | if success { flags::SUCCESS } else { 0 };
+    }
+}
+
+/// Hands an event to the ring without waking the recorder, which looks every few milliseconds, unless the ring is
+/// half full.
+#[inline(always)]
+fn send(event: &OperationEvent) -> bool {
+    let Some(mut entry) = EVENTS.reserve::<OperationEvent>(0) else {
+        return false;
+    };
+    entry.write(*event);
+    let crowded = EVENTS.query(BPF_RB_AVAIL_DATA as u64) >= settings::ring_half();
+    entry.submit(if crowded {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    } as u64);
+    true
+}

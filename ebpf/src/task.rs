@@ -1,0 +1,182 @@
+//! The current task: its times, memory and ids. Members of kernel structures are read at offsets that the recorder
+//! resolved from BTF; an absent one reads as `None`.
+
+use core::ffi::c_void;
+
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_map_type, bpf_pidns_info, task_struct};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task_btf, bpf_get_ns_current_pid_tgid, bpf_ktime_get_boot_ns,
+    bpf_task_storage_get,
+};
+use aya_ebpf::macros::btf_map;
+use soakbox_schemas::control::globals::ABSENT;
+
+use crate::settings;
+
+/// Task-local storage, which aya-ebpf has no type for: the kernel frees it with the thread, and it never fills up.
+#[repr(C)]
+pub struct TaskStorage<T> {
+    r#type: *const [i32; bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE as usize],
+    key: *const i32,
+    value: *const T,
+    max_entries: *const [i32; 0],
+    map_flags: *const [i32; BPF_F_NO_PREALLOC as usize],
+}
+
+unsafe impl<T> Sync for TaskStorage<T> {}
+
+impl<T> TaskStorage<T> {
+    pub const fn new() -> Self {
+        Self {
+            r#type: core::ptr::null(),
+            key: core::ptr::null(),
+            value: core::ptr::null(),
+            max_entries: core::ptr::null(),
+            map_flags: core::ptr::null(),
+        }
+    }
+
+    #[inline(always)]
+    fn lookup(&'static self, task: *mut task_struct, flags: u64) -> Option<&'static mut T> {
+        let map = core::ptr::from_ref(self).cast_mut().cast();
+        let value = unsafe { bpf_task_storage_get(map, task, core::ptr::null_mut(), flags) };
+        unsafe { value.cast::<T>().as_mut() }
+    }
+
+    /// The current thread's value, if it has one.
+    #[inline(always)]
+    pub fn get(&'static self) -> Option<&'static mut T> {
+        self.lookup(current(), 0)
+    }
+
+    /// The current thread's value, zeroed at first; `None` where the kernel has no memory for it.
+    #[inline(always)]
+    pub fn get_or_create(&'static self) -> Option<&'static mut T> {
+        self.lookup(current(), 1)
+    }
+}
+
+/// What is known of a thread that runs operations.
+#[repr(C)]
+pub struct Thread {
+    /// Time that the thread has been off the CPU since it was first seen.
+    pub off_cpu_ns: u64,
+    /// When it was last switched out; 0 while it runs.
+    switched_out_ns: u64,
+    /// 0 unknown, otherwise [`FOLLOWED`] or [`IGNORED`].
+    pub followed: u64,
+}
+
+pub const FOLLOWED: u64 = 1;
+pub const IGNORED: u64 = 2;
+
+#[btf_map]
+pub static THREADS: TaskStorage<Thread> = TaskStorage::new();
+
+#[inline(always)]
+pub fn current() -> *mut task_struct {
+    unsafe { bpf_get_current_task_btf() as *mut task_struct }
+}
+
+#[inline(always)]
+pub fn now() -> u64 {
+    unsafe { bpf_ktime_get_boot_ns() }
+}
+
+/// Thread-group id in the initial PID namespace: the key of a process.
+#[inline(always)]
+pub fn process() -> u32 {
+    (bpf_get_current_pid_tgid() >> 32) as u32
+}
+
+/// Process and thread id as the recorder's PID namespace sees them.
+#[inline(always)]
+pub fn ids() -> (u32, u32) {
+    let inode = settings::namespace_inode();
+    if inode != 0 {
+        let mut seen = bpf_pidns_info { pid: 0, tgid: 0 };
+        let size = core::mem::size_of::<bpf_pidns_info>() as u32;
+        let device = settings::namespace_device();
+        let failed = unsafe { bpf_get_ns_current_pid_tgid(device, inode, &raw mut seen, size) };
+        if failed == 0 {
+            return (seen.tgid, seen.pid);
+        }
+    }
+    let both = bpf_get_current_pid_tgid();
+    ((both >> 32) as u32, both as u32)
+}
+
+/// Reads a member of a kernel structure behind a trusted pointer; the offset is a constant to the verifier.
+#[inline(always)]
+unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
+    unsafe { core::ptr::read_volatile(structure.cast::<u8>().add(offset as usize).cast::<T>()) }
+}
+
+/// User and system time of the current thread, as the tick counts them.
+#[inline(always)]
+pub fn user_and_system_ns() -> Option<(u64, u64)> {
+    let (user, system) = (settings::task_utime(), settings::task_stime());
+    if user == ABSENT || system == ABSENT {
+        return None;
+    }
+    let task = current().cast_const().cast();
+    Some(unsafe { (member(task, user), member(task, system)) })
+}
+
+/// Resident memory of the current process: file, anonymous and shared pages, without what the CPUs hold back.
+#[inline(always)]
+pub fn resident_bytes() -> Option<u64> {
+    let (mm, rss) = (settings::task_mm(), settings::mm_rss());
+    if mm == ABSENT || rss == ABSENT {
+        return None;
+    }
+    let memory: *const c_void = unsafe { member(current().cast_const().cast(), mm) };
+    if memory.is_null() {
+        return None;
+    }
+    let stride = settings::mm_rss_stride();
+    // Counter 2 is swap entries, which are not resident.
+    let pages: i64 = unsafe {
+        member::<i64>(memory, rss)
+            + member::<i64>(memory, rss + stride)
+            + member::<i64>(memory, rss + 3 * stride)
+    };
+    Some(if pages > 0 {
+        pages as u64 * settings::page_bytes() as u64
+    } else {
+        0
+    })
+}
+
+/// Whether the current thread is the last of its process (its exit is under way).
+#[inline(always)]
+pub fn is_last_thread() -> bool {
+    let (signal, live) = (settings::task_signal(), settings::signal_live());
+    if signal == ABSENT || live == ABSENT {
+        return false;
+    }
+    let shared: *const c_void = unsafe { member(current().cast_const().cast(), signal) };
+    !shared.is_null() && unsafe { member::<i32>(shared, live) } == 0
+}
+
+/// Thread-group id of another task, in the initial PID namespace.
+#[inline(always)]
+pub fn process_of(task: *const c_void) -> Option<u32> {
+    let offset = settings::task_tgid();
+    (offset != ABSENT).then(|| unsafe { member(task, offset) })
+}
+
+/// A context switch on this CPU.
+#[inline(always)]
+pub fn switched(previous: *mut task_struct, next: *mut task_struct) {
+    if let Some(thread) = THREADS.lookup(previous, 0) {
+        thread.switched_out_ns = now();
+    }
+    if let Some(thread) = THREADS.lookup(next, 0) {
+        if thread.switched_out_ns != 0 {
+            thread.off_cpu_ns += now() - thread.switched_out_ns;
+            thread.switched_out_ns = 0;
+        }
+    }
+}

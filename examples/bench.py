@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""What recording costs on this machine: prints one line of JSON per figure, and what it means on stderr.
+
+Called by `make bench`, as root; needs the release builds that it makes, gcc, and for the comparison bpftrace.
+Figures of one run compare with one another; figures of different machines do not.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+RECORDER = TARGET / "soakbox-recorder"
+COST_CALLS = 200_000
+COST_ROUNDS = 5
+RATES = {10_000: 10, 100_000: 10}  # events per second: seconds
+JOURNAL_CALLS = 2_000_000
+
+
+def say(text: str) -> None:
+    print(f"\n== {text}", file=sys.stderr)
+
+
+def result(name: str, **figures: object) -> None:
+    print(json.dumps({"schema": "soakbox.bench/1", "figure": name, **figures}), flush=True)
+
+
+def build(directory: Path) -> dict[str, Path]:
+    """The observed programs: a function that takes a uretprobe, one that does not, a marker."""
+    programs = {}
+    for name in ("plain", "ops", "ops_marker"):
+        program = directory / name
+        source = ROOT / "recorder/tests/targets" / f"{name}.c"
+        include = ROOT / "schemas/include"
+        subprocess.run(
+            ["gcc", "-O2", "-g0", "-pthread", "-I", include, source, "-o", program], check=True
+        )
+        programs[name] = program
+    return programs
+
+
+def target(program: Path, *arguments: object) -> dict[str, int]:
+    output = subprocess.run(
+        [program, *map(str, arguments)], check=True, capture_output=True, text=True
+    ).stdout
+    counts: dict[str, int] = json.loads(output)
+    return counts
+
+
+class Recorder:
+    """A recorder that has attached its probes."""
+
+    def __init__(self, output: Path, probe: str, *flags: str) -> None:
+        self.process = subprocess.Popen(
+            [RECORDER, "record", "-o", output, "--op", f"op={probe}", *flags],
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        said = ""
+        for line in self.process.stderr:
+            said += line
+            if "recording op into" in line:
+                return
+        sys.exit(f"the recorder did not start:\n{said}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> resource.struct_rusage:
+        """Ends it and gives what it used."""
+        self.process.send_signal(how)
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if how == signal.SIGTERM and self.process.returncode != 0:
+            sys.exit(f"the recorder ended with {self.process.returncode}")
+        return usage
+
+
+@contextmanager
+def recording(output: Path, probe: str) -> Iterator[None]:
+    recorder = Recorder(output, probe)
+    yield
+    recorder.stop()
+
+
+@contextmanager
+def bpftrace_histogram(program: Path) -> Iterator[None]:
+    script = (
+        f"uprobe:{program}:op {{ @start[tid] = nsecs; }} "
+        f"uretprobe:{program}:op /@start[tid]/ {{ @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }} "
+        'BEGIN { printf("attached\\n"); }'
+    )
+    process = subprocess.Popen(
+        ["bpftrace", "-e", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "attached" in line:
+            break
+    time.sleep(1)
+    yield
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+
+
+def cpu_per_operation(program: Path) -> float:
+    rounds = (target(program, "cost", COST_CALLS)["cpu_ns"] / COST_CALLS for _ in range(COST_ROUNDS))
+    return statistics.median(rounds)
+
+
+def added_time(directory: Path, programs: dict[str, Path]) -> None:
+    say("CPU time added to the observed thread per operation, by an operation that does next to nothing")
+    figures: dict[str, int | None] = {}
+    for name, kind, figure in (
+        ("plain", "uprobe", "soakbox_function"),
+        ("ops", "uprobe", "soakbox_function_at_its_returns"),
+        ("ops_marker", "marker", "soakbox_marker"),
+    ):
+        program = programs[name]
+        bare = cpu_per_operation(program)
+        with recording(directory / f"cost-{name}", f"{kind}:{program}:op"):
+            figures[figure] = round(cpu_per_operation(program) - bare)
+    figures["bpftrace_histogram_of_the_function"] = None
+    if shutil.which("bpftrace"):
+        bare = cpu_per_operation(programs["plain"])
+        with bpftrace_histogram(programs["plain"]):
+            observed = cpu_per_operation(programs["plain"])
+        figures["bpftrace_histogram_of_the_function"] = round(observed - bare)
+    else:
+        print("skipped: bpftrace is not installed", file=sys.stderr)
+    result("added_ns_per_operation", **figures)
+
+
+def recorder_load(directory: Path, program: Path) -> None:
+    for rate, seconds in RATES.items():
+        say(f"The recorder itself at {rate} events/s for {seconds} s")
+        recorder = Recorder(directory / f"rate-{rate}", f"uprobe:{program}:op")
+        done = target(program, "rate", rate * seconds, rate)
+        time.sleep(2)
+        usage = recorder.stop()
+        cpu = usage.ru_utime + usage.ru_stime
+        result(
+            "recorder_load",
+            events_per_s=round(done["finished"] / done["wall_ns"] * 1e9),
+            cpu_percent_of_a_core=round(100 * cpu / (done["wall_ns"] / 1e9), 1),
+            peak_memory_bytes=usage.ru_maxrss * 1024,
+        )
+
+
+def journal_to_parquet(directory: Path, program: Path) -> None:
+    say(f"A killed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet, by `recover`")
+    output = directory / "journal"
+    flags = ("--journal-bytes", str(1 << 30), "--rotate-after", "1h", "--ring-bytes", str(1 << 28))
+    recorder = Recorder(output, f"uprobe:{program}:op", *flags)
+    target(program, "calls", JOURNAL_CALLS, 1, 0)
+    time.sleep(3)
+    recorder.stop(signal.SIGKILL)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = subprocess.run(
+        [RECORDER, "recover", output, "--format", "json"], check=True, capture_output=True, text=True
+    ).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    size = sum(file.stat().st_size for file in (output / "operation_log").rglob("*.parquet"))
+    result(
+        "journal_to_parquet",
+        rows_of_all_tables=json.loads(answer)["rows_saved"],
+        events_per_s_per_core=round(JOURNAL_CALLS / cpu),
+        bytes_per_event=round(size / JOURNAL_CALLS, 2),
+    )
+
+
+def example(package: str, name: str) -> None:
+    command = ["cargo", "run", "--release", "--locked", "--quiet", "-p", package, "--example", name]
+    subprocess.run(command, check=True, cwd=ROOT)
+
+
+def main() -> None:
+    cargo = ["cargo", "build", "--release", "--locked", "-p", "soakbox-recorder"]
+    subprocess.run(cargo, check=True, cwd=ROOT)
+    say("An unrecorded marker pair over a pair of empty calls")
+    example("soakbox-schemas", "marker_cost")
+    say("Made-up events of realistic shape: batches, journal, seal, by one core")
+    example("soakbox-recorder", "seal_throughput")
+    if subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
+        print("skipped: all other figures need BPF rights", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory(prefix="soakbox-bench-") as name:
+        directory = Path(name)
+        programs = build(directory)
+        added_time(directory, programs)
+        recorder_load(directory, programs["plain"])
+        journal_to_parquet(directory, programs["plain"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Records the workload twice, healthy and degraded, and says what a report of the two shows.
+#   SOAKBOX_DEMO_SECONDS   length of each recording, 20 unless told
+#   SOAKBOX_DEMO_OUTPUT    where everything goes, demo-output unless told
+# Through eBPF where this host allows it, else on a synthetic recording.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=${SOAKBOX_DEMO_SECONDS:-20}
+output=${SOAKBOX_DEMO_OUTPUT:-demo-output}
+programs=${CARGO_TARGET_DIR:-target}/debug
+recorder=$programs/soakbox-recorder
+analyzer=$programs/soakbox-analyzer
+workload=$programs/soakbox-workload
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+operations=(
+  --op "rule_refresh=marker:$workload:rule_refresh,type=1"
+  --op "traffic_control=uprobe:$workload:traffic_control,type=2,success=ret:i32>=0"
+)
+# What is wrong with the degraded service: slower by this much, leaking, failing now and then.
+degraded=(--slow 40 --leak 65536 --fail 3)
+
+build() {
+  # Examples, so that cargo chooses the same features of dependencies as for the tests: with --bins alone a newcomer
+  # would compile the query engine a second time for `make test`.
+  say "Building (the first time compiles a query engine: about ten minutes on two cores)"
+  cargo build --workspace --bins --examples --locked
+}
+
+# record NAME [WORKLOAD FLAGS...]: one recording of the workload, which also says what it did itself.
+record() {
+  local name=$1
+  shift
+  say "Recording the $name service for $seconds s"
+  "$recorder" record -o "$output/$name" "${operations[@]}" \
+    -- "$workload" --seconds "$seconds" --seed 1 "$@" >"$output/$name.workload.json"
+  echo "The service's own counts: $(cat "$output/$name.workload.json")"
+}
+
+# replay NAME [FLAGS...]: what takes its place without BPF rights.
+replay() {
+  local name=$1
+  shift
+  say "Replaying a synthetic recording in place of the $name service"
+  "$recorder" replay --synthetic 1 --seconds "$seconds" "$@" -o "$output/$name"
+}
+
+main() {
+  build
+  rm -rf "$output"
+  mkdir -p "$output"
+
+  say "What this host allows"
+  if "$recorder" check; then
+    say "What is observed, and how"
+    "$recorder" check "${operations[@]}"
+    record healthy
+    record degraded "${degraded[@]}"
+  else
+    say "This host does not let us observe programs through eBPF (above: why). Everything below is SYNTHETIC."
+    replay healthy
+    replay degraded --degraded
+  fi
+
+  local name
+  for name in healthy degraded; do
+    say "Summary of $output/$name"
+    "$analyzer" summary "$output/$name"
+    "$analyzer" chart "$output/$name" -o "$output/$name.svg"
+  done
+  "$analyzer" report "$output/healthy" --against "$output/degraded" -o "$output/report.html"
+
+  say "Done. What to look at next"
+  cat <<TEXT
+  $output/report.html          both recordings side by side, in a browser
+  $output/healthy.svg          latency percentiles over time; degraded.svg beside it
+  $analyzer info $output/degraded
+  $analyzer sql $output/degraded "SELECT operation, success, count(*) FROM operation_log GROUP BY 1, 2 ORDER BY 1, 2"
+  notebooks/                   the same recordings in Python
+TEXT
+}
+
+main

@@ -1,0 +1,214 @@
+//! `check`: what this host allows, what each probe resolves to, its risk to the target and its cost. The programs are
+//! loaded and unloaded to know; no probe is attached.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use soakbox_schemas::control::OperationRule;
+
+use crate::cli::{self, Format};
+use crate::kernel::{Host, Kernel, KernelSettings};
+use crate::resolve::{self, ResolvedProbe};
+use crate::target::{Cost, Finish, Operation, Order, Site};
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    schema: &'static str,
+    kernel: String,
+    cpus: u32,
+    pid_namespace: &'static str,
+    cpu_split: bool,
+    memory: bool,
+    probes: Vec<ProbeAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeAnswer {
+    operation: String,
+    file: String,
+    kind: &'static str,
+    /// How finishes are seen, and why so.
+    finish: String,
+    /// What proves that a begin will never finish.
+    abandonment: String,
+    success: String,
+    begins: Vec<SiteAnswer>,
+    finishes: Vec<SiteAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct SiteAnswer {
+    address: String,
+    file_offset: u64,
+    stepped: bool,
+}
+
+/// Answers on stdout.
+///
+/// # Errors
+/// Where this host does not allow BPF, or a probe does not resolve.
+pub fn run(arguments: &cli::Check) -> Result<()> {
+    let config = resolve::read_config(&arguments.observed)?;
+    let specs = resolve::probes(&arguments.observed, &config)?;
+    let probes = resolve::resolve_all(&specs, arguments.observed.pid)?;
+    let host = Host::inspect()?;
+    Kernel::load(&host, &smallest()).context("this host does not allow recording")?;
+    let answer = Answer {
+        schema: "soakbox.check/1",
+        kernel: host.kernel.clone(),
+        cpus: host.possible_cpus,
+        pid_namespace: if host.pid_namespace.is_some() {
+            "own"
+        } else {
+            "initial"
+        },
+        cpu_split: host.offsets.times.is_some(),
+        memory: host.offsets.mm.and(host.offsets.rss).is_some(),
+        probes: probes.iter().map(describe).collect(),
+    };
+    let mut out = std::io::stdout().lock();
+    match arguments.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
+        Format::Table => table(&answer, &mut out)?,
+    }
+    Ok(())
+}
+
+fn smallest() -> KernelSettings {
+    KernelSettings {
+        rules: vec![OperationRule::default()],
+        interval_ns: 1_000_000_000,
+        ring_bytes: rustix::param::page_size() as u32,
+        in_flight: 1,
+        follow_tree: false,
+    }
+}
+
+fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
+    let sites = |sites: &[Site]| sites.iter().map(site).collect();
+    let rules = &probe.spec.rules;
+    let (kind, finish, abandonment, begins, finishes) = match &probe.resolved.operation {
+        Operation::Marker(marker) => (
+            "marker",
+            "by the marker".to_owned(),
+            "the end of the thread or process".to_owned(),
+            sites(&marker.begins),
+            sites(&marker.finishes),
+        ),
+        Operation::Function(function) => {
+            let (finish, finishes) = match &function.finish {
+                Finish::Returns {
+                    sites: returns,
+                    why,
+                } => (
+                    format!("at {} return instructions ({why})", returns.len()),
+                    sites(returns),
+                ),
+                Finish::Uretprobe(site) => (
+                    "by a uretprobe (nothing here can unwind or switch stacks)".to_owned(),
+                    sites(std::slice::from_ref(site)),
+                ),
+            };
+            let abandonment = match &function.order {
+                Order::StackOrder => "the order of stack pointers".to_owned(),
+                Order::EqualOnly { why } => {
+                    format!("an equal stack pointer, or the end of the process ({why})")
+                }
+            };
+            (
+                "function",
+                finish,
+                abandonment,
+                sites(&function.begins),
+                finishes,
+            )
+        }
+    };
+    let success = match &rules.success {
+        Some(success) => success.to_string(),
+        None if kind == "marker" => "as the marker says".to_owned(),
+        None => "unknown".to_owned(),
+    };
+    ProbeAnswer {
+        operation: probe.spec.name.clone(),
+        file: probe.path.display().to_string(),
+        kind,
+        finish,
+        abandonment,
+        success,
+        begins,
+        finishes,
+    }
+}
+
+fn site(site: &Site) -> SiteAnswer {
+    SiteAnswer {
+        address: format!("{:#x}", site.address),
+        file_offset: site.file_offset,
+        stepped: matches!(site.cost, Cost::SingleStepped),
+    }
+}
+
+fn table(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
+    let yes = |known: bool| {
+        if known {
+            "yes"
+        } else {
+            "no (recorded as null)"
+        }
+    };
+    writeln!(
+        out,
+        "kernel          {}, {} CPUs, {} PID namespace",
+        answer.kernel, answer.cpus, answer.pid_namespace
+    )?;
+    writeln!(out, "programs        loaded and unloaded again")?;
+    writeln!(out, "on-CPU time     yes")?;
+    writeln!(out, "user, system    {}", yes(answer.cpu_split))?;
+    writeln!(out, "memory          {}", yes(answer.memory))?;
+    for probe in &answer.probes {
+        writeln!(
+            out,
+            "\n{} ({} in {})",
+            probe.operation, probe.kind, probe.file
+        )?;
+        writeln!(out, "  begin         {}", addresses(&probe.begins))?;
+        writeln!(
+            out,
+            "  finish        {}: {}",
+            probe.finish,
+            addresses(&probe.finishes)
+        )?;
+        writeln!(out, "  abandoned by  {}", probe.abandonment)?;
+        writeln!(out, "  success       {}", probe.success)?;
+        let stepped = probe
+            .begins
+            .iter()
+            .chain(&probe.finishes)
+            .filter(|site| site.stepped)
+            .count();
+        if stepped > 0 {
+            writeln!(
+                out,
+                "  cost          {stepped} of the probes stand on instructions that the kernel single-steps: 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines; a marker is cheaper"
+            )?;
+        } else {
+            writeln!(out, "  cost          about 1 to 3 µs for each operation")?;
+        }
+    }
+    Ok(())
+}
+
+fn addresses(sites: &[SiteAnswer]) -> String {
+    const SHOWN: usize = 8;
+    let mut shown: Vec<&str> = sites
+        .iter()
+        .take(SHOWN)
+        .map(|site| site.address.as_str())
+        .collect();
+    if sites.len() > SHOWN {
+        shown.push("…");
+    }
+    shown.join(" ")
+}

@@ -1,0 +1,140 @@
+//! The command line as typed. Parsing only validates; `resolve` turns it into a plan.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
+#[derive(Debug, Parser)]
+#[command(name = "soakbox-recorder", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record operations until SIGINT, SIGTERM, the end of the command or of the duration
+    Record(Record),
+    /// Say what this host allows and what each probe resolves to; changes nothing
+    Check(Check),
+    /// Seal what a crashed recorder left in a recording
+    Recover(Recover),
+    /// Write a made-up recording, for hosts without BPF rights
+    Replay(Replay),
+}
+
+const OP_HELP: &str = "\
+Operation to observe: NAME=PROBE[,RULE...]; may be given several times
+PROBE is uprobe:FILE:FUNCTION or marker:FILE:MARKER
+RULE is type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, or success=errno";
+
+/// `record`.
+#[derive(Debug, Args)]
+pub struct Record {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub observed: ObservedArgs,
+    /// Directory of the recording; created where it is missing, added to where it is there
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Stop after this long, such as 90s or 8h
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Seal a file after this long [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    pub rotate_after: Option<String>,
+    /// Rows are durable at most this long after they reached the recorder [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    pub flush_interval: Option<String>,
+    /// Size of the kernel's ring of finished operations, a power of two [default: 16777216]
+    #[arg(long, value_name = "BYTES")]
+    pub ring_bytes: Option<u32>,
+    /// Seal a file when its journal reaches this size [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    pub journal_bytes: Option<u64>,
+    /// Most operations in flight with a token or on a stack that may be switched [default: 16384]
+    #[arg(long, value_name = "NUMBER")]
+    pub in_flight: Option<u32>,
+    /// Most batches waiting to be written [default: 64]
+    #[arg(long, value_name = "NUMBER")]
+    pub queue_batches: Option<usize>,
+    /// Command to run and observe, with its descendants. A signal to the recorder never ends it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub run: Vec<OsString>,
+}
+
+/// What is observed: the same for `record` and `check`.
+#[derive(Debug, Args)]
+pub struct ObservedArgs {
+    /// Configuration file (TOML); a flag wins over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, value_name = "NAME=PROBE", help = OP_HELP)]
+    #[allow(missing_docs)]
+    pub op: Vec<String>,
+    /// Observe this process only, instead of every process that runs the file
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<NonZeroU32>,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub observed: ObservedArgs,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `recover`.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// Directory of the recording
+    pub directory: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Seed of the made-up operations
+    #[arg(long, value_name = "SEED")]
+    pub synthetic: u64,
+    /// Length of the recording; it ends now
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub seconds: u64,
+    /// Slower, leaking and failing
+    #[arg(long)]
+    pub degraded: bool,
+    /// Directory of the recording
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// Form of an answer on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

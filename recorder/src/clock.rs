@@ -1,0 +1,142 @@
+//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts through
+//! suspend, and UTC, which people can step. Everything that needs the time is handed a [`ClockPair`] or a
+//! [`Clock`], so that a test can step it back. Nothing else in the recorder asks what time it is.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockPair {
+    /// `CLOCK_BOOTTIME`, ns.
+    pub boot_ns: u64,
+    /// UTC, ns since 1970.
+    pub utc_ns: i64,
+}
+
+impl ClockPair {
+    /// UTC minus boot clock: what turns the kernel's times into UTC.
+    pub fn offset_ns(self) -> i64 {
+        self.utc_ns.wrapping_sub_unsigned(self.boot_ns)
+    }
+
+    /// UTC of a moment of the boot clock, by this pair.
+    pub fn utc_of(self, boot_ns: u64) -> i64 {
+        self.offset_ns().saturating_add_unsigned(boot_ns)
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Both clocks, as close together as can be.
+    fn now(&self) -> ClockPair;
+}
+
+/// The machine's clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+/// Attempts at reading UTC between two close readings of the boot clock.
+const READINGS: usize = 3;
+
+impl Clock for SystemClock {
+    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few attempts the one
+    /// with the shortest distance is taken, so that being preempted in between does not shift the pair.
+    fn now(&self) -> ClockPair {
+        let mut best: Option<(u64, ClockPair)> = None;
+        for _ in 0..READINGS {
+            let before = boot_ns();
+            let utc_ns = nanoseconds(clock_gettime(ClockId::Realtime));
+            let distance = boot_ns().saturating_sub(before);
+            let pair = ClockPair {
+                boot_ns: before + distance / 2,
+                utc_ns,
+            };
+            if best.is_none_or(|(shortest, _)| distance < shortest) {
+                best = Some((distance, pair));
+            }
+        }
+        best.map(|(_, pair)| pair).unwrap_or_default()
+    }
+}
+
+fn boot_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Boottime)).cast_unsigned()
+}
+
+fn nanoseconds(time: Timespec) -> i64 {
+    time.tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec)
+}
+
+/// A clock that stands still until it is told otherwise, and whose UTC can be stepped: for tests and replay.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    boot_ns: AtomicU64,
+    offset_ns: AtomicI64,
+}
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn new(start: ClockPair) -> Self {
+        Self {
+            boot_ns: AtomicU64::new(start.boot_ns),
+            offset_ns: AtomicI64::new(start.offset_ns()),
+        }
+    }
+
+    /// Lets `ns` pass on both clocks.
+    pub fn advance(&self, ns: u64) {
+        self.boot_ns.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    /// Steps UTC by `ns` (back where negative); the boot clock does not notice.
+    pub fn step_utc(&self, ns: i64) {
+        self.offset_ns.fetch_add(ns, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> ClockPair {
+        let boot_ns = self.boot_ns.load(Ordering::SeqCst);
+        ClockPair {
+            boot_ns,
+            utc_ns: self
+                .offset_ns
+                .load(Ordering::SeqCst)
+                .saturating_add_unsigned(boot_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_clock_never_goes_back_and_the_pair_converts() {
+        let first = SystemClock.now();
+        let second = SystemClock.now();
+        assert!(second.boot_ns >= first.boot_ns);
+        assert_eq!(first.utc_of(first.boot_ns), first.utc_ns);
+        assert!(first.utc_ns > 1_600_000_000_000_000_000);
+    }
+
+    #[test]
+    fn a_manual_clock_steps_utc_alone() {
+        let clock = ManualClock::new(ClockPair {
+            boot_ns: 5,
+            utc_ns: 1_000,
+        });
+        clock.advance(10);
+        clock.step_utc(-600);
+        let expected = ClockPair {
+            boot_ns: 15,
+            utc_ns: 410,
+        };
+        assert_eq!(clock.now(), expected);
+    }
+}

@@ -1,0 +1,115 @@
+//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a system call.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aya::maps::Map;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use soakbox_schemas::counters::{CounterCell, cell_index};
+
+/// What was counted of one operation since it was last taken. Fields as in [`CounterCell`].
+#[allow(
+    missing_docs,
+    reason = "documented in soakbox_schemas::counters::CounterCell"
+)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterValues {
+    pub begun: u64,
+    pub finished: u64,
+    pub recorded: u64,
+    pub filtered: u64,
+    pub sampled_out: u64,
+    pub lost_ring_full: u64,
+    pub lost_too_deep: u64,
+    pub lost_no_memory: u64,
+    pub abandoned: u64,
+    pub unmatched: u64,
+    pub failures: u64,
+    pub duration_sum_ns: u64,
+    pub cpu_sum_ns: u64,
+}
+
+impl CounterValues {
+    /// Whether nothing was counted.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn take(&mut self, cell: &CounterCell) {
+        let take = |sum: &mut u64, counter: &AtomicU64| *sum += counter.swap(0, Ordering::Relaxed);
+        take(&mut self.begun, &cell.begun);
+        take(&mut self.finished, &cell.finished);
+        take(&mut self.recorded, &cell.recorded);
+        take(&mut self.filtered, &cell.filtered);
+        take(&mut self.sampled_out, &cell.sampled_out);
+        take(&mut self.lost_ring_full, &cell.lost_ring_full);
+        take(&mut self.lost_too_deep, &cell.lost_too_deep);
+        take(&mut self.lost_no_memory, &cell.lost_no_memory);
+        take(&mut self.abandoned, &cell.abandoned);
+        take(&mut self.unmatched, &cell.unmatched);
+        take(&mut self.failures, &cell.failures);
+        take(&mut self.duration_sum_ns, &cell.duration_sum_ns);
+        take(&mut self.cpu_sum_ns, &cell.cpu_sum_ns);
+    }
+}
+
+/// The mapped counters of all CPUs, operations and slots.
+#[derive(Debug)]
+pub struct Counters {
+    cells: NonNull<CounterCell>,
+    bytes: usize,
+    cpus: u32,
+    operations: u32,
+}
+
+// SAFETY: the mapping is shared memory of atomics; it moves with its owner.
+unsafe impl Send for Counters {}
+
+impl Counters {
+    /// Maps the array behind `map`.
+    pub(super) fn map(map: &Map, cpus: u32, operations: u32) -> Result<Self, String> {
+        let Map::Array(data) = map else {
+            return Err("not an array".to_owned());
+        };
+        let count = cell_index(cpus, operations, 0, 0) as usize;
+        let bytes = (count * size_of::<CounterCell>()).next_multiple_of(rustix::param::page_size());
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping of a map that has at least `count` cells.
+        let start = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                bytes,
+                protection,
+                MapFlags::SHARED,
+                data.fd(),
+                0,
+            )
+        };
+        let start = start.map_err(|error| error.to_string())?;
+        let cells = NonNull::new(start.cast()).ok_or("mapped at address 0")?;
+        Ok(Self {
+            cells,
+            bytes,
+            cpus,
+            operations,
+        })
+    }
+
+    /// Takes what was counted of `operation` in `interval`, over all CPUs.
+    pub fn take(&self, operation: u32, interval: u64) -> CounterValues {
+        let mut sum = CounterValues::default();
+        for cpu in 0..self.cpus {
+            let index = cell_index(cpu, self.operations, operation, interval) as usize;
+            // SAFETY: within the mapping by construction; the kernel side only adds, atomically.
+            sum.take(unsafe { self.cells.add(index).as_ref() });
+        }
+        sum
+    }
+}
+
+impl Drop for Counters {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping; nothing borrows from it.
+        let _ = unsafe { munmap(self.cells.as_ptr().cast(), self.bytes) };
+    }
+}

@@ -1,0 +1,113 @@
+//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and /sys, changes
+//! nothing.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::KernelError;
+use super::offsets::Offsets;
+
+/// Where the kernel describes its own types.
+pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+/// Inode of the initial PID namespace (`PROC_PID_INIT_INO` of the kernel).
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// Identity of a PID namespace; `None` is the initial one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PidNamespace {
+    /// Device of its inode.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// The facts about a host that a recording depends on.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Host name.
+    pub name: String,
+    /// Kernel release, such as `6.18.2-cloud-amd64`.
+    pub kernel: String,
+    /// Boot id.
+    pub boot_id: String,
+    /// CPUs that could ever be there.
+    pub possible_cpus: u32,
+    /// The recorder's own PID namespace where it is not the initial one.
+    pub pid_namespace: Option<PidNamespace>,
+    /// Members of kernel structures.
+    pub offsets: Offsets,
+}
+
+impl Host {
+    /// Looks at this host.
+    ///
+    /// # Errors
+    /// [`KernelError::NoBtf`] where the kernel does not describe itself, [`KernelError::Proc`] where a file in /proc
+    /// cannot be read.
+    pub fn inspect() -> Result<Self, KernelError> {
+        let btf = fs::read(KERNEL_BTF).map_err(KernelError::NoBtf)?;
+        let offsets = Offsets::resolve(&btf).map_err(|reason| {
+            KernelError::NoBtf(io::Error::new(
+                io::ErrorKind::InvalidData,
+                reason.to_string(),
+            ))
+        })?;
+        let possible = line("/sys/devices/system/cpu/possible")?;
+        Ok(Self {
+            name: line("/proc/sys/kernel/hostname")?,
+            kernel: line("/proc/sys/kernel/osrelease")?,
+            boot_id: line("/proc/sys/kernel/random/boot_id")?,
+            possible_cpus: count_cpus(&possible).unwrap_or(1),
+            pid_namespace: pid_namespace()?,
+            offsets,
+        })
+    }
+
+    /// Major and minor version of the kernel.
+    pub fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.kernel.split(|letter: char| !letter.is_ascii_digit());
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
+fn line(path: &str) -> Result<String, KernelError> {
+    let text = fs::read_to_string(path).map_err(|source| KernelError::Proc {
+        path: Path::new(path).to_owned(),
+        source,
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+fn pid_namespace() -> Result<Option<PidNamespace>, KernelError> {
+    let path = Path::new("/proc/self/ns/pid");
+    let file = fs::metadata(path).map_err(|source| KernelError::Proc {
+        path: path.to_owned(),
+        source,
+    })?;
+    let namespace = PidNamespace {
+        device: file.dev(),
+        inode: file.ino(),
+    };
+    Ok((namespace.inode != INITIAL_PID_NAMESPACE).then_some(namespace))
+}
+
+/// Number of CPUs up to the last of a list such as `0-3` or `0,2-5`: ids are dense up to it.
+fn count_cpus(list: &str) -> Option<u32> {
+    let last = list.rsplit([',', '-']).next()?;
+    last.trim().parse::<u32>().ok()?.checked_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists_are_counted_up_to_the_last() {
+        assert_eq!(count_cpus("0"), Some(1));
+        assert_eq!(count_cpus("0-3"), Some(4));
+        assert_eq!(count_cpus("0,2-63\n"), Some(64));
+        assert_eq!(count_cpus(""), None);
+    }
+}

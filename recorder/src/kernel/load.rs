@@ -1,0 +1,228 @@
+//! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
+
+use aya::maps::Array;
+use aya::programs::uprobe::UProbeLinkId;
+use aya::programs::{BtfTracePoint, ProgramError, UProbe};
+use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
+use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
+use soakbox_schemas::counters::SLOTS;
+
+use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
+
+#[cfg(target_arch = "x86_64")]
+static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/soakbox.x86_64.bpf.o");
+
+/// Tracepoints that keep the books on threads and processes.
+const TRACEPOINTS: [&str; 4] = [
+    "sched_switch",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sched_process_fork",
+];
+/// Most processes of a followed tree at a time.
+const MAX_TRACKED: u32 = 16_384;
+
+/// What the plan wants of the kernel side.
+#[derive(Clone, Debug)]
+pub struct KernelSettings {
+    /// One rule per operation, by index.
+    pub rules: Vec<OperationRule>,
+    /// Length of an interval, ns.
+    pub interval_ns: u64,
+    /// Size of the ring, bytes: a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Operations in flight that belong to processes (switched stacks, tokens).
+    pub in_flight: u32,
+    /// Only the recorder's own descendants are observed.
+    pub follow_tree: bool,
+}
+
+/// The loaded kernel side. Dropping it unloads everything.
+pub struct Kernel {
+    pub(super) ebpf: Ebpf,
+    pub(super) links: Vec<(ProbeProgram, UProbeLinkId)>,
+    operations: u32,
+    cpus: u32,
+}
+
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Rule(#[allow(dead_code, reason = "read by the kernel")] OperationRule);
+// SAFETY: repr(C) of integers without padding.
+unsafe impl aya::Pod for Rule {}
+
+impl Kernel {
+    /// Loads all programs; attaches none but the four tracepoints that keep the books.
+    ///
+    /// # Errors
+    /// [`KernelError::Load`] with the kernel's reason.
+    pub fn load(host: &Host, settings: &KernelSettings) -> Result<Self, KernelError> {
+        let operations = settings.rules.len() as u32;
+        debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
+        let cells = host.possible_cpus * operations * SLOTS;
+        let globals = Globals::new(host, settings);
+        let in_flight = settings.in_flight.max(1);
+        let mut loader = EbpfLoader::new();
+        loader
+            .allow_unsupported_maps()
+            .map_max_entries("COUNTERS", cells)
+            .map_max_entries("EVENTS", settings.ring_bytes)
+            .map_max_entries("IN_FLIGHT", in_flight)
+            .map_max_entries("PROCESSES", in_flight)
+            .map_max_entries(
+                "TRACKED",
+                if settings.follow_tree { MAX_TRACKED } else { 1 },
+            );
+        for (name, value) in &globals.small {
+            loader.override_global(name, value, true);
+        }
+        for (name, value) in &globals.large {
+            loader.override_global(name, value, true);
+        }
+        let ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
+        let cpus = host.possible_cpus;
+        let mut kernel = Self {
+            ebpf,
+            operations,
+            cpus,
+            links: Vec::new(),
+        };
+        kernel.write_rules(&settings.rules)?;
+        kernel.load_programs()?;
+        Ok(kernel)
+    }
+
+    /// The ring of finished operations; once.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub fn take_ring(&mut self) -> Result<Ring, KernelError> {
+        let map = self
+            .ebpf
+            .take_map("EVENTS")
+            .ok_or_else(|| missing("EVENTS"))?;
+        Ring::new(map).map_err(|reason| KernelError::Map {
+            name: "EVENTS",
+            reason,
+        })
+    }
+
+    /// The counters, mapped.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub fn counters(&self) -> Result<Counters, KernelError> {
+        let map = self
+            .ebpf
+            .map("COUNTERS")
+            .ok_or_else(|| missing("COUNTERS"))?;
+        Counters::map(map, self.cpus, self.operations).map_err(|reason| KernelError::Map {
+            name: "COUNTERS",
+            reason,
+        })
+    }
+
+    fn write_rules(&mut self, rules: &[OperationRule]) -> Result<(), KernelError> {
+        let failed = |reason: String| KernelError::Map {
+            name: "RULES",
+            reason,
+        };
+        let map = self.ebpf.map_mut("RULES").ok_or_else(|| missing("RULES"))?;
+        let mut array: Array<_, Rule> = map.try_into().map_err(|error| failed(chain(&error)))?;
+        for (index, rule) in rules.iter().enumerate() {
+            array
+                .set(index as u32, Rule(*rule), 0)
+                .map_err(|error| failed(chain(&error)))?;
+        }
+        Ok(())
+    }
+
+    fn load_programs(&mut self) -> Result<(), KernelError> {
+        let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
+        for program in ProbeProgram::ALL {
+            self.uprobe(program.name())?
+                .load()
+                .map_err(|error| refused(&error))?;
+        }
+        for name in TRACEPOINTS {
+            let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+            let program: &mut BtfTracePoint =
+                program.try_into().map_err(|error| refused(&error))?;
+            program.load(name, &btf).map_err(|error| refused(&error))?;
+            program.attach().map_err(|error| refused(&error))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn uprobe(&mut self, name: &'static str) -> Result<&mut UProbe, KernelError> {
+        let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+        program
+            .try_into()
+            .map_err(|error: ProgramError| refused(&error))
+    }
+}
+
+/// The kernel side's constants, by name.
+struct Globals {
+    small: [(&'static str, u32); 11],
+    large: [(&'static str, u64); 4],
+}
+
+impl Globals {
+    fn new(host: &Host, settings: &KernelSettings) -> Self {
+        let Offsets {
+            times,
+            mm,
+            rss,
+            live_threads,
+            process,
+        } = host.offsets;
+        let first = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(first, _)| first));
+        let second = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(_, second)| second));
+        let namespace = host.pid_namespace;
+        Self {
+            small: [
+                (globals::OPERATIONS, settings.rules.len() as u32),
+                (globals::FOLLOW_TREE, u32::from(settings.follow_tree)),
+                (globals::TASK_UTIME, first(times)),
+                (globals::TASK_STIME, second(times)),
+                (globals::TASK_MM, Offsets::or_absent(mm)),
+                (globals::TASK_SIGNAL, first(live_threads)),
+                (globals::SIGNAL_LIVE, second(live_threads)),
+                (globals::TASK_TGID, Offsets::or_absent(process)),
+                (globals::MM_RSS, first(rss)),
+                (globals::MM_RSS_STRIDE, rss.map_or(0, |(_, stride)| stride)),
+                (globals::PAGE_BYTES, rustix::param::page_size() as u32),
+            ],
+            large: [
+                (globals::INTERVAL_NS, settings.interval_ns),
+                (
+                    globals::NAMESPACE_DEVICE,
+                    namespace.map_or(0, |namespace| namespace.device),
+                ),
+                (
+                    globals::NAMESPACE_INODE,
+                    namespace.map_or(0, |namespace| namespace.inode),
+                ),
+                (globals::RING_HALF, u64::from(settings.ring_bytes / 2)),
+            ],
+        }
+    }
+}
+
+fn missing(name: &'static str) -> KernelError {
+    KernelError::Map {
+        name,
+        reason: "not in the object".to_owned(),
+    }
+}
+
+pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> KernelError {
+    let reason = chain(error);
+    let hint = if reason.contains("ermission") || reason.contains("not permitted") {
+        "run as root, or with CAP_BPF and CAP_PERFMON; see `soakbox-recorder check`"
+    } else {
+        "see `soakbox-recorder check` for what this kernel allows"
+    };
+    KernelError::Load { reason, hint }
+}

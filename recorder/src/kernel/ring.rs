@@ -1,0 +1,43 @@
+//! The ring of finished operations: drained in batches, without a wakeup per event.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use aya::maps::{Map, MapData, RingBuf};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use soakbox_schemas::event::OperationEvent;
+
+/// The reading end.
+pub struct Ring {
+    ring: RingBuf<MapData>,
+}
+
+impl Ring {
+    pub(super) fn new(map: Map) -> Result<Self, String> {
+        let ring = RingBuf::try_from(map).map_err(|error| super::chain(&error))?;
+        Ok(Self { ring })
+    }
+
+    /// Appends at most `limit` events to `batch`; the number of records taken.
+    pub fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> usize {
+        let mut taken = 0;
+        while taken < limit {
+            let Some(item) = self.ring.next() else { break };
+            // The loader checked the wire version, so that each record is a whole event.
+            batch.extend(OperationEvent::from_bytes(&item));
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Waits until the kernel side calls (the ring is half full) or `timeout` is over.
+    pub fn wait(&self, timeout: Duration) {
+        let mut descriptors = [PollFd::from_borrowed_fd(self.ring.as_fd(), PollFlags::IN)];
+        let timeout = Timespec {
+            tv_sec: timeout.as_secs() as i64,
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        // Interrupted or not, the ring is looked at next.
+        let _ = poll(&mut descriptors, Some(&timeout));
+    }
+}

@@ -1,0 +1,18 @@
+//! The recorder: watches operations through eBPF and streams them into crash-safe Parquet files.
+//!
+//! Data walks one way: `target` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
+//! depends on the analyzer or on DataFusion.
+
+pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod kernel;
+pub mod plan;
+pub mod probe;
+pub mod recovering;
+pub mod resolve;
+pub mod run;
+pub mod segment;
+pub mod source;
+pub mod target;

@@ -1,0 +1,264 @@
+//! The grammar: what scripts rely on parses as written, everything else says what is wrong.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> ProbeSpec {
+    text.parse().unwrap()
+}
+
+fn refused(text: &str) -> String {
+    let error = text.parse::<ProbeSpec>().unwrap_err().to_string();
+    assert!(
+        error.contains("; hint: ") && !error.contains('\n'),
+        "{error}"
+    );
+    error
+}
+
+#[test]
+fn the_shapes_that_scripts_rely_on_parse() {
+    let spec =
+        parse("rule_refresh=uprobe:/usr/bin/my-prog:refresh_rules,type=1,success=ret:i32>=0");
+    assert_eq!(spec.name, "rule_refresh");
+    assert_eq!(
+        spec.target,
+        Target::Function {
+            file: "/usr/bin/my-prog".into(),
+            function: "refresh_rules".into()
+        }
+    );
+    assert_eq!(spec.rules.operation_type, Some(1));
+    assert_eq!(
+        spec.rules.success,
+        Some(Success::Return {
+            width: Width::I32,
+            comparison: Comparison::GreaterOrEqual,
+            value: 0
+        })
+    );
+    let marker = parse("a.b-c_D9=marker:./p:traffic_control");
+    assert_eq!(
+        marker.target,
+        Target::Marker {
+            file: "./p".into(),
+            marker: "traffic_control".into()
+        }
+    );
+    assert_eq!(marker.rules, Rules::default());
+    assert_eq!(
+        parse("a=uprobe:p:f,success=errno").rules.success,
+        Some(Success::Errno { width: Width::I64 })
+    );
+    assert_eq!(
+        parse("a=uprobe:p:f,success=errno:i32").rules.success,
+        Some(Success::Errno { width: Width::I32 })
+    );
+}
+
+#[test]
+fn a_file_ends_at_the_last_single_colon() {
+    let file = |text: &str| parse(text).target.file().to_owned();
+    assert_eq!(file("a=uprobe:/srv/v1:2/prog:f"), "/srv/v1:2/prog");
+    let spec = parse("a=uprobe:/bin/p:krate::module::function");
+    assert_eq!(
+        spec.target,
+        Target::Function {
+            file: "/bin/p".into(),
+            function: "krate::module::function".into()
+        }
+    );
+    assert_eq!(file("a=uprobe:p:_ZN3foo3barEv$LT$x$GT$.llvm.123"), "p");
+}
+
+#[test]
+fn every_comparison_and_width_parses() {
+    for (operator, comparison) in [
+        (">=", Comparison::GreaterOrEqual),
+        ("<=", Comparison::LessOrEqual),
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        (">", Comparison::Greater),
+        ("<", Comparison::Less),
+    ] {
+        let spec = parse(&format!("a=uprobe:p:f,success=ret{operator}-7"));
+        assert_eq!(
+            spec.rules.success,
+            Some(Success::Return {
+                width: Width::I64,
+                comparison,
+                value: -7
+            })
+        );
+    }
+    for width in ["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "ptr"] {
+        assert_eq!(
+            parse(&format!("a=uprobe:p:f,success=ret:{width}!=0x10"))
+                .rules
+                .success
+                .unwrap()
+                .width()
+                .to_string(),
+            width
+        );
+    }
+}
+
+#[test]
+fn refusals_name_the_thing_and_the_next_step() {
+    for (text, says) in [
+        ("uprobe:p:f", "the operation has no name"),
+        ("=uprobe:p:f", "'' is no operation name"),
+        ("a b=uprobe:p:f", "'a b' is no operation name"),
+        (
+            &format!("{}=uprobe:p:f", "x".repeat(65)),
+            "is no operation name",
+        ),
+        ("a=uprobe:f", "names no file and function"),
+        ("a=uprobe::f", "names no file"),
+        ("a=uprobe:p:", "names nothing in p"),
+        ("a=kprobe:p:f", "'kprobe' is no kind of probe"),
+        ("a=", "'' is no kind of probe"),
+        (
+            "a=syscall:read",
+            "syscall: probes are not available yet in this version",
+        ),
+        ("a=go:p:main.f", "go: probes are not available yet"),
+        ("a=kfunc:vfs_read", "not available yet"),
+        ("a=usdt:p:q:b..f", "not available yet"),
+        ("a=tracepoint:c:b..f", "not available yet"),
+        ("a=bpf:prog", "not available yet"),
+        ("a=kmesh:/sys/fs/bpf/x", "not available yet"),
+        ("a=marker:p:a-b", "'a-b' is no marker name"),
+        ("a=uprobe:p:f,", "'' is no rule"),
+        ("a=uprobe:p:f,typ=1", "'typ=1' is no rule"),
+        ("a=uprobe:p:f,type=x", "type 'x' is no number"),
+        ("a=uprobe:p:f,type=1,type=2", "given twice"),
+        ("a=uprobe:p:f,success=ret", "cannot be read"),
+        ("a=uprobe:p:f,success=ret>", "cannot be read"),
+        ("a=uprobe:p:f,success=ret=0", "cannot be read"),
+        ("a=uprobe:p:f,success=ret:i33>0", "'i33' is no width"),
+        (
+            "a=uprobe:p:f,success=ret:i8>=128",
+            "128 is outside of what i8 can hold",
+        ),
+        ("a=uprobe:p:f,success=ret:u32>=-1", "-1 is outside"),
+        ("a=uprobe:p:f,success=errno:u32", "must be signed"),
+        ("a=uprobe:p:f,success=goerr", "not available yet"),
+        ("a=uprobe:p:f,success=arg1==0", "not available yet"),
+        ("a=uprobe:p:f,bytes=arg2", "not available yet"),
+        ("a=uprobe:p:f,key=arg1", "not available yet"),
+        ("a=uprobe:p:f,attr.host=arg1:str", "not available yet"),
+        ("a=uprobe:p:f,min=10us", "not available yet"),
+        ("a=uprobe:p:f\n", "control character"),
+        (&"x".repeat(9000), "longer than"),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
+fn rules_mean_for_the_kernel_side_what_they_say() {
+    let minus_one_as_c_int = u64::from(u32::MAX);
+    for (rule, raw, holds) in [
+        ("ret>=0", u64::MAX, false),
+        ("ret>=0", minus_one_as_c_int, true),
+        ("ret:i32>=0", minus_one_as_c_int, false),
+        ("ret:i32==-1", minus_one_as_c_int, true),
+        ("ret:u8==255", 0x1ff, true),
+        ("ret:ptr!=0", 0, false),
+        ("ret:ptr!=0", u64::MAX, true),
+        ("ret:u32>2", minus_one_as_c_int, true),
+        ("errno", (-2i64).cast_unsigned(), false),
+        ("errno", (-4096i64).cast_unsigned(), true),
+        ("errno", 5, true),
+        ("errno:i32", minus_one_as_c_int, false),
+        ("errno", minus_one_as_c_int, true),
+    ] {
+        let rule_of = parse(&format!("a=uprobe:p:f,success={rule}"))
+            .rules
+            .operation_rule(false);
+        assert_eq!(
+            rule_of.success(rule_of.widen(raw)),
+            Some(holds),
+            "{rule} of {raw:#x}"
+        );
+    }
+    assert_eq!(Rules::default().operation_rule(false).success(0), None);
+    assert_eq!(
+        Rules::default().operation_rule(true).comparison,
+        comparison::MARKER
+    );
+}
+
+use soakbox_schemas::control::comparison;
+
+fn success() -> impl Strategy<Value = Success> {
+    let widths = prop::sample::select(vec![
+        Width::I8,
+        Width::I16,
+        Width::I32,
+        Width::I64,
+        Width::U8,
+        Width::U16,
+        Width::U32,
+        Width::U64,
+        Width::Pointer,
+    ]);
+    let comparisons = prop::sample::select(vec![
+        Comparison::Equal,
+        Comparison::NotEqual,
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ]);
+    (widths, comparisons, any::<i64>(), any::<bool>()).prop_map(
+        |(width, comparison, value, errno)| {
+            if errno && width.is_signed() {
+                return Success::Errno { width };
+            }
+            let unused = 64 - width.bits();
+            let value = if width.is_signed() {
+                value << unused >> unused
+            } else {
+                ((value.cast_unsigned() << unused >> unused) & i64::MAX.cast_unsigned())
+                    .cast_signed()
+            };
+            Success::Return {
+                width,
+                comparison,
+                value,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_parses_back(
+        name in "[A-Za-z0-9_.-]{1,64}",
+        file in "[^,:\u{0}-\u{1f}\u{7f}-\u{9f}]{1,40}(:[^,:\u{0}-\u{1f}\u{7f}-\u{9f}]{1,10})?",
+        function in "[A-Za-z_$.][A-Za-z0-9_$.@]{0,30}(::[a-z]{1,5})?",
+        operation_type in prop::option::of(any::<u32>()),
+        success in prop::option::of(success()),
+        marker in any::<bool>(),
+    ) {
+        let target = if marker {
+            Target::Marker { file, marker: function.replace(['$', '.', '@', ':'], "_") }
+        } else {
+            Target::Function { file, function }
+        };
+        let spec = ProbeSpec { name, target, rules: Rules { operation_type, success } };
+        let text = spec.to_string();
+        prop_assert_eq!(text.parse::<ProbeSpec>(), Ok(spec), "{}", text);
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,80}", rules in "[a-z:=<>!0-9.,-]{0,40}") {
+        let _ = text.parse::<ProbeSpec>();
+        let _ = format!("a=uprobe:p:f,{rules}").parse::<ProbeSpec>();
+    }
+}

@@ -1,0 +1,95 @@
+//! Turns what was taken from the kernel's counters into rows of `operation_metrics`. Pure.
+
+use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
+
+use crate::kernel::CounterValues;
+
+/// Running totals of each operation.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    operations: Vec<OperationInfo>,
+    totals: Vec<CounterValues>,
+    in_flight: Vec<i64>,
+}
+
+impl Ledger {
+    pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
+        let totals = vec![CounterValues::default(); operations.len()];
+        let in_flight = vec![0; operations.len()];
+        Self {
+            operations,
+            totals,
+            in_flight,
+        }
+    }
+
+    /// Number of operations.
+    pub(super) fn len(&self) -> u32 {
+        self.operations.len() as u32
+    }
+
+    /// Books what was counted of `operation` in `interval`, which began at `at_ns` UTC.
+    pub(super) fn book(
+        &mut self,
+        operation: u32,
+        interval: u64,
+        at_ns: i64,
+        counted: CounterValues,
+    ) -> OperationMetrics {
+        let index = operation as usize;
+        add(&mut self.totals[index], &counted);
+        self.in_flight[index] +=
+            counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64;
+        let OperationInfo {
+            name,
+            operation_type,
+        } = &self.operations[index];
+        OperationMetrics {
+            at_ns,
+            interval,
+            operation: name.clone(),
+            operation_type: *operation_type,
+            begun: counted.begun,
+            finished: counted.finished,
+            recorded: counted.recorded,
+            filtered: counted.filtered,
+            sampled_out: counted.sampled_out,
+            lost_ring_full: counted.lost_ring_full,
+            lost_too_deep: counted.lost_too_deep,
+            lost_no_memory: counted.lost_no_memory,
+            lost_write: 0,
+            abandoned: counted.abandoned,
+            unmatched: counted.unmatched,
+            in_flight: self.in_flight[index],
+            failures: counted.failures,
+            duration_sum_ns: counted.duration_sum_ns,
+            cpu_sum_ns: counted.cpu_sum_ns,
+        }
+    }
+
+    /// Each operation with its totals and what is in flight.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (&OperationInfo, &CounterValues, i64)> {
+        let in_flight = self.in_flight.iter().copied();
+        self.operations
+            .iter()
+            .zip(&self.totals)
+            .zip(in_flight)
+            .map(|((info, total), open)| (info, total, open))
+    }
+}
+
+fn add(total: &mut CounterValues, more: &CounterValues) {
+    total.begun += more.begun;
+    total.finished += more.finished;
+    total.recorded += more.recorded;
+    total.filtered += more.filtered;
+    total.sampled_out += more.sampled_out;
+    total.lost_ring_full += more.lost_ring_full;
+    total.lost_too_deep += more.lost_too_deep;
+    total.lost_no_memory += more.lost_no_memory;
+    total.abandoned += more.abandoned;
+    total.unmatched += more.unmatched;
+    total.failures += more.failures;
+    total.duration_sum_ns += more.duration_sum_ns;
+    total.cpu_sum_ns += more.cpu_sum_ns;
+}

@@ -1,0 +1,139 @@
+//! A recording, from the first probe to the last seal: a few loops joined by bounded channels, each in its own room.
+//!
+//! `collect` drains the source, `write` owns the files, `observe` (the caller's thread) watches clock, counters,
+//! signals and the command. Data goes one way, collect → write; observe → write.
+
+mod collect;
+mod command;
+mod identity;
+mod ledger;
+mod message;
+mod observe;
+mod own;
+mod signals;
+mod synthetic;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result};
+use crossbeam_channel::bounded;
+
+use crate::clock::{Clock, SystemClock};
+use crate::kernel::{Host, Kernel, KernelSettings, Scope};
+use crate::plan::{Observed, RecordPlan};
+use crate::segment::{RecorderDirectory, RecordingWriter, recover};
+use crate::source::ProbeSource;
+
+pub use message::say;
+pub use signals::Signals;
+pub use synthetic::{SyntheticPlan, replay};
+
+/// Makes the recording that `plan` describes; returns when it is sealed.
+///
+/// # Errors
+/// Where the directory, the kernel, a probe or the command refuses. What was recorded by then stays readable.
+pub fn record(plan: &RecordPlan) -> Result<()> {
+    let clock = SystemClock;
+    let signals = Signals::install().context("cannot install signal handlers")?;
+    let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
+    recover_before(plan, &clock)?;
+
+    let host = Host::inspect()?;
+    let mut kernel = Kernel::load(&host, &settings(plan))?;
+    let counters = kernel.counters()?;
+    let source = ProbeSource::new(kernel.take_ring()?);
+    let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
+    let uuid = writer.uuid().to_owned();
+
+    let (sender, receiver) = bounded(plan.limits.queue_batches);
+    let stop = Arc::new(AtomicBool::new(false));
+    let collector = {
+        let (sender, stop) = (sender.clone(), stop.clone());
+        thread::Builder::new()
+            .name("collect".into())
+            .spawn(move || collect::run(source, &sender, &stop, &SystemClock))?
+    };
+    let writing = {
+        let (infos, flush_interval) = (plan.infos(), plan.flush_interval);
+        thread::Builder::new()
+            .name("write".into())
+            .spawn(move || write::run(writer, &infos, &receiver, flush_interval, &SystemClock))?
+    };
+
+    let mut observer = observe::Observer::new(plan, counters, sender, &clock);
+    let observed = attach(plan, &mut kernel)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| {
+            say(format_args!(
+                "recording {} into {} (run {uuid})",
+                observe::names(plan),
+                plan.output.display()
+            ));
+            observer.watch(&signals, &writing)
+        });
+    // In this order nothing is lost: no more probes, then the rest of the ring, then the last counts.
+    kernel.detach_all();
+    stop.store(true, Ordering::Release);
+    let collected = collector
+        .join()
+        .map_err(|_| anyhow::anyhow!("the collecting thread panicked"));
+    observer.finish();
+    let written = writing
+        .join()
+        .map_err(|_| anyhow::anyhow!("the writing thread panicked"));
+    drop(kernel);
+    observed?;
+    collected?;
+    let rows = written??;
+    observer.report(rows);
+    Ok(())
+}
+
+fn settings(plan: &RecordPlan) -> KernelSettings {
+    KernelSettings {
+        rules: plan
+            .operations
+            .iter()
+            .map(|operation| operation.rule)
+            .collect(),
+        interval_ns: plan.interval.as_nanos() as u64,
+        ring_bytes: plan.limits.ring_bytes,
+        in_flight: plan.limits.in_flight,
+        follow_tree: matches!(plan.observed, Observed::Command(_)),
+    }
+}
+
+fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::KernelError> {
+    let scope = match plan.observed {
+        Observed::Process(pid) => Scope::Process(pid),
+        Observed::Files | Observed::Command(_) => Scope::File,
+    };
+    if matches!(plan.observed, Observed::Command(_)) {
+        kernel.follow_own_descendants()?;
+    }
+    // Finishes first: a begin that is seen must have its finish seen.
+    for begins in [false, true] {
+        for placement in plan
+            .placements()
+            .filter(|placement| placement.program.is_begin() == begins)
+        {
+            kernel.attach(placement, scope)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an earlier recorder left in the directory is finished first.
+fn recover_before(plan: &RecordPlan, clock: &dyn Clock) -> Result<()> {
+    let report = recover(plan.root(), clock)?;
+    if report.gaps > 0 || report.rows_saved > 0 {
+        say(format_args!(
+            "an earlier recorder crashed here: {} rows saved in {} segments, {} bytes were torn or damaged; the gap is in the recording",
+            report.rows_saved, report.segments, report.bytes_discarded
+        ));
+    }
+    Ok(())
+}

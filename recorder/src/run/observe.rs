@@ -1,0 +1,242 @@
+//! The loop on the caller's thread: takes the kernel's counts each interval, waits for the command, a signal or the
+//! end of the duration, and says what a person should know.
+
+use std::process::Child;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use crossbeam_channel::Sender;
+use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, RecorderHealth};
+
+use super::ledger::Ledger;
+use super::message::{Message, say};
+use super::own::OwnUsage;
+use super::signals::Signals;
+use super::{command, write};
+use crate::clock::Clock;
+use crate::kernel::Counters;
+use crate::plan::{Observed, RecordPlan};
+
+const LOOK: Duration = Duration::from_millis(20);
+/// An interval is taken this long after its end, when no CPU still counts in it. What does is booked late.
+const GRACE_NS: u64 = 250_000_000;
+
+pub(super) struct Observer<'a> {
+    plan: &'a RecordPlan,
+    counters: Counters,
+    sender: Option<Sender<Message>>,
+    clock: &'a dyn Clock,
+    ledger: Ledger,
+    own: OwnUsage,
+    next_interval: u64,
+}
+
+/// Names of the plan's operations, for people.
+pub(super) fn names(plan: &RecordPlan) -> String {
+    let names: Vec<&str> = plan
+        .operations
+        .iter()
+        .map(|operation| operation.info.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+impl<'a> Observer<'a> {
+    pub(super) fn new(
+        plan: &'a RecordPlan,
+        counters: Counters,
+        sender: Sender<Message>,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        let interval_ns = plan.interval.as_nanos() as u64;
+        Self {
+            plan,
+            counters,
+            sender: Some(sender),
+            clock,
+            ledger: Ledger::new(plan.infos()),
+            own: OwnUsage::default(),
+            next_interval: clock.now().boot_ns / interval_ns,
+        }
+    }
+
+    /// Watches until there is a reason to stop.
+    ///
+    /// # Errors
+    /// Where the command cannot be started. A writing thread that ended early ends the watch; its own result says why.
+    pub(super) fn watch<T>(&mut self, signals: &Signals, writing: &JoinHandle<T>) -> Result<()> {
+        self.annotate(AnnotationKind::RecordingStarted, names(self.plan));
+        let mut child = match &self.plan.observed {
+            Observed::Command(words) => Some(self.start(words)?),
+            Observed::Files | Observed::Process(_) => None,
+        };
+        let deadline = self.plan.duration.map(|duration| Instant::now() + duration);
+        while !signals.stop_requested()
+            && !writing.is_finished()
+            && deadline.is_none_or(|deadline| Instant::now() < deadline)
+            && !self.has_ended(&mut child)
+        {
+            self.take_due();
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, words: &[std::ffi::OsString]) -> Result<Child> {
+        let child = command::start(words)?;
+        let shown: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        self.annotate(AnnotationKind::TargetStarted, shown.join(" "));
+        Ok(child)
+    }
+
+    /// Whether what is observed has ended.
+    fn has_ended(&mut self, child: &mut Option<Child>) -> bool {
+        if let Observed::Process(pid) = self.plan.observed {
+            let alive = std::path::Path::new(&format!("/proc/{pid}")).exists();
+            if !alive {
+                self.annotate(
+                    AnnotationKind::TargetExited,
+                    format!("process {pid} has ended"),
+                );
+            }
+            return !alive;
+        }
+        let Some(running) = child else { return false };
+        match running.try_wait() {
+            Ok(None) => false,
+            Ok(Some(status)) => {
+                let text = command::describe(status);
+                if !status.success() {
+                    say(format_args!(
+                        "the command ended with {text}; the recording is complete"
+                    ));
+                }
+                self.annotate(AnnotationKind::TargetExited, text);
+                true
+            }
+            Err(error) => {
+                say(format_args!("cannot wait for the command: {error}"));
+                true
+            }
+        }
+    }
+
+    /// Takes every interval that is over.
+    fn take_due(&mut self) {
+        let now = self.clock.now();
+        let interval_ns = self.plan.interval.as_nanos() as u64;
+        let over = now.boot_ns.saturating_sub(GRACE_NS) / interval_ns;
+        if over <= self.next_interval {
+            return;
+        }
+        // After a stall the older intervals share the slots of the newer ones.
+        self.next_interval = self
+            .next_interval
+            .max(over.saturating_sub(u64::from(SLOTS)));
+        while self.next_interval < over {
+            let rows = self.take_interval(self.next_interval);
+            self.warn_of_loss(&rows);
+            self.send(Message::Metrics(rows));
+            self.next_interval += 1;
+        }
+        let mut health = RecorderHealth {
+            at_ns: now.utc_ns,
+            boot_ns: now.boot_ns,
+            interval: now.boot_ns / interval_ns,
+            queue_depth_max: self.sender.as_ref().map_or(0, |sender| sender.len() as u64),
+            ..Default::default()
+        };
+        self.own.fill(&mut health);
+        self.send(Message::Health(health));
+    }
+
+    fn take_interval(&mut self, interval: u64) -> Vec<OperationMetrics> {
+        let interval_ns = self.plan.interval.as_nanos() as u64;
+        let at_ns = self.clock.now().utc_of(interval * interval_ns);
+        (0..self.ledger.len())
+            .map(|operation| {
+                let counted = self.counters.take(operation, interval);
+                self.ledger.book(operation, interval, at_ns, counted)
+            })
+            .collect()
+    }
+
+    fn warn_of_loss(&self, rows: &[OperationMetrics]) {
+        let lost: Vec<String> = rows
+            .iter()
+            .filter(|row| row.lost() > 0)
+            .map(|row| format!("{} of {} {}", row.lost(), row.finished, row.operation))
+            .collect();
+        if !lost.is_empty() {
+            say(format_args!(
+                "lost in one interval: {}; the counts are in operation_metrics",
+                lost.join(", ")
+            ));
+        }
+    }
+
+    /// After the last probe is gone and the last event is handed over: the rest of the counts, and goodbye.
+    pub(super) fn finish(&mut self) {
+        let current = self.clock.now().boot_ns / (self.plan.interval.as_nanos() as u64);
+        let first = self
+            .next_interval
+            .max(current.saturating_sub(u64::from(SLOTS) - 1));
+        for interval in first..=current {
+            let rows = self.take_interval(interval);
+            self.warn_of_loss(&rows);
+            self.send(Message::Metrics(rows));
+        }
+        // Every other slot holds at most what was counted late.
+        for interval in first.saturating_sub(u64::from(SLOTS) - (current - first) - 1)..first {
+            let mut rows = self.take_interval(interval);
+            rows.retain(|row| row.begun + row.finished + row.abandoned + row.unmatched > 0);
+            if !rows.is_empty() {
+                self.send(Message::Metrics(rows));
+            }
+        }
+        self.annotate(AnnotationKind::RecordingStopped, names(self.plan));
+        self.sender = None;
+    }
+
+    /// What came of it, in a line per operation.
+    pub(super) fn report(&self, rows: write::Rows) {
+        for (info, total, in_flight) in self.ledger.totals() {
+            let lost = total.finished - total.recorded - total.filtered - total.sampled_out;
+            let name = &info.name;
+            if total.begun == 0 && total.finished == 0 {
+                say(format_args!(
+                    "warning: {name}: attached, but nothing was seen; hint: is it called at all, or inlined everywhere? a symbol proves nothing"
+                ));
+                continue;
+            }
+            say(format_args!(
+                "{name}: {} finished, {} recorded, {lost} lost, {} abandoned, {in_flight} in flight",
+                total.finished, total.recorded, total.abandoned
+            ));
+        }
+        say(format_args!(
+            "sealed {} rows of operation_log into {}",
+            rows.operation_log,
+            self.plan.output.display()
+        ));
+    }
+
+    fn annotate(&self, kind: AnnotationKind, text: String) {
+        let at_ns = self.clock.now().utc_ns;
+        self.send(Message::Annotation(Annotation {
+            at_ns,
+            until_ns: None,
+            kind,
+            text,
+        }));
+    }
+
+    fn send(&self, message: Message) {
+        if let Some(sender) = &self.sender {
+            // Where the writing thread is gone, its result says why.
+            let _ = sender.send(message);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A recorder's place in a recording: the root, and the journal directory that is its own for one run.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use soakbox_schemas::recording::{JOURNAL_DIRECTORY, LOCK_FILE, journal_directory};
+use soakbox_schemas::tables::Table;
+
+use super::durable;
+use super::error::SegmentError;
+use super::lock::Lock;
+
+const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
+/// A recovery can take a directory away between its creation and its lock; a few attempts are plenty.
+const ATTEMPTS: usize = 8;
+
+/// The root of a recording and this recorder's own directory in it, locked. Dropped before a row was written, it
+/// leaves nothing; dropped with journals in it, it leaves what a crash leaves.
+#[derive(Debug)]
+pub struct RecorderDirectory {
+    root: PathBuf,
+    uuid: String,
+    path: PathBuf,
+    lock: Option<Lock>,
+}
+
+impl RecorderDirectory {
+    /// Creates the recording's directories where they are missing, and takes a new place among its recorders.
+    /// Do it before anything else: a directory that cannot be written fails here.
+    ///
+    /// # Errors
+    /// Where a directory cannot be created or written.
+    pub fn create(root: &Path, started_at_ns: i64) -> Result<Self, SegmentError> {
+        let journals = root.join(JOURNAL_DIRECTORY);
+        durable::create_directories(&journals)?;
+        for table in Table::ALL {
+            let directory = root.join(table.name());
+            if directory.exists() {
+                rustix::fs::access(&directory, Access::WRITE_OK | Access::EXEC_OK)
+                    .map_err(|error| SegmentError::io("write to", &directory, error))?;
+            }
+        }
+        for _ in 0..ATTEMPTS {
+            let uuid = new_uuid()?;
+            let path = journal_directory(root, &uuid);
+            durable::create_directories(&path)?;
+            let Some(lock) = Lock::create(&path, started_at_ns)? else {
+                continue;
+            };
+            durable::sync_directory(&path)?;
+            return Ok(Self {
+                root: root.to_owned(),
+                uuid,
+                path,
+                lock: Some(lock),
+            });
+        }
+        Err(SegmentError::io(
+            "lock",
+            &journals,
+            std::io::Error::other("another program keeps taking new directories away"),
+        ))
+    }
+
+    /// The recording's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The UUID of this recorder's run.
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
+    /// Its journal directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that every row up to the end is in a journal, whether or not all could be sealed.
+    pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
+        self.lock.as_ref().map_or(Ok(()), Lock::mark_stopped)
+    }
+
+    /// Leaves in good order: every journal is sealed and gone, now the lock and the directory go.
+    pub(crate) fn close(mut self) -> Result<(), SegmentError> {
+        self.lock
+            .take()
+            .map_or(Ok(()), |lock| leave(&self.path, lock))
+    }
+}
+
+impl Drop for RecorderDirectory {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            let _ = leave(&self.path, lock);
+        }
+    }
+}
+
+/// Removes the lock (durably after everything else) and the directory. Where a journal is still in it, both stay:
+/// they are what the next recovery goes by.
+pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
+    durable::sync_directory(directory)?;
+    let listing =
+        std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;
+    let others = listing
+        .flatten()
+        .any(|entry| entry.file_name() != LOCK_FILE);
+    if others {
+        return Ok(());
+    }
+    lock.remove()?;
+    let _ = std::fs::remove_dir(directory);
+    durable::sync_directory(durable::parent(directory))
+}
+
+fn new_uuid() -> Result<String, SegmentError> {
+    let path = Path::new(UUID_SOURCE);
+    std::fs::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| SegmentError::io("read", path, error))
+}

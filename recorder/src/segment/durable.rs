@@ -1,0 +1,122 @@
+//! The few steps on files that durability is made of, each with its error. The order in which they are taken is
+//! the business of the callers: write, fsync, rename, fsync the directory, unlink.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::error::SegmentError;
+
+/// Makes what happened to the entries of `directory` durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), SegmentError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory, flags, Mode::empty())
+        .map_err(|error| SegmentError::io("open", directory, error))?;
+    match rustix::fs::fsync(&opened) {
+        // Some file systems have nothing to sync in a directory.
+        Ok(()) | Err(Errno::INVAL) => Ok(()),
+        Err(error) => Err(SegmentError::io("sync", directory, error)),
+    }
+}
+
+/// Creates `directory` and those above it that are missing, each made durable in the one above it.
+pub(crate) fn create_directories(directory: &Path) -> Result<(), SegmentError> {
+    match std::fs::create_dir(directory) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {
+            return Ok(());
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match directory.parent() {
+            Some(above) if !above.as_os_str().is_empty() => {
+                create_directories(above)?;
+                return create_directories(directory);
+            }
+            _ => return Err(SegmentError::io("create the directory", directory, error)),
+        },
+        Err(error) => return Err(SegmentError::io("create the directory", directory, error)),
+    }
+    sync_directory(parent(directory))
+}
+
+/// The directory that `path` lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}
+
+/// A new file, for reading and writing.
+pub(crate) fn create_new(path: &Path) -> Result<File, SegmentError> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| SegmentError::io("create", path, error))
+}
+
+/// What became of a rename that replaces nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// The file has its new name.
+    Done,
+    /// Another file has that name already; nothing changed.
+    Occupied,
+}
+
+/// Renames without replacing; by a hard link where the file system cannot (NFS and some others).
+pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<Placed, SegmentError> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(Placed::Done),
+        Err(Errno::EXIST) => Ok(Placed::Occupied),
+        Err(Errno::INVAL | Errno::NOSYS) => match std::fs::hard_link(from, to) {
+            Ok(()) => remove(from).map(|()| Placed::Done),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Occupied),
+            Err(error) => Err(SegmentError::io("place", to, error)),
+        },
+        Err(error) => Err(SegmentError::io("place", to, error)),
+    }
+}
+
+/// Removes a file; one that is not there is removed already.
+pub(crate) fn remove(path: &Path) -> Result<(), SegmentError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(SegmentError::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a small file so that it is there whole or not at all, by way of `temporary`.
+pub(crate) fn write_whole(
+    path: &Path,
+    temporary: &Path,
+    contents: &[u8],
+) -> Result<(), SegmentError> {
+    remove(temporary)?;
+    let file = create_new(temporary)?;
+    let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, contents, 0))
+        .map_err(io::Error::from)
+        .and_then(|count| {
+            if count == contents.len() {
+                file.sync_all()
+            } else {
+                Err(Errno::NOSPC.into())
+            }
+        })
+        .map_err(|error| SegmentError::io("write", temporary, error));
+    let placed = written.and_then(|()| {
+        std::fs::rename(temporary, path).map_err(|error| SegmentError::io("place", path, error))
+    });
+    if placed.is_err() {
+        let _ = remove(temporary);
+    }
+    placed?;
+    sync_directory(parent(path))
+}

@@ -1,0 +1,80 @@
+//! How rows become Parquet pages: encodings, compression, row groups. Chosen by a column's type and unit, never by
+//! its table; the figures behind it are in `docs/decisions/segment-encodings.md`.
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
+use parquet::schema::types::ColumnPath;
+
+/// Rows of a row group, at most: what bounds the memory of a seal.
+pub const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// How one column is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Grows steadily: times.
+    Delta,
+    /// Numbers of similar size that seldom repeat: durations, CPU times.
+    Split,
+    /// Few different values, or long runs: names, ids, codes.
+    Dictionary,
+}
+
+fn kind(name: &str, data_type: &DataType) -> Kind {
+    match data_type {
+        DataType::Timestamp(..) => Kind::Delta,
+        DataType::Int64 if name.ends_with("_ns") => Kind::Split,
+        _ => Kind::Dictionary,
+    }
+}
+
+/// The writer's options for rows of `schema`; `sorted` says that they are in order of the first column.
+pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for field in schema.fields() {
+        builder = encode_column(builder, field.name(), field.data_type());
+    }
+    if sorted {
+        builder = builder.set_sorting_columns(Some(vec![SortingColumn {
+            column_idx: 0,
+            descending: false,
+            nulls_first: false,
+        }]));
+    }
+    ArrowWriterOptions::new()
+        .with_properties(builder.build())
+        // Without Arrow's own copy of the schema readers take the plain Parquet types: strings, UTC timestamps.
+        .with_skip_arrow_metadata(true)
+}
+
+fn encode_column(
+    builder: WriterPropertiesBuilder,
+    name: &str,
+    data_type: &DataType,
+) -> WriterPropertiesBuilder {
+    let column = ColumnPath::from(name);
+    match kind(name, data_type) {
+        Kind::Delta => builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
+            // Pages of the time column are pruned one by one.
+            .set_column_statistics_enabled(column, EnabledStatistics::Page),
+        Kind::Split => builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT),
+        Kind::Dictionary => builder.set_column_dictionary_enabled(column, true),
+    }
+}
+
+/// The columns of `schema` alone: its metadata goes to the footer as key-value pairs.
+pub(crate) fn plain(schema: &Schema) -> SchemaRef {
+    Schema::new(schema.fields().clone()).into()
+}

@@ -1,0 +1,161 @@
+//! The lock of one recorder's journal directory: who holds it, and in what state its recorder left it.
+//!
+//! The lock is `flock` on the file `lock`, held from before the first row to after the last seal; the kernel drops
+//! it with the process, however that ends. The file's first word says `running` or `stopped`: an unlocked
+//! directory that says `running` was left by a crash. Removing the file is the last step of a good end.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use soakbox_schemas::recording::LOCK_FILE;
+
+use super::durable;
+use super::error::SegmentError;
+
+const RUNNING: &str = "running";
+const STOPPED: &str = "stopped";
+
+/// A held lock.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+/// What an attempt at an existing recorder's lock found.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is ours now, left in this state.
+    Taken(Lock, Left),
+    /// A live recorder, or another recovery, holds it.
+    Held,
+    /// Somebody finished with it in the meantime.
+    Gone,
+}
+
+/// How a recorder left its directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// What it last said of itself.
+    pub(crate) state: State,
+    /// When it started, ns UTC, where it got to say so.
+    pub(crate) started_at_ns: Option<i64>,
+}
+
+/// The lock file's first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It never said that it stopped: a crash.
+    Running,
+    /// It stopped, or its recovery is complete; what is left only has to be sealed or removed.
+    Stopped,
+    /// It did not get to say anything, or somebody removed the file.
+    Unsaid,
+}
+
+impl Lock {
+    /// Creates and takes the lock of a new `directory`; `None` where somebody was faster.
+    pub(crate) fn create(
+        directory: &Path,
+        started_at_ns: i64,
+    ) -> Result<Option<Self>, SegmentError> {
+        let path = directory.join(LOCK_FILE);
+        let file = match durable::create_new(&path) {
+            Err(SegmentError::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
+                ) =>
+            {
+                return Ok(None);
+            }
+            created => created?,
+        };
+        let lock = Self { file, path };
+        if !lock.take()? {
+            return Ok(None);
+        }
+        let pid = std::process::id();
+        lock.write(&format!(
+            "{RUNNING}\nstarted_at_ns {started_at_ns}\npid {pid}\n"
+        ))?;
+        Ok(Some(lock))
+    }
+
+    /// Tries the lock of `directory`, creating the file where a recorder died before it could.
+    pub(crate) fn claim(directory: &Path) -> Result<Claim, SegmentError> {
+        let path = directory.join(LOCK_FILE);
+        let opened = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Gone),
+            opened => opened.map_err(|error| SegmentError::io("open", &path, error))?,
+        };
+        let lock = Self { file, path };
+        if !lock.take()? {
+            let claim = if lock.is_linked()? {
+                Claim::Held
+            } else {
+                Claim::Gone
+            };
+            return Ok(claim);
+        }
+        let text = std::fs::read_to_string(&lock.path)
+            .map_err(|error| SegmentError::io("read", &lock.path, error))?;
+        let started = text
+            .lines()
+            .find_map(|line| line.strip_prefix("started_at_ns ")?.parse().ok());
+        let state = if text.starts_with(RUNNING) {
+            State::Running
+        } else if text.starts_with(STOPPED) {
+            State::Stopped
+        } else {
+            State::Unsaid
+        };
+        let left = Left {
+            state,
+            started_at_ns: started,
+        };
+        Ok(Claim::Taken(lock, left))
+    }
+
+    /// Whether the lock could be taken and still is the one in the directory.
+    fn take(&self) -> Result<bool, SegmentError> {
+        match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => self.is_linked(),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(SegmentError::io("lock", &self.path, error)),
+        }
+    }
+
+    fn is_linked(&self) -> Result<bool, SegmentError> {
+        let stat = rustix::fs::fstat(&self.file)
+            .map_err(|error| SegmentError::io("read", &self.path, error))?;
+        Ok(stat.st_nlink > 0)
+    }
+
+    /// Says that the recorder lost nothing from here on: what is left is only to be sealed.
+    pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
+        self.write(STOPPED)
+    }
+
+    /// Removes the file and gives the lock up.
+    pub(crate) fn remove(self) -> Result<(), SegmentError> {
+        durable::remove(&self.path)
+    }
+
+    fn write(&self, text: &str) -> Result<(), SegmentError> {
+        rustix::io::pwrite(&self.file, text.as_bytes(), 0)
+            .and_then(|_| rustix::fs::fsync(&self.file))
+            .map_err(|error| SegmentError::io("write", &self.path, error))
+    }
+}
+
+const _: () = assert!(RUNNING.len() == STOPPED.len());

@@ -1,0 +1,37 @@
+//! A recording's files: rows are appended to journals, journals are sealed into segments, and what a crash left
+//! is finished by recovery. `docs/format.md` has the format and its MUSTs.
+//!
+//! This room owns every file below a recording's root. It never looks at events, and never touches the journal of
+//! a recorder that is alive.
+
+mod activity;
+mod directory;
+mod durable;
+mod encoding;
+mod error;
+mod footers;
+mod gap;
+mod identity;
+mod journal;
+mod lock;
+mod recovery;
+pub mod rotation;
+mod scan;
+mod seal;
+mod sealer;
+mod summary;
+mod table;
+mod writer;
+
+pub use activity::Activity;
+pub use directory::RecorderDirectory;
+pub use encoding::ROW_GROUP_ROWS;
+pub use error::SegmentError;
+pub use identity::{FileIdentity, Metadata};
+pub use journal::JournalWriter;
+pub use recovery::{RecoveryError, RecoveryReport, recover};
+pub use rotation::Limits;
+pub use scan::{JournalReader, Scan, scan};
+pub use seal::{Sealed, Segment, seal};
+pub use summary::Summary;
+pub use writer::RecordingWriter;

@@ -1,0 +1,336 @@
+//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes the gap.
+//!
+//! Each recorder's directory is taken by its lock, so a live recorder's is never touched, nor one that another
+//! recovery is at. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
+//! and kept.
+
+use std::path::Path;
+
+use serde::Serialize;
+use soakbox_schemas::recording::{
+    Contents, JOURNAL_DIRECTORY, JournalFile, JournalName, SEALING_EXTENSION, SegmentFile, footer,
+    journal_directory, uuid8,
+};
+use soakbox_schemas::tables::Table;
+
+use super::directory::leave;
+use super::durable;
+use super::error::SegmentError;
+use super::footers::Footer;
+use super::gap::Gap;
+use super::identity::{FileIdentity, Metadata};
+use super::lock::{Claim, Left, Lock, State};
+use super::scan::{Scan, scan};
+use super::seal::{Sealed, seal};
+use crate::clock::Clock;
+
+/// What a recovery did, as `recover --format json` prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecoveryReport {
+    /// `soakbox.recover/1`.
+    pub schema: &'static str,
+    /// Rows that were in journals only and are in segments now.
+    pub rows_saved: u64,
+    /// Segments made of journals; those of the gaps are not among them.
+    pub segments: u64,
+    /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
+    pub bytes_discarded: u64,
+    /// Journals dealt with: sealed, empty, or superseded by a segment.
+    pub journals: u64,
+    /// Gaps written, one for each crashed recorder.
+    pub gaps: u64,
+    /// UUIDs of recorders that are alive; nothing of theirs was touched.
+    pub live: Vec<String>,
+}
+
+impl Default for RecoveryReport {
+    fn default() -> Self {
+        Self {
+            schema: "soakbox.recover/1",
+            rows_saved: 0,
+            segments: 0,
+            bytes_discarded: 0,
+            journals: 0,
+            gaps: 0,
+            live: Vec::new(),
+        }
+    }
+}
+
+impl RecoveryReport {
+    fn add(&mut self, sealed: &Sealed) {
+        self.journals += 1;
+        match sealed {
+            Sealed::Segment(segment) => {
+                self.rows_saved += segment.summary.rows;
+                self.segments += 1;
+                self.bytes_discarded += segment.damaged_bytes;
+            }
+            Sealed::Empty { damaged_bytes } => self.bytes_discarded += damaged_bytes,
+        }
+    }
+}
+
+/// A recovery that could not do everything. Nothing is lost: what is left can be recovered again.
+#[derive(Debug, thiserror::Error)]
+#[error("recovery is incomplete: {source}")]
+pub struct RecoveryError {
+    /// What was done all the same.
+    pub report: Box<RecoveryReport>,
+    /// The first failure.
+    pub source: SegmentError,
+}
+
+/// Recovers the recording at `root`: safe beside live recorders, and cheap where there is nothing to do.
+///
+/// # Errors
+/// Where something could not be read or written; everything else is done first.
+pub fn recover(root: &Path, clock: &dyn Clock) -> Result<RecoveryReport, RecoveryError> {
+    let until_ns = clock.now().utc_ns;
+    let mut report = RecoveryReport::default();
+    let mut failure = None;
+    match recorders(root) {
+        Ok(uuids) => {
+            for uuid in uuids {
+                let done = Recorder { root, uuid: &uuid }.recover(until_ns, &mut report);
+                failure = failure.or(done.err());
+            }
+        }
+        Err(error) => failure = Some(error),
+    }
+    match failure {
+        None => Ok(report),
+        Some(source) => Err(RecoveryError {
+            report: Box::new(report),
+            source,
+        }),
+    }
+}
+
+/// The recorders that have a journal directory, in order.
+fn recorders(root: &Path) -> Result<Vec<String>, SegmentError> {
+    let failed = |error| SegmentError::io("read", root, error);
+    std::fs::read_dir(root).map_err(failed)?;
+    let journals = root.join(JOURNAL_DIRECTORY);
+    if !journals.exists() {
+        return Ok(Vec::new());
+    }
+    let mut uuids = Vec::new();
+    for entry in std::fs::read_dir(&journals).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if let (true, Ok(uuid)) = (entry.path().is_dir(), entry.file_name().into_string()) {
+            uuids.push(uuid);
+        }
+    }
+    uuids.sort();
+    Ok(uuids)
+}
+
+/// One recorder's journals and segments.
+struct Recorder<'a> {
+    root: &'a Path,
+    uuid: &'a str,
+}
+
+impl Recorder<'_> {
+    fn recover(&self, until_ns: i64, report: &mut RecoveryReport) -> Result<(), SegmentError> {
+        let directory = journal_directory(self.root, self.uuid);
+        let (lock, left) = match Lock::claim(&directory)? {
+            Claim::Taken(lock, left) => (lock, left),
+            Claim::Held => {
+                report.live.push(self.uuid.to_owned());
+                return Ok(());
+            }
+            Claim::Gone => return Ok(()),
+        };
+        remove_temporaries(&directory)?;
+        let mut found = self.list()?;
+        let crashed = match left.state {
+            State::Running => true,
+            State::Stopped => false,
+            State::Unsaid => !(found.journals.is_empty() && found.superseded.is_empty()),
+        };
+        for (journal, segment) in &found.superseded {
+            // Its rename may not be durable yet: that comes before the journal goes.
+            for above in segment.path.ancestors().skip(1).take(3) {
+                durable::sync_directory(above)?;
+            }
+            durable::remove(&journal.path)?;
+            report.journals += 1;
+        }
+        for journal in &found.journals {
+            found.scans.push(scan(&journal.path, journal.name.table)?);
+        }
+        let gap = if crashed {
+            Some(self.write_gap(&found, &left, until_ns)?)
+        } else {
+            None
+        };
+        self.seal_all(&found, gap.as_ref(), report)?;
+        // From here on there is nothing to recover, however this ends.
+        lock.mark_stopped()?;
+        Gap::forget(self.root, self.uuid)?;
+        leave(&directory, lock)
+    }
+
+    /// Plans the gap, unless an earlier recovery did, and writes it, unless that one is sealed.
+    fn write_gap(
+        &self,
+        found: &Found,
+        left: &Left,
+        until_ns: i64,
+    ) -> Result<JournalName, SegmentError> {
+        let gap = match Gap::planned(self.root, self.uuid) {
+            Some(gap) => gap,
+            None => {
+                let gap = Gap {
+                    from_ns: found
+                        .last_at_ns()
+                        .or(left.started_at_ns)
+                        .unwrap_or(until_ns),
+                    until_ns,
+                    sequence: found.next_annotation(),
+                };
+                gap.plan(self.root, self.uuid)?;
+                gap
+            }
+        };
+        let name = gap.journal(self.uuid);
+        let sealed = found
+            .segments
+            .iter()
+            .any(|segment| segment.table == name.table && segment.name.sequence == name.sequence);
+        if !sealed {
+            let metadata = found.metadata(self.uuid);
+            gap.write(self.root, self.uuid, metadata)?;
+        }
+        Ok(name)
+    }
+
+    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is told at the end.
+    fn seal_all(
+        &self,
+        found: &Found,
+        gap: Option<&JournalName>,
+        report: &mut RecoveryReport,
+    ) -> Result<(), SegmentError> {
+        let mut failure = None;
+        for (journal, scan) in found.journals.iter().zip(&found.scans) {
+            // One of an earlier attempt at the gap, written afresh since.
+            if Some(&journal.name) == gap {
+                continue;
+            }
+            match seal(self.root, &journal.name, Some(&scan.summary)) {
+                Ok(sealed) => report.add(&sealed),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if let Some(name) = gap.filter(|name| name.path(self.root).exists()) {
+            match seal(self.root, name, None) {
+                Ok(_) => report.gaps += 1,
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn list(&self) -> Result<Found, SegmentError> {
+        let contents = Contents::list(self.root)
+            .map_err(|error| SegmentError::io("read", self.root, error))?;
+        let short = uuid8(self.uuid);
+        let mut found = Found::default();
+        for segment in contents.segments {
+            if segment.name.uuid8 == short {
+                found.segments.push(segment);
+            }
+        }
+        let journals = contents.journals.into_iter().chain(contents.superseded);
+        for journal in journals.filter(|journal| journal.name.uuid == self.uuid) {
+            match found.segment_of(&journal.name) {
+                Some(segment) => {
+                    let segment = segment.clone();
+                    found.superseded.push((journal, segment));
+                }
+                None => found.journals.push(journal),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The files of one recorder.
+#[derive(Default)]
+struct Found {
+    journals: Vec<JournalFile>,
+    /// What is in the journals, in the same order.
+    scans: Vec<Scan>,
+    superseded: Vec<(JournalFile, SegmentFile)>,
+    segments: Vec<SegmentFile>,
+}
+
+impl Found {
+    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a journal.
+    fn segment_of(&self, name: &JournalName) -> Option<&SegmentFile> {
+        self.segments.iter().find(|segment| {
+            segment.table == name.table
+                && segment.name.sequence == name.sequence
+                && Footer::read(&segment.path).is_some_and(|footer| footer.belongs_to(name))
+        })
+    }
+
+    /// Footers of each table's newest segment.
+    fn newest_footers(&self) -> impl Iterator<Item = Footer> {
+        Table::ALL.into_iter().filter_map(|table| {
+            let of_table = self.segments.iter().filter(|file| file.table == table);
+            Footer::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
+        })
+    }
+
+    /// Time of the last durable row, whatever its table.
+    fn last_at_ns(&self) -> Option<i64> {
+        let journals = self.scans.iter();
+        let journals = journals
+            .filter(|scan| scan.summary.rows > 0)
+            .map(|scan| scan.summary.last_at_ns);
+        let segments = self
+            .newest_footers()
+            .filter_map(|footer| footer.get(footer::LAST_AT_NS)?.parse().ok());
+        journals.chain(segments).max()
+    }
+
+    fn next_annotation(&self) -> u64 {
+        let journals = self.journals.iter().map(|file| &file.name);
+        let journals = journals
+            .filter(|name| name.table == Table::Annotations)
+            .map(|name| name.sequence);
+        let segments = self.segments.iter();
+        let segments = segments
+            .filter(|file| file.table == Table::Annotations)
+            .map(|file| file.name.sequence);
+        journals.chain(segments).max().unwrap_or(0) + 1
+    }
+
+    /// The recorder's identity: of a journal, else of a segment, else (nothing is left of it) this host's.
+    fn metadata(&self, uuid: &str) -> Metadata {
+        let of_journal = self.scans.iter().find_map(|scan| scan.metadata.clone());
+        of_journal
+            .or_else(|| self.newest_footers().next().map(|footer| footer.identity()))
+            .unwrap_or_else(|| FileIdentity::of_this_host().metadata(uuid, Table::Annotations, 0))
+    }
+}
+
+/// Removes what earlier seals did not come to rename.
+fn remove_temporaries(directory: &Path) -> Result<(), SegmentError> {
+    let listing =
+        std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;
+    for entry in listing.flatten() {
+        let path = entry.path();
+        if path
+            .extension()
+            .is_some_and(|ending| ending == SEALING_EXTENSION)
+        {
+            durable::remove(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Turning a closed journal into a segment: read frame by frame, write row group by row group to a temporary in
+//! the journal's directory, fsync, rename into place without replacing, fsync the directories, delete the journal.
+//! Stopped at any point it leaves the journal or the segment; run again it finishes. The caller holds the lock.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use soakbox_schemas::recording::{JournalName, SEALING_EXTENSION, SegmentName, footer};
+
+use super::durable::{self, Placed};
+use super::encoding;
+use super::error::SegmentError;
+use super::footers;
+use super::identity::Metadata;
+use super::scan::{JournalReader, scan};
+use super::summary::Summary;
+
+/// A sealed segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What its rows are.
+    pub summary: Summary,
+    /// Bytes of the journal that were no whole frame.
+    pub damaged_bytes: u64,
+}
+
+/// What a seal made of a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// A segment.
+    Segment(Segment),
+    /// Nothing: the journal had no row.
+    Empty {
+        /// Bytes of the journal that were no whole frame.
+        damaged_bytes: u64,
+    },
+}
+
+/// Seals the journal `name` below `root`. `known` is what its writer summed up; without it the journal is read
+/// once more, first.
+///
+/// # Errors
+/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary removed.
+pub fn seal(
+    root: &Path,
+    name: &JournalName,
+    known: Option<&Summary>,
+) -> Result<Sealed, SegmentError> {
+    let journal = name.path(root);
+    let expected = match known {
+        Some(summary) => *summary,
+        None => scan(&journal, name.table)?.summary,
+    };
+    let temporary = journal.with_extension(SEALING_EXTENSION);
+    durable::remove(&temporary)?;
+    let written = write(&journal, &temporary, name, &expected);
+    let placed = written.and_then(|written| place(root, name, &temporary, written));
+    if placed.is_err() {
+        let _ = durable::remove(&temporary);
+    }
+    let sealed = placed?;
+    durable::remove(&journal)?;
+    durable::sync_directory(durable::parent(&journal))?;
+    Ok(sealed)
+}
+
+/// What is in the temporary file.
+struct Written {
+    summary: Summary,
+    damaged_bytes: u64,
+    metadata: Metadata,
+    bytes: u64,
+}
+
+/// Writes the temporary, durably. Without a row there is none.
+fn write(
+    journal: &Path,
+    temporary: &Path,
+    name: &JournalName,
+    expected: &Summary,
+) -> Result<Written, SegmentError> {
+    let mut reader = JournalReader::open(journal)?;
+    let mut summary = Summary::default();
+    let mut foreign_bytes = 0;
+    let mut output: Option<Output> = None;
+    while let Some((batch, frame_bytes)) = reader.next_batch()? {
+        let output = match &mut output {
+            Some(output) => output,
+            None => output.insert(Output::create(
+                journal,
+                temporary,
+                &batch.schema(),
+                expected,
+            )?),
+        };
+        let fits = batch.schema_ref().fields() == output.schema.fields();
+        if !fits || !summary.add(name.table, &batch) {
+            foreign_bytes += frame_bytes;
+            continue;
+        }
+        output.write(&batch)?;
+    }
+    let damaged_bytes = reader.damaged_bytes() + foreign_bytes;
+    let Some(output) = output else {
+        return Ok(Written {
+            summary,
+            damaged_bytes,
+            metadata: Metadata::default(),
+            bytes: 0,
+        });
+    };
+    let mut metadata = output.metadata.clone();
+    metadata.set(footer::FIRST_AT_NS, summary.first_at_ns);
+    metadata.set(footer::LAST_AT_NS, summary.last_at_ns);
+    metadata.set(footer::ROWS, summary.rows);
+    metadata.set(footer::SORTED, summary.sorted);
+    if damaged_bytes > 0 {
+        metadata.set(footer::DAMAGED_BYTES, damaged_bytes);
+    }
+    let bytes = output.finish(&metadata)?;
+    Ok(Written {
+        summary,
+        damaged_bytes,
+        metadata,
+        bytes,
+    })
+}
+
+/// Gives the temporary its final name, durably.
+fn place(
+    root: &Path,
+    name: &JournalName,
+    temporary: &Path,
+    written: Written,
+) -> Result<Sealed, SegmentError> {
+    let Written {
+        summary,
+        damaged_bytes,
+        metadata,
+        bytes,
+    } = written;
+    if summary.rows == 0 {
+        durable::remove(temporary)?;
+        return Ok(Sealed::Empty { damaged_bytes });
+    }
+    let host = metadata.get(footer::HOST).unwrap_or_default();
+    let path = SegmentName::new(summary.first_at_ns, host, &name.uuid, name.sequence)
+        .path(root, name.table);
+    let directory = durable::parent(&path);
+    durable::create_directories(directory)?;
+    match durable::rename_new(temporary, &path)? {
+        Placed::Done => {}
+        // The same segment, placed before a crash: finish what was begun. Anything else is not ours to replace.
+        Placed::Occupied if footers::is_segment_of(&path, name, summary.rows) => {
+            durable::remove(temporary)?;
+        }
+        Placed::Occupied => return Err(SegmentError::Occupied { path }),
+    }
+    // All the way up: whoever created a directory on the way may not have come to that.
+    for above in directory.ancestors().take(3) {
+        durable::sync_directory(above)?;
+    }
+    Ok(Sealed::Segment(Segment {
+        path,
+        bytes,
+        summary,
+        damaged_bytes,
+    }))
+}
+
+/// The temporary file while it is being written.
+struct Output {
+    journal: PathBuf,
+    temporary: PathBuf,
+    schema: SchemaRef,
+    metadata: Metadata,
+    writer: ArrowWriter<Remembering>,
+    failure: Failure,
+}
+
+impl Output {
+    fn create(
+        journal: &Path,
+        temporary: &Path,
+        schema: &SchemaRef,
+        expected: &Summary,
+    ) -> Result<Self, SegmentError> {
+        let failure = Failure::default();
+        let file = Remembering {
+            file: durable::create_new(temporary)?,
+            failure: failure.clone(),
+        };
+        let plain = encoding::plain(schema);
+        let options = encoding::options(&plain, expected.sorted);
+        let writer = ArrowWriter::try_new_with_options(file, plain.clone(), options)
+            .map_err(|source| parquet_error(journal, source))?;
+        Ok(Self {
+            journal: journal.to_owned(),
+            temporary: temporary.to_owned(),
+            schema: plain,
+            metadata: Metadata::of_schema(schema.metadata()),
+            writer,
+            failure,
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
+        let result = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())
+            .map_err(ParquetError::from)
+            .and_then(|batch| self.writer.write(&batch));
+        result.map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))
+    }
+
+    /// Writes the footer and makes the file durable; its size.
+    fn finish(mut self, metadata: &Metadata) -> Result<u64, SegmentError> {
+        for (key, value) in metadata.iter() {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+        }
+        let finished = self.writer.into_inner();
+        let file = finished
+            .map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))?
+            .file;
+        file.sync_all()
+            .and_then(|()| file.metadata())
+            .map(|metadata| metadata.len())
+            .map_err(|error| SegmentError::io("sync", &self.temporary, error))
+    }
+}
+
+fn parquet_error(journal: &Path, source: ParquetError) -> SegmentError {
+    SegmentError::Parquet {
+        path: journal.to_owned(),
+        source,
+    }
+}
+
+/// Keeps the system's reason for a failed write, which Parquet's errors hide.
+#[derive(Clone, Debug, Default)]
+struct Failure(Arc<Mutex<Option<io::Error>>>);
+
+impl Failure {
+    fn explain(&self, temporary: &Path, journal: &Path, source: ParquetError) -> SegmentError {
+        let reason = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match reason {
+            Some(error) => SegmentError::io("write", temporary, error),
+            None => parquet_error(journal, source),
+        }
+    }
+}
+
+/// A file that remembers why a write failed.
+#[derive(Debug)]
+struct Remembering {
+    file: File,
+    failure: Failure,
+}
+
+impl Write for Remembering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|error| {
+            let copy = error
+                .raw_os_error()
+                .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            *self
+                .failure
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

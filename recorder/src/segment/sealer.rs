@@ -1,0 +1,162 @@
+//! The thread that seals closed journals, so that appends do not wait for it: only when [`QUEUE`] journals are
+//! waiting already. A seal that the system refused (a full disk) is tried again later; its journal is kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use soakbox_schemas::recording::JournalName;
+
+use super::activity::Counters;
+use super::error::SegmentError;
+use super::seal::{Sealed, seal};
+use super::summary::Summary;
+
+/// Closed journals that may wait.
+const QUEUE: usize = 8;
+/// Time after which a failed seal is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// A closed journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) name: JournalName,
+    pub(crate) summary: Summary,
+}
+
+/// Where closed journals are handed over.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<Result<(), SegmentError>>>,
+    failure: Arc<Mutex<Option<SegmentError>>>,
+}
+
+impl Sealer {
+    /// Starts the thread for the recording at `root`.
+    pub(crate) fn start(root: &Path, counters: Arc<Counters>) -> Result<Self, SegmentError> {
+        let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
+        let failure = Arc::new(Mutex::new(None));
+        let worker = Worker {
+            root: root.to_owned(),
+            counters,
+            failure: failure.clone(),
+            again: Vec::new(),
+            retry_at: None,
+            refused: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("soakbox-seal".to_owned())
+            .spawn(move || worker.run(&queue))
+            .map_err(|error| SegmentError::io("start the sealing thread for", root, error))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            failure,
+        })
+    }
+
+    /// A handle for one writer.
+    pub(crate) fn handle(&self) -> Result<Sender<Job>, SegmentError> {
+        self.jobs.clone().ok_or(SegmentError::SealerStopped)
+    }
+
+    /// Why a seal failed since this was last asked.
+    pub(crate) fn take_failure(&self) -> Option<SegmentError> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
+    }
+
+    /// Waits until everything handed over is sealed. The writers' handles must be gone.
+    pub(crate) fn finish(mut self) -> Result<(), SegmentError> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), SegmentError> {
+        self.jobs = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_panic)) => Err(SegmentError::SealerStopped),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Sealer {
+    /// Nothing may be sealed after the lock is given up.
+    fn drop(&mut self) {
+        let _ = self.join();
+    }
+}
+
+struct Worker {
+    root: PathBuf,
+    counters: Arc<Counters>,
+    failure: Arc<Mutex<Option<SegmentError>>>,
+    /// Refused by the system: tried again.
+    again: Vec<Job>,
+    /// When, if there are any.
+    retry_at: Option<Instant>,
+    /// Refused for another reason: tried once more at the end, then left to recovery.
+    refused: Vec<Job>,
+}
+
+impl Worker {
+    fn run(mut self, queue: &Receiver<Job>) -> Result<(), SegmentError> {
+        loop {
+            let next = match self.retry_at {
+                None => queue.recv().map_err(RecvTimeoutError::from),
+                Some(at) => queue.recv_deadline(at),
+            };
+            match next {
+                Ok(job) => self.seal(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+                self.retry();
+            }
+        }
+        self.again.append(&mut self.refused);
+        self.retry();
+        if self.again.is_empty() && self.refused.is_empty() {
+            return Ok(());
+        }
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(failure.take().unwrap_or(SegmentError::SealerStopped))
+    }
+
+    fn retry(&mut self) {
+        self.retry_at = None;
+        for job in std::mem::take(&mut self.again) {
+            self.seal(job);
+        }
+    }
+
+    fn seal(&mut self, job: Job) {
+        let started = Instant::now();
+        match seal(&self.root, &job.name, Some(&job.summary)) {
+            Ok(Sealed::Segment(segment)) => {
+                self.counters.wrote(segment.bytes);
+                self.counters.sealed(started.elapsed(), 1);
+            }
+            Ok(Sealed::Empty { .. }) => self.counters.sealed(started.elapsed(), 0),
+            Err(error) => {
+                self.counters.seal_failed(started.elapsed());
+                if matches!(error, SegmentError::Io { .. }) {
+                    self.again.push(job);
+                    self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
+                } else {
+                    self.refused.push(job);
+                }
+                self.report(error);
+            }
+        }
+    }
+
+    fn report(&self, error: SegmentError) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+}

@@ -1,0 +1,50 @@
+//! What is known of a segment's rows without reading them again: how many, from when to when, in order or not.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampNanosecondType;
+use soakbox_schemas::tables::Table;
+
+/// Sums up the rows of one segment in the order of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Number of rows.
+    pub rows: u64,
+    /// Earliest time, ns UTC; meaningless without rows.
+    pub first_at_ns: i64,
+    /// Latest time, ns UTC; meaningless without rows.
+    pub last_at_ns: i64,
+    /// Whether the rows are in order of time.
+    pub sorted: bool,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            first_at_ns: i64::MAX,
+            last_at_ns: i64::MIN,
+            sorted: true,
+        }
+    }
+}
+
+impl Summary {
+    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where it has no column of
+    /// times as the table's first.
+    pub fn add(&mut self, table: Table, batch: &RecordBatch) -> bool {
+        let Some(times) = batch
+            .column_by_name(table.time_column())
+            .and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>())
+        else {
+            return false;
+        };
+        for &time in times.values() {
+            // The latest so far is the last one, as long as all are in order.
+            self.sorted &= time >= self.last_at_ns;
+            self.first_at_ns = self.first_at_ns.min(time);
+            self.last_at_ns = self.last_at_ns.max(time);
+        }
+        self.rows += times.len() as u64;
+        true
+    }
+}

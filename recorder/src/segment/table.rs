@@ -1,0 +1,163 @@
+//! One table's rows on their way to disk: into the open journal, and with each closed journal to the sealer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use crossbeam_channel::Sender;
+use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::tables::Table;
+
+use super::activity::Counters;
+use super::error::SegmentError;
+use super::identity::FileIdentity;
+use super::journal::JournalWriter;
+use super::rotation::{self, Limits, OpenSegment, Reason};
+use super::sealer::Job;
+use crate::clock::ClockPair;
+
+/// What all writers of a recorder share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) root: PathBuf,
+    pub(crate) uuid: String,
+    pub(crate) identity: Arc<FileIdentity>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Writes one table.
+#[derive(Debug)]
+pub(crate) struct TableWriter {
+    shared: Shared,
+    table: Table,
+    sealer: Sender<Job>,
+    next_sequence: u64,
+    open: Option<Open>,
+    /// What went wrong while rotating before an append; told by the next tick.
+    trouble: Option<SegmentError>,
+}
+
+#[derive(Debug)]
+struct Open {
+    journal: JournalWriter,
+    started: ClockPair,
+    last_seen: ClockPair,
+}
+
+impl TableWriter {
+    pub(crate) fn new(shared: Shared, table: Table, sealer: Sender<Job>) -> Self {
+        Self {
+            shared,
+            table,
+            sealer,
+            next_sequence: 1,
+            open: None,
+            trouble: None,
+        }
+    }
+
+    /// Appends rows that were taken at or before `now`, rotating first where that is due.
+    pub(crate) fn append(
+        &mut self,
+        batch: &RecordBatch,
+        now: ClockPair,
+    ) -> Result<(), SegmentError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        // The rows go to a journal of their own even where the one before could not be closed in good order.
+        if let Err(error) = self.rotate_if_due(now) {
+            self.trouble = Some(error);
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let journal = self.create_journal()?;
+                self.open.insert(Open {
+                    journal,
+                    started: now,
+                    last_seen: now,
+                })
+            }
+        };
+        let before = open.journal.bytes();
+        open.journal.append(batch)?;
+        self.shared.counters.wrote(open.journal.bytes() - before);
+        Ok(())
+    }
+
+    /// A number is never used twice, even where its journal could not be created.
+    fn create_journal(&mut self) -> Result<JournalWriter, SegmentError> {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let shared = &self.shared;
+        let metadata = shared.identity.metadata(&shared.uuid, self.table, sequence);
+        let name = JournalName {
+            uuid: shared.uuid.clone(),
+            table: self.table,
+            sequence,
+        };
+        JournalWriter::create(&shared.root, name, &metadata)
+    }
+
+    /// Closes the open journal where that is due, and says why.
+    pub(crate) fn tick(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
+        let due = self.rotate_if_due(now);
+        self.trouble.take().map_or(due, Err)
+    }
+
+    fn rotate_if_due(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        let segment = OpenSegment {
+            started: open.started,
+            last_seen: open.last_seen,
+            bytes: open.journal.bytes(),
+        };
+        open.last_seen = now;
+        let due = rotation::decide(&self.shared.limits, &segment, now);
+        if due.is_some() {
+            self.rotate()?;
+        }
+        Ok(due)
+    }
+
+    /// Makes everything appended durable. After an error the journal is closed: what the disk says of it can no
+    /// longer be trusted, and the seal makes a durable copy of what can still be read.
+    pub(crate) fn flush(&mut self) -> Result<(), SegmentError> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let flushed = open.journal.flush();
+        if !matches!(flushed, Ok(false)) {
+            self.shared.counters.flushed(started.elapsed());
+        }
+        if flushed.is_err() {
+            self.close()?;
+        }
+        flushed.map(|_| ())
+    }
+
+    /// Closes the open journal, whatever its size.
+    pub(crate) fn rotate(&mut self) -> Result<(), SegmentError> {
+        self.flush()?;
+        self.close()
+    }
+
+    fn close(&mut self) -> Result<(), SegmentError> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        let job = Job {
+            name: open.journal.name().clone(),
+            summary: *open.journal.summary(),
+        };
+        self.sealer
+            .send(job)
+            .map_err(|_| SegmentError::SealerStopped)
+    }
+}

@@ -1,0 +1,134 @@
+//! The way into a recording for the recorder's run: one [`RecordingWriter`] with a writer per table, one sealing
+//! thread, and the lock. Dropped without [`RecordingWriter::finish`], it leaves what a crash would leave.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use soakbox_schemas::tables::Table;
+
+use super::activity::{Activity, Counters};
+use super::directory::RecorderDirectory;
+use super::error::SegmentError;
+use super::identity::FileIdentity;
+use super::rotation::Limits;
+use super::sealer::Sealer;
+use super::table::{Shared, TableWriter};
+use crate::clock::ClockPair;
+
+/// Writes the tables of one recorder's run.
+#[derive(Debug)]
+pub struct RecordingWriter {
+    // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at the very end.
+    tables: Vec<TableWriter>,
+    sealer: Sealer,
+    counters: Arc<Counters>,
+    directory: RecorderDirectory,
+}
+
+impl RecordingWriter {
+    /// Begins to write to `directory`; all files carry `identity`.
+    ///
+    /// # Errors
+    /// Where the sealing thread cannot be started.
+    pub fn new(
+        directory: RecorderDirectory,
+        identity: FileIdentity,
+        limits: Limits,
+    ) -> Result<Self, SegmentError> {
+        let counters = Arc::new(Counters::default());
+        let sealer = Sealer::start(directory.root(), counters.clone())?;
+        let shared = Shared {
+            root: directory.root().to_owned(),
+            uuid: directory.uuid().to_owned(),
+            identity: Arc::new(identity),
+            limits,
+            counters: counters.clone(),
+        };
+        let mut tables = Vec::with_capacity(Table::ALL.len());
+        for table in Table::ALL {
+            tables.push(TableWriter::new(shared.clone(), table, sealer.handle()?));
+        }
+        Ok(Self {
+            tables,
+            sealer,
+            counters,
+            directory,
+        })
+    }
+
+    /// Appends rows of `table` that were taken at or before `now`. They outlive a kill from here on, and a power
+    /// cut from the next [`Self::flush`] on.
+    ///
+    /// # Errors
+    /// Where they could not be written: none of them is in the recording then, so count them as lost. What was
+    /// appended before is as it was, and the next append may succeed again.
+    pub fn append(
+        &mut self,
+        table: Table,
+        batch: &RecordBatch,
+        now: ClockPair,
+    ) -> Result<(), SegmentError> {
+        self.tables[table as usize].append(batch, now)
+    }
+
+    /// Makes everything appended durable: call it each flush interval.
+    ///
+    /// # Errors
+    /// Where the disk refused for a table; the others are flushed all the same.
+    pub fn flush(&mut self) -> Result<(), SegmentError> {
+        first_error(self.tables.iter_mut().map(TableWriter::flush))
+    }
+
+    /// Rotates what is due, also where nothing is appended: call it each interval.
+    ///
+    /// # Errors
+    /// Where a journal could not be closed, or a seal failed since the last call. No row is lost by either: the
+    /// journals are kept, failed seals are tried again, and recovery does what is left.
+    pub fn tick(&mut self, now: ClockPair) -> Result<(), SegmentError> {
+        let rotated = first_error(
+            self.tables
+                .iter_mut()
+                .map(|table| table.tick(now).map(|_| ())),
+        );
+        rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
+    }
+
+    /// What was done since this was last asked.
+    pub fn take_activity(&self) -> Activity {
+        self.counters.take()
+    }
+
+    /// The UUID of this recorder's run.
+    pub fn uuid(&self) -> &str {
+        self.directory.uuid()
+    }
+
+    /// The recording's root.
+    pub fn root(&self) -> &Path {
+        self.directory.root()
+    }
+
+    /// Seals everything and leaves in good order.
+    ///
+    /// # Errors
+    /// Where something could not be sealed. Its journal is kept, and sealed by the next recovery, without a gap.
+    pub fn finish(mut self) -> Result<Activity, SegmentError> {
+        let closed = first_error(self.tables.iter_mut().map(TableWriter::rotate));
+        drop(self.tables);
+        let sealed = self.sealer.finish();
+        self.directory.mark_stopped()?;
+        self.directory.close()?;
+        closed.and(sealed).map(|()| self.counters.take())
+    }
+}
+
+fn first_error(
+    results: impl Iterator<Item = Result<(), SegmentError>>,
+) -> Result<(), SegmentError> {
+    let mut first = Ok(());
+    for result in results {
+        first = first.and(result);
+    }
+    first
+}

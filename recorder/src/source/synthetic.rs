@@ -1,0 +1,145 @@
+//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded one. Pure and
+//! seeded: the same seed makes the same events.
+
+use soakbox_schemas::event::{OperationEvent, flags};
+
+/// The operations that the events are of, with their types.
+pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control", 2)];
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// How the made-up service behaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Behaviour {
+    per_second: u64,
+    median_ns: f64,
+    sigma: f64,
+    failing: f64,
+}
+
+/// Makes the events of one second after another.
+#[derive(Clone, Debug)]
+pub struct Synthetic {
+    random: SplitMix,
+    degraded: bool,
+    memory_bytes: f64,
+}
+
+impl Synthetic {
+    /// A service that is `degraded` (slower, leaking, failing more often) or healthy.
+    pub fn new(seed: u64, degraded: bool) -> Self {
+        Self {
+            random: SplitMix(seed),
+            degraded,
+            memory_bytes: 48e6,
+        }
+    }
+
+    /// The events that finish in the second from `start_boot_ns` on, in order.
+    pub fn second(&mut self, start_boot_ns: u64, interval_ns: u64) -> Vec<OperationEvent> {
+        let mut events = Vec::new();
+        for operation in 0..OPERATIONS.len() as u16 {
+            let behaviour = self.behaviour(operation);
+            for _ in 0..behaviour.per_second {
+                events.push(self.event(operation, &behaviour, start_boot_ns));
+            }
+        }
+        if self.degraded {
+            self.memory_bytes += 256e3;
+        }
+        events.sort_by_key(|event| event.finished_boot_ns);
+        for event in &mut events {
+            event.interval = (event.finished_boot_ns / interval_ns) as u32;
+        }
+        events
+    }
+
+    fn behaviour(&self, operation: u16) -> Behaviour {
+        let (per_second, median_ns, sigma) = if operation == 0 {
+            (50, 2.0e6, 0.35)
+        } else {
+            (1_000, 90e3, 0.5)
+        };
+        let (slower, failing) = if self.degraded {
+            (1.25, 0.02)
+        } else {
+            (1.0, 0.001)
+        };
+        Behaviour {
+            per_second,
+            median_ns: median_ns * slower,
+            sigma,
+            failing,
+        }
+    }
+
+    fn event(
+        &mut self,
+        operation: u16,
+        behaviour: &Behaviour,
+        start_boot_ns: u64,
+    ) -> OperationEvent {
+        let duration_ns = behaviour.median_ns * (behaviour.sigma * self.random.normal()).exp();
+        let cpu_ns = duration_ns * (0.7 + 0.25 * self.random.unit());
+        let failed = self.random.unit() < behaviour.failing;
+        let known = flags::CPU | flags::CPU_SPLIT | flags::MEMORY | flags::MEMORY_DELTA;
+        let success =
+            flags::RETURN | flags::SUCCESS_KNOWN | if failed { 0 } else { flags::SUCCESS };
+        OperationEvent {
+            finished_boot_ns: start_boot_ns + (self.random.unit() * SECOND_NS as f64) as u64,
+            duration_ns: duration_ns as u64,
+            cpu_ns: cpu_ns as u64,
+            cpu_user_ns: (cpu_ns * 0.8) as u64,
+            cpu_system_ns: (cpu_ns * 0.2) as u64,
+            memory_bytes: (self.memory_bytes + 2e6 * self.random.unit()) as u64 & !4095,
+            return_value: if failed { -1 } else { 0 },
+            pid: 4_242,
+            tid: 4_242 + u32::from(operation),
+            operation,
+            flags: known | success,
+            ..OperationEvent::default()
+        }
+    }
+}
+
+/// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
+#[derive(Clone, Debug)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// In (0, 1).
+    fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Box and Muller (1958).
+    fn normal(&mut self) -> f64 {
+        (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_events_and_degraded_ones_are_slower() {
+        let sum = |seed, degraded| {
+            let events = Synthetic::new(seed, degraded).second(5 * SECOND_NS, SECOND_NS);
+            assert!(events.is_sorted_by_key(|event| event.finished_boot_ns));
+            assert!(events.iter().all(|event| event.interval == 5));
+            events.iter().map(|event| event.duration_ns).sum::<u64>()
+        };
+        assert_eq!(sum(7, false), sum(7, false));
+        assert_ne!(sum(7, false), sum(8, false));
+        assert!(sum(7, true) > sum(7, false));
+    }
+}

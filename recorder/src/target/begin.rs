@@ -1,0 +1,91 @@
+//! Where the begin of a function is observed: its first instruction, or one soon after it that is cheap to probe.
+//!
+//! A later instruction is only chosen where every call passes it exactly once and the stack pointer there is known.
+
+use std::collections::BTreeSet;
+
+use super::Kernel;
+use super::error::Reason;
+use super::x86::{self, Cost, Instruction, Next, StackEffect};
+
+/// A place for the begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begin {
+    /// Virtual address.
+    pub address: u64,
+    /// What to add to the stack pointer there to get the one at the function's entry.
+    pub stack_delta: i16,
+    /// What a probe there costs.
+    pub cost: Cost,
+}
+
+/// How many instructions the begin may be moved past.
+const FURTHEST: usize = 24;
+
+/// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.
+///
+/// `targets` are the addresses that anything may jump to. With `at_entry` the arguments must still be in place, so only
+/// the first instruction will do.
+pub fn choose(
+    code: &[Instruction],
+    bytes: &[u8],
+    targets: &BTreeSet<u64>,
+    kernel: Kernel,
+    at_entry: bool,
+) -> Result<Begin, Reason> {
+    let first = code
+        .first()
+        .ok_or(Reason::NoBegin("the function is empty"))?;
+    let is_target = |instruction: &Instruction| {
+        targets
+            .range(instruction.address..instruction.end)
+            .next()
+            .is_some()
+    };
+    if is_target(first) {
+        return Err(Reason::NoBegin(
+            "its first instruction is the head of a loop",
+        ));
+    }
+    let mut depth = 0i16;
+    let mut slow = None;
+    let mut untouched = true;
+    for instruction in code.iter().take(FURTHEST) {
+        if is_target(instruction) {
+            break;
+        }
+        let skip = usize::try_from(instruction.address - first.address).unwrap_or(usize::MAX);
+        let site = bytes.get(skip..).unwrap_or_default();
+        // The optimised 5-byte nop writes below the stack pointer: only while nothing can be there.
+        let cost = match x86::is_nop5(site) && !untouched {
+            true => None,
+            false => instruction.probe_cost(site, kernel),
+        };
+        if let Some(cost) = cost {
+            let begin = Begin {
+                address: instruction.address,
+                stack_delta: depth,
+                cost,
+            };
+            if at_entry || cost == Cost::Emulated {
+                return Ok(begin);
+            }
+            slow = slow.or(Some(begin));
+        }
+        let StackEffect::Moves(moved) = instruction.stack_effect() else {
+            break;
+        };
+        if at_entry || instruction.next != Next::Falls || instruction.is_long_running() {
+            break;
+        }
+        let deeper = i64::from(depth)
+            .checked_sub(moved)
+            .and_then(|depth| i16::try_from(depth).ok());
+        depth = match deeper {
+            Some(deeper) if deeper >= 0 => deeper,
+            _ => break,
+        };
+        untouched &= x86::is_landing_mark(site);
+    }
+    slow.ok_or(Reason::NoBegin("the kernel accepts no probe at its start"))
+}

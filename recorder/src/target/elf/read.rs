@@ -1,0 +1,182 @@
+//! The tables of an ELF file: sections, symbols, libraries, relocations, build id. Trusts no offset or size.
+
+use std::collections::HashMap;
+
+use object::Endianness;
+use object::elf;
+use object::read::SymbolIndex;
+use object::read::elf::{FileHeader, SectionHeader, Sym};
+
+use super::super::error::Reason;
+use super::{Elf, Header, Section, Symbol, damaged};
+
+impl<'a> Elf<'a> {
+    pub(super) fn read_sections(
+        &mut self,
+        header: &Header,
+        endian: Endianness,
+    ) -> Result<(), Reason> {
+        let sections = header.sections(endian, self.bytes).map_err(damaged)?;
+        for section in sections.iter() {
+            let name = sections.section_name(endian, section).unwrap_or_default();
+            let Ok(name) = std::str::from_utf8(name) else {
+                continue;
+            };
+            let compressed = section.sh_flags(endian).0 & elf::SHF_COMPRESSED.0 != 0;
+            let data = section.data(endian, self.bytes).unwrap_or_default();
+            self.sections.push(Section {
+                name,
+                address: section.sh_addr(endian),
+                data: if compressed { &[] } else { data },
+                executable: section.sh_flags(endian).0 & elf::SHF_EXECINSTR.0 != 0,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_symbols(
+        &mut self,
+        header: &Header,
+        endian: Endianness,
+    ) -> Result<(), Reason> {
+        let sections = header.sections(endian, self.bytes).map_err(damaged)?;
+        let versions = sections.versions(endian, self.bytes).ok().flatten();
+        for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
+            let Ok(table) = sections.symbols(endian, self.bytes, kind) else {
+                continue;
+            };
+            let dynamic = kind == elf::SHT_DYNSYM;
+            self.has_symtab |= !dynamic && !table.is_empty();
+            for (index, symbol) in table.symbols().iter().enumerate() {
+                let name = table.symbol_name(endian, symbol).unwrap_or_default();
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                let (name, version) = name.split_once('@').unwrap_or((name, "@"));
+                if dynamic {
+                    self.dynamic_names.push(name);
+                }
+                if name.is_empty() {
+                    continue;
+                }
+                if symbol.is_undefined(endian) {
+                    self.imports.insert(name);
+                    continue;
+                }
+                let indirect = symbol.st_type() == elf::STT_GNU_IFUNC;
+                if !(indirect || symbol.st_type() == elf::STT_FUNC) {
+                    continue;
+                }
+                let hidden = dynamic
+                    && versions.as_ref().is_some_and(|versions| {
+                        versions
+                            .version_index(endian, SymbolIndex(index))
+                            .is_hidden()
+                    });
+                self.symbols.push(Symbol {
+                    name,
+                    address: symbol.st_value(endian),
+                    size: symbol.st_size(endian),
+                    indirect,
+                    default_version: !hidden && version.starts_with('@'),
+                });
+            }
+        }
+        self.symbols.sort_by_key(|symbol| {
+            (
+                symbol.address,
+                symbol.name,
+                !symbol.default_version,
+                u64::MAX - symbol.size,
+            )
+        });
+        self.symbols
+            .dedup_by(|later, first| later.address == first.address && later.name == first.name);
+        Ok(())
+    }
+
+    /// Libraries from the dynamic segment, which stays when section headers are gone.
+    pub(super) fn read_needed(&mut self, dynamic: &'a [u8]) {
+        let mut strings = None;
+        let mut offsets = Vec::new();
+        for (tag, value) in dynamic_entries(dynamic) {
+            match tag {
+                DT_NEEDED => offsets.push(value),
+                DT_STRTAB => strings = Some(value),
+                _ => {}
+            }
+        }
+        let Some(strings) = strings else { return };
+        for offset in offsets {
+            let Some(name) = strings.checked_add(offset).and_then(|at| self.c_string(at)) else {
+                continue;
+            };
+            self.needed.push(name);
+        }
+    }
+
+    fn c_string(&self, address: u64) -> Option<&'a str> {
+        const LONGEST: u64 = 4096;
+        let segment = self.segment_of(address)?;
+        let rest = (segment.file_size - (address - segment.address)).min(LONGEST);
+        let bytes = self.bytes_at(address, rest)?;
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        std::str::from_utf8(&bytes[..end]).ok()
+    }
+
+    pub(super) fn relative_relocations(&self) -> HashMap<u64, u64> {
+        const RELATIVE: u64 = 8;
+        let Some(section) = self.section(".rela.dyn") else {
+            return HashMap::new();
+        };
+        let entries = section.data.chunks_exact(24).map(|entry| {
+            let word = |at: usize| {
+                entry[at..at + 8]
+                    .try_into()
+                    .map(u64::from_le_bytes)
+                    .unwrap_or_default()
+            };
+            (word(0), word(8), word(16))
+        });
+        entries
+            .filter(|(_, info, _)| *info == RELATIVE)
+            .map(|(offset, _, addend)| (offset, addend))
+            .collect()
+    }
+
+    pub(super) fn find_build_id(&self) -> Option<&'a [u8]> {
+        let data = self.section(".note.gnu.build-id")?.data;
+        let word = |at: usize| Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?));
+        let (name_size, size, kind) = (word(0)?, word(4)?, word(8)?);
+        if name_size != 4 || kind != 3 || data.get(12..16)? != b"GNU\0" {
+            return None;
+        }
+        data.get(16..16usize.checked_add(size as usize)?)
+    }
+}
+
+const DT_NEEDED: i64 = 1;
+const DT_STRTAB: i64 = 5;
+const DT_SONAME: i64 = 14;
+const DT_FLAGS_1: i64 = 0x6fff_fffb;
+const DF_1_PIE: u64 = 0x0800_0000;
+
+fn dynamic_entries(dynamic: &[u8]) -> impl Iterator<Item = (i64, u64)> {
+    dynamic
+        .chunks_exact(16)
+        .map(|entry| {
+            let (tag, value) = entry.split_at(8);
+            let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
+            (word(tag).cast_signed(), word(value))
+        })
+        .take_while(|(tag, _)| *tag != 0)
+}
+
+/// A library may name an interpreter too (libc.so.6 does); it has a name of its own and is not marked as a program.
+pub(super) fn is_soname_library(dynamic: &[u8]) -> bool {
+    let mut soname = false;
+    let mut pie = false;
+    for (tag, value) in dynamic_entries(dynamic) {
+        soname |= tag == DT_SONAME;
+        pie |= tag == DT_FLAGS_1 && value & DF_1_PIE != 0;
+    }
+    soname && !pie
+}

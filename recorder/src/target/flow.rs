@@ -1,0 +1,360 @@
+//! Where one function's code is and how it is left: its parts, its return instructions, or why that is not certain.
+//!
+//! Sound rather than clever: every instruction of every part is decoded in a straight line, and whatever could make a
+//! return site wrong (a jump that cannot be followed, code that does not decode, a tail call) is a refusal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+mod parts;
+mod tables;
+
+use super::Kernel;
+use super::begin::{self, Begin};
+use super::elf::Elf;
+use super::error::Reason;
+use super::lsda;
+use super::unwind::{Cfa, Row, Unwind};
+use super::x86::{self, Instruction, Next};
+
+/// What is to be analysed: a function by its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent<'a> {
+    /// Its names.
+    pub names: Vec<&'a str>,
+    /// First address.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+}
+
+/// A function's code, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Address ranges: the function itself, then its cold parts.
+    pub parts: Vec<(u64, u64)>,
+    /// Addresses of all return instructions, ascending.
+    pub returns: Vec<u64>,
+    /// Where its begin is observed.
+    pub begin: Begin,
+    /// It calls itself.
+    pub calls_itself: bool,
+    /// The length of some jump table was not certain.
+    pub guessed: bool,
+}
+
+/// Largest part that is analysed, in bytes.
+const LARGEST_PART: u64 = 4 << 20;
+/// Most parts of one function.
+const MOST_PARTS: usize = 64;
+/// Most times that the whole code is searched for references, per function.
+const MOST_SEARCHES: u32 = 64;
+
+/// Analyses the function.
+pub fn analyse(
+    elf: &Elf<'_>,
+    unwind: &Unwind<'_>,
+    extent: &Extent<'_>,
+    kernel: Kernel,
+    at_entry: bool,
+) -> Result<Body, Reason> {
+    let mut walk = Walk::new(elf, unwind, extent);
+    walk.add_part(extent.start, extent.end)?;
+    let mut next = 0;
+    while next < walk.parts.len() {
+        walk.scan(next)?;
+        next += 1;
+    }
+    if walk.guessed && !elf.has_symtab {
+        return Err(Reason::UnknownJump {
+            at: extent.start,
+            why: "a jump table's length is not certain, and without symbols a cold part could be missed",
+        });
+    }
+    walk.check_boundaries()?;
+    let returns = walk.returns()?;
+    // Other names inside the function are entries of their own: hand-written code jumps there from elsewhere.
+    let inner = elf.symbols.iter().map(|symbol| symbol.address);
+    walk.targets
+        .extend(inner.filter(|address| extent.start < *address && *address < extent.end));
+    let first = &walk.parts[0];
+    let begin = begin::choose(&first.code, first.bytes, &walk.targets, kernel, at_entry)?;
+    Ok(Body {
+        parts: walk
+            .parts
+            .iter()
+            .map(|part| (part.start, part.end))
+            .collect(),
+        returns,
+        begin,
+        calls_itself: walk.calls_itself,
+        guessed: walk.guessed,
+    })
+}
+
+/// One contiguous piece of the function.
+struct Part<'a> {
+    start: u64,
+    end: u64,
+    bytes: &'a [u8],
+    code: Vec<Instruction>,
+    rows: Vec<Row>,
+}
+
+struct Walk<'w, 'a> {
+    elf: &'w Elf<'a>,
+    unwind: &'w Unwind<'a>,
+    extent: &'w Extent<'w>,
+    parts: Vec<Part<'a>>,
+    /// Everything that a jump in the function, a jump table or the unwinder leads to.
+    targets: BTreeSet<u64>,
+    calls_itself: bool,
+    /// Some jump table's length was not certain.
+    guessed: bool,
+    /// Whether code at an address is reached from this function alone, and how many searches are left.
+    exclusive: BTreeMap<u64, bool>,
+    searches: u32,
+}
+
+impl<'w, 'a> Walk<'w, 'a> {
+    fn new(elf: &'w Elf<'a>, unwind: &'w Unwind<'a>, extent: &'w Extent<'w>) -> Self {
+        Self {
+            elf,
+            unwind,
+            extent,
+            parts: Vec::new(),
+            targets: BTreeSet::new(),
+            calls_itself: false,
+            guessed: false,
+            exclusive: BTreeMap::new(),
+            searches: MOST_SEARCHES,
+        }
+    }
+
+    fn add_part(&mut self, start: u64, end: u64) -> Result<(), Reason> {
+        let unreadable = |why| Reason::Unreadable { at: start, why };
+        if start >= end || end - start > LARGEST_PART {
+            return Err(unreadable("its size is not plausible"));
+        }
+        if self.parts.len() >= MOST_PARTS {
+            return Err(unreadable("it has too many parts"));
+        }
+        if self
+            .parts
+            .iter()
+            .any(|part| start < part.end && part.start < end)
+        {
+            return Err(unreadable("two of its parts overlap"));
+        }
+        if !self.elf.is_executable(start) {
+            return Err(unreadable("it is not in executable memory"));
+        }
+        let bytes = self
+            .elf
+            .bytes_at(start, end - start)
+            .ok_or(unreadable("it reaches beyond its segment"))?;
+        let code = x86::sweep(bytes, start).map_err(|at| Reason::Unreadable {
+            at,
+            why: "there is something that is no instruction",
+        })?;
+        let rows = match self.unwind.frame_at(start) {
+            Some(frame) if frame.start <= start => self.unwind.rows(frame).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let mut pads = Vec::new();
+        if let Some(frame) = self.unwind.frame_at(start)
+            && let Some(address) = frame.lsda
+        {
+            pads = lsda::landing_pads(self.elf, address, frame.start)
+                .ok_or(unreadable("its exception table cannot be read"))?;
+        }
+        self.parts.push(Part {
+            start,
+            end,
+            bytes,
+            code,
+            rows,
+        });
+        for pad in pads {
+            self.follow_pad(pad)?;
+        }
+        Ok(())
+    }
+
+    /// Follows every jump out of one part's instructions.
+    fn scan(&mut self, part: usize) -> Result<(), Reason> {
+        for index in 0..self.parts[part].code.len() {
+            let instruction = self.parts[part].code[index];
+            match instruction.next {
+                Next::Jumps(target) | Next::Branches(target) => {
+                    self.follow(instruction.address, target)?;
+                }
+                Next::JumpsIndirectly => self.follow_table(part, index)?,
+                Next::Calls(Some(target)) => self.calls_itself |= target == self.extent.start,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the target of a jump at `source` into account.
+    fn follow(&mut self, source: u64, target: u64) -> Result<(), Reason> {
+        if !self.contains(target) {
+            let (start, end) = self.own_part(source, target)?;
+            self.add_part(start, end)?;
+        }
+        self.targets.insert(target);
+        Ok(())
+    }
+
+    fn follow_pad(&mut self, pad: u64) -> Result<(), Reason> {
+        if !self.contains(pad) {
+            let frame = self.unwind.frame_at(pad).ok_or(Reason::Unreadable {
+                at: pad,
+                why: "an exception lands outside of it",
+            })?;
+            let (start, end) = (frame.start, frame.end);
+            // The targets must be there before the part is added: parts refer to one another.
+            self.add_part(start, end)?;
+        }
+        self.targets.insert(pad);
+        Ok(())
+    }
+
+    fn contains(&self, address: u64) -> bool {
+        self.parts
+            .iter()
+            .any(|part| part.start <= address && address < part.end)
+    }
+
+    fn is_boundary(&self, address: u64) -> bool {
+        self.find(address).is_some()
+    }
+
+    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do while there is
+    /// one thread.
+    fn find(&self, address: u64) -> Option<(usize, usize)> {
+        let holds = |part: &Part<'_>| part.start <= address && address < part.end;
+        let part = self.parts.iter().position(holds)?;
+        let code = &self.parts[part].code;
+        match code.binary_search_by_key(&address, |code| code.address) {
+            Ok(index) => Some((part, index)),
+            Err(next) => {
+                let index = next.checked_sub(1)?;
+                let skips = code[index].address + 1 == address && code[index].has_lock_prefix();
+                skips.then_some((part, index))
+            }
+        }
+    }
+
+    fn cfa_at(&self, address: u64) -> Option<Cfa> {
+        let part = self
+            .parts
+            .iter()
+            .find(|part| part.start <= address && address < part.end)?;
+        part.rows
+            .iter()
+            .find(|row| row.start <= address && address < row.end)
+            .map(|row| row.cfa)
+    }
+
+    /// Every jump and every row of the unwind table must agree with the disassembly.
+    fn check_boundaries(&self) -> Result<(), Reason> {
+        for target in &self.targets {
+            if !self.is_boundary(*target) {
+                return Err(Reason::Unreadable {
+                    at: *target,
+                    why: "a jump leads into the middle of an instruction",
+                });
+            }
+        }
+        for part in &self.parts {
+            for row in &part.rows {
+                if self.contains(row.start) && !self.is_boundary(row.start) {
+                    return Err(Reason::Unreadable {
+                        at: row.start,
+                        why: "the unwind table disagrees with the code",
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All return sites, each reached by a path from the entry and each with an empty frame.
+    fn returns(&self) -> Result<Vec<u64>, Reason> {
+        let reached = self.reached()?;
+        let mut returns = Vec::new();
+        for (part, seen) in self.parts.iter().zip(&reached) {
+            let before = std::iter::once(None).chain(part.code.iter().map(Some));
+            for ((instruction, seen), previous) in part.code.iter().zip(seen).zip(before) {
+                if instruction.next != Next::Returns {
+                    continue;
+                }
+                let at = instruction.address;
+                if !seen && !self.guessed {
+                    return Err(Reason::Unreadable {
+                        at,
+                        why: "nothing leads to a return",
+                    });
+                }
+                match self.cfa_at(at) {
+                    None if previous.is_some_and(Instruction::places_return_address) => {
+                        return Err(Reason::Unreadable {
+                            at,
+                            why: "a return to an address that it made itself",
+                        });
+                    }
+                    None | Some(Cfa::StackPointer(8)) => returns.push(at),
+                    Some(_) => {
+                        return Err(Reason::Unreadable {
+                            at,
+                            why: "a return with something on the stack",
+                        });
+                    }
+                }
+            }
+        }
+        returns.sort_unstable();
+        if returns.is_empty() {
+            Err(Reason::NeverReturns)
+        } else {
+            Ok(returns)
+        }
+    }
+
+    /// Which instructions some path leads to. Running past the end of a part is a refusal.
+    fn reached(&self) -> Result<Vec<Vec<bool>>, Reason> {
+        let mut seen: Vec<Vec<bool>> = self
+            .parts
+            .iter()
+            .map(|part| vec![false; part.code.len()])
+            .collect();
+        let mut stack: Vec<(usize, usize)> = vec![(0, 0)];
+        // Targets of tables and of the unwinder have no edge of their own: take all targets as reached.
+        stack.extend(self.targets.iter().filter_map(|target| self.find(*target)));
+        while let Some((part, mut index)) = stack.pop() {
+            while let Some(instruction) = self.parts[part].code.get(index) {
+                if std::mem::replace(&mut seen[part][index], true) {
+                    break;
+                }
+                let goes_on = match instruction.next {
+                    Next::Falls | Next::Branches(_) => true,
+                    // The last call of a part does not return.
+                    Next::Calls(_) => index + 1 < self.parts[part].code.len(),
+                    _ => false,
+                };
+                if !goes_on {
+                    break;
+                }
+                index += 1;
+                if index == self.parts[part].code.len() {
+                    return Err(Reason::Unreadable {
+                        at: instruction.address,
+                        why: "it runs on into what follows it",
+                    });
+                }
+            }
+        }
+        Ok(seen)
+    }
+}

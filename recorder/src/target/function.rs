@@ -1,0 +1,173 @@
+//! Functions: from a name to its extent, its begin and its finishes.
+
+use super::elf::{Elf, Symbol};
+use super::error::Reason;
+use super::flow::{self, Body, Extent};
+use super::names;
+use super::risk::{self, Exclusion, StackSwitch};
+use super::suggest;
+use super::unwind::Unwind;
+use super::x86::{self, Cost};
+use super::{Finish, Function, Kernel, Order, Site};
+
+/// Resolves a function; with `at_entry` its arguments can still be read at the begin.
+pub(super) fn resolve(
+    elf: &Elf<'_>,
+    file: &str,
+    function: &str,
+    kernel: Kernel,
+    at_entry: bool,
+) -> Result<Function, Reason> {
+    if elf.is_go() {
+        return Err(Reason::Go);
+    }
+    let symbol = find(elf, file, function)?;
+    let unwind = Unwind::parse(elf);
+    let extent = extent(elf, &unwind, &symbol)?;
+    let body = flow::analyse(elf, &unwind, &extent, kernel, at_entry);
+    let switch = risk::stack_switch(elf);
+    let order = match &switch {
+        StackSwitch::Excluded => Order::StackOrder,
+        StackSwitch::Possible(why) => Order::EqualOnly { why: why.clone() },
+    };
+    let entry = entry_site(elf, extent.start, kernel);
+    let uretprobe = risk::uretprobe(elf, &unwind, &switch, kernel);
+    let (begins, finish) = match (uretprobe, entry, body) {
+        (
+            Exclusion::None,
+            Some(entry),
+            Err(Reason::TailCall { .. } | Reason::UnknownJump { .. }),
+        ) => (vec![entry.clone()], Finish::Uretprobe(entry)),
+        (Exclusion::None, Some(entry), Ok(body))
+            if entry.cost == Cost::Emulated && !body.calls_itself =>
+        {
+            (vec![entry.clone()], Finish::Uretprobe(entry))
+        }
+        (exclusion, _, body) => {
+            let body = body?;
+            let why = match exclusion {
+                Exclusion::Because(why) => why,
+                Exclusion::None if body.calls_itself => {
+                    "it calls itself, and the kernel follows at most 64 nested returns".into()
+                }
+                Exclusion::None => "its first instruction is single-stepped anyway".into(),
+            };
+            returns(elf, &body, why)?
+        }
+    };
+    Ok(Function {
+        symbol: symbol.name.to_owned(),
+        aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
+        address: extent.start,
+        begins,
+        finish,
+        order,
+    })
+}
+
+fn returns(elf: &Elf<'_>, body: &Body, why: String) -> Result<(Vec<Site>, Finish), Reason> {
+    let missing = Reason::NoBegin("it is not in the file");
+    let begin = &body.begin;
+    let begin = Site::at(elf, begin.address, begin.stack_delta, begin.cost).ok_or(missing)?;
+    let mut sites = Vec::with_capacity(body.returns.len());
+    for address in &body.returns {
+        let refuse = || Reason::Unreadable {
+            at: *address,
+            why: "the kernel accepts no probe on a return",
+        };
+        let site = Site::at(elf, *address, 0, Cost::SingleStepped).ok_or_else(refuse)?;
+        sites.push(site);
+    }
+    Ok((vec![begin], Finish::Returns { sites, why }))
+}
+
+fn entry_site(elf: &Elf<'_>, address: u64, kernel: Kernel) -> Option<Site> {
+    let cost = x86::probe_cost(elf.bytes_from(address)?, kernel)?;
+    Site::at(elf, address, 0, cost)
+}
+
+/// The one function of that name.
+fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Symbol<'a>, Reason> {
+    let mut found: Vec<&Symbol<'a>> = elf
+        .symbols
+        .iter()
+        .filter(|symbol| symbol.name == function)
+        .collect();
+    if found.is_empty() && !elf.imports.contains(function) {
+        let is_path = |symbol: &&Symbol<'_>| names::path(symbol.name).as_deref() == Some(function);
+        found = elf.symbols.iter().filter(is_path).collect();
+        // Constructors and the like: several mangled names of one place.
+        found.dedup_by_key(|symbol| symbol.address);
+    }
+    if found.len() > 1 && found.iter().any(|symbol| symbol.default_version) {
+        found.retain(|symbol| symbol.default_version);
+    }
+    match found.as_slice() {
+        [] if elf.imports.contains(function) => Err(Reason::Imported {
+            function: function.into(),
+            needed: elf.needed.iter().map(|name| (*name).to_owned()).collect(),
+        }),
+        [] => Err(Reason::UnknownFunction {
+            file: file.into(),
+            function: function.into(),
+            near: suggest::nearest(function, elf.symbols.iter().map(|symbol| symbol.name)),
+            symbols: symbol_hint(elf),
+        }),
+        [symbol] if symbol.indirect => Err(Reason::Indirect(function.into())),
+        [symbol] => Ok(**symbol),
+        many => Err(Reason::Ambiguous {
+            function: function.into(),
+            addresses: many.iter().map(|symbol| symbol.address).collect(),
+        }),
+    }
+}
+
+fn symbol_hint(elf: &Elf<'_>) -> String {
+    match (elf.has_symtab, elf.symbols.len()) {
+        (_, 0) => "the file is stripped of all function symbols".into(),
+        (false, count) => {
+            format!("the file is stripped: only its {count} exported functions have names")
+        }
+        (true, _) => "a function that is inlined everywhere has no code of its own".into(),
+    }
+}
+
+/// The symbol's range, checked against the unwind table where its size is unknown.
+fn extent<'a>(
+    elf: &Elf<'a>,
+    unwind: &Unwind<'_>,
+    symbol: &Symbol<'a>,
+) -> Result<Extent<'a>, Reason> {
+    let refuse = |why: &str| Reason::NotCode {
+        function: symbol.name.into(),
+        why: why.into(),
+    };
+    if !elf.is_executable(symbol.address) {
+        return Err(refuse("it is not in executable memory"));
+    }
+    let size = elf
+        .symbols_at(symbol.address)
+        .map(|symbol| symbol.size)
+        .max()
+        .unwrap_or_default();
+    let frame = unwind
+        .frame_at(symbol.address)
+        .filter(|frame| frame.start == symbol.address);
+    let end = match (size, frame) {
+        (0, Some(frame)) => frame.end,
+        (0, None) => return Err(refuse("the symbol has no size")),
+        (size, _) => symbol
+            .address
+            .checked_add(size)
+            .ok_or_else(|| refuse("the symbol's size overflows"))?,
+    };
+    let names = elf
+        .symbols_at(symbol.address)
+        .map(|symbol| symbol.name)
+        .collect();
+    Ok(Extent {
+        names,
+        start: symbol.address,
+        end,
+    })
+}

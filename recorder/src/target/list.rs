@@ -1,0 +1,42 @@
+//! What a file offers to observe, for the `probes` command.
+
+use super::elf::Elf;
+use super::error::Reason;
+use super::marker;
+use super::usdt::{self, UsdtSite};
+
+/// Everything in a file that a probe can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing<'a> {
+    /// Functions by address: name, address, size.
+    pub functions: Vec<(&'a str, u64, u64)>,
+    /// USDT sites that are not markers.
+    pub usdt: Vec<UsdtSite<'a>>,
+    /// Markers by name.
+    pub markers: Vec<&'a str>,
+    /// The file is Go, whose functions are observed otherwise.
+    pub go: bool,
+    /// Only exported names are left.
+    pub stripped: bool,
+}
+
+/// Lists a file's functions, USDT probes and markers. That a name is here does not say that it can be observed safely.
+pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    let sites = usdt::sites(&elf);
+    Ok(Listing {
+        functions: elf
+            .symbols
+            .iter()
+            .filter(|symbol| !symbol.indirect)
+            .map(|symbol| (symbol.name, symbol.address, symbol.size))
+            .collect(),
+        markers: marker::names(&sites),
+        usdt: sites
+            .into_iter()
+            .filter(|site| site.marker().is_none())
+            .collect(),
+        go: elf.is_go(),
+        stripped: !elf.has_symtab,
+    })
+}

@@ -1,0 +1,194 @@
+//! What is to be observed, resolved to addresses: from a probe and a file's bytes to the sites that the kernel watches.
+//!
+//! Pure over bytes: no I/O, no clock. A site that could crash, corrupt or change the target is never returned; it is
+//! replaced by another one or refused with the reason. Attaching is for the kernel side.
+
+pub mod begin;
+pub mod elf;
+pub mod error;
+pub mod flow;
+mod function;
+mod list;
+pub mod lsda;
+mod marker;
+pub mod names;
+mod plt;
+pub mod risk;
+pub mod suggest;
+pub mod unwind;
+pub mod usdt;
+pub mod x86;
+
+pub use error::{Reason, ResolveError};
+pub use list::{Listing, list};
+pub use x86::Cost;
+
+use crate::probe::{ProbeSpec, Target};
+use elf::Elf;
+
+/// A kernel version, as far as it decides what a probe costs or may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kernel {
+    /// First number.
+    pub major: u32,
+    /// Second number.
+    pub minor: u32,
+}
+
+impl Kernel {
+    /// Reads `uname -r`, such as `6.18.44-fc`.
+    pub fn parse(release: &str) -> Option<Self> {
+        let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+        let major = numbers.next()?.parse().ok()?;
+        let minor = numbers.next()?.parse().ok()?;
+        Some(Self { major, minor })
+    }
+}
+
+/// One place in a file for a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Virtual address as linked.
+    pub address: u64,
+    /// Offset in the file: where the kernel attaches.
+    pub file_offset: u64,
+    /// What to add to the stack pointer there to get the one at the function's entry.
+    pub stack_delta: i16,
+    /// What the probe costs.
+    pub cost: Cost,
+    /// File offset of the counter that tells the program it is observed.
+    pub semaphore: Option<u64>,
+}
+
+impl Site {
+    fn at(elf: &Elf<'_>, address: u64, stack_delta: i16, cost: Cost) -> Option<Self> {
+        let file_offset = elf.file_offset(address)?;
+        Some(Self {
+            address,
+            file_offset,
+            stack_delta,
+            cost,
+            semaphore: None,
+        })
+    }
+}
+
+/// How finishes of a function are observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// At each return instruction; why not by the cheaper uretprobe.
+    Returns {
+        /// All return sites, cold parts included; the stack pointer there is the one at entry.
+        sites: Vec<Site>,
+        /// The reason, in words.
+        why: String,
+    },
+    /// By a uretprobe on the function's first instruction (a closed world in which nothing unwinds).
+    Uretprobe(Site),
+}
+
+/// What proves that a begin will never finish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Stacks are never switched: a frame is gone when the stack pointer has risen above it.
+    StackOrder,
+    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the thread, proves it.
+    EqualOnly {
+        /// What could switch stacks.
+        why: String,
+    },
+}
+
+/// A function, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The symbol that was asked for.
+    pub symbol: String,
+    /// All names of the same code.
+    pub aliases: Vec<String>,
+    /// Virtual address of its first instruction.
+    pub address: u64,
+    /// Where its begin is observed.
+    pub begins: Vec<Site>,
+    /// How its finish is observed.
+    pub finish: Finish,
+    /// What proves abandonment.
+    pub order: Order,
+}
+
+/// A marker, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// Its name.
+    pub name: String,
+    /// All sites of its begin: token in the first argument.
+    pub begins: Vec<Site>,
+    /// All sites of its finish: token, value, success in the first three.
+    pub finishes: Vec<Site>,
+}
+
+/// What a probe resolves to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A function's calls.
+    Function(Function),
+    /// A marked section.
+    Marker(Marker),
+}
+
+/// A probe, resolved against one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// What is observed, and where.
+    pub operation: Operation,
+    /// The file's build id.
+    pub build_id: Option<Vec<u8>>,
+}
+
+impl Resolved {
+    /// Every site, begins first. Two operations must not share an address: the plan refuses that.
+    pub fn sites(&self) -> Vec<&Site> {
+        match &self.operation {
+            Operation::Marker(marker) => marker.begins.iter().chain(&marker.finishes).collect(),
+            Operation::Function(function) => {
+                let finishes = match &function.finish {
+                    Finish::Returns { sites, .. } => sites.as_slice(),
+                    Finish::Uretprobe(site) => std::slice::from_ref(site),
+                };
+                function.begins.iter().chain(finishes).collect()
+            }
+        }
+    }
+}
+
+/// Resolves a probe against its file's bytes, for the kernel that will run it.
+pub fn resolve(bytes: &[u8], spec: &ProbeSpec, kernel: Kernel) -> Result<Resolved, ResolveError> {
+    let resolve = || {
+        let elf = Elf::parse(bytes)?;
+        let operation = match &spec.target {
+            Target::Function { file, function } => Operation::Function(function::resolve(
+                &elf,
+                file,
+                function,
+                kernel,
+                spec.needs_arguments(),
+            )?),
+            Target::Marker { file, marker } => {
+                let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
+                Operation::Marker(Marker {
+                    name: marker.clone(),
+                    begins,
+                    finishes,
+                })
+            }
+        };
+        Ok(Resolved {
+            operation,
+            build_id: elf.build_id.map(ToOwned::to_owned),
+        })
+    };
+    resolve().map_err(|reason| ResolveError {
+        probe: spec.target.to_string(),
+        reason,
+    })
+}

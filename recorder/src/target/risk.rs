@@ -1,0 +1,190 @@
+//! What the target could do that makes a probe dangerous or a conclusion wrong: switch stacks, unwind, read its own
+//! return address. When in doubt the answer is that it could.
+
+use super::Kernel;
+use super::elf::{Elf, Kind};
+use super::unwind::Unwind;
+use super::x86;
+
+/// Whether a user-level stack switch can be excluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StackSwitch {
+    /// Nothing in the closed world of this program switches stacks.
+    Excluded,
+    /// Something could; in words.
+    Possible(String),
+}
+
+/// Whether a uretprobe is out of the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// Nothing speaks against it.
+    None,
+    /// Something does; in words.
+    Because(String),
+}
+
+/// Libraries that switch no stacks unless they are asked to, by an import that is looked for below.
+const CLOSED_WORLD: &[&str] = &[
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "ld-linux-x86-64.so.2",
+    "linux-vdso.so.1",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+];
+
+/// Imports by which a program switches stacks, runs a handler on another one, or brings in code that could.
+/// `sigaltstack` is among them: a handler's frames on the alternate stack have no order with the interrupted ones
+/// (Rust's std imports it, so Rust programs pair by equality only). `mmap` and `mprotect` may make code.
+const SWITCHES: &[&str] = &[
+    "swapcontext",
+    "makecontext",
+    "setcontext",
+    "getcontext",
+    "sigaltstack",
+    "sigstack",
+    "dlopen",
+    "dlmopen",
+    "clone",
+    "mmap",
+    "mmap64",
+    "mprotect",
+    "pkey_mprotect",
+    "remap_file_pages",
+];
+
+/// Imports by which a frame is left without returning, or by which return addresses are read.
+const UNWINDS: &[&str] = &[
+    "longjmp",
+    "_longjmp",
+    "siglongjmp",
+    "__longjmp_chk",
+    "pthread_cancel",
+    "pthread_exit",
+    "thrd_exit",
+    "backtrace",
+    "mcount",
+    "_mcount",
+    "__fentry__",
+    "__cyg_profile_func_enter",
+];
+
+/// Judges whether the program could switch stacks.
+pub fn stack_switch(elf: &Elf<'_>) -> StackSwitch {
+    match possible_switch(elf) {
+        Some(why) => StackSwitch::Possible(why),
+        None => StackSwitch::Excluded,
+    }
+}
+
+fn possible_switch(elf: &Elf<'_>) -> Option<String> {
+    match (elf.kind, elf.interpreter) {
+        (Kind::Shared, _) => return Some("a library runs in programs that are not known".into()),
+        (_, false) => return Some("a static program contains the C library's own switches".into()),
+        _ => {}
+    }
+    if elf.section(".dynsym").is_none() {
+        return Some("what it imports is not known (no section headers)".into());
+    }
+    if let Some(library) = elf.needed.iter().find(|name| !CLOSED_WORLD.contains(name)) {
+        return Some(format!("{library} could switch stacks"));
+    }
+    if let Some(name) = imports_any(elf, SWITCHES) {
+        return Some(format!("it imports {name}"));
+    }
+    for section in elf.sections.iter().filter(|section| section.executable) {
+        match x86::sweep(section.data, section.address) {
+            Err(at) => return Some(format!("code at {at:#x} cannot be read")),
+            Ok(code) => {
+                if let Some(found) = code.iter().find(|instruction| instruction.switches_stack()) {
+                    return Some(format!(
+                        "the instruction at {:#x} sets the stack pointer",
+                        found.address
+                    ));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Judges whether a uretprobe must not be used.
+pub fn uretprobe(
+    elf: &Elf<'_>,
+    unwind: &Unwind<'_>,
+    switch: &StackSwitch,
+    kernel: Kernel,
+) -> Exclusion {
+    if let StackSwitch::Possible(why) = switch {
+        return Exclusion::Because(format!("stacks could be switched: {why}"));
+    }
+    if let Some(why) = possible_unwind(elf, unwind) {
+        return Exclusion::Because(why);
+    }
+    let unaware = Kernel { major: 6, minor: 6 }..Kernel {
+        major: 6,
+        minor: 11,
+    };
+    if unaware.contains(&kernel) && elf.has_shadow_stack() {
+        return Exclusion::Because(
+            "it may run with a shadow stack, of which this kernel's uretprobe knows nothing".into(),
+        );
+    }
+    let filtered = Kernel {
+        major: 6,
+        minor: 11,
+    }..=Kernel {
+        major: 6,
+        minor: 13,
+    };
+    if filtered.contains(&kernel) {
+        return Exclusion::Because(
+            "this kernel returns through a system call that a seccomp filter may punish".into(),
+        );
+    }
+    Exclusion::None
+}
+
+fn possible_unwind(elf: &Elf<'_>, unwind: &Unwind<'_>) -> Option<String> {
+    let unwinding = ["libstdc++.so.6", "libgcc_s.so.1"];
+    if let Some(library) = elf.needed.iter().find(|name| unwinding.contains(name)) {
+        return Some(format!(
+            "it uses {library}: an exception or panic could unwind through the probe"
+        ));
+    }
+    if elf.section(".gcc_except_table").is_some() || unwind.has_personality {
+        return Some("it has exception tables: something could unwind through the probe".into());
+    }
+    if !unwind.complete {
+        return Some("its unwind table cannot be read".into());
+    }
+    if let Some(name) = imports_any(elf, UNWINDS) {
+        return Some(format!("it imports {name}"));
+    }
+    let named = elf
+        .imports
+        .iter()
+        .find(|name| name.starts_with("_Unwind_") || name.starts_with("unw_"));
+    if let Some(name) = named {
+        return Some(format!("it imports {name}"));
+    }
+    let comment = elf
+        .section(".comment")
+        .map(|section| section.data)
+        .unwrap_or_default();
+    if comment.windows(5).any(|window| window == b"rustc") {
+        return Some("it contains Rust, where a panic could unwind through the probe".into());
+    }
+    None
+}
+
+fn imports_any(elf: &Elf<'_>, names: &[&'static str]) -> Option<&'static str> {
+    names
+        .iter()
+        .copied()
+        .find(|name| elf.imports.contains(name))
+}

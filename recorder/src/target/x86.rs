@@ -1,0 +1,361 @@
+//! x86-64 machine code: what each instruction does to control flow and to the stack pointer, and what a probe on it
+//! costs. The only room that knows this architecture; `flow` reasons about what it returns.
+
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
+    Register,
+};
+
+use super::Kernel;
+
+pub mod jump_table;
+
+/// Where control goes after an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// To the next one.
+    Falls,
+    /// Back to the caller.
+    Returns,
+    /// Always to an address.
+    Jumps(u64),
+    /// To an address or to the next one.
+    Branches(u64),
+    /// To an address that is computed.
+    JumpsIndirectly,
+    /// To a function and back (or not at all); the address where it is direct.
+    Calls(Option<u64>),
+    /// Nowhere: a trap.
+    Stops,
+}
+
+/// What an instruction does to the stack pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackEffect {
+    /// Adds this many bytes (pushes are negative).
+    Moves(i64),
+    /// Something that cannot be said in advance.
+    Unknown,
+}
+
+/// What one probe on an instruction costs the thread that meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// The kernel emulates the instruction (or replaces a nop by a call): under a microsecond.
+    Emulated,
+    /// The kernel single-steps a copy of the instruction: two traps.
+    SingleStepped,
+}
+
+/// One decoded instruction.
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction {
+    /// Its address.
+    pub address: u64,
+    /// One past its last byte.
+    pub end: u64,
+    /// Where control goes.
+    pub next: Next,
+    raw: iced_x86::Instruction,
+}
+
+/// Disassembles `code` from its first byte to its last; the address of what is no instruction otherwise.
+pub fn sweep(code: &[u8], address: u64) -> Result<Vec<Instruction>, u64> {
+    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
+    let mut instructions = Vec::with_capacity(code.len() / 4);
+    while decoder.can_decode() {
+        let raw = decoder.decode();
+        if raw.is_invalid() {
+            return Err(raw.ip());
+        }
+        let end = raw.next_ip();
+        instructions.push(Instruction {
+            address: raw.ip(),
+            end,
+            next: next(&raw),
+            raw,
+        });
+    }
+    Ok(instructions)
+}
+
+fn next(raw: &iced_x86::Instruction) -> Next {
+    match raw.mnemonic() {
+        Mnemonic::Hlt | Mnemonic::Int3 | Mnemonic::Int1 => return Next::Stops,
+        Mnemonic::Xbegin => return Next::Branches(raw.near_branch_target()),
+        _ => {}
+    }
+    match raw.flow_control() {
+        FlowControl::Next | FlowControl::Interrupt | FlowControl::XbeginXabortXend => Next::Falls,
+        FlowControl::UnconditionalBranch if raw.is_jmp_short_or_near() => {
+            Next::Jumps(raw.near_branch_target())
+        }
+        FlowControl::UnconditionalBranch | FlowControl::IndirectBranch => Next::JumpsIndirectly,
+        FlowControl::ConditionalBranch => Next::Branches(raw.near_branch_target()),
+        FlowControl::Return if raw.mnemonic() == Mnemonic::Ret => Next::Returns,
+        FlowControl::Return | FlowControl::Exception => Next::Stops,
+        FlowControl::Call if raw.is_call_near() => Next::Calls(Some(raw.near_branch_target())),
+        FlowControl::Call if raw.mnemonic() != Mnemonic::Call => Next::Falls,
+        FlowControl::Call | FlowControl::IndirectCall => Next::Calls(None),
+    }
+}
+
+impl Instruction {
+    /// What it does to the stack pointer (a call leaves it as it was).
+    pub fn stack_effect(&self) -> StackEffect {
+        if matches!(self.next, Next::Calls(_)) {
+            return StackEffect::Moves(0);
+        }
+        let raw = &self.raw;
+        if let Some(moved) = constant_adjustment(raw) {
+            return StackEffect::Moves(moved);
+        }
+        if raw.is_stack_instruction() {
+            let written = raw.op_count() > 0
+                && raw.op0_kind() == OpKind::Register
+                && raw.op0_register().full_register() == Register::RSP
+                && raw.mnemonic() == Mnemonic::Pop;
+            if written || matches!(raw.mnemonic(), Mnemonic::Leave | Mnemonic::Enter) {
+                return StackEffect::Unknown;
+            }
+            return StackEffect::Moves(i64::from(raw.stack_pointer_increment()));
+        }
+        if writes_stack_pointer(raw) {
+            StackEffect::Unknown
+        } else {
+            StackEffect::Moves(0)
+        }
+    }
+
+    /// Whether a run of this instruction takes time of its own (string operations, system calls), so that a begin
+    /// must not be moved past it.
+    pub fn is_long_running(&self) -> bool {
+        self.raw.has_rep_prefix()
+            || self.raw.has_repne_prefix()
+            || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
+    }
+
+    /// Whether its first byte is a `lock` prefix.
+    pub fn has_lock_prefix(&self) -> bool {
+        self.raw.has_lock_prefix()
+    }
+
+    /// Whether it writes what a return right after it would go to.
+    pub fn places_return_address(&self) -> bool {
+        let raw = &self.raw;
+        let to_top = raw.op_count() > 0
+            && raw.op0_kind() == OpKind::Memory
+            && raw.memory_base() == Register::RSP
+            && raw.mnemonic() == Mnemonic::Mov;
+        raw.mnemonic() == Mnemonic::Push || to_top
+    }
+
+    /// What a probe costs here; `None` where the kernel refuses one.
+    pub fn probe_cost(&self, code: &[u8], kernel: Kernel) -> Option<Cost> {
+        probe_cost(code, kernel)
+    }
+
+    /// Whether it loads the stack pointer from somewhere that is not this frame: how stacks are switched by hand.
+    pub fn switches_stack(&self) -> bool {
+        let raw = &self.raw;
+        if raw.mnemonic() == Mnemonic::Xchg && (0..2).any(|op| is_stack_register(raw, op)) {
+            return true;
+        }
+        if raw.mnemonic() == Mnemonic::Iretq {
+            return true;
+        }
+        if raw.is_stack_instruction() {
+            return raw.mnemonic() == Mnemonic::Pop && is_stack_register(raw, 0);
+        }
+        if !writes_stack_pointer(raw) || constant_adjustment(raw).is_some() {
+            return false;
+        }
+        match raw.mnemonic() {
+            Mnemonic::Mov => raw.op1_register() != Register::RBP,
+            Mnemonic::Lea => !matches!(
+                (raw.memory_base(), raw.memory_index()),
+                (
+                    Register::RBP | Register::RSP | Register::R10,
+                    Register::None
+                )
+            ),
+            // Alignment, and alloca.
+            Mnemonic::And => raw.op1_kind() == OpKind::Register,
+            Mnemonic::Sub => raw.op1_kind() != OpKind::Register,
+            _ => true,
+        }
+    }
+}
+
+/// What a probe on the instruction at the start of `code` costs, by the kernel's own tables
+/// (arch/x86/kernel/uprobes.c); `None` where the kernel refuses it or we do not know.
+pub fn probe_cost(code: &[u8], kernel: Kernel) -> Option<Cost> {
+    const NOP5: [u8; 5] = [0x0f, 0x1f, 0x44, 0x00, 0x00];
+    if code.starts_with(&NOP5) {
+        let replaced = kernel
+            >= Kernel {
+                major: 6,
+                minor: 18,
+            };
+        return Some(if replaced {
+            Cost::Emulated
+        } else {
+            Cost::SingleStepped
+        });
+    }
+    let mut rest = code;
+    let mut prefixes = 0;
+    let mut operand_size = false;
+    while let Some((byte, after)) = rest.split_first() {
+        match byte {
+            // Segment overrides other than fs and gs, and lock, are refused; so is what follows them.
+            0x26 | 0x2e | 0x36 | 0x3e | 0xf0 => return None,
+            0x66 => operand_size = true,
+            0x64 | 0x65 | 0x67 | 0xf2 | 0xf3 => {}
+            _ => break,
+        }
+        prefixes += 1;
+        if prefixes > 14 {
+            return None;
+        }
+        rest = after;
+    }
+    let rex = rest.first().is_some_and(|byte| byte & 0xf0 == 0x40);
+    let opcode = &rest[usize::from(rex)..];
+    match *opcode {
+        [0x50..=0x57, ..] if prefixes == 0 => Some(Cost::Emulated),
+        [0x90, ..] if !rex => Some(Cost::Emulated),
+        [0xe8 | 0xe9 | 0xeb | 0x70..=0x7f, ..] | [0x0f, 0x80..=0x8f, ..]
+            if !operand_size && prefixes == 0 && !rex =>
+        {
+            Some(Cost::Emulated)
+        }
+        // VEX, EVEX and XOP are not in the kernel's table.
+        [0x62 | 0xc4 | 0xc5, ..] => None,
+        [0x8f, second, ..] if second & 0x38 != 0 => None,
+        // System calls, traps, port and privileged instructions, far control flow.
+        [
+            0x0f,
+            0x05 | 0x07 | 0x0b | 0x34 | 0x35 | 0x01 | 0x00 | 0x06 | 0x08 | 0x09,
+            ..,
+        ] => None,
+        [0x0f, 0x20..=0x23 | 0x30 | 0x32 | 0x33 | 0x37, ..] => None,
+        [
+            0xcc..=0xcf
+            | 0xca
+            | 0xcb
+            | 0x6c..=0x6f
+            | 0xe4..=0xe7
+            | 0xec..=0xef
+            | 0xf1
+            | 0xf4
+            | 0xfa
+            | 0xfb
+            | 0xd4..=0xd6
+            | 0x9a
+            | 0xea
+            | 0x06
+            | 0x07
+            | 0x0e
+            | 0x16
+            | 0x17
+            | 0x1e
+            | 0x1f
+            | 0x27
+            | 0x2f
+            | 0x37
+            | 0x3f
+            | 0x60
+            | 0x61
+            | 0x82,
+            ..,
+        ] => None,
+        [_, ..] => Some(Cost::SingleStepped),
+        [] => None,
+    }
+}
+
+/// Whether the bytes are a marker's: the 5-byte nop, then a return. The reason otherwise.
+pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
+    match code {
+        [0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
+        [0x0f, 0x1f, 0x44, 0x00, 0x00, 0xf3, 0xc3, ..] => Ok(()),
+        [0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => Err("it was inlined: no return follows the nop"),
+        [0x90, ..] => Err("it is a one-byte nop"),
+        [0xcc, ..] => Err("a breakpoint is written there"),
+        _ => Err("other code is there"),
+    }
+}
+
+/// `add`/`sub` of a constant, and `lea n(%rsp),%rsp`.
+fn constant_adjustment(raw: &iced_x86::Instruction) -> Option<i64> {
+    if raw.op_count() != 2 || !is_stack_register(raw, 0) {
+        return None;
+    }
+    let immediate = || match raw.op1_kind() {
+        OpKind::Immediate8to64 | OpKind::Immediate32to64 => Some(raw.immediate(1).cast_signed()),
+        _ => None,
+    };
+    match raw.mnemonic() {
+        Mnemonic::Add => immediate(),
+        Mnemonic::Sub => immediate().and_then(i64::checked_neg),
+        Mnemonic::Lea
+            if raw.memory_base() == Register::RSP && raw.memory_index() == Register::None =>
+        {
+            Some(raw.memory_displacement64().cast_signed())
+        }
+        _ => None,
+    }
+}
+
+fn is_stack_register(raw: &iced_x86::Instruction, op: u32) -> bool {
+    raw.op_count() > op
+        && raw.op_kind(op) == OpKind::Register
+        && raw.op_register(op).full_register() == Register::RSP
+}
+
+/// Apart from stack instructions, the stack pointer is only written where it is named.
+fn writes_stack_pointer(raw: &iced_x86::Instruction) -> bool {
+    (0..raw.op_count()).any(|op| is_stack_register(raw, op)) && writes(raw, Register::RSP)
+}
+
+/// Whether the instruction writes any part of a general-purpose register.
+fn writes(raw: &iced_x86::Instruction, register: Register) -> bool {
+    let mut factory = InstructionInfoFactory::new();
+    factory.info(raw).used_registers().iter().any(|used| {
+        used.register().full_register() == register
+            && matches!(
+                used.access(),
+                OpAccess::Write
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadWrite
+                    | OpAccess::ReadCondWrite
+            )
+    })
+}
+
+/// The 5-byte nop that kernels from 6.18 on turn into a call.
+pub fn is_nop5(code: &[u8]) -> bool {
+    code.starts_with(&[0x0f, 0x1f, 0x44, 0x00, 0x00])
+}
+
+/// `endbr64`, which does nothing.
+pub fn is_landing_mark(code: &[u8]) -> bool {
+    code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa])
+}
+
+/// The memory slot that a stub (`[endbr64] jmp *slot(%rip)`) jumps through.
+pub fn indirect_slot(code: &[u8], address: u64) -> Option<u64> {
+    const LONGEST_STUB: usize = 16;
+    let code = &code[..code.len().min(LONGEST_STUB)];
+    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
+    for _ in 0..2 {
+        let raw = decoder.decode();
+        if raw.flow_control() == FlowControl::IndirectBranch {
+            return raw
+                .is_ip_rel_memory_operand()
+                .then(|| raw.ip_rel_memory_address());
+        }
+    }
+    None
+}

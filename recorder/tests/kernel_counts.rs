@@ -1,0 +1,213 @@
+//! Every operation is recorded exactly once: counts against the target's own counter.
+
+mod support;
+
+use std::path::Path;
+
+use support::recorder::Recorder;
+use support::recording::{Recording, Totals};
+use support::targets::{self, Counts, Outcome};
+use support::{host, recorder};
+
+fn probe(kind: &str, program: &Path) -> String {
+    let rule = if kind == "uprobe" {
+        ",success=ret:i32>=0"
+    } else {
+        ""
+    };
+    format!("op={kind}:{}:op{rule}", program.display())
+}
+
+/// Records `arguments` of a copy of `program`, started after the attach and probed as `op` by `kind`.
+fn record(
+    program: &Path,
+    kind: &str,
+    arguments: &[&str],
+) -> (Counts, Recording, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(program, directory.path());
+    let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
+    let outcome: Outcome = targets::run(&program, arguments);
+    recorder.stop().check();
+    assert!(outcome.status.success(), "{outcome:?}");
+    (outcome.counts(), Recording::open(&root), directory)
+}
+
+fn assert_counts(counts: &Counts, totals: &Totals, recording: &Recording) {
+    assert_eq!(totals.begun, counts.begun, "{totals:?}");
+    assert_eq!(totals.finished, counts.finished, "{totals:?}");
+    assert_eq!(totals.abandoned, counts.abandoned, "{totals:?}");
+    assert_eq!(totals.unmatched, counts.unmatched, "{totals:?}");
+    if totals.lost == 0 {
+        assert_eq!(totals.failures, counts.failures, "{totals:?}");
+        let (yes, no, unknown) = recording.successes();
+        assert_eq!((no as i64, unknown), (counts.failures, 0));
+        assert_eq!((yes + no) as i64, counts.finished);
+    }
+}
+
+#[test]
+fn a_function_is_recorded_exactly_once_through_threads_recursion_and_forks() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let number = 80_000 + host::seed() % 40_000;
+    let program = targets::build("ops.c", &[]);
+    let (counts, recording, _directory) = record(
+        &program,
+        "uprobe",
+        &["mix", &number.to_string(), "4", "5", "7"],
+    );
+    let totals = recording.checked("op");
+    assert_eq!(totals.lost, 0);
+    assert!(counts.finished >= number as i64 && counts.failures > 0 && counts.unmatched > 0);
+    assert_counts(&counts, &totals, &recording);
+}
+
+#[test]
+fn a_marker_is_recorded_exactly_once_through_threads_recursion_and_forks() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let number = 80_000 + host::seed() % 40_000;
+    let program = targets::build("ops_marker.c", &[]);
+    let (counts, recording, _directory) = record(
+        &program,
+        "marker",
+        &["mix", &number.to_string(), "4", "5", "7"],
+    );
+    let totals = recording.checked("op");
+    assert_eq!(totals.lost, 0);
+    assert_counts(&counts, &totals, &recording);
+}
+
+#[test]
+fn two_hundred_levels_deep_what_is_not_followed_is_counted() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for (source, kind) in [("ops.c", "uprobe"), ("ops_marker.c", "marker")] {
+        let program = targets::build(source, &["-O0"]);
+        let (counts, recording, _directory) =
+            record(&program, kind, &["recurse", "40", "200", "3"]);
+        let totals = recording.checked("op");
+        assert_eq!(counts.finished, 8_000);
+        assert_counts(&counts, &totals, &recording);
+        assert_eq!(totals.lost, totals.lost_too_deep, "{source}");
+    }
+}
+
+#[test]
+fn processes_that_start_later_are_seen_and_others_by_pid_are_not() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &["-O3"]), directory.path());
+    let root = directory.path().join("recording");
+    let chosen = targets::start_waiting(&program, &["calls", "3000", "2", "0"]);
+    let other = targets::start_waiting(&program, &["calls", "500", "1", "0"]);
+    let probe = probe("uprobe", &program);
+    let recorder = Recorder::start(&root, &["--op", &probe, "--pid", &chosen.pid().to_string()]);
+    let pid = i64::from(chosen.pid());
+    let (first, second) = (chosen.go(), other.go());
+    let ended = recorder.wait().check();
+    assert!(first.status.success() && second.status.success());
+    let recording = Recording::open(&root);
+    assert_eq!(recording.checked("op").finished, 3_000, "{}", ended.stderr);
+    assert!(
+        recording
+            .of("op", "pid")
+            .iter()
+            .all(|&seen| seen == Some(pid))
+    );
+}
+
+#[test]
+fn a_command_is_followed_with_its_descendants_and_nothing_else() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let root = directory.path().join("recording");
+    let waiting = targets::start_waiting(&program, &["calls", "700", "1", "0"]);
+    let script = format!(
+        "{0} calls 300 1 0 & wait; {0} calls 200 2 0; exit 3",
+        program.display()
+    );
+    let probe = probe("uprobe", &program);
+    let output = root.display().to_string();
+    let (status, _, said) = recorder::run(&[
+        "record", "-o", &output, "--op", &probe, "--", "sh", "-c", &script,
+    ]);
+    assert!(status.success(), "{said}");
+    assert!(waiting.go().status.success());
+    let recording = Recording::open(&root);
+    assert_eq!(recording.checked("op").finished, 500);
+    let texts = recording.words("annotations", "text");
+    assert!(
+        texts.iter().any(|text| text == "exit status 3"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_millisecond_by_the_targets_clock_is_a_millisecond_in_the_recording() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let program = targets::build("ops.c", &[]);
+    for (source, kind) in [("ops.c", "uprobe"), ("ops_marker.c", "marker")] {
+        let program = if source == "ops.c" {
+            program.clone()
+        } else {
+            targets::build(source, &[])
+        };
+        let (_, recording, _directory) = record(&program, kind, &["spin", "400", "1000000"]);
+        recording.checked("op");
+        let mut durations: Vec<i64> = recording
+            .of("op", "duration_ns")
+            .into_iter()
+            .flatten()
+            .collect();
+        durations.sort_unstable();
+        let median = durations[durations.len() / 2];
+        assert!(
+            (1_000_000..=1_020_000).contains(&median),
+            "{source}: {median}"
+        );
+    }
+}
+
+#[test]
+fn the_locals_of_a_caller_survive_the_optimized_nop() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let program = targets::build("ops_marker.c", &["-O3"]);
+    let (counts, recording, _directory) = record(&program, "marker", &["locals", "100000"]);
+    assert_eq!(recording.checked("op").finished, counts.finished);
+    eprintln!("{counts:?}");
+    let intact = counts
+        .all
+        .iter()
+        .find(|(key, _)| key.contains("locals"))
+        .expect("locals_ok");
+    assert!(*intact.1 > 0, "{counts:?}");
+}
+
+#[test]
+fn a_token_pairs_across_threads() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let program = targets::build("ops_marker.c", &[]);
+    for mode in [&["tokens", "20000", "64"][..], &["nested", "5000"]] {
+        let (counts, recording, _directory) = record(&program, "marker", mode);
+        let totals = recording.checked("op");
+        assert_eq!(totals.lost, 0, "{mode:?}");
+        assert_counts(&counts, &totals, &recording);
+    }
+}

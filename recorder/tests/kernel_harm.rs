@@ -1,0 +1,186 @@
+//! The target comes to no harm: what it prints and how it exits is what it is without the recorder, through
+//! exceptions, panics, longjmp, fibers, cancelled threads and exec; and every begin is accounted for.
+
+mod support;
+
+use std::path::Path;
+
+use support::host;
+use support::recorder::Recorder;
+use support::recording::{Recording, Totals};
+use support::targets::{self, Outcome};
+
+/// Runs `arguments` of `source` without and with the recorder; both must show the same. Returns both sides' counts.
+fn unharmed(source: &str, flags: &[&str], probe: &str, arguments: &[&str]) -> (Outcome, Totals) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(&targets::build(source, flags), directory.path());
+    let alone = targets::run(&program, arguments);
+    let recorder = Recorder::start(&root, &["--op", &for_program(probe, &program)]);
+    let observed = targets::run(&program, arguments);
+    recorder.stop().check();
+    assert_eq!(observed, alone, "{source} {arguments:?}");
+    (alone, Recording::open(&root).checked("op"))
+}
+
+fn for_program(probe: &str, program: &Path) -> String {
+    probe.replace("FILE", &program.display().to_string())
+}
+
+/// The same, and the recording counts what the target counted.
+fn unharmed_and_counted(source: &str, flags: &[&str], probe: &str, arguments: &[&str]) {
+    let (outcome, totals) = unharmed(source, flags, probe, arguments);
+    let counts = outcome.counts();
+    let case = format!("{source} {flags:?} {arguments:?}: {counts:?} {totals:?}");
+    assert_eq!(totals.begun, counts.begun, "{case}");
+    assert_eq!(totals.finished, counts.finished, "{case}");
+    assert_eq!(totals.abandoned, counts.abandoned, "{case}");
+    assert_eq!(totals.unmatched, counts.unmatched, "{case}");
+    assert_eq!(totals.lost, 0, "{case}");
+}
+
+const FUNCTION: &str = "op=uprobe:FILE:op,success=ret:i32>=0";
+
+#[test]
+fn exceptions_inside_and_above_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for mode in ["inside", "above", "nested", "deep", "mixed"] {
+        for flags in [&["-O2"][..], &["-O0"]] {
+            unharmed_and_counted("exceptions.cpp", flags, FUNCTION, &[mode, "500"]);
+        }
+    }
+    unharmed_and_counted(
+        "exceptions.cpp",
+        &[],
+        "op=marker:FILE:marked",
+        &["marker", "500"],
+    );
+}
+
+#[test]
+fn an_exception_that_nobody_catches_ends_the_program_as_ever() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let (outcome, totals) = unharmed("exceptions.cpp", &[], FUNCTION, &["uncaught", "50"]);
+    assert!(!outcome.status.success());
+    assert!(totals.finished >= 50, "{totals:?}");
+}
+
+#[test]
+fn panics_inside_and_above_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for mode in ["inside", "above", "nested", "mixed"] {
+        unharmed_and_counted("panics.rs", &[], FUNCTION, &[mode, "300"]);
+    }
+}
+
+#[test]
+fn longjmp_past_the_operation_leaves_the_depths_right() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [&["-O2"][..], &["-O0"]] {
+        unharmed_and_counted("jumps.c", flags, FUNCTION, &["jumps", "2000", "3", "6"]);
+    }
+}
+
+#[test]
+fn fibers_that_interleave_inside_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    unharmed_and_counted("fibers.c", &[], FUNCTION, &["fibers", "2000"]);
+}
+
+#[test]
+fn threads_that_end_inside_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for mode in ["cancel", "exit", "return"] {
+        unharmed_and_counted("cancel.cpp", &[], FUNCTION, &[mode, "100"]);
+    }
+    unharmed_and_counted("exec.c", &[], FUNCTION, &["thread", "50"]);
+    unharmed_and_counted("exec.c", &[], FUNCTION, &["leader", "50"]);
+}
+
+#[test]
+fn programs_that_end_or_replace_themselves_inside_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    unharmed_and_counted("exec.c", &[], FUNCTION, &["exec", "40", "60"]);
+    let (_, totals) = unharmed("exec.c", &[], FUNCTION, &["exit", "30", "5"]);
+    assert_eq!((totals.finished, totals.abandoned), (30, 1), "{totals:?}");
+    let (_, totals) = unharmed("exec.c", &[], FUNCTION, &["kill", "30"]);
+    assert_eq!((totals.finished, totals.abandoned), (30, 1), "{totals:?}");
+}
+
+#[test]
+fn inside_a_pid_namespace_by_pid() {
+    if !host::allows_bpf() || !host::has_tool("unshare") {
+        return;
+    }
+    let cases = [
+        ("exceptions.cpp", ["mixed", "300"].as_slice(), 7),
+        ("jumps.c", &["jumps", "900", "3", "6"], 0),
+    ];
+    for (source, arguments, status) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("recording");
+        let program = targets::own_copy(&targets::build(source, &[]), directory.path());
+        let alone = targets::run(&program, arguments);
+        // Target and recorder live in the namespace together; the target starts once the recorder is attached.
+        let script = format!(
+            "mkfifo {dir}/go; {program} --wait {arguments} <{dir}/go >{dir}/out & target=$!; exec 9>{dir}/go
+             {recorder} record -o {root} --op {probe} --pid $target 2>{dir}/said & recorder=$!
+             while ! grep -q 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+             echo go >&9; exec 9>&-; wait $target; status=$?; wait $recorder || exit 91; exit $status",
+            dir = directory.path().display(),
+            program = program.display(),
+            arguments = arguments.join(" "),
+            recorder = env!("CARGO_BIN_EXE_soakbox-recorder"),
+            root = root.display(),
+            probe = for_program("op=uprobe:FILE:op", &program),
+        );
+        let ended = std::process::Command::new("unshare")
+            .args([
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+                "sh",
+                "-c",
+                &script,
+            ])
+            .status()
+            .unwrap();
+        let said = std::fs::read_to_string(directory.path().join("said")).unwrap_or_default();
+        assert_eq!(ended.code(), Some(status), "{said}");
+        assert_eq!(
+            std::fs::read_to_string(directory.path().join("out")).unwrap(),
+            alone.stdout
+        );
+        let recording = Recording::open(&root);
+        let (totals, counts) = (recording.checked("op"), alone.counts());
+        assert_eq!(
+            (totals.begun, totals.finished),
+            (counts.begun, counts.finished),
+            "{source} {totals:?}"
+        );
+        assert_eq!(totals.abandoned, counts.abandoned, "{source}");
+        // Ids as the namespace sees them: small, where the host's are not.
+        assert!(
+            recording
+                .of("op", "pid")
+                .into_iter()
+                .flatten()
+                .all(|pid| pid < 200)
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! Runs the recorder's program and stops it, as a person would.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// A recorder that is recording. Killed where a test fails before it stops it.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+/// How a recorder ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stderr: String,
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
+}
+
+/// Runs the recorder with `arguments` to its end; (status, stdout, stderr).
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, String) {
+    let output = program()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the recorder runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status, text(output.stdout), text(output.stderr))
+}
+
+impl Recorder {
+    /// Starts `record -o directory` and `arguments`, and waits until all probes are attached.
+    pub(crate) fn start<S: AsRef<OsStr>>(directory: &Path, arguments: &[S]) -> Self {
+        let mut child = program()
+            .args(["record", "-o"])
+            .arg(directory)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the recorder starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        while !said.contains("recording ") {
+            let read = stderr.read_line(&mut said).expect("stderr");
+            assert!(
+                read > 0,
+                "the recorder ended early: {:?}\n{said}",
+                child.wait()
+            );
+        }
+        Self {
+            child,
+            stderr,
+            said,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// SIGINT, then its end.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(libc::SIGINT);
+        self.wait()
+    }
+
+    /// SIGKILL, then its end.
+    pub(crate) fn kill(self) -> Ended {
+        self.signal(libc::SIGKILL);
+        self.wait()
+    }
+
+    pub(crate) fn wait(mut self) -> Ended {
+        let mut said = std::mem::take(&mut self.said);
+        self.stderr.read_to_string(&mut said).expect("stderr");
+        let status = self.child.wait().expect("the recorder's end");
+        Ended {
+            status,
+            stderr: said,
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // A recorder that was waited for is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// It must have ended in good order.
+    pub(crate) fn check(self) -> Self {
+        assert!(self.status.success(), "{:?}\n{}", self.status, self.stderr);
+        self
+    }
+}
+
+/// Time that a recorder may take to look at something, generous on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

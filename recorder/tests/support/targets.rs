@@ -1,0 +1,202 @@
+//! Builds and runs the target programs of `tests/targets`, and reads what they counted themselves.
+//! Knows nothing of recordings.
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+/// What each target prints; `target.h` says what the first five mean.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) begun: i64,
+    pub(crate) finished: i64,
+    pub(crate) failures: i64,
+    pub(crate) abandoned: i64,
+    pub(crate) unmatched: i64,
+    /// All keys, the further ones included.
+    pub(crate) all: BTreeMap<String, i64>,
+}
+
+impl Counts {
+    /// Reads the line that a target printed.
+    pub(crate) fn read(line: &str) -> Self {
+        let object: Value =
+            serde_json::from_str(line.trim()).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let all: BTreeMap<String, i64> = object
+            .as_object()
+            .expect("an object")
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_i64().expect("an integer")))
+            .collect();
+        Self {
+            begun: all["begun"],
+            finished: all["finished"],
+            failures: all["failures"],
+            abandoned: all["abandoned"],
+            unmatched: all["unmatched"],
+            all,
+        }
+    }
+}
+
+/// Everything that a target showed to the outside: the same with and without a recorder.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: ExitStatus,
+}
+
+impl Outcome {
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::read(&self.stdout)
+    }
+}
+
+/// A target that waits for [`Waiting::go`] before it does anything.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) child: Child,
+}
+
+impl Waiting {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets it run to its end.
+    pub(crate) fn go(mut self) -> Outcome {
+        let mut stdin = self.child.stdin.take().expect("piped");
+        stdin.write_all(b"go\n").expect("the target reads its line");
+        drop(stdin);
+        outcome(self.child)
+    }
+}
+
+/// Compiles `tests/targets/<name>` (with its ending: `ops.c`, `exceptions.cpp`, `panics.rs`) by gcc, g++ or rustc.
+/// `flags` come after the usual ones: `["-O0"]`, `["-C", "opt-level=0"]`; the default is an optimised build
+/// without debug information. The result is kept until a source or a flag changes.
+pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let source = tests.join("targets").join(name);
+    let include = tests.join("../../schemas/include");
+    let (stem, ending) = name.rsplit_once('.').expect("a name with its ending");
+    let mut command = match ending {
+        "c" => c_compiler("gcc", "gnu11", &include),
+        "cpp" => c_compiler("g++", "gnu++17", &include),
+        "rs" => rust_compiler(),
+        _ => panic!("{name}: no compiler for it"),
+    };
+    command.args(flags).arg(&source);
+
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets");
+    fs::create_dir_all(&directory).expect("a directory for the targets");
+    let variant: String = flags
+        .concat()
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric())
+        .collect();
+    let variant = if variant.is_empty() {
+        "default"
+    } else {
+        &variant
+    };
+    let program = directory.join(format!("{stem}-{variant}"));
+    let headers = [
+        tests.join("targets/target.h"),
+        tests.join("targets/modes.h"),
+        include.join("soakbox.h"),
+        tests.join("support/targets.rs"),
+    ];
+    let sources = headers.iter().chain([&source]);
+    if is_newer(&program, sources) {
+        return program;
+    }
+    // Several tests may build the same target at once: each makes its own file and renames it into place.
+    static BUILDS: AtomicU32 = AtomicU32::new(0);
+    let unique = BUILDS.fetch_add(1, Ordering::Relaxed);
+    let building = directory.join(format!("{stem}-{}-{unique}.new", std::process::id()));
+    let output = command
+        .arg("-o")
+        .arg(&building)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::rename(&building, &program).expect("the program in its place");
+    program
+}
+
+/// A copy of a program in `directory`: probes go by file, so each test observes one of its own.
+pub(crate) fn own_copy(program: &Path, directory: &Path) -> PathBuf {
+    let copy = directory.join(program.file_name().expect("a file name"));
+    fs::copy(program, &copy).expect("a copy of the program");
+    copy
+}
+
+/// Runs a target from start to end.
+pub(crate) fn run<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Outcome {
+    outcome(spawn(Command::new(program).args(arguments)))
+}
+
+/// Starts a target that waits; attach, then let it [`Waiting::go`].
+pub(crate) fn start_waiting<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Waiting {
+    let child = spawn(Command::new(program).arg("--wait").args(arguments));
+    Waiting { child }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+}
+
+fn outcome(child: Child) -> Outcome {
+    let output = child.wait_with_output().expect("the target's output");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Outcome {
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+        status: output.status,
+    }
+}
+
+fn c_compiler(compiler: &str, standard: &str, include: &Path) -> Command {
+    let mut command = Command::new(compiler);
+    command
+        .arg(format!("-std={standard}"))
+        .args([
+            "-Wall", "-Wextra", "-Werror", "-O2", "-g0", "-pthread", "-I",
+        ])
+        .arg(include);
+    command
+}
+
+fn rust_compiler() -> Command {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    // Only the last of several levels counts, so that a caller's flags may name another one.
+    command.args(["--edition", "2024", "-C", "opt-level=2"]);
+    command
+}
+
+fn is_newer<'a>(program: &Path, mut sources: impl Iterator<Item = &'a PathBuf>) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let Some(built) = modified(program) else {
+        return false;
+    };
+    sources.all(|source| modified(source).is_some_and(|changed| changed < built))
+}

@@ -1,0 +1,150 @@
+//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or are refused with the
+//! reason.
+
+mod target_support;
+
+use std::collections::BTreeSet;
+
+use soakbox_recorder::target::{Cost, Finish, Function, Order};
+use target_support::{Workshop, function, objdump_returns, refusal};
+
+const ACCEPTED: [&str; 8] = [
+    "plain",
+    "many_returns",
+    "recursive",
+    "with_cold_part",
+    "leaf",
+    "two_hundred_cases",
+    "interpreter",
+    "work",
+];
+
+/// Return sites; the program must not be one that a uretprobe is used on.
+fn returns(function: &Function) -> BTreeSet<u64> {
+    match &function.finish {
+        Finish::Returns { sites, .. } => sites.iter().map(|site| site.address).collect(),
+        Finish::Uretprobe(site) => panic!("uretprobe at {:#x}", site.address),
+    }
+}
+
+/// Flags that import longjmp, so that no uretprobe is used and return sites are shown.
+const RETURNS: &str = "-Wl,-u,longjmp";
+
+#[test]
+fn returns_are_those_of_objdump_at_every_optimisation() {
+    let workshop = Workshop::new();
+    for flags in [
+        &["-O0"][..],
+        &["-O1"],
+        &["-O2"],
+        &["-O3"],
+        &["-Os"],
+        &["-O2", "-no-pie", "-fno-pie"],
+        &["-O0", "-no-pie", "-fno-pie"],
+        &["-O2", "-fcf-protection=full"],
+        &["-O0", "-fcf-protection=full"],
+        &["-O2", "-fomit-frame-pointer", "-fstack-protector-all"],
+        &[
+            "-O2",
+            "-fno-omit-frame-pointer",
+            "-fpatchable-function-entry=5",
+        ],
+        &["-O2", "-fno-asynchronous-unwind-tables"],
+    ] {
+        let flags: Vec<&str> = flags.iter().copied().chain([RETURNS]).collect();
+        let path = workshop.build_file("gcc", "shapes.c", &flags);
+        let bytes = std::fs::read(&path).unwrap();
+        let (functions, _) = objdump_returns(&path);
+        for name in ACCEPTED {
+            let found = match function(&bytes, name) {
+                Ok(found) => found,
+                // Without optimisation all computed gotos share one jump far from its table.
+                Err(error) if name == "interpreter" && flags.contains(&"-O0") => {
+                    assert!(error.to_string().contains("tail call"), "{error}");
+                    continue;
+                }
+                Err(error) => panic!("{flags:?}: {error}"),
+            };
+            let mut expected = functions[name].clone();
+            for (part, sites) in &functions {
+                if part.starts_with(&format!("{name}.cold")) {
+                    expected.extend(sites);
+                }
+            }
+            assert_eq!(returns(&found), expected, "{name} {flags:?}");
+            assert_eq!(found.begins.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_cold_part_with_a_return_is_found_with_and_without_symbols() {
+    let workshop = Workshop::new();
+    // Exported, so that .dynsym keeps the name when the rest is stripped.
+    let flags = ["-O2", "-rdynamic", RETURNS];
+    let path = workshop.build_file("gcc", "shapes.c", &flags);
+    let bytes = std::fs::read(&path).unwrap();
+    let (functions, _) = objdump_returns(&path);
+    let cold = &functions["two_hundred_cases.cold"];
+    assert!(
+        !cold.is_empty(),
+        "the compiler made no cold part with a return"
+    );
+    let stripped = workshop.build("gcc", "shapes.c", &["-O2", "-rdynamic", "-s", RETURNS]);
+    for name in ACCEPTED {
+        let full = function(&bytes, name).unwrap();
+        assert_eq!(full, function(&stripped, name).unwrap(), "{name}");
+    }
+    assert!(returns(&function(&stripped, "two_hundred_cases").unwrap()).is_superset(cold));
+}
+
+#[test]
+fn what_cannot_be_observed_is_refused_with_the_reason() {
+    let workshop = Workshop::new();
+    let bytes = workshop.build("gcc", "shapes.c", &["-O2", RETURNS]);
+    let tail = refusal(&bytes, "tail_caller");
+    assert!(
+        tail.contains("tail call") && tail.contains("hint: name the tail-called function 'plain'"),
+        "{tail}"
+    );
+    for name in ["through_pointer", "dispatch"] {
+        assert!(
+            refusal(&bytes, name).contains("tail call"),
+            "{}",
+            refusal(&bytes, name)
+        );
+    }
+    assert!(refusal(&bytes, "never").contains("never returns"));
+    assert!(refusal(&bytes, "entry_is_loop_head").contains("head of a loop"));
+    let unknown = refusal(&bytes, "recursiv");
+    assert!(
+        unknown.contains("has no function 'recursiv' (did you mean 'recursive'?)"),
+        "{unknown}"
+    );
+    assert!(refusal(&bytes, "printf").contains("libc.so.6"));
+    let stripped = workshop.build("gcc", "shapes.c", &["-O2", "-s", RETURNS]);
+    assert!(
+        refusal(&stripped, "plain").contains("stripped"),
+        "{}",
+        refusal(&stripped, "plain")
+    );
+}
+
+#[test]
+fn a_plain_program_takes_the_cheap_uretprobe_and_stack_order() {
+    let workshop = Workshop::new();
+    let bytes = workshop.build("gcc", "shapes.c", &["-O0"]);
+    let found = function(&bytes, "plain").unwrap();
+    assert_eq!(found.order, Order::StackOrder);
+    assert!(
+        matches!(found.finish, Finish::Uretprobe(_)),
+        "{:?}",
+        found.finish
+    );
+    assert_eq!(found.begins[0].cost, Cost::Emulated);
+    // More than 64 deep the kernel would not follow.
+    assert!(matches!(
+        function(&bytes, "recursive").unwrap().finish,
+        Finish::Returns { .. }
+    ));
+}

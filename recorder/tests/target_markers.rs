@@ -1,0 +1,101 @@
+//! Markers made by soakbox.h and by hand resolve to both halves, or are refused with the reason.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod target_support;
+
+use soakbox_recorder::target::{Cost, Kernel, Marker, Operation, ResolveError, list, resolve};
+use target_support::{KERNEL, Workshop, objdump_returns, spec};
+
+fn marker(bytes: &[u8], name: &str) -> Result<Marker, ResolveError> {
+    match resolve(bytes, &spec(&format!("op=marker:./program:{name}")), KERNEL)?.operation {
+        Operation::Marker(marker) => Ok(marker),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn both_halves_of_a_marker_are_found_with_and_without_symbols() {
+    let workshop = Workshop::new();
+    for flags in [
+        &["-O0"][..],
+        &["-O2"],
+        &["-O2", "-s"],
+        &["-O2", "-no-pie", "-fno-pie"],
+        &["-O2", "-static"],
+    ] {
+        let bytes = workshop.build("gcc", "markers.c", flags);
+        for name in ["rule_refresh", "traffic_control"] {
+            let found = marker(&bytes, name).unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+            assert_eq!(
+                (found.begins.len(), found.finishes.len()),
+                (1, 1),
+                "{flags:?}"
+            );
+            for site in found.begins.iter().chain(&found.finishes) {
+                let at = usize::try_from(site.file_offset).unwrap();
+                assert_eq!(bytes[at..at + 6], [0x0f, 0x1f, 0x44, 0, 0, 0xc3]);
+                assert_eq!(
+                    (site.stack_delta, site.cost, site.semaphore),
+                    (0, Cost::Emulated, None)
+                );
+            }
+        }
+        assert_eq!(
+            list(&bytes).unwrap().markers,
+            ["inlined", "rule_refresh", "traffic_control"]
+        );
+    }
+    let old = Kernel {
+        major: 6,
+        minor: 17,
+    };
+    let bytes = workshop.build("gcc", "markers.c", &["-O2"]);
+    let found = resolve(&bytes, &spec("op=marker:./p:rule_refresh"), old).unwrap();
+    assert!(
+        found
+            .sites()
+            .iter()
+            .all(|site| site.cost == Cost::SingleStepped)
+    );
+}
+
+#[test]
+fn sites_that_could_corrupt_the_caller_are_refused() {
+    let workshop = Workshop::new();
+    let bytes = workshop.build("gcc", "markers.c", &["-O2", "-DHALF"]);
+    let inlined = marker(&bytes, "inlined").unwrap_err().to_string();
+    assert!(
+        inlined.contains("inlined: no return follows") && inlined.contains("hint: "),
+        "{inlined}"
+    );
+    let half = marker(&bytes, "half").unwrap_err().to_string();
+    assert!(half.contains("has no finish"), "{half}");
+    let unknown = marker(&bytes, "rule_refrseh").unwrap_err().to_string();
+    assert!(
+        unknown.contains("has no marker 'rule_refrseh' (did you mean 'rule_refresh'?)"),
+        "{unknown}"
+    );
+    let far = marker(&bytes, "zzz").unwrap_err().to_string();
+    assert!(far.contains("half, inlined, rule_refresh"), "{far}");
+    let none = workshop.build_text("gcc", "c", "int main(void){return 0;}", &[]);
+    let none = marker(&none, "rule_refresh").unwrap_err().to_string();
+    assert!(none.contains("no soakbox markers"), "{none}");
+}
+
+#[test]
+fn the_sites_of_several_objects_are_all_returned() {
+    let workshop = Workshop::new();
+    let text = r#"
+        #define SITE(N, PROBE) __asm__(".pushsection .text\n" N ": 990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\nret\n" \
+        ".pushsection .note.stapsdt, \"\", \"note\"\n.balign 4\n" \
+        ".4byte 992f - 991f, 994f - 993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
+        "993: .8byte 990b\n.8byte 0\n.8byte 0\n.asciz \"soakbox\"\n.asciz \"" PROBE "\"\n.asciz \"\"\n" \
+        "994: .balign 4\n.popsection\n.popsection\n")
+        SITE("a", "op__begin"); SITE("b", "op__begin"); SITE("c", "op__finish"); SITE("d", "op__finish"); SITE("e", "op__finish");
+        int main(void) { return 0; }
+    "#;
+    let found = marker(&workshop.build_text("gcc", "c", text, &[]), "op").unwrap();
+    assert_eq!((found.begins.len(), found.finishes.len()), (2, 3));
+    let (functions, _) = objdump_returns(&workshop.path().join("program"));
+    assert!(functions.contains_key("main"));
+}

@@ -1,0 +1,174 @@
+//! Return sites of real binaries against `objdump -d`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use soakbox_recorder::target::elf::Elf;
+use soakbox_recorder::target::flow::{self, Extent};
+use soakbox_recorder::target::unwind::Unwind;
+
+mod target_support;
+use target_support::{KERNEL, Workshop, objdump_returns};
+
+struct Survey {
+    resolved: usize,
+    guessed: usize,
+    refused: BTreeMap<String, Vec<String>>,
+}
+
+/// Analyses every `step`th function of the file; each return found must be one for objdump too, and each return that
+/// objdump sees in the function's parts must be found.
+fn survey(path: &Path, step: usize) -> Survey {
+    let bytes = std::fs::read(path).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
+    let unwind = Unwind::parse(&elf);
+    let (_, returns) = objdump_returns(path);
+    let mut survey = Survey {
+        resolved: 0,
+        guessed: 0,
+        refused: BTreeMap::new(),
+    };
+    let mut seen = BTreeSet::new();
+    for symbol in elf.symbols.iter().step_by(step) {
+        if symbol.size == 0 || symbol.indirect || !seen.insert(symbol.address) {
+            continue;
+        }
+        let names: Vec<&str> = elf
+            .symbols_at(symbol.address)
+            .map(|symbol| symbol.name)
+            .collect();
+        let extent = Extent {
+            names,
+            start: symbol.address,
+            end: symbol.address + symbol.size,
+        };
+        match flow::analyse(&elf, &unwind, &extent, KERNEL, false) {
+            Ok(body) => {
+                survey.resolved += 1;
+                survey.guessed += usize::from(body.guessed);
+                let expected: BTreeSet<u64> = body
+                    .parts
+                    .iter()
+                    .flat_map(|(start, end)| returns.range(start..end).copied())
+                    .collect();
+                let found: BTreeSet<u64> = body.returns.iter().copied().collect();
+                assert_eq!(found, expected, "{} in {}", symbol.name, path.display());
+            }
+            Err(reason) => {
+                let debug = format!("{reason:?}");
+                let kind: String = debug
+                    .split([' ', '('])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let kind = match &reason {
+                    soakbox_recorder::target::Reason::Unreadable { why, .. } => {
+                        format!("{kind}: {why}")
+                    }
+                    soakbox_recorder::target::Reason::UnknownJump { why, .. } => {
+                        format!("{kind}: {why}")
+                    }
+                    soakbox_recorder::target::Reason::NoBegin(why) => format!("{kind}: {why}"),
+                    soakbox_recorder::target::Reason::TailCall { callee: None, .. } => {
+                        format!("{kind}: unnamed")
+                    }
+                    _ => kind,
+                };
+                survey
+                    .refused
+                    .entry(kind)
+                    .or_default()
+                    .push(format!("{} {:#x}: {reason}", symbol.name, symbol.address));
+            }
+        }
+    }
+    survey
+}
+
+fn print(path: &Path, survey: &Survey) {
+    println!(
+        "{}: {} resolved, {} with a table of unknown length",
+        path.display(),
+        survey.resolved,
+        survey.guessed
+    );
+    for (kind, refused) in &survey.refused {
+        println!("  {} {kind}", refused.len());
+        for example in refused.iter().take(6) {
+            println!("      {example}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes; SOAKBOX_SURVEY=FILE:FILE names the binaries"]
+fn returns_of_whole_binaries_are_those_of_objdump() {
+    let files = std::env::var("SOAKBOX_SURVEY").unwrap_or_default();
+    for file in files.split(':').filter(|file| !file.is_empty()) {
+        let path = Path::new(file);
+        print(path, &survey(path, 1));
+    }
+}
+
+#[test]
+fn returns_of_system_libraries_are_those_of_objdump() {
+    for (file, step) in [("/lib/x86_64-linux-gnu/libc.so.6", 5), ("/usr/bin/bash", 3)] {
+        let path = Path::new(file);
+        if !path.exists() {
+            eprintln!("skipped: {file} is not there");
+            continue;
+        }
+        let survey = survey(path, step);
+        print(path, &survey);
+        assert!(survey.resolved > 200, "{file}: {}", survey.resolved);
+    }
+}
+
+/// A static program holds a thousand of the C library's functions, with the names of their cold parts; without
+/// those names the same functions must come out the same.
+#[test]
+fn cold_parts_are_found_without_their_names() {
+    let workshop = Workshop::new();
+    let path = workshop.build_file("gcc", "shapes.c", &["-O2", "-static"]);
+    let survey = survey(&path, 1);
+    print(&path, &survey);
+    let named_bytes = std::fs::read(&path).unwrap();
+    let stripped_bytes = workshop.build("gcc", "shapes.c", &["-O2", "-static", "-s"]);
+    let (named, stripped) = (
+        Elf::parse(&named_bytes).unwrap(),
+        Elf::parse(&stripped_bytes).unwrap(),
+    );
+    let (named_unwind, stripped_unwind) = (Unwind::parse(&named), Unwind::parse(&stripped));
+    assert!(stripped.symbols.is_empty());
+    let (mut compared, mut with_cold) = (0, 0);
+    for symbol in &named.symbols {
+        let names = named
+            .symbols_at(symbol.address)
+            .map(|symbol| symbol.name)
+            .collect();
+        let extent = Extent {
+            names,
+            start: symbol.address,
+            end: symbol.address + symbol.size,
+        };
+        let full = flow::analyse(&named, &named_unwind, &extent, KERNEL, false);
+        let bare = flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL, false);
+        if let (Ok(full), Ok(bare)) = (full, bare) {
+            // What has no name may be tail-called from here alone; then its returns are rightly taken in as well.
+            assert!(
+                bare.returns
+                    .iter()
+                    .collect::<BTreeSet<_>>()
+                    .is_superset(&full.returns.iter().collect()),
+                "{}",
+                symbol.name
+            );
+            assert_eq!(full.returns, bare.returns, "{}", symbol.name);
+            compared += 1;
+            with_cold += usize::from(full.parts.len() > 1);
+        }
+    }
+    println!("{compared} compared, {with_cold} with cold parts");
+    assert!(compared > 700 && with_cold > 10, "{compared}, {with_cold}");
+}

@@ -1,0 +1,250 @@
+//! The decision how a finish is observed, on programs that are what they are: no uretprobe where anything could
+//! unwind, no order of stack pointers where anything could switch stacks.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod target_support;
+
+use soakbox_recorder::target::{Finish, Kernel, Operation, Order, resolve};
+use target_support::{KERNEL, Workshop, function, spec};
+
+const OPERATION: &str = "
+    __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
+";
+
+fn program(headers: &str, body: &str) -> String {
+    format!(
+        "{headers}\n{OPERATION}\nint main(int argc, char **argv) {{ (void)argv; {body}; return op(argc); }}\n"
+    )
+}
+
+/// (may use a uretprobe, may use the order of stack pointers)
+fn judge(bytes: &[u8]) -> (bool, bool) {
+    judge_on(bytes, "op", KERNEL)
+}
+
+fn judge_on(bytes: &[u8], name: &str, kernel: Kernel) -> (bool, bool) {
+    let resolved = resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), kernel);
+    let Operation::Function(function) = resolved.unwrap().operation else {
+        panic!("a marker")
+    };
+    let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
+    let order = function.order == Order::StackOrder;
+    println!("{:?} {:?}", function.finish, function.order);
+    (uretprobe, order)
+}
+
+#[test]
+fn a_plain_c_program_allows_both() {
+    let workshop = Workshop::new();
+    let text = program("#include <stdio.h>", "puts(\"x\")");
+    for flags in [
+        &["-O0"][..],
+        &["-O2", "-fno-omit-frame-pointer"],
+        &["-O0", "-no-pie", "-fno-pie"],
+        &["-O0", "-s", "-rdynamic"],
+        &["-O0", "-pthread"],
+    ] {
+        assert_eq!(
+            judge(&workshop.build_text("gcc", "c", &text, flags)),
+            (true, true),
+            "{flags:?}"
+        );
+    }
+    let bytes = workshop.build_text("gcc", "c", &text, &["-O0"]);
+    // Kernels whose uretprobe returns through a system call.
+    for minor in 11..=13 {
+        assert_eq!(
+            judge_on(&bytes, "op", Kernel { major: 6, minor }),
+            (false, true)
+        );
+    }
+    let old = Kernel { major: 6, minor: 1 };
+    let unaware = Kernel { major: 6, minor: 8 };
+    assert_eq!(judge_on(&bytes, "op", old), (true, true));
+    assert_eq!(judge_on(&bytes, "op", unaware), (true, true));
+    let shadow = workshop.build_text(
+        "gcc",
+        "c",
+        &text,
+        &["-O0", "-fcf-protection=full", "-Wl,-z,shstk"],
+    );
+    let found = judge_on(&shadow, "op", unaware);
+    assert_eq!(found, (false, true));
+}
+
+#[test]
+fn whatever_can_unwind_rules_out_a_uretprobe_and_keeps_the_order() {
+    let workshop = Workshop::new();
+    for (headers, body) in [
+        (
+            "#include <setjmp.h>\njmp_buf b;",
+            "if (argc > 3) longjmp(b, 1)",
+        ),
+        (
+            "#include <setjmp.h>\nsigjmp_buf b;",
+            "if (argc > 3) siglongjmp(b, 1)",
+        ),
+        ("#include <pthread.h>", "if (argc > 3) pthread_exit(0)"),
+        (
+            "#include <pthread.h>",
+            "if (argc > 3) pthread_cancel(pthread_self())",
+        ),
+        ("#include <threads.h>", "if (argc > 3) thrd_exit(0)"),
+        ("#include <execinfo.h>", "void *a[3]; backtrace(a, 3)"),
+    ] {
+        let text = program(headers, body);
+        for flags in [
+            &["-O0"][..],
+            &[
+                "-O0",
+                "-D_FORTIFY_SOURCE=2",
+                "-O1",
+                "-fno-omit-frame-pointer",
+            ],
+        ] {
+            let bytes = workshop.build_text("gcc", "c", &text, flags);
+            assert_eq!(judge(&bytes), (false, true), "{body} {flags:?}");
+        }
+    }
+    // C compiled so that exceptions pass through it.
+    let cleanup = program(
+        "void gone(int *x) { *x = 0; }",
+        "__attribute__((cleanup(gone))) int y = argc; op(y)",
+    );
+    let bytes = workshop.build_text("gcc", "c", &cleanup, &["-O0", "-fexceptions"]);
+    assert!(!judge(&bytes).0);
+    // Instrumentation that reads return addresses.
+    let plain = program("", "");
+    assert!(!judge(&workshop.build_text("gcc", "c", &plain, &["-O0", "-pg"])).0);
+}
+
+#[test]
+fn cpp_never_gets_a_uretprobe() {
+    let workshop = Workshop::new();
+    let text = r#"
+        #include <stdexcept>
+        #include <string>
+        struct Guard { ~Guard(); int *p; };
+        extern "C" __attribute__((noinline)) int op(int x)
+        {
+            std::string text(static_cast<size_t>(x), 'x');
+            if (x == 3)
+                throw std::runtime_error(text);
+            try {
+                if (x == 4)
+                    throw x;
+            } catch (int y) {
+                return y * 2;
+            }
+            return static_cast<int>(text.size());
+        }
+        int main(int argc, char **)
+        {
+            try {
+                return op(argc);
+            } catch (const std::exception &) {
+                return 7;
+            }
+        }
+    "#;
+    for flags in [
+        &["-O0"][..],
+        &["-O2"],
+        &["-O2", "-s", "-rdynamic"],
+        &["-O2", "-static-libstdc++", "-static-libgcc"],
+    ] {
+        let bytes = workshop.build_text("g++", "cpp", text, flags);
+        assert!(!judge(&bytes).0, "{flags:?}");
+    }
+    // Exceptions off, and not a line that throws: libstdc++ is still there.
+    let quiet = "extern \"C\" __attribute__((noinline)) int op(int x) { volatile int y = x; return y; } int main(int c, char **) { return op(c); }";
+    let bytes = workshop.build_text(
+        "g++",
+        "cpp",
+        quiet,
+        &["-O0", "-fno-exceptions", "-Wl,--no-as-needed"],
+    );
+    assert!(!judge(&bytes).0);
+}
+
+#[test]
+fn whatever_can_switch_stacks_rules_out_both() {
+    let workshop = Workshop::new();
+    let switch = r#"
+        __attribute__((naked, noinline)) void swap(void **from, void *to)
+        { __asm__("mov %rsp,(%rdi)\nmov %rsi,%rsp\nret"); }
+        void *old;
+    "#;
+    let exchange = r#"
+        __attribute__((naked, noinline)) void swap(void **from, void *to) { __asm__("xchg %rsi,%rsp\nret"); }
+        void *old;
+    "#;
+    let popped = r#"
+        __attribute__((naked, noinline)) void swap(void **from, void *to) { __asm__("push %rsi\npop %rsp\nret"); }
+        void *old;
+    "#;
+    for (headers, body) in [
+        (
+            "#include <ucontext.h>\nucontext_t a, b;",
+            "if (argc > 3) swapcontext(&a, &b)",
+        ),
+        (
+            "#include <ucontext.h>\nucontext_t a;",
+            "if (argc > 3) setcontext(&a)",
+        ),
+        ("#include <signal.h>\nstack_t s;", "sigaltstack(&s, 0)"),
+        ("#include <dlfcn.h>", "dlopen(\"x\", RTLD_NOW)"),
+        ("#include <sys/mman.h>", "mprotect(0, 0, PROT_EXEC)"),
+        (switch, "if (argc > 3) swap(&old, old)"),
+        (exchange, "if (argc > 3) swap(&old, old)"),
+        (popped, "if (argc > 3) swap(&old, old)"),
+    ] {
+        let bytes = workshop.build_text("gcc", "c", &program(headers, body), &["-O0"]);
+        assert_eq!(judge(&bytes), (false, false), "{body}");
+    }
+    let plain = program("#include <stdio.h>", "puts(\"x\")");
+    for flags in [
+        &["-O0", "-static"][..],
+        &["-O0", "-static-pie"],
+        &["-O0", "-shared", "-fPIC"],
+    ] {
+        assert_eq!(
+            judge(&workshop.build_text("gcc", "c", &plain, flags)),
+            (false, false),
+            "{flags:?}"
+        );
+    }
+    // A variable-length array restores the stack pointer from memory: indistinguishable, so not excluded.
+    let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
+    let found = function(&bytes, "plain").unwrap();
+    assert!(
+        matches!(found.order, Order::EqualOnly { .. })
+            && matches!(found.finish, Finish::Returns { .. })
+    );
+}
+
+#[test]
+fn rust_never_gets_a_uretprobe_and_pairs_by_equality() {
+    let workshop = Workshop::new();
+    let text = r#"
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub extern "C-unwind" fn op(x: i32) -> i32 {
+            let text = String::from("x").repeat(x as usize);
+            if x == 3 { panic!("{text}") }
+            text.len() as i32
+        }
+        fn main() {
+            let caught = std::panic::catch_unwind(|| op(std::env::args().count() as i32));
+            std::process::exit(caught.unwrap_or(7));
+        }
+    "#;
+    for flags in [
+        &["--edition=2024"][..],
+        &["--edition=2024", "-Copt-level=2"],
+        &["--edition=2024", "-Copt-level=2", "-Cpanic=abort"],
+    ] {
+        let bytes = workshop.build_text("rustc", "rs", text, flags);
+        assert_eq!(judge(&bytes), (false, false), "{flags:?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Compiles small programs and reads them back with `objdump`, an opinion other than ours.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use soakbox_recorder::probe::ProbeSpec;
+use soakbox_recorder::target::{Kernel, Operation, ResolveError, Resolved, resolve};
+
+pub(crate) const KERNEL: Kernel = Kernel {
+    major: 6,
+    minor: 18,
+};
+
+/// A directory of its own for a test's binaries; gone with the value.
+pub(crate) struct Workshop(tempfile::TempDir);
+
+impl Workshop {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Compiles a source under `tests/fixtures/target/` and returns the binary's bytes.
+    pub(crate) fn build(&self, compiler: &str, source: &str, flags: &[&str]) -> Vec<u8> {
+        std::fs::read(self.build_file(compiler, source, flags)).unwrap()
+    }
+
+    pub(crate) fn build_file(&self, compiler: &str, source: &str, flags: &[&str]) -> PathBuf {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/target")
+            .join(source);
+        self.compile(compiler, &source, flags)
+    }
+
+    /// Compiles text.
+    pub(crate) fn build_text(
+        &self,
+        compiler: &str,
+        extension: &str,
+        text: &str,
+        flags: &[&str],
+    ) -> Vec<u8> {
+        let source = self.0.path().join(format!("source.{extension}"));
+        std::fs::write(&source, text).unwrap();
+        std::fs::read(self.compile(compiler, &source, flags)).unwrap()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn compile(&self, compiler: &str, source: &Path, flags: &[&str]) -> PathBuf {
+        let output = self.0.path().join("program");
+        let done = Command::new(compiler)
+            .arg("-o")
+            .arg(&output)
+            .arg(source)
+            .args(flags)
+            .output()
+            .unwrap_or_else(|error| panic!("{compiler}: {error}"));
+        assert!(
+            done.status.success(),
+            "{compiler} {flags:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        output
+    }
+}
+
+pub(crate) fn spec(text: &str) -> ProbeSpec {
+    text.parse().unwrap()
+}
+
+pub(crate) fn function(
+    bytes: &[u8],
+    name: &str,
+) -> Result<soakbox_recorder::target::Function, ResolveError> {
+    match resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), KERNEL)? {
+        Resolved {
+            operation: Operation::Function(function),
+            ..
+        } => Ok(function),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The refusal's text.
+pub(crate) fn refusal(bytes: &[u8], name: &str) -> String {
+    match function(bytes, name) {
+        Err(error) => error.to_string(),
+        Ok(found) => panic!("{name} resolves to {found:?}"),
+    }
+}
+
+/// Return addresses per symbol, by `objdump -d`.
+pub(crate) fn objdump_returns(path: &Path) -> (BTreeMap<String, BTreeSet<u64>>, BTreeSet<u64>) {
+    let output = Command::new("objdump")
+        .args(["-d", "--no-show-raw-insn"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut functions: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut all = BTreeSet::new();
+    let mut current = String::new();
+    for line in text.lines() {
+        if let Some(name) = line
+            .split_once('<')
+            .and_then(|(_, rest)| rest.strip_suffix(">:"))
+        {
+            current = name.to_owned();
+            functions.entry(current.clone()).or_default();
+            continue;
+        }
+        let Some((address, code)) = line.trim_start().split_once(":\t") else {
+            continue;
+        };
+        let Ok(address) = u64::from_str_radix(address, 16) else {
+            continue;
+        };
+        let mut words = code
+            .split_whitespace()
+            .filter(|word| !matches!(*word, "repz" | "rep" | "bnd"));
+        if matches!(words.next(), Some("ret" | "retq")) {
+            functions
+                .entry(current.clone())
+                .or_default()
+                .insert(address);
+            all.insert(address);
+        }
+    }
+    (functions, all)
+}

@@ -1,0 +1,62 @@
+//! Functions of system binaries that nobody here built, where they are installed.
+
+mod target_support;
+
+use std::path::Path;
+
+use soakbox_recorder::target::{Cost, Finish, Order};
+use target_support::{function, objdump_returns, refusal};
+
+const POSTGRES: &str = "/usr/lib/postgresql/15/bin/postgres";
+const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
+
+#[test]
+fn postgres_functions_resolve_to_their_returns() {
+    let Ok(bytes) = std::fs::read(POSTGRES) else {
+        eprintln!("skipped: {POSTGRES} is not installed");
+        return;
+    };
+    let (_, returns) = objdump_returns(Path::new(POSTGRES));
+    for name in [
+        "standard_ExecutorRun",
+        "ProcessUtility",
+        "standard_ProcessUtility",
+        "exec_simple_query",
+        "ExecInitNode",
+    ] {
+        match function(&bytes, name) {
+            Ok(found) => {
+                let Finish::Returns { sites, why } = &found.finish else {
+                    panic!("{name}: uretprobe")
+                };
+                println!(
+                    "{name}: begin {:?}, {} returns {:x?}, {why}",
+                    found.begins,
+                    sites.len(),
+                    sites.iter().map(|site| site.address).collect::<Vec<_>>()
+                );
+                assert!(sites.iter().all(|site| returns.contains(&site.address)));
+                assert!(matches!(&found.order, Order::EqualOnly { .. }));
+            }
+            Err(error) => println!("{error}"),
+        }
+    }
+    let run = function(&bytes, "standard_ExecutorRun").unwrap();
+    assert_eq!(run.begins[0].cost, Cost::Emulated);
+}
+
+#[test]
+fn a_library_never_gets_a_uretprobe() {
+    let Ok(bytes) = std::fs::read(LIBC) else {
+        eprintln!("skipped: {LIBC} is not there");
+        return;
+    };
+    let malloc = function(&bytes, "malloc").unwrap();
+    assert!(matches!(malloc.finish, Finish::Returns { .. }));
+    assert!(matches!(malloc.order, Order::EqualOnly { .. }));
+    assert!(
+        refusal(&bytes, "memcpy").contains("resolver"),
+        "{}",
+        refusal(&bytes, "memcpy")
+    );
+}

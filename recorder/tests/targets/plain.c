@@ -1,0 +1,22 @@
+/* The plainest operation, `op`: a frame of its own, one return, nothing that unwinds, switches stacks or calls itself.
+ * Modes of ops.c but for recurse, fork and mix; depth is not looked at.
+ */
+#include "modes.h"
+
+OPERATION int op(long index, long depth, long fail_every, long spin_ns)
+{
+    int64_t start = spin_ns ? now_ns() : 0;
+    while (spin_ns && now_ns() - start < spin_ns)
+        ;
+    (void)depth;
+    return fail_every > 0 && index % fail_every == 0 ? (int)(-1 - index % 100) : (int)(index % 1000);
+}
+
+int main(int argc, char **argv)
+{
+    target_start(&argc, argv);
+    if (is_mode(argc, argv, "recurse") || is_mode(argc, argv, "fork") || is_mode(argc, argv, "mix"))
+        return unknown_mode(argv);
+    int status = shared_modes(argc, argv);
+    return status < 0 ? unknown_mode(argv) : status;
+}
