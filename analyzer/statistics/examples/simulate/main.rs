@@ -2,14 +2,18 @@
 //!
 //! Seeds are drawn at run time and printed. Exit status 1 when a figure misses its bound, 2 on wrong usage.
 
+mod builds;
 mod comparison;
+mod heap;
 mod process;
 mod series;
 mod service;
+mod speed;
 mod table;
 
 use process::{Process, Random};
 use service::Simulator;
+use soakbox_statistics::Status;
 use std::process::ExitCode;
 use table::Table;
 
@@ -83,6 +87,9 @@ fn main() -> ExitCode {
     alarms(&mut table, &arguments, &wanted);
     power(&mut table, &arguments, &wanted);
     changes(&mut table, &arguments, &wanted);
+    runs(&mut table, &arguments, &wanted);
+    leaks(&mut table, &arguments, &wanted);
+    speeds(&mut table, &arguments, &wanted);
     if table.end() {
         ExitCode::SUCCESS
     } else {
@@ -128,7 +135,7 @@ fn alarms(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> boo
         .chain(beyond.iter().map(|p| (*p, false)));
     for (process, asked) in all {
         for n in [200, 600, 2000] {
-            let figure = format!("alarms {process:?} n={n}");
+            let figure = format!("alarms {process:?} {n} windows");
             if !wanted(&figure) {
                 continue;
             }
@@ -150,7 +157,7 @@ fn alarms(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> boo
 fn power(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
     let mut simulator = Simulator::new();
     for (n, phi) in [(600, 0.7), (2000, 0.9)] {
-        let figure = format!("power n={n} φ={phi}");
+        let figure = format!("power {n} windows φ={phi}");
         if wanted(&figure) {
             let mut random = stream(arguments.seed, &figure);
             let trials = arguments.repetitions;
@@ -175,7 +182,7 @@ fn changes(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bo
     let trials = arguments.repetitions.max(1000);
     for phi in [0.0, 0.5, 0.7, 0.9] {
         for n in [100, 200, 600, 2000] {
-            let figure = format!("changes φ={phi} n={n}");
+            let figure = format!("changes φ={phi} {n} points");
             if wanted(&figure) {
                 let mut random = stream(arguments.seed, &figure);
                 let count = series::false_changes(Process::Ar(phi), n, trials, &mut random);
@@ -202,4 +209,88 @@ fn changes(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bo
             table.row(&format!("{figure}: found"), "", &seen, None);
         }
     }
+}
+
+fn runs(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    let figure = "runs 5 + 5, effect 3%";
+    if !wanted(figure) {
+        return;
+    }
+    let mut simulator = Simulator::new();
+    let mut random = stream(arguments.seed, figure);
+    let trials = arguments.repetitions;
+    let [at_zero, at_five, found] = builds::several(&mut simulator, trials, &mut random);
+    table.alarms(
+        &format!("{figure}: alarms at threshold 0"),
+        at_zero,
+        trials,
+        true,
+    );
+    table.alarms(
+        &format!("{figure}: alarms at threshold 5%"),
+        at_five,
+        trials,
+        true,
+    );
+    table.share(
+        &format!("{figure}: × 1.15, p50 regressed"),
+        found,
+        trials,
+        0.95,
+    );
+    let said = builds::single(&mut simulator, trials, &mut random);
+    table.share(
+        "runs 1 + 1: says that it cannot speak for the builds",
+        said,
+        trials,
+        1.0,
+    );
+}
+
+fn leaks(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    let trials = arguments.repetitions;
+    for ragged in [false, true] {
+        let teeth = if ragged { "ragged teeth" } else { "even teeth" };
+        let figure = format!("leak 24 h, {teeth}");
+        if !wanted(&figure) {
+            continue;
+        }
+        let mut random = stream(arguments.seed, &figure);
+        let mut count =
+            |wanted, hours, growth| heap::count(wanted, hours, growth, ragged, trials, &mut random);
+        let found = count(Status::Found, 24.0, 0.01);
+        table.share(&format!("{figure}: 1%/h found"), found, trials, 0.95);
+        let alarms = count(Status::Found, 24.0, 0.0);
+        table.alarms(&format!("{figure}: healthy, found"), alarms, trials, true);
+        let absent = count(Status::Absent, 24.0, 0.0);
+        let seen = format!("{:.1}% of {trials}", absent as f64 / trials as f64 * 100.0);
+        table.row(&format!("{figure}: healthy, absent"), "", &seen, None);
+        if !ragged {
+            for periods in [1.5, 2.5, 3.5, 4.8] {
+                let unsure = count(Status::Inconclusive, periods / 6.0, 0.01);
+                let figure = format!("leak, {periods} periods seen: inconclusive");
+                table.share(&figure, unsure, trials, 1.0);
+            }
+        }
+    }
+}
+
+fn speeds(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bool) {
+    if !wanted("speed") {
+        return;
+    }
+    let mut random = stream(arguments.seed, "speed");
+    let shown = |took: f64| format!("{took:.0} ms");
+    let took = speed::from_values(&mut random);
+    let figure = "speed 20 operations × 8 metrics, 2 × 5 runs × 3,600 windows";
+    table.row(figure, "≤ 50 ms", &shown(took), Some(took <= 50.0));
+    let took = speed::of_changes(&mut random);
+    table.row(
+        "speed changes on 100,000 points",
+        "≤ 1,000 ms",
+        &shown(took),
+        Some(took <= 1e3),
+    );
+    let took = speed::from_histograms(&mut Simulator::new(), &mut random);
+    table.row("speed the same from histograms", "", &shown(took), None);
 }
