@@ -14,12 +14,12 @@
 /// Fewer windows than this say nothing about their own variance.
 pub const MIN_WINDOWS: usize = 12;
 /// Block means are extended by their correlation from this many blocks on; fewer are taken as they are.
-const CORRECTED_BLOCKS: usize = 12;
+const CORRECTED_BLOCKS: usize = 16;
 /// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
 /// both: short series hide their slow part.
 const SHORT: usize = 400;
 const MAX_CORRELATION: f64 = 0.97;
-const MAX_DEGREES: f64 = 10.0;
+const MAX_DEGREES: f64 = 12.0;
 
 /// Sums of one time scale.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub struct MeanOfWindows {
     pub mean: f64,
     /// Standard error of the mean under autocorrelation, in the data's unit.
     pub standard_error: f64,
-    /// Degrees of freedom of that standard error, at most 10.
+    /// Degrees of freedom of that standard error, at most 12.
     pub degrees_of_freedom: f64,
     /// How many independent windows would tell as much; at most `windows`.
     pub effective_size: f64,
