@@ -71,6 +71,7 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     let Some((p, index)) = best.filter(|(p, _)| *p <= false_alarm) else {
         return Ok(None);
     };
+    let index = fundamental(&raised, index, lowest);
     let (frequency, height) = refined(&series, index as f64 / padded as f64, 1.0 / padded as f64);
     Ok(Some(Period {
         windows: stride as f64 / frequency,
@@ -155,6 +156,24 @@ fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
         }
     }
     raised
+}
+
+/// The lowest frequency of which `index` is a multiple and that rises from its background too: a short job repeats
+/// with many harmonics, of which the strongest need not be the first.
+fn fundamental(raised: &[f64], index: usize, lowest: usize) -> usize {
+    let peak = |around: usize| {
+        (around.saturating_sub(1)..=around + 1)
+            .filter(|&i| i >= lowest && i < raised.len())
+            .max_by(|&a, &b| raised[a].total_cmp(&raised[b]))
+    };
+    let parts = (2..=8)
+        .rev()
+        .filter_map(|part| peak((index + part / 2) / part));
+    // Beyond 10 by chance: 3 ordinates, 7 tests, one in a thousand.
+    parts
+        .into_iter()
+        .find(|&i| raised[i] > 10.0)
+        .unwrap_or(index)
 }
 
 /// P(X > x) of the gamma distribution with shape 4 and rate 1.
