@@ -4,6 +4,7 @@
 //! frequencies, so that autocorrelated noise, whose spectrum is high at low frequencies, raises no alarm.
 
 use crate::error::{Error, within};
+use statrs::function::beta;
 
 /// Fewer repeats than this are no rhythm.
 pub const MIN_REPEATS: f64 = 4.0;
@@ -11,17 +12,23 @@ pub const MIN_REPEATS: f64 = 4.0;
 const LONGEST: usize = 1 << 17;
 /// Harmonics that are summed for rhythms which are no sine.
 const HARMONICS: usize = 4;
+/// One harmonic counts no more than this in the sum: a lone sine must not vouch for its fractions.
+const MOST_RAISED: f64 = 15.0;
 /// Frequencies on each side that make a peak's background.
-const BESIDE: usize = 12;
+const BESIDE: usize = 40;
+/// Ordinates next to a peak that belong to it: padding and fading widen it.
+const LOBE: usize = 4;
+/// Independent ordinates that the median of such a background is worth.
+const WORTH: f64 = 20.0;
 
 /// A rhythm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Period {
     /// Windows from one repeat to the next.
     pub windows: f64,
-    /// Share of the variance that a sine of this period explains, 0..=1.
+    /// Share of the variance that the mean course over one period explains, 0..=1.
     pub strength: f64,
-    /// Height of that sine: half of peak to trough, in the data's unit.
+    /// Height of the sine of this period: half of peak to trough, in the data's unit.
     pub amplitude: f64,
     /// Chance that noise shows such a peak at any frequency.
     pub p: f64,
@@ -30,8 +37,9 @@ pub struct Period {
 /// The strongest rhythm of `values` at the familywise rate `false_alarm`, if there is one.
 ///
 /// Assumes evenly spaced windows and a noise spectrum that is smooth over two dozen neighbouring frequencies. NaN or
-/// infinite windows are set to the mean. Needs at least 32 windows and 4 repeats. An ordinate over the median of its
-/// neighbours is exponential (Brockwell and Davis 1991, section 10.2), the sum over 4 harmonics gamma. Time
+/// infinite windows are set to the mean. Needs at least 32 windows and 4 repeats. The series is
+/// prewhitened; an ordinate over the median of its neighbours is then F distributed with 2 degrees of freedom above
+/// (Brockwell and Davis 1991, section 10.2), the mean over 4 harmonics with 8. Time
 /// O(n log n).
 ///
 /// # Errors
@@ -48,18 +56,28 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
         return Ok(None);
     }
     let padded = series.len().next_power_of_two();
-    let power = periodogram(&series, padded);
+    let power = periodogram(&whitened(&series), padded);
     let lowest = (MIN_REPEATS * padded as f64 / series.len() as f64).ceil() as usize;
     let raised = over_background(&power, lowest);
     let tests = 2.0 * power.len() as f64;
     let mut best: Option<(f64, usize)> = None;
     for index in lowest..power.len() {
-        let single = (-raised[index]).exp();
+        let single = (1.0 + raised[index] / WORTH).powf(-WORTH);
         let harmonics: f64 = (1..=HARMONICS)
-            .map(|h| raised.get(h * index).copied().unwrap_or(0.0))
+            .map(|h| {
+                raised
+                    .get(h * index)
+                    .copied()
+                    .unwrap_or(0.0)
+                    .min(MOST_RAISED)
+            })
             .sum();
         let all = if HARMONICS * index < power.len() {
-            gamma_upper(harmonics)
+            f_upper(
+                harmonics / HARMONICS as f64,
+                2.0 * HARMONICS as f64,
+                4.0 * WORTH,
+            )
         } else {
             1.0
         };
@@ -71,11 +89,12 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     let Some((p, index)) = best.filter(|(p, _)| *p <= false_alarm) else {
         return Ok(None);
     };
-    let index = fundamental(&raised, index, lowest);
-    let (frequency, height) = refined(&series, index as f64 / padded as f64, 1.0 / padded as f64);
+    let step = 1.0 / padded as f64;
+    let (peak, _) = refined(&series, index as f64 * step, step);
+    let (frequency, height) = refined(&series, fundamental(&series, peak), 0.1 * step);
     Ok(Some(Period {
         windows: stride as f64 / frequency,
-        strength: (0.5 * height * height / variance).min(1.0),
+        strength: (1.0 - folded(&series, frequency) / variance).clamp(0.0, 1.0),
         amplitude: height,
         p: p.min(1.0),
     }))
@@ -139,13 +158,13 @@ fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
     let mut raised = vec![0.0; power.len()];
     let mut beside = Vec::with_capacity(2 * BESIDE);
     for index in lowest..power.len() {
-        // Padding spreads a peak over the next ordinates: they are no background.
-        let reach = BESIDE.min(index.saturating_sub(2));
         beside.clear();
-        beside.extend_from_slice(&power[index - reach..index - 1.min(reach)]);
-        beside.extend_from_slice(
-            &power[(index + 2).min(power.len())..(index + 1 + BESIDE).min(power.len())],
+        let (from, to) = (
+            index.saturating_sub(BESIDE),
+            (index + 1 + BESIDE).min(power.len()),
         );
+        beside.extend_from_slice(&power[from.max(1)..index.saturating_sub(LOBE).max(from.max(1))]);
+        beside.extend_from_slice(&power[(index + 1 + LOBE).min(to)..to]);
         if beside.len() < 8 {
             continue;
         }
@@ -158,27 +177,67 @@ fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
     raised
 }
 
-/// The lowest frequency of which `index` is a multiple and that rises from its background too: a short job repeats
-/// with many harmonics, of which the strongest need not be the first.
-fn fundamental(raised: &[f64], index: usize, lowest: usize) -> usize {
-    let peak = |around: usize| {
-        (around.saturating_sub(1)..=around + 1)
-            .filter(|&i| i >= lowest && i < raised.len())
-            .max_by(|&a, &b| raised[a].total_cmp(&raised[b]))
-    };
-    let parts = (2..=8)
-        .rev()
-        .filter_map(|part| peak((index + part / 2) / part));
-    // Beyond 10 by chance: 3 ordinates, 7 tests, one in a thousand.
-    parts
-        .into_iter()
-        .find(|&i| raised[i] > 10.0)
-        .unwrap_or(index)
+/// The multiple of a found period by which the series folds best: a short job repeats with many harmonics, of which the
+/// strongest need not be the first. Folding as in Larsson 1996 (epoch folding), its gain adjusted for the bins.
+fn fundamental(series: &[f64], frequency: f64) -> f64 {
+    let longest = series.len() as f64 / MIN_REPEATS;
+    let total = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;
+    let mut best = (frequency, folded(series, frequency));
+    for multiple in (2..=16).map(f64::from) {
+        if multiple / frequency > longest {
+            break;
+        }
+        let left = folded(series, frequency / multiple);
+        // A multiple of the true period folds as well as it does: only a clear gain counts.
+        if best.1 - left > 0.25 * (total - best.1) {
+            best = (frequency / multiple, left);
+        }
+    }
+    best.0
 }
 
-/// P(X > x) of the gamma distribution with shape 4 and rate 1.
-fn gamma_upper(x: f64) -> f64 {
-    (-x).exp() * (1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0)))
+/// Variance that the mean profile over one period leaves, per degree of freedom.
+fn folded(series: &[f64], frequency: f64) -> f64 {
+    let bins = (1.0 / frequency).round().clamp(2.0, 256.0) as usize;
+    let mut sums = vec![(0.0, 0.0); bins];
+    let mut squares = 0.0;
+    for (index, value) in series.iter().enumerate() {
+        let phase = (index as f64 * frequency).fract();
+        let bin = &mut sums[((phase * bins as f64) as usize).min(bins - 1)];
+        bin.0 += value;
+        bin.1 += 1.0;
+        squares += value * value;
+    }
+    let explained: f64 = sums
+        .iter()
+        .filter(|b| b.1 > 0.0)
+        .map(|b| b.0 * b.0 / b.1)
+        .sum();
+    (squares - explained) / (series.len() as f64 - bins as f64).max(1.0)
+}
+
+/// P(X > x) of the F distribution.
+fn f_upper(x: f64, above: f64, below: f64) -> f64 {
+    beta::checked_beta_reg(below / 2.0, above / 2.0, below / (below + above * x)).unwrap_or(1.0)
+}
+
+/// The series less its own first-order prediction, so that its spectrum is flat enough for a background, and faded in
+/// and out (Hann), so that a strong peak does not leak into distant frequencies.
+fn whitened(series: &[f64]) -> Vec<f64> {
+    let squares: f64 = series.iter().map(|v| v * v).sum();
+    let products: f64 = series.windows(2).map(|w| w[0] * w[1]).sum();
+    let correlation = (products / squares).clamp(0.0, 0.97);
+    let left: Vec<f64> = series
+        .windows(2)
+        .map(|w| w[1] - correlation * w[0])
+        .collect();
+    let mean = left.iter().sum::<f64>() / left.len() as f64;
+    let turn = std::f64::consts::TAU / left.len() as f64;
+    let fade = |i: usize| 0.5 - 0.5 * (turn * (i as f64 + 0.5)).cos();
+    left.iter()
+        .enumerate()
+        .map(|(i, v)| (v - mean) * fade(i))
+        .collect()
 }
 
 /// The frequency within one step at which a sine explains most, and that sine's height.

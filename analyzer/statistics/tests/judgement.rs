@@ -1,11 +1,13 @@
 //! What a caller may rely on: verdicts follow their intervals, signs are turned, loss is never hidden, and no input
 //! makes anything panic.
+#![allow(clippy::unwrap_used)] // helpers outside the test functions: a panic here is a failed test
 
 use proptest::prelude::*;
 use soakbox_statistics::{
     Effect, Histogram, Metric, Operation, Options, Run, RunVariance, Scope, Verdict, Window,
     compare, compare_all,
 };
+use std::slice::from_ref;
 
 /// A fixed scatter in 0..1 without a rhythm that matters here.
 fn scatter(i: usize, seed: usize) -> f64 {
@@ -125,7 +127,7 @@ fn no_evidence_is_never_a_pass() {
         effect.reason
     );
     let nothing = Run::new(0.0).unwrap();
-    let result = compare(&[nothing.clone()], &[nothing], &Options::default()).unwrap();
+    let result = compare(from_ref(&nothing), from_ref(&nothing), &Options::default()).unwrap();
     assert_eq!(result.verdict, Verdict::Inconclusive);
     // Twenty windows of three operations cannot bound a 99.9th percentile.
     let few = |seed| -> Run {
@@ -191,22 +193,22 @@ fn loss_widens_and_never_passes_in_silence() {
         ..Options::default()
     };
     let p99 = one(
-        &[clean.clone()],
-        &[lossy.clone()],
+        from_ref(&clean),
+        from_ref(&lossy),
         &options(Metric::DurationP99),
     );
     assert!((p99.loss.fraction - 9.0 / 309.0).abs() < 1e-12);
     assert_eq!((p99.loss.high, p99.verdict), (None, Verdict::Inconclusive));
     assert!(p99.reason.contains("lost operations"), "{}", p99.reason);
     let p50 = one(
-        &[clean.clone()],
-        &[lossy.clone()],
+        from_ref(&clean),
+        from_ref(&lossy),
         &options(Metric::DurationP50),
     );
     assert!(p50.loss.high.unwrap() > p50.high.unwrap());
     // A large regression stands whatever the lost ones were.
     let slow = Run::from_windows(&windows(200, 1.5, 9, 3));
-    let p50 = one(&[clean.clone()], &[slow], &options(Metric::DurationP50));
+    let p50 = one(from_ref(&clean), &[slow], &options(Metric::DurationP50));
     assert_eq!(p50.verdict, Verdict::Regressed);
     let cpu = one(&[clean], &[lossy], &options(Metric::Cpu));
     assert_eq!(cpu.verdict, Verdict::Inconclusive);
@@ -217,11 +219,7 @@ fn verdicts_agree_with_their_intervals() {
     let base = Run::from_windows(&windows(200, 1.0, 0, 1));
     for (slow, seed) in [(1.0, 2), (1.02, 3), (1.06, 4), (1.3, 5), (0.7, 6)] {
         let candidate = Run::from_windows(&windows(200, slow, 0, seed));
-        let result = compare(
-            std::slice::from_ref(&base),
-            &[candidate],
-            &Options::default(),
-        );
+        let result = compare(from_ref(&base), &[candidate], &Options::default());
         for effect in result.unwrap().effects {
             let plain = Verdict::of(effect.low, effect.high, effect.threshold);
             assert_eq!(effect.verdict, plain, "{effect:?}");

@@ -44,7 +44,8 @@ fn stationary_pairs_raise_few_alarms() {
         (Process::Heavy(2.5), 200),
     ];
     for (seed, (process, n)) in (1..).zip(processes) {
-        let counts = comparison::false_alarms(&mut simulator, process, n, 40, &mut random(seed));
+        let service = comparison::healthy(process);
+        let counts = comparison::false_alarms(&mut simulator, service, n, 40, &mut random(seed));
         assert!(
             counts.iter().all(|&c| few(c, 40)),
             "{process:?} {n}: {counts:?} of 40"
