@@ -320,6 +320,28 @@ fn changes(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> bo
             }
         }
     }
+    let others = [
+        Process::Hidden,
+        Process::ArHeavy(0.9),
+        Process::Heavy(2.5),
+        Process::Ar2,
+        Process::Average(10),
+        Process::Periods(20.0),
+        Process::Sawtooth(20.0),
+        Process::Bursts(0.05, 0.05),
+        Process::Volatility,
+        Process::Cron,
+    ];
+    for process in others {
+        for n in [200, 2000] {
+            let figure = format!("changes {process:?} {n} points");
+            if wanted(&figure) {
+                let mut random = stream(arguments.seed, &figure);
+                let count = series::false_changes(process, n, trials, &mut random);
+                table.alarms(&figure, count, trials, false);
+            }
+        }
+    }
     for phi in [0.0, 0.5, 0.7, 0.9] {
         let figure = format!("changes step φ={phi}");
         if wanted(&figure) {
