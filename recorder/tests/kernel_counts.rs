@@ -211,3 +211,26 @@ fn a_token_pairs_across_threads() {
         assert_counts(&counts, &totals, &recording);
     }
 }
+
+#[test]
+fn a_full_in_flight_map_loses_begins_and_goes_on() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
+    let probe = probe("marker", &program);
+    let recorder = Recorder::start(&root, &["--op", &probe, "--in-flight", "8"]);
+    let outcome = targets::run(&program, &["tokens", "20000", "64"]);
+    recorder.stop().check();
+    let (counts, totals) = (outcome.counts(), Recording::open(&root).checked("op"));
+    assert_eq!(totals.begun, counts.begun, "{totals:?}");
+    assert_eq!(totals.finished, counts.finished, "{totals:?}");
+    assert!(totals.lost > 0 && totals.recorded > 1_000, "{totals:?}");
+    assert_eq!(
+        totals.unmatched, totals.lost,
+        "each lost begin leaves its finish alone: {totals:?}"
+    );
+    assert_eq!(totals.in_flight, 0, "no entry leaks: {totals:?}");
+}

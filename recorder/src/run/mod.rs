@@ -38,8 +38,8 @@ pub use synthetic::{SyntheticPlan, replay};
 pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
-    let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
     recover_before(plan, &clock)?;
+    let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
 
     let host = Host::inspect()?;
     let mut kernel = Kernel::load(&host, &settings(plan))?;
@@ -128,6 +128,9 @@ fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::K
 
 /// What an earlier recorder left in the directory is finished first.
 fn recover_before(plan: &RecordPlan, clock: &dyn Clock) -> Result<()> {
+    if !plan.root().exists() {
+        return Ok(());
+    }
     let report = recover(plan.root(), clock)?;
     if report.gaps > 0 || report.rows_saved > 0 {
         say(format_args!(

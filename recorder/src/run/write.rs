@@ -9,7 +9,7 @@ use soakbox_schemas::tables::{
     Annotation, OperationInfo, OperationLogBuilder, OperationMetrics, RecorderHealth, Table,
 };
 
-use super::message::Message;
+use super::message::{Message, say};
 use crate::clock::{Clock, ClockPair};
 use crate::segment::RecordingWriter;
 
@@ -143,7 +143,10 @@ impl Writing {
     fn flush(&mut self, now: ClockPair) -> Result<()> {
         self.append_log()?;
         self.writer.flush()?;
-        self.writer.tick(now)?;
+        if let Err(error) = self.writer.tick(now) {
+            // No row is lost by a seal that failed: its journal is kept, and the seal tried again.
+            say(format_args!("warning: {error}"));
+        }
         self.last = now;
         Ok(())
     }
