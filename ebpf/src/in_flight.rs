@@ -53,7 +53,7 @@ static PROCESSES: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 #[inline(always)]
 fn tally(process: u32) -> Option<&'static AtomicU64> {
     PROCESSES
-        .get_ptr_mut(&process)
+        .get_ptr_mut(process)
         .map(|count| unsafe { AtomicU64::from_ptr(count) })
 }
 
@@ -64,7 +64,7 @@ pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
     let stale = unsafe { IN_FLIGHT.get(key) }.copied();
     if stale.is_none() {
         if tally(key.process).is_none() {
-            let _ = PROCESSES.insert(&key.process, &0, 1);
+            let _ = PROCESSES.insert(key.process, 0, 1);
         }
         // Without a tally the process's end could not clean up.
         let Some(tally) = tally(key.process) else {
@@ -113,7 +113,7 @@ pub fn abandon_process() {
             );
         }
     }
-    let _ = PROCESSES.remove(&process);
+    let _ = PROCESSES.remove(process);
 }
 
 struct Sweep {
@@ -131,7 +131,7 @@ unsafe extern "C" fn abandon_entry(
     let (key, sweep) = unsafe { (*key, &*sweep) };
     if key.process == sweep.process {
         let operation = unsafe { (*frame).operation };
-        if IN_FLIGHT.remove(&key).is_ok() {
+        if IN_FLIGHT.remove(key).is_ok() {
             counters::with_cell(operation, sweep.now, |cell| counters::one(&cell.abandoned));
         }
     }

@@ -14,12 +14,12 @@ static TRACKED: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 
 #[inline(always)]
 pub fn track_current() {
-    let _ = TRACKED.insert(&task::process(), &1, 0);
+    let _ = TRACKED.insert(task::process(), 1, 0);
 }
 
 #[inline(always)]
 fn is_tracked(process: u32) -> bool {
-    unsafe { TRACKED.get(&process) }.is_some()
+    unsafe { TRACKED.get(process) }.is_some()
 }
 
 /// Whether operations of the current thread are wanted; remembered in `thread`.
@@ -50,7 +50,7 @@ pub fn forked(parent: *const c_void, child: *const c_void) {
         return;
     };
     if parent != child && is_tracked(parent) {
-        let _ = TRACKED.insert(&child, &1, 0);
+        let _ = TRACKED.insert(child, 1, 0);
     }
 }
 
@@ -66,7 +66,7 @@ pub fn exited() {
     if task::is_last_thread() {
         in_flight::abandon_process();
         if settings::follow_tree() != 0 {
-            let _ = TRACKED.remove(&task::process());
+            let _ = TRACKED.remove(task::process());
         }
     }
 }

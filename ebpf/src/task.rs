@@ -38,6 +38,10 @@ impl<T> TaskStorage<T> {
     }
 
     #[inline(always)]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the value lies in the kernel, not behind self"
+    )]
     fn lookup(&'static self, task: *mut task_struct, flags: u64) -> Option<&'static mut T> {
         let map = core::ptr::from_ref(self).cast_mut().cast();
         let value = unsafe { bpf_task_storage_get(map, task, core::ptr::null_mut(), flags) };
@@ -76,7 +80,7 @@ pub static THREADS: TaskStorage<Thread> = TaskStorage::new();
 
 #[inline(always)]
 pub fn current() -> *mut task_struct {
-    unsafe { bpf_get_current_task_btf() as *mut task_struct }
+    unsafe { bpf_get_current_task_btf() }
 }
 
 #[inline(always)]
@@ -173,10 +177,10 @@ pub fn switched(previous: *mut task_struct, next: *mut task_struct) {
     if let Some(thread) = THREADS.lookup(previous, 0) {
         thread.switched_out_ns = now();
     }
-    if let Some(thread) = THREADS.lookup(next, 0) {
-        if thread.switched_out_ns != 0 {
-            thread.off_cpu_ns += now() - thread.switched_out_ns;
-            thread.switched_out_ns = 0;
-        }
+    if let Some(thread) = THREADS.lookup(next, 0)
+        && thread.switched_out_ns != 0
+    {
+        thread.off_cpu_ns += now() - thread.switched_out_ns;
+        thread.switched_out_ns = 0;
     }
 }

@@ -17,9 +17,9 @@
  * thread carries a token, unique among those in flight and not 0: soakbox_begin_token, soakbox_finish_token.
  * In C++, soakbox::operation finishes as failed when an exception passes through it.
  *
- * Each marker is a pair of functions whose first instruction is a nop that a probe may replace. They stay
- * functions of their own on purpose: a caller keeps nothing below its stack pointer while it calls, so that a
- * probe cannot touch its locals. Do not inline them.
+ * Each marker is a pair of functions whose first instruction is a nop that a probe may replace (a 1-byte one, before
+ * a 5-byte one: docs/markers.md says why both). They stay functions of their own on purpose: a caller keeps nothing
+ * below its stack pointer while it calls, so that a probe cannot touch its locals. Do not inline them.
  */
 #ifndef SOAKBOX_H
 #define SOAKBOX_H
@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #if defined(__linux__) && defined(__x86_64__) && !defined(__ILP32__)
-#define SOAKBOX_SITE_ ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
+#define SOAKBOX_SITE_ ".byte 0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00"
 #define SOAKBOX_BEGIN_ARGUMENTS_ "8@%rdi"
 #define SOAKBOX_FINISH_ARGUMENTS_ "8@%rdi -8@%rsi -4@%edx"
 #define SOAKBOX_MARKERS 1
@@ -47,7 +47,7 @@
 #endif
 
 #if SOAKBOX_MARKERS
-/* A function of two instructions in a section group, so that many files may declare the same operation, with
+/* A function of nops and a return in a section group, so that many files may declare the same operation, with
  * the note (stapsdt, version 3) that says where it is. Link-time optimisation puts many files' into one assembly,
  * where the first one stands for all. */
 #define SOAKBOX_FUNCTION_(FUNCTION, PROBE, ARGUMENTS)                                              \

@@ -1,9 +1,12 @@
 //! The marker ABI: operations that a program announces itself, at no cost worth naming while nobody records.
 //!
-//! A marker is two functions of its own, `begin` and `finish`. The first instruction of each is the 5-byte nop
-//! that the kernel can turn into a call (x86-64) or a 4-byte nop (aarch64), the second one returns. Nothing of
-//! the caller lives below its stack pointer while it calls, so a probe there cannot corrupt anything; that is why
-//! a marker must never be inlined. A `.note.stapsdt` note (provider [`PROVIDER`], names [`begin_name`] style
+//! A marker is two functions of its own, `begin` and `finish`. Each is a 1-byte nop, where the probe goes, a 5-byte
+//! nop, and a return (x86-64), or a 4-byte nop and a return (aarch64). Nothing of the caller lives below its stack
+//! pointer while it calls, so a probe there cannot corrupt anything; that is why a marker must never be inlined.
+//!
+//! Why the probe is not on the 5-byte nop: kernels from 6.18 on turn a probed one into a call into a page that they
+//! map for it. A child of fork inherits the call but not the page, and dies at its first marker. The 5-byte nop
+//! stays for recorders of kernels that map the page in children too: it is the cheaper of the two. A `.note.stapsdt` note (provider [`PROVIDER`], names [`begin_name`] style
 //! `NAME__begin` and `NAME__finish`) tells tools where they are; `include/soakbox.h` is the same ABI for C and C++.
 //!
 //! Arguments, in the order of the C calling convention: begin takes a token; finish a token, a value and a success
@@ -103,7 +106,8 @@ macro_rules! __marker_function {
         #[unsafe(naked)]
         extern "C" fn $function($($argument: $type),*) {
             ::core::arch::naked_asm!(
-                "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
+                "990: nop",
+                ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00",
                 "ret",
                 $crate::__marker_note!($probe, $x86),
             )

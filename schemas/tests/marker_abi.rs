@@ -1,5 +1,5 @@
-//! The marker ABI, as a tool sees it: `soakbox.h` and `marker!` leave the same notes and the same two instructions
-//! at each site, whatever the language, the optimisation and the number of files that declare an operation.
+//! The marker ABI, as a tool sees it: `soakbox.h` and `marker!` leave the same notes and the same
+//! instructions at each site, whatever the language, the optimisation and the number of files that declare an operation.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test file's helpers are tests too")]
 
@@ -160,7 +160,7 @@ impl Sites {
         Self { file, notes }
     }
 
-    /// Each site is the 5-byte nop, then ret, and the note says where the arguments are.
+    /// Each site is a 1-byte nop, a 5-byte nop, then ret, and the note says where the arguments are.
     fn check(&self) {
         for note in &self.notes {
             assert_eq!(note.provider, PROVIDER);
@@ -171,8 +171,8 @@ impl Sites {
             };
             assert_eq!(note.arguments, expected);
             let at = file_offset(&self.file, note.location);
-            let site = &self.file[at..at + 6];
-            assert_eq!(site, [0x0f, 0x1f, 0x44, 0, 0, 0xc3], "{}", note.name);
+            let site = &self.file[at..at + 7];
+            assert_eq!(site, [0x90, 0x0f, 0x1f, 0x44, 0, 0, 0xc3], "{}", note.name);
         }
     }
 }

@@ -49,19 +49,13 @@ pub fn choose(
     }
     let mut depth = 0i16;
     let mut slow = None;
-    let mut untouched = true;
     for instruction in code.iter().take(FURTHEST) {
         if is_target(instruction) {
             break;
         }
         let skip = usize::try_from(instruction.address - first.address).unwrap_or(usize::MAX);
         let site = bytes.get(skip..).unwrap_or_default();
-        // The optimised 5-byte nop writes below the stack pointer: only while nothing can be there.
-        let cost = match x86::is_nop5(site) && !untouched {
-            true => None,
-            false => instruction.probe_cost(site, kernel),
-        };
-        if let Some(cost) = cost {
+        if let Some(cost) = instruction.probe_cost(site, kernel) {
             let begin = Begin {
                 address: instruction.address,
                 stack_delta: depth,
@@ -75,7 +69,9 @@ pub fn choose(
         let StackEffect::Moves(moved) = instruction.stack_effect() else {
             break;
         };
-        if at_entry || instruction.next != Next::Falls || instruction.is_long_running() {
+        // A nop leaves the arguments where they are.
+        let past_entry = at_entry && !x86::is_nop5(site);
+        if past_entry || instruction.next != Next::Falls || instruction.is_long_running() {
             break;
         }
         let deeper = i64::from(depth)
@@ -85,7 +81,6 @@ pub fn choose(
             Some(deeper) if deeper >= 0 => deeper,
             _ => break,
         };
-        untouched &= x86::is_landing_mark(site);
     }
     slow.ok_or(Reason::NoBegin("the kernel accepts no probe at its start"))
 }

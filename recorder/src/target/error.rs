@@ -119,7 +119,7 @@ pub enum Reason {
     },
     /// A marker's site is not what the ABI says.
     #[error(
-        "marker '{marker}' at {at:#x} is not a 5-byte nop followed by a return ({why}); a probe there could corrupt the caller's locals"
+        "marker '{marker}' at {at:#x} is not a function of two nops and a return ({why}); a probe there could corrupt the caller's locals"
     )]
     UnsafeMarker {
         /// The marker.

@@ -190,18 +190,13 @@ impl Instruction {
 /// What a probe on the instruction at the start of `code` costs, by the kernel's own tables
 /// (arch/x86/kernel/uprobes.c); `None` where the kernel refuses it or we do not know.
 pub fn probe_cost(code: &[u8], kernel: Kernel) -> Option<Cost> {
-    const NOP5: [u8; 5] = [0x0f, 0x1f, 0x44, 0x00, 0x00];
-    if code.starts_with(&NOP5) {
-        let replaced = kernel
-            >= Kernel {
-                major: 6,
-                minor: 18,
-            };
-        return Some(if replaced {
-            Cost::Emulated
-        } else {
-            Cost::SingleStepped
-        });
+    let replaces = kernel
+        >= Kernel {
+            major: 6,
+            minor: 18,
+        };
+    if replaces && is_nop5(code) {
+        return None;
     }
     let mut rest = code;
     let mut prefixes = 0;
@@ -275,13 +270,15 @@ pub fn probe_cost(code: &[u8], kernel: Kernel) -> Option<Cost> {
     }
 }
 
-/// Whether the bytes are a marker's: the 5-byte nop, then a return. The reason otherwise.
+/// Whether the bytes are a marker's: a 1-byte nop, where the probe goes, the 5-byte nop, a return. The reason otherwise.
 pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
     match code {
-        [0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
-        [0x0f, 0x1f, 0x44, 0x00, 0x00, 0xf3, 0xc3, ..] => Ok(()),
-        [0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => Err("it was inlined: no return follows the nop"),
-        [0x90, ..] => Err("it is a one-byte nop"),
+        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
+        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xf3, 0xc3, ..] => Ok(()),
+        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => {
+            Err("it was inlined: no return follows the nops")
+        }
+        [0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => Err("no 1-byte nop precedes the 5-byte one"),
         [0xcc, ..] => Err("a breakpoint is written there"),
         _ => Err("other code is there"),
     }
@@ -334,14 +331,12 @@ fn writes(raw: &iced_x86::Instruction, register: Register) -> bool {
     })
 }
 
-/// The 5-byte nop that kernels from 6.18 on turn into a call.
+/// A nop of five bytes, of any form. Kernels from 6.18 on turn a probed one into a call into a page that they map for
+/// it: that writes below the stack pointer, and a forked child inherits the call but not the page, and dies of it.
 pub fn is_nop5(code: &[u8]) -> bool {
-    code.starts_with(&[0x0f, 0x1f, 0x44, 0x00, 0x00])
-}
-
-/// `endbr64`, which does nothing.
-pub fn is_landing_mark(code: &[u8]) -> bool {
-    code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa])
+    let mut decoder = iced_x86::Decoder::new(64, code, iced_x86::DecoderOptions::NONE);
+    let decoded = decoder.decode();
+    decoded.mnemonic() == Mnemonic::Nop && decoded.len() == 5
 }
 
 /// The memory slot that a stub (`[endbr64] jmp *slot(%rip)`) jumps through.

@@ -88,19 +88,27 @@ static void run_threads(struct counts *c, long calls, long threads, long depth, 
     }
 }
 
-/* In a forked child: `calls` operations of its own; what it counted goes to its parent through a pipe, and it ends. */
-static void end_child(int result, struct counts *c, long calls, long fail_every)
+/* In a forked child: `calls` operations of its own; what it counted goes to its parent through the pipe. */
+static void end_child(const int result[2], struct counts *c, long calls, long fail_every)
 {
     for (long i = 0; i < calls; i++)
         call_op(c, i, 1, fail_every);
-    _exit(write(result, c, sizeof *c) == (ssize_t)sizeof *c ? 0 : 3);
+    _exit(write(result[1], c, sizeof *c) == (ssize_t)sizeof *c ? 0 : 3);
 }
 
-static void take_child(pid_t child, int result, struct counts *c)
+/* Adds what a child counted. A child that was killed makes this program fail. */
+static void take_child(pid_t child, const int result[2], struct counts *c)
 {
     struct counts counted;
-    if (child < 0 || read(result, &counted, sizeof counted) != (ssize_t)sizeof counted || waitpid(child, NULL, 0) != child)
+    int status = 0;
+    close(result[1]);
+    if (child < 0 || waitpid(child, &status, 0) != child)
         exit(3);
+    if (status || read(result[0], &counted, sizeof counted) != (ssize_t)sizeof counted) {
+        fprintf(stderr, "the forked child ended with status %d\n", status);
+        exit(4);
+    }
+    close(result[0]);
     add_counts(c, &counted);
 }
 
@@ -110,25 +118,23 @@ static void take_child(pid_t child, int result, struct counts *c)
 static void run_forks(struct counts *c, long calls, long fail_every)
 {
     struct counts counted = {0, 0, 0, 0, 0};
-    int result[2];
-    if (pipe(result))
+    int between[2], inside[2];
+    if (pipe(between) || pipe(inside))
         exit(3);
     pid_t child = fork();
     if (child == 0)
-        end_child(result[1], &counted, calls, fail_every);
-    take_child(child, result[0], c);
+        end_child(between, &counted, calls, fail_every);
+    take_child(child, between, c);
 
     fork_inside = 1;
     op(1, 1, 0, 0);
     if (fork_result == 0) {
         counted.unmatched = 1;
-        end_child(result[1], &counted, calls, fail_every);
+        end_child(inside, &counted, calls, fail_every);
     }
-    take_child(fork_result, result[0], c);
+    take_child(fork_result, inside, c);
     c->begun++;
     c->finished++;
-    close(result[0]);
-    close(result[1]);
 }
 
 static int by_value(const void *a, const void *b)
