@@ -80,13 +80,18 @@ fn on_cpu_time_of_spinning_system_calls_and_sleeping() {
             floor,
         );
         if mode == "sleep" {
-            let worst = recording
-                .of("op", "cpu_ns")
+            // Not all of them: where a hypervisor takes the CPU away in the middle of going to sleep, the kernel never
+            // switches to another thread, and what was stolen counts as on-CPU.
+            let each = recording.of("op", "cpu_ns");
+            let asleep = each
                 .into_iter()
                 .flatten()
-                .max()
-                .unwrap();
-            assert!(worst < OPERATION_NS, "sleeping is not on-CPU time: {worst}");
+                .filter(|&cpu_ns| cpu_ns < OPERATION_NS / 10);
+            let asleep = asleep.count() as i64;
+            assert!(
+                asleep * 100 >= number * 98,
+                "sleeping is not on-CPU time: only {asleep} of {number} are short"
+            );
             let shortest = recording
                 .of("op", "duration_ns")
                 .into_iter()

@@ -148,3 +148,62 @@ fn a_plain_program_takes_the_cheap_uretprobe_and_stack_order() {
         Finish::Returns { .. }
     ));
 }
+
+/// A function that jumps to its split-off part; `calls` is what else calls that part.
+fn split(workshop: &Workshop, calls: &str, within: &str) -> Vec<u8> {
+    let text = format!(
+        "
+        .text
+        .globl main
+        .type main, @function
+        main: .cfi_startproc
+            push %rbp
+            .cfi_def_cfa_offset 16
+            call op
+            {calls}
+            pop %rbp
+            .cfi_def_cfa_offset 8
+            ret
+            .cfi_endproc
+        .size main, . - main
+        .type op, @function
+        op: .cfi_startproc
+            test %edi, %edi
+            jne op.part.0
+            xor %eax, %eax
+            ret
+            .cfi_endproc
+        .size op, . - op
+        .type op.part.0, @function
+        op.part.0: .cfi_startproc
+            push %rbx
+            .cfi_def_cfa_offset 16
+            {within}
+            lea 1(%rdi), %eax
+            pop %rbx
+            .cfi_def_cfa_offset 8
+            ret
+            .cfi_endproc
+        .size op.part.0, . - op.part.0
+        .section .note.GNU-stack,\"\",@progbits
+        "
+    );
+    workshop.build_text("gcc", "s", &text, &[RETURNS])
+}
+
+#[test]
+fn a_split_off_part_counts_only_where_nobody_else_calls_it() {
+    let workshop = Workshop::new();
+    assert_eq!(
+        returns(&function(&split(&workshop, "", ""), "op").unwrap()).len(),
+        2
+    );
+    for (calls, within) in [
+        ("call op.part.0", ""),
+        ("", "call op.part.0"),
+        ("lea op.part.0(%rip), %rax", ""),
+    ] {
+        let refused = refusal(&split(&workshop, calls, within), "op");
+        assert!(refused.contains("to 'op.part.0'"), "{refused}");
+    }
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use soakbox_recorder::target::elf::Elf;
 use soakbox_recorder::target::flow::{self, Extent};
-use soakbox_recorder::target::unwind::Unwind;
+use soakbox_recorder::target::unwind::{Cfa, Unwind};
 
 mod target_support;
 use target_support::{KERNEL, Workshop, objdump_returns};
@@ -14,6 +14,7 @@ use target_support::{KERNEL, Workshop, objdump_returns};
 struct Survey {
     resolved: usize,
     guessed: usize,
+    moved: usize,
     refused: BTreeMap<String, Vec<String>>,
 }
 
@@ -27,6 +28,7 @@ fn survey(path: &Path, step: usize) -> Survey {
     let mut survey = Survey {
         resolved: 0,
         guessed: 0,
+        moved: 0,
         refused: BTreeMap::new(),
     };
     let mut seen = BTreeSet::new();
@@ -47,6 +49,12 @@ fn survey(path: &Path, step: usize) -> Survey {
             Ok(body) => {
                 survey.resolved += 1;
                 survey.guessed += usize::from(body.guessed);
+                // The unwind table is another opinion on how deep the stack is at the begin.
+                if let Some(Cfa::StackPointer(offset)) = unwind.cfa_at(body.begin.address) {
+                    let delta = i64::from(body.begin.stack_delta);
+                    assert_eq!(delta, offset - 8, "{} in {}", symbol.name, path.display());
+                    survey.moved += usize::from(delta != 0);
+                }
                 let expected: BTreeSet<u64> = body
                     .parts
                     .iter()
@@ -88,10 +96,11 @@ fn survey(path: &Path, step: usize) -> Survey {
 
 fn print(path: &Path, survey: &Survey) {
     println!(
-        "{}: {} resolved, {} with a table of unknown length",
+        "{}: {} resolved, {} with a table of unknown length, {} with something on the stack at the begin",
         path.display(),
         survey.resolved,
-        survey.guessed
+        survey.guessed,
+        survey.moved
     );
     for (kind, refused) in &survey.refused {
         println!("  {} {kind}", refused.len());

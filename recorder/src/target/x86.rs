@@ -11,6 +11,9 @@ use iced_x86::{
 use super::Kernel;
 
 pub mod jump_table;
+mod probe_site;
+
+pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
 
 /// Where control goes after an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +41,6 @@ pub enum StackEffect {
     Moves(i64),
     /// Something that cannot be said in advance.
     Unknown,
-}
-
-/// What one probe on an instruction costs the thread that meets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cost {
-    /// The kernel emulates the instruction (or replaces a nop by a call): under a microsecond.
-    Emulated,
-    /// The kernel single-steps a copy of the instruction: two traps.
-    SingleStepped,
 }
 
 /// One decoded instruction.
@@ -218,103 +212,6 @@ impl Instruction {
     }
 }
 
-/// What a probe on the instruction at the start of `code` costs, by the kernel's own tables
-/// (arch/x86/kernel/uprobes.c); `None` where the kernel refuses it or we do not know.
-pub fn probe_cost(code: &[u8], kernel: Kernel) -> Option<Cost> {
-    let replaces = kernel
-        >= Kernel {
-            major: 6,
-            minor: 18,
-        };
-    if replaces && is_nop5(code) {
-        return None;
-    }
-    let mut rest = code;
-    let mut prefixes = 0;
-    let mut operand_size = false;
-    while let Some((byte, after)) = rest.split_first() {
-        match byte {
-            // Segment overrides other than fs and gs, and lock, are refused; so is what follows them.
-            0x26 | 0x2e | 0x36 | 0x3e | 0xf0 => return None,
-            0x66 => operand_size = true,
-            0x64 | 0x65 | 0x67 | 0xf2 | 0xf3 => {}
-            _ => break,
-        }
-        prefixes += 1;
-        if prefixes > 14 {
-            return None;
-        }
-        rest = after;
-    }
-    let rex = rest.first().is_some_and(|byte| byte & 0xf0 == 0x40);
-    let opcode = &rest[usize::from(rex)..];
-    match *opcode {
-        [0x50..=0x57, ..] if prefixes == 0 => Some(Cost::Emulated),
-        [0x90, ..] if !rex => Some(Cost::Emulated),
-        [0xe8 | 0xe9 | 0xeb | 0x70..=0x7f, ..] | [0x0f, 0x80..=0x8f, ..]
-            if !operand_size && prefixes == 0 && !rex =>
-        {
-            Some(Cost::Emulated)
-        }
-        // VEX, EVEX and XOP are not in the kernel's table.
-        [0x62 | 0xc4 | 0xc5, ..] => None,
-        [0x8f, second, ..] if second & 0x38 != 0 => None,
-        // System calls, traps, port and privileged instructions, far control flow.
-        [
-            0x0f,
-            0x05 | 0x07 | 0x0b | 0x34 | 0x35 | 0x01 | 0x00 | 0x06 | 0x08 | 0x09,
-            ..,
-        ] => None,
-        [0x0f, 0x20..=0x23 | 0x30 | 0x32 | 0x33 | 0x37, ..] => None,
-        [
-            0xcc..=0xcf
-            | 0xca
-            | 0xcb
-            | 0x6c..=0x6f
-            | 0xe4..=0xe7
-            | 0xec..=0xef
-            | 0xf1
-            | 0xf4
-            | 0xfa
-            | 0xfb
-            | 0xd4..=0xd6
-            | 0x9a
-            | 0xea
-            | 0x06
-            | 0x07
-            | 0x0e
-            | 0x16
-            | 0x17
-            | 0x1e
-            | 0x1f
-            | 0x27
-            | 0x2f
-            | 0x37
-            | 0x3f
-            | 0x60
-            | 0x61
-            | 0x82,
-            ..,
-        ] => None,
-        [_, ..] => Some(Cost::SingleStepped),
-        [] => None,
-    }
-}
-
-/// Whether the bytes are a marker's: a 1-byte nop, where the probe goes, the 5-byte nop, a return. The reason otherwise.
-pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
-    match code {
-        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
-        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xf3, 0xc3, ..] => Ok(()),
-        [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => {
-            Err("it was inlined: no return follows the nops")
-        }
-        [0x0f, 0x1f, 0x44, 0x00, 0x00, ..] => Err("no 1-byte nop precedes the 5-byte one"),
-        [0xcc, ..] => Err("a breakpoint is written there"),
-        _ => Err("other code is there"),
-    }
-}
-
 /// `add`/`sub` of a constant, and `lea n(%rsp),%rsp`.
 fn constant_adjustment(raw: &iced_x86::Instruction) -> Option<i64> {
     if raw.op_count() != 2 || !is_stack_register(raw, 0) {
@@ -360,14 +257,6 @@ fn writes(raw: &iced_x86::Instruction, register: Register) -> bool {
                     | OpAccess::ReadCondWrite
             )
     })
-}
-
-/// A nop of five bytes, of any form. Kernels from 6.18 on turn a probed one into a call into a page that they map for
-/// it: that writes below the stack pointer, and a forked child inherits the call but not the page, and dies of it.
-pub fn is_nop5(code: &[u8]) -> bool {
-    let mut decoder = iced_x86::Decoder::new(64, code, iced_x86::DecoderOptions::NONE);
-    let decoded = decoder.decode();
-    decoded.mnemonic() == Mnemonic::Nop && decoded.len() == 5
 }
 
 /// The memory slot that a stub (`[endbr64] jmp *slot(%rip)`) jumps through.

@@ -19,7 +19,12 @@ impl Walk<'_, '_> {
             .elf
             .symbols_at(covering.map_or(target, |symbol| symbol.address))
             .find(|symbol| self.is_own_name(symbol.name));
-        if let Some(symbol) = own {
+        if let Some(symbol) = own.copied() {
+            // A split-off part that others call too would finish for them as well.
+            let shared = symbol.name.contains(".part") && !self.is_exclusive(symbol.address);
+            if shared {
+                return tail_call(Some(symbol.name));
+            }
             return self.part_range(symbol.address, symbol.size, target);
         }
         if let Some(symbol) = covering {
