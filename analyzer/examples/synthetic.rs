@@ -1,5 +1,6 @@
 //! Writes the recordings that the tests use into a directory, to look at or to try a notebook on:
-//! `cargo run -p soakbox-analyzer --example synthetic -- DIR` makes `DIR/healthy` and `DIR/degraded`.
+//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes `DIR/healthy` and
+//! `DIR/degraded`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -11,13 +12,14 @@ fn main() {
         eprintln!("error: synthetic: needs a directory to write to");
         return;
     };
+    let number = |index: usize| std::env::args().nth(index)?.parse().ok();
     let healthy = Soak {
-        seconds: 600,
+        seconds: number(2).map_or(600, |seconds: f64| seconds as i64),
         ..Soak::default()
     };
     healthy.seal(&root.join("healthy"));
     let degraded = Soak {
-        slowdown: 1.4,
+        slowdown: number(3).unwrap_or(1.4),
         lost: 3,
         gap_at: Some(200),
         seed: 2,

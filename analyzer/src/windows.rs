@@ -1,7 +1,9 @@
 //! An operation over time: percentiles of its duration per window, what was lost, when nothing was observed, and what
-//! was annotated. The windows' width follows from the length of the recording, so that a chart has some 120 of them.
+//! was annotated. The windows' width follows from the length of the recording and its rows, so that a chart has some 100 of them.
 
 use std::collections::BTreeMap;
+
+use soakbox_schemas::tables::Table;
 
 use crate::failure::Result;
 use crate::info::{self, Gap};
@@ -9,8 +11,10 @@ use crate::recording::{Range, Recording};
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 
-/// Windows that a recording is divided into, at most.
-const WINDOWS: i64 = 150;
+/// Windows that a recording is divided into, at most, and how few there may be.
+const WINDOWS: std::ops::RangeInclusive<i64> = 10..=150;
+/// Rows to a window, on the average, below which there are fewer windows: a percentile of a handful says little.
+const ROWS_PER_WINDOW: u64 = 40;
 /// Widths of windows, in milliseconds.
 const WIDTHS_MS: [i64; 24] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
@@ -72,13 +76,15 @@ pub struct Timeline {
     pub moments: Vec<Moment>,
 }
 
-/// The width of windows for a recording of that length.
-pub fn width_ns(length_ns: i64) -> i64 {
+/// The width of windows for a recording of that length with so many rows.
+pub fn width_ns(length_ns: i64, rows: u64) -> i64 {
+    let windows = i64::try_from(rows / ROWS_PER_WINDOW).unwrap_or(i64::MAX);
+    let windows = windows.clamp(*WINDOWS.start(), *WINDOWS.end());
     let widths = WIDTHS_MS.map(|ms| ms * 1_000_000);
-    let found = widths.into_iter().find(|width| length_ns / width < WINDOWS);
+    let found = widths.into_iter().find(|width| length_ns / width < windows);
     found.unwrap_or_else(|| {
         let day = WIDTHS_MS[WIDTHS_MS.len() - 1] * 1_000_000;
-        (length_ns / WINDOWS / day + 1) * day
+        (length_ns / windows / day + 1) * day
     })
 }
 
@@ -95,7 +101,7 @@ impl Timeline {
         let Some(range) = recording.range() else {
             return Ok(None);
         };
-        let width_ns = width_ns(range.length_ns());
+        let width_ns = width_ns(range.length_ns(), recording.rows(Table::OperationLog));
         let wanted = |name: &String| operations.is_empty() || operations.contains(name);
         let mut series: BTreeMap<String, Series> = BTreeMap::new();
         let width = width_ns.to_string();
@@ -128,6 +134,10 @@ impl Timeline {
                 }
             }
         }
+        let mut gaps = info::gaps(session)?;
+        gaps.retain(|gap| {
+            gap.from_ns < range.last_ns && gap.to_ns.is_none_or(|to| to > range.first_ns)
+        });
         Ok(Some(Self {
             range,
             width_ns,
@@ -135,7 +145,7 @@ impl Timeline {
                 .into_values()
                 .filter(|s| wanted(&s.operation))
                 .collect(),
-            gaps: info::gaps(session)?,
+            gaps,
             moments: moments(session)?,
         }))
     }
@@ -166,4 +176,21 @@ fn moments(session: &Session) -> Result<Vec<Moment>> {
             Some(Moment { at_ns, kind, text })
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_neither_too_many_nor_too_thin() {
+        let second = 1_000_000_000;
+        assert_eq!(width_ns(2 * second, 140), second / 2);
+        assert_eq!(width_ns(600 * second, 42_000), 5 * second);
+        assert_eq!(width_ns(7 * 86_400 * second, 1 << 30), 2 * 3600 * second);
+        for days in [100, 1000, 10_000] {
+            let length = days * 86_400 * second;
+            assert!(length / width_ns(length, 1 << 40) < *WINDOWS.end());
+        }
+    }
 }

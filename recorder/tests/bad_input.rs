@@ -1,4 +1,5 @@
 //! Bad input gets one clear line and exit status 2, and what was recorded stays readable.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

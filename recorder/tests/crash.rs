@@ -1,4 +1,5 @@
 //! A recorder that is killed loses at most one flush interval, and nothing that was sealed.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The target comes to no harm: what it prints and how it exits is what it is without the recorder, through
 //! exceptions, panics, longjmp, fibers, cancelled threads and exec; and every begin is accounted for.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! CPU time and memory of operations, against the target's own clocks.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A server that nobody here wrote: PostgreSQL, in a cluster of the test's own, counted by its own statistics.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,24 +1,20 @@
 //! Recorders and recoveries that are killed: at random moments, and at every single step that touches a file.
-//! The killed process is this test binary again, in the role that [`ROLE`] names.
+//! The killed process is this test binary again, in the role that it is given.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
+use segment_support::role::{acknowledged, in_role, play, start};
 use segment_support::*;
-use soakbox_recorder::clock::{Clock, SystemClock};
-use soakbox_recorder::segment::{Limits, RecoveryReport, recover};
+use soakbox_recorder::clock::SystemClock;
+use soakbox_recorder::segment::{RecoveryReport, recover};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
-use soakbox_schemas::tables::Table;
-
-const ROLE: &str = "SOAKBOX_TEST_ROLE";
-const ROOT: &str = "SOAKBOX_TEST_ROOT";
-const FIRST: &str = "SOAKBOX_TEST_FIRST";
 
 /// What the kills are aimed at: every system call that changes a file or a directory, or takes the lock.
 const STEPS: [&str; 12] = [
@@ -39,72 +35,7 @@ const STEPS: [&str; 12] = [
 /// Not a test of its own: the body of the processes that the tests start.
 #[test]
 fn in_a_role() {
-    let Ok(role) = std::env::var(ROLE) else {
-        return;
-    };
-    let root = std::env::var(ROOT).unwrap();
-    let root = Path::new(&root);
-    let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
-    match role.as_str() {
-        "record" => record(root, first, u64::MAX),
-        "record briefly" => record(root, first, 6),
-        "recover" => {
-            recover(root, &SystemClock).unwrap();
-        }
-        role => panic!("no role {role}"),
-    }
-}
-
-/// Appends operations with counters from `first` on, and says which of them are safe from a kill.
-fn record(root: &Path, first: u64, batches: u64) {
-    let limits = Limits {
-        max_bytes: 16_000,
-        ..Limits::default()
-    };
-    let mut writer = writer(root, &SystemClock, limits);
-    for batch in 0..batches {
-        let now = SystemClock.now();
-        let end = first + (batch + 1) * 50;
-        let rows = operations(end - 50..end, now);
-        writer.append(Table::OperationLog, &rows, now).unwrap();
-        acknowledge(end);
-        let health = rows_of(Table::RecorderHealth, batch..batch + 1, now);
-        writer.append(Table::RecorderHealth, &health, now).unwrap();
-        if batch % 3 == 0 {
-            writer.flush().unwrap();
-        }
-        writer.tick(now).unwrap();
-    }
-    writer.finish().unwrap();
-    std::io::stdout().write_all(b"finished\n").unwrap();
-}
-
-fn acknowledge(end: u64) {
-    let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(format!("\nappended {end}\n").as_bytes())
-        .unwrap();
-    stdout.flush().unwrap();
-}
-
-fn in_role(mut command: Command, role: &str, root: &Path, first: u64) -> Command {
-    command
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "in_a_role", "--nocapture", "--test-threads=1"])
-        .env(ROLE, role)
-        .env(ROOT, root)
-        .env(FIRST, first.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    command
-}
-
-/// `env` runs it as it is.
-fn start(role: &str, root: &Path, first: u64) -> Child {
-    in_role(Command::new("env"), role, root, first)
-        .spawn()
-        .unwrap()
+    play();
 }
 
 /// Runs it under strace, which kills it at its `count`-th `step`.
@@ -129,13 +60,6 @@ fn run_killed_at(
 
 fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9) || status.code() == Some(137)
-}
-
-/// The highest counter that the process said was safe.
-fn acknowledged(output: &str, first: u64) -> u64 {
-    let lines = output.lines();
-    let mut ends = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());
-    ends.next_back().unwrap_or(first)
 }
 
 /// Counters are whole from `first` on, and reach at least to `acknowledged`.

@@ -148,6 +148,37 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
 }
 
 #[test]
+fn a_seal_that_found_the_disk_full_is_tried_again_while_recording() {
+    let Some(disk) = Tmpfs::mount("size=3m") else {
+        return;
+    };
+    let root = disk.path().join("recording");
+    let limits = Limits {
+        max_bytes: 1,
+        ..Limits::default()
+    };
+    let mut writer = writer(&root, &SystemClock, limits);
+    let now = SystemClock.now();
+    let rows = operations(0..5_000, now);
+    writer.append(Table::OperationLog, &rows, now).unwrap();
+    let ballast = fill(disk.path());
+    let started = std::time::Instant::now();
+    let mut told = 0;
+    while Contents::list(&root).unwrap().segments.is_empty() {
+        if let Err(error) = writer.tick(SystemClock.now()) {
+            assert!(error.is_disk_full(), "{error}");
+            told += 1;
+            let _ = std::fs::remove_file(&ballast);
+        }
+        assert!(started.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(told, 1);
+    assert_eq!(writer.finish().unwrap().seals_failed, 1);
+    assert_eq!(counters(&root), (0..5_000).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_full_disk_while_a_crash_is_recovered_loses_nothing() {
     let Some(disk) = Tmpfs::mount("size=3m") else {
         return;

@@ -248,3 +248,46 @@ fn rust_never_gets_a_uretprobe_and_pairs_by_equality() {
         assert_eq!(judge(&bytes), (false, false), "{flags:?}");
     }
 }
+
+#[test]
+fn mapped_memory_counts_only_where_it_may_be_code() {
+    let workshop = Workshop::new();
+    let headers = "#define _GNU_SOURCE\n#include <sys/mman.h>\nvolatile int how;";
+    for (body, excluded) in [
+        (
+            "mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)",
+            true,
+        ),
+        ("mprotect(0, 0, PROT_NONE)", true),
+        (
+            "mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)",
+            false,
+        ),
+        ("mprotect(0, 0, PROT_READ | PROT_EXEC)", false),
+        ("mprotect(0, 0, how)", false),
+        ("mprotect(0, 0, how ? PROT_READ : PROT_EXEC)", false),
+        (
+            "mprotect(0, 0, PROT_READ); mprotect(0, 0, PROT_EXEC)",
+            false,
+        ),
+        (
+            "int (*volatile f)(void *, size_t, int) = mprotect; f(0, 0, PROT_EXEC)",
+            false,
+        ),
+        (
+            "static int (*volatile f)(void *, size_t, int) = mprotect; f(0, 0, 5)",
+            false,
+        ),
+    ] {
+        for flags in [
+            &["-O0"][..],
+            &["-O2"],
+            &["-O2", "-fno-plt"],
+            &["-O0", "-no-pie", "-fno-pie"],
+            &["-O2", "-Wl,-z,now", "-fcf-protection=full"],
+        ] {
+            let bytes = workshop.build_text("gcc", "c", &program(headers, body), flags);
+            assert_eq!(judge(&bytes).1, excluded, "{body} {flags:?}");
+        }
+    }
+}

@@ -47,7 +47,7 @@ pub fn page(recording: &str, timeline: &Timeline) -> Result<String> {
             .map_err(failed)?;
         root.draw(&Text::new(subtitle(timeline), (20, 40), text(15, MUTED)))
             .map_err(failed)?;
-        legend(&root, (20, 70), timeline).map_err(failed)?;
+        legend(&root, (20, 70), timeline, &timeline.series).map_err(failed)?;
         let body = root.margin(HEADER, FOOTER, 0, 0);
         for (area, series) in body
             .split_evenly((timeline.series.len(), 1))
@@ -97,7 +97,7 @@ pub fn figure(
     {
         let root =
             SVGBackend::with_string(&mut drawn, (width, LEGEND + FIGURE)).into_drawing_area();
-        legend(&root, (20, 14), timeline).map_err(failed)?;
+        legend(&root, (20, 14), timeline, std::slice::from_ref(series)).map_err(failed)?;
         let area = root.margin(LEGEND, 0, 0, 0);
         let scale = ValueScale::covering(beside.iter().copied().chain([series]));
         panel(&area, timeline, series, &scale, false).map_err(failed)?;

@@ -20,7 +20,12 @@ const MOMENT_LETTERS: usize = 28;
 const LOSS_STRIP: f64 = 0.03;
 
 /// Draws the legend, from `at` to the right.
-pub(super) fn legend<'a>(area: &Area<'a>, at: (i32, i32), timeline: &Timeline) -> Drawn<'a> {
+pub(super) fn legend<'a>(
+    area: &Area<'a>,
+    at: (i32, i32),
+    timeline: &Timeline,
+    series: &[Series],
+) -> Drawn<'a> {
     let (mut x, y) = at;
     let label = |x: &mut i32, name: &str| {
         let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
@@ -41,7 +46,7 @@ pub(super) fn legend<'a>(area: &Area<'a>, at: (i32, i32), timeline: &Timeline) -
         x += 29;
         label(&mut x, "nothing observed")?;
     }
-    if timeline.series.iter().any(|series| !series.lost.is_empty()) {
+    if series.iter().any(|series| !series.lost.is_empty()) {
         area.draw(&Rectangle::new(
             [(x, y - 3), (x + 22, y + 3)],
             LOSS.filled(),

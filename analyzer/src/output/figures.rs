@@ -37,6 +37,7 @@ pub fn figures(operation: &OperationSummary) -> Vec<Figure> {
     };
     vec![
         figure("count", Some(operation.count as f64), &number),
+        figure("lost", operation.lost.map(|lost| lost as f64), &number),
         figure("rate", operation.rate_per_s, &rate),
         Figure {
             name: "failures",
@@ -55,6 +56,5 @@ pub fn figures(operation: &OperationSummary) -> Vec<Figure> {
         time("system", operation.cpu_system_ns),
         figure("memory", integer(operation.memory_bytes), &bytes),
         figure("bytes", integer(operation.bytes), &bytes),
-        figure("lost", operation.lost.map(|lost| lost as f64), &number),
     ]
 }

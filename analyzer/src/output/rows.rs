@@ -11,6 +11,8 @@ use crate::failure::{Failure, Result};
 
 /// Rows that the widths of a text table are taken from; later and wider cells stand out.
 const MEASURED_ROWS: usize = 1000;
+/// Widest column of a text table; longer cells stand out.
+const MEASURED_LETTERS: usize = 64;
 /// What stands between the columns of a text table.
 const BETWEEN: &str = "  ";
 
@@ -87,8 +89,9 @@ impl<W: Write> TextRows<W> {
     fn measure(&mut self) -> Result<()> {
         let columns = self.pending.first().map_or(0, Vec::len);
         let width = |column: usize| {
-            let cells = self.pending.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0)
+            let lines = self.pending.iter().flat_map(|row| row[column].lines());
+            let longest = lines.map(|line| line.chars().count()).max();
+            longest.unwrap_or(0).min(MEASURED_LETTERS)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();

@@ -128,3 +128,49 @@ fn nothing(root: &Path) -> Failure {
         .hint(format!("a recording holds {}", names.join(", ")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::support::{Recorder, Soak};
+
+    /// A recorder that seals journals as fast as it can, while another thread opens the recording again and again.
+    #[test]
+    fn a_journal_that_is_sealed_while_we_look_is_read_once() {
+        let root = tempfile::tempdir().unwrap();
+        let rows = Soak {
+            seconds: 60,
+            ..Soak::default()
+        };
+        let batches = rows.rows().log;
+        let per_batch = batches[0].num_rows() as u64;
+        let done = AtomicBool::new(false);
+        let table = Table::OperationLog;
+        let mut recorder = Recorder::new(root.path());
+        recorder.journal(table, &batches[..1]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut journal = recorder.journal(table, &batches[1..2]);
+                for (sequence, batch) in batches.iter().enumerate().skip(1) {
+                    recorder.seal_as(table, batch, sequence as u64 + 1);
+                    std::fs::remove_file(journal).unwrap();
+                    let next = batches.get(sequence + 1).unwrap_or(batch);
+                    journal = recorder.journal(table, std::slice::from_ref(next));
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            let (mut seen, mut opened) = (0, 0);
+            while !done.load(Ordering::SeqCst) {
+                let recording = open(root.path(), false).unwrap();
+                let rows = recording.rows(table);
+                assert_eq!(rows % per_batch, 0, "a batch was read in part");
+                assert!(rows >= seen, "{rows} rows after {seen}");
+                assert!(rows <= per_batch * (batches.len() as u64 + 1), "read twice");
+                (seen, opened) = (rows, opened + 1);
+            }
+            assert!(opened > 3);
+        });
+    }
+}

@@ -31,3 +31,46 @@ pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
 pub fn fill(query: &str, name: &str, value: &str) -> String {
     query.replace(&format!("{{{name}}}"), value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Recording;
+    use crate::sql::Session;
+
+    /// The tables of an empty recording have the columns of `schemas` and no others: a query that plans and runs on
+    /// them names only those.
+    #[test]
+    fn every_query_names_only_columns_of_the_contract() {
+        let nothing = Recording {
+            root: "nothing".into(),
+            segments: Vec::new(),
+            journals: Vec::new(),
+            damaged: Vec::new(),
+        };
+        let session = Session::new(&nothing).unwrap();
+        let views = VIEWS.map(|(_, query)| query);
+        let others = [
+            SETTLED,
+            COUNTERS,
+            ROWS,
+            GAPS,
+            MOMENTS,
+            SUMMARY,
+            WINDOWS,
+            LOSS_WINDOWS,
+        ];
+        for query in views.into_iter().chain(others) {
+            let query = ["settled", "interval_ns", "width_ns"]
+                .iter()
+                .fold(query.to_owned(), |query, name| fill(&query, name, "1"));
+            let result = session.collect(&query);
+            assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
+        }
+        assert!(
+            session
+                .collect("SELECT nonsense FROM operation_log")
+                .is_err()
+        );
+    }
+}

@@ -20,6 +20,10 @@ use crate::recording::Recording;
 /// Memory that sorting and grouping may use before they spill to temporary files.
 const MEMORY_BYTES: usize = 2 << 30;
 
+/// Where the tables are registered; nobody needs to type it.
+const CATALOG: &str = "soakbox";
+const SCHEMA: &str = "recording";
+
 /// A recording that answers queries.
 pub struct Session {
     context: SessionContext,
@@ -37,12 +41,10 @@ impl Session {
             .map_err(|error| Failure::new("query engine", error))?;
         let mut config = SessionConfig::new().with_information_schema(true);
         let options = config.options_mut();
-        options.catalog.default_catalog = "soakbox".to_owned();
-        options.catalog.default_schema = "recording".to_owned();
+        options.catalog.default_catalog = CATALOG.to_owned();
+        options.catalog.default_schema = SCHEMA.to_owned();
         options.sql_parser.enable_ident_normalization = true;
         options.execution.time_zone = Some("UTC".to_owned());
-        // The footers were read when the recording was opened: unsorted statistics are of no further use.
-        options.execution.parquet.pushdown_filters = false;
         let environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
             .build_arc()?;
@@ -118,6 +120,12 @@ pub fn explain(error: &DataFusionError) -> Failure {
         .strip_prefix("ParserError(\"")
         .and_then(|rest| rest.strip_suffix("\")"))
         .unwrap_or(reason);
+    // Our own functions' words, out of DataFusion's frame around them.
+    let reason = reason
+        .split_once("coercion failed with: Error during planning: ")
+        .and_then(|(_, rest)| rest.split_once(". No function matches"))
+        .map_or(reason, |(own, _)| own);
+    let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
     let failure = Failure::new("query", reason.trim_end_matches('.'));
     match root {
         DataFusionError::Plan(text) if text.contains("not supported: ") => {

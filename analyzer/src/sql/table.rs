@@ -68,19 +68,15 @@ impl RecordingTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(
+        // DataFusion's optimizer hands the filters to the source, which prunes files and row groups by them.
+        let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(
             TableParquetOptions {
                 global: state.config_options().execution.parquet.clone(),
                 ..TableParquetOptions::default()
             },
         );
-        let schema = datafusion::common::DFSchema::try_from(self.schema())?;
-        if let Some(filter) = datafusion::logical_expr::utils::conjunction(filters.to_vec()) {
-            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
-        }
         let threads = state.config().target_partitions();
         let groups = FileGroup::new(self.files.clone()).split_files(threads);
         let config =
@@ -107,12 +103,12 @@ impl TableProvider for RecordingTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !self.files.is_empty() {
-            parts.push(self.sealed(state, projection, filters, limit)?);
+            parts.push(self.sealed(state, projection, limit)?);
         }
         if !self.live.is_empty() {
             parts.push(Arc::new(StreamingTableExec::try_new(

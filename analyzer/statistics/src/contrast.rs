@@ -12,6 +12,9 @@ use crate::effect::Scope;
 use crate::longrun::combine;
 use crate::reading::Reading;
 
+/// Variances of two sides whose ratio is below this are taken as one.
+const ALIKE: f64 = 4.0;
+
 /// The standard deviation from run to run of one build, from a history of known-good runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunVariance {
@@ -171,10 +174,13 @@ fn runs(base: &[Reading], candidate: &[Reading], history: Option<RunVariance>) -
         );
         let total = parts.0 + parts.1;
         let welch = parts.0 * parts.0 / degrees + parts.1 * parts.1 / base_degrees;
-        let freedom = if welch > 0.0 {
-            total * total / welch
-        } else {
+        // Equal numbers of runs whose spreads are alike keep all degrees of freedom: there the pooled and Welch's
+        // statistic are the same number.
+        let alike = count == base_runs && parts.0.max(parts.1) <= ALIKE * parts.0.min(parts.1);
+        let freedom = if alike || welch <= 0.0 {
             degrees + base_degrees
+        } else {
+            total * total / welch
         };
         return Some(((total.sqrt(), total.sqrt()), freedom, Scope::Runs));
     }

@@ -5,6 +5,7 @@
 //! autocorrelated windows inside a run, runs of one build) and nothing about where they come from. Missing is NaN
 //! or `None`, never 0. No evidence is never a pass.
 
+mod bursts;
 mod changes;
 mod compare;
 mod contrast;
@@ -17,11 +18,14 @@ mod longrun;
 mod metric;
 mod multiple;
 mod outliers;
+mod periods;
 mod reading;
 mod run;
+mod steady;
 mod trend;
 mod warmup;
 
+pub use bursts::{Burst, Bursts, bursts};
 pub use changes::{Change, ChangeKind, changes};
 pub use compare::{Operation, Options, compare, compare_all};
 pub use contrast::RunVariance;
@@ -35,6 +39,8 @@ pub use leak::{Finding, FindingKind, MIN_PERIODS, SoakOptions, Status, soak};
 pub use longrun::{MIN_WINDOWS, MeanOfWindows, mean_of_windows};
 pub use metric::Metric;
 pub use multiple::{benjamini_hochberg, matching_level};
+pub use periods::{MIN_REPEATS, Period, period};
 pub use run::{Run, Window};
+pub use steady::{Steadiness, Steady, steady_state};
 pub use trend::{MIN_POINTS, Trend, trend};
 pub use warmup::warm_up;

@@ -2,7 +2,7 @@
 //!
 //! It owns the long-run variance and nothing else: no thresholds, no verdicts.
 //!
-//! At each of several time scales (single windows, pairs, then the series cut into 6, 8, 12, 16, 32 … blocks) the
+//! At each of several time scales (single windows, then the series cut into 6, 8, 12, 16, 32 … blocks) the
 //! variance of block means is extended by the block means' own lag-one correlation, (1 + ρ) / (1 − ρ), with ρ
 //! corrected for its bias; the largest of them counts. The fine scales know AR noise well, the coarse ones see
 //! bursts, cycles and anything slow. ρ is never taken below 0, so rhythm never makes a mean look more certain than
@@ -14,12 +14,12 @@
 /// Fewer windows than this say nothing about their own variance.
 pub const MIN_WINDOWS: usize = 12;
 /// Block means are extended by their correlation from this many blocks on; fewer are taken as they are.
-const CORRECTED_BLOCKS: usize = 12;
+const CORRECTED_BLOCKS: usize = 16;
 /// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
 /// both: short series hide their slow part.
 const SHORT: usize = 400;
 const MAX_CORRELATION: f64 = 0.97;
-const MAX_DEGREES: f64 = 10.0;
+const MAX_DEGREES: f64 = 12.0;
 
 /// Sums of one time scale.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub struct MeanOfWindows {
     pub mean: f64,
     /// Standard error of the mean under autocorrelation, in the data's unit.
     pub standard_error: f64,
-    /// Degrees of freedom of that standard error, at most 10.
+    /// Degrees of freedom of that standard error, at most 12.
     pub degrees_of_freedom: f64,
     /// How many independent windows would tell as much; at most `windows`.
     pub effective_size: f64,
@@ -94,19 +94,19 @@ impl Scales {
         if length < MIN_WINDOWS {
             return None;
         }
-        let mean = values.iter().sum::<f64>() / length as f64;
+        let mean = sum(values) / length as f64;
         // Centred prefix sums: a block's sum is one subtraction.
         let mut prefix = Vec::with_capacity(length + 1);
-        let (mut sum, mut squares, mut products, mut last) = (0.0, 0.0, 0.0, 0.0);
+        let (mut total, mut squares, mut products, mut last) = (0.0, 0.0, 0.0, 0.0);
         prefix.push(0.0);
-        for &value in values {
+        prefix.extend(values.iter().map(|value| {
             let centred = value - mean;
-            sum += centred;
+            total += centred;
             squares += centred * centred;
             products += centred * last;
             last = centred;
-            prefix.push(sum);
-        }
+            total
+        }));
         if !squares.is_finite() {
             return None;
         }
@@ -120,7 +120,6 @@ impl Scales {
             squares,
             products,
         }];
-        scales.push(blocks_of(&prefix[..length / 2 * 2 + 1], length / 2));
         for blocks in [6, 8, 12]
             .into_iter()
             .chain((4..).map(|power| 1_usize << power))
@@ -148,13 +147,33 @@ impl Scales {
     }
 }
 
+/// Sum in four lanes, which is what limits a long series.
+pub(crate) fn sum(values: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let chunks = values.chunks_exact(4);
+    let rest: f64 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value;
+        }
+    }
+    lanes[0] + lanes[1] + (lanes[2] + lanes[3]) + rest
+}
+
 fn blocks_of(prefix: &[f64], blocks: usize) -> Scale {
     let length = prefix.len() - 1;
     let centre = prefix[length] / length as f64;
-    let (mut squares, mut products, mut last, mut start) = (0.0, 0.0, 0.0, 0);
-    for index in 1..=blocks {
-        let end = index * length / blocks;
-        let mean = (prefix[end] - prefix[start]) / (end - start) as f64 - centre;
+    // Blocks are one of two lengths: no division inside the loop.
+    let (short, extra) = (length / blocks, length % blocks);
+    let scale = [1.0 / short as f64, 1.0 / (short + 1) as f64];
+    let (mut squares, mut products, mut last) = (0.0, 0.0, 0.0);
+    let (mut start, mut owed) = (0, 0);
+    for _ in 0..blocks {
+        owed += extra;
+        let longer = usize::from(owed >= blocks);
+        owed -= longer * blocks;
+        let end = start + short + longer;
+        let mean = (prefix[end] - prefix[start]) * scale[longer] - centre;
         squares += mean * mean;
         products += mean * last;
         last = mean;

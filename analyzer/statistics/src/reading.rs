@@ -5,7 +5,7 @@
 //! `longrun` knows. It must never compare two runs.
 
 use crate::histogram::{Distribution, Histogram, loss_ranks};
-use crate::longrun::Scales;
+use crate::longrun::{Scales, sum};
 use crate::metric::Metric;
 use crate::run::{Column, Run};
 
@@ -91,17 +91,15 @@ pub(crate) fn read_with_series(
 }
 
 fn plain(run: &Run, metric: Metric, values: &[f64]) -> Result<(Reading, Vec<f64>), Unread> {
-    let (mut sum, mut present) = (0.0, 0_usize);
-    for value in values {
-        if value.is_finite() {
-            sum += value;
-            present += 1;
-        }
+    let (mut total, mut present) = (sum(values), values.len());
+    if !total.is_finite() {
+        let finite = || values.iter().filter(|v| v.is_finite());
+        (total, present) = (finite().sum(), finite().count());
     }
     if present == 0 {
         return Err(Unread::Nothing);
     }
-    let value = sum / present as f64;
+    let value = total / present as f64;
     if !metric.absolute() && (value <= 0.0 || !value.is_finite()) {
         return Err(Unread::NotPositive);
     }
@@ -116,10 +114,10 @@ fn per_operation(
     sums: &[f64],
     counts: &[f64],
 ) -> Result<(Reading, Vec<f64>), Unread> {
-    let (mut sum, mut squares, mut operations, mut present) = (0.0, 0.0, 0.0, 0_usize);
+    let (mut total, mut squares, mut operations, mut present) = (0.0, 0.0, 0.0, 0_usize);
     for (part, count) in sums.iter().zip(counts) {
         if part.is_finite() && count.is_finite() {
-            sum += part;
+            total += part;
             squares += part * part;
             operations += count;
             present += 1;
@@ -131,7 +129,7 @@ fn per_operation(
     if operations <= 0.0 {
         return Err(Unread::NoOperations);
     }
-    let value = sum / operations;
+    let value = total / operations;
     if !metric.absolute() && (value <= 0.0 || !value.is_finite()) {
         return Err(Unread::NotPositive);
     }
@@ -147,8 +145,8 @@ fn per_operation(
         .map(|(part, count)| (part - value * count) * unit);
     let shape = if metric == Metric::FailureRate {
         // The size of the cluster that a typical failure was in; 1 when none was seen.
-        let cluster = if sum > 0.0 {
-            (squares / sum).max(1.0)
+        let cluster = if total > 0.0 {
+            (squares / total).max(1.0)
         } else {
             1.0
         };
@@ -213,7 +211,7 @@ fn finish(
     series: Vec<f64>,
     shape: Shape,
 ) -> Result<(Reading, Vec<f64>), Unread> {
-    let scales = if series.iter().all(|v| v.is_finite()) {
+    let scales = if sum(&series).is_finite() {
         Scales::new(&series)
     } else {
         let present: Vec<f64> = series.iter().copied().filter(|v| v.is_finite()).collect();

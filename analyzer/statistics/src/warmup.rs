@@ -3,7 +3,7 @@
 //! It finds a length; who cuts, and that both sides lose the same, is decided in `compare`.
 
 use crate::distribution::t_upper_quantile;
-use crate::longrun::{MIN_WINDOWS, Scales, combine};
+use crate::longrun::{MIN_WINDOWS, Scales, combine, sum};
 
 /// Share of a run that a warm-up may take.
 pub(crate) const MAX_SHARE: f64 = 0.2;
@@ -18,6 +18,10 @@ const LEVEL: f64 = 0.001;
 /// than autocorrelated noise would at level 0.001, so that a stationary run keeps all its windows. NaN or infinite
 /// values are skipped. Time O(n).
 pub fn warm_up(values: &[f64]) -> usize {
+    let most = (values.len() as f64 * MAX_SHARE) as usize;
+    if sum(values).is_finite() {
+        return find(values).min(most);
+    }
     let present: Vec<usize> = (0..values.len())
         .filter(|&i| values[i].is_finite())
         .collect();
@@ -25,7 +29,7 @@ pub fn warm_up(values: &[f64]) -> usize {
     let cut = find(&series);
     // Back to the index among all windows, and never more than the share of those.
     let index = if cut == 0 { 0 } else { present[cut - 1] + 1 };
-    index.min((values.len() as f64 * MAX_SHARE) as usize)
+    index.min(most)
 }
 
 fn find(series: &[f64]) -> usize {
@@ -34,20 +38,20 @@ fn find(series: &[f64]) -> usize {
     if most == 0 || series.len() < 2 * MIN_WINDOWS {
         return 0;
     }
-    let centre = series.iter().sum::<f64>() / series.len() as f64;
+    let centre = sum(series) / series.len() as f64;
     let means: Vec<f64> = series
         .chunks_exact(BATCH)
-        .map(|batch| batch.iter().sum::<f64>() / BATCH as f64 - centre)
+        .map(|batch| batch.iter().sum::<f64>() * (1.0 / BATCH as f64) - centre)
         .collect();
     // From the end backwards: sums of what remains after cutting at each batch.
-    let (mut sum, mut squares) = (0.0, 0.0);
+    let (mut total, mut squares) = (0.0, 0.0);
     let mut best = (f64::INFINITY, 0);
     for (index, mean) in means.iter().enumerate().rev() {
-        sum += mean;
+        total += mean;
         squares += mean * mean;
         if index <= most {
             let kept = (batches - index) as f64;
-            let error = (squares - sum * sum / kept) / (kept * kept);
+            let error = (squares - total * total / kept) / (kept * kept);
             // Ties go to the shorter cut, which is seen later here.
             if error <= best.0 {
                 best = (error, index);
@@ -62,7 +66,7 @@ fn find(series: &[f64]) -> usize {
 }
 
 fn differs(start: &[f64], rest: &[f64]) -> bool {
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    let mean = |part: &[f64]| sum(part) / part.len() as f64;
     let distance = (mean(start) - mean(rest)).abs();
     let Some(scales) = Scales::new(rest) else {
         return false;

@@ -89,7 +89,10 @@ impl Recorder {
         pairs.push((footer::FIRST_AT_NS.to_owned(), first.to_string()));
         pairs.push((footer::LAST_AT_NS.to_owned(), last.to_string()));
         pairs.push((footer::ROWS.to_owned(), batch.num_rows().to_string()));
-        write_parquet(&path, batch, pairs);
+        // Visible only when it is complete.
+        let beside = path.with_extension("part");
+        write_parquet(&beside, batch, pairs);
+        fs::rename(beside, &path).unwrap();
         path
     }
 

@@ -17,7 +17,7 @@ use super::summary::Summary;
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
 /// Time after which a failed seal is tried again.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(5);
 
 /// A closed journal.
 #[derive(Clone, Debug)]

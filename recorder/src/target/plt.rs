@@ -1,30 +1,55 @@
 //! The procedure linkage table: which import a jump into it means.
 
+use std::ops::Range;
+
 use super::elf::Elf;
 use super::x86;
 
 /// `None` where the address is not in a linkage table; otherwise the import's name, where it can be told.
 pub(super) fn import_at<'a>(elf: &Elf<'a>, address: u64) -> Option<Option<&'a str>> {
-    let within = |section: &&super::elf::Section<'_>| {
-        section.name.starts_with(".plt")
-            && address
-                .checked_sub(section.address)
-                .is_some_and(|at| at < section.data.len() as u64)
-    };
-    elf.sections.iter().find(within)?;
+    ranges(elf).find(|range| range.contains(&address))?;
     let slot = elf
         .bytes_from(address)
         .and_then(|code| x86::indirect_slot(code, address));
     Some(slot.and_then(|slot| import_of_slot(elf, slot)))
 }
 
+/// Where the linkage tables are.
+pub(super) fn ranges(elf: &Elf<'_>) -> impl Iterator<Item = Range<u64>> {
+    elf.sections
+        .iter()
+        .filter(|section| section.name.starts_with(".plt"))
+        .map(|section| section.address..section.address.saturating_add(section.data.len() as u64))
+}
+
 /// The symbol that the dynamic loader puts into a slot of the global offset table.
 pub(super) fn import_of_slot<'a>(elf: &Elf<'a>, slot: u64) -> Option<&'a str> {
-    const GLOB_DAT: u64 = 6;
-    const JUMP_SLOT: u64 = 7;
-    let tables = [".rela.plt", ".rela.dyn"];
-    for table in tables.iter().filter_map(|name| elf.section(name)) {
-        for entry in table.data.chunks_exact(24) {
+    let found = |entry: &Entry<'a>| entry.offset == slot && entry.is_slot();
+    entries(elf).find(found).map(|entry| entry.name)
+}
+
+/// A relocation that names a symbol.
+struct Entry<'a> {
+    offset: u64,
+    kind: u64,
+    name: &'a str,
+}
+
+impl Entry<'_> {
+    fn is_slot(&self) -> bool {
+        const GLOB_DAT: u64 = 6;
+        const JUMP_SLOT: u64 = 7;
+        matches!(self.kind, GLOB_DAT | JUMP_SLOT)
+    }
+}
+
+fn entries<'e, 'a>(elf: &'e Elf<'a>) -> impl Iterator<Item = Entry<'a>> + use<'e, 'a> {
+    let tables = [".rela.plt", ".rela.dyn"]
+        .into_iter()
+        .filter_map(|name| elf.section(name));
+    tables
+        .flat_map(|table| table.data.chunks_exact(24))
+        .filter_map(|entry| {
             let word = |at: usize| {
                 entry[at..at + 8]
                     .try_into()
@@ -32,15 +57,29 @@ pub(super) fn import_of_slot<'a>(elf: &Elf<'a>, slot: u64) -> Option<&'a str> {
                     .unwrap_or_default()
             };
             let (offset, info) = (word(0), word(8));
-            if offset == slot && matches!(info & 0xffff_ffff, GLOB_DAT | JUMP_SLOT) {
-                let index = usize::try_from(info >> 32).ok()?;
-                return elf
-                    .dynamic_names
-                    .get(index)
-                    .copied()
-                    .filter(|name| !name.is_empty());
-            }
-        }
-    }
-    None
+            let name = elf
+                .dynamic_names
+                .get(usize::try_from(info >> 32).ok()?)
+                .copied()?;
+            (!name.is_empty()).then_some(Entry {
+                offset,
+                kind: info & 0xffff_ffff,
+                name,
+            })
+        })
+}
+
+/// The slots that the dynamic loader fills with one of these symbols.
+pub(super) fn slots_of<'a>(elf: &Elf<'a>, names: &[&str]) -> Vec<(u64, &'a str)> {
+    entries(elf)
+        .filter(|entry| entry.is_slot() && names.contains(&entry.name))
+        .map(|entry| (entry.offset, entry.name))
+        .collect()
+}
+
+/// One of these whose address is put somewhere other than into a slot: a pointer that anyone may call.
+pub(super) fn address_in_data<'a>(elf: &Elf<'a>, names: &[&str]) -> Option<&'a str> {
+    entries(elf)
+        .find(|entry| !entry.is_slot() && names.contains(&entry.name))
+        .map(|entry| entry.name)
 }

@@ -6,6 +6,8 @@ use super::elf::{Elf, Kind};
 use super::unwind::Unwind;
 use super::x86;
 
+mod memory;
+
 /// Whether a user-level stack switch can be excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StackSwitch {
@@ -39,7 +41,7 @@ const CLOSED_WORLD: &[&str] = &[
 
 /// Imports by which a program switches stacks, runs a handler on another one, or brings in code that could.
 /// `sigaltstack` is among them: a handler's frames on the alternate stack have no order with the interrupted ones
-/// (Rust's std imports it, so Rust programs pair by equality only). `mmap` and `mprotect` may make code.
+/// (Rust's std imports it, so Rust programs pair by equality only); `dlsym` finds all of them by name.
 const SWITCHES: &[&str] = &[
     "swapcontext",
     "makecontext",
@@ -49,12 +51,10 @@ const SWITCHES: &[&str] = &[
     "sigstack",
     "dlopen",
     "dlmopen",
+    "dlsym",
+    "dlvsym",
     "clone",
-    "mmap",
-    "mmap64",
-    "mprotect",
     "pkey_mprotect",
-    "remap_file_pages",
 ];
 
 /// Imports by which a frame is left without returning, or by which return addresses are read.
@@ -96,20 +96,22 @@ fn possible_switch(elf: &Elf<'_>) -> Option<String> {
     if let Some(name) = imports_any(elf, SWITCHES) {
         return Some(format!("it imports {name}"));
     }
+    let mut code = Vec::new();
     for section in elf.sections.iter().filter(|section| section.executable) {
         match x86::sweep(section.data, section.address) {
+            Ok(instructions) => code.push(instructions),
             Err(at) => return Some(format!("code at {at:#x} cannot be read")),
-            Ok(code) => {
-                if let Some(found) = code.iter().find(|instruction| instruction.switches_stack()) {
-                    return Some(format!(
-                        "the instruction at {:#x} sets the stack pointer",
-                        found.address
-                    ));
-                }
-            }
         }
     }
-    None
+    if let Some(found) = code
+        .iter()
+        .flatten()
+        .find(|instruction| instruction.switches_stack())
+    {
+        let at = found.address;
+        return Some(format!("the instruction at {at:#x} sets the stack pointer"));
+    }
+    memory::may_make_code(elf, &code).map(|name| format!("it may make code by {name}"))
 }
 
 /// Judges whether a uretprobe must not be used.

@@ -1,6 +1,8 @@
 //! x86-64 machine code: what each instruction does to control flow and to the stack pointer, and what a probe on it
 //! costs. The only room that knows this architecture; `flow` reasons about what it returns.
 
+use std::collections::BTreeSet;
+
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
     Register,
@@ -133,6 +135,35 @@ impl Instruction {
         self.raw.has_rep_prefix()
             || self.raw.has_repne_prefix()
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
+    }
+
+    /// The address that its memory operand means, where it is relative to the instruction.
+    pub fn relative_address(&self) -> Option<u64> {
+        let relative = self.raw.is_ip_rel_memory_operand();
+        relative.then(|| self.raw.ip_rel_memory_address())
+    }
+
+    /// Every address that it could mean: where it goes, what it computes, what it holds as a constant.
+    pub fn mentioned_addresses(&self) -> impl Iterator<Item = u64> {
+        let raw = self.raw;
+        let target = match self.next {
+            Next::Jumps(target) | Next::Branches(target) | Next::Calls(Some(target)) => {
+                Some(target)
+            }
+            _ => None,
+        };
+        let constants = (0..raw.op_count())
+            .filter(move |op| {
+                matches!(
+                    raw.op_kind(*op),
+                    OpKind::Immediate32 | OpKind::Immediate64 | OpKind::Immediate32to64
+                )
+            })
+            .map(move |op| raw.immediate(op));
+        target
+            .into_iter()
+            .chain(self.relative_address())
+            .chain(constants)
     }
 
     /// Whether its first byte is a `lock` prefix.
@@ -351,6 +382,37 @@ pub fn indirect_slot(code: &[u8], address: u64) -> Option<u64> {
                 .is_ip_rel_memory_operand()
                 .then(|| raw.ip_rel_memory_address());
         }
+    }
+    None
+}
+
+/// The third argument of the call at `index`, where it is a constant that the code right before it sets, and nothing
+/// jumps in between.
+pub fn third_argument(code: &[Instruction], index: usize, targets: &BTreeSet<u64>) -> Option<u64> {
+    const WINDOW: usize = 24;
+    let mut after = code[index].address;
+    for at in (index.saturating_sub(WINDOW)..index).rev() {
+        let instruction = &code[at];
+        let next = std::mem::replace(&mut after, instruction.address);
+        if instruction.next != Next::Falls || targets.contains(&next) {
+            return None;
+        }
+        let raw = &instruction.raw;
+        if !writes(raw, Register::RDX) {
+            continue;
+        }
+        let whole = raw.op0_kind() == OpKind::Register
+            && matches!(raw.op0_register(), Register::EDX | Register::RDX);
+        return match raw.mnemonic() {
+            Mnemonic::Mov if whole => match raw.op1_kind() {
+                OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => {
+                    Some(raw.immediate(1))
+                }
+                _ => None,
+            },
+            Mnemonic::Xor if whole && raw.op0_register() == raw.op1_register() => Some(0),
+            _ => None,
+        };
     }
     None
 }

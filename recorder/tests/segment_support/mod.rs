@@ -1,6 +1,8 @@
 //! What the segment tests share: rows with known counters, and reading segments back.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod role;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;

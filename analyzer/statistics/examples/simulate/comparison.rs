@@ -1,6 +1,6 @@
 //! Alarms and power of whole comparisons.
 
-use crate::process::{Process, Random};
+use crate::process::{Process, Random, uniform};
 use crate::service::{NONE, Service, Shift, Simulator};
 use soakbox_statistics::{Comparison, Metric, Options, Run, Verdict, compare};
 
@@ -41,17 +41,17 @@ pub(crate) fn judged(base: &[Run], candidate: &[Run], options: &Options) -> Opti
     compare(base, candidate, options).ok()
 }
 
-/// Counts `[alarms at 0, alarms at 5%]` over pairs of stationary runs of one process.
+/// Counts `[alarms at 0, alarms at 5%]` over pairs of stationary runs of one service.
 pub(crate) fn false_alarms(
     simulator: &mut Simulator,
-    process: Process,
+    service: Service,
     n: usize,
     trials: usize,
     random: &mut Random,
 ) -> [usize; 2] {
     let mut alarms = [0, 0];
     for _ in 0..trials {
-        let mut run = || [simulator.run(healthy(process), n, NONE, 1.0, random)];
+        let mut run = || [simulator.run(service, n, NONE, 1.0, random)];
         let (base, candidate) = (run(), run());
         for (count, threshold) in alarms.iter_mut().zip([0.0, 0.05]) {
             let result = judged(&base, &candidate, &at(threshold));
@@ -96,4 +96,28 @@ pub(crate) fn power(
         hits[1] += usize::from(judge(&same) == Some(Verdict::Pass));
     }
     hits
+}
+
+/// Counts `[alarms at 0, alarms at 0.001]` of the failure rate alone, when failures come in rare clusters: a window in
+/// a hundred has about five, the others none.
+pub(crate) fn rare_clusters(n: usize, trials: usize, random: &mut Random) -> [usize; 2] {
+    let mut alarms = [0, 0];
+    for _ in 0..trials {
+        let mut run = || {
+            let cluster = |random: &mut Random| match uniform(random) < 0.01 {
+                true => (1.0 + 9.0 * uniform(random)).floor(),
+                false => 0.0,
+            };
+            let failures = (0..n).map(|_| cluster(random)).collect();
+            let run = Run::new(0.0)
+                .and_then(|run| run.with_counts(Metric::FailureRate, failures, vec![100.0; n]));
+            run.into_iter().collect::<Vec<Run>>()
+        };
+        let (base, candidate) = (run(), run());
+        for (count, threshold) in alarms.iter_mut().zip([0.0, 0.05]) {
+            let result = judged(&base, &candidate, &at(threshold));
+            *count += usize::from(result.is_some_and(|c| c.verdict == Verdict::Regressed));
+        }
+    }
+    alarms
 }

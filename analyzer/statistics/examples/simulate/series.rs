@@ -2,7 +2,7 @@
 
 use crate::process::{Process, Random};
 use rand_distr::{Distribution, StandardNormal};
-use soakbox_statistics::{Change, ChangeKind, changes};
+use soakbox_statistics::{Change, ChangeKind, changes, period};
 
 /// The stated rate of all change figures.
 pub(crate) const RATE: f64 = 0.05;
@@ -57,4 +57,31 @@ pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usiz
         counts[1] += usize::from(near(ChangeKind::Outlier));
     }
     counts
+}
+
+/// How many of `trials` series without a rhythm show one.
+pub(crate) fn false_periods(
+    process: Process,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    let found = |values: &[f64]| period(values, RATE).ok().flatten().is_some();
+    (0..trials)
+        .filter(|_| found(&process.series(n, random)))
+        .count()
+}
+
+/// How many jobs of 3 windows every 60, under AR(0.7) noise, are found with their period.
+pub(crate) fn jobs_found(trials: usize, random: &mut Random) -> usize {
+    (0..trials)
+        .filter(|_| {
+            let mut values = Process::Ar(0.7).series(3600, random);
+            for (index, value) in values.iter_mut().enumerate() {
+                *value += if index % 60 < 3 { 3.0 } else { 0.0 };
+            }
+            let found = period(&values, RATE).ok().flatten();
+            found.is_some_and(|p| (p.windows - 60.0).abs() <= 0.6)
+        })
+        .count()
 }

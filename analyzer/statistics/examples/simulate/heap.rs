@@ -1,0 +1,47 @@
+//! Leaks beneath a garbage collector's sawtooth.
+
+use crate::process::{Random, uniform};
+use rand_distr::{Distribution, StandardNormal};
+use soakbox_statistics::{SoakOptions, Status, soak};
+
+/// Seconds between points, and per tooth.
+const EVERY: f64 = 10.0;
+const PERIOD: f64 = 600.0;
+
+/// Status of the leak finding of one simulated heap; `ragged` teeth vary in length.
+pub(crate) fn status(hours: f64, growth: f64, ragged: bool, random: &mut Random) -> Status {
+    let points = (hours * 3600.0 / EVERY) as usize;
+    let mut tooth = uniform(random);
+    let mut length = PERIOD;
+    let mut times = Vec::with_capacity(points);
+    let mut values = Vec::with_capacity(points);
+    for index in 0..points {
+        let time = index as f64 * EVERY;
+        let noise: f64 = StandardNormal.sample(random);
+        times.push(time);
+        values.push(1e9 * (1.0 + growth * time / 3600.0 + 0.3 * tooth + 0.02 * noise));
+        tooth += EVERY / length;
+        if tooth >= 1.0 {
+            tooth -= 1.0;
+            if ragged {
+                length = PERIOD * (0.6 + 0.8 * uniform(random));
+            }
+        }
+    }
+    let found = soak("heap", &times, &values, &SoakOptions::default());
+    found.map_or(Status::Inconclusive, |[leak, _]| leak.status)
+}
+
+/// How many of `trials` heaps have the status.
+pub(crate) fn count(
+    wanted: Status,
+    hours: f64,
+    growth: f64,
+    ragged: bool,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    (0..trials)
+        .filter(|_| status(hours, growth, ragged, random) == wanted)
+        .count()
+}

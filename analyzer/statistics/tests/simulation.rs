@@ -1,0 +1,105 @@
+//! The small form of `examples/simulate`: the same figures with fixed seeds and few repetitions, so that a change that
+//! breaks one is seen by `cargo test`. The bounds are those that this many repetitions can hold; the example with
+//! `--full` is the measure.
+#![allow(dead_code)]
+
+#[path = "../examples/simulate/builds.rs"]
+mod builds;
+#[path = "../examples/simulate/comparison.rs"]
+mod comparison;
+#[path = "../examples/simulate/heap.rs"]
+mod heap;
+#[path = "../examples/simulate/process.rs"]
+mod process;
+#[path = "../examples/simulate/series.rs"]
+mod series;
+#[path = "../examples/simulate/service.rs"]
+mod service;
+#[path = "../examples/simulate/table.rs"]
+mod table;
+
+use process::{Process, Random};
+use service::Simulator;
+use soakbox_statistics::Status;
+use table::accepted_rate;
+
+fn random(seed: u128) -> Random {
+    Random::new(seed << 64 | 1)
+}
+
+fn few(alarms: usize, trials: usize) -> bool {
+    alarms as f64 / trials as f64 <= accepted_rate(0.05, trials)
+}
+
+#[test]
+fn stationary_pairs_raise_few_alarms() {
+    let mut simulator = Simulator::new();
+    let processes = [
+        (Process::Ar(0.0), 200),
+        (Process::Ar(0.9), 200),
+        (Process::Ar(0.7), 600),
+        (Process::Bursts(0.02, 0.1), 200),
+        (Process::Sawtooth(20.0), 200),
+        (Process::Hidden, 200),
+        (Process::Heavy(2.5), 200),
+    ];
+    for (seed, (process, n)) in (1..).zip(processes) {
+        let service = comparison::healthy(process);
+        let counts = comparison::false_alarms(&mut simulator, service, n, 40, &mut random(seed));
+        assert!(
+            counts.iter().all(|&c| few(c, 40)),
+            "{process:?} {n}: {counts:?} of 40"
+        );
+    }
+}
+
+#[test]
+fn a_slower_tail_is_found_and_an_unshifted_one_passes() {
+    let [found, passed] = comparison::power(&mut Simulator::new(), 0.7, 600, 12, &mut random(11));
+    assert!(
+        found >= 10 && passed >= 10,
+        "{found} found, {passed} passed of 12"
+    );
+}
+
+#[test]
+fn runs_are_the_units() {
+    let mut simulator = Simulator::new();
+    let counts = builds::several(&mut simulator, 25, &mut random(12));
+    assert!(
+        few(counts[0], 25) && few(counts[1], 25) && counts[2] >= 22,
+        "{counts:?} of 25"
+    );
+    assert_eq!(builds::single(&mut simulator, 5, &mut random(13)), 5);
+}
+
+#[test]
+fn changes_keep_their_rate_and_find_steps() {
+    for (seed, phi) in (20..).zip([0.0, 0.7, 0.9]) {
+        for n in [100, 600] {
+            let count = series::false_changes(Process::Ar(phi), n, 150, &mut random(seed));
+            assert!(few(count, 150), "φ={phi} n={n}: {count} of 150");
+        }
+        let [found, placed] = series::steps(phi, 100, &mut random(seed + 10));
+        assert!(
+            found >= 89 && placed >= 75,
+            "φ={phi}: {found} found, {placed} placed of 100"
+        );
+        assert_eq!(
+            series::lone_points(phi, 100, &mut random(seed + 20))[0],
+            0,
+            "φ={phi}"
+        );
+    }
+}
+
+#[test]
+fn leaks_are_found_and_healthy_heaps_are_not() {
+    let mut random = random(40);
+    let mut count =
+        |wanted, hours, growth, ragged| heap::count(wanted, hours, growth, ragged, 20, &mut random);
+    assert!(count(Status::Found, 24.0, 0.01, false) >= 19);
+    assert!(count(Status::Found, 24.0, 0.01, true) >= 19);
+    assert!(few(count(Status::Found, 24.0, 0.0, false), 20));
+    assert_eq!(count(Status::Inconclusive, 0.6, 0.01, false), 20);
+}

@@ -1,0 +1,136 @@
+//! The report in a real browser: it opens, lays out, and its charts are drawn. Runs where `chromium` is found; with
+//! `SOAKBOX_REQUIRE_BROWSER=1` a missing browser is a failure.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::Soak;
+
+fn browser() -> Option<PathBuf> {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&directories)
+        .flat_map(|directory| names.map(|name| directory.join(name)))
+        .find(|path| path.is_file())
+}
+
+fn chromium(browser: &Path, profile: &Path, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+#[test]
+fn a_browser_renders_the_report() {
+    let Some(browser) = browser() else {
+        let required =
+            std::env::var_os("SOAKBOX_REQUIRE_BROWSER").is_some_and(|value| value == "1");
+        assert!(
+            !required,
+            "SOAKBOX_REQUIRE_BROWSER=1 and no chromium in PATH"
+        );
+        eprintln!("skipped: no chromium in PATH");
+        return;
+    };
+    let root = tempfile::tempdir().unwrap();
+    let soak = Soak {
+        seconds: 70,
+        gap_at: Some(30),
+        lost: 2,
+        ..Soak::default()
+    };
+    soak.seal(&root.path().join("soak"));
+    let report = root.path().join("report.html");
+    let status = Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
+        .arg("report")
+        .arg(root.path().join("soak"))
+        .arg("-o")
+        .arg(&report)
+        .status()
+        .unwrap();
+    assert!(status.success());
+
+    // A page of the test's own measures the report inside a frame, since the report itself has no script.
+    let probe = root.path().join("probe.html");
+    fs::write(&probe, PROBE).unwrap();
+    let document = chromium(
+        &browser,
+        &root.path().join("profile"),
+        &[
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            &format!("file://{}", probe.display()),
+        ],
+    );
+    let document = String::from_utf8(document).unwrap();
+    let found = document
+        .split("<pre>")
+        .nth(1)
+        .and_then(|rest| rest.split("</pre>").next());
+    let found: serde_json::Value = serde_json::from_str(found.unwrap_or("null")).unwrap();
+    assert_eq!(found["charts"], 2, "{document}");
+    assert_eq!(found["drawn"], 2, "a chart has no size");
+    assert_eq!(found["lines"].as_u64().map(|lines| lines >= 6), Some(true));
+    assert_eq!(found["errors"], 0);
+    assert_eq!(
+        found["overflow"], false,
+        "the page is wider than the window"
+    );
+
+    let picture = root.path().join("report.png");
+    chromium(
+        &browser,
+        &root.path().join("second profile"),
+        &[
+            "--window-size=1280,1400",
+            &format!("--screenshot={}", picture.display()),
+            &format!("file://{}", report.display()),
+        ],
+    );
+    // A blank page of this size compresses to a few kilobytes.
+    assert!(
+        fs::metadata(&picture).unwrap().len() > 40_000,
+        "the page is blank"
+    );
+}
+
+const PROBE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><body>
+<iframe src="report.html" width="1280" height="900"></iframe>
+<script>
+let errors = 0;
+addEventListener("error", () => errors++);
+document.querySelector("iframe").addEventListener("load", event => {
+  const page = event.target.contentDocument;
+  const charts = [...page.querySelectorAll("svg")];
+  const drawn = charts.filter(chart => chart.getBoundingClientRect().width > 300 && chart.getBoundingClientRect().height > 100);
+  const pre = document.createElement("pre");
+  pre.textContent = JSON.stringify({
+    charts: charts.length, drawn: drawn.length, lines: page.querySelectorAll("svg polyline").length, errors,
+    overflow: page.documentElement.scrollWidth > page.documentElement.clientWidth,
+  });
+  document.body.append(pre);
+});
+</script>
+"#;

@@ -1,0 +1,158 @@
+"""Asserts that pyarrow and DuckDB read every table of a recording with the documented columns and types.
+
+    python check_types.py RECORDING
+
+The expectations below are written down by hand, apart from the Rust code: a change there has to be made here too.
+"""
+
+import pathlib
+import sys
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TIME = "time"
+INTEGER = "integer"
+BOOLEAN = "boolean"
+TEXT = "text"
+
+# (name, kind, nullable), in declared order; field ids count from 1.
+TABLES = {
+    "operation_log": [
+        ("finished_at", TIME, False),
+        ("interval", INTEGER, False),
+        ("operation", TEXT, False),
+        ("operation_type", INTEGER, False),
+        ("source_type", INTEGER, True),
+        ("pid", INTEGER, False),
+        ("tid", INTEGER, False),
+        ("duration_ns", INTEGER, False),
+        ("cpu_ns", INTEGER, True),
+        ("cpu_user_ns", INTEGER, True),
+        ("cpu_system_ns", INTEGER, True),
+        ("memory_bytes", INTEGER, True),
+        ("memory_delta_bytes", INTEGER, True),
+        ("success", BOOLEAN, True),
+        ("return_value", INTEGER, True),
+        ("bytes", INTEGER, True),
+        ("sample_weight", INTEGER, False),
+    ],
+    "operation_metrics": [
+        ("at", TIME, False),
+        ("interval", INTEGER, False),
+        ("operation", TEXT, False),
+        ("operation_type", INTEGER, False),
+        ("begun", INTEGER, False),
+        ("finished", INTEGER, False),
+        ("recorded", INTEGER, False),
+        ("filtered", INTEGER, False),
+        ("sampled_out", INTEGER, False),
+        ("lost", INTEGER, False),
+        ("lost_ring_full", INTEGER, False),
+        ("lost_too_deep", INTEGER, False),
+        ("lost_no_memory", INTEGER, False),
+        ("lost_write", INTEGER, False),
+        ("abandoned", INTEGER, False),
+        ("unmatched", INTEGER, False),
+        ("in_flight", INTEGER, False),
+        ("failures", INTEGER, False),
+        ("duration_sum_ns", INTEGER, False),
+        ("cpu_sum_ns", INTEGER, False),
+    ],
+    "recorder_health": [
+        ("at", TIME, False),
+        ("boot_ns", INTEGER, False),
+        ("interval", INTEGER, False),
+        ("events_received", INTEGER, False),
+        ("events_late", INTEGER, False),
+        ("ring_bytes_max", INTEGER, False),
+        ("queue_depth_max", INTEGER, False),
+        ("flush_max_ns", INTEGER, False),
+        ("seal_ns", INTEGER, False),
+        ("segments_sealed", INTEGER, False),
+        ("written_bytes", INTEGER, False),
+        ("recorder_cpu_user_ns", INTEGER, True),
+        ("recorder_cpu_system_ns", INTEGER, True),
+        ("recorder_memory_bytes", INTEGER, True),
+    ],
+    "annotations": [
+        ("at", TIME, False),
+        ("until", TIME, True),
+        ("kind", TEXT, False),
+        ("text", TEXT, False),
+    ],
+}
+
+DUCKDB = {
+    TIME: "TIMESTAMP WITH TIME ZONE",
+    INTEGER: "BIGINT",
+    BOOLEAN: "BOOLEAN",
+    TEXT: "VARCHAR",
+}
+
+
+def arrow_kind(data_type: pa.DataType) -> str:
+    if pa.types.is_dictionary(data_type):
+        data_type = data_type.value_type
+    if data_type == pa.timestamp("ns", tz="UTC"):
+        return TIME
+    if data_type == pa.int64():
+        return INTEGER
+    if data_type == pa.bool_():
+        return BOOLEAN
+    if pa.types.is_string(data_type) or pa.types.is_large_string(data_type):
+        return TEXT
+    return str(data_type)
+
+
+def check_arrow(path: pathlib.Path, expected: list) -> None:
+    schema = pq.read_schema(path)
+    found = [(field.name, arrow_kind(field.type), field.nullable) for field in schema]
+    assert found == expected, f"{path}: pyarrow reads\n{found}\ninstead of\n{expected}"
+    ids = [int(field.metadata[b"PARQUET:field_id"]) for field in schema]
+    assert ids == list(range(1, len(expected) + 1)), f"{path}: field ids {ids}"
+    file = pq.ParquetFile(path)
+    footer = file.metadata.metadata
+    assert footer[b"soakbox.format"] == b"1", f"{path}: footer {footer}"
+    assert int(footer[b"soakbox.rows"]) == file.metadata.num_rows, f"{path}: soakbox.rows"
+    assert file.read().num_rows == file.metadata.num_rows
+
+
+def check_duckdb(connection: duckdb.DuckDBPyConnection, path: pathlib.Path, expected: list) -> None:
+    described = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
+    ).fetchall()
+    found = [(row[0], row[1]) for row in described]
+    wanted = [(name, DUCKDB[kind]) for name, kind, _ in expected]
+    # DuckDB has nanoseconds with and without a time zone, depending on its version.
+    times = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_NS WITH TIME ZONE", "TIMESTAMPTZ_NS"}
+    same = [a[0] == b[0] and (a[1] == b[1] or {a[1], b[1]} <= times) for a, b in zip(found, wanted)]
+    assert len(found) == len(wanted) and all(same), f"{path}: DuckDB reads\n{found}\ninstead of\n{wanted}"
+    (rows,) = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+    assert rows == pq.read_metadata(path).num_rows
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: check_types.py RECORDING", file=sys.stderr)
+        return 2
+    root = pathlib.Path(sys.argv[1])
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    files = 0
+    for table, expected in TABLES.items():
+        for path in sorted((root / table).glob("*/*.parquet")):
+            check_arrow(path, expected)
+            check_duckdb(connection, path, expected)
+            files += 1
+    strangers = [path for path in root.rglob("*.parquet") if path.relative_to(root).parts[0] not in TABLES]
+    if not files or strangers:
+        print(f"error: {root}: {files} files of known tables, strangers: {strangers}", file=sys.stderr)
+        return 2
+    print(f"{root}: {files} files have the documented types in pyarrow {pa.__version__} and DuckDB {duckdb.__version__}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+//! System calls that fail in the middle of a recording (strace makes them): the recorder goes on, every append that
+//! succeeded is in the recording once, and every one that failed is not.
+#![allow(clippy::unwrap_used)]
+
+mod segment_support;
+
+use std::process::{Command, Stdio};
+
+use segment_support::role::{in_role, play};
+use segment_support::*;
+use soakbox_recorder::clock::SystemClock;
+use soakbox_recorder::segment::recover;
+use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
+
+/// Not a test of its own: the body of the processes that the tests start.
+#[test]
+fn in_a_role() {
+    play();
+}
+
+/// Runs a recording whose `call` fails from the `from`-th time on, `times` times; what it printed.
+fn record_with(call: &str, error: &str, from: usize, times: usize) {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().join("recording");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null"]);
+    strace.args(["-e", &format!("trace={call}")]);
+    let last = from + times - 1;
+    let inject = format!("inject={call}:error={error}:when={from}..{last}");
+    strace.args(["-e", &inject]);
+    let output = in_role(strace, "record despite errors", &root, 0)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let context = format!("{call} {error} {from}..{last}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{context}: {stderr}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut expected = Vec::new();
+    for line in text.lines() {
+        if let Some(end) = line.strip_prefix("appended ") {
+            let end: i64 = end.parse().unwrap();
+            expected.extend(end - 50..end);
+        }
+    }
+    if root.join(JOURNAL_DIRECTORY).exists() {
+        recover(&root, &SystemClock).unwrap();
+        assert_eq!(counters(&root), expected, "{context}: {text}");
+        let contents = Contents::list(&root).unwrap();
+        assert!(contents.journals.is_empty() && contents.superseded.is_empty());
+    }
+    for line in text.lines().filter(|line| line.starts_with("complained")) {
+        assert!(line.contains("cannot "), "{context}: {line}");
+    }
+}
+
+#[test]
+fn a_failed_call_costs_at_most_the_append_that_it_belongs_to() {
+    if !available("strace") {
+        return;
+    }
+    for (call, error) in [
+        ("pwrite64", "ENOSPC"),
+        ("fdatasync", "EIO"),
+        ("fsync", "EIO"),
+        ("renameat2", "EIO"),
+        ("renameat2", "EINVAL"),
+        ("unlink", "EIO"),
+        ("mkdir", "ENOSPC"),
+        ("ftruncate", "EIO"),
+    ] {
+        for from in [2, 3, 4, 5, 7, 9, 12, 17, 25, 40] {
+            record_with(call, error, from, 1);
+        }
+        record_with(call, error, 3, 20);
+    }
+    // The first ones are the program's own start.
+    for from in [20, 25, 30, 35] {
+        record_with("openat", "EMFILE", from, 1);
+    }
+}
