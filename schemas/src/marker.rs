@@ -6,8 +6,10 @@
 //!
 //! Why the probe is not on the 5-byte nop: kernels from 6.18 on turn a probed one into a call into a page that they
 //! map for it. A child of fork inherits the call but not the page, and dies at its first marker. The 5-byte nop
-//! stays for recorders of kernels that map the page in children too: it is the cheaper of the two. A `.note.stapsdt` note (provider [`PROVIDER`], names [`begin_name`] style
-//! `NAME__begin` and `NAME__finish`) tells tools where they are; `include/soakbox.h` is the same ABI for C and C++.
+//! stays for recorders of kernels that map the page in children too: it is the cheaper of the two.
+//!
+//! A `.note.stapsdt` note (provider [`PROVIDER`], names `NAME__begin` and `NAME__finish`) tells tools where they are;
+//! `include/soakbox.h` is the same ABI for C and C++.
 //!
 //! Arguments, in the order of the C calling convention: begin takes a token; finish a token, a value and a success
 //! (0 or 1). Token 0 pairs last in first out per operation and thread, any other token pairs by itself, across threads.
