@@ -45,7 +45,7 @@ test-detects-noop: ## The kernel tests must fail where the attach does nothing
 
 .PHONY: test-notebooks
 test-notebooks: ## Run the notebooks on a recording
-	notebooks/run.sh
+	notebooks/test.sh
 
 .PHONY: test-python
 test-python: ## Type checks of the Python files

@@ -17,8 +17,10 @@ INTEGER = "integer"
 BOOLEAN = "boolean"
 TEXT = "text"
 
+Columns = list[tuple[str, str, bool]]
+
 # (name, kind, nullable), in declared order; field ids count from 1.
-TABLES = {
+TABLES: dict[str, Columns] = {
     "operation_log": [
         ("finished_at", TIME, False),
         ("interval", INTEGER, False),
@@ -106,7 +108,7 @@ def arrow_kind(data_type: pa.DataType) -> str:
     return str(data_type)
 
 
-def check_arrow(path: pathlib.Path, expected: list) -> None:
+def check_arrow(path: pathlib.Path, expected: Columns) -> None:
     schema = pq.read_schema(path)
     found = [(field.name, arrow_kind(field.type), field.nullable) for field in schema]
     assert found == expected, f"{path}: pyarrow reads\n{found}\ninstead of\n{expected}"
@@ -119,7 +121,7 @@ def check_arrow(path: pathlib.Path, expected: list) -> None:
     assert file.read().num_rows == file.metadata.num_rows
 
 
-def check_duckdb(connection: duckdb.DuckDBPyConnection, path: pathlib.Path, expected: list) -> None:
+def check_duckdb(connection: duckdb.DuckDBPyConnection, path: pathlib.Path, expected: Columns) -> None:
     described = connection.execute(
         "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
     ).fetchall()
