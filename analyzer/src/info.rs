@@ -6,16 +6,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use soakbox_schemas::recording::footer;
-use soakbox_schemas::tables::{LOSS_CAUSES, Table};
+use soakbox_schemas::tables::Table;
 
+use crate::counting;
 use crate::failure::Result;
+use crate::observed::Observed;
 use crate::recording::Recording;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 use crate::warning::Warning;
-
-/// Intervals that a running recorder may not have written completely yet.
-const UNSETTLED_INTERVALS: i64 = 2;
 
 /// `soakbox.info/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +47,9 @@ pub struct Info {
     pub identity_ok: Option<bool>,
     /// What a reader must know before believing a figure.
     pub warnings: Vec<Warning>,
+    /// When was observed, for the figures and charts that need it.
+    #[serde(skip)]
+    pub observed: Observed,
 }
 
 /// Extent of a table.
@@ -90,7 +92,7 @@ pub struct OperationCounts {
     pub failures: u64,
     /// Rows in `operation_log`.
     pub rows: u64,
-    /// Whether its counts agree with one another and with its rows; null where the kernel counted nothing.
+    /// Whether its counts agree with one another and with its rows; null where there is nothing to check.
     pub identity_ok: Option<bool>,
 }
 
@@ -129,9 +131,9 @@ impl Info {
     /// # Errors
     /// Where a query fails.
     pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        let range = recording.range();
-        let gaps = gaps(session)?;
-        let operations = Counting::read(recording, session)?.finish();
+        let observed = Observed::read(recording, session)?;
+        let (range, gaps) = (observed.range, observed.gaps.clone());
+        let operations = counting::read(recording, session, &observed)?;
         let checked = operations
             .iter()
             .filter_map(|operation| operation.identity_ok);
@@ -167,6 +169,7 @@ impl Info {
             gaps,
             identity_ok,
             warnings,
+            observed,
         })
     }
 }
@@ -214,128 +217,4 @@ pub fn gaps(session: &Session) -> Result<Vec<Gap>> {
             })
         })
         .collect())
-}
-
-/// Counters and rows, brought together per operation.
-#[derive(Default)]
-struct Counting {
-    operations: BTreeMap<String, OperationCounts>,
-    /// Rows up to the settled interval minus `recorded` up to it, per recorder and operation.
-    difference: BTreeMap<(String, String), i128>,
-    counted: BTreeMap<String, bool>,
-}
-
-impl Counting {
-    fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        let settled = settled(recording, session)?;
-        let mut counting = Self::default();
-        let counters = session.collect(&queries::fill(queries::COUNTERS, "settled", &settled))?;
-        if let Some(found) = Columns::new(&counters)? {
-            counting.counters(&found)?;
-        }
-        let rows = session.collect(&queries::fill(queries::ROWS, "settled", &settled))?;
-        if let Some(found) = Columns::new(&rows)? {
-            counting.rows(&found)?;
-        }
-        Ok(counting)
-    }
-
-    fn operation(&mut self, name: &str, operation_type: Option<i64>) -> &mut OperationCounts {
-        let entry = self.operations.entry(name.to_owned());
-        entry.or_insert_with(|| OperationCounts {
-            operation: name.to_owned(),
-            operation_type: operation_type.unwrap_or(0),
-            lost: LOSS_CAUSES.map(|cause| (cause, 0)).into(),
-            ..OperationCounts::default()
-        })
-    }
-
-    fn counters(&mut self, found: &Columns) -> Result<()> {
-        let (recorders, names) = (found.words("recorder")?, found.words("operation")?);
-        let types = found.integers("operation_type")?;
-        let counts = |name: &str| found.counts(name);
-        let (begun, finished) = (counts("begun")?, counts("finished")?);
-        let (recorded, filtered) = (counts("recorded")?, counts("filtered")?);
-        let (sampled_out, abandoned) = (counts("sampled_out")?, counts("abandoned")?);
-        let (unmatched, failures) = (counts("unmatched")?, counts("failures")?);
-        let (settled, unbalanced) = (counts("settled_recorded")?, counts("unbalanced")?);
-        let in_flight = found.integers("in_flight")?;
-        let mut lost = Vec::new();
-        for cause in LOSS_CAUSES {
-            lost.push((cause, counts(&format!("lost_{cause}"))?));
-        }
-        for row in 0..found.len() {
-            let in_flight = in_flight[row].unwrap_or(0);
-            let ended = i128::from(finished[row]) + i128::from(abandoned[row]);
-            let balanced =
-                unbalanced[row] == 0 && i128::from(begun[row]) == ended + i128::from(in_flight);
-            *self.counted.entry(names[row].clone()).or_insert(true) &= balanced;
-            let key = (recorders[row].clone(), names[row].clone());
-            *self.difference.entry(key).or_insert(0) -= i128::from(settled[row]);
-            let operation = self.operation(&names[row], types[row]);
-            operation.begun += begun[row];
-            operation.finished += finished[row];
-            operation.recorded += recorded[row];
-            operation.filtered += filtered[row];
-            operation.sampled_out += sampled_out[row];
-            operation.abandoned += abandoned[row];
-            operation.unmatched += unmatched[row];
-            operation.failures += failures[row];
-            operation.in_flight += in_flight;
-            for (cause, counts) in &lost {
-                *operation.lost.entry(cause).or_insert(0) += counts[row];
-            }
-        }
-        Ok(())
-    }
-
-    fn rows(&mut self, found: &Columns) -> Result<()> {
-        let (recorders, names) = (found.words("recorder")?, found.words("operation")?);
-        let types = found.integers("operation_type")?;
-        let (rows, settled) = (found.counts("rows")?, found.counts("settled_rows")?);
-        for row in 0..found.len() {
-            let key = (recorders[row].clone(), names[row].clone());
-            *self.difference.entry(key).or_insert(0) += i128::from(settled[row]);
-            self.operation(&names[row], types[row]).rows += rows[row];
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Vec<OperationCounts> {
-        let mut operations: Vec<OperationCounts> = self.operations.into_values().collect();
-        for operation in &mut operations {
-            let name = &operation.operation;
-            let mut differences = self.difference.iter().filter(|((_, of), _)| of == name);
-            let complete = differences.all(|(_, difference)| *difference == 0);
-            operation.identity_ok = self.counted.get(name).map(|balanced| *balanced && complete);
-        }
-        operations
-    }
-}
-
-/// An SQL expression for the last settled interval of a row's recorder. Rows after it (cut off by a crash, or not
-/// completely written yet by a recorder that runs) take no part in the check.
-fn settled(recording: &Recording, session: &Session) -> Result<String> {
-    let interval_ns = recording.interval_ns().to_string();
-    let query = queries::fill(queries::SETTLED, "interval_ns", &interval_ns);
-    let unsealed = recording.unsealed();
-    let mut cases = String::new();
-    if let Some(found) = Columns::new(&session.collect(&query)?)? {
-        for (recorder, interval) in found
-            .words("recorder")?
-            .iter()
-            .zip(found.integers("interval")?)
-        {
-            let mut interval = interval.unwrap_or(-1);
-            if unsealed.contains(recorder.as_str()) {
-                interval -= UNSETTLED_INTERVALS;
-            }
-            cases.push_str(&format!(" WHEN '{recorder}' THEN {interval}"));
-        }
-    }
-    Ok(if cases.is_empty() {
-        "-1".to_owned()
-    } else {
-        format!("CASE recorder{cases} ELSE -1 END")
-    })
 }

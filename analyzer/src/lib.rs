@@ -5,8 +5,10 @@
 
 pub mod chart;
 pub mod cli;
+mod counting;
 pub mod failure;
 pub mod info;
+pub mod observed;
 pub mod output;
 pub mod recording;
 pub mod report;

@@ -6,6 +6,7 @@ use crate::chart;
 use crate::cli::{Format, Plan, RowFormat, Source};
 use crate::failure::{Failure, Result};
 use crate::info::Info;
+use crate::observed::Observed;
 use crate::output::{self, OutputFile};
 use crate::recording::{self, Recording};
 use crate::report;
@@ -50,7 +51,8 @@ pub fn run(plan: &Plan) -> Result<()> {
             let file = OutputFile::create(output)?;
             let (recording, session) = open(source)?;
             warn_skipped(&recording);
-            let timeline = Timeline::read(&recording, &session, operations)?;
+            let observed = Observed::read(&recording, &session)?;
+            let timeline = Timeline::read(&recording, &session, &observed, operations)?;
             let timeline = timeline.filter(|timeline| !timeline.series.is_empty());
             let timeline = timeline.ok_or_else(|| no_operations(&recording, operations))?;
             file.write(chart::page(&recording.name(), &timeline)?.as_bytes())

@@ -80,15 +80,15 @@ impl Summary {
     /// # Errors
     /// Where a query fails.
     pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        Self::of(recording, session, &Info::read(recording, session)?)
+        Self::of(session, &Info::read(recording, session)?)
     }
 
     /// The same where `info` was read already.
     ///
     /// # Errors
     /// As [`Summary::read`].
-    pub fn of(recording: &Recording, session: &Session, info: &Info) -> Result<Self> {
-        let observed_ns = observed_ns(recording, info);
+    pub fn of(session: &Session, info: &Info) -> Result<Self> {
+        let observed_ns = info.observed.range.map(|_| info.observed.length_ns);
         let mut operations = Vec::new();
         if let Some(found) = Columns::new(&session.collect(queries::SUMMARY)?)? {
             operations = read(&found, observed_ns)?;
@@ -125,23 +125,6 @@ impl Summary {
             operations,
         })
     }
-}
-
-/// From the first to the last moment, without the gaps inside.
-fn observed_ns(recording: &Recording, info: &Info) -> Option<i64> {
-    let range = recording.range()?;
-    let mut end = range.first_ns;
-    let mut unobserved = 0;
-    for gap in &info.gaps {
-        // In order of their start; what overlaps counts once.
-        let from = gap.from_ns.clamp(end, range.last_ns.max(end));
-        let to = gap.to_ns.unwrap_or(range.last_ns).min(range.last_ns);
-        if to > from {
-            unobserved += to - from;
-            end = to;
-        }
-    }
-    Some(range.length_ns() - unobserved)
 }
 
 fn read(found: &Columns, observed_ns: Option<i64>) -> Result<Vec<OperationSummary>> {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use soakbox_schemas::tables::Table;
 
 use crate::failure::Result;
-use crate::info::{self, Gap};
+use crate::info::Gap;
+use crate::observed::Observed;
 use crate::recording::{Range, Recording};
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
@@ -96,9 +97,10 @@ impl Timeline {
     pub fn read(
         recording: &Recording,
         session: &Session,
+        observed: &Observed,
         operations: &[String],
     ) -> Result<Option<Self>> {
-        let Some(range) = recording.range() else {
+        let Some(range) = observed.range else {
             return Ok(None);
         };
         let width_ns = width_ns(range.length_ns(), recording.rows(Table::OperationLog));
@@ -134,7 +136,7 @@ impl Timeline {
                 }
             }
         }
-        let mut gaps = info::gaps(session)?;
+        let mut gaps = observed.gaps.clone();
         gaps.retain(|gap| {
             gap.from_ns < range.last_ns && gap.to_ns.is_none_or(|to| to > range.first_ns)
         });

@@ -1,5 +1,6 @@
 //! The report in a real browser: it opens, lays out, and its charts are drawn. Runs where `chromium` is found; with
 //! `SOAKBOX_REQUIRE_BROWSER=1` a missing browser is a failure.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The built program on real recordings: what it prints, what it refuses, what it leaves alone.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -311,9 +312,55 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
     );
 }
 
+/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its interval, and then
+/// the newest level stands in an older interval's row.
+#[test]
+fn counts_that_come_late_add_up() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OperationLog, &concat(&rows.log));
+    let mut metrics = rows.metrics.concat();
+    let last = metrics.len() - 1;
+    let before = last - 2;
+    metrics[before].finished -= 1;
+    metrics[before].recorded -= 1;
+    metrics[before].in_flight = 1;
+    metrics[last].in_flight = 1;
+    let late = OperationMetrics {
+        begun: 0,
+        finished: 1,
+        recorded: 1,
+        in_flight: 0,
+        ..metrics[before].clone()
+    };
+    // Finished was counted in one row, recorded in the next.
+    metrics[9].recorded -= 1;
+    let split = OperationMetrics {
+        begun: 0,
+        finished: 0,
+        recorded: 1,
+        ..metrics[9].clone()
+    };
+    metrics.extend([split, late]);
+    recorder.seal(
+        Table::OperationMetrics,
+        &OperationMetrics::batch(&metrics).unwrap(),
+    );
+    recorder.seal(
+        Table::Annotations,
+        &Annotation::batch(&rows.annotations).unwrap(),
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true, "{info}");
+    assert_eq!(info["operations"][1]["in_flight"], 0);
+    assert_eq!(info["operations"][1]["begun"], 120 * 50);
+}
+
 #[test]
 fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
-    let make: [(&str, &str, fn(&Path)); 4] = [
+    type Damage = (&'static str, &'static str, fn(&Path));
+    let make: [Damage; 4] = [
         ("corrupt Parquet file", "truncated", |path| {
             let bytes = fs::read(path).unwrap();
             fs::write(path, &bytes[..bytes.len() / 2]).unwrap();

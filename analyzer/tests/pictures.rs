@@ -1,4 +1,5 @@
 //! Charts and reports: the same bytes for the same recording, readable without sight, without a script, offline.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

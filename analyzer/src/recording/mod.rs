@@ -121,25 +121,19 @@ impl Recording {
             .collect()
     }
 
-    /// The time that the tables of measurements cover (annotations may lie outside). `None` without rows.
-    pub fn range(&self) -> Option<Range> {
-        Table::ALL
-            .into_iter()
-            .filter(|table| *table != Table::Annotations)
-            .filter_map(|table| self.table_range(table))
+    /// The times of a table's rows, of all recorders or of one. `None` without rows.
+    pub fn range_of(&self, table: Table, recorder: Option<&str>) -> Option<Range> {
+        let wanted = |origin: &Origin| recorder.is_none_or(|recorder| origin.recorder == recorder);
+        let segments = self
+            .segments(table)
+            .filter(|segment| wanted(&segment.origin));
+        let journals = self
+            .journals(table)
+            .filter(|journal| wanted(&journal.origin));
+        segments
+            .filter_map(|segment| segment.range)
+            .chain(journals.filter_map(|journal| journal.range))
             .reduce(Range::union)
-    }
-
-    fn table_range(&self, table: Table) -> Option<Range> {
-        let segments = self.segments(table).filter_map(|segment| segment.range);
-        let mut range = segments
-            .chain(self.journals(table).filter_map(|journal| journal.range))
-            .reduce(Range::union)?;
-        if table == Table::OperationMetrics {
-            // A row's time is the start of its interval.
-            range.last_ns = range.last_ns.saturating_add(self.interval_ns());
-        }
-        Some(range)
     }
 
     /// Length of an interval, ns; 0 where no file says.

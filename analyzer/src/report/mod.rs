@@ -8,7 +8,7 @@ mod overview;
 
 use crate::failure::Result;
 use crate::info::Info;
-use crate::recording::{Range, Recording};
+use crate::recording::Recording;
 use crate::sql::Session;
 use crate::summary::Summary;
 use crate::windows::Timeline;
@@ -22,8 +22,6 @@ pub struct Side {
     pub name: String,
     /// What is in it.
     pub info: Info,
-    /// From when to when; `None` without rows.
-    pub range: Option<Range>,
     /// Figures per operation.
     pub summary: Summary,
     /// Operations over time; `None` without rows.
@@ -39,9 +37,8 @@ impl Side {
         let info = Info::read(recording, session)?;
         Ok(Self {
             name: recording.name(),
-            range: recording.range(),
-            summary: Summary::of(recording, session, &info)?,
-            timeline: Timeline::read(recording, session, &[])?,
+            summary: Summary::of(session, &info)?,
+            timeline: Timeline::read(recording, session, &info.observed, &[])?,
             info,
         })
     }

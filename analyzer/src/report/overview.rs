@@ -38,7 +38,9 @@ fn facts(side: &Side) -> String {
     let facts = [
         (
             "Time",
-            side.range.map(|range| span(range.first_ns, range.last_ns)),
+            info.observed
+                .range
+                .map(|range| span(range.first_ns, range.last_ns)),
         ),
         ("Observed", observed.map(|seconds| duration(seconds * 1e9))),
         ("Host", list(&info.hosts)),

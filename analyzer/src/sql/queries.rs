@@ -14,8 +14,15 @@ pub const VIEWS: [(&str, &str); 2] = [
 pub const SETTLED: &str = include_str!("queries/settled.sql");
 /// What the kernel counted, per recorder and operation; `{settled}` is the last settled interval of a row's recorder.
 pub const COUNTERS: &str = include_str!("queries/counters.sql");
+/// What was in flight in the last `{slots}` intervals, per recorder and operation, in order of time.
+pub const LEVELS: &str = include_str!("queries/levels.sql");
+/// Intervals up to `{settled}` whose counts do not add up. A row alone may be out of balance: its interval's other
+/// counts came late and have a row of their own.
+pub const UNBALANCED: &str = include_str!("queries/unbalanced.sql");
 /// Rows of `operation_log` per recorder and operation, all and up to `{settled}`.
 pub const ROWS: &str = include_str!("queries/rows.sql");
+/// When each recorder started and stopped.
+pub const RUNS: &str = include_str!("queries/runs.sql");
 /// Gaps.
 pub const GAPS: &str = include_str!("queries/gaps.sql");
 /// Everything else that was annotated.
@@ -53,7 +60,10 @@ mod tests {
         let others = [
             SETTLED,
             COUNTERS,
+            LEVELS,
+            UNBALANCED,
             ROWS,
+            RUNS,
             GAPS,
             MOMENTS,
             SUMMARY,
@@ -61,7 +71,7 @@ mod tests {
             LOSS_WINDOWS,
         ];
         for query in views.into_iter().chain(others) {
-            let query = ["settled", "interval_ns", "width_ns"]
+            let query = ["settled", "interval_ns", "width_ns", "slots"]
                 .iter()
                 .fold(query.to_owned(), |query, name| fill(&query, name, "1"));
             let result = session.collect(&query);

@@ -1,6 +1,6 @@
 //! Writes recordings as the recorder does: sealed segments with their footers, journals, in the layout of `schemas`.
 //! The data is made up from a fixed seed, so that every figure in the tests is the same on each run.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -14,10 +14,9 @@ SELECT
     sum(lost_write) AS lost_write,
     sum(abandoned) AS abandoned,
     sum(unmatched) AS unmatched,
-    last_value(in_flight ORDER BY at, "interval") AS in_flight,
     sum(failures) AS failures,
-    sum(recorded) FILTER (WHERE "interval" <= {settled}) AS settled_recorded,
-    count(*) FILTER (WHERE finished <> recorded + filtered + sampled_out + lost) AS unbalanced
+    count(*) FILTER (WHERE "interval" <= {settled}) AS settled,
+    sum(recorded) FILTER (WHERE "interval" <= {settled}) AS settled_recorded
 FROM operation_metrics
 GROUP BY recorder, operation
 ORDER BY recorder, operation

@@ -1,0 +1,152 @@
+//! When a recording observed: from the start to the stop of each recorder's run, without the gaps. Rates are per
+//! second of this time, and charts begin and end with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soakbox_schemas::tables::{AnnotationKind, Table};
+
+use crate::failure::Result;
+use crate::info::{self, Gap};
+use crate::recording::{Range, Recording};
+use crate::sql::columns::Columns;
+use crate::sql::{Session, queries};
+
+/// When was observed, and when not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// From the first to the last moment; `None` without rows.
+    pub range: Option<Range>,
+    /// Time observed inside it, ns.
+    pub length_ns: i64,
+    /// Recorders that said that they stopped in good order.
+    pub stopped: BTreeSet<String>,
+    /// When nothing was observed though a recorder ran, or should have.
+    pub gaps: Vec<Gap>,
+}
+
+impl Observed {
+    /// Reads the runs and gaps of a recording.
+    ///
+    /// # Errors
+    /// Where a query fails.
+    pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
+        let gaps = info::gaps(session)?;
+        let said = said(session)?;
+        let origins = recording.origins();
+        let runs: Vec<Range> = origins
+            .iter()
+            .filter_map(|origin| run(recording, &origin.recorder, &said))
+            .collect();
+        Ok(Self {
+            range: runs.iter().copied().reduce(Range::union),
+            length_ns: length_ns(runs, &gaps),
+            stopped: said
+                .into_iter()
+                .filter_map(|(recorder, (_, stopped))| stopped.map(|_| recorder))
+                .collect(),
+            gaps,
+        })
+    }
+}
+
+/// What recorders said of their own start and stop, ns UTC.
+type Said = BTreeMap<String, (Option<i64>, Option<i64>)>;
+
+fn said(session: &Session) -> Result<Said> {
+    let mut said = Said::new();
+    if let Some(found) = Columns::new(&session.collect(queries::RUNS)?)? {
+        let (kinds, times) = (found.words("kind")?, found.times("at")?);
+        for (row, recorder) in found.words("recorder")?.into_iter().enumerate() {
+            let (started, stopped) = said.entry(recorder).or_default();
+            if kinds[row] == AnnotationKind::RecordingStarted.name() {
+                *started = started.or(times[row]);
+            } else {
+                *stopped = times[row];
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// One recorder's run: as it said, and where it said nothing (it runs, or crashed), as its rows tell. A row outside
+/// stretches it.
+fn run(recording: &Recording, recorder: &str, said: &Said) -> Option<Range> {
+    let range = |table| recording.range_of(table, Some(recorder));
+    let log = range(Table::OperationLog);
+    let metrics = range(Table::OperationMetrics).map(|range| Range {
+        // A row's time is the start of its interval.
+        last_ns: range.last_ns.saturating_add(recording.interval_ns()),
+        ..range
+    });
+    let tables = [log, range(Table::RecorderHealth), metrics];
+    let rows = tables.into_iter().flatten().reduce(Range::union)?;
+    let (started, stopped) = said.get(recorder).copied().unwrap_or_default();
+    let run = Range {
+        first_ns: started.unwrap_or(rows.first_ns),
+        last_ns: stopped.unwrap_or(rows.last_ns),
+    };
+    Some(log.map_or(run, |log| run.union(log)))
+}
+
+/// Time covered by the runs, what overlaps once, without the gaps.
+fn length_ns(runs: Vec<Range>, gaps: &[Gap]) -> i64 {
+    let covered = merge(runs);
+    let gaps = merge(
+        gaps.iter()
+            .map(|gap| Range {
+                first_ns: gap.from_ns,
+                last_ns: gap.to_ns.unwrap_or(i64::MAX),
+            })
+            .collect(),
+    );
+    let inside = |run: &Range, gap: &Range| {
+        (run.last_ns.min(gap.last_ns) - run.first_ns.max(gap.first_ns)).max(0)
+    };
+    covered
+        .iter()
+        .map(|run| run.length_ns() - gaps.iter().map(|gap| inside(run, gap)).sum::<i64>())
+        .sum()
+}
+
+/// The same time as ranges that do not touch.
+fn merge(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.retain(|range| range.length_ns() >= 0);
+    ranges.sort_by_key(|range| range.first_ns);
+    let mut merged: Vec<Range> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.first_ns <= last.last_ns => *last = last.union(range),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first_ns: i64, last_ns: i64) -> Range {
+        Range { first_ns, last_ns }
+    }
+
+    fn gap(from_ns: i64, to_ns: Option<i64>) -> Gap {
+        Gap {
+            from: String::new(),
+            to: None,
+            cause: "crash".to_owned(),
+            from_ns,
+            to_ns,
+        }
+    }
+
+    #[test]
+    fn what_overlaps_counts_once_and_gaps_are_taken_off_once() {
+        let runs = || vec![range(0, 100), range(50, 150), range(200, 300)];
+        assert_eq!(length_ns(runs(), &[]), 250);
+        let gaps = [gap(90, Some(110)), gap(100, Some(120)), gap(140, Some(210))];
+        assert_eq!(length_ns(runs(), &gaps), 250 - 30 - 10 - 10);
+        assert_eq!(length_ns(runs(), &[gap(280, None)]), 230);
+        assert_eq!(length_ns(Vec::new(), &gaps), 0);
+    }
+}
