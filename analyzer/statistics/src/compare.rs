@@ -210,6 +210,7 @@ impl Judged {
             .iter()
             .find(|(known, _)| *known == metric)
             .map(|h| h.1);
+        let history = history.filter(|h| h.degrees_of_freedom > 0.0);
         let uneven = options.paired && base.len() != candidate.len();
         let contrast = if uneven {
             None
@@ -219,6 +220,8 @@ impl Judged {
         let contrast = contrast.map(|c| if metric.turned() { c.turned() } else { c });
         let runs = || operation.base.iter().chain(operation.candidate);
         let fraction = runs().map(Run::lost_fraction).fold(0.0, f64::max);
+        let several = operation.base.len().max(operation.candidate.len()) > 1;
+        let unjudged = if several { Scope::Runs } else { Scope::Pair };
         let windows = |side: &[Reading]| side.iter().map(|r| r.scales.length()).sum();
         let effect = Effect {
             operation: operation.name.to_owned(),
@@ -240,7 +243,7 @@ impl Judged {
                 low: None,
                 high: None,
             },
-            scope: contrast.map_or(Scope::Pair, |c| c.scope),
+            scope: contrast.map_or(unjudged, |c| c.scope),
             verdict: Verdict::Inconclusive,
             reason: missing
                 .map_or("not measured on both sides", Unread::reason)
@@ -335,7 +338,7 @@ fn explain(effect: &Effect, plain: Verdict, tolerated_loss: f64) -> (Verdict, St
         return (plain, why + scope);
     }
     // Means without bounds: a tolerated fraction is let through, and said.
-    let unbounded = matches!(effect.metric, Metric::Cpu | Metric::BytesRate);
+    let unbounded = effect.loss.low.is_none() && effect.loss.high.is_none();
     if effect.loss.fraction > 0.0 {
         let lossy = Verdict::of(effect.loss.low, effect.loss.high, edge);
         let excused = unbounded && effect.loss.fraction <= tolerated_loss;
