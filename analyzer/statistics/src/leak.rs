@@ -1,10 +1,12 @@
 //! Does something grow that should not: the findings of `soakbox.soak/1`.
 //!
 //! A garbage collector's sawtooth fools a straight line, so the line goes through its troughs: what survives each
-//! collection. This room finds the teeth and judges the slope; it must never fit a line itself.
+//! collection. This room judges the slope; the teeth are found in
+//! `teeth`, and it must never fit a line itself.
 
 use crate::distribution::t_upper_quantile;
 use crate::error::{Error, within};
+use crate::teeth::teeth;
 use crate::trend::{Trend, trend};
 
 /// Fewer periods of a sawtooth than this say nothing about what lies beneath it.
@@ -12,8 +14,6 @@ pub const MIN_PERIODS: f64 = 5.0;
 const HOUR: f64 = 3600.0;
 /// Level beyond each end of a finding's interval.
 const LEVEL: f64 = 0.025;
-/// A tooth is at least so many deviations of the point-to-point noise high.
-const NOISE: f64 = 5.0;
 
 /// What a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -245,100 +245,6 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
         ..blank
     }
 }
-
-/// A sawtooth: one low per tooth.
-struct Teeth {
-    times: Vec<f64>,
-    lows: Vec<f64>,
-    /// Typical height of a tooth.
-    height: f64,
-    periods: f64,
-}
-
-/// The teeth of a series, `None` when it has none.
-fn teeth(times: &[f64], values: &[f64]) -> Option<Teeth> {
-    if values.len() < 12 {
-        return None;
-    }
-    let line = trend(times, values)?;
-    let flat: Vec<f64> = times
-        .iter()
-        .zip(values)
-        .map(|(t, v)| v - line.slope * (t - times[0]))
-        .collect();
-    let steps: Vec<f64> = flat.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
-    let noise = 1.4826 * quantile(&steps, 0.5) / std::f64::consts::SQRT_2;
-    let swing = 0.5 * (quantile(&flat, 0.95) - quantile(&flat, 0.05));
-    if swing <= 0.0 || swing < NOISE * noise {
-        return None;
-    }
-    // A fall is complete once the series has come down from its peak by a swing; a rise likewise from its low.
-    let mut falls: Vec<usize> = Vec::new();
-    let (mut falling, mut extreme, mut at) = (false, flat[0], 0);
-    for (index, &value) in flat.iter().enumerate() {
-        if falling {
-            if value < extreme {
-                (extreme, at) = (value, index);
-            } else if value - extreme >= swing {
-                falls.push(at);
-                (falling, extreme) = (false, value);
-            }
-        } else {
-            if value > extreme {
-                extreme = value;
-            } else if extreme - value >= swing {
-                (falling, extreme, at) = (true, value, index);
-            }
-        }
-    }
-    if falling {
-        falls.push(at);
-    }
-    if falls.is_empty() {
-        return None;
-    }
-    let gaps: Vec<f64> = falls.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
-    let spacing = if gaps.is_empty() {
-        values.len() as f64
-    } else {
-        quantile(&gaps, 0.5)
-    };
-    // Both ways of counting must agree that enough was seen.
-    let periods = (values.len() as f64 / spacing).min(falls.len() as f64 + 0.999);
-    let (mut lows, mut when, mut heights) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, &fall) in falls.iter().enumerate() {
-        let end = falls.get(i + 1).copied().unwrap_or(values.len());
-        // The bottom of the tooth: the lowest tenth of it.
-        let mut part: Vec<f64> = values[fall..end].to_vec();
-        part.sort_by(f64::total_cmp);
-        let bottom = (part.len() / 10).max(1);
-        let low = part[..bottom].iter().sum::<f64>() / bottom as f64;
-        if end - fall >= (spacing / 2.0) as usize || i + 1 < falls.len() {
-            lows.push(low);
-            when.push(times[fall]);
-            heights.push(part[part.len() - 1] - low);
-        }
-    }
-    let height = quantile(&heights, 0.5);
-    Some(Teeth {
-        times: when,
-        lows,
-        height,
-        periods,
-    })
-}
-
-/// A sample quantile by nearest rank; 0 of nothing.
-fn quantile(values: &[f64], p: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (p * sorted.len() as f64) as usize;
-    sorted
-        .get(rank.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod distribution;
 mod effect;
 mod error;
 mod histogram;
+mod judge;
 mod leak;
 mod longrun;
 mod metric;
@@ -21,7 +22,9 @@ mod outliers;
 mod periods;
 mod reading;
 mod run;
+mod segments;
 mod steady;
+mod teeth;
 mod trend;
 mod warmup;
 

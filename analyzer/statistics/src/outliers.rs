@@ -35,13 +35,19 @@ pub(crate) fn outliers(values: &[f64], rate: f64) -> (Vec<Outlier>, Vec<usize>) 
     let deviations: Vec<f64> = (0..length).map(|i| deviation(values, i)).collect();
     let mut order: Vec<usize> = (0..length).collect();
     order.sort_by(|&a, &b| deviations[b].total_cmp(&deviations[a]));
+    // At either end a point has one side only: it may begin or end a level, so it is doubtful at most.
+    let inner: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|&i| i >= BESIDE && i + BESIDE < length)
+        .collect();
     let tail = (length / 20).max(10).min(length / 2);
     let most = (length / 50).max(1);
     let mut found = Vec::new();
     // The largest set of top points of which the least is still rare against those below it.
     for count in (1..=most).rev() {
-        let least = deviations[order[count - 1]];
-        let below = &order[count..(count + tail).min(length)];
+        let least = deviations[inner[count - 1]];
+        let below = &inner[count..(count + tail).min(inner.len())];
         let Some(&edge) = below.last() else { continue };
         let edge = deviations[edge];
         if edge <= 0.0 || !least.is_finite() {
@@ -51,7 +57,7 @@ pub(crate) fn outliers(values: &[f64], rate: f64) -> (Vec<Outlier>, Vec<usize>) 
         let index = (logs.sum::<f64>() / below.len() as f64).max(LEAST_TAIL);
         let chance = |deviation: f64| tail as f64 * (deviation / edge).powf(-1.0 / index);
         if chance(least) < rate {
-            found = order[..count]
+            found = inner[..count]
                 .iter()
                 .map(|&index| Outlier {
                     index,

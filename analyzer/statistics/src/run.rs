@@ -120,7 +120,7 @@ impl Run {
     /// Adds one number per window (NaN or infinite: missing), compared by its mean over the windows.
     ///
     /// Any metric may be given like this, also a percentile per window; the effect is then that of the mean of
-    /// these numbers. For `failure_rate` give failures and counts by [`with_counts`](Run::with_counts) instead
+    /// these numbers. A `rate` must count lost operations too, since they finished. For `failure_rate` give failures and counts by [`with_counts`](Run::with_counts) instead
     /// where windows differ in load.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ struct Arguments {
 
 fn arguments() -> Result<Arguments, String> {
     let mut parsed = Arguments {
-        repetitions: 300,
+        repetitions: 200,
         seed: drawn_seed(),
         only: None,
     };
