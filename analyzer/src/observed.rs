@@ -18,6 +18,8 @@ pub struct Observed {
     pub range: Option<Range>,
     /// Time observed inside it, ns.
     pub length_ns: i64,
+    /// Stretches inside the range in which nothing was observed: gaps, and time between runs.
+    pub unobserved: Vec<Range>,
     /// Recorders that said that they stopped in good order.
     pub stopped: BTreeSet<String>,
     /// When nothing was observed though a recorder ran, or should have.
@@ -37,9 +39,17 @@ impl Observed {
             .iter()
             .filter_map(|origin| run(recording, &origin.recorder, &said))
             .collect();
+        let range = runs.iter().copied().reduce(Range::union);
+        let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, &gaps));
+        let length_ns = range.map_or(0, Range::length_ns);
         Ok(Self {
-            range: runs.iter().copied().reduce(Range::union),
-            length_ns: length_ns(runs, &gaps),
+            range,
+            length_ns: length_ns
+                - unobserved
+                    .iter()
+                    .map(|range| range.length_ns())
+                    .sum::<i64>(),
+            unobserved,
             stopped: said
                 .into_iter()
                 .filter_map(|(recorder, (_, stopped))| stopped.map(|_| recorder))
@@ -88,29 +98,25 @@ fn run(recording: &Recording, recorder: &str, said: &Said) -> Option<Range> {
     Some(log.map_or(run, |log| run.union(log)))
 }
 
-/// Time covered by the runs, what overlaps once, without the gaps.
-fn length_ns(runs: Vec<Range>, gaps: &[Gap]) -> i64 {
-    let covered = merge(runs);
-    let gaps = merge(
-        gaps.iter()
-            .map(|gap| Range {
-                first_ns: gap.from_ns,
-                last_ns: gap.to_ns.unwrap_or(i64::MAX),
-            })
-            .collect(),
-    );
-    let inside = |run: &Range, gap: &Range| {
-        (run.last_ns.min(gap.last_ns) - run.first_ns.max(gap.first_ns)).max(0)
-    };
-    covered
+/// What the runs do not cover and what gaps cut out of them, inside `range`.
+fn unobserved(range: Range, runs: Vec<Range>, gaps: &[Gap]) -> Vec<Range> {
+    let mut holes: Vec<Range> = gaps
         .iter()
-        .map(|run| run.length_ns() - gaps.iter().map(|gap| inside(run, gap)).sum::<i64>())
-        .sum()
+        .map(|gap| Range {
+            first_ns: gap.from_ns.max(range.first_ns),
+            last_ns: gap.to_ns.unwrap_or(range.last_ns).min(range.last_ns),
+        })
+        .collect();
+    holes.extend(merge(runs).windows(2).map(|runs| Range {
+        first_ns: runs[0].last_ns,
+        last_ns: runs[1].first_ns,
+    }));
+    merge(holes)
 }
 
 /// The same time as ranges that do not touch.
 fn merge(mut ranges: Vec<Range>) -> Vec<Range> {
-    ranges.retain(|range| range.length_ns() >= 0);
+    ranges.retain(|range| range.length_ns() > 0);
     ranges.sort_by_key(|range| range.first_ns);
     let mut merged: Vec<Range> = Vec::new();
     for range in ranges {
@@ -141,12 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn what_overlaps_counts_once_and_gaps_are_taken_off_once() {
+    fn holes_between_runs_and_gaps_are_unobserved_once() {
         let runs = || vec![range(0, 100), range(50, 150), range(200, 300)];
-        assert_eq!(length_ns(runs(), &[]), 250);
+        let all = range(0, 300);
+        assert_eq!(unobserved(all, runs(), &[]), [range(150, 200)]);
         let gaps = [gap(90, Some(110)), gap(100, Some(120)), gap(140, Some(210))];
-        assert_eq!(length_ns(runs(), &gaps), 250 - 30 - 10 - 10);
-        assert_eq!(length_ns(runs(), &[gap(280, None)]), 230);
-        assert_eq!(length_ns(Vec::new(), &gaps), 0);
+        assert_eq!(
+            unobserved(all, runs(), &gaps),
+            [range(90, 120), range(140, 210)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(280, None)]),
+            [range(150, 200), range(280, 300)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(400, None), gap(310, Some(320))]),
+            [range(150, 200)]
+        );
     }
 }

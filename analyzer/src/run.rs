@@ -52,7 +52,7 @@ pub fn run(plan: &Plan) -> Result<()> {
             let (recording, session) = open(source)?;
             warn_skipped(&recording);
             let observed = Observed::read(&recording, &session)?;
-            let timeline = Timeline::read(&recording, &session, &observed, operations)?;
+            let timeline = Timeline::read(&session, &observed, operations)?;
             let timeline = timeline.filter(|timeline| !timeline.series.is_empty());
             let timeline = timeline.ok_or_else(|| no_operations(&recording, operations))?;
             file.write(chart::page(&recording.name(), &timeline)?.as_bytes())

@@ -1,14 +1,12 @@
 //! An operation over time: percentiles of its duration per window, what was lost, when nothing was observed, and what
-//! was annotated. The windows' width follows from the length of the recording and its rows, so that a chart has some 100 of them.
+//! was annotated. The windows' width follows from the length of the recording and the operation's rows, so that a chart
+//! has some 100 of them.
 
-use std::collections::BTreeMap;
-
-use soakbox_schemas::tables::Table;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::failure::Result;
-use crate::info::Gap;
 use crate::observed::Observed;
-use crate::recording::{Range, Recording};
+use crate::recording::Range;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 
@@ -56,6 +54,8 @@ pub struct Window {
 pub struct Series {
     /// The operation.
     pub operation: String,
+    /// Width of a window, ns.
+    pub width_ns: i64,
     /// Its windows.
     pub windows: Vec<Window>,
     /// Starts of windows in which operations were lost, and how many.
@@ -67,17 +67,15 @@ pub struct Series {
 pub struct Timeline {
     /// From when to when.
     pub range: Range,
-    /// Width of a window, ns.
-    pub width_ns: i64,
     /// Per operation, by name.
     pub series: Vec<Series>,
     /// When nothing was observed.
-    pub gaps: Vec<Gap>,
+    pub unobserved: Vec<Range>,
     /// What was annotated.
     pub moments: Vec<Moment>,
 }
 
-/// The width of windows for a recording of that length with so many rows.
+/// The width of windows for a recording of that length and an operation with so many rows.
 pub fn width_ns(length_ns: i64, rows: u64) -> i64 {
     let windows = i64::try_from(rows / ROWS_PER_WINDOW).unwrap_or(i64::MAX);
     let windows = windows.clamp(*WINDOWS.start(), *WINDOWS.end());
@@ -95,7 +93,6 @@ impl Timeline {
     /// # Errors
     /// Where a query fails.
     pub fn read(
-        recording: &Recording,
         session: &Session,
         observed: &Observed,
         operations: &[String],
@@ -103,63 +100,76 @@ impl Timeline {
         let Some(range) = observed.range else {
             return Ok(None);
         };
-        let width_ns = width_ns(range.length_ns(), recording.rows(Table::OperationLog));
-        let wanted = |name: &String| operations.is_empty() || operations.contains(name);
         let mut series: BTreeMap<String, Series> = BTreeMap::new();
-        let width = width_ns.to_string();
-        let losses = session.collect(&queries::fill(queries::LOSS_WINDOWS, "width_ns", &width))?;
-        if let Some(found) = Columns::new(&losses)? {
-            let (starts, lost) = (found.times("since")?, found.counts("lost")?);
-            for (row, name) in found.words("operation")?.into_iter().enumerate() {
-                if let Some(at_ns) = starts[row] {
-                    of(&mut series, &name).lost.insert(at_ns, lost[row]);
+        if let Some(found) = Columns::new(&session.collect(queries::OPERATIONS)?)? {
+            let rows = found.counts("rows")?;
+            for (operation, rows) in found.words("operation")?.into_iter().zip(rows) {
+                if operations.is_empty() || operations.contains(&operation) {
+                    let width_ns = width_ns(range.length_ns(), rows);
+                    series.insert(operation.clone(), Series::new(operation, width_ns));
                 }
             }
         }
-        let windows = session.collect(&queries::fill(queries::WINDOWS, "width_ns", &width))?;
-        if let Some(found) = Columns::new(&windows)? {
-            let (starts, counts) = (found.times("at")?, found.counts("count")?);
-            let durations = found.lists("duration")?;
-            for (row, name) in found.words("operation")?.into_iter().enumerate() {
-                if let (Some(at_ns), &[p50_ns, p95_ns, p99_ns]) = (starts[row], &durations[row][..])
-                {
-                    let series = of(&mut series, &name);
-                    let lost = series.lost.get(&at_ns).copied().unwrap_or(0);
-                    series.windows.push(Window {
-                        at_ns,
-                        count: counts[row],
-                        p50_ns,
-                        p95_ns,
-                        p99_ns,
-                        lost,
-                    });
-                }
-            }
+        let widths: BTreeSet<i64> = series.values().map(|series| series.width_ns).collect();
+        for width_ns in widths {
+            of_width(session, width_ns, &mut series)?;
         }
-        let mut gaps = observed.gaps.clone();
-        gaps.retain(|gap| {
-            gap.from_ns < range.last_ns && gap.to_ns.is_none_or(|to| to > range.first_ns)
-        });
         Ok(Some(Self {
             range,
-            width_ns,
-            series: series
-                .into_values()
-                .filter(|s| wanted(&s.operation))
-                .collect(),
-            gaps,
+            series: series.into_values().collect(),
+            unobserved: observed.unobserved.clone(),
             moments: moments(session)?,
         }))
     }
 }
 
-fn of<'a>(series: &'a mut BTreeMap<String, Series>, operation: &str) -> &'a mut Series {
-    let entry = series.entry(operation.to_owned());
-    entry.or_insert_with(|| Series {
-        operation: operation.to_owned(),
-        windows: Vec::new(),
-        lost: BTreeMap::new(),
-    })
+impl Series {
+    fn new(operation: String, width_ns: i64) -> Self {
+        Self {
+            operation,
+            width_ns,
+            windows: Vec::new(),
+            lost: BTreeMap::new(),
+        }
+    }
+}
+
+/// Reads all series whose windows have that width.
+fn of_width(session: &Session, width_ns: i64, series: &mut BTreeMap<String, Series>) -> Result<()> {
+    let wanted = series.values().filter(|series| series.width_ns == width_ns);
+    let wanted: Vec<String> = wanted.map(|s| queries::literal(&s.operation)).collect();
+    let query = |query: &str| {
+        let query = queries::fill(query, "width_ns", &width_ns.to_string());
+        let query = queries::fill(&query, "operations", &wanted.join(", "));
+        Columns::new(&session.collect(&query)?)
+    };
+    if let Some(found) = query(queries::LOSS_WINDOWS)? {
+        let (starts, lost) = (found.times("since")?, found.counts("lost")?);
+        for (row, name) in found.words("operation")?.into_iter().enumerate() {
+            if let (Some(series), Some(at_ns)) = (series.get_mut(&name), starts[row]) {
+                series.lost.insert(at_ns, lost[row]);
+            }
+        }
+    }
+    if let Some(found) = query(queries::WINDOWS)? {
+        let (starts, counts) = (found.times("at")?, found.counts("count")?);
+        let durations = found.lists("duration")?;
+        for (row, name) in found.words("operation")?.into_iter().enumerate() {
+            if let (Some(series), Some(at_ns), &[p50_ns, p95_ns, p99_ns]) =
+                (series.get_mut(&name), starts[row], &durations[row][..])
+            {
+                series.windows.push(Window {
+                    at_ns,
+                    count: counts[row],
+                    p50_ns,
+                    p95_ns,
+                    p99_ns,
+                    lost: series.lost.get(&at_ns).copied().unwrap_or(0),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn moments(session: &Session) -> Result<Vec<Moment>> {

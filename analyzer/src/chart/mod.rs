@@ -110,8 +110,7 @@ pub fn figure(
 
 fn subtitle(timeline: &Timeline) -> String {
     format!(
-        "median, 95th and 99th percentile of each {} window, {}",
-        round_duration(timeline.width_ns),
+        "median, 95th and 99th percentile per window of time, {}",
         span(timeline.range.first_ns, timeline.range.last_ns)
     )
 }
@@ -126,8 +125,9 @@ fn description(timeline: &Timeline, series: &[Series]) -> String {
             continue;
         };
         text.push_str(&format!(
-            ". {}: the median lies between {} and {}",
+            ". {}, windows of {}: the median lies between {} and {}",
             series.operation,
+            round_duration(series.width_ns),
             duration(low as f64),
             duration(high as f64)
         ));
@@ -143,8 +143,12 @@ fn description(timeline: &Timeline, series: &[Series]) -> String {
             text.push_str(&format!(", {} operations lost", count(lost)));
         }
     }
-    if !timeline.gaps.is_empty() {
-        text.push_str(&format!(". Gaps, shaded: {}", timeline.gaps.len()));
+    match timeline.unobserved.len() {
+        0 => {}
+        1 => text.push_str(". One stretch, shaded, was not observed"),
+        stretches => text.push_str(&format!(
+            ". {stretches} stretches, shaded, were not observed"
+        )),
     }
     text.push('.');
     text

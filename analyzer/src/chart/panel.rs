@@ -7,6 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::scale::{TimeScale, ValueScale};
 use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
+use crate::output::units::round_duration;
 use crate::windows::{Moment, Series, Timeline, Window};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -41,7 +42,7 @@ pub(super) fn legend<'a>(
         x += 37;
         label(&mut x, line.name)?;
     }
-    if !timeline.gaps.is_empty() {
+    if !timeline.unobserved.is_empty() {
         area.draw(&Rectangle::new([(x, y - 7), (x + 22, y + 7)], GAP.filled()))?;
         x += 29;
         label(&mut x, "nothing observed")?;
@@ -69,6 +70,10 @@ pub(super) fn panel<'a>(
     if titled {
         let name = bold(17);
         area.draw(&Text::new(series.operation.clone(), (20, 2), name))?;
+        let width = format!("per {} window", round_duration(series.width_ns));
+        let right = area.dim_in_pixel().0 as i32 - 24;
+        let style = text(14, MUTED).pos(Pos::new(HPos::Right, VPos::Top));
+        area.draw(&Text::new(width, (right, 4), style))?;
     }
     let end = times.position(times.range.last_ns);
     let mut chart = ChartBuilder::on(area)
@@ -83,9 +88,9 @@ pub(super) fn panel<'a>(
             Axis::new(values.low, values.high, &values.ticks),
         )?;
     let span = (values.low, values.high);
-    chart.draw_series(timeline.gaps.iter().map(|gap| {
-        let from = times.position(gap.from_ns);
-        let to = times.position(gap.to_ns.unwrap_or(times.range.last_ns));
+    chart.draw_series(timeline.unobserved.iter().map(|range| {
+        let from = times.position(range.first_ns);
+        let to = times.position(range.last_ns);
         Rectangle::new([(from, span.0), (to, span.1)], GAP.filled())
     }))?;
     let scale = if values.logarithmic {
@@ -106,7 +111,7 @@ pub(super) fn panel<'a>(
         .draw()?;
     let strip = span.0 + (span.1 - span.0) * LOSS_STRIP;
     chart.draw_series(series.lost.keys().map(|&at| {
-        let (from, to) = (times.position(at), times.position(at + timeline.width_ns));
+        let (from, to) = (times.position(at), times.position(at + series.width_ns));
         Rectangle::new([(from, span.0), (to, strip)], LOSS.filled())
     }))?;
     moments(&mut chart, timeline, &times, span)?;
@@ -116,9 +121,9 @@ pub(super) fn panel<'a>(
         |window: &Window| window.p99_ns,
     ];
     for (line, value) in LINES.iter().zip(value).rev() {
-        for run in runs(series, timeline.width_ns) {
+        for run in runs(series, series.width_ns) {
             let points = run.iter().map(|window| {
-                let middle = window.at_ns + timeline.width_ns / 2;
+                let middle = window.at_ns + series.width_ns / 2;
                 (times.position(middle), values.position(value(window)))
             });
             match run {

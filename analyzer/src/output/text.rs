@@ -7,7 +7,7 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 use super::Table;
 use super::figures::{Figure, MISSING, figures};
 use super::units::{bytes, count, duration};
-use crate::info::Info;
+use crate::info::{Info, OperationCounts};
 use crate::summary::Summary;
 
 fn styled() -> bool {
@@ -137,10 +137,16 @@ fn operations(info: &Info) -> String {
         table.row(cells);
     }
     if table.is_empty() {
-        "  no operation was seen yet\n".to_owned()
-    } else {
-        table.render(styled())
+        return "  no operation was seen yet\n".to_owned();
     }
+    let mut text = table.render(styled());
+    let cut_off = |operation: &&OperationCounts| {
+        operation.identity_ok == Some(true) && operation.recorded != operation.rows
+    };
+    if info.operations.iter().filter(cut_off).count() > 0 {
+        text.push_str("  Intervals that a gap or the running end cut off are not compared.\n");
+    }
+    text
 }
 
 /// `summary` as text.

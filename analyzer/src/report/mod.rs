@@ -38,7 +38,7 @@ impl Side {
         Ok(Self {
             name: recording.name(),
             summary: Summary::of(session, &info)?,
-            timeline: Timeline::read(recording, session, &info.observed, &[])?,
+            timeline: Timeline::read(session, &info.observed, &[])?,
             info,
         })
     }

@@ -51,11 +51,11 @@ fn figures(sides: &[Side], number: usize, operation: &str) -> Result<String> {
         let name = &sides[index].name;
         let picture = chart::figure(&id, name, timeline, series, &beside, width)?;
         let caption = match sides {
-            [_] => format!("per {} window", round_duration(timeline.width_ns)),
+            [_] => format!("per {} window", round_duration(series.width_ns)),
             _ => format!(
                 "{} ({name}), per {} window",
                 role(sides, index),
-                round_duration(timeline.width_ns)
+                round_duration(series.width_ns)
             ),
         };
         html.push_str(&format!(

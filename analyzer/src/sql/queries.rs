@@ -1,5 +1,5 @@
 //! The SQL texts, each a file of its own under `queries/`. `{name}` in a text is filled in by the caller with a
-//! number or with names that hold hexadecimal digits only.
+//! number or with quoted text.
 
 /// Views with the words of the proposal that Soakbox grew from.
 pub const VIEWS: [(&str, &str); 2] = [
@@ -29,10 +29,17 @@ pub const GAPS: &str = include_str!("queries/gaps.sql");
 pub const MOMENTS: &str = include_str!("queries/moments.sql");
 /// Figures per operation.
 pub const SUMMARY: &str = include_str!("queries/summary.sql");
-/// Figures per operation and window; `{width_ns}` is a window's length.
+/// Operations that have rows or lost some, and how many rows.
+pub const OPERATIONS: &str = include_str!("queries/operations.sql");
+/// Figures per operation and window; `{width_ns}` is a window's length, `{operations}` the wanted ones.
 pub const WINDOWS: &str = include_str!("queries/windows.sql");
-/// Loss per operation and window.
+/// Loss per operation and window, likewise.
 pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
+
+/// Text as an SQL literal.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
 
 /// Fills in a placeholder.
 pub fn fill(query: &str, name: &str, value: &str) -> String {
@@ -67,13 +74,15 @@ mod tests {
             GAPS,
             MOMENTS,
             SUMMARY,
+            OPERATIONS,
             WINDOWS,
             LOSS_WINDOWS,
         ];
         for query in views.into_iter().chain(others) {
+            let query = &fill(query, "operations", "''");
             let query = ["settled", "interval_ns", "width_ns", "slots"]
                 .iter()
-                .fold(query.to_owned(), |query, name| fill(&query, name, "1"));
+                .fold(query.clone(), |query, name| fill(&query, name, "1"));
             let result = session.collect(&query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }

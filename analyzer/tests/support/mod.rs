@@ -12,6 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::{max, min};
 use arrow::datatypes::{Schema, TimestampNanosecondType};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_schemas::event::{OperationEvent, flags};
@@ -135,8 +136,12 @@ pub fn write_parquet(path: &Path, batch: &RecordBatch, pairs: Vec<(String, Strin
         .set_key_value_metadata(Some(pairs))
         .set_created_by("test".to_owned())
         .build();
+    // As the recorder: readers see plain Parquet types, not Arrow's dictionaries.
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
     let file = File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
 }
