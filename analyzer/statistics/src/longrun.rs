@@ -18,6 +18,8 @@ const CORRECTED_BLOCKS: usize = 16;
 /// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
 /// both: short series hide their slow part.
 const SHORT: usize = 400;
+/// Two sides are compared with no more degrees of freedom than one per so many windows: noise may stay that long.
+const WINDOWS_PER_DEGREE: f64 = 20.0;
 const MAX_CORRELATION: f64 = 0.97;
 const MAX_DEGREES: f64 = 12.0;
 
@@ -193,12 +195,18 @@ pub(crate) fn combine(sides: &[(&Scales, f64)]) -> Option<Combined> {
     let shortest = sides.iter().map(|(side, _)| side.length).min()?;
     let own = shortest < SHORT;
     let corrected_from = if own { 8 } else { CORRECTED_BLOCKS };
+    let mut most_degrees = MAX_DEGREES;
+    if sides.len() > 1 {
+        most_degrees = most_degrees
+            .min(shortest as f64 / WINDOWS_PER_DEGREE)
+            .max(1.0);
+    }
     largest(
         sides,
         Care {
             own,
             corrected_from,
-            most_degrees: MAX_DEGREES,
+            most_degrees,
         },
     )
 }
