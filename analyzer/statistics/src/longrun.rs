@@ -18,6 +18,10 @@ const CORRECTED_BLOCKS: usize = 16;
 /// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
 /// both: short series hide their slow part.
 const SHORT: usize = 400;
+/// Two sides are compared with no more degrees of freedom than one per so many windows: noise may stay that long.
+const WINDOWS_PER_DEGREE: f64 = 20.0;
+/// Blocks whose correlation limits the degrees of freedom of a comparison.
+const SLOW: usize = 16;
 const MAX_CORRELATION: f64 = 0.97;
 const MAX_DEGREES: f64 = 12.0;
 
@@ -193,12 +197,18 @@ pub(crate) fn combine(sides: &[(&Scales, f64)]) -> Option<Combined> {
     let shortest = sides.iter().map(|(side, _)| side.length).min()?;
     let own = shortest < SHORT;
     let corrected_from = if own { 8 } else { CORRECTED_BLOCKS };
+    let mut most_degrees = MAX_DEGREES;
+    if sides.len() > 1 {
+        most_degrees = most_degrees
+            .min(shortest as f64 / WINDOWS_PER_DEGREE)
+            .max(1.0);
+    }
     largest(
         sides,
         Care {
             own,
             corrected_from,
-            most_degrees: MAX_DEGREES,
+            most_degrees,
         },
     )
 }
@@ -231,6 +241,7 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
     } = care;
     let common = sides.iter().map(|(side, _)| side.scales.len()).min()?;
     let mut best: Option<(f64, Combined)> = None;
+    let mut effective = f64::INFINITY;
     for index in 0..common {
         let weighed = |part: fn(&Scale) -> f64| -> f64 {
             let sum = sides
@@ -239,6 +250,16 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
             sum.sum()
         };
         let pooled = ratio(weighed(|s| s.products), weighed(|s| s.squares));
+        if sides.len() > 1
+            && sides
+                .iter()
+                .all(|(side, _)| side.scales[index].blocks == SLOW)
+        {
+            // Sixteenths of a run that still go together: few of them are worth counting, at any scale.
+            let correlation = pooled + (1.0 + 3.0 * pooled) / SLOW as f64;
+            let correlation = correlation.clamp(0.0, MAX_CORRELATION);
+            effective = SLOW as f64 * (1.0 - correlation) / (1.0 + correlation) - 1.0;
+        }
         let (mut total, mut spread) = (0.0, 0.0);
         let mut variances = Vec::with_capacity(sides.len());
         for (side, weight) in sides {
@@ -287,7 +308,9 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
             best = Some((total, Combined { variances, degrees }));
         }
     }
-    best.map(|(_, combined)| combined)
+    let (_, mut combined) = best?;
+    combined.degrees = combined.degrees.min(effective.max(1.0));
+    Some(combined)
 }
 
 fn ratio(numerator: f64, denominator: f64) -> f64 {
