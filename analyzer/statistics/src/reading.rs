@@ -222,8 +222,9 @@ fn finish(
     series: Vec<f64>,
     shape: Shape,
 ) -> Result<(Reading, Vec<f64>), Unread> {
-    let scales = if sum(&series).is_finite() {
-        Scales::new(&series)
+    let total = sum(&series);
+    let scales = if total.is_finite() {
+        Scales::of_sum(&series, total)
     } else {
         let present: Vec<f64> = series.iter().copied().filter(|v| v.is_finite()).collect();
         Scales::new(&present)
