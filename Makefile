@@ -76,6 +76,11 @@ bench: ## Costs and throughput of this machine; see docs/measurements.md
 endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
 	cargo test --workspace --locked -- --ignored
 
+.PHONY: fuzz
+fuzz: ## A minute of fuzzing for each parser; needs `cargo install cargo-fuzz`
+	cd fuzz && for target in elf probe journal btf names; do \
+	  cargo fuzz run --fuzz-dir . --sanitizer none "$$target" -- -max_total_time=60 || exit 1; done
+
 .PHONY: clean
 clean: ## Remove the build and the demo's output
 	cargo clean

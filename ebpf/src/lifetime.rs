@@ -6,7 +6,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::HashMap;
 
 use crate::task::{FOLLOWED, IGNORED, Thread};
-use crate::{in_flight, operation, settings, task};
+use crate::{in_flight, settings, stacks, task};
 
 /// Processes of the tree that is followed, by thread-group id in the initial PID namespace.
 #[map]
@@ -74,10 +74,10 @@ pub fn exited() {
 /// The current thread ends, or becomes another program: none of its operations can finish.
 #[inline(always)]
 fn abandon_thread() {
-    if let Some(frames) = operation::FUNCTIONS.get() {
-        operation::leave(frames, u64::MAX, true);
+    if let Some(frames) = stacks::FUNCTIONS.get() {
+        stacks::leave(frames, u64::MAX, true);
     }
-    if let Some(frames) = operation::MARKERS.get() {
-        operation::leave(frames, u64::MAX, true);
+    if let Some(frames) = stacks::MARKERS.get() {
+        stacks::leave(frames, u64::MAX, true);
     }
 }

@@ -11,6 +11,7 @@ mod lifetime;
 mod operation;
 mod registers;
 mod settings;
+mod stacks;
 mod task;
 
 use aya_ebpf::EbpfContext;

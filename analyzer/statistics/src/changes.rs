@@ -68,6 +68,9 @@ pub fn changes(
     let mut places: Vec<usize> = (0..values.len()).filter(|&i| usable(values[i])).collect();
     let present: Vec<f64> = places.iter().map(|&i| values[i]).collect();
     let mut found = Vec::new();
+    if constant(&present) {
+        return Ok(found);
+    }
     let (lone, doubtful) = outliers(&present, false_alarm * SHARES[3]);
     for outlier in &lone {
         let index = places[outlier.index];
@@ -110,6 +113,14 @@ pub fn changes(
     }
     found.sort_by_key(|change| change.index);
     Ok(found)
+}
+
+/// Whether the values differ by no more than rounding.
+fn constant(values: &[f64]) -> bool {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // Also of nothing: the difference of infinities is then negative.
+    high - low <= 1e-12 * low.abs().max(high.abs())
 }
 
 /// Finite and small enough to be squared and summed.
@@ -210,6 +221,13 @@ mod tests {
         assert!(changes(&[1.0, 2.0], Some(&[2.0, f64::NAN]), 0.05).is_err());
         assert_eq!(changes(&[7.0; 500], None, 0.05).unwrap(), []);
         assert_eq!(changes(&[], None, 0.05).unwrap(), []);
+        for level in [0.1, 1.0 / 3.0, 1e18] {
+            assert_eq!(changes(&[level; 777], None, 0.05).unwrap(), []);
+            let mut step = [level; 200];
+            step[120..].fill(2.0 * level);
+            let found = changes(&step, None, 0.05).unwrap();
+            assert_eq!((found.len(), found[0].index), (1, 120), "{found:?}");
+        }
     }
 
     proptest! {

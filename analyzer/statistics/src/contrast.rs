@@ -10,7 +10,7 @@
 
 use crate::effect::Scope;
 use crate::longrun::combine;
-use crate::reading::Reading;
+use crate::reading::{ROUNDING, Reading};
 
 /// Variances of two sides whose ratio is below this are taken as one.
 const ALIKE: f64 = 4.0;
@@ -99,8 +99,9 @@ pub(crate) fn contrast(
     let up = |side: &[Reading], part: &dyn Fn(&Reading) -> (f64, f64)| mean(side, &|r| part(r).1);
     let lost = |r: &Reading| (r.centre - r.loss.0, r.loss.1 - r.centre);
     let wide = |r: &Reading| r.resolution();
+    let delta = centre(candidate) - centre(base);
     Some(Contrast {
-        delta: centre(candidate) - centre(base),
+        delta: if delta.abs() < ROUNDING { 0.0 } else { delta },
         errors,
         slack: (
             down(candidate, &wide) + up(base, &wide),

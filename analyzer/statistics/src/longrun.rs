@@ -18,6 +18,10 @@ const CORRECTED_BLOCKS: usize = 16;
 /// Below this length each side's own correlation counts, from 8 blocks on, and the rougher of two sides speaks for
 /// both: short series hide their slow part.
 const SHORT: usize = 400;
+/// Two sides are compared with no more degrees of freedom than one per so many windows: noise may stay that long.
+const WINDOWS_PER_DEGREE: f64 = 20.0;
+/// Blocks whose correlation limits the degrees of freedom of a comparison.
+const SLOW: usize = 16;
 const MAX_CORRELATION: f64 = 0.97;
 const MAX_DEGREES: f64 = 12.0;
 
@@ -90,45 +94,51 @@ pub fn mean_of_windows(values: &[f64]) -> Option<MeanOfWindows> {
 impl Scales {
     /// Of finite values only; `None` when there are too few, or when they are too large to be squared.
     pub(crate) fn new(values: &[f64]) -> Option<Scales> {
+        Scales::of_sum(values, sum(values))
+    }
+
+    /// The same where their sum is known already.
+    pub(crate) fn of_sum(values: &[f64], sum: f64) -> Option<Scales> {
         let length = values.len();
         if length < MIN_WINDOWS {
             return None;
         }
-        let mean = sum(values) / length as f64;
-        // Centred prefix sums: a block's sum is one subtraction.
-        let mut prefix = Vec::with_capacity(length + 1);
-        let (mut total, mut squares, mut products, mut last) = (0.0, 0.0, 0.0, 0.0);
-        prefix.push(0.0);
-        prefix.extend(values.iter().map(|value| {
-            let centred = value - mean;
-            total += centred;
-            squares += centred * centred;
-            products += centred * last;
-            last = centred;
-            total
-        }));
+        let mean = sum / length as f64;
+        let mut centred: Vec<f64> = values.iter().map(|value| value - mean).collect();
+        let mut squares = product(&centred, &centred);
         if !squares.is_finite() {
             return None;
         }
         // A constant whose mean rounds leaves a spread of a few bits: it has none.
         if squares.sqrt() <= 1e-12 * mean.abs() * (length as f64).sqrt() {
-            (squares, products) = (0.0, 0.0);
-            prefix.fill(0.0);
+            squares = 0.0;
+            centred.fill(0.0);
         }
+        let products = product(&centred[1..], &centred[..length - 1]);
         let mut scales = vec![Scale {
             blocks: length,
             squares,
             products,
         }];
-        for blocks in [6, 8, 12]
-            .into_iter()
-            .chain((4..).map(|power| 1_usize << power))
-        {
-            if blocks * 3 > length {
-                break;
-            }
-            scales.push(blocks_of(&prefix, blocks));
+        // 6 and 12 blocks, then powers of two from the finest down: each pair of blocks is one of the next scale.
+        let twelve = block_sums(&centred, 12);
+        let mut powers: Vec<Scale> = Vec::new();
+        let finest = (length / 3)
+            .checked_ilog2()
+            .map_or(0, |power| 1_usize << power);
+        let mut sums = block_sums(&centred, finest);
+        while sums.len() >= 8 {
+            powers.push(of_blocks(&sums, length));
+            sums = paired(&sums);
         }
+        if length >= 18 {
+            scales.push(of_blocks(&paired(&twelve), length));
+        }
+        scales.extend(powers.pop());
+        if length >= 36 {
+            scales.push(of_blocks(&twelve, length));
+        }
+        scales.extend(powers.into_iter().rev());
         Some(Scales {
             length,
             mean,
@@ -160,24 +170,66 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
     lanes[0] + lanes[1] + (lanes[2] + lanes[3]) + rest
 }
 
-fn blocks_of(prefix: &[f64], blocks: usize) -> Scale {
-    let length = prefix.len() - 1;
-    let centre = prefix[length] / length as f64;
-    // Blocks are one of two lengths: no division inside the loop.
-    let (short, extra) = (length / blocks, length % blocks);
-    let scale = [1.0 / short as f64, 1.0 / (short + 1) as f64];
-    let (mut squares, mut products, mut last) = (0.0, 0.0, 0.0);
+/// Sum of products in four lanes.
+fn product(left: &[f64], right: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let (left, right) = (left.chunks_exact(4), right.chunks_exact(4));
+    let rest: f64 = left
+        .remainder()
+        .iter()
+        .zip(right.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
+    for (left, right) in left.zip(right) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+            *lane += a * b;
+        }
+    }
+    lanes[0] + lanes[1] + (lanes[2] + lanes[3]) + rest
+}
+
+fn block_sums(values: &[f64], blocks: usize) -> Vec<f64> {
+    let (short, extra) = match blocks {
+        0 => return Vec::new(),
+        _ => (values.len() / blocks, values.len() % blocks),
+    };
+    // Block i ends at ⌊i · length / blocks⌋, without a division for each.
     let (mut start, mut owed) = (0, 0);
+    let mut sums = Vec::with_capacity(blocks);
     for _ in 0..blocks {
         owed += extra;
         let longer = usize::from(owed >= blocks);
         owed -= longer * blocks;
         let end = start + short + longer;
-        let mean = (prefix[end] - prefix[start]) * scale[longer] - centre;
+        let block = &values[start..end];
+        sums.push(if short < 16 {
+            block.iter().sum()
+        } else {
+            sum(block)
+        });
+        start = end;
+    }
+    sums
+}
+
+/// Sums of half as many blocks; their ends coincide.
+fn paired(sums: &[f64]) -> Vec<f64> {
+    sums.chunks_exact(2).map(|pair| pair[0] + pair[1]).collect()
+}
+
+fn of_blocks(sums: &[f64], length: usize) -> Scale {
+    let blocks = sums.len();
+    let (short, extra) = (length / blocks, length % blocks);
+    let scale = [1.0 / short as f64, 1.0 / (short + 1) as f64];
+    let (mut squares, mut products, mut last, mut owed) = (0.0, 0.0, 0.0, 0);
+    for sum in sums {
+        owed += extra;
+        let longer = usize::from(owed >= blocks);
+        owed -= longer * blocks;
+        let mean = sum * scale[longer];
         squares += mean * mean;
         products += mean * last;
         last = mean;
-        start = end;
     }
     Scale {
         blocks,
@@ -193,12 +245,18 @@ pub(crate) fn combine(sides: &[(&Scales, f64)]) -> Option<Combined> {
     let shortest = sides.iter().map(|(side, _)| side.length).min()?;
     let own = shortest < SHORT;
     let corrected_from = if own { 8 } else { CORRECTED_BLOCKS };
+    let mut most_degrees = MAX_DEGREES;
+    if sides.len() > 1 {
+        most_degrees = most_degrees
+            .min(shortest as f64 / WINDOWS_PER_DEGREE)
+            .max(1.0);
+    }
     largest(
         sides,
         Care {
             own,
             corrected_from,
-            most_degrees: MAX_DEGREES,
+            most_degrees,
         },
     )
 }
@@ -231,6 +289,7 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
     } = care;
     let common = sides.iter().map(|(side, _)| side.scales.len()).min()?;
     let mut best: Option<(f64, Combined)> = None;
+    let mut effective = f64::INFINITY;
     for index in 0..common {
         let weighed = |part: fn(&Scale) -> f64| -> f64 {
             let sum = sides
@@ -239,6 +298,16 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
             sum.sum()
         };
         let pooled = ratio(weighed(|s| s.products), weighed(|s| s.squares));
+        if sides.len() > 1
+            && sides
+                .iter()
+                .all(|(side, _)| side.scales[index].blocks == SLOW)
+        {
+            // Sixteenths of a run that still go together: few of them are worth counting, at any scale.
+            let correlation = pooled + (1.0 + 3.0 * pooled) / SLOW as f64;
+            let correlation = correlation.clamp(0.0, MAX_CORRELATION);
+            effective = SLOW as f64 * (1.0 - correlation) / (1.0 + correlation) - 1.0;
+        }
         let (mut total, mut spread) = (0.0, 0.0);
         let mut variances = Vec::with_capacity(sides.len());
         for (side, weight) in sides {
@@ -287,7 +356,9 @@ fn largest(sides: &[(&Scales, f64)], care: Care) -> Option<Combined> {
             best = Some((total, Combined { variances, degrees }));
         }
     }
-    best.map(|(_, combined)| combined)
+    let (_, mut combined) = best?;
+    combined.degrees = combined.degrees.min(effective.max(1.0));
+    Some(combined)
 }
 
 fn ratio(numerator: f64, denominator: f64) -> f64 {

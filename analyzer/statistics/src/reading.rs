@@ -11,6 +11,8 @@ use crate::run::{Column, Run};
 
 /// Standard deviations at which a quantile's interval is read off its distribution.
 const REACH: f64 = 2.5;
+/// Relative deviations below this are rounding errors.
+pub(crate) const ROUNDING: f64 = 1e-12;
 
 /// One metric of one run, after the warm-up was cut.
 #[derive(Debug, Clone)]
@@ -104,8 +106,17 @@ fn plain(run: &Run, metric: Metric, values: &[f64]) -> Result<(Reading, Vec<f64>
         return Err(Unread::NotPositive);
     }
     let unit = if metric.absolute() { 1.0 } else { 1.0 / value };
-    let series: Vec<f64> = values.iter().map(|v| (v - value) * unit).collect();
+    let series: Vec<f64> = values.iter().map(|v| rounded((v - value) * unit)).collect();
     finish(run, metric, value, series, Shape::Linear)
+}
+
+/// What is left of a constant after its own rounding is nothing.
+fn rounded(deviation: f64) -> f64 {
+    if deviation.abs() < ROUNDING {
+        0.0
+    } else {
+        deviation
+    }
 }
 
 fn per_operation(
@@ -142,7 +153,7 @@ fn per_operation(
     let series = sums
         .iter()
         .zip(counts)
-        .map(|(part, count)| (part - value * count) * unit);
+        .map(|(part, count)| rounded((part - value * count) * unit));
     let shape = if metric == Metric::FailureRate {
         // The size of the cluster that a typical failure was in; 1 when none was seen.
         let cluster = if total > 0.0 {
@@ -211,8 +222,9 @@ fn finish(
     series: Vec<f64>,
     shape: Shape,
 ) -> Result<(Reading, Vec<f64>), Unread> {
-    let scales = if sum(&series).is_finite() {
-        Scales::new(&series)
+    let total = sum(&series);
+    let scales = if total.is_finite() {
+        Scales::of_sum(&series, total)
     } else {
         let present: Vec<f64> = series.iter().copied().filter(|v| v.is_finite()).collect();
         Scales::new(&present)

@@ -68,12 +68,21 @@ pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
     if across <= 0.0 || !across.is_finite() || !along.is_finite() {
         return None;
     }
+    // A constant's own rounding is neither slope nor noise.
+    let rounding = 1e-12 * mean.abs();
     let slope = along / across;
+    let span = (across / count).sqrt();
+    let slope = if slope.abs() * span < rounding {
+        0.0
+    } else {
+        slope
+    };
     let fitted = |time: f64| mean + slope * (time - middle);
     let left: Vec<f64> = times
         .iter()
         .zip(&values)
         .map(|(t, v)| v - fitted(*t))
+        .map(|r| if r.abs() < rounding { 0.0 } else { r })
         .collect();
     let (variance, degrees_of_freedom) = spread(&left)?;
     let first = times.iter().copied().fold(f64::INFINITY, f64::min);
@@ -138,6 +147,15 @@ mod tests {
     fn too_little_is_none() {
         assert_eq!(trend(&[1.0, 2.0], &[1.0, 2.0]), None);
         assert_eq!(trend(&[1.0; 20], &[1.0; 20]), None);
+    }
+
+    #[test]
+    fn a_constant_has_no_slope() {
+        for level in [0.1, 1.0 / 3.0, 1e18] {
+            let times: Vec<f64> = (0..500).map(|i| f64::from(i) * 10.0).collect();
+            let found = trend(&times, &[level; 500]).unwrap();
+            assert_eq!((found.slope, found.standard_error), (0.0, 0.0));
+        }
     }
 
     proptest! {

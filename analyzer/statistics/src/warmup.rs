@@ -19,26 +19,27 @@ const LEVEL: f64 = 0.001;
 /// values are skipped. Time O(n).
 pub fn warm_up(values: &[f64]) -> usize {
     let most = (values.len() as f64 * MAX_SHARE) as usize;
-    if sum(values).is_finite() {
-        return find(values).min(most);
+    let total = sum(values);
+    if total.is_finite() {
+        return find(values, total).min(most);
     }
     let present: Vec<usize> = (0..values.len())
         .filter(|&i| values[i].is_finite())
         .collect();
     let series: Vec<f64> = present.iter().map(|&i| values[i]).collect();
-    let cut = find(&series);
+    let cut = find(&series, sum(&series));
     // Back to the index among all windows, and never more than the share of those.
     let index = if cut == 0 { 0 } else { present[cut - 1] + 1 };
     index.min(most)
 }
 
-fn find(series: &[f64]) -> usize {
+fn find(series: &[f64], total: f64) -> usize {
     let batches = series.len() / BATCH;
     let most = (batches as f64 * MAX_SHARE) as usize;
     if most == 0 || series.len() < 2 * MIN_WINDOWS {
         return 0;
     }
-    let centre = sum(series) / series.len() as f64;
+    let centre = total / series.len() as f64;
     let means: Vec<f64> = series
         .chunks_exact(BATCH)
         .map(|batch| batch.iter().sum::<f64>() * (1.0 / BATCH as f64) - centre)

@@ -112,6 +112,34 @@ fn equal_builds_at_threshold_zero_are_inconclusive() {
 }
 
 #[test]
+fn rounding_is_no_regression() {
+    let options = Options {
+        threshold: 0.0,
+        failure_threshold: 0.0,
+        ..Options::default()
+    };
+    for level in [0.1, 1.0 / 3.0, 123_456_789.1, 1e18] {
+        for (a, b) in [(200, 300), (300, 200), (1000, 1001)] {
+            let constant = |n| {
+                Run::new(0.0)
+                    .unwrap()
+                    .with(Metric::Cpu, vec![level; n])
+                    .unwrap()
+            };
+            let effect = one(&[constant(a)], &[constant(b)], &options);
+            assert_eq!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
+            let share = |n| {
+                let run = Run::new(0.0).unwrap();
+                run.with_counts(Metric::FailureRate, vec![level; n], vec![level * 7.0; n])
+                    .unwrap()
+            };
+            let effect = one(&[share(a)], &[share(b)], &options);
+            assert_eq!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
+        }
+    }
+}
+
+#[test]
 fn no_evidence_is_never_a_pass() {
     let short = |level| {
         Run::new(0.0)

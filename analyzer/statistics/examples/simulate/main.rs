@@ -165,7 +165,7 @@ fn alarms(table: &mut Table, arguments: &Arguments, wanted: &dyn Fn(&str) -> boo
             let trials = if asked {
                 arguments.repetitions
             } else {
-                arguments.repetitions.min(300)
+                arguments.repetitions.min(100)
             };
             let counts = counted(
                 arguments.seed,

@@ -1,4 +1,4 @@
-//! How long the promised sizes take, in milliseconds; the best of fifteen, since the machine has other work.
+//! How long the promised sizes take, in milliseconds; the best of forty, since the machine has other work.
 
 use crate::process::{Process, Random};
 use crate::service::{NONE, Service, Simulator};

@@ -4,6 +4,7 @@
 #[derive(Default)]
 pub(crate) struct Table {
     missed: Vec<String>,
+    rows: usize,
 }
 
 impl Table {
@@ -22,6 +23,7 @@ impl Table {
             None => "shown",
         };
         println!("| {figure} | {bound} | {seen} | {word} |");
+        self.rows += 1;
         if holds == Some(false) {
             self.missed.push(figure.to_owned());
         }
@@ -50,6 +52,10 @@ impl Table {
 
     /// True when every figure held; prints those that did not.
     pub(crate) fn end(&self) -> bool {
+        if self.rows == 0 {
+            println!("no figure has that name");
+            return false;
+        }
         if self.missed.is_empty() {
             println!("every figure holds");
         } else {

@@ -1,0 +1,98 @@
+//! A recording that is still being made can be asked, and the answer is at most two seconds old: the recorder's
+//! program beside this one, on a real process.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+const ANALYZER: &str = env!("CARGO_BIN_EXE_soakbox-analyzer");
+
+/// Ends a process that this test started, also when the test fails.
+struct Own(Child);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program of the workspace, where it has been built; `None`, loudly, where it has not or may not observe.
+fn beside(name: &str, probe: &[&str]) -> Option<PathBuf> {
+    let path = Path::new(ANALYZER).with_file_name(name);
+    let works = Command::new(&path)
+        .args(probe)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if works.is_ok_and(|status| status.success()) {
+        return Some(path);
+    }
+    assert!(
+        std::env::var_os("SOAKBOX_REQUIRE_KERNEL").is_none(),
+        "{} {probe:?} does not work",
+        path.display()
+    );
+    eprintln!("SKIPPED: needs {} (built, with BPF rights)", path.display());
+    None
+}
+
+fn ask(recording: &Path, query: &str) -> Option<i64> {
+    let output = Command::new(ANALYZER)
+        .arg("sql")
+        .arg(recording)
+        .args([query, "--format", "csv"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().nth(1)?.parse().ok()
+}
+
+#[test]
+fn a_running_recording_is_at_most_two_seconds_old() {
+    let (Some(recorder), Some(workload)) = (
+        beside("soakbox-recorder", &["check"]),
+        beside("soakbox-workload", &["--help"]),
+    ) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("recording");
+    let program = directory.path().join("workload");
+    std::fs::copy(workload, &program).unwrap();
+    let quiet = |command: &mut Command| {
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Own(command.spawn().unwrap())
+    };
+    let probe = format!("rule_refresh=marker:{}:rule_refresh", program.display());
+    let _recorder = quiet(
+        Command::new(recorder)
+            .args(["record", "--op", &probe, "-o"])
+            .arg(&recording),
+    );
+    let _workload = quiet(Command::new(&program).args(["--seconds", "60"]));
+    let query = "SELECT CAST(max(finished_at) AS BIGINT) FROM operation_log";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut previous = None;
+    for _ in 0..3 {
+        // Each time something newer, and that at most two seconds old when it was asked.
+        loop {
+            assert!(Instant::now() < deadline, "nothing newer than {previous:?}");
+            let asked = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap();
+            let latest = ask(&recording, query);
+            if latest.is_some() && latest > previous {
+                let age_ms = asked.as_millis() as i64 - latest.unwrap() / 1_000_000;
+                assert!(age_ms <= 2_000, "the answer is {age_ms} ms old");
+                previous = latest;
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}

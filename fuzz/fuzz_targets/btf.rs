@@ -1,0 +1,9 @@
+//! The kernel's description of its types, damaged: looking members up never panics or loops.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use soakbox_recorder::kernel::Offsets;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = Offsets::resolve(bytes);
+});

@@ -1,0 +1,14 @@
+//! File names and configurations as they could lie around: reading never panics, and a segment's name reads back.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use soakbox_recorder::config::Config;
+use soakbox_schemas::recording::{JournalName, SegmentName};
+
+fuzz_target!(|text: &str| {
+    if let Some(name) = SegmentName::parse(text) {
+        assert_eq!(SegmentName::parse(&name.to_string()), Some(name));
+    }
+    let _ = JournalName::parse("0a1b2c3d-0000-4000-8000-000000000000", text);
+    let _ = Config::parse(text);
+});
