@@ -4,6 +4,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use soakbox_schemas::tables::AnnotationKind;
+
 use super::axis::Axis;
 use super::scale::{TimeScale, ValueScale};
 use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
@@ -192,10 +194,14 @@ fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
 }
 
 fn words(moment: &Moment) -> String {
-    let text = if moment.kind == "note" {
+    let kind = moment.kind.replace('_', " ");
+    let text = if moment.kind == AnnotationKind::Note.name() {
         moment.text.clone()
+    } else if moment.kind == AnnotationKind::TargetStarted.name() {
+        // Its text is a command line.
+        kind
     } else {
-        format!("{} {}", moment.kind.replace('_', " "), moment.text)
+        format!("{kind}, {}", moment.text)
     };
     if text.chars().count() <= MOMENT_LETTERS {
         return text;
