@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use soakbox_schemas::recording::footer;
 
 use crate::info::{Gap, OperationCounts};
 use crate::output::units::{bytes, count, duration, percent};
@@ -42,6 +43,13 @@ pub enum Warning {
         /// How many stretches.
         frames: u64,
         /// How many bytes.
+        bytes: u64,
+    },
+    /// Segments that recovery made of journals with damage.
+    Recovered {
+        /// How many segments.
+        files: usize,
+        /// Bytes that were no whole frame.
         bytes: u64,
     },
     /// A file was left out.
@@ -85,6 +93,17 @@ impl Warning {
         let (frames, bytes) = damaged.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         if frames > 0 {
             warnings.push(Warning::Journal { frames, bytes });
+        }
+        let left_out: Vec<u64> = recording
+            .segments
+            .iter()
+            .filter_map(|segment| segment.footer.get(footer::DAMAGED_BYTES)?.parse().ok())
+            .collect();
+        if !left_out.is_empty() {
+            warnings.push(Warning::Recovered {
+                files: left_out.len(),
+                bytes: left_out.iter().sum(),
+            });
         }
         warnings.extend(recording.damaged.iter().map(|file| Warning::Skipped {
             path: file.path.display().to_string(),
@@ -141,8 +160,18 @@ impl fmt::Display for Warning {
                 bytes: damaged,
             } => write!(
                 f,
-                "live journals are damaged in {frames} places ({}); the rows there are missing",
+                "live journals are damaged in {frames} {} ({}); the rows there are missing",
+                if *frames == 1 { "place" } else { "places" },
                 bytes(*damaged as f64)
+            ),
+            Warning::Recovered {
+                files,
+                bytes: left_out,
+            } => write!(
+                f,
+                "recovery found {} in the journals of {files} {} that were no whole frame; the rows there are missing",
+                bytes(*left_out as f64),
+                if *files == 1 { "segment" } else { "segments" }
             ),
             Warning::Skipped { path, reason } => write!(f, "left out {path}: {reason}"),
         }

@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use serde_json::Value;
+use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
 use support::{Recorder, Soak, annotation, concat};
 
@@ -309,6 +310,37 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
         serde_json::json!([{
             "from": "2026-11-24T08:01:59Z", "to": "2026-11-24T08:02:10Z", "cause": "crash"
         }])
+    );
+}
+
+#[test]
+fn what_recovery_could_not_save_is_said() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let recorder = Recorder::new(place.path());
+    let more = [(footer::DAMAGED_BYTES, "2048")];
+    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    let summary = json(&["summary", place.text(), "--format", "json"]);
+    assert_eq!(summary["complete"], false);
+    let warning = summary["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("2.00 KiB in the journals of 1 segment"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_file_of_a_newer_format_is_refused_by_its_number() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let recorder = Recorder::new(place.path());
+    // The later of two equal keys counts, as in a map.
+    let more = [(footer::FORMAT, "2")];
+    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    let said = refused(&["info", place.text()]);
+    assert!(
+        said.contains("has format 2; this version reads format 1"),
+        "{said}"
     );
 }
 

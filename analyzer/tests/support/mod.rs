@@ -81,6 +81,17 @@ impl Recorder {
     }
 
     pub fn seal_as(&self, table: Table, batch: &RecordBatch, sequence: u64) -> PathBuf {
+        self.seal_with(table, batch, sequence, &[])
+    }
+
+    /// With more in its footer.
+    pub fn seal_with(
+        &self,
+        table: Table,
+        batch: &RecordBatch,
+        sequence: u64,
+        more: &[(&str, &str)],
+    ) -> PathBuf {
         let (first, last) = times(table, batch);
         let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
         let path = name.path(&self.root, table);
@@ -90,6 +101,10 @@ impl Recorder {
         pairs.push((footer::FIRST_AT_NS.to_owned(), first.to_string()));
         pairs.push((footer::LAST_AT_NS.to_owned(), last.to_string()));
         pairs.push((footer::ROWS.to_owned(), batch.num_rows().to_string()));
+        let more = more
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        pairs.extend(more);
         // Visible only when it is complete.
         let beside = path.with_extension("part");
         write_parquet(&beside, batch, pairs);
