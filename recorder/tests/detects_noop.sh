@@ -25,5 +25,6 @@ if [ "$status" = 0 ] || [ -z "$results" ] || grep -qE '^test .* \.\.\. ok$' <<<"
   echo "detects_noop: FAILED: kernel tests passed although nothing was attached" >&2
   exit 1
 fi
-printf '%s\n' "$results"
+# In words of its own, so that nobody takes the wanted failures for real ones.
+sed 's/^test result: FAILED\./with nothing attached:/; s/; finished in.*//' <<<"$results"
 echo "detects_noop: with nothing attached the kernel tests fail, as they must"

@@ -93,6 +93,11 @@ pub fn changes(
     );
     for part in series.segments(false_alarm) {
         let index = places[part.start];
+        // Beside a doubtful point the place is no evidence: such a step must be beyond doubt by its levels.
+        let beside = doubtful.iter().any(|d| d.abs_diff(index) <= 2);
+        if beside && part.kind == ChangeKind::Step && part.p > false_alarm / 1e4 {
+            continue;
+        }
         let change = relative(part.before, part.after);
         let Part {
             kind,

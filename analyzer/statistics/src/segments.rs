@@ -103,10 +103,7 @@ impl Series {
                 continue;
             }
             match self.best_split(start, end) {
-                Some((at, difference))
-                    if self.chance(start, at, end, difference) <= rate
-                        || self.abrupt(start, at, end) =>
-                {
+                Some((at, difference)) if self.evidence(start, at, end, difference) <= rate => {
                     kept.push(at);
                 }
                 Some(_) => {}
@@ -122,7 +119,7 @@ impl Series {
                 kind: ChangeKind::Step,
                 before: self.mean(start, at),
                 after: self.mean(at, end),
-                p: self.chance(start, at, end, difference),
+                p: self.evidence(start, at, end, difference),
             });
         }
         parts
@@ -192,6 +189,16 @@ impl Series {
             return 1.0;
         };
         largest_split(normal_upper_quantile(t_upper(t, degrees)), margin)
+    }
+
+    /// The chance of a split, divided by the room that an abrupt one is given.
+    fn evidence(&self, start: usize, at: usize, end: usize, difference: f64) -> f64 {
+        let chance = self.chance(start, at, end, difference);
+        if self.abrupt(start, at, end) {
+            chance / ABRUPT_ROOM
+        } else {
+            chance
+        }
     }
 
     /// Whether the series leaps at `at` as it does nowhere else: medians of the three points on either side, against
