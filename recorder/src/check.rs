@@ -106,7 +106,8 @@ fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
                     sites(returns),
                 ),
                 Finish::Uretprobe(site) => (
-                    "by a uretprobe (nothing here can unwind or switch stacks)".to_owned(),
+                    "by a uretprobe (nothing in the program can unwind or switch stacks)"
+                        .to_owned(),
                     sites(std::slice::from_ref(site)),
                 ),
             };

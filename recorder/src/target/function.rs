@@ -32,27 +32,30 @@ pub(super) fn resolve(
     };
     let entry = entry_site(elf, extent.start, kernel);
     let uretprobe = risk::uretprobe(elf, &unwind, &switch, kernel);
+    let uretprobe = match uretprobe {
+        Exclusion::None => match risk::may_reenter(elf, &unwind, extent.start) {
+            Some(why) => Exclusion::Because(format!(
+                "the kernel follows at most 64 nested returns, and {why}"
+            )),
+            None => Exclusion::None,
+        },
+        excluded @ Exclusion::Because(_) => excluded,
+    };
     let (begins, finish) = match (uretprobe, entry, body) {
         (
             Exclusion::None,
             Some(entry),
             Err(Reason::TailCall { .. } | Reason::UnknownJump { .. }),
         ) => (vec![entry.clone()], Finish::Uretprobe(entry)),
-        (Exclusion::None, Some(entry), Ok(body))
-            if entry.cost == Cost::Emulated && !body.calls_itself =>
-        {
+        (Exclusion::None, Some(entry), Ok(_)) if entry.cost == Cost::Emulated => {
             (vec![entry.clone()], Finish::Uretprobe(entry))
         }
         (exclusion, _, body) => {
-            let body = body?;
             let why = match exclusion {
                 Exclusion::Because(why) => why,
-                Exclusion::None if body.calls_itself => {
-                    "it calls itself, and the kernel follows at most 64 nested returns".into()
-                }
                 Exclusion::None => "its first instruction is single-stepped anyway".into(),
             };
-            returns(elf, &body, why)?
+            returns(elf, &body?, why)?
         }
     };
     Ok(Function {

@@ -92,7 +92,8 @@ pub enum Finish {
 pub enum Order {
     /// Stacks are never switched: a frame is gone when the stack pointer has risen above it.
     StackOrder,
-    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the thread, proves it.
+    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or of the
+    /// program (exec), proves it.
     EqualOnly {
         /// What could switch stacks.
         why: String,
