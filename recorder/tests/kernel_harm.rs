@@ -134,6 +134,16 @@ fn operations_that_are_called_again_by_what_they_call() {
 }
 
 #[test]
+fn copies_that_the_compiler_made_count_as_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [&["-O2"][..], &["-O3"]] {
+        unharmed_and_counted("clones.c", flags, "op=uprobe:FILE:op", &["clones", "500"]);
+    }
+}
+
+#[test]
 fn threads_that_end_inside_the_operation() {
     if !host::allows_bpf() {
         return;
