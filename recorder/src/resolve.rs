@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::kernel::{Placement, ProbeProgram};
 use crate::plan::{Limits, Observed, PlannedOperation, PlannedTarget, RecordPlan};
 use crate::probe::ProbeSpec;
-use crate::run::SyntheticPlan;
+use crate::run::{self, SyntheticPlan};
 use crate::segment;
 use crate::target::{self, Finish, Kernel, Operation, Order, Resolved, Site};
 
@@ -50,7 +50,13 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     if probes.is_empty() {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
-    let (operations, targets) = plan_operations(resolve_all(&probes, pid)?)?;
+    let resolved = resolve_all(&probes, pid)?;
+    for ResolvedProbe { spec, resolved, .. } in &resolved {
+        for warning in &resolved.warnings {
+            run::say(format_args!("warning: {}: {warning}", spec.name));
+        }
+    }
+    let (operations, targets) = plan_operations(resolved)?;
     let limits = limits(arguments, &config)?;
     let flush_interval = time(
         &arguments.flush_interval,
