@@ -132,7 +132,7 @@ fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
     };
     ProbeAnswer {
         operation: probe.spec.name.clone(),
-        file: probe.path.display().to_string(),
+        file: probe.binary.path().display().to_string(),
         kind,
         finish,
         abandonment,

@@ -6,12 +6,14 @@
 mod collect;
 mod command;
 mod identity;
+mod lease;
 mod ledger;
 mod message;
 mod observe;
 mod own;
 mod signals;
 mod synthetic;
+mod targets;
 mod write;
 
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub use synthetic::{SyntheticPlan, replay};
 pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
+    let mut targets = targets::Targets::guard(plan)?;
     recover_before(plan, &clock)?;
     let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
 
@@ -63,6 +66,7 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
             .spawn(move || write::run(writer, &infos, &receiver, flush_interval, &SystemClock))?
     };
 
+    let annotations = sender.clone();
     let mut observer = observe::Observer::new(plan, counters, sender, &clock);
     let observed = attach(plan, &mut kernel)
         .map_err(anyhow::Error::from)
@@ -72,10 +76,14 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
                 observe::names(plan),
                 plan.output.display()
             ));
-            observer.watch(&signals, &writing)
+            targets.during(&mut kernel, &annotations, || {
+                observer.watch(&signals, &writing)
+            })
         });
     // In this order nothing is lost: no more probes, then the rest of the ring, then the last counts.
     kernel.detach_all();
+    targets.release(&annotations);
+    drop(annotations);
     stop.store(true, Ordering::Release);
     let collected = collector
         .join()
