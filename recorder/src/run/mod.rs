@@ -40,7 +40,6 @@ pub use synthetic::{SyntheticPlan, replay};
 pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
-    let mut targets = targets::Targets::guard(plan)?;
     recover_before(plan, &clock)?;
     let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
 
@@ -48,6 +47,7 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     let mut kernel = Kernel::load(&host, &settings(plan))?;
     let counters = kernel.counters()?;
     let source = ProbeSource::new(kernel.take_ring()?);
+    let mut targets = targets::Targets::guard(plan)?;
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
     let uuid = writer.uuid().to_owned();
 

@@ -3,6 +3,7 @@
 //! one for writing waits until its probes are out. On a thread of its own: a disk that is slow to take the recording
 //! must keep no writer of a program waiting.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
@@ -67,7 +68,8 @@ impl Targets {
             let (binary, path) = (target.binary.clone(), target.binary.path().display());
             let state = Lease::take(&binary).map(State::Leased).unwrap_or_else(|error| {
                 say(format_args!(
-                    "warning: {path}: no lease ({error}); if it is overwritten in place, programs that start right then may crash; hint: replace it by a new file (mv, install)"
+                    "warning: {path}: no lease ({error}); if it is overwritten in place, programs that start right then may crash; hint: {}",
+                    hint(error.kind())
                 ));
                 State::Compared
             });
@@ -179,6 +181,16 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
         self.1.unpark();
+    }
+}
+
+fn hint(refusal: ErrorKind) -> &'static str {
+    match refusal {
+        ErrorKind::WouldBlock => {
+            "somebody has it open for writing: start again when it is complete"
+        }
+        ErrorKind::PermissionDenied => "run as root, or with CAP_LEASE",
+        _ => "replace it by a new file (mv, install)",
     }
 }
 
