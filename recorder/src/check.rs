@@ -150,7 +150,7 @@ fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
         copies,
         warnings: probe.resolved.warnings.clone(),
         operation: probe.spec.name.clone(),
-        file: probe.path.display().to_string(),
+        file: probe.binary.path().display().to_string(),
         kind,
         finish,
         abandonment,

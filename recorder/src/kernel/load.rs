@@ -2,12 +2,12 @@
 
 use aya::maps::Array;
 use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::uprobe::UProbeLinkId;
 use aya::programs::{BtfTracePoint, ProgramError, UProbe};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
 use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
 use soakbox_schemas::counters::SLOTS;
 
+use super::attach::Link;
 use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
 
 #[cfg(target_arch = "x86_64")]
@@ -41,7 +41,7 @@ pub struct KernelSettings {
 /// The loaded kernel side. Dropping it unloads everything.
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
-    pub(super) links: Vec<(ProbeProgram, UProbeLinkId)>,
+    pub(super) links: Vec<Link>,
     books: Vec<(&'static str, BtfTracePointLinkId)>,
     operations: u32,
     cpus: u32,
