@@ -1,7 +1,7 @@
 //! What a recording is to be, resolved and checked: everything `run` needs, with nothing left to decide.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use soakbox_schemas::control::OperationRule;
@@ -91,10 +91,5 @@ impl RecordPlan {
         self.operations
             .iter()
             .flat_map(|operation| &operation.placements)
-    }
-
-    /// Where the recording goes.
-    pub fn root(&self) -> &Path {
-        &self.output
     }
 }
