@@ -1,7 +1,8 @@
 //! Whether nothing is missing unsaid: brings the kernel's counters and the rows together and checks the identities.
 //!
-//! Per operation and interval: finished = recorded + filtered + sampled_out + lost. Per operation over a recorder's
-//! run: begun = finished + abandoned + in flight, and recorded = rows in `operation_log`. Intervals that a gap cut, and
+//! Per operation and interval: finished = recorded + filtered + sampled_out + lost, and recorded = rows in
+//! `operation_log`. Per operation over a recorder's run: begun = finished + abandoned + in flight, and once more
+//! recorded = rows. Intervals that a gap cut, and
 //! the last ones of a recorder that runs or did not stop in good order, are not settled and take no part.
 
 use std::collections::BTreeMap;

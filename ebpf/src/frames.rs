@@ -10,7 +10,7 @@ use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// Stack pointer at the function's entry; a marker's is 0.
+    /// Stack pointer at the function's entry, or where the marker was called.
     pub stack_pointer: u64,
     pub begun_ns: u64,
     pub off_cpu_ns: u64,
@@ -85,6 +85,25 @@ impl Frames {
         *open -= 1;
         self.beyond -= 1;
         true
+    }
+
+    /// Where every frame is taken: takes the outermost one away, and says whose it was.
+    #[inline(always)]
+    pub fn take_oldest_of_full(&mut self) -> Option<u16> {
+        let depth = self.depth;
+        if depth < MAX_DEPTH as u32 {
+            return None;
+        }
+        let operation = self.frames[0].operation;
+        let mut shift = Search {
+            frames: self,
+            depth,
+            operation,
+            found: 0,
+        };
+        repeat(MAX_DEPTH as u32, shift_one, &mut shift);
+        self.pop();
+        Some(operation)
     }
 
     /// Takes the latest frame of `operation` away, wherever it is.

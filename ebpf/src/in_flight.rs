@@ -75,10 +75,18 @@ pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
     if IN_FLIGHT.insert(key, frame, 0).is_ok() {
         return Ok(stale);
     }
-    if let Some(tally) = tally(key.process) {
-        counters::one_less(tally);
+    if stale.is_none() {
+        forget_one(key.process);
     }
     Err(())
+}
+
+/// One entry of `process` less.
+#[inline(always)]
+fn forget_one(process: u32) {
+    if let Some(tally) = tally(process) {
+        counters::one_less(tally);
+    }
 }
 
 /// Takes the entry of `operation` under `key`; that of another operation stays.
@@ -88,10 +96,22 @@ pub fn take(key: &Key, operation: u16) -> Option<Frame> {
     if frame.operation != operation || IN_FLIGHT.remove(key).is_err() {
         return None;
     }
-    if let Some(tally) = tally(key.process) {
-        counters::one_less(tally);
-    }
+    forget_one(key.process);
     Some(frame)
+}
+
+/// Makes room in a full map: what `thread` began below `stack_pointer` lies deeper than where it is now, and can
+/// only be alive on another stack of the same thread. It is taken as abandoned.
+#[inline(always)]
+pub fn abandon_below(stack_pointer: u64, thread: u32) {
+    let process = task::process();
+    let mut sweep = Sweep {
+        process,
+        thread,
+        stack_pointer,
+        now: task::now(),
+    };
+    each_entry(&mut sweep);
 }
 
 /// The current process has ended or replaced itself: nothing of it can finish.
@@ -100,24 +120,36 @@ pub fn abandon_process() {
     let process = task::process();
     let Some(tally) = tally(process) else { return };
     if unsafe { tally.as_ptr().read_volatile() } != 0 {
+        let now = task::now();
         let mut sweep = Sweep {
             process,
-            now: task::now(),
+            thread: 0,
+            stack_pointer: u64::MAX,
+            now,
         };
-        unsafe {
-            bpf_for_each_map_elem(
-                (&raw const IN_FLIGHT).cast_mut().cast(),
-                abandon_entry as *mut c_void,
-                (&raw mut sweep).cast(),
-                0,
-            );
-        }
+        each_entry(&mut sweep);
     }
     let _ = PROCESSES.remove(process);
 }
 
+#[inline(always)]
+fn each_entry(sweep: &mut Sweep) {
+    unsafe {
+        bpf_for_each_map_elem(
+            (&raw const IN_FLIGHT).cast_mut().cast(),
+            abandon_entry as *mut c_void,
+            core::ptr::from_mut(sweep).cast(),
+            0,
+        );
+    }
+}
+
+/// Which entries go.
 struct Sweep {
     process: u32,
+    /// 0: of every thread, tokens too.
+    thread: u32,
+    stack_pointer: u64,
     now: u64,
 }
 
@@ -129,11 +161,12 @@ unsafe extern "C" fn abandon_entry(
     sweep: *const Sweep,
 ) -> i64 {
     let (key, sweep) = unsafe { (*key, &*sweep) };
-    if key.process == sweep.process {
-        let operation = unsafe { (*frame).operation };
-        if IN_FLIGHT.remove(key).is_ok() {
-            counters::with_cell(operation, sweep.now, |cell| counters::one(&cell.abandoned));
-        }
+    let (operation, thread) = unsafe { ((*frame).operation, (*frame).thread) };
+    let dead = sweep.thread == 0
+        || (thread == sweep.thread && key.kind == 0 && key.id < sweep.stack_pointer);
+    if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {
+        forget_one(key.process);
+        counters::with_cell(operation, sweep.now, |cell| counters::one(&cell.abandoned));
     }
     0
 }

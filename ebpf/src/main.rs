@@ -56,7 +56,12 @@ pub fn function_return(context: RetProbeContext) -> u32 {
 /// `soakbox_begin_NAME(token)`.
 #[uprobe]
 pub fn marker_begin(context: ProbeContext) -> u32 {
-    operation::begin_marker(cookie(&context), registers::argument_0(context.regs));
+    let regs = context.regs;
+    operation::begin_marker(
+        cookie(&context),
+        registers::stack_pointer(regs),
+        registers::argument_0(regs),
+    );
     0
 }
 

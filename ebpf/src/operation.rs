@@ -9,8 +9,8 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::in_flight::{self, Key};
-use crate::stacks::{FUNCTIONS, MARKERS, leave_all_beyond, unwind};
-use crate::task::{self, THREADS};
+use crate::stacks::{FUNCTIONS, MARKERS, leave_all_beyond, make_room, unwind};
+use crate::task::{self, THREADS, Thread};
 use crate::{counters, lifetime, settings};
 
 /// Finished operations. The recorder sets its size.
@@ -52,78 +52,107 @@ fn count_begin(operation: u16, now: u64) {
     counters::with_cell(operation, now, |cell| counters::one(&cell.begun));
 }
 
+/// The current thread, where its operations are wanted and it can be remembered.
+#[inline(always)]
+fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
+    let Some(thread) = THREADS.get_or_create() else {
+        if lifetime::is_followed(None) {
+            lose_begin(operation);
+        }
+        return None;
+    };
+    if lifetime::is_followed(Some(thread)) {
+        Some(thread)
+    } else {
+        None
+    }
+}
+
 pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
-    let Some(thread) = THREADS.get_or_create() else {
-        return lose_begin(cookie.operation);
-    };
-    let off_cpu_ns = thread.off_cpu_ns;
-    if !lifetime::is_followed(Some(thread)) {
+    let Some(thread) = beginning_thread(cookie.operation) else {
         return;
-    }
+    };
     if cookie.mode & mode::EQUAL_ONLY != 0 {
-        return begin_keyed(
-            cookie,
-            &Key::stack(entry),
-            &frame(cookie, entry, off_cpu_ns),
-        );
+        let frame = frame(cookie, entry, thread.off_cpu_ns);
+        return begin_keyed(thread, &Key::stack(entry), &frame);
     }
     let Some(frames) = FUNCTIONS.get_or_create() else {
         return lose_begin(cookie.operation);
     };
     // What began at or below this stack pointer has been left without a finish.
     unwind(frames, entry.wrapping_add(1));
-    let frame = frame(cookie, entry, off_cpu_ns);
+    let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
     frames.push(&frame);
 }
 
-pub fn begin_marker(cookie: Cookie, token: u64) {
-    let Some(thread) = THREADS.get_or_create() else {
-        return lose_begin(cookie.operation);
-    };
-    let off_cpu_ns = thread.off_cpu_ns;
-    if !lifetime::is_followed(Some(thread)) {
+pub fn begin_marker(cookie: Cookie, stack_pointer: u64, token: u64) {
+    let Some(thread) = beginning_thread(cookie.operation) else {
         return;
-    }
-    let frame = frame(cookie, 0, off_cpu_ns);
+    };
+    let frame = frame(cookie, stack_pointer, thread.off_cpu_ns);
     if token != 0 {
-        return begin_keyed(cookie, &Key::token(cookie.operation, token), &frame);
+        return begin_keyed(thread, &Key::token(cookie.operation, token), &frame);
     }
     let Some(frames) = MARKERS.get_or_create() else {
         return lose_begin(cookie.operation);
     };
     count_begin(cookie.operation, frame.begun_ns);
+    make_room(frames, stack_pointer);
     frames.push(&frame);
 }
 
+/// The shortest time between two searches of a full map by one thread.
+const SWEEP_PERIOD_NS: u64 = 10_000_000;
+
 #[inline(always)]
-fn begin_keyed(cookie: Cookie, key: &Key, frame: &Frame) {
-    match in_flight::insert(key, frame) {
+fn begin_keyed(thread: &mut Thread, key: &Key, frame: &Frame) {
+    let mut inserted = in_flight::insert(key, frame);
+    if inserted.is_err() && frame.begun_ns.saturating_sub(thread.swept_ns) >= SWEEP_PERIOD_NS {
+        thread.swept_ns = frame.begun_ns;
+        in_flight::abandon_below(frame.stack_pointer, frame.thread);
+        inserted = in_flight::insert(key, frame);
+    }
+    match inserted {
         Ok(stale) => {
-            count_begin(cookie.operation, frame.begun_ns);
+            count_begin(frame.operation, frame.begun_ns);
             if let Some(stale) = stale {
                 counters::with_cell(stale.operation, frame.begun_ns, |cell| {
                     counters::one(&cell.abandoned)
                 });
             }
         }
-        Err(()) => lose_begin(cookie.operation),
+        Err(()) => lose_begin(frame.operation),
+    }
+}
+
+/// The current thread's off-CPU time so far; `None` where its operations are not wanted.
+#[inline(always)]
+fn finishing_thread() -> Option<u64> {
+    match THREADS.get() {
+        Some(thread) => {
+            let off_cpu_ns = thread.off_cpu_ns;
+            if lifetime::is_followed(Some(thread)) {
+                Some(off_cpu_ns)
+            } else {
+                None
+            }
+        }
+        None => {
+            if lifetime::is_followed(None) {
+                Some(0)
+            } else {
+                None
+            }
+        }
     }
 }
 
 pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
     let operation = cookie.operation;
-    let off_cpu_ns = match THREADS.get() {
-        Some(thread) => {
-            let off_cpu_ns = thread.off_cpu_ns;
-            if !lifetime::is_followed(Some(thread)) {
-                return;
-            }
-            off_cpu_ns
-        }
-        None if lifetime::is_followed(None) => 0,
-        None => return,
+    let Some(off_cpu_ns) = finishing_thread() else {
+        return;
     };
     let found = if cookie.mode & mode::EQUAL_ONLY != 0 {
         in_flight::take(&Key::stack(entry), operation)
@@ -170,16 +199,8 @@ fn take_ordered(operation: u16, entry: u64) -> Ordered {
 
 pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     let operation = cookie.operation;
-    let off_cpu_ns = match THREADS.get() {
-        Some(thread) => {
-            let off_cpu_ns = thread.off_cpu_ns;
-            if !lifetime::is_followed(Some(thread)) {
-                return;
-            }
-            off_cpu_ns
-        }
-        None if lifetime::is_followed(None) => 0,
-        None => return,
+    let Some(off_cpu_ns) = finishing_thread() else {
+        return;
     };
     let outcome = Outcome::Told { value, success };
     if token != 0 {
@@ -227,7 +248,7 @@ enum Outcome {
 #[inline(always)]
 fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
     let now = task::now();
-    let duration_ns = now - frame.begun_ns;
+    let duration_ns = now.saturating_sub(frame.begun_ns);
     let mut event = OperationEvent {
         finished_boot_ns: now,
         duration_ns,
@@ -236,7 +257,7 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
         ..OperationEvent::default()
     };
     if frame.thread == bpf_get_current_pid_tgid() as u32 {
-        event.cpu_ns = duration_ns.saturating_sub(off_cpu_ns - frame.off_cpu_ns);
+        event.cpu_ns = duration_ns.saturating_sub(off_cpu_ns.saturating_sub(frame.off_cpu_ns));
         event.flags |= flags::CPU;
         if let Some((user_ns, system_ns)) = task::user_and_system_ns() {
             event.cpu_user_ns = user_ns - frame.user_ns;

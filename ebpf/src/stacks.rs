@@ -123,3 +123,27 @@ fn count_left(operation: u16, mode: u16, number: u64, now: u64) {
         }
     });
 }
+
+/// Before a marker begins: where the thread's frames are all taken, tells a recursion (the stack pointer goes on
+/// sinking; what is beyond is tallied) from begins that were left without a finish, an exception's for one (it does
+/// not): then the oldest gives way and is taken as abandoned, so that a thread never stops being followed.
+#[inline(always)]
+pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
+    let Some(&Frame {
+        stack_pointer: innermost,
+        mode,
+        ..
+    }) = frames.top()
+    else {
+        return;
+    };
+    if stack_pointer < innermost {
+        return;
+    }
+    if frames.beyond != 0 {
+        leave_all_beyond(frames, mode);
+    }
+    if let Some(oldest) = frames.take_oldest_of_full() {
+        count_left(oldest, mode, 1, task::now());
+    }
+}

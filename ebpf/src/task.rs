@@ -70,6 +70,8 @@ pub struct Thread {
     switched_out_ns: u64,
     /// 0 unknown, otherwise [`FOLLOWED`] or [`IGNORED`].
     pub followed: u64,
+    /// When dead entries of this thread were last looked for in a full map.
+    pub swept_ns: u64,
 }
 
 pub const FOLLOWED: u64 = 1;
@@ -94,7 +96,7 @@ pub fn process() -> u32 {
     (bpf_get_current_pid_tgid() >> 32) as u32
 }
 
-/// Process and thread id as the recorder's PID namespace sees them.
+/// Process and thread id as the recorder's PID namespace sees them; 0 where it does not see them.
 #[inline(always)]
 pub fn ids() -> (u32, u32) {
     let inode = settings::namespace_inode();
@@ -103,9 +105,11 @@ pub fn ids() -> (u32, u32) {
         let size = core::mem::size_of::<bpf_pidns_info>() as u32;
         let device = settings::namespace_device();
         let failed = unsafe { bpf_get_ns_current_pid_tgid(device, inode, &raw mut seen, size) };
-        if failed == 0 {
-            return (seen.tgid, seen.pid);
-        }
+        return if failed == 0 {
+            (seen.tgid, seen.pid)
+        } else {
+            (0, 0)
+        };
     }
     let both = bpf_get_current_pid_tgid();
     ((both >> 32) as u32, both as u32)
@@ -180,7 +184,7 @@ pub fn switched(previous: *mut task_struct, next: *mut task_struct) {
     if let Some(thread) = THREADS.lookup(next, 0)
         && thread.switched_out_ns != 0
     {
-        thread.off_cpu_ns += now() - thread.switched_out_ns;
+        thread.off_cpu_ns += now().saturating_sub(thread.switched_out_ns);
         thread.switched_out_ns = 0;
     }
 }

@@ -229,3 +229,84 @@ fn a_full_in_flight_map_loses_begins_and_goes_on() {
     );
     assert_eq!(totals.in_flight, 0, "no entry leaks: {totals:?}");
 }
+
+#[test]
+fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for (source, kind) in [
+        ("ops.c", "uprobe"),
+        ("plain.c", "uprobe"),
+        ("ops_marker.c", "marker"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("recording");
+        let program = targets::own_copy(&targets::build(source, &[]), directory.path());
+        let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
+        let mut target = std::process::Command::new(&program)
+            .args(["calls", "2000000000", "2", "0"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1_300));
+        let ended = recorder.stop().check();
+        let running = target.try_wait().unwrap();
+        target.kill().unwrap();
+        target.wait().unwrap();
+        assert_eq!(
+            running, None,
+            "{source}: the target was to outlive the recording"
+        );
+        let totals = Recording::open(&root).checked("op");
+        assert!(totals.finished > 1_000, "{source}: {totals:?}");
+        assert_eq!(
+            (totals.abandoned, totals.lost),
+            (0, 0),
+            "{source}: {totals:?} {}",
+            ended.stderr
+        );
+        assert!((0..=2).contains(&totals.in_flight), "{source}: {totals:?}");
+    }
+}
+
+#[test]
+fn markers_left_without_a_finish_do_not_end_the_following_of_their_thread() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let program = targets::build("leaks.cpp", &[]);
+    let (counts, recording, _directory) = record(&program, "marker", &["markers", "5000", "10"]);
+    let totals = recording.checked("op");
+    assert_eq!(
+        (totals.begun, totals.finished),
+        (counts.begun, counts.finished),
+        "{totals:?}"
+    );
+    assert_eq!(
+        (totals.lost, totals.abandoned),
+        (0, counts.abandoned),
+        "{totals:?}"
+    );
+}
+
+#[test]
+fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(&targets::build("leaks.cpp", &[]), directory.path());
+    let probe = probe("uprobe", &program);
+    let recorder = Recorder::start(&root, &["--op", &probe, "--in-flight", "1000"]);
+    let outcome = targets::run(&program, &["throws", "3000", "20000"]);
+    recorder.stop().check();
+    let (counts, totals) = (outcome.counts(), Recording::open(&root).checked("op"));
+    assert_eq!(totals.begun, counts.begun, "{totals:?}");
+    assert!(
+        totals.recorded > counts.finished * 9 / 10,
+        "good calls are followed again: {totals:?}"
+    );
+    assert_eq!(totals.in_flight, 0, "{totals:?}");
+}

@@ -29,7 +29,7 @@ pub struct OperationEvent {
     pub return_value: i64,
     /// Data processed, by the operation's rule ([`flags::BYTES`]).
     pub bytes: u64,
-    /// Process id, as the recorder's PID namespace sees it.
+    /// Process id, as the recorder's PID namespace sees it; 0 where it does not see it.
     pub pid: u32,
     /// Thread id, likewise.
     pub tid: u32,

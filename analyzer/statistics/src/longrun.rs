@@ -22,6 +22,8 @@ const SHORT: usize = 400;
 const WINDOWS_PER_DEGREE: f64 = 20.0;
 /// Blocks whose correlation limits the degrees of freedom of a comparison.
 const SLOW: usize = 16;
+/// Most blocks of a scale between single windows and the coarse ones: more are costly and tell nothing new.
+const FINEST: usize = 256;
 const MAX_CORRELATION: f64 = 0.97;
 const MAX_DEGREES: f64 = 12.0;
 
@@ -124,6 +126,7 @@ impl Scales {
         let twelve = block_sums(&centred, 12);
         let mut powers: Vec<Scale> = Vec::new();
         let finest = (length / 3)
+            .min(FINEST)
             .checked_ilog2()
             .map_or(0, |power| 1_usize << power);
         let mut sums = block_sums(&centred, finest);

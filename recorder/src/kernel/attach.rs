@@ -6,7 +6,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLinkId, UProbeScope};
 use soakbox_schemas::control::Cookie;
 
 use super::{Kernel, KernelError, chain};
@@ -105,9 +105,19 @@ impl Kernel {
         Ok(())
     }
 
-    /// Takes all probes out of the targets. The tracepoints stay until the kernel side is dropped.
+    /// Takes all probes out of the targets: first the begins, so that no operation begins whose finish would not be
+    /// seen; then those tracepoints that tell what was abandoned, for the same reason; then the finishes.
     pub fn detach_all(&mut self) {
-        for (program, link) in std::mem::take(&mut self.links) {
+        let (begins, finishes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.links)
+            .into_iter()
+            .partition(|(program, _)| program.is_begin());
+        self.detach(begins);
+        self.close_books();
+        self.detach(finishes);
+    }
+
+    fn detach(&mut self, links: Vec<(ProbeProgram, UProbeLinkId)>) {
+        for (program, link) in links {
             // A link that is already gone has nothing left to take out.
             if let Ok(program) = self.uprobe(program.name()) {
                 let _ = program.detach(link);

@@ -1,6 +1,7 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
 use aya::maps::Array;
+use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::uprobe::UProbeLinkId;
 use aya::programs::{BtfTracePoint, ProgramError, UProbe};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
@@ -43,6 +44,7 @@ pub struct KernelSettings {
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
     pub(super) links: Vec<(ProbeProgram, UProbeLinkId)>,
+    books: Vec<(&'static str, BtfTracePointLinkId)>,
     operations: u32,
     cpus: u32,
 }
@@ -89,6 +91,7 @@ impl Kernel {
             operations,
             cpus,
             links: Vec::new(),
+            books: Vec::new(),
         };
         kernel.write_rules(&settings.rules)?;
         kernel.load_programs()?;
@@ -165,9 +168,25 @@ impl Kernel {
             let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
             let program: &mut BtfTracePoint =
                 program.try_into().map_err(|error| refused(&error))?;
-            program.attach().map_err(|error| refused(&error))?;
+            let link = program.attach().map_err(|error| refused(&error))?;
+            self.books.push((name, link));
         }
         Ok(())
+    }
+
+    /// No more word of what was abandoned; off-CPU time is still kept, for the finishes to come.
+    pub(super) fn close_books(&mut self) {
+        for (name, link) in std::mem::take(&mut self.books) {
+            let program = self
+                .ebpf
+                .program_mut(name)
+                .filter(|_| name != "sched_switch");
+            let program = program.and_then(|program| <&mut BtfTracePoint>::try_from(program).ok());
+            match program {
+                Some(program) => drop(program.detach(link)),
+                None => self.books.push((name, link)),
+            }
+        }
     }
 
     pub(super) fn uprobe(&mut self, name: &'static str) -> Result<&mut UProbe, KernelError> {

@@ -75,7 +75,7 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
                 observe::names(plan),
                 plan.output.display()
             ));
-            observer.watch(&signals, &writing)
+            observer.watch(&signals, &writing, &collector)
         });
     // In this order nothing is lost: no more probes, then the rest of the ring, then the last counts.
     kernel.detach_all();

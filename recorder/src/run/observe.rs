@@ -22,6 +22,8 @@ use crate::plan::{Observed, RecordPlan};
 const LOOK: Duration = Duration::from_millis(20);
 /// An interval is taken this long after its end, when no CPU still counts in it. What does is booked late.
 const GRACE_NS: u64 = 250_000_000;
+/// An interval is looked at once more after this many others.
+const LATE: u64 = SLOTS as u64 / 2;
 
 pub(super) struct Observer<'a> {
     plan: &'a RecordPlan,
@@ -66,7 +68,12 @@ impl<'a> Observer<'a> {
     ///
     /// # Errors
     /// Where the command cannot be started. A writing thread that ended early ends the watch; its own result says why.
-    pub(super) fn watch<T>(&mut self, signals: &Signals, writing: &JoinHandle<T>) -> Result<()> {
+    pub(super) fn watch<T, U>(
+        &mut self,
+        signals: &Signals,
+        writing: &JoinHandle<T>,
+        collecting: &JoinHandle<U>,
+    ) -> Result<()> {
         self.annotate(AnnotationKind::RecordingStarted, names(self.plan));
         let mut child = match &self.plan.observed {
             Observed::Command(words) => Some(self.start(words)?),
@@ -75,6 +82,7 @@ impl<'a> Observer<'a> {
         let deadline = self.plan.duration.map(|duration| Instant::now() + duration);
         while !signals.stop_requested()
             && !writing.is_finished()
+            && !collecting.is_finished()
             && deadline.is_none_or(|deadline| Instant::now() < deadline)
             && !self.has_ended(&mut child)
         {
@@ -131,14 +139,12 @@ impl<'a> Observer<'a> {
         if over <= self.next_interval {
             return;
         }
-        // After a stall the older intervals share the slots of the newer ones.
-        self.next_interval = self
-            .next_interval
-            .max(over.saturating_sub(u64::from(SLOTS)));
+        self.skip_what_a_stall_merged(over);
         while self.next_interval < over {
             let rows = self.take_interval(self.next_interval);
             self.warn_of_loss(&rows);
             self.send(Message::Metrics(rows));
+            self.take_late(self.next_interval.saturating_sub(LATE));
             self.next_interval += 1;
         }
         let mut health = RecorderHealth {
@@ -150,6 +156,31 @@ impl<'a> Observer<'a> {
         };
         self.own.fill(&mut health);
         self.send(Message::Health(health));
+    }
+
+    /// After a stall the counts of older intervals lie in the slots of newer ones: they are booked there, and said.
+    fn skip_what_a_stall_merged(&mut self, over: u64) {
+        let oldest = over.saturating_sub(u64::from(SLOTS) - 1);
+        if oldest > self.next_interval {
+            let text = format!(
+                "the recorder stalled: counts of the {} intervals before are booked in later ones",
+                oldest - self.next_interval
+            );
+            say(format_args!("warning: {text}"));
+            self.annotate(AnnotationKind::Note, text);
+            self.next_interval = oldest;
+        }
+    }
+
+    /// What was counted in `interval` after it was taken, before its slot serves again.
+    fn take_late(&mut self, interval: u64) {
+        let mut rows = self.take_interval(interval);
+        rows.retain(|row| {
+            row.begun + row.finished + row.abandoned + row.unmatched + row.recorded > 0
+        });
+        if !rows.is_empty() {
+            self.send(Message::Metrics(rows));
+        }
     }
 
     fn take_interval(&mut self, interval: u64) -> Vec<OperationMetrics> {
@@ -189,12 +220,8 @@ impl<'a> Observer<'a> {
             self.send(Message::Metrics(rows));
         }
         // Every other slot holds at most what was counted late.
-        for interval in first.saturating_sub(u64::from(SLOTS) - (current - first) - 1)..first {
-            let mut rows = self.take_interval(interval);
-            rows.retain(|row| row.begun + row.finished + row.abandoned + row.unmatched > 0);
-            if !rows.is_empty() {
-                self.send(Message::Metrics(rows));
-            }
+        for interval in current.saturating_sub(u64::from(SLOTS) - 1)..first {
+            self.take_late(interval);
         }
         self.annotate(AnnotationKind::RecordingStopped, names(self.plan));
         self.sender = None;

@@ -147,3 +147,28 @@ pub fn scan(path: &Path, table: Table) -> Result<Scan, SegmentError> {
     }
     Ok(scan)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_megabyte_of_false_magics_is_scanned_in_time() {
+        const BYTES: usize = 1 << 20;
+        let mut bytes = Vec::new();
+        while bytes.len() + HEADER_BYTES <= BYTES {
+            let claimed = (BYTES - bytes.len() - HEADER_BYTES) as u32;
+            bytes.extend(MAGIC);
+            bytes.extend(claimed.to_le_bytes());
+            bytes.extend([0; 4]);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("operation_log-000001.journal");
+        std::fs::write(&path, &bytes).unwrap();
+        let started = std::time::Instant::now();
+        let mut reader = JournalReader::open(&path).unwrap();
+        assert!(reader.next_batch().unwrap().is_none());
+        assert_eq!(reader.damaged_bytes(), bytes.len() as u64);
+        assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+    }
+}

@@ -28,8 +28,8 @@ pub(super) fn schema() -> SchemaRef {
         column::word("operation"),
         column::integer("operation_type", REQUIRED),
         column::integer("source_type", OPTIONAL),
-        column::integer("pid", REQUIRED),
-        column::integer("tid", REQUIRED),
+        column::integer("pid", OPTIONAL),
+        column::integer("tid", OPTIONAL),
         column::integer("duration_ns", REQUIRED),
         column::integer("cpu_ns", OPTIONAL),
         column::integer("cpu_user_ns", OPTIONAL),
@@ -114,8 +114,8 @@ impl OperationLogBuilder {
         self.operation_type.append_value(operation_type);
         self.source_type
             .append_option(event.optional(flags::SOURCE_TYPE, i64::from(event.source_type)));
-        self.pid.append_value(i64::from(event.pid));
-        self.tid.append_value(i64::from(event.tid));
+        self.pid.append_option(seen(event.pid));
+        self.tid.append_option(seen(event.tid));
         self.duration_ns.append_value(clamp(event.duration_ns));
         self.cpu_ns
             .append_option(event.optional(flags::CPU, clamp(event.cpu_ns)));
@@ -173,6 +173,11 @@ impl OperationLogBuilder {
         ];
         RecordBatch::try_new(self.schema.clone(), columns)
     }
+}
+
+/// An id, missing where the recorder's PID namespace does not see the process.
+fn seen(id: u32) -> Option<i64> {
+    (id != 0).then_some(i64::from(id))
 }
 
 #[cfg(test)]
