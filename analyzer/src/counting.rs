@@ -53,6 +53,16 @@ pub(crate) fn read(
     Ok(counting.finish())
 }
 
+/// The kernel's counts per operation alone, without a look at the rows: cheap, and no verdict on the identities.
+pub(crate) fn kernel_counts(session: &Session) -> Result<Vec<OperationCounts>> {
+    let mut counting = Counting::default();
+    let query = queries::fill(queries::COUNTERS, "settled", "-1");
+    if let Some(found) = Columns::new(&session.collect(&query)?)? {
+        counting.counters(&found)?;
+    }
+    Ok(counting.operations.into_values().collect())
+}
+
 /// What one recorder counted of one operation, as far as the identities need it.
 #[derive(Default)]
 struct OfRecorder {

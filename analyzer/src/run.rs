@@ -4,8 +4,9 @@ use std::io::Write;
 
 use crate::chart;
 use crate::cli::{Format, Plan, RowFormat, Source};
+use crate::counting;
 use crate::failure::{Failure, Result};
-use crate::info::Info;
+use crate::info::{self, Info};
 use crate::observed::Observed;
 use crate::output::{self, OutputFile};
 use crate::recording::{self, Recording};
@@ -50,7 +51,7 @@ pub fn run(plan: &Plan) -> Result<()> {
         } => {
             let file = OutputFile::create(output)?;
             let (recording, session) = open(source)?;
-            warn_skipped(&recording);
+            warn_of_what_is_missing(&recording, &session)?;
             let observed = Observed::read(&recording, &session)?;
             let timeline = Timeline::read(&session, &observed, operations)?;
             let timeline = timeline.filter(|timeline| !timeline.series.is_empty());
@@ -78,7 +79,7 @@ fn open(source: &Source) -> Result<(Recording, Session)> {
 
 fn sql(source: &Source, query: &str, format: RowFormat) -> Result<()> {
     let (recording, session) = open(source)?;
-    warn_skipped(&recording);
+    warn_of_what_is_missing(&recording, &session)?;
     let out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut rows = output::rows(format, out);
     session.query(query, |batch| rows.write(batch))?;
@@ -91,9 +92,15 @@ fn warn(warnings: &[Warning]) {
     }
 }
 
+/// What makes an answer less than the whole truth: loss, gaps, damage. For answers that cannot say it themselves.
+fn warn_of_what_is_missing(recording: &Recording, session: &Session) -> Result<()> {
+    let counts = counting::kernel_counts(session)?;
+    warn(&Warning::all(recording, &counts, &info::gaps(session)?));
+    Ok(())
+}
+
 fn warn_skipped(recording: &Recording) {
-    let all = Warning::all(recording, &[], &[]);
-    warn(&all);
+    warn(&Warning::all(recording, &[], &[]));
 }
 
 fn print(text: &str) -> Result<()> {

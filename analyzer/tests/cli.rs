@@ -121,6 +121,30 @@ fn info_and_summary_say_what_is_there_and_what_is_missing() {
             "{said}"
         );
     }
+    // Where the answer is bare rows or a picture, stderr says what is missing.
+    let picture = place.path().with_extension("svg").display().to_string();
+    for arguments in [
+        ["sql", place.text(), "SELECT 1", "--format", "csv"],
+        [
+            "chart",
+            place.text(),
+            "-o",
+            &picture,
+            "--operation=traffic_control",
+        ],
+    ] {
+        let output = analyzer(&arguments);
+        assert!(output.status.success());
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("warning: traffic_control: 15 of 5,515"),
+            "{said}"
+        );
+        assert!(
+            said.contains("warning: nothing was observed once"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
