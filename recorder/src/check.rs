@@ -1,5 +1,5 @@
 //! `check`: what this host allows, what each probe resolves to, its risk to the target and its cost. The programs are
-//! loaded and unloaded to know; no probe is attached.
+//! loaded and unloaded to know; nothing is attached.
 
 use std::io::Write;
 
@@ -15,6 +15,10 @@ use crate::target::{Cost, Finish, Operation, Order, Site};
 #[derive(Debug, Serialize)]
 struct Answer {
     schema: &'static str,
+    /// Whether the kernel takes the programs.
+    allowed: bool,
+    /// Why not.
+    reason: Option<String>,
     kernel: String,
     cpus: u32,
     pid_namespace: &'static str,
@@ -53,15 +57,16 @@ struct SiteAnswer {
 /// Answers on stdout.
 ///
 /// # Errors
-/// Where this host does not allow BPF, or a probe does not resolve.
+/// Where this host does not allow BPF (after the answer), or a probe does not resolve.
 pub fn run(arguments: &cli::Check) -> Result<()> {
     let config = resolve::read_config(&arguments.observed)?;
-    let specs = resolve::probes(&arguments.observed, &config)?;
-    let probes = resolve::resolve_all(&specs, arguments.observed.pid)?;
+    let subject = resolve::subject(&arguments.observed, &config)?;
     let host = Host::inspect()?;
-    Kernel::load(&host, &smallest()).context("this host does not allow recording")?;
+    let loaded = Kernel::load(&host, &smallest()).map(drop);
     let answer = Answer {
         schema: "soakbox.check/1",
+        allowed: loaded.is_ok(),
+        reason: loaded.as_ref().err().map(ToString::to_string),
         kernel: host.kernel.clone(),
         cpus: host.possible_cpus,
         pid_namespace: if host.pid_namespace.is_some() {
@@ -71,14 +76,14 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         },
         cpu_split: host.offsets.times.is_some(),
         memory: host.offsets.mm.and(host.offsets.rss).is_some(),
-        probes: probes.iter().map(describe).collect(),
+        probes: subject.probes.iter().map(describe).collect(),
     };
     let mut out = std::io::stdout().lock();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
         Format::Table => table(&answer, &mut out)?,
     }
-    Ok(())
+    loaded.context("this host does not allow recording")
 }
 
 fn smallest() -> KernelSettings {
@@ -181,7 +186,10 @@ fn table(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
         "kernel          {}, {} CPUs, {} PID namespace",
         answer.kernel, answer.cpus, answer.pid_namespace
     )?;
-    writeln!(out, "programs        loaded and unloaded again")?;
+    match &answer.reason {
+        None => writeln!(out, "programs        loaded and unloaded again")?,
+        Some(reason) => writeln!(out, "programs        not allowed: {reason}")?,
+    }
     writeln!(out, "on-CPU time     yes")?;
     writeln!(out, "user, system    {}", yes(answer.cpu_split))?;
     writeln!(out, "memory          {}", yes(answer.memory))?;

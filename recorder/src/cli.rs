@@ -18,10 +18,12 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until SIGINT, SIGTERM, the end of the command or of the duration
+    /// Record operations until SIGINT, SIGTERM, SIGHUP, the end of the command or of the duration
     Record(Record),
     /// Say what this host allows and what each probe resolves to; changes nothing
     Check(Check),
+    /// List what a file offers to observe: functions, markers, USDT probes
+    Probes(Probes),
     /// Seal what a crashed recorder left in a recording
     Recover(Recover),
     /// Write a made-up recording, for hosts without BPF rights
@@ -63,7 +65,7 @@ pub struct Record {
     /// Most batches waiting to be written [default: 64]
     #[arg(long, value_name = "NUMBER")]
     pub queue_batches: Option<usize>,
-    /// Command to run and observe, with its descendants. A signal to the recorder never ends it
+    /// Command to run and observe, with its descendants. A signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub run: Vec<OsString>,
 }
@@ -88,6 +90,16 @@ pub struct Check {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub observed: ObservedArgs,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `probes`.
+#[derive(Debug, Args)]
+pub struct Probes {
+    /// Program or library
+    pub file: PathBuf,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

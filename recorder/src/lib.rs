@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod kernel;
+pub mod listing;
 pub mod plan;
 pub mod probe;
 pub mod recovering;

@@ -1,7 +1,7 @@
 //! What a recording is to be, resolved and checked: everything `run` needs, with nothing left to decide.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,10 +93,5 @@ impl RecordPlan {
         self.operations
             .iter()
             .flat_map(|operation| &operation.placements)
-    }
-
-    /// Where the recording goes.
-    pub fn root(&self) -> &Path {
-        &self.output
     }
 }

@@ -25,7 +25,11 @@ use crate::target::{self, Finish, Kernel, Operation, Order, Resolved, Site};
 const DEFAULT_RING_BYTES: u32 = 16 << 20;
 const MAX_RING_BYTES: u32 = 1 << 30;
 const DEFAULT_IN_FLIGHT: u32 = 16_384;
+const MAX_IN_FLIGHT: u32 = 1 << 20;
 const DEFAULT_QUEUE_BATCHES: usize = 64;
+const MAX_QUEUE_BATCHES: usize = 4096;
+const MIN_JOURNAL_BYTES: u64 = 4096;
+const MIN_FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The plan of a recording.
@@ -36,29 +40,27 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let config = read_config(&arguments.observed)?;
     let output = arguments.output.clone().or(config.output.clone());
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
-    let pid = arguments
-        .observed
-        .pid
-        .or(config.pid.and_then(NonZeroU32::new));
-    let observed = match (pid, arguments.run.is_empty()) {
+    not_a_file(&output)?;
+    let subject = subject(&arguments.observed, &config)?;
+    let observed = match (subject.pid, arguments.run.is_empty()) {
         (Some(_), false) => {
             bail!("--pid and a command exclude each other; hint: leave one of them out")
         }
-        (Some(pid), true) => Observed::Process(existing(pid)?),
+        (Some(pid), true) => Observed::Process(pid),
         (None, true) => Observed::Files,
-        (None, false) => Observed::Command(arguments.run.clone()),
+        (None, false) => {
+            run::find_command(&arguments.run)?;
+            Observed::Command(arguments.run.clone())
+        }
     };
-    let probes = probes(&arguments.observed, &config)?;
-    if probes.is_empty() {
+    if subject.probes.is_empty() {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
-    let resolved = resolve_all(&probes, pid)?;
-    for ResolvedProbe { spec, resolved, .. } in &resolved {
+    for ResolvedProbe { spec, resolved, .. } in &subject.probes {
         for warning in &resolved.warnings {
             run::say(format_args!("warning: {}: {warning}", spec.name));
         }
     }
-    let (operations, targets) = plan_operations(resolved)?;
     let limits = limits(arguments, &config)?;
     let flush_interval = time(
         &arguments.flush_interval,
@@ -66,14 +68,18 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         "--flush-interval",
     )?;
     let flush_interval = flush_interval.unwrap_or(Duration::from_secs(1));
+    if flush_interval < MIN_FLUSH_INTERVAL {
+        bail!("--flush-interval is {flush_interval:?}; hint: at least {MIN_FLUSH_INTERVAL:?}");
+    }
     let duration = time(&arguments.duration, &config.duration, "--duration")?;
     let config_digest = digest(&format!(
-        "{probes:?} {observed:?} {limits:?} {flush_interval:?}"
+        "{:?} {observed:?} {limits:?} {flush_interval:?}",
+        subject.specs()
     ));
     Ok(RecordPlan {
         output,
-        operations,
-        targets,
+        operations: subject.operations,
+        targets: subject.targets,
         observed,
         limits,
         flush_interval,
@@ -84,13 +90,67 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
 }
 
 /// The plan of a made-up recording.
-pub fn replay(arguments: &cli::Replay) -> SyntheticPlan {
-    SyntheticPlan {
+///
+/// # Errors
+/// Where a file has the directory's name.
+pub fn replay(arguments: &cli::Replay) -> Result<SyntheticPlan> {
+    not_a_file(&arguments.output)?;
+    Ok(SyntheticPlan {
         output: arguments.output.clone(),
         seed: arguments.synthetic,
         seconds: arguments.seconds,
         degraded: arguments.degraded,
+    })
+}
+
+fn not_a_file(output: &Path) -> Result<()> {
+    if output.exists() && !output.is_dir() {
+        bail!(
+            "{} is not a directory; hint: name the directory to record into with -o DIR",
+            output.display()
+        );
     }
+    Ok(())
+}
+
+/// What is observed, resolved: the same for `record` and `check`.
+#[derive(Debug)]
+pub struct Subject {
+    /// The one process, where only one is observed.
+    pub pid: Option<NonZeroU32>,
+    /// The probes in the order of their operations.
+    pub probes: Vec<ResolvedProbe>,
+    operations: Vec<PlannedOperation>,
+    targets: Vec<PlannedTarget>,
+}
+
+impl Subject {
+    fn specs(&self) -> Vec<&ProbeSpec> {
+        self.probes.iter().map(|probe| &probe.spec).collect()
+    }
+}
+
+/// Resolves what is to be observed.
+///
+/// # Errors
+/// Where the process is not there, a probe does not resolve, or two are on one instruction.
+pub fn subject(arguments: &ObservedArgs, config: &Config) -> Result<Subject> {
+    let pid = match (arguments.pid, config.pid) {
+        (Some(pid), _) => Some(pid),
+        (None, Some(pid)) => Some(NonZeroU32::new(pid).context(
+            "pid is 0 in the configuration; hint: leave it out to observe every process that runs the files",
+        )?),
+        (None, None) => None,
+    };
+    let pid = pid.map(existing).transpose()?;
+    let probes = resolve_all(&probes(arguments, config)?, pid)?;
+    let (operations, targets) = plan_operations(&probes)?;
+    Ok(Subject {
+        pid,
+        probes,
+        operations,
+        targets,
+    })
 }
 
 /// A probe with what it resolves to.
@@ -209,7 +269,7 @@ fn existing(pid: NonZeroU32) -> Result<NonZeroU32> {
 
 /// Numbers the operations and refuses two on the same instruction.
 fn plan_operations(
-    probes: Vec<ResolvedProbe>,
+    probes: &[ResolvedProbe],
 ) -> Result<(Vec<PlannedOperation>, Vec<PlannedTarget>)> {
     let mut taken: HashMap<(PathBuf, u64), String> = HashMap::new();
     let mut targets: Vec<PlannedTarget> = Vec::new();
@@ -221,9 +281,9 @@ fn plan_operations(
             binary,
             resolved,
         },
-    ) in probes.into_iter().enumerate()
+    ) in probes.iter().enumerate()
     {
-        let placements = placements(index as u16, &binary, &resolved.operation);
+        let placements = placements(index as u16, binary, &resolved.operation);
         for placement in &placements {
             let other = taken.insert(
                 (binary.path().to_owned(), placement.offset),
@@ -248,12 +308,16 @@ fn plan_operations(
         });
         if !targets
             .iter()
-            .any(|target| Arc::ptr_eq(&target.binary, &binary))
+            .any(|target| Arc::ptr_eq(&target.binary, binary))
         {
             let build_id = resolved
                 .build_id
+                .as_ref()
                 .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
-            targets.push(PlannedTarget { binary, build_id });
+            targets.push(PlannedTarget {
+                binary: binary.clone(),
+                build_id,
+            });
         }
     }
     Ok((operations, targets))
@@ -317,7 +381,7 @@ fn limits(arguments: &cli::Record, config: &Config) -> Result<Limits> {
         .unwrap_or(DEFAULT_RING_BYTES);
     let page = rustix::param::page_size() as u32;
     if !ring_bytes.is_power_of_two() || !(page..=MAX_RING_BYTES).contains(&ring_bytes) {
-        bail!("ring_bytes is {ring_bytes}; hint: a power of two from {page} to {MAX_RING_BYTES}");
+        bail!("--ring-bytes is {ring_bytes}; hint: a power of two from {page} to {MAX_RING_BYTES}");
     }
     let in_flight = arguments
         .in_flight
@@ -327,14 +391,22 @@ fn limits(arguments: &cli::Record, config: &Config) -> Result<Limits> {
         .queue_batches
         .or(config.limits.queue_batches)
         .unwrap_or(DEFAULT_QUEUE_BATCHES);
-    if in_flight == 0 || queue_batches == 0 {
+    if !(1..=MAX_IN_FLIGHT).contains(&in_flight) {
         bail!(
-            "in_flight and queue_batches must be at least 1; hint: leave them out for the default"
+            "--in-flight is {in_flight}; hint: from 1 to {MAX_IN_FLIGHT}, {DEFAULT_IN_FLIGHT} without it"
+        );
+    }
+    if !(1..=MAX_QUEUE_BATCHES).contains(&queue_batches) {
+        bail!(
+            "--queue-batches is {queue_batches}; hint: from 1 to {MAX_QUEUE_BATCHES}, {DEFAULT_QUEUE_BATCHES} without it"
         );
     }
     let mut segment = segment::Limits::default();
     if let Some(bytes) = arguments.journal_bytes.or(config.limits.journal_bytes) {
-        segment.max_bytes = bytes.max(1);
+        if bytes < MIN_JOURNAL_BYTES {
+            bail!("--journal-bytes is {bytes}; hint: at least {MIN_JOURNAL_BYTES}");
+        }
+        segment.max_bytes = bytes;
     }
     if let Some(age) = time(
         &arguments.rotate_after,

@@ -4,11 +4,13 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use support::host;
-use support::recorder;
+use support::recorder::{self, Recorder};
 use support::recording::Recording;
 use support::targets;
 
@@ -151,28 +153,41 @@ fn without_rights_the_reason_is_said() {
         Path::new(env!("CARGO_BIN_EXE_soakbox-recorder")),
         directory.path(),
     );
-    let output = directory.path().join("recording");
+    let output = directory.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", program.display());
     Command::new("chmod")
         .arg("777")
         .arg(directory.path())
         .status()
         .unwrap();
-    let ended = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
-        .arg(&recorder)
-        .args(["record", "-o"])
-        .arg(&output)
-        .arg("--op")
-        .arg(format!("op=uprobe:{}:op", program.display()))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
+    let refused = |arguments: &[&str]| {
+        let ended = Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&recorder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(
+            said.lines().count() == 1 && said.contains("root") && said.contains("hint: "),
+            "{said}"
+        );
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    refused(&["record", "-o", &output, "--op", &probe]);
+    // `check` still says what it knows.
+    let table = refused(&["check", "--op", &probe]);
     assert!(
-        said.lines().count() == 1 && said.contains("root") && said.contains("hint: "),
-        "{said}"
+        table.contains("kernel ") && table.contains("not allowed") && table.contains("begin "),
+        "{table}"
     );
+    let json = refused(&["check", "--op", &probe, "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(answer["allowed"], false, "{json}");
+    assert!(answer["reason"].is_string(), "{json}");
+    assert_eq!(answer["probes"][0]["operation"], "op", "{json}");
 }
 
 /// A small file system of its own, unmounted also where the test fails.
@@ -257,4 +272,182 @@ fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
     assert!(status.success(), "{stderr}");
     let rows = Recording::open(&root).rows("operation_log");
     assert!(rows > 1_000, "{rows} rows, {stdout}");
+}
+
+#[test]
+fn a_mistyped_command_line_is_refused_in_one_line() {
+    assert!(refused(&["record", "--queue-batche", "4"]).contains("'--queue-batches'"));
+    assert!(refused(&["recrod"]).contains("'record'"));
+    assert!(refused(&["replay"]).contains("--synthetic <SEED> --output <DIR>"));
+    assert!(refused(&["record", "--pid", "0"]).contains("record --help"));
+    assert!(refused(&[]).contains("soakbox-recorder --help"));
+    for asked in ["--help", "--version"] {
+        let (status, stdout, stderr) = recorder::run(&[asked]);
+        assert!(status.success() && stderr.is_empty(), "{stderr}");
+        assert!(stdout.contains("soakbox-recorder"), "{stdout}");
+    }
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused_by_its_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
+    for (flag, value) in [
+        ("--queue-batches", "99999999999"),
+        ("--queue-batches", "0"),
+        ("--in-flight", "1048577"),
+        ("--in-flight", "0"),
+        ("--journal-bytes", "0"),
+        ("--flush-interval", "1ms"),
+        ("--ring-bytes", "0"),
+    ] {
+        let line = refused(&["record", "-o", &output, "--op", &probe, flag, value]);
+        assert!(line.contains(flag), "{line}");
+    }
+    let config = directory.path().join("soak.toml");
+    let path = config.display().to_string();
+    let configured = ["record", "-o", &output, "--op", &probe, "--config", &path];
+    fs::write(&config, "[limits]\njournal_bytes = 0\n").unwrap();
+    assert!(refused(&configured).contains("journal-bytes"));
+    fs::write(&config, "pid = 0\n").unwrap();
+    assert!(refused(&configured).contains("pid is 0"));
+    assert!(!Path::new(&output).exists());
+}
+
+#[test]
+fn a_place_that_takes_no_recording_is_refused() {
+    let program = targets::build("ops.c", &[]);
+    let probe = format!("op=uprobe:{}:op", program.display());
+    let file = program.display().to_string();
+    assert!(refused(&["record", "-o", &file, "--op", &probe]).contains("is not a directory"));
+    assert!(refused(&["replay", "--synthetic", "1", "-o", &file]).contains("is not a directory"));
+    let recovering = refused(&["recover", &file]);
+    assert!(!recovering.contains("-o"), "{recovering}");
+    // mkdir says ENOENT there, although the directory above exists.
+    let line = refused(&["record", "-o", "/proc/x", "--op", &probe]);
+    assert!(line.contains("/proc/x"), "{line}");
+}
+
+#[test]
+fn a_command_that_cannot_start_leaves_no_recording() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
+    let text = directory.path().join("text");
+    fs::write(&text, "no program").unwrap();
+    for command in ["./nonexist", "no-such-program", &text.display().to_string()] {
+        let line = refused(&["record", "-o", &output, "--op", &probe, "--", command]);
+        assert!(line.contains(command), "{line}");
+    }
+    assert!(!Path::new(&output).exists());
+}
+
+#[test]
+fn check_refuses_what_record_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::build("ops.c", &[]).display().to_string();
+    let (a, b) = (
+        format!("a=uprobe:{program}:op"),
+        format!("b=uprobe:{program}:op"),
+    );
+    assert!(refused(&["check", "--op", &a, "--op", &b]).contains("same code"));
+    let config = directory.path().join("soak.toml");
+    let path = config.display().to_string();
+    fs::write(&config, "pid = 4194304\n").unwrap();
+    assert!(refused(&["check", "--config", &path, "--op", &a]).contains("4194304"));
+}
+
+#[test]
+fn probes_lists_what_a_file_offers() {
+    let program = targets::build("ops_marker.c", &[]).display().to_string();
+    let (status, table, said) = recorder::run(&["probes", &program]);
+    assert!(status.success(), "{said}");
+    assert!(table.contains("marker    op\n"), "{table}");
+    let (_, json, _) = recorder::run(&["probes", &program, "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(answer["schema"], "soakbox.probes/1");
+    let functions = answer["functions"].as_array().unwrap();
+    let main = functions.iter().find(|function| function["name"] == "main");
+    assert!(main.unwrap()["size"].as_u64().unwrap() > 0, "{json}");
+    assert!(refused(&["probes", "/etc/passwd"]).contains("ELF"));
+    assert!(refused(&["probes", "/does/not/exist"]).contains("cannot read"));
+}
+
+/// A recorder that is recording, its directory, and what it said so far.
+fn recording(directory: &Path) -> Recorder {
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory);
+    let probe = format!("op=uprobe:{}:op", program.display());
+    Recorder::start(&directory.join("recording"), &["--op", &probe])
+}
+
+#[test]
+fn a_hangup_ends_a_recording_properly() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let recorder = recording(directory.path());
+    recorder.signal(libc::SIGHUP);
+    // A terminal that goes can send it twice.
+    recorder.signal(libc::SIGHUP);
+    let ended = recorder.wait().check();
+    assert!(ended.stderr.contains("sealed "), "{}", ended.stderr);
+    let journals = fs::read_dir(directory.path().join("recording/journal")).unwrap();
+    assert_eq!(journals.count(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    if !host::allows_bpf() || !host::has_tool("nohup") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let mut child = Command::new("nohup")
+        .arg(env!("CARGO_BIN_EXE_soakbox-recorder"))
+        .args(["record", "--duration", "2s", "-o"])
+        .arg(directory.path().join("recording"))
+        .arg("--op")
+        .arg(format!("op=uprobe:{}:op", program.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || said.next().map(Result::unwrap);
+    while !next().expect("it records").contains("recording ") {}
+    let started = Instant::now();
+    // SAFETY: our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGHUP) }, 0);
+    while next().is_some() {}
+    assert!(child.wait().unwrap().success());
+    assert!(
+        started.elapsed() > Duration::from_millis(1500),
+        "the duration ends it, not the signal"
+    );
+}
+
+#[test]
+fn what_cannot_be_recovered_does_not_stop_a_new_recording() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // A place that cannot be taken, by root neither: a directory has the lock's name.
+    let left = directory
+        .path()
+        .join("recording/journal/0a6c1d1e-1111-4111-8111-111111111111");
+    let journal = left.join("operation_log-000001.journal");
+    fs::create_dir_all(left.join("lock")).unwrap();
+    fs::write(&journal, "torn").unwrap();
+    let ended = recording(directory.path()).stop().check();
+    let warnings: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("warning: what an earlier recorder left"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{}", ended.stderr);
+    assert!(journal.exists());
 }

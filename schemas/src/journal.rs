@@ -50,6 +50,34 @@ fn checksum(length: &[u8], payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(length), payload)
 }
 
+/// Bytes that a reader of a journal of `length` bytes may check in vain before it takes the rest for damaged.
+///
+/// What only looks like a frame costs a checksum over as much as it claims. This is enough for sixteen that claim the
+/// whole journal and for any number of small ones, and keeps the time linear in the journal's length.
+pub const fn vain_bytes(length: u64) -> u64 {
+    (64 << 20) + length.saturating_mul(16)
+}
+
+/// Length of the frame whose header `bytes` start with, header included; `None` where they start with none.
+pub fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let rest = bytes.get(..HEADER_BYTES)?.strip_prefix(&MAGIC)?;
+    let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
+    (length <= MAX_PAYLOAD_BYTES).then_some(HEADER_BYTES + length)
+}
+
+/// The payload of the frame that `bytes` start with, where it is whole and its checksum holds.
+fn payload(bytes: &[u8]) -> Option<&[u8]> {
+    let frame = bytes.get(..frame_length(bytes)?)?;
+    let (header, payload) = frame.split_at(HEADER_BYTES);
+    (checksum(&header[4..8], payload).to_le_bytes() == header[8..]).then_some(payload)
+}
+
+/// Decodes the frame that `bytes` start with; `None` where it is not whole or not a batch.
+pub fn decode(bytes: &[u8]) -> Option<RecordBatch> {
+    let mut reader = StreamReader::try_new(payload(bytes)?, None).ok()?;
+    reader.next()?.ok()
+}
+
 /// What a reader finds next in a journal.
 #[derive(Debug)]
 pub enum Frame {
@@ -69,34 +97,35 @@ pub enum Frame {
 pub struct Frames<'a> {
     bytes: &'a [u8],
     offset: usize,
+    /// What may still be checked in vain.
+    spare: u64,
 }
 
 impl<'a> Frames<'a> {
     /// Over a whole journal.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0 }
-    }
-
-    /// The payload of a valid frame at `offset` and the offset behind it.
-    fn payload(&self, offset: usize) -> Option<(&'a [u8], usize)> {
-        let header = self.bytes.get(offset..offset.checked_add(HEADER_BYTES)?)?;
-        let (magic, rest) = header.split_at(4);
-        let (length_bytes, stored) = rest.split_at(4);
-        let length = u32::from_le_bytes(length_bytes.try_into().ok()?) as usize;
-        if magic != MAGIC || length > MAX_PAYLOAD_BYTES {
-            return None;
+        Self {
+            bytes,
+            offset: 0,
+            spare: vain_bytes(bytes.len() as u64),
         }
-        let start = offset + HEADER_BYTES;
-        let payload = self.bytes.get(start..start + length)?;
-        (checksum(length_bytes, payload).to_le_bytes() == stored)
-            .then_some((payload, start + length))
     }
 
-    /// The frame at `offset`, decoded.
-    fn batch(&self, offset: usize) -> Option<(RecordBatch, usize)> {
-        let (payload, end) = self.payload(offset)?;
-        let mut reader = StreamReader::try_new(payload, None).ok()?;
-        Some((reader.next()?.ok()?, end))
+    /// What `read` makes of the frame at `offset`, and the offset behind it. Where it makes nothing of it, that is paid
+    /// for.
+    fn frame<T>(
+        &mut self,
+        offset: usize,
+        read: impl Fn(&'a [u8]) -> Option<T>,
+    ) -> Option<(T, usize)> {
+        let rest = self.bytes.get(offset..)?;
+        let length = frame_length(rest).filter(|&length| length <= rest.len())?;
+        let left = self.spare.checked_sub(length as u64)?;
+        let found = read(&rest[..length]);
+        if found.is_none() {
+            self.spare = left;
+        }
+        Some((found?, offset + length))
     }
 }
 
@@ -108,7 +137,7 @@ impl Iterator for Frames<'_> {
         if start >= self.bytes.len() {
             return None;
         }
-        if let Some((batch, end)) = self.batch(start) {
+        if let Some((batch, end)) = self.frame(start, decode) {
             self.offset = end;
             return Some(Frame::Batch(batch));
         }
@@ -118,7 +147,7 @@ impl Iterator for Frames<'_> {
             let Some(position) = find_magic(&self.bytes[search..]) else {
                 break self.bytes.len();
             };
-            if self.payload(search + position).is_some() {
+            if self.frame(search + position, payload).is_some() {
                 break search + position;
             }
             search += position + 1;
@@ -188,6 +217,46 @@ mod tests {
             panic!("no batch")
         };
         assert_eq!(first, batch(1));
+    }
+
+    /// A megabyte of headers that each claim all the rest.
+    fn false_magics() -> Vec<u8> {
+        const BYTES: usize = 1 << 20;
+        let mut bytes = Vec::new();
+        while bytes.len() + HEADER_BYTES <= BYTES {
+            let claimed = (BYTES - bytes.len() - HEADER_BYTES) as u32;
+            bytes.extend(MAGIC);
+            bytes.extend(claimed.to_le_bytes());
+            bytes.extend([0; 4]);
+        }
+        bytes.resize(BYTES, 0);
+        bytes
+    }
+
+    #[test]
+    fn a_megabyte_of_false_magics_is_read_in_time() {
+        let started = std::time::Instant::now();
+        let bytes = false_magics();
+        let frames: Vec<Frame> = Frames::new(&bytes).collect();
+        assert!(
+            matches!(frames[..], [Frame::Damaged { offset: 0, bytes: all }] if all == bytes.len())
+        );
+        assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_frame_behind_a_few_false_magics_is_found() {
+        let mut bytes = Vec::new();
+        let (valid, _) = journal(&[5]);
+        for _ in 0..12 {
+            let claimed = (200 + valid.len()) as u32;
+            bytes.extend(MAGIC);
+            bytes.extend(claimed.to_le_bytes());
+            bytes.extend([7; 100]);
+        }
+        bytes.extend(&valid);
+        bytes.extend([0; 300]);
+        assert_eq!(rows(&bytes), [5]);
     }
 
     proptest! {

@@ -64,12 +64,6 @@ impl Host {
             offsets,
         })
     }
-
-    /// Major and minor version of the kernel.
-    pub fn version(&self) -> Option<(u32, u32)> {
-        let mut numbers = self.kernel.split(|letter: char| !letter.is_ascii_digit());
-        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-    }
 }
 
 fn line(path: &str) -> Result<String, KernelError> {

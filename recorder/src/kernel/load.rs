@@ -4,8 +4,10 @@ use aya::maps::Array;
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::programs::{BtfTracePoint, ProgramError, UProbe};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
+use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
 use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::event::WIRE_VERSION;
 
 use super::attach::Link;
 use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
@@ -54,7 +56,7 @@ struct Rule(#[allow(dead_code, reason = "read by the kernel")] OperationRule);
 unsafe impl aya::Pod for Rule {}
 
 impl Kernel {
-    /// Loads all programs; attaches none but the four tracepoints that keep the books.
+    /// Loads all programs; attaches none.
     ///
     /// # Errors
     /// [`KernelError::Load`] with the kernel's reason.
@@ -81,6 +83,7 @@ impl Kernel {
         for (name, value) in &globals.large {
             loader.override_global(name, value, true);
         }
+        check_wire_format(OBJECT)?;
         let ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
         let cpus = host.possible_cpus;
         let mut kernel = Self {
@@ -152,6 +155,19 @@ impl Kernel {
             let program: &mut BtfTracePoint =
                 program.try_into().map_err(|error| refused(&error))?;
             program.load(name, &btf).map_err(|error| refused(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Attaches the four tracepoints that keep the books on threads and processes.
+    ///
+    /// # Errors
+    /// [`KernelError::Load`] with the kernel's reason.
+    pub fn keep_books(&mut self) -> Result<(), KernelError> {
+        for name in TRACEPOINTS {
+            let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+            let program: &mut BtfTracePoint =
+                program.try_into().map_err(|error| refused(&error))?;
             let link = program.attach().map_err(|error| refused(&error))?;
             self.books.push((name, link));
         }
@@ -229,6 +245,30 @@ impl Globals {
     }
 }
 
+/// The object's events must be those that this recorder reads.
+fn check_wire_format(object: &[u8]) -> Result<(), KernelError> {
+    let found = wire_format(object);
+    if found == Some(WIRE_VERSION) {
+        return Ok(());
+    }
+    Err(KernelError::Map {
+        name: "EVENTS",
+        reason: format!("the object's wire format is {found:?}, not {WIRE_VERSION}"),
+    })
+}
+
+/// Value of the object's constant WIRE_FORMAT.
+fn wire_format(object: &[u8]) -> Option<u32> {
+    let file = object::File::parse(object).ok()?;
+    let symbol = file
+        .symbols()
+        .find(|symbol| symbol.name() == Ok("WIRE_FORMAT"))?;
+    let section = file.section_by_index(symbol.section_index()?).ok()?;
+    let at = usize::try_from(symbol.address()).ok()?;
+    let bytes = section.data().ok()?.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
 fn missing(name: &'static str) -> KernelError {
     KernelError::Map {
         name,
@@ -239,9 +279,21 @@ fn missing(name: &'static str) -> KernelError {
 pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> KernelError {
     let reason = chain(error);
     let hint = if reason.contains("ermission") || reason.contains("not permitted") {
-        "run as root, or with CAP_BPF and CAP_PERFMON; see `soakbox-recorder check`"
+        "run as root, or with CAP_BPF and CAP_PERFMON"
     } else {
-        "see `soakbox-recorder check` for what this kernel allows"
+        "soakbox needs Linux 5.17 or later with BPF and BTF"
     };
     KernelError::Load { reason, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_object_that_is_built_in_speaks_our_wire_format() {
+        assert_eq!(wire_format(OBJECT), Some(WIRE_VERSION));
+        check_wire_format(OBJECT).unwrap();
+        assert!(check_wire_format(b"not an object").is_err());
+    }
 }

@@ -25,7 +25,7 @@ pub use ring::Ring;
 pub enum KernelError {
     /// No BTF.
     #[error(
-        "{KERNEL_BTF}: {0}; hint: soakbox needs a kernel built with CONFIG_DEBUG_INFO_BTF (5.11 or later)"
+        "{KERNEL_BTF}: {0}; hint: soakbox needs a kernel built with CONFIG_DEBUG_INFO_BTF (5.17 or later)"
     )]
     NoBtf(#[source] io::Error),
     /// A file of /proc or /sys.

@@ -16,6 +16,7 @@ mod synthetic;
 mod targets;
 mod write;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -29,6 +30,7 @@ use crate::plan::{Observed, RecordPlan};
 use crate::segment::{RecorderDirectory, RecordingWriter, recover};
 use crate::source::ProbeSource;
 
+pub use command::find_command;
 pub use message::say;
 pub use signals::Signals;
 pub use synthetic::{SyntheticPlan, replay};
@@ -40,11 +42,12 @@ pub use synthetic::{SyntheticPlan, replay};
 pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
-    recover_before(plan, &clock)?;
-    let directory = RecorderDirectory::create(plan.root(), clock.now().utc_ns)?;
+    recover_before(&plan.output, &clock);
+    let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
 
     let host = Host::inspect()?;
     let mut kernel = Kernel::load(&host, &settings(plan))?;
+    kernel.keep_books()?;
     let counters = kernel.counters()?;
     let source = ProbeSource::new(kernel.take_ring()?);
     let mut targets = targets::Targets::guard(plan)?;
@@ -134,17 +137,25 @@ fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::K
     Ok(())
 }
 
-/// What an earlier recorder left in the directory is finished first.
-fn recover_before(plan: &RecordPlan, clock: &dyn Clock) -> Result<()> {
-    if !plan.root().exists() {
-        return Ok(());
+/// What an earlier recorder left in the directory is finished first. What cannot be finished is said and kept: it does
+/// not stop a new recording.
+fn recover_before(root: &Path, clock: &dyn Clock) {
+    if !root.exists() {
+        return;
     }
-    let report = recover(plan.root(), clock)?;
+    let (report, failure) = match recover(root, clock) {
+        Ok(report) => (report, None),
+        Err(error) => (*error.report, Some(error.source)),
+    };
+    if let Some(failure) = failure {
+        say(format_args!(
+            "warning: what an earlier recorder left here is kept, but not all of it could be sealed: {failure}"
+        ));
+    }
     if report.gaps > 0 || report.rows_saved > 0 {
         say(format_args!(
             "an earlier recorder crashed here: {} rows saved in {} segments, {} bytes were torn or damaged; the gap is in the recording",
             report.rows_saved, report.segments, report.bytes_discarded
         ));
     }
-    Ok(())
 }

@@ -24,21 +24,21 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), SegmentError> {
 
 /// Creates `directory` and those above it that are missing, each made durable in the one above it.
 pub(crate) fn create_directories(directory: &Path) -> Result<(), SegmentError> {
-    match std::fs::create_dir(directory) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {
-            return Ok(());
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match directory.parent() {
-            Some(above) if !above.as_os_str().is_empty() => {
-                create_directories(above)?;
-                return create_directories(directory);
-            }
-            _ => return Err(SegmentError::io("create the directory", directory, error)),
-        },
-        Err(error) => return Err(SegmentError::io("create the directory", directory, error)),
+    let mut created = std::fs::create_dir(directory);
+    if let Err(error) = &created
+        && error.kind() == io::ErrorKind::NotFound
+        && let Some(above) = directory.parent()
+        && !above.as_os_str().is_empty()
+    {
+        create_directories(above)?;
+        // Once only: /proc says ENOENT whatever there is above.
+        created = std::fs::create_dir(directory);
     }
-    sync_directory(parent(directory))
+    match created {
+        Ok(()) => sync_directory(parent(directory)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) => Err(SegmentError::io("create the directory", directory, error)),
+    }
 }
 
 /// The directory that `path` lies in.

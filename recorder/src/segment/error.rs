@@ -94,9 +94,10 @@ fn hint(error: &io::Error) -> &'static str {
     }
     match errno(error) {
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
-            "; hint: choose a directory that this user may write, with -o"
+            "; hint: choose a directory that this user may write"
         }
-        Some(Errno::NOTDIR | Errno::EXIST) => "; hint: choose another directory, with -o",
+        Some(Errno::NOTDIR) => "; hint: name a directory, not a file",
+        Some(Errno::EXIST) => "; hint: choose another directory",
         Some(Errno::NOENT) => "; hint: check the path",
         Some(Errno::XDEV) => "; hint: keep a recording's tables and its journal on one file system",
         Some(Errno::IO) => "; hint: check the disk, the kernel's log says more",

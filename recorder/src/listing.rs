@@ -1,0 +1,120 @@
+//! `probes`: prints what a file offers to observe. That a name is listed does not say that it can be observed safely;
+//! `check` does.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::cli::{Format, Probes};
+use crate::target::{self, Listing};
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    schema: &'static str,
+    file: String,
+    functions: Vec<Function<'a>>,
+    markers: &'a [&'a str],
+    usdt: Vec<Usdt<'a>>,
+    go: bool,
+    stripped: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    address: String,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Usdt<'a> {
+    provider: &'a str,
+    name: &'a str,
+    address: String,
+}
+
+/// Answers on stdout.
+///
+/// # Errors
+/// Where the file cannot be read or is no program.
+pub fn run(arguments: &Probes) -> Result<()> {
+    let file = arguments.file.display();
+    let bytes = std::fs::read(&arguments.file).map_err(|error| {
+        anyhow::anyhow!(
+            "cannot read {file}: {error}; hint: name a program or a library by its path"
+        )
+    })?;
+    let listing = target::list(&bytes)
+        .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
+    let answer = answer(file.to_string(), &listing);
+    let mut out = std::io::stdout().lock();
+    let written = match arguments.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?),
+        Format::Table => table(&answer, &mut out),
+    };
+    match written {
+        // Whoever pipes it into head has read enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout; hint: is its disk full?"),
+    }
+}
+
+fn answer<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
+    let functions = listing.functions.iter();
+    let usdt = listing.usdt.iter();
+    Answer {
+        schema: "soakbox.probes/1",
+        file,
+        functions: functions
+            .map(|&(name, address, size)| Function {
+                name,
+                address: format!("{address:#x}"),
+                size,
+            })
+            .collect(),
+        markers: &listing.markers,
+        usdt: usdt
+            .map(|site| Usdt {
+                provider: site.provider,
+                name: site.name,
+                address: format!("{:#x}", site.address),
+            })
+            .collect(),
+        go: listing.go,
+        stripped: listing.stripped,
+    }
+}
+
+fn table(answer: &Answer<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    for marker in answer.markers {
+        writeln!(out, "marker    {marker}")?;
+    }
+    for site in &answer.usdt {
+        writeln!(
+            out,
+            "usdt      {}:{} at {} (not observed by this version)",
+            site.provider, site.name, site.address
+        )?;
+    }
+    for function in &answer.functions {
+        writeln!(
+            out,
+            "function  {:>12} {:>8} bytes  {}",
+            function.address, function.size, function.name
+        )?;
+    }
+    if answer.go {
+        writeln!(
+            out,
+            "this is a Go program, whose functions cannot be observed"
+        )?;
+    }
+    if answer.stripped {
+        writeln!(
+            out,
+            "the symbol table is stripped: only exported functions are listed"
+        )?;
+    }
+    Ok(())
+}
