@@ -108,7 +108,8 @@ fn handlers_on_an_alternate_stack_inside_the_operation() {
         &["-DINLINE"],
         &["-DLIBC"],
         &["-DPLAIN"],
-        &["-DPLAIN", "-DINLINE"],
+        &["-fno-omit-frame-pointer"],
+        &["-fno-omit-frame-pointer", "-DINLINE"],
         &["-O0"],
         &["-O0", "-DINLINE"],
     ] {

@@ -46,7 +46,7 @@ pub(super) fn resolve(
     let copies = clones::of(elf, &copied_names(&extent, function), Some(extent.start));
     let uretprobe = match copies.clear.len() {
         0 => uretprobe,
-        count => Exclusion::Because(format!("the compiler made {count} copies of it")),
+        _ => Exclusion::Because("the compiler made copies of it".into()),
     };
     let mut warnings = Vec::new();
     if let Ok(body) = &body {
