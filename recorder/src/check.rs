@@ -39,6 +39,12 @@ struct ProbeAnswer {
     success: String,
     begins: Vec<SiteAnswer>,
     finishes: Vec<SiteAnswer>,
+    /// Other names of the same code: calls of these count too.
+    aliases: Vec<String>,
+    /// Copies made by the compiler that count too.
+    copies: Vec<String>,
+    /// What will not be seen, or not rightly.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,7 +117,8 @@ fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
                     sites(returns),
                 ),
                 Finish::Uretprobe(site) => (
-                    "by a uretprobe (nothing here can unwind or switch stacks)".to_owned(),
+                    "by a uretprobe (nothing in the program can unwind or switch stacks)"
+                        .to_owned(),
                     sites(std::slice::from_ref(site)),
                 ),
             };
@@ -135,9 +142,20 @@ fn describe(probe: &ResolvedProbe) -> ProbeAnswer {
         None if kind == "marker" => "as the marker says".to_owned(),
         None => "unknown".to_owned(),
     };
+    let (aliases, copies) = match &probe.resolved.operation {
+        Operation::Function(function) => {
+            let other = |name: &&String| **name != function.symbol;
+            let aliases = function.aliases.iter().filter(other).cloned().collect();
+            (aliases, function.copies.clone())
+        }
+        Operation::Marker(_) => (Vec::new(), Vec::new()),
+    };
     ProbeAnswer {
+        aliases,
+        copies,
+        warnings: probe.resolved.warnings.clone(),
         operation: probe.spec.name.clone(),
-        file: probe.path.display().to_string(),
+        file: probe.binary.path().display().to_string(),
         kind,
         finish,
         abandonment,
@@ -181,6 +199,14 @@ fn table(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
             "\n{} ({} in {})",
             probe.operation, probe.kind, probe.file
         )?;
+        if !probe.aliases.is_empty() {
+            let aliases = probe.aliases.join(", ");
+            writeln!(out, "  same code     {aliases}: their calls count too")?;
+        }
+        if !probe.copies.is_empty() {
+            let copies = probe.copies.join(", ");
+            writeln!(out, "  copies        {copies}: their calls count too")?;
+        }
         writeln!(out, "  begin         {}", addresses(&probe.begins))?;
         writeln!(
             out,
@@ -190,6 +216,9 @@ fn table(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
         )?;
         writeln!(out, "  abandoned by  {}", probe.abandonment)?;
         writeln!(out, "  success       {}", probe.success)?;
+        for warning in &probe.warnings {
+            writeln!(out, "  warning       {warning}")?;
+        }
         let stepped = probe
             .begins
             .iter()

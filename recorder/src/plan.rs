@@ -2,11 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use soakbox_schemas::control::OperationRule;
 use soakbox_schemas::tables::OperationInfo;
 
+use crate::binary::Binary;
 use crate::kernel::Placement;
 use crate::segment;
 
@@ -22,10 +24,10 @@ pub struct PlannedOperation {
 }
 
 /// A binary that is observed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PlannedTarget {
-    /// Its path.
-    pub path: PathBuf,
+    /// The open file.
+    pub binary: Arc<Binary>,
     /// Its build id, where it has one.
     pub build_id: Option<String>,
 }

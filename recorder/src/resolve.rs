@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::{Cookie, MAX_OPERATIONS, mode};
 use soakbox_schemas::tables::OperationInfo;
 
+use crate::binary::Binary;
 use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
 use crate::kernel::{Placement, ProbeProgram};
@@ -53,6 +55,11 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     };
     if subject.probes.is_empty() {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
+    }
+    for ResolvedProbe { spec, resolved, .. } in &subject.probes {
+        for warning in &resolved.warnings {
+            run::say(format_args!("warning: {}: {warning}", spec.name));
+        }
     }
     let limits = limits(arguments, &config)?;
     let flush_interval = time(
@@ -151,8 +158,8 @@ pub fn subject(arguments: &ObservedArgs, config: &Config) -> Result<Subject> {
 pub struct ResolvedProbe {
     /// As it was asked for.
     pub spec: ProbeSpec,
-    /// The file that was read, with a directory in its path.
-    pub path: PathBuf,
+    /// The file that was read.
+    pub binary: Arc<Binary>,
     /// Where its sites are.
     pub resolved: Resolved,
 }
@@ -200,7 +207,7 @@ pub fn probes(arguments: &ObservedArgs, config: &Config) -> Result<Vec<ProbeSpec
     Ok(probes)
 }
 
-/// Reads each binary once and resolves its probes. With a process, a file that is not here is looked for in its root.
+/// Opens and reads each binary once and resolves its probes. With a process, a file that is not here is looked for in its root.
 ///
 /// # Errors
 /// Where a file cannot be read, or a probe does not resolve or would do harm.
@@ -211,24 +218,26 @@ pub fn resolve_all(probes: &[ProbeSpec], pid: Option<NonZeroU32>) -> Result<Vec<
         .into_owned();
     let kernel = Kernel::parse(&release)
         .with_context(|| format!("the kernel's release '{release}' has no version in it"))?;
-    let mut files: HashMap<PathBuf, Vec<u8>> = HashMap::new();
+    let mut files: HashMap<PathBuf, (Arc<Binary>, Vec<u8>)> = HashMap::new();
     let mut resolved = Vec::new();
     for spec in probes {
         let path = locate(spec.target.file(), pid);
         if !files.contains_key(&path) {
-            let bytes = fs::read(&path).map_err(|error| {
+            let opened = Binary::open(spec.target.file().into(), path.clone());
+            let (binary, bytes) = opened.map_err(|error| {
                 anyhow::anyhow!(
                     "{}: cannot read {}: {error}; hint: name the program's file by its path",
                     spec.name,
                     path.display()
                 )
             })?;
-            files.insert(path.clone(), bytes);
+            files.insert(path.clone(), (Arc::new(binary), bytes));
         }
-        let found = target::resolve(&files[&path], spec, kernel)?;
+        let (binary, bytes) = &files[&path];
+        let found = target::resolve(bytes, spec, kernel)?;
         resolved.push(ResolvedProbe {
             spec: spec.clone(),
-            path,
+            binary: binary.clone(),
             resolved: found,
         });
     }
@@ -269,19 +278,22 @@ fn plan_operations(
         index,
         ResolvedProbe {
             spec,
-            path,
+            binary,
             resolved,
         },
     ) in probes.iter().enumerate()
     {
-        let placements = placements(index as u16, path, &resolved.operation);
+        let placements = placements(index as u16, binary, &resolved.operation);
         for placement in &placements {
-            let other = taken.insert((path.clone(), placement.offset), spec.name.clone());
+            let other = taken.insert(
+                (binary.path().to_owned(), placement.offset),
+                spec.name.clone(),
+            );
             if let Some(other) = other.filter(|other| *other != spec.name) {
                 bail!(
                     "{other} and {} observe the same code in {}; hint: leave one of them out",
                     spec.name,
-                    path.display()
+                    binary.path().display()
                 );
             }
         }
@@ -294,13 +306,16 @@ fn plan_operations(
             rule: spec.rules.operation_rule(marker),
             placements,
         });
-        if !targets.iter().any(|target| target.path == *path) {
+        if !targets
+            .iter()
+            .any(|target| Arc::ptr_eq(&target.binary, binary))
+        {
             let build_id = resolved
                 .build_id
                 .as_ref()
                 .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
             targets.push(PlannedTarget {
-                path: path.clone(),
+                binary: binary.clone(),
                 build_id,
             });
         }
@@ -309,10 +324,10 @@ fn plan_operations(
 }
 
 /// The probes of one operation.
-fn placements(operation: u16, path: &Path, found: &Operation) -> Vec<Placement> {
+fn placements(operation: u16, binary: &Arc<Binary>, found: &Operation) -> Vec<Placement> {
     let place = |program, site: &Site, mode| Placement {
         program,
-        target: path.to_owned(),
+        target: binary.clone(),
         offset: site.file_offset,
         cookie: Cookie {
             operation,

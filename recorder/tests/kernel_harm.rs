@@ -99,6 +99,51 @@ fn fibers_that_interleave_inside_the_operation() {
 }
 
 #[test]
+fn handlers_on_an_alternate_stack_inside_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [
+        &[][..],
+        &["-DINLINE"],
+        &["-DLIBC"],
+        &["-DPLAIN"],
+        &["-DPLAIN", "-DINLINE"],
+        &["-O0"],
+        &["-O0", "-DINLINE"],
+    ] {
+        for mode in ["above", "below"] {
+            unharmed_and_counted("altstack.c", flags, FUNCTION, &[mode, "200"]);
+        }
+    }
+}
+
+#[test]
+fn operations_that_are_called_again_by_what_they_call() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [&["-O0"][..], &["-O0", "-DPOINTER"], &["-O0", "-DCALLBACK"]] {
+        unharmed_and_counted("mutual.c", flags, FUNCTION, &["mutual", "20", "60"]);
+        // Deeper than the kernel follows by itself: every return is seen.
+        let (outcome, totals) = unharmed("mutual.c", flags, FUNCTION, &["mutual", "20", "200"]);
+        let counts = outcome.counts();
+        let seen = (totals.begun, totals.finished, totals.unmatched);
+        assert_eq!(seen, (counts.begun, counts.finished, 0), "{totals:?}");
+    }
+}
+
+#[test]
+fn copies_that_the_compiler_made_count_as_the_operation() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [&["-O2"][..], &["-O3"]] {
+        unharmed_and_counted("clones.c", flags, "op=uprobe:FILE:op", &["clones", "500"]);
+    }
+}
+
+#[test]
 fn threads_that_end_inside_the_operation() {
     if !host::allows_bpf() {
         return;

@@ -1,12 +1,14 @@
 //! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or are refused with the
 //! reason.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod target_support;
 
 use std::collections::BTreeSet;
 
-use soakbox_recorder::target::{Cost, Finish, Function, Order};
-use target_support::{Workshop, function, objdump_returns, refusal};
+use soakbox_recorder::target::{Cost, Finish, Function, Order, resolve};
+use target_support::{KERNEL, Workshop, function, objdump_returns, refusal, spec};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -206,4 +208,62 @@ fn a_split_off_part_counts_only_where_nobody_else_calls_it() {
         let refused = refusal(&split(&workshop, calls, within), "op");
         assert!(refused.contains("to 'op.part.0'"), "{refused}");
     }
+}
+
+#[test]
+fn copies_that_the_compiler_made_are_observed_too() {
+    let workshop = Workshop::new();
+    let path = workshop.build_file("gcc", "../../targets/clones.c", &["-O3"]);
+    let bytes = std::fs::read(&path).unwrap();
+    let (functions, _) = objdump_returns(&path);
+    let found = function(&bytes, "op").unwrap();
+    assert_eq!(found.copies, ["op.constprop.0"]);
+    assert_eq!(found.begins.len(), 2);
+    let expected: BTreeSet<u64> = ["op", "op.constprop.0"]
+        .iter()
+        .flat_map(|name| functions[*name].iter().copied())
+        .collect();
+    assert_eq!(returns(&found), expected);
+    let warnings = |probe: &str| resolve(&bytes, &spec(probe), KERNEL).unwrap().warnings;
+    assert!(warnings("op=uprobe:./program:op").is_empty());
+    let ruled = warnings("op=uprobe:./program:op,success=ret:i32>=0");
+    assert!(ruled[0].contains("op.constprop.0"), "{ruled:?}");
+}
+
+/// `op` and what else is there under its name and a suffix.
+fn with_others(workshop: &Workshop, others: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = String::from(".text\n.globl main\nmain:\n");
+    for (name, code) in others {
+        text += &format!(".type {name}, @function\n{name}:\n{code}\n.size {name}, . - {name}\n");
+    }
+    text += ".section .note.GNU-stack,\"\",@progbits\n";
+    workshop.build_text("gcc", "s", &text, &[])
+}
+
+#[test]
+fn what_is_left_out_is_warned_of() {
+    let workshop = Workshop::new();
+    let plain = "push %rbp\npop %rbp\nret";
+    let warnings =
+        |bytes: &[u8], probe: &str| resolve(bytes, &spec(probe), KERNEL).unwrap().warnings;
+    let op = "op=uprobe:./program:op";
+    // Not one that can be analysed.
+    let bytes = with_others(&workshop, &[("op", plain), ("op.isra.0", "jmp *%rax")]);
+    let found = warnings(&bytes, op);
+    assert!(found[0].contains("op.isra.0, a copy"), "{found:?}");
+    assert!(function(&bytes, "op").unwrap().copies.is_empty());
+    // A part that others enter.
+    let bytes = with_others(&workshop, &[("op", plain), ("op.part.0", plain)]);
+    let found = warnings(&bytes, op);
+    assert!(found[0].contains("enter op.part.0 directly"), "{found:?}");
+    // Nothing is left but copies.
+    let bytes = with_others(
+        &workshop,
+        &[("op.constprop.0", plain), ("op.constprop.1.isra.0", plain)],
+    );
+    assert!(warnings(&bytes, op).is_empty());
+    let found = function(&bytes, "op").unwrap();
+    assert_eq!(found.symbol, "op.constprop.0");
+    assert_eq!(found.copies, ["op.constprop.1.isra.0"]);
+    assert_eq!(found.begins.len(), 2);
 }

@@ -90,6 +90,8 @@ fn whatever_can_unwind_rules_out_a_uretprobe_and_keeps_the_order() {
             "if (argc > 3) pthread_cancel(pthread_self())",
         ),
         ("#include <threads.h>", "if (argc > 3) thrd_exit(0)"),
+        ("#include <unistd.h>", "if (argc > 3) vfork()"),
+        ("#include <signal.h>", "sigaction(SIGUSR1, 0, 0)"),
         ("#include <execinfo.h>", "void *a[3]; backtrace(a, 3)"),
     ] {
         let text = program(headers, body);
@@ -193,6 +195,18 @@ fn whatever_can_switch_stacks_rules_out_both() {
             "if (argc > 3) setcontext(&a)",
         ),
         ("#include <signal.h>\nstack_t s;", "sigaltstack(&s, 0)"),
+        (
+            "#define _GNU_SOURCE\n#include <unistd.h>\n#include <sys/syscall.h>",
+            "syscall(SYS_sigaltstack, 0, 0)",
+        ),
+        ("", "__asm__ volatile(\"syscall\" ::: \"memory\")"),
+        ("", "__asm__ volatile(\"sysenter\" ::: \"memory\")"),
+        ("", "__asm__ volatile(\"int $0x80\" ::: \"memory\")"),
+        ("#include <sys/shm.h>", "shmat(0, 0, SHM_EXEC)"),
+        (
+            "#include <sys/personality.h>",
+            "personality(READ_IMPLIES_EXEC)",
+        ),
         ("#include <dlfcn.h>", "dlopen(\"x\", RTLD_NOW)"),
         ("#include <sys/mman.h>", "mprotect(0, 0, PROT_EXEC)"),
         (switch, "if (argc > 3) swap(&old, old)"),
@@ -207,6 +221,9 @@ fn whatever_can_switch_stacks_rules_out_both() {
         &["-O0", "-static"][..],
         &["-O0", "-static-pie"],
         &["-O0", "-shared", "-fPIC"],
+        &["-O0", "-Wl,-z,execstack"],
+        &["-O0", "-Wl,--dynamic-linker=/lib/other.so"],
+        &["-O0", "-Wl,--audit=/lib/other.so"],
     ] {
         assert_eq!(
             judge(&workshop.build_text("gcc", "c", &plain, flags)),
@@ -290,4 +307,57 @@ fn mapped_memory_counts_only_where_it_may_be_code() {
             assert_eq!(judge(&bytes).1, excluded, "{body} {flags:?}");
         }
     }
+}
+
+#[test]
+fn programs_that_ask_for_an_alternate_stack_in_any_way() {
+    let workshop = Workshop::new();
+    for define in ["-DLIBC", "-DINLINE", "-DNEITHER"] {
+        for flags in [&["-O0"][..], &["-O2"], &["-O2", "-DPLAIN"]] {
+            let flags: Vec<&str> = flags.iter().copied().chain([define, "-pthread"]).collect();
+            let bytes = workshop.build("gcc", "../../targets/altstack.c", &flags);
+            assert_eq!(judge(&bytes), (false, false), "{flags:?}");
+        }
+    }
+}
+
+#[test]
+fn a_function_that_could_be_entered_again_gets_no_uretprobe() {
+    let workshop = Workshop::new();
+    for flags in [
+        &["-O0"][..],
+        &["-O0", "-DPOINTER"],
+        &["-O0", "-DCALLBACK"],
+        &["-O0", "-DCALLBACK", "-fno-plt"],
+        &["-O2", "-fno-omit-frame-pointer"],
+        &["-O0", "-fno-asynchronous-unwind-tables"],
+    ] {
+        let bytes = workshop.build("gcc", "../../targets/mutual.c", flags);
+        assert_eq!(judge(&bytes), (false, true), "{flags:?}");
+    }
+    // Calls that end in the C library, or in functions that do not call back.
+    for flags in [
+        &["-O0"][..],
+        &["-O0", "-fno-plt"],
+        &["-O0", "-fstack-protector-all"],
+        &["-O0", "-no-pie", "-fno-pie"],
+    ] {
+        let flags: Vec<&str> = flags.iter().copied().chain(["-pthread"]).collect();
+        let bytes = workshop.build("gcc", "../../targets/plain.c", &flags);
+        assert_eq!(judge(&bytes), (true, true), "{flags:?}");
+    }
+    let bytes = workshop.build(
+        "gcc",
+        "../../targets/plain.c",
+        &["-O2", "-pthread", "-fno-omit-frame-pointer"],
+    );
+    assert_eq!(judge(&bytes), (true, true));
+    // Libraries may call what a program exports: malloc, say.
+    let text = "#include <stdio.h>\n__attribute__((noinline)) int op(int x) { puts(\"\"); return x; } int main(int c, char **v) { (void)v; return op(c); }";
+    assert_eq!(
+        judge(&workshop.build_text("gcc", "c", text, &["-O0"])),
+        (true, true)
+    );
+    let exporting = workshop.build_text("gcc", "c", text, &["-O0", "-rdynamic"]);
+    assert_eq!(judge(&exporting), (false, true));
 }

@@ -4,12 +4,14 @@
 use std::ffi::c_void;
 use std::fs;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLinkId, UProbeScope};
 use soakbox_schemas::control::Cookie;
 
 use super::{Kernel, KernelError, chain};
+use crate::binary::Binary;
 
 /// A program of the kernel side that a probe runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +70,23 @@ pub enum Scope {
 }
 
 /// Where a probe goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Placement {
     /// What runs there.
     pub program: ProbeProgram,
-    /// The file, with a directory in its path.
-    pub target: PathBuf,
+    /// The file.
+    pub target: Arc<Binary>,
     /// Offset of the instruction in the file.
     pub offset: u64,
     /// What travels with it.
     pub cookie: Cookie,
+}
+
+/// An attached probe.
+pub(super) struct Link {
+    program: ProbeProgram,
+    id: UProbeLinkId,
+    target: Arc<Binary>,
 }
 
 impl Kernel {
@@ -99,9 +108,13 @@ impl Kernel {
         };
         let program = self.uprobe(placement.program.name())?;
         let link = program
-            .attach(point, &placement.target, scope)
-            .map_err(|error| attach_error(&placement.target, placement.offset, &error))?;
-        self.links.push((placement.program, link));
+            .attach(point, placement.target.own_path(), scope)
+            .map_err(|error| attach_error(placement.target.path(), placement.offset, &error))?;
+        self.links.push(Link {
+            program: placement.program,
+            id: link,
+            target: placement.target.clone(),
+        });
         Ok(())
     }
 
@@ -110,17 +123,29 @@ impl Kernel {
     pub fn detach_all(&mut self) {
         let (begins, finishes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.links)
             .into_iter()
-            .partition(|(program, _)| program.is_begin());
+            .partition(|link| link.program.is_begin());
         self.detach(begins);
         self.close_books();
         self.detach(finishes);
     }
 
-    fn detach(&mut self, links: Vec<(ProbeProgram, UProbeLinkId)>) {
-        for (program, link) in links {
+    /// Takes the probes of one target out, begins first.
+    pub fn detach_target(&mut self, target: &Arc<Binary>) {
+        let links = std::mem::take(&mut self.links);
+        let (own, others) = links
+            .into_iter()
+            .partition(|link| Arc::ptr_eq(&link.target, target));
+        self.links = others;
+        let (begins, finishes) = Vec::into_iter(own).partition(|link| link.program.is_begin());
+        self.detach(begins);
+        self.detach(finishes);
+    }
+
+    fn detach(&mut self, links: Vec<Link>) {
+        for link in links {
             // A link that is already gone has nothing left to take out.
-            if let Ok(program) = self.uprobe(program.name()) {
-                let _ = program.detach(link);
+            if let Ok(program) = self.uprobe(link.program.name()) {
+                let _ = program.detach(link.id);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use aya::maps::Array;
 use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::uprobe::UProbeLinkId;
 use aya::programs::{BtfTracePoint, ProgramError, UProbe};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
@@ -10,6 +9,7 @@ use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::WIRE_VERSION;
 
+use super::attach::Link;
 use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
 
 #[cfg(target_arch = "x86_64")]
@@ -43,7 +43,7 @@ pub struct KernelSettings {
 /// The loaded kernel side. Dropping it unloads everything.
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
-    pub(super) links: Vec<(ProbeProgram, UProbeLinkId)>,
+    pub(super) links: Vec<Link>,
     books: Vec<(&'static str, BtfTracePointLinkId)>,
     operations: u32,
     cpus: u32,

@@ -23,7 +23,7 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
         targets: plan
             .targets
             .iter()
-            .map(|target| target.path.display().to_string())
+            .map(|target| target.binary.path().display().to_string())
             .collect(),
         target_build_ids: plan
             .targets

@@ -6,12 +6,14 @@
 mod collect;
 mod command;
 mod identity;
+mod lease;
 mod ledger;
 mod message;
 mod observe;
 mod own;
 mod signals;
 mod synthetic;
+mod targets;
 mod write;
 
 use std::path::Path;
@@ -48,6 +50,7 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     kernel.keep_books()?;
     let counters = kernel.counters()?;
     let source = ProbeSource::new(kernel.take_ring()?);
+    let mut targets = targets::Targets::guard(plan)?;
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
     let uuid = writer.uuid().to_owned();
 
@@ -66,6 +69,7 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
             .spawn(move || write::run(writer, &infos, &receiver, flush_interval, &SystemClock))?
     };
 
+    let annotations = sender.clone();
     let mut observer = observe::Observer::new(plan, counters, sender, &clock);
     let observed = attach(plan, &mut kernel)
         .map_err(anyhow::Error::from)
@@ -75,10 +79,14 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
                 observe::names(plan),
                 plan.output.display()
             ));
-            observer.watch(&signals, &writing, &collector)
+            targets.during(&mut kernel, &annotations, || {
+                observer.watch(&signals, &writing, &collector)
+            })
         });
     // In this order nothing is lost: no more probes, then the rest of the ring, then the last counts.
     kernel.detach_all();
+    targets.release(&annotations);
+    drop(annotations);
     stop.store(true, Ordering::Release);
     let collected = collector
         .join()

@@ -78,6 +78,10 @@ pub struct Elf<'a> {
     pub kind: Kind,
     /// It names a program interpreter (`ld.so`).
     pub interpreter: bool,
+    /// The interpreter's path.
+    pub interpreter_path: &'a [u8],
+    /// Its stack is marked as memory that holds no code.
+    pub plain_stack: bool,
     /// Loadable segments by address.
     pub segments: Vec<Segment>,
     /// All sections.
@@ -90,6 +94,8 @@ pub struct Elf<'a> {
     pub dynamic_names: Vec<&'a str>,
     /// Names that it imports.
     pub imports: BTreeSet<&'a str>,
+    /// A function that it exports to other files, if there is one.
+    pub exported: Option<&'a str>,
     /// Libraries that it asks for.
     pub needed: Vec<&'a str>,
     /// GNU build id.
@@ -122,6 +128,8 @@ impl<'a> Elf<'a> {
         let programs = header.program_headers(endian, bytes).map_err(damaged)?;
         let mut segments = Vec::new();
         let mut interpreter = false;
+        let mut interpreter_path: &[u8] = &[];
+        let mut plain_stack = false;
         let mut dynamic: &[u8] = &[];
         for program in programs {
             match program.p_type(endian) {
@@ -141,7 +149,12 @@ impl<'a> Elf<'a> {
                     }
                     segments.push(segment);
                 }
-                elf::PT_INTERP => interpreter = true,
+                elf::PT_INTERP => {
+                    interpreter = true;
+                    let path = program.data(endian, bytes).unwrap_or_default();
+                    interpreter_path = path.strip_suffix(&[0]).unwrap_or(path);
+                }
+                elf::PT_GNU_STACK => plain_stack = program.p_flags(endian).0 & elf::PF_X.0 == 0,
                 elf::PT_DYNAMIC => dynamic = program.data(endian, bytes).unwrap_or_default(),
                 _ => {}
             }
@@ -158,12 +171,15 @@ impl<'a> Elf<'a> {
         let mut parsed = Self {
             kind,
             interpreter,
+            interpreter_path,
+            plain_stack,
             segments,
             sections: Vec::new(),
             symbols: Vec::new(),
             has_symtab: false,
             dynamic_names: Vec::new(),
             imports: BTreeSet::new(),
+            exported: None,
             needed: Vec::new(),
             build_id: None,
             entry: header.e_entry(endian),

@@ -1,5 +1,6 @@
 //! Functions: from a name to its extent, its begin and its finishes.
 
+use super::clones;
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::flow::{self, Body, Extent};
@@ -10,14 +11,15 @@ use super::unwind::Unwind;
 use super::x86::{self, Cost};
 use super::{Finish, Function, Kernel, Order, Site};
 
-/// Resolves a function; with `at_entry` its arguments can still be read at the begin.
+/// Resolves a function with the copies that the compiler made of it; with `at_entry` its arguments can still be read at
+/// the begin. The warnings are about calls that will not be seen.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
     function: &str,
     kernel: Kernel,
     at_entry: bool,
-) -> Result<Function, Reason> {
+) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
         return Err(Reason::Go);
     }
@@ -32,37 +34,92 @@ pub(super) fn resolve(
     };
     let entry = entry_site(elf, extent.start, kernel);
     let uretprobe = risk::uretprobe(elf, &unwind, &switch, kernel);
-    let (begins, finish) = match (uretprobe, entry, body) {
+    let uretprobe = match uretprobe {
+        Exclusion::None => match risk::may_reenter(elf, &unwind, extent.start) {
+            Some(why) => Exclusion::Because(format!(
+                "the kernel follows at most 64 nested returns, and {why}"
+            )),
+            None => Exclusion::None,
+        },
+        excluded @ Exclusion::Because(_) => excluded,
+    };
+    let copies = clones::of(elf, &copied_names(&extent, function), Some(extent.start));
+    let uretprobe = match copies.clear.len() {
+        0 => uretprobe,
+        count => Exclusion::Because(format!("the compiler made {count} copies of it")),
+    };
+    let mut warnings = Vec::new();
+    if let Ok(body) = &body {
+        let parts = clones::other_parts(elf, &extent.names, &body.parts);
+        if !parts.is_empty() {
+            let parts = parts.join(", ");
+            warnings.push(format!(
+                "calls whose start was inlined are not observed: they enter {parts} directly"
+            ));
+        }
+    }
+    if !copies.ambiguous.is_empty() {
+        let names = copies.ambiguous.join(", ");
+        warnings.push(format!(
+            "copies made by the compiler are not observed, for they may be of another function of that name: {names}"
+        ));
+    }
+    let (mut begins, mut finish) = match (uretprobe, entry, body) {
         (
             Exclusion::None,
             Some(entry),
             Err(Reason::TailCall { .. } | Reason::UnknownJump { .. }),
         ) => (vec![entry.clone()], Finish::Uretprobe(entry)),
-        (Exclusion::None, Some(entry), Ok(body))
-            if entry.cost == Cost::Emulated && !body.calls_itself =>
-        {
+        (Exclusion::None, Some(entry), Ok(_)) if entry.cost == Cost::Emulated => {
             (vec![entry.clone()], Finish::Uretprobe(entry))
         }
         (exclusion, _, body) => {
-            let body = body?;
             let why = match exclusion {
                 Exclusion::Because(why) => why,
-                Exclusion::None if body.calls_itself => {
-                    "it calls itself, and the kernel follows at most 64 nested returns".into()
-                }
                 Exclusion::None => "its first instruction is single-stepped anyway".into(),
             };
-            returns(elf, &body, why)?
+            returns(elf, &body?, why)?
         }
     };
-    Ok(Function {
+    let mut copied = Vec::new();
+    for copy in copies.clear {
+        let found = self::extent(elf, &unwind, &copy).and_then(|extent| {
+            let body = flow::analyse(elf, &unwind, &extent, kernel, at_entry)?;
+            returns(elf, &body, String::new())
+        });
+        match (found, &mut finish) {
+            (Ok((more, Finish::Returns { sites: others, .. })), Finish::Returns { sites, .. }) => {
+                begins.extend(more);
+                sites.extend(others);
+                copied.push(copy.name.to_owned());
+            }
+            (Ok(_), _) => {}
+            (Err(reason), _) => warnings.push(format!(
+                "{}, a copy of it made by the compiler, is not observed: {reason}",
+                copy.name
+            )),
+        }
+    }
+    let function = Function {
         symbol: symbol.name.to_owned(),
         aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
+        copies: copied,
         address: extent.start,
         begins,
         finish,
         order,
-    })
+    };
+    Ok((function, warnings))
+}
+
+/// The names of which copies are looked for: all of the same code, and the one asked for, of which only copies may be
+/// left.
+fn copied_names<'n>(extent: &Extent<'n>, function: &'n str) -> Vec<&'n str> {
+    let mut names = extent.names.clone();
+    if !names.contains(&function) {
+        names.push(function);
+    }
+    names
 }
 
 fn returns(elf: &Elf<'_>, body: &Body, why: String) -> Result<(Vec<Site>, Finish), Reason> {
@@ -98,6 +155,15 @@ fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Symbol<'a>, Rea
         found = elf.symbols.iter().filter(is_path).collect();
         // Constructors and the like: several mangled names of one place.
         found.dedup_by_key(|symbol| symbol.address);
+    }
+    let copies = clones::of(elf, &[function], None);
+    if found.is_empty() && !elf.imports.contains(function) {
+        // Of a function that nobody else can call, a compiler may keep nothing but a copy.
+        found = elf
+            .symbols
+            .iter()
+            .filter(|symbol| copies.clear.first() == Some(*symbol))
+            .collect();
     }
     if found.len() > 1 && found.iter().any(|symbol| symbol.default_version) {
         found.retain(|symbol| symbol.default_version);

@@ -4,6 +4,7 @@
 //! replaced by another one or refused with the reason. Attaching is for the kernel side.
 
 pub mod begin;
+mod clones;
 pub mod elf;
 pub mod error;
 pub mod flow;
@@ -92,7 +93,8 @@ pub enum Finish {
 pub enum Order {
     /// Stacks are never switched: a frame is gone when the stack pointer has risen above it.
     StackOrder,
-    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the thread, proves it.
+    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or of the
+    /// program (exec), proves it.
     EqualOnly {
         /// What could switch stacks.
         why: String,
@@ -106,6 +108,8 @@ pub struct Function {
     pub symbol: String,
     /// All names of the same code.
     pub aliases: Vec<String>,
+    /// Copies made by the compiler that are observed with it.
+    pub copies: Vec<String>,
     /// Virtual address of its first instruction.
     pub address: u64,
     /// Where its begin is observed.
@@ -143,6 +147,8 @@ pub struct Resolved {
     pub operation: Operation,
     /// The file's build id.
     pub build_id: Option<Vec<u8>>,
+    /// What will not be seen, or not rightly, in words for the person who asked.
+    pub warnings: Vec<String>,
 }
 
 impl Resolved {
@@ -165,14 +171,20 @@ impl Resolved {
 pub fn resolve(bytes: &[u8], spec: &ProbeSpec, kernel: Kernel) -> Result<Resolved, ResolveError> {
     let resolve = || {
         let elf = Elf::parse(bytes)?;
+        let mut warnings = Vec::new();
         let operation = match &spec.target {
-            Target::Function { file, function } => Operation::Function(function::resolve(
-                &elf,
-                file,
-                function,
-                kernel,
-                spec.needs_arguments(),
-            )?),
+            Target::Function { file, function } => {
+                let at_entry = spec.needs_arguments();
+                let (function, found) = function::resolve(&elf, file, function, kernel, at_entry)?;
+                warnings = found;
+                if !function.copies.is_empty() && (at_entry || spec.rules.success.is_some()) {
+                    let copies = function.copies.join(", ");
+                    warnings.push(format!(
+                        "the compiler may have changed arguments and results in its copies, so the rules may read something else there: {copies}"
+                    ));
+                }
+                Operation::Function(function)
+            }
             Target::Marker { file, marker } => {
                 let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
                 Operation::Marker(Marker {
@@ -185,6 +197,7 @@ pub fn resolve(bytes: &[u8], spec: &ProbeSpec, kernel: Kernel) -> Result<Resolve
         Ok(Resolved {
             operation,
             build_id: elf.build_id.map(ToOwned::to_owned),
+            warnings,
         })
     };
     resolve().map_err(|reason| ResolveError {

@@ -2,11 +2,14 @@
 //! return address. When in doubt the answer is that it could.
 
 use super::Kernel;
-use super::elf::{Elf, Kind};
+use super::elf::{Elf, Kind, Segment};
 use super::unwind::Unwind;
 use super::x86;
 
 mod memory;
+mod recursion;
+
+pub use recursion::may_reenter;
 
 /// Whether a user-level stack switch can be excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +42,13 @@ const CLOSED_WORLD: &[&str] = &[
     "libgcc_s.so.1",
 ];
 
+/// The C library's own loader: another one could be anything.
+const LOADER: &str = "ld-linux-x86-64.so.2";
+
 /// Imports by which a program switches stacks, runs a handler on another one, or brings in code that could.
 /// `sigaltstack` is among them: a handler's frames on the alternate stack have no order with the interrupted ones
-/// (Rust's std imports it, so Rust programs pair by equality only); `dlsym` finds all of them by name.
+/// (Rust's std imports it, so Rust programs pair by equality only); `dlsym` finds all of them by name, and `syscall`
+/// asks the kernel for any of them.
 const SWITCHES: &[&str] = &[
     "swapcontext",
     "makecontext",
@@ -53,16 +60,27 @@ const SWITCHES: &[&str] = &[
     "dlmopen",
     "dlsym",
     "dlvsym",
+    "__libc_dlopen_mode",
+    "__libc_dlsym",
     "clone",
+    "__clone",
+    "syscall",
     "pkey_mprotect",
+    "personality",
+    "shmat",
 ];
 
-/// Imports by which a frame is left without returning, or by which return addresses are read.
+/// Imports by which a frame is left without returning, or by which return addresses are read. A handler set by
+/// `sigaction` is given the interrupted registers and may change them; a `vfork` child runs on its parent's frames.
 const UNWINDS: &[&str] = &[
     "longjmp",
     "_longjmp",
     "siglongjmp",
     "__longjmp_chk",
+    "__libc_longjmp",
+    "__libc_siglongjmp",
+    "sigaction",
+    "vfork",
     "pthread_cancel",
     "pthread_exit",
     "thrd_exit",
@@ -87,6 +105,14 @@ fn possible_switch(elf: &Elf<'_>) -> Option<String> {
         (_, false) => return Some("a static program contains the C library's own switches".into()),
         _ => {}
     }
+    let loader = elf.interpreter_path.rsplit(|byte| *byte == b'/').next();
+    if loader != Some(LOADER.as_bytes()) {
+        return Some(format!("it is not loaded by {LOADER}"));
+    }
+    let mixed = |segment: &Segment| segment.executable && segment.writable;
+    if !elf.plain_stack || elf.segments.iter().any(mixed) {
+        return Some("it may make code: memory that it writes to is executable".into());
+    }
     if elf.section(".dynsym").is_none() {
         return Some("what it imports is not known (no section headers)".into());
     }
@@ -110,6 +136,14 @@ fn possible_switch(elf: &Elf<'_>) -> Option<String> {
     {
         let at = found.address;
         return Some(format!("the instruction at {at:#x} sets the stack pointer"));
+    }
+    if let Some(found) = code
+        .iter()
+        .flatten()
+        .find(|instruction| instruction.calls_kernel())
+    {
+        let at = found.address;
+        return Some(format!("the instruction at {at:#x} is a system call"));
     }
     memory::may_make_code(elf, &code).map(|name| format!("it may make code by {name}"))
 }

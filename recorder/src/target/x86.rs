@@ -75,6 +75,19 @@ pub fn sweep(code: &[u8], address: u64) -> Result<Vec<Instruction>, u64> {
     Ok(instructions)
 }
 
+/// The one instruction at the start of `code`.
+pub fn first(code: &[u8], address: u64) -> Option<Instruction> {
+    const LONGEST: usize = 15;
+    let code = &code[..code.len().min(LONGEST)];
+    let raw = Decoder::with_ip(64, code, address, DecoderOptions::NONE).decode();
+    (!raw.is_invalid()).then(|| Instruction {
+        address,
+        end: raw.next_ip(),
+        next: next(&raw),
+        raw,
+    })
+}
+
 fn next(raw: &iced_x86::Instruction) -> Next {
     match raw.mnemonic() {
         Mnemonic::Hlt | Mnemonic::Int3 | Mnemonic::Int1 => return Next::Stops,
@@ -135,6 +148,14 @@ impl Instruction {
     pub fn relative_address(&self) -> Option<u64> {
         let relative = self.raw.is_ip_rel_memory_operand();
         relative.then(|| self.raw.ip_rel_memory_address())
+    }
+
+    /// Whether it asks the kernel for something by itself, without the C library.
+    pub fn calls_kernel(&self) -> bool {
+        matches!(
+            self.raw.mnemonic(),
+            Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int
+        )
     }
 
     /// Every address that it could mean: where it goes, what it computes, what it holds as a constant.

@@ -65,6 +65,9 @@ impl<'a> Elf<'a> {
                 if !(indirect || symbol.st_type() == elf::STT_FUNC) {
                     continue;
                 }
+                if dynamic && self.exported.is_none() {
+                    self.exported = Some(name);
+                }
                 let hidden = dynamic
                     && versions.as_ref().is_some_and(|versions| {
                         versions
@@ -93,13 +96,14 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
-    /// Libraries from the dynamic segment, which stays when section headers are gone.
+    /// Libraries from the dynamic segment, which stays when section headers are gone; the loader's audit libraries
+    /// among them.
     pub(super) fn read_needed(&mut self, dynamic: &'a [u8]) {
         let mut strings = None;
         let mut offsets = Vec::new();
         for (tag, value) in dynamic_entries(dynamic) {
             match tag {
-                DT_NEEDED => offsets.push(value),
+                DT_NEEDED | DT_AUDIT | DT_DEPAUDIT => offsets.push(value),
                 DT_STRTAB => strings = Some(value),
                 _ => {}
             }
@@ -154,6 +158,8 @@ impl<'a> Elf<'a> {
 }
 
 const DT_NEEDED: i64 = 1;
+const DT_DEPAUDIT: i64 = 0x6fff_fefb;
+const DT_AUDIT: i64 = 0x6fff_fefc;
 const DT_STRTAB: i64 = 5;
 const DT_SONAME: i64 = 14;
 const DT_FLAGS_1: i64 = 0x6fff_fffb;

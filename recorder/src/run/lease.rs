@@ -1,0 +1,65 @@
+//! A read lease (fcntl(2)): whoever opens the file for writing waits until it is given back, at most the 45 s of
+//! /proc/sys/fs/lease-break-time.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use libc::{F_GETLEASE, F_RDLCK, F_SETLEASE, F_UNLCK};
+
+use crate::binary::Binary;
+
+/// A file that somebody has open for writing is tried again: it may just have been written.
+const TRIES: usize = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// Given back when it is dropped. The kernel tells of a writer by SIGIO too, which must be handled.
+#[derive(Debug)]
+pub(super) struct Lease {
+    binary: Arc<Binary>,
+}
+
+impl Lease {
+    /// # Errors
+    /// Where somebody has the file open for writing, it is another user's, or its filesystem knows no leases.
+    pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
+        let mut tries = 1;
+        loop {
+            match fcntl(binary, F_SETLEASE, F_RDLCK) {
+                Ok(_) => {
+                    return Ok(Self {
+                        binary: binary.clone(),
+                    });
+                }
+                Err(error) if tries < TRIES && error.kind() == io::ErrorKind::WouldBlock => {
+                    tries += 1;
+                    thread::sleep(BETWEEN_TRIES);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a writer waits, or went on because it waited too long.
+    pub(super) fn is_wanted_back(&self) -> bool {
+        fcntl(&self.binary, F_GETLEASE, 0).is_ok_and(|kind| kind != F_RDLCK)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // One that the kernel took away already is no loss.
+        let _ = fcntl(&self.binary, F_SETLEASE, F_UNLCK);
+    }
+}
+
+fn fcntl(binary: &Binary, command: i32, argument: i32) -> io::Result<i32> {
+    // SAFETY: neither command takes a pointer, and the file is open.
+    let answer = unsafe { libc::fcntl(binary.file().as_raw_fd(), command, argument) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(answer)
+}

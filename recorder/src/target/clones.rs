@@ -1,0 +1,119 @@
+//! Copies of a function that the compiler made for some of its callers: other code under the function's name and a
+//! suffix. Calls of a copy are calls of the function.
+
+use super::elf::{Elf, Symbol};
+
+/// First words of suffixes that compilers give to copies.
+const COPIES: &[&str] = &[
+    "constprop",
+    "isra",
+    "llvm",
+    "lto_priv",
+    "localalias",
+    "specialized",
+    "__uniq",
+];
+
+/// The copies of a function.
+#[derive(Debug, Default)]
+pub(super) struct Clones<'a> {
+    /// Those of a name of their own, by address.
+    pub(super) clear: Vec<Symbol<'a>>,
+    /// Names that stand for several places: of which function they are copies is not known.
+    pub(super) ambiguous: Vec<&'a str>,
+}
+
+/// The copies of the function of these names that lie elsewhere than `address`.
+pub(super) fn of<'a>(elf: &Elf<'a>, names: &[&str], address: Option<u64>) -> Clones<'a> {
+    let mut found: Vec<Symbol<'a>> = elf
+        .symbols
+        .iter()
+        .filter(|symbol| Some(symbol.address) != address && !symbol.indirect)
+        .filter(|symbol| names.iter().any(|name| is_clone(symbol.name, name)))
+        .copied()
+        .collect();
+    found.dedup_by_key(|symbol| symbol.address);
+    let count = |name: &str| found.iter().filter(|symbol| symbol.name == name).count();
+    let (clear, several): (Vec<Symbol<'a>>, Vec<Symbol<'a>>) = found
+        .iter()
+        .copied()
+        .partition(|symbol| count(symbol.name) == 1);
+    let mut ambiguous: Vec<&str> = several.iter().map(|symbol| symbol.name).collect();
+    ambiguous.sort_unstable();
+    ambiguous.dedup();
+    Clones { clear, ambiguous }
+}
+
+/// Parts of the function that are not among the `known` ones: what was left of it where its start was inlined.
+pub(super) fn other_parts<'a>(elf: &Elf<'a>, names: &[&str], known: &[(u64, u64)]) -> Vec<&'a str> {
+    let is_known = |at: u64| {
+        known
+            .iter()
+            .any(|(start, end)| (*start..*end).contains(&at))
+    };
+    elf.symbols
+        .iter()
+        .filter(|symbol| !is_known(symbol.address))
+        .filter(|symbol| {
+            names
+                .iter()
+                .filter_map(|name| suffix(symbol.name, name))
+                .any(|rest| is_part(rest) && !rest.split('.').any(|word| word == "cold"))
+        })
+        .map(|symbol| symbol.name)
+        .collect()
+}
+
+fn suffix<'s>(symbol: &'s str, name: &str) -> Option<&'s str> {
+    symbol.strip_prefix(name)?.strip_prefix('.')
+}
+
+fn is_part(rest: &str) -> bool {
+    rest.split('.').any(|word| word == "part")
+}
+
+/// `NAME.constprop.0`, `NAME.constprop.0.isra.0`, `NAME.llvm.123`.
+fn is_clone(symbol: &str, name: &str) -> bool {
+    let Some(rest) = suffix(symbol, name) else {
+        return false;
+    };
+    let mut words = rest.split('.');
+    let first = words.next().unwrap_or_default();
+    COPIES.contains(&first)
+        && words.all(|word| {
+            COPIES.contains(&word)
+                || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_clone;
+
+    #[test]
+    fn names_of_copies() {
+        for name in [
+            "op.constprop.0",
+            "op.isra.12",
+            "op.constprop.0.isra.0",
+            "op.llvm.1234567",
+            "op.lto_priv.0",
+            "op.localalias",
+        ] {
+            assert!(is_clone(name, "op"), "{name}");
+        }
+        for name in [
+            "op",
+            "op.",
+            "op.part.0",
+            "op.cold",
+            "op.constprop.0.cold",
+            "op.isra.0.part.0",
+            "op2.constprop.0",
+            "op.avx2",
+            "op.constprop..0",
+        ] {
+            assert!(!is_clone(name, "op"), "{name}");
+        }
+    }
+}

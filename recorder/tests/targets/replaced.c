@@ -1,0 +1,29 @@
+/* A program of two versions (-DVERSION=1, -DVERSION=2). Where `op` of the first returns, the second is elsewhere, with
+ * an address on its stack that leads nowhere: a probe of the first that is put into the second ends it.
+ *
+ *   [--wait] N     N calls
+ */
+#include "target.h"
+
+OPERATION int op(int x)
+{
+    volatile int a[4];
+#if VERSION == 2
+    /* Past the red zone. */
+    __asm__ volatile("lea -256(%%rsp), %%rsp\n push $0\n .fill 512, 1, 0x90\n lea 264(%%rsp), %%rsp" ::: "memory");
+#endif
+    a[0] = x * VERSION;
+    for (volatile int i = 0; i < 50; i++)
+        ;
+    return a[0];
+}
+
+int main(int argc, char **argv)
+{
+    target_start(&argc, argv);
+    long sum = 0, calls = argc > 1 ? atol(argv[1]) : 0;
+    for (long i = 0; i < calls; i++)
+        sum += op((int)i);
+    printf("version %d: %ld calls, %ld\n", VERSION, calls, sum);
+    return 0;
+}
