@@ -359,6 +359,34 @@ fn check_refuses_what_record_refuses() {
 }
 
 #[test]
+fn check_attaches_nothing() {
+    if !host::allows_bpf() || !host::has_tool("strace") {
+        return;
+    }
+    let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
+    let traced = Command::new("strace")
+        .args(["-f", "-e", "trace=bpf,perf_event_open"])
+        .arg(env!("CARGO_BIN_EXE_soakbox-recorder"))
+        .args(["check", "--op", &probe])
+        .output()
+        .unwrap();
+    let calls = String::from_utf8_lossy(&traced.stderr);
+    assert!(traced.status.success(), "{calls}");
+    assert!(calls.contains("BPF_PROG_LOAD"), "{calls}");
+    // aya asks whether links are known, with a descriptor that is none.
+    let attached = calls.lines().find(|line| {
+        [
+            "BPF_RAW_TRACEPOINT_OPEN",
+            "BPF_LINK_CREATE",
+            "perf_event_open",
+        ]
+        .iter()
+        .any(|call| line.contains(call) && !line.contains("= -1 "))
+    });
+    assert_eq!(attached, None);
+}
+
+#[test]
 fn probes_lists_what_a_file_offers() {
     let program = targets::build("ops_marker.c", &[]).display().to_string();
     let (status, table, said) = recorder::run(&["probes", &program]);
