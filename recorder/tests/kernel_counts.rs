@@ -245,7 +245,7 @@ fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
         let program = targets::own_copy(&targets::build(source, &[]), directory.path());
         let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
         let mut target = std::process::Command::new(&program)
-            .args(["calls", "2000000000", "2", "0"])
+            .args(["calls", "2000000000000", "2", "0"])
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
