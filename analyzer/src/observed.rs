@@ -100,11 +100,19 @@ fn run(recording: &Recording, recorder: &str, said: &Said) -> Option<Range> {
 
 /// What the runs do not cover and what gaps cut out of them, inside `range`.
 fn unobserved(range: Range, runs: Vec<Range>, gaps: &[Gap]) -> Vec<Range> {
+    // A gap without an end lasts as long as the run that it began in, and is no matter of later ones.
+    let end = |gap: &Gap| {
+        let run = runs
+            .iter()
+            .find(|run| (run.first_ns..=run.last_ns).contains(&gap.from_ns));
+        gap.to_ns
+            .unwrap_or(run.map_or(range.last_ns, |run| run.last_ns))
+    };
     let mut holes: Vec<Range> = gaps
         .iter()
         .map(|gap| Range {
             first_ns: gap.from_ns.max(range.first_ns),
-            last_ns: gap.to_ns.unwrap_or(range.last_ns).min(range.last_ns),
+            last_ns: end(gap).min(range.last_ns),
         })
         .collect();
     holes.extend(merge(runs).windows(2).map(|runs| Range {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -39,14 +40,22 @@ pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, Stri
 impl Recorder {
     /// Starts `record -o directory` and `arguments`, and waits until all probes are attached.
     pub(crate) fn start<S: AsRef<OsStr>>(directory: &Path, arguments: &[S]) -> Self {
-        let mut child = program()
+        let mut command = program();
+        command
             .args(["record", "-o"])
             .arg(directory)
             .args(arguments)
             .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the recorder starts");
+            .stderr(Stdio::piped());
+        // As from a terminal, also where these tests themselves run under nohup.
+        // SAFETY: signal is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().expect("the recorder starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut said = String::new();
         while !said.contains("recording ") {
