@@ -170,7 +170,7 @@ fn programs_that_end_or_replace_themselves_inside_the_operation() {
 
 #[test]
 fn inside_a_pid_namespace_by_pid() {
-    if !host::allows_bpf() || !host::has_tool("unshare") {
+    if !host::allows_bpf() || !host::has_pid_namespaces() {
         return;
     }
     let cases = [

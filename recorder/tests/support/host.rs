@@ -26,6 +26,21 @@ pub(crate) fn has_tool(program: &str) -> bool {
     allow(program, "SOAKBOX_REQUIRE_TOOLS", found, "not installed")
 }
 
+/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (inside a chroot, for one).
+pub(crate) fn has_pid_namespaces() -> bool {
+    let mut command = Command::new("unshare");
+    let made = command
+        .args(["--pid", "--fork", "--mount-proc", "true"])
+        .output();
+    let made = made.is_ok_and(|output| output.status.success());
+    allow(
+        "a PID namespace",
+        "SOAKBOX_REQUIRE_TOOLS",
+        made,
+        "unshare --mount-proc is refused",
+    )
+}
+
 fn allow(what: &str, variable: &str, allowed: bool, reason: &str) -> bool {
     if !allowed {
         assert!(
