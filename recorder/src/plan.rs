@@ -88,6 +88,11 @@ impl RecordPlan {
             .collect()
     }
 
+    /// Length of an interval of the counters, ns.
+    pub fn interval_ns(&self) -> u64 {
+        self.interval.as_nanos() as u64
+    }
+
     /// All probes.
     pub fn placements(&self) -> impl Iterator<Item = &Placement> {
         self.operations

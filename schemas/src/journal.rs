@@ -94,31 +94,28 @@ pub enum Frame {
 
 /// Iterates over the frames of a journal's bytes. Never fails: what cannot be read is [`Frame::Damaged`].
 #[derive(Debug)]
-pub struct Frames<'a> {
-    bytes: &'a [u8],
+pub struct Frames<B> {
+    bytes: B,
     offset: usize,
     /// What may still be checked in vain.
     spare: u64,
 }
 
-impl<'a> Frames<'a> {
-    /// Over a whole journal.
-    pub fn new(bytes: &'a [u8]) -> Self {
+impl<B: AsRef<[u8]>> Frames<B> {
+    /// Over a whole journal, borrowed or shared.
+    pub fn new(bytes: B) -> Self {
+        let spare = vain_bytes(bytes.as_ref().len() as u64);
         Self {
             bytes,
             offset: 0,
-            spare: vain_bytes(bytes.len() as u64),
+            spare,
         }
     }
 
     /// What `read` makes of the frame at `offset`, and the offset behind it. Where it makes nothing of it, that is paid
     /// for.
-    fn frame<T>(
-        &mut self,
-        offset: usize,
-        read: impl Fn(&'a [u8]) -> Option<T>,
-    ) -> Option<(T, usize)> {
-        let rest = self.bytes.get(offset..)?;
+    fn frame<T>(&mut self, offset: usize, read: impl Fn(&[u8]) -> Option<T>) -> Option<(T, usize)> {
+        let rest = self.bytes.as_ref().get(offset..)?;
         let length = frame_length(rest).filter(|&length| length <= rest.len())?;
         let left = self.spare.checked_sub(length as u64)?;
         let found = read(&rest[..length]);
@@ -129,12 +126,13 @@ impl<'a> Frames<'a> {
     }
 }
 
-impl Iterator for Frames<'_> {
+impl<B: AsRef<[u8]>> Iterator for Frames<B> {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
         let start = self.offset;
-        if start >= self.bytes.len() {
+        let length = self.bytes.as_ref().len();
+        if start >= length {
             return None;
         }
         if let Some((batch, end)) = self.frame(start, decode) {
@@ -144,10 +142,13 @@ impl Iterator for Frames<'_> {
         // Resume at the next magic whose frame is whole; the checksum rules out one that only looks like it.
         let mut search = start + 1;
         let end = loop {
-            let Some(position) = find_magic(&self.bytes[search..]) else {
-                break self.bytes.len();
+            let Some(position) = find_magic(&self.bytes.as_ref()[search..]) else {
+                break length;
             };
-            if self.frame(search + position, payload).is_some() {
+            if self
+                .frame(search + position, |frame| payload(frame).map(|_| ()))
+                .is_some()
+            {
                 break search + position;
             }
             search += position + 1;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::TimestampNanosecondType;
-use soakbox_schemas::journal::{Frame, Frames, HEADER_BYTES};
+use soakbox_schemas::journal::{Frame, Frames};
 use soakbox_schemas::recording::{JournalFile, footer, uuid8};
 use soakbox_schemas::tables::Table;
 
@@ -89,18 +89,4 @@ impl Journal {
             }
         }
     }
-}
-
-/// The whole frame or the damaged stretch at `offset`, and where the next one starts.
-pub(crate) fn frame_at(bytes: &[u8], offset: usize) -> Option<(Frame, usize)> {
-    let rest = bytes.get(offset..)?;
-    let frame = Frames::new(rest).next()?;
-    let length = match &frame {
-        Frame::Damaged { bytes, .. } => *bytes,
-        Frame::Batch(_) => {
-            let length = rest.get(4..8)?.try_into().ok()?;
-            HEADER_BYTES + u32::from_le_bytes(length) as usize
-        }
-    };
-    Some((frame, offset + length))
 }

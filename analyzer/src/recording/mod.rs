@@ -6,7 +6,6 @@ mod open;
 mod segment;
 
 pub use journal::Journal;
-pub(crate) use journal::frame_at;
 pub use open::{Damaged, open};
 pub use segment::Segment;
 

@@ -11,10 +11,10 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::scalar::ScalarValue;
-use soakbox_schemas::journal::Frame;
+use soakbox_schemas::journal::{Frame, Frames};
 
 use super::table::origin_values;
-use crate::recording::{Journal, frame_at};
+use crate::recording::Journal;
 
 /// A journal as a partition of its table.
 #[derive(Debug)]
@@ -41,20 +41,10 @@ impl PartitionStream for LiveRows {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (schema, bytes, origin) = (
-            self.schema.clone(),
-            self.journal.clone(),
-            self.origin.clone(),
-        );
-        let mut offset = 0;
-        let batches = std::iter::from_fn(move || {
-            loop {
-                let (frame, next) = frame_at(&bytes, offset)?;
-                offset = next;
-                if let Frame::Batch(batch) = frame {
-                    return Some(fit(&batch, &schema, &origin));
-                }
-            }
+        let (schema, origin) = (self.schema.clone(), self.origin.clone());
+        let batches = Frames::new(self.journal.clone()).filter_map(move |frame| match frame {
+            Frame::Batch(batch) => Some(fit(&batch, &schema, &origin)),
+            Frame::Damaged { .. } => None,
         });
         Box::pin(RecordBatchStreamAdapter::new(
             self.schema.clone(),

@@ -1,56 +1,54 @@
 //! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a system call.
 
+use std::ops::AddAssign;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use aya::maps::Map;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use soakbox_schemas::counters::{CounterCell, cell_index};
 
-/// What was counted of one operation since it was last taken. Fields as in [`CounterCell`].
-#[allow(
-    missing_docs,
-    reason = "documented in soakbox_schemas::counters::CounterCell"
-)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CounterValues {
-    pub begun: u64,
-    pub finished: u64,
-    pub recorded: u64,
-    pub filtered: u64,
-    pub sampled_out: u64,
-    pub lost_ring_full: u64,
-    pub lost_too_deep: u64,
-    pub lost_no_memory: u64,
-    pub abandoned: u64,
-    pub unmatched: u64,
-    pub failures: u64,
-    pub duration_sum_ns: u64,
-    pub cpu_sum_ns: u64,
+/// The counters of a cell, named once: as plain numbers, how they are taken, and how they add up.
+macro_rules! counter_values {
+    ($($counter:ident),* $(,)?) => {
+        /// What was counted of one operation since it was last taken. Fields as in [`CounterCell`].
+        #[allow(
+            missing_docs,
+            reason = "documented in soakbox_schemas::counters::CounterCell"
+        )]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct CounterValues {
+            $(pub $counter: u64,)*
+        }
+
+        impl CounterValues {
+            fn take(cell: &CounterCell) -> Self {
+                Self { $($counter: cell.$counter.swap(0, Ordering::Relaxed),)* }
+            }
+        }
+
+        impl AddAssign for CounterValues {
+            fn add_assign(&mut self, more: Self) {
+                $(self.$counter += more.$counter;)*
+            }
+        }
+    };
 }
 
-impl CounterValues {
-    /// Whether nothing was counted.
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
-
-    fn take(&mut self, cell: &CounterCell) {
-        let take = |sum: &mut u64, counter: &AtomicU64| *sum += counter.swap(0, Ordering::Relaxed);
-        take(&mut self.begun, &cell.begun);
-        take(&mut self.finished, &cell.finished);
-        take(&mut self.recorded, &cell.recorded);
-        take(&mut self.filtered, &cell.filtered);
-        take(&mut self.sampled_out, &cell.sampled_out);
-        take(&mut self.lost_ring_full, &cell.lost_ring_full);
-        take(&mut self.lost_too_deep, &cell.lost_too_deep);
-        take(&mut self.lost_no_memory, &cell.lost_no_memory);
-        take(&mut self.abandoned, &cell.abandoned);
-        take(&mut self.unmatched, &cell.unmatched);
-        take(&mut self.failures, &cell.failures);
-        take(&mut self.duration_sum_ns, &cell.duration_sum_ns);
-        take(&mut self.cpu_sum_ns, &cell.cpu_sum_ns);
-    }
+counter_values! {
+    begun,
+    finished,
+    recorded,
+    filtered,
+    sampled_out,
+    lost_ring_full,
+    lost_too_deep,
+    lost_no_memory,
+    abandoned,
+    unmatched,
+    failures,
+    duration_sum_ns,
+    cpu_sum_ns,
 }
 
 /// The mapped counters of all CPUs, operations and slots.
@@ -101,7 +99,7 @@ impl Counters {
         for cpu in 0..self.cpus {
             let index = cell_index(cpu, self.operations, operation, interval) as usize;
             // SAFETY: within the mapping by construction; the kernel side only adds, atomically.
-            sum.take(unsafe { self.cells.add(index).as_ref() });
+            sum += CounterValues::take(unsafe { self.cells.add(index).as_ref() });
         }
         sum
     }

@@ -19,7 +19,7 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
         host: host.name.clone(),
         kernel: host.kernel.clone(),
         boot_id: host.boot_id.clone(),
-        interval_ns: plan.interval.as_nanos() as u64,
+        interval_ns: plan.interval_ns(),
         targets: plan
             .targets
             .iter()

@@ -37,7 +37,7 @@ impl Ledger {
         counted: CounterValues,
     ) -> OperationMetrics {
         let index = operation as usize;
-        add(&mut self.totals[index], &counted);
+        self.totals[index] += counted;
         self.in_flight[index] +=
             counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64;
         let OperationInfo {
@@ -76,20 +76,4 @@ impl Ledger {
             .zip(in_flight)
             .map(|((info, total), open)| (info, total, open))
     }
-}
-
-fn add(total: &mut CounterValues, more: &CounterValues) {
-    total.begun += more.begun;
-    total.finished += more.finished;
-    total.recorded += more.recorded;
-    total.filtered += more.filtered;
-    total.sampled_out += more.sampled_out;
-    total.lost_ring_full += more.lost_ring_full;
-    total.lost_too_deep += more.lost_too_deep;
-    total.lost_no_memory += more.lost_no_memory;
-    total.abandoned += more.abandoned;
-    total.unmatched += more.unmatched;
-    total.failures += more.failures;
-    total.duration_sum_ns += more.duration_sum_ns;
-    total.cpu_sum_ns += more.cpu_sum_ns;
 }

@@ -110,7 +110,7 @@ fn settings(plan: &RecordPlan) -> KernelSettings {
             .iter()
             .map(|operation| operation.rule)
             .collect(),
-        interval_ns: plan.interval.as_nanos() as u64,
+        interval_ns: plan.interval_ns(),
         ring_bytes: plan.limits.ring_bytes,
         in_flight: plan.limits.in_flight,
         follow_tree: matches!(plan.observed, Observed::Command(_)),

@@ -52,7 +52,7 @@ impl<'a> Observer<'a> {
         sender: Sender<Message>,
         clock: &'a dyn Clock,
     ) -> Self {
-        let interval_ns = plan.interval.as_nanos() as u64;
+        let interval_ns = plan.interval_ns();
         Self {
             plan,
             counters,
@@ -134,7 +134,7 @@ impl<'a> Observer<'a> {
     /// Takes every interval that is over.
     fn take_due(&mut self) {
         let now = self.clock.now();
-        let interval_ns = self.plan.interval.as_nanos() as u64;
+        let interval_ns = self.plan.interval_ns();
         let over = now.boot_ns.saturating_sub(GRACE_NS) / interval_ns;
         if over <= self.next_interval {
             return;
@@ -184,7 +184,7 @@ impl<'a> Observer<'a> {
     }
 
     fn take_interval(&mut self, interval: u64) -> Vec<OperationMetrics> {
-        let interval_ns = self.plan.interval.as_nanos() as u64;
+        let interval_ns = self.plan.interval_ns();
         let at_ns = self.clock.now().utc_of(interval * interval_ns);
         (0..self.ledger.len())
             .map(|operation| {
@@ -210,7 +210,7 @@ impl<'a> Observer<'a> {
 
     /// After the last probe is gone and the last event is handed over: the rest of the counts, and goodbye.
     pub(super) fn finish(&mut self) {
-        let current = self.clock.now().boot_ns / (self.plan.interval.as_nanos() as u64);
+        let current = self.clock.now().boot_ns / self.plan.interval_ns();
         let first = self
             .next_interval
             .max(current.saturating_sub(u64::from(SLOTS) - 1));
