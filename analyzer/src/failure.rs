@@ -63,16 +63,17 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         eprintln!("error: {self}");
-        if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
-        }
         ExitCode::from(EXIT_FAILURE)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.thing, self.reason)
+        write!(f, "{}: {}", self.thing, self.reason)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; hint: {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -81,11 +82,18 @@ impl std::error::Error for Failure {}
 /// An I/O error without Rust's `(os error 2)`.
 pub fn plain_io(error: &std::io::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    lower_start(text.split(" (os error").next().unwrap_or_default())
+}
+
+/// Others' sentences as ours begin: in lower case, unless the first word is in capitals.
+pub fn lower_start(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    match letters.next() {
+        Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 impl From<DataFusionError> for Failure {

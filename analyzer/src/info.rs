@@ -41,7 +41,7 @@ pub struct Info {
     pub tables: BTreeMap<&'static str, TableInfo>,
     /// What the kernel counted, per operation.
     pub operations: Vec<OperationCounts>,
-    /// When nothing was observed.
+    /// When observation was incomplete.
     pub gaps: Vec<Gap>,
     /// Whether all counts agree; null where there are no counters to check.
     pub identity_ok: Option<bool>,
@@ -103,7 +103,7 @@ impl OperationCounts {
     }
 }
 
-/// A stretch of time in which nothing was observed.
+/// A stretch of time in which nothing, or not everything, was observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// From when, RFC 3339.

@@ -24,7 +24,7 @@ pub enum Warning {
         /// Causes with their counts, none of them 0.
         causes: Vec<(&'static str, u64)>,
     },
-    /// Nothing was observed for a while.
+    /// Nothing, or not everything, was observed for a while.
     Gaps {
         /// How many times.
         gaps: usize,
@@ -141,7 +141,7 @@ impl fmt::Display for Warning {
                 causes,
             } => {
                 let times = if *gaps == 1 { "once" } else { "several times" };
-                write!(f, "nothing was observed {times}")?;
+                write!(f, "observation was incomplete {times}")?;
                 if *gaps > 1 {
                     write!(f, " ({gaps} gaps)")?;
                 }

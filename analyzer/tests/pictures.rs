@@ -111,7 +111,7 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
             html.matches("xmlns=\"http://www.w3.org/2000/svg\"").count()
         );
         assert!(html.contains("prefers-color-scheme"));
-        assert!(html.contains("nothing was observed once, for 10.0 s"));
+        assert!(html.contains("observation was incomplete once, for 10.0 s"));
     }
     // Verdicts are for a later version, and not for one run per side.
     let words = both.to_lowercase();

@@ -2,19 +2,35 @@
 
 use core::ffi::c_void;
 
+use core::sync::atomic::AtomicU64;
+
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::HashMap;
+use aya_ebpf::maps::{Array, HashMap};
 
 use crate::task::{FOLLOWED, IGNORED, Thread};
-use crate::{in_flight, settings, stacks, task};
+use crate::{counters, in_flight, settings, stacks, task};
 
 /// Processes of the tree that is followed, by thread-group id in the initial PID namespace.
 #[map]
 static TRACKED: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 
+/// How many processes of the tree there was no room for.
+#[map]
+static UNFOLLOWED: Array<AtomicU64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
 #[inline(always)]
 pub fn track_current() {
-    let _ = TRACKED.insert(task::process(), 1, 0);
+    track(task::process());
+}
+
+#[inline(always)]
+fn track(process: u32) {
+    if TRACKED.insert(process, 1, 0).is_err()
+        && let Some(count) = UNFOLLOWED.get(0)
+    {
+        counters::one(count);
+    }
 }
 
 #[inline(always)]
@@ -50,7 +66,7 @@ pub fn forked(parent: *const c_void, child: *const c_void) {
         return;
     };
     if parent != child && is_tracked(parent) {
-        let _ = TRACKED.insert(child, 1, 0);
+        track(child);
     }
 }
 
@@ -66,6 +82,7 @@ pub fn exited() {
     if task::is_last_thread() {
         in_flight::abandon_process();
         if settings::follow_tree() != 0 {
+            // One that there was no room for is not in it.
             let _ = TRACKED.remove(task::process());
         }
     }

@@ -36,6 +36,11 @@ impl Binary {
         Ok((binary, bytes))
     }
 
+    /// Whether both are one file, by whatever paths (hard links).
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        identity(&self.opened) == identity(&other.opened)
+    }
+
     /// Its path when it was opened, with a directory in it.
     pub fn path(&self) -> &Path {
         &self.path
@@ -61,12 +66,16 @@ impl Binary {
 
     /// Whether its path is gone or leads to another file by now.
     pub fn is_replaced(&self) -> bool {
-        let identity = |data: Metadata| (data.dev(), data.ino());
-        let opened = (self.opened.dev(), self.opened.ino());
-        let at = |path: &Path| fs::metadata(path).map(identity).ok();
+        let opened = identity(&self.opened);
+        let at = |path: &Path| fs::metadata(path).map(|data| identity(&data)).ok();
         // What was asked for may be gone for reasons of its own (/proc/PID/exe).
         at(&self.path) != Some(opened) || at(&self.asked).is_some_and(|other| other != opened)
     }
+}
+
+/// What the kernel knows a file by: device and inode.
+fn identity(data: &Metadata) -> (u64, u64) {
+    (data.dev(), data.ino())
 }
 
 #[cfg(test)]

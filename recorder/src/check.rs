@@ -92,7 +92,7 @@ fn smallest() -> KernelSettings {
         interval_ns: 1_000_000_000,
         ring_bytes: rustix::param::page_size() as u32,
         in_flight: 1,
-        follow_tree: false,
+        tree: None,
     }
 }
 

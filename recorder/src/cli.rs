@@ -62,6 +62,9 @@ pub struct Record {
     /// Most operations in flight with a token or on a stack that may be switched [default: 16384]
     #[arg(long, value_name = "NUMBER")]
     pub in_flight: Option<u32>,
+    /// Most processes of the command's tree that are followed at a time [default: 16384]
+    #[arg(long, value_name = "NUMBER")]
+    pub processes: Option<u32>,
     /// Most batches waiting to be written [default: 64]
     #[arg(long, value_name = "NUMBER")]
     pub queue_batches: Option<usize>,

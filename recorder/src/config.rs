@@ -36,6 +36,8 @@ pub struct LimitsConfig {
     pub journal_bytes: Option<u64>,
     /// Most operations in flight that belong to processes.
     pub in_flight: Option<u32>,
+    /// Most processes of the command's tree that are followed at a time.
+    pub processes: Option<u32>,
     /// Most batches between the recorder's threads.
     pub queue_batches: Option<usize>,
 }

@@ -50,6 +50,8 @@ pub struct Limits {
     pub ring_bytes: u32,
     /// Operations in flight that belong to processes rather than threads.
     pub in_flight: u32,
+    /// Processes of the command's tree at a time.
+    pub processes: u32,
     /// Batches between the recorder's threads.
     pub queue_batches: usize,
     /// When a segment ends.

@@ -72,13 +72,6 @@ const LATER: &[&str] = &[
     "kmesh",
 ];
 
-impl ProbeSpec {
-    /// Whether a rule reads the operation's arguments, so that its begin must be at the function's entry.
-    pub fn needs_arguments(&self) -> bool {
-        false
-    }
-}
-
 impl Target {
     /// The file to read.
     pub fn file(&self) -> &str {

@@ -346,12 +346,17 @@ fn a_command_that_cannot_start_leaves_no_recording() {
 #[test]
 fn check_refuses_what_record_refuses() {
     let directory = tempfile::tempdir().unwrap();
-    let program = targets::build("ops.c", &[]).display().to_string();
-    let (a, b) = (
-        format!("a=uprobe:{program}:op"),
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let link = directory.path().join("link");
+    fs::hard_link(&program, &link).unwrap();
+    let (program, link) = (program.display(), link.display());
+    let a = format!("a=uprobe:{program}:op");
+    for b in [
         format!("b=uprobe:{program}:op"),
-    );
-    assert!(refused(&["check", "--op", &a, "--op", &b]).contains("same code"));
+        format!("b=uprobe:{link}:op"),
+    ] {
+        assert!(refused(&["check", "--op", &a, "--op", &b]).contains("same code"));
+    }
     let config = directory.path().join("soak.toml");
     let path = config.display().to_string();
     fs::write(&config, "pid = 4194304\n").unwrap();

@@ -155,6 +155,42 @@ fn a_command_is_followed_with_its_descendants_and_nothing_else() {
 }
 
 #[test]
+fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let number = 200 + host::seed() % 100;
+    // Two at once beside the shell, of which there is room for one; then one alone.
+    let script = format!(
+        "{0} rate {number} 200 & {0} rate {number} 200 & wait; {0} calls 50 1 0",
+        program.display()
+    );
+    let probe = probe("uprobe", &program);
+    for (processes, finished, causes) in [
+        ("2", number + 50, vec!["processes not followed"]),
+        ("3", 2 * number + 50, vec![]),
+    ] {
+        let root = directory.path().join(processes);
+        let output = root.display().to_string();
+        let options = ["--op", &probe, "--processes", processes];
+        let command = ["--", "sh", "-c", &script];
+        let (status, _, said) =
+            recorder::run(&[&["record", "-o", &output], &options[..], &command].concat());
+        assert!(status.success(), "{said}");
+        assert_eq!(said.contains("--processes 2"), !causes.is_empty(), "{said}");
+        let recording = Recording::open(&root);
+        assert_eq!(recording.checked("op").finished, finished as i64, "{said}");
+        let texts = recording.words("annotations", "text");
+        let kinds = recording.words("annotations", "kind");
+        let gaps = kinds.iter().zip(&texts).filter(|(kind, _)| *kind == "gap");
+        let gaps: Vec<_> = gaps.map(|(_, cause)| cause.as_str()).collect();
+        assert_eq!(gaps, causes, "{said}");
+    }
+}
+
+#[test]
 fn a_millisecond_by_the_targets_clock_is_a_millisecond_in_the_recording() {
     if !host::allows_bpf() {
         return;

@@ -45,7 +45,7 @@ fn survey(path: &Path, step: usize) -> Survey {
             start: symbol.address,
             end: symbol.address + symbol.size,
         };
-        match flow::analyse(&elf, &unwind, &extent, KERNEL, false) {
+        match flow::analyse(&elf, &unwind, &extent, KERNEL) {
             Ok(body) => {
                 survey.resolved += 1;
                 survey.guessed += usize::from(body.guessed);
@@ -161,8 +161,8 @@ fn cold_parts_are_found_without_their_names() {
             start: symbol.address,
             end: symbol.address + symbol.size,
         };
-        let full = flow::analyse(&named, &named_unwind, &extent, KERNEL, false);
-        let bare = flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL, false);
+        let full = flow::analyse(&named, &named_unwind, &extent, KERNEL);
+        let bare = flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {
             // What has no name may be tail-called from here alone; then its returns are rightly taken in as well.
             assert!(

@@ -108,7 +108,7 @@ fn gaps(side: &Side, whose: &str) -> String {
         })
         .collect();
     let table = table(
-        &format!("{whose}nothing was observed"),
+        &format!("{whose}gaps in the observation"),
         &headings(["from", "<to", "length", "<cause"]),
         &rows,
     );

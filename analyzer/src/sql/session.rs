@@ -14,7 +14,7 @@ use soakbox_schemas::tables::Table;
 
 use super::table::RecordingTable;
 use super::{functions, queries};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, lower_start};
 use crate::recording::Recording;
 
 /// Memory that sorting and grouping may use before they spill to temporary files.
@@ -126,7 +126,17 @@ pub fn explain(error: &DataFusionError) -> Failure {
         .and_then(|(_, rest)| rest.split_once(". No function matches"))
         .map_or(reason, |(own, _)| own);
     let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
-    let failure = Failure::new("query", reason.trim_end_matches('.'));
+    let (reason, advice) = match reason.split_once(". Did you mean ") {
+        Some((reason, known)) => {
+            let similar = known.split_once('?').map_or(known, |(similar, _)| similar);
+            (reason, Some(format!("did you mean {similar}?")))
+        }
+        None => match reason.split_once(". Valid fields are ") {
+            Some((reason, known)) => (reason, Some(format!("the columns are {known}"))),
+            None => (reason.as_str(), None),
+        },
+    };
+    let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
     match root {
         DataFusionError::Plan(text) if text.contains("not supported: ") => {
             failure.hint("a recording is read-only: SELECT, SHOW TABLES, DESCRIBE and EXPLAIN are what it answers")
@@ -137,6 +147,12 @@ pub fn explain(error: &DataFusionError) -> Failure {
         DataFusionError::ResourcesExhausted(_) => {
             failure.hint("narrow the time range or group by fewer values")
         }
-        _ => failure,
+        DataFusionError::SQL(..) => {
+            failure.hint("see https://datafusion.apache.org/user-guide/sql for the dialect")
+        }
+        _ => match advice {
+            Some(advice) => failure.hint(advice.trim_end_matches('.')),
+            None => failure,
+        },
     }
 }

@@ -224,6 +224,15 @@ pub struct Rows {
 }
 
 impl Soak {
+    /// One with a loss and a gap.
+    pub fn incomplete() -> Self {
+        Self {
+            lost: 3,
+            gap_at: Some(40),
+            ..Self::default()
+        }
+    }
+
     fn in_gap(&self, second: i64) -> bool {
         self.gap_at
             .is_some_and(|at| (at..at + 10).contains(&second))

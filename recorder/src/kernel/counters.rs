@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::Map;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -54,40 +54,23 @@ counter_values! {
 /// The mapped counters of all CPUs, operations and slots.
 #[derive(Debug)]
 pub struct Counters {
-    cells: NonNull<CounterCell>,
-    bytes: usize,
+    cells: Mapping<CounterCell>,
+    unfollowed: Mapping<AtomicU64>,
     cpus: u32,
     operations: u32,
 }
 
-// SAFETY: the mapping is shared memory of atomics; it moves with its owner.
-unsafe impl Send for Counters {}
-
 impl Counters {
-    /// Maps the array behind `map`.
-    pub(super) fn map(map: &Map, cpus: u32, operations: u32) -> Result<Self, String> {
-        let Map::Array(data) = map else {
-            return Err("not an array".to_owned());
-        };
-        let count = cell_index(cpus, operations, 0, 0) as usize;
-        let bytes = (count * size_of::<CounterCell>()).next_multiple_of(rustix::param::page_size());
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping of a map that has at least `count` cells.
-        let start = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                bytes,
-                protection,
-                MapFlags::SHARED,
-                data.fd(),
-                0,
-            )
-        };
-        let start = start.map_err(|error| error.to_string())?;
-        let cells = NonNull::new(start.cast()).ok_or("mapped at address 0")?;
+    /// Maps the arrays behind the two maps.
+    pub(super) fn map(
+        cells: &Map,
+        unfollowed: &Map,
+        cpus: u32,
+        operations: u32,
+    ) -> Result<Self, String> {
         Ok(Self {
-            cells,
-            bytes,
+            cells: Mapping::new(cells, cell_index(cpus, operations, 0, 0))?,
+            unfollowed: Mapping::new(unfollowed, 1)?,
             cpus,
             operations,
         })
@@ -97,17 +80,63 @@ impl Counters {
     pub fn take(&self, operation: u32, interval: u64) -> CounterValues {
         let mut sum = CounterValues::default();
         for cpu in 0..self.cpus {
-            let index = cell_index(cpu, self.operations, operation, interval) as usize;
-            // SAFETY: within the mapping by construction; the kernel side only adds, atomically.
-            sum += CounterValues::take(unsafe { self.cells.add(index).as_ref() });
+            let index = cell_index(cpu, self.operations, operation, interval);
+            sum += CounterValues::take(self.cells.get(index));
         }
         sum
     }
+
+    /// Takes how many processes of the followed tree there was no room for.
+    pub fn take_unfollowed(&self) -> u64 {
+        self.unfollowed.get(0).swap(0, Ordering::Relaxed)
+    }
 }
 
-impl Drop for Counters {
+/// An array map of atomics in our memory.
+#[derive(Debug)]
+struct Mapping<T> {
+    start: NonNull<T>,
+    count: u32,
+}
+
+// SAFETY: the mapping is shared memory of atomics; it moves with its owner.
+unsafe impl<T: Sync> Send for Mapping<T> {}
+
+impl<T> Mapping<T> {
+    fn new(map: &Map, count: u32) -> Result<Self, String> {
+        let Map::Array(data) = map else {
+            return Err("not an array".to_owned());
+        };
+        // SAFETY: a new mapping, which the kernel refuses where the map is smaller.
+        let start = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                Self::bytes(count),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                data.fd(),
+                0,
+            )
+        };
+        let start = start.map_err(|error| error.to_string())?;
+        let start = NonNull::new(start.cast()).ok_or("mapped at address 0")?;
+        Ok(Self { start, count })
+    }
+
+    fn bytes(count: u32) -> usize {
+        (count as usize * size_of::<T>()).next_multiple_of(rustix::param::page_size())
+    }
+
+    fn get(&self, index: u32) -> &T {
+        assert!(index < self.count, "within the map");
+        // SAFETY: within the mapping; the kernel side only adds, atomically.
+        unsafe { self.start.add(index as usize).as_ref() }
+    }
+}
+
+impl<T> Drop for Mapping<T> {
     fn drop(&mut self) {
         // SAFETY: our own mapping; nothing borrows from it.
-        let _ = unsafe { munmap(self.cells.as_ptr().cast(), self.bytes) };
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), Self::bytes(self.count)) };
     }
 }

@@ -22,8 +22,6 @@ const TRACEPOINTS: [&str; 4] = [
     "sched_process_exit",
     "sched_process_fork",
 ];
-/// Most processes of a followed tree at a time.
-const MAX_TRACKED: u32 = 16_384;
 
 /// What the plan wants of the kernel side.
 #[derive(Clone, Debug)]
@@ -36,8 +34,8 @@ pub struct KernelSettings {
     pub ring_bytes: u32,
     /// Operations in flight that belong to processes (switched stacks, tokens).
     pub in_flight: u32,
-    /// Only the recorder's own descendants are observed.
-    pub follow_tree: bool,
+    /// Only the recorder's own descendants are observed, at most so many processes at a time.
+    pub tree: Option<u32>,
 }
 
 /// The loaded kernel side. Dropping it unloads everything.
@@ -73,10 +71,8 @@ impl Kernel {
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
-            .map_max_entries(
-                "TRACKED",
-                if settings.follow_tree { MAX_TRACKED } else { 1 },
-            );
+            // The recorder is one of them.
+            .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1);
         for (name, value) in &globals.small {
             loader.override_global(name, value, true);
         }
@@ -118,13 +114,13 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Map`].
     pub fn counters(&self) -> Result<Counters, KernelError> {
-        let map = self
-            .ebpf
-            .map("COUNTERS")
-            .ok_or_else(|| missing("COUNTERS"))?;
-        Counters::map(map, self.cpus, self.operations).map_err(|reason| KernelError::Map {
-            name: "COUNTERS",
-            reason,
+        let map = |name| self.ebpf.map(name).ok_or_else(|| missing(name));
+        let (cells, unfollowed) = (map("COUNTERS")?, map("UNFOLLOWED")?);
+        Counters::map(cells, unfollowed, self.cpus, self.operations).map_err(|reason| {
+            KernelError::Map {
+                name: "COUNTERS",
+                reason,
+            }
         })
     }
 
@@ -218,7 +214,7 @@ impl Globals {
         Self {
             small: [
                 (globals::OPERATIONS, settings.rules.len() as u32),
-                (globals::FOLLOW_TREE, u32::from(settings.follow_tree)),
+                (globals::FOLLOW_TREE, u32::from(settings.tree.is_some())),
                 (globals::TASK_UTIME, first(times)),
                 (globals::TASK_STIME, second(times)),
                 (globals::TASK_MM, Offsets::or_absent(mm)),

@@ -113,7 +113,7 @@ fn settings(plan: &RecordPlan) -> KernelSettings {
         interval_ns: plan.interval_ns(),
         ring_bytes: plan.limits.ring_bytes,
         in_flight: plan.limits.in_flight,
-        follow_tree: matches!(plan.observed, Observed::Command(_)),
+        tree: matches!(plan.observed, Observed::Command(_)).then_some(plan.limits.processes),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Observer<'a> {
     ledger: Ledger,
     own: OwnUsage,
     next_interval: u64,
+    /// Some processes of the command are not observed.
+    is_incomplete: bool,
 }
 
 /// Names of the plan's operations, for people.
@@ -61,6 +63,7 @@ impl<'a> Observer<'a> {
             ledger: Ledger::new(plan.infos()),
             own: OwnUsage::default(),
             next_interval: clock.now().boot_ns / interval_ns,
+            is_incomplete: false,
         }
     }
 
@@ -147,6 +150,7 @@ impl<'a> Observer<'a> {
             self.take_late(self.next_interval.saturating_sub(LATE));
             self.next_interval += 1;
         }
+        self.take_unfollowed(now.utc_ns);
         let mut health = RecorderHealth {
             at_ns: now.utc_ns,
             boot_ns: now.boot_ns,
@@ -194,6 +198,26 @@ impl<'a> Observer<'a> {
             .collect()
     }
 
+    /// Processes of the command that are not observed, as long as they live: from then on there is a gap.
+    fn take_unfollowed(&mut self, now_ns: i64) {
+        let unfollowed = self.counters.take_unfollowed();
+        if unfollowed == 0 {
+            return;
+        }
+        say(format_args!(
+            "warning: more processes than are followed: {unfollowed} of the command will not be observed; hint: raise --processes {}",
+            self.plan.limits.processes
+        ));
+        if !std::mem::replace(&mut self.is_incomplete, true) {
+            self.send(Message::Annotation(Annotation {
+                at_ns: now_ns,
+                until_ns: None,
+                kind: AnnotationKind::Gap,
+                text: "processes not followed".to_owned(),
+            }));
+        }
+    }
+
     fn warn_of_loss(&self, rows: &[OperationMetrics]) {
         let lost: Vec<String> = rows
             .iter()
@@ -214,6 +238,7 @@ impl<'a> Observer<'a> {
         let first = self
             .next_interval
             .max(current.saturating_sub(u64::from(SLOTS) - 1));
+        self.take_unfollowed(self.clock.now().utc_ns);
         for interval in first..=current {
             let rows = self.take_interval(interval);
             self.warn_of_loss(&rows);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Kernel;
 use super::error::Reason;
-use super::x86::{self, Cost, Instruction, Next, StackEffect};
+use super::x86::{Cost, Instruction, Next, StackEffect};
 
 /// A place for the begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +24,12 @@ const FURTHEST: usize = 24;
 
 /// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.
 ///
-/// `targets` are the addresses that anything may jump to. With `at_entry` the arguments must still be in place, so only
-/// the first instruction will do.
+/// `targets` are the addresses that anything may jump to.
 pub fn choose(
     code: &[Instruction],
     bytes: &[u8],
     targets: &BTreeSet<u64>,
     kernel: Kernel,
-    at_entry: bool,
 ) -> Result<Begin, Reason> {
     let first = code
         .first()
@@ -61,7 +59,7 @@ pub fn choose(
                 stack_delta: depth,
                 cost,
             };
-            if at_entry || cost == Cost::Emulated {
+            if cost == Cost::Emulated {
                 return Ok(begin);
             }
             slow = slow.or(Some(begin));
@@ -69,9 +67,7 @@ pub fn choose(
         let StackEffect::Moves(moved) = instruction.stack_effect() else {
             break;
         };
-        // A nop leaves the arguments where they are.
-        let past_entry = at_entry && !x86::is_nop5(site);
-        if past_entry || instruction.next != Next::Falls || instruction.is_long_running() {
+        if instruction.next != Next::Falls || instruction.is_long_running() {
             break;
         }
         let deeper = i64::from(depth)

@@ -55,7 +55,6 @@ pub fn analyse(
     unwind: &Unwind<'_>,
     extent: &Extent<'_>,
     kernel: Kernel,
-    at_entry: bool,
 ) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
     walk.add_part(extent.start, extent.end)?;
@@ -77,7 +76,7 @@ pub fn analyse(
     walk.targets
         .extend(inner.filter(|address| extent.start < *address && *address < extent.end));
     let first = &walk.parts[0];
-    let begin = begin::choose(&first.code, first.bytes, &walk.targets, kernel, at_entry)?;
+    let begin = begin::choose(&first.code, first.bytes, &walk.targets, kernel)?;
     Ok(Body {
         parts: walk
             .parts

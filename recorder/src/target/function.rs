@@ -11,14 +11,12 @@ use super::unwind::Unwind;
 use super::x86::{self, Cost};
 use super::{Finish, Function, Kernel, Order, Site};
 
-/// Resolves a function with the copies that the compiler made of it; with `at_entry` its arguments can still be read at
-/// the begin. The warnings are about calls that will not be seen.
+/// Resolves a function with the copies that the compiler made of it. The warnings are about calls that will not be seen.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
     function: &str,
     kernel: Kernel,
-    at_entry: bool,
 ) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
         return Err(Reason::Go);
@@ -26,7 +24,7 @@ pub(super) fn resolve(
     let symbol = find(elf, file, function)?;
     let unwind = Unwind::parse(elf);
     let extent = extent(elf, &unwind, &symbol)?;
-    let body = flow::analyse(elf, &unwind, &extent, kernel, at_entry);
+    let body = flow::analyse(elf, &unwind, &extent, kernel);
     let switch = risk::stack_switch(elf);
     let order = match &switch {
         StackSwitch::Excluded => Order::StackOrder,
@@ -84,7 +82,7 @@ pub(super) fn resolve(
     let mut copied = Vec::new();
     for copy in copies.clear {
         let found = self::extent(elf, &unwind, &copy).and_then(|extent| {
-            let body = flow::analyse(elf, &unwind, &extent, kernel, at_entry)?;
+            let body = flow::analyse(elf, &unwind, &extent, kernel)?;
             returns(elf, &body, String::new())
         });
         match (found, &mut finish) {

@@ -174,10 +174,9 @@ pub fn resolve(bytes: &[u8], spec: &ProbeSpec, kernel: Kernel) -> Result<Resolve
         let mut warnings = Vec::new();
         let operation = match &spec.target {
             Target::Function { file, function } => {
-                let at_entry = spec.needs_arguments();
-                let (function, found) = function::resolve(&elf, file, function, kernel, at_entry)?;
+                let (function, found) = function::resolve(&elf, file, function, kernel)?;
                 warnings = found;
-                if !function.copies.is_empty() && (at_entry || spec.rules.success.is_some()) {
+                if !function.copies.is_empty() && spec.rules.success.is_some() {
                     let copies = function.copies.join(", ");
                     warnings.push(format!(
                         "the compiler may have changed arguments and results in its copies, so the rules may read something else there: {copies}"

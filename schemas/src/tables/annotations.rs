@@ -19,7 +19,7 @@ pub enum AnnotationKind {
     TargetStarted,
     /// It ended; the text has its status.
     TargetExited,
-    /// Nothing was observed from `at` to `until`; the text is the cause (`crash`, …).
+    /// Nothing, or not everything, was observed from `at` to `until`; the text is the cause (`crash`, …).
     Gap,
     /// What a person added.
     Note,

@@ -1,0 +1,79 @@
+//! Runs the built program, as a person would.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+pub fn analyzer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
+        .args(arguments)
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What a command that succeeds prints.
+pub fn printed(arguments: &[&str]) -> String {
+    let output = analyzer(arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What a command that fails says: exit code 2, nothing on stdout, one line beside the warnings.
+pub fn refused(arguments: &[&str]) -> String {
+    let output = analyzer(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(text(&output.stdout), "");
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.starts_with("warning: "))
+        .collect();
+    assert!(
+        lines.len() == 1 && lines[0].starts_with("error: "),
+        "{said}"
+    );
+    said
+}
+
+pub fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&printed(arguments)).unwrap()
+}
+
+pub fn count(root: &str, table: &str) -> u64 {
+    let rows = json(&[
+        "sql",
+        root,
+        &format!("SELECT count(*) AS n FROM {table}"),
+        "--format",
+        "json",
+    ]);
+    rows[0]["n"].as_u64().unwrap()
+}
+
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn text(&self) -> &str {
+        self.path().to_str().unwrap()
+    }
+
+    /// The path is another one in each run.
+    pub fn plain(&self, text: &str) -> String {
+        text.replace(self.text(), "[DIR]")
+    }
+}

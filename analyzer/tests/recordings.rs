@@ -1,0 +1,302 @@
+//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. What is missing is said.
+#![allow(clippy::unwrap_used)]
+
+mod program;
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use program::{Place, analyzer, count, json, printed, refused, text};
+use soakbox_schemas::recording::footer;
+use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
+use support::{Recorder, Soak, annotation, concat};
+
+#[test]
+fn a_running_recording_answers_from_its_journals() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OperationLog, &concat(&rows.log[..60]));
+    let journal = recorder.journal(Table::OperationLog, &rows.log[60..]);
+    let metrics: Vec<OperationMetrics> = rows.metrics.concat();
+    recorder.journal(
+        Table::OperationMetrics,
+        &[OperationMetrics::batch(&metrics).unwrap()],
+    );
+    assert_eq!(count(place.text(), "operation_log"), 120 * 70);
+    assert_eq!(
+        count(
+            place.text(),
+            "operation_log WHERE recorder = '0a1b2c3d' AND host = 'soak-1'"
+        ),
+        120 * 70
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true);
+    assert_eq!(info["tables"]["operation_log"]["rows"], 120 * 70);
+    assert_eq!(info["journals"], 2);
+
+    // The last frame is being written: its rows are not there yet, and nothing is wrong.
+    let whole = fs::read(&journal).unwrap();
+    fs::write(&journal, &whole[..whole.len() - 5]).unwrap();
+    assert_eq!(count(place.text(), "operation_log"), 119 * 70);
+    let output = analyzer(&["info", place.text()]);
+    assert_eq!(text(&output.stderr), "");
+
+    // A bit flips in the middle: that frame is missing, and it is said.
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    fs::write(&journal, &damaged).unwrap();
+    assert_eq!(count(place.text(), "operation_log"), 119 * 70);
+    let output = analyzer(&["info", place.text()]);
+    assert!(
+        text(&output.stderr).contains("damaged in 1 place"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_journal_beside_its_sealed_segment_is_not_read_twice() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let mut recorder = Recorder::new(place.path());
+    recorder.journal(Table::OperationLog, &rows.log);
+    recorder.seal_as(Table::OperationLog, &concat(&rows.log), 1);
+    assert_eq!(count(place.text(), "operation_log"), 120 * 70);
+}
+
+#[test]
+fn two_recorders_are_told_apart_and_added_up() {
+    let place = Place::new();
+    Soak::incomplete().seal(place.path());
+    let rows = Soak {
+        seconds: 10,
+        ..Soak::default()
+    }
+    .rows();
+    let mut other =
+        Recorder::new(place.path()).with_uuid("ffffffff-0000-4000-8000-000000000002", "soak-2");
+    other.seal(Table::OperationLog, &concat(&rows.log));
+    let mut metrics = rows.metrics.concat();
+    for row in metrics.iter_mut().filter(|row| row.interval == 5009) {
+        row.begun += 2;
+        row.in_flight = 2;
+    }
+    other.seal(
+        Table::OperationMetrics,
+        &OperationMetrics::batch(&metrics).unwrap(),
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["hosts"], serde_json::json!(["soak-1", "soak-2"]));
+    assert_eq!(info["identity_ok"], true, "{info}");
+    assert_eq!(info["operations"][0]["in_flight"], 2);
+    assert_eq!(info["operations"][0]["finished"], 110 * 20 + 10 * 20);
+}
+
+#[test]
+fn counts_that_disagree_with_the_rows_are_found() {
+    type Change = fn(&mut OperationMetrics);
+    let changes: [Change; 3] = [
+        |row| row.recorded += 1,
+        |row| row.begun += 1,
+        |row| {
+            // In balance by itself; a row is missing.
+            row.begun += 1;
+            row.finished += 1;
+            row.recorded += 1;
+        },
+    ];
+    for change in changes {
+        let place = Place::new();
+        let rows = Soak::default().rows();
+        let mut recorder = Recorder::new(place.path());
+        recorder.seal(Table::OperationLog, &concat(&rows.log));
+        let mut metrics = rows.metrics.concat();
+        change(&mut metrics[7]);
+        recorder.seal(
+            Table::OperationMetrics,
+            &OperationMetrics::batch(&metrics).unwrap(),
+        );
+        let info = json(&["info", place.text(), "--format", "json"]);
+        assert_eq!(info["identity_ok"], false);
+        let wrong: Vec<bool> = info["operations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|operation| operation["identity_ok"] == false)
+            .collect();
+        assert_eq!(wrong, [false, true]);
+        assert!(printed(&["info", place.text()]).contains("  NO"));
+    }
+}
+
+#[test]
+fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let mut recorder = Recorder::new(place.path());
+    // The rows of the last second were not flushed, its counters were; recovery wrote the gap.
+    recorder.seal(Table::OperationLog, &concat(&rows.log[..119]));
+    recorder.seal(
+        Table::OperationMetrics,
+        &OperationMetrics::batch(&rows.metrics.concat()).unwrap(),
+    );
+    let gap = [annotation(119, Some(130), AnnotationKind::Gap, "crash")];
+    recorder.seal(Table::Annotations, &Annotation::batch(&gap).unwrap());
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true);
+    assert_eq!(
+        info["gaps"],
+        serde_json::json!([{
+            "from": "2026-11-24T08:01:59Z", "to": "2026-11-24T08:02:10Z", "cause": "crash"
+        }])
+    );
+}
+
+#[test]
+fn what_recovery_could_not_save_is_said() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let recorder = Recorder::new(place.path());
+    let more = [(footer::DAMAGED_BYTES, "2048")];
+    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    let summary = json(&["summary", place.text(), "--format", "json"]);
+    assert_eq!(summary["complete"], false);
+    let warning = summary["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("2.00 KiB in the journals of 1 segment"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_file_of_a_newer_format_is_refused_by_its_number() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let recorder = Recorder::new(place.path());
+    // The later of two equal keys counts, as in a map.
+    let more = [(footer::FORMAT, "2")];
+    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    let said = refused(&["info", place.text()]);
+    assert!(
+        said.contains("has format 2; this version reads format 1"),
+        "{said}"
+    );
+}
+
+/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its interval, and then
+/// the newest level stands in an older interval's row.
+#[test]
+fn counts_that_come_late_add_up() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OperationLog, &concat(&rows.log));
+    let mut metrics = rows.metrics.concat();
+    let last = metrics.len() - 1;
+    let before = last - 2;
+    metrics[before].finished -= 1;
+    metrics[before].recorded -= 1;
+    metrics[before].in_flight = 1;
+    metrics[last].in_flight = 1;
+    let late = OperationMetrics {
+        begun: 0,
+        finished: 1,
+        recorded: 1,
+        in_flight: 0,
+        ..metrics[before].clone()
+    };
+    // Finished was counted in one row, recorded in the next.
+    metrics[9].recorded -= 1;
+    let split = OperationMetrics {
+        begun: 0,
+        finished: 0,
+        recorded: 1,
+        ..metrics[9].clone()
+    };
+    metrics.extend([split, late]);
+    recorder.seal(
+        Table::OperationMetrics,
+        &OperationMetrics::batch(&metrics).unwrap(),
+    );
+    recorder.seal(
+        Table::Annotations,
+        &Annotation::batch(&rows.annotations).unwrap(),
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true, "{info}");
+    assert_eq!(info["operations"][1]["in_flight"], 0);
+    assert_eq!(info["operations"][1]["begun"], 120 * 50);
+}
+
+#[test]
+fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
+    type Damage = (&'static str, &'static str, fn(&Path));
+    let make: [Damage; 4] = [
+        ("corrupt Parquet file", "truncated", |path| {
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("corrupt Parquet file", "empty", |path| {
+            fs::write(path, b"").unwrap()
+        }),
+        ("foreign Parquet file", "no footer of ours", |path| {
+            let rows = Soak {
+                seconds: 1,
+                ..Soak::default()
+            }
+            .rows();
+            support::write_parquet(path, &rows.log[0], Vec::new());
+        }),
+        ("foreign Parquet file", "another name", |path| {
+            fs::rename(path, path.with_file_name("results.parquet")).unwrap();
+        }),
+    ];
+    for (reason, case, damage) in make {
+        let place = Place::new();
+        let mut recorder = Soak::default().seal(place.path());
+        let rows = Soak {
+            seconds: 5,
+            ..Soak::default()
+        }
+        .rows();
+        let path = recorder.seal(Table::OperationLog, &concat(&rows.log));
+        damage(&path);
+        for command in ["info", "summary"] {
+            let said = refused(&[command, place.text()]);
+            assert!(
+                said.contains(reason) && said.contains(".parquet: "),
+                "{case}: {said}"
+            );
+            assert!(said.contains("--skip-damaged"), "{case}: {said}");
+        }
+        let output = analyzer(&["info", place.text(), "--skip-damaged"]);
+        assert!(output.status.success());
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("warning: left out ") && said.contains(reason),
+            "{case}: {said}"
+        );
+        assert!(
+            text(&output.stdout).contains("8,400"),
+            "{case}: the rest is not read"
+        );
+    }
+}
+
+#[test]
+fn a_file_without_newer_columns_reads_with_nulls() {
+    let place = Place::new();
+    let rows = Soak::default().rows();
+    let log = concat(&rows.log);
+    let schema = log.schema();
+    let older: Vec<usize> = (0..schema.fields().len() - 2).collect();
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OperationLog, &log.project(&older).unwrap());
+    recorder.seal(Table::OperationLog, &log);
+    let query = "SELECT count(*) AS n, count(sample_weight) AS known FROM operation_log";
+    let rows = json(&["sql", place.text(), query, "--format", "json"]);
+    assert_eq!(rows, serde_json::json!([{"n": 16_800, "known": 8_400}]));
+}
