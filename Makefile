@@ -74,7 +74,8 @@ bench: ## Costs and throughput of this machine; see docs/measurements.md
 
 .PHONY: endurance
 endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
-	cargo test --workspace --locked -- --ignored
+	cargo test --workspace --locked -- --ignored --nocapture
+	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 
 .PHONY: fuzz
 fuzz: ## A minute of fuzzing for each parser; needs `cargo install cargo-fuzz`

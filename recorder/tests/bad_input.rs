@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -139,11 +140,28 @@ fn a_configuration_does_what_the_flags_do() {
     assert_eq!(Recording::open(&root).checked("op").finished, 100, "{said}");
 }
 
+/// Root in name only: no capability is left to any program that it starts.
+const WITHOUT_CAPABILITIES: &[&str] = &["--bounding-set=-all", "--inh-caps=-all"];
+/// Another user. Not to be had where / itself is closed to others, as in a chroot below a private directory.
+const ANOTHER_USER: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
+
 #[test]
 fn without_rights_the_reason_is_said() {
     if !host::allows_bpf() || !host::has_tool("setpriv") {
         return;
     }
+    refused_without_rights(WITHOUT_CAPABILITIES);
+    let another = Command::new("setpriv")
+        .args(ANOTHER_USER)
+        .args(["--", "true"])
+        .output();
+    if another.is_ok_and(|output| output.status.success()) {
+        refused_without_rights(ANOTHER_USER);
+    }
+}
+
+/// `setpriv` takes the rights away.
+fn refused_without_rights(setpriv: &[&str]) {
     let directory = tempfile::Builder::new()
         .prefix("rights")
         .tempdir_in("/tmp")
@@ -155,14 +173,11 @@ fn without_rights_the_reason_is_said() {
     );
     let output = directory.path().join("recording").display().to_string();
     let probe = format!("op=uprobe:{}:op", program.display());
-    Command::new("chmod")
-        .arg("777")
-        .arg(directory.path())
-        .status()
-        .unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let refused = |arguments: &[&str]| {
         let ended = Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .args(setpriv)
+            .arg("--")
             .arg(&recorder)
             .args(arguments)
             .stdin(Stdio::null())

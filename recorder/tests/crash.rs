@@ -55,10 +55,20 @@ fn rows_by_run(recording: &Recording) -> std::collections::BTreeMap<String, Vec<
 
 #[test]
 fn kill_loses_at_most_one_interval() {
+    kill(30);
+}
+
+#[test]
+#[ignore = "eight minutes"]
+fn three_hundred_kills_lose_at_most_one_interval_each() {
+    kill(300);
+}
+
+/// Kills so many recorders at random moments, one after the other, in one directory.
+fn kill(times: u64) {
     if !host::allows_bpf() {
         return;
     }
-    const KILLS: u64 = 30;
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("recording");
     let program = targets::own_copy(&targets::build("cpu.c", &[]), directory.path());
@@ -72,7 +82,7 @@ fn kill_loses_at_most_one_interval() {
     let seed = host::seed();
     let probe = format!("op=uprobe:{}:op", program.display());
     let mut kills = Vec::new();
-    for round in 0..KILLS {
+    for round in 0..times {
         // Small journals rotate often, so that kills fall into seals too.
         let recorder = Recorder::start(&root, &["--op", &probe, "--journal-bytes", "20000"]);
         let started = utc_ns();
@@ -92,7 +102,7 @@ fn kill_loses_at_most_one_interval() {
 
     let recording = Recording::open(&root);
     let runs = rows_by_run(&recording);
-    assert_eq!(runs.len() as u64, KILLS, "every run has rows");
+    assert_eq!(runs.len() as u64, times, "every run has rows");
     let mut runs: Vec<Vec<i64>> = runs.into_values().collect();
     runs.sort_by_key(|rows| rows.iter().min().copied());
     let mut most = 0;
@@ -107,15 +117,18 @@ fn kill_loses_at_most_one_interval() {
         assert!(rows[0] - started < SECOND_NS / 4, "the beginning is there");
         let hole = rows.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
         assert!(hole < SECOND_NS / 4, "no hole inside a run: {hole} ns");
+        // One thread: no two operations end at one time.
+        let count = rows.len();
         rows.dedup();
+        assert_eq!(rows.len(), count, "no row is there twice");
     }
     eprintln!(
-        "longest tail lost in {KILLS} kills: {} ms",
+        "longest tail lost in {times} kills: {} ms",
         most / 1_000_000
     );
     let kinds = recording.words("annotations", "kind");
     let gaps = kinds.iter().filter(|kind| *kind == "gap").count() as u64;
-    assert_eq!(gaps, KILLS, "each crash is a gap in the recording");
+    assert_eq!(gaps, times, "each crash is a gap in the recording");
     assert!(
         fs::read_dir(root.join("journal")).unwrap().next().is_none(),
         "nothing is left to recover"

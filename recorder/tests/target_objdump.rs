@@ -111,13 +111,17 @@ fn print(path: &Path, survey: &Survey) {
 }
 
 #[test]
-#[ignore = "minutes; SOAKBOX_SURVEY=FILE:FILE names the binaries"]
+#[ignore = "minutes; SOAKBOX_SURVEY=FILE:FILE names other binaries"]
 fn returns_of_whole_binaries_are_those_of_objdump() {
-    let files = std::env::var("SOAKBOX_SURVEY").unwrap_or_default();
-    for file in files.split(':').filter(|file| !file.is_empty()) {
-        let path = Path::new(file);
-        print(path, &survey(path, 1));
+    const USUAL: &str = "/lib/x86_64-linux-gnu/libc.so.6:/usr/lib/postgresql/15/bin/postgres:/usr/bin/bpftrace:/usr/bin/python3:/usr/bin/bash";
+    let files = std::env::var("SOAKBOX_SURVEY").unwrap_or_else(|_| USUAL.to_owned());
+    let mut resolved = 0;
+    for path in files.split(':').map(Path::new).filter(|path| path.exists()) {
+        let survey = survey(path, 1);
+        print(path, &survey);
+        resolved += survey.resolved;
     }
+    assert!(resolved > 0, "none of {files} has a function that resolves");
 }
 
 #[test]
