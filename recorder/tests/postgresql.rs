@@ -141,7 +141,7 @@ fn rows_equal_what_the_server_counted_itself() {
     let shown = found
         .clone()
         .unwrap_or_else(|| "/usr/lib/postgresql/15/bin/postgres".into());
-    if !host::allows_bpf() || !host::has_tool(&shown.join("postgres").display().to_string()) {
+    if !host::allows_bpf() || !host::has_file(&shown.join("postgres").display().to_string()) {
         return;
     }
     let cluster = Cluster::start(&found.unwrap());

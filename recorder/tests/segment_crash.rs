@@ -139,7 +139,7 @@ fn kill_at_a_random_moment_loses_no_acknowledged_row() {
 
 #[test]
 fn kill_at_every_step_of_a_recording_loses_no_acknowledged_row() {
-    if !available("strace") {
+    if !host::has_tool("strace") {
         return;
     }
     let killed: usize = STEPS.into_iter().map(kill_a_recording_at_each).sum();
@@ -175,7 +175,7 @@ fn kill_a_recording_at_each(step: &str) -> usize {
 
 #[test]
 fn kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end() {
-    if !available("strace") {
+    if !host::has_tool("strace") {
         return;
     }
     let killed: usize = STEPS.into_iter().map(kill_a_recovery_at_each).sum();
@@ -232,7 +232,7 @@ fn a_live_recorder_is_left_alone_until_it_is_dead() {
 
 #[test]
 fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
-    if !available("strace") {
+    if !host::has_tool("strace") {
         return;
     }
     let root = tempfile::tempdir().unwrap();

@@ -56,7 +56,7 @@ fn record_with(call: &str, error: &str, from: usize, times: usize) {
 
 #[test]
 fn a_failed_call_costs_at_most_the_append_that_it_belongs_to() {
-    if !available("strace") {
+    if !host::has_tool("strace") {
         return;
     }
     for (call, error) in [

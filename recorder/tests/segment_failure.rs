@@ -23,20 +23,17 @@ struct Tmpfs(tempfile::TempDir);
 
 impl Tmpfs {
     fn mount(options: &str) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            skip("mounting a tmpfs needs root");
-            return None;
-        }
         let directory = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "soakbox-test"])
             .arg(directory.path())
-            .status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            skip("a tmpfs cannot be mounted here");
-            return None;
-        }
-        Some(Self(directory))
+            .output();
+        let (mounted, reason) = match mounted {
+            Ok(output) => (output.status.success(), output.stderr),
+            Err(error) => (false, error.to_string().into_bytes()),
+        };
+        let reason = String::from_utf8_lossy(&reason);
+        host::may_mount(mounted, reason.trim()).then(|| Self(directory))
     }
 
     fn path(&self) -> &Path {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test file's helpers are tests too")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,7 +21,7 @@ fn c_and_cxx_leave_one_pair_of_notes_per_operation() {
     let directory = tempfile::tempdir().unwrap();
     for (c, cxx) in [("gcc", "g++"), ("clang", "clang++")] {
         if Command::new(c).arg("--version").output().is_err() {
-            eprintln!("skipped: {c} is not installed");
+            skip(&format!("needs {c}: not installed"));
             continue;
         }
         for flags in [
@@ -31,7 +32,7 @@ fn c_and_cxx_leave_one_pair_of_notes_per_operation() {
             &["-Os", "-ffunction-sections", "-Wl,--gc-sections"],
         ] {
             if !links(directory.path(), c, flags) {
-                eprintln!("skipped: {c} cannot link with {flags:?} here");
+                skip(&format!("needs {c} to link with {flags:?}: it cannot"));
                 continue;
             }
             for (compiler, first) in [(c, "first.c"), (cxx, "first.cpp")] {
@@ -71,6 +72,15 @@ fn rust_leaves_the_same_notes_in_this_very_binary() {
         ]
     );
     sites.check();
+}
+
+/// Says that something is skipped, where libtest does not capture it; a failure where `SOAKBOX_REQUIRE_TOOLS=1`.
+fn skip(reason: &str) {
+    let required = std::env::var_os("SOAKBOX_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!required, "SOAKBOX_REQUIRE_TOOLS=1, but {reason}");
+    let thread = std::thread::current();
+    let said = format!("skipped: {} {reason}\n", thread.name().unwrap_or_default());
+    let _ = std::io::stderr().write_all(said.as_bytes());
 }
 
 /// Whether a program without markers links at all: clang's link-time optimisation needs a plugin of its own.

@@ -1,6 +1,8 @@
 //! What the segment tests share: rows with known counters, and reading segments back.
 #![allow(dead_code, clippy::unwrap_used)]
 
+#[path = "../support/host.rs"]
+pub(crate) mod host;
 pub(crate) mod role;
 
 use std::collections::HashMap;
@@ -161,25 +163,6 @@ pub(crate) fn gaps(root: &Path) -> Vec<(i64, i64)> {
     }
     found.sort_unstable();
     found
-}
-
-/// Whether `tool` is there. A test that needs it is skipped loudly, or fails where tools are required.
-pub(crate) fn available(tool: &str) -> bool {
-    let found = std::process::Command::new(tool)
-        .arg("-V")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !found {
-        skip(&format!("{tool} is not installed"));
-    }
-    found
-}
-
-/// Says that a test is skipped; where `SOAKBOX_REQUIRE_TOOLS=1`, that is a failure.
-pub(crate) fn skip(reason: &str) {
-    let required = std::env::var("SOAKBOX_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(!required, "{reason}");
-    eprintln!("SKIPPED: {reason}");
 }
 
 /// Columns of all batches together; names as plain text, whether they are a dictionary or not.

@@ -1,7 +1,13 @@
-//! Whether this host can run a test at all. A skip is loud, and forbidden where `SOAKBOX_REQUIRE_…` is set.
+//! Whether this host can run a test at all. A skip is said where nobody captures it (`.ci/run` lists them), and is a
+//! failure where `SOAKBOX_REQUIRE_…=1` forbids it. All test files of this package skip through this one.
+#![allow(dead_code, reason = "each test file uses a part of this")]
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+
+const KERNEL: &str = "SOAKBOX_REQUIRE_KERNEL";
+const TOOLS: &str = "SOAKBOX_REQUIRE_TOOLS";
 
 /// `false`, loudly, where this host does not allow BPF programs.
 pub(crate) fn allows_bpf() -> bool {
@@ -10,23 +16,27 @@ pub(crate) fn allows_bpf() -> bool {
         .output();
     let output = check.expect("the recorder runs");
     let reason = String::from_utf8_lossy(&output.stderr);
-    allow(
-        "BPF",
-        "SOAKBOX_REQUIRE_KERNEL",
-        output.status.success(),
-        reason.trim(),
-    )
+    allow(KERNEL, output.status.success(), "BPF", reason.trim())
 }
 
 /// `false`, loudly, where `program` is not installed.
 pub(crate) fn has_tool(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|directory| directory.join(program).exists())
-        || Path::new(program).is_absolute() && Path::new(program).exists();
-    allow(program, "SOAKBOX_REQUIRE_TOOLS", found, "not installed")
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).exists());
+    allow(TOOLS, found, program, "not installed")
 }
 
-/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (inside a chroot, for one).
+/// `false`, loudly, where there is no such file (a program or library of the system).
+pub(crate) fn has_file(path: &str) -> bool {
+    allow(TOOLS, Path::new(path).exists(), path, "not there")
+}
+
+/// `false`, loudly, where a small file system cannot be mounted.
+pub(crate) fn may_mount(mounted: bool, reason: &str) -> bool {
+    allow(TOOLS, mounted, "a mount", reason)
+}
+
+/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (where `/` is no mount point, for one).
 pub(crate) fn has_pid_namespaces() -> bool {
     let mut command = Command::new("unshare");
     let made = command
@@ -34,20 +44,22 @@ pub(crate) fn has_pid_namespaces() -> bool {
         .output();
     let made = made.is_ok_and(|output| output.status.success());
     allow(
-        "a PID namespace",
-        "SOAKBOX_REQUIRE_TOOLS",
+        TOOLS,
         made,
+        "a PID namespace",
         "unshare --mount-proc is refused",
     )
 }
 
-fn allow(what: &str, variable: &str, allowed: bool, reason: &str) -> bool {
+fn allow(variable: &str, allowed: bool, what: &str, reason: &str) -> bool {
     if !allowed {
-        assert!(
-            std::env::var_os(variable).is_none(),
-            "{variable} is set, but {what}: {reason}"
-        );
-        eprintln!("SKIPPED: needs {what}: {reason}");
+        let required = std::env::var_os(variable).is_some_and(|value| value == "1");
+        assert!(!required, "{variable}=1, but no {what}: {reason}");
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or_default();
+        // Not eprintln: libtest would keep it to itself, since the test passes.
+        let said = format!("skipped: {test} needs {what}: {reason}\n");
+        let _ = std::io::stderr().write_all(said.as_bytes());
     }
     allowed
 }
