@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::failure::{Failure, Result};
 
@@ -184,5 +185,32 @@ impl TryFrom<Arguments> for Plan {
                 output,
             },
         })
+    }
+}
+
+/// What clap says of a command line in several paragraphs, in one line.
+pub fn mistyped(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.by_ref().take_while(|line| !line.is_empty());
+    let said = first.collect::<Vec<_>>().join(" ");
+    let reason = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "nothing was asked for",
+        _ => said.strip_prefix("error: ").unwrap_or(&said),
+    };
+    // Clap's other tips propose to pass a mistyped flag as a value.
+    let tip = lines
+        .filter_map(|line| line.strip_prefix("tip: "))
+        .find(|tip| tip.contains("similar"));
+    let failure = Failure::new("command line", reason);
+    if let Some(tip) = tip {
+        return failure.hint(tip);
+    }
+    let command = Arguments::command();
+    let name = command.get_name();
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    match command.find_subcommand(first) {
+        Some(known) => failure.hint(format!("see {name} {} --help", known.get_name())),
+        None => failure.hint(format!("see {name} --help")),
     }
 }

@@ -211,6 +211,21 @@ fn mistakes_get_one_clear_line() {
     let at = |name: &str| root.join(name).to_str().unwrap().to_owned();
     let good = at("good");
     let cases: Vec<Vec<String>> = vec![
+        vec![],
+        vec!["inof".into(), good.clone()],
+        vec!["info".into()],
+        vec!["info".into(), good.clone(), "more".into()],
+        vec!["summary".into(), good.clone(), "--fromat=json".into()],
+        vec!["summary".into(), good.clone(), "--seed=1".into()],
+        vec!["summary".into(), good.clone(), "--format=xml".into()],
+        vec![
+            "sql".into(),
+            good.clone(),
+            "SELECT 1".into(),
+            "--format".into(),
+        ],
+        vec!["chart".into(), good.clone()],
+        vec!["--verbose".into()],
         vec!["info".into(), at("missing")],
         vec!["info".into(), at("file")],
         vec!["info".into(), at("other")],
@@ -283,6 +298,21 @@ fn mistakes_get_one_clear_line() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 4, "a partial file was left: {left:?}");
+}
+
+#[test]
+fn help_and_version_are_answers_not_errors() {
+    for (asked, answer) in [
+        (&["--help"][..], "Usage: soakbox-analyzer"),
+        (&["sql", "--help"], "quantile(column, p)"),
+        (&["help"], "Commands:"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = analyzer(asked);
+        assert!(output.status.success(), "{asked:?}");
+        assert!(text(&output.stdout).contains(answer), "{asked:?}");
+        assert_eq!(text(&output.stderr), "", "{asked:?}");
+    }
 }
 
 #[test]
