@@ -20,7 +20,7 @@ demo: ## Record a service twice, healthy and degraded, and report the difference
 	examples/demo.sh
 
 .PHONY: test
-test: test-format test-lint test-rust test-detects-noop test-notebooks test-python ## All checks and tests; what the host does not allow is skipped, and said
+test: test-format test-lint test-rust test-detects-noop test-demo test-python ## All checks and tests; what the host does not allow is skipped, and said
 	@echo "make test: all passed"
 
 # ---- Parts of the test ----
@@ -43,9 +43,9 @@ test-rust: ## cargo test for the workspace; kernel tests need BPF rights
 test-detects-noop: ## The kernel tests must fail where the attach does nothing
 	recorder/tests/detects_noop.sh
 
-.PHONY: test-notebooks
-test-notebooks: ## Run the notebooks on a recording
-	notebooks/test.sh
+.PHONY: test-demo
+test-demo: ## The demo in a short form shows what it is to show; the notebooks run on its recording
+	examples/test.sh
 
 .PHONY: test-python
 test-python: ## Type checks of the Python files
@@ -74,7 +74,7 @@ bench: ## Costs and throughput of this machine; see docs/measurements.md
 
 .PHONY: endurance
 endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
-	cargo test --workspace --locked -- --ignored --nocapture
+	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 
 .PHONY: fuzz

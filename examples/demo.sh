@@ -2,6 +2,7 @@
 # Records the workload twice, healthy and degraded, and says what a report of the two shows.
 #   SOAKBOX_DEMO_SECONDS   length of each recording, 20 unless told
 #   SOAKBOX_DEMO_OUTPUT    where everything goes, demo-output unless told
+#   SOAKBOX_DEMO_REPLAY    1: a synthetic recording also where this host allows eBPF
 # Through eBPF where this host allows it, else on a synthetic recording.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,7 +54,11 @@ main() {
   mkdir -p "$output"
 
   say "What this host allows"
-  if "$recorder" check; then
+  if [ "${SOAKBOX_DEMO_REPLAY:-0}" = 1 ]; then
+    say "As SOAKBOX_DEMO_REPLAY asks, everything below is SYNTHETIC."
+    replay healthy
+    replay degraded --degraded
+  elif "$recorder" check; then
     say "What is observed, and how"
     "$recorder" check "${operations[@]}"
     record healthy

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Asserts that the demo's two recordings are whole, count what the service counted, and show what is wrong with the
+degraded one: slower, failing, growing.
+
+    check_demo.py ANALYZER DEMO_OUTPUT
+
+Exit status 1 where they do not; 3 where nothing is wrong but that the 99th percentile did not rise.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+OPERATIONS = ["rule_refresh", "traffic_control"]
+# The degraded service does 40% more work (25% where it is replayed) in each operation.
+SLOWER = 1.1
+# It keeps 64 KiB of each rule_refresh, of which the demo makes 50 a second (256 kB a second where it is replayed).
+GROWTH_BYTES = 1 << 19
+
+
+class Demo:
+    def __init__(self, analyzer: Path, output: Path) -> None:
+        self.analyzer = analyzer
+        self.output = output
+
+    def ask(self, *arguments: object) -> Any:
+        command = [str(self.analyzer), *map(str, arguments), "--format", "json"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def by_operation(self, what: str, name: str) -> dict[str, dict[str, Any]]:
+        answer = self.ask(what, self.output / name)
+        return {row["operation"]: row for row in answer["operations"]}
+
+    def growth_bytes(self, name: str) -> int:
+        """How far resident memory rose from the first to the last fifth of the recording's rows."""
+        query = (
+            "SELECT part, CAST(avg(memory_bytes) AS BIGINT) AS bytes FROM (SELECT memory_bytes,"
+            " ntile(5) OVER (ORDER BY finished_at) AS part FROM operation_log) GROUP BY part ORDER BY part"
+        )
+        rows = self.ask("sql", self.output / name, query)
+        return int(rows[-1]["bytes"]) - int(rows[0]["bytes"])
+
+
+def check_whole(demo: Demo, name: str) -> None:
+    """The kernel's counts agree with one another and with the rows; all of them with the service's own."""
+    info = demo.ask("info", demo.output / name)
+    assert info["identity_ok"] is True and not info["gaps"] and not info["warnings"], info
+    operations = {row["operation"]: row for row in info["operations"]}
+    assert sorted(operations) == OPERATIONS, info
+    for row in operations.values():
+        assert row["identity_ok"] is True, row
+    own_counts = demo.output / f"{name}.workload.json"
+    if not own_counts.exists():
+        return
+    for own in json.loads(own_counts.read_text())["operations"]:
+        row = operations[own["operation"]]
+        found = {key: row[key] for key in ("begun", "finished", "rows", "failures")}
+        wanted = {key: own["finished"] for key in ("finished", "rows")}
+        wanted |= {"begun": own["begun"], "failures": own["failed"]}
+        assert found == wanted and own["finished"] > 0, f"{name}: recorded {found}, the service counted {wanted}"
+
+
+def check_difference(demo: Demo) -> list[str]:
+    """Asserts what the degraded side must show; gives the operations whose 99th percentile did not rise."""
+    healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
+    for operation in OPERATIONS:
+        before, after = healthy[operation], degraded[operation]
+        case = f"{operation}: healthy {before}, degraded {after}"
+        assert after["p50_ns"] > before["p50_ns"] * SLOWER, f"not slower: {case}"
+        assert after["failures"] > before["failures"], f"no more failures: {case}"
+    grew, quiet = demo.growth_bytes("degraded"), demo.growth_bytes("healthy")
+    assert grew - quiet > GROWTH_BYTES, f"memory grew by {grew} bytes, the healthy service's by {quiet}"
+    return [name for name in OPERATIONS if degraded[name]["p99_ns"] <= healthy[name]["p99_ns"]]
+
+
+def main() -> int:
+    if len(sys.argv) != 3:
+        print("usage: check_demo.py ANALYZER DEMO_OUTPUT", file=sys.stderr)
+        return 2
+    demo = Demo(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        for name in ("healthy", "degraded"):
+            check_whole(demo, name)
+            chart = (demo.output / f"{name}.svg").read_text()
+            assert "<polyline" in chart and all(operation in chart for operation in OPERATIONS), f"{name}.svg"
+        report = (demo.output / "report.html").read_text()
+        assert report.count("<svg") >= 2 and "degraded" in report, "report.html"
+        not_risen = check_difference(demo)
+    except AssertionError as error:
+        print(f"demo test: FAILED: {demo.output.name}: {error}", file=sys.stderr)
+        return 1
+    if not_risen:
+        print(f"demo test: {demo.output.name}: the 99th percentile did not rise: {not_risen}", file=sys.stderr)
+        return 3
+    print(f"demo test: {demo.output.name}: whole, and the degraded service is slower, fails and grows")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the demo in a short form, as observed and as replayed, checks that it shows what it is to show, and reads the
+# degraded service's recording in Python: the notebooks, and the documented types by pyarrow and DuckDB.
+# Says so where nothing can be observed and takes the replayed one, unless SOAKBOX_REQUIRE_KERNEL=1.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+programs=${CARGO_TARGET_DIR:-target}/debug
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+
+# demo NAME [VARIABLE=VALUE]: a short one; what it says is shown only where it fails.
+demo() {
+  local name=$1
+  shift
+  if ! env SOAKBOX_DEMO_SECONDS=4 SOAKBOX_DEMO_OUTPUT="$directory/$name" "$@" examples/demo.sh >"$directory/log" 2>&1; then
+    cat "$directory/log" >&2
+    echo "demo test: FAILED: the demo ($name) failed" >&2
+    exit 1
+  fi
+}
+
+check() { python3 examples/check_demo.py "$programs/soakbox-analyzer" "$directory/$1"; }
+
+demo replayed SOAKBOX_DEMO_REPLAY=1
+check replayed
+recording=$directory/replayed/degraded
+if "$programs/soakbox-recorder" check >/dev/null 2>&1; then
+  demo observed
+  check observed || {
+    # 3: all is well but the slowest 1% of a few seconds, which anything else on this machine may slow down.
+    [ $? = 3 ]
+    echo "demo test: once more" >&2
+    demo observed
+    check observed
+  }
+  recording=$directory/observed/degraded
+else
+  echo "skipped: the demo and the notebooks on a service that is observed need BPF rights" >&2
+  [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
+fi
+notebooks/test.sh "$recording"
