@@ -18,6 +18,10 @@ for arch in ${ARCHES:-x86_64}; do
   "${LLVM_PREFIX:-/usr/lib/llvm-22}/bin/llvm-strip" --strip-debug \
     -o "recorder/bpf/soakbox.$arch.bpf.o" "$target/$arch/bpfel-unknown-none/release/soakbox"
 done
-# The digest of the digests of the sources, in byte order of their paths.
-{ find ebpf/src -name '*.rs'; printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock schemas/src/{control,counters,event,histogram,marker}.rs; } |
+# The digest of the digests of all that goes in, this script's flags too, in byte order of their paths.
+{
+  find ebpf/src -name '*.rs'
+  printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \
+    schemas/src/{lib,control,counters,event,histogram,marker}.rs
+} |
   LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1 >recorder/bpf/soakbox.digest

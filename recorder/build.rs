@@ -6,7 +6,19 @@ use std::{env, fs};
 
 use sha2::{Digest, Sha256};
 
-const SHARED: [&str; 5] = ["control", "counters", "event", "histogram", "marker"];
+/// What the object is built from and how, beside `ebpf/src`; `ebpf/build.sh` has the same list.
+const SOURCES: [&str; 10] = [
+    "ebpf/Cargo.toml",
+    "ebpf/Cargo.lock",
+    "ebpf/build.sh",
+    "schemas/Cargo.toml",
+    "schemas/src/lib.rs",
+    "schemas/src/control.rs",
+    "schemas/src/counters.rs",
+    "schemas/src/event.rs",
+    "schemas/src/histogram.rs",
+    "schemas/src/marker.rs",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=bpf");
@@ -18,8 +30,7 @@ fn main() {
     else {
         return;
     };
-    let mut sources = vec!["ebpf/Cargo.toml".to_owned(), "ebpf/Cargo.lock".to_owned()];
-    sources.extend(SHARED.map(|name| format!("schemas/src/{name}.rs")));
+    let mut sources = SOURCES.map(str::to_owned).to_vec();
     collect(root, "ebpf/src", &mut sources);
     sources.sort();
     println!(
