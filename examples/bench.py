@@ -20,12 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-RECORDER = TARGET / "soakbox-recorder"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+RECORDER = TARGET / "release/soakbox-recorder"
+# It only checks; not worth a second build of the query engine.
+ANALYZER = TARGET / "debug/soakbox-analyzer"
 COST_CALLS = 200_000
 COST_ROUNDS = 5
 RATES = {10_000: 10, 100_000: 10}  # events per second: seconds
 JOURNAL_CALLS = 2_000_000
+# Of a killed recorder's events; none is missing unless the ring overflowed or the kill came before the last flush.
+SAVED_SHARE = 0.99
 
 
 def say(text: str) -> None:
@@ -113,6 +117,20 @@ def bpftrace_histogram(program: Path) -> Iterator[None]:
     process.communicate()
 
 
+def counted(output: Path) -> dict[str, int]:
+    """What the kernel counted and the files hold, by `info`; a recording whose counts disagree ends the bench."""
+    command = [str(ANALYZER), "info", str(output), "--format", "json"]
+    info = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    (operation,) = info["operations"]
+    if info["identity_ok"] is False:
+        sys.exit(f"{output}: the counts do not agree: {info}")
+    return {
+        "finished": operation["finished"],
+        "rows": operation["rows"],
+        "lost": sum(operation["lost"].values()),
+    }
+
+
 def cpu_per_operation(program: Path) -> float:
     rounds = (target(program, "cost", COST_CALLS)["cpu_ns"] / COST_CALLS for _ in range(COST_ROUNDS))
     return statistics.median(rounds)
@@ -121,6 +139,7 @@ def cpu_per_operation(program: Path) -> float:
 def added_time(directory: Path, programs: dict[str, Path]) -> None:
     say("CPU time added to the observed thread per operation, by an operation that does next to nothing")
     figures: dict[str, int | None] = {}
+    lost: dict[str, int] = {}
     for name, kind, figure in (
         ("plain", "uprobe", "soakbox_function"),
         ("ops", "uprobe", "soakbox_function_at_its_returns"),
@@ -128,8 +147,14 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
     ):
         program = programs[name]
         bare = cpu_per_operation(program)
-        with recording(directory / f"cost-{name}", f"{kind}:{program}:op"):
+        output = directory / f"cost-{name}"
+        with recording(output, f"{kind}:{program}:op"):
             figures[figure] = round(cpu_per_operation(program) - bare)
+        counts = counted(output)
+        # Operations that nobody saw would make observing look cheap; those that were lost on their way cost the same.
+        if counts["finished"] != COST_CALLS * COST_ROUNDS:
+            sys.exit(f"{name}: {counts} of {COST_CALLS * COST_ROUNDS} operations")
+        lost[f"lost_{name}"] = counts["lost"]
     figures["bpftrace_histogram_of_the_function"] = None
     if shutil.which("bpftrace"):
         bare = cpu_per_operation(programs["plain"])
@@ -138,19 +163,24 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
         figures["bpftrace_histogram_of_the_function"] = round(observed - bare)
     else:
         print("skipped: bpftrace is not installed", file=sys.stderr)
-    result("added_ns_per_operation", **figures)
+    result("added_ns_per_operation", **figures, **lost)
 
 
 def recorder_load(directory: Path, program: Path) -> None:
     for rate, seconds in RATES.items():
         say(f"The recorder itself at {rate} events/s for {seconds} s")
-        recorder = Recorder(directory / f"rate-{rate}", f"uprobe:{program}:op")
+        output = directory / f"rate-{rate}"
+        recorder = Recorder(output, f"uprobe:{program}:op")
         done = target(program, "rate", rate * seconds, rate)
         time.sleep(2)
         usage = recorder.stop()
         cpu = usage.ru_utime + usage.ru_stime
+        counts = counted(output)
+        if counts["finished"] != done["finished"]:
+            sys.exit(f"at {rate} events/s: {counts} of {done['finished']} operations")
         result(
             "recorder_load",
+            lost=counts["lost"],
             events_per_s=round(done["finished"] / done["wall_ns"] * 1e9),
             cpu_percent_of_a_core=round(100 * cpu / (done["wall_ns"] / 1e9), 1),
             peak_memory_bytes=usage.ru_maxrss * 1024,
@@ -158,7 +188,11 @@ def recorder_load(directory: Path, program: Path) -> None:
 
 
 def journal_to_parquet(directory: Path, program: Path) -> None:
-    say(f"A killed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet, by `recover`")
+    say(
+        f"A killed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet, by `recover`.\n"
+        "   These events are uniform (one thread, one empty function), so that they compress better than real ones: a\n"
+        "   realistic size is `seal` above, of seal_throughput"
+    )
     output = directory / "journal"
     flags = ("--journal-bytes", str(1 << 30), "--rotate-after", "1h", "--ring-bytes", str(1 << 28))
     recorder = Recorder(output, f"uprobe:{program}:op", *flags)
@@ -171,12 +205,17 @@ def journal_to_parquet(directory: Path, program: Path) -> None:
     ).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    saved = counted(output)["rows"]
+    if saved < JOURNAL_CALLS * SAVED_SHARE:
+        sys.exit(f"only {saved} of {JOURNAL_CALLS} events are in Parquet: the rate would count what was not saved")
     size = sum(file.stat().st_size for file in (output / "operation_log").rglob("*.parquet"))
     result(
         "journal_to_parquet",
         rows_of_all_tables=json.loads(answer)["rows_saved"],
-        events_per_s_per_core=round(JOURNAL_CALLS / cpu),
-        bytes_per_event=round(size / JOURNAL_CALLS, 2),
+        events=saved,
+        events_not_saved=JOURNAL_CALLS - saved,
+        events_per_s_per_core=round(saved / cpu),
+        bytes_per_uniform_event=round(size / saved, 2),
     )
 
 
@@ -186,8 +225,8 @@ def example(package: str, name: str) -> None:
 
 
 def main() -> None:
-    cargo = ["cargo", "build", "--release", "--locked", "-p", "soakbox-recorder"]
-    subprocess.run(cargo, check=True, cwd=ROOT)
+    for what in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
+        subprocess.run(["cargo", "build", "--locked", *what], check=True, cwd=ROOT)
     say("An unrecorded marker pair over a pair of empty calls")
     example("soakbox-schemas", "marker_cost")
     say("Made-up events of realistic shape: batches, journal, seal, by one core")

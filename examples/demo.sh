@@ -26,7 +26,7 @@ degraded=(--slow 40 --leak 65536 --fail 3)
 build() {
   # Examples, so that cargo chooses the same features of dependencies as for the tests: with --bins alone a newcomer
   # would compile the query engine a second time for `make test`.
-  say "Building (the first time compiles a query engine: about ten minutes on two cores)"
+  say "Building (the first time compiles a query engine: 4 to 10 minutes on two cores)"
   cargo build --workspace --bins --examples --locked
 }
 
