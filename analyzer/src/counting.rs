@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use crate::failure::Result;
-use crate::info::OperationCounts;
 use crate::observed::Observed;
 use crate::recording::Recording;
 use crate::sql::columns::Columns;
@@ -19,6 +19,46 @@ use crate::sql::{Session, queries};
 
 /// Intervals at the end of a run that may not be written completely: one is being counted, one being flushed.
 const UNSETTLED_INTERVALS: i64 = 2;
+
+/// What the kernel counted for one operation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OperationCounts {
+    /// Its name.
+    pub operation: String,
+    /// Its code.
+    pub operation_type: i64,
+    /// Begins seen.
+    pub begun: u64,
+    /// Finished while observed.
+    pub finished: u64,
+    /// Of these, handed over as rows.
+    pub recorded: u64,
+    /// Left out by a rule of the operation.
+    pub filtered: u64,
+    /// Left out by sampling.
+    pub sampled_out: u64,
+    /// Lost, per cause.
+    pub lost: BTreeMap<&'static str, u64>,
+    /// Began and can never finish.
+    pub abandoned: u64,
+    /// Begun, neither finished nor abandoned, at the end.
+    pub in_flight: i64,
+    /// Finishes without a begin.
+    pub unmatched: u64,
+    /// Finished without success.
+    pub failures: u64,
+    /// Rows in `operation_log`.
+    pub rows: u64,
+    /// Whether its counts agree with one another and with its rows; null where there is nothing to check.
+    pub identity_ok: Option<bool>,
+}
+
+impl OperationCounts {
+    /// All that was lost.
+    pub fn lost(&self) -> u64 {
+        self.lost.values().sum()
+    }
+}
 
 /// A recorder and an operation.
 type Key = (String, String);

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::Table;
 
-use crate::counting;
+use crate::counting::{self, OperationCounts};
 use crate::failure::Result;
+use crate::gaps::Gap;
 use crate::observed::Observed;
+use crate::output::units::rfc3339;
 use crate::recording::Recording;
-use crate::sql::columns::Columns;
-use crate::sql::{Session, queries};
+use crate::sql::Session;
 use crate::warning::Warning;
 
 /// `soakbox.info/1`.
@@ -61,68 +61,6 @@ pub struct TableInfo {
     pub files: u64,
     /// Their size.
     pub bytes: u64,
-}
-
-/// What the kernel counted for one operation.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct OperationCounts {
-    /// Its name.
-    pub operation: String,
-    /// Its code.
-    pub operation_type: i64,
-    /// Begins seen.
-    pub begun: u64,
-    /// Finished while observed.
-    pub finished: u64,
-    /// Of these, handed over as rows.
-    pub recorded: u64,
-    /// Left out by a rule of the operation.
-    pub filtered: u64,
-    /// Left out by sampling.
-    pub sampled_out: u64,
-    /// Lost, per cause.
-    pub lost: BTreeMap<&'static str, u64>,
-    /// Began and can never finish.
-    pub abandoned: u64,
-    /// Begun, neither finished nor abandoned, at the end.
-    pub in_flight: i64,
-    /// Finishes without a begin.
-    pub unmatched: u64,
-    /// Finished without success.
-    pub failures: u64,
-    /// Rows in `operation_log`.
-    pub rows: u64,
-    /// Whether its counts agree with one another and with its rows; null where there is nothing to check.
-    pub identity_ok: Option<bool>,
-}
-
-impl OperationCounts {
-    /// All that was lost.
-    pub fn lost(&self) -> u64 {
-        self.lost.values().sum()
-    }
-}
-
-/// A stretch of time in which nothing, or not everything, was observed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Gap {
-    /// From when, RFC 3339.
-    pub from: String,
-    /// Until when; null where it did not end.
-    pub to: Option<String>,
-    /// Why.
-    pub cause: String,
-    /// The same in ns UTC, for charts.
-    #[serde(skip)]
-    pub from_ns: i64,
-    /// The same in ns UTC.
-    #[serde(skip)]
-    pub to_ns: Option<i64>,
-}
-
-/// RFC 3339 in UTC, with as many digits as needed.
-pub fn rfc3339(ns: i64) -> String {
-    DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 impl Info {
@@ -189,32 +127,4 @@ impl TableInfo {
             bytes,
         }
     }
-}
-
-/// Gaps of a recording, in order.
-///
-/// # Errors
-/// Where the query fails.
-pub fn gaps(session: &Session) -> Result<Vec<Gap>> {
-    let Some(found) = Columns::new(&session.collect(queries::GAPS)?)? else {
-        return Ok(Vec::new());
-    };
-    let (from, until, causes) = (
-        found.times("at")?,
-        found.times("until")?,
-        found.words("cause")?,
-    );
-    let rows = from.into_iter().zip(until).zip(causes);
-    Ok(rows
-        .filter_map(|((from, to_ns), cause)| {
-            let from_ns = from?;
-            Some(Gap {
-                from: rfc3339(from_ns),
-                to: to_ns.map(rfc3339),
-                cause,
-                from_ns,
-                to_ns,
-            })
-        })
-        .collect())
 }

@@ -5,8 +5,9 @@
 
 pub mod chart;
 pub mod cli;
-mod counting;
+pub mod counting;
 pub mod failure;
+pub mod gaps;
 pub mod info;
 pub mod observed;
 pub mod output;

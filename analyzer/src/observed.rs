@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soakbox_schemas::tables::{AnnotationKind, Table};
 
 use crate::failure::Result;
-use crate::info::{self, Gap};
+use crate::gaps::{self, Gap};
 use crate::recording::{Range, Recording};
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
@@ -32,7 +32,7 @@ impl Observed {
     /// # Errors
     /// Where a query fails.
     pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        let gaps = info::gaps(session)?;
+        let gaps = gaps::read(session)?;
         let said = said(session)?;
         let origins = recording.origins();
         let runs: Vec<Range> = origins

@@ -6,7 +6,8 @@ use crate::chart;
 use crate::cli::{Format, Plan, RowFormat, Source};
 use crate::counting;
 use crate::failure::{Failure, Result};
-use crate::info::{self, Info};
+use crate::gaps;
+use crate::info::Info;
 use crate::observed::Observed;
 use crate::output::{self, OutputFile};
 use crate::recording::{self, Recording};
@@ -95,7 +96,7 @@ fn warn(warnings: &[Warning]) {
 /// What makes an answer less than the whole truth: loss, gaps, damage. For answers that cannot say it themselves.
 fn warn_of_what_is_missing(recording: &Recording, session: &Session) -> Result<()> {
     let counts = counting::kernel_counts(session)?;
-    warn(&Warning::all(recording, &counts, &info::gaps(session)?));
+    warn(&Warning::all(recording, &counts, &gaps::read(session)?));
     Ok(())
 }
 

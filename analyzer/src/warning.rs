@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use soakbox_schemas::recording::footer;
 
-use crate::info::{Gap, OperationCounts};
+use crate::counting::OperationCounts;
+use crate::gaps::Gap;
 use crate::output::units::{bytes, count, duration, percent};
 use crate::recording::Recording;
 

@@ -135,7 +135,7 @@ fn description(timeline: &Timeline, series: &[Series]) -> String {
             text.push_str(&format!(
                 ", the 99th percentile peaks at {} at {}",
                 duration(peak.p99_ns as f64),
-                crate::info::rfc3339(peak.at_ns)
+                crate::output::units::rfc3339(peak.at_ns)
             ));
         }
         if !series.lost.is_empty() {

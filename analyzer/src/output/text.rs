@@ -7,7 +7,8 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 use super::Table;
 use super::figures::{Figure, MISSING, figures};
 use super::units::{bytes, count, duration};
-use crate::info::{Info, OperationCounts};
+use crate::counting::OperationCounts;
+use crate::info::Info;
 use crate::summary::Summary;
 
 fn styled() -> bool {

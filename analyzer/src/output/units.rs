@@ -1,6 +1,6 @@
 //! Numbers for people: three significant digits and a unit. Pure.
 
-use chrono::DateTime;
+use chrono::{DateTime, SecondsFormat};
 
 /// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
 pub fn significant(value: f64) -> String {
@@ -142,6 +142,11 @@ pub fn signed_percent(fraction: f64) -> String {
     } else {
         format!("+{text} %")
     }
+}
+
+/// RFC 3339 in UTC, with as many digits as needed.
+pub fn rfc3339(ns: i64) -> String {
+    DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 #[cfg(test)]

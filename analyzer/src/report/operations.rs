@@ -6,7 +6,7 @@ use super::html::{element, escape, headings, table};
 use super::{Side, role};
 use crate::chart;
 use crate::failure::Result;
-use crate::info::rfc3339;
+use crate::output::units::rfc3339;
 use crate::output::units::{count, duration, round_duration};
 use crate::windows::{Series, Timeline};
 

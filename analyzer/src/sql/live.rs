@@ -13,7 +13,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::scalar::ScalarValue;
 use soakbox_schemas::journal::{Frame, Frames};
 
-use super::table::origin_values;
+use super::origin::origin_values;
 use crate::recording::Journal;
 
 /// A journal as a partition of its table.

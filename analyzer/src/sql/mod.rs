@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod functions;
 mod live;
+mod origin;
 pub mod queries;
 mod session;
 mod table;

@@ -13,7 +13,6 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileScanConfigBuilder, ParquetSource, wrap_partition_type_in_dict,
-    wrap_partition_value_in_dict,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -29,7 +28,8 @@ use datafusion::scalar::ScalarValue;
 use soakbox_schemas::tables::{ORIGIN_COLUMNS, Table};
 
 use super::live::LiveRows;
-use crate::recording::{Origin, Recording, Segment};
+use super::origin::origin_values;
+use crate::recording::{Recording, Segment};
 
 /// One table of one recording.
 #[derive(Debug)]
@@ -161,12 +161,6 @@ fn origin_fields() -> Vec<FieldRef> {
     let word = wrap_partition_type_in_dict(DataType::Utf8);
     let fields = ORIGIN_COLUMNS.map(|name| Arc::new(Field::new(name, word.clone(), false)));
     fields.to_vec()
-}
-
-/// The values of [`ORIGIN_COLUMNS`].
-pub(super) fn origin_values(origin: &Origin) -> [ScalarValue; 2] {
-    [&origin.recorder, &origin.host]
-        .map(|value| wrap_partition_value_in_dict(ScalarValue::from(value.as_str())))
 }
 
 fn file(segment: &Segment, schema: &SchemaRef) -> Result<PartitionedFile> {

@@ -3,11 +3,11 @@
 //! It works in two steps, since the interval's level depends on all effects together: p-values first, ends and verdict
 //! once the levels are known. It must never look at another effect.
 
-use crate::compare::{Operation, Options};
 use crate::contrast::{Contrast, contrast};
 use crate::distribution::{t_upper, t_upper_quantile};
 use crate::effect::{Effect, LossEffect, Scope, Verdict};
 use crate::metric::Metric;
+use crate::options::{Operation, Options};
 use crate::reading::{Reading, Unread, read, read_with_series};
 use crate::run::Run;
 use crate::warmup::warm_up;

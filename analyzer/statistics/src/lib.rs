@@ -6,6 +6,7 @@
 //! or `None`, never 0. No evidence is never a pass.
 
 mod bursts;
+mod change;
 mod changes;
 mod compare;
 mod contrast;
@@ -18,6 +19,7 @@ mod leak;
 mod longrun;
 mod metric;
 mod multiple;
+mod options;
 mod outliers;
 mod periods;
 mod reading;
@@ -29,8 +31,9 @@ mod trend;
 mod warmup;
 
 pub use bursts::{Burst, Bursts, bursts};
-pub use changes::{Change, ChangeKind, changes};
-pub use compare::{Operation, Options, compare, compare_all};
+pub use change::{Change, ChangeKind};
+pub use changes::changes;
+pub use compare::{compare, compare_all};
 pub use contrast::RunVariance;
 pub use distribution::{
     chi_squared_upper, normal_upper, normal_upper_quantile, t_upper, t_upper_quantile,
@@ -42,6 +45,7 @@ pub use leak::{Finding, FindingKind, MIN_PERIODS, SoakOptions, Status, soak};
 pub use longrun::{MIN_WINDOWS, MeanOfWindows, mean_of_windows};
 pub use metric::Metric;
 pub use multiple::{benjamini_hochberg, matching_level};
+pub use options::{Operation, Options};
 pub use periods::{MIN_REPEATS, Period, period};
 pub use run::{Run, Window};
 pub use steady::{Steadiness, Steady, steady_state};

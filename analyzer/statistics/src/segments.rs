@@ -6,7 +6,7 @@
 //! of the standardised Brownian bridge (James, James and Siegmund 1987) taken at the t value's normal equivalent. It
 //! must never see missing points or outliers: `changes` takes them out.
 
-use crate::changes::ChangeKind;
+use crate::change::ChangeKind;
 use crate::distribution::{normal_upper_quantile, t_upper};
 use crate::longrun::{Scales, of_residuals};
 

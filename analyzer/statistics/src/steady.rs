@@ -2,7 +2,8 @@
 //!
 //! It only puts together what `warmup`, `changes` and `longrun` found.
 
-use crate::changes::{Change, ChangeKind, changes};
+use crate::change::{Change, ChangeKind};
+use crate::changes::changes;
 use crate::error::Error;
 use crate::longrun::mean_of_windows;
 use crate::warmup::warm_up;
