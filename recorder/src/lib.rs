@@ -3,6 +3,7 @@
 //! Data walks one way: `target` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
 //! depends on the analyzer or on DataFusion.
 
+mod answer;
 pub mod binary;
 pub mod check;
 pub mod cli;
