@@ -43,13 +43,13 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
     recover_before(&plan.output, &clock);
-    let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
-
+    // What the kernel refuses leaves no directory behind.
     let host = Host::inspect()?;
     let mut kernel = Kernel::load(&host, &settings(plan))?;
     kernel.keep_books()?;
     let counters = kernel.counters()?;
     let source = ProbeSource::new(kernel.take_ring()?);
+    let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
     let mut targets = targets::Targets::guard(plan)?;
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
     let uuid = writer.uuid().to_owned();
