@@ -13,6 +13,7 @@ pub mod kernel;
 pub mod listing;
 pub mod plan;
 pub mod probe;
+pub mod process;
 pub mod recovering;
 pub mod resolve;
 pub mod run;

@@ -118,8 +118,8 @@ fn settings(plan: &RecordPlan) -> KernelSettings {
 }
 
 fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::KernelError> {
-    let scope = match plan.observed {
-        Observed::Process(pid) => Scope::Process(pid),
+    let scope = match &plan.observed {
+        Observed::Process(process) => Scope::Process(process.pid()),
         Observed::Files | Observed::Command(_) => Scope::File,
     };
     if matches!(plan.observed, Observed::Command(_)) {

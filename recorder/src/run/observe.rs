@@ -104,15 +104,15 @@ impl<'a> Observer<'a> {
 
     /// Whether what is observed has ended.
     fn has_ended(&mut self, child: &mut Option<Child>) -> bool {
-        if let Observed::Process(pid) = self.plan.observed {
-            let alive = std::path::Path::new(&format!("/proc/{pid}")).exists();
-            if !alive {
+        if let Observed::Process(process) = &self.plan.observed {
+            let ended = process.has_ended();
+            if ended {
                 self.annotate(
                     AnnotationKind::TargetExited,
-                    format!("process {pid} has ended"),
+                    format!("process {} has ended", process.pid()),
                 );
             }
-            return !alive;
+            return ended;
         }
         let Some(running) = child else { return false };
         match running.try_wait() {
