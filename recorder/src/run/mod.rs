@@ -10,6 +10,7 @@ mod lease;
 mod ledger;
 mod message;
 mod observe;
+mod outbox;
 mod own;
 mod signals;
 mod synthetic;
@@ -22,7 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
-use crossbeam_channel::bounded;
 
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::{Host, Kernel, KernelSettings, Scope};
@@ -54,13 +54,13 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
     let uuid = writer.uuid().to_owned();
 
-    let (sender, receiver) = bounded(plan.limits.queue_batches);
+    let (outbox, receiver) = outbox::Outbox::new(plan.limits.queue_batches);
     let stop = Arc::new(AtomicBool::new(false));
     let collector = {
-        let (sender, stop) = (sender.clone(), stop.clone());
+        let (outbox, stop) = (outbox.clone(), stop.clone());
         thread::Builder::new()
             .name("collect".into())
-            .spawn(move || collect::run(source, &sender, &stop, &SystemClock))?
+            .spawn(move || collect::run(source, &outbox, &stop, &SystemClock))?
     };
     let writing = {
         let (infos, flush_interval) = (plan.infos(), plan.flush_interval);
@@ -69,8 +69,8 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
             .spawn(move || write::run(writer, &infos, &receiver, flush_interval, &SystemClock))?
     };
 
-    let annotations = sender.clone();
-    let mut observer = observe::Observer::new(plan, counters, sender, &clock);
+    let annotations = outbox.clone();
+    let mut observer = observe::Observer::new(plan, counters, outbox, &clock);
     let observed = attach(plan, &mut kernel)
         .map_err(anyhow::Error::from)
         .and_then(|()| {
