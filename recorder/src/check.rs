@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use soakbox_schemas::control::OperationRule;
 
-use crate::cli::{self, Format};
+use crate::answer;
+use crate::cli;
 use crate::kernel::{Host, Kernel, KernelSettings};
 use crate::resolve::{self, ResolvedProbe};
 use crate::target::{Cost, Finish, Operation, Order, Site};
@@ -78,11 +79,7 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         memory: host.offsets.mm.and(host.offsets.rss).is_some(),
         probes: subject.probes.iter().map(describe).collect(),
     };
-    let mut out = std::io::stdout().lock();
-    match arguments.format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
-        Format::Table => table(&answer, &mut out)?,
-    }
+    answer::print(&answer, arguments.format, table)?;
     loaded.context("this host does not allow recording")
 }
 
@@ -173,7 +170,7 @@ fn site(site: &Site) -> SiteAnswer {
     }
 }
 
-fn table(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
+fn table(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
     let yes = |known: bool| {
         if known {
             "yes"

@@ -82,7 +82,8 @@ pub struct ObservedArgs {
     #[arg(long, value_name = "NAME=PROBE", help = OP_HELP)]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe this process only, instead of every process that runs the file
+    /// Observe this process only, until it ends, instead of every process that runs the file. Its number is the one
+    /// that the recorder's own PID namespace has for it
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }

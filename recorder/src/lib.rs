@@ -3,6 +3,7 @@
 //! Data walks one way: `target` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
 //! depends on the analyzer or on DataFusion.
 
+mod answer;
 pub mod binary;
 pub mod check;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod kernel;
 pub mod listing;
 pub mod plan;
 pub mod probe;
+pub mod process;
 pub mod recovering;
 pub mod resolve;
 pub mod run;

@@ -3,10 +3,11 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::{Format, Probes};
+use crate::answer;
+use crate::cli::Probes;
 use crate::target::{self, Listing};
 
 #[derive(Debug, Serialize)]
@@ -47,20 +48,11 @@ pub fn run(arguments: &Probes) -> Result<()> {
     })?;
     let listing = target::list(&bytes)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
-    let answer = answer(file.to_string(), &listing);
-    let mut out = std::io::stdout().lock();
-    let written = match arguments.format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?),
-        Format::Table => table(&answer, &mut out),
-    };
-    match written {
-        // Whoever pipes it into head has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to stdout; hint: is its disk full?"),
-    }
+    let answer = describe(file.to_string(), &listing);
+    answer::print(&answer, arguments.format, table)
 }
 
-fn answer<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
+fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
     let functions = listing.functions.iter();
     let usdt = listing.usdt.iter();
     Answer {
@@ -86,7 +78,7 @@ fn answer<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
     }
 }
 
-fn table(answer: &Answer<'_>, out: &mut impl Write) -> std::io::Result<()> {
+fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     for marker in answer.markers {
         writeln!(out, "marker    {marker}")?;
     }

@@ -1,6 +1,5 @@
 //! What a recording is to be, resolved and checked: everything `run` needs, with nothing left to decide.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
 use crate::kernel::Placement;
+use crate::process::Process;
 use crate::segment;
 
 /// One operation of the plan; its index is the operation's number on the wire.
@@ -33,12 +33,12 @@ pub struct PlannedTarget {
 }
 
 /// Which processes are observed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Observed {
     /// All that run the files, now and later.
     Files,
     /// One process.
-    Process(NonZeroU32),
+    Process(Arc<Process>),
     /// A command that the recorder starts, and its descendants.
     Command(Vec<std::ffi::OsString>),
 }
@@ -77,7 +77,9 @@ pub struct RecordPlan {
     pub interval: Duration,
     /// When to stop by itself.
     pub duration: Option<Duration>,
-    /// Digest of all of the above.
+    /// Digest of what decides which operations are recorded and how: probes with their rules, whose operations, bounds
+    /// and flush interval, as they were asked for. Not of where and how long, so that two recordings made alike have
+    /// the same one, and not of the binaries: their build ids are kept beside it.
     pub config_digest: String,
 }
 

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use crate::cli::{Format, Recover};
+use crate::answer;
+use crate::cli::Recover;
 use crate::clock::SystemClock;
 use crate::segment::{RecoveryReport, recover};
 
@@ -13,29 +14,26 @@ use crate::segment::{RecoveryReport, recover};
 /// # Errors
 /// Where something could not be read or written.
 pub fn run(arguments: &Recover) -> Result<()> {
-    match recover(&arguments.directory, &SystemClock) {
-        Ok(report) => print(&report, arguments.format),
-        Err(error) => {
-            print(&error.report, arguments.format)?;
-            Err(error.source.into())
-        }
+    let (report, failure) = match recover(&arguments.directory, &SystemClock) {
+        Ok(report) => (report, None),
+        Err(error) => (*error.report, Some(error.source)),
+    };
+    let printed = answer::print(&report, arguments.format, table);
+    match failure {
+        // Of two failures, the one that matters.
+        Some(failure) => Err(failure.into()),
+        None => printed,
     }
 }
 
-fn print(report: &RecoveryReport, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string(report)?)?,
-        Format::Table => {
-            writeln!(
-                out,
-                "{} rows saved in {} segments, {} gaps written, {} bytes were torn or damaged",
-                report.rows_saved, report.segments, report.gaps, report.bytes_discarded
-            )?;
-            for uuid in &report.live {
-                writeln!(out, "recorder {uuid} is alive: left alone")?;
-            }
-        }
+fn table(report: &RecoveryReport, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{} rows saved in {} segments, {} gaps written, {} bytes were torn or damaged",
+        report.rows_saved, report.segments, report.gaps, report.bytes_discarded
+    )?;
+    for uuid in &report.live {
+        writeln!(out, "recorder {uuid} is alive: left alone")?;
     }
     Ok(())
 }

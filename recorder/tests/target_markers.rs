@@ -34,10 +34,7 @@ fn both_halves_of_a_marker_are_found_with_and_without_symbols() {
             for site in found.begins.iter().chain(&found.finishes) {
                 let at = usize::try_from(site.file_offset).unwrap();
                 assert_eq!(bytes[at..at + 7], [0x90, 0x0f, 0x1f, 0x44, 0, 0, 0xc3]);
-                assert_eq!(
-                    (site.stack_delta, site.cost, site.semaphore),
-                    (0, Cost::Emulated, None)
-                );
+                assert_eq!((site.stack_delta, site.cost), (0, Cost::Emulated));
             }
         }
         assert_eq!(
@@ -93,4 +90,37 @@ fn the_sites_of_several_objects_are_all_returned() {
     assert_eq!((found.begins.len(), found.finishes.len()), (2, 3));
     let (functions, _) = objdump_returns(&workshop.path().join("program"));
     assert!(functions.contains_key("main"));
+}
+
+#[test]
+fn a_marker_that_waits_for_its_semaphore_is_refused() {
+    let workshop = Workshop::new();
+    let program = |semaphore: &str| {
+        let text = r#"
+            unsigned short raised;
+            #define SITE(N, PROBE) __asm__(".pushsection .text\n" N ": 990: .byte 0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00\nret\n" \
+            ".pushsection .note.stapsdt, \"\", \"note\"\n.balign 4\n" \
+            ".4byte 992f - 991f, 994f - 993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
+            "993: .8byte 990b\n.8byte 0\n.8byte SEMAPHORE\n.asciz \"soakbox\"\n.asciz \"" PROBE "\"\n.asciz \"\"\n" \
+            "994: .balign 4\n.popsection\n.popsection\n")
+            SITE("a", "op__begin"); SITE("b", "op__finish");
+            int main(void) { return raised; }
+        "#;
+        workshop.build_text(
+            "gcc",
+            "c",
+            &text.replace("SEMAPHORE", semaphore),
+            &["-no-pie"],
+        )
+    };
+    assert!(marker(&program("0"), "op").is_ok());
+    let refused = marker(&program("raised"), "op").unwrap_err().to_string();
+    assert!(
+        refused.contains("marker 'op' at 0x") && refused.contains("has a semaphore"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("hint: ") && refused.contains("usdt:"),
+        "{refused}"
+    );
 }

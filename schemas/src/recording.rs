@@ -49,7 +49,8 @@ pub mod footer {
     pub const TARGET: &str = "soakbox.target";
     /// Their build ids, `:` between them, empty where there is none.
     pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
-    /// SHA-256 or other digest of the effective configuration.
+    /// FNV-1a (64 bits, hex) of the configuration in effect: probes with their rules, whose operations, bounds, flush
+    /// interval. Tells configurations apart, and protects nothing.
     pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
     /// How `cpu_ns` was measured.
     pub const CPU_METHOD: &str = "soakbox.cpu_method";

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::binary::Binary;
 use crate::probe::ProbeSpec;
+use crate::process::Process;
 use crate::target::{self, Kernel, Resolved};
 
 /// A probe with what it resolves to.
@@ -29,7 +29,7 @@ pub struct ResolvedProbe {
 /// Where a file cannot be read, or a probe does not resolve or would do harm.
 pub(super) fn resolve_all(
     probes: &[ProbeSpec],
-    pid: Option<NonZeroU32>,
+    process: Option<&Process>,
 ) -> Result<Vec<ResolvedProbe>> {
     let release = rustix::system::uname()
         .release()
@@ -40,7 +40,7 @@ pub(super) fn resolve_all(
     let mut files: HashMap<PathBuf, (Arc<Binary>, Arc<[u8]>)> = HashMap::new();
     let mut resolved = Vec::new();
     for spec in probes {
-        let path = locate(spec.target.file(), pid);
+        let path = locate(spec.target.file(), process);
         if !files.contains_key(&path) {
             let opened = Binary::open(spec.target.file().into(), path.clone());
             let (binary, bytes) = opened.map_err(|error| {
@@ -69,18 +69,15 @@ pub(super) fn resolve_all(
     Ok(resolved)
 }
 
-fn locate(file: &str, pid: Option<NonZeroU32>) -> PathBuf {
+fn locate(file: &str, process: Option<&Process>) -> PathBuf {
     // A path without a directory would be taken for a library's name further down.
     let absolute = fs::canonicalize(file).unwrap_or_else(|_| Path::new(file).to_owned());
-    match pid {
-        Some(pid) if !absolute.exists() && absolute.is_absolute() => {
-            let inside = format!("/proc/{pid}/root{}", absolute.display());
-            if Path::new(&inside).exists() {
-                inside.into()
-            } else {
-                absolute
-            }
-        }
-        _ => absolute,
+    if absolute.exists() {
+        return absolute;
     }
+    let inside = absolute.strip_prefix("/").ok().and_then(|below| {
+        let root = process?.root()?;
+        Some(root.join(below)).filter(|path| path.exists())
+    });
+    inside.unwrap_or(absolute)
 }

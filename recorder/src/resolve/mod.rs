@@ -7,6 +7,7 @@ mod operations;
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,7 @@ use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
 use crate::plan::{Observed, PlannedOperation, PlannedTarget, RecordPlan};
 use crate::probe::ProbeSpec;
+use crate::process::Process;
 use crate::run::{self, SyntheticPlan};
 
 pub use binaries::ResolvedProbe;
@@ -34,11 +36,11 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
     not_a_file(&output)?;
     let subject = subject(&arguments.observed, &config)?;
-    let observed = match (subject.pid, arguments.run.is_empty()) {
+    let observed = match (&subject.process, arguments.run.is_empty()) {
         (Some(_), false) => {
             bail!("--pid and a command exclude each other; hint: leave one of them out")
         }
-        (Some(pid), true) => Observed::Process(pid),
+        (Some(process), true) => Observed::Process(process.clone()),
         (None, true) => Observed::Files,
         (None, false) => {
             run::find_command(&arguments.run)?;
@@ -65,8 +67,9 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     }
     let duration = time(&arguments.duration, &config.duration, "--duration")?;
     let config_digest = digest(&format!(
-        "{:?} {observed:?} {limits:?} {flush_interval:?}",
-        subject.specs()
+        "{:?} {} {limits:?} {flush_interval:?}",
+        subject.specs(),
+        describe(&observed)
     ));
     Ok(RecordPlan {
         output,
@@ -109,7 +112,7 @@ fn not_a_file(output: &Path) -> Result<()> {
 #[derive(Debug)]
 pub struct Subject {
     /// The one process, where only one is observed.
-    pub pid: Option<NonZeroU32>,
+    pub process: Option<Arc<Process>>,
     /// The probes in the order of their operations.
     pub probes: Vec<ResolvedProbe>,
     operations: Vec<PlannedOperation>,
@@ -134,11 +137,11 @@ pub fn subject(arguments: &ObservedArgs, config: &Config) -> Result<Subject> {
         )?),
         (None, None) => None,
     };
-    let pid = pid.map(existing).transpose()?;
-    let probes = binaries::resolve_all(&probes(arguments, config)?, pid)?;
+    let process = pid.map(Process::open).transpose()?.map(Arc::new);
+    let probes = binaries::resolve_all(&probes(arguments, config)?, process.as_deref())?;
     let (operations, targets) = operations::plan_operations(&probes)?;
     Ok(Subject {
-        pid,
+        process,
         probes,
         operations,
         targets,
@@ -188,11 +191,13 @@ pub fn probes(arguments: &ObservedArgs, config: &Config) -> Result<Vec<ProbeSpec
     Ok(probes)
 }
 
-fn existing(pid: NonZeroU32) -> Result<NonZeroU32> {
-    if !Path::new(&format!("/proc/{pid}")).exists() {
-        bail!("there is no process {pid}; hint: is it in another PID namespace?");
+/// Whose operations, as it was asked for.
+fn describe(observed: &Observed) -> String {
+    match observed {
+        Observed::Files => "files".to_owned(),
+        Observed::Process(process) => format!("process {}", process.pid()),
+        Observed::Command(words) => format!("command {words:?}"),
     }
-    Ok(pid)
 }
 
 /// FNV-1a (Fowler, Noll, Vo): tells configurations apart; protects nothing.

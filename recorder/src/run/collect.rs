@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use soakbox_schemas::event::OperationEvent;
 
 use super::message::Message;
+use super::outbox::Outbox;
 use crate::clock::Clock;
 use crate::source::{Reorder, Source};
 
@@ -18,12 +18,7 @@ const BATCH: usize = 16_384;
 const RECORD_BYTES: usize = size_of::<OperationEvent>() + 8;
 
 /// Runs until `stop` is set and the source has no more.
-pub(super) fn run(
-    mut source: impl Source,
-    sender: &Sender<Message>,
-    stop: &AtomicBool,
-    clock: &dyn Clock,
-) {
+pub(super) fn run(mut source: impl Source, outbox: &Outbox, stop: &AtomicBool, clock: &dyn Clock) {
     let mut reorder = Reorder::default();
     loop {
         // Read before the source: what finished before the stop is then in it.
@@ -52,7 +47,7 @@ pub(super) fn run(
                 late: reorder.take_late(),
                 ring_bytes: (taken * RECORD_BYTES) as u64,
             };
-            if sender.send(message).is_err() {
+            if outbox.send(message).is_err() {
                 // The writing thread gave up; it said why.
                 return;
             }

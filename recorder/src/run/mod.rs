@@ -10,6 +10,7 @@ mod lease;
 mod ledger;
 mod message;
 mod observe;
+mod outbox;
 mod own;
 mod signals;
 mod synthetic;
@@ -22,7 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
-use crossbeam_channel::bounded;
 
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::{Host, Kernel, KernelSettings, Scope};
@@ -43,24 +43,24 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     let clock = SystemClock;
     let signals = Signals::install().context("cannot install signal handlers")?;
     recover_before(&plan.output, &clock);
-    let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
-
+    // What the kernel refuses leaves no directory behind.
     let host = Host::inspect()?;
     let mut kernel = Kernel::load(&host, &settings(plan))?;
     kernel.keep_books()?;
     let counters = kernel.counters()?;
     let source = ProbeSource::new(kernel.take_ring()?);
+    let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
     let mut targets = targets::Targets::guard(plan)?;
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
     let uuid = writer.uuid().to_owned();
 
-    let (sender, receiver) = bounded(plan.limits.queue_batches);
+    let (outbox, receiver) = outbox::Outbox::new(plan.limits.queue_batches);
     let stop = Arc::new(AtomicBool::new(false));
     let collector = {
-        let (sender, stop) = (sender.clone(), stop.clone());
+        let (outbox, stop) = (outbox.clone(), stop.clone());
         thread::Builder::new()
             .name("collect".into())
-            .spawn(move || collect::run(source, &sender, &stop, &SystemClock))?
+            .spawn(move || collect::run(source, &outbox, &stop, &SystemClock))?
     };
     let writing = {
         let (infos, flush_interval) = (plan.infos(), plan.flush_interval);
@@ -69,8 +69,8 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
             .spawn(move || write::run(writer, &infos, &receiver, flush_interval, &SystemClock))?
     };
 
-    let annotations = sender.clone();
-    let mut observer = observe::Observer::new(plan, counters, sender, &clock);
+    let annotations = outbox.clone();
+    let mut observer = observe::Observer::new(plan, counters, outbox, &clock);
     let observed = attach(plan, &mut kernel)
         .map_err(anyhow::Error::from)
         .and_then(|()| {
@@ -118,8 +118,8 @@ fn settings(plan: &RecordPlan) -> KernelSettings {
 }
 
 fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::KernelError> {
-    let scope = match plan.observed {
-        Observed::Process(pid) => Scope::Process(pid),
+    let scope = match &plan.observed {
+        Observed::Process(process) => Scope::Process(process.pid()),
         Observed::Files | Observed::Command(_) => Scope::File,
     };
     if matches!(plan.observed, Observed::Command(_)) {

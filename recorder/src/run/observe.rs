@@ -6,16 +6,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use crossbeam_channel::Sender;
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, RecorderHealth};
 
 use super::ledger::Ledger;
 use super::message::{Message, say};
+use super::outbox::Outbox;
 use super::own::OwnUsage;
 use super::signals::Signals;
 use super::{command, write};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockPair};
 use crate::kernel::Counters;
 use crate::plan::{Observed, RecordPlan};
 
@@ -28,7 +28,7 @@ const LATE: u64 = SLOTS as u64 / 2;
 pub(super) struct Observer<'a> {
     plan: &'a RecordPlan,
     counters: Counters,
-    sender: Option<Sender<Message>>,
+    outbox: Option<Outbox>,
     clock: &'a dyn Clock,
     ledger: Ledger,
     own: OwnUsage,
@@ -51,14 +51,14 @@ impl<'a> Observer<'a> {
     pub(super) fn new(
         plan: &'a RecordPlan,
         counters: Counters,
-        sender: Sender<Message>,
+        outbox: Outbox,
         clock: &'a dyn Clock,
     ) -> Self {
         let interval_ns = plan.interval_ns();
         Self {
             plan,
             counters,
-            sender: Some(sender),
+            outbox: Some(outbox),
             clock,
             ledger: Ledger::new(plan.infos()),
             own: OwnUsage::default(),
@@ -104,15 +104,15 @@ impl<'a> Observer<'a> {
 
     /// Whether what is observed has ended.
     fn has_ended(&mut self, child: &mut Option<Child>) -> bool {
-        if let Observed::Process(pid) = self.plan.observed {
-            let alive = std::path::Path::new(&format!("/proc/{pid}")).exists();
-            if !alive {
+        if let Observed::Process(process) = &self.plan.observed {
+            let ended = process.has_ended();
+            if ended {
                 self.annotate(
                     AnnotationKind::TargetExited,
-                    format!("process {pid} has ended"),
+                    format!("process {} has ended", process.pid()),
                 );
             }
-            return !alive;
+            return ended;
         }
         let Some(running) = child else { return false };
         match running.try_wait() {
@@ -151,11 +151,16 @@ impl<'a> Observer<'a> {
             self.next_interval += 1;
         }
         self.take_unfollowed(now.utc_ns);
+        self.send_health(now);
+    }
+
+    /// The recorder about itself since the last such row; the writing thread adds its own figures.
+    fn send_health(&mut self, now: ClockPair) {
         let mut health = RecorderHealth {
             at_ns: now.utc_ns,
             boot_ns: now.boot_ns,
-            interval: now.boot_ns / interval_ns,
-            queue_depth_max: self.sender.as_ref().map_or(0, |sender| sender.len() as u64),
+            interval: now.boot_ns / self.plan.interval_ns(),
+            queue_depth_max: self.outbox.as_ref().map_or(0, Outbox::take_depth_max),
             ..Default::default()
         };
         self.own.fill(&mut health);
@@ -249,7 +254,9 @@ impl<'a> Observer<'a> {
             self.take_late(interval);
         }
         self.annotate(AnnotationKind::RecordingStopped, names(self.plan));
-        self.sender = None;
+        // Every event is with the writing thread by now: the rows' `events_received` add up to those of the log.
+        self.send_health(self.clock.now());
+        self.outbox = None;
     }
 
     /// What came of it, in a line per operation.
@@ -286,9 +293,9 @@ impl<'a> Observer<'a> {
     }
 
     fn send(&self, message: Message) {
-        if let Some(sender) = &self.sender {
+        if let Some(outbox) = &self.outbox {
             // Where the writing thread is gone, its result says why.
-            let _ = sender.send(message);
+            let _ = outbox.send(message);
         }
     }
 }

@@ -10,12 +10,12 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use crossbeam_channel::Sender;
 use signal_hook::consts::SIGIO;
 use soakbox_schemas::tables::{Annotation, AnnotationKind};
 
 use super::lease::Lease;
 use super::message::{Message, say};
+use super::outbox::{Outbox, Unsent};
 use crate::binary::Binary;
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::Kernel;
@@ -98,30 +98,30 @@ impl Targets {
     pub(super) fn during<T>(
         &mut self,
         kernel: &mut Kernel,
-        sender: &Sender<Message>,
+        outbox: &Outbox,
         recording: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let watching = thread::Builder::new()
                 .name("targets".into())
-                .spawn_scoped(scope, || self.watch(kernel, sender, &over))?;
+                .spawn_scoped(scope, || self.watch(kernel, outbox, &over))?;
             let _end = End(&over, watching.thread().clone());
             recording()
         })
     }
 
     /// No file is watched any more, and every gap is handed over.
-    pub(super) fn release(self, sender: &Sender<Message>) {
+    pub(super) fn release(self, outbox: &Outbox) {
         // First the files: the sending may have to wait.
         drop(self.targets);
         for gap in self.gaps {
             // Where the writing thread is gone, its result says why.
-            let _ = sender.send(Message::Annotation(gap));
+            let _ = outbox.send(Message::Annotation(gap));
         }
     }
 
-    fn watch(&mut self, kernel: &mut Kernel, sender: &Sender<Message>, over: &AtomicBool) {
+    fn watch(&mut self, kernel: &mut Kernel, outbox: &Outbox, over: &AtomicBool) {
         let mut due = Instant::now();
         loop {
             let last = over.load(Ordering::Acquire);
@@ -131,9 +131,9 @@ impl Targets {
                 due = Instant::now() + LOOK_AT_PATHS;
             }
             self.gaps.retain(|gap| {
-                sender
+                outbox
                     .try_send(Message::Annotation(gap.clone()))
-                    .is_err_and(|error| error.is_full())
+                    .is_err_and(|unsent| unsent == Unsent::Full)
             });
             if last {
                 return;

@@ -15,23 +15,26 @@ const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
 const ATTEMPTS: usize = 8;
 
 /// The root of a recording and this recorder's own directory in it, locked. Dropped before a row was written, it
-/// leaves nothing; dropped with journals in it, it leaves what a crash leaves.
+/// leaves nothing, the root neither where it was not there before; dropped with journals in it, it leaves what a crash
+/// leaves.
 #[derive(Debug)]
 pub struct RecorderDirectory {
     root: PathBuf,
     uuid: String,
     path: PathBuf,
+    /// The root was not there before.
+    is_new: bool,
     lock: Option<Lock>,
 }
 
 impl RecorderDirectory {
     /// Creates the recording's directories where they are missing, and takes a new place among its recorders.
-    /// Do it before anything else: a directory that cannot be written fails here.
+    /// Do it before anything is attached: a directory that cannot be written fails here.
     ///
     /// # Errors
     /// Where a directory cannot be created or written.
     pub fn create(root: &Path, started_at_ns: i64) -> Result<Self, SegmentError> {
-        let journals = root.join(JOURNAL_DIRECTORY);
+        let (journals, is_new) = (root.join(JOURNAL_DIRECTORY), !root.exists());
         durable::create_directories(&journals)?;
         for table in Table::ALL {
             let directory = root.join(table.name());
@@ -52,6 +55,7 @@ impl RecorderDirectory {
                 root: root.to_owned(),
                 uuid,
                 path,
+                is_new,
                 lock: Some(lock),
             });
         }
@@ -94,6 +98,11 @@ impl Drop for RecorderDirectory {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
             let _ = leave(&self.path, lock);
+            // Neither goes while it has anything in it.
+            let _ = std::fs::remove_dir(durable::parent(&self.path));
+            if self.is_new {
+                let _ = std::fs::remove_dir(&self.root);
+            }
         }
     }
 }
@@ -120,4 +129,30 @@ fn new_uuid() -> Result<String, SegmentError> {
     std::fs::read_to_string(path)
         .map(|text| text.trim().to_owned())
         .map_err(|error| SegmentError::io("read", path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use super::*;
+
+    #[test]
+    fn what_was_never_written_to_leaves_what_was_there_before() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("recording");
+        drop(RecorderDirectory::create(&root, 0).unwrap());
+        assert!(!root.exists());
+        std::fs::create_dir(&root).unwrap();
+        drop(RecorderDirectory::create(&root, 0).unwrap());
+        assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
+        // Another recorder's place stays, and so does a journal.
+        let other = RecorderDirectory::create(&root, 0).unwrap();
+        drop(RecorderDirectory::create(&root, 0).unwrap());
+        assert!(other.path().join(LOCK_FILE).exists());
+        let journal = other.path().join("operation_log-000001.journal");
+        std::fs::write(&journal, "rows").unwrap();
+        drop(other);
+        assert!(journal.exists());
+    }
 }

@@ -129,6 +129,16 @@ pub enum Reason {
         /// What was found.
         why: &'static str,
     },
+    /// A marker that waits to be told that it is observed.
+    #[error(
+        "marker '{marker}' at {at:#x} has a semaphore, which this version does not raise: the program may skip the marker"
+    )]
+    Semaphore {
+        /// The marker.
+        marker: String,
+        /// Where.
+        at: u64,
+    },
 }
 
 impl Reason {
@@ -178,6 +188,9 @@ impl Reason {
             Self::HalfMarker { half, .. } => format!(
                 "call soakbox_{half} of the same marker in the program; the linker drops what is never called"
             ),
+            Self::Semaphore { .. } => {
+                "declare the marker with SOAKBOX_OPERATION or marker!, which need no semaphore; usdt: probes come in a later version".into()
+            }
             Self::UnsafeMarker { .. } => {
                 "declare the marker with SOAKBOX_OPERATION or marker!, and never inline it".into()
             }

@@ -71,17 +71,17 @@ fn check(elf: &Elf<'_>, site: &UsdtSite<'_>, marker: &str, kernel: Kernel) -> Re
         at: site.address,
         why,
     };
+    if site.semaphore.is_some() {
+        return Err(Reason::Semaphore {
+            marker: marker.into(),
+            at: site.address,
+        });
+    }
     if !elf.is_executable(site.address) {
         return Err(refuse("it is not in executable memory"));
     }
     let code = elf.bytes_from(site.address).unwrap_or_default();
     x86::is_marker_site(code).map_err(refuse)?;
     let cost = x86::probe_cost(code, kernel).ok_or(refuse("the kernel accepts no probe there"))?;
-    let mut resolved =
-        Site::at(elf, site.address, 0, cost).ok_or(refuse("it is not in the file"))?;
-    if let Some(semaphore) = site.semaphore {
-        let offset = elf.file_offset(semaphore);
-        resolved.semaphore = Some(offset.ok_or(refuse("its semaphore is not in the file"))?);
-    }
-    Ok(resolved)
+    Site::at(elf, site.address, 0, cost).ok_or(refuse("it is not in the file"))
 }

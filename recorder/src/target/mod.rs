@@ -57,8 +57,6 @@ pub struct Site {
     pub stack_delta: i16,
     /// What the probe costs.
     pub cost: Cost,
-    /// File offset of the counter that tells the program it is observed.
-    pub semaphore: Option<u64>,
 }
 
 impl Site {
@@ -69,7 +67,6 @@ impl Site {
             file_offset,
             stack_delta,
             cost,
-            semaphore: None,
         })
     }
 }

@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 /// A recorder that is recording. Killed where a test fails before it stops it.
 #[derive(Debug)]
@@ -120,6 +119,3 @@ impl Ended {
         self
     }
 }
-
-/// Time that a recorder may take to look at something, generous on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,11 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef IMPORTS_MMAP
-#include <sys/mman.h>
-void *(*volatile imported)(void *, size_t, int, int, int, off_t) = mmap;
-#endif
-
 int op(long index, long depth, long fail_every, long spin_ns);
 
 /* Set while a call of op is to fork halfway; the fork's result, for the caller to tell who it is. */
@@ -114,7 +109,7 @@ static void take_child(pid_t child, const int result[2], struct counts *c)
 
 /* A child between operations, then one inside an operation, which first returns from the operation that its parent
  * entered. (Through pipes: shared memory would make this a program that imports mmap, which a careful tracer takes
- * for one that could switch stacks; built with -DIMPORTS_MMAP it is one.) */
+ * for one that could switch stacks.) */
 static void run_forks(struct counts *c, long calls, long fail_every)
 {
     struct counts counted = {0, 0, 0, 0, 0};

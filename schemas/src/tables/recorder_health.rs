@@ -1,4 +1,4 @@
-//! `recorder_health`: one row per interval, the recorder about itself, and the clock pair of the interval.
+//! `recorder_health`: one row per interval and one at the end, the recorder about itself, and a clock pair.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use arrow::error::ArrowError;
 use super::column::{self, OPTIONAL, REQUIRED, clamp};
 use arrow::array::Int64Array;
 
-/// A row of `recorder_health`. Counts are of the interval alone.
+/// A row of `recorder_health`. Counts are of the time since the row before. What the recorder does after its last row
+/// (the last flush, and the seals that end the recording, this table's among them) is in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecorderHealth {
     /// When the row was taken, ns UTC.
@@ -18,13 +19,13 @@ pub struct RecorderHealth {
     pub boot_ns: u64,
     /// The interval that the boot clock was in.
     pub interval: u64,
-    /// Events taken from the ring.
+    /// Events taken from the ring; all rows of a run together have as many as `operation_log`.
     pub events_received: u64,
     /// Events that came too late for the reorder window; their file is not sorted.
     pub events_late: u64,
     /// Unread bytes of the ring when it was drained, at most.
     pub ring_bytes_max: u64,
-    /// Batches waiting between the recorder's threads, at most.
+    /// Batches waiting between the recorder's threads, at most, as each sender saw it after what it sent.
     pub queue_depth_max: u64,
     /// Longest append and fsync of a journal, ns.
     pub flush_max_ns: u64,

@@ -1,0 +1,159 @@
+//! A process under observation, held by a descriptor from the moment it was named: its number may come to be
+//! another's, its descriptor never does. It is never signalled.
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use thiserror::Error;
+
+/// A process, by its number and by a descriptor (pidfd).
+#[derive(Debug)]
+pub struct Process {
+    pid: NonZeroU32,
+    descriptor: OwnedFd,
+}
+
+/// Why a process cannot be observed.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// Nothing has that number.
+    #[error(
+        "there is no process {0}; hint: name it as `ps` does where the recorder runs: another PID namespace has other numbers"
+    )]
+    Missing(NonZeroU32),
+    /// It has ended, and its parent did not take notice yet.
+    #[error("process {0} has ended already; hint: start it again")]
+    Ended(NonZeroU32),
+    /// The number is a thread's.
+    #[error("{0} is a thread, not a process; hint: {hint}", hint = owner_hint(.1))]
+    Thread(NonZeroU32, Option<u32>),
+    /// Something else.
+    #[error(
+        "cannot observe process {0}: {1}; hint: soakbox needs pidfd_open, which a sandbox may forbid"
+    )]
+    Refused(NonZeroU32, #[source] std::io::Error),
+}
+
+impl Process {
+    /// Holds the process that our own PID namespace knows as `pid`, whatever namespace /proc shows.
+    ///
+    /// # Errors
+    /// Where there is none, it has ended, or the number is a thread's.
+    pub fn open(pid: NonZeroU32) -> Result<Self, ProcessError> {
+        let number = i32::try_from(pid.get()).ok().and_then(Pid::from_raw);
+        let number = number.ok_or(ProcessError::Missing(pid))?;
+        let descriptor = pidfd_open(number, PidfdFlags::empty()).map_err(|error| match error {
+            Errno::SRCH => ProcessError::Missing(pid),
+            // The second since Linux 6.15.
+            Errno::INVAL | Errno::NOENT => ProcessError::Thread(pid, owner(pid)),
+            error => ProcessError::Refused(pid, error.into()),
+        })?;
+        let process = Self { pid, descriptor };
+        if process.has_ended() {
+            return Err(ProcessError::Ended(pid));
+        }
+        Ok(process)
+    }
+
+    /// Its number in our own PID namespace.
+    pub fn pid(&self) -> NonZeroU32 {
+        self.pid
+    }
+
+    /// Whether all its threads have ended, also where its parent has not taken notice yet (a zombie).
+    pub fn has_ended(&self) -> bool {
+        let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN)];
+        poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Where its root directory is; `None` where /proc does not show the process.
+    pub fn root(&self) -> Option<PathBuf> {
+        // Not by our own number: /proc may be another PID namespace's, which numbers the process otherwise.
+        let path = format!("/proc/self/fdinfo/{}", self.descriptor.as_raw_fd());
+        let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
+        Some(format!("/proc/{shown}/root").into())
+    }
+}
+
+/// The process that a thread belongs to, where /proc numbers them as we do.
+fn owner(thread: NonZeroU32) -> Option<u32> {
+    let own = fs::read_link("/proc/self").ok()?;
+    if own != Path::new(&std::process::id().to_string()) {
+        return None;
+    }
+    let process = field(Path::new(&format!("/proc/{thread}/status")), "Tgid:")?;
+    u32::try_from(process).ok()
+}
+
+fn owner_hint(process: &Option<u32>) -> String {
+    match process {
+        Some(process) => format!("its process is {process}"),
+        None => "name its process, of which all threads are observed".to_owned(),
+    }
+}
+
+/// The number in the line of a file that begins with `name`.
+fn field(path: &Path, name: &str) -> Option<i64> {
+    let text = fs::read_to_string(path).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A process that ends when its input does.
+    fn waiting() -> (Child, NonZeroU32) {
+        let child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = NonZeroU32::new(child.id()).unwrap();
+        (child, pid)
+    }
+
+    #[test]
+    fn a_process_has_ended_before_its_parent_takes_notice() {
+        let (mut child, pid) = waiting();
+        let process = Process::open(pid).unwrap();
+        assert!(!process.has_ended());
+        drop(child.stdin.take());
+        // The end is seen, and the process is left unreaped.
+        let mut ended = [PollFd::new(&process.descriptor, PollFlags::IN)];
+        poll(&mut ended, None).unwrap();
+        assert!(process.has_ended());
+        assert!(Path::new(&format!("/proc/{pid}")).exists(), "a zombie");
+        assert!(matches!(Process::open(pid), Err(ProcessError::Ended(_))));
+        child.wait().unwrap();
+        assert!(process.has_ended());
+        assert!(matches!(Process::open(pid), Err(ProcessError::Missing(_))));
+    }
+
+    #[test]
+    fn its_root_is_where_proc_shows_it() {
+        let (mut child, pid) = waiting();
+        let root = Process::open(pid).unwrap().root().unwrap();
+        assert_eq!(root.join("proc").exists(), Path::new("/proc").exists());
+        assert_eq!(root, Path::new(&format!("/proc/{pid}/root")));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn no_number_beyond_all_is_a_process() {
+        for pid in [4_194_305, i32::MAX as u32, u32::MAX] {
+            let opened = Process::open(NonZeroU32::new(pid).unwrap());
+            assert!(
+                matches!(opened, Err(ProcessError::Missing(_))),
+                "{opened:?}"
+            );
+        }
+    }
+}

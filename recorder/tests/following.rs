@@ -1,0 +1,209 @@
+//! `--pid` follows one process, whatever numbers /proc shows, and ends when it ends.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::host;
+use support::recorder::{self, Recorder};
+use support::recording::Recording;
+use support::targets;
+
+/// A recorder that does not see the end of its process ends after this long, and says nothing of that end.
+const TOO_LONG: &str = "20s";
+
+fn sees_the_end(root: &Path) -> bool {
+    let kinds = Recording::open(root).words("annotations", "kind");
+    kinds.iter().any(|kind| kind == "target_exited")
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let (status, _, said) = recorder::run(arguments);
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("hint: "), "{said}");
+    said
+}
+
+/// Target and recorder live in a namespace together, or in none; the target starts once the recorder is attached, and
+/// its number is another's when it has ended.
+fn followed_in(unshare: &[&str], rooted: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let (dir, root) = (directory.path(), directory.path().join("recording"));
+    let inside = dir.join("inside");
+    fs::create_dir(&inside).unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &["-static"]), &inside);
+    let arguments = ["calls", "300", "2", "7"];
+    let alone = targets::run(&program, &arguments);
+    let (file, start) = if rooted {
+        let file = format!("/{}", program.file_name().unwrap().display());
+        assert!(!Path::new(&file).exists(), "it must not be found here");
+        let start = format!("chroot {} {file}", inside.display());
+        (file, start)
+    } else {
+        let file = program.display().to_string();
+        (file.clone(), file)
+    };
+    let script = format!(
+        "mkfifo {dir}/go; {start} --wait {arguments} <{dir}/go >{dir}/out & target=$!; exec 9>{dir}/go
+         while ! readlink /proc/[0-9]*/exe | grep -qx {program}; do sleep 0.02; done
+         {recorder} record -o {root} --op op=uprobe:{file}:op --duration {TOO_LONG} --pid $target 2>{dir}/said & recorder=$!
+         while ! grep -qs 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+         echo go >&9; exec 9>&-; wait $target || exit 91; wait $recorder || exit 92",
+        dir = dir.display(),
+        arguments = arguments.join(" "),
+        program = program.display(),
+        recorder = env!("CARGO_BIN_EXE_soakbox-recorder"),
+        root = root.display(),
+    );
+    let ended = Command::new("unshare")
+        .args(unshare)
+        .args(["sh", "-c", &script])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
+    assert_eq!(ended.code(), Some(0), "{unshare:?} {rooted}: {said}");
+    assert_eq!(
+        fs::read_to_string(dir.join("out")).unwrap(),
+        alone.stdout,
+        "{unshare:?} {rooted}"
+    );
+    assert!(sees_the_end(&root), "{unshare:?} {rooted}: {said}");
+    let recording = Recording::open(&root);
+    let totals = recording.checked("op");
+    assert_eq!(totals.finished, 300, "{unshare:?} {rooted}: {said}");
+    if !unshare.is_empty() {
+        let own = |pid: Option<i64>| pid.is_some_and(|pid| pid < 200);
+        assert!(
+            recording.of("op", "pid").into_iter().all(own),
+            "as the namespace numbers them"
+        );
+    }
+}
+
+const BARE: &[&str] = &["--pid", "--fork", "--kill-child"];
+const OWN_PROC: &[&str] = &["--pid", "--fork", "--kill-child", "--mount-proc"];
+
+#[test]
+fn inside_a_pid_namespace_with_the_proc_of_another() {
+    if !host::allows_bpf() || !host::has_tool("unshare") {
+        return;
+    }
+    followed_in(BARE, false);
+}
+
+#[test]
+fn inside_a_pid_namespace_with_its_own_proc() {
+    if !host::allows_bpf() || !host::has_pid_namespaces() {
+        return;
+    }
+    followed_in(OWN_PROC, false);
+}
+
+#[test]
+fn a_file_is_found_in_the_root_of_the_process_that_is_followed() {
+    if !host::allows_bpf() || !host::has_tool("unshare") {
+        return;
+    }
+    followed_in(&[], true);
+    followed_in(BARE, true);
+}
+
+#[test]
+fn a_process_that_nobody_reaps_has_ended() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (root, program) = (
+        directory.path().join("recording"),
+        targets::own_copy(&targets::build("ops.c", &[]), directory.path()),
+    );
+    let mut waiting = targets::start_waiting(&program, &["calls", "50", "1", "0"]);
+    let (pid, op) = (
+        waiting.pid().to_string(),
+        format!("op=uprobe:{}:op", program.display()),
+    );
+    let recorder = Recorder::start(&root, &["--op", &op, "--pid", &pid, "--duration", TOO_LONG]);
+    waiting
+        .child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"go\n")
+        .unwrap();
+    let said = recorder.wait().check().stderr;
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    assert!(state.contains(") Z "), "a zombie: {state}");
+    assert!(sees_the_end(&root), "{said}");
+    assert_eq!(Recording::open(&root).checked("op").finished, 50, "{said}");
+    // Nor is it one to begin with.
+    let late = refused(&["check", "--op", &op, "--pid", &pid]);
+    assert!(late.contains(&format!("process {pid} has ended")), "{late}");
+    assert!(waiting.child.wait().unwrap().success());
+    let gone = refused(&["check", "--op", &op, "--pid", &pid]);
+    assert!(gone.contains(&format!("no process {pid}")), "{gone}");
+}
+
+#[test]
+fn the_number_of_an_ended_process_may_be_anothers() {
+    let last = Path::new("/proc/sys/kernel/ns_last_pid");
+    let settable = fs::OpenOptions::new().write(true).open(last).is_ok();
+    if !host::allows_bpf() || !host::has_tool("unshare") || !settable {
+        eprintln!("SKIPPED: needs BPF, unshare and {}", last.display());
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (dir, root) = (directory.path(), directory.path().join("recording"));
+    let program = targets::own_copy(&targets::build("ops.c", &[]), dir);
+    // The recorder is stopped while the target ends and another process takes its number.
+    let script = format!(
+        "mkfifo {dir}/go; {program} --wait calls 50 1 0 <{dir}/go >{dir}/out & target=$!; exec 9>{dir}/go
+         {recorder} record -o {root} --op op=uprobe:{program}:op --duration {TOO_LONG} --pid $target 2>{dir}/said & recorder=$!
+         while ! grep -qs 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+         kill -STOP $recorder; echo go >&9; exec 9>&-; wait $target || exit 91
+         echo $((target - 1)) >{last}; sleep 60 & [ $! = $target ] || exit 92
+         kill -CONT $recorder; wait $recorder || exit 93",
+        dir = dir.display(),
+        program = program.display(),
+        recorder = env!("CARGO_BIN_EXE_soakbox-recorder"),
+        root = root.display(),
+        last = last.display(),
+    );
+    let form = if host::has_pid_namespaces() {
+        OWN_PROC
+    } else {
+        BARE
+    };
+    let ended = Command::new("unshare")
+        .args(form)
+        .args(["sh", "-c", &script])
+        .status()
+        .unwrap();
+    let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
+    assert_eq!(ended.code(), Some(0), "{said}");
+    assert!(sees_the_end(&root), "{said}");
+    assert_eq!(Recording::open(&root).checked("op").finished, 50, "{said}");
+}
+
+#[test]
+fn a_thread_is_no_process() {
+    let op = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
+    let said = std::thread::spawn(move || {
+        // SAFETY: takes and touches nothing.
+        let thread = unsafe { libc::gettid() }.to_string();
+        refused(&["check", "--op", &op, "--pid", &thread])
+    });
+    let said = said.join().unwrap();
+    let process = std::process::id();
+    assert!(said.contains("is a thread"), "{said}");
+    assert!(
+        said.contains(&format!("its process is {process}")),
+        "{said}"
+    );
+}
