@@ -291,30 +291,25 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
     });
 }
 
-/// Fills in the return value and the success, by the operation's rule.
+/// Fills in the return value and the success, by the operation's rule; a marker's own success only where no rule is
+/// written for its value.
 #[inline(always)]
 fn judge(event: &mut OperationEvent, outcome: Outcome) {
-    let success = match outcome {
-        Outcome::Told { value, success } => {
-            event.return_value = value as i64;
-            event.flags |= flags::RETURN;
-            Some(success)
-        }
-        Outcome::Returned(raw) => {
-            let Some(rule) = RULES.get(event.operation as u32) else {
-                return;
-            };
-            if rule.width == 0 {
-                return;
-            }
-            event.return_value = rule.widen(raw);
-            event.flags |= flags::RETURN;
-            if rule.comparison == comparison::NONE {
-                None
-            } else {
-                rule.success(event.return_value)
-            }
-        }
+    let Some(rule) = RULES.get(event.operation as u32) else {
+        return;
+    };
+    let (raw, told) = match outcome {
+        Outcome::Returned(raw) => (raw, None),
+        Outcome::Told { value, success } => (value, Some(success)),
+    };
+    if rule.width != 0 {
+        event.return_value = rule.widen(raw);
+        event.flags |= flags::RETURN;
+    }
+    let success = match rule.comparison {
+        comparison::MARKER => told,
+        _ if rule.width == 0 => None,
+        _ => rule.success(event.return_value),
     };
     if let Some(success) = success {
         event.flags |= flags::SUCCESS_KNOWN | if success { flags::SUCCESS } else { 0 };

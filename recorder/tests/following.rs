@@ -31,7 +31,7 @@ fn refused(arguments: &[&str]) -> String {
 
 /// Target and recorder live in a namespace together, or in none; the target starts once the recorder is attached, and
 /// its number is another's when it has ended.
-fn followed_in(unshare: &[&str], rooted: bool) {
+fn followed_in(place: &Place, rooted: bool) {
     let directory = tempfile::tempdir().unwrap();
     let (dir, root) = (directory.path(), directory.path().join("recording"));
     let inside = dir.join("inside");
@@ -60,24 +60,23 @@ fn followed_in(unshare: &[&str], rooted: bool) {
         recorder = env!("CARGO_BIN_EXE_soakbox-recorder"),
         root = root.display(),
     );
-    let ended = Command::new("unshare")
-        .args(unshare)
-        .args(["sh", "-c", &script])
+    let ended = (place.command)(&script)
         .stderr(Stdio::null())
         .status()
         .unwrap();
     let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
-    assert_eq!(ended.code(), Some(0), "{unshare:?} {rooted}: {said}");
+    let name = place.name;
+    assert_eq!(ended.code(), Some(0), "{name} {rooted}: {said}");
     assert_eq!(
         fs::read_to_string(dir.join("out")).unwrap(),
         alone.stdout,
-        "{unshare:?} {rooted}"
+        "{name} {rooted}"
     );
-    assert!(sees_the_end(&root), "{unshare:?} {rooted}: {said}");
+    assert!(sees_the_end(&root), "{name} {rooted}: {said}");
     let recording = Recording::open(&root);
     let totals = recording.checked("op");
-    assert_eq!(totals.finished, 300, "{unshare:?} {rooted}: {said}");
-    if !unshare.is_empty() {
+    assert_eq!(totals.finished, 300, "{name} {rooted}: {said}");
+    if place.is_namespace {
         let own = |pid: Option<i64>| pid.is_some_and(|pid| pid < 200);
         assert!(
             recording.of("op", "pid").into_iter().all(own),
@@ -86,15 +85,43 @@ fn followed_in(unshare: &[&str], rooted: bool) {
     }
 }
 
-const BARE: &[&str] = &["--pid", "--fork", "--kill-child"];
-const OWN_PROC: &[&str] = &["--pid", "--fork", "--kill-child", "--mount-proc"];
+/// Where a script runs.
+struct Place {
+    name: &'static str,
+    is_namespace: bool,
+    command: fn(&str) -> Command,
+}
+
+const HERE: Place = Place {
+    name: "here",
+    is_namespace: false,
+    command: |script| {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    },
+};
+const BARE: Place = Place {
+    name: "a namespace with another's /proc",
+    is_namespace: true,
+    command: |script| {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "sh", "-c", script]);
+        command
+    },
+};
+const OWN_PROC: Place = Place {
+    name: "a namespace with its own /proc",
+    is_namespace: true,
+    command: host::in_pid_namespace,
+};
 
 #[test]
 fn inside_a_pid_namespace_with_the_proc_of_another() {
     if !host::allows_bpf() || !host::has_tool("unshare") {
         return;
     }
-    followed_in(BARE, false);
+    followed_in(&BARE, false);
 }
 
 #[test]
@@ -102,7 +129,7 @@ fn inside_a_pid_namespace_with_its_own_proc() {
     if !host::allows_bpf() || !host::has_pid_namespaces() {
         return;
     }
-    followed_in(OWN_PROC, false);
+    followed_in(&OWN_PROC, false);
 }
 
 #[test]
@@ -110,8 +137,8 @@ fn a_file_is_found_in_the_root_of_the_process_that_is_followed() {
     if !host::allows_bpf() || !host::has_tool("unshare") {
         return;
     }
-    followed_in(&[], true);
-    followed_in(BARE, true);
+    followed_in(&HERE, true);
+    followed_in(&BARE, true);
 }
 
 #[test]
@@ -153,9 +180,10 @@ fn a_process_that_nobody_reaps_has_ended() {
 #[test]
 fn the_number_of_an_ended_process_may_be_anothers() {
     let last = Path::new("/proc/sys/kernel/ns_last_pid");
-    let settable = fs::OpenOptions::new().write(true).open(last).is_ok();
-    if !host::allows_bpf() || !host::has_tool("unshare") || !settable {
-        eprintln!("SKIPPED: needs BPF, unshare and {}", last.display());
+    if !host::allows_bpf()
+        || !host::has_tool("unshare")
+        || !host::has_file("/proc/sys/kernel/ns_last_pid")
+    {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -175,16 +203,12 @@ fn the_number_of_an_ended_process_may_be_anothers() {
         root = root.display(),
         last = last.display(),
     );
-    let form = if host::has_pid_namespaces() {
+    let place = if host::has_pid_namespaces() {
         OWN_PROC
     } else {
         BARE
     };
-    let ended = Command::new("unshare")
-        .args(form)
-        .args(["sh", "-c", &script])
-        .status()
-        .unwrap();
+    let ended = (place.command)(&script).status().unwrap();
     let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
     assert_eq!(ended.code(), Some(0), "{said}");
     assert!(sees_the_end(&root), "{said}");

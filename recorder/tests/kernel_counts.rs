@@ -1,52 +1,16 @@
-//! Every operation is recorded exactly once: counts against the target's own counter.
+//! Every call of a function is recorded exactly once, of the processes that are wanted and of no others: counts against
+//! the target's own counter.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 
+use support::counting::{assert_counts, probe, record};
 use support::recorder::Recorder;
-use support::recording::{Recording, Totals};
-use support::targets::{self, Counts, Outcome};
-use support::{host, recorder};
-
-fn probe(kind: &str, program: &Path) -> String {
-    let rule = if kind == "uprobe" {
-        ",success=ret:i32>=0"
-    } else {
-        ""
-    };
-    format!("op={kind}:{}:op{rule}", program.display())
-}
-
-/// Records `arguments` of a copy of `program`, started after the attach and probed as `op` by `kind`.
-fn record(
-    program: &Path,
-    kind: &str,
-    arguments: &[&str],
-) -> (Counts, Recording, tempfile::TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(program, directory.path());
-    let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
-    let outcome: Outcome = targets::run(&program, arguments);
-    recorder.stop().check();
-    assert!(outcome.status.success(), "{outcome:?}");
-    (outcome.counts(), Recording::open(&root), directory)
-}
-
-fn assert_counts(counts: &Counts, totals: &Totals, recording: &Recording) {
-    assert_eq!(totals.begun, counts.begun, "{totals:?}");
-    assert_eq!(totals.finished, counts.finished, "{totals:?}");
-    assert_eq!(totals.abandoned, counts.abandoned, "{totals:?}");
-    assert_eq!(totals.unmatched, counts.unmatched, "{totals:?}");
-    if totals.lost == 0 {
-        assert_eq!(totals.failures, counts.failures, "{totals:?}");
-        let (yes, no, unknown) = recording.successes();
-        assert_eq!((no as i64, unknown), (counts.failures, 0));
-        assert_eq!((yes + no) as i64, counts.finished);
-    }
-}
+use support::recording::Recording;
+use support::{host, recorder, targets};
 
 #[test]
 fn a_function_is_recorded_exactly_once_through_threads_recursion_and_forks() {
@@ -66,22 +30,8 @@ fn a_function_is_recorded_exactly_once_through_threads_recursion_and_forks() {
     assert_counts(&counts, &totals, &recording);
 }
 
-#[test]
-fn a_marker_is_recorded_exactly_once_through_threads_recursion_and_forks() {
-    if !host::allows_bpf() {
-        return;
-    }
-    let number = 80_000 + host::seed() % 40_000;
-    let program = targets::build("ops_marker.c", &[]);
-    let (counts, recording, _directory) = record(
-        &program,
-        "marker",
-        &["mix", &number.to_string(), "4", "5", "7"],
-    );
-    let totals = recording.checked("op");
-    assert_eq!(totals.lost, 0);
-    assert_counts(&counts, &totals, &recording);
-}
+/// Levels of one thread that the kernel side follows.
+const FOLLOWED: i64 = 64;
 
 #[test]
 fn two_hundred_levels_deep_what_is_not_followed_is_counted() {
@@ -95,8 +45,46 @@ fn two_hundred_levels_deep_what_is_not_followed_is_counted() {
         let totals = recording.checked("op");
         assert_eq!(counts.finished, 8_000);
         assert_counts(&counts, &totals, &recording);
-        assert_eq!(totals.lost, totals.lost_too_deep, "{source}");
+        let deeper = 200 - FOLLOWED;
+        assert_eq!(
+            (totals.lost, totals.lost_too_deep),
+            (40 * deeper, 40 * deeper),
+            "{source}"
+        );
     }
+}
+
+#[test]
+fn processes_from_before_the_attach_and_after_it_are_recorded() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let root = directory.path().join("recording");
+    let number = 3_000 + host::seed() % 1_000;
+    let calls = |number: u64| ["calls".into(), number.to_string(), "2".into(), "7".into()];
+    let before = targets::start_waiting(&program, &calls(number));
+    let recorder = Recorder::start(&root, &["--op", &probe("uprobe", &program)]);
+    let after = targets::start_waiting(&program, &calls(number / 2));
+    let pids = [before.pid(), after.pid()].map(i64::from);
+    let outcomes = [before.go(), after.go()];
+    recorder.stop().check();
+    let recording = Recording::open(&root);
+    let totals = recording.checked("op");
+    let mut rows: BTreeMap<i64, i64> = BTreeMap::new();
+    for pid in recording.of("op", "pid") {
+        *rows.entry(pid.unwrap()).or_default() += 1;
+    }
+    let counts = outcomes.map(|outcome| outcome.counts());
+    let finished = counts.each_ref().map(|counts| counts.finished);
+    assert_eq!(finished, [number as i64, number as i64 / 2]);
+    assert_eq!(rows, pids.into_iter().zip(finished).collect(), "{totals:?}");
+    assert_eq!(
+        totals.failures,
+        counts.iter().map(|counts| counts.failures).sum::<i64>()
+    );
+    assert_eq!((totals.unmatched, totals.lost), (0, 0), "{totals:?}");
 }
 
 #[test]
@@ -219,54 +207,6 @@ fn a_millisecond_by_the_targets_clock_is_a_millisecond_in_the_recording() {
 }
 
 #[test]
-fn the_locals_of_a_caller_survive_the_probes_of_a_marker() {
-    if !host::allows_bpf() {
-        return;
-    }
-    let program = targets::build("ops_marker.c", &["-O3"]);
-    let (counts, recording, _directory) = record(&program, "marker", &["locals", "100000"]);
-    assert_eq!(recording.checked("op").finished, counts.finished);
-    assert_eq!(counts.all["locals_ok"], counts.begun, "{counts:?}");
-}
-
-#[test]
-fn a_token_pairs_across_threads() {
-    if !host::allows_bpf() {
-        return;
-    }
-    let program = targets::build("ops_marker.c", &[]);
-    for mode in [&["tokens", "20000", "64"][..], &["nested", "5000"]] {
-        let (counts, recording, _directory) = record(&program, "marker", mode);
-        let totals = recording.checked("op");
-        assert_eq!(totals.lost, 0, "{mode:?}");
-        assert_counts(&counts, &totals, &recording);
-    }
-}
-
-#[test]
-fn a_full_in_flight_map_loses_begins_and_goes_on() {
-    if !host::allows_bpf() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
-    let probe = probe("marker", &program);
-    let recorder = Recorder::start(&root, &["--op", &probe, "--in-flight", "8"]);
-    let outcome = targets::run(&program, &["tokens", "20000", "64"]);
-    recorder.stop().check();
-    let (counts, totals) = (outcome.counts(), Recording::open(&root).checked("op"));
-    assert_eq!(totals.begun, counts.begun, "{totals:?}");
-    assert_eq!(totals.finished, counts.finished, "{totals:?}");
-    assert!(totals.lost > 0 && totals.recorded > 1_000, "{totals:?}");
-    assert_eq!(
-        totals.unmatched, totals.lost,
-        "each lost begin leaves its finish alone: {totals:?}"
-    );
-    assert_eq!(totals.in_flight, 0, "no entry leaks: {totals:?}");
-}
-
-#[test]
 fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
     if !host::allows_bpf() {
         return;
@@ -280,9 +220,9 @@ fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
         let root = directory.path().join("recording");
         let program = targets::own_copy(&targets::build(source, &[]), directory.path());
         let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
-        let mut target = std::process::Command::new(&program)
+        let mut target = Command::new(&program)
             .args(["calls", "2000000000000", "2", "0"])
-            .stdout(std::process::Stdio::null())
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         std::thread::sleep(std::time::Duration::from_millis(1_300));
@@ -307,26 +247,6 @@ fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
 }
 
 #[test]
-fn markers_left_without_a_finish_do_not_end_the_following_of_their_thread() {
-    if !host::allows_bpf() {
-        return;
-    }
-    let program = targets::build("leaks.cpp", &[]);
-    let (counts, recording, _directory) = record(&program, "marker", &["markers", "5000", "10"]);
-    let totals = recording.checked("op");
-    assert_eq!(
-        (totals.begun, totals.finished),
-        (counts.begun, counts.finished),
-        "{totals:?}"
-    );
-    assert_eq!(
-        (totals.lost, totals.abandoned),
-        (0, counts.abandoned),
-        "{totals:?}"
-    );
-}
-
-#[test]
 fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
     if !host::allows_bpf() {
         return;
@@ -336,10 +256,27 @@ fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
     let program = targets::own_copy(&targets::build("leaks.cpp", &[]), directory.path());
     let probe = probe("uprobe", &program);
     let recorder = Recorder::start(&root, &["--op", &probe, "--in-flight", "1000"]);
-    let outcome = targets::run(&program, &["throws", "3000", "20000"]);
+    let outcome = targets::run(&program, &["throws", "3000", "100000"]);
     recorder.stop().check();
     let (counts, totals) = (outcome.counts(), Recording::open(&root).checked("op"));
     assert_eq!(totals.begun, counts.begun, "{totals:?}");
+    // A begin without room is lost, and taken as finished: its finish, where it returns, is unmatched.
+    assert_eq!(totals.lost, totals.lost_no_memory, "{totals:?}");
+    assert_eq!(
+        totals.recorded,
+        counts.finished - totals.unmatched,
+        "{totals:?}"
+    );
+    let lost_and_thrown = totals.lost - totals.unmatched;
+    assert_eq!(
+        totals.abandoned,
+        counts.abandoned - lost_and_thrown,
+        "{totals:?}"
+    );
+    assert!(
+        lost_and_thrown > 0 && totals.abandoned >= 1_000,
+        "the book was full: {totals:?}"
+    );
     assert!(
         totals.recorded > counts.finished * 9 / 10,
         "good calls are followed again: {totals:?}"

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::{Mutex, PoisonError};
+
 use support::host;
 use support::recorder::Recorder;
 use support::recording::Recording;
@@ -28,92 +30,76 @@ fn sum(recording: &Recording, column: &str) -> i64 {
         .sum()
 }
 
-/// Within `tolerance` of each other, relative to `expected`, or both under `floor`.
-fn assert_near(what: &str, found: i64, expected: i64, tolerance: f64, floor: i64) {
-    let near = (found - expected).abs() as f64 <= expected.abs() as f64 * tolerance + floor as f64;
-    eprintln!("{what}: recorded {found}, the target's own {expected}");
-    assert!(
-        near,
-        "{what}: recorded {found}, the target's own {expected}"
-    );
+/// Within a tenth of the target's own figure, or, where that is next to nothing, within `floor` of it.
+fn is_near(found: i64, own: i64, floor: i64) -> bool {
+    (found - own).abs() <= (own / 10).max(floor)
 }
 
-#[test]
-fn on_cpu_time_of_spinning_system_calls_and_sleeping() {
+const OPERATION_NS: i64 = 5_000_000;
+const OPERATIONS: i64 = 2_000;
+/// Where a tenth of the target's own figure is less than this, this is allowed: 2% of what an operation lasts. Its own
+/// readings lie around the probes' traps, which its clock counts and the recording does not (30 to 60 µs here).
+const FLOOR_NS: i64 = OPERATION_NS / 50;
+
+/// One kind at a time: two that spin leave no CPU of two for anybody else.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Records thousands of operations of one kind, and compares on-CPU time per operation, user and system time in sums.
+fn measures(mode: &str) {
     if !host::allows_bpf() {
         return;
     }
-    const OPERATION_NS: i64 = 5_000_000;
-    for (mode, number) in [("spin", 1_000i64), ("syscall", 1_000), ("sleep", 200)] {
-        let directory = tempfile::tempdir().unwrap();
-        let each = directory.path().join("each").display().to_string();
-        let (counts, recording, _directory) = record(
-            "cpu.c",
-            &[mode, &number.to_string(), &OPERATION_NS.to_string(), &each],
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().unwrap();
+    let each = directory.path().join("each").display().to_string();
+    let numbers = [OPERATIONS, OPERATION_NS].map(|number| number.to_string());
+    let (counts, recording, _directory) = record("cpu.c", &[mode, &numbers[0], &numbers[1], &each]);
+    recording.checked("op");
+    assert_eq!(counts.finished, OPERATIONS);
+
+    let own = std::fs::read_to_string(&each).unwrap();
+    let own = own.lines().map(|line| line.parse::<i64>().unwrap());
+    let recorded = recording.of("op", "cpu_ns");
+    let recorded = recorded.into_iter().map(|value| value.expect("cpu_ns"));
+    let mut far: Vec<(i64, i64)> = own.zip(recorded).collect();
+    assert_eq!(far.len() as i64, OPERATIONS);
+    far.retain(|&(own, recorded)| !is_near(recorded, own, FLOOR_NS));
+    eprintln!("{mode}: {} of {OPERATIONS} are off", far.len());
+    // Not all: a hypervisor that takes the CPU away in the middle of an operation (or of going to sleep, so that the kernel
+    // never switches to another thread) shows in the recording as on-CPU time, and not in the target's clock.
+    assert!(far.len() as i64 * 50 <= OPERATIONS, "{mode}: {far:?}");
+
+    // In sums, and ticks for user and system time: whoever runs at a tick (each 1 to 10 ms) gets all of it. Over 10 s
+    // that is right to a few hundredths; of a kind of time that is hardly used, a few ticks are many times what there is.
+    for (column, own) in [
+        ("cpu_ns", "cpu_ns"),
+        ("cpu_user_ns", "user_ns"),
+        ("cpu_system_ns", "system_ns"),
+    ] {
+        let (found, own) = (sum(&recording, column), counts.all[own]);
+        eprintln!("{mode} {column}: recorded {found}, the target's own {own}");
+        assert!(
+            is_near(found, own, OPERATIONS * FLOOR_NS),
+            "{mode} {column}: recorded {found}, the target's own {own}"
         );
-        recording.checked("op");
-        assert_eq!(counts.finished, number);
-        assert_near(
-            mode,
-            sum(&recording, "cpu_ns"),
-            counts.all["cpu_ns"],
-            0.1,
-            number * 30_000,
-        );
-        // Ticks are unbiased in sums only; 1,000 operations of 5 ms see about 1,250 of them.
-        let floor = number * OPERATION_NS / 50;
-        let tolerance = 0.1;
-        let user = format!("{mode} user");
-        assert_near(
-            &user,
-            sum(&recording, "cpu_user_ns"),
-            counts.all["user_ns"],
-            tolerance,
-            floor,
-        );
-        let system = format!("{mode} system");
-        assert_near(
-            &system,
-            sum(&recording, "cpu_system_ns"),
-            counts.all["system_ns"],
-            tolerance,
-            floor,
-        );
-        if mode == "sleep" {
-            // Not all of them: where a hypervisor takes the CPU away in the middle of going to sleep, the kernel never
-            // switches to another thread, and what was stolen counts as on-CPU.
-            let each = recording.of("op", "cpu_ns");
-            let asleep = each
-                .into_iter()
-                .flatten()
-                .filter(|&cpu_ns| cpu_ns < OPERATION_NS / 10);
-            let asleep = asleep.count() as i64;
-            assert!(
-                asleep * 100 >= number * 98,
-                "sleeping is not on-CPU time: only {asleep} of {number} are short"
-            );
-            let shortest = recording
-                .of("op", "duration_ns")
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap();
-            assert!(shortest >= OPERATION_NS, "{shortest}");
-        } else {
-            // Per operation too; what the probes and a preemption between two clock readings add is not the operation's.
-            let own = std::fs::read_to_string(&each).unwrap();
-            let recorded = recording.of("op", "cpu_ns");
-            let near = own.lines().zip(recorded).filter(|(own, recorded)| {
-                let own: i64 = own.parse().unwrap();
-                (recorded.unwrap() - own).abs() <= own / 10 + 30_000
-            });
-            let near = near.count() as i64;
-            assert!(
-                near * 100 >= number * 98,
-                "{mode}: only {near} of {number} within 10%"
-            );
-        }
     }
+    let durations = recording.of("op", "duration_ns").into_iter().flatten();
+    assert!(durations.min() >= Some(OPERATION_NS));
+}
+
+#[test]
+fn on_cpu_user_and_system_time_of_spinning() {
+    measures("spin");
+}
+
+#[test]
+fn on_cpu_user_and_system_time_of_system_calls() {
+    measures("syscall");
+}
+
+#[test]
+fn on_cpu_user_and_system_time_of_sleeping() {
+    measures("sleep");
 }
 
 #[test]
@@ -133,7 +119,7 @@ fn an_operation_that_touches_64_mib_shows_them() {
         deltas.iter().partition(|&&delta| delta > TOUCHED / 2);
     assert_eq!(large.len(), 5, "{deltas:?}");
     for delta in large {
-        assert_near("touched", delta, TOUCHED, 0.05, 0);
+        assert!((delta - TOUCHED).abs() <= TOUCHED / 20, "{delta}");
     }
     assert!(small.iter().all(|delta| delta.abs() < 1 << 20), "{small:?}");
     let resident = recording

@@ -127,12 +127,16 @@ impl Drop for Cluster {
     }
 }
 
+/// Version 15, which the figures are of, or else the newest.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-    versions
+    let found = versions
         .flatten()
+        .filter(|version| version.path().join("bin/postgres").exists());
+    let number = |version: &std::fs::DirEntry| version.file_name().to_str()?.parse::<u32>().ok();
+    found
+        .max_by_key(|version| (number(version) == Some(15), number(version)))
         .map(|version| version.path().join("bin"))
-        .find(|bin| bin.join("postgres").exists())
 }
 
 #[test]

@@ -157,7 +157,16 @@ pub mod globals {
     pub const ABSENT: u32 = u32::MAX;
 }
 
-const _: () = assert!(core::mem::size_of::<OperationRule>() == 24);
+const _: () = {
+    use core::mem::{align_of, offset_of, size_of};
+    assert!(size_of::<OperationRule>() == 24);
+    assert!(align_of::<OperationRule>() == 8);
+    assert!(offset_of!(OperationRule, comparison) == 0);
+    assert!(offset_of!(OperationRule, width) == 4);
+    assert!(offset_of!(OperationRule, signed) == 8);
+    assert!(offset_of!(OperationRule, reserved) == 12);
+    assert!(offset_of!(OperationRule, operand) == 16);
+};
 
 #[cfg(test)]
 mod tests {

@@ -47,4 +47,22 @@ pub const fn cell_index(cpu: u32, operations: u32, operation: u32, interval: u64
     (cpu * operations + operation) * SLOTS + (interval % SLOTS as u64) as u32
 }
 
-const _: () = assert!(core::mem::size_of::<CounterCell>() == 128);
+const _: () = {
+    use core::mem::{align_of, offset_of, size_of};
+    assert!(size_of::<CounterCell>() == 128);
+    assert!(align_of::<CounterCell>() == 8);
+    assert!(offset_of!(CounterCell, begun) == 0);
+    assert!(offset_of!(CounterCell, finished) == 8);
+    assert!(offset_of!(CounterCell, recorded) == 16);
+    assert!(offset_of!(CounterCell, filtered) == 24);
+    assert!(offset_of!(CounterCell, sampled_out) == 32);
+    assert!(offset_of!(CounterCell, lost_ring_full) == 40);
+    assert!(offset_of!(CounterCell, lost_too_deep) == 48);
+    assert!(offset_of!(CounterCell, lost_no_memory) == 56);
+    assert!(offset_of!(CounterCell, abandoned) == 64);
+    assert!(offset_of!(CounterCell, unmatched) == 72);
+    assert!(offset_of!(CounterCell, failures) == 80);
+    assert!(offset_of!(CounterCell, duration_sum_ns) == 88);
+    assert!(offset_of!(CounterCell, cpu_sum_ns) == 96);
+    assert!(offset_of!(CounterCell, reserved) == 104);
+};

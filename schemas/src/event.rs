@@ -80,13 +80,6 @@ impl OperationEvent {
         self.optional(flags::SUCCESS_KNOWN, self.flags & flags::SUCCESS != 0)
     }
 
-    /// The event's bytes, as they lie in the ring and in a replay file.
-    #[cfg(feature = "std")]
-    pub fn as_bytes(&self) -> &[u8] {
-        // SAFETY: repr(C) without padding (asserted below); any byte of it is initialised.
-        unsafe { core::slice::from_raw_parts(core::ptr::from_ref(self).cast(), size_of::<Self>()) }
-    }
-
     /// Reads an event from its bytes; `None` where the length is not that of an event.
     #[cfg(feature = "std")]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -104,10 +97,18 @@ const _: () = {
     assert!(align_of::<OperationEvent>() == 8);
     assert!(offset_of!(OperationEvent, finished_boot_ns) == 0);
     assert!(offset_of!(OperationEvent, duration_ns) == 8);
+    assert!(offset_of!(OperationEvent, cpu_ns) == 16);
+    assert!(offset_of!(OperationEvent, cpu_user_ns) == 24);
+    assert!(offset_of!(OperationEvent, cpu_system_ns) == 32);
+    assert!(offset_of!(OperationEvent, memory_bytes) == 40);
+    assert!(offset_of!(OperationEvent, memory_delta_bytes) == 48);
     assert!(offset_of!(OperationEvent, return_value) == 56);
+    assert!(offset_of!(OperationEvent, bytes) == 64);
     assert!(offset_of!(OperationEvent, pid) == 72);
+    assert!(offset_of!(OperationEvent, tid) == 76);
     assert!(offset_of!(OperationEvent, interval) == 80);
     assert!(offset_of!(OperationEvent, operation) == 84);
     assert!(offset_of!(OperationEvent, flags) == 86);
     assert!(offset_of!(OperationEvent, source_type) == 88);
+    assert!(offset_of!(OperationEvent, reserved) == 92);
 };

@@ -36,19 +36,31 @@ pub(crate) fn may_mount(mounted: bool, reason: &str) -> bool {
     allow(TOOLS, mounted, "a mount", reason)
 }
 
-/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (where `/` is no mount point, for one).
+/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (in a chroot without a mounted /proc,
+/// for one).
 pub(crate) fn has_pid_namespaces() -> bool {
-    let mut command = Command::new("unshare");
-    let made = command
-        .args(["--pid", "--fork", "--mount-proc", "true"])
-        .output();
+    let made = in_pid_namespace("true").output();
     let made = made.is_ok_and(|output| output.status.success());
     allow(
         TOOLS,
         made,
         "a PID namespace",
-        "unshare --mount-proc is refused",
+        "unshare or the mount of /proc is refused",
     )
+}
+
+/// Runs `script` in a PID namespace with a /proc of its own; what it leaves behind ends with it. Not by unshare's
+/// `--mount-proc`, which wants to make / private, and that is no mount point in a chroot: /proc is enough, or the new
+/// one would show outside.
+pub(crate) fn in_pid_namespace(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--propagation", "unchanged"])
+        .args(["--pid", "--fork", "--kill-child", "sh", "-c"])
+        .arg(format!(
+            "mount --make-private /proc && mount -t proc proc /proc || exit 92\n{script}"
+        ));
+    command
 }
 
 fn allow(variable: &str, allowed: bool, what: &str, reason: &str) -> bool {

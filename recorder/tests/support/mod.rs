@@ -5,6 +5,7 @@
     reason = "each test file uses a part of this"
 )]
 
+pub(crate) mod counting;
 pub(crate) mod host;
 pub(crate) mod recorder;
 pub(crate) mod recording;

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// Everything that was sealed.
@@ -20,12 +22,51 @@ pub(crate) struct Totals {
     pub(crate) begun: i64,
     pub(crate) finished: i64,
     pub(crate) recorded: i64,
+    pub(crate) filtered: i64,
+    pub(crate) sampled_out: i64,
     pub(crate) lost: i64,
+    pub(crate) lost_ring_full: i64,
     pub(crate) lost_too_deep: i64,
+    pub(crate) lost_no_memory: i64,
+    pub(crate) lost_write: i64,
     pub(crate) abandoned: i64,
     pub(crate) unmatched: i64,
     pub(crate) failures: i64,
+    /// A level: that of the last interval.
     pub(crate) in_flight: i64,
+}
+
+impl Totals {
+    /// Adds a row: `value` gives its columns.
+    fn add(&mut self, value: impl Fn(&str) -> i64) {
+        self.begun += value("begun");
+        self.finished += value("finished");
+        self.recorded += value("recorded");
+        self.filtered += value("filtered");
+        self.sampled_out += value("sampled_out");
+        self.lost += value("lost");
+        self.lost_ring_full += value("lost_ring_full");
+        self.lost_too_deep += value("lost_too_deep");
+        self.lost_no_memory += value("lost_no_memory");
+        self.lost_write += value("lost_write");
+        self.abandoned += value("abandoned");
+        self.unmatched += value("unmatched");
+        self.failures += value("failures");
+        self.in_flight = value("in_flight");
+    }
+
+    /// What holds in each interval by itself: whatever finished is somewhere, and has a row where it was recorded.
+    fn check(&self, rows: i64, of: &str) {
+        assert_eq!(self.recorded, rows, "recorded = rows, {of}: {self:?}");
+        assert_eq!(
+            self.finished,
+            self.recorded + self.filtered + self.sampled_out + self.lost,
+            "finished = recorded + filtered + sampled_out + lost, {of}: {self:?}"
+        );
+        let causes =
+            self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write;
+        assert_eq!(self.lost, causes, "each loss has its cause, {of}: {self:?}");
+    }
 }
 
 impl Recording {
@@ -58,10 +99,20 @@ impl Recording {
 
     /// All rows of `table`.
     pub(crate) fn batches(&self, table: &str) -> Vec<RecordBatch> {
+        self.read(table, None)
+    }
+
+    /// All rows of `table`, with these columns alone where some are named: a test may record millions of rows.
+    fn read(&self, table: &str, columns: Option<&[&str]>) -> Vec<RecordBatch> {
         let read = |path: &PathBuf| {
             let file = File::open(path).expect("a sealed file");
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            let mut reader = ParquetRecordBatchReaderBuilder::try_new(file)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            if let Some(columns) = columns {
+                let wanted =
+                    ProjectionMask::columns(reader.parquet_schema(), columns.iter().copied());
+                reader = reader.with_projection(wanted);
+            }
             reader
                 .build()
                 .expect("a reader")
@@ -73,7 +124,7 @@ impl Recording {
 
     /// A column of integers; `None` where it is null.
     pub(crate) fn integers(&self, table: &str, column: &str) -> Vec<Option<i64>> {
-        self.batches(table)
+        self.read(table, Some(&[column]))
             .iter()
             .flat_map(|batch| {
                 batch
@@ -88,28 +139,35 @@ impl Recording {
 
     /// A column of integers of the rows of `operation`.
     pub(crate) fn of(&self, operation: &str, column: &str) -> Vec<Option<i64>> {
-        let names = self.words("operation_log", "operation");
-        let values = self.integers("operation_log", column);
-        names
-            .iter()
-            .zip(values)
-            .filter(|(name, _)| *name == operation)
-            .map(|(_, value)| value)
-            .collect()
+        let mut found = Vec::new();
+        for batch in self.read("operation_log", Some(&["operation", column])) {
+            let names = batch.column_by_name("operation").expect("operation");
+            let names = cast(names, &DataType::Utf8).expect("text");
+            let values = batch.column_by_name(column).expect(column);
+            let values = values.as_primitive::<Int64Type>().iter();
+            let rows = names.as_string::<i32>().iter().zip(values);
+            found.extend(
+                rows.filter(|(name, _)| *name == Some(operation))
+                    .map(|(_, value)| value),
+            );
+        }
+        found
     }
 
     pub(crate) fn words(&self, table: &str, column: &str) -> Vec<String> {
         let text = |batch: &RecordBatch| {
             let column = batch.column_by_name(column).expect(column);
-            let plain =
-                arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).expect("text");
+            let plain = cast(column, &DataType::Utf8).expect("text");
             plain
                 .as_string::<i32>()
                 .iter()
                 .map(|value| value.expect("not null").to_owned())
                 .collect::<Vec<_>>()
         };
-        self.batches(table).iter().flat_map(text).collect()
+        self.read(table, Some(&[column]))
+            .iter()
+            .flat_map(text)
+            .collect()
     }
 
     pub(crate) fn times(&self, table: &str, column: &str) -> Vec<i64> {
@@ -120,13 +178,16 @@ impl Recording {
                 .values()
                 .to_vec()
         };
-        self.batches(table).iter().flat_map(values).collect()
+        self.read(table, Some(&[column]))
+            .iter()
+            .flat_map(values)
+            .collect()
     }
 
     /// Values of `success`: (true, false, unknown).
     pub(crate) fn successes(&self) -> (usize, usize, usize) {
         let (mut yes, mut no, mut unknown) = (0, 0, 0);
-        for batch in self.batches("operation_log") {
+        for batch in self.read("operation_log", Some(&["success"])) {
             for value in batch
                 .column_by_name("success")
                 .expect("success")
@@ -147,50 +208,60 @@ impl Recording {
         self.batches(table).iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// What the kernel counted, by operation.
-    pub(crate) fn totals(&self) -> BTreeMap<String, Totals> {
-        let mut totals: BTreeMap<String, Totals> = BTreeMap::new();
+    /// What the kernel counted of `operation`, by interval.
+    pub(crate) fn intervals(&self, operation: &str) -> BTreeMap<i64, Totals> {
+        let mut intervals: BTreeMap<i64, Totals> = BTreeMap::new();
+        self.each_metric(operation, |interval, value| {
+            intervals.entry(interval).or_default().add(value);
+        });
+        intervals
+    }
+
+    /// Calls `each` with the interval and the columns of each row of `operation` in `operation_metrics`.
+    fn each_metric(&self, operation: &str, mut each: impl FnMut(i64, &dyn Fn(&str) -> i64)) {
         for batch in self.batches("operation_metrics") {
             let names = batch.column_by_name("operation").expect("operation");
-            let names =
-                arrow::compute::cast(names, &arrow::datatypes::DataType::Utf8).expect("text");
-            let value = |column: &str, row: usize| {
-                batch
-                    .column_by_name(column)
-                    .expect(column)
-                    .as_primitive::<Int64Type>()
-                    .value(row)
-            };
+            let names = cast(names, &DataType::Utf8).expect("text");
             for (row, name) in names.as_string::<i32>().iter().enumerate() {
-                let total = totals.entry(name.expect("a name").to_owned()).or_default();
-                total.begun += value("begun", row);
-                total.finished += value("finished", row);
-                total.recorded += value("recorded", row);
-                total.lost += value("lost", row);
-                total.lost_too_deep += value("lost_too_deep", row);
-                total.abandoned += value("abandoned", row);
-                total.unmatched += value("unmatched", row);
-                total.failures += value("failures", row);
-                total.in_flight = value("in_flight", row);
+                let value = |column: &str| {
+                    let column = batch.column_by_name(column).expect(column);
+                    column.as_primitive::<Int64Type>().value(row)
+                };
+                if name == Some(operation) {
+                    each(value("interval"), &value);
+                }
             }
         }
+    }
+
+    /// What the kernel counted of `operation` in all.
+    pub(crate) fn totals(&self, operation: &str) -> Totals {
+        let mut totals = Totals::default();
+        self.each_metric(operation, |_, value| totals.add(value));
         totals
     }
 
-    /// The totals of `operation`, after checking both identities against each other and the rows.
+    /// The totals of `operation`, after checking both identities, the first one in each interval too.
     pub(crate) fn checked(&self, operation: &str) -> Totals {
-        let totals = self.totals().get(operation).copied().unwrap_or_default();
-        let rows = self.of(operation, "pid").len() as i64;
-        assert_eq!(totals.recorded, rows, "recorded = rows: {totals:?}");
+        let mut rows: BTreeMap<i64, i64> = BTreeMap::new();
+        for interval in self.of(operation, "interval").into_iter().flatten() {
+            *rows.entry(interval).or_default() += 1;
+        }
+        let intervals = self.intervals(operation);
+        for (interval, counted) in &intervals {
+            let rows = rows.remove(interval).unwrap_or_default();
+            counted.check(rows, &format!("interval {interval}"));
+        }
         assert_eq!(
-            totals.finished,
-            totals.recorded + totals.lost,
-            "finished = recorded + lost: {totals:?}"
+            rows,
+            BTreeMap::new(),
+            "rows of intervals that nobody counted"
         );
+        let totals = self.totals(operation);
         assert_eq!(
             totals.begun,
             totals.finished + totals.abandoned + totals.in_flight,
-            "begun: {totals:?}"
+            "begun = finished + abandoned + in flight: {totals:?}"
         );
         totals
     }

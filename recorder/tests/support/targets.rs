@@ -113,6 +113,7 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
         tests.join("targets/target.h"),
         tests.join("targets/modes.h"),
         include.join("soakbox.h"),
+        include.join("../src/marker.rs"),
         tests.join("support/targets.rs"),
     ];
     let sources = headers.iter().chain([&source]);

@@ -1,9 +1,10 @@
-/* Operations that use a known kind of time: `op`, NS nanoseconds each by the program's clock.
+/* Operations that use a known kind of time: `op`, NS nanoseconds each by the program's clock; they return 0, 1, 2, …
  *
  *   [--wait] spin|syscall|sleep N NS [FILE]
  *
  * Prints what the thread used by its own clocks: `cpu_ns`, the sum of CLOCK_THREAD_CPUTIME_ID over the operations;
- * with FILE, each operation's is a line there; `user_ns` and `system_ns`, the change of getrusage(RUSAGE_THREAD) over the whole loop; `wall_ns` of all operations.
+ * with FILE, each operation's is a line there; `user_ns` and `system_ns`, the change of getrusage(RUSAGE_THREAD)
+ * over the whole loop; `wall_ns` of all operations.
  */
 #define _GNU_SOURCE
 #include "target.h"
@@ -17,7 +18,7 @@ enum kind { SPIN, SYSCALL, SLEEP };
 static char buffer[1 << 18];
 static int zeros;
 
-OPERATION int op(int kind, long ns)
+OPERATION int op(int kind, long ns, long index)
 {
     int64_t start = now_ns();
     if (kind == SLEEP) {
@@ -28,7 +29,7 @@ OPERATION int op(int kind, long ns)
             if (kind == SYSCALL && read(zeros, buffer, sizeof buffer) < 0)
                 return -1;
     }
-    return kind;
+    return (int)index;
 }
 
 static int64_t timeval_ns(struct timeval time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_usec * 1000; }
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
     getrusage(RUSAGE_THREAD, &before);
     for (long i = 0; i < calls; i++) {
         int64_t wall = now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        c.failures += op(kind, ns) < 0;
+        c.failures += op(kind, ns, i) < 0;
         cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
         cpu_ns += cpu;
         if (each)

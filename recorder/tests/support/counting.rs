@@ -1,0 +1,60 @@
+//! Records a target once and compares what was counted: the recorder's books against the target's own.
+
+use std::path::Path;
+
+use super::recorder::Recorder;
+use super::recording::{Recording, Totals};
+use super::targets::{self, Counts, Outcome};
+
+/// `--op`'s value for the operation `op` of `program`; by its value where `kind` is `uprobe`, as a marker says itself.
+pub(crate) fn probe(kind: &str, program: &Path) -> String {
+    format!("op={kind}:{}:op{}", program.display(), rule(kind))
+}
+
+fn rule(kind: &str) -> &'static str {
+    if kind == "uprobe" {
+        ",success=ret:i32>=0"
+    } else {
+        ""
+    }
+}
+
+/// Records `arguments` of a copy of `program`, started after the attach and probed as `op` by `kind`.
+pub(crate) fn record(
+    program: &Path,
+    kind: &str,
+    arguments: &[&str],
+) -> (Counts, Recording, tempfile::TempDir) {
+    record_with_rule(program, kind, rule(kind), arguments)
+}
+
+/// The same with rules of its own: `,success=…`.
+pub(crate) fn record_with_rule(
+    program: &Path,
+    kind: &str,
+    rule: &str,
+    arguments: &[&str],
+) -> (Counts, Recording, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(program, directory.path());
+    let probe = format!("op={kind}:{}:op{rule}", program.display());
+    let recorder = Recorder::start(&root, &["--op", &probe]);
+    let outcome: Outcome = targets::run(&program, arguments);
+    recorder.stop().check();
+    assert!(outcome.status.success(), "{outcome:?}");
+    (outcome.counts(), Recording::open(&root), directory)
+}
+
+pub(crate) fn assert_counts(counts: &Counts, totals: &Totals, recording: &Recording) {
+    assert_eq!(totals.begun, counts.begun, "{totals:?}");
+    assert_eq!(totals.finished, counts.finished, "{totals:?}");
+    assert_eq!(totals.abandoned, counts.abandoned, "{totals:?}");
+    assert_eq!(totals.unmatched, counts.unmatched, "{totals:?}");
+    if totals.lost == 0 {
+        assert_eq!(totals.failures, counts.failures, "{totals:?}");
+        let (yes, no, unknown) = recording.successes();
+        assert_eq!((no as i64, unknown), (counts.failures, 0));
+        assert_eq!((yes + no) as i64, counts.finished);
+    }
+}
