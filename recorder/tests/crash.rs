@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use arrow::array::AsArray;
@@ -16,7 +16,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use support::host;
 use support::recorder::{self, Recorder};
 use support::recording::Recording;
-use support::targets;
+use support::targets::{self, Endless};
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -122,12 +122,7 @@ fn kill(times: u64) {
     let root = directory.path().join("recording");
     let program = targets::own_copy(&targets::build("cpu.c", &[]), directory.path());
     // An operation each millisecond, for as long as it takes, which returns 0, 1, 2, …
-    let mut target = Command::new(&program)
-        .args(["sleep", "100000000", "1000000"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let target = Endless::start(&program, &["sleep", "100000000", "1000000"]);
     let seed = host::seed();
     let probe = format!("op=uprobe:{}:op", program.display());
     let (mut kills, mut sealed_before) = (Vec::new(), BTreeMap::new());
@@ -146,8 +141,7 @@ fn kill(times: u64) {
             recover_and_compare(&root);
         }
     }
-    target.kill().unwrap();
-    target.wait().unwrap();
+    drop(target);
     recover_and_compare(&root);
     assert!(sealed_before.len() as u64 > times, "kills fall into seals");
     assert_unchanged(&sealed_before, &sealed(&root));

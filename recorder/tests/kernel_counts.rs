@@ -5,11 +5,11 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 
 use support::counting::{assert_counts, probe, record};
 use support::recorder::Recorder;
 use support::recording::Recording;
+use support::targets::Endless;
 use support::{host, recorder, targets};
 
 #[test]
@@ -220,20 +220,14 @@ fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
         let root = directory.path().join("recording");
         let program = targets::own_copy(&targets::build(source, &[]), directory.path());
         let recorder = Recorder::start(&root, &["--op", &probe(kind, &program)]);
-        let mut target = Command::new(&program)
-            .args(["calls", "2000000000000", "2", "0"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut target = Endless::start(&program, &["calls", "2000000000000", "2", "0"]);
         std::thread::sleep(std::time::Duration::from_millis(1_300));
         let ended = recorder.stop().check();
-        let running = target.try_wait().unwrap();
-        target.kill().unwrap();
-        target.wait().unwrap();
-        assert_eq!(
-            running, None,
+        assert!(
+            target.is_running(),
             "{source}: the target was to outlive the recording"
         );
+        drop(target);
         let totals = Recording::open(&root).checked("op");
         assert!(totals.finished > 1_000, "{source}: {totals:?}");
         assert_eq!(

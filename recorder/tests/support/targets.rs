@@ -80,6 +80,34 @@ impl Waiting {
     }
 }
 
+/// A target that runs until this is dropped, also where a test fails before its end.
+#[derive(Debug)]
+pub(crate) struct Endless {
+    child: Child,
+}
+
+impl Endless {
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("the target starts");
+        Self { child }
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the target's state").is_none()
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        // One that has ended is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Compiles `tests/targets/<name>` (with its ending: `ops.c`, `exceptions.cpp`, `panics.rs`) by gcc, g++ or rustc.
 /// `flags` come after the usual ones: `["-O0"]`, `["-C", "opt-level=0"]`; the default is an optimised build
 /// without debug information. The result is kept until a source or a flag changes.
