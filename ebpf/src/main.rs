@@ -116,7 +116,7 @@ fn panic(_info: &core::panic::PanicInfo) -> ! {
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual BSD/GPL\0";
+static LICENSE: [u8; 4] = *b"GPL\0";
 
 /// Checked by the loader: an object of another wire format is refused.
 #[unsafe(no_mangle)]

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
@@ -143,6 +144,31 @@ pub enum Format {
     Table,
     /// For programs
     Json,
+}
+
+/// What clap says of a command line in several paragraphs, in one line.
+pub fn mistyped(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.by_ref().take_while(|line| !line.is_empty());
+    let said = first.collect::<Vec<_>>().join(" ");
+    let reason = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "nothing was asked for",
+        _ => said.strip_prefix("error: ").unwrap_or(&said),
+    };
+    // Clap's other tips propose to pass a mistyped flag as a value.
+    let tip = lines
+        .filter_map(|line| line.strip_prefix("tip: "))
+        .find(|tip| tip.contains("similar"));
+    if let Some(tip) = tip {
+        return format!("{reason}; hint: {tip}");
+    }
+    let command = Cli::command();
+    let name = command.get_name();
+    match command.find_subcommand(std::env::args_os().nth(1).unwrap_or_default()) {
+        Some(known) => format!("{reason}; hint: see {name} {} --help", known.get_name()),
+        None => format!("{reason}; hint: see {name} --help"),
+    }
 }
 
 #[cfg(test)]
