@@ -31,7 +31,7 @@ fn a_rule_of_a_marker_wins_over_its_own_success() {
     if !host::allows_bpf() {
         return;
     }
-    let number = 1_000 + host::seed() as i64 % 1_000;
+    let number = 1_000 + (host::seed() % 1_000) as i64;
     let program = targets::build("ops_marker.c", &[]);
     // As ops.c's head says: every seventh fails.
     let values = (0..number).map(|index| {
