@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::host;
-use support::recorder::{self, Recorder};
+use support::recorder::{Recorder, refused};
 use support::recording::Recording;
 use support::targets;
 
@@ -19,14 +19,6 @@ const TOO_LONG: &str = "20s";
 fn sees_the_end(root: &Path) -> bool {
     let kinds = Recording::open(root).words("annotations", "kind");
     kinds.iter().any(|kind| kind == "target_exited")
-}
-
-fn refused(arguments: &[&str]) -> String {
-    let (status, _, said) = recorder::run(arguments);
-    assert_eq!(status.code(), Some(2), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("hint: "), "{said}");
-    said
 }
 
 /// Target and recorder live in a namespace together, or in none; the target starts once the recorder is attached, and

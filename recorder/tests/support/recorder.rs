@@ -36,6 +36,19 @@ pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, Stri
     (output.status, text(output.stdout), text(output.stderr))
 }
 
+/// Runs the recorder, which must refuse; its one line.
+pub(crate) fn refused(arguments: &[&str]) -> String {
+    let (status, stdout, stderr) = run(arguments);
+    assert_eq!(status.code(), Some(2), "{arguments:?}: {stdout}{stderr}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "one line: {stderr}");
+    assert!(
+        lines[0].starts_with("soakbox-recorder: error: ") && lines[0].contains("hint: "),
+        "{stderr}"
+    );
+    lines[0].to_owned()
+}
+
 impl Recorder {
     /// Starts `record -o directory` and `arguments`, and waits until all probes are attached.
     pub(crate) fn start<S: AsRef<OsStr>>(directory: &Path, arguments: &[S]) -> Self {

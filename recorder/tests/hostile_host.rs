@@ -1,0 +1,250 @@
+//! What a host does to a recorder: no rights, no room, a hangup, an earlier recording that cannot be finished. What was
+//! recorded stays readable.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::host;
+use support::recorder::{self, Recorder, refused};
+use support::recording::Recording;
+use support::targets;
+
+/// Root in name only: no capability is left to any program that it starts.
+const WITHOUT_CAPABILITIES: &[&str] = &["--bounding-set=-all", "--inh-caps=-all"];
+/// Another user. Not to be had where / itself is closed to others, as in a chroot below a private directory.
+const ANOTHER_USER: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+#[test]
+fn without_rights_the_reason_is_said() {
+    if !host::allows_bpf() || !host::has_tool("setpriv") {
+        return;
+    }
+    refused_without_rights(WITHOUT_CAPABILITIES);
+    let another = Command::new("setpriv")
+        .args(ANOTHER_USER)
+        .args(["--", "true"])
+        .output();
+    if another.is_ok_and(|output| output.status.success()) {
+        refused_without_rights(ANOTHER_USER);
+    }
+}
+
+/// `setpriv` takes the rights away.
+fn refused_without_rights(setpriv: &[&str]) {
+    let directory = tempfile::Builder::new()
+        .prefix("rights")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let recorder = targets::own_copy(
+        Path::new(env!("CARGO_BIN_EXE_soakbox-recorder")),
+        directory.path(),
+    );
+    let output = directory.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", program.display());
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = |arguments: &[&str]| {
+        let ended = Command::new("setpriv")
+            .args(setpriv)
+            .arg("--")
+            .arg(&recorder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(
+            said.lines().count() == 1 && said.contains("root") && said.contains("hint: "),
+            "{said}"
+        );
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    refused(&["record", "-o", &output, "--op", &probe]);
+    assert!(!Path::new(&output).exists(), "nothing is left behind");
+    // What is there stays as it is.
+    fs::create_dir(&output).unwrap();
+    fs::set_permissions(&output, fs::Permissions::from_mode(0o777)).unwrap();
+    refused(&["record", "-o", &output, "--op", &probe]);
+    assert_eq!(fs::read_dir(&output).unwrap().count(), 0);
+    // `check` still says what it knows.
+    let table = refused(&["check", "--op", &probe]);
+    assert!(
+        table.contains("kernel ") && table.contains("not allowed") && table.contains("begin "),
+        "{table}"
+    );
+    let json = refused(&["check", "--op", &probe, "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(answer["allowed"], false, "{json}");
+    assert!(answer["reason"].is_string(), "{json}");
+    assert_eq!(answer["probes"][0]["operation"], "op", "{json}");
+}
+
+/// A small file system of its own, unmounted also where the test fails.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn tmpfs(options: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(directory.path())
+            .status()
+            .unwrap();
+        assert!(status.success(), "mount needs root");
+        Self(directory)
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let status = Command::new("mount")
+            .args(["-o", &options])
+            .arg(self.0.path())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_read_only_directory_is_refused_at_once() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let mount = Mount::tmpfs("ro,size=1m");
+    let program = targets::build("ops.c", &[]);
+    let output = mount.0.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", program.display());
+    let line = refused(&["record", "-o", &output, "--op", &probe]);
+    assert!(line.contains("ead-only"), "{line}");
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let mount = Mount::tmpfs("size=1m");
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
+    let root = mount.0.path().join("recording");
+    let probe = format!("op=marker:{}:op", program.display());
+    let output = root.display().to_string();
+    let (status, _, said) = recorder::run(&[
+        "record",
+        "-o",
+        &output,
+        "--op",
+        &probe,
+        "--",
+        &program.display().to_string(),
+        "calls",
+        "600000",
+        "2",
+        "0",
+    ]);
+    assert_eq!(status.code(), Some(2), "{said}");
+    let errors: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("error: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{said}");
+    assert!(errors[0].contains("No space left"), "{said}");
+    // With room again, recovery seals what was written until then.
+    mount.remount("size=64m");
+    let (status, stdout, stderr) = recorder::run(&["recover", &output, "--format", "json"]);
+    assert!(status.success(), "{stderr}");
+    let rows = Recording::open(&root).rows("operation_log");
+    assert!(rows > 1_000, "{rows} rows, {stdout}");
+}
+
+/// A recorder that is recording, its directory, and what it said so far.
+fn recording(directory: &Path) -> Recorder {
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory);
+    let probe = format!("op=uprobe:{}:op", program.display());
+    Recorder::start(&directory.join("recording"), &["--op", &probe])
+}
+
+#[test]
+fn a_hangup_ends_a_recording_properly() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let recorder = recording(directory.path());
+    recorder.signal(libc::SIGHUP);
+    // A terminal that goes can send it twice.
+    recorder.signal(libc::SIGHUP);
+    let ended = recorder.wait().check();
+    assert!(ended.stderr.contains("sealed "), "{}", ended.stderr);
+    let journals = fs::read_dir(directory.path().join("recording/journal")).unwrap();
+    assert_eq!(journals.count(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    if !host::allows_bpf() || !host::has_tool("nohup") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let mut child = Command::new("nohup")
+        .arg(env!("CARGO_BIN_EXE_soakbox-recorder"))
+        .args(["record", "--duration", "2s", "-o"])
+        .arg(directory.path().join("recording"))
+        .arg("--op")
+        .arg(format!("op=uprobe:{}:op", program.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || said.next().map(Result::unwrap);
+    while !next().expect("it records").contains("recording ") {}
+    let started = Instant::now();
+    // SAFETY: our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGHUP) }, 0);
+    while next().is_some() {}
+    assert!(child.wait().unwrap().success());
+    assert!(
+        started.elapsed() > Duration::from_millis(1500),
+        "the duration ends it, not the signal"
+    );
+}
+
+#[test]
+fn what_cannot_be_recovered_does_not_stop_a_new_recording() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // A place that cannot be taken, by root neither: a directory has the lock's name.
+    let left = directory
+        .path()
+        .join("recording/journal/0a6c1d1e-1111-4111-8111-111111111111");
+    let journal = left.join("operation_log-000001.journal");
+    fs::create_dir_all(left.join("lock")).unwrap();
+    fs::write(&journal, "torn").unwrap();
+    let ended = recording(directory.path()).stop().check();
+    let warnings: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("warning: what an earlier recorder left"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{}", ended.stderr);
+    assert!(journal.exists());
+}
