@@ -4,7 +4,7 @@ degraded one: slower, failing, growing.
 
     check_demo.py ANALYZER DEMO_OUTPUT
 
-Exit status 1 where they do not; 3 where nothing is wrong but that the 99th percentile did not rise.
+Exit status 1 where they do not.
 """
 
 import json
@@ -62,17 +62,19 @@ def check_whole(demo: Demo, name: str) -> None:
         assert found == wanted and own["finished"] > 0, f"{name}: recorded {found}, the service counted {wanted}"
 
 
-def check_difference(demo: Demo) -> list[str]:
-    """Asserts what the degraded side must show; gives the operations whose 99th percentile did not rise."""
+def check_difference(demo: Demo) -> None:
+    """What the degraded side must show. By the clock only where it is replayed: elsewhere whatever else this machine
+    does is in it, so there the CPU time tells."""
     healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
+    observed = (demo.output / "healthy.workload.json").exists()
     for operation in OPERATIONS:
         before, after = healthy[operation], degraded[operation]
         case = f"{operation}: healthy {before}, degraded {after}"
-        assert after["p50_ns"] > before["p50_ns"] * SLOWER, f"not slower: {case}"
+        for figure in ["cpu_ns"] if observed else ["p50_ns", "p99_ns"]:
+            assert after[figure] > before[figure] * SLOWER, f"not slower: {figure}: {case}"
         assert after["failures"] > before["failures"], f"no more failures: {case}"
     grew, quiet = demo.growth_bytes("degraded"), demo.growth_bytes("healthy")
     assert grew - quiet > GROWTH_BYTES, f"memory grew by {grew} bytes, the healthy service's by {quiet}"
-    return [name for name in OPERATIONS if degraded[name]["p99_ns"] <= healthy[name]["p99_ns"]]
 
 
 def main() -> int:
@@ -87,13 +89,10 @@ def main() -> int:
             assert "<polyline" in chart and all(operation in chart for operation in OPERATIONS), f"{name}.svg"
         report = (demo.output / "report.html").read_text()
         assert report.count("<svg") >= 2 and "degraded" in report, "report.html"
-        not_risen = check_difference(demo)
+        check_difference(demo)
     except AssertionError as error:
         print(f"demo test: FAILED: {demo.output.name}: {error}", file=sys.stderr)
         return 1
-    if not_risen:
-        print(f"demo test: {demo.output.name}: the 99th percentile did not rise: {not_risen}", file=sys.stderr)
-        return 3
     print(f"demo test: {demo.output.name}: whole, and the degraded service is slower, fails and grows")
     return 0
 
