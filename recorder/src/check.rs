@@ -225,7 +225,7 @@ fn table(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
         if stepped > 0 {
             writeln!(
                 out,
-                "  cost          {stepped} of the probes stand on instructions that the kernel single-steps: 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines; a marker is cheaper"
+                "  cost          probes on instructions that the kernel single-steps ({stepped}): 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines; a marker is cheaper"
             )?;
         } else {
             writeln!(out, "  cost          about 1 to 3 µs for each operation")?;
