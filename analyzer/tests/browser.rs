@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod host;
+mod program;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use program::printed;
 use support::Soak;
 
 fn browser() -> Option<PathBuf> {
@@ -57,14 +59,8 @@ fn a_browser_renders_the_report() {
     };
     soak.seal(&root.path().join("soak"));
     let report = root.path().join("report.html");
-    let status = Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
-        .arg("report")
-        .arg(root.path().join("soak"))
-        .arg("-o")
-        .arg(&report)
-        .status()
-        .unwrap();
-    assert!(status.success());
+    let (soak, output) = (root.path().join("soak"), report.to_str().unwrap());
+    printed(&["report", soak.to_str().unwrap(), "-o", output]);
 
     // A page of the test's own measures the report inside a frame, since the report itself has no script.
     let probe = root.path().join("probe.html");

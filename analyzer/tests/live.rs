@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod host;
+mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
+
+use program::{analyzer, text};
 
 const ANALYZER: &str = env!("CARGO_BIN_EXE_soakbox-analyzer");
 
@@ -41,14 +44,9 @@ fn beside(name: &str, probe: &[&str]) -> Option<PathBuf> {
 }
 
 fn ask(recording: &Path, query: &str) -> Option<i64> {
-    let output = Command::new(ANALYZER)
-        .arg("sql")
-        .arg(recording)
-        .args([query, "--format", "csv"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().nth(1)?.parse().ok()
+    // Before the first file there is no recording yet, and that is an error.
+    let output = analyzer(&["sql", recording.to_str().unwrap(), query, "--format", "csv"]);
+    text(&output.stdout).lines().nth(1)?.parse().ok()
 }
 
 #[test]

@@ -1,29 +1,18 @@
 //! Charts and reports: the same bytes for the same recording, readable without sight, without a script, offline.
 #![allow(clippy::unwrap_used)]
 
+mod program;
 mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use program::printed;
 use support::Soak;
-
-fn run(arguments: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
 
 fn made(root: &Path, arguments: &[&str], file: &str) -> String {
     let path = root.join(file);
-    run(&[arguments, &["-o", path.to_str().unwrap()]].concat());
+    printed(&[arguments, &["-o", path.to_str().unwrap()]].concat());
     fs::read_to_string(path).unwrap()
 }
 

@@ -1,7 +1,6 @@
 //! Beginnings and ends of threads and processes: which are followed, and what dies with them.
 
 use core::ffi::c_void;
-
 use core::sync::atomic::AtomicU64;
 
 use aya_ebpf::bindings::BPF_F_MMAPABLE;

@@ -28,10 +28,7 @@ fn utc_ns() -> i64 {
 }
 
 fn recover(root: &Path) -> serde_json::Value {
-    let (status, stdout, stderr) =
-        recorder::run(&["recover", &root.display().to_string(), "--format", "json"]);
-    assert!(status.success(), "{stderr}");
-    serde_json::from_str(&stdout).unwrap()
+    recorder::json(&["recover", &root.display().to_string()])
 }
 
 const TABLES: [&str; 4] = [
@@ -57,10 +54,7 @@ fn sealed(root: &Path) -> BTreeMap<PathBuf, i64> {
 /// Recovers, and what it says it saved is what has come to the sealed files, none of which has changed.
 fn recover_and_compare(root: &Path) {
     let before = sealed(root);
-    let gaps = |root: &Path| {
-        let kinds = Recording::open(root).words("annotations", "kind");
-        kinds.iter().filter(|kind| *kind == "gap").count() as i64
-    };
+    let gaps = |root: &Path| Recording::open(root).gaps().len() as i64;
     let gaps_before = gaps(root);
     let report = recover(root);
     let after = sealed(root);
@@ -170,8 +164,7 @@ fn kill(times: u64) {
         "longest tail lost in {times} kills: {} ms",
         most / 1_000_000
     );
-    let kinds = recording.words("annotations", "kind");
-    let gaps = kinds.iter().filter(|kind| *kind == "gap").count() as u64;
+    let gaps = recording.gaps().len() as u64;
     assert_eq!(gaps, times, "each crash is a gap in the recording");
     assert!(
         fs::read_dir(root.join("journal")).unwrap().next().is_none(),
@@ -285,12 +278,7 @@ fn two_recorders_share_a_directory() {
     let recording = Recording::open(&root);
     assert_eq!(recording.checked("first").finished, 4_000);
     assert_eq!(recording.checked("second").finished, 4_000);
-    assert!(
-        !recording
-            .words("annotations", "kind")
-            .iter()
-            .any(|kind| kind == "gap")
-    );
+    assert_eq!(recording.gaps(), []);
 }
 
 #[test]

@@ -82,10 +82,8 @@ fn a_long_recording_is_complete_and_its_recorder_does_not_grow() {
         let values = recording.integers("recorder_health", column);
         values.into_iter().flatten().collect::<Vec<_>>()
     };
-    let cpu_ns: i64 = ["recorder_cpu_user_ns", "recorder_cpu_system_ns"]
-        .map(|column| health(column).iter().sum::<i64>())
-        .iter()
-        .sum();
+    let cpu_columns = ["recorder_cpu_user_ns", "recorder_cpu_system_ns"];
+    let cpu_ns: i64 = cpu_columns.into_iter().flat_map(health).sum();
     println!(
         "{minutes} min at {PER_SECOND} operations/s: {} rows in {files} files, {:.2} bytes/row, 0 lost\n\
          recorder: {:.2}% of a core; memory {:.1} MB early, {:.1} MB late; descriptors {} early, {} late\n\

@@ -15,6 +15,7 @@ use support::host;
 use support::recorder::{self, Recorder, refused};
 use support::recording::Recording;
 use support::targets;
+use support::tmpfs::Tmpfs;
 
 /// Root in name only: no capability is left to any program that it starts.
 const WITHOUT_CAPABILITIES: &[&str] = &["--bounding-set=-all", "--inh-caps=-all"];
@@ -87,46 +88,14 @@ fn refused_without_rights(setpriv: &[&str]) {
     assert_eq!(answer["probes"][0]["operation"], "op", "{json}");
 }
 
-/// A small file system of its own, unmounted also where the test fails.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    fn tmpfs(options: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(directory.path())
-            .status()
-            .unwrap();
-        assert!(status.success(), "mount needs root");
-        Self(directory)
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let status = Command::new("mount")
-            .args(["-o", &options])
-            .arg(self.0.path())
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_read_only_directory_is_refused_at_once() {
     if !host::allows_bpf() {
         return;
     }
-    let mount = Mount::tmpfs("ro,size=1m");
+    let mount = Tmpfs::mount("ro,size=1m").expect("mount needs root");
     let program = targets::build("ops.c", &[]);
-    let output = mount.0.path().join("recording").display().to_string();
+    let output = mount.path().join("recording").display().to_string();
     let probe = format!("op=uprobe:{}:op", program.display());
     let line = refused(&["record", "-o", &output, "--op", &probe]);
     assert!(line.contains("ead-only"), "{line}");
@@ -137,10 +106,10 @@ fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
     if !host::allows_bpf() {
         return;
     }
-    let mount = Mount::tmpfs("size=1m");
+    let mount = Tmpfs::mount("size=1m").expect("mount needs root");
     let directory = tempfile::tempdir().unwrap();
     let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
-    let root = mount.0.path().join("recording");
+    let root = mount.path().join("recording");
     let probe = format!("op=marker:{}:op", program.display());
     let output = root.display().to_string();
     let (status, _, said) = recorder::run(&[

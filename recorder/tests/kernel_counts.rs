@@ -170,11 +170,7 @@ fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
         assert_eq!(said.contains("--processes 2"), !causes.is_empty(), "{said}");
         let recording = Recording::open(&root);
         assert_eq!(recording.checked("op").finished, finished as i64, "{said}");
-        let texts = recording.words("annotations", "text");
-        let kinds = recording.words("annotations", "kind");
-        let gaps = kinds.iter().zip(&texts).filter(|(kind, _)| *kind == "gap");
-        let gaps: Vec<_> = gaps.map(|(_, cause)| cause.as_str()).collect();
-        assert_eq!(gaps, causes, "{said}");
+        assert_eq!(recording.gap_causes(), causes, "{said}");
     }
 }
 

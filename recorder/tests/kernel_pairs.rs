@@ -160,13 +160,19 @@ fn paired(kind: &str, flags: &[&str], mode: &[&str]) {
     }
 }
 
+/// Functions and markers, each in both of the kernel side's books: by the thread's stack, and by a key.
+fn paired_in_each_book(mode: &[&str]) {
+    paired(FUNCTION, &[], mode);
+    paired(FUNCTION, &["-DFIBERS"], mode);
+    paired(MARKER, &["-DMARKERS"], mode);
+    paired(MARKER, &["-DMARKERS", "-DTOKENS"], mode);
+}
+
 /// How `check` says that an abandoned begin of `pairs.cpp` is recognised.
 fn abandonment(flags: &[&str]) -> String {
     let program = targets::build("pairs.cpp", flags);
     let probe = format!("op=uprobe:{}:op", program.display());
-    let (status, stdout, stderr) = recorder::run(&["check", "--op", &probe, "--format", "json"]);
-    assert!(status.success(), "{stderr}");
-    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let answer = recorder::json(&["check", "--op", &probe]);
     answer["probes"][0]["abandonment"]
         .as_str()
         .unwrap()
@@ -180,11 +186,8 @@ fn each_level_of_a_recursion_has_its_own_duration() {
     }
     let depth = (3 + host::seed() % 20).to_string();
     let mode = ["recurse", "60", &depth];
-    paired(FUNCTION, &[], &mode);
+    paired_in_each_book(&mode);
     paired(FUNCTION, &["-O0"], &mode);
-    paired(FUNCTION, &["-DFIBERS"], &mode);
-    paired(MARKER, &["-DMARKERS"], &mode);
-    paired(MARKER, &["-DMARKERS", "-DTOKENS"], &mode);
 }
 
 #[test]
@@ -193,11 +196,7 @@ fn each_row_has_the_thread_the_value_and_the_time_of_its_operation() {
         return;
     }
     let calls = (2_000 + host::seed() % 1_000).to_string();
-    let mode = ["threads", &calls, "4"];
-    paired(FUNCTION, &[], &mode);
-    paired(FUNCTION, &["-DFIBERS"], &mode);
-    paired(MARKER, &["-DMARKERS"], &mode);
-    paired(MARKER, &["-DMARKERS", "-DTOKENS"], &mode);
+    paired_in_each_book(&["threads", &calls, "4"]);
 }
 
 #[test]

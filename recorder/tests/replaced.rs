@@ -51,24 +51,13 @@ impl Scene {
         assert_eq!(targets::run(&self.program, CALLS), alone);
     }
 
-    fn gaps(&self) -> Vec<(i64, String)> {
-        let recording = Recording::open(&self.root);
-        let kinds = recording.words("annotations", "kind");
-        let times = recording.times("annotations", "at");
-        let texts = recording.words("annotations", "text");
-        let rows = kinds.into_iter().zip(times.into_iter().zip(texts));
-        rows.filter(|(kind, _)| kind == "gap")
-            .map(|(_, gap)| gap)
-            .collect()
-    }
-
-    fn gap_causes(&self) -> Vec<String> {
-        self.gaps().into_iter().map(|(_, cause)| cause).collect()
+    fn recording(&self) -> Recording {
+        Recording::open(&self.root)
     }
 
     /// Operations that were recorded, all of them finished.
     fn finished(&self) -> i64 {
-        let totals = Recording::open(&self.root).checked("op");
+        let totals = self.recording().checked("op");
         assert_eq!(totals.begun, totals.finished, "{totals:?}");
         totals.finished
     }
@@ -94,7 +83,7 @@ fn a_program_that_is_overwritten_while_nobody_runs_it() {
         scene.run_next();
     }
     let ended = recorder.stop().check();
-    assert_eq!(scene.gap_causes(), ["file overwritten"]);
+    assert_eq!(scene.recording().gap_causes(), ["file overwritten"]);
     assert_eq!(scene.finished(), 1000);
     assert!(
         ended.stderr.contains("was opened for writing"),
@@ -126,7 +115,7 @@ fn a_program_that_is_overwritten_by_who_had_it_open_all_along() {
     drop(writer);
     scene.run_next();
     let ended = recorder.stop().check();
-    assert_eq!(scene.gap_causes(), ["file overwritten"]);
+    assert_eq!(scene.recording().gap_causes(), ["file overwritten"]);
     assert!(ended.stderr.contains("no lease"), "{}", ended.stderr);
 }
 
@@ -146,11 +135,11 @@ fn a_program_that_is_replaced_while_it_runs() {
     ran_first(&running.go());
     std::thread::sleep(Duration::from_secs(3));
     recorder.stop().check();
-    assert_eq!(scene.gap_causes(), ["file replaced"]);
+    assert_eq!(scene.recording().gap_causes(), ["file replaced"]);
     assert_eq!(scene.finished(), 1000);
     let times = Recording::open(&scene.root).times("annotations", "at");
     let last = times.into_iter().max().unwrap();
-    let early = last - scene.gaps()[0].0;
+    let early = last - scene.recording().gaps()[0].0;
     assert!(early > 1_000_000_000, "{early} ns before the end");
 }
 
@@ -167,7 +156,7 @@ fn a_program_behind_a_link_that_comes_to_lead_elsewhere() {
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(&scene.next, &link).unwrap();
     recorder.stop().check();
-    assert_eq!(scene.gap_causes(), ["file replaced"]);
+    assert_eq!(scene.recording().gap_causes(), ["file replaced"]);
     assert_eq!(scene.finished(), 1000);
 }
 
@@ -183,6 +172,6 @@ fn a_process_that_outlives_its_file_is_recorded_without_a_gap() {
     fs::rename(&scene.next, &scene.program).unwrap();
     ran_first(&running.go());
     recorder.wait().check();
-    assert_eq!(scene.gap_causes(), [""; 0]);
+    assert_eq!(scene.recording().gap_causes(), [""; 0]);
     assert_eq!(scene.finished(), 1000);
 }

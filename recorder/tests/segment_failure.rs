@@ -4,9 +4,9 @@
 mod segment_support;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use proptest::prelude::*;
+use segment_support::tmpfs::Tmpfs;
 use segment_support::*;
 use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
 use soakbox_recorder::segment::{
@@ -17,38 +17,6 @@ use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, JournalName, foote
 use soakbox_schemas::tables::Table;
 
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
-
-/// A small file system of its own; unmounted however the test ends.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    fn mount(options: &str) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "soakbox-test"])
-            .arg(directory.path())
-            .output();
-        let (mounted, reason) = match mounted {
-            Ok(output) => (output.status.success(), output.stderr),
-            Err(error) => (false, error.to_string().into_bytes()),
-        };
-        let reason = String::from_utf8_lossy(&reason);
-        host::may_mount(mounted, reason.trim()).then(|| Self(directory))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-    }
-}
 
 /// Takes all the room that is left.
 fn fill(directory: &Path) -> PathBuf {

@@ -150,7 +150,7 @@ impl<'a> Observer<'a> {
             self.take_late(self.next_interval.saturating_sub(LATE));
             self.next_interval += 1;
         }
-        self.take_unfollowed(now.utc_ns);
+        self.take_unfollowed();
         self.send_health(now);
     }
 
@@ -204,7 +204,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Processes of the command that are not observed, as long as they live: from then on there is a gap.
-    fn take_unfollowed(&mut self, now_ns: i64) {
+    fn take_unfollowed(&mut self) {
         let unfollowed = self.counters.take_unfollowed();
         if unfollowed == 0 {
             return;
@@ -214,12 +214,7 @@ impl<'a> Observer<'a> {
             self.plan.limits.processes
         ));
         if !std::mem::replace(&mut self.is_incomplete, true) {
-            self.send(Message::Annotation(Annotation {
-                at_ns: now_ns,
-                until_ns: None,
-                kind: AnnotationKind::Gap,
-                text: "processes not followed".to_owned(),
-            }));
+            self.annotate(AnnotationKind::Gap, "processes not followed".to_owned());
         }
     }
 
@@ -243,7 +238,7 @@ impl<'a> Observer<'a> {
         let first = self
             .next_interval
             .max(current.saturating_sub(u64::from(SLOTS) - 1));
-        self.take_unfollowed(self.clock.now().utc_ns);
+        self.take_unfollowed();
         for interval in first..=current {
             let rows = self.take_interval(interval);
             self.warn_of_loss(&rows);

@@ -4,6 +4,8 @@
 #[path = "../support/host.rs"]
 pub(crate) mod host;
 pub(crate) mod role;
+#[path = "../support/tmpfs.rs"]
+pub(crate) mod tmpfs;
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -10,3 +10,4 @@ pub(crate) mod host;
 pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod targets;
+pub(crate) mod tmpfs;

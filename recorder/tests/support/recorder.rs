@@ -36,6 +36,13 @@ pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, Stri
     (output.status, text(output.stdout), text(output.stderr))
 }
 
+/// What a command that succeeds answers with `--format json`.
+pub(crate) fn json(arguments: &[&str]) -> serde_json::Value {
+    let (status, stdout, stderr) = run(&[arguments, &["--format", "json"]].concat());
+    assert!(status.success(), "{arguments:?}: {stderr}");
+    serde_json::from_str(&stdout).expect("JSON")
+}
+
 /// Runs the recorder, which must refuse; its one line.
 pub(crate) fn refused(arguments: &[&str]) -> String {
     let (status, stdout, stderr) = run(arguments);

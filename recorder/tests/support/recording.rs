@@ -184,6 +184,22 @@ impl Recording {
             .collect()
     }
 
+    /// When each gap began, and its cause.
+    pub(crate) fn gaps(&self) -> Vec<(i64, String)> {
+        let kinds = self.words("annotations", "kind");
+        let times = self.times("annotations", "at");
+        let texts = self.words("annotations", "text");
+        let rows = kinds.into_iter().zip(times.into_iter().zip(texts));
+        rows.filter(|(kind, _)| kind == "gap")
+            .map(|(_, gap)| gap)
+            .collect()
+    }
+
+    /// The cause of each gap.
+    pub(crate) fn gap_causes(&self) -> Vec<String> {
+        self.gaps().into_iter().map(|(_, cause)| cause).collect()
+    }
+
     /// Values of `success`: (true, false, unknown).
     pub(crate) fn successes(&self) -> (usize, usize, usize) {
         let (mut yes, mut no, mut unknown) = (0, 0, 0);

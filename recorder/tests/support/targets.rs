@@ -139,6 +139,7 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     let program = directory.join(format!("{stem}-{variant}"));
     let headers = [
         tests.join("targets/target.h"),
+        tests.join("targets/target.rs"),
         tests.join("targets/modes.h"),
         include.join("soakbox.h"),
         include.join("../src/marker.rs"),

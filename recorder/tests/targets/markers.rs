@@ -10,6 +10,7 @@
 
 #[path = "../../../schemas/src/marker.rs"]
 pub mod marker;
+mod target;
 
 use std::hint::black_box;
 use std::panic::catch_unwind;
@@ -82,14 +83,9 @@ fn run(thread: u64, rounds: u64) -> Counts {
 }
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == "--wait") {
-        arguments.remove(0);
-        let mut line = String::new();
-        if !matches!(std::io::stdin().read_line(&mut line), Ok(1..)) {
-            return ExitCode::from(3);
-        }
-    }
+    let Some(arguments) = target::arguments() else {
+        return ExitCode::from(3);
+    };
     let numbers = match arguments.as_slice() {
         [mode, rounds, threads] if mode == "mix" => (rounds.parse(), threads.parse::<u64>()),
         _ => {

@@ -7,6 +7,8 @@
 //!
 //! The line it prints has the keys of target.h, then `caught` and `drops`.
 
+mod target;
+
 use std::hint::black_box;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -82,14 +84,9 @@ fn once(counts: &mut Counts, index: u64, how: How) {
 }
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == "--wait") {
-        arguments.remove(0);
-        let mut line = String::new();
-        if !matches!(std::io::stdin().read_line(&mut line), Ok(1..)) {
-            return ExitCode::from(3);
-        }
-    }
+    let Some(arguments) = target::arguments() else {
+        return ExitCode::from(3);
+    };
     let [mode, calls] = arguments.as_slice() else {
         eprintln!("panics: [--wait] MODE N");
         return ExitCode::from(2);

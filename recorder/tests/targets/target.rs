@@ -1,0 +1,14 @@
+//! What the Rust targets share; target.h says the same for C.
+
+/// The arguments, once the line that `--wait` waits for has come; `None` where it never came.
+pub(crate) fn arguments() -> Option<Vec<String>> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--wait") {
+        arguments.remove(0);
+        let mut line = String::new();
+        if !matches!(std::io::stdin().read_line(&mut line), Ok(1..)) {
+            return None;
+        }
+    }
+    Some(arguments)
+}
