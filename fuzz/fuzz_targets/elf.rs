@@ -3,14 +3,25 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use soakbox_recorder::binary::{KernelVersion, list, resolve};
 use soakbox_recorder::probe::ProbeSpec;
-use soakbox_recorder::target::{Kernel, list, resolve};
 
 fuzz_target!(|bytes: &[u8]| {
-    let kernel = Kernel { major: 6, minor: 18 };
+    let kernel = KernelVersion {
+        major: 6,
+        minor: 18,
+    };
     let Ok(listing) = list(bytes) else { return };
-    let functions = listing.functions.iter().take(8).map(|(name, ..)| format!("uprobe:f:{name}"));
-    let markers = listing.markers.iter().take(8).map(|name| format!("marker:f:{name}"));
+    let functions = listing
+        .functions
+        .iter()
+        .take(8)
+        .map(|(name, ..)| format!("uprobe:f:{name}"));
+    let markers = listing
+        .markers
+        .iter()
+        .take(8)
+        .map(|name| format!("marker:f:{name}"));
     for probe in functions.chain(markers) {
         if let Ok(spec) = format!("op={probe}").parse::<ProbeSpec>() {
             let _ = resolve(bytes, &spec, kernel);

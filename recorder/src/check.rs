@@ -8,10 +8,10 @@ use serde::Serialize;
 use soakbox_schemas::control::OperationRule;
 
 use crate::answer;
+use crate::binary::{Cost, Finish, Operation, Order, Site};
 use crate::cli;
 use crate::kernel::{Host, Kernel, KernelSettings};
 use crate::resolve::{self, ResolvedProbe};
-use crate::target::{Cost, Finish, Operation, Order, Site};
 
 #[derive(Debug, Serialize)]
 struct Answer {

@@ -1,6 +1,6 @@
 //! The recorder: watches operations through eBPF and streams them into crash-safe Parquet files.
 //!
-//! Data walks one way: `target` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
+//! Data walks one way: `binary` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
 //! depends on the analyzer or on DataFusion.
 
 mod answer;
@@ -19,4 +19,3 @@ pub mod resolve;
 pub mod run;
 pub mod segment;
 pub mod source;
-pub mod target;

@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::answer;
+use crate::binary::{self, Listing};
 use crate::cli::Probes;
-use crate::target::{self, Listing};
 
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
@@ -46,7 +46,7 @@ pub fn run(arguments: &Probes) -> Result<()> {
             "cannot read {file}: {error}; hint: name a program or a library by its path"
         )
     })?;
-    let listing = target::list(&bytes)
+    let listing = binary::list(&bytes)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
     let answer = describe(file.to_string(), &listing);
     answer::print(&answer, arguments.format, table)

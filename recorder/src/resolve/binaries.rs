@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use crate::binary::Binary;
+use crate::binary::{self, Binary, KernelVersion, Resolved};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
-use crate::target::{self, Kernel, Resolved};
 
 /// A probe with what it resolves to.
 #[derive(Debug)]
@@ -35,7 +34,7 @@ pub(super) fn resolve_all(
         .release()
         .to_string_lossy()
         .into_owned();
-    let kernel = Kernel::parse(&release)
+    let kernel = KernelVersion::parse(&release)
         .with_context(|| format!("the kernel's release '{release}' has no version in it"))?;
     let mut files: HashMap<PathBuf, (Arc<Binary>, Arc<[u8]>)> = HashMap::new();
     let mut resolved = Vec::new();
@@ -59,7 +58,7 @@ pub(super) fn resolve_all(
             files.insert(path.clone(), file);
         }
         let (binary, bytes) = &files[&path];
-        let found = target::resolve(bytes, spec, kernel)?;
+        let found = binary::resolve(bytes, spec, kernel)?;
         resolved.push(ResolvedProbe {
             spec: spec.clone(),
             binary: binary.clone(),

@@ -9,10 +9,9 @@ use soakbox_schemas::control::{Cookie, mode};
 use soakbox_schemas::tables::OperationInfo;
 
 use super::ResolvedProbe;
-use crate::binary::Binary;
+use crate::binary::{Binary, Finish, Operation, Order, Site};
 use crate::kernel::{Placement, ProbeProgram};
 use crate::plan::{PlannedOperation, PlannedTarget};
-use crate::target::{Finish, Operation, Order, Site};
 
 /// Numbers the operations and refuses two on the same instruction.
 pub(super) fn plan_operations(

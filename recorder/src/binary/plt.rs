@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
+use super::disassembly;
 use super::elf::Elf;
-use super::x86;
 
 /// `None` where the address is not in a linkage table; otherwise the import's name, where it can be told.
 pub(super) fn import_at<'a>(elf: &Elf<'a>, address: u64) -> Option<Option<&'a str>> {
     ranges(elf).find(|range| range.contains(&address))?;
     let slot = elf
         .bytes_from(address)
-        .and_then(|code| x86::indirect_slot(code, address));
+        .and_then(|code| disassembly::indirect_slot(code, address));
     Some(slot.and_then(|slot| import_of_slot(elf, slot)))
 }
 

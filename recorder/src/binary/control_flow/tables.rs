@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::super::disassembly;
+use super::super::disassembly::jump_table::{self, Entries, TableJump};
 use super::super::error::Reason;
 use super::super::plt;
-use super::super::x86;
-use super::super::x86::jump_table::{self, Entries, TableJump};
 use super::Walk;
 
 /// Most entries of one jump table.
@@ -20,7 +20,7 @@ impl Walk<'_, '_> {
             let slot = self
                 .elf
                 .bytes_from(at)
-                .and_then(|code| x86::indirect_slot(code, at));
+                .and_then(|code| disassembly::indirect_slot(code, at));
             let callee = slot.and_then(|slot| plt::import_of_slot(self.elf, slot));
             return Err(Reason::TailCall {
                 at,

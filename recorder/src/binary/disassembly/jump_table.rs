@@ -1,6 +1,6 @@
 //! Recognises the computed jumps that compilers emit for `switch` and computed `goto`.
 //!
-//! Looks at instructions only; what the table's entries say, and whether they stay in the function, is for `flow`.
+//! Looks at instructions only; what the table's entries say, and whether they stay in the function, is for `control_flow`.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 

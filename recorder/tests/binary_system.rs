@@ -1,11 +1,11 @@
 //! Functions of system binaries that nobody here built, where they are installed.
 
-mod target_support;
+mod binary_support;
 
 use std::path::Path;
 
-use soakbox_recorder::target::{Cost, Finish, Order};
-use target_support::{function, host, objdump_returns, refusal};
+use binary_support::{function, host, objdump_returns, refusal};
+use soakbox_recorder::binary::{Cost, Finish, Order};
 
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin/postgres";
 const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Kernel;
+use super::KernelVersion;
+use super::disassembly::{Cost, Instruction, Next, StackEffect};
 use super::error::Reason;
-use super::x86::{Cost, Instruction, Next, StackEffect};
 
 /// A place for the begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn choose(
     code: &[Instruction],
     bytes: &[u8],
     targets: &BTreeSet<u64>,
-    kernel: Kernel,
+    kernel: KernelVersion,
 ) -> Result<Begin, Reason> {
     let first = code
         .first()

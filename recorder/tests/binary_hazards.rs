@@ -2,10 +2,10 @@
 //! unwind, no order of stack pointers where anything could switch stacks.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod target_support;
+mod binary_support;
 
-use soakbox_recorder::target::{Finish, Kernel, Operation, Order, resolve};
-use target_support::{KERNEL, Workshop, function, spec};
+use binary_support::{KERNEL, Workshop, function, spec};
+use soakbox_recorder::binary::{Finish, KernelVersion, Operation, Order, resolve};
 
 const OPERATION: &str = "
     __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
@@ -22,7 +22,7 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
     judge_on(bytes, "op", KERNEL)
 }
 
-fn judge_on(bytes: &[u8], name: &str, kernel: Kernel) -> (bool, bool) {
+fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
     let resolved = resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), kernel);
     let Operation::Function(function) = resolved.unwrap().operation else {
         panic!("a marker")
@@ -54,12 +54,12 @@ fn a_plain_c_program_allows_both() {
     // Kernels whose uretprobe returns through a system call.
     for minor in 11..=13 {
         assert_eq!(
-            judge_on(&bytes, "op", Kernel { major: 6, minor }),
+            judge_on(&bytes, "op", KernelVersion { major: 6, minor }),
             (false, true)
         );
     }
-    let old = Kernel { major: 6, minor: 1 };
-    let unaware = Kernel { major: 6, minor: 8 };
+    let old = KernelVersion { major: 6, minor: 1 };
+    let unaware = KernelVersion { major: 6, minor: 8 };
     assert_eq!(judge_on(&bytes, "op", old), (true, true));
     assert_eq!(judge_on(&bytes, "op", unaware), (true, true));
     let shadow = workshop.build_text(

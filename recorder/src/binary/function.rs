@@ -1,22 +1,22 @@
 //! Functions: from a name to its extent, its begin and its finishes.
 
 use super::clones;
+use super::control_flow::{self, Body, Extent};
+use super::demangle;
+use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
-use super::flow::{self, Body, Extent};
-use super::names;
-use super::risk::{self, Exclusion, StackSwitch};
+use super::hazards::{self, Exclusion, StackSwitch};
 use super::suggest;
 use super::unwind::Unwind;
-use super::x86::{self, Cost};
-use super::{Finish, Function, Kernel, Order, Site};
+use super::{Finish, Function, KernelVersion, Order, Site};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls that will not be seen.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
     function: &str,
-    kernel: Kernel,
+    kernel: KernelVersion,
 ) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
         return Err(Reason::Go);
@@ -24,16 +24,16 @@ pub(super) fn resolve(
     let symbol = find(elf, file, function)?;
     let unwind = Unwind::parse(elf);
     let extent = extent(elf, &unwind, &symbol)?;
-    let body = flow::analyse(elf, &unwind, &extent, kernel);
-    let switch = risk::stack_switch(elf);
+    let body = control_flow::analyse(elf, &unwind, &extent, kernel);
+    let switch = hazards::stack_switch(elf);
     let order = match &switch {
         StackSwitch::Excluded => Order::StackOrder,
         StackSwitch::Possible(why) => Order::EqualOnly { why: why.clone() },
     };
     let entry = entry_site(elf, extent.start, kernel);
-    let uretprobe = risk::uretprobe(elf, &unwind, &switch, kernel);
+    let uretprobe = hazards::uretprobe(elf, &unwind, &switch, kernel);
     let uretprobe = match uretprobe {
-        Exclusion::None => match risk::may_reenter(elf, &unwind, extent.start) {
+        Exclusion::None => match hazards::may_reenter(elf, &unwind, extent.start) {
             Some(why) => Exclusion::Because(format!(
                 "the kernel follows at most 64 nested returns, and {why}"
             )),
@@ -82,7 +82,7 @@ pub(super) fn resolve(
     let mut copied = Vec::new();
     for copy in copies.clear {
         let found = self::extent(elf, &unwind, &copy).and_then(|extent| {
-            let body = flow::analyse(elf, &unwind, &extent, kernel)?;
+            let body = control_flow::analyse(elf, &unwind, &extent, kernel)?;
             returns(elf, &body, String::new())
         });
         match (found, &mut finish) {
@@ -136,8 +136,8 @@ fn returns(elf: &Elf<'_>, body: &Body, why: String) -> Result<(Vec<Site>, Finish
     Ok((vec![begin], Finish::Returns { sites, why }))
 }
 
-fn entry_site(elf: &Elf<'_>, address: u64, kernel: Kernel) -> Option<Site> {
-    let cost = x86::probe_cost(elf.bytes_from(address)?, kernel)?;
+fn entry_site(elf: &Elf<'_>, address: u64, kernel: KernelVersion) -> Option<Site> {
+    let cost = disassembly::probe_cost(elf.bytes_from(address)?, kernel)?;
     Site::at(elf, address, 0, cost)
 }
 
@@ -149,7 +149,8 @@ fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Symbol<'a>, Rea
         .filter(|symbol| symbol.name == function)
         .collect();
     if found.is_empty() && !elf.imports.contains(function) {
-        let is_path = |symbol: &&Symbol<'_>| names::path(symbol.name).as_deref() == Some(function);
+        let is_path =
+            |symbol: &&Symbol<'_>| demangle::path(symbol.name).as_deref() == Some(function);
         found = elf.symbols.iter().filter(is_path).collect();
         // Constructors and the like: several mangled names of one place.
         found.dedup_by_key(|symbol| symbol.address);

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 mod parts;
 mod tables;
 
-use super::Kernel;
+use super::KernelVersion;
 use super::begin::{self, Begin};
+use super::disassembly::{self, Instruction, Next};
 use super::elf::Elf;
 use super::error::Reason;
 use super::lsda;
 use super::unwind::{Cfa, Row, Unwind};
-use super::x86::{self, Instruction, Next};
 
 /// What is to be analysed: a function by its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn analyse(
     elf: &Elf<'_>,
     unwind: &Unwind<'_>,
     extent: &Extent<'_>,
-    kernel: Kernel,
+    kernel: KernelVersion,
 ) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
     walk.add_part(extent.start, extent.end)?;
@@ -151,7 +151,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             .elf
             .bytes_at(start, end - start)
             .ok_or(unreadable("it reaches beyond its segment"))?;
-        let code = x86::sweep(bytes, start).map_err(|at| Reason::Unreadable {
+        let code = disassembly::sweep(bytes, start).map_err(|at| Reason::Unreadable {
             at,
             why: "there is something that is no instruction",
         })?;

@@ -1,10 +1,12 @@
 //! Markers made by soakbox.h and by hand resolve to both halves, or are refused with the reason.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod target_support;
+mod binary_support;
 
-use soakbox_recorder::target::{Cost, Kernel, Marker, Operation, ResolveError, list, resolve};
-use target_support::{KERNEL, Workshop, objdump_returns, spec};
+use binary_support::{KERNEL, Workshop, objdump_returns, spec};
+use soakbox_recorder::binary::{
+    Cost, KernelVersion, Marker, Operation, ResolveError, list, resolve,
+};
 
 fn marker(bytes: &[u8], name: &str) -> Result<Marker, ResolveError> {
     match resolve(bytes, &spec(&format!("op=marker:./program:{name}")), KERNEL)?.operation {
@@ -42,7 +44,7 @@ fn both_halves_of_a_marker_are_found_with_and_without_symbols() {
             ["inlined", "rule_refresh", "traffic_control"]
         );
     }
-    let old = Kernel {
+    let old = KernelVersion {
         major: 6,
         minor: 17,
     };

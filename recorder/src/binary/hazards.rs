@@ -1,10 +1,10 @@
 //! What the target could do that makes a probe dangerous or a conclusion wrong: switch stacks, unwind, read its own
 //! return address. When in doubt the answer is that it could.
 
-use super::Kernel;
+use super::KernelVersion;
+use super::disassembly;
 use super::elf::{Elf, Kind, Segment};
 use super::unwind::Unwind;
-use super::x86;
 
 mod memory;
 mod recursion;
@@ -124,7 +124,7 @@ fn possible_switch(elf: &Elf<'_>) -> Option<String> {
     }
     let mut code = Vec::new();
     for section in elf.sections.iter().filter(|section| section.executable) {
-        match x86::sweep(section.data, section.address) {
+        match disassembly::sweep(section.data, section.address) {
             Ok(instructions) => code.push(instructions),
             Err(at) => return Some(format!("code at {at:#x} cannot be read")),
         }
@@ -153,7 +153,7 @@ pub fn uretprobe(
     elf: &Elf<'_>,
     unwind: &Unwind<'_>,
     switch: &StackSwitch,
-    kernel: Kernel,
+    kernel: KernelVersion,
 ) -> Exclusion {
     if let StackSwitch::Possible(why) = switch {
         return Exclusion::Because(format!("stacks could be switched: {why}"));
@@ -161,7 +161,7 @@ pub fn uretprobe(
     if let Some(why) = possible_unwind(elf, unwind) {
         return Exclusion::Because(why);
     }
-    let unaware = Kernel { major: 6, minor: 6 }..Kernel {
+    let unaware = KernelVersion { major: 6, minor: 6 }..KernelVersion {
         major: 6,
         minor: 11,
     };
@@ -170,10 +170,10 @@ pub fn uretprobe(
             "it may run with a shadow stack, of which this kernel's uretprobe knows nothing".into(),
         );
     }
-    let filtered = Kernel {
+    let filtered = KernelVersion {
         major: 6,
         minor: 11,
-    }..=Kernel {
+    }..=KernelVersion {
         major: 6,
         minor: 13,
     };

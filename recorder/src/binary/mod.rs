@@ -1,42 +1,44 @@
 //! What is to be observed, resolved to addresses: from a probe and a file's bytes to the sites that the kernel watches.
 //!
-//! Pure over bytes: no I/O, no clock. A site that could crash, corrupt or change the target is never returned; it is
+//! Pure over bytes: no I/O, no clock, except in `file`, which opens and reads. A site that could crash, corrupt or change the target is never returned; it is
 //! replaced by another one or refused with the reason. Attaching is for the kernel side.
 
 pub mod begin;
 mod clones;
+pub mod control_flow;
+pub mod demangle;
+pub mod disassembly;
 pub mod elf;
 pub mod error;
-pub mod flow;
+pub mod file;
 mod function;
+pub mod hazards;
 mod list;
 pub mod lsda;
 mod marker;
-pub mod names;
 mod plt;
-pub mod risk;
 pub mod suggest;
 pub mod unwind;
 pub mod usdt;
-pub mod x86;
 
+pub use disassembly::Cost;
 pub use error::{Reason, ResolveError};
+pub use file::Binary;
 pub use list::{Listing, list};
-pub use x86::Cost;
 
 use crate::probe::{ProbeSpec, Target};
 use elf::Elf;
 
 /// A kernel version, as far as it decides what a probe costs or may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kernel {
+pub struct KernelVersion {
     /// First number.
     pub major: u32,
     /// Second number.
     pub minor: u32,
 }
 
-impl Kernel {
+impl KernelVersion {
     /// Reads `uname -r`, such as `6.18.44-fc`.
     pub fn parse(release: &str) -> Option<Self> {
         let mut numbers = release.split(|character: char| !character.is_ascii_digit());
@@ -165,7 +167,11 @@ impl Resolved {
 }
 
 /// Resolves a probe against its file's bytes, for the kernel that will run it.
-pub fn resolve(bytes: &[u8], spec: &ProbeSpec, kernel: Kernel) -> Result<Resolved, ResolveError> {
+pub fn resolve(
+    bytes: &[u8],
+    spec: &ProbeSpec,
+    kernel: KernelVersion,
+) -> Result<Resolved, ResolveError> {
     let resolve = || {
         let elf = Elf::parse(bytes)?;
         let mut warnings = Vec::new();

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
+use super::super::disassembly::{self, Instruction, Next};
 use super::super::elf::Elf;
 use super::super::plt;
 use super::super::unwind::Unwind;
-use super::super::x86::{self, Instruction, Next};
 
 /// Functions of the C library that call what they are given.
 const CALLS_BACK: &[&str] = &[
@@ -94,7 +94,7 @@ pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<Str
                 .is_code(at)
                 .then(|| elf.bytes_from(at))
                 .flatten()
-                .and_then(|code| x86::first(code, at));
+                .and_then(|code| disassembly::first(code, at));
             let Some(instruction) = decoded else {
                 return Some(format!("it leads to {at:#x}, which cannot be read"));
             };

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use soakbox_recorder::target::elf::Elf;
-use soakbox_recorder::target::flow::{self, Extent};
-use soakbox_recorder::target::unwind::{Cfa, Unwind};
+use soakbox_recorder::binary::control_flow::{self, Extent};
+use soakbox_recorder::binary::elf::Elf;
+use soakbox_recorder::binary::unwind::{Cfa, Unwind};
 
-mod target_support;
-use target_support::{KERNEL, Workshop, host, objdump_returns};
+mod binary_support;
+use binary_support::{KERNEL, Workshop, host, objdump_returns};
 
 struct Survey {
     resolved: usize,
@@ -45,7 +45,7 @@ fn survey(path: &Path, step: usize) -> Survey {
             start: symbol.address,
             end: symbol.address + symbol.size,
         };
-        match flow::analyse(&elf, &unwind, &extent, KERNEL) {
+        match control_flow::analyse(&elf, &unwind, &extent, KERNEL) {
             Ok(body) => {
                 survey.resolved += 1;
                 survey.guessed += usize::from(body.guessed);
@@ -71,14 +71,14 @@ fn survey(path: &Path, step: usize) -> Survey {
                     .unwrap_or_default()
                     .to_owned();
                 let kind = match &reason {
-                    soakbox_recorder::target::Reason::Unreadable { why, .. } => {
+                    soakbox_recorder::binary::Reason::Unreadable { why, .. } => {
                         format!("{kind}: {why}")
                     }
-                    soakbox_recorder::target::Reason::UnknownJump { why, .. } => {
+                    soakbox_recorder::binary::Reason::UnknownJump { why, .. } => {
                         format!("{kind}: {why}")
                     }
-                    soakbox_recorder::target::Reason::NoBegin(why) => format!("{kind}: {why}"),
-                    soakbox_recorder::target::Reason::TailCall { callee: None, .. } => {
+                    soakbox_recorder::binary::Reason::NoBegin(why) => format!("{kind}: {why}"),
+                    soakbox_recorder::binary::Reason::TailCall { callee: None, .. } => {
                         format!("{kind}: unnamed")
                     }
                     _ => kind,
@@ -164,8 +164,8 @@ fn cold_parts_are_found_without_their_names() {
             start: symbol.address,
             end: symbol.address + symbol.size,
         };
-        let full = flow::analyse(&named, &named_unwind, &extent, KERNEL);
-        let bare = flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
+        let full = control_flow::analyse(&named, &named_unwind, &extent, KERNEL);
+        let bare = control_flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {
             // What has no name may be tail-called from here alone; then its returns are rightly taken in as well.
             assert!(

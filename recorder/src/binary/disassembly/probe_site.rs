@@ -2,7 +2,7 @@
 //!
 //! Follows the kernel's tables (arch/x86/kernel/uprobes.c); what they do not plainly allow is refused.
 
-use super::super::Kernel;
+use super::super::KernelVersion;
 
 /// What one probe on an instruction costs the thread that meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub enum Cost {
 
 /// What a probe on the instruction at the start of `code` costs, by the kernel's own tables
 /// (arch/x86/kernel/uprobes.c); `None` where the kernel refuses it or we do not know.
-pub fn probe_cost(code: &[u8], kernel: Kernel) -> Option<Cost> {
+pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     let replaces = kernel
-        >= Kernel {
+        >= KernelVersion {
             major: 6,
             minor: 18,
         };

@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod target_support;
+mod binary_support;
 
 use std::collections::BTreeSet;
 
-use soakbox_recorder::target::{Cost, Finish, Function, Order, resolve};
-use target_support::{KERNEL, Workshop, function, objdump_returns, refusal, spec};
+use binary_support::{KERNEL, Workshop, function, objdump_returns, refusal, spec};
+use soakbox_recorder::binary::{Cost, Finish, Function, Order, resolve};
 
 const ACCEPTED: [&str; 8] = [
     "plain",

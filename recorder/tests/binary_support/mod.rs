@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use soakbox_recorder::binary::{KernelVersion, Operation, ResolveError, Resolved, resolve};
 use soakbox_recorder::probe::ProbeSpec;
-use soakbox_recorder::target::{Kernel, Operation, ResolveError, Resolved, resolve};
 
-pub(crate) const KERNEL: Kernel = Kernel {
+pub(crate) const KERNEL: KernelVersion = KernelVersion {
     major: 6,
     minor: 18,
 };
@@ -25,14 +25,14 @@ impl Workshop {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Compiles a source under `tests/fixtures/target/` and returns the binary's bytes.
+    /// Compiles a source under `tests/fixtures/binary/` and returns the binary's bytes.
     pub(crate) fn build(&self, compiler: &str, source: &str, flags: &[&str]) -> Vec<u8> {
         std::fs::read(self.build_file(compiler, source, flags)).unwrap()
     }
 
     pub(crate) fn build_file(&self, compiler: &str, source: &str, flags: &[&str]) -> PathBuf {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/target")
+            .join("tests/fixtures/binary")
             .join(source);
         self.compile(compiler, &source, flags)
     }
@@ -79,7 +79,7 @@ pub(crate) fn spec(text: &str) -> ProbeSpec {
 pub(crate) fn function(
     bytes: &[u8],
     name: &str,
-) -> Result<soakbox_recorder::target::Function, ResolveError> {
+) -> Result<soakbox_recorder::binary::Function, ResolveError> {
     match resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), KERNEL)? {
         Resolved {
             operation: Operation::Function(function),

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::super::disassembly::{self, Instruction, Next};
 use super::super::elf::Elf;
 use super::super::plt;
-use super::super::x86::{self, Instruction, Next};
 
 /// Functions whose third argument is a protection.
 const PROTECTING: &[&str] = &["mmap", "mmap64", "mprotect"];
@@ -49,7 +49,7 @@ pub(super) fn may_make_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Opt
             let used = by_slot.or_else(|| instruction.mentioned_addresses().find_map(stub));
             let Some(name) = used else { continue };
             let called = matches!(instruction.next, Next::Calls(_));
-            let protection = called.then(|| x86::third_argument(section, index, &targets));
+            let protection = called.then(|| disassembly::third_argument(section, index, &targets));
             match protection.flatten() {
                 Some(value) if value & EXECUTABLE == 0 => {}
                 _ => return Some(name),

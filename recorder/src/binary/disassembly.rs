@@ -1,5 +1,5 @@
 //! x86-64 machine code: what each instruction does to control flow and to the stack pointer, and what a probe on it
-//! costs. The only room that knows this architecture; `flow` reasons about what it returns.
+//! costs. The only room that knows this architecture; `control_flow` reasons about what it returns.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use iced_x86::{
     Register,
 };
 
-use super::Kernel;
+use super::KernelVersion;
 
 pub mod jump_table;
 mod probe_site;
@@ -197,7 +197,7 @@ impl Instruction {
     }
 
     /// What a probe costs here; `None` where the kernel refuses one.
-    pub fn probe_cost(&self, code: &[u8], kernel: Kernel) -> Option<Cost> {
+    pub fn probe_cost(&self, code: &[u8], kernel: KernelVersion) -> Option<Cost> {
         probe_cost(code, kernel)
     }
 

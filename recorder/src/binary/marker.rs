@@ -1,18 +1,18 @@
 //! Markers: both halves of one, each site checked to be the nop-and-return of the marker ABI.
 
+use super::disassembly;
 use super::elf::Elf;
 use super::error::Reason;
 use super::suggest;
 use super::usdt::{self, Half, UsdtSite};
-use super::x86;
-use super::{Kernel, Site};
+use super::{KernelVersion, Site};
 
 /// The sites of one marker's begin and finish; both non-empty.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
     marker: &str,
-    kernel: Kernel,
+    kernel: KernelVersion,
 ) -> Result<(Vec<Site>, Vec<Site>), Reason> {
     let sites = usdt::sites(elf);
     let (mut begins, mut finishes) = (Vec::new(), Vec::new());
@@ -65,7 +65,12 @@ pub(super) fn names<'a>(sites: &[UsdtSite<'a>]) -> Vec<&'a str> {
     names
 }
 
-fn check(elf: &Elf<'_>, site: &UsdtSite<'_>, marker: &str, kernel: Kernel) -> Result<Site, Reason> {
+fn check(
+    elf: &Elf<'_>,
+    site: &UsdtSite<'_>,
+    marker: &str,
+    kernel: KernelVersion,
+) -> Result<Site, Reason> {
     let refuse = |why| Reason::UnsafeMarker {
         marker: marker.into(),
         at: site.address,
@@ -81,7 +86,8 @@ fn check(elf: &Elf<'_>, site: &UsdtSite<'_>, marker: &str, kernel: Kernel) -> Re
         return Err(refuse("it is not in executable memory"));
     }
     let code = elf.bytes_from(site.address).unwrap_or_default();
-    x86::is_marker_site(code).map_err(refuse)?;
-    let cost = x86::probe_cost(code, kernel).ok_or(refuse("the kernel accepts no probe there"))?;
+    disassembly::is_marker_site(code).map_err(refuse)?;
+    let cost =
+        disassembly::probe_cost(code, kernel).ok_or(refuse("the kernel accepts no probe there"))?;
     Site::at(elf, site.address, 0, cost).ok_or(refuse("it is not in the file"))
 }

@@ -1,12 +1,12 @@
 //! Damaged files: no panic, no endless loop, whatever is cut off or flipped.
 
-mod target_support;
+mod binary_support;
 
 use std::time::{Duration, Instant};
 
+use binary_support::{KERNEL, Workshop, spec};
 use proptest::prelude::*;
-use soakbox_recorder::target::{list, resolve};
-use target_support::{KERNEL, Workshop, spec};
+use soakbox_recorder::binary::{list, resolve};
 
 /// Everything that reads bytes, on these; the results do not matter.
 fn read_all(bytes: &[u8]) {
