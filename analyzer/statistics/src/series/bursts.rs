@@ -7,7 +7,7 @@ use crate::error::{Error, within};
 use crate::math::distributions::chi_squared_upper;
 use statrs::function::gamma;
 
-/// So many windows without a burst, between two windows with one, do not end it.
+/// A burst goes on over at most this number of windows without one.
 const PAUSE: usize = 3;
 
 /// One stretch of windows with too many failures.
