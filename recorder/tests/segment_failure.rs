@@ -66,7 +66,7 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
     let append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
         let now = SystemClock.now();
         writer.append(
-            Table::OperationLog,
+            Table::OPERATION_LOG,
             &operations(first..first + 5_000, now),
             now,
         )
@@ -125,7 +125,7 @@ fn a_seal_that_found_the_disk_full_is_tried_again_while_recording() {
     let mut writer = writer(&root, &SystemClock, limits);
     let now = SystemClock.now();
     let rows = operations(0..5_000, now);
-    writer.append(Table::OperationLog, &rows, now).unwrap();
+    writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     let ballast = fill(disk.path());
     let started = std::time::Instant::now();
     let mut told = 0;
@@ -152,7 +152,7 @@ fn a_full_disk_while_a_crash_is_recovered_loses_nothing() {
     let mut writer = writer(&root, &SystemClock, Limits::default());
     let now = SystemClock.now();
     writer
-        .append(Table::OperationLog, &operations(0..5_000, now), now)
+        .append(Table::OPERATION_LOG, &operations(0..5_000, now), now)
         .unwrap();
     drop(writer);
     let ballast = fill(disk.path());
@@ -207,7 +207,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     for batch in 0..10 {
         let now = SystemClock.now();
         let rows = operations(batch * 10..batch * 10 + 10, now);
-        writer.append(Table::OperationLog, &rows, now).unwrap();
+        writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     }
     drop(writer);
     let journal = Contents::list(root.path()).unwrap().journals.remove(0);
@@ -231,7 +231,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     let segment = contents
         .segments
         .iter()
-        .find(|file| file.table == Table::OperationLog);
+        .find(|file| file.table == Table::OPERATION_LOG);
     let footer = footer_of(&segment.unwrap().path);
     assert_eq!(footer[footer::DAMAGED_BYTES], damaged.to_string());
     assert_eq!(footer[footer::ROWS], "80");
@@ -256,7 +256,7 @@ fn a_journal_without_a_whole_frame_is_no_segment() {
 fn journal_name(sequence: u64) -> JournalName {
     JournalName {
         uuid: UUID.into(),
-        table: Table::OperationLog,
+        table: Table::OPERATION_LOG,
         sequence,
     }
 }
@@ -266,7 +266,8 @@ fn journal(root: &Path, parts: &[(u64, i64)]) -> JournalName {
     let name = journal_name(1);
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
     let metadata = identity().metadata(UUID, name.table, 1);
-    let mut journal = JournalWriter::create(root, name.clone(), &metadata).unwrap();
+    let schema = name.table.schema().unwrap();
+    let mut journal = JournalWriter::create(root, name.clone(), &schema, &metadata).unwrap();
     let mut first = 0;
     for &(rows, utc_ns) in parts {
         let clock = ManualClock::new(ClockPair { boot_ns: 0, utc_ns });

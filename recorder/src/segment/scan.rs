@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use soakbox_schemas::journal::{HEADER_BYTES, MAGIC, decode, frame_length, vain_bytes};
-use soakbox_schemas::tables::Table;
 
 use super::error::SegmentError;
 use super::identity::Metadata;
@@ -137,11 +136,11 @@ pub struct Scan {
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn scan(path: &Path, table: Table) -> Result<Scan, SegmentError> {
+pub fn scan(path: &Path) -> Result<Scan, SegmentError> {
     let mut reader = JournalReader::open(path)?;
     let mut scan = Scan::default();
     while let Some((batch, _)) = reader.next_batch()? {
-        scan.summary.add(table, &batch);
+        scan.summary.add(&batch);
         scan.metadata
             .get_or_insert_with(|| Metadata::of_schema(batch.schema_ref().metadata()));
     }
