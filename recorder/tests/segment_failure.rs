@@ -12,7 +12,7 @@ use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
 use soakbox_recorder::segment::{
     JournalReader, JournalWriter, Limits, RecorderDirectory, Sealed, recover, seal,
 };
-use soakbox_schemas::journal::{Frame, Frames};
+use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, JournalName, footer};
 use soakbox_schemas::tables::Table;
 
@@ -216,7 +216,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     bytes[frame * 3 + frame / 2] ^= 4;
     bytes.truncate(bytes.len() - 5);
     std::fs::write(&journal.path, &bytes).unwrap();
-    let damaged: usize = Frames::new(&bytes)
+    let damaged: u64 = frames_in(&bytes)
         .map(|frame| match frame {
             Frame::Damaged { bytes, .. } => bytes,
             Frame::Batch(_) => 0,
@@ -224,7 +224,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
         .sum();
     let report = recover(root.path(), &SystemClock).unwrap();
     assert_eq!((report.rows_saved, report.segments), (80, 1));
-    assert_eq!(report.bytes_discarded, damaged as u64);
+    assert_eq!(report.bytes_discarded, damaged);
     let expected: Vec<i64> = (0..30).chain(40..90).collect();
     assert_eq!(counters(root.path()), expected);
     let contents = Contents::list(root.path()).unwrap();
@@ -332,10 +332,10 @@ proptest! {
         bytes.truncate((bytes.len() as f64 * cut) as usize);
         std::fs::write(&path, &bytes).unwrap();
         let (mut expected, mut damaged) = (Vec::new(), 0);
-        for frame in Frames::new(&bytes) {
+        for frame in frames_in(&bytes) {
             match frame {
                 Frame::Batch(batch) => expected.push(batch),
-                Frame::Damaged { bytes, .. } => damaged += bytes as u64,
+                Frame::Damaged { bytes, .. } => damaged += bytes,
             }
         }
         let mut reader = JournalReader::open(&path).unwrap();

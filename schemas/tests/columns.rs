@@ -7,7 +7,7 @@ mod distinct_rows;
 use std::fmt::Write;
 use std::path::Path;
 
-use soakbox_schemas::journal::{Frame, Frames, encode};
+use soakbox_schemas::journal::{Frame, encode, frames_in};
 use soakbox_schemas::tables::{Column, DECLARATIONS, DESCRIPTION_KEY, SOURCE_KEY, UNIT_KEY};
 
 #[test]
@@ -15,7 +15,7 @@ fn every_value_goes_through_a_journal_under_its_own_name() {
     for distinct in distinct_rows::all() {
         let mut bytes = Vec::new();
         encode(&distinct.batch, &mut bytes).unwrap();
-        let Some(Frame::Batch(batch)) = Frames::new(&bytes).next() else {
+        let Some(Frame::Batch(batch)) = frames_in(&bytes).next() else {
             panic!("{:?} was not read", distinct.table);
         };
         assert_eq!(batch.schema(), distinct.table.schema().unwrap());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
-use soakbox_schemas::journal::{Frame, Frames};
+use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{JournalFile, footer, uuid8};
 use soakbox_schemas::tables::Table;
 
@@ -56,16 +56,16 @@ impl Journal {
             footer: Footer::new(),
         };
         let bytes = journal.bytes.clone();
-        for frame in Frames::new(&bytes) {
+        for frame in frames_in(&bytes) {
             match frame {
                 Frame::Batch(batch) => journal.take(&batch),
                 Frame::Damaged {
                     offset,
                     bytes: torn,
-                } if offset + torn == bytes.len() => {}
+                } if offset + torn == bytes.len() as u64 => {}
                 Frame::Damaged { bytes, .. } => {
                     journal.damaged.0 += 1;
-                    journal.damaged.1 += bytes as u64;
+                    journal.damaged.1 += bytes;
                 }
             }
         }
