@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{SchemaBuilder, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::Table;
 
@@ -88,17 +88,13 @@ impl Recording {
             let journals = self
                 .journals(table)
                 .filter_map(|journal| journal.columns.as_ref());
-            let mut columns = SchemaBuilder::new();
+            let mut columns: Vec<FieldRef> = Vec::new();
             for field in segments.chain(journals).flat_map(|schema| schema.fields()) {
-                if !columns
-                    .fields()
-                    .iter()
-                    .any(|known| known.name() == field.name())
-                {
+                if !columns.iter().any(|known| known.name() == field.name()) {
                     columns.push(field.clone());
                 }
             }
-            Arc::new(columns.finish())
+            Arc::new(Schema::new(columns))
         })
     }
 
