@@ -10,6 +10,7 @@ use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::WIRE_VERSION;
 
 use super::attach::Link;
+use super::error::is_permission;
 use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
 
 #[cfg(target_arch = "x86_64")]
@@ -274,7 +275,7 @@ fn missing(name: &'static str) -> KernelError {
 
 pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> KernelError {
     let reason = chain(error);
-    let hint = if reason.contains("ermission") || reason.contains("not permitted") {
+    let hint = if is_permission(error) {
         "run as root, or with CAP_BPF and CAP_PERFMON"
     } else {
         "soakbox needs Linux 5.17 or later with BPF and BTF"

@@ -3,6 +3,7 @@
 mod attach;
 pub mod btf;
 mod counters;
+mod error;
 mod host;
 mod load;
 mod offsets;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use attach::{Placement, ProbeProgram, Scope};
-pub use counters::{CounterValues, Counters};
+pub use counters::Counters;
 pub use host::{Host, KERNEL_BTF, PidNamespace};
 pub use load::{Kernel, KernelSettings};
 pub use offsets::Offsets;
