@@ -1,0 +1,111 @@
+//! Foreign text for a terminal or a log: what could move the cursor, change colours, break the line
+//! or reorder what is read is shown as an escape. Pure. JSON and CSV never pass through here.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// `text` on one line, with every character that acts on its surroundings written as an escape:
+/// `\n`, `\t`, `\u{1b}`. Text without such characters is borrowed.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if acts(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A path for a message: escaped like text, and bytes that are not UTF-8 as `\xff`.
+pub fn escaped_path(path: &Path) -> String {
+    let mut shown = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        shown.push_str(&escaped(chunk.valid()));
+        for byte in chunk.invalid() {
+            // Writing into a string cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// Whether a character is no mark of its own but acts on what stands around it: controls (C0, DEL,
+/// C1), line and paragraph separators, bidirectional controls, invisible characters and tags
+/// (Unicode general categories Cc, Zl, Zp and Cf).
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{890}'..='\u{891}'
+                | '\u{8e2}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+                | '\u{13430}'..='\u{1343f}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn what_acts_on_a_terminal_is_shown_as_an_escape() {
+        for (text, shown) in [
+            ("request", "request"),
+            ("naïve 日本 😀", "naïve 日本 😀"),
+            ("\u{1b}[31mred\nline2", "\\u{1b}[31mred\\nline2"),
+            ("a\tb\r", "a\\tb\\r"),
+            ("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}"),
+            ("user\u{202e}txt.exe", "user\\u{202e}txt.exe"),
+            ("x\u{2067}y\u{2069}", "x\\u{2067}y\\u{2069}"),
+            ("x\u{200b}y\u{feff}", "x\\u{200b}y\\u{feff}"),
+            ("x\u{2028}y", "x\\u{2028}y"),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+        assert!(matches!(escaped("request"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_path_keeps_the_bytes_that_are_no_text() {
+        let path = Path::new(OsStr::from_bytes(b"/tmp/a\xff\xc3b\n\xe2\x80\xae"));
+        assert_eq!(escaped_path(path), "/tmp/a\\xff\\xc3b\\n\\u{202e}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_acts_is_left_and_all_else_stays(text in any::<String>()) {
+            let shown = escaped(&text);
+            prop_assert!(!shown.chars().any(acts));
+            let kept = |text: &str| text.chars().filter(|c| !acts(*c)).collect::<String>();
+            if text == kept(&text) {
+                prop_assert_eq!(&*shown, text.as_str());
+            } else {
+                prop_assert!(shown.len() > kept(&text).len());
+            }
+        }
+    }
+}

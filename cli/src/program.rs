@@ -1,0 +1,76 @@
+//! A program from its command line to its exit code: parse, run, report the one thing that went
+//! wrong.
+
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory, Parser};
+
+use crate::failure::{EXIT_FAILURE, Failure, Result};
+use crate::{message, usage};
+
+/// Colours of `--help`, on a terminal only.
+pub const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// How a program speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Stands before each of its messages, such as `soakbox-recorder: `.
+    pub prefix: &'static str,
+}
+
+impl Program {
+    /// Parses the command line, runs `start` and reports its failure. `--help` and `--version` are
+    /// answers like others: they fail where stdout cannot be written.
+    pub fn run<P, E>(self, start: impl FnOnce(P) -> std::result::Result<ExitCode, E>) -> ExitCode
+    where
+        P: Parser + CommandFactory,
+        E: Into<Failure>,
+    {
+        match parse::<P>() {
+            Ok(Some(arguments)) => match start(arguments) {
+                Ok(code) => code,
+                Err(error) => self.report(&error.into()),
+            },
+            Ok(None) => ExitCode::SUCCESS,
+            Err(failure) => self.report(&failure),
+        }
+    }
+
+    fn report(self, failure: &Failure) -> ExitCode {
+        if failure.is_closed_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        message::line(format_args!("{}error: {failure}", self.prefix));
+        ExitCode::from(EXIT_FAILURE)
+    }
+}
+
+/// The arguments, or `None` where clap has answered (`--help`, `--version`).
+fn parse<P: Parser + CommandFactory>() -> Result<Option<P>> {
+    match P::try_parse() {
+        Ok(arguments) => Ok(Some(arguments)),
+        Err(error) if error.use_stderr() => {
+            let first = std::env::args_os().nth(1).unwrap_or_default();
+            Err(usage::usage_failure(
+                &P::command(),
+                &error,
+                &first.to_string_lossy(),
+            ))
+        }
+        Err(help) => match print_help(&help) {
+            Ok(()) => Ok(None),
+            Err(error) => Err(crate::answer::unwritable(&error)),
+        },
+    }
+}
+
+/// Standard output buffers lines: only a flush shows that the last one arrived.
+fn print_help(help: &clap::Error) -> std::io::Result<()> {
+    help.print()?;
+    std::io::Write::flush(&mut std::io::stdout())
+}
