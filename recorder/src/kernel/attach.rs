@@ -10,7 +10,6 @@ use std::sync::Arc;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLinkId, UProbeScope};
 use soakbox_schemas::control::Cookie;
 
-use super::error::{is_no_such_process, is_permission};
 use super::{Kernel, KernelError, chain};
 use crate::binary::Binary;
 
@@ -209,9 +208,9 @@ fn attach_error(
     error: &(dyn std::error::Error + 'static),
 ) -> KernelError {
     let reason = chain(error);
-    let hint = if is_permission(error) {
+    let hint = if reason.contains("ermission") || reason.contains("not permitted") {
         "run as root, or with CAP_BPF and CAP_PERFMON"
-    } else if is_no_such_process(error) {
+    } else if reason.contains("o such process") {
         "is the process still running?"
     } else {
         "the file must lie on a filesystem that the kernel can probe (not overlay's upper side of another mount)"

@@ -3,11 +3,11 @@
 mod attach;
 pub mod btf;
 mod counters;
-mod error;
 mod host;
 mod load;
 mod offsets;
 mod ring;
+mod settings;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub use attach::{Placement, ProbeProgram, Scope};
 pub use counters::Counters;
 pub use host::{Host, KERNEL_BTF, PidNamespace};
 pub use load::{Kernel, KernelSettings};
-pub use offsets::Offsets;
+pub use offsets::resolve_offsets;
 pub use ring::Ring;
 
 /// Why the kernel side could not be used.
