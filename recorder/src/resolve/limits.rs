@@ -72,8 +72,7 @@ mod tests {
 
     fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> (Limits, Duration, Duration) {
         let flags = flags.iter();
-        let flags =
-            flags.map(|(limit, value)| format!("--{}={}", limit.flag(), limit.write(*value)));
+        let flags = flags.map(|(limit, value)| format!("--{}={}", limit.flag, limit.write(*value)));
         let words = ["soakbox-recorder", "record"].map(str::to_owned);
         let Command::Record(arguments) = Cli::parse_from(words.into_iter().chain(flags)).command
         else {
@@ -102,7 +101,7 @@ mod tests {
         let of = |limit: &Limit| {
             values
                 .iter()
-                .find(|(one, _)| one.name == limit.name)
+                .find(|(one, _)| one.flag == limit.flag)
                 .unwrap()
                 .1
         };
