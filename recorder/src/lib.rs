@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod kernel;
+pub mod limits;
 pub mod listing;
 pub mod plan;
 pub mod probe;

@@ -7,6 +7,7 @@ mod host;
 mod load;
 mod offsets;
 mod ring;
+mod settings;
 
 use std::io;
 use std::path::PathBuf;
@@ -14,10 +15,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use attach::{Placement, ProbeProgram, Scope};
-pub use counters::{CounterValues, Counters};
+pub use counters::Counters;
 pub use host::{Host, KERNEL_BTF, PidNamespace};
 pub use load::{Kernel, KernelSettings};
-pub use offsets::Offsets;
+pub use offsets::resolve_offsets;
 pub use ring::Ring;
 
 /// Why the kernel side could not be used.

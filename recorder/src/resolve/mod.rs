@@ -5,7 +5,6 @@ mod binaries;
 mod limits;
 mod operations;
 
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
-use self::limits::{limits, time};
+use self::limits::Effective;
 use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
 use crate::plan::{Observed, PlannedOperation, PlannedTarget, RecordPlan};
@@ -23,7 +22,6 @@ use crate::run::{self, SyntheticPlan};
 
 pub use binaries::ResolvedProbe;
 
-const MIN_FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The plan of a recording.
@@ -55,17 +53,8 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
             run::say(format_args!("warning: {}: {warning}", spec.name));
         }
     }
-    let limits = limits(arguments, &config)?;
-    let flush_interval = time(
-        &arguments.flush_interval,
-        &config.flush_interval,
-        "--flush-interval",
-    )?;
-    let flush_interval = flush_interval.unwrap_or(Duration::from_secs(1));
-    if flush_interval < MIN_FLUSH_INTERVAL {
-        bail!("--flush-interval is {flush_interval:?}; hint: at least {MIN_FLUSH_INTERVAL:?}");
-    }
-    let duration = time(&arguments.duration, &config.duration, "--duration")?;
+    let effective = Effective::new(arguments, &config);
+    let (limits, flush_interval) = (effective.limits(), effective.flush_interval());
     let config_digest = digest(&format!(
         "{:?} {} {limits:?} {flush_interval:?}",
         subject.specs(),
@@ -79,7 +68,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         limits,
         flush_interval,
         interval: INTERVAL,
-        duration,
+        duration: effective.duration(),
         config_digest,
     })
 }
@@ -130,13 +119,7 @@ impl Subject {
 /// # Errors
 /// Where the process is not there, a probe does not resolve, or two are on one instruction.
 pub fn subject(arguments: &ObservedArgs, config: &Config) -> Result<Subject> {
-    let pid = match (arguments.pid, config.pid) {
-        (Some(pid), _) => Some(pid),
-        (None, Some(pid)) => Some(NonZeroU32::new(pid).context(
-            "pid is 0 in the configuration; hint: leave it out to observe every process that runs the files",
-        )?),
-        (None, None) => None,
-    };
+    let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
     let probes = binaries::resolve_all(&probes(arguments, config)?, process.as_deref())?;
     let (operations, targets) = operations::plan_operations(&probes)?;

@@ -1,6 +1,7 @@
 //! When a segment ends. A pure decision over what the caller saw: no I/O, no clock.
 
 use crate::clock::ClockPair;
+use crate::limits::{JOURNAL_BYTES, ROTATE_AFTER};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -18,11 +19,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB (about 2.5 million operations) or 10 minutes.
+    /// The defaults of the flags: about 2.5 million operations, or 10 minutes.
     fn default() -> Self {
         Self {
-            max_bytes: 64 << 20,
-            max_age_ns: 600_000_000_000,
+            max_bytes: JOURNAL_BYTES.default.unwrap_or(JOURNAL_BYTES.most),
+            max_age_ns: ROTATE_AFTER.default.unwrap_or(ROTATE_AFTER.most),
         }
     }
 }
