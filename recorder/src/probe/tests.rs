@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::OutcomeSource;
 
 fn parse(text: &str) -> ProbeSpec {
     text.parse().unwrap()
@@ -179,16 +180,23 @@ fn rules_mean_for_the_kernel_side_what_they_say() {
     ] {
         let rule_of = parse(&format!("a=uprobe:p:f,success={rule}"))
             .rules
-            .operation_rule(false);
+            .operation_rule(OutcomeSource::ReturnValue);
         assert_eq!(
             rule_of.success(rule_of.widen(raw)),
             Some(holds),
             "{rule} of {raw:#x}"
         );
     }
-    assert_eq!(Rules::default().operation_rule(false).success(0), None);
     assert_eq!(
-        Rules::default().operation_rule(true).comparison,
+        Rules::default()
+            .operation_rule(OutcomeSource::ReturnValue)
+            .success(0),
+        None
+    );
+    assert_eq!(
+        Rules::default()
+            .operation_rule(OutcomeSource::Finish)
+            .comparison,
         comparison::MARKER
     );
 }

@@ -8,16 +8,11 @@ use anyhow::{Result, bail};
 use crate::cli;
 use crate::config::Config;
 use crate::plan::Limits;
-use crate::segment;
 
-const DEFAULT_RING_BYTES: u32 = 16 << 20;
 const MAX_RING_BYTES: u32 = 1 << 30;
-const DEFAULT_IN_FLIGHT: u32 = 16_384;
 const MAX_IN_FLIGHT: u32 = 1 << 20;
-const DEFAULT_PROCESSES: u32 = 16_384;
 /// As many as 64-bit Linux has process ids (/proc/sys/kernel/pid_max).
 const MAX_PROCESSES: u32 = 1 << 22;
-const DEFAULT_QUEUE_BATCHES: usize = 64;
 const MAX_QUEUE_BATCHES: usize = 4096;
 const MIN_JOURNAL_BYTES: u64 = 4096;
 
@@ -26,10 +21,11 @@ const MIN_JOURNAL_BYTES: u64 = 4096;
 /// # Errors
 /// Where one is out of its own bounds.
 pub(super) fn limits(arguments: &cli::Record, config: &Config) -> Result<Limits> {
+    let defaults = Limits::default();
     let ring_bytes = arguments
         .ring_bytes
         .or(config.limits.ring_bytes)
-        .unwrap_or(DEFAULT_RING_BYTES);
+        .unwrap_or(defaults.ring_bytes);
     let page = rustix::param::page_size() as u32;
     if !ring_bytes.is_power_of_two() || !(page..=MAX_RING_BYTES).contains(&ring_bytes) {
         bail!("--ring-bytes is {ring_bytes}; hint: a power of two from {page} to {MAX_RING_BYTES}");
@@ -37,22 +33,22 @@ pub(super) fn limits(arguments: &cli::Record, config: &Config) -> Result<Limits>
     let in_flight = bounded(
         "--in-flight",
         arguments.in_flight.or(config.limits.in_flight),
-        DEFAULT_IN_FLIGHT,
+        defaults.in_flight,
         MAX_IN_FLIGHT,
     )?;
     let processes = bounded(
         "--processes",
         arguments.processes.or(config.limits.processes),
-        DEFAULT_PROCESSES,
+        defaults.processes,
         MAX_PROCESSES,
     )?;
     let queue_batches = bounded(
         "--queue-batches",
         arguments.queue_batches.or(config.limits.queue_batches),
-        DEFAULT_QUEUE_BATCHES,
+        defaults.queue_batches,
         MAX_QUEUE_BATCHES,
     )?;
-    let mut segment = segment::Limits::default();
+    let mut segment = defaults.segment;
     if let Some(bytes) = arguments.journal_bytes.or(config.limits.journal_bytes) {
         if bytes < MIN_JOURNAL_BYTES {
             bail!("--journal-bytes is {bytes}; hint: at least {MIN_JOURNAL_BYTES}");
