@@ -14,6 +14,8 @@ pub const PROGRAM: Program = Program {
     prefix: "soakbox-recorder: ",
 };
 
+use crate::limits::SetLimits;
+
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
 #[command(name = "soakbox-recorder", version, max_term_width = 100, styles = STYLES)]
@@ -47,30 +49,9 @@ pub struct Record {
     /// Directory of the recording; created where it is missing, added to where it is there
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Stop after this long, such as 90s or 8h
-    #[arg(long, value_name = "TIME")]
-    pub duration: Option<String>,
-    /// Seal a file after this long [default: 10m]
-    #[arg(long, value_name = "TIME")]
-    pub rotate_after: Option<String>,
-    /// Rows are durable at most this long after they reached the recorder [default: 1s]
-    #[arg(long, value_name = "TIME")]
-    pub flush_interval: Option<String>,
-    /// Size of the kernel's ring of finished operations, a power of two [default: 16777216]
-    #[arg(long, value_name = "BYTES")]
-    pub ring_bytes: Option<u32>,
-    /// Seal a file when its journal reaches this size [default: 67108864]
-    #[arg(long, value_name = "BYTES")]
-    pub journal_bytes: Option<u64>,
-    /// Most operations in flight with a token or on a stack that may be switched [default: 16384]
-    #[arg(long, value_name = "NUMBER")]
-    pub in_flight: Option<u32>,
-    /// Most processes of the command's tree that are followed at a time [default: 16384]
-    #[arg(long, value_name = "NUMBER")]
-    pub processes: Option<u32>,
-    /// Most batches waiting to be written [default: 64]
-    #[arg(long, value_name = "NUMBER")]
-    pub queue_batches: Option<usize>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: SetLimits,
     /// Command to run and observe, with its descendants. A signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub run: Vec<OsString>,

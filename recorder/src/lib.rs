@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod kernel;
+pub mod limits;
 pub mod plan;
 pub mod probe;
 pub mod process;

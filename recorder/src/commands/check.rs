@@ -71,8 +71,8 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         } else {
             "initial"
         },
-        cpu_split: host.offsets.times.is_some(),
-        memory: host.offsets.mm.and(host.offsets.rss).is_some(),
+        cpu_split: host.offsets.has_cpu_split(),
+        memory: host.offsets.has_memory(),
         kinds,
         probes: explained(&resolved),
     };

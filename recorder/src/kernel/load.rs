@@ -3,14 +3,15 @@
 use aya::maps::Array;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
-use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
+use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, SETTINGS};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::WIRE_VERSION;
 
 use super::attach::{Link, REGISTER_RECORDER};
 use super::error::{load_error, missing};
 use super::point::KernelTypes;
-use super::{Counters, Host, KernelError, Offsets, Ring, chain, point};
+use super::settings::Global;
+use super::{Counters, Host, KernelError, Ring, chain, point};
 use crate::plan::{Hook, ProgramId};
 
 #[cfg(target_arch = "x86_64")]
@@ -75,7 +76,7 @@ impl Kernel {
         let operations = settings.rules.len() as u32;
         debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
         let cells = host.possible_cpus * operations * SLOTS;
-        let globals = Globals::new(host, settings);
+        let global = Global::new(host, settings);
         let in_flight = settings.in_flight.max(1);
         let mut loader = EbpfLoader::new();
         loader
@@ -85,13 +86,8 @@ impl Kernel {
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
             // The recorder is one of them.
-            .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1);
-        for (name, value) in &globals.small {
-            loader.override_global(name, value, true);
-        }
-        for (name, value) in &globals.large {
-            loader.override_global(name, value, true);
-        }
+            .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1)
+            .override_global(SETTINGS, &global, true);
         check_wire_format(object)?;
         let ebpf = loader
             .load(object)
@@ -179,54 +175,6 @@ impl Kernel {
     /// The programs that are loaded, each once.
     pub fn programs(&self) -> &[ProgramId] {
         &self.programs
-    }
-}
-
-/// The kernel side's constants, by name.
-struct Globals {
-    small: [(&'static str, u32); 11],
-    large: [(&'static str, u64); 4],
-}
-
-impl Globals {
-    fn new(host: &Host, settings: &KernelSettings) -> Self {
-        let Offsets {
-            times,
-            mm,
-            rss,
-            live_threads,
-            process,
-        } = host.offsets;
-        let first = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(first, _)| first));
-        let second = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(_, second)| second));
-        let namespace = host.pid_namespace;
-        Self {
-            small: [
-                (globals::OPERATIONS, settings.rules.len() as u32),
-                (globals::FOLLOW_TREE, u32::from(settings.tree.is_some())),
-                (globals::TASK_UTIME, first(times)),
-                (globals::TASK_STIME, second(times)),
-                (globals::TASK_MM, Offsets::or_absent(mm)),
-                (globals::TASK_SIGNAL, first(live_threads)),
-                (globals::SIGNAL_LIVE, second(live_threads)),
-                (globals::TASK_TGID, Offsets::or_absent(process)),
-                (globals::MM_RSS, first(rss)),
-                (globals::MM_RSS_STRIDE, rss.map_or(0, |(_, stride)| stride)),
-                (globals::PAGE_BYTES, rustix::param::page_size() as u32),
-            ],
-            large: [
-                (globals::INTERVAL_NS, settings.interval_ns),
-                (
-                    globals::NAMESPACE_DEVICE,
-                    namespace.map_or(0, |namespace| namespace.device),
-                ),
-                (
-                    globals::NAMESPACE_INODE,
-                    namespace.map_or(0, |namespace| namespace.inode),
-                ),
-                (globals::RING_HALF, u64::from(settings.ring_bytes / 2)),
-            ],
-        }
     }
 }
 

@@ -10,12 +10,13 @@ mod load;
 mod offsets;
 mod point;
 mod ring;
+mod settings;
 
-pub use counters::{CounterValues, Counters};
+pub use counters::Counters;
 pub use error::KernelError;
 pub use host::{Host, KERNEL_BTF, PidNamespace};
 pub use load::{Kernel, KernelSettings};
-pub use offsets::Offsets;
+pub use offsets::resolve_offsets;
 pub use point::Scope;
 pub use ring::{Drained, Ring};
 

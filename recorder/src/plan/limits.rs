@@ -1,9 +1,10 @@
-//! The bounds of everything that could grow. How far each may go is checked by `resolve`.
+//! The bounds of everything that could grow. Their defaults and how far each may go are declared in
+//! [`crate::limits`].
 
-use serde::Serialize;
+use crate::limits::{JOURNAL_BYTES, ROTATE_AFTER};
 
 /// The bounds of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Kernel ring, bytes.
     pub ring_bytes: u32,
@@ -17,20 +18,8 @@ pub struct Limits {
     pub segment: SegmentLimits,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            ring_bytes: 16 << 20,
-            in_flight: 16_384,
-            processes: 16_384,
-            queue_batches: 64,
-            segment: SegmentLimits::default(),
-        }
-    }
-}
-
 /// The bounds of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentLimits {
     /// Largest journal, bytes; a batch that reaches it is the last.
     pub max_bytes: u64,
@@ -39,11 +28,11 @@ pub struct SegmentLimits {
 }
 
 impl Default for SegmentLimits {
-    /// 64 MiB (about 2.5 million operations) or 10 minutes.
+    /// The defaults of the flags: about 2.5 million operations, or 10 minutes.
     fn default() -> Self {
         Self {
-            max_bytes: 64 << 20,
-            max_age_ns: 600_000_000_000,
+            max_bytes: JOURNAL_BYTES.default.unwrap_or(JOURNAL_BYTES.most),
+            max_age_ns: ROTATE_AFTER.default.unwrap_or(ROTATE_AFTER.most),
         }
     }
 }

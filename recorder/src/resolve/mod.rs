@@ -6,7 +6,6 @@ mod digest;
 mod limits;
 mod operations;
 
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
-use self::limits::{limits, time};
+use self::limits::Effective;
 use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
 use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
@@ -23,7 +22,6 @@ use crate::process::Process;
 
 pub use operations::ResolvedProbes;
 
-const MIN_FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The plan of a recording.
@@ -50,19 +48,8 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     if resolved.operations.is_empty() {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
-    let limits = limits(arguments, &config)?;
-    let flush_interval = time(
-        &arguments.flush_interval,
-        &config.flush_interval,
-        "--flush-interval",
-    )?;
-    let flush_interval = flush_interval.unwrap_or(Duration::from_secs(1));
-    if flush_interval < MIN_FLUSH_INTERVAL {
-        bail!("--flush-interval is {flush_interval:?}; hint: at least {MIN_FLUSH_INTERVAL:?}");
-    }
-    let duration = time(&arguments.duration, &config.duration, "--duration")?;
-    let config_digest =
-        digest::config_digest(&resolved.specs, &processes, &limits, flush_interval)?;
+    let effective = Effective::new(arguments, &config);
+    let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     Ok(RecordPlan {
         output,
         warnings: resolved.warnings(),
@@ -70,10 +57,10 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,
         processes,
-        limits,
-        flush_interval,
+        limits: effective.limits(),
+        flush_interval: effective.flush_interval(),
         interval: INTERVAL,
-        duration,
+        duration: effective.duration(),
         config_digest,
     })
 }
@@ -107,13 +94,7 @@ fn not_a_file(output: &Path) -> Result<()> {
 /// # Errors
 /// Where the process is not there, a probe does not resolve, or two are on one instruction.
 pub fn resolve_probes(arguments: &ObservedArgs, config: &Config) -> Result<ResolvedProbes> {
-    let pid = match (arguments.pid, config.pid) {
-        (Some(pid), _) => Some(pid),
-        (None, Some(pid)) => Some(NonZeroU32::new(pid).context(
-            "pid is 0 in the configuration; hint: leave it out to observe every process that runs the files",
-        )?),
-        (None, None) => None,
-    };
+    let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
     ResolvedProbes::resolve(probes(arguments, config)?, process)
 }

@@ -4,6 +4,7 @@ use std::thread;
 
 use anyhow::Result;
 use crossbeam_channel::bounded;
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::flags;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationInfo};
 
@@ -11,7 +12,6 @@ use super::ledger::Ledger;
 use super::message::{Message, say};
 use super::write;
 use crate::clock::{Clock, ClockPair, SystemClock};
-use crate::kernel::CounterValues;
 use crate::plan::{SegmentLimits, SyntheticPlan};
 use crate::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
 use crate::source::synthetic::{OPERATIONS, Synthetic};

@@ -6,9 +6,8 @@ pub mod synthetic;
 
 use std::time::Duration;
 
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::OperationEvent;
-
-use crate::kernel::CounterValues;
 
 pub use crate::kernel::Drained;
 pub use probes::ProbeSource;

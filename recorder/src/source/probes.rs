@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::OperationEvent;
 
 use super::{Drained, Source};
-use crate::kernel::{CounterValues, Counters, Ring};
+use crate::kernel::{Counters, Ring};
 
 /// Drains the ring and takes the counters.
 pub struct ProbeSource {
