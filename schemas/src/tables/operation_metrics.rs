@@ -4,16 +4,17 @@ use super::kind::{Count, Number, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
 table! {
-    /// One row per operation and interval: what the kernel counted. Counts are of the interval alone, except
-    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late has a row of its
-    /// own. finished = recorded + filtered + sampled_out + lost.
+    /// One row per operation and interval: what the kernel counted. Counts are of the interval
+    /// alone, except
+    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late
+    /// has a row of its own. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationMetrics, OperationMetricsBuilder {
         /// Start of the interval.
         pub at_ns as at: Time, "ns", "recorder: boot clock of the interval's start and its distance to UTC";
-        /// The interval: boot clock divided by the interval's length, rounded down. Comparable within the run of one
-        /// recorder only; the same number as in `operation_log`.
+        /// The interval: boot clock divided by the interval's length, rounded down. Comparable
+        /// within the run of one recorder only; the same number as in `operation_log`.
         pub interval: Count, "", "kernel: boot clock";
         /// Name of the operation.
         pub operation: Word, "", "configuration: `--op NAME=…`";
@@ -23,7 +24,8 @@ table! {
         pub begun: Count, "operations", "kernel counter";
         /// Operations that finished while observed.
         pub finished: Count, "operations", "kernel counter";
-        /// Finished operations that were sent to the recorder, which writes a row in `operation_log` for each.
+        /// Finished operations that were sent to the recorder, which writes a row in
+        /// `operation_log` for each.
         pub recorded: Count, "operations", "kernel counter";
         /// Finished operations that the operation's own rule left out.
         pub filtered: Count, "operations", "kernel counter", reserved "always 0";
@@ -39,9 +41,11 @@ table! {
         pub lost_no_memory: Count, "operations", "kernel counter";
         /// Lost: the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
-        /// Operations that began and can never finish: unwound, left by longjmp, or their thread or process ended.
+        /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
+        /// process ended.
         pub abandoned: Count, "operations", "kernel counter";
-        /// Finishes without a begin (it was before the probes were attached); not part of `finished`.
+        /// Finishes without a begin (it was before the probes were attached); not part of
+        /// `finished`.
         pub unmatched: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
@@ -71,7 +75,8 @@ for_each_counter!(from_counters);
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
 
 impl OperationMetrics {
-    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out + lost`.
+    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out +
+    /// lost`.
     pub fn lost(&self) -> u64 {
         self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
     }
