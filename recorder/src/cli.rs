@@ -4,14 +4,21 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use soakbox_cli::{Format, Program, STYLES};
+
+use crate::probe::REGISTRY;
+
+/// How the recorder speaks to people.
+pub const PROGRAM: Program = Program {
+    prefix: "soakbox-recorder: ",
+};
 
 use crate::limits::SetLimits;
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
-#[command(name = "soakbox-recorder", version, max_term_width = 100)]
+#[command(name = "soakbox-recorder", version, max_term_width = 100, styles = STYLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -32,11 +39,6 @@ pub enum Command {
     /// Write a made-up recording, for hosts without BPF rights
     Replay(Replay),
 }
-
-const OP_HELP: &str = "\
-Operation to observe: NAME=PROBE[,RULE...]; may be given several times
-PROBE is uprobe:FILE:FUNCTION or marker:FILE:MARKER
-RULE is type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, or success=errno";
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -61,7 +63,7 @@ pub struct ObservedArgs {
     /// Configuration file (TOML); a flag wins over it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    #[arg(long, value_name = "NAME=PROBE", help = OP_HELP)]
+    #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
     /// Observe this process only, until it ends, instead of every process that runs the file. Its number is the one
@@ -116,40 +118,6 @@ pub struct Replay {
     /// Directory of the recording
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-}
-
-/// Form of an answer on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-/// What clap says of a command line in several paragraphs, in one line.
-pub fn mistyped(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.by_ref().take_while(|line| !line.is_empty());
-    let said = first.collect::<Vec<_>>().join(" ");
-    let reason = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "nothing was asked for",
-        _ => said.strip_prefix("error: ").unwrap_or(&said),
-    };
-    // Clap's other tips propose to pass a mistyped flag as a value.
-    let tip = lines
-        .filter_map(|line| line.strip_prefix("tip: "))
-        .find(|tip| tip.contains("similar"));
-    if let Some(tip) = tip {
-        return format!("{reason}; hint: {tip}");
-    }
-    let command = Cli::command();
-    let name = command.get_name();
-    match command.find_subcommand(std::env::args_os().nth(1).unwrap_or_default()) {
-        Some(known) => format!("{reason}; hint: see {name} {} --help", known.get_name()),
-        None => format!("{reason}; hint: see {name} --help"),
-    }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn every_flag_of_record_has_its_key_and_every_key_its_flag() {
     let mut of_keys: Vec<String> = keys.iter().map(name).collect();
     of_keys.sort();
     assert_eq!(flags, of_keys);
-    let of_limits = |name: &String| LIMITS.iter().any(|limit| limit.flag == *name);
+    let of_limits = |name: &String| LIMITS.iter().any(|limit| limit.flag == name);
     assert_eq!(
         of_keys.iter().filter(|name| of_limits(name)).count(),
         LIMITS.len()

@@ -33,6 +33,11 @@ impl Counters {
         })
     }
 
+    /// Number of operations that are counted.
+    pub fn operations(&self) -> u32 {
+        self.operations
+    }
+
     /// Takes what was counted of `operation` in `interval`, over all CPUs.
     pub fn take(&self, operation: u32, interval: u64) -> CounterValues {
         let mut sum = CounterValues::default();
@@ -58,6 +63,8 @@ struct Mapping<T> {
 
 // SAFETY: the mapping is shared memory of atomics; it moves with its owner.
 unsafe impl<T: Sync> Send for Mapping<T> {}
+// SAFETY: only shared references to `T` are given out.
+unsafe impl<T: Sync> Sync for Mapping<T> {}
 
 impl<T> Mapping<T> {
     fn new(map: &Map, count: u32) -> Result<Self, String> {

@@ -1,15 +1,15 @@
 //! The limits of a recording: a flag wins over the configuration, which wins over the default.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli;
 use crate::config::Config;
 use crate::limits::{
-    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, Limit, PROCESSES, QUEUE_BATCHES,
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES,
     RING_BYTES, ROTATE_AFTER,
 };
-use crate::plan::Limits;
-use crate::segment;
+use crate::plan::{Limits, SegmentLimits};
 
 /// The limits that flags and configuration give together.
 pub(super) struct Effective<'a> {
@@ -29,7 +29,7 @@ impl<'a> Effective<'a> {
             in_flight: self.small(&IN_FLIGHT),
             processes: self.small(&PROCESSES),
             queue_batches: self.small(&QUEUE_BATCHES) as usize,
-            segment: segment::Limits {
+            segment: SegmentLimits {
                 max_bytes: self.number(&JOURNAL_BYTES),
                 max_age_ns: self.number(&ROTATE_AFTER),
             },
@@ -44,6 +44,19 @@ impl<'a> Effective<'a> {
     /// When to stop; `None` where only a signal or the end of the command does.
     pub(super) fn duration(&self) -> Option<Duration> {
         self.value(&DURATION).map(Duration::from_nanos)
+    }
+
+    /// The limits that are not at their defaults, by name. When to stop is none of them: it does not
+    /// change what is recorded until then.
+    pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
+        let limits = LIMITS
+            .into_iter()
+            .filter(|limit| limit.flag != DURATION.flag);
+        let values = limits.filter_map(|limit| Some((limit, self.value(limit)?)));
+        values
+            .filter(|(limit, value)| Some(*value) != limit.default)
+            .map(|(limit, value)| (limit.flag, value))
+            .collect()
     }
 
     fn value(&self, limit: &Limit) -> Option<u64> {
@@ -68,7 +81,6 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::limits::LIMITS;
 
     fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> (Limits, Duration, Duration) {
         let flags = flags.iter();
@@ -119,12 +131,36 @@ mod tests {
     }
 
     #[test]
+    fn only_limits_that_are_not_at_their_defaults_are_named() {
+        let changed = |flags: &[String]| {
+            let words = ["soakbox-recorder", "record"].map(str::to_owned);
+            let words = words.into_iter().chain(flags.iter().cloned());
+            let Command::Record(arguments) = Cli::parse_from(words).command else {
+                panic!("record was typed")
+            };
+            Effective::new(&arguments, &Config::default()).changed()
+        };
+        assert!(changed(&[]).is_empty());
+        for (limit, value) in distinct(0) {
+            let flag = |value| format!("--{}={}", limit.flag, limit.write(value));
+            let expected: Vec<_> = [(limit.flag, value)]
+                .into_iter()
+                .filter(|(name, _)| *name != DURATION.flag)
+                .collect();
+            assert_eq!(Vec::from_iter(changed(&[flag(value)])), expected);
+            if let Some(default) = limit.default {
+                assert!(changed(&[flag(default)]).is_empty(), "{}", limit.flag);
+            }
+        }
+    }
+
+    #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let (typed, written) = (distinct(0), distinct(1));
         assert_eq!(effective(&typed, &written), effective(&typed, &[]));
         assert_ne!(effective(&[], &written), effective(&[], &[]));
         let (limits, flush_interval, duration) = effective(&[], &[]);
-        assert_eq!(limits.segment, segment::Limits::default());
+        assert_eq!(limits.segment, SegmentLimits::default());
         assert_eq!(limits.ring_bytes, 16 << 20);
         assert_eq!(
             (flush_interval, duration),

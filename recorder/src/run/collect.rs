@@ -28,9 +28,9 @@ pub(super) fn run(mut source: impl Source, outbox: &Outbox, stop: &AtomicBool, c
         }
         let (mut taken, mut full) = (0, true);
         while full {
-            let count = source.fill(reorder.incoming(), BATCH);
-            taken += count;
-            full = count == BATCH;
+            let drained = source.drain(reorder.incoming(), BATCH);
+            taken += drained.records;
+            full = drained.records == BATCH;
             let now = clock.now();
             let final_round = last && !full;
             let events = if final_round {

@@ -21,14 +21,14 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
         boot_id: host.boot_id.clone(),
         interval_ns: plan.interval_ns(),
         targets: plan
-            .targets
+            .files
             .iter()
-            .map(|target| target.binary.path().display().to_string())
+            .map(|file| file.typed_path.display().to_string())
             .collect(),
         target_build_ids: plan
-            .targets
+            .files
             .iter()
-            .map(|target| target.build_id.clone().unwrap_or_default())
+            .map(|file| file.build_id.clone().unwrap_or_default())
             .collect(),
         config_digest: plan.config_digest.clone(),
         cpu_method: Some(

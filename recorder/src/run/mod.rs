@@ -26,14 +26,13 @@ use anyhow::{Context, Result};
 
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::{Host, Kernel, KernelSettings, Scope};
-use crate::plan::{Observed, RecordPlan};
+use crate::plan::{Phase, ProcessFilter, RecordPlan};
 use crate::segment::{RecorderDirectory, RecordingWriter, recover};
 use crate::source::ProbeSource;
 
-pub use command::find_command;
 pub use message::say;
 pub use signals::Signals;
-pub use synthetic::{SyntheticPlan, replay};
+pub use synthetic::replay;
 
 /// Makes the recording that `plan` describes; returns when it is sealed.
 ///
@@ -45,10 +44,12 @@ pub fn record(plan: &RecordPlan) -> Result<()> {
     recover_before(&plan.output, &clock);
     // What the kernel refuses leaves no directory behind.
     let host = Host::inspect()?;
-    let mut kernel = Kernel::load(&host, &settings(plan))?;
-    kernel.keep_books()?;
-    let counters = kernel.counters()?;
-    let source = ProbeSource::new(kernel.take_ring()?);
+    let mut kernel = Kernel::load(&host, &settings(plan), plan.hooks())?;
+    for hook in &plan.lifecycle {
+        kernel.attach(hook, Scope::File)?;
+    }
+    let counters = Arc::new(kernel.counters()?);
+    let source = ProbeSource::new(kernel.take_ring()?, counters.clone());
     let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
     let mut targets = targets::Targets::guard(plan)?;
     let writer = RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
@@ -113,25 +114,26 @@ fn settings(plan: &RecordPlan) -> KernelSettings {
         interval_ns: plan.interval_ns(),
         ring_bytes: plan.limits.ring_bytes,
         in_flight: plan.limits.in_flight,
-        tree: matches!(plan.observed, Observed::Command(_)).then_some(plan.limits.processes),
+        tree: plan
+            .processes
+            .follows_tree()
+            .then_some(plan.limits.processes),
     }
 }
 
 fn attach(plan: &RecordPlan, kernel: &mut Kernel) -> Result<(), crate::kernel::KernelError> {
-    let scope = match &plan.observed {
-        Observed::Process(process) => Scope::Process(process.pid()),
-        Observed::Files | Observed::Command(_) => Scope::File,
+    let scope = match &plan.processes {
+        ProcessFilter::Process(process) => Scope::Process(process.pid()),
+        ProcessFilter::All | ProcessFilter::Command(_) => Scope::File,
     };
-    if matches!(plan.observed, Observed::Command(_)) {
+    if plan.processes.follows_tree() {
         kernel.follow_own_descendants()?;
     }
-    // Finishes first: a begin that is seen must have its finish seen.
-    for begins in [false, true] {
-        for placement in plan
-            .placements()
-            .filter(|placement| placement.program.is_begin() == begins)
-        {
-            kernel.attach(placement, scope)?;
+    for phase in Phase::ATTACH {
+        let operations = plan.operations.iter();
+        let hooks = operations.flat_map(|operation| &operation.hooks);
+        for hook in hooks.filter(|hook| hook.phase == phase) {
+            kernel.attach(hook, scope)?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! end of the duration, and says what a person should know.
 
 use std::process::Child;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::signals::Signals;
 use super::{command, write};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::Counters;
-use crate::plan::{Observed, RecordPlan};
+use crate::plan::{ProcessFilter, RecordPlan};
 
 const LOOK: Duration = Duration::from_millis(20);
 /// An interval is taken this long after its end, when no CPU still counts in it. What does is booked late.
@@ -27,7 +28,7 @@ const LATE: u64 = SLOTS as u64 / 2;
 
 pub(super) struct Observer<'a> {
     plan: &'a RecordPlan,
-    counters: Counters,
+    counters: Arc<Counters>,
     outbox: Option<Outbox>,
     clock: &'a dyn Clock,
     ledger: Ledger,
@@ -50,7 +51,7 @@ pub(super) fn names(plan: &RecordPlan) -> String {
 impl<'a> Observer<'a> {
     pub(super) fn new(
         plan: &'a RecordPlan,
-        counters: Counters,
+        counters: Arc<Counters>,
         outbox: Outbox,
         clock: &'a dyn Clock,
     ) -> Self {
@@ -78,9 +79,9 @@ impl<'a> Observer<'a> {
         collecting: &JoinHandle<U>,
     ) -> Result<()> {
         self.annotate(AnnotationKind::RecordingStarted, names(self.plan));
-        let mut child = match &self.plan.observed {
-            Observed::Command(words) => Some(self.start(words)?),
-            Observed::Files | Observed::Process(_) => None,
+        let mut child = match &self.plan.processes {
+            ProcessFilter::Command(words) => Some(self.start(words)?),
+            ProcessFilter::All | ProcessFilter::Process(_) => None,
         };
         let deadline = self.plan.duration.map(|duration| Instant::now() + duration);
         while !signals.stop_requested()
@@ -104,7 +105,7 @@ impl<'a> Observer<'a> {
 
     /// Whether what is observed has ended.
     fn has_ended(&mut self, child: &mut Option<Child>) -> bool {
-        if let Observed::Process(process) = &self.plan.observed {
+        if let ProcessFilter::Process(process) = &self.plan.processes {
             let ended = process.has_ended();
             if ended {
                 self.annotate(

@@ -1,6 +1,5 @@
 //! Writes a made-up recording through the same files and threads as a real one. Its footers say that it is made up.
 
-use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Result;
@@ -13,23 +12,11 @@ use super::ledger::Ledger;
 use super::message::{Message, say};
 use super::write;
 use crate::clock::{Clock, ClockPair, SystemClock};
-use crate::segment::{FileIdentity, Limits, RecorderDirectory, RecordingWriter};
+use crate::plan::{SegmentLimits, SyntheticPlan};
+use crate::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
 use crate::source::synthetic::{OPERATIONS, Synthetic};
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// A recording to be made up.
-#[derive(Clone, Debug)]
-pub struct SyntheticPlan {
-    /// Root of the recording.
-    pub output: PathBuf,
-    /// The same seed makes the same events.
-    pub seed: u64,
-    /// Length; it ends now.
-    pub seconds: u64,
-    /// Slower, leaking and failing.
-    pub degraded: bool,
-}
 
 /// Makes the recording.
 ///
@@ -49,7 +36,7 @@ pub fn replay(plan: &SyntheticPlan) -> Result<()> {
         memory_method: method(),
         ..FileIdentity::of_this_host()
     };
-    let writer = RecordingWriter::new(directory, identity, Limits::default())?;
+    let writer = RecordingWriter::new(directory, identity, SegmentLimits::default())?;
     let infos = OPERATIONS.map(|(name, operation_type)| OperationInfo {
         name: name.into(),
         operation_type,

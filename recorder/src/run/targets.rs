@@ -19,7 +19,7 @@ use super::outbox::{Outbox, Unsent};
 use crate::binary::Binary;
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::Kernel;
-use crate::plan::{Observed, RecordPlan};
+use crate::plan::{ProcessFilter, RecordPlan};
 
 const LOOK: Duration = Duration::from_millis(20);
 const LOOK_AT_PATHS: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ impl Targets {
         // Comes with each writer, and would end the recorder. Not ignored: a command would inherit that.
         signal_hook::flag::register(SIGIO, Arc::default()).context("cannot handle SIGIO")?;
         let mut targets = Vec::new();
-        for target in &plan.targets {
+        for target in &plan.files {
             let (binary, path) = (target.binary.clone(), target.binary.path().display());
             let state = Lease::take(&binary).map(State::Leased).unwrap_or_else(|error| {
                 say(format_args!(
@@ -86,7 +86,7 @@ impl Targets {
         }
         Ok(Self {
             targets,
-            later: !matches!(plan.observed, Observed::Process(_)),
+            later: !matches!(plan.processes, ProcessFilter::Process(_)),
             gaps: Vec::new(),
         })
     }
@@ -148,7 +148,7 @@ impl Targets {
                 continue;
             }
             let gap = gap("file overwritten");
-            kernel.detach_target(&target.binary);
+            kernel.detach_file(&target.binary);
             // Only now may the writer go on, and nothing more may keep it.
             target.state = State::Detached;
             self.gaps.push(gap);

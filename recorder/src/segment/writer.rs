@@ -11,10 +11,10 @@ use super::activity::{Activity, Counters};
 use super::directory::RecorderDirectory;
 use super::error::SegmentError;
 use super::identity::FileIdentity;
-use super::rotation::Limits;
 use super::sealer::Sealer;
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
+use crate::plan::SegmentLimits;
 
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl RecordingWriter {
     pub fn new(
         directory: RecorderDirectory,
         identity: FileIdentity,
-        limits: Limits,
+        limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
         let counters = Arc::new(Counters::default());
         let sealer = Sealer::start(directory.root(), counters.clone())?;

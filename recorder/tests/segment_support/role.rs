@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use soakbox_recorder::clock::{Clock, SystemClock};
-use soakbox_recorder::segment::{
-    Limits, RecorderDirectory, RecordingWriter, SegmentError, recover,
-};
+use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::tables::Table;
 
 use super::{identity, operations, rows_of, writer};
@@ -37,9 +36,9 @@ pub(crate) fn play() {
 
 /// Appends operations with counters from `first` on, and says which of them are safe from a kill.
 fn record(root: &Path, first: u64, batches: u64) {
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 16_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let mut writer = writer(root, &SystemClock, limits);
     for batch in 0..batches {
@@ -61,9 +60,9 @@ fn record(root: &Path, first: u64, batches: u64) {
 
 /// Goes on after each error, as a recorder does, and says which appends succeeded.
 fn record_despite_errors(root: &Path, first: u64) {
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 10_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let Ok(directory) = RecorderDirectory::create(root, SystemClock.now().utc_ns) else {
         return;
