@@ -1,49 +1,38 @@
-//! Turns what was taken from the kernel's counters into rows of `operation_metrics`. Pure.
+//! Turns counts of intervals into rows of `operation_metrics`, with what is in flight after each. Pure.
 
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
 
 use crate::kernel::CounterValues;
 
-/// Running totals of each operation.
+/// Counts operations in flight.
 #[derive(Debug)]
 pub(super) struct Ledger {
     operations: Vec<OperationInfo>,
-    totals: Vec<CounterValues>,
     in_flight: Vec<i64>,
 }
 
 impl Ledger {
     pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
-        let totals = vec![CounterValues::default(); operations.len()];
         let in_flight = vec![0; operations.len()];
         Self {
             operations,
-            totals,
             in_flight,
         }
     }
 
-    /// Number of operations.
-    pub(super) fn len(&self) -> u32 {
-        self.operations.len() as u32
-    }
-
-    /// Books what was counted of `operation` in `interval`, which began at `at_ns` UTC.
-    pub(super) fn book(
+    /// The row for what was counted of `operation` in `interval`, which began at `at_ns` UTC.
+    pub(super) fn row(
         &mut self,
-        operation: u32,
+        operation: usize,
         interval: u64,
         at_ns: i64,
-        counted: CounterValues,
+        counted: &CounterValues,
     ) -> OperationMetrics {
-        let index = operation as usize;
-        self.totals[index] += counted;
-        self.in_flight[index] +=
-            counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64;
+        self.in_flight[operation] += in_flight(counted);
         let OperationInfo {
             name,
             operation_type,
-        } = &self.operations[index];
+        } = &self.operations[operation];
         OperationMetrics {
             at_ns,
             interval,
@@ -60,20 +49,16 @@ impl Ledger {
             lost_write: 0,
             abandoned: counted.abandoned,
             unmatched: counted.unmatched,
-            in_flight: self.in_flight[index],
+            in_flight: self.in_flight[operation],
             failures: counted.failures,
             duration_sum_ns: counted.duration_sum_ns,
             cpu_sum_ns: counted.cpu_sum_ns,
         }
     }
+}
 
-    /// Each operation with its totals and what is in flight.
-    pub(super) fn totals(&self) -> impl Iterator<Item = (&OperationInfo, &CounterValues, i64)> {
-        let in_flight = self.in_flight.iter().copied();
-        self.operations
-            .iter()
-            .zip(&self.totals)
-            .zip(in_flight)
-            .map(|((info, total), open)| (info, total, open))
-    }
+/// By how much these counts raise the number of operations in flight. An operation may end in a later interval than it
+/// began in.
+pub(crate) fn in_flight(counted: &CounterValues) -> i64 {
+    counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64
 }
