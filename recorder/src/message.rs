@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-/// What stands before each message.
-pub const PREFIX: &str = "soakbox-recorder: ";
+use soakbox_cli::Program;
+
+/// The recorder, as it presents itself to people.
+pub const PROGRAM: Program = Program {
+    prefix: "soakbox-recorder: ",
+};
 
 /// Writes one line to stderr. Where that is closed or full, the recording goes on.
 pub fn line(text: fmt::Arguments<'_>) {
-    soakbox_cli::message::line(format_args!("{PREFIX}{text}"));
+    PROGRAM.say(text);
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use soakbox_recorder::limits::LIMITS;
 use support::host;
 use support::recorder::{self, refused};
 use support::recording::Recording;
@@ -154,6 +155,22 @@ fn what_is_out_of_bounds_is_refused_by_its_flag() {
     ] {
         let line = refused(&["record", "-o", &output, "--op", &probe, flag, value]);
         assert!(line.contains(flag), "{line}");
+    }
+    for limit in LIMITS {
+        let (flag, bounds) = (format!("--{}", limit.flag()), limit.allowed());
+        for value in [
+            "",
+            "0",
+            "-1",
+            "1e9",
+            "1 GB",
+            "18446744073709551616",
+            "10M",
+            "soon",
+        ] {
+            let line = refused(&["record", "-o", &output, "--op", &probe, &flag, value]);
+            assert!(line.contains(&flag) && line.contains(&bounds), "{line}");
+        }
     }
     let config = directory.path().join("soak.toml");
     let path = config.display().to_string();

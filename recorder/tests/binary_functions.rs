@@ -1,5 +1,5 @@
-//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or are refused with the
-//! reason.
+//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or
+//! are refused with the reason.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -7,8 +7,8 @@ mod binary_support;
 
 use std::collections::BTreeSet;
 
-use binary_support::{KERNEL, Workshop, function, objdump_returns, refusal, spec};
-use soakbox_recorder::binary::{Cost, Finish, Function, Order, resolve};
+use binary_support::{Workshop, function, objdump_returns, refusal};
+use soakbox_recorder::binary::{Cost, Finish, Function, Order};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -224,10 +224,12 @@ fn copies_that_the_compiler_made_are_observed_too() {
         .flat_map(|name| functions[*name].iter().copied())
         .collect();
     assert_eq!(returns(&found), expected);
-    let warnings = |probe: &str| resolve(&bytes, &spec(probe), KERNEL).unwrap().warnings;
-    assert!(warnings("op=uprobe:./program:op").is_empty());
-    let ruled = warnings("op=uprobe:./program:op,success=ret:i32>=0");
-    assert!(ruled[0].contains("op.constprop.0"), "{ruled:?}");
+    assert!(
+        binary_support::found(&bytes, "op")
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
 }
 
 /// `op` and what else is there under its name and a suffix.
@@ -244,24 +246,22 @@ fn with_others(workshop: &Workshop, others: &[(&str, &str)]) -> Vec<u8> {
 fn what_is_left_out_is_warned_of() {
     let workshop = Workshop::new();
     let plain = "push %rbp\npop %rbp\nret";
-    let warnings =
-        |bytes: &[u8], probe: &str| resolve(bytes, &spec(probe), KERNEL).unwrap().warnings;
-    let op = "op=uprobe:./program:op";
+    let warnings = |bytes: &[u8]| binary_support::found(bytes, "op").unwrap().warnings;
     // Not one that can be analysed.
     let bytes = with_others(&workshop, &[("op", plain), ("op.isra.0", "jmp *%rax")]);
-    let found = warnings(&bytes, op);
+    let found = warnings(&bytes);
     assert!(found[0].contains("op.isra.0, a copy"), "{found:?}");
     assert!(function(&bytes, "op").unwrap().copies.is_empty());
     // A part that others enter.
     let bytes = with_others(&workshop, &[("op", plain), ("op.part.0", plain)]);
-    let found = warnings(&bytes, op);
+    let found = warnings(&bytes);
     assert!(found[0].contains("enter op.part.0 directly"), "{found:?}");
     // Nothing is left but copies.
     let bytes = with_others(
         &workshop,
         &[("op.constprop.0", plain), ("op.constprop.1.isra.0", plain)],
     );
-    assert!(warnings(&bytes, op).is_empty());
+    assert!(warnings(&bytes).is_empty());
     let found = function(&bytes, "op").unwrap();
     assert_eq!(found.symbol, "op.constprop.0");
     assert_eq!(found.copies, ["op.constprop.1.isra.0"]);

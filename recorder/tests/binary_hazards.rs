@@ -1,11 +1,11 @@
-//! The decision how a finish is observed, on programs that are what they are: no uretprobe where anything could
-//! unwind, no order of stack pointers where anything could switch stacks.
+//! The decision how a finish is observed, on programs that are what they are: no uretprobe where
+//! anything could unwind, no order of stack pointers where anything could switch stacks.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod binary_support;
 
-use binary_support::{KERNEL, Workshop, function, spec};
-use soakbox_recorder::binary::{Finish, KernelVersion, Operation, Order, resolve};
+use binary_support::{KERNEL, Workshop, function};
+use soakbox_recorder::binary::{Finish, KernelVersion, Order, resolve_function};
 
 const OPERATION: &str = "
     __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
@@ -23,10 +23,8 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
 }
 
 fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
-    let resolved = resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), kernel);
-    let Operation::Function(function) = resolved.unwrap().operation else {
-        panic!("a marker")
-    };
+    let found = resolve_function(bytes, "./program", name, kernel);
+    let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
     let order = function.order == Order::StackOrder;
     println!("{:?} {:?}", function.finish, function.order);
@@ -231,7 +229,8 @@ fn whatever_can_switch_stacks_rules_out_both() {
             "{flags:?}"
         );
     }
-    // A variable-length array restores the stack pointer from memory: indistinguishable, so not excluded.
+    // A variable-length array restores the stack pointer from memory: indistinguishable, so not
+    // excluded.
     let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
     let found = function(&bytes, "plain").unwrap();
     assert!(

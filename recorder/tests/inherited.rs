@@ -40,13 +40,20 @@ fn block(set: u64) -> io::Result<()> {
     let old: *mut u64 = std::ptr::null_mut();
     // SAFETY: a set of the size that is passed along.
     done(unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const set, old, 8)
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            &raw const set,
+            old,
+            8,
+        )
     })
 }
 
 fn close(fds: &[i32]) -> io::Result<()> {
     // SAFETY: nobody else uses them in the forked child.
-    fds.iter().try_for_each(|&fd| done(unsafe { libc::close(fd) }))
+    fds.iter()
+        .try_for_each(|&fd| done(unsafe { libc::close(fd) }))
 }
 
 fn limit(resource: u32, soft: u64) -> io::Result<()> {
@@ -71,7 +78,12 @@ fn schedule(policy: u32, flags: u64, nice: i32, priority: u32) -> io::Result<()>
         attributes.sched_flags = flags;
         attributes.sched_nice = nice;
         attributes.sched_priority = priority;
-        done(libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0))
+        done(libc::syscall(
+            libc::SYS_sched_setattr,
+            0,
+            &raw const attributes,
+            0,
+        ))
     }
 }
 
@@ -96,8 +108,12 @@ const ALL_SIGNALS: u64 = u64::MAX;
 const STEPS: &[(&str, Step)] = &[
     ("nothing", || Ok(())),
     ("SIGPIPE ignored", || ignore(libc::SIGPIPE)),
-    ("SIGINT and SIGQUIT ignored", || ignore_all(&[libc::SIGINT, libc::SIGQUIT])),
-    ("SIGTERM and SIGHUP ignored", || ignore_all(&[libc::SIGTERM, libc::SIGHUP])),
+    ("SIGINT and SIGQUIT ignored", || {
+        ignore_all(&[libc::SIGINT, libc::SIGQUIT])
+    }),
+    ("SIGTERM and SIGHUP ignored", || {
+        ignore_all(&[libc::SIGTERM, libc::SIGHUP])
+    }),
     ("SIGCHLD ignored", || ignore(libc::SIGCHLD)),
     ("every signal ignored", || {
         let can = |signal: &i32| ![libc::SIGKILL, libc::SIGSTOP].contains(signal);
@@ -131,34 +147,61 @@ const STEPS: &[(&str, Step)] = &[
         limit(libc::RLIMIT_FSIZE, 1 << 30)
     }),
     // SAFETY: takes numbers.
-    ("nice 7", || done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 7) })),
-    ("nice -3", || done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -3) })),
+    ("nice 7", || {
+        done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 7) })
+    }),
+    ("nice -3", || {
+        done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -3) })
+    }),
     // SAFETY: takes numbers.
-    ("idle I/O", || done(unsafe { libc::syscall(libc::SYS_ioprio_set, 1, 0, 3 << 13) })),
+    ("idle I/O", || {
+        done(unsafe { libc::syscall(libc::SYS_ioprio_set, 1, 0, 3 << 13) })
+    }),
     ("batch", || schedule(libc::SCHED_BATCH as u32, 0, 2, 0)),
     ("real time until the next fork", || {
-        schedule(libc::SCHED_FIFO as u32, libc::SCHED_FLAG_RESET_ON_FORK as u64, 0, 3)
+        schedule(
+            libc::SCHED_FIFO as u32,
+            libc::SCHED_FLAG_RESET_ON_FORK as u64,
+            0,
+            3,
+        )
     }),
     ("one CPU", || {
         // SAFETY: a set of CPUs with its size.
         unsafe {
             let mut cpus: libc::cpu_set_t = std::mem::zeroed();
             libc::CPU_SET(0, &mut cpus);
-            done(libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const cpus))
+            done(libc::sched_setaffinity(
+                0,
+                size_of::<libc::cpu_set_t>(),
+                &raw const cpus,
+            ))
         }
     }),
     // SAFETY: these take numbers or nothing.
     ("a session of its own", || done(unsafe { libc::setsid() })),
-    ("a group of its own", || done(unsafe { libc::setpgid(0, 0) })),
-    ("another directory", || done(unsafe { libc::chdir(c"/usr/lib".as_ptr()) })),
-    ("an end with the parent", || prctl(libc::PR_SET_PDEATHSIG, libc::SIGUSR1 as u64)),
+    ("a group of its own", || {
+        done(unsafe { libc::setpgid(0, 0) })
+    }),
+    ("another directory", || {
+        done(unsafe { libc::chdir(c"/usr/lib".as_ptr()) })
+    }),
+    ("an end with the parent", || {
+        prctl(libc::PR_SET_PDEATHSIG, libc::SIGUSR1 as u64)
+    }),
     ("no new privileges", || prctl(libc::PR_SET_NO_NEW_PRIVS, 1)),
-    ("a reaper of orphans", || prctl(libc::PR_SET_CHILD_SUBREAPER, 1)),
+    ("a reaper of orphans", || {
+        prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
+    }),
     ("a timer slack", || prctl(libc::PR_SET_TIMERSLACK, 123_456)),
     ("fewer capabilities", || prctl(libc::PR_CAPBSET_DROP, 25)),
     ("no huge pages", || prctl(libc::PR_SET_THP_DISABLE, 1)),
-    ("killed first", || write(c"/proc/self/oom_score_adj", b"500")),
-    ("other core dumps", || write(c"/proc/self/coredump_filter", b"0x7")),
+    ("killed first", || {
+        write(c"/proc/self/oom_score_adj", b"500")
+    }),
+    ("other core dumps", || {
+        write(c"/proc/self/coredump_filter", b"0x7")
+    }),
     ("timers", || {
         let timer = libc::itimerval {
             it_interval: libc::timeval {
@@ -195,7 +238,11 @@ impl Place {
     fn run(&self, steps: &[Step], recorded: bool, change: impl Fn(&mut Command)) -> String {
         let output = self.directory.path().join("printed");
         let target = [self.program.as_os_str(), output.as_os_str()];
-        let arguments = [OsStr::new("a b"), OsStr::from_bytes(b"\xff\n"), OsStr::new("--")];
+        let arguments = [
+            OsStr::new("a b"),
+            OsStr::from_bytes(b"\xff\n"),
+            OsStr::new("--"),
+        ];
         let mut command = if recorded {
             let mut probe = std::ffi::OsString::from("op=uprobe:");
             probe.push(&self.program);
@@ -279,7 +326,9 @@ fn and_so_it_does_in_any_combination() {
             chosen.truncate(first + 1);
         }
         // A session's leader is in no other group.
-        let own_session = chosen.iter().any(|(name, _)| *name == "a session of its own");
+        let own_session = chosen
+            .iter()
+            .any(|(name, _)| *name == "a session of its own");
         chosen.retain(|(name, _)| !own_session || *name != "a group of its own");
         let names: Vec<_> = chosen.iter().map(|(name, _)| *name).collect();
         let steps: Vec<Step> = chosen.iter().map(|(_, step)| *step).collect();
@@ -325,7 +374,10 @@ fn what_named_the_recorder_names_the_command() {
         place.program.display()
     );
     for run in ["", &record] {
-        let status = Command::new("sh").args(["-c", &script(run)]).status().unwrap();
+        let status = Command::new("sh")
+            .args(["-c", &script(run)])
+            .status()
+            .unwrap();
         assert!(status.success());
         let printed = fs::read_to_string(place.directory.path().join("printed")).unwrap();
         assert_eq!(printed, "1 1 1\n", "{run}");
@@ -376,7 +428,14 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
     let place = Place::new();
     let script = place.directory.path().join("script");
     fs::write(&script, "exit 7\n").unwrap();
-    assert!(Command::new("chmod").arg("+x").arg(&script).status().unwrap().success());
+    assert!(
+        Command::new("chmod")
+            .arg("+x")
+            .arg(&script)
+            .status()
+            .unwrap()
+            .success()
+    );
     let probe = format!("op=uprobe:{}:op", place.program.display());
     let recording = place.directory.path().join("recording");
     let (status, _, said) = support::recorder::run(&[
@@ -389,5 +448,8 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
         &script,
     ]);
     assert!(status.success(), "{said}");
-    assert!(said.contains("the command ended with exit status 7"), "{said}");
+    assert!(
+        said.contains("the command ended with exit status 7"),
+        "{said}"
+    );
 }

@@ -81,7 +81,11 @@ fn every_signal_that_asks_for_an_end_seals_the_recording() {
         let said = recorder.wait().check().stderr;
         let root = place.root(&name);
         assert_sealed(&root, &said);
-        assert_eq!(Recording::open(&root).checked("op").finished, 50, "{name}: {said}");
+        assert_eq!(
+            Recording::open(&root).checked("op").finished,
+            50,
+            "{name}: {said}"
+        );
     }
 }
 
@@ -93,9 +97,18 @@ fn a_signal_that_asks_for_nothing_ends_nothing() {
     let place = Place::new();
     let recorder = place.record("recording");
     let unexpected = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGSTKFLT, 34, 50, 64];
-    let harmless = [libc::SIGXFSZ, libc::SIGPIPE, libc::SIGIO, libc::SIGWINCH, libc::SIGCHLD];
+    let harmless = [
+        libc::SIGXFSZ,
+        libc::SIGPIPE,
+        libc::SIGIO,
+        libc::SIGWINCH,
+        libc::SIGCHLD,
+    ];
     for _ in 0..3 {
-        unexpected.into_iter().chain(harmless).for_each(|signal| recorder.signal(signal));
+        unexpected
+            .into_iter()
+            .chain(harmless)
+            .for_each(|signal| recorder.signal(signal));
         std::thread::sleep(Duration::from_millis(100));
     }
     let calls = targets::run(&place.program, &["calls", "50", "1", "0"]);
@@ -104,9 +117,19 @@ fn a_signal_that_asks_for_nothing_ends_nothing() {
     assert_sealed(&place.root("recording"), &said);
     let totals = Recording::open(&place.root("recording")).checked("op");
     assert_eq!(totals.finished, 50, "{said}");
-    let noted: Vec<&str> = said.lines().filter(|line| line.contains("goes on")).collect();
-    assert_eq!(noted.len(), unexpected.len(), "each is reported once: {said}");
-    assert!(noted[0].contains("SIGUSR1") && noted[0].contains("hint: "), "{said}");
+    let noted: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("goes on"))
+        .collect();
+    assert_eq!(
+        noted.len(),
+        unexpected.len(),
+        "each is reported once: {said}"
+    );
+    assert!(
+        noted[0].contains("SIGUSR1") && noted[0].contains("hint: "),
+        "{said}"
+    );
 }
 
 #[test]
@@ -147,9 +170,16 @@ fn gnu_timeout_ends_a_recording_in_order() {
         command.args(["1", env!("CARGO_BIN_EXE_soakbox-recorder"), "record", "-o"]);
         command.arg(&root).args(["--op", &place.probe()]);
         if round % 3 == 0 {
-            command.arg("--").arg(&place.program).args(["rate", "100000", "1000"]);
+            command
+                .arg("--")
+                .arg(&place.program)
+                .args(["rate", "100000", "1000"]);
         }
-        let output = command.stdin(Stdio::null()).process_group(0).output().unwrap();
+        let output = command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(124), "{said}");
         assert_sealed(&root, &said);
@@ -164,8 +194,14 @@ fn what_was_started_with_a_signal_blocked_ends_all_the_same() {
     let place = Place::new();
     let root = place.root("recording");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
-    command.args(["record", "-o"]).arg(&root).args(["--op", &place.probe()]);
-    command.args(["--duration", "30s"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["record", "-o"])
+        .arg(&root)
+        .args(["--op", &place.probe()]);
+    command
+        .args(["--duration", "30s"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
     // SAFETY: sigfillset and sigprocmask are async-signal-safe.
     unsafe {
         command.pre_exec(|| {
@@ -180,7 +216,10 @@ fn what_was_started_with_a_signal_blocked_ends_all_the_same() {
     recorder.signal(libc::SIGTERM);
     let said = recorder.wait().check().stderr;
     assert_sealed(&root, &said);
-    assert!(started.elapsed() < Duration::from_secs(20), "not by its duration");
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "not by its duration"
+    );
 }
 
 #[test]
@@ -204,14 +243,21 @@ fn a_later_second_signal_ends_at_once_and_says_what_it_leaves() {
     recorder.signal(libc::SIGCONT);
     let ended = recorder.wait();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
-    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("not sealed")).collect();
+    let lines: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("not sealed"))
+        .collect();
     assert_eq!(lines.len(), 1, "{}", ended.stderr);
     let next = format!("hint: run `soakbox-recorder recover {}`", root.display());
     assert!(lines[0].contains(&next), "{}", ended.stderr);
     assert!(!lines[0].contains(" 0 journals"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("sealed 300000"), "{}", ended.stderr);
     let report = recorder::json(&["recover", &root.display().to_string()]);
-    assert!(report["rows_saved"].as_i64().unwrap() >= 300_000, "{report}");
+    assert!(
+        report["rows_saved"].as_i64().unwrap() >= 300_000,
+        "{report}"
+    );
     assert_eq!(Recording::open(&root).of("op", "pid").len(), 300_000);
 }
 
@@ -225,11 +271,12 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
         let name = format!("signal {signal}");
         let root = place.root(&name);
         let done = place.root(&format!("done {signal}"));
-        let script = format!("{} rate 3000 1000 && echo done >'{}'", place.program.display(), done.display());
-        let recorder = Recorder::start(
-            &root,
-            &["--op", &place.probe(), "--", "sh", "-c", &script],
+        let script = format!(
+            "{} rate 3000 1000 && echo done >'{}'",
+            place.program.display(),
+            done.display()
         );
+        let recorder = Recorder::start(&root, &["--op", &place.probe(), "--", "sh", "-c", &script]);
         std::thread::sleep(Duration::from_millis(700));
         recorder.signal(signal);
         let said = recorder.wait().check().stderr;
@@ -238,7 +285,10 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
         assert!(!done.exists(), "it had not ended: {said}");
         let waited = Instant::now();
         while !done.exists() {
-            assert!(waited.elapsed() < Duration::from_secs(20), "the command came to harm");
+            assert!(
+                waited.elapsed() < Duration::from_secs(20),
+                "the command came to harm"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         let totals = Recording::open(&root).checked("op");
@@ -253,14 +303,22 @@ fn a_command_that_ends_is_reported_once_its_recording_is_complete() {
     }
     let place = Place::new();
     let ends = [
-        ("exit 3", "the command ended with exit status 3; the recording is complete"),
-        ("kill -KILL $$", "the command ended with signal 9; the recording is complete"),
+        (
+            "exit 3",
+            "the command ended with exit status 3; the recording is complete",
+        ),
+        (
+            "kill -KILL $$",
+            "the command ended with signal 9; the recording is complete",
+        ),
     ];
     for (script, line) in ends {
         let root = place.root(script);
         let path = root.display().to_string();
         let probe = place.probe();
-        let words = ["record", "-o", &path, "--op", &probe, "--", "sh", "-c", script];
+        let words = [
+            "record", "-o", &path, "--op", &probe, "--", "sh", "-c", script,
+        ];
         let (status, _, said) = recorder::run(&words);
         assert!(status.success(), "{said}");
         let lines: Vec<&str> = said.lines().collect();
@@ -278,8 +336,14 @@ fn a_caller_that_ignores_its_children_learns_nothing_less() {
     let place = Place::new();
     let root = place.root("recording");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
-    command.args(["record", "-o"]).arg(&root).args(["--op", &place.probe()]);
-    command.args(["--", "sh", "-c", "exit 5"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["record", "-o"])
+        .arg(&root)
+        .args(["--op", &place.probe()]);
+    command
+        .args(["--", "sh", "-c", "exit 5"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
     // SAFETY: signal is async-signal-safe.
     unsafe {
         command.pre_exec(|| {

@@ -37,7 +37,14 @@ fn attempt(directory: &Path, program: &Path, call: &str, error: &str, count: usi
     let ran = directory.join("ran");
     let _ = fs::remove_file(&ran);
     let output = Command::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+        ])
         .args(["-e", &format!("inject={call}:error={error}:when={count}")])
         .args([env!("CARGO_BIN_EXE_soakbox-recorder"), "record", "-o"])
         .arg(directory.join("recording"))

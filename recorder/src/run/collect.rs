@@ -140,14 +140,12 @@ impl Collector {
     fn count(&mut self, due: Due, now: ClockPair) -> Tick {
         let ended = due.ended.into_iter().map(|interval| (interval, false));
         let late = due.late.into_iter().map(|interval| (interval, true));
-        let counts = ended
-            .chain(late)
-            .map(|(interval, is_late)| IntervalCounts {
-                interval,
-                at_ns: now.utc_of(self.intervals.start_ns(interval)),
-                counted: self.source.take_counts(interval),
-                is_late,
-            });
+        let counts = ended.chain(late).map(|(interval, is_late)| IntervalCounts {
+            interval,
+            at_ns: now.utc_of(self.intervals.start_ns(interval)),
+            counted: self.source.take_counts(interval),
+            is_late,
+        });
         Tick {
             counts: counts.collect(),
             now,

@@ -119,7 +119,16 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     let mut descriptor: RawFd = -1;
     let none: *mut RawFd = std::ptr::null_mut();
     // SAFETY: no stack of its own and no shared memory, as fork does it; the third argument is filled in by the parent.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut descriptor, none, none) };
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            flags,
+            none,
+            &raw mut descriptor,
+            none,
+            none,
+        )
+    };
     if pid == 0 {
         return Ok(None);
     }

@@ -166,9 +166,8 @@ impl Watch {
                 self.look_at_paths();
                 paths_due = Timer::after(LONG);
             }
-            self.unsent.retain(|(gap, now)| {
-                self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full)
-            });
+            self.unsent
+                .retain(|(gap, now)| self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full));
             if is_last {
                 break;
             }

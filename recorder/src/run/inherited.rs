@@ -244,7 +244,8 @@ fn scheduling() -> Option<libc::sched_attr> {
     let mut attributes = std::mem::MaybeUninit::<libc::sched_attr>::zeroed();
     let size = size_of::<libc::sched_attr>();
     // SAFETY: the kernel fills in at most as much as is passed along.
-    let read = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0) };
+    let read =
+        unsafe { libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0) };
     // SAFETY: zeroed, and filled in by the kernel.
     (read == 0).then(|| unsafe { attributes.assume_init() })
 }

@@ -111,7 +111,10 @@ mod tests {
         };
         assert_eq!(due, Some(first));
         assert_eq!(clock.due(101 * SECOND + GRACE_NS), None);
-        assert_eq!(clock.due(103 * SECOND + GRACE_NS).map(|due| due.ended), Some(vec![101, 102]));
+        assert_eq!(
+            clock.due(103 * SECOND + GRACE_NS).map(|due| due.ended),
+            Some(vec![101, 102])
+        );
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use rustix::process::Pid;
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, Table};
 
 use super::inherited::inherited;
 use super::supervise::Ending;
 use super::write::RowCounts;
-use crate::kernel::CounterValues;
 use crate::message;
 use crate::sample::{Tick, in_flight};
 
@@ -148,5 +148,8 @@ fn report_running(command: Option<Pid>) {
 
 /// Operations that finished and have no row, for any cause.
 fn rowless(counted: &CounterValues) -> u64 {
-    counted.lost_ring_full + counted.lost_too_deep + counted.lost_no_memory
+    let lost = counted
+        .by_name()
+        .filter(|(name, _)| name.starts_with("lost_"));
+    lost.map(|(_, count)| count).sum()
 }

@@ -122,7 +122,8 @@ impl Signals {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
             taken.for_each(|signal| drop(libc::sigaddset(&raw mut set, signal)));
-            let refused = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            let refused =
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
             if refused != 0 {
                 return Err(io::Error::from_raw_os_error(refused));
             }
@@ -211,7 +212,10 @@ mod tests {
         use libc::{SIGINT, SIGQUIT, SIGTERM};
         let stop = Request::Stop(SIGTERM);
         for again in [SIGTERM, SIGINT, SIGQUIT] {
-            assert_eq!(requests(&[(SIGTERM, 5), (again, 5), (again, 1_004)]), [stop]);
+            assert_eq!(
+                requests(&[(SIGTERM, 5), (again, 5), (again, 1_004)]),
+                [stop]
+            );
             assert_eq!(
                 requests(&[(SIGTERM, 5), (again, 900), (again, 1_005)]),
                 [stop, Request::StopAtOnce]
@@ -221,10 +225,16 @@ mod tests {
 
     #[test]
     fn a_terminal_a_timer_or_a_limit_never_ends_at_once() {
-        let often: Vec<_> = (0..9).map(|second| (libc::SIGXCPU, second * 1_000)).collect();
+        let often: Vec<_> = (0..9)
+            .map(|second| (libc::SIGXCPU, second * 1_000))
+            .collect();
         assert_eq!(requests(&often), [Request::Stop(libc::SIGXCPU)]);
         // A person's first signal after it is their first.
-        let mixed = [(libc::SIGHUP, 0), (libc::SIGINT, 5_000), (libc::SIGINT, 7_000)];
+        let mixed = [
+            (libc::SIGHUP, 0),
+            (libc::SIGINT, 5_000),
+            (libc::SIGINT, 7_000),
+        ];
         assert_eq!(
             requests(&mixed),
             [Request::Stop(libc::SIGHUP), Request::StopAtOnce]

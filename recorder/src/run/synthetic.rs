@@ -54,8 +54,7 @@ pub fn synthesize(
     );
     let (outbox, receiver) = Outbox::new(QUEUE_BATCHES);
     let ended = Arc::new(Event::new()?);
-    let (writing, begin) =
-        Writing::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
+    let (writing, begin) = Writing::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
     begin.begin();
     let mut collector = Collector::new(
         Box::new(source),
@@ -103,7 +102,11 @@ fn make(
     sampling.annotate(span.start, AnnotationKind::RecordingStarted, text.clone())?;
     for second in 0..plan.seconds {
         // To the last moment of each second.
-        clock.advance(if second == 0 { SECOND_NS - 1 } else { SECOND_NS });
+        clock.advance(if second == 0 {
+            SECOND_NS - 1
+        } else {
+            SECOND_NS
+        });
         let is_last = second + 1 == plan.seconds;
         match collector.drain(is_last) {
             // Its own result tells why.
@@ -179,7 +182,11 @@ mod tests {
                 assert_eq!(span.end.offset_ns(), span.start.offset_ns());
                 assert_eq!(span.end.utc_ns, NOW_UTC);
                 if boot >= seconds {
-                    assert_eq!(span.end.boot_ns, boot * SECOND_NS, "the host's own boot clock");
+                    assert_eq!(
+                        span.end.boot_ns,
+                        boot * SECOND_NS,
+                        "the host's own boot clock"
+                    );
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! Turns counts of intervals into rows of `operation_metrics`, with what is in flight after each. Pure.
 
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
-
-use crate::kernel::CounterValues;
 
 /// Counts operations in flight.
 #[derive(Debug)]
@@ -38,21 +37,8 @@ impl Ledger {
             interval,
             operation: name.clone(),
             operation_type: *operation_type,
-            begun: counted.begun,
-            finished: counted.finished,
-            recorded: counted.recorded,
-            filtered: counted.filtered,
-            sampled_out: counted.sampled_out,
-            lost_ring_full: counted.lost_ring_full,
-            lost_too_deep: counted.lost_too_deep,
-            lost_no_memory: counted.lost_no_memory,
-            lost_write: 0,
-            abandoned: counted.abandoned,
-            unmatched: counted.unmatched,
             in_flight: self.in_flight[operation],
-            failures: counted.failures,
-            duration_sum_ns: counted.duration_sum_ns,
-            cpu_sum_ns: counted.cpu_sum_ns,
+            ..OperationMetrics::from(*counted)
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `operation_metrics`: what the source counted of each operation in each interval.
 
 use anyhow::Result;
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 
 use super::ledger::Ledger;
 use super::{Rows, Sampler, Tick};
-use crate::kernel::CounterValues;
 
 /// A row per operation and interval, and a further one where something was counted late.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use soakbox_schemas::counters::CounterValues;
+
 use crate::clock::ClockPair;
-use crate::kernel::CounterValues;
 
 /// The counts of one interval, or what was counted in it after they were taken.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,7 +30,6 @@ pub use error::SegmentError;
 pub use identity::{FileIdentity, Metadata};
 pub use journal::JournalWriter;
 pub use recovery::{RecoveryError, RecoveryReport, recover};
-pub use rotation::Limits;
 pub use scan::{JournalReader, Scan, scan};
 pub use seal::{Sealed, Segment, seal};
 pub use summary::Summary;

@@ -36,7 +36,10 @@ pub(crate) struct Sealer {
 
 impl Sealer {
     /// Starts the thread for the recording at `root`.
-    pub(crate) fn start(root: &Path, counters: Arc<ActivityCounters>) -> Result<Self, SegmentError> {
+    pub(crate) fn start(
+        root: &Path,
+        counters: Arc<ActivityCounters>,
+    ) -> Result<Self, SegmentError> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let failure = Arc::new(Mutex::new(None));
         let worker = Worker {

@@ -12,9 +12,10 @@ use super::activity::ActivityCounters;
 use super::error::SegmentError;
 use super::identity::FileIdentity;
 use super::journal::JournalWriter;
-use super::rotation::{self, Limits, OpenSegment, Reason};
+use super::rotation::{self, OpenSegment, Reason};
 use super::sealer::Job;
 use crate::clock::{ClockPair, Stopwatch};
+use crate::plan::SegmentLimits;
 
 /// Values that all writers of a recorder share.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) uuid: String,
     pub(crate) identity: Arc<FileIdentity>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: SegmentLimits,
     pub(crate) counters: Arc<ActivityCounters>,
 }
 

@@ -11,10 +11,10 @@ use super::activity::{Activity, ActivityCounters};
 use super::directory::RecorderDirectory;
 use super::error::SegmentError;
 use super::identity::FileIdentity;
-use super::rotation::Limits;
 use super::sealer::Sealer;
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
+use crate::plan::SegmentLimits;
 
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl RecordingWriter {
     pub fn new(
         directory: RecorderDirectory,
         identity: FileIdentity,
-        limits: Limits,
+        limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
         let counters = Arc::new(ActivityCounters::default());
         let sealer = Sealer::start(directory.root(), counters.clone())?;

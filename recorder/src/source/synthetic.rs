@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::{OperationEvent, flags};
 
 use super::{Drained, Source};
 use crate::clock::Clock;
-use crate::kernel::CounterValues;
 
 /// The operations that the events are of, with their types.
 pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control", 2)];
@@ -222,7 +222,10 @@ mod tests {
             let of_interval = |event: &&OperationEvent| u64::from(event.interval) == interval;
             let events = batch.iter().filter(of_interval).count() as u64;
             let counts = source.take_counts(interval);
-            assert_eq!(counts.iter().map(|counts| counts.recorded).sum::<u64>(), events);
+            assert_eq!(
+                counts.iter().map(|counts| counts.recorded).sum::<u64>(),
+                events
+            );
             assert_eq!(source.take_counts(interval)[0].begun, 0, "taken once");
             counted += events;
         }

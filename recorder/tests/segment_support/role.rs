@@ -8,9 +8,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use libtest_mimic::{Arguments, Trial};
 
 use soakbox_recorder::clock::{Clock, SystemClock};
-use soakbox_recorder::segment::{
-    Limits, RecorderDirectory, RecordingWriter, SegmentError, recover,
-};
+use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::tables::Table;
 
 use super::{identity, operations, rows_of, writer};
@@ -55,9 +54,9 @@ fn play(role: &str) {
 
 /// Appends operations with counters from `first` on, and prints which of them are safe from a kill.
 fn record(root: &Path, first: u64, batches: u64) {
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 16_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let mut writer = writer(root, &SystemClock, limits);
     for batch in 0..batches {
@@ -79,9 +78,9 @@ fn record(root: &Path, first: u64, batches: u64) {
 
 /// Goes on after each error, as a recorder does, and prints which appends succeeded.
 fn record_despite_errors(root: &Path, first: u64) {
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 10_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let Ok(directory) = RecorderDirectory::create(root, SystemClock.now().utc_ns) else {
         return;

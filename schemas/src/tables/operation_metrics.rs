@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::column::{self, REQUIRED};
+use crate::counters::{CounterValues, for_each_counter};
 
 /// A row of `operation_metrics`. Counts are of the interval alone, except `in_flight`, a level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,19 @@ pub struct OperationMetrics {
     /// Sum of on-CPU time.
     pub cpu_sum_ns: u64,
 }
+
+macro_rules! from_counters {
+    ($($(#[$doc:meta])+ $counter:ident,)*) => {
+        /// Each counter is the column of its name; the others are left empty.
+        impl From<CounterValues> for OperationMetrics {
+            fn from(counted: CounterValues) -> Self {
+                Self { $($counter: counted.$counter,)* ..Self::default() }
+            }
+        }
+    };
+}
+
+for_each_counter!(from_counters);
 
 /// Causes of loss, in the order of their columns `lost_CAUSE`.
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
@@ -130,6 +144,26 @@ pub(super) fn schema() -> SchemaRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::COUNTERS;
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    #[test]
+    fn each_counter_arrives_in_the_column_of_its_name() {
+        let mut next = 0;
+        let counted = CounterValues::from_names(|_| {
+            next += 1;
+            Ok::<_, std::convert::Infallible>(next)
+        });
+        let batch = OperationMetrics::batch(&[counted.unwrap().into()]).unwrap();
+        for (expected, counter) in (1..).zip(COUNTERS) {
+            let column = batch.column_by_name(counter.name).unwrap();
+            let value = column.as_primitive::<Int64Type>().value(0);
+            assert_eq!(value, expected, "{}", counter.name);
+        }
+        let causes = COUNTERS.iter().filter_map(|counter| counter.loss_cause());
+        assert!(causes.eq(LOSS_CAUSES.into_iter().filter(|cause| *cause != "write")));
+    }
 
     #[test]
     fn each_loss_cause_has_its_column_and_lost_is_their_sum() {

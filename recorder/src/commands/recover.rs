@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
+use soakbox_cli::answer;
 
-use crate::answer;
 use crate::cli::Recover;
 use crate::clock::SystemClock;
 use crate::segment::{RecoveryReport, recover};
