@@ -1,5 +1,5 @@
-//! The configuration file: TOML, each flag of `record` by its name; unknown keys are refused. A flag wins over the
-//! file.
+//! The configuration file: TOML, each flag of `record` by its name; unknown keys are refused. A
+//! flag wins over the file.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -127,7 +127,7 @@ impl Config {
     ) -> Result<(), (String, String)> {
         let limit = LIMITS
             .into_iter()
-            .find(|limit| limit.name == name && limit.in_limits == in_limits);
+            .find(|limit| limit.name() == name && limit.in_limits == in_limits);
         match (name, limit) {
             (_, Some(limit)) => self.limits.set(limit, limit_value(limit, value)?),
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
@@ -190,7 +190,7 @@ fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, Strin
         _ => return Err(other_kind(&limit.key(), value, "a number without quotes")),
     };
     limit.parse(&written).map_err(|allowed| {
-        let reason = format!("{} is '{written}' (as --{})", limit.key(), limit.flag());
+        let reason = format!("{} is '{written}' (as --{})", limit.key(), limit.flag);
         (reason, allowed)
     })
 }
@@ -221,8 +221,8 @@ mod tests {
                 let (key, written) = (limit.key(), limit.write(value));
                 let config = Config::parse(&format!("{key} = {quote}{written}{quote}\n")).unwrap();
                 for other in LIMITS {
-                    let expected = (other.name == limit.name).then_some(value);
-                    assert_eq!(config.limits.get(other), expected, "{key}: {}", other.name);
+                    let expected = (other.flag == limit.flag).then_some(value);
+                    assert_eq!(config.limits.get(other), expected, "{key}: {}", other.flag);
                 }
             }
         }
@@ -245,7 +245,7 @@ mod tests {
                 let text = format!("op = []\n\n{} = {value}\n", limit.key());
                 let mistake = Config::parse(&text).unwrap_err();
                 assert_eq!(mistake.line, 3, "{text}");
-                assert!(mistake.reason.contains(limit.name), "{mistake}");
+                assert!(mistake.reason.contains(limit.flag), "{mistake}");
                 let is_of_the_kind = (limit.unit == Unit::Time) == value.starts_with('\'')
                     && !["1e9", "true", "[]"].contains(&value);
                 assert_eq!(mistake.hint.contains("from "), is_of_the_kind, "{mistake}");

@@ -1,6 +1,7 @@
-//! The limits of a recording, each declared once: name, unit, default, bounds and meaning. The flags of `record`, the
-//! keys of the configuration file, the errors and the table in docs/configuration.md follow from the declarations.
-//! Reads nothing and knows no other part of the recorder.
+//! The limits of a recording, each declared once: name, unit, default, bounds and meaning. The
+//! flags of `record`, the keys of the configuration file, the errors and the table in
+//! docs/configuration.md follow from the declarations. Reads nothing and knows no other part of the
+//! recorder.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,8 +17,8 @@ const TEN_YEARS_NS: u64 = 10 * 8_766 * HOUR_NS;
 /// The declaration of a limit.
 #[derive(Debug)]
 pub struct Limit {
-    /// Name of the key; with dashes, of the flag.
-    pub name: &'static str,
+    /// Its flag, without the dashes before it; with underscores, its key.
+    pub flag: &'static str,
     /// Whether the key stands in the table `[limits]`.
     pub in_limits: bool,
     /// Unit of the value, and how it is written.
@@ -47,7 +48,7 @@ pub enum Unit {
 
 /// When to stop.
 pub const DURATION: Limit = Limit {
-    name: "duration",
+    flag: "duration",
     in_limits: false,
     unit: Unit::Time,
     default: None,
@@ -58,7 +59,7 @@ pub const DURATION: Limit = Limit {
 
 /// The longest time of a segment.
 pub const ROTATE_AFTER: Limit = Limit {
-    name: "rotate_after",
+    flag: "rotate-after",
     in_limits: false,
     unit: Unit::Time,
     default: Some(600 * SECOND_NS),
@@ -69,7 +70,7 @@ pub const ROTATE_AFTER: Limit = Limit {
 
 /// The longest time of a row in memory alone.
 pub const FLUSH_INTERVAL: Limit = Limit {
-    name: "flush_interval",
+    flag: "flush-interval",
     in_limits: false,
     unit: Unit::Time,
     default: Some(SECOND_NS),
@@ -80,7 +81,7 @@ pub const FLUSH_INTERVAL: Limit = Limit {
 
 /// The kernel's ring.
 pub const RING_BYTES: Limit = Limit {
-    name: "ring_bytes",
+    flag: "ring-bytes",
     in_limits: true,
     unit: Unit::RingBytes,
     default: Some(16 << 20),
@@ -91,7 +92,7 @@ pub const RING_BYTES: Limit = Limit {
 
 /// The largest journal.
 pub const JOURNAL_BYTES: Limit = Limit {
-    name: "journal_bytes",
+    flag: "journal-bytes",
     in_limits: true,
     unit: Unit::Bytes,
     default: Some(64 << 20),
@@ -102,7 +103,7 @@ pub const JOURNAL_BYTES: Limit = Limit {
 
 /// Entries of the kernel's map of operations that belong to a process rather than a thread.
 pub const IN_FLIGHT: Limit = Limit {
-    name: "in_flight",
+    flag: "in-flight",
     in_limits: true,
     unit: Unit::Number,
     default: Some(16_384),
@@ -113,7 +114,7 @@ pub const IN_FLIGHT: Limit = Limit {
 
 /// Entries of the kernel's map of followed processes.
 pub const PROCESSES: Limit = Limit {
-    name: "processes",
+    flag: "processes",
     in_limits: true,
     unit: Unit::Number,
     default: Some(16_384),
@@ -125,7 +126,7 @@ pub const PROCESSES: Limit = Limit {
 
 /// Places in the channel between the recorder's threads.
 pub const QUEUE_BATCHES: Limit = Limit {
-    name: "queue_batches",
+    flag: "queue-batches",
     in_limits: true,
     unit: Unit::Number,
     default: Some(64),
@@ -147,15 +148,15 @@ pub const LIMITS: [&Limit; 8] = [
 ];
 
 impl Limit {
-    /// Its flag, without the dashes before it.
-    pub fn flag(&self) -> String {
-        self.name.replace('_', "-")
+    /// Its key within its table, such as `ring_bytes`.
+    pub fn name(&self) -> String {
+        self.flag.replace('-', "_")
     }
 
     /// Its key with its table, such as `limits.ring_bytes`.
     pub fn key(&self) -> String {
         let table = if self.in_limits { "limits." } else { "" };
-        format!("{table}{}", self.name)
+        format!("{table}{}", self.name())
     }
 
     /// A value as it is written on a command line.
@@ -212,8 +213,8 @@ impl Limit {
     fn argument(&'static self) -> Arg {
         let default = self.default.map(|value| self.write(value));
         let default = default.map_or_else(String::new, |value| format!(" [default: {value}]"));
-        Arg::new(self.name)
-            .long(self.flag())
+        Arg::new(self.flag)
+            .long(self.flag)
             .value_name(match self.unit {
                 Unit::Bytes | Unit::RingBytes => "BYTES",
                 Unit::Number => "NUMBER",
@@ -233,12 +234,12 @@ pub struct SetLimits(BTreeMap<&'static str, u64>);
 impl SetLimits {
     /// The value of `limit`, where it was set.
     pub fn get(&self, limit: &Limit) -> Option<u64> {
-        self.0.get(limit.name).copied()
+        self.0.get(limit.flag).copied()
     }
 
     /// Sets `limit`.
     pub fn set(&mut self, limit: &Limit, value: u64) {
-        self.0.insert(limit.name, value);
+        self.0.insert(limit.flag, value);
     }
 }
 
@@ -261,7 +262,7 @@ impl FromArgMatches for SetLimits {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for limit in LIMITS {
-            if let Some(value) = matches.get_one(limit.name) {
+            if let Some(value) = matches.get_one(limit.flag) {
                 self.set(limit, *value);
             }
         }
@@ -282,7 +283,7 @@ mod tests {
                 assert_eq!(limit.parse(&limit.write(value)), Ok(value), "{limit:?}");
             }
             assert!(!limit.help.ends_with('.'), "{limit:?}");
-            assert!(LIMITS[..at].iter().all(|other| other.name != limit.name));
+            assert!(LIMITS[..at].iter().all(|other| other.flag != limit.flag));
         }
     }
 
@@ -320,7 +321,7 @@ mod tests {
             for text in shapes {
                 let is_value = limit.unit == Unit::Number && text == "10";
                 let parsed = limit.parse(text);
-                assert_eq!(parsed.is_ok(), is_value, "{}: '{text}'", limit.name);
+                assert_eq!(parsed.is_ok(), is_value, "{}: '{text}'", limit.flag);
                 if let Err(advice) = parsed {
                     let least = limit.write(limit.lowest());
                     assert!(advice.contains(&format!("from {least} to ")), "{advice}");

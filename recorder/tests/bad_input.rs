@@ -157,7 +157,7 @@ fn what_is_out_of_bounds_is_refused_by_its_flag() {
         assert!(line.contains(flag), "{line}");
     }
     for limit in LIMITS {
-        let (flag, bounds) = (format!("--{}", limit.flag()), limit.allowed());
+        let (flag, bounds) = (format!("--{}", limit.flag), limit.allowed());
         for value in [
             "",
             "0",

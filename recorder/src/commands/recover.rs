@@ -22,7 +22,7 @@ pub fn run(arguments: &Recover) -> Result<()> {
     match failure {
         // Of two failures, the one that matters.
         Some(failure) => Err(failure.into()),
-        None => printed,
+        None => Ok(printed?),
     }
 }
 

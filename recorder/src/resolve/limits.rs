@@ -51,11 +51,11 @@ impl<'a> Effective<'a> {
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
         let limits = LIMITS
             .into_iter()
-            .filter(|limit| limit.name != DURATION.name);
+            .filter(|limit| limit.flag != DURATION.flag);
         let values = limits.filter_map(|limit| Some((limit, self.value(limit)?)));
         values
             .filter(|(limit, value)| Some(*value) != limit.default)
-            .map(|(limit, value)| (limit.name, value))
+            .map(|(limit, value)| (limit.flag, value))
             .collect()
     }
 
@@ -84,8 +84,7 @@ mod tests {
 
     fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> (Limits, Duration, Duration) {
         let flags = flags.iter();
-        let flags =
-            flags.map(|(limit, value)| format!("--{}={}", limit.flag(), limit.write(*value)));
+        let flags = flags.map(|(limit, value)| format!("--{}={}", limit.flag, limit.write(*value)));
         let words = ["soakbox-recorder", "record"].map(str::to_owned);
         let Command::Record(arguments) = Cli::parse_from(words.into_iter().chain(flags)).command
         else {
@@ -114,7 +113,7 @@ mod tests {
         let of = |limit: &Limit| {
             values
                 .iter()
-                .find(|(one, _)| one.name == limit.name)
+                .find(|(one, _)| one.flag == limit.flag)
                 .unwrap()
                 .1
         };
@@ -143,14 +142,14 @@ mod tests {
         };
         assert!(changed(&[]).is_empty());
         for (limit, value) in distinct(0) {
-            let flag = |value| format!("--{}={}", limit.flag(), limit.write(value));
-            let expected: Vec<_> = [(limit.name, value)]
+            let flag = |value| format!("--{}={}", limit.flag, limit.write(value));
+            let expected: Vec<_> = [(limit.flag, value)]
                 .into_iter()
-                .filter(|(name, _)| *name != DURATION.name)
+                .filter(|(name, _)| *name != DURATION.flag)
                 .collect();
             assert_eq!(Vec::from_iter(changed(&[flag(value)])), expected);
             if let Some(default) = limit.default {
-                assert!(changed(&[flag(default)]).is_empty(), "{}", limit.name);
+                assert!(changed(&[flag(default)]).is_empty(), "{}", limit.flag);
             }
         }
     }
