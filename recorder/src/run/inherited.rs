@@ -55,8 +55,8 @@ pub(super) struct Inherited {
     death_signal: c_int,
     /// Whether orphaned descendants become children of this process. A fork clears it.
     is_subreaper: bool,
-    /// Scheduling that a fork resets (SCHED_RESET_ON_FORK).
-    scheduling: Option<libc::sched_attr>,
+    /// Scheduling that a fork resets (SCHED_RESET_ON_FORK), and the nice value, which it resets as well.
+    scheduling: Option<(libc::sched_attr, c_int)>,
 }
 
 static AT_START: OnceLock<Inherited> = OnceLock::new();
@@ -153,7 +153,7 @@ impl Inherited {
             closed: [0, 1, 2].map(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1),
             death_signal,
             is_subreaper: subreaper != 0,
-            scheduling: scheduling().filter(|attributes| {
+            scheduling: scheduling().filter(|(attributes, _)| {
                 attributes.sched_flags & libc::SCHED_FLAG_RESET_ON_FORK as u64 != 0
             }),
         }
@@ -186,9 +186,12 @@ impl Inherited {
             };
             set_disposition(signal, handler);
         }
-        if let Some(attributes) = &self.scheduling {
-            // SAFETY: attributes as the kernel gave them, with their size.
-            unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const *attributes, 0) };
+        if let Some((attributes, nice)) = &self.scheduling {
+            // SAFETY: numbers, and attributes as the kernel gave them, with their size.
+            unsafe {
+                libc::setpriority(libc::PRIO_PROCESS, 0, *nice);
+                libc::syscall(libc::SYS_sched_setattr, 0, &raw const *attributes, 0);
+            }
         }
         if self.is_subreaper {
             // SAFETY: takes a number.
@@ -239,15 +242,17 @@ fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction)
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 
-/// This thread's scheduling.
-fn scheduling() -> Option<libc::sched_attr> {
+/// This thread's scheduling and nice value.
+fn scheduling() -> Option<(libc::sched_attr, c_int)> {
     let mut attributes = std::mem::MaybeUninit::<libc::sched_attr>::zeroed();
     let size = size_of::<libc::sched_attr>();
     // SAFETY: the kernel fills in at most as much as is passed along.
     let read =
         unsafe { libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0) };
+    // SAFETY: takes numbers.
+    let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
     // SAFETY: zeroed, and filled in by the kernel.
-    (read == 0).then(|| unsafe { attributes.assume_init() })
+    (read == 0).then(|| (unsafe { attributes.assume_init() }, nice))
 }
 
 #[cfg(test)]

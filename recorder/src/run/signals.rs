@@ -121,7 +121,9 @@ impl Signals {
         unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
-            taken.for_each(|signal| drop(libc::sigaddset(&raw mut set, signal)));
+            for signal in taken {
+                libc::sigaddset(&raw mut set, signal);
+            }
             let refused =
                 libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
             if refused != 0 {
