@@ -68,7 +68,7 @@ fn a_full_disk_is_said_in_one_line() {
         assert_eq!(status, Some(2), "{command:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{command:?}: {said}");
         assert!(
-            said.contains("to stdout: No space left") && said.contains("hint: "),
+            said.contains("to stdout: no space left") && said.contains("hint: "),
             "{command:?}: {said}"
         );
     }

@@ -1,4 +1,5 @@
 //! Damaged files: no panic, no endless loop, whatever is cut off or flipped.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod binary_support;
 

@@ -31,7 +31,7 @@ fn table() -> String {
             ""
         };
         let (least, most) = (limit.write(limit.least), limit.write(limit.most));
-        let (key, flag, help) = (limit.key(), limit.flag(), limit.help);
+        let (key, flag, help) = (limit.key(), limit.flag, limit.help);
         writeln!(
             table,
             "| `{key}` | `--{flag}` | {default} | {least}{page} | {most} | {help}. |"
@@ -66,14 +66,14 @@ fn the_documented_file_is_valid_and_has_every_key_with_its_default() {
     assert!(config.output.is_some() && !config.op.is_empty() && config.pid.is_some());
     for limit in LIMITS {
         let value = config.limits.get(limit);
-        assert!(value.is_some(), "{}", limit.name);
+        assert!(value.is_some(), "{}", limit.name());
         if limit.default.is_some() {
-            assert_eq!(value, limit.default, "{}", limit.name);
+            assert_eq!(value, limit.default, "{}", limit.name());
         }
         assert!(
-            file.contains(&format!("--{}", limit.flag())),
+            file.contains(&format!("--{}", limit.flag)),
             "{}",
-            limit.name
+            limit.name()
         );
     }
 }
@@ -94,7 +94,7 @@ fn every_flag_of_record_has_its_key_and_every_key_its_flag() {
     let mut of_keys: Vec<String> = keys.iter().map(name).collect();
     of_keys.sort();
     assert_eq!(flags, of_keys);
-    let of_limits = |name: &String| LIMITS.iter().any(|limit| limit.flag() == *name);
+    let of_limits = |name: &String| LIMITS.iter().any(|limit| limit.flag == name);
     assert_eq!(
         of_keys.iter().filter(|name| of_limits(name)).count(),
         LIMITS.len()
@@ -108,7 +108,7 @@ fn the_help_shows_the_default_of_each_limit() {
     for limit in LIMITS {
         let flag = record
             .get_opts()
-            .find(|flag| flag.get_long() == Some(&limit.flag()))
+            .find(|flag| flag.get_long() == Some(limit.flag))
             .unwrap();
         let help = flag.get_help().unwrap().to_string();
         assert!(help.starts_with(limit.help), "{help}");

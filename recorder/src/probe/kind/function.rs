@@ -34,7 +34,7 @@ impl Kind for FunctionKind {
     }
 
     fn summary(&self) -> &'static str {
-        "the calls of a function of a program or library"
+        "the calls of a function"
     }
 
     fn parse(&self, text: &str) -> Result<Box<dyn Probe>, Refusal> {

@@ -31,7 +31,7 @@ impl Kind for MarkerKind {
     }
 
     fn summary(&self) -> &'static str {
-        "a section that the program marks with soakbox.h or marker!"
+        "a section marked with soakbox.h or marker!"
     }
 
     fn parse(&self, text: &str) -> Result<Box<dyn Probe>, Refusal> {
