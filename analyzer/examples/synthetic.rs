@@ -2,10 +2,7 @@
 //! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes `DIR/healthy` and
 //! `DIR/degraded`.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-use support::Soak;
+use soakbox_testing::Soak;
 
 fn main() {
     let Some(root) = std::env::args_os().nth(1).map(std::path::PathBuf::from) else {

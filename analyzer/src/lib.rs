@@ -18,7 +18,3 @@ pub mod sql;
 pub mod summary;
 pub mod warning;
 pub mod windows;
-
-#[cfg(test)]
-#[path = "../tests/support/mod.rs"]
-mod support;

@@ -4,14 +4,13 @@
 
 mod host;
 mod program;
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use program::printed;
-use support::Soak;
+use soakbox_testing::Soak;
 
 fn browser() -> Option<PathBuf> {
     let directories = std::env::var_os("PATH").unwrap_or_default();

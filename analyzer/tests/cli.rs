@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::io::Read;
@@ -12,7 +11,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use program::{Place, analyzer, count, json, printed, refused, text};
 use soakbox_schemas::tables::Table;
-use support::{Recorder, Soak, concat};
+use soakbox_testing::{Recorder, Soak, concat};
 
 #[test]
 fn info_and_summary_say_what_is_there_and_what_is_missing() {

@@ -2,13 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::path::Path;
 
 use program::printed;
-use support::Soak;
+use soakbox_testing::Soak;
 
 fn made(root: &Path, arguments: &[&str], file: &str) -> String {
     let path = root.join(file);

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::path::Path;
 use program::{Place, analyzer, count, json, printed, refused, text};
 use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
-use support::{Recorder, Soak, annotation, concat};
+use soakbox_testing::{Recorder, Soak, annotation, concat};
 
 #[test]
 fn a_running_recording_answers_from_its_journals() {
@@ -248,7 +247,7 @@ fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
                 ..Soak::default()
             }
             .rows();
-            support::write_parquet(path, &rows.log[0], Vec::new());
+            soakbox_testing::write_parquet(path, &rows.log[0], Vec::new());
         }),
         ("foreign Parquet file", "another name", |path| {
             fs::rename(path, path.with_file_name("results.parquet")).unwrap();

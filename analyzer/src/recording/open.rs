@@ -134,7 +134,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::support::{Recorder, Soak};
+    use soakbox_testing::{Recorder, Soak};
 
     /// A recorder that seals journals as fast as it can, while another thread opens the recording again and again.
     #[test]

@@ -1,6 +1,10 @@
 //! Writes recordings as the recorder does: sealed segments with their footers, journals, in the layout of `schemas`.
 //! The data is made up from a fixed seed, so that every figure in the tests is the same on each run.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test ends where it fails"
+)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
