@@ -7,13 +7,13 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::TimestampNanosecondType;
+use soakbox_cli::plain_io_error;
 use soakbox_schemas::journal::{Frame, Frames};
 use soakbox_schemas::recording::{JournalFile, footer, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::segment::Unreadable;
-use super::{Footer, Origin, Range};
-use crate::failure::plain_io;
+use super::{Footer, Origin, TimeRange};
 
 /// A journal, read.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Journal {
     /// Rows in whole frames.
     pub rows: u64,
     /// Time of its earliest and latest row.
-    pub range: Option<Range>,
+    pub range: Option<TimeRange>,
     /// Damaged stretches before the last whole frame, and their bytes.
     pub damaged: (u64, u64),
     /// Who records it.
@@ -38,7 +38,7 @@ impl Journal {
     pub(super) fn read(file: &JournalFile) -> Result<Self, Unreadable> {
         let bytes = std::fs::read(&file.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
-            _ => Unreadable::Damaged(plain_io(&error)),
+            _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
         let mut journal = Self {
             table: file.name.table,
@@ -75,7 +75,7 @@ impl Journal {
         if let Some(time) = time.and_then(|time| time.as_primitive_opt::<TimestampNanosecondType>())
             && let Some((first_ns, last_ns)) = min(time).zip(max(time))
         {
-            let range = Range { first_ns, last_ns };
+            let range = TimeRange { first_ns, last_ns };
             self.range = Some(self.range.map_or(range, |so_far| so_far.union(range)));
         }
         if self.footer.is_empty() {

@@ -8,11 +8,11 @@ use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use soakbox_cli::plain_io_error;
 use soakbox_schemas::recording::{FORMAT_VERSION, SegmentFile, footer};
 use soakbox_schemas::tables::Table;
 
-use super::{Footer, Origin, Range};
-use crate::failure::plain_io;
+use super::{Footer, Origin, TimeRange};
 
 /// A sealed segment whose footer was read and found to be of this format.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Segment {
     /// Its rows.
     pub rows: u64,
     /// Time of its first and last row; `None` where it has none or the footer does not say.
-    pub range: Option<Range>,
+    pub range: Option<TimeRange>,
     /// Who recorded it.
     pub origin: Origin,
     /// Its footer metadata.
@@ -49,7 +49,7 @@ impl Segment {
     pub(super) fn read(file: &SegmentFile) -> Result<Self, Unreadable> {
         let opened = File::open(&file.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
-            _ => Unreadable::Damaged(plain_io(&error)),
+            _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
         let metadata = ParquetMetaDataReader::new()
             .parse_and_finish(&opened)
@@ -88,7 +88,7 @@ impl Segment {
             path: file.path.clone(),
             bytes: file.bytes,
             rows: u64::try_from(information.num_rows()).unwrap_or(0),
-            range: range.map(|(first_ns, last_ns)| Range { first_ns, last_ns }),
+            range: range.map(|(first_ns, last_ns)| TimeRange { first_ns, last_ns }),
             origin: Origin {
                 recorder: file.name.uuid8.clone(),
                 host: footer
@@ -133,7 +133,7 @@ fn value_type(data_type: &DataType) -> &DataType {
 fn not_parquet(error: &ParquetError) -> String {
     match error {
         ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
-            Some(error) => plain_io(error),
+            Some(error) => plain_io_error(error),
             None => "corrupt Parquet file".to_owned(),
         },
         error => {

@@ -1,5 +1,6 @@
-//! Writes recordings as the recorder does: sealed segments with their footers, journals, in the layout of `schemas`.
-//! The data is made up from a fixed seed, so that every figure in the tests is the same on each run.
+//! Writes recordings as the recorder does: sealed segments with their footers, journals, in the
+//! layout of `schemas`. The data is made up from a fixed seed, so that every figure in the tests is
+//! the same on each run.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -21,7 +22,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_schemas::event::{OperationEvent, flags};
 use soakbox_schemas::journal;
-use soakbox_schemas::recording::{FORMAT_VERSION, JournalName, LOCK_FILE, SegmentName, footer};
+use soakbox_schemas::recording::{
+    FORMAT_VERSION, JournalName, LOCK_FILE, SegmentName, footer, journal_directory,
+};
 use soakbox_schemas::tables::{
     Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
     RecorderHealth, Table,
@@ -34,12 +37,15 @@ pub const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 /// Boot clock at [`START_NS`], in intervals of a second.
 const BOOT_INTERVAL: u64 = 5_000;
 
-/// One run of a recorder.
+/// One run of a recorder. While it lives it holds the lock of its journals; dropped with journals
+/// in place it leaves what a kill leaves.
 pub struct Recorder {
     pub root: PathBuf,
     pub uuid: String,
     pub host: String,
+    pub target: String,
     sequences: HashMap<Table, u64>,
+    lock: Option<File>,
 }
 
 impl Recorder {
@@ -48,7 +54,9 @@ impl Recorder {
             root: root.to_owned(),
             uuid: UUID.to_owned(),
             host: "soak-1".to_owned(),
+            target: "/usr/bin/meshd".to_owned(),
             sequences: HashMap::new(),
+            lock: None,
         }
     }
 
@@ -68,7 +76,7 @@ impl Recorder {
             text(footer::HOST, &self.host),
             text(footer::KERNEL, "6.18.0"),
             text(footer::INTERVAL_NS, &SECOND.to_string()),
-            text(footer::TARGET, "/usr/bin/meshd"),
+            text(footer::TARGET, &self.target),
         ]
     }
 
@@ -116,7 +124,20 @@ impl Recorder {
         path
     }
 
-    /// Writes a journal of one frame per batch and leaves it open; its path.
+    /// Takes the lock of its journals, as a recorder does before its first row.
+    pub fn start(&mut self) {
+        if self.lock.is_none() {
+            let directory = journal_directory(&self.root, &self.uuid);
+            fs::create_dir_all(&directory).unwrap();
+            let path = directory.join(LOCK_FILE);
+            fs::write(&path, format!("running\nstarted_at_ns {START_NS}\npid 1\n")).unwrap();
+            let lock = File::open(path).unwrap();
+            lock.lock().unwrap();
+            self.lock = Some(lock);
+        }
+    }
+
+    /// Writes a journal of one frame per batch; its path.
     pub fn journal(&mut self, table: Table, batches: &[RecordBatch]) -> PathBuf {
         let sequence = self.next_sequence(table);
         let name = JournalName {
@@ -125,8 +146,7 @@ impl Recorder {
             sequence,
         };
         let path = name.path(&self.root);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path.with_file_name(LOCK_FILE), b"").unwrap();
+        self.start();
         let mut bytes = Vec::new();
         for batch in batches {
             let metadata = self.footer(table).into_iter().collect();
@@ -180,6 +200,90 @@ impl Noise {
     /// From 0 to 1.
     pub fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Texts that a program, a host or a person may put into a recording; each would do harm in a way
+/// of its own where a terminal or a page obeyed it.
+pub const HOSTILE_TEXTS: [&str; 14] = [
+    "\u{1b}[31mred\nline2",
+    "\r\u{1b}[2K\u{1b}[1Agone",
+    "bell\u{7} backspace\u{8} null\u{0} delete\u{7f}",
+    "\u{9b}2J C1 \u{85} next line",
+    "a\tb\u{b}c\u{c}d",
+    "user\u{202e}gpj.exe \u{202a}\u{202b}\u{202c}\u{202d}",
+    "\u{2066}a\u{2067}b\u{2068}c\u{2069} \u{200e}\u{200f}\u{61c}",
+    "zero\u{200b}width\u{200c}\u{200d}\u{2060}\u{feff}",
+    "line\u{2028}paragraph\u{2029}separators",
+    "\u{fffe}\u{ffff}\u{fdd0}\u{1ffff} no characters",
+    "</title><script>alert(1)</script><svg onload=\"alert(1)\">",
+    "]]> <!-- --> <![CDATA[ & &amp; &#27; &#x202e; '\"`",
+    "日本語 naïve e\u{301} 😀 👩\u{200d}🔬",
+    "{operations} {window} '; DROP TABLE operation_log; --",
+];
+
+/// Everything in a recording that somebody else chooses: a program's name, a host's, a note.
+#[derive(Clone, Debug)]
+pub struct Words {
+    pub operation: String,
+    pub host: String,
+    pub target: String,
+    pub note: String,
+    pub gap: String,
+}
+
+impl Words {
+    /// The same text everywhere.
+    pub fn all(text: &str) -> Self {
+        Self {
+            operation: text.to_owned(),
+            host: text.to_owned(),
+            target: text.to_owned(),
+            note: text.to_owned(),
+            gap: text.to_owned(),
+        }
+    }
+
+    /// A small recording with these words, a loss and a gap, sealed.
+    pub fn seal(&self, root: &Path) {
+        let mut recorder = Recorder::new(root);
+        recorder.host.clone_from(&self.host);
+        recorder.target.clone_from(&self.target);
+        let plan = [OperationInfo {
+            name: self.operation.clone(),
+            operation_type: 1,
+        }];
+        let soak = Soak {
+            seconds: 20,
+            lost: 1,
+            ..Soak::default()
+        };
+        let mut noise = Noise(1);
+        let mut builder = OperationLogBuilder::new(&plan);
+        let mut metrics = Vec::new();
+        for second in 0..soak.seconds {
+            let mut row = soak.second(second, 0, &mut noise, &mut builder);
+            row.operation.clone_from(&self.operation);
+            row.begun += 1;
+            row.finished += 1;
+            row.lost_ring_full += 1;
+            metrics.push(row);
+        }
+        let annotations = [
+            annotation(0, None, AnnotationKind::RecordingStarted, "0.1.0"),
+            annotation(3, None, AnnotationKind::Note, &self.note),
+            annotation(4, None, AnnotationKind::TargetStarted, &self.note),
+            annotation(12, None, AnnotationKind::TargetExited, &self.note),
+            annotation(15, Some(16), AnnotationKind::Gap, &self.gap),
+            annotation(20, None, AnnotationKind::RecordingStopped, "interrupted"),
+        ];
+        recorder.seal(Table::OperationLog, &builder.finish().unwrap());
+        let metrics = OperationMetrics::batch(&metrics).unwrap();
+        recorder.seal(Table::OperationMetrics, &metrics);
+        recorder.seal(
+            Table::Annotations,
+            &Annotation::batch(&annotations).unwrap(),
+        );
     }
 }
 

@@ -17,7 +17,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::accumulator::{Grouped, Levels, Single};
+use super::accumulator::{Grouped, QuantileLevels, Single};
 use super::histogram::Histogram;
 
 /// `quantile(column, p)`: one quantile of an integer column, an integer.
@@ -46,15 +46,15 @@ impl Quantile {
         }
     }
 
-    fn levels(&self, args: &AccumulatorArgs) -> Result<Levels> {
+    fn levels(&self, args: &AccumulatorArgs) -> Result<QuantileLevels> {
         if args.is_distinct {
             return plan_err!("{}: DISTINCT is not supported", self.name);
         }
         let levels = args.exprs[1..].iter().map(|level| self.level(level));
         let levels = levels.collect::<Result<Vec<f64>>>()?;
         Ok(match levels[..] {
-            [level] if !self.many => Levels::One(level),
-            _ => Levels::Many(levels),
+            [level] if !self.many => QuantileLevels::One(level),
+            _ => QuantileLevels::Many(levels),
         })
     }
 
@@ -110,7 +110,7 @@ impl AggregateUDFImpl for Quantile {
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
         Ok(if self.many {
-            DataType::List(Levels::item())
+            DataType::List(QuantileLevels::item())
         } else {
             DataType::Int64
         })

@@ -1,4 +1,4 @@
 SELECT at, until, text AS cause, host
 FROM annotations
-WHERE kind = 'gap'
+WHERE kind = '{gap}'
 ORDER BY at, until

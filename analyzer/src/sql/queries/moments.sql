@@ -1,4 +1,4 @@
 SELECT at, until, kind, text
 FROM annotations
-WHERE kind <> 'gap'
+WHERE kind <> '{gap}'
 ORDER BY at, kind, text

@@ -1,4 +1,4 @@
 SELECT recorder, kind, at
 FROM annotations
-WHERE kind IN ('recording_started', 'recording_stopped')
+WHERE kind IN ('{started}', '{stopped}')
 ORDER BY recorder, at

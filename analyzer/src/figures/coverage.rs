@@ -1,0 +1,173 @@
+//! When a recording was observed: from the start to the stop of each recorder's run, without the
+//! gaps. Rates are per second of this time, and charts begin and end with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soakbox_cli::Result;
+use soakbox_schemas::tables::{AnnotationKind, Table};
+
+use super::Gap;
+use crate::recording::{Recording, TimeRange};
+use crate::sql::columns::Columns;
+use crate::sql::{Session, queries};
+
+/// When a recording was observed, and when not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// From the first to the last moment; `None` without rows.
+    pub range: Option<TimeRange>,
+    /// Time observed inside the range, ns.
+    pub observed_ns: i64,
+    /// Stretches inside the range in which nothing was observed: gaps, and time between runs.
+    pub unobserved: Vec<TimeRange>,
+    /// Recorders that recorded their own stop.
+    pub stopped: BTreeSet<String>,
+}
+
+impl Coverage {
+    pub(super) fn read(recording: &Recording, session: &Session, gaps: &[Gap]) -> Result<Self> {
+        let ends = starts_and_stops(session)?;
+        let origins = recording.origins();
+        let runs: Vec<TimeRange> = origins
+            .iter()
+            .filter_map(|origin| run(recording, &origin.recorder, &ends))
+            .collect();
+        let range = runs.iter().copied().reduce(TimeRange::union);
+        let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
+        let hidden_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
+        Ok(Self {
+            range,
+            observed_ns: range.map_or(0, TimeRange::length_ns) - hidden_ns,
+            unobserved,
+            stopped: ends
+                .into_iter()
+                .filter_map(|(recorder, ends)| ends.stopped_ns.map(|_| recorder))
+                .collect(),
+        })
+    }
+}
+
+/// When a recorder started and stopped, by its own annotations, ns UTC.
+#[derive(Clone, Copy, Default)]
+struct StartAndStop {
+    started_ns: Option<i64>,
+    stopped_ns: Option<i64>,
+}
+
+fn starts_and_stops(session: &Session) -> Result<BTreeMap<String, StartAndStop>> {
+    let started = AnnotationKind::RecordingStarted.name();
+    let stopped = AnnotationKind::RecordingStopped.name();
+    let query = queries::fill(queries::RUNS, &[("started", started), ("stopped", stopped)]);
+    let mut ends: BTreeMap<String, StartAndStop> = BTreeMap::new();
+    if let Some(found) = Columns::new(&session.collect(&query)?)? {
+        let (kinds, times) = (found.words("kind")?, found.times("at")?);
+        for (row, recorder) in found.words("recorder")?.into_iter().enumerate() {
+            let ends = ends.entry(recorder).or_default();
+            if kinds[row] == started {
+                ends.started_ns = ends.started_ns.or(times[row]);
+            } else {
+                ends.stopped_ns = times[row];
+            }
+        }
+    }
+    Ok(ends)
+}
+
+/// One recorder's run by its annotations. An end without one (it still runs, or was killed) is
+/// where its rows end, and a row outside extends the run.
+fn run(
+    recording: &Recording,
+    recorder: &str,
+    ends: &BTreeMap<String, StartAndStop>,
+) -> Option<TimeRange> {
+    let range = |table| recording.range_of(table, Some(recorder));
+    let log = range(Table::OperationLog);
+    let metrics = range(Table::OperationMetrics).map(|range| TimeRange {
+        // A row's time is the start of its interval.
+        last_ns: range.last_ns.saturating_add(recording.interval_ns()),
+        ..range
+    });
+    let tables = [log, range(Table::RecorderHealth), metrics];
+    let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
+    let ends = ends.get(recorder).copied().unwrap_or_default();
+    let run = TimeRange {
+        first_ns: ends.started_ns.unwrap_or(rows.first_ns),
+        last_ns: ends.stopped_ns.unwrap_or(rows.last_ns),
+    };
+    Some(log.map_or(run, |log| run.union(log)))
+}
+
+/// The time inside `range` that no run covers or that a gap takes out of one.
+fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeRange> {
+    // A gap without an end lasts until the end of the run that it began in.
+    let end = |gap: &Gap| {
+        let run = runs
+            .iter()
+            .find(|run| (run.first_ns..=run.last_ns).contains(&gap.from_ns));
+        gap.to_ns
+            .unwrap_or(run.map_or(range.last_ns, |run| run.last_ns))
+    };
+    let mut holes: Vec<TimeRange> = gaps
+        .iter()
+        .map(|gap| TimeRange {
+            first_ns: gap.from_ns.max(range.first_ns),
+            last_ns: end(gap).min(range.last_ns),
+        })
+        .collect();
+    holes.extend(merge(runs).windows(2).map(|runs| TimeRange {
+        first_ns: runs[0].last_ns,
+        last_ns: runs[1].first_ns,
+    }));
+    merge(holes)
+}
+
+/// The same time as ranges that do not touch, in order.
+fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+    ranges.retain(|range| range.length_ns() > 0);
+    ranges.sort_by_key(|range| range.first_ns);
+    let mut merged: Vec<TimeRange> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.first_ns <= last.last_ns => *last = last.union(range),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first_ns: i64, last_ns: i64) -> TimeRange {
+        TimeRange { first_ns, last_ns }
+    }
+
+    fn gap(from_ns: i64, to_ns: Option<i64>) -> Gap {
+        Gap {
+            from_ns,
+            to_ns,
+            cause: "crash".to_owned(),
+        }
+    }
+
+    #[test]
+    fn holes_between_runs_and_gaps_are_unobserved_once() {
+        let runs = || vec![range(0, 100), range(50, 150), range(200, 300)];
+        let all = range(0, 300);
+        assert_eq!(unobserved(all, runs(), &[]), [range(150, 200)]);
+        let gaps = [gap(90, Some(110)), gap(100, Some(120)), gap(140, Some(210))];
+        assert_eq!(
+            unobserved(all, runs(), &gaps),
+            [range(90, 120), range(140, 210)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(280, None)]),
+            [range(150, 200), range(280, 300)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(400, None), gap(310, Some(320))]),
+            [range(150, 200)]
+        );
+    }
+}
