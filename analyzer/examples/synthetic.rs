@@ -1,6 +1,6 @@
 //! Writes the recordings that the tests use into a directory, to look at or to try a notebook on:
-//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes `DIR/healthy` and
-//! `DIR/degraded`.
+//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes
+//! `DIR/healthy` and `DIR/degraded`.
 
 use soakbox_testing::Soak;
 

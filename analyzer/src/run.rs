@@ -1,4 +1,4 @@
-//! Runs a plan: opens what its command reads and writes, and hands both to the command.
+//! Runs a plan: opens the recording and the output of a command and passes both to it.
 
 use soakbox_cli::Result;
 

@@ -109,7 +109,7 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// A fraction as a percentage: `0.25 %`; what is not 0 never reads as 0.
+/// A fraction as a percentage: `0.25 %`. Only 0 reads as 0.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
     if value == 0.0 {

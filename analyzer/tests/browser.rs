@@ -89,7 +89,8 @@ fn a_browser_renders_the_report() {
     let (soak, output) = (root.path().join("soak"), report.to_str().unwrap());
     printed(&["report", soak.to_str().unwrap(), "-o", output]);
 
-    // A page of the test's own measures the report inside a frame, since the report itself has no script.
+    // A page of the test's own measures the report inside a frame, since the report itself has no
+    // script.
     let found = measured(&browser, root.path(), PROBE);
     assert_eq!(found["charts"], 2, "{found}");
     assert_eq!(found["drawn"], 2, "a chart has no size");

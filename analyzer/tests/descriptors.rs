@@ -1,6 +1,6 @@
-//! No output of the program panics, whatever its stdout and stderr are: closed, full, or a pipe that
-//! nobody reads. What cannot be written to stdout is a failure; what cannot be written to stderr
-//! stops nothing.
+//! No output of the program panics, whatever its stdout and stderr are: closed, full, or a pipe
+//! that nobody reads. What cannot be written to stdout is a failure; what cannot be written to
+//! stderr stops nothing.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;

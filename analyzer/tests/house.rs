@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Names of everything that `package` is built from, on this platform (whose packages are all there, offline).
+/// Names of everything that `package` is built from, on this platform (whose packages are all
+/// there, offline).
 fn built_from(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args([

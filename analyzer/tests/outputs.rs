@@ -1,5 +1,5 @@
-//! What `-o` leaves behind: links, modes and owners as they were, the earlier content after a failed
-//! run, and nothing else in the directory.
+//! What `-o` leaves behind: links, modes and owners as they were, the earlier content after a
+//! failed run, and nothing else in the directory.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;

@@ -1,4 +1,5 @@
-//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. What is missing is said.
+//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. Each
+//! warns of the rows that are missing.
 #![allow(clippy::unwrap_used)]
 
 mod program;
@@ -43,7 +44,7 @@ fn a_running_recording_answers_from_its_journals() {
     let output = analyzer(&["info", place.text()]);
     assert_eq!(text(&output.stderr), "");
 
-    // A bit flips in the middle: that frame is missing, and it is said.
+    // A bit flips in the middle: that frame is missing, and reported.
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     fs::write(&journal, &damaged).unwrap();
@@ -155,7 +156,7 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
 }
 
 #[test]
-fn what_recovery_could_not_save_is_said() {
+fn rows_that_recovery_could_not_save_are_reported() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let recorder = Recorder::new(place.path());
@@ -178,15 +179,15 @@ fn a_file_of_a_newer_format_is_refused_by_its_number() {
     // The later of two equal keys counts, as in a map.
     let more = [(footer::FORMAT, "2")];
     recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
-    let said = refused(&["info", place.text()]);
+    let message = refused(&["info", place.text()]);
     assert!(
-        said.contains("has format 2; this version reads format 1"),
-        "{said}"
+        message.contains("has format 2; this version reads format 1"),
+        "{message}"
     );
 }
 
-/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its interval, and then
-/// the newest level stands in an older interval's row.
+/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its
+/// interval, and then the newest level stands in an older interval's row.
 #[test]
 fn counts_that_come_late_add_up() {
     let place = Place::new();
@@ -264,19 +265,19 @@ fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
         let path = recorder.seal(Table::OperationLog, &concat(&rows.log));
         damage(&path);
         for command in ["info", "summary"] {
-            let said = refused(&[command, place.text()]);
+            let message = refused(&[command, place.text()]);
             assert!(
-                said.contains(reason) && said.contains(".parquet: "),
-                "{case}: {said}"
+                message.contains(reason) && message.contains(".parquet: "),
+                "{case}: {message}"
             );
-            assert!(said.contains("--skip-damaged"), "{case}: {said}");
+            assert!(message.contains("--skip-damaged"), "{case}: {message}");
         }
         let output = analyzer(&["info", place.text(), "--skip-damaged"]);
         assert!(output.status.success());
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert!(
-            said.contains("warning: left out ") && said.contains(reason),
-            "{case}: {said}"
+            message.contains("warning: left out ") && message.contains(reason),
+            "{case}: {message}"
         );
         assert!(
             text(&output.stdout).contains("8,400"),

@@ -8,7 +8,8 @@ use crate::recording::TimeRange;
 const SECOND: i64 = 1_000_000_000;
 /// Ticks on the time axis, at most.
 const TIME_TICKS: i64 = 8;
-/// From this ratio of the largest to the smallest value on, a linear axis would hide the small ones.
+/// From this ratio of the largest to the smallest value on, a linear axis would hide the small
+/// ones.
 const LOG_FROM: f64 = 40.0;
 
 /// The axis of durations. `position` maps a value to the axis: linear, or its logarithm.

@@ -1,5 +1,6 @@
-//! Adds to an SVG what plotters does not write: a title and a description for screen readers, dash
-//! patterns, fonts and colours that follow the reader's screen. Works on the text; moves nothing.
+//! Adds to an SVG, since plotters does not write them: a title and a description for screen
+//! readers, dash patterns, fonts and colours that follow the reader's screen. Works on the text;
+//! moves nothing.
 
 use maud::html;
 
@@ -8,7 +9,7 @@ use super::theme::{DARK, LINES, hex};
 /// The style sheet that the pictures need; once per document.
 pub const STYLE: Style = Style;
 
-/// Displays as CSS.
+/// Shown as CSS.
 #[derive(Clone, Copy, Debug)]
 pub struct Style;
 

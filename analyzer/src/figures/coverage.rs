@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use soakbox_cli::Result;
-use soakbox_schemas::tables::{AnnotationKind, Table};
+use soakbox_schemas::tables::Table;
 
 use super::Gap;
+use super::annotations::StartAndStop;
 use crate::recording::{Recording, TimeRange};
-use crate::sql::columns::Columns;
-use crate::sql::{Session, queries};
 
 /// When a recording was observed, and when not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,52 +23,27 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    pub(super) fn read(recording: &Recording, session: &Session, gaps: &[Gap]) -> Result<Self> {
-        let ends = starts_and_stops(session)?;
+    pub(super) fn of(
+        recording: &Recording,
+        annotated: &BTreeMap<String, StartAndStop>,
+        gaps: &[Gap],
+    ) -> Self {
         let origins = recording.origins();
         let runs: Vec<TimeRange> = origins
             .iter()
-            .filter_map(|origin| run(recording, &origin.recorder, &ends))
+            .filter_map(|origin| run(recording, &origin.recorder, annotated))
             .collect();
         let range = runs.iter().copied().reduce(TimeRange::union);
         let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
         let hidden_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
-        Ok(Self {
+        let stopped = annotated.iter().filter(|(_, run)| run.stopped_ns.is_some());
+        Self {
             range,
             observed_ns: range.map_or(0, TimeRange::length_ns) - hidden_ns,
             unobserved,
-            stopped: ends
-                .into_iter()
-                .filter_map(|(recorder, ends)| ends.stopped_ns.map(|_| recorder))
-                .collect(),
-        })
-    }
-}
-
-/// When a recorder started and stopped, by its own annotations, ns UTC.
-#[derive(Clone, Copy, Default)]
-struct StartAndStop {
-    started_ns: Option<i64>,
-    stopped_ns: Option<i64>,
-}
-
-fn starts_and_stops(session: &Session) -> Result<BTreeMap<String, StartAndStop>> {
-    let started = AnnotationKind::RecordingStarted.name();
-    let stopped = AnnotationKind::RecordingStopped.name();
-    let query = queries::fill(queries::RUNS, &[("started", started), ("stopped", stopped)]);
-    let mut ends: BTreeMap<String, StartAndStop> = BTreeMap::new();
-    if let Some(found) = Columns::new(&session.collect(&query)?)? {
-        let (kinds, times) = (found.words("kind")?, found.times("at")?);
-        for (row, recorder) in found.words("recorder")?.into_iter().enumerate() {
-            let ends = ends.entry(recorder).or_default();
-            if kinds[row] == started {
-                ends.started_ns = ends.started_ns.or(times[row]);
-            } else {
-                ends.stopped_ns = times[row];
-            }
+            stopped: stopped.map(|(recorder, _)| recorder.clone()).collect(),
         }
     }
-    Ok(ends)
 }
 
 /// One recorder's run by its annotations. An end without one (it still runs, or was killed) is
@@ -78,7 +51,7 @@ fn starts_and_stops(session: &Session) -> Result<BTreeMap<String, StartAndStop>>
 fn run(
     recording: &Recording,
     recorder: &str,
-    ends: &BTreeMap<String, StartAndStop>,
+    annotated: &BTreeMap<String, StartAndStop>,
 ) -> Option<TimeRange> {
     let range = |table| recording.range_of(table, Some(recorder));
     let log = range(Table::OperationLog);
@@ -89,7 +62,7 @@ fn run(
     });
     let tables = [log, range(Table::RecorderHealth), metrics];
     let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
-    let ends = ends.get(recorder).copied().unwrap_or_default();
+    let ends = annotated.get(recorder).copied().unwrap_or_default();
     let run = TimeRange {
         first_ns: ends.started_ns.unwrap_or(rows.first_ns),
         last_ns: ends.stopped_ns.unwrap_or(rows.last_ns),

@@ -2,20 +2,18 @@
 //! commands ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
 //! `output`, `chart` and `report` turn a figure into text.
 
+mod annotations;
 mod coverage;
-mod gaps;
 mod info;
-mod moments;
 mod reading;
 mod reconciliation;
 mod summary;
 mod timeline;
 mod warning;
 
+pub use annotations::{Gap, Moment};
 pub use coverage::Coverage;
-pub use gaps::Gap;
 pub use info::{Info, TableExtent};
-pub use moments::Moment;
 pub use reading::Reading;
 pub use reconciliation::OperationCounts;
 pub use summary::{OperationSummary, Summary};

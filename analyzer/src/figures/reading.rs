@@ -1,12 +1,12 @@
-//! One reading of a recording: what every command needs to know about it, read once, so that no
-//! command warns less than another.
+//! One reading of a recording: the facts that every command needs, read once, so that no command
+//! warns less than another.
 
 use std::path::Path;
 
 use soakbox_cli::Result;
 
-use super::gaps::{self, Gap};
-use super::{Coverage, OperationCounts, Warning, reconciliation};
+use super::annotations::Annotations;
+use super::{Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
 use crate::recording::{self, Recording};
 use crate::sql::Session;
 
@@ -18,6 +18,8 @@ pub struct Reading {
     pub session: Session,
     /// When observation was incomplete.
     pub gaps: Vec<Gap>,
+    /// Annotated moments, in order.
+    pub moments: Vec<Moment>,
     /// When it was observed.
     pub coverage: Coverage,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
@@ -35,14 +37,19 @@ impl Reading {
     pub fn open(root: &Path, skip_damaged: bool) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
-        let gaps = gaps::read(&session)?;
-        let coverage = Coverage::read(&recording, &session, &gaps)?;
+        let Annotations {
+            gaps,
+            moments,
+            runs,
+        } = Annotations::read(&session)?;
+        let coverage = Coverage::of(&recording, &runs, &gaps);
         let counts = reconciliation::read(&recording, &session, &coverage)?;
         let warnings = Warning::all(&recording, &counts, &gaps);
         Ok(Self {
             recording,
             session,
             gaps,
+            moments,
             coverage,
             counts,
             warnings,

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soakbox_cli::Result;
 
-use super::moments::{self, Moment};
-use super::{OperationCounts, Reading};
+use super::{Moment, OperationCounts, Reading};
 use crate::recording::TimeRange;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
@@ -99,7 +98,7 @@ impl Timeline {
             range,
             operations,
             unobserved: reading.coverage.unobserved.clone(),
-            moments: moments::read(&reading.session)?,
+            moments: reading.moments.clone(),
         }))
     }
 }

@@ -2,7 +2,7 @@
 //! once, and filled at its end, so that a failed run leaves the earlier content.
 //!
 //! A symlink stays a symlink: the file that it leads to is written. A regular file is replaced by
-//! a rename, with its owner and mode; where that cannot be (another owner, further links, a
+//! a rename, with its owner and mode; where that is impossible (another owner, further links, a
 //! directory that may not be written), it is overwritten. Devices, pipes and descriptors
 //! (`/dev/stdout`) are written as they are.
 
@@ -104,7 +104,7 @@ fn open(path: &Path) -> io::Result<Target> {
     }
     let path = match follow(path.to_owned())? {
         End::Stdout => return Ok(Target::Stdout),
-        // Behind what is there already, as a write through the descriptor would be.
+        // After the earlier content, as a write through the descriptor would be.
         End::Descriptor(path) => {
             let file = File::options().append(true).open(path)?;
             return Ok(Target::Open(file));

@@ -20,7 +20,7 @@ pub trait RowEncoder {
     /// Where the format cannot hold the values.
     fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()>;
 
-    /// Appends what was held back and the end.
+    /// Appends the rows that were held back, and the end.
     ///
     /// # Errors
     /// As [`RowEncoder::encode`].

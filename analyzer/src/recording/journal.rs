@@ -1,5 +1,5 @@
-//! One journal that is not sealed: its bytes as they were at the moment of opening, and the walk over its frames.
-//! A torn last frame is how a journal looks while it is being written, and no damage.
+//! One journal that is not sealed: its bytes at the moment of opening, and a walk over its frames.
+//! A torn last frame is no damage: so a journal looks while it is being written.
 
 use std::io;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use super::{Footer, Origin, TimeRange};
 /// A journal, read.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    /// Its table.
+    /// The table that its rows belong to.
     pub table: Table,
-    /// Its bytes; bounded by the recorder's limit on a journal.
+    /// The file's content; bounded by the recorder's limit on a journal.
     pub bytes: Arc<[u8]>,
     /// Rows in whole frames.
     pub rows: u64,
-    /// Time of its earliest and latest row.
+    /// From the earliest to the latest row.
     pub range: Option<TimeRange>,
-    /// Damaged stretches before the last whole frame, and their bytes.
+    /// Damaged stretches before the last whole frame: their number and bytes.
     pub damaged: (u64, u64),
-    /// Who records it.
+    /// The run that wrote it.
     pub origin: Origin,
     /// The metadata that will be the segment's footer.
     pub footer: Footer,

@@ -70,7 +70,10 @@ impl Recording {
     /// Its name for people: the last part of its path, escaped.
     pub fn name(&self) -> String {
         let last = self.root.components().next_back();
-        escaped_path(last.as_ref().map_or(&self.root, |last| last.as_ref()))
+        escaped_path(
+            last.as_ref()
+                .map_or(self.root.as_path(), |last| last.as_ref()),
+        )
     }
 
     /// Segments of one table.

@@ -48,7 +48,8 @@ pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     .hint("is something deleting the recording?"))
 }
 
-/// Runs whose journal directory tells of rows that are not sealed, or of a recorder that was killed.
+/// Runs whose journal directory tells of rows that are not sealed, or of a recorder that was
+/// killed.
 fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
     let mut runs = Vec::new();
     let listing = match std::fs::read_dir(root.join(JOURNAL_DIRECTORY)) {
@@ -116,11 +117,9 @@ fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
                 1 => " (and 1 other file)".to_owned(),
                 _ => format!(" (and {others} other files)"),
             };
-            Err(
-                Failure::path(&first.path, format!("{}{more}", first.reason)).hint(
-                    "--skip-damaged reads the rest of the recording and reports the files that it left out",
-                ),
-            )
+            let reason = format!("{}{more}", first.reason);
+            Err(Failure::path(&first.path, reason)
+                .hint("--skip-damaged reads the rest and reports the files that it left out"))
         }
         _ => Ok(recording),
     }
@@ -143,8 +142,11 @@ fn nothing(root: &Path) -> Failure {
     let mut names = Table::ALL.map(Table::name).to_vec();
     names.push(JOURNAL_DIRECTORY);
     if names.iter().any(|name| root.join(name).is_dir()) {
-        Failure::path(root, "the recording is empty: no segment and no journal yet")
-            .hint("does the recorder still run? `soakbox-recorder recover DIR` finishes what a crash left")
+        Failure::path(
+            root,
+            "the recording is empty: no segment and no journal yet",
+        )
+        .hint("does the recorder still run? `soakbox-recorder recover DIR` seals what a crash left")
     } else {
         Failure::path(
             root,
@@ -161,7 +163,8 @@ mod tests {
     use super::*;
     use soakbox_testing::{Recorder, Soak};
 
-    /// A recorder that seals journals as fast as it can, while another thread opens the recording again and again.
+    /// A recorder that seals journals as fast as it can, while another thread opens the recording
+    /// again and again.
     #[test]
     fn a_journal_that_is_sealed_while_we_look_is_read_once() {
         let root = tempfile::tempdir().unwrap();

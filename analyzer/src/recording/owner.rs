@@ -32,8 +32,8 @@ pub struct UnsealedRun {
 /// First word of a lock whose recorder has not stopped.
 const RUNNING: &str = "running";
 
-/// Who owns the journals in the directory of a run; `None` where the directory tells of nothing that is
-/// missing: it has no journal, and its recorder has not started or has stopped.
+/// Who owns the journals in the directory of a run; `None` where the directory tells of nothing
+/// that is missing: it has no journal, and its recorder has not started or has stopped.
 pub(super) fn owner(directory: &Path, has_journals: bool) -> Option<Owner> {
     let mut lock = match open(&directory.join(LOCK_FILE)) {
         Ok(lock) => lock,

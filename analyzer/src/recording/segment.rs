@@ -1,4 +1,5 @@
-//! One sealed Parquet file, known by its footer alone: whether it is ours, what it holds, from when to when.
+//! One sealed Parquet file, known by its footer alone: whether it is Soakbox's, its table, its rows
+//! and their time.
 
 use std::fs::File;
 use std::io;
@@ -17,30 +18,30 @@ use super::{Footer, Origin, TimeRange};
 /// A sealed segment whose footer was read and found to be of this format.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// Its table.
+    /// The table that its rows belong to.
     pub table: Table,
-    /// Its path.
+    /// The file's path.
     pub path: PathBuf,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Time of its first and last row; `None` where it has none or the footer does not say.
+    /// From the first to the last row; `None` without rows, or where the footer lacks it.
     pub range: Option<TimeRange>,
-    /// Who recorded it.
+    /// The run that wrote it.
     pub origin: Origin,
-    /// Its footer metadata.
+    /// The footer's metadata.
     pub footer: Footer,
-    /// Its columns of the table's schema that it does not have (written by an older version).
+    /// Columns of the table that it lacks: an older version wrote it.
     pub missing_columns: Vec<String>,
 }
 
 /// Why a file is not a readable segment.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// It is gone: sealed, or removed by retention, since it was listed.
+    /// It is gone since it was listed: sealed, or removed by retention.
     Vanished,
-    /// It is damaged or somebody else's.
+    /// It is damaged or not Soakbox's; the reason.
     Damaged(String),
 }
 
@@ -77,7 +78,9 @@ impl Segment {
         }
         let table = file.table.name();
         if footer.get(footer::TABLE).is_some_and(|name| name != table) {
-            return Err(format!("is not of the table {table} that it lies in"));
+            return Err(format!(
+                "is not of the table {table}, in whose directory it is"
+            ));
         }
         let schema = parquet_to_arrow_schema(information.schema_descr(), pairs)
             .map_err(|error| not_parquet(&error))?;

@@ -1,5 +1,5 @@
-//! Small pieces of HTML. `maud` escapes what stands in them; [`shown`] makes text of a recording
-//! harmless before.
+//! Small pieces of HTML. `maud` escapes every text; [`shown`] first writes out the characters of a
+//! recording's text that would act on the page.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,7 @@ use soakbox_cli::escaped;
 
 use crate::output::Align;
 
-/// Text of a recording for the page: characters that would act on those around them, such as
-/// controls and changes of direction, are written out.
+/// Text of a recording for the page: controls, changes of direction and the like are written out.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text)
 }

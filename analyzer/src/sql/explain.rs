@@ -5,7 +5,7 @@ use soakbox_cli::Failure;
 
 use super::session::{CATALOG, SCHEMA};
 
-/// What DataFusion puts before its messages.
+/// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [
     "Error during planning: ",
     "Schema error: ",
@@ -54,7 +54,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     }
 }
 
-/// The reason, and what DataFusion proposes instead.
+/// The reason, and the advice that DataFusion appends to it.
 fn advice(reason: &str) -> (&str, Option<String>) {
     if let Some((reason, known)) = reason.split_once(". Did you mean ") {
         let similar = known.split_once('?').map_or(known, |(similar, _)| similar);

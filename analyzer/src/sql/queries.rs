@@ -1,5 +1,5 @@
-//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text stands for a number or
-//! quoted text that [`fill`] puts there.
+//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text stands for a number
+//! or quoted text that [`fill`] puts there.
 
 /// Views with the words of the proposal that Soakbox grew from.
 pub const VIEWS: [(&str, &str); 2] = [
@@ -23,12 +23,8 @@ pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
 /// of intervals up to there whose counts do not add up. Counts of one interval may be in several
 /// rows: some arrive late.
 pub const BALANCE: &str = include_str!("queries/balance.sql");
-/// When each recorder `{started}` and `{stopped}`.
-pub const RUNS: &str = include_str!("queries/runs.sql");
-/// Annotations of the kind `{gap}`.
-pub const GAPS: &str = include_str!("queries/gaps.sql");
-/// Annotations of all kinds but `{gap}`.
-pub const MOMENTS: &str = include_str!("queries/moments.sql");
+/// All annotations in order of time.
+pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
 /// Figures per operation.
 pub const SUMMARY: &str = include_str!("queries/summary.sql");
 /// Figures per operation and window; `{window}` is the start of a row's window by the time column
@@ -84,9 +80,7 @@ mod tests {
             COUNTERS,
             IN_FLIGHT,
             BALANCE,
-            RUNS,
-            GAPS,
-            MOMENTS,
+            ANNOTATIONS,
             SUMMARY,
             WINDOWS,
             LOSS_WINDOWS,
@@ -103,8 +97,6 @@ mod tests {
                 ("interval_ns", "1"),
                 ("operations", "''"),
                 ("slots", "1"),
-                ("started", "a"),
-                ("stopped", "b"),
                 ("window", time),
             ];
             let query = fill(query, &values);

@@ -22,6 +22,10 @@ use crate::recording::Recording;
 /// Memory that sorting and grouping may use before they spill to temporary files.
 const MEMORY_BYTES: usize = 2 << 30;
 
+/// Advice for a statement that is no query.
+const READ_ONLY: &str =
+    "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN";
+
 /// Where the tables are registered; nobody needs to type it.
 pub(super) const CATALOG: &str = "soakbox";
 pub(super) const SCHEMA: &str = "recording";
@@ -72,12 +76,13 @@ impl Session {
         let frame = self.runtime.block_on(async {
             let plan = self.context.state().create_logical_plan(query).await;
             let plan = plan.map_err(failed)?;
-            options.verify_plan(&plan).map_err(|error| {
-                failed(error).hint(
-                    "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN",
-                )
-            })?;
-            self.context.execute_logical_plan(plan).await.map_err(failed)
+            options
+                .verify_plan(&plan)
+                .map_err(|error| failed(error).hint(READ_ONLY))?;
+            self.context
+                .execute_logical_plan(plan)
+                .await
+                .map_err(failed)
         })?;
         Ok(Query {
             session: self,
@@ -121,8 +126,8 @@ impl Query<'_> {
         )
     }
 
-    /// Runs the query and passes each batch to `consume`, as it comes. The first batch is empty, for
-    /// the columns.
+    /// Runs the query and passes each batch to `consume`, as it comes. The first batch is empty,
+    /// for the columns.
     ///
     /// # Errors
     /// Where the query fails, or `consume` does.

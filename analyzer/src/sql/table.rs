@@ -67,7 +67,8 @@ impl RecordingTable {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        // DataFusion's optimizer passes the filters to the source, which prunes files and row groups.
+        // DataFusion's optimizer passes the filters to the source, which prunes files and row
+        // groups.
         let source = ParquetSource::new(self.schema.clone())
             .with_parquet_file_reader_factory(Arc::new(FileReaders))
             .with_table_parquet_options(TableParquetOptions {

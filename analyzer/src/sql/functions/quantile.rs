@@ -25,7 +25,8 @@ pub fn quantile() -> AggregateUDF {
     AggregateUDF::new_from_impl(Quantile::new("quantile", false))
 }
 
-/// `quantiles(column, p, …)`: several quantiles of an integer column, a list in the order of the levels.
+/// `quantiles(column, p, …)`: several quantiles of an integer column, a list in the order of the
+/// levels.
 pub fn quantiles() -> AggregateUDF {
     AggregateUDF::new_from_impl(Quantile::new("quantiles", true))
 }
@@ -159,7 +160,8 @@ mod tests {
 
     type Row = (i64, Option<i64>, Option<bool>);
 
-    /// Rows in several partitions and small batches, so that partial states are merged, emitted early and converted.
+    /// Rows in several partitions and small batches, so that partial states are merged, emitted
+    /// early and converted.
     fn run(rows: &[Row], partitions: usize, skip_partial: bool, query: &str) -> RecordBatch {
         let fields = vec![
             Field::new("part", DataType::Int64, false),
