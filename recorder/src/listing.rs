@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::answer;
-use crate::binary::{self, Listing};
+use crate::binary::{self, Binary, Listing};
 use crate::cli::Probes;
 
 #[derive(Debug, Serialize)]
@@ -41,7 +41,8 @@ struct Usdt<'a> {
 /// Where the file cannot be read or is no program.
 pub fn run(arguments: &Probes) -> Result<()> {
     let file = arguments.file.display();
-    let bytes = std::fs::read(&arguments.file).map_err(|error| {
+    let opened = Binary::open(arguments.file.clone(), arguments.file.clone());
+    let (_, bytes) = opened.map_err(|error| {
         anyhow::anyhow!(
             "cannot read {file}: {error}; hint: name a program or a library by its path"
         )

@@ -4,8 +4,9 @@ mod binary_support;
 
 use std::time::{Duration, Instant};
 
-use binary_support::{KERNEL, Workshop, spec};
+use binary_support::{KERNEL, Workshop, parsers, spec};
 use proptest::prelude::*;
+use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::{list, resolve};
 
 /// Everything that reads bytes, on these; the results do not matter.
@@ -90,4 +91,79 @@ proptest! {
         }
         read_all(&bytes);
     }
+}
+
+/// The bytes of one section of each binary that has it.
+fn sections(name: &str) -> Vec<&'static [u8]> {
+    let bytes = binaries().iter().filter_map(|bytes| {
+        let elf = Elf::parse(bytes).unwrap();
+        elf.section(name).map(|section| section.data)
+    });
+    bytes.collect()
+}
+
+/// A part of a section, with some bytes overwritten; arbitrary bytes where no binary has the section.
+fn damaged(name: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let flips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..16);
+    let arbitrary = prop::collection::vec(any::<u8>(), 1..256);
+    let which = any::<prop::sample::Index>();
+    (which, 0..512usize, flips, arbitrary).prop_map(move |(which, skip, flips, arbitrary)| {
+        let sections = sections(name);
+        let mut bytes = match sections.len() {
+            0 => arbitrary,
+            count => {
+                let section = sections[which.index(count)];
+                section[skip.min(section.len() - 1)..]
+                    .iter()
+                    .copied()
+                    .take(1024)
+                    .collect()
+            }
+        };
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn each_section_by_itself(
+        table in damaged(".eh_frame"),
+        exceptions in damaged(".gcc_except_table"),
+        notes in damaged(".note.stapsdt"),
+        properties in damaged(".note.gnu.property"),
+        code in damaged(".text"),
+        jumps in damaged(".rodata"),
+        relocations in damaged(".rela.dyn"),
+    ) {
+        parsers::unwind(&table);
+        parsers::exception_table(&exceptions);
+        parsers::notes(&notes);
+        parsers::notes(&properties);
+        parsers::code(&code, &jumps, &relocations);
+    }
+}
+
+#[test]
+fn sections_in_a_program_around_them_are_read() {
+    for name in [
+        ".eh_frame",
+        ".gcc_except_table",
+        ".note.stapsdt",
+        ".note.gnu.property",
+        ".rela.dyn",
+    ] {
+        assert!(!sections(name).is_empty(), "no binary has {name}");
+    }
+    for table in sections(".eh_frame") {
+        parsers::unwind(table);
+    }
+    let marker = sections(".note.stapsdt")[0];
+    let file = binary_support::wrapped::program(&[(".note.stapsdt", false, marker)]);
+    assert!(!list(&file).unwrap().markers.is_empty());
 }

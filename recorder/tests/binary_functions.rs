@@ -1,5 +1,5 @@
-//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or are refused with the
-//! reason.
+//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or
+//! are refused with the reason.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 

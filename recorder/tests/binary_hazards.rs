@@ -1,5 +1,5 @@
-//! The decision how a finish is observed, on programs that are what they are: no uretprobe where anything could
-//! unwind, no order of stack pointers where anything could switch stacks.
+//! The decision how a finish is observed, on programs that are what they are: no uretprobe where
+//! anything could unwind, no order of stack pointers where anything could switch stacks.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod binary_support;
@@ -231,7 +231,8 @@ fn whatever_can_switch_stacks_rules_out_both() {
             "{flags:?}"
         );
     }
-    // A variable-length array restores the stack pointer from memory: indistinguishable, so not excluded.
+    // A variable-length array restores the stack pointer from memory: indistinguishable, so not
+    // excluded.
     let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
     let found = function(&bytes, "plain").unwrap();
     assert!(

@@ -18,8 +18,8 @@ struct Survey {
     refused: BTreeMap<String, Vec<String>>,
 }
 
-/// Analyses every `step`th function of the file; each return found must be one for objdump too, and each return that
-/// objdump sees in the function's parts must be found.
+/// Analyses every `step`th function of the file; each return found must be one for objdump too, and
+/// each return that objdump sees in the function's parts must be found.
 fn survey(path: &Path, step: usize) -> Survey {
     let bytes = std::fs::read(path).unwrap();
     let elf = Elf::parse(&bytes).unwrap();
@@ -137,8 +137,8 @@ fn returns_of_system_libraries_are_those_of_objdump() {
     }
 }
 
-/// A static program holds a thousand of the C library's functions, with the names of their cold parts; without
-/// those names the same functions must come out the same.
+/// A static program holds a thousand of the C library's functions, with the names of their cold
+/// parts; without those names the same functions must come out the same.
 #[test]
 fn cold_parts_are_found_without_their_names() {
     let workshop = Workshop::new();
@@ -167,7 +167,8 @@ fn cold_parts_are_found_without_their_names() {
         let full = control_flow::analyse(&named, &named_unwind, &extent, KERNEL);
         let bare = control_flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {
-            // What has no name may be tail-called from here alone; then its returns are rightly taken in as well.
+            // What has no name may be tail-called from here alone; then its returns are rightly
+            // taken in as well.
             assert!(
                 bare.returns
                     .iter()

@@ -1,6 +1,8 @@
-//! Where the begin of a function is observed: its first instruction, or one soon after it that is cheap to probe.
+//! Where the begin of a function is observed: its first instruction, or one soon after it that is
+//! cheap to probe.
 //!
-//! A later instruction is only chosen where every call passes it exactly once and the stack pointer there is known.
+//! A later instruction is only chosen where every call passes it exactly once and the stack pointer
+//! there is known.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +10,18 @@ use super::KernelVersion;
 use super::disassembly::{Cost, Instruction, Next, StackEffect};
 use super::error::Reason;
 
-/// A place for the begin.
+/// The instruction at which a function's begin is observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begin {
     /// Virtual address.
     pub address: u64,
-    /// What to add to the stack pointer there to get the one at the function's entry.
+    /// Bytes to add to the stack pointer there to get the one at the function's entry.
     pub stack_delta: i16,
-    /// What a probe there costs.
+    /// Cost of a probe there.
     pub cost: Cost,
 }
 
-/// How many instructions the begin may be moved past.
+/// Most instructions that the begin is moved past.
 const FURTHEST: usize = 24;
 
 /// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.

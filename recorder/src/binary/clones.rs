@@ -1,9 +1,9 @@
-//! Copies of a function that the compiler made for some of its callers: other code under the function's name and a
-//! suffix. Calls of a copy are calls of the function.
+//! Copies of a function that the compiler made for some of its callers: other code under the
+//! function's name and a suffix. A call of a copy is a call of the function.
 
 use super::elf::{Elf, Symbol};
 
-/// First words of suffixes that compilers give to copies.
+/// First words of the suffixes that compilers give to copies.
 const COPIES: &[&str] = &[
     "constprop",
     "isra",
@@ -17,13 +17,13 @@ const COPIES: &[&str] = &[
 /// The copies of a function.
 #[derive(Debug, Default)]
 pub(super) struct Clones<'a> {
-    /// Those of a name of their own, by address.
+    /// Those with a name that no other code has, by address.
     pub(super) clear: Vec<Symbol<'a>>,
-    /// Names that stand for several places: of which function they are copies is not known.
+    /// Names of several places: which function each is a copy of is not known.
     pub(super) ambiguous: Vec<&'a str>,
 }
 
-/// The copies of the function of these names that lie elsewhere than `address`.
+/// The copies of the function with these names, except the code at `address`.
 pub(super) fn of<'a>(elf: &Elf<'a>, names: &[&str], address: Option<u64>) -> Clones<'a> {
     let mut found: Vec<Symbol<'a>> = elf
         .symbols
@@ -44,7 +44,8 @@ pub(super) fn of<'a>(elf: &Elf<'a>, names: &[&str], address: Option<u64>) -> Clo
     Clones { clear, ambiguous }
 }
 
-/// Parts of the function that are not among the `known` ones: what was left of it where its start was inlined.
+/// Split-off parts of the function outside of the `known` address ranges: callers that inlined its
+/// start enter them directly.
 pub(super) fn other_parts<'a>(elf: &Elf<'a>, names: &[&str], known: &[(u64, u64)]) -> Vec<&'a str> {
     let is_known = |at: u64| {
         known

@@ -1,7 +1,9 @@
-//! Where one function's code is and how it is left: its parts, its return instructions, or why that is not certain.
+//! The control flow of one function: its parts, its return instructions, or why they are not
+//! certain.
 //!
-//! Sound rather than clever: every instruction of every part is decoded in a straight line, and whatever could make a
-//! return site wrong (a jump that cannot be followed, code that does not decode, a tail call) is a refusal.
+//! Sound rather than clever: every instruction of every part is decoded in a straight line, and
+//! anything that could make a return site wrong (a jump that cannot be followed, code that does not
+//! decode, a tail call) is a refusal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +18,10 @@ use super::error::Reason;
 use super::lsda;
 use super::unwind::{Cfa, Row, Unwind};
 
-/// What is to be analysed: a function by its range.
+/// The function to analyse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent<'a> {
-    /// Its names.
+    /// All symbols at its first address.
     pub names: Vec<&'a str>,
     /// First address.
     pub start: u64,
@@ -27,18 +29,16 @@ pub struct Extent<'a> {
     pub end: u64,
 }
 
-/// A function's code, understood.
+/// The result of the analysis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     /// Address ranges: the function itself, then its cold parts.
     pub parts: Vec<(u64, u64)>,
     /// Addresses of all return instructions, ascending.
     pub returns: Vec<u64>,
-    /// Where its begin is observed.
+    /// The instruction at which its begin is observed.
     pub begin: Begin,
-    /// It calls itself.
-    pub calls_itself: bool,
-    /// The length of some jump table was not certain.
+    /// The length of some jump table is not certain.
     pub guessed: bool,
 }
 
@@ -49,7 +49,7 @@ const MOST_PARTS: usize = 64;
 /// Most times that the whole code is searched for references, per function.
 const MOST_SEARCHES: u32 = 64;
 
-/// Analyses the function.
+/// Analyses one function; a refusal says which instruction makes its returns uncertain.
 pub fn analyse(
     elf: &Elf<'_>,
     unwind: &Unwind<'_>,
@@ -71,7 +71,8 @@ pub fn analyse(
     }
     walk.check_boundaries()?;
     let returns = walk.returns()?;
-    // Other names inside the function are entries of their own: hand-written code jumps there from elsewhere.
+    // Other names inside the function are entries of their own: hand-written code jumps there from
+    // elsewhere.
     let inner = elf.symbols.iter().map(|symbol| symbol.address);
     walk.targets
         .extend(inner.filter(|address| extent.start < *address && *address < extent.end));
@@ -85,7 +86,6 @@ pub fn analyse(
             .collect(),
         returns,
         begin,
-        calls_itself: walk.calls_itself,
         guessed: walk.guessed,
     })
 }
@@ -104,14 +104,13 @@ struct Walk<'w, 'a> {
     unwind: &'w Unwind<'a>,
     extent: &'w Extent<'w>,
     parts: Vec<Part<'a>>,
-    /// Everything that a jump in the function, a jump table or the unwinder leads to.
+    /// Addresses that a jump of the function, a jump table or the unwinder leads to.
     targets: BTreeSet<u64>,
-    calls_itself: bool,
-    /// Some jump table's length was not certain.
+    /// The length of some jump table is not certain.
     guessed: bool,
-    /// Whether code at an address is reached from this function alone, and how many searches are left.
+    /// Whether nothing but this function refers to an address, for those that were searched for.
     exclusive: BTreeMap<u64, bool>,
-    searches: u32,
+    searches_left: u32,
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
@@ -122,10 +121,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             extent,
             parts: Vec::new(),
             targets: BTreeSet::new(),
-            calls_itself: false,
             guessed: false,
             exclusive: BTreeMap::new(),
-            searches: MOST_SEARCHES,
+            searches_left: MOST_SEARCHES,
         }
     }
 
@@ -155,15 +153,15 @@ impl<'w, 'a> Walk<'w, 'a> {
             at,
             why: "there is something that is no instruction",
         })?;
-        let rows = match self.unwind.frame_at(start) {
-            Some(frame) if frame.start <= start => self.unwind.rows(frame).unwrap_or_default(),
+        let rows = match self.unwind.fde_at(start) {
+            Some(fde) if fde.start <= start => self.unwind.rows(fde).unwrap_or_default(),
             _ => Vec::new(),
         };
         let mut pads = Vec::new();
-        if let Some(frame) = self.unwind.frame_at(start)
-            && let Some(address) = frame.lsda
+        if let Some(fde) = self.unwind.fde_at(start)
+            && let Some(address) = fde.lsda
         {
-            pads = lsda::landing_pads(self.elf, address, frame.start)
+            pads = lsda::landing_pads(self.elf, address, fde.start)
                 .ok_or(unreadable("its exception table cannot be read"))?;
         }
         self.parts.push(Part {
@@ -188,14 +186,13 @@ impl<'w, 'a> Walk<'w, 'a> {
                     self.follow(instruction.address, target)?;
                 }
                 Next::JumpsIndirectly => self.follow_table(part, index)?,
-                Next::Calls(Some(target)) => self.calls_itself |= target == self.extent.start,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// Takes the target of a jump at `source` into account.
+    /// Adds the target of a jump at `source`, and the part that it is in.
     fn follow(&mut self, source: u64, target: u64) -> Result<(), Reason> {
         if !self.contains(target) {
             let (start, end) = self.own_part(source, target)?;
@@ -207,12 +204,11 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     fn follow_pad(&mut self, pad: u64) -> Result<(), Reason> {
         if !self.contains(pad) {
-            let frame = self.unwind.frame_at(pad).ok_or(Reason::Unreadable {
+            let fde = self.unwind.fde_at(pad).ok_or(Reason::Unreadable {
                 at: pad,
                 why: "an exception lands outside of it",
             })?;
-            let (start, end) = (frame.start, frame.end);
-            // The targets must be there before the part is added: parts refer to one another.
+            let (start, end) = (fde.start, fde.end);
             self.add_part(start, end)?;
         }
         self.targets.insert(pad);
@@ -229,8 +225,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.find(address).is_some()
     }
 
-    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do while there is
-    /// one thread.
+    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do
+    /// while there is one thread.
     fn find(&self, address: u64) -> Option<(usize, usize)> {
         let holds = |part: &Part<'_>| part.start <= address && address < part.end;
         let part = self.parts.iter().position(holds)?;
@@ -329,7 +325,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             .map(|part| vec![false; part.code.len()])
             .collect();
         let mut stack: Vec<(usize, usize)> = vec![(0, 0)];
-        // Targets of tables and of the unwinder have no edge of their own: take all targets as reached.
+        // Targets of tables and of the unwinder have no edge of their own: all targets count as
+        // reached.
         stack.extend(self.targets.iter().filter_map(|target| self.find(*target)));
         while let Some((part, mut index)) = stack.pop() {
             while let Some(instruction) = self.parts[part].code.get(index) {

@@ -1,131 +1,179 @@
-//! The readable path in a mangled name: `krate::module::function` (Rust, both schemes) and `space::function` (C++).
+//! Readable names of mangled symbols (C++ by the Itanium ABI, Rust by both of its schemes), and
+//! which of a symbol's readable names a person may have written.
 //!
-//! Only names without generics or parameters of their own are read; whatever else a name holds, it is not a path and
-//! must be given as it is mangled. Never a guess: a name is read to its end or not at all.
+//! Owns the reading of names only. Which of several functions of one name is meant is decided in
+//! `lookup`.
 
-/// The path that the symbol stands for, where it is a plain one.
-pub fn path(symbol: &str) -> Option<String> {
-    if let Some(rest) = symbol.strip_prefix("_R") {
-        let mut reader = Reader { rest };
-        let mut pieces = Vec::new();
-        reader.rust_path(&mut pieces, 0)?;
-        let ended = reader.rest.is_empty() || reader.rest.starts_with(['.', 'C']);
-        return ended.then(|| pieces.join("::"));
+use std::fmt::{self, Write};
+
+use cpp_demangle::DemangleOptions;
+
+mod text;
+mod unread;
+
+/// Longest symbol that is read, in bytes.
+const LONGEST_SYMBOL: usize = 1 << 16;
+/// Longest readable name, in bytes: back references make short symbols into endless names.
+const LONGEST_NAME: usize = 1 << 16;
+
+/// A symbol's name without the suffix that a compiler adds for a copy or a split-off part:
+/// `_Z3foov` of `_Z3foov.constprop.0`. `None` where the symbol is not mangled.
+pub fn base(symbol: &str) -> Option<&str> {
+    if let Some(end) = legacy_rust_end(symbol) {
+        return Some(&symbol[..end]);
     }
-    let rest = symbol.strip_prefix("_Z")?;
-    let nested = rest.strip_prefix('N');
-    let mut reader = Reader {
-        rest: nested.unwrap_or(rest),
-    };
-    let mut pieces = Vec::new();
-    while let Some(piece) = reader.counted() {
-        pieces.push(piece);
-        if nested.is_none() {
-            break;
+    (symbol.starts_with("_Z") || symbol.starts_with("_R"))
+        .then(|| symbol.split_once('.').map_or(symbol, |(base, _)| base))
+}
+
+/// The full readable name: a C++ function with its parameters and qualifiers, without its return
+/// type; a Rust path with its generic arguments, without its hash.
+pub fn signature(symbol: &str) -> Option<String> {
+    let base = base(symbol)?;
+    match language(base) {
+        Language::Rust => rust(base),
+        Language::Cpp => cpp(base, DemangleOptions::new().no_return_type()),
+    }
+}
+
+/// The path alone: `app::Store::get`, without parameters, generic arguments and ABI tags.
+pub fn path(symbol: &str) -> Option<String> {
+    let signature = signature(symbol)?;
+    Some(match language(base(symbol)?) {
+        Language::Rust => text::without_generics(&text::inherent(&signature)),
+        Language::Cpp => cpp_path(&signature),
+    })
+}
+
+/// A readable name as somebody wrote it, ready to be compared with many symbols.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    name: String,
+    /// The path in it, where parameters do not tell overloads apart.
+    path: Option<String>,
+    /// A part of the name that each matching symbol contains as it is, so that few symbols need to
+    /// be demangled.
+    contained: Option<String>,
+}
+
+impl Wanted {
+    /// Reads what was written; spaces do not matter.
+    pub fn new(name: &str) -> Self {
+        let before = text::without_parameters(name);
+        let path = text::without_generics(before);
+        Self {
+            name: text::squeezed(name),
+            contained: text::last_identifier(&path).map(ToOwned::to_owned),
+            path: (before == name).then_some(path),
         }
     }
-    if nested.is_some() && !reader.rest.starts_with('E') {
+
+    /// Whether the symbol has this name, in any of the forms that a person may write: with or
+    /// without parameters, return type, generic arguments and ABI tags.
+    pub fn matches(&self, symbol: &str) -> bool {
+        let contained = self.contained.as_deref().unwrap_or_default();
+        symbol.contains(contained) && self.is_name_of(symbol).unwrap_or(false)
+    }
+
+    /// Whether the symbol is a mangled name that cannot be read and could have this one. Without
+    /// parameters only: a full signature means the function that has it.
+    pub fn could_match(&self, symbol: &str) -> bool {
+        let path = self.path.as_deref();
+        path.is_some_and(|path| unread::could_be(symbol, path)) && signature(symbol).is_none()
+    }
+
+    fn is_name_of(&self, symbol: &str) -> Option<bool> {
+        let base = base(symbol)?;
+        let is = |name: &str| text::squeezed(name) == self.name;
+        let signature = signature(base)?;
+        Some(match language(base) {
+            Language::Rust => {
+                let plain = text::inherent(&signature);
+                let forms = [signature.as_str(), &plain];
+                forms.iter().any(|name| is(name))
+                    || forms
+                        .iter()
+                        .any(|name| is(text::without_last_generics(name)))
+                    || is(&text::without_generics(&plain))
+            }
+            Language::Cpp => {
+                let untagged = text::without_tags(&signature);
+                let is_path = |signature: &str| {
+                    let path = text::without_parameters(signature);
+                    is(path) || is(text::without_last_generics(path))
+                };
+                let forms = [&signature, &untagged];
+                forms.iter().any(|name| is(name) || is_path(name))
+                    || is(&cpp_path(&signature))
+                    || is(&cpp(base, DemangleOptions::new())?)
+            }
+        })
+    }
+}
+
+enum Language {
+    Rust,
+    Cpp,
+}
+
+fn language(base: &str) -> Language {
+    if base.starts_with("_R") || legacy_rust_end(base).is_some() {
+        Language::Rust
+    } else {
+        Language::Cpp
+    }
+}
+
+fn rust(symbol: &str) -> Option<String> {
+    let name = rustc_demangle::try_demangle(symbol).ok()?;
+    let mut bounded = Bounded::default();
+    write!(bounded, "{name:#}").ok()?;
+    Some(bounded.text)
+}
+
+fn cpp(symbol: &str, options: DemangleOptions) -> Option<String> {
+    if symbol.len() > LONGEST_SYMBOL {
         return None;
     }
-    let is_hash = |piece: &&str| {
-        piece.len() == 17
-            && piece.starts_with('h')
-            && piece[1..].bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    if pieces.len() > 1 && pieces.last().is_some_and(is_hash) {
-        pieces.pop();
-    }
-    (!pieces.is_empty()).then(|| pieces.join("::").replace("..", "::"))
+    let symbol = cpp_demangle::Symbol::new(symbol).ok()?;
+    let mut bounded = Bounded::default();
+    symbol.structured_demangle(&mut bounded, &options).ok()?;
+    Some(bounded.text)
 }
 
-struct Reader<'a> {
-    rest: &'a str,
+fn cpp_path(signature: &str) -> String {
+    text::without_generics(&text::without_tags(text::without_parameters(signature)))
 }
 
-impl<'a> Reader<'a> {
-    /// A decimal length and that many bytes.
-    fn counted(&mut self) -> Option<&'a str> {
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        let length: usize = self.rest.get(..digits)?.parse().ok()?;
-        // In Rust's scheme an underscore keeps the length apart from a name that starts with a digit or one.
-        let start = digits;
-        let end = start.checked_add(length)?;
-        let piece = self.rest.get(start..end)?;
-        self.rest = &self.rest[end..];
-        (!piece.is_empty()).then_some(piece)
-    }
+/// Where Rust's older scheme ends: `_ZN…17h` and 16 hexadecimal digits, then `E`.
+fn legacy_rust_end(symbol: &str) -> Option<usize> {
+    const HASH: &str = "17h";
+    const DIGITS: usize = 16;
+    symbol.strip_prefix("_ZN")?;
+    symbol.rmatch_indices(HASH).find_map(|(at, _)| {
+        let digits = symbol.get(at + HASH.len()..at + HASH.len() + DIGITS)?;
+        let end = at + HASH.len() + DIGITS + 1;
+        let ends = symbol.get(end - 1..end)? == "E"
+            && matches!(symbol.as_bytes().get(end), None | Some(b'.'));
+        (ends && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(end)
+    })
+}
 
-    /// `N` namespace path identifier, or `C` identifier.
-    fn rust_path(&mut self, pieces: &mut Vec<&'a str>, depth: u32) -> Option<()> {
-        const DEEPEST: u32 = 64;
-        if depth > DEEPEST {
-            return None;
-        }
-        match self.next()? {
-            'C' => {}
-            'N' => {
-                // Closures and shims (upper case) have no path that one could write.
-                if !self.next()?.is_ascii_lowercase() {
-                    return None;
-                }
-                self.rust_path(pieces, depth + 1)?;
-            }
-            _ => return None,
-        }
-        if let Some(rest) = self.rest.strip_prefix('s') {
-            self.rest = rest.split_once('_')?.1;
-        }
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        if self.rest.get(digits..)?.starts_with('_') {
-            let length: usize = self.rest.get(..digits)?.parse().ok()?;
-            let rest = self.rest.get(digits + 1..)?;
-            pieces.push(rest.get(..length)?);
-            self.rest = &rest[length..];
-        } else {
-            pieces.push(self.counted()?);
-        }
-        Some(())
-    }
+/// Text up to a length; more is an error.
+#[derive(Default)]
+struct Bounded {
+    text: String,
+}
 
-    fn next(&mut self) -> Option<char> {
-        let first = self.rest.chars().next()?;
-        self.rest = &self.rest[first.len_utf8()..];
-        Some(first)
+impl Write for Bounded {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if self.text.len() + more.len() > LONGEST_NAME {
+            return Err(fmt::Error);
+        }
+        self.text.push_str(more);
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::path;
-
-    #[test]
-    fn plain_paths_are_read_and_nothing_else() {
-        for (symbol, expected) in [
-            (
-                "_ZN5tokio7runtime4task3raw8schedule17h58283b0d59863309E",
-                Some("tokio::runtime::task::raw::schedule"),
-            ),
-            ("_ZN3foo3barEi", Some("foo::bar")),
-            ("_Z4workid", Some("work")),
-            ("_RNvCs1234_7mycrate3foo", Some("mycrate::foo")),
-            (
-                "_RNvNtCs4fqI2P2rA04_7mycrate6module4func",
-                Some("mycrate::module::func"),
-            ),
-            (
-                "_RNvNtCs4fqI2P2rA04_7mycrate6module5_9lead",
-                Some("mycrate::module::9lead"),
-            ),
-            ("_RINvCs1_7mycrate3fooiE", None),
-            ("_RNCNvCs1_7mycrate3foo0B3_", None),
-            ("_ZN3fooIiE3barEv", None),
-            ("_ZN", None),
-            ("_Z99x", None),
-            ("_RNv", None),
-            ("main", None),
-            ("", None),
-        ] {
-            assert_eq!(path(symbol).as_deref(), expected, "{symbol}");
-        }
-    }
-}
+mod tests;

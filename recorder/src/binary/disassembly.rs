@@ -1,5 +1,6 @@
-//! x86-64 machine code: what each instruction does to control flow and to the stack pointer, and what a probe on it
-//! costs. The only room that knows this architecture; `control_flow` reasons about what it returns.
+//! x86-64 machine code: the effect of each instruction on control flow and on the stack pointer,
+//! and the cost of a probe on it. The only folder that knows this architecture; `control_flow`
+//! draws the conclusions.
 
 use std::collections::BTreeSet;
 
@@ -15,47 +16,51 @@ mod probe_site;
 
 pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
 
-/// Where control goes after an instruction.
+/// The instruction that is executed next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// To the next one.
+    /// The one that follows.
     Falls,
-    /// Back to the caller.
+    /// The one after the caller's call.
     Returns,
-    /// Always to an address.
+    /// Always the one at this address.
     Jumps(u64),
-    /// To an address or to the next one.
+    /// The one at this address, or the one that follows.
     Branches(u64),
-    /// To an address that is computed.
+    /// One at a computed address.
     JumpsIndirectly,
-    /// To a function and back (or not at all); the address where it is direct.
+    /// The function's, then the one that follows, if the function returns; its address where the
+    /// call is direct.
     Calls(Option<u64>),
-    /// Nowhere: a trap.
+    /// None: a trap.
     Stops,
 }
 
-/// What an instruction does to the stack pointer.
+/// The effect of an instruction on the stack pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StackEffect {
     /// Adds this many bytes (pushes are negative).
     Moves(i64),
-    /// Something that cannot be said in advance.
+    /// It depends on values at run time.
     Unknown,
 }
 
 /// One decoded instruction.
 #[derive(Clone, Copy, Debug)]
 pub struct Instruction {
-    /// Its address.
+    /// Virtual address of its first byte.
     pub address: u64,
     /// One past its last byte.
     pub end: u64,
-    /// Where control goes.
+    /// The instruction that is executed next.
     pub next: Next,
     raw: iced_x86::Instruction,
 }
 
-/// Disassembles `code` from its first byte to its last; the address of what is no instruction otherwise.
+/// Disassembles `code` from its first byte to its last.
+///
+/// # Errors
+/// The address of the first bytes that are no instruction.
 pub fn sweep(code: &[u8], address: u64) -> Result<Vec<Instruction>, u64> {
     let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
     let mut instructions = Vec::with_capacity(code.len() / 4);
@@ -110,7 +115,7 @@ fn next(raw: &iced_x86::Instruction) -> Next {
 }
 
 impl Instruction {
-    /// What it does to the stack pointer (a call leaves it as it was).
+    /// Its effect on the stack pointer (a call leaves it as it was).
     pub fn stack_effect(&self) -> StackEffect {
         if matches!(self.next, Next::Calls(_)) {
             return StackEffect::Moves(0);
@@ -136,21 +141,21 @@ impl Instruction {
         }
     }
 
-    /// Whether a run of this instruction takes time of its own (string operations, system calls), so that a begin
-    /// must not be moved past it.
+    /// Whether it can take long by itself (string operations, system calls), so that a begin must
+    /// not be moved past it.
     pub fn is_long_running(&self) -> bool {
         self.raw.has_rep_prefix()
             || self.raw.has_repne_prefix()
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
     }
 
-    /// The address that its memory operand means, where it is relative to the instruction.
+    /// The address of its memory operand, where that is relative to the instruction.
     pub fn relative_address(&self) -> Option<u64> {
         let relative = self.raw.is_ip_rel_memory_operand();
         relative.then(|| self.raw.ip_rel_memory_address())
     }
 
-    /// Whether it asks the kernel for something by itself, without the C library.
+    /// Whether it is a system call, made without the C library.
     pub fn calls_kernel(&self) -> bool {
         matches!(
             self.raw.mnemonic(),
@@ -158,7 +163,7 @@ impl Instruction {
         )
     }
 
-    /// Every address that it could mean: where it goes, what it computes, what it holds as a constant.
+    /// Every address that it could refer to: its target, its memory operand, its constants.
     pub fn mentioned_addresses(&self) -> impl Iterator<Item = u64> {
         let raw = self.raw;
         let target = match self.next {
@@ -186,7 +191,7 @@ impl Instruction {
         self.raw.has_lock_prefix()
     }
 
-    /// Whether it writes what a return right after it would go to.
+    /// Whether a return right after it would go to an address that it wrote.
     pub fn places_return_address(&self) -> bool {
         let raw = &self.raw;
         let to_top = raw.op_count() > 0
@@ -196,12 +201,13 @@ impl Instruction {
         raw.mnemonic() == Mnemonic::Push || to_top
     }
 
-    /// What a probe costs here; `None` where the kernel refuses one.
+    /// The cost of a probe here; `None` where the kernel refuses one.
     pub fn probe_cost(&self, code: &[u8], kernel: KernelVersion) -> Option<Cost> {
         probe_cost(code, kernel)
     }
 
-    /// Whether it loads the stack pointer from somewhere that is not this frame: how stacks are switched by hand.
+    /// Whether it loads the stack pointer from elsewhere than this frame, which is how code
+    /// switches stacks.
     pub fn switches_stack(&self) -> bool {
         let raw = &self.raw;
         if raw.mnemonic() == Mnemonic::Xchg && (0..2).any(|op| is_stack_register(raw, op)) {
@@ -260,7 +266,7 @@ fn is_stack_register(raw: &iced_x86::Instruction, op: u32) -> bool {
         && raw.op_register(op).full_register() == Register::RSP
 }
 
-/// Apart from stack instructions, the stack pointer is only written where it is named.
+/// Whether it writes the stack pointer as an operand; stack instructions such as `push` have none.
 fn writes_stack_pointer(raw: &iced_x86::Instruction) -> bool {
     (0..raw.op_count()).any(|op| is_stack_register(raw, op)) && writes(raw, Register::RSP)
 }
@@ -280,7 +286,7 @@ fn writes(raw: &iced_x86::Instruction, register: Register) -> bool {
     })
 }
 
-/// The memory slot that a stub (`[endbr64] jmp *slot(%rip)`) jumps through.
+/// The address of the slot that a stub (`[endbr64] jmp *slot(%rip)`) jumps through.
 pub fn indirect_slot(code: &[u8], address: u64) -> Option<u64> {
     const LONGEST_STUB: usize = 16;
     let code = &code[..code.len().min(LONGEST_STUB)];
@@ -296,8 +302,8 @@ pub fn indirect_slot(code: &[u8], address: u64) -> Option<u64> {
     None
 }
 
-/// The third argument of the call at `index`, where it is a constant that the code right before it sets, and nothing
-/// jumps in between.
+/// The third argument of the call at `index`, where it is a constant that the code right before it
+/// sets, and nothing jumps in between.
 pub fn third_argument(code: &[Instruction], index: usize, targets: &BTreeSet<u64>) -> Option<u64> {
     const WINDOW: usize = 24;
     let mut after = code[index].address;

@@ -1,30 +1,35 @@
 //! One ELF file as bytes: its segments, sections, function symbols, imports and identity.
 //!
-//! Owns every read of the container format. It does no I/O, trusts no offset or size in the file, and decides
-//! nothing: what a file means for a probe is decided in the rooms beside it.
+//! Owns every read of the container format. It does no I/O, trusts no offset or size in the file,
+//! and draws no conclusion about probes.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use object::Endianness;
 use object::elf;
-
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::error::Reason;
 
-mod read;
+mod header;
+mod memory;
+mod notes;
+mod tables;
 
-type Header = elf::FileHeader64<Endianness>;
+pub use header::{HEADER_SIZE, is_program};
+
+/// The header of a 64-bit file; names the file class for the `object` crate.
+pub type Header = elf::FileHeader64<Endianness>;
 
 /// A loadable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// First virtual address.
     pub address: u64,
-    /// Where its bytes start in the file.
+    /// Offset of its bytes in the file.
     pub file_offset: u64,
-    /// Bytes that come from the file.
+    /// Number of bytes that come from the file.
     pub file_size: u64,
     /// Whether code in it may run.
     pub executable: bool,
@@ -32,23 +37,26 @@ pub struct Segment {
     pub writable: bool,
 }
 
-/// A section of the file.
+/// A part of the file by name. Section headers may be missing: nothing that the loader does depends
+/// on them.
 #[derive(Clone, Copy, Debug)]
 pub struct Section<'a> {
-    /// Its name.
+    /// Name, such as `.text`.
     pub name: &'a str,
     /// First virtual address, 0 where it is not loaded.
     pub address: u64,
-    /// Its bytes (empty for `.bss` and its like).
+    /// Its bytes in the file: none for `.bss` and for compressed sections.
     pub data: &'a [u8],
     /// Whether code in it may run.
     pub executable: bool,
+    /// Alignment in bytes.
+    pub alignment: u64,
 }
 
 /// A function symbol that this file defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol<'a> {
-    /// Its name, without a version.
+    /// Name without a version.
     pub name: &'a str,
     /// Virtual address.
     pub address: u64,
@@ -60,12 +68,12 @@ pub struct Symbol<'a> {
     pub default_version: bool,
 }
 
-/// How a file is run.
+/// How the program's loader may place the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A program at a fixed address.
     Executable,
-    /// A program that runs anywhere (it names an interpreter).
+    /// A program that runs at any address (it names an interpreter).
     PositionIndependent,
     /// A shared library, or a static position-independent program.
     Shared,
@@ -74,57 +82,39 @@ pub enum Kind {
 /// A parsed file; borrows the bytes.
 #[derive(Clone, Debug)]
 pub struct Elf<'a> {
-    /// How it is run.
+    /// Program or library.
     pub kind: Kind,
-    /// It names a program interpreter (`ld.so`).
+    /// Whether it names a program interpreter (`ld.so`).
     pub interpreter: bool,
-    /// The interpreter's path.
+    /// Path of the interpreter, empty without one.
     pub interpreter_path: &'a [u8],
-    /// Its stack is marked as memory that holds no code.
+    /// Whether its stack is marked as memory that holds no code.
     pub plain_stack: bool,
     /// Loadable segments by address.
     pub segments: Vec<Segment>,
-    /// All sections.
+    /// Sections in the order of the file.
     pub sections: Vec<Section<'a>>,
     /// Function symbols that it defines, by address, then name; without duplicates.
     pub symbols: Vec<Symbol<'a>>,
     /// Whether there is a full symbol table (`.symtab`).
     pub has_symtab: bool,
-    /// Names in the dynamic symbol table, by index; what relocations refer to.
+    /// Names in the dynamic symbol table, by the index that relocations use.
     pub dynamic_names: Vec<&'a str>,
-    /// Names that it imports.
+    /// Symbols that other files define.
     pub imports: BTreeSet<&'a str>,
-    /// A function that it exports to other files, if there is one.
+    /// The first function that it exports to other files.
     pub exported: Option<&'a str>,
-    /// Libraries that it asks for.
+    /// Libraries that it is linked to, and the loader's audit libraries.
     pub needed: Vec<&'a str>,
-    /// GNU build id.
-    pub build_id: Option<&'a [u8]>,
-    /// Where the program starts.
-    pub entry: u64,
     bytes: &'a [u8],
+    /// Values that the dynamic loader writes, by address; read when first needed.
     relative: OnceCell<HashMap<u64, u64>>,
 }
 
 impl<'a> Elf<'a> {
-    /// Parses `bytes`; refuses what is not a 64-bit x86-64 program or library.
+    /// Parses a whole file; refuses every file but a 64-bit x86-64 program or library.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Reason> {
-        if !bytes.starts_with(&elf::ELFMAG) {
-            return Err(not_elf_reason(bytes));
-        }
-        match bytes.get(4..6) {
-            Some([2, 1]) => {}
-            Some([2, 2]) => return Err(Reason::Machine("a big-endian program".into())),
-            Some([1, _]) => return Err(Reason::Machine("a 32-bit program".into())),
-            _ => return Err(damaged("its identification is cut off")),
-        }
-        let header = Header::parse(bytes).map_err(damaged)?;
-        let endian = header.endian().map_err(damaged)?;
-        match header.e_machine(endian) {
-            elf::EM_X86_64 => {}
-            elf::EM_AARCH64 => return Err(Reason::Machine("an aarch64 program".into())),
-            other => return Err(Reason::Machine(format!("for ELF machine {}", other.0))),
-        }
+        let (header, endian) = header::read(bytes)?;
         let programs = header.program_headers(endian, bytes).map_err(damaged)?;
         let mut segments = Vec::new();
         let mut interpreter = false;
@@ -162,11 +152,10 @@ impl<'a> Elf<'a> {
         segments.sort_by_key(|segment| segment.address);
         let kind = match header.e_type(endian) {
             elf::ET_EXEC => Kind::Executable,
-            elf::ET_DYN if interpreter && !read::is_soname_library(dynamic) => {
+            elf::ET_DYN if interpreter && !tables::is_soname_library(dynamic) => {
                 Kind::PositionIndependent
             }
-            elf::ET_DYN => Kind::Shared,
-            other => return Err(Reason::NotLoadable(file_type(other.0))),
+            _ => Kind::Shared,
         };
         let mut parsed = Self {
             kind,
@@ -181,80 +170,18 @@ impl<'a> Elf<'a> {
             imports: BTreeSet::new(),
             exported: None,
             needed: Vec::new(),
-            build_id: None,
-            entry: header.e_entry(endian),
             bytes,
             relative: OnceCell::new(),
         };
         parsed.read_sections(header, endian)?;
         parsed.read_symbols(header, endian)?;
         parsed.read_needed(dynamic);
-        parsed.build_id = parsed.find_build_id();
         Ok(parsed)
     }
 
-    /// The file's section of that name.
+    /// The first section of that name.
     pub fn section(&self, name: &str) -> Option<&Section<'a>> {
         self.sections.iter().find(|section| section.name == name)
-    }
-
-    /// Where a virtual address lies in the file; `None` where no segment maps it from the file.
-    pub fn file_offset(&self, address: u64) -> Option<u64> {
-        let segment = self.segment_of(address)?;
-        Some(segment.file_offset + (address - segment.address))
-    }
-
-    /// Whether code at the address may run.
-    pub fn is_executable(&self, address: u64) -> bool {
-        self.segment_of(address)
-            .is_some_and(|segment| segment.executable)
-    }
-
-    /// Whether the address lies in a section of code (read-only data may share an executable segment with code).
-    pub fn is_code(&self, address: u64) -> bool {
-        self.sections.iter().any(|section| {
-            let at = address.checked_sub(section.address);
-            section.executable && at.is_some_and(|at| at < section.data.len() as u64)
-        })
-    }
-
-    /// `length` bytes as they are loaded at `address`; `None` where they are not all in one segment of the file.
-    pub fn bytes_at(&self, address: u64, length: u64) -> Option<&'a [u8]> {
-        let segment = self.segment_of(address)?;
-        let skip = address - segment.address;
-        if length > segment.file_size - skip {
-            return None;
-        }
-        let start = usize::try_from(segment.file_offset + skip).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        self.bytes.get(start..end)
-    }
-
-    /// Everything from `address` to the end of its segment.
-    pub fn bytes_from(&self, address: u64) -> Option<&'a [u8]> {
-        let segment = self.segment_of(address)?;
-        self.bytes_at(address, segment.file_size - (address - segment.address))
-    }
-
-    /// Entry `index` of a table of signed 32-bit offsets from its own start: the address meant.
-    pub fn offset_entry(&self, table: u64, index: u64) -> Option<u64> {
-        let at = table.checked_add(index.checked_mul(4)?)?;
-        let offset = i32::from_le_bytes(self.bytes_at(at, 4)?.try_into().ok()?);
-        Some(table.wrapping_add_signed(i64::from(offset)))
-    }
-
-    /// Entry `index` of a table of addresses, as the dynamic loader leaves it.
-    pub fn pointer_entry(&self, table: u64, index: u64) -> Option<u64> {
-        let at = table.checked_add(index.checked_mul(8)?)?;
-        let stored = u64::from_le_bytes(self.bytes_at(at, 8)?.try_into().ok()?);
-        let relative = self.relative.get_or_init(|| self.relative_relocations());
-        Some(relative.get(&at).copied().unwrap_or(stored))
-    }
-
-    /// Whether the dynamic loader puts this address anywhere.
-    pub fn is_relocation_value(&self, address: u64) -> bool {
-        let relative = self.relative.get_or_init(|| self.relative_relocations());
-        relative.values().any(|value| *value == address)
     }
 
     /// Symbols that start exactly at the address.
@@ -292,48 +219,12 @@ impl<'a> Elf<'a> {
         .any(|name| self.section(name).is_some())
     }
 
-    /// Whether the file is marked as fit for a shadow stack.
-    pub fn has_shadow_stack(&self) -> bool {
-        const FEATURE_1_AND: [u8; 8] = [0x02, 0, 0, 0xc0, 4, 0, 0, 0];
-        const SHADOW_STACK: u8 = 1 << 1;
-        let data = self
-            .section(".note.gnu.property")
-            .map(|section| section.data);
-        data.unwrap_or_default()
-            .windows(9)
-            .any(|window| window.starts_with(&FEATURE_1_AND) && window[8] & SHADOW_STACK != 0)
-    }
-
     /// The whole file.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
-    }
-
-    fn segment_of(&self, address: u64) -> Option<&Segment> {
-        let end = self
-            .segments
-            .partition_point(|segment| segment.address <= address);
-        let segment = self.segments[..end].last()?;
-        (address - segment.address < segment.file_size).then_some(segment)
     }
 }
 
 fn damaged(reason: impl ToString) -> Reason {
     Reason::Damaged(reason.to_string())
-}
-
-fn not_elf_reason(bytes: &[u8]) -> Reason {
-    Reason::NotElf(match bytes {
-        [] => "it is empty",
-        [b'#', b'!', ..] => "it is a script; name the interpreter or the program that it starts",
-        _ => "it does not start with the ELF magic",
-    })
-}
-
-fn file_type(kind: u16) -> &'static str {
-    match kind {
-        1 => "an object file (.o); link it first",
-        4 => "a core dump",
-        _ => "neither a program nor a shared library",
-    }
 }

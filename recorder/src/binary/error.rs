@@ -1,148 +1,162 @@
-//! Why something cannot be observed, in words for the person who asked. Every reason has a next step.
+//! The reasons why something cannot be observed, in words for the person who asked. Every reason
+//! has a next step.
 
-/// A probe that cannot be resolved: what was asked for, and why not.
+use std::collections::BTreeSet;
+
+/// A probe that cannot be resolved, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{probe}: {reason}; hint: {}", reason.hint())]
 pub struct ResolveError {
-    /// The probe as written.
+    /// The probe as it was written.
     pub probe: String,
-    /// Why it is refused.
+    /// The reason; its hint is part of the message.
     pub reason: Reason,
 }
 
-/// Why a file or function cannot be observed.
+/// One of several functions that a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The symbol as it is in the file, to write instead of the name.
+    pub symbol: String,
+    /// The full readable name, where the symbol is mangled.
+    pub signature: Option<String>,
+    /// Virtual address.
+    pub address: u64,
+}
+
+/// The reason why a file or function cannot be observed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// Not an ELF file.
+    /// The file is not ELF; the reason is in words.
     #[error("the file is not an ELF program or library: {0}")]
     NotElf(&'static str),
-    /// ELF, of a kind that is never loaded.
+    /// The file is ELF of a kind that is never loaded, in words.
     #[error("the file is {0}")]
     NotLoadable(&'static str),
-    /// Another architecture.
+    /// The file is for another architecture, in words.
     #[error("the file is {0}, this version observes 64-bit x86-64 programs")]
     Machine(String),
-    /// Offsets or sizes that cannot be.
+    /// Offsets or sizes in the file are impossible.
     #[error("the file is damaged: {0}")]
     Damaged(String),
-    /// A Go program.
+    /// The program is written in Go.
     #[error("the program is Go, whose stacks move while it runs")]
     Go,
-    /// No such function.
+    /// The file defines no such function.
     #[error("{file} has no function '{function}'{}", did_you_mean(.near))]
     UnknownFunction {
-        /// The file.
+        /// The file as it was asked for.
         file: String,
-        /// What was asked for.
+        /// The function as it was asked for.
         function: String,
-        /// Names like it.
+        /// Similar names, the nearest first.
         near: Vec<String>,
-        /// What kind of symbols there are, in words.
+        /// The kind of symbols that the file has, in words.
         symbols: String,
     },
-    /// Imported from elsewhere.
+    /// Another file defines the function.
     #[error("'{function}' is imported by the file, not defined in it")]
     Imported {
-        /// What was asked for.
+        /// The function as it was asked for.
         function: String,
         /// Libraries that may define it.
         needed: Vec<String>,
     },
-    /// Several functions of one name.
-    #[error("'{function}' is the name of {} functions (at {})", .addresses.len(), hexes(.addresses))]
+    /// Several functions have the name.
+    #[error("'{function}' is the name of {} functions: {}", .choices.len(), listed(.choices, described))]
     Ambiguous {
-        /// What was asked for.
+        /// The function as it was asked for.
         function: String,
-        /// Where they are.
-        addresses: Vec<u64>,
+        /// The functions, by address.
+        choices: Vec<Choice>,
     },
-    /// An IFUNC.
+    /// The function is an IFUNC.
     #[error("'{0}' is a resolver that picks an implementation when the program starts")]
     Indirect(String),
-    /// The symbol's address or size makes no sense.
+    /// The symbol's address or size is impossible for code.
     #[error("'{function}' is not code that can be read: {why}")]
     NotCode {
-        /// What was asked for.
+        /// The function as it was asked for.
         function: String,
-        /// What is wrong.
+        /// The contradiction, in words.
         why: String,
     },
-    /// Leaves by a jump.
+    /// The function leaves by a jump.
     #[error("it leaves by a tail call at {at:#x}{}, so its finish is another function's", to(.callee))]
     TailCall {
         /// Address of the jump.
         at: u64,
-        /// Where it goes, where that is known.
+        /// The function that it leads to, where that is known.
         callee: Option<String>,
     },
-    /// A jump whose targets cannot be known.
+    /// The function has a jump whose targets are not known.
     #[error("the jump at {at:#x} cannot be followed ({why}), so its finishes are not certain")]
     UnknownJump {
         /// Address of the jump.
         at: u64,
-        /// What is missing.
+        /// The missing knowledge, in words.
         why: &'static str,
     },
-    /// Never returns.
+    /// The function has no return instruction.
     #[error("it never returns (no return instruction)")]
     NeverReturns,
-    /// The code is not what straight disassembly says.
+    /// The code contradicts its disassembly or its unwind table.
     #[error("its code cannot be read safely: {why} at {at:#x}")]
     Unreadable {
-        /// Where.
+        /// Address of the contradiction.
         at: u64,
-        /// What was found.
+        /// The contradiction, in words.
         why: &'static str,
     },
-    /// No place for the begin.
+    /// No instruction is fit for the begin; the reason is in words.
     #[error("its begin cannot be observed safely: {0}")]
     NoBegin(&'static str),
-    /// No such marker.
+    /// The file has no such marker.
     #[error("{file} has no marker '{marker}'{}", did_you_mean(.near))]
     UnknownMarker {
-        /// The file.
+        /// The file as it was asked for.
         file: String,
-        /// What was asked for.
+        /// The function as it was asked for.
         marker: String,
-        /// Markers that there are (the nearest first).
+        /// Markers of the file, the nearest first.
         near: Vec<String>,
-        /// How many there are in all.
+        /// Number of markers in the file.
         count: usize,
     },
-    /// One half of a marker is missing.
+    /// The file has only one half of the marker.
     #[error("marker '{marker}' has no {half} in this file")]
     HalfMarker {
-        /// The marker.
+        /// The marker as it was asked for.
         marker: String,
-        /// `begin` or `finish`.
+        /// The missing half: `begin` or `finish`.
         half: &'static str,
     },
-    /// A marker's site is not what the ABI says.
+    /// A site of the marker is not the code that the marker ABI demands.
     #[error(
         "marker '{marker}' at {at:#x} is not a function of two nops and a return ({why}); a probe there could corrupt the caller's locals"
     )]
     UnsafeMarker {
-        /// The marker.
+        /// The marker as it was asked for.
         marker: String,
-        /// Where.
+        /// Address of the contradiction.
         at: u64,
-        /// What was found.
+        /// The contradiction, in words.
         why: &'static str,
     },
-    /// A marker that waits to be told that it is observed.
+    /// The marker waits for a counter to be raised before it is passed.
     #[error(
         "marker '{marker}' at {at:#x} has a semaphore, which this version does not raise: the program may skip the marker"
     )]
     Semaphore {
-        /// The marker.
+        /// The marker as it was asked for.
         marker: String,
-        /// Where.
+        /// Address of the site.
         at: u64,
     },
 }
 
 impl Reason {
-    /// The next step.
+    /// The next step, for the end of the message.
     pub fn hint(&self) -> String {
         const MARKER: &str =
             "mark the operation in the source with soakbox.h and use marker:FILE:NAME";
@@ -164,6 +178,10 @@ impl Reason {
             Self::Imported { needed, .. } => {
                 format!("name the library that defines it, one of {}", needed.join(", "))
             }
+            Self::Ambiguous { choices, .. } if are_told_apart(choices) => format!(
+                "name one as it is in the file: {}",
+                listed(choices, |choice| choice.symbol.clone())
+            ),
             Self::Ambiguous { .. } => format!("rename one of them, or {MARKER}"),
             Self::Indirect(_) => {
                 "name the implementation (soakbox-recorder probes FILE lists them)".into()
@@ -206,17 +224,35 @@ fn did_you_mean(names: &[String]) -> String {
     }
 }
 
-fn hexes(addresses: &[u64]) -> String {
-    const SHOWN: usize = 4;
-    let mut text: Vec<String> = addresses
-        .iter()
-        .take(SHOWN)
-        .map(|address| format!("{address:#x}"))
-        .collect();
-    if addresses.len() > SHOWN {
-        text.push("…".into());
+/// Most functions of one name that a message lists.
+const LISTED: usize = 8;
+
+fn listed(choices: &[Choice], text: impl Fn(&Choice) -> String) -> String {
+    let mut list: Vec<String> = choices.iter().take(LISTED).map(text).collect();
+    if let Some(more @ 1..) = choices.len().checked_sub(LISTED) {
+        list.push(format!("and {more} more"));
     }
-    text.join(", ")
+    list.join(", ")
+}
+
+/// `app::Store::get() const at 0x1180`.
+fn described(choice: &Choice) -> String {
+    const LONGEST: usize = 100;
+    let name = choice.signature.as_ref().unwrap_or(&choice.symbol);
+    let shown = match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    };
+    format!("{shown} at {:#x}", choice.address)
+}
+
+/// Whether each of them has a symbol that no other has.
+fn are_told_apart(choices: &[Choice]) -> bool {
+    let names: BTreeSet<&str> = choices
+        .iter()
+        .map(|choice| choice.symbol.as_str())
+        .collect();
+    names.len() == choices.len()
 }
 
 fn to(callee: &Option<String>) -> String {

@@ -1,32 +1,58 @@
-//! A file under observation, opened once: what was read is what is probed and watched, whatever takes its path.
+//! A file under observation, opened once: the file that was read is the one that is probed and
+//! watched, whatever takes its path later.
+//!
+//! Opens regular files only and reads a bounded number of bytes: opening a device can have effects,
+//! reading a FIFO can wait for ever, and a disk image does not fit in memory.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use thiserror::Error;
+
+use super::elf;
+
+/// Largest program that is read, in bytes.
+const LARGEST: u64 = 4 << 30;
 
 /// An open file with the path that led to it.
 #[derive(Debug)]
 pub struct Binary {
-    /// As it was asked for: a symbolic link in it may come to lead elsewhere.
+    /// As it was asked for: a symbolic link in it may lead elsewhere later.
     asked: PathBuf,
     path: PathBuf,
     file: File,
     opened: Metadata,
 }
 
+/// The reason why a file is not read.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The kernel refuses to open or read it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is a directory, a device or another special file, in words.
+    #[error("it is {0}, not a regular file")]
+    NotRegular(&'static str),
+    /// It is larger than any program should be.
+    #[error("it is larger than {} GiB, the most that is read", LARGEST >> 30)]
+    TooLarge,
+}
+
 impl Binary {
-    /// Opens `path`, which `asked` stands for, and reads it.
+    /// Opens `path`, which `asked` stands for, and reads it. Of a file that is no program only the
+    /// first bytes are read: enough to see that.
     ///
     /// # Errors
-    /// Where it cannot be opened or read.
-    pub fn open(asked: PathBuf, path: PathBuf) -> io::Result<(Self, Vec<u8>)> {
-        let mut file = File::open(&path)?;
+    /// Where it cannot be opened or read, is not a regular file, or is too large.
+    pub fn open(asked: PathBuf, path: PathBuf) -> Result<(Self, Vec<u8>), OpenError> {
+        let mut file = open_regular(&path)?;
         // Before the bytes, so that a change while they are read shows.
         let opened = file.metadata()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        let bytes = read_program(&mut file, opened.len())?;
         let binary = Self {
             asked,
             path,
@@ -41,22 +67,22 @@ impl Binary {
         identity(&self.opened) == identity(&other.opened)
     }
 
-    /// Its path when it was opened, with a directory in it.
+    /// Path by which it was opened; it has a directory in it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file itself.
+    /// The open file.
     pub fn file(&self) -> &File {
         &self.file
     }
 
     /// A path that leads to this very file, as long as this process has it open.
     pub fn own_path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+        own_path(&self.file)
     }
 
-    /// Whether its bytes are no longer those that were read, as far as size and time of change tell.
+    /// Whether its bytes were changed since they were read, as far as size and time of change tell.
     pub fn is_changed(&self) -> bool {
         let state = |data: &Metadata| (data.len(), data.mtime(), data.mtime_nsec());
         self.file
@@ -64,16 +90,62 @@ impl Binary {
             .is_ok_and(|now| state(&now) != state(&self.opened))
     }
 
-    /// Whether its path is gone or leads to another file by now.
+    /// Whether its path is gone or leads to another file now.
     pub fn is_replaced(&self) -> bool {
         let opened = identity(&self.opened);
         let at = |path: &Path| fs::metadata(path).map(|data| identity(&data)).ok();
-        // What was asked for may be gone for reasons of its own (/proc/PID/exe).
+        // The path that was asked for may be gone for reasons of its own (/proc/PID/exe).
         at(&self.path) != Some(opened) || at(&self.asked).is_some_and(|other| other != opened)
     }
 }
 
-/// What the kernel knows a file by: device and inode.
+/// Opens a regular file to read; any other is only looked at, not opened.
+fn open_regular(path: &Path) -> Result<File, OpenError> {
+    let place = File::options()
+        .read(true)
+        .custom_flags(OFlags::PATH.bits().cast_signed())
+        .open(path)?;
+    let kind = place.metadata()?.file_type();
+    if !kind.is_file() {
+        return Err(OpenError::NotRegular(match kind {
+            kind if kind.is_dir() => "a directory",
+            kind if kind.is_fifo() => "a FIFO",
+            kind if kind.is_socket() => "a socket",
+            _ => "a device",
+        }));
+    }
+    let file = File::open(own_path(&place))?;
+    // Some regular files of the kernel's (/proc/kmsg, trace_pipe) are streams: reading them must
+    // not wait.
+    rustix::fs::fcntl_setfl(&file, OFlags::NONBLOCK).map_err(io::Error::from)?;
+    Ok(file)
+}
+
+fn read_program(file: &mut File, size: u64) -> Result<Vec<u8>, OpenError> {
+    let mut bytes = Vec::new();
+    let start = elf::HEADER_SIZE as u64;
+    file.by_ref().take(start).read_to_end(&mut bytes)?;
+    if !elf::is_program(&bytes) {
+        return Ok(bytes);
+    }
+    if size > LARGEST {
+        return Err(OpenError::TooLarge);
+    }
+    let rest = usize::try_from(size).unwrap_or(usize::MAX);
+    bytes.try_reserve(rest).map_err(io::Error::from)?;
+    file.take(LARGEST - start + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(OpenError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// A path that leads to the file as long as this process has it open.
+fn own_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// The kernel's identity of a file: device and inode.
 fn identity(data: &Metadata) -> (u64, u64) {
     (data.dev(), data.ino())
 }
@@ -84,11 +156,22 @@ mod tests {
 
     use super::*;
 
+    fn program(content: &str) -> Vec<u8> {
+        let mut bytes = vec![0; elf::HEADER_SIZE];
+        bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        bytes[16] = 3;
+        bytes[18] = 62;
+        bytes[20] = 1;
+        assert!(elf::is_program(&bytes));
+        bytes.extend(content.bytes());
+        bytes
+    }
+
     fn opened(directory: &Path) -> (Binary, PathBuf) {
         let path = directory.join("program");
-        fs::write(&path, "one").unwrap();
+        fs::write(&path, program("one")).unwrap();
         let (binary, bytes) = Binary::open(path.clone(), path.clone()).unwrap();
-        assert_eq!(bytes, b"one");
+        assert_eq!(bytes, program("one"));
         assert!(!binary.is_changed() && !binary.is_replaced());
         (binary, path)
     }
@@ -98,10 +181,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (binary, path) = opened(directory.path());
         let new = directory.path().join("new");
-        fs::write(&new, "two").unwrap();
+        fs::write(&new, program("two")).unwrap();
         fs::rename(&new, &path).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::read(binary.own_path()).unwrap(), b"one");
+        assert_eq!(fs::read(&path).unwrap(), program("two"));
+        assert_eq!(fs::read(binary.own_path()).unwrap(), program("one"));
         assert!(binary.is_replaced() && !binary.is_changed());
         fs::remove_file(&path).unwrap();
         assert!(binary.is_replaced());
@@ -113,5 +196,84 @@ mod tests {
         let (binary, path) = opened(directory.path());
         fs::write(&path, "longer").unwrap();
         assert!(binary.is_changed() && !binary.is_replaced());
+    }
+
+    fn refusal(path: &Path) -> String {
+        let started = std::time::Instant::now();
+        let refused = Binary::open(path.into(), path.into()).unwrap_err();
+        assert!(started.elapsed().as_secs() < 5, "{}", path.display());
+        refused.to_string()
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), 0o600.into()).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for name in ["fifo", "socket"] {
+            std::os::unix::fs::symlink(at(name), at("link")).unwrap();
+            for path in [at(name), at("link")] {
+                assert_eq!(
+                    refusal(&path),
+                    format!("it is a {name}, not a regular file").replace("fifo", "FIFO")
+                );
+            }
+            fs::remove_file(at("link")).unwrap();
+        }
+        assert!(refusal(directory.path()).contains("a directory"));
+        for device in [
+            "/dev/zero",
+            "/dev/null",
+            "/dev/full",
+            "/dev/tty",
+            "/dev/ptmx",
+        ] {
+            assert!(refusal(Path::new(device)).contains("a device"), "{device}");
+        }
+        assert!(matches!(
+            Binary::open(at("no"), at("no")),
+            Err(OpenError::Io(_))
+        ));
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_the_size() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let sparse = |content: &[u8], size: u64| {
+            fs::write(&path, content).unwrap();
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(size)
+                .unwrap();
+        };
+        // Not a program: its size does not matter, and little of it is read.
+        for size in [0, 1, 63, 64, 65, 1 << 40] {
+            sparse(b"", size);
+            let (_, bytes) = Binary::open(path.clone(), path.clone()).unwrap();
+            assert_eq!(bytes.len() as u64, size.min(elf::HEADER_SIZE as u64));
+        }
+        sparse(&program(""), 1 << 40);
+        assert_eq!(
+            refusal(&path),
+            "it is larger than 4 GiB, the most that is read"
+        );
+        sparse(&program("x"), 1 << 20);
+        assert_eq!(
+            Binary::open(path.clone(), path.clone()).unwrap().1.len(),
+            1 << 20
+        );
+    }
+
+    #[test]
+    fn a_stream_of_the_kernel_does_not_wait() {
+        // A regular file without an end: it needs privileges, and gives an error or a first line.
+        let path = Path::new("/proc/kmsg");
+        let started = std::time::Instant::now();
+        let _ = Binary::open(path.into(), path.into());
+        assert!(started.elapsed().as_secs() < 5);
     }
 }

@@ -1,17 +1,17 @@
-//! Functions: from a name to its extent, its begin and its finishes.
+//! Functions: from a name to its range, its begin and its finishes.
 
-use super::clones;
+use super::clones::{self, Clones};
 use super::control_flow::{self, Body, Extent};
-use super::demangle;
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
-use super::hazards::{self, Exclusion, StackSwitch};
-use super::suggest;
+use super::hazards;
+use super::lookup;
 use super::unwind::Unwind;
 use super::{Finish, Function, KernelVersion, Order, Site};
 
-/// Resolves a function with the copies that the compiler made of it. The warnings are about calls that will not be seen.
+/// Resolves a function with the copies that the compiler made of it. The warnings are about calls
+/// that will not be seen.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
@@ -21,33 +21,71 @@ pub(super) fn resolve(
     if elf.is_go() {
         return Err(Reason::Go);
     }
-    let symbol = find(elf, file, function)?;
-    let unwind = Unwind::parse(elf);
-    let extent = extent(elf, &unwind, &symbol)?;
-    let body = control_flow::analyse(elf, &unwind, &extent, kernel);
-    let switch = hazards::stack_switch(elf);
-    let order = match &switch {
-        StackSwitch::Excluded => Order::StackOrder,
-        StackSwitch::Possible(why) => Order::EqualOnly { why: why.clone() },
+    let found = lookup::find(elf, file, function)?;
+    let program = Program {
+        elf,
+        unwind: Unwind::parse(elf),
+        kernel,
     };
-    let entry = entry_site(elf, extent.start, kernel);
-    let uretprobe = hazards::uretprobe(elf, &unwind, &switch, kernel);
-    let uretprobe = match uretprobe {
-        Exclusion::None => match hazards::may_reenter(elf, &unwind, extent.start) {
-            Some(why) => Exclusion::Because(format!(
-                "the kernel follows at most 64 nested returns, and {why}"
+    let extent = program.extent(&found.symbol)?;
+    let body = program.body(&extent);
+    let copies = clones::of(elf, &copied_names(&extent, found.name), Some(extent.start));
+    let mut warnings = left_out(elf, &extent, &body, &copies);
+
+    let stack_switch = hazards::stack_switch(elf);
+    let no_uretprobe = program.excludes_uretprobe(stack_switch.as_deref(), &extent, &copies);
+    let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe)?;
+    let mut observed = Vec::new();
+    for copy in copies.clear {
+        match (program.copied_sites(&copy), &mut finish) {
+            (Ok(more), Finish::Returns { sites, .. }) => {
+                begins.push(more.begin);
+                sites.extend(more.returns);
+                observed.push(copy.name.to_owned());
+            }
+            // Where there are copies, no uretprobe is used.
+            (Ok(_), Finish::Uretprobe(_)) => {}
+            (Err(reason), _) => warnings.push(format!(
+                "{}, a copy of it made by the compiler, is not observed: {reason}",
+                copy.name
             )),
-            None => Exclusion::None,
+        }
+    }
+    let function = Function {
+        symbol: found.symbol.name.to_owned(),
+        aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
+        copies: observed,
+        address: extent.start,
+        begins,
+        finish,
+        order: match stack_switch {
+            None => Order::StackOrder,
+            Some(why) => Order::EqualOnly { why },
         },
-        excluded @ Exclusion::Because(_) => excluded,
     };
-    let copies = clones::of(elf, &copied_names(&extent, function), Some(extent.start));
-    let uretprobe = match copies.clear.len() {
-        0 => uretprobe,
-        _ => Exclusion::Because("the compiler made copies of it".into()),
-    };
+    Ok((function, warnings))
+}
+
+/// The names of which copies are looked for: all of the same code, and the function's own, of which
+/// only copies may be left.
+fn copied_names<'n>(extent: &Extent<'n>, function: &'n str) -> Vec<&'n str> {
+    let mut names = extent.names.clone();
+    if !names.contains(&function) {
+        names.push(function);
+    }
+    names
+}
+
+/// Warnings of calls that enter the function's code elsewhere than at its start or at that of a
+/// known copy.
+fn left_out(
+    elf: &Elf<'_>,
+    extent: &Extent<'_>,
+    body: &Result<Body, Reason>,
+    copies: &Clones<'_>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Ok(body) = &body {
+    if let Ok(body) = body {
         let parts = clones::other_parts(elf, &extent.names, &body.parts);
         if !parts.is_empty() {
             let parts = parts.join(", ");
@@ -62,177 +100,128 @@ pub(super) fn resolve(
             "copies made by the compiler are not observed, for they may be of another function of that name: {names}"
         ));
     }
-    let (mut begins, mut finish) = match (uretprobe, entry, body) {
-        (
-            Exclusion::None,
-            Some(entry),
-            Err(Reason::TailCall { .. } | Reason::UnknownJump { .. }),
-        ) => (vec![entry.clone()], Finish::Uretprobe(entry)),
-        (Exclusion::None, Some(entry), Ok(_)) if entry.cost == Cost::Emulated => {
-            (vec![entry.clone()], Finish::Uretprobe(entry))
+    warnings
+}
+
+/// The begin and the returns of one body of code.
+struct BodySites {
+    begin: Site,
+    returns: Vec<Site>,
+}
+
+/// What is known of the program that a function is in.
+struct Program<'e, 'a> {
+    elf: &'e Elf<'a>,
+    unwind: Unwind<'a>,
+    kernel: KernelVersion,
+}
+
+impl<'a> Program<'_, 'a> {
+    fn body(&self, extent: &Extent<'_>) -> Result<Body, Reason> {
+        control_flow::analyse(self.elf, &self.unwind, extent, self.kernel)
+    }
+
+    /// Why the function must not be observed by a uretprobe, if there is a reason.
+    fn excludes_uretprobe(
+        &self,
+        stack_switch: Option<&str>,
+        extent: &Extent<'_>,
+        copies: &Clones<'_>,
+    ) -> Option<String> {
+        if !copies.clear.is_empty() {
+            return Some("the compiler made copies of it".into());
         }
-        (exclusion, _, body) => {
-            let why = match exclusion {
-                Exclusion::Because(why) => why,
-                Exclusion::None => "its first instruction is single-stepped anyway".into(),
-            };
-            returns(elf, &body?, why)?
-        }
-    };
-    let mut copied = Vec::new();
-    for copy in copies.clear {
-        let found = self::extent(elf, &unwind, &copy).and_then(|extent| {
-            let body = control_flow::analyse(elf, &unwind, &extent, kernel)?;
-            returns(elf, &body, String::new())
-        });
-        match (found, &mut finish) {
-            (Ok((more, Finish::Returns { sites: others, .. })), Finish::Returns { sites, .. }) => {
-                begins.extend(more);
-                sites.extend(others);
-                copied.push(copy.name.to_owned());
+        hazards::uretprobe(self.elf, &self.unwind, stack_switch, self.kernel).or_else(|| {
+            let why = hazards::may_reenter(self.elf, &self.unwind, extent.start)?;
+            Some(format!(
+                "the kernel follows at most 64 nested returns, and {why}"
+            ))
+        })
+    }
+
+    /// The function's own sites: by a uretprobe where it is safe and cheaper, or needed because the
+    /// finishes are not certain; else by its return instructions.
+    fn sites(
+        &self,
+        extent: &Extent<'_>,
+        body: Result<Body, Reason>,
+        no_uretprobe: Option<String>,
+    ) -> Result<(Vec<Site>, Finish), Reason> {
+        let entry = self.entry_site(extent.start);
+        let why = match (no_uretprobe, entry, &body) {
+            (Some(why), ..) => why,
+            (None, Some(entry), Err(Reason::TailCall { .. } | Reason::UnknownJump { .. })) => {
+                return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
             }
-            (Ok(_), _) => {}
-            (Err(reason), _) => warnings.push(format!(
-                "{}, a copy of it made by the compiler, is not observed: {reason}",
-                copy.name
-            )),
-        }
-    }
-    let function = Function {
-        symbol: symbol.name.to_owned(),
-        aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
-        copies: copied,
-        address: extent.start,
-        begins,
-        finish,
-        order,
-    };
-    Ok((function, warnings))
-}
-
-/// The names of which copies are looked for: all of the same code, and the one asked for, of which only copies may be
-/// left.
-fn copied_names<'n>(extent: &Extent<'n>, function: &'n str) -> Vec<&'n str> {
-    let mut names = extent.names.clone();
-    if !names.contains(&function) {
-        names.push(function);
-    }
-    names
-}
-
-fn returns(elf: &Elf<'_>, body: &Body, why: String) -> Result<(Vec<Site>, Finish), Reason> {
-    let missing = Reason::NoBegin("it is not in the file");
-    let begin = &body.begin;
-    let begin = Site::at(elf, begin.address, begin.stack_delta, begin.cost).ok_or(missing)?;
-    let mut sites = Vec::with_capacity(body.returns.len());
-    for address in &body.returns {
-        let refuse = || Reason::Unreadable {
-            at: *address,
-            why: "the kernel accepts no probe on a return",
+            (None, Some(entry), Ok(_)) if entry.cost == Cost::Emulated => {
+                return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
+            }
+            (None, ..) => "its first instruction is single-stepped anyway".into(),
         };
-        let site = Site::at(elf, *address, 0, Cost::SingleStepped).ok_or_else(refuse)?;
-        sites.push(site);
+        let BodySites { begin, returns } = self.body_sites(&body?)?;
+        let finish = Finish::Returns {
+            sites: returns,
+            why,
+        };
+        Ok((vec![begin], finish))
     }
-    Ok((vec![begin], Finish::Returns { sites, why }))
-}
 
-fn entry_site(elf: &Elf<'_>, address: u64, kernel: KernelVersion) -> Option<Site> {
-    let cost = disassembly::probe_cost(elf.bytes_from(address)?, kernel)?;
-    Site::at(elf, address, 0, cost)
-}
+    fn copied_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
+        let body = self.body(&self.extent(copy)?)?;
+        self.body_sites(&body)
+    }
 
-/// The one function of that name.
-fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Symbol<'a>, Reason> {
-    let mut found: Vec<&Symbol<'a>> = elf
-        .symbols
-        .iter()
-        .filter(|symbol| symbol.name == function)
-        .collect();
-    if found.is_empty() && !elf.imports.contains(function) {
-        let is_path =
-            |symbol: &&Symbol<'_>| demangle::path(symbol.name).as_deref() == Some(function);
-        found = elf.symbols.iter().filter(is_path).collect();
-        // Constructors and the like: several mangled names of one place.
-        found.dedup_by_key(|symbol| symbol.address);
+    fn body_sites(&self, body: &Body) -> Result<BodySites, Reason> {
+        let missing = Reason::NoBegin("it is not in the file");
+        let begin = &body.begin;
+        let begin = Site::at(self.elf, begin.address, begin.stack_delta, begin.cost);
+        let returns = body.returns.iter().map(|address| {
+            Site::at(self.elf, *address, 0, Cost::SingleStepped).ok_or(Reason::Unreadable {
+                at: *address,
+                why: "the kernel accepts no probe on a return",
+            })
+        });
+        Ok(BodySites {
+            begin: begin.ok_or(missing)?,
+            returns: returns.collect::<Result<_, _>>()?,
+        })
     }
-    let copies = clones::of(elf, &[function], None);
-    if found.is_empty() && !elf.imports.contains(function) {
-        // Of a function that nobody else can call, a compiler may keep nothing but a copy.
-        found = elf
-            .symbols
-            .iter()
-            .filter(|symbol| copies.clear.first() == Some(*symbol))
-            .collect();
-    }
-    if found.len() > 1 && found.iter().any(|symbol| symbol.default_version) {
-        found.retain(|symbol| symbol.default_version);
-    }
-    match found.as_slice() {
-        [] if elf.imports.contains(function) => Err(Reason::Imported {
-            function: function.into(),
-            needed: elf.needed.iter().map(|name| (*name).to_owned()).collect(),
-        }),
-        [] => Err(Reason::UnknownFunction {
-            file: file.into(),
-            function: function.into(),
-            near: suggest::nearest(function, elf.symbols.iter().map(|symbol| symbol.name)),
-            symbols: symbol_hint(elf),
-        }),
-        [symbol] if symbol.indirect => Err(Reason::Indirect(function.into())),
-        [symbol] => Ok(**symbol),
-        many => Err(Reason::Ambiguous {
-            function: function.into(),
-            addresses: many.iter().map(|symbol| symbol.address).collect(),
-        }),
-    }
-}
 
-fn symbol_hint(elf: &Elf<'_>) -> String {
-    match (elf.has_symtab, elf.symbols.len()) {
-        (_, 0) => "the file is stripped of all function symbols".into(),
-        (false, count) => {
-            format!("the file is stripped: only its {count} exported functions have names")
+    fn entry_site(&self, address: u64) -> Option<Site> {
+        let cost = disassembly::probe_cost(self.elf.bytes_from(address)?, self.kernel)?;
+        Site::at(self.elf, address, 0, cost)
+    }
+
+    /// The symbol's range, by the unwind table where its size is unknown.
+    fn extent(&self, symbol: &Symbol<'a>) -> Result<Extent<'a>, Reason> {
+        let refuse = |why: &str| Reason::NotCode {
+            function: symbol.name.into(),
+            why: why.into(),
+        };
+        if !self.elf.is_executable(symbol.address) {
+            return Err(refuse("it is not in executable memory"));
         }
-        (true, _) => "a function that is inlined everywhere has no code of its own".into(),
+        let symbols = || self.elf.symbols_at(symbol.address);
+        let size = symbols()
+            .map(|symbol| symbol.size)
+            .max()
+            .unwrap_or_default();
+        let fde = self
+            .unwind
+            .fde_at(symbol.address)
+            .filter(|fde| fde.start == symbol.address);
+        let end = match (size, fde) {
+            (0, Some(fde)) => fde.end,
+            (0, None) => return Err(refuse("the symbol has no size")),
+            (size, _) => symbol
+                .address
+                .checked_add(size)
+                .ok_or_else(|| refuse("the symbol's size overflows"))?,
+        };
+        Ok(Extent {
+            names: symbols().map(|symbol| symbol.name).collect(),
+            start: symbol.address,
+            end,
+        })
     }
-}
-
-/// The symbol's range, checked against the unwind table where its size is unknown.
-fn extent<'a>(
-    elf: &Elf<'a>,
-    unwind: &Unwind<'_>,
-    symbol: &Symbol<'a>,
-) -> Result<Extent<'a>, Reason> {
-    let refuse = |why: &str| Reason::NotCode {
-        function: symbol.name.into(),
-        why: why.into(),
-    };
-    if !elf.is_executable(symbol.address) {
-        return Err(refuse("it is not in executable memory"));
-    }
-    let size = elf
-        .symbols_at(symbol.address)
-        .map(|symbol| symbol.size)
-        .max()
-        .unwrap_or_default();
-    let frame = unwind
-        .frame_at(symbol.address)
-        .filter(|frame| frame.start == symbol.address);
-    let end = match (size, frame) {
-        (0, Some(frame)) => frame.end,
-        (0, None) => return Err(refuse("the symbol has no size")),
-        (size, _) => symbol
-            .address
-            .checked_add(size)
-            .ok_or_else(|| refuse("the symbol's size overflows"))?,
-    };
-    let names = elf
-        .symbols_at(symbol.address)
-        .map(|symbol| symbol.name)
-        .collect();
-    Ok(Extent {
-        names,
-        start: symbol.address,
-        end,
-    })
 }

@@ -1,4 +1,4 @@
-//! What a file offers to observe, for the `probes` command.
+//! The functions, markers and USDT sites of a file, for the `probes` command.
 
 use super::elf::Elf;
 use super::error::Reason;
@@ -14,13 +14,14 @@ pub struct Listing<'a> {
     pub usdt: Vec<UsdtSite<'a>>,
     /// Markers by name.
     pub markers: Vec<&'a str>,
-    /// The file is Go, whose functions are observed otherwise.
+    /// The file is Go, whose functions this version does not observe.
     pub go: bool,
     /// Only exported names are left.
     pub stripped: bool,
 }
 
-/// Lists a file's functions, USDT probes and markers. That a name is here does not say that it can be observed safely.
+/// Lists a file's functions, USDT probes and markers. A function that is listed may still be
+/// refused as unsafe.
 pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
     let elf = Elf::parse(bytes)?;
     let sites = usdt::sites(&elf);

@@ -1,10 +1,11 @@
-//! The landing pads in a language-specific data area: where the unwinder enters a function.
+//! The language-specific data area of a function: its landing pads, where the unwinder enters it.
 
 use gimli::{DwEhPe, EndianSlice, LittleEndian, Reader, constants};
 
 use super::elf::Elf;
 
-/// Addresses of all landing pads; `None` where the table cannot be read.
+/// Addresses of all landing pads of the `function` whose table is at `address`; `None` where the
+/// table cannot be read.
 pub fn landing_pads(elf: &Elf<'_>, address: u64, function: u64) -> Option<Vec<u64>> {
     let bytes = elf.bytes_from(address)?;
     let mut reader = EndianSlice::new(bytes, LittleEndian);

@@ -1,4 +1,5 @@
-//! Markers: both halves of one, each site checked to be the nop-and-return of the marker ABI.
+//! Markers: the sites of both halves, each checked to be the two nops and the return of the marker
+//! ABI.
 
 use super::disassembly;
 use super::elf::Elf;
@@ -7,7 +8,7 @@ use super::suggest;
 use super::usdt::{self, Half, UsdtSite};
 use super::{KernelVersion, Site};
 
-/// The sites of one marker's begin and finish; both non-empty.
+/// The sites of one marker's begin and of its finish; neither list is empty.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,

@@ -1,7 +1,8 @@
-//! What is to be observed, resolved to addresses: from a probe and a file's bytes to the sites that the kernel watches.
+//! Binaries: from a probe and a file's bytes to the sites that the kernel watches.
 //!
-//! Pure over bytes: no I/O, no clock, except in `file`, which opens and reads. A site that could crash, corrupt or change the target is never returned; it is
-//! replaced by another one or refused with the reason. Attaching is for the kernel side.
+//! Pure over bytes: no I/O, no clock, except in `file`, which opens and reads. A site that could
+//! crash, corrupt or change the target is never returned; it is replaced by another one or refused
+//! with the reason. Attaching is the task of `kernel`.
 
 pub mod begin;
 mod clones;
@@ -14,6 +15,7 @@ pub mod file;
 mod function;
 pub mod hazards;
 mod list;
+mod lookup;
 pub mod lsda;
 mod marker;
 mod plt;
@@ -22,24 +24,24 @@ pub mod unwind;
 pub mod usdt;
 
 pub use disassembly::Cost;
-pub use error::{Reason, ResolveError};
+pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
 pub use list::{Listing, list};
 
 use crate::probe::{ProbeSpec, Target};
 use elf::Elf;
 
-/// A kernel version, as far as it decides what a probe costs or may do.
+/// The part of a kernel's version that decides the cost and the safety of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KernelVersion {
-    /// First number.
+    /// 6 of `6.18`.
     pub major: u32,
-    /// Second number.
+    /// 18 of `6.18`.
     pub minor: u32,
 }
 
 impl KernelVersion {
-    /// Reads `uname -r`, such as `6.18.44-fc`.
+    /// Reads a release as `uname -r` prints it, such as `6.18.44-fc`.
     pub fn parse(release: &str) -> Option<Self> {
         let mut numbers = release.split(|character: char| !character.is_ascii_digit());
         let major = numbers.next()?.parse().ok()?;
@@ -48,16 +50,16 @@ impl KernelVersion {
     }
 }
 
-/// One place in a file for a probe.
+/// An instruction in a file to put a probe on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// Virtual address as linked.
     pub address: u64,
-    /// Offset in the file: where the kernel attaches.
+    /// Offset in the file, by which the kernel attaches.
     pub file_offset: u64,
-    /// What to add to the stack pointer there to get the one at the function's entry.
+    /// Bytes to add to the stack pointer there to get the one at the function's entry.
     pub stack_delta: i16,
-    /// What the probe costs.
+    /// Cost of the probe to the thread that executes the instruction.
     pub cost: Cost,
 }
 
@@ -76,77 +78,78 @@ impl Site {
 /// How finishes of a function are observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// At each return instruction; why not by the cheaper uretprobe.
+    /// At each return instruction.
     Returns {
         /// All return sites, cold parts included; the stack pointer there is the one at entry.
         sites: Vec<Site>,
-        /// The reason, in words.
+        /// The reason against the cheaper uretprobe, in words.
         why: String,
     },
-    /// By a uretprobe on the function's first instruction (a closed world in which nothing unwinds).
+    /// By a uretprobe on the function's first instruction: nothing in the program unwinds.
     Uretprobe(Site),
 }
 
-/// What proves that a begin will never finish.
+/// The proof that a begin will never finish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Stacks are never switched: a frame is gone when the stack pointer has risen above it.
     StackOrder,
-    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or of the
-    /// program (exec), proves it.
+    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or
+    /// of the program (exec), is a proof.
     EqualOnly {
-        /// What could switch stacks.
+        /// The part of the program that could switch stacks, in words.
         why: String,
     },
 }
 
-/// A function, resolved.
+/// A function with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// The symbol that was asked for.
+    /// The symbol that was found.
     pub symbol: String,
-    /// All names of the same code.
+    /// All symbols of the same code, the found one among them.
     pub aliases: Vec<String>,
-    /// Copies made by the compiler that are observed with it.
+    /// Symbols of the copies, made by the compiler, that are observed with it.
     pub copies: Vec<String>,
     /// Virtual address of its first instruction.
     pub address: u64,
-    /// Where its begin is observed.
+    /// Sites of its begin: one, and one for each copy.
     pub begins: Vec<Site>,
-    /// How its finish is observed.
+    /// Sites of its finish.
     pub finish: Finish,
-    /// What proves abandonment.
+    /// The proof that a begin was abandoned.
     pub order: Order,
 }
 
-/// A marker, resolved.
+/// A marker with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// Its name.
+    /// Name without the suffixes of its halves.
     pub name: String,
-    /// All sites of its begin: token in the first argument.
+    /// All sites of its begin: the token is the first argument.
     pub begins: Vec<Site>,
-    /// All sites of its finish: token, value, success in the first three.
+    /// All sites of its finish: token, value and success are the first three arguments.
     pub finishes: Vec<Site>,
 }
 
-/// What a probe resolves to.
+/// A function or marker that a probe resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// A function's calls.
+    /// Each call is one operation.
     Function(Function),
-    /// A marked section.
+    /// Each marked section is one operation.
     Marker(Marker),
 }
 
 /// A probe, resolved against one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// What is observed, and where.
+    /// The function or marker, with its sites.
     pub operation: Operation,
-    /// The file's build id.
+    /// GNU build id of the file.
     pub build_id: Option<Vec<u8>>,
-    /// What will not be seen, or not rightly, in words for the person who asked.
+    /// Calls that will not be seen, and values that may be read wrongly, in words for the person
+    /// who asked.
     pub warnings: Vec<String>,
 }
 
@@ -198,7 +201,7 @@ pub fn resolve(
         };
         Ok(Resolved {
             operation,
-            build_id: elf.build_id.map(ToOwned::to_owned),
+            build_id: elf.build_id().map(ToOwned::to_owned),
             warnings,
         })
     };

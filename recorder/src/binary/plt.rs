@@ -1,11 +1,12 @@
-//! The procedure linkage table: which import a jump into it means.
+//! The procedure linkage table: which import a jump into it leads to.
 
 use std::ops::Range;
 
 use super::disassembly;
 use super::elf::Elf;
 
-/// `None` where the address is not in a linkage table; otherwise the import's name, where it can be told.
+/// The import that a jump to the address leads to: `None` where the address is not in a linkage
+/// table, `Some(None)` where it is and the import is not known.
 pub(super) fn import_at<'a>(elf: &Elf<'a>, address: u64) -> Option<Option<&'a str>> {
     ranges(elf).find(|range| range.contains(&address))?;
     let slot = elf
@@ -14,7 +15,7 @@ pub(super) fn import_at<'a>(elf: &Elf<'a>, address: u64) -> Option<Option<&'a st
     Some(slot.and_then(|slot| import_of_slot(elf, slot)))
 }
 
-/// Where the linkage tables are.
+/// Address ranges of the linkage tables.
 pub(super) fn ranges(elf: &Elf<'_>) -> impl Iterator<Item = Range<u64>> {
     elf.sections
         .iter()
@@ -77,7 +78,8 @@ pub(super) fn slots_of<'a>(elf: &Elf<'a>, names: &[&str]) -> Vec<(u64, &'a str)>
         .collect()
 }
 
-/// One of these whose address is put somewhere other than into a slot: a pointer that anyone may call.
+/// One of these names whose address the loader writes elsewhere than into a slot: a pointer that
+/// anyone may call.
 pub(super) fn address_in_data<'a>(elf: &Elf<'a>, names: &[&str]) -> Option<&'a str> {
     entries(elf)
         .find(|entry| !entry.is_slot() && names.contains(&entry.name))

@@ -1,5 +1,6 @@
-//! Names near to one that does not exist.
+//! Suggestions for a name that does not exist.
 
+/// Most names that are suggested.
 const MOST: usize = 4;
 
 /// Names close to `wanted`, the closest first.
@@ -30,7 +31,7 @@ pub fn nearest_or_all<'a>(
     }
 }
 
-/// Lower is nearer; `None` is not near at all.
+/// Lower is nearer; `None` is too far.
 fn score(wanted: &str, name: &str) -> Option<u32> {
     let name = name.to_lowercase();
     if wanted.is_empty() || name.is_empty() {
@@ -39,7 +40,7 @@ fn score(wanted: &str, name: &str) -> Option<u32> {
     if name == wanted {
         return Some(0);
     }
-    // Long names first differ in length: a cheap bound before the distance.
+    // The lengths are a cheap bound: the distance is computed only where it can be near.
     let spread = name.len().abs_diff(wanted.len());
     let allowed = wanted.len() / 3 + 1;
     if spread <= allowed {

@@ -1,6 +1,8 @@
-//! What `.eh_frame` says about code: function ranges, how deep the stack is at an address, who takes part in unwinding.
+//! The unwind table `.eh_frame`: ranges of functions, the stack's depth at an address, personality
+//! routines.
 //!
-//! Reads only; a table that cannot be read counts as absent for the function it describes, never as a statement.
+//! Reads only. A description that cannot be read counts as absent, so that nothing is concluded
+//! from it.
 
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, EhFrame, LittleEndian, Pointer, UnwindContext, UnwindSection,
@@ -9,56 +11,57 @@ use gimli::{
 
 use super::elf::Elf;
 
-/// One function (or part of one) that the unwinder knows.
+/// A frame description entry (FDE): one function, or a part of one, that the unwinder knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Fde {
     /// First address.
     pub start: u64,
     /// One past the last.
     pub end: u64,
-    /// Language-specific data: something may be caught or cleaned up here.
+    /// Address of its language-specific data: an exception may be caught or cleaned up here.
     pub lsda: Option<u64>,
     /// A personality routine takes part.
     pub personality: bool,
+    /// Of the entry in the section.
     offset: usize,
 }
 
-/// Where the canonical frame address (the stack pointer before the call) is.
+/// The rule for the canonical frame address (CFA): the stack pointer before the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cfa {
-    /// Stack pointer plus an offset; 8 means that nothing is pushed yet.
+    /// Stack pointer plus this many bytes; 8 means that nothing is pushed yet.
     StackPointer(i64),
-    /// Another register plus an offset.
+    /// Another register (its DWARF number) plus this many bytes.
     Register(u16, i64),
-    /// An expression.
+    /// A DWARF expression, which is not evaluated.
     Expression,
 }
 
-/// A stretch of addresses with one rule.
+/// A range of addresses with one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// First address.
     pub start: u64,
     /// One past the last.
     pub end: u64,
-    /// Its rule.
+    /// The rule in that range.
     pub cfa: Cfa,
 }
 
-/// All frames of a file, by address.
+/// All entries of a file, by address.
 #[derive(Clone, Debug)]
 pub struct Unwind<'a> {
-    frames: Vec<Frame>,
+    fdes: Vec<Fde>,
     section: EhFrame<gimli::EndianSlice<'a, LittleEndian>>,
     bases: BaseAddresses,
-    /// Some CIE names a personality routine.
+    /// Some common information entry (CIE) names a personality routine.
     pub has_personality: bool,
-    /// The section was read to its end.
+    /// The section was read to its end without an error.
     pub complete: bool,
 }
 
 impl<'a> Unwind<'a> {
-    /// Reads the file's `.eh_frame`; without one there are no frames.
+    /// Reads the file's `.eh_frame`; without one there are no entries.
     pub fn parse(elf: &Elf<'a>) -> Self {
         let eh_frame = elf.section(".eh_frame").copied();
         let data = eh_frame.map(|section| section.data).unwrap_or_default();
@@ -75,36 +78,34 @@ impl<'a> Unwind<'a> {
         let mut section = EhFrame::new(data, LittleEndian);
         section.set_address_size(8);
         let mut unwind = Self {
-            frames: Vec::new(),
+            fdes: Vec::new(),
             section,
             bases,
             has_personality: false,
             complete: true,
         };
-        unwind.read_frames();
-        unwind.frames.sort_by_key(|frame| (frame.start, frame.end));
+        unwind.read_section();
+        unwind.fdes.sort_by_key(|fde| (fde.start, fde.end));
         unwind
     }
 
-    /// All frames by address.
-    pub fn frames(&self) -> &[Frame] {
-        &self.frames
+    /// All entries by address.
+    pub fn fdes(&self) -> &[Fde] {
+        &self.fdes
     }
 
-    /// The frame that covers the address.
-    pub fn frame_at(&self, address: u64) -> Option<&Frame> {
-        let end = self.frames.partition_point(|frame| frame.start <= address);
-        self.frames[..end]
-            .last()
-            .filter(|frame| address < frame.end)
+    /// The entry that covers the address.
+    pub fn fde_at(&self, address: u64) -> Option<&Fde> {
+        let end = self.fdes.partition_point(|fde| fde.start <= address);
+        self.fdes[..end].last().filter(|fde| address < fde.end)
     }
 
-    /// The frame's rows; `None` where they cannot be read.
-    pub fn rows(&self, frame: &Frame) -> Option<Vec<Row>> {
+    /// The entry's rows; `None` where they cannot be read.
+    pub fn rows(&self, fde: &Fde) -> Option<Vec<Row>> {
         const MOST: usize = 65_536;
         let fde = self
             .section
-            .fde_from_offset(&self.bases, frame.offset.into(), EhFrame::cie_from_offset)
+            .fde_from_offset(&self.bases, fde.offset.into(), EhFrame::cie_from_offset)
             .ok()?;
         let mut context = UnwindContext::new();
         let mut table = fde.rows(&self.section, &self.bases, &mut context).ok()?;
@@ -133,13 +134,13 @@ impl<'a> Unwind<'a> {
 
     /// The rule at one address; `None` where nothing is known.
     pub fn cfa_at(&self, address: u64) -> Option<Cfa> {
-        let rows = self.rows(self.frame_at(address)?)?;
+        let rows = self.rows(self.fde_at(address)?)?;
         rows.iter()
             .find(|row| row.start <= address && address < row.end)
             .map(|row| row.cfa)
     }
 
-    fn read_frames(&mut self) {
+    fn read_section(&mut self) {
         let mut entries = self.section.entries(&self.bases);
         loop {
             let entry = match entries.next() {
@@ -170,7 +171,7 @@ impl<'a> Unwind<'a> {
                         Pointer::Direct(0) => None,
                         Pointer::Direct(address) | Pointer::Indirect(address) => Some(address),
                     });
-                    self.frames.push(Frame {
+                    self.fdes.push(Fde {
                         start,
                         end,
                         lsda,

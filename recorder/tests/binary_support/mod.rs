@@ -4,6 +4,8 @@
 
 #[path = "../support/host.rs"]
 pub(crate) mod host;
+pub(crate) mod parsers;
+pub(crate) mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Which code outside of a function's range is its own (cold parts), and which is somebody else's (tail calls).
+//! Code outside of a function's range: its own cold parts, or other functions that it leaves by a
+//! tail call.
 
 use super::super::error::Reason;
 use super::super::plt;
@@ -6,7 +7,8 @@ use super::super::unwind::Cfa;
 use super::Walk;
 
 impl Walk<'_, '_> {
-    /// The range of the part that a jump out of the known parts leads to, if it is one of this function's own.
+    /// The range of the part that a jump out of the known parts leads to, if it is one of this
+    /// function's own.
     pub(super) fn own_part(&mut self, source: u64, target: u64) -> Result<(u64, u64), Reason> {
         let tail_call = |callee: Option<&str>| {
             Err(Reason::TailCall {
@@ -20,7 +22,7 @@ impl Walk<'_, '_> {
             .symbols_at(covering.map_or(target, |symbol| symbol.address))
             .find(|symbol| self.is_own_name(symbol.name));
         if let Some(symbol) = own.copied() {
-            // A split-off part that others call too would finish for them as well.
+            // A split-off part that other functions call would count their finishes too.
             let shared = symbol.name.contains(".part") && !self.is_exclusive(symbol.address);
             if shared {
                 return tail_call(Some(symbol.name));
@@ -33,25 +35,25 @@ impl Walk<'_, '_> {
         if let Some(import) = plt::import_at(self.elf, target) {
             return tail_call(import);
         }
-        let Some(frame) = self.unwind.frame_at(target) else {
+        let Some(fde) = self.unwind.fde_at(target) else {
             return tail_call(None);
         };
-        let (start, end) = (frame.start, frame.end);
+        let (start, end) = (fde.start, fde.end);
         const EMPTY: Cfa = Cfa::StackPointer(8);
         match (self.cfa_at(source), self.unwind.cfa_at(target)) {
-            // The frame is still up: only the same function goes on there.
+            // The frame is still on the stack: the same function continues there.
             (Some(from), Some(to)) if to != EMPTY && from == to => Ok((start, end)),
             (Some(_), Some(to)) if to != EMPTY => Err(Reason::Unreadable {
                 at: source,
                 why: "a jump leads to a frame of another shape",
             }),
-            // Nothing is on the stack: a cold part, if no other code ever goes there.
+            // Nothing is on the stack: a cold part, if no other code leads there.
             (Some(EMPTY), Some(_)) if self.is_exclusive(start) => Ok((start, end)),
             _ => tail_call(None),
         }
     }
 
-    /// Whether the address belongs to a part that is named as this function's own.
+    /// Whether the address belongs to a part whose name says that it is this function's.
     pub(super) fn is_named_part(&self, address: u64) -> bool {
         let covering = self
             .elf
@@ -66,7 +68,7 @@ impl Walk<'_, '_> {
 
     fn part_range(&self, start: u64, size: u64, target: u64) -> Result<(u64, u64), Reason> {
         let end = match size {
-            0 => self.unwind.frame_at(start).map_or(start, |frame| frame.end),
+            0 => self.unwind.fde_at(start).map_or(start, |fde| fde.end),
             size => start.saturating_add(size),
         };
         if target < start || target >= end {
@@ -94,21 +96,23 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// Whether nothing but this function's own code refers to the code at `start`: no other function ends there.
+    /// Whether nothing but this function's own code refers to the code at `start`, so that no other
+    /// function ends there.
     fn is_exclusive(&mut self, start: u64) -> bool {
         if let Some(known) = self.exclusive.get(&start) {
             return *known;
         }
-        let Some(left) = self.searches.checked_sub(1) else {
+        let Some(left) = self.searches_left.checked_sub(1) else {
             return false;
         };
-        self.searches = left;
+        self.searches_left = left;
         let exclusive = !self.is_referred_to(start);
         self.exclusive.insert(start, exclusive);
         exclusive
     }
 
-    /// Looks for anything that could be a reference: a displacement in other code, an address in code or data.
+    /// Looks for anything that could be a reference to `start`: a displacement in other code, an
+    /// address in code or data.
     fn is_referred_to(&self, start: u64) -> bool {
         if self.elf.is_relocation_value(start) {
             return true;

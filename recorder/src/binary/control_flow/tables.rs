@@ -1,4 +1,4 @@
-//! Jumps through tables: where they lead, or that it is not certain.
+//! Jumps through tables: all their targets, or a refusal where these are not certain.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,8 @@ impl Walk<'_, '_> {
                 callee: callee.map(ToOwned::to_owned),
             });
         };
-        // Where the table's address was loaded is not always near: then any address that the function loads may be it.
+        // The table's address is not always loaded near the jump: then any address that the
+        // function loads may be it.
         let candidates: Vec<u64> = match jump.table {
             Some(table) => vec![table],
             None => {
@@ -62,7 +63,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// All `count` targets; none where one of them is not the function's own, for then it is another kind of table.
+    /// All `count` targets; none where one of them is not the function's own, for then it is
+    /// another kind of table.
     fn whole_table(&mut self, jump: &TableJump, table: u64, count: u64, at: u64) -> Vec<u64> {
         let mut targets = BTreeSet::new();
         for entry in 0..count.min(MOST_ENTRIES) {

@@ -1,6 +1,7 @@
 //! Recognises the computed jumps that compilers emit for `switch` and computed `goto`.
 //!
-//! Looks at instructions only; what the table's entries say, and whether they stay in the function, is for `control_flow`.
+//! Looks at instructions only; `control_flow` reads the table's entries and checks that they stay
+//! in the function.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 
@@ -18,15 +19,15 @@ pub enum Entries {
 /// A jump through a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableJump {
-    /// Where the table is, where the code nearby says so.
+    /// The table's address, where it is loaded near the jump.
     pub table: Option<u64>,
-    /// Its entries.
+    /// How its entries are read.
     pub entries: Entries,
-    /// Number of entries, where a bounds check stands right before.
+    /// Number of entries, where a bounds check precedes the jump.
     pub count: Option<u64>,
 }
 
-/// How far back the pieces of one jump are looked for.
+/// Most instructions before a jump that are searched for its pieces.
 const WINDOW: usize = 40;
 
 /// The jump at `index`, where it has the shape of a table jump.
@@ -39,7 +40,8 @@ pub fn recognise(code: &[Instruction], index: usize) -> Option<TableJump> {
     }
 }
 
-/// Addresses that the code loads relative to itself: candidates where a table's address was loaded far away.
+/// Addresses that the code loads relative to itself: candidates where a table's address was loaded
+/// far away.
 pub fn loaded_addresses(code: &[Instruction]) -> impl Iterator<Item = u64> {
     code.iter()
         .filter_map(|instruction| loaded_address(&instruction.raw))
@@ -72,7 +74,8 @@ fn through_register(code: &[Instruction], index: usize, register: Register) -> O
             offset_table(code, at, register, other)
                 .or_else(|| offset_table(code, at, other, register))
         }
-        // Base and offset in one memory operand of an add: add (%rdx,%rax,8),%rdx is no compiler's switch.
+        // Base and offset in one memory operand of an add: add (%rdx,%rax,8),%rdx is no compiler's
+        // switch.
         _ => None,
     }
 }
@@ -154,7 +157,7 @@ fn last_write(
     None
 }
 
-/// Registers that a called function gives back as they were.
+/// Registers that a called function preserves.
 fn is_preserved(register: Register) -> bool {
     matches!(
         register,
@@ -167,14 +170,15 @@ fn is_preserved(register: Register) -> bool {
     )
 }
 
-/// Where the value that indexes the table is, going backwards from the load.
+/// The place of the value that indexes the table, at a point before the load.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Value {
     Register(Register),
     Memory(Register, u64),
 }
 
-/// The number of entries, where the index provably went through `cmp $n; ja …` or `and $n` right before the load.
+/// The number of entries, where `cmp $n; ja …` or `and $n` before the load provably bounds the
+/// index.
 fn bound(code: &[Instruction], load: usize) -> Option<u64> {
     let mut value = Value::Register(scaled_index(&code[load].raw)?);
     let mut beyond = None;
@@ -221,7 +225,8 @@ fn scaled_index(raw: &iced_x86::Instruction) -> Option<Register> {
     let (base, index) = (raw.memory_base(), raw.memory_index());
     match (index, raw.memory_index_scale()) {
         (Register::None, _) => None,
-        // Base and index are interchangeable: the address that was scaled before is the base in gcc's -O0 code.
+        // Base and index are interchangeable: the address that was scaled before is the base in
+        // gcc's -O0 code.
         (_, 1) => (base != Register::None).then(|| base.full_register()),
         _ => Some(index.full_register()),
     }

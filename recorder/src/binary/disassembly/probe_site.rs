@@ -1,20 +1,22 @@
-//! What a probe on an instruction costs and whether the kernel accepts one, from the instruction's bytes alone.
+//! The cost of a probe on an instruction, and whether the kernel accepts one, from the
+//! instruction's bytes alone.
 //!
-//! Follows the kernel's tables (arch/x86/kernel/uprobes.c); what they do not plainly allow is refused.
+//! Follows the kernel's tables (arch/x86/kernel/uprobes.c); an instruction that they do not plainly
+//! allow is refused.
 
 use super::super::KernelVersion;
 
-/// What one probe on an instruction costs the thread that meets it.
+/// The cost of one probe to the thread that executes the instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// The kernel emulates the instruction (or replaces a nop by a call): under a microsecond.
+    /// The kernel emulates the instruction: under a microsecond.
     Emulated,
     /// The kernel single-steps a copy of the instruction: two traps.
     SingleStepped,
 }
 
-/// What a probe on the instruction at the start of `code` costs, by the kernel's own tables
-/// (arch/x86/kernel/uprobes.c); `None` where the kernel refuses it or we do not know.
+/// The cost of a probe on the instruction at the start of `code`; `None` where the kernel refuses
+/// it or we do not know.
 pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     let replaces = kernel
         >= KernelVersion {
@@ -29,7 +31,8 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     let mut operand_size = false;
     while let Some((byte, after)) = rest.split_first() {
         match byte {
-            // Segment overrides other than fs and gs, and lock, are refused; so is what follows them.
+            // Segment overrides other than fs and gs, and lock, are refused; so is what follows
+            // them.
             0x26 | 0x2e | 0x36 | 0x3e | 0xf0 => return None,
             0x66 => operand_size = true,
             0x64 | 0x65 | 0x67 | 0xf2 | 0xf3 => {}
@@ -96,7 +99,11 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     }
 }
 
-/// Whether the bytes are a marker's: a 1-byte nop, where the probe goes, the 5-byte nop, a return. The reason otherwise.
+/// Whether the bytes are a marker's: a 1-byte nop (the site of the probe), the 5-byte nop, a
+/// return.
+///
+/// # Errors
+/// The difference, in words.
 pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
     match code {
         [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
@@ -110,8 +117,9 @@ pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// A nop of five bytes, of any form. Kernels from 6.18 on turn a probed one into a call into a page that they map for
-/// it: that writes below the stack pointer, and a forked child inherits the call but not the page, and dies of it.
+/// Whether the code starts with a nop of five bytes, in any encoding. Kernels from 6.18 on turn a
+/// probed one into a call into a page that they map for it: the call writes below the stack
+/// pointer, and a forked child inherits the call but not the page, and dies of it.
 pub fn is_nop5(code: &[u8]) -> bool {
     let mut decoder = iced_x86::Decoder::new(64, code, iced_x86::DecoderOptions::NONE);
     let decoded = decoder.decode();

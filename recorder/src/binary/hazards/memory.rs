@@ -1,7 +1,7 @@
 //! Whether a program could make code at run time: memory that is mapped, or made, executable.
 //!
-//! Every use of `mmap` and `mprotect` must be a call whose protection is a constant that stands right before it; any
-//! other use, and the answer is that it could.
+//! It could, unless every use of `mmap` and `mprotect` is a call whose protection is a constant
+//! that the code sets right before it.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ pub(super) fn may_make_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Opt
             }
         }
     }
-    // Imported, and no slot of its own was recognised: nothing is proven then.
+    // An import without a slot that was recognised proves nothing.
     let has_slot = |name: &&str| slots.iter().any(|(_, known)| known == name);
     let known = PROTECTING.iter().filter(imported).all(has_slot);
     if known {

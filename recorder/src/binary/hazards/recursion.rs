@@ -1,8 +1,9 @@
-//! Whether a call of a function could lead to another call of it before it returns: the kernel follows 64 nested
-//! returns of a uretprobe and no more.
+//! Whether a call of a function could lead to another call of it before it returns: the kernel
+//! follows at most 64 nested returns of a uretprobe.
 //!
-//! Follows every instruction that the function leads to within the program; what cannot be followed (a call through a
-//! pointer, a C library function that calls back) counts as if it did.
+//! Follows every instruction that the function leads to within the program. A call that cannot be
+//! followed (through a pointer, or of a C library function that calls back) counts as one that
+//! leads back.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::super::elf::Elf;
 use super::super::plt;
 use super::super::unwind::Unwind;
 
-/// Functions of the C library that call what they are given.
+/// Functions of the C library that call functions of the program.
 const CALLS_BACK: &[&str] = &[
     "bsearch",
     "qsort",
@@ -81,7 +82,8 @@ const ENDS: &[&str] = &[
 /// Most instructions that are followed.
 const MOST: usize = 1 << 18;
 
-/// How the function at `start` could be entered again while it runs; in words.
+/// How the function at `start` could be entered again while it runs, in words; `None` where it
+/// cannot.
 pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<String> {
     let mut seen = BTreeSet::new();
     let mut open = vec![start];
@@ -101,7 +103,7 @@ pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<Str
             let goes_on = match step(elf, &instruction) {
                 Ok(Step::To { target, goes_on }) if target == start => {
                     let calls = matches!(instruction.next, Next::Calls(_));
-                    if calls || unwind.frame_at(at).is_none() || !within(unwind, at, start) {
+                    if calls || unwind.fde_at(at).is_none() || !within(unwind, at, start) {
                         return Some(format!("it is called again at {at:#x} while it runs"));
                     }
                     goes_on
@@ -152,7 +154,7 @@ fn step(elf: &Elf<'_>, instruction: &Instruction) -> Result<Step, String> {
     }
 }
 
-/// What a use of an import at `at` leads to; `None` for what is no import at all.
+/// Follows the use of an import at `at`; `name` is `None` where it is not an import.
 fn import(elf: &Elf<'_>, at: u64, name: Option<&str>, goes_on: bool) -> Result<Step, String> {
     let Some(name) = name.filter(|name| elf.imports.contains(name)) else {
         return Err(format!("it leads to a call through a pointer at {at:#x}"));
@@ -171,7 +173,7 @@ fn import(elf: &Elf<'_>, at: u64, name: Option<&str>, goes_on: bool) -> Result<S
             "it leads to {name}, which may call back by {maker}"
         ));
     }
-    // What the program exports may stand in for a function that the C library uses, such as malloc.
+    // A function that the program exports may replace one that the C library calls, such as malloc.
     if let Some(exported) = elf.exported {
         return Err(format!(
             "it leads to {name}, and libraries may call what the program exports, such as {exported}"
@@ -182,5 +184,5 @@ fn import(elf: &Elf<'_>, at: u64, name: Option<&str>, goes_on: bool) -> Result<S
 
 /// Whether the two addresses are of one function, as far as the unwind table tells.
 fn within(unwind: &Unwind<'_>, one: u64, other: u64) -> bool {
-    unwind.frame_at(one).map(|frame| frame.start) == unwind.frame_at(other).map(|frame| frame.start)
+    unwind.fde_at(one).map(|fde| fde.start) == unwind.fde_at(other).map(|fde| fde.start)
 }

@@ -1,6 +1,4 @@
-//! The tables of an ELF file: sections, symbols, libraries, relocations, build id. Trusts no offset or size.
-
-use std::collections::HashMap;
+//! The tables of an ELF file: sections, symbols, libraries. Trusts no offset or size.
 
 use object::Endianness;
 use object::elf;
@@ -29,6 +27,7 @@ impl<'a> Elf<'a> {
                 address: section.sh_addr(endian),
                 data: if compressed { &[] } else { data },
                 executable: section.sh_flags(endian).0 & elf::SHF_EXECINSTR.0 != 0,
+                alignment: section.sh_addralign(endian),
             });
         }
         Ok(())
@@ -96,8 +95,7 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
-    /// Libraries from the dynamic segment, which stays when section headers are gone; the loader's audit libraries
-    /// among them.
+    /// Reads the libraries from the dynamic segment, which is there even without section headers.
     pub(super) fn read_needed(&mut self, dynamic: &'a [u8]) {
         let mut strings = None;
         let mut offsets = Vec::new();
@@ -115,45 +113,6 @@ impl<'a> Elf<'a> {
             };
             self.needed.push(name);
         }
-    }
-
-    fn c_string(&self, address: u64) -> Option<&'a str> {
-        const LONGEST: u64 = 4096;
-        let segment = self.segment_of(address)?;
-        let rest = (segment.file_size - (address - segment.address)).min(LONGEST);
-        let bytes = self.bytes_at(address, rest)?;
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        std::str::from_utf8(&bytes[..end]).ok()
-    }
-
-    pub(super) fn relative_relocations(&self) -> HashMap<u64, u64> {
-        const RELATIVE: u64 = 8;
-        let Some(section) = self.section(".rela.dyn") else {
-            return HashMap::new();
-        };
-        let entries = section.data.chunks_exact(24).map(|entry| {
-            let word = |at: usize| {
-                entry[at..at + 8]
-                    .try_into()
-                    .map(u64::from_le_bytes)
-                    .unwrap_or_default()
-            };
-            (word(0), word(8), word(16))
-        });
-        entries
-            .filter(|(_, info, _)| *info == RELATIVE)
-            .map(|(offset, _, addend)| (offset, addend))
-            .collect()
-    }
-
-    pub(super) fn find_build_id(&self) -> Option<&'a [u8]> {
-        let data = self.section(".note.gnu.build-id")?.data;
-        let word = |at: usize| Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?));
-        let (name_size, size, kind) = (word(0)?, word(4)?, word(8)?);
-        if name_size != 4 || kind != 3 || data.get(12..16)? != b"GNU\0" {
-            return None;
-        }
-        data.get(16..16usize.checked_add(size as usize)?)
     }
 }
 
@@ -176,7 +135,8 @@ fn dynamic_entries(dynamic: &[u8]) -> impl Iterator<Item = (i64, u64)> {
         .take_while(|(tag, _)| *tag != 0)
 }
 
-/// A library may name an interpreter too (libc.so.6 does); it has a name of its own and is not marked as a program.
+/// Whether a file with an interpreter is a library all the same (libc.so.6 is): it has a library's
+/// name and is not marked as a program.
 pub(super) fn is_soname_library(dynamic: &[u8]) -> bool {
     let mut soname = false;
     let mut pie = false;

@@ -1,0 +1,11 @@
+//! Machine code, jump tables and relocations as they could be: the analysis of a function ends, and never panics.
+#![no_main]
+
+#[path = "../../recorder/tests/binary_support/parsers.rs"]
+mod parsers;
+#[path = "../../recorder/tests/binary_support/wrapped.rs"]
+mod wrapped;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|parts: (&[u8], &[u8], &[u8])| parsers::code(parts.0, parts.1, parts.2));

@@ -1,0 +1,11 @@
+//! Exception tables (language-specific data) as they could be: reading ends, and never panics.
+#![no_main]
+
+#[path = "../../recorder/tests/binary_support/parsers.rs"]
+mod parsers;
+#[path = "../../recorder/tests/binary_support/wrapped.rs"]
+mod wrapped;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| parsers::exception_table(bytes));

@@ -1,0 +1,45 @@
+//! Symbols that the demangler does not read (newer C++ manglings: constraints, modules): which path
+//! they could be of.
+
+use super::text;
+
+/// Whether an unread C++ symbol could be a function of this plain path: it starts with the path's
+/// first identifier, and the others follow in order. When in doubt it could.
+pub(super) fn could_be(symbol: &str, path: &str) -> bool {
+    let Some(rest) = symbol.strip_prefix("_Z") else {
+        return false;
+    };
+    let rest = rest.trim_start_matches('L').trim_start_matches('N');
+    let rest = rest.trim_start_matches(['r', 'V', 'K', 'R', 'O', 'H']);
+    let mut identifiers = path.split("::").map(encoded);
+    let Some(mut rest) = identifiers
+        .next()
+        .and_then(|first| rest.strip_prefix(&*first?))
+    else {
+        return false;
+    };
+    for identifier in identifiers.flatten() {
+        let next = match rest.strip_prefix(&*identifier) {
+            Some(next) => Some(next),
+            // Arguments or a tag, of unknown length.
+            None if rest.starts_with(['I', 'B']) => {
+                rest.split_once(&*identifier).map(|(_, next)| next)
+            }
+            None => None,
+        };
+        let Some(next) = next else { return false };
+        rest = next;
+    }
+    true
+}
+
+/// An identifier as a mangled name holds it: its length and itself. `None` for what is spelled
+/// otherwise (operators).
+fn encoded(identifier: &str) -> Option<String> {
+    let name = identifier.trim_start_matches('~');
+    match name {
+        "std" => Some("St".to_owned()),
+        _ if text::is_identifier(name) => Some(format!("{}{name}", name.len())),
+        _ => None,
+    }
+}

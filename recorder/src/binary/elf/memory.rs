@@ -1,0 +1,107 @@
+//! The file's bytes by virtual address, as the program's loader places them in memory.
+
+use std::collections::HashMap;
+
+use super::{Elf, Segment};
+
+impl<'a> Elf<'a> {
+    /// The file offset of a virtual address; `None` where no segment maps it from the file.
+    pub fn file_offset(&self, address: u64) -> Option<u64> {
+        let segment = self.segment_of(address)?;
+        Some(segment.file_offset + (address - segment.address))
+    }
+
+    /// Whether code at the address may run.
+    pub fn is_executable(&self, address: u64) -> bool {
+        self.segment_of(address)
+            .is_some_and(|segment| segment.executable)
+    }
+
+    /// Whether the address lies in a section of code (read-only data may share an executable
+    /// segment with code).
+    pub fn is_code(&self, address: u64) -> bool {
+        self.sections.iter().any(|section| {
+            let at = address.checked_sub(section.address);
+            section.executable && at.is_some_and(|at| at < section.data.len() as u64)
+        })
+    }
+
+    /// The `length` bytes at `address`; `None` where one segment of the file does not hold all of
+    /// them.
+    pub fn bytes_at(&self, address: u64, length: u64) -> Option<&'a [u8]> {
+        let segment = self.segment_of(address)?;
+        let skip = address - segment.address;
+        if length > segment.file_size - skip {
+            return None;
+        }
+        let start = usize::try_from(segment.file_offset + skip).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        self.bytes.get(start..end)
+    }
+
+    /// The bytes from `address` to the end of its segment.
+    pub fn bytes_from(&self, address: u64) -> Option<&'a [u8]> {
+        let segment = self.segment_of(address)?;
+        self.bytes_at(address, segment.file_size - (address - segment.address))
+    }
+
+    /// The address of entry `index` in a table of signed 32-bit offsets from its own start.
+    pub fn offset_entry(&self, table: u64, index: u64) -> Option<u64> {
+        let at = table.checked_add(index.checked_mul(4)?)?;
+        let offset = i32::from_le_bytes(self.bytes_at(at, 4)?.try_into().ok()?);
+        Some(table.wrapping_add_signed(i64::from(offset)))
+    }
+
+    /// The address of entry `index` in a table of addresses, after the dynamic loader has relocated
+    /// it.
+    pub fn pointer_entry(&self, table: u64, index: u64) -> Option<u64> {
+        let at = table.checked_add(index.checked_mul(8)?)?;
+        let stored = u64::from_le_bytes(self.bytes_at(at, 8)?.try_into().ok()?);
+        let relative = self.relative.get_or_init(|| self.relative_relocations());
+        Some(relative.get(&at).copied().unwrap_or(stored))
+    }
+
+    /// Whether the dynamic loader writes this address anywhere.
+    pub fn is_relocation_value(&self, address: u64) -> bool {
+        let relative = self.relative.get_or_init(|| self.relative_relocations());
+        relative.values().any(|value| *value == address)
+    }
+
+    /// The text at the address, up to its zero byte.
+    pub(super) fn c_string(&self, address: u64) -> Option<&'a str> {
+        const LONGEST: u64 = 4096;
+        let segment = self.segment_of(address)?;
+        let rest = (segment.file_size - (address - segment.address)).min(LONGEST);
+        let bytes = self.bytes_at(address, rest)?;
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        std::str::from_utf8(&bytes[..end]).ok()
+    }
+
+    fn relative_relocations(&self) -> HashMap<u64, u64> {
+        const RELATIVE: u64 = 8;
+        let Some(section) = self.section(".rela.dyn") else {
+            return HashMap::new();
+        };
+        let entries = section.data.chunks_exact(24).map(|entry| {
+            let word = |at: usize| {
+                entry[at..at + 8]
+                    .try_into()
+                    .map(u64::from_le_bytes)
+                    .unwrap_or_default()
+            };
+            (word(0), word(8), word(16))
+        });
+        entries
+            .filter(|(_, info, _)| *info == RELATIVE)
+            .map(|(offset, _, addend)| (offset, addend))
+            .collect()
+    }
+
+    fn segment_of(&self, address: u64) -> Option<&Segment> {
+        let end = self
+            .segments
+            .partition_point(|segment| segment.address <= address);
+        let segment = self.segments[..end].last()?;
+        (address - segment.address < segment.file_size).then_some(segment)
+    }
+}

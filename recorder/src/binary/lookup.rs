@@ -1,0 +1,158 @@
+//! Which function of a file a name stands for: exactly one, or a refusal that lists those it could
+//! mean.
+//!
+//! A name is a symbol as it is in the file, or the readable name of mangled symbols. Several
+//! symbols at one address are one function, and so are the copies that a compiler made of it;
+//! overloads and instances of a template are not.
+
+use std::collections::BTreeSet;
+
+use super::clones;
+use super::demangle::{self, Wanted};
+use super::elf::{Elf, Symbol};
+use super::error::{Choice, Reason};
+use super::suggest;
+
+/// A function that was found by its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// Its symbol, or that of a copy where the compiler kept nothing else.
+    pub(super) symbol: Symbol<'a>,
+    /// Its name without the suffix of a copy.
+    pub(super) name: &'a str,
+}
+
+/// Finds the one function of that name. A symbol of exactly that name is it, whatever readable
+/// names are like it.
+pub(super) fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Found<'a>, Reason> {
+    let mut found = symbols_named(elf, function);
+    if found.is_empty() && !elf.imports.contains(function) {
+        found.extend(copies_named(elf, function));
+        found.extend(named_readably(elf, function));
+    }
+    found.sort_by_key(|found| found.symbol.address);
+    found.dedup_by_key(|found| found.symbol.address);
+    match found.as_slice() {
+        [] => Err(missing(elf, file, function)),
+        [one] if one.symbol.indirect => Err(Reason::Indirect(function.into())),
+        [one] => Ok(*one),
+        several => Err(Reason::Ambiguous {
+            function: function.into(),
+            choices: several.iter().map(|found| choice(&found.symbol)).collect(),
+        }),
+    }
+}
+
+fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<Found<'a>> {
+    let of_name = elf.symbols.iter().filter(|symbol| symbol.name == name);
+    of_default_version(of_name.copied().collect())
+        .into_iter()
+        .map(|symbol| Found {
+            symbol,
+            name: symbol.name,
+        })
+        .collect()
+}
+
+/// Of a function that nobody else can call, a compiler may keep nothing but copies: the first of
+/// them.
+fn copies_named<'a>(elf: &Elf<'a>, name: &str) -> Option<Found<'a>> {
+    let copy = *clones::of(elf, &[name], None).clear.first()?;
+    Some(Found {
+        symbol: copy,
+        name: copy.name.get(..name.len())?,
+    })
+}
+
+/// The functions that have this readable name; where there are any, also those whose mangled names
+/// cannot be read and that could have it.
+fn named_readably<'a>(elf: &Elf<'a>, function: &str) -> Vec<Found<'a>> {
+    let wanted = Wanted::new(function);
+    let named = |matches: &dyn Fn(&str) -> bool| -> Vec<Found<'a>> {
+        let symbols = elf.symbols.iter().map(|symbol| symbol.name);
+        let names: BTreeSet<&str> = symbols
+            .filter(|symbol| matches(symbol))
+            .filter_map(demangle::base)
+            .collect();
+        names
+            .into_iter()
+            .flat_map(|name| symbols_or_copy(elf, name))
+            .collect()
+    };
+    let mut found = named(&|symbol| wanted.matches(symbol));
+    if !found.is_empty() {
+        found.extend(named(&|symbol| wanted.could_match(symbol)));
+    }
+    found
+}
+
+fn symbols_or_copy<'a>(elf: &Elf<'a>, name: &str) -> Vec<Found<'a>> {
+    let mut found = symbols_named(elf, name);
+    if found.is_empty() {
+        found.extend(copies_named(elf, name));
+    }
+    found
+}
+
+/// Of several versions of a symbol, the one that other files link to by default.
+fn of_default_version(mut symbols: Vec<Symbol<'_>>) -> Vec<Symbol<'_>> {
+    if symbols.iter().any(|symbol| symbol.default_version) {
+        symbols.retain(|symbol| symbol.default_version);
+    }
+    symbols
+}
+
+fn choice(symbol: &Symbol<'_>) -> Choice {
+    Choice {
+        symbol: symbol.name.into(),
+        signature: demangle::signature(symbol.name),
+        address: symbol.address,
+    }
+}
+
+fn missing(elf: &Elf<'_>, file: &str, function: &str) -> Reason {
+    let wanted = Wanted::new(function);
+    let imported = |name: &&str| *name == function || wanted.matches(name);
+    if elf.imports.iter().any(imported) {
+        return Reason::Imported {
+            function: function.into(),
+            needed: elf.needed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+    }
+    Reason::UnknownFunction {
+        file: file.into(),
+        function: function.into(),
+        near: near(elf, function),
+        symbols: symbol_hint(elf),
+    }
+}
+
+/// Names like the one that does not exist, as readable as it is.
+fn near(elf: &Elf<'_>, function: &str) -> Vec<String> {
+    let symbols = || elf.symbols.iter().map(|symbol| symbol.name);
+    if demangle::base(function).is_some() {
+        return suggest::nearest(function, symbols());
+    }
+    let wanted = Wanted::new(function);
+    let unread: Vec<String> = symbols()
+        .filter(|symbol| wanted.could_match(symbol))
+        .map(ToOwned::to_owned)
+        .collect();
+    if !unread.is_empty() {
+        return unread;
+    }
+    let readable: Vec<String> = symbols()
+        .map(|symbol| demangle::path(symbol).unwrap_or_else(|| symbol.to_owned()))
+        .collect();
+    suggest::nearest(function, readable.iter().map(String::as_str))
+}
+
+fn symbol_hint(elf: &Elf<'_>) -> String {
+    match (elf.has_symtab, elf.symbols.len()) {
+        (_, 0) => "the file is stripped of all function symbols".into(),
+        (false, count) => {
+            format!("the file is stripped: only its {count} exported functions have names")
+        }
+        (true, _) => "a function that is inlined everywhere has no code of its own".into(),
+    }
+}
