@@ -4,7 +4,7 @@ use soakbox_cli::Result;
 
 use crate::cli::{Plan, Source};
 use crate::commands;
-use crate::figures::Reading;
+use crate::figures::{Comparison, Reading};
 use crate::output::OutputFile;
 
 /// Runs the plan.
@@ -15,7 +15,11 @@ pub fn run(plan: &Plan) -> Result<()> {
     match plan {
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
-        Plan::Sql(source, query, format) => commands::sql::run(&open(source)?, query, *format),
+        Plan::Sql(source, query, format) => {
+            let comparison = Comparison::UpTo(commands::sql::COMPARED_ROWS);
+            let reading = Reading::open(&source.recording, source.skip_damaged, comparison)?;
+            commands::sql::run(&reading, query, *format)
+        }
         Plan::Chart {
             source,
             output,
@@ -32,5 +36,5 @@ pub fn run(plan: &Plan) -> Result<()> {
 }
 
 fn open(source: &Source) -> Result<Reading> {
-    Reading::open(&source.recording, source.skip_damaged)
+    Reading::open(&source.recording, source.skip_damaged, Comparison::Required)
 }

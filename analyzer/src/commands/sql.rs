@@ -9,6 +9,9 @@ use crate::cli::RowFormat;
 use crate::figures::Reading;
 use crate::output::{CsvRows, JsonRows, RowEncoder, TextRows};
 
+/// Rows that are compared with the kernel's counts before a query runs: a scan of some seconds.
+pub(crate) const COMPARED_ROWS: u64 = 50_000_000;
+
 pub(crate) fn run(reading: &Reading, query: &str, format: RowFormat) -> Result<()> {
     let query = reading.session.prepare(query)?;
     warn(&reading.warnings);
@@ -20,11 +23,10 @@ pub(crate) fn run(reading: &Reading, query: &str, format: RowFormat) -> Result<(
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut text = Vec::new();
     let mut print = |text: &mut Vec<u8>| {
-        let written = out.write_all(text).and_then(|()| {
-            text.clear();
-            Ok(())
-        });
-        written.map_err(|error| answer::unwritable(&error))
+        out.write_all(text)
+            .map_err(|error| answer::unwritable(&error))?;
+        text.clear();
+        Ok(())
     };
     query.run(|batch| {
         rows.encode(batch, &mut text)?;

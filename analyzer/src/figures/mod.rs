@@ -15,7 +15,7 @@ pub use annotations::{Gap, Moment};
 pub use coverage::Coverage;
 pub use info::{Info, TableExtent};
 pub use reading::Reading;
-pub use reconciliation::OperationCounts;
+pub use reconciliation::{Comparison, OperationCounts};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;

@@ -6,7 +6,7 @@ use std::path::Path;
 use soakbox_cli::Result;
 
 use super::annotations::Annotations;
-use super::{Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
+use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
 use crate::recording::{self, Recording};
 use crate::sql::Session;
 
@@ -34,7 +34,7 @@ impl Reading {
     ///
     /// # Errors
     /// Where there is no recording, a file cannot be read, or a query fails.
-    pub fn open(root: &Path, skip_damaged: bool) -> Result<Self> {
+    pub fn open(root: &Path, skip_damaged: bool, comparison: Comparison) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
         let Annotations {
@@ -43,8 +43,10 @@ impl Reading {
             runs,
         } = Annotations::read(&session)?;
         let coverage = Coverage::of(&recording, &runs, &gaps);
-        let counts = reconciliation::read(&recording, &session, &coverage)?;
-        let warnings = Warning::all(&recording, &counts, &gaps);
+        let (counts, not_compared) =
+            reconciliation::read(&recording, &session, &coverage, comparison)?;
+        let mut warnings = Warning::all(&recording, &counts, &gaps);
+        warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
         Ok(Self {
             recording,
             session,
@@ -61,5 +63,31 @@ impl Reading {
     pub fn counts_agree(&self) -> Option<bool> {
         let compared = self.counts.iter().filter_map(|counts| counts.identity_ok);
         compared.reduce(|all, one| all && one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soakbox_testing::Soak;
+
+    #[test]
+    fn rows_that_are_too_many_to_be_compared_are_reported() {
+        let place = tempfile::tempdir().unwrap();
+        let soak = Soak {
+            seconds: 10,
+            ..Soak::default()
+        };
+        soak.seal(place.path());
+        let open = |comparison| Reading::open(place.path(), false, comparison).unwrap();
+        for comparison in [Comparison::Required, Comparison::UpTo(700)] {
+            let reading = open(comparison);
+            assert_eq!(reading.warnings, []);
+            assert_eq!(reading.counts_agree(), Some(true));
+        }
+        let reading = open(Comparison::UpTo(699));
+        assert_eq!(reading.counts_agree(), None);
+        let reason = "there are 700 of them".to_owned();
+        assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
     }
 }

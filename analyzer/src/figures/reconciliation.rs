@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use soakbox_cli::Result;
 use soakbox_schemas::counters::SLOTS;
-use soakbox_schemas::tables::{AnnotationKind, LOSS_CAUSES};
+use soakbox_schemas::tables::{AnnotationKind, LOSS_CAUSES, Table};
 
 use super::Coverage;
 use crate::recording::Recording;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
+use crate::units::count;
 
 /// Intervals at the end of a run that may not be written completely: one is being counted, one
 /// being flushed.
@@ -63,12 +64,24 @@ impl OperationCounts {
     }
 }
 
-/// Counts per operation, by name, each compared with the rows.
+/// Whether the counts are compared with the rows, which are scanned for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Always, and rows that cannot be read are a failure.
+    Required,
+    /// For an answer that needs few rows itself: only where the recording has at most so many rows,
+    /// and all can be read. Else a warning tells that they were not compared.
+    UpTo(u64),
+}
+
+/// Counts per operation, by name, each compared with the rows; and where they were not compared,
+/// the reason.
 pub(super) fn read(
     recording: &Recording,
     session: &Session,
     coverage: &Coverage,
-) -> Result<Vec<OperationCounts>> {
+    comparison: Comparison,
+) -> Result<(Vec<OperationCounts>, Option<String>)> {
     let complete = last_complete_interval(recording, session, coverage)?;
     let slots = SLOTS.to_string();
     let values = [("complete", complete.as_str()), ("slots", slots.as_str())];
@@ -80,10 +93,26 @@ pub(super) fn read(
     if let Some(found) = query(queries::IN_FLIGHT)? {
         reconciliation.add_in_flight(&found)?;
     }
-    if let Some(found) = query(queries::BALANCE)? {
-        reconciliation.add_balance(&found)?;
+    let rows = recording.rows(Table::OperationLog);
+    let balance = match comparison {
+        Comparison::UpTo(limit) if rows > limit => {
+            return Ok((
+                reconciliation.without_rows(),
+                Some(format!("there are {} of them", count(rows))),
+            ));
+        }
+        _ => query(queries::BALANCE),
+    };
+    match (balance, comparison) {
+        (Err(failure), Comparison::UpTo(_)) => {
+            let reason = failure.reason().to_owned();
+            return Ok((reconciliation.without_rows(), Some(reason)));
+        }
+        (Err(failure), Comparison::Required) => return Err(failure),
+        (Ok(Some(found)), _) => reconciliation.add_balance(&found)?,
+        (Ok(None), _) => {}
     }
-    Ok(reconciliation.finish())
+    Ok((reconciliation.finish(), None))
 }
 
 /// An SQL expression for the last complete interval of a row's recorder.
@@ -228,6 +257,11 @@ impl Reconciliation {
             run.is_unbalanced = unbalanced[row] > 0;
         }
         Ok(())
+    }
+
+    /// The counts alone: whether they agree is not known.
+    fn without_rows(self) -> Vec<OperationCounts> {
+        self.operations.into_values().collect()
     }
 
     fn finish(self) -> Vec<OperationCounts> {

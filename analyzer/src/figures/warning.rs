@@ -50,6 +50,11 @@ pub enum Warning {
         /// The operation.
         operation: String,
     },
+    /// The counts were not compared with the rows.
+    NotCompared {
+        /// Why not.
+        reason: String,
+    },
     /// Frames of a journal are damaged; their rows are missing.
     DamagedJournals {
         /// Number of damaged stretches.
@@ -219,6 +224,11 @@ impl fmt::Display for Warning {
             Warning::Disagreement { operation } => write!(
                 f,
                 "{operation}: the kernel's counts and the rows disagree; see the columns of `info`"
+            ),
+            Warning::NotCompared { reason } => write!(
+                f,
+                "the kernel's counts were not compared with the rows ({reason}); `info` compares \
+                 them"
             ),
             Warning::DamagedJournals {
                 frames,

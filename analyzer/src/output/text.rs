@@ -49,22 +49,17 @@ pub fn info_text(info: &Info) -> String {
     text
 }
 
-fn facts(info: &Info) -> [(&'static str, Option<String>); 6] {
+fn facts(info: &Info) -> [(&'static str, Option<String>); 7] {
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let span = info.from_ns.zip(info.to_ns);
-    let journals = (info.journals > 0).then(|| {
-        let sealed = match info.running[..] {
-            [] => "not sealed",
-            [_] => "not sealed; its recorder still runs",
-            _ => "not sealed; their recorders still run",
-        };
-        format!("{} {sealed}", info.journals)
-    });
+    let state = (!info.running.is_empty()).then(|| "still running".to_owned());
+    let journals = (info.journals > 0).then(|| format!("{} not sealed", info.journals));
     [
         (
             "time",
             span.map(|(from, to)| format!("{} to {}", rfc3339(from), rfc3339(to))),
         ),
+        ("state", state),
         ("host", list(&info.hosts)),
         ("target", list(&info.targets)),
         ("recorder", list(&info.recorder_versions)),
