@@ -1,4 +1,4 @@
-# Every command of the project. `make` lists them; what a command does in detail is in the script that it names.
+# Every command of the project. `make` lists them. The scripts that they call have the details.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +20,7 @@ demo: ## Record a service twice, healthy and degraded, and report the difference
 	examples/demo.sh
 
 .PHONY: test
-test: test-format test-lint test-rust test-detects-noop test-demo test-python ## All checks and tests; what the host does not allow is skipped, and said
+test: test-format test-lint test-rust test-detects-noop test-demo test-python ## All checks and tests; reports those that the host does not allow
 	@echo "make test: all passed"
 
 # ---- Parts of the test ----
@@ -40,11 +40,11 @@ test-rust: ## cargo test for the workspace; kernel tests need BPF rights
 	cargo test --workspace --locked
 
 .PHONY: test-detects-noop
-test-detects-noop: ## The kernel tests must fail where the attach does nothing
+test-detects-noop: ## The kernel tests must fail when nothing is attached
 	recorder/tests/detects_noop.sh
 
 .PHONY: test-demo
-test-demo: ## The demo in a short form shows what it is to show; the notebooks run on its recording
+test-demo: ## A short demo shows the expected differences; the notebooks run on its recording
 	examples/test.sh
 
 .PHONY: test-python
@@ -66,19 +66,19 @@ ebpf: ## Rebuild recorder/bpf from source; needs `make ebpf-toolchain` once
 ebpf-toolchain: ## Install the compiler and linker of the kernel side (Debian 12, as root)
 	ebpf/toolchain.sh
 
-# ---- Measurements and what takes long ----
+# ---- Measurements and long tests ----
 
 .PHONY: bench
-bench: ## Costs and throughput of this machine; see docs/measurements.md
+bench: ## Costs and throughput on this machine; see docs/measurements.md
 	python3 examples/bench.py
 
 .PHONY: endurance
-endurance: ## Tests that take longer than `make test` may; see docs/measurements.md
+endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 
 .PHONY: fuzz
-fuzz: ## A minute of fuzzing for each parser; needs `cargo install cargo-fuzz`
+fuzz: ## One minute of fuzzing for each parser; needs `cargo install cargo-fuzz`
 	cd fuzz && for target in elf unwind notes exception_table code demangle probe journal btf names; do \
 	  cargo fuzz run --fuzz-dir . --sanitizer none "$$target" -- -max_total_time=60 || exit 1; done
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What recording costs on this machine: prints one line of JSON per figure, and what it means on stderr.
+"""Measures the cost of recording on this machine. Prints one line of JSON per figure, and its meaning on stderr.
 
-Called by `make bench`, as root; needs the release builds that it makes, gcc, and for the comparison bpftrace.
-Figures of one run compare with one another; figures of different machines do not.
+`make bench` calls it, as root. It makes release builds and needs gcc, and bpftrace for the comparison.
+The figures of one run can be compared with each other, those of different machines cannot.
 """
 
 import json
@@ -22,13 +22,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RECORDER = TARGET / "release/soakbox-recorder"
-# It only checks; not worth a second build of the query engine.
+# The analyzer only checks the counts, which is not worth a second build of the query engine.
 ANALYZER = TARGET / "debug/soakbox-analyzer"
 COST_CALLS = 200_000
 COST_ROUNDS = 5
 RATES = {10_000: 10, 100_000: 10}  # events per second: seconds
 JOURNAL_CALLS = 2_000_000
-# Of a killed recorder's events; none is missing unless the ring overflowed or the kill came before the last flush.
+# The share of a killed recorder's events that must be saved. Events are missing only where the ring overflowed, or where
+# the kill came before the last flush.
 SAVED_SHARE = 0.99
 
 
@@ -41,7 +42,7 @@ def result(name: str, **figures: object) -> None:
 
 
 def build(directory: Path) -> dict[str, Path]:
-    """The observed programs: a function that takes a uretprobe, one that does not, a marker."""
+    """The observed programs: a function with a uretprobe, a function without one, and a marker."""
     programs = {}
     for name in ("plain", "ops", "ops_marker"):
         program = directory / name
@@ -73,15 +74,15 @@ class Recorder:
             text=True,
         )
         assert self.process.stderr is not None
-        said = ""
+        output_so_far = ""
         for line in self.process.stderr:
-            said += line
+            output_so_far += line
             if "recording op into" in line:
                 return
-        sys.exit(f"the recorder did not start:\n{said}")
+        sys.exit(f"the recorder did not start:\n{output_so_far}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> resource.struct_rusage:
-        """Ends it and gives what it used."""
+        """Ends the recorder and returns the resources that it used."""
         self.process.send_signal(how)
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
@@ -118,7 +119,7 @@ def bpftrace_histogram(program: Path) -> Iterator[None]:
 
 
 def counted(output: Path) -> dict[str, int]:
-    """What the kernel counted and the files hold, by `info`; a recording whose counts disagree ends the bench."""
+    """The counts of the kernel and of the files, by `info`. The benchmark ends if they do not agree."""
     command = [str(ANALYZER), "info", str(output), "--format", "json"]
     info = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     (operation,) = info["operations"]
@@ -151,7 +152,7 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
         with recording(output, f"{kind}:{program}:op"):
             figures[figure] = round(cpu_per_operation(program) - bare)
         counts = counted(output)
-        # Operations that nobody saw would make observing look cheap; those that were lost on their way cost the same.
+        # Operations that were not seen would make observing look cheap. Lost ones cost the same as recorded ones.
         if counts["finished"] != COST_CALLS * COST_ROUNDS:
             sys.exit(f"{name}: {counts} of {COST_CALLS * COST_ROUNDS} operations")
         lost[f"lost_{name}"] = counts["lost"]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Asserts that the demo's two recordings are whole, count what the service counted, and show what is wrong with the
-degraded one: slower, failing, growing.
+"""Checks the two recordings of the demo. They must be complete, agree with the counts of the service itself, and show that
+the degraded service is slower, fails more often and grows.
 
     check_demo.py ANALYZER DEMO_OUTPUT
 
-Exit status 1 where they do not.
+Exit status 1 if they do not.
 """
 
 import json
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = ["rule_refresh", "traffic_control"]
-# The degraded service does 40% more work (25% where it is replayed) in each operation.
+# The degraded service does 40% more work in each operation (25% if it is synthetic).
 SLOWER = 1.1
-# It keeps 64 KiB of each rule_refresh, of which the demo makes 50 a second (256 kB a second where it is replayed).
+# It leaks 64 KiB in each rule_refresh, of which there are 50 a second (256 kB a second if it is synthetic).
 GROWTH_BYTES = 1 << 19
 
 
@@ -44,7 +44,7 @@ class Demo:
 
 
 def check_whole(demo: Demo, name: str) -> None:
-    """The kernel's counts agree with one another and with the rows; all of them with the service's own."""
+    """The counts of the kernel agree with each other, with the rows, and with the service's own counts."""
     info = demo.ask("info", demo.output / name)
     assert info["identity_ok"] is True and not info["gaps"] and not info["warnings"], info
     operations = {row["operation"]: row for row in info["operations"]}
@@ -63,8 +63,8 @@ def check_whole(demo: Demo, name: str) -> None:
 
 
 def check_difference(demo: Demo) -> None:
-    """What the degraded side must show. By the clock only where it is replayed: elsewhere whatever else this machine
-    does is in it, so there the CPU time tells."""
+    """The degraded service must be slower, fail more often and grow. Durations are compared only in synthetic recordings.
+    In observed ones they contain everything else that the machine does, so that the CPU time is compared there."""
     healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
     observed = (demo.output / "healthy.workload.json").exists()
     for operation in OPERATIONS:

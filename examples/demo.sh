@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Records the workload twice, healthy and degraded, and says what a report of the two shows.
-#   SOAKBOX_DEMO_SECONDS   length of each recording, 20 unless told
-#   SOAKBOX_DEMO_OUTPUT    where everything goes, demo-output unless told
-#   SOAKBOX_DEMO_REPLAY    1: a synthetic recording also where this host allows eBPF
-# Through eBPF where this host allows it, else on a synthetic recording.
+# Records the workload twice, healthy and degraded, and reports the difference. Where the host does not allow eBPF, the
+# recordings are synthetic.
+#   SOAKBOX_DEMO_SECONDS   length of each recording; the default is 20
+#   SOAKBOX_DEMO_OUTPUT    directory of all results; the default is demo-output
+#   SOAKBOX_DEMO_REPLAY    1: make synthetic recordings even where this host allows eBPF
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,17 +20,17 @@ operations=(
   --op "rule_refresh=marker:$workload:rule_refresh,type=1"
   --op "traffic_control=uprobe:$workload:traffic_control,type=2,success=ret:i32>=0"
 )
-# What is wrong with the degraded service: slower by this much, leaking, failing now and then.
+# The degraded service is slower (percent), leaks (bytes per operation) and fails (percent).
 degraded=(--slow 40 --leak 65536 --fail 3)
 
 build() {
-  # Examples, so that cargo chooses the same features of dependencies as for the tests: with --bins alone a newcomer
-  # would compile the query engine a second time for `make test`.
+  # With --examples cargo chooses the same features of dependencies as for the tests. With --bins alone the query engine
+  # would be compiled a second time for `make test`.
   say "Building (the first time compiles a query engine: 4 to 10 minutes on two cores)"
   cargo build --workspace --bins --examples --locked
 }
 
-# record NAME [WORKLOAD FLAGS...]: one recording of the workload, which also says what it did itself.
+# record NAME [WORKLOAD FLAGS...]: records the workload once. The workload prints its own counts.
 record() {
   local name=$1
   shift
@@ -40,7 +40,7 @@ record() {
   echo "The service's own counts: $(cat "$output/$name.workload.json")"
 }
 
-# replay NAME [FLAGS...]: what takes its place without BPF rights.
+# replay NAME [FLAGS...]: makes a synthetic recording instead, for hosts without BPF rights.
 replay() {
   local name=$1
   shift
@@ -64,7 +64,7 @@ main() {
     record healthy
     record degraded "${degraded[@]}"
   else
-    say "This host does not let us observe programs through eBPF (above: why). Everything below is SYNTHETIC."
+    say "This host does not allow eBPF (the reason is above). Everything below is SYNTHETIC."
     replay healthy
     replay degraded --degraded
   fi
@@ -80,7 +80,7 @@ main() {
   say "Done. What to look at next"
   cat <<TEXT
   $output/report.html          both recordings side by side, in a browser
-  $output/healthy.svg          latency percentiles over time; degraded.svg beside it
+  $output/healthy.svg          latency percentiles over time; compare it with degraded.svg
   $analyzer info $output/degraded
   $analyzer sql $output/degraded "SELECT operation, success, count(*) FROM operation_log GROUP BY 1, 2 ORDER BY 1, 2"
   notebooks/                   the same recordings in Python

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs the demo in a short form, as observed and as replayed, checks that it shows what it is to show, and reads the
-# degraded service's recording in Python: the notebooks, and the documented types by pyarrow and DuckDB.
-# Says so where nothing can be observed and takes the replayed one, unless SOAKBOX_REQUIRE_KERNEL=1.
+# Runs a short demo twice, with observed and with synthetic recordings, and checks that it shows the expected differences.
+# Then it reads the recording of the degraded service in Python: the notebooks, and the documented types by pyarrow and
+# DuckDB. Where nothing can be observed it reports that and uses the synthetic recording, unless SOAKBOX_REQUIRE_KERNEL=1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 programs=${CARGO_TARGET_DIR:-target}/debug
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 
-# demo NAME [VARIABLE=VALUE]: a short one; what it says is shown only where it fails.
+# demo NAME [VARIABLE=VALUE]: runs a short demo. Its output is shown only when it fails.
 demo() {
   local name=$1
   shift

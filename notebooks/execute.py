@@ -1,4 +1,4 @@
-"""Executes one notebook from top to bottom and fails where a cell does. The notebook's file is left as it is."""
+"""Executes one notebook from top to bottom. Fails if a cell fails. The notebook's file is not changed."""
 
 import pathlib
 import sys

@@ -65,8 +65,8 @@ fn recording(root: &Path) -> Recorder {
     };
     let rows = rows.rows();
     let mut recorder = Recorder::new(root);
-    recorder.seal(Table::OperationLog, &concat(&rows.log[..2]));
-    recorder.journal(Table::OperationLog, &rows.log[2..]);
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..2]));
+    recorder.journal(Table::OPERATION_LOG, &rows.log[2..]);
     recorder
 }
 

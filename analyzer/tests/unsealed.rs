@@ -32,10 +32,10 @@ fn rows() -> Rows {
 fn running(root: &Path) -> Recorder {
     let rows = rows();
     let mut recorder = Recorder::new(root);
-    recorder.seal(Table::OperationLog, &concat(&rows.log[..20]));
-    recorder.journal(Table::OperationLog, &rows.log[20..]);
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..20]));
+    recorder.journal(Table::OPERATION_LOG, &rows.log[20..]);
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
-    recorder.journal(Table::OperationMetrics, &[metrics]);
+    recorder.journal(Table::OPERATION_METRICS, &[metrics]);
     recorder
 }
 
@@ -165,7 +165,7 @@ fn of_several_recorders_only_the_dead_are_reported() {
             .map(|start| {
                 let uuid = format!("{start}{}", &OTHER[8..]);
                 let mut recorder = Recorder::new(place.path()).with_uuid(&uuid, "soak-2");
-                recorder.journal(Table::OperationLog, &rows().log[..3]);
+                recorder.journal(Table::OPERATION_LOG, &rows().log[..3]);
                 recorder
             })
             .collect();

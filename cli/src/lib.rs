@@ -6,21 +6,12 @@
 pub mod answer;
 mod escape;
 mod failure;
+mod format;
 pub mod message;
 mod program;
 mod usage;
 
-use clap::ValueEnum;
-
 pub use escape::{escaped, escaped_path};
 pub use failure::{EXIT_FAILURE, Failure, Result, error_chain, plain_io_error};
+pub use format::Format;
 pub use program::{Program, STYLES};
-
-/// Form of an answer on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For programs, with a versioned schema
-    Json,
-}

@@ -1,4 +1,5 @@
 //! Damaged files: no panic, no endless loop, whatever is cut off or flipped.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod binary_support;
 
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::{list, resolve};
 
-/// Everything that reads bytes, on these; the results do not matter.
+/// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Soakbox markers for C and C++: nothing to link, no cost worth naming while nobody records.
+ * Soakbox markers for C and C++. There is nothing to link, and they cost next to nothing while nobody records.
  *
  *     #include "soakbox.h"
- *     SOAKBOX_OPERATION(rule_refresh);            // once, at file scope; in a shared header is fine
+ *     SOAKBOX_OPERATION(rule_refresh);            // once, at file scope; a shared header is fine
  *
  *     soakbox_begin(rule_refresh);
  *     ...
  *     soakbox_finish(rule_refresh, items, 1);     // a value of your choice, success 0 or 1
  *
- * and record with
+ * Record it with
  *
  *     soakbox-recorder record --op rule_refresh=marker:./program:rule_refresh -o recording
  *
- * Begin and finish pair last in first out per operation and thread. An operation that finishes on another
- * thread carries a token, unique among those in flight and not 0: soakbox_begin_token, soakbox_finish_token.
- * In C++, soakbox::operation finishes as failed when an exception passes through it.
+ * Begins and finishes are paired last in, first out, per operation and thread. An operation that finishes on another
+ * thread needs a token, which is not 0 and is unique among the operations in flight: soakbox_begin_token,
+ * soakbox_finish_token. In C++, a soakbox::operation fails when an exception leaves its scope.
  *
- * Each marker is a pair of functions whose first instruction is a nop that a probe may replace (a 1-byte one, before
- * a 5-byte one: docs/markers.md says why both). They stay functions of their own on purpose: a caller keeps nothing
- * below its stack pointer while it calls, so that a probe cannot touch its locals. Do not inline them.
+ * Each marker is a pair of functions whose first instruction is a nop that a probe may replace: a 1-byte nop, followed
+ * by a 5-byte nop (docs/markers.md has the reason for both). They must stay functions, and must not be inlined: a caller
+ * keeps nothing below its stack pointer during a call, so that a probe cannot change its locals.
  */
 #ifndef SOAKBOX_H
 #define SOAKBOX_H
@@ -47,9 +47,9 @@
 #endif
 
 #if SOAKBOX_MARKERS
-/* A function of nops and a return in a section group, so that many files may declare the same operation, with
- * the note (stapsdt, version 3) that says where it is. Link-time optimisation puts many files' into one assembly,
- * where the first one stands for all. */
+/* A function of nops and a return, and the note (stapsdt, version 3) that has its address. They are in a section group, so
+ * that several files may declare the same operation. Link-time optimisation puts the code of several files into one
+ * assembly; the first declaration is used there. */
 #define SOAKBOX_FUNCTION_(FUNCTION, PROBE, ARGUMENTS)                                              \
     __asm__(".ifndef " FUNCTION "\n"                                                               \
             ".pushsection .text." FUNCTION ", \"axG\", %progbits, " FUNCTION ", comdat\n"          \

@@ -54,13 +54,13 @@ fn run(
     annotated: &BTreeMap<String, StartAndStop>,
 ) -> Option<TimeRange> {
     let range = |table| recording.range_of(table, Some(recorder));
-    let log = range(Table::OperationLog);
-    let metrics = range(Table::OperationMetrics).map(|range| TimeRange {
+    let log = range(Table::OPERATION_LOG);
+    let metrics = range(Table::OPERATION_METRICS).map(|range| TimeRange {
         // A row's time is the start of its interval.
         last_ns: range.last_ns.saturating_add(recording.interval_ns()),
         ..range
     });
-    let tables = [log, range(Table::RecorderHealth), metrics];
+    let tables = [log, range(Table::RECORDER_HEALTH), metrics];
     let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
     let ends = annotated.get(recorder).copied().unwrap_or_default();
     let run = TimeRange {

@@ -39,7 +39,7 @@ pub struct Info {
     /// Journals that are not sealed.
     pub journals: usize,
     /// Rows, files and bytes of each table.
-    pub tables: BTreeMap<&'static str, TableExtent>,
+    pub tables: BTreeMap<String, TableExtent>,
     /// The kernel's counts, per operation.
     pub operations: Vec<OperationCounts>,
     /// When observation was incomplete.
@@ -88,9 +88,11 @@ impl Info {
             recorder_versions: texts(footer::RECORDER_VERSION),
             targets: texts(footer::TARGET),
             journals: recording.journals.len(),
-            tables: Table::ALL
-                .map(|table| (table.name(), TableExtent::of(recording, table)))
-                .into(),
+            tables: recording
+                .tables()
+                .into_iter()
+                .map(|table| (table.name().to_owned(), TableExtent::of(recording, table)))
+                .collect(),
             operations: reading.counts.clone(),
             gaps: reading.gaps.clone(),
             identity_ok: reading.counts_agree(),

@@ -93,7 +93,7 @@ pub(super) fn read(
     if let Some(found) = query(queries::IN_FLIGHT)? {
         reconciliation.add_in_flight(&found)?;
     }
-    let rows = recording.rows(Table::OperationLog);
+    let rows = recording.rows(Table::OPERATION_LOG);
     let balance = match comparison {
         Comparison::UpTo(limit) if rows > limit => {
             return Ok((

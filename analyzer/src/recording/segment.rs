@@ -32,7 +32,9 @@ pub struct Segment {
     pub origin: Origin,
     /// The footer's metadata.
     pub footer: Footer,
-    /// Columns of the table that it lacks: an older version wrote it.
+    /// The columns that the file has.
+    pub columns: SchemaRef,
+    /// Columns of the declared table that it lacks: an older version wrote it.
     pub missing_columns: Vec<String>,
 }
 
@@ -82,8 +84,9 @@ impl Segment {
                 "is not of the table {table}, in whose directory it is"
             ));
         }
-        let schema = parquet_to_arrow_schema(information.schema_descr(), pairs)
-            .map_err(|error| not_parquet(&error))?;
+        let columns: SchemaRef = parquet_to_arrow_schema(information.schema_descr(), pairs)
+            .map_err(|error| not_parquet(&error))?
+            .into();
         let time = |key: &str| footer.get(key).and_then(|value| value.parse().ok());
         let range = time(footer::FIRST_AT_NS).zip(time(footer::LAST_AT_NS));
         Ok(Self {
@@ -99,7 +102,8 @@ impl Segment {
                     .cloned()
                     .unwrap_or_else(|| file.name.host.clone()),
             },
-            missing_columns: missing_columns(file.table, &schema.into())?,
+            missing_columns: missing_columns(file.table, &columns)?,
+            columns,
             footer,
         })
     }
@@ -108,7 +112,10 @@ impl Segment {
 /// Columns that the file lacks; an error where one has another type.
 fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
-    for field in table.schema().fields() {
+    let Some(declared) = table.schema() else {
+        return Ok(missing);
+    };
+    for field in declared.fields() {
         match schema.field_with_name(field.name()) {
             Err(_) => missing.push(field.name().clone()),
             Ok(found) if value_type(found.data_type()) != value_type(field.data_type()) => {

@@ -1,18 +1,20 @@
-//! What this package refuses, in plain words. It never panics and never prints.
+//! The errors of this package. It never panics and never prints.
+
+use std::time::Duration;
 
 /// Why a calculation was refused before it began.
 ///
-/// Data that are merely too few or too noisy are no error: they make a result inconclusive.
+/// Data that are only too few or too noisy are no error: they make a result inconclusive.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// An option lies outside the range in which the method means anything.
     #[error("{name} is {value}: it must be {must}")]
     Option {
-        /// Name of the option.
+        /// As the caller knows it, for instance `threshold`.
         name: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: f64,
-        /// The allowed range in words.
+        /// The allowed range, in words that continue "it must be".
         must: &'static str,
     },
     /// Two inputs that belong together differ in length.
@@ -20,30 +22,38 @@ pub enum Error {
     Length {
         /// Name of the first input.
         left: &'static str,
-        /// Its length.
+        /// Number of its entries.
         left_length: usize,
         /// Name of the second input.
         right: &'static str,
-        /// Its length.
+        /// Number of its entries.
         right_length: usize,
     },
-    /// A comparison was asked of no runs at all.
+    /// One side of a comparison is empty.
     #[error("{side} has no runs: give at least one recording")]
     NoRuns {
         /// `base` or `candidate`.
         side: &'static str,
     },
-    /// Runs cannot be paired because the sides have different numbers of them.
+    /// Runs cannot be paired because the two sides differ in their number.
     #[error("pairing needs as many base runs as candidate runs: got {base} and {candidate}")]
     Unpaired {
-        /// Runs of the base.
+        /// Number of base runs.
         base: usize,
-        /// Runs of the candidate.
+        /// Number of candidate runs.
         candidate: usize,
+    },
+    /// Runs that are compared were cut into windows of different lengths.
+    #[error("runs have windows of {first:?} and of {second:?}: they must be of one length")]
+    WindowLengths {
+        /// Length of the windows of one run.
+        first: Duration,
+        /// Length of the windows of another one.
+        second: Duration,
     },
 }
 
-/// `Ok` when `value` lies in `low..=high` (never for NaN).
+/// `Ok` when `value` lies in `low..=high`. NaN is always refused.
 pub(crate) fn within(
     name: &'static str,
     value: f64,

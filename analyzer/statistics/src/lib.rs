@@ -1,53 +1,82 @@
-//! The statistics of soak data: comparison, changes, leaks and verdicts.
+//! The statistics of soak data: comparison of builds, changes, leaks, periods, bursts.
 //!
-//! Pure: no input or output, no clock, no threads, no randomness, no Arrow and no DataFusion, so that thousands of
-//! simulations run without linking a query engine. It knows the shape of the data (operations inside a window,
-//! autocorrelated windows inside a run, runs of one build) and nothing about where they come from. Missing is NaN
-//! or `None`, never 0. No evidence is never a pass.
+//! The package knows the shape of the data: operations inside a window, autocorrelated windows inside
+//! a run, several runs of one build. It does not know where the data come from. It has no input or
+//! output, no clock, no threads, no randomness, no Arrow and no DataFusion, so that thousands of
+//! simulations run without linking a query engine. Missing numbers are NaN or `None`, never 0. No
+//! evidence is never a pass.
+//!
+//! | question | call | answer |
+//! | --- | --- | --- |
+//! | Did it get worse? | [`compare()`], [`compare_all`] | a [`Comparison`] of [`Effect`]s |
+//! | When did it change? | [`changes()`] | [`Change`]s |
+//! | Does it leak? | [`soak()`] | two [`Finding`]s |
+//! | Does it repeat itself? | [`period`] | a [`Period`] |
+//! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
+//! | Is it steady, and from when on? | [`steady_state()`], [`warm_up()`] | a [`SteadyState`] |
+//! | How well is this mean known? | [`mean_of_windows`] | a [`MeanOfWindows`] |
+//!
+//! Is the candidate slower than the base by more than 5%?
+//!
+//! ```
+//! use soakbox_statistics::{Histogram, Options, Run, Scope, Verdict, Window, compare};
+//! use std::time::Duration;
+//!
+//! // A run of 300 windows of one second. Durations are nanoseconds.
+//! fn run(microseconds: u64) -> Result<Run, soakbox_statistics::Error> {
+//!     let window = |second: u64| {
+//!         let duration = |i: u64| microseconds * (900 + (second * 7919 + i * 104_729) % 200);
+//!         let durations: Vec<u64> = (0..100).map(duration).collect();
+//!         Some(Window {
+//!             count: 100,
+//!             durations: Some(Histogram::from_values(&durations)),
+//!             ..Window::default()
+//!         })
+//!     };
+//!     let windows: Vec<Option<Window>> = (0..300).map(window).collect();
+//!     Run::from_windows(Duration::from_secs(1), &windows)
+//! }
+//!
+//! let comparison = compare(&[run(800)?], &[run(1_000)?], &Options::default())?;
+//! assert_eq!(comparison.verdict, Verdict::Regressed);
+//! // One run per side says nothing about the variance from run to run.
+//! assert_eq!(comparison.scope, Scope::Pair);
+//! let median = &comparison.effects[0];
+//! assert_eq!(median.metric.name(), "duration_p50");
+//! assert!(median.low > Some(0.20) && median.high < Some(0.30));
+//! # Ok::<(), soakbox_statistics::Error>(())
+//! ```
 
-mod bursts;
-mod change;
-mod changes;
 mod compare;
-mod contrast;
-mod distribution;
-mod effect;
 mod error;
-mod histogram;
-mod judge;
-mod leak;
-mod longrun;
+mod math;
 mod metric;
-mod multiple;
-mod options;
-mod outliers;
-mod periods;
-mod reading;
 mod run;
-mod segments;
-mod steady;
-mod teeth;
-mod trend;
-mod warmup;
+mod series;
+mod soak;
 
-pub use bursts::{Burst, Bursts, bursts};
-pub use change::{Change, ChangeKind};
-pub use changes::changes;
+pub use compare::effect::{Comparison, Effect, LossEffect};
+pub use compare::options::{Operation, Options};
+pub use compare::run_variance::RunVariance;
+pub use compare::verdict::{Scope, Verdict};
 pub use compare::{compare, compare_all};
-pub use contrast::RunVariance;
-pub use distribution::{
+pub use error::Error;
+pub use math::distributions::{
     chi_squared_upper, normal_upper, normal_upper_quantile, t_upper, t_upper_quantile,
 };
-pub use effect::{Comparison, Effect, LossEffect, Scope, Verdict};
-pub use error::Error;
-pub use histogram::{Distribution, Histogram, loss_ranks};
-pub use leak::{Finding, FindingKind, MIN_PERIODS, SoakOptions, Status, soak};
-pub use longrun::{MIN_WINDOWS, MeanOfWindows, mean_of_windows};
+pub use math::false_discovery::{benjamini_hochberg, matching_level};
+pub use math::histogram::Histogram;
+pub use math::long_run_variance::{MeanOfWindows, mean_of_windows};
+pub use math::merged_histogram::{MergedHistogram, loss_ranks};
+pub use math::time_scales::MIN_WINDOWS;
 pub use metric::Metric;
-pub use multiple::{benjamini_hochberg, matching_level};
-pub use options::{Operation, Options};
-pub use periods::{MIN_REPEATS, Period, period};
 pub use run::{Run, Window};
-pub use steady::{Steadiness, Steady, steady_state};
-pub use trend::{MIN_POINTS, Trend, trend};
-pub use warmup::warm_up;
+pub use series::bursts::{Burst, Bursts, bursts};
+pub use series::change::{Change, ChangeKind};
+pub use series::changes::changes;
+pub use series::periods::{MIN_REPEATS, Period, period};
+pub use series::warm_up::warm_up;
+pub use soak::finding::{Finding, FindingKind, SoakOptions, Status};
+pub use soak::leak::{MIN_PERIODS, soak};
+pub use soak::steady_state::{Steadiness, SteadyState, steady_state};
+pub use soak::trend::{MIN_POINTS, Trend, trend};

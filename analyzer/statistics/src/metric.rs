@@ -1,6 +1,6 @@
-//! What can be compared: names, units and which way is worse.
+//! The quantities that can be compared: their names, their units and which direction is worse.
 //!
-//! The names are those of `soakbox.verdict/1`; scripts rely on them, so add and never rename.
+//! The names are those of `soakbox.verdict/1`. Scripts rely on them: add names, never rename one.
 
 /// One quantity of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,11 +19,11 @@ pub enum Metric {
     Memory,
     /// Failed share of the finished operations; compared as an absolute difference.
     FailureRate,
-    /// Operations finished per window; lower is worse.
+    /// Operations finished per second; lower is worse.
     Rate,
-    /// Bytes processed per window; lower is worse.
+    /// Bytes processed per second; lower is worse.
     BytesRate,
-    /// Any one number per window; higher is worse.
+    /// Any other number per window; higher is worse.
     Value,
 }
 
@@ -58,7 +58,7 @@ impl Metric {
         }
     }
 
-    /// The unit of `base` and `candidate`; rates assume windows of one second.
+    /// The unit of its values; empty where it has none or only the caller knows it.
     pub const fn unit(self) -> &'static str {
         match self {
             Metric::DurationP50
@@ -74,7 +74,7 @@ impl Metric {
         }
     }
 
-    /// The quantile that a duration metric reads.
+    /// The quantile, 0..=1, that a duration metric stands for.
     pub const fn quantile(self) -> Option<f64> {
         match self {
             Metric::DurationP50 => Some(0.5),
@@ -85,13 +85,14 @@ impl Metric {
         }
     }
 
-    /// True when lower is worse, so that the sign of `change` is turned.
-    pub const fn turned(self) -> bool {
+    /// True when a lower value is worse. The sign of a change is then reversed, so that up is worse
+    /// for every metric.
+    pub const fn lower_is_worse(self) -> bool {
         matches!(self, Metric::Rate | Metric::BytesRate)
     }
 
-    /// True when `change` is an absolute difference and not relative to the base.
-    pub const fn absolute(self) -> bool {
+    /// True when a change is the difference of two values, not their ratio.
+    pub const fn is_absolute(self) -> bool {
         matches!(self, Metric::FailureRate)
     }
 }

@@ -1,20 +1,21 @@
-//! The shape of the data: windows of one second, and runs made of them.
+//! The shape of the data: windows of equal length, and runs made of them.
 //!
-//! A run is kept as one column per metric, so that a comparison walks along memory. It holds numbers and says
-//! which are missing; it draws no conclusion.
+//! A run has one column per metric, so that a comparison walks along memory. It holds numbers and
+//! knows which are missing. It draws no conclusion.
 
 use crate::error::{Error, within};
-use crate::histogram::Histogram;
+use crate::math::histogram::Histogram;
 use crate::metric::Metric;
+use std::time::Duration;
 
-/// One operation in one window, as `operation_metrics` has it.
+/// One operation in one window, with the columns of `operation_metrics`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window {
-    /// Operations with a row or a place in the histogram.
+    /// Number of recorded operations, with a row or a place in the histogram.
     pub count: u64,
-    /// Those of `count` that failed.
+    /// How many of `count` failed.
     pub failures: u64,
-    /// Operations that finished here and were not recorded.
+    /// Number of operations that finished in this window and were not recorded.
     pub lost: u64,
     /// Sum of the operations' CPU time, nanoseconds; `None` when not measured.
     pub cpu_ns: Option<f64>,
@@ -29,18 +30,20 @@ pub struct Window {
 /// One number per window of one metric.
 #[derive(Debug, Clone)]
 pub(crate) enum Column {
-    /// A number that counts alike in every window.
+    /// A number that has the same weight in every window.
     Plain(Vec<f64>),
-    /// A sum over the window's operations; the metric is sum ÷ operations over the run.
+    /// A sum over the window's operations. The metric is sum ÷ operations over the run.
     PerOperation(Vec<f64>),
 }
 
-/// One start of the target under one load, for one operation: its windows in order.
+/// One operation during one start of the target under one load: its windows in order.
 ///
-/// Build it [`from_windows`](Run::from_windows), or [`new`](Run::new) and [`with`](Run::with) columns.
+/// Build it [`from_windows`](Run::from_windows), or from columns by [`new`](Run::new) and
+/// [`with`](Run::with).
 #[derive(Debug, Clone, Default)]
 pub struct Run {
     length: usize,
+    window: Option<Duration>,
     lost_fraction: f64,
     counts: Vec<f64>,
     columns: Vec<(Metric, Column)>,
@@ -48,7 +51,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// An empty run whose recorder lost `lost_fraction` (0..=1) of the finished operations.
+    /// An empty run. `lost_fraction` (0..=1) of the operations that finished in it were not
+    /// recorded.
     ///
     /// # Errors
     /// A fraction outside 0..=1 or NaN.
@@ -60,11 +64,18 @@ impl Run {
         })
     }
 
-    /// From windows in order of time, `None` where nothing was observed (a gap).
+    /// From windows in order of time, each `window` long. `None` stands for a window in which
+    /// nothing was observed (a gap).
     ///
-    /// The loss is summed from the windows. `rate` counts lost operations too, since they finished; percentiles,
-    /// CPU and failures are of the recorded ones. A column that no window measured is left out.
-    pub fn from_windows(windows: &[Option<Window>]) -> Run {
+    /// The loss is summed from the windows. `rate` counts lost operations too, since they finished.
+    /// Percentiles, CPU and failures are those of the recorded ones. A column that no window
+    /// measured is left out.
+    ///
+    /// # Errors
+    /// A window of length 0.
+    pub fn from_windows(window: Duration, windows: &[Option<Window>]) -> Result<Run, Error> {
+        let seconds = window.as_secs_f64();
+        within("window", seconds, 1e-9, f64::MAX, "longer than 0")?;
         let column = |read: &dyn Fn(&Window) -> Option<f64>| -> Vec<f64> {
             let values = windows
                 .iter()
@@ -75,23 +86,7 @@ impl Run {
             windows.iter().flatten().map(|w| read(w) as f64).sum()
         };
         let (recorded, lost) = (sum(&|w| w.count), sum(&|w| w.lost));
-        let mut run = Run {
-            length: windows.len(),
-            lost_fraction: if lost > 0.0 {
-                lost / (recorded + lost)
-            } else {
-                0.0
-            },
-            counts: column(&|w| Some(w.count as f64)),
-            columns: Vec::new(),
-            durations: Vec::new(),
-        };
-        if windows.iter().flatten().any(|w| w.durations.is_some()) {
-            let kept = windows
-                .iter()
-                .map(|w| w.as_ref().and_then(|w| w.durations.clone()));
-            run.durations = kept.collect();
-        }
+        let finished = |w: &Window| Some((w.count as f64 + w.lost as f64) / seconds);
         let columns = [
             (Metric::Cpu, Column::PerOperation(column(&|w| w.cpu_ns))),
             (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
@@ -99,29 +94,48 @@ impl Run {
                 Metric::FailureRate,
                 Column::PerOperation(column(&|w| Some(w.failures as f64))),
             ),
+            (Metric::Rate, Column::Plain(column(&finished))),
             (
-                Metric::Rate,
-                Column::Plain(column(&|w| Some(w.count as f64 + w.lost as f64))),
+                Metric::BytesRate,
+                Column::Plain(column(&|w| w.bytes.map(|bytes| bytes / seconds))),
             ),
-            (Metric::BytesRate, Column::Plain(column(&|w| w.bytes))),
         ];
         let measured = |column: &Column| match column {
             Column::Plain(values) | Column::PerOperation(values) => {
                 values.iter().any(|v| v.is_finite())
             }
         };
-        run.columns = columns
-            .into_iter()
-            .filter(|(_, column)| measured(column))
-            .collect();
-        run
+        let durations = windows
+            .iter()
+            .map(|w| w.as_ref().and_then(|w| w.durations.clone()));
+        let kept = windows.iter().flatten().any(|w| w.durations.is_some());
+        Ok(Run {
+            length: windows.len(),
+            window: Some(window),
+            lost_fraction: if lost > 0.0 {
+                lost / (recorded + lost)
+            } else {
+                0.0
+            },
+            counts: column(&|w| Some(w.count as f64)),
+            columns: columns
+                .into_iter()
+                .filter(|(_, column)| measured(column))
+                .collect(),
+            durations: if kept {
+                durations.collect()
+            } else {
+                Vec::new()
+            },
+        })
     }
 
-    /// Adds one number per window (NaN or infinite: missing), compared by its mean over the windows.
+    /// Adds one number per window, in the metric's unit. NaN and infinite numbers are missing. Runs
+    /// are compared by the mean of these numbers.
     ///
-    /// Any metric may be given like this, also a percentile per window; the effect is then that of the mean of
-    /// these numbers. A `rate` must count lost operations too, since they finished. For `failure_rate` give failures and counts by [`with_counts`](Run::with_counts) instead
-    /// where windows differ in load.
+    /// Any metric may be given like this, also a percentile per window. A `rate` must count lost
+    /// operations too, since they finished. Where windows differ in load, give the failures and
+    /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
@@ -132,8 +146,9 @@ impl Run {
         Ok(self)
     }
 
-    /// Adds the operations of each window and a sum over them: failures for `failure_rate`, nanoseconds for `cpu`.
-    /// The metric is sum ÷ operations over the whole run, so that busy windows weigh more.
+    /// Adds the number of operations of each window and a sum over them: failures for
+    /// `failure_rate`, nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so
+    /// that a busy window weighs more.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
@@ -166,24 +181,29 @@ impl Run {
         })
     }
 
-    /// Number of windows, missing ones included.
+    /// Number of windows, including missing ones.
     pub fn windows(&self) -> usize {
         self.length
     }
 
-    /// Fraction of the finished operations without a row.
+    /// Fraction of the finished operations that were not recorded, 0..=1.
     pub fn lost_fraction(&self) -> f64 {
         self.lost_fraction
     }
 
     /// The metrics that this run can be compared in, in the order of [`Metric::ALL`].
     pub fn metrics(&self) -> Vec<Metric> {
-        let has = |metric: &Metric| self.column(*metric).is_some() || self.reads(*metric);
+        let has = |metric: &Metric| self.column(*metric).is_some() || self.has_quantile(*metric);
         Metric::ALL.into_iter().filter(has).collect()
     }
 
-    fn reads(&self, metric: Metric) -> bool {
+    fn has_quantile(&self, metric: Metric) -> bool {
         metric.quantile().is_some() && !self.durations.is_empty()
+    }
+
+    /// The length of a window where it is known: of runs made from windows.
+    pub(crate) fn window(&self) -> Option<Duration> {
+        self.window
     }
 
     pub(crate) fn column(&self, metric: Metric) -> Option<&Column> {
@@ -214,7 +234,8 @@ mod tests {
             cpu_ns: Some(6.0),
             ..Window::default()
         };
-        let run = Run::from_windows(&[Some(window.clone()), None, Some(window)]);
+        let windows = [Some(window.clone()), None, Some(window)];
+        let run = Run::from_windows(Duration::from_secs(1), &windows).unwrap();
         assert_eq!(
             run.metrics(),
             [Metric::Cpu, Metric::FailureRate, Metric::Rate]
@@ -223,6 +244,29 @@ mod tests {
         assert!(
             matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
         );
+    }
+
+    #[test]
+    fn rates_are_per_second_whatever_the_window() {
+        let window = Window {
+            count: 30,
+            lost: 10,
+            bytes: Some(600.0),
+            ..Window::default()
+        };
+        for (length, rate, bytes) in [
+            (100, 400.0, 6000.0),
+            (1000, 40.0, 600.0),
+            (4000, 10.0, 150.0),
+        ] {
+            let length = Duration::from_millis(length);
+            let run = Run::from_windows(length, &[Some(window.clone())]).unwrap();
+            assert!(matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == rate));
+            assert!(
+                matches!(run.column(Metric::BytesRate), Some(Column::Plain(v)) if v[0] == bytes)
+            );
+        }
+        assert!(Run::from_windows(Duration::ZERO, &[]).is_err());
     }
 
     #[test]

@@ -1,33 +1,25 @@
-//! The small form of `examples/simulate`: the same figures with fixed seeds and few repetitions, so that a change that
-//! breaks one is seen by `cargo test`. The bounds are those that this many repetitions can hold; the example with
-//! `--full` is the measure.
-#![allow(dead_code)]
+//! The small form of `examples/simulate`: the same trials with fixed seeds and few repetitions, so that
+//! `cargo test` fails when a change breaks a figure. The bounds are those that few repetitions can
+//! hold. The example with `--full` is the measurement.
+#![allow(dead_code, reason = "the example uses all of it")]
 
-#[path = "../examples/simulate/builds.rs"]
-mod builds;
-#[path = "../examples/simulate/comparison.rs"]
-mod comparison;
-#[path = "../examples/simulate/heap.rs"]
-mod heap;
-#[path = "../examples/simulate/process.rs"]
-mod process;
-#[path = "../examples/simulate/series.rs"]
-mod series;
-#[path = "../examples/simulate/service.rs"]
-mod service;
 #[path = "../examples/simulate/table.rs"]
 mod table;
+#[path = "../examples/simulate/trials/mod.rs"]
+mod trials;
 
-use process::{Process, Random};
-use service::Simulator;
 use soakbox_statistics::Status;
 use table::accepted_rate;
+use trials::process::{Process, Random};
+use trials::service::Simulator;
+use trials::{builds, comparison, heap, series};
 
 fn random(seed: u128) -> Random {
     Random::new(seed << 64 | 1)
 }
 
-fn few(alarms: usize, trials: usize) -> bool {
+/// True when so few alarms agree with a rate of 5%.
+fn rare(alarms: usize, trials: usize) -> bool {
     alarms as f64 / trials as f64 <= accepted_rate(0.05, trials)
 }
 
@@ -47,7 +39,7 @@ fn stationary_pairs_raise_few_alarms() {
         let service = comparison::healthy(process);
         let counts = comparison::false_alarms(&mut simulator, service, n, 40, &mut random(seed));
         assert!(
-            counts.iter().all(|&c| few(c, 40)),
+            counts.iter().all(|&c| rare(c, 40)),
             "{process:?} {n}: {counts:?} of 40"
         );
     }
@@ -67,7 +59,7 @@ fn runs_are_the_units() {
     let mut simulator = Simulator::new();
     let counts = builds::several(&mut simulator, 25, &mut random(12));
     assert!(
-        few(counts[0], 25) && few(counts[1], 25) && counts[2] >= 22,
+        rare(counts[0], 25) && rare(counts[1], 25) && counts[2] >= 22,
         "{counts:?} of 25"
     );
     assert_eq!(builds::single(&mut simulator, 5, &mut random(13)), 5);
@@ -78,7 +70,7 @@ fn changes_keep_their_rate_and_find_steps() {
     for (seed, phi) in (20..).zip([0.0, 0.7, 0.9]) {
         for n in [100, 600] {
             let count = series::false_changes(Process::Ar(phi), n, 150, &mut random(seed));
-            assert!(few(count, 150), "φ={phi} n={n}: {count} of 150");
+            assert!(rare(count, 150), "φ={phi} n={n}: {count} of 150");
         }
         let [found, placed] = series::steps(phi, 100, &mut random(seed + 10));
         assert!(
@@ -100,6 +92,6 @@ fn leaks_are_found_and_healthy_heaps_are_not() {
         |wanted, hours, growth, ragged| heap::count(wanted, hours, growth, ragged, 20, &mut random);
     assert!(count(Status::Found, 24.0, 0.01, false) >= 19);
     assert!(count(Status::Found, 24.0, 0.01, true) >= 19);
-    assert!(few(count(Status::Found, 24.0, 0.0, false), 20));
+    assert!(rare(count(Status::Found, 24.0, 0.0, false), 20));
     assert_eq!(count(Status::Inconclusive, 0.6, 0.01, false), 20);
 }

@@ -87,7 +87,7 @@ impl Recorder {
         sequence: u64,
         more: &[(&str, &str)],
     ) -> PathBuf {
-        let (first, last) = times(table, batch);
+        let (first, last) = times(batch);
         let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
         let path = name.path(&self.root, table);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -143,9 +143,8 @@ impl Recorder {
     }
 }
 
-fn times(table: Table, batch: &RecordBatch) -> (i64, i64) {
-    let column = batch.column_by_name(table.time_column()).unwrap();
-    let column = column.as_primitive::<TimestampNanosecondType>();
+fn times(batch: &RecordBatch) -> (i64, i64) {
+    let column = batch.column(0).as_primitive::<TimestampNanosecondType>();
     (min(column).unwrap(), max(column).unwrap())
 }
 

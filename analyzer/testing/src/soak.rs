@@ -212,19 +212,19 @@ impl Soak {
         let mut recorder = Recorder::new(root);
         let rows = self.rows();
         for half in rows.log.chunks(rows.log.len().div_ceil(2)) {
-            recorder.seal(Table::OperationLog, &concat(half));
+            recorder.seal(Table::OPERATION_LOG, &concat(half));
         }
         let metrics: Vec<OperationMetrics> = rows.metrics.into_iter().flatten().collect();
         recorder.seal(
-            Table::OperationMetrics,
+            Table::OPERATION_METRICS,
             &OperationMetrics::batch(&metrics).unwrap(),
         );
         recorder.seal(
-            Table::RecorderHealth,
+            Table::RECORDER_HEALTH,
             &RecorderHealth::batch(&rows.health).unwrap(),
         );
         recorder.seal(
-            Table::Annotations,
+            Table::ANNOTATIONS,
             &Annotation::batch(&rows.annotations).unwrap(),
         );
         recorder

@@ -83,11 +83,11 @@ impl Words {
             annotation(15, Some(16), AnnotationKind::Gap, &self.gap),
             annotation(20, None, AnnotationKind::RecordingStopped, "interrupted"),
         ];
-        recorder.seal(Table::OperationLog, &builder.finish().unwrap());
+        recorder.seal(Table::OPERATION_LOG, &builder.finish().unwrap());
         let metrics = OperationMetrics::batch(&metrics).unwrap();
-        recorder.seal(Table::OperationMetrics, &metrics);
+        recorder.seal(Table::OPERATION_METRICS, &metrics);
         recorder.seal(
-            Table::Annotations,
+            Table::ANNOTATIONS,
             &Annotation::batch(&annotations).unwrap(),
         );
     }

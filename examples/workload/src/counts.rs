@@ -1,4 +1,4 @@
-//! What the workload did, counted where it did it, and the JSON line that says so.
+//! The workload's own counts of its operations, and the JSON line that has them.
 
 /// Counts of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Counts {
     }
 }
 
-/// Counts of both operations and what was leaked.
+/// Counts of both operations and of leaked bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) rule_refresh: Counts,
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_what_was_counted() {
+    fn the_line_has_the_counts() {
         let mut totals = Totals::default();
         totals.rule_refresh.add(true);
         totals.traffic_control.add(false);

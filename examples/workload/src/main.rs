@@ -1,8 +1,10 @@
-//! A small service with two operations, to be recorded: `rule_refresh`, announced by a marker, parses and sorts a
-//! rule table; `traffic_control`, a plain function, checks batches of packets against it.
+//! A small service with two operations, for recordings. `rule_refresh` is announced by a marker; it
+//! parses and sorts a rule table. `traffic_control` is a plain function; it checks batches of packets
+//! against the table.
 //!
-//! It works by a schedule drawn from a seed, can be made slower, leaky and faulty, and prints at the end exactly what
-//! it did: one JSON line on standard output, for tests to compare a recording with.
+//! It works by a schedule that is drawn from a seed. It can be made slower, leaky and faulty. At the
+//! end it prints its exact counts as one JSON line on standard output, so that tests can compare a
+//! recording with them.
 
 mod counts;
 mod random;
@@ -35,7 +37,7 @@ struct Arguments {
     /// traffic_control per second over all threads
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1000.0, value_parser = rate)]
     traffic_rate: f64,
-    /// Keep the order of the schedule and its mix, but never wait
+    /// Keep the order of the schedule, but never wait
     #[arg(long)]
     unpaced: bool,
     /// Threads that share the work
@@ -44,16 +46,16 @@ struct Arguments {
     /// Give each operation this much more work: a latency regression
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     slow: f64,
-    /// Keep this many bytes for ever in each rule_refresh: a leak
+    /// Leak this many bytes in each rule_refresh
     #[arg(long, value_name = "BYTES_PER_OP", default_value_t = 0)]
     leak: usize,
     /// Let this share of all operations fail
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = share)]
     fail: f64,
-    /// Seed of everything that is drawn
+    /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Read one line from standard input first, so that a recorder can attach
+    /// Wait for one line on standard input before the work starts, so that a recorder can attach
     #[arg(long)]
     wait: bool,
 }

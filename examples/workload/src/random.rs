@@ -1,6 +1,6 @@
 //! Repeatable random numbers: SplitMix64 and the two distributions that the workload draws from.
 
-/// A stream of numbers that its seed alone determines.
+/// A stream of numbers that depends on its seed only.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     state: u64,
@@ -29,7 +29,7 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// True with the given chance.
+    /// True with the probability `share`.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         self.unit() < share
     }

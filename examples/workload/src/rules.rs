@@ -1,9 +1,9 @@
-//! The rule table: text as a control plane would push it, parsed, sorted and searched. `refresh` is the work of the
-//! operation rule_refresh.
+//! The rule table: text as a control plane sends it is parsed, sorted and searched. `refresh` is the
+//! work of the operation rule_refresh.
 
 use crate::random::Random;
 
-/// What to do with traffic to the addresses below a prefix.
+/// Allows or denies traffic to the addresses of a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rule {
     first: u32,
@@ -18,12 +18,13 @@ pub(crate) struct RuleTable {
     rules: Vec<Rule>,
 }
 
-/// Why a text is no rule table: the line that is none.
+/// The number of the first line that is no rule, counted from 0.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadLine(pub(crate) usize);
 
 impl RuleTable {
-    /// Parses the first `lines` lines of `text` (`10.1.2.0/24 allow 70`), sorts them and drops repeated ones.
+    /// Parses the first `lines` lines of `text` (`10.1.2.0/24 allow 70`), sorts them and drops repeated
+    /// ones.
     pub(crate) fn refresh(text: &str, lines: usize) -> Result<Self, BadLine> {
         let mut rules = text
             .lines()
@@ -40,7 +41,8 @@ impl RuleTable {
         self.rules.len()
     }
 
-    /// The weight of the nearest rule that begins at or below `address` and covers it, where it allows; 0 otherwise.
+    /// The weight of the last rule that begins at or below `address`, if it covers the address and
+    /// allows it; otherwise 0.
     pub(crate) fn weight(&self, address: u32) -> u32 {
         let after = self.rules.partition_point(|rule| rule.first <= address);
         match after.checked_sub(1).and_then(|at| self.rules.get(at)) {

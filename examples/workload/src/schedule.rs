@@ -1,9 +1,9 @@
-//! Which operation comes when, on one thread. The order follows from the rates alone, never from the clock, so that
-//! a seed and a number of operations say exactly what is done.
+//! The order and the times of the operations of one thread. The order depends on the rates only,
+//! never on the clock, so that a seed and a number of operations determine the work exactly.
 
 use std::time::Duration;
 
-/// When a run ends and how fast it goes.
+/// The end of a run and its rates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) time: Option<Duration>,
@@ -16,7 +16,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The part of thread `thread` of `threads`: its rates, and its operations where they are limited.
+    /// The share of thread `thread` of `threads`: its rates, and its number of operations if there is a
+    /// limit.
     pub(crate) fn share(mut self, thread: u64, threads: u64) -> Self {
         self.refresh_rate /= threads as f64;
         self.traffic_rate /= threads as f64;
@@ -55,7 +56,7 @@ impl Schedule {
 impl Iterator for Schedule {
     type Item = (Duration, Operation);
 
-    /// The next operation and when it is due after the start; a refresh goes first where both are.
+    /// The next operation, and its time since the start. Of two at the same time the refresh is first.
     fn next(&mut self) -> Option<Self::Item> {
         let limits = self.limits;
         if limits

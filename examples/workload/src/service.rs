@@ -19,21 +19,21 @@ const RULES_SIGMA: f64 = 0.3;
 /// Packets of a batch. About 130 µs.
 const PACKETS: f64 = 450.0;
 const PACKETS_SIGMA: f64 = 0.4;
-/// Largest multiple of the median that is prepared and drawn; its inverse is the smallest.
+/// The largest multiple of the median that is drawn. The smallest is its inverse.
 const LARGEST: f64 = 4.0;
 
-/// How well the service behaves.
+/// How healthy the service is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behaviour {
     /// Work of each operation, 1 being healthy.
     pub(crate) work: f64,
-    /// Kept for ever by each rule_refresh.
+    /// Bytes that each rule_refresh leaks.
     pub(crate) leak_bytes: usize,
     /// Share of operations that fail.
     pub(crate) failure_share: f64,
 }
 
-/// Runs the service to its limits and adds up what its threads did.
+/// Runs the service to its limits and adds up the counts of its threads.
 pub(crate) fn run(threads: u64, limits: Limits, behaviour: Behaviour, seed: u64) -> Totals {
     let start = Instant::now();
     let mut totals = Totals::default();
@@ -54,7 +54,7 @@ pub(crate) fn run(threads: u64, limits: Limits, behaviour: Behaviour, seed: u64)
     totals
 }
 
-/// One thread's data; everything is its own, so that its durations are its own as well.
+/// The data of one thread. Threads share nothing, so that no thread changes another one's durations.
 struct Worker {
     behaviour: Behaviour,
     random: Random,
@@ -140,7 +140,7 @@ impl Worker {
     }
 }
 
-/// `text` with line `number` broken: every refresh reads that far.
+/// `text` with line `number` broken: every refresh fails at that line.
 fn with_bad_line(text: &str, number: usize) -> String {
     text.lines()
         .enumerate()

@@ -1,6 +1,7 @@
-//! Batches of packets and the operation traffic_control: a plain function with a C symbol, to be observed by name.
+//! Batches of packets and the operation traffic_control: a plain function with a C symbol, which is
+//! observed by its name.
 //!
-//! Nothing may turn its end into a jump: it returns by `ret` at every level of optimisation.
+//! Its end must not become a jump: it returns by `ret` at every level of optimisation.
 
 use std::hint::black_box;
 
@@ -15,7 +16,7 @@ pub(crate) const MALFORMED: i32 = -22;
 const MAGIC: u8 = 0x45;
 const HEADER_BYTES: usize = 8;
 
-/// Packets one after another: a magic byte, three of the batch's own, the destination, the payload.
+/// Packets one after another: a magic byte, three random bytes, the destination, the payload.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     bytes: Vec<u8>,
@@ -46,9 +47,10 @@ impl Batch {
     }
 }
 
-/// Checks the first `length` bytes of a batch against the rules: how many packets are allowed, or [`MALFORMED`].
+/// Checks the first `length` bytes of a batch against the rules. Returns the number of allowed
+/// packets, or [`MALFORMED`].
 ///
-/// A malformed batch costs what a sound one does: the payload is summed before the headers are believed.
+/// A malformed batch costs as much as a valid one: all payloads are summed in both cases.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn traffic_control(table: &RuleTable, batch: &Batch, length: usize) -> i32 {

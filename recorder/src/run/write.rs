@@ -85,9 +85,9 @@ impl Writing {
                 self.append_events(&events)
             }
             Message::Metrics(rows) => {
-                self.append(Table::OperationMetrics, OperationMetrics::batch(&rows))
+                self.append(Table::OPERATION_METRICS, OperationMetrics::batch(&rows))
             }
-            Message::Annotation(row) => self.append(Table::Annotations, Annotation::batch(&[row])),
+            Message::Annotation(row) => self.append(Table::ANNOTATIONS, Annotation::batch(&[row])),
             Message::Health(row) => self.append_health(row),
         }
     }
@@ -110,7 +110,8 @@ impl Writing {
             return Ok(());
         }
         let batch = self.log.finish()?;
-        self.writer.append(Table::OperationLog, &batch, self.last)?;
+        self.writer
+            .append(Table::OPERATION_LOG, &batch, self.last)?;
         self.rows.operation_log += batch.num_rows() as u64;
         Ok(())
     }
@@ -125,7 +126,7 @@ impl Writing {
         row.segments_sealed = activity.segments_sealed;
         row.written_bytes = activity.written_bytes;
         self.health = RecorderHealth::default();
-        self.append(Table::RecorderHealth, RecorderHealth::batch(&[row]))
+        self.append(Table::RECORDER_HEALTH, RecorderHealth::batch(&[row]))
     }
 
     fn append(

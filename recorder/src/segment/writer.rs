@@ -20,7 +20,9 @@ use crate::clock::ClockPair;
 #[derive(Debug)]
 pub struct RecordingWriter {
     // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at the very end.
+    /// One for each table that got a row, in the order of the first.
     tables: Vec<TableWriter>,
+    shared: Shared,
     sealer: Sealer,
     counters: Arc<Counters>,
     directory: RecorderDirectory,
@@ -45,12 +47,9 @@ impl RecordingWriter {
             limits,
             counters: counters.clone(),
         };
-        let mut tables = Vec::with_capacity(Table::ALL.len());
-        for table in Table::ALL {
-            tables.push(TableWriter::new(shared.clone(), table, sealer.handle()?));
-        }
         Ok(Self {
-            tables,
+            tables: Vec::new(),
+            shared,
             sealer,
             counters,
             directory,
@@ -69,7 +68,23 @@ impl RecordingWriter {
         batch: &RecordBatch,
         now: ClockPair,
     ) -> Result<(), SegmentError> {
-        self.tables[table as usize].append(batch, now)
+        self.table(table)?.append(batch, now)
+    }
+
+    fn table(&mut self, table: Table) -> Result<&mut TableWriter, SegmentError> {
+        let known = self
+            .tables
+            .iter()
+            .position(|writer| writer.table() == table);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let writer = TableWriter::new(self.shared.clone(), table, self.sealer.handle()?);
+                self.tables.push(writer);
+                self.tables.len() - 1
+            }
+        };
+        Ok(&mut self.tables[index])
     }
 
     /// Makes everything appended durable: call it each flush interval.

@@ -1,6 +1,6 @@
-//! One table of figures: what was asked, what was seen, whether it holds.
+//! One table of figures: the bound, the result, and whether it holds.
 
-/// Collects figures and prints each as soon as it is known.
+/// Prints each figure as soon as it is known, and remembers those that missed their bound.
 #[derive(Default)]
 pub(crate) struct Table {
     missed: Vec<String>,
@@ -8,14 +8,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Prints the heading.
+    /// Prints the seed and the table's heading.
     pub(crate) fn start(&self, seed: u64, repetitions: usize) {
         println!("seed {seed} (repeat with --seed {seed}), {repetitions} repetitions a figure");
         println!("| figure | bound | seen | holds |");
         println!("| --- | --- | --- | --- |");
     }
 
-    /// A figure with its bound in words; `holds` None marks one that is shown without being asked for.
+    /// A figure with its bound in words. `holds` is `None` where no bound is set.
     pub(crate) fn row(&mut self, figure: &str, bound: &str, seen: &str, holds: Option<bool>) {
         let word = match holds {
             Some(true) => "yes",
@@ -29,7 +29,14 @@ impl Table {
         }
     }
 
-    /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above.
+    /// A share without a bound.
+    pub(crate) fn shown(&mut self, figure: &str, hits: usize, trials: usize) {
+        let seen = format!("{:.1}% of {trials}", hits as f64 / trials as f64 * 100.0);
+        self.row(figure, "", &seen, None);
+    }
+
+    /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above. `asked` is false where no
+    /// bound is set.
     pub(crate) fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, asked: bool) {
         let accepted = accepted_rate(0.05, trials);
         let rate = alarms as f64 / trials as f64;
@@ -50,7 +57,7 @@ impl Table {
         );
     }
 
-    /// True when every figure held; prints those that did not.
+    /// True when every figure is within its bound. Prints those that are not.
     pub(crate) fn end(&self) -> bool {
         if self.rows == 0 {
             println!("no figure has that name");
@@ -65,7 +72,8 @@ impl Table {
     }
 }
 
-/// The observed rate up to which `trials` repetitions are consistent with `rate`: 3.3 standard errors above it.
+/// The largest observed rate that `trials` repetitions may show by chance when the true one is `rate`:
+/// 3.3 standard errors above it.
 pub(crate) fn accepted_rate(rate: f64, trials: usize) -> f64 {
     rate + 3.3 * (rate * (1.0 - rate) / trials as f64).sqrt()
 }

@@ -1,0 +1,38 @@
+//! Leaks beneath a sawtooth: found, absent, and inconclusive where too little was seen.
+
+use super::Figures;
+use crate::trials::heap;
+use soakbox_statistics::Status;
+
+impl Figures {
+    pub(super) fn leaks(&mut self) {
+        let trials = self.arguments.repetitions;
+        for ragged in [false, true] {
+            let teeth = if ragged { "ragged teeth" } else { "even teeth" };
+            let figure = format!("leak 24 h, {teeth}");
+            if !self.wanted(&figure) {
+                continue;
+            }
+            let mut random = self.random(&figure);
+            let mut count = |status, hours, growth| {
+                heap::count(status, hours, growth, ragged, trials, &mut random)
+            };
+            let found = count(Status::Found, 24.0, 0.01);
+            let row = format!("{figure}: 1%/h found");
+            self.table.share(&row, found, trials, 0.95);
+            let alarms = count(Status::Found, 24.0, 0.0);
+            let row = format!("{figure}: healthy, found");
+            self.table.alarms(&row, alarms, trials, true);
+            let absent = count(Status::Absent, 24.0, 0.0);
+            let row = format!("{figure}: healthy, absent");
+            self.table.shown(&row, absent, trials);
+            if !ragged {
+                for periods in [1.5, 2.5, 3.5, 4.8] {
+                    let unsure = count(Status::Inconclusive, periods / 6.0, 0.01);
+                    let row = format!("leak, {periods} periods seen: inconclusive");
+                    self.table.share(&row, unsure, trials, 1.0);
+                }
+            }
+        }
+    }
+}

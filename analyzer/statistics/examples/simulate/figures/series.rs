@@ -1,0 +1,96 @@
+//! Changes and periods of one series: false ones, and true ones that are found.
+
+use super::Figures;
+use crate::trials::process::Process;
+use crate::trials::series;
+
+/// Correlations of neighbouring windows.
+const PHI: [f64; 4] = [0.0, 0.5, 0.7, 0.9];
+/// Noise for which no bound is set.
+const SHOWN: [Process; 10] = [
+    Process::Hidden,
+    Process::ArHeavy(0.9),
+    Process::Heavy(2.5),
+    Process::Ar2,
+    Process::Average(10),
+    Process::Periods(20.0),
+    Process::Sawtooth(20.0),
+    Process::Bursts(0.05, 0.05),
+    Process::Volatility,
+    Process::Cron,
+];
+
+impl Figures {
+    pub(super) fn changes(&mut self) {
+        let trials = self.arguments.repetitions.max(1000);
+        for phi in PHI {
+            for n in [100, 200, 600, 2000] {
+                let figure = format!("changes φ={phi} {n} points");
+                self.false_changes(&figure, Process::Ar(phi), n, trials, true);
+            }
+        }
+        for process in SHOWN {
+            for n in [200, 2000] {
+                let figure = format!("changes {process:?} {n} points");
+                self.false_changes(&figure, process, n, trials, false);
+            }
+        }
+        for phi in PHI {
+            self.true_changes(phi, trials);
+        }
+    }
+
+    fn false_changes(
+        &mut self,
+        figure: &str,
+        process: Process,
+        n: usize,
+        trials: usize,
+        asked: bool,
+    ) {
+        if self.wanted(figure) {
+            let count = series::false_changes(process, n, trials, &mut self.random(figure));
+            self.table.alarms(figure, count, trials, asked);
+        }
+    }
+
+    fn true_changes(&mut self, phi: f64, trials: usize) {
+        let figure = format!("changes step φ={phi}");
+        if !self.wanted(&figure) {
+            return;
+        }
+        let mut random = self.random(&figure);
+        let [found, placed] = series::steps(phi, trials, &mut random);
+        let row = format!("{figure}: found");
+        self.table.share(&row, found, trials, 0.95);
+        let row = format!("{figure}: within 5 points");
+        self.table.share(&row, placed, trials, 0.80);
+        let [step, outlier] = series::lone_points(phi, trials, &mut random);
+        let figure = format!("changes outlier of 10 sd φ={phi}");
+        let seen = format!("{step} of {trials}");
+        let row = format!("{figure}: a step");
+        self.table.row(&row, "0", &seen, Some(step == 0));
+        let row = format!("{figure}: found");
+        self.table.shown(&row, outlier, trials);
+    }
+
+    pub(super) fn periods(&mut self) {
+        let trials = self.arguments.repetitions;
+        for phi in [0.0, 0.7, 0.9] {
+            for n in [200, 2000] {
+                let figure = format!("period φ={phi} {n} windows");
+                if self.wanted(&figure) {
+                    let mut random = self.random(&figure);
+                    let count = series::false_periods(Process::Ar(phi), n, trials, &mut random);
+                    self.table.alarms(&figure, count, trials, true);
+                }
+            }
+        }
+        let figure = "period of a job every 60 of 3,600 windows, 3 sd for 3 windows";
+        if self.wanted(figure) {
+            let found = series::jobs_found(trials, &mut self.random(figure));
+            let row = format!("{figure}: found ± 1%");
+            self.table.share(&row, found, trials, 0.95);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Repeated trials on simulated data: each function counts how often something happens.
+//!
+//! `tests/simulation.rs` uses them too.
+
+pub(crate) mod builds;
+pub(crate) mod comparison;
+pub(crate) mod heap;
+pub(crate) mod process;
+pub(crate) mod series;
+pub(crate) mod service;

@@ -1,0 +1,90 @@
+//! Changes and periods in one series: false alarms, steps that are found in the right place, outliers
+//! that are not reported as steps.
+
+use super::process::{Process, Random};
+use rand_distr::{Distribution, StandardNormal};
+use soakbox_statistics::{Change, ChangeKind, changes, period};
+
+/// The stated rate of all change figures.
+pub(crate) const RATE: f64 = 0.05;
+
+fn found(values: &[f64]) -> Vec<Change> {
+    changes(values, None, RATE).unwrap_or_default()
+}
+
+/// How many of `trials` stationary series show any change.
+pub(crate) fn false_changes(
+    process: Process,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    (0..trials)
+        .filter(|_| !found(&process.series(n, random)).is_empty())
+        .count()
+}
+
+/// `[found, placed within 5 points]`: a step of 2 long-run deviations after 100 of 200 points.
+pub(crate) fn steps(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
+    let height = 2.0 * f64::sqrt((1.0 + phi) / (1.0 - phi));
+    let mut hits = [0, 0];
+    for _ in 0..trials {
+        let mut values = Process::Ar(phi).series(200, random);
+        values[100..].iter_mut().for_each(|v| *v += height);
+        let steps: Vec<Change> = found(&values)
+            .into_iter()
+            .filter(|c| c.kind == ChangeKind::Step)
+            .collect();
+        hits[0] += usize::from(!steps.is_empty());
+        hits[1] += usize::from(steps.iter().any(|c| c.index.abs_diff(100) <= 5));
+    }
+    hits
+}
+
+/// `[reported as a step, reported as an outlier]`: one point that is 10 deviations off, in 200 points
+/// of noise.
+pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
+    let mut counts = [0, 0];
+    for _ in 0..trials {
+        let mut values = Process::Ar(phi).series(200, random);
+        let place: f64 = StandardNormal.sample(random);
+        let place = (100.0 + 40.0 * place).clamp(0.0, 199.0) as usize;
+        values[place] += 10.0;
+        let near = |kind| {
+            found(&values)
+                .iter()
+                .any(|c| c.kind == kind && c.index.abs_diff(place) <= 1)
+        };
+        counts[0] += usize::from(near(ChangeKind::Step));
+        counts[1] += usize::from(near(ChangeKind::Outlier));
+    }
+    counts
+}
+
+/// How many of `trials` series without a period show one.
+pub(crate) fn false_periods(
+    process: Process,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    let found = |values: &[f64]| period(values, RATE).ok().flatten().is_some();
+    (0..trials)
+        .filter(|_| found(&process.series(n, random)))
+        .count()
+}
+
+/// In how many of `trials` series a job is found with its period: 3 windows every 60, under AR(0.7)
+/// noise.
+pub(crate) fn jobs_found(trials: usize, random: &mut Random) -> usize {
+    (0..trials)
+        .filter(|_| {
+            let mut values = Process::Ar(0.7).series(3600, random);
+            for (index, value) in values.iter_mut().enumerate() {
+                *value += if index % 60 < 3 { 3.0 } else { 0.0 };
+            }
+            let found = period(&values, RATE).ok().flatten();
+            found.is_some_and(|p| (p.windows - 60.0).abs() <= 0.6)
+        })
+        .count()
+}

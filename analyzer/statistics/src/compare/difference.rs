@@ -1,0 +1,187 @@
+//! The difference candidate − base on the log scale, with its standard errors.
+//!
+//! It knows the variance inside runs and between runs. It knows no thresholds, levels or verdicts.
+//!
+//! With one run per side, the variance of each run's mean comes from its windows
+//! (`long_run_variance`), and the degrees of freedom are those of Welch and Satterthwaite. With
+//! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947), or
+//! by the paired t where runs were interleaved. The variance inside the runs is the smallest variance
+//! that is used, so that runs which agree by chance do not look exact. A history of good runs adds
+//! degrees of freedom to the pooled variance. Where the interval of a side reaches further to one end
+//! than to the other, the ends are combined as in MOVER (Zou and Donner 2008).
+
+use crate::compare::estimate::{Estimate, ROUNDING};
+use crate::compare::run_variance::{RunVariance, sample_variance};
+use crate::compare::verdict::Scope;
+use crate::math::long_run_variance::combine;
+
+/// Two sides whose variances differ by a smaller factor than this are treated as if they were equal.
+const EQUAL_VARIANCE_RATIO: f64 = 4.0;
+
+/// Candidate − base, on the log scale or in the unit of an absolute metric.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Difference {
+    pub(crate) delta: f64,
+    /// Standard errors downwards and upwards; infinite when unknown.
+    pub(crate) errors: (f64, f64),
+    /// How far the difference may be off downwards and upwards because histogram buckets have a
+    /// width. This is no random error.
+    pub(crate) slack: (f64, f64),
+    /// How far lost operations could move the difference downwards and upwards; infinite when
+    /// unknown.
+    pub(crate) loss: (f64, f64),
+    /// Degrees of freedom of the standard errors.
+    pub(crate) degrees: f64,
+    pub(crate) scope: Scope,
+}
+
+impl Difference {
+    /// Base − candidate.
+    pub(crate) fn reversed(self) -> Difference {
+        let swap = |(a, b): (f64, f64)| (b, a);
+        Difference {
+            delta: -self.delta,
+            errors: swap(self.errors),
+            slack: swap(self.slack),
+            loss: swap(self.loss),
+            ..self
+        }
+    }
+}
+
+/// The difference from the estimates of both sides, one per run. `None` when a side has none, or when
+/// its variance cannot be known.
+pub(crate) fn difference(
+    base: &[Estimate],
+    candidate: &[Estimate],
+    paired: bool,
+    history: Option<RunVariance>,
+) -> Option<Difference> {
+    if base.is_empty() || candidate.is_empty() {
+        return None;
+    }
+    let (errors, degrees, scope) = match (base, candidate, history) {
+        ([base], [candidate], None) => pair(base, candidate)?,
+        _ if paired && base.len() == candidate.len() && base.len() > 1 => {
+            paired_runs(base, candidate)?
+        }
+        _ => runs(base, candidate, history)?,
+    };
+    let mean = |side: &[Estimate], read: &dyn Fn(&Estimate) -> f64| -> f64 {
+        side.iter().map(read).sum::<f64>() / side.len() as f64
+    };
+    let centre = |side: &[Estimate]| mean(side, &|r| r.centre);
+    let down =
+        |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).0);
+    let up = |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).1);
+    let lost = |r: &Estimate| (r.centre - r.loss.0, r.loss.1 - r.centre);
+    let wide = |r: &Estimate| r.resolution();
+    let delta = centre(candidate) - centre(base);
+    Some(Difference {
+        delta: if delta.abs() < ROUNDING { 0.0 } else { delta },
+        errors,
+        slack: (
+            down(candidate, &wide) + up(base, &wide),
+            up(candidate, &wide) + down(base, &wide),
+        ),
+        loss: (
+            down(candidate, &lost) + up(base, &lost),
+            up(candidate, &lost) + down(base, &lost),
+        ),
+        degrees,
+        scope,
+    })
+}
+
+/// Standard errors downwards and upwards, their degrees of freedom, and the scope.
+type Errors = ((f64, f64), f64, Scope);
+
+/// One run per side.
+fn pair(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
+    let combined = combine(&[
+        (&base.scales, base.slope * base.slope),
+        (&candidate.scales, candidate.slope * candidate.slope),
+    ])?;
+    let (base_down, base_up) = base.errors(combined.variances[0]);
+    let (down, up) = candidate.errors(combined.variances[1]);
+    Some((
+        (down.hypot(base_up), up.hypot(base_down)),
+        combined.degrees,
+        Scope::Pair,
+    ))
+}
+
+/// The variance of a run's estimate from the noise inside the run. Of its two directions the mean
+/// counts, or the one that is known.
+fn inside(estimate: &Estimate) -> f64 {
+    let Some(combined) = combine(&[(&estimate.scales, 1.0)]) else {
+        return 0.0;
+    };
+    let (down, up) = estimate.errors(combined.variances[0]);
+    match (down.is_finite(), up.is_finite()) {
+        (true, true) => (0.5 * (down + up)).powi(2),
+        (true, false) => down * down,
+        (false, true) => up * up,
+        (false, false) => f64::INFINITY,
+    }
+}
+
+/// The mean of [`inside`] over the runs of a side.
+fn inside_mean(side: &[Estimate]) -> f64 {
+    side.iter().map(inside).sum::<f64>() / side.len() as f64
+}
+
+/// Several runs on at least one side, or a history.
+fn runs(base: &[Estimate], candidate: &[Estimate], history: Option<RunVariance>) -> Option<Errors> {
+    let side = |side: &[Estimate]| {
+        let centres: Vec<f64> = side.iter().map(|r| r.centre).collect();
+        let degrees = centres.len() as f64 - 1.0;
+        let between = if centres.len() > 1 {
+            sample_variance(&centres)
+        } else {
+            0.0
+        };
+        (between, degrees, inside_mean(side), centres.len() as f64)
+    };
+    let (base_spread, base_degrees, base_inside, base_runs) = side(base);
+    let (spread, degrees, inside, count) = side(candidate);
+    if history.is_none() && base_degrees > 0.0 && degrees > 0.0 {
+        let parts = (
+            spread.max(inside) / count,
+            base_spread.max(base_inside) / base_runs,
+        );
+        let total = parts.0 + parts.1;
+        let welch = parts.0 * parts.0 / degrees + parts.1 * parts.1 / base_degrees;
+        // With equally many runs and similar variances all degrees of freedom are kept: the pooled
+        // statistic is then the same number as Welch's.
+        let similar = count == base_runs
+            && parts.0.max(parts.1) <= EQUAL_VARIANCE_RATIO * parts.0.min(parts.1);
+        let freedom = if similar || welch <= 0.0 {
+            degrees + base_degrees
+        } else {
+            total * total / welch
+        };
+        return Some(((total.sqrt(), total.sqrt()), freedom, Scope::Runs));
+    }
+    // One side has a single run, or there is a history: both sides share one pooled variance.
+    let (prior, prior_degrees) = history.map_or((0.0, 0.0), |h| {
+        (h.deviation * h.deviation, h.degrees_of_freedom)
+    });
+    let freedom = base_degrees + degrees + prior_degrees;
+    let pooled = (base_degrees * base_spread + degrees * spread + prior_degrees * prior) / freedom;
+    let error = (pooled.max(inside) / count + pooled.max(base_inside) / base_runs).sqrt();
+    (freedom > 0.0).then_some(((error, error), freedom, Scope::Runs))
+}
+
+/// Several runs that were interleaved: the differences of the pairs are the data.
+fn paired_runs(base: &[Estimate], candidate: &[Estimate]) -> Option<Errors> {
+    let differences: Vec<f64> = candidate
+        .iter()
+        .zip(base)
+        .map(|(c, b)| c.centre - b.centre)
+        .collect();
+    let pairs = differences.len() as f64;
+    let floor = inside_mean(base) + inside_mean(candidate);
+    let error = (sample_variance(&differences).max(floor) / pairs).sqrt();
+    Some(((error, error), pairs - 1.0, Scope::Runs))
+}

@@ -1,0 +1,73 @@
+//! The result of a comparison: the fields of `soakbox.verdict/1`, one to one.
+//!
+//! Types only. The numbers are made in `difference`, `uncorrected` and `compare`.
+
+use crate::compare::verdict::{Scope, Verdict};
+use crate::metric::Metric;
+
+/// How far lost operations could move the change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossEffect {
+    /// The largest lost fraction of the runs of both sides, 0..=1.
+    pub fraction: f64,
+    /// Lower end of the interval of the change if the lost operations had any values at all; `None`
+    /// when it is unknown.
+    pub low: Option<f64>,
+    /// Upper end of that interval; `None` when it is unknown.
+    pub high: Option<f64>,
+}
+
+/// One metric of one operation, base against candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Name of the operation, as the caller gave it.
+    pub operation: String,
+    /// The quantity that was compared.
+    pub metric: Metric,
+    /// Value of the base, in the metric's unit. Of several runs it is the geometric mean, for absolute
+    /// metrics the mean.
+    pub base: Option<f64>,
+    /// Value of the candidate, as for the base.
+    pub candidate: Option<f64>,
+    /// candidate / base − 1, or candidate − base for absolute metrics. The sign is such that up is
+    /// worse.
+    pub change: Option<f64>,
+    /// Lower end of the interval of `change`, adjusted for the number of effects; `None` when no bound
+    /// is known.
+    pub low: Option<f64>,
+    /// Upper end of that interval; `None` when no bound is known.
+    pub high: Option<f64>,
+    /// One-sided p-value of the hypothesis "change ≤ threshold".
+    pub p: Option<f64>,
+    /// `p`, adjusted by Benjamini–Hochberg over all effects of the comparison.
+    pub q: Option<f64>,
+    /// The threshold that was applied, in the unit of `change`.
+    pub threshold: f64,
+    /// The smallest change that these data would have called regressed with 80% probability.
+    pub detectable: Option<f64>,
+    /// Number of windows compared on each side, without warm-up and missing windows.
+    pub blocks: [usize; 2],
+    /// Number of runs on each side.
+    pub runs: [usize; 2],
+    /// Number of windows cut at the start of every run of each side.
+    pub warmup_cut: [usize; 2],
+    /// How far lost operations could move the change.
+    pub loss: LossEffect,
+    /// What this effect is valid for.
+    pub scope: Scope,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The reason of the verdict, in one line.
+    pub reason: String,
+}
+
+/// All effects of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The verdict on all effects together.
+    pub verdict: Verdict,
+    /// `Runs` only if every effect is valid for the builds.
+    pub scope: Scope,
+    /// One per operation and metric that any run measured.
+    pub effects: Vec<Effect>,
+}

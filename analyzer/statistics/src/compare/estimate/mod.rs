@@ -1,0 +1,205 @@
+//! The estimate of one metric of one run: its value, and a series of windows that has its variance.
+//!
+//! A ratio or a quantile is no mean of windows, but its linearisation is (quantile: Woodruff 1952;
+//! ratio: Cochran 1977, chapter 6). In this way `long_run_variance` can give the variance of every
+//! metric. Two runs are never compared here.
+
+mod mean;
+mod quantile;
+
+use crate::math::merged_histogram::MergedHistogram;
+use crate::math::time_scales::{TimeScales, sum};
+use crate::metric::Metric;
+use crate::run::{Column, Run};
+
+/// The errors of a quantile are read from its distribution at this number of standard errors of its
+/// rank.
+const RANK_ERRORS: f64 = 2.5;
+/// Relative deviations below this are rounding errors.
+pub(crate) const ROUNDING: f64 = 1e-12;
+
+/// One metric of one run, after the warm-up was cut.
+#[derive(Debug, Clone)]
+pub(crate) struct Estimate {
+    /// In the metric's unit.
+    pub(crate) value: f64,
+    /// The logarithm of `value`; of an absolute metric `value` itself.
+    pub(crate) centre: f64,
+    /// The linearised series at all time scales.
+    pub(crate) scales: TimeScales,
+    /// The derivative of `centre` by the mean of the series.
+    pub(crate) slope: f64,
+    /// Bounds of `centre` if the lost operations had any values at all; infinite when unknown.
+    pub(crate) loss: (f64, f64),
+    kind: Kind,
+}
+
+/// What the series of an estimate stands for.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// The deviation of each window from the mean, in the scale of `centre`.
+    Mean,
+    /// The failures of each window. One more cluster of them is always possible: the variance is at
+    /// least `least`, the square of a typical cluster's size ÷ operations.
+    Failures { least: f64 },
+    /// The share of operations below the quantile.
+    Quantile {
+        p: f64,
+        distribution: MergedHistogram,
+        /// How far `centre` may be off downwards and upwards because its bucket has a width.
+        resolution: (f64, f64),
+    },
+}
+
+/// Why a metric of a run cannot be estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoEstimate {
+    TooFewWindows,
+    NotPositive,
+    NoOperations,
+    NotMeasured,
+}
+
+impl NoEstimate {
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            NoEstimate::TooFewWindows => "too few windows to know their variance",
+            NoEstimate::NotPositive => {
+                "the mean is not positive, so a relative change has no meaning"
+            }
+            NoEstimate::NoOperations => "no operations were observed",
+            NoEstimate::NotMeasured => "not measured",
+        }
+    }
+}
+
+/// The estimate without the first `cut` windows.
+pub(crate) fn estimate(run: &Run, metric: Metric, cut: usize) -> Result<Estimate, NoEstimate> {
+    let (estimate, _) = estimate_with_series(run, metric, cut)?;
+    Ok(estimate)
+}
+
+/// As [`estimate()`], with the linearised series: one number per window, NaN where it is missing.
+pub(crate) fn estimate_with_series(
+    run: &Run,
+    metric: Metric,
+    cut: usize,
+) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+    match (run.column(metric), metric.quantile()) {
+        (Some(Column::Plain(values)), _) => {
+            mean::of_windows(run, metric, &values[cut.min(values.len())..])
+        }
+        (Some(Column::PerOperation(sums)), _) => {
+            let counts = run.counts();
+            mean::per_operation(
+                run,
+                metric,
+                &sums[cut.min(sums.len())..],
+                &counts[cut.min(counts.len())..],
+            )
+        }
+        (None, Some(p)) if !run.durations().is_empty() => quantile::quantile(run, metric, p, cut),
+        _ => Err(NoEstimate::NotMeasured),
+    }
+}
+
+/// The estimate whose linearised series is known.
+fn finish(
+    run: &Run,
+    metric: Metric,
+    value: f64,
+    series: Vec<f64>,
+    kind: Kind,
+) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+    let total = sum(&series);
+    let scales = if total.is_finite() {
+        TimeScales::of_sum(&series, total)
+    } else {
+        let present: Vec<f64> = series.iter().copied().filter(|v| v.is_finite()).collect();
+        TimeScales::new(&present)
+    };
+    let scales = scales.ok_or(NoEstimate::TooFewWindows)?;
+    let centre = if metric.is_absolute() {
+        value
+    } else {
+        value.ln()
+    };
+    let lost = run.lost_fraction();
+    // A mean has no bounds under loss. A failure rate has: none or all of the lost operations failed.
+    // A rate counts lost operations already, and memory is no property of operations.
+    let loss = match metric {
+        _ if lost == 0.0 => (centre, centre),
+        Metric::FailureRate => (value * (1.0 - lost), value * (1.0 - lost) + lost),
+        Metric::Rate | Metric::Memory | Metric::Value => (centre, centre),
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    };
+    let mut estimate = Estimate {
+        value,
+        centre,
+        scales,
+        slope: 1.0,
+        loss,
+        kind,
+    };
+    estimate.slope = estimate.typical_slope();
+    Ok((estimate, series))
+}
+
+impl Estimate {
+    /// Standard errors of `centre` downwards and upwards, from the variance of the series' mean. They
+    /// are infinite where the interval reaches beyond the data.
+    pub(crate) fn errors(&self, variance: f64) -> (f64, f64) {
+        match &self.kind {
+            Kind::Mean => (variance.sqrt(), variance.sqrt()),
+            Kind::Failures { least } => {
+                let error = variance.max(*least).sqrt();
+                (error, error)
+            }
+            Kind::Quantile {
+                p, distribution, ..
+            } => {
+                // The variance is never below that of independent operations.
+                let operations = distribution.count() as f64;
+                let error = variance.max(p * (1.0 - p) / operations).sqrt();
+                let (low, high) = (p - RANK_ERRORS * error, p + RANK_ERRORS * error);
+                let read = |rank: f64| distribution.interpolated(rank).unwrap_or(self.value).ln();
+                let down = if low <= 0.5 / operations {
+                    f64::INFINITY
+                } else {
+                    (self.centre - read(low)).max(0.0) / RANK_ERRORS
+                };
+                let up = if high >= 1.0 - 0.5 / operations {
+                    f64::INFINITY
+                } else {
+                    (read(high) - self.centre).max(0.0) / RANK_ERRORS
+                };
+                (down, up)
+            }
+        }
+    }
+
+    /// How far `centre` may be off downwards and upwards because a bucket has a width.
+    pub(crate) fn resolution(&self) -> (f64, f64) {
+        match &self.kind {
+            Kind::Quantile { resolution, .. } => *resolution,
+            _ => (0.0, 0.0),
+        }
+    }
+
+    /// The slope of a quantile at its typical error; 1 for everything else.
+    fn typical_slope(&self) -> f64 {
+        match &self.kind {
+            Kind::Quantile { .. } => {
+                let independent = self.scales.independent_variance();
+                let (down, up) = self.errors(independent);
+                let error = down.min(up);
+                if error.is_finite() && error > 0.0 && independent > 0.0 {
+                    error / independent.sqrt()
+                } else {
+                    1.0
+                }
+            }
+            _ => 1.0,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The sparse histogram of one window.
+//!
+//! The bucket scheme belongs to `soakbox_schemas::histogram` and is not changed here. A histogram
+//! knows nothing about windows in time.
+
+use soakbox_schemas::histogram::{BUCKETS, bucket, lower, upper};
+
+/// Counts per log-linear bucket: only the buckets that hold an operation, in ascending order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histogram {
+    buckets: Vec<u16>,
+    /// Operations in this bucket and in all buckets before it.
+    cumulative: Vec<u64>,
+}
+
+impl Histogram {
+    /// From `(bucket, count)` pairs in any order. Counts of a repeated bucket are added. A bucket
+    /// outside the scheme counts as the last one. Empty buckets are dropped.
+    pub fn from_counts(pairs: &[(usize, u64)]) -> Histogram {
+        let mut sorted: Vec<(usize, u64)> = pairs
+            .iter()
+            .filter(|&&(_, count)| count > 0)
+            .map(|&(index, count)| (index.min(BUCKETS - 1), count))
+            .collect();
+        sorted.sort_unstable_by_key(|&(index, _)| index);
+        let mut histogram = Histogram::default();
+        let mut total = 0_u64;
+        for (index, count) in sorted {
+            total = total.saturating_add(count);
+            histogram.set(index as u16, total);
+        }
+        histogram
+    }
+
+    /// From raw values (for instance nanoseconds).
+    pub fn from_values(values: &[u64]) -> Histogram {
+        let mut indices: Vec<u16> = values.iter().map(|&value| bucket(value) as u16).collect();
+        indices.sort_unstable();
+        let mut histogram = Histogram::default();
+        for (seen, index) in (1..).zip(indices) {
+            histogram.set(index, seen);
+        }
+        histogram
+    }
+
+    /// Sets the cumulative count of the last bucket, which is `index`.
+    fn set(&mut self, index: u16, total: u64) {
+        match (self.buckets.last(), self.cumulative.last_mut()) {
+            (Some(&known), Some(last)) if known == index => *last = total,
+            _ => {
+                self.buckets.push(index);
+                self.cumulative.push(total);
+            }
+        }
+    }
+
+    /// Number of operations.
+    pub fn count(&self) -> u64 {
+        self.cumulative.last().copied().unwrap_or(0)
+    }
+
+    /// `(bucket, count)` pairs in ascending order.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let before = std::iter::once(0).chain(self.cumulative.iter().copied());
+        self.buckets
+            .iter()
+            .zip(self.cumulative.iter().zip(before))
+            .map(|(&index, (&upto, before))| (usize::from(index), upto - before))
+    }
+
+    /// The bucket after the last one that holds an operation; 0 when there is none.
+    pub(crate) fn end(&self) -> usize {
+        self.buckets.last().map_or(0, |&last| usize::from(last) + 1)
+    }
+
+    /// How many operations lie below `point`: all of the buckets before it, and of its own bucket
+    /// the share that `point` stands for.
+    pub(crate) fn below(&self, point: Point) -> f64 {
+        let place = self
+            .buckets
+            .partition_point(|&index| usize::from(index) < point.bucket);
+        let before = if place == 0 {
+            0
+        } else {
+            self.cumulative[place - 1]
+        };
+        if self
+            .buckets
+            .get(place)
+            .is_some_and(|&index| usize::from(index) == point.bucket)
+        {
+            before as f64 + (self.cumulative[place] - before) as f64 * point.share
+        } else {
+            before as f64
+        }
+    }
+}
+
+/// A position inside a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    /// Index in the bucket scheme.
+    pub(crate) bucket: usize,
+    /// Distance from the bucket's lower edge, as a share of its width: 0 to 1.
+    pub(crate) share: f64,
+}
+
+impl Point {
+    /// The value at this position. A bucket of one whole number reaches half a unit to both sides.
+    pub(crate) fn value(self) -> f64 {
+        let low = (lower(self.bucket) as f64 - 0.5).max(0.0);
+        let high = upper(self.bucket) as f64 + 0.5;
+        low + (high - low) * self.share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pairs_survive(pairs in proptest::collection::vec((0usize..5000, 0u64..1 << 40), 0..50)) {
+            let histogram = Histogram::from_counts(&pairs);
+            let again: Vec<_> = histogram.pairs().collect();
+            prop_assert_eq!(&Histogram::from_counts(&again), &histogram);
+            prop_assert_eq!(histogram.count(), pairs.iter().map(|p| p.1).sum::<u64>());
+        }
+    }
+}

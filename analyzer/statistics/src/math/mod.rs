@@ -1,0 +1,11 @@
+//! Numbers about numbers: the tools that every question of this package shares.
+//!
+//! Nothing here knows a metric, a run or a verdict, and nothing here imports the folders that do.
+
+pub(crate) mod distributions;
+pub(crate) mod false_discovery;
+pub(crate) mod histogram;
+pub(crate) mod long_run_variance;
+pub(crate) mod merged_histogram;
+pub(crate) mod spectrum;
+pub(crate) mod time_scales;

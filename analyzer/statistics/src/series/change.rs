@@ -1,0 +1,45 @@
+//! One change of a series: the shape of the result, nothing about how it is found.
+
+/// The ways in which a series can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// The level moved and stayed.
+    Step,
+    /// One point lies far from the points before it and after it.
+    Outlier,
+    /// From here on the level rises or falls steadily.
+    Drift,
+}
+
+impl ChangeKind {
+    /// The word in `soakbox.changes/1`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ChangeKind::Step => "step",
+            ChangeKind::Outlier => "outlier",
+            ChangeKind::Drift => "drift",
+        }
+    }
+}
+
+/// One change of `soakbox.changes/1`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// First point of the new level, 0-based, among all points given, missing ones included.
+    pub index: usize,
+    /// The time of that point; its index when no times were given.
+    pub time: f64,
+    /// Which kind of change was found.
+    pub kind: ChangeKind,
+    /// The mean before a step, from the previous change on; the median of the points around an
+    /// outlier; the fitted value at the start of a drift.
+    pub before: f64,
+    /// The mean after a step, up to the next change; the value of an outlier; the fitted value at the
+    /// end of a drift.
+    pub after: f64,
+    /// after / before − 1; `None` when `before` is 0.
+    pub change: Option<f64>,
+    /// Chance that stationary noise shows such a change anywhere in the part of the series that was
+    /// searched.
+    pub p: f64,
+}

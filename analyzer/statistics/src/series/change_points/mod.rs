@@ -1,0 +1,194 @@
+//! Where the level of a series changes: its steps and drifts.
+//!
+//! The series is split in two where the means differ most, and then each part again (binary
+//! segmentation, Vostrikova 1981; the least-squares place, Bai 1994). A split is accepted when the
+//! largest split of pure noise would rarely differ as much. The noise is the long-run variance of
+//! the residuals *after* the split. The tail of the largest split is that of the standardised
+//! Brownian bridge (James, James and Siegmund 1987), at the normal quantile that corresponds to the
+//! t value. `changes` takes missing points and outliers out first.
+
+mod drift;
+mod split;
+mod temporary_shift;
+
+use crate::math::long_run_variance::of_residuals;
+use crate::math::time_scales::TimeScales;
+use crate::series::change::ChangeKind;
+
+/// Share of the false alarm rate that is spent on steps.
+const STEPS: f64 = 0.45;
+/// … on temporary shifts: the level moves and later returns.
+const TEMPORARY: f64 = 0.15;
+/// … on drifts.
+const DRIFTS: f64 = 0.1;
+/// … on outliers.
+pub(crate) const OUTLIERS: f64 = 0.2;
+const MOST_CHANGES: usize = 1000;
+/// Fewer points than this are not searched at all.
+const MIN_POINTS: usize = 24;
+
+/// A step or drift; [`Change`](crate::Change) among the points that are present.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChangePoint {
+    /// First point after the change.
+    pub(crate) start: usize,
+    pub(crate) kind: ChangeKind,
+    pub(crate) before: f64,
+    pub(crate) after: f64,
+    pub(crate) p: f64,
+}
+
+/// The points that are present, with their times.
+pub(crate) struct Series {
+    values: Vec<f64>,
+    times: Vec<f64>,
+    /// Prefix sums of the values around their overall mean.
+    prefix: Vec<f64>,
+    centre: f64,
+}
+
+/// What explains a part of the series best.
+enum Found {
+    Nothing,
+    /// Indices at which the part is split.
+    Splits(Vec<usize>),
+    Drift(ChangePoint),
+}
+
+impl Series {
+    pub(crate) fn new(values: Vec<f64>, times: Vec<f64>) -> Series {
+        let centre = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let mut sum = 0.0;
+        let mut prefix = vec![0.0];
+        prefix.extend(values.iter().map(|v| {
+            sum += v - centre;
+            sum
+        }));
+        Series {
+            values,
+            times,
+            prefix,
+            centre,
+        }
+    }
+
+    fn mean(&self, start: usize, end: usize) -> f64 {
+        self.centre + (self.prefix[end] - self.prefix[start]) / (end - start) as f64
+    }
+
+    /// All steps and drifts at the familywise `rate`: drifts first, then steps in order.
+    pub(crate) fn change_points(&self, rate: f64) -> Vec<ChangePoint> {
+        let length = self.values.len();
+        let mut splits = Vec::new();
+        let mut parts = Vec::new();
+        let mut open = vec![(0, length)];
+        while let Some((start, end)) = open.pop() {
+            let share = rate * (end - start) as f64 / length as f64;
+            match self.explain(start, end, share) {
+                Found::Nothing => {}
+                Found::Drift(part) => parts.push(part),
+                Found::Splits(at) => {
+                    let mut edges = vec![start];
+                    edges.extend(&at);
+                    edges.push(end);
+                    open.extend(edges.windows(2).map(|w| (w[0], w[1])));
+                    splits.extend(at);
+                }
+            }
+            if splits.len() + parts.len() >= MOST_CHANGES {
+                break;
+            }
+        }
+        splits.sort_unstable();
+        let kept = self.confirmed(&splits, rate);
+        for (i, &at) in kept.iter().enumerate() {
+            let start = if i == 0 { 0 } else { kept[i - 1] };
+            let end = kept.get(i + 1).copied().unwrap_or(length);
+            let difference = self.difference(start, at, end);
+            parts.push(ChangePoint {
+                start: at,
+                kind: ChangeKind::Step,
+                before: self.mean(start, at),
+                after: self.mean(at, end),
+                p: self.evidence(start, at, end, difference),
+            });
+        }
+        parts
+    }
+
+    /// Tests each split again between its neighbours. It moves to the best place there, and is dropped
+    /// when it no longer counts.
+    fn confirmed(&self, splits: &[usize], rate: f64) -> Vec<usize> {
+        let length = self.values.len();
+        let mut kept: Vec<usize> = Vec::new();
+        for (i, &split) in splits.iter().enumerate() {
+            let start = kept.last().copied().unwrap_or(0);
+            let end = splits.get(i + 1).copied().unwrap_or(length);
+            if end - split < least(end - start) || split - start < least(end - start) {
+                kept.push(split);
+                continue;
+            }
+            match self.best_split(start, end) {
+                Some((at, difference)) if self.evidence(start, at, end, difference) <= rate => {
+                    kept.push(at);
+                }
+                Some(_) => {}
+                None => kept.push(split),
+            }
+        }
+        kept
+    }
+
+    /// What happens in `start..end`, where a false alarm is allowed at `rate`.
+    fn explain(&self, start: usize, end: usize, rate: f64) -> Found {
+        if end - start < MIN_POINTS {
+            return Found::Nothing;
+        }
+        let Some((at, difference)) = self.best_split(start, end) else {
+            return Found::Nothing;
+        };
+        let step = self.chance(start, at, end, difference);
+        let line = self.line(start, end);
+        let stepped = step <= rate * STEPS
+            || (step <= rate * split::ABRUPT_FACTOR && self.abrupt(start, at, end));
+        if let Some((part, residuals)) = line {
+            let squares: f64 = self.residuals(start, at, end).iter().map(|r| r * r).sum();
+            let straight: f64 = residuals.iter().map(|r| r * r).sum();
+            if (stepped || part.p <= rate * DRIFTS) && straight < squares {
+                // The line explains more than a step. It is a drift unless the residuals of the line
+                // still have a step in them.
+                let rest = Series::new(residuals, self.times[start..end].to_vec());
+                let again = rest.best_split(0, end - start);
+                let flat =
+                    again.is_none_or(|(split, d)| rest.chance(0, split, end - start, d) > 0.05);
+                if flat {
+                    return Found::Drift(part);
+                }
+            }
+        }
+        if stepped {
+            return Found::Splits(vec![at]);
+        }
+        self.temporary_shift(start, end, rate * TEMPORARY)
+            .map_or(Found::Nothing, Found::Splits)
+    }
+}
+
+/// The smallest number of points that can be a level of their own.
+fn least(length: usize) -> usize {
+    (((length as f64).sqrt() / 2.0) as usize).max(6)
+}
+
+/// A scaled difference divided by the long-run deviation of the residuals, and the degrees of freedom
+/// of that deviation. `None` when nothing but rounding differs.
+fn standardised(residuals: &[f64], difference: f64) -> Option<(f64, f64)> {
+    let (variance, degrees) = of_residuals(&TimeScales::new(residuals)?)?;
+    let deviation = (variance * residuals.len() as f64).sqrt();
+    if deviation > 0.0 {
+        Some((difference / deviation, degrees))
+    } else {
+        // Without noise any difference is a change, rounding aside.
+        let size = residuals.iter().map(|r| r.abs()).fold(0.0, f64::max);
+        (difference > 1e-9 * size.max(f64::MIN_POSITIVE)).then_some((f64::INFINITY, 1.0))
+    }
+}

@@ -1,0 +1,11 @@
+//! Questions about one series of windows: warm-up, changes, outliers, periods, bursts of failures.
+//!
+//! Each file answers one question. Nothing here compares two runs.
+
+pub(crate) mod bursts;
+pub(crate) mod change;
+pub(crate) mod change_points;
+pub(crate) mod changes;
+pub(crate) mod outliers;
+pub(crate) mod periods;
+pub(crate) mod warm_up;

@@ -1,0 +1,95 @@
+//! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak), one to one.
+//!
+//! Types only. The numbers are made in `leak`.
+
+use crate::soak::trend::Trend;
+
+/// The two ways of growing that are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FindingKind {
+    /// The troughs of a sawtooth rise (without a sawtooth: the series itself).
+    Leak,
+    /// The mean rises.
+    Drift,
+}
+
+impl FindingKind {
+    /// The word in `soakbox.soak/1`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FindingKind::Leak => "leak",
+            FindingKind::Drift => "drift",
+        }
+    }
+}
+
+/// The answer of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The whole interval lies above the tolerance.
+    Found,
+    /// The whole interval lies below the tolerance.
+    Absent,
+    /// The interval includes the tolerance, or there are too few data.
+    Inconclusive,
+}
+
+impl Status {
+    /// The word in `soakbox.soak/1`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Found => "found",
+            Status::Absent => "absent",
+            Status::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// One finding of `soakbox.soak/1`; slopes in the data's unit per hour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What was looked for.
+    pub kind: FindingKind,
+    /// Name of the series, as the caller gave it.
+    pub subject: String,
+    /// Whether it was found.
+    pub status: Status,
+    /// Slope, unit per hour; `None` when there were too few points.
+    pub slope_per_hour: Option<f64>,
+    /// Lower end of its 95% interval.
+    pub low: Option<f64>,
+    /// Upper end of its 95% interval.
+    pub high: Option<f64>,
+    /// Seconds from the last peak until the limit is reached at this slope; `None` without a limit or
+    /// when nothing was found.
+    pub time_to_limit_s: Option<f64>,
+    /// The smallest slope that these data would have called found with 80% probability.
+    pub detectable: Option<f64>,
+    /// Number of periods of the sawtooth; `None` without a sawtooth.
+    pub periods: Option<f64>,
+    /// The fitted line. It can be the reference of a later run.
+    pub trend: Option<Trend>,
+    /// The reason of `status`, in one line.
+    pub reason: String,
+}
+
+/// When growth counts as found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SoakOptions {
+    /// Growth per hour, relative to the level at the start, that is still acceptable.
+    pub tolerance_per_hour: f64,
+    /// The value that must not be reached, in the data's unit.
+    pub limit: Option<f64>,
+    /// The line of a known-good run: only growth beyond its slope counts.
+    pub reference: Option<Trend>,
+}
+
+impl Default for SoakOptions {
+    fn default() -> SoakOptions {
+        SoakOptions {
+            tolerance_per_hour: 0.001,
+            limit: None,
+            reference: None,
+        }
+    }
+}

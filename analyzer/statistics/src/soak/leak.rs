@@ -1,0 +1,247 @@
+//! Leaks and drifts: whether a series grows that should not.
+//!
+//! A straight line through a garbage collector's sawtooth is wrong. The line goes through its troughs
+//! instead, which are what survives each collection. The slope is judged here. Troughs are found in
+//! `sawtooth`, and the line is fitted in `trend`.
+
+use crate::error::{Error, within};
+use crate::math::distributions::t_upper_quantile;
+use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
+use crate::soak::sawtooth::sawtooth;
+use crate::soak::trend::{Trend, trend};
+
+/// With fewer periods of a sawtooth than this nothing is concluded about its troughs.
+pub const MIN_PERIODS: f64 = 5.0;
+const SECONDS_PER_HOUR: f64 = 3600.0;
+/// The probability beyond each end of a finding's interval.
+const LEVEL: f64 = 0.025;
+
+/// Looks for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at `times`,
+/// which are seconds. NaN and infinite values are missing.
+///
+/// The series has a sawtooth when it swings by half of its own range, clearly above its
+/// point-to-point noise. With fewer than [`MIN_PERIODS`] periods nothing is concluded. A first rise
+/// that has not fallen yet cannot be distinguished from a leak and counts as one.
+///
+/// A finding is found if its whole interval lies above the tolerance, absent if it lies below, and
+/// otherwise inconclusive. Assumes what [`trend`](crate::trend()) assumes.
+///
+/// # Errors
+/// Times of another length, not finite or descending; a tolerance below 0.
+pub fn soak(
+    subject: &str,
+    times: &[f64],
+    values: &[f64],
+    options: &SoakOptions,
+) -> Result<[Finding; 2], Error> {
+    within(
+        "tolerance_per_hour",
+        options.tolerance_per_hour,
+        0.0,
+        1e6,
+        "0 or more",
+    )?;
+    if times.len() != values.len() {
+        return Err(Error::Length {
+            left: "values",
+            left_length: values.len(),
+            right: "times",
+            right_length: times.len(),
+        });
+    }
+    let mut last = f64::MIN;
+    for &time in times {
+        within(
+            "time",
+            time,
+            last,
+            f64::MAX,
+            "finite and not before the one before it",
+        )?;
+        last = time;
+    }
+    let present = times
+        .iter()
+        .zip(values)
+        .filter(|(t, v)| t.abs() < 1e140 && v.abs() < 1e140);
+    let (times, values): (Vec<f64>, Vec<f64>) = present.map(|(t, v)| (*t, *v)).unzip();
+    let sawtooth = sawtooth(&times, &values);
+    let of = |kind| inconclusive(kind, subject);
+    let leak = match &sawtooth {
+        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
+            periods: Some(sawtooth.periods),
+            reason: format!(
+                "only {:.1} periods of the sawtooth were seen",
+                sawtooth.periods
+            ),
+            ..of(FindingKind::Leak)
+        },
+        Some(sawtooth) => {
+            let line = trend(&sawtooth.times, &sawtooth.troughs);
+            let mut finding = judged(of(FindingKind::Leak), line, sawtooth.height, options);
+            finding.periods = Some(sawtooth.periods);
+            finding
+        }
+        None => judged(of(FindingKind::Leak), trend(&times, &values), 0.0, options),
+    };
+    let drift = match &sawtooth {
+        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
+            reason: leak.reason.clone(),
+            ..of(FindingKind::Drift)
+        },
+        _ => judged(of(FindingKind::Drift), trend(&times, &values), 0.0, options),
+    };
+    Ok([leak, drift])
+}
+
+/// A finding without a line.
+fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
+    Finding {
+        kind,
+        subject: subject.to_owned(),
+        status: Status::Inconclusive,
+        slope_per_hour: None,
+        low: None,
+        high: None,
+        time_to_limit_s: None,
+        detectable: None,
+        periods: None,
+        trend: None,
+        reason: "too few points to read a slope".to_owned(),
+    }
+}
+
+/// The finding from its line. `height` is what the peaks lie above the line.
+fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOptions) -> Finding {
+    let Some(line) = line else { return blank };
+    let mut compared = line;
+    if let Some(good) = options.reference {
+        compared.slope -= good.slope;
+        let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
+        let total = own + other;
+        let parts = own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
+        compared.standard_error = total.sqrt();
+        if parts > 0.0 {
+            compared.degrees_of_freedom = total * total / parts;
+        }
+    }
+    let (low, high) = compared.interval(LEVEL);
+    let tolerance = options.tolerance_per_hour * line.start.abs() / SECONDS_PER_HOUR;
+    let (status, reason) = if low > tolerance {
+        (
+            Status::Found,
+            "the slope's whole interval lies above the tolerance",
+        )
+    } else if high < tolerance {
+        (
+            Status::Absent,
+            "the slope's whole interval lies below the tolerance",
+        )
+    } else {
+        (
+            Status::Inconclusive,
+            "the slope's interval includes the tolerance",
+        )
+    };
+    let room = options.limit.map(|limit| limit - (line.end + height));
+    let left = room
+        .filter(|_| status == Status::Found)
+        .map(|room| room.max(0.0) / line.slope);
+    let sure = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
+        + t_upper_quantile(0.2, compared.degrees_of_freedom);
+    let finite = |value: f64| value.is_finite().then_some(value);
+    Finding {
+        status,
+        slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
+        low: finite(low * SECONDS_PER_HOUR),
+        high: finite(high * SECONDS_PER_HOUR),
+        time_to_limit_s: left.and_then(finite),
+        detectable: finite((tolerance + sure * compared.standard_error) * SECONDS_PER_HOUR),
+        trend: Some(line),
+        reason: reason.to_owned(),
+        ..blank
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn noise(i: usize) -> f64 {
+        ((i * 7919) % 101) as f64 / 101.0 + ((i * 104_729) % 97) as f64 / 97.0 - 1.0
+    }
+
+    fn heap(points: usize, period: usize, growth: f64) -> (Vec<f64>, Vec<f64>) {
+        let times: Vec<f64> = (0..points).map(|i| 10.0 * i as f64).collect();
+        let value = |i: usize| {
+            let tooth = (i % period) as f64 / period as f64;
+            100.0 * (1.0 + growth * times[i] / SECONDS_PER_HOUR) + 30.0 * tooth + 2.0 * noise(i)
+        };
+        let values = (0..points).map(value).collect();
+        (times, values)
+    }
+
+    fn leak(points: usize, period: usize, growth: f64, options: &SoakOptions) -> Finding {
+        let (times, values) = heap(points, period, growth);
+        let [leak, _] = soak("heap", &times, &values, options).unwrap();
+        leak
+    }
+
+    #[test]
+    fn a_leak_beneath_a_sawtooth_is_found_with_its_slope() {
+        let options = SoakOptions {
+            limit: Some(200.0),
+            ..SoakOptions::default()
+        };
+        let found = leak(8640, 60, 0.01, &options);
+        assert_eq!(found.status, Status::Found, "{found:?}");
+        assert!(
+            (found.slope_per_hour.unwrap() - 1.0).abs() < 0.05,
+            "{found:?}"
+        );
+        // 24 h at 1 an hour and a tooth of 30: (200 − 124 − 30) / 1 hours.
+        assert!(
+            (found.time_to_limit_s.unwrap() / SECONDS_PER_HOUR - 46.0).abs() < 4.0,
+            "{found:?}"
+        );
+        assert_eq!(leak(8640, 60, 0.0, &options).status, Status::Absent);
+    }
+
+    #[test]
+    fn fewer_than_five_periods_say_nothing() {
+        for points in [120, 150, 200, 240, 290] {
+            for growth in [0.0, 0.05] {
+                let found = leak(points, 60, growth, &SoakOptions::default());
+                assert_eq!(found.status, Status::Inconclusive, "{points}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_known_good_run_takes_its_slope_off() {
+        let good = leak(8640, 60, 0.01, &SoakOptions::default()).trend;
+        let options = SoakOptions {
+            reference: good,
+            ..SoakOptions::default()
+        };
+        assert_eq!(leak(8640, 60, 0.01, &options).status, Status::Absent);
+        assert_eq!(leak(8640, 60, 0.03, &options).status, Status::Found);
+    }
+
+    #[test]
+    fn wrong_input_is_refused() {
+        assert!(soak("x", &[1.0], &[], &SoakOptions::default()).is_err());
+        assert!(soak("x", &[2.0, 1.0], &[1.0, 1.0], &SoakOptions::default()).is_err());
+        let [leak, _] = soak("x", &[], &[], &SoakOptions::default()).unwrap();
+        assert_eq!(leak.status, Status::Inconclusive);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(values in proptest::collection::vec(any::<f64>(), 0..100)) {
+            let times: Vec<f64> = (0..values.len()).map(|i| i as f64).collect();
+            let _ = soak("x", &times, &values, &SoakOptions::default());
+        }
+    }
+}

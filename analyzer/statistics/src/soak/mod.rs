@@ -1,0 +1,9 @@
+//! Questions about a soak test as a whole: does it leak, does it drift, did it reach a steady state?
+//!
+//! It uses the answers of `series` and the tools of `math`. It compares no builds.
+
+pub(crate) mod finding;
+pub(crate) mod leak;
+pub(crate) mod sawtooth;
+pub(crate) mod steady_state;
+pub(crate) mod trend;

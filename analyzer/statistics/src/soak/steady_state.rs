@@ -1,0 +1,115 @@
+//! Whether a run reached a steady state, and from which window on.
+//!
+//! It combines the answers of `warm_up`, `changes` and `mean_of_windows`.
+
+use crate::error::Error;
+use crate::math::long_run_variance::mean_of_windows;
+use crate::series::change::{Change, ChangeKind};
+use crate::series::changes::changes;
+use crate::series::warm_up::warm_up;
+
+/// With a smaller effective size, "no change was found" is no evidence.
+const MIN_EFFECTIVE_SIZE: f64 = 15.0;
+
+/// The answer of [`steady_state`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Steadiness {
+    /// The level is steady from [`SteadyState::from`] on.
+    Steady,
+    /// The level still moved in the second half, or drifts.
+    Moving,
+    /// There are too few data.
+    Inconclusive,
+}
+
+/// Whether the level of a run is steady.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SteadyState {
+    /// The answer.
+    pub steadiness: Steadiness,
+    /// First window of the last level, 0-based.
+    pub from: usize,
+    /// Number of steps and drifts after the warm-up.
+    pub changes: usize,
+    /// Number of independent windows that the windows of the last level are worth.
+    pub effective_size: f64,
+}
+
+/// Judges one series of windows, of which NaN and infinite ones are missing, at the familywise rate
+/// `false_alarm`.
+///
+/// The run is steady if nothing drifts after the warm-up, if at least half of the run comes after the
+/// last step, and if those windows are worth at least 15 independent ones. It is moving if a drift
+/// was found or the last step lies in the second half. Assumes what [`changes`](crate::changes())
+/// assumes.
+///
+/// # Errors
+/// A rate outside 0..=0.5.
+pub fn steady_state(values: &[f64], false_alarm: f64) -> Result<SteadyState, Error> {
+    let cut = warm_up(values);
+    let found = changes(&values[cut..], None, false_alarm)?;
+    let levels = || {
+        found
+            .iter()
+            .filter(|c: &&Change| c.kind != ChangeKind::Outlier)
+    };
+    let last = levels().map(|c| c.index + cut).max();
+    let from = last.unwrap_or(cut);
+    let effective_size = mean_of_windows(&values[from..]).map_or(0.0, |m| m.effective_size);
+    let drifts = levels().any(|c| c.kind == ChangeKind::Drift);
+    let steadiness = if drifts || 2 * from > values.len() {
+        Steadiness::Moving
+    } else if effective_size >= MIN_EFFECTIVE_SIZE {
+        Steadiness::Steady
+    } else {
+        Steadiness::Inconclusive
+    };
+    Ok(SteadyState {
+        steadiness,
+        from,
+        changes: levels().count(),
+        effective_size,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(i: usize) -> f64 {
+        ((i * 7919) % 101) as f64 / 101.0 + ((i * 104_729) % 97) as f64 / 97.0
+    }
+
+    #[test]
+    fn flat_moving_and_short_are_told_apart() {
+        let flat: Vec<f64> = (0..600).map(noise).collect();
+        assert_eq!(
+            steady_state(&flat, 0.05).unwrap().steadiness,
+            Steadiness::Steady
+        );
+        let drift: Vec<f64> = (0..600).map(|i| noise(i) + i as f64 / 100.0).collect();
+        assert_eq!(
+            steady_state(&drift, 0.05).unwrap().steadiness,
+            Steadiness::Moving
+        );
+        assert_eq!(
+            steady_state(&flat[..10], 0.05).unwrap().steadiness,
+            Steadiness::Inconclusive
+        );
+        assert_eq!(
+            steady_state(&[], 0.05).unwrap().steadiness,
+            Steadiness::Inconclusive
+        );
+        assert!(steady_state(&[], 2.0).is_err());
+    }
+
+    #[test]
+    fn it_says_from_where_on() {
+        let step: Vec<f64> = (0..600)
+            .map(|i| noise(i) + if i < 150 { 4.0 } else { 0.0 })
+            .collect();
+        let found = steady_state(&step, 0.05).unwrap();
+        assert_eq!(found.steadiness, Steadiness::Steady);
+        assert!(found.from.abs_diff(150) <= 2, "{found:?}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Runs are the units: their scope, pairs, a history, the warm-up of both sides, many operations.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers outside the test functions: a panic is a failed test"
+)]
+
+mod support;
+
+use soakbox_statistics::{
+    Error, Metric, Operation, Options, Run, RunVariance, Scope, Verdict, compare, compare_all,
+};
+use std::time::Duration;
+use support::{one, run, scatter};
+
+#[test]
+fn one_run_speaks_for_itself_and_a_history_for_the_build() {
+    let (base, candidate) = ([run(Metric::Cpu, 100.0, 1)], [run(Metric::Cpu, 109.0, 2)]);
+    let alone = one(&base, &candidate, &Options::default());
+    assert_eq!(
+        (alone.verdict, alone.scope),
+        (Verdict::Regressed, Scope::Pair)
+    );
+    assert!(alone.reason.contains("not for the builds"));
+    let history = RunVariance::from_history(&[97.0, 100.0, 103.0, 99.0, 101.0, 98.0], false);
+    let options = Options {
+        history: vec![(Metric::Cpu, history.unwrap())],
+        ..Options::default()
+    };
+    let known = one(&base, &candidate, &options);
+    assert_eq!(
+        (known.verdict, known.scope),
+        (Verdict::Inconclusive, Scope::Runs)
+    );
+}
+
+#[test]
+fn pairing_takes_the_common_drift_away() {
+    // Levels drift by half between pairs; the candidate is 10% slower in each.
+    let side = |factor: f64, seed: usize| -> Vec<Run> {
+        let level = |i: usize| factor * 100.0 * (1.0 + 0.1 * i as f64);
+        (0..6)
+            .map(|i| run(Metric::Cpu, level(i), 10 * seed + i))
+            .collect()
+    };
+    let (base, candidate) = (side(1.0, 1), side(1.1, 2));
+    let apart = one(&base, &candidate, &Options::default());
+    assert_eq!(apart.verdict, Verdict::Inconclusive);
+    let paired = one(
+        &base,
+        &candidate,
+        &Options {
+            paired: true,
+            ..Options::default()
+        },
+    );
+    assert_eq!(paired.verdict, Verdict::Regressed);
+    assert!(
+        compare(
+            &base[..2],
+            &candidate,
+            &Options {
+                paired: true,
+                ..Options::default()
+            }
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn welchs_interval_is_scipys() {
+    // numpy/scipy: a, b = log of the six levels; ttest_ind(b, a, equal_var=True): t, df = 4.
+    let constant = |level: f64| {
+        Run::new(0.0)
+            .unwrap()
+            .with(Metric::Value, vec![level; 50])
+            .unwrap()
+    };
+    let base: Vec<Run> = [100.0, 104.0, 98.0].map(constant).to_vec();
+    let candidate: Vec<Run> = [110.0, 107.0, 113.0].map(constant).to_vec();
+    let options = Options {
+        threshold: 0.0,
+        ..Options::default()
+    };
+    let effect = one(&base, &candidate, &options);
+    assert!(
+        (effect.p.unwrap() - 0.00976003178897436).abs() < 1e-9,
+        "{effect:?}"
+    );
+    assert!(
+        (effect.low.unwrap() - 0.03937386434349752).abs() < 1e-9,
+        "{effect:?}"
+    );
+    // One spread ten times the other: Welch's degrees of freedom (equal_var=False).
+    let candidate: Vec<Run> = [110.0, 90.0, 140.0].map(constant).to_vec();
+    let effect = one(&base, &candidate, &options);
+    assert!(
+        (effect.p.unwrap() - 0.2537104744734689).abs() < 1e-9,
+        "{effect:?}"
+    );
+}
+
+#[test]
+fn warm_up_is_cut_alike_on_both_sides() {
+    let warm = |seed: usize, start: f64| {
+        let level = |i: usize| 100.0 * (1.0 + start * (-(i as f64) / 15.0).exp());
+        let values = (0..300)
+            .map(|i| level(i) * (0.95 + 0.1 * scatter(i, seed)))
+            .collect();
+        Run::new(0.0).unwrap().with(Metric::Cpu, values).unwrap()
+    };
+    let effect = one(&[warm(1, 0.0)], &[warm(2, 3.0)], &Options::default());
+    assert_eq!(effect.warmup_cut[0], effect.warmup_cut[1]);
+    assert!((15..=60).contains(&effect.warmup_cut[0]), "{effect:?}");
+    assert_eq!(effect.verdict, Verdict::Pass, "{effect:?}");
+}
+
+#[test]
+fn many_operations_are_judged_together() {
+    let base = [run(Metric::Cpu, 100.0, 1)];
+    let slower = [run(Metric::Cpu, 120.0, 2)];
+    let same = [run(Metric::Cpu, 100.0, 3)];
+    let mut operations = vec![Operation {
+        name: "slow",
+        base: &base,
+        candidate: &slower,
+    }];
+    let names: Vec<String> = (0..19).map(|i| format!("op{i}")).collect();
+    operations.extend(names.iter().map(|name| Operation {
+        name,
+        base: &base,
+        candidate: &same,
+    }));
+    let result = compare_all(&operations, &Options::default()).unwrap();
+    assert_eq!(
+        (result.verdict, result.effects.len()),
+        (Verdict::Regressed, 20)
+    );
+    let alone = one(&base, &slower, &Options::default());
+    let among = &result.effects[0];
+    assert!(
+        among.low < alone.low && among.q > alone.q,
+        "{among:?} {alone:?}"
+    );
+}
+
+#[test]
+fn windows_of_different_lengths_are_not_compared() {
+    let of = |milliseconds| {
+        let windows = support::windows(40, 1.0, 0, 1);
+        [Run::from_windows(Duration::from_millis(milliseconds), &windows).unwrap()]
+    };
+    let result = compare(&of(1000), &of(500), &Options::default());
+    assert!(matches!(result, Err(Error::WindowLengths { .. })));
+    assert!(compare(&of(500), &of(500), &Options::default()).is_ok());
+}

@@ -1,0 +1,62 @@
+//! Runs with a fixed scatter, and the one effect of a comparison.
+#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+use soakbox_statistics::{Effect, Histogram, Metric, Options, Run, Window, compare};
+use std::time::Duration;
+
+/// Numbers in 0..1 that are the same in every run and have no period.
+pub(crate) fn scatter(i: usize, seed: usize) -> f64 {
+    let mut z = ((i + 977 * seed) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// `n` values within 5% of `level`.
+pub(crate) fn values(n: usize, level: f64, seed: usize) -> Vec<f64> {
+    (0..n)
+        .map(|i| level * (0.95 + 0.1 * scatter(i, seed)))
+        .collect()
+}
+
+/// A run of 300 windows within 5% of `level`.
+pub(crate) fn run(metric: Metric, level: f64, seed: usize) -> Run {
+    Run::new(0.0)
+        .unwrap()
+        .with(metric, values(300, level, seed))
+        .unwrap()
+}
+
+/// The only effect of a comparison.
+pub(crate) fn one(base: &[Run], candidate: &[Run], options: &Options) -> Effect {
+    let mut effects = compare(base, candidate, options).unwrap().effects;
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    effects.remove(0)
+}
+
+/// Windows of 300 operations whose durations are `slow` times 1 to 3 ms, each with `lost` more.
+pub(crate) fn windows(n: usize, slow: f64, lost: u64, seed: usize) -> Vec<Option<Window>> {
+    let operation = |t: usize, i: usize| {
+        let u = scatter(1000 * t + i, seed);
+        (1e6 * slow * (1.0 + 2.0 * u * u)) as u64
+    };
+    (0..n)
+        .map(|t| {
+            let durations: Vec<u64> = (0..300).map(|i| operation(t, i)).collect();
+            Some(Window {
+                count: 300,
+                lost,
+                cpu_ns: Some(300.0 * 1e5 * slow * (0.9 + 0.2 * scatter(t, seed + 1))),
+                memory_bytes: Some(1e8),
+                durations: Some(Histogram::from_values(&durations)),
+                ..Window::default()
+            })
+        })
+        .collect()
+}
+
+/// A run of windows of one second.
+pub(crate) fn observed(windows: &[Option<Window>]) -> Run {
+    Run::from_windows(Duration::from_secs(1), windows).unwrap()
+}

@@ -1,0 +1,12 @@
+//! The forms of an answer that both programs know.
+
+use clap::ValueEnum;
+
+/// Form of an answer on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs, with a versioned schema
+    Json,
+}

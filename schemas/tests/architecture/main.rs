@@ -1,0 +1,67 @@
+//! The maps of ARCHITECTURE.md are those of the imports, and the programs stay apart.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod imports;
+mod lexer;
+mod map;
+mod packages;
+mod rules;
+
+use map::maps;
+use rules::{Source, broken_arrows};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Source folders that must have a map, with the names of their libraries.
+const FOLDERS: [(&str, &str); 5] = [
+    ("schemas/src", "soakbox_schemas"),
+    ("cli/src", "soakbox_cli"),
+    ("analyzer/src", "soakbox_analyzer"),
+    ("analyzer/statistics/src", "soakbox_statistics"),
+    ("ebpf/src", "soakbox_ebpf"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn architecture() -> String {
+    fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
+}
+
+/// All Rust files below a folder, in order, without those that are unit tests as a whole.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut open = vec![folder.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(root().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{folder}/{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                open.push(path);
+            } else if path.ends_with(".rs") && !path.ends_with("/tests.rs") {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                found.push(Source { path, text });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn fail_with(broken: &[String]) {
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_import_is_in_the_map_and_the_map_has_no_others() {
+    let maps = maps(&architecture());
+    let mut broken = Vec::new();
+    for (folder, package) in FOLDERS {
+        match maps.iter().find(|map| map.folder == folder) {
+            Some(map) => broken.extend(broken_arrows(map, package, &sources(folder))),
+            None => broken.push(format!("ARCHITECTURE.md has no map of {folder}")),
+        }
+    }
+    fail_with(&broken);
+}
