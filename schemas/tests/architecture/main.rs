@@ -13,9 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Source folders that must have a map, with the names of their libraries.
-const FOLDERS: [(&str, &str); 4] = [
+const FOLDERS: [(&str, &str); 5] = [
     ("schemas/src", "soakbox_schemas"),
     ("cli/src", "soakbox_cli"),
+    ("analyzer/src", "soakbox_analyzer"),
     ("analyzer/statistics/src", "soakbox_statistics"),
     ("ebpf/src", "soakbox_ebpf"),
 ];

@@ -1,4 +1,4 @@
-//! Numbers for people: three significant digits and a unit. Pure.
+//! Numbers as text: for people three significant digits and a unit, for programs RFC 3339. Pure.
 
 use chrono::{DateTime, SecondsFormat};
 
@@ -109,7 +109,7 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// A fraction as a percentage: `0.25 %`; what is not 0 never reads as 0.
+/// A fraction as a percentage: `0.25 %`. Only 0 reads as 0.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
     if value == 0.0 {
@@ -147,6 +147,42 @@ pub fn signed_percent(fraction: f64) -> String {
 /// RFC 3339 in UTC, with as many digits as needed.
 pub fn rfc3339(ns: i64) -> String {
     DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// How figures are written to JSON that are no plain numbers there.
+pub(crate) mod serialize {
+    use std::path::Path;
+
+    use serde::Serializer;
+
+    /// A moment in ns UTC, as RFC 3339.
+    pub(crate) fn time<S: Serializer>(ns: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*ns))
+    }
+
+    /// The same, or null.
+    pub(crate) fn optional_time<S: Serializer>(ns: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
+        match ns {
+            Some(ns) => time(ns, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// A duration in ns as seconds, or null.
+    pub(crate) fn optional_seconds<S: Serializer>(
+        ns: &Option<i64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match ns {
+            Some(ns) => to.serialize_f64(*ns as f64 / 1e9),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// A path; bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&path.to_string_lossy())
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 SELECT
     m.recorder,
     m.operation,
-    array_agg(m.in_flight ORDER BY m.at) AS levels
+    array_agg(m.in_flight ORDER BY m.at) AS samples
 FROM operation_metrics AS m
 JOIN (
     SELECT recorder, operation, max("interval") AS "interval"

@@ -1,170 +1,24 @@
-//! Writes recordings as the recorder does: sealed segments with their footers, journals, in the layout of `schemas`.
-//! The data is made up from a fixed seed, so that every figure in the tests is the same on each run.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+//! A made-up load: two operations, with what may go wrong.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use arrow::array::AsArray;
 use arrow::array::RecordBatch;
-use arrow::compute::{max, min};
-use arrow::datatypes::{Schema, TimestampNanosecondType};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use soakbox_schemas::event::{OperationEvent, flags};
-use soakbox_schemas::journal;
-use soakbox_schemas::recording::{FORMAT_VERSION, JournalName, LOCK_FILE, SegmentName, footer};
 use soakbox_schemas::tables::{
     Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
     RecorderHealth, Table,
 };
 
-/// 2026-11-24T08:00:00Z.
-pub const START_NS: i64 = 1_795_507_200_000_000_000;
-pub const SECOND: i64 = 1_000_000_000;
-pub const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+use crate::{Recorder, SECOND, START_NS, annotation, concat};
+
 /// Boot clock at [`START_NS`], in intervals of a second.
 const BOOT_INTERVAL: u64 = 5_000;
 
-/// One run of a recorder.
-pub struct Recorder {
-    pub root: PathBuf,
-    pub uuid: String,
-    pub host: String,
-    sequences: HashMap<Table, u64>,
-}
-
-impl Recorder {
-    pub fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-            uuid: UUID.to_owned(),
-            host: "soak-1".to_owned(),
-            sequences: HashMap::new(),
-        }
-    }
-
-    pub fn with_uuid(mut self, uuid: &str, host: &str) -> Self {
-        self.uuid = uuid.to_owned();
-        self.host = host.to_owned();
-        self
-    }
-
-    fn footer(&self, table: Table) -> Vec<(String, String)> {
-        let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        vec![
-            text(footer::FORMAT, FORMAT_VERSION),
-            text(footer::TABLE, table.name()),
-            text(footer::RECORDER_VERSION, "0.1.0"),
-            text(footer::RECORDER_UUID, &self.uuid),
-            text(footer::HOST, &self.host),
-            text(footer::KERNEL, "6.18.0"),
-            text(footer::INTERVAL_NS, &SECOND.to_string()),
-            text(footer::TARGET, "/usr/bin/meshd"),
-        ]
-    }
-
-    fn next_sequence(&mut self, table: Table) -> u64 {
-        let sequence = self.sequences.entry(table).or_insert(0);
-        *sequence += 1;
-        *sequence
-    }
-
-    /// Writes a sealed segment; its path.
-    pub fn seal(&mut self, table: Table, batch: &RecordBatch) -> PathBuf {
-        let sequence = self.next_sequence(table);
-        self.seal_as(table, batch, sequence)
-    }
-
-    pub fn seal_as(&self, table: Table, batch: &RecordBatch, sequence: u64) -> PathBuf {
-        self.seal_with(table, batch, sequence, &[])
-    }
-
-    /// With more in its footer.
-    pub fn seal_with(
-        &self,
-        table: Table,
-        batch: &RecordBatch,
-        sequence: u64,
-        more: &[(&str, &str)],
-    ) -> PathBuf {
-        let (first, last) = times(batch);
-        let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
-        let path = name.path(&self.root, table);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut pairs = self.footer(table);
-        pairs.push((footer::SEQUENCE.to_owned(), sequence.to_string()));
-        pairs.push((footer::FIRST_AT_NS.to_owned(), first.to_string()));
-        pairs.push((footer::LAST_AT_NS.to_owned(), last.to_string()));
-        pairs.push((footer::ROWS.to_owned(), batch.num_rows().to_string()));
-        let more = more
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        pairs.extend(more);
-        // Visible only when it is complete.
-        let beside = path.with_extension("part");
-        write_parquet(&beside, batch, pairs);
-        fs::rename(beside, &path).unwrap();
-        path
-    }
-
-    /// Writes a journal of one frame per batch and leaves it open; its path.
-    pub fn journal(&mut self, table: Table, batches: &[RecordBatch]) -> PathBuf {
-        let sequence = self.next_sequence(table);
-        let name = JournalName {
-            uuid: self.uuid.clone(),
-            table,
-            sequence,
-        };
-        let path = name.path(&self.root);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path.with_file_name(LOCK_FILE), b"").unwrap();
-        let mut bytes = Vec::new();
-        for batch in batches {
-            let metadata = self.footer(table).into_iter().collect();
-            let fields = batch.schema().fields().clone();
-            let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
-            let batch = batch.clone().with_schema(schema).unwrap();
-            journal::encode(&batch, &mut bytes).unwrap();
-        }
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-fn times(batch: &RecordBatch) -> (i64, i64) {
-    let column = batch.column(0).as_primitive::<TimestampNanosecondType>();
-    (min(column).unwrap(), max(column).unwrap())
-}
-
-pub fn write_parquet(path: &Path, batch: &RecordBatch, pairs: Vec<(String, String)>) {
-    let pairs = pairs
-        .into_iter()
-        .map(|(key, value)| KeyValue::new(key, value))
-        .collect();
-    let properties = WriterProperties::builder()
-        .set_key_value_metadata(Some(pairs))
-        .set_created_by("test".to_owned())
-        .build();
-    // As the recorder: readers see plain Parquet types, not Arrow's dictionaries.
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    let file = File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
-    writer.write(batch).unwrap();
-    writer.close().unwrap();
-}
-
 /// A small generator with a fixed seed (SplitMix64).
-pub struct Noise(pub u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -173,12 +27,12 @@ impl Noise {
     }
 
     /// From 0 to 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// Of what a recording is made.
+/// A made-up load, from which a recording is written.
 #[derive(Clone, Copy)]
 pub struct Soak {
     pub seconds: i64,
@@ -284,7 +138,7 @@ impl Soak {
         rows
     }
 
-    fn second(
+    pub(crate) fn second(
         &self,
         second: i64,
         operation: u16,
@@ -375,17 +229,4 @@ impl Soak {
         );
         recorder
     }
-}
-
-pub fn annotation(second: i64, until: Option<i64>, kind: AnnotationKind, text: &str) -> Annotation {
-    Annotation {
-        at_ns: START_NS + second * SECOND,
-        until_ns: until.map(|second| START_NS + second * SECOND),
-        kind,
-        text: text.to_owned(),
-    }
-}
-
-pub fn concat(batches: &[RecordBatch]) -> RecordBatch {
-    arrow::compute::concat_batches(&batches[0].schema(), batches).unwrap()
 }

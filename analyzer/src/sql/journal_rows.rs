@@ -1,4 +1,5 @@
-//! Rows of a live journal as a stream: one frame is decoded at a time, so a journal costs its own bytes and one batch.
+//! Rows of a journal as a stream: one frame is decoded at a time, so that a journal costs its own
+//! bytes and one batch.
 
 use std::sync::Arc;
 
@@ -18,13 +19,13 @@ use crate::recording::Journal;
 
 /// A journal as a partition of its table.
 #[derive(Debug)]
-pub(super) struct LiveRows {
+pub(super) struct JournalRows {
     schema: SchemaRef,
     journal: Arc<[u8]>,
     origin: [ScalarValue; 2],
 }
 
-impl LiveRows {
+impl JournalRows {
     /// `schema` is the table's, origin columns included.
     pub(super) fn new(schema: SchemaRef, journal: &Journal) -> Self {
         Self {
@@ -35,7 +36,7 @@ impl LiveRows {
     }
 }
 
-impl PartitionStream for LiveRows {
+impl PartitionStream for JournalRows {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -53,7 +54,7 @@ impl PartitionStream for LiveRows {
     }
 }
 
-/// The batch with exactly the columns of `schema`: missing ones null, origin last.
+/// The batch with exactly the columns of `schema`: missing ones null, the origin last.
 fn fit(batch: &RecordBatch, schema: &SchemaRef, origin: &[ScalarValue]) -> Result<RecordBatch> {
     let rows = batch.num_rows();
     let own = schema.fields().len() - origin.len();
