@@ -45,6 +45,6 @@ impl Sampler for SelfHealth {
         };
         self.usage.add_to(&mut health);
         let batch = RecorderHealth::batch(&[health])?;
-        Ok(vec![Rows(Table::RecorderHealth, batch)])
+        Ok(vec![Rows(Table::RECORDER_HEALTH, batch)])
     }
 }
