@@ -38,7 +38,7 @@ pub struct Info {
     /// Journals that are not sealed: the recorder runs, or it crashed and `recover` has not run.
     pub journals: usize,
     /// Rows, files and bytes of each table.
-    pub tables: BTreeMap<&'static str, TableInfo>,
+    pub tables: BTreeMap<String, TableInfo>,
     /// What the kernel counted, per operation.
     pub operations: Vec<OperationCounts>,
     /// When observation was incomplete.
@@ -100,9 +100,11 @@ impl Info {
             recorder_versions: texts(footer::RECORDER_VERSION),
             targets: texts(footer::TARGET),
             journals: recording.journals.len(),
-            tables: Table::ALL
-                .map(|table| (table.name(), TableInfo::of(recording, table)))
-                .into(),
+            tables: recording
+                .tables()
+                .into_iter()
+                .map(|table| (table.name().to_owned(), TableInfo::of(recording, table)))
+                .collect(),
             operations,
             gaps,
             identity_ok,

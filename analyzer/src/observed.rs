@@ -82,13 +82,13 @@ fn said(session: &Session) -> Result<Said> {
 /// stretches it.
 fn run(recording: &Recording, recorder: &str, said: &Said) -> Option<Range> {
     let range = |table| recording.range_of(table, Some(recorder));
-    let log = range(Table::OperationLog);
-    let metrics = range(Table::OperationMetrics).map(|range| Range {
+    let log = range(Table::OPERATION_LOG);
+    let metrics = range(Table::OPERATION_METRICS).map(|range| Range {
         // A row's time is the start of its interval.
         last_ns: range.last_ns.saturating_add(recording.interval_ns()),
         ..range
     });
-    let tables = [log, range(Table::RecorderHealth), metrics];
+    let tables = [log, range(Table::RECORDER_HEALTH), metrics];
     let rows = tables.into_iter().flatten().reduce(Range::union)?;
     let (started, stopped) = said.get(recorder).copied().unwrap_or_default();
     let run = Range {

@@ -116,8 +116,8 @@ fn a_time_range_reads_only_the_files_that_hold_it() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
-    let first = recorder.seal(Table::OperationLog, &concat(&rows.log[..60]));
-    recorder.seal(Table::OperationLog, &concat(&rows.log[60..]));
+    let first = recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..60]));
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[60..]));
     let mut bytes = fs::read(&first).unwrap();
     let footer = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap());
     let data = bytes.len() - 8 - footer as usize;

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use program::{Place, analyzer, count, json, printed, refused, text};
 use soakbox_schemas::recording::footer;
+use soakbox_schemas::table;
+use soakbox_schemas::tables::kind::{Count, Time, Word};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
 use support::{Recorder, Soak, annotation, concat};
 
@@ -17,11 +19,11 @@ fn a_running_recording_answers_from_its_journals() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
-    recorder.seal(Table::OperationLog, &concat(&rows.log[..60]));
-    let journal = recorder.journal(Table::OperationLog, &rows.log[60..]);
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..60]));
+    let journal = recorder.journal(Table::OPERATION_LOG, &rows.log[60..]);
     let metrics: Vec<OperationMetrics> = rows.metrics.concat();
     recorder.journal(
-        Table::OperationMetrics,
+        Table::OPERATION_METRICS,
         &[OperationMetrics::batch(&metrics).unwrap()],
     );
     assert_eq!(count(place.text(), "operation_log"), 120 * 70);
@@ -62,8 +64,8 @@ fn a_journal_beside_its_sealed_segment_is_not_read_twice() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
-    recorder.journal(Table::OperationLog, &rows.log);
-    recorder.seal_as(Table::OperationLog, &concat(&rows.log), 1);
+    recorder.journal(Table::OPERATION_LOG, &rows.log);
+    recorder.seal_as(Table::OPERATION_LOG, &concat(&rows.log), 1);
     assert_eq!(count(place.text(), "operation_log"), 120 * 70);
 }
 
@@ -78,14 +80,14 @@ fn two_recorders_are_told_apart_and_added_up() {
     .rows();
     let mut other =
         Recorder::new(place.path()).with_uuid("ffffffff-0000-4000-8000-000000000002", "soak-2");
-    other.seal(Table::OperationLog, &concat(&rows.log));
+    other.seal(Table::OPERATION_LOG, &concat(&rows.log));
     let mut metrics = rows.metrics.concat();
     for row in metrics.iter_mut().filter(|row| row.interval == 5009) {
         row.begun += 2;
         row.in_flight = 2;
     }
     other.seal(
-        Table::OperationMetrics,
+        Table::OPERATION_METRICS,
         &OperationMetrics::batch(&metrics).unwrap(),
     );
     let info = json(&["info", place.text(), "--format", "json"]);
@@ -112,11 +114,11 @@ fn counts_that_disagree_with_the_rows_are_found() {
         let place = Place::new();
         let rows = Soak::default().rows();
         let mut recorder = Recorder::new(place.path());
-        recorder.seal(Table::OperationLog, &concat(&rows.log));
+        recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
         let mut metrics = rows.metrics.concat();
         change(&mut metrics[7]);
         recorder.seal(
-            Table::OperationMetrics,
+            Table::OPERATION_METRICS,
             &OperationMetrics::batch(&metrics).unwrap(),
         );
         let info = json(&["info", place.text(), "--format", "json"]);
@@ -138,13 +140,13 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
     // The rows of the last second were not flushed, its counters were; recovery wrote the gap.
-    recorder.seal(Table::OperationLog, &concat(&rows.log[..119]));
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..119]));
     recorder.seal(
-        Table::OperationMetrics,
+        Table::OPERATION_METRICS,
         &OperationMetrics::batch(&rows.metrics.concat()).unwrap(),
     );
     let gap = [annotation(119, Some(130), AnnotationKind::Gap, "crash")];
-    recorder.seal(Table::Annotations, &Annotation::batch(&gap).unwrap());
+    recorder.seal(Table::ANNOTATIONS, &Annotation::batch(&gap).unwrap());
     let info = json(&["info", place.text(), "--format", "json"]);
     assert_eq!(info["identity_ok"], true);
     assert_eq!(
@@ -161,7 +163,7 @@ fn what_recovery_could_not_save_is_said() {
     let rows = Soak::default().rows();
     let recorder = Recorder::new(place.path());
     let more = [(footer::DAMAGED_BYTES, "2048")];
-    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    recorder.seal_with(Table::OPERATION_LOG, &concat(&rows.log), 1, &more);
     let summary = json(&["summary", place.text(), "--format", "json"]);
     assert_eq!(summary["complete"], false);
     let warning = summary["warnings"][0].as_str().unwrap();
@@ -178,7 +180,7 @@ fn a_file_of_a_newer_format_is_refused_by_its_number() {
     let recorder = Recorder::new(place.path());
     // The later of two equal keys counts, as in a map.
     let more = [(footer::FORMAT, "2")];
-    recorder.seal_with(Table::OperationLog, &concat(&rows.log), 1, &more);
+    recorder.seal_with(Table::OPERATION_LOG, &concat(&rows.log), 1, &more);
     let said = refused(&["info", place.text()]);
     assert!(
         said.contains("has format 2; this version reads format 1"),
@@ -193,7 +195,7 @@ fn counts_that_come_late_add_up() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
-    recorder.seal(Table::OperationLog, &concat(&rows.log));
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
     let mut metrics = rows.metrics.concat();
     let last = metrics.len() - 1;
     let before = last - 2;
@@ -218,11 +220,11 @@ fn counts_that_come_late_add_up() {
     };
     metrics.extend([split, late]);
     recorder.seal(
-        Table::OperationMetrics,
+        Table::OPERATION_METRICS,
         &OperationMetrics::batch(&metrics).unwrap(),
     );
     recorder.seal(
-        Table::Annotations,
+        Table::ANNOTATIONS,
         &Annotation::batch(&rows.annotations).unwrap(),
     );
     let info = json(&["info", place.text(), "--format", "json"]);
@@ -262,7 +264,7 @@ fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
             ..Soak::default()
         }
         .rows();
-        let path = recorder.seal(Table::OperationLog, &concat(&rows.log));
+        let path = recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
         damage(&path);
         for command in ["info", "summary"] {
             let said = refused(&[command, place.text()]);
@@ -294,9 +296,52 @@ fn a_file_without_newer_columns_reads_with_nulls() {
     let schema = log.schema();
     let older: Vec<usize> = (0..schema.fields().len() - 2).collect();
     let mut recorder = Recorder::new(place.path());
-    recorder.seal(Table::OperationLog, &log.project(&older).unwrap());
-    recorder.seal(Table::OperationLog, &log);
+    recorder.seal(Table::OPERATION_LOG, &log.project(&older).unwrap());
+    recorder.seal(Table::OPERATION_LOG, &log);
     let query = "SELECT count(*) AS n, count(sample_weight) AS known FROM operation_log";
     let rows = json(&["sql", place.text(), query, "--format", "json"]);
     assert_eq!(rows, serde_json::json!([{"n": 16_800, "known": 8_400}]));
+}
+
+table! {
+    /// One row per process and interval: its page faults.
+    "page_faults";
+    #[derive(Clone, Debug, Default)]
+    pub struct PageFaults, PageFaultsBuilder {
+        /// Start of the interval.
+        pub at_ns as at: Time, "ns", "recorder: clock";
+        /// Name of the process.
+        pub process: Word, "", "/proc";
+        /// Faults that needed the disk.
+        pub major: Count, "faults", "/proc";
+    }
+}
+
+#[test]
+fn a_table_that_only_its_files_tell_of_answers_like_any_other() {
+    let place = Place::new();
+    let mut recorder = Soak::default().seal(place.path());
+    let table = PageFaults::DECLARATION.table;
+    assert!(!table.is_declared(), "the analyzer was compiled without it");
+    let rows = |majors: std::ops::Range<u64>| {
+        let rows = majors.map(|major| PageFaults {
+            at_ns: support::START_NS + major as i64,
+            process: format!("process {}", major % 2),
+            major,
+        });
+        PageFaults::batch(&rows.collect::<Vec<_>>()).unwrap()
+    };
+    recorder.seal(table, &rows(0..10));
+    recorder.journal(table, &[rows(10..15)]);
+    let query = "SELECT recorder, process, sum(major) AS major, max(CAST(at AS BIGINT)) - min(CAST(at AS BIGINT)) AS ns \
+                 FROM page_faults GROUP BY recorder, process ORDER BY process";
+    let answer = json(&["sql", place.text(), query, "--format", "json"]);
+    let expected = serde_json::json!([
+        {"recorder": "0a1b2c3d", "process": "process 0", "major": 56, "ns": 14},
+        {"recorder": "0a1b2c3d", "process": "process 1", "major": 49, "ns": 12},
+    ]);
+    assert_eq!(answer, expected);
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["tables"]["page_faults"]["rows"], 15);
+    assert_eq!(info["tables"]["page_faults"]["files"], 2);
 }

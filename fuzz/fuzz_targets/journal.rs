@@ -1,20 +1,45 @@
-//! Journals as a crash or a bad disk could leave them: reading never panics or loops, and accounts for every byte.
+//! The journal's frames, from memory and from a file: what they cover, and that what is read can be written again.
 #![no_main]
 
+use std::io::Write;
+
 use libfuzzer_sys::fuzz_target;
-use soakbox_schemas::journal::{Frame, Frames, encode};
+use soakbox_schemas::journal::{Frame, Frames, MAGIC, encode, frames_in};
+
+/// `payload` with a header that holds, so that the batch in it is looked at.
+fn frame_of(payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_le_bytes();
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&length), payload).to_le_bytes();
+    [&MAGIC[..], &length, &checksum, payload].concat()
+}
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut damaged = 0;
-    for frame in Frames::new(bytes) {
-        match frame {
-            Frame::Damaged { bytes, .. } => damaged += bytes,
-            // What was read as a batch can be written again.
+    look_at(bytes);
+    look_at(&frame_of(bytes));
+});
+
+fn look_at(bytes: &[u8]) {
+    let mut expected = 0;
+    let mut in_memory = Vec::new();
+    for frame in frames_in(bytes) {
+        match &frame {
+            Frame::Damaged { offset, bytes } => {
+                assert!(*offset >= expected, "frames go forward");
+                expected = offset + bytes;
+            }
             Frame::Batch(batch) => {
                 let mut again = Vec::new();
-                let _ = encode(&batch, &mut again);
+                encode(batch, &mut again).expect("a batch that was read can be written");
             }
         }
+        in_memory.push(frame);
     }
-    assert!(damaged <= bytes.len());
-});
+    assert!(expected <= bytes.len() as u64);
+    // Windows of a file end elsewhere than memory does.
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(bytes).expect("room for it");
+    let mut frames = Frames::new(file, bytes.len() as u64);
+    let in_file: Vec<Frame> = frames.by_ref().map(|frame| frame.expect("readable")).collect();
+    assert_eq!(frames.offset(), bytes.len() as u64, "all of it is covered");
+    assert_eq!(in_file.len(), in_memory.len());
+}

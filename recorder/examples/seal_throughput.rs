@@ -48,7 +48,7 @@ fn main() {
 fn journal_name() -> JournalName {
     JournalName {
         uuid: UUID.into(),
-        table: Table::OperationLog,
+        table: Table::OPERATION_LOG,
         sequence: 1,
     }
 }
@@ -73,7 +73,8 @@ fn measure_journal(count: usize, root: &Path) {
     let name = journal_name();
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
     let metadata = FileIdentity::of_this_host().metadata(UUID, name.table, 1);
-    let mut journal = JournalWriter::create(root, name, &metadata).unwrap();
+    let mut journal =
+        JournalWriter::create(root, name, batches[0].schema_ref(), &metadata).unwrap();
     let journaling = cpu_seconds(|| {
         for batch in &batches {
             journal.append(batch).unwrap();
@@ -89,8 +90,7 @@ fn measure_seal(count: usize, root: &Path) {
     let name = journal_name();
     let journal_bytes = std::fs::metadata(name.path(root)).unwrap().len() as usize;
     let mut summary = None;
-    let scanning =
-        cpu_seconds(|| summary = Some(scan(&name.path(root), name.table).unwrap().summary));
+    let scanning = cpu_seconds(|| summary = Some(scan(&name.path(root)).unwrap().summary));
     let before = status_bytes("VmRSS");
     let mut sealed = None;
     let sealing = cpu_seconds(|| sealed = Some(seal(root, &name, summary.as_ref()).unwrap()));

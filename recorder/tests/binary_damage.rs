@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::{list, resolve_function, resolve_marker};
 
-/// Everything that reads bytes, on these; the results do not matter.
+/// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);

@@ -21,7 +21,7 @@ const ACCEPTED: [&str; 8] = [
     "work",
 ];
 
-/// Return sites; the program must not be one that a uretprobe is used on.
+/// Return sites of a function that no uretprobe is used on.
 fn returns(function: &Function) -> BTreeSet<u64> {
     match &function.finish {
         Finish::Returns { sites, .. } => sites.iter().map(|site| site.address).collect(),
@@ -133,7 +133,7 @@ fn what_cannot_be_observed_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_plain_program_takes_the_cheap_uretprobe_and_stack_order() {
+fn a_plain_program_gets_the_cheap_uretprobe_and_stack_order() {
     let workshop = Workshop::new();
     let bytes = workshop.build("gcc", "shapes.c", &["-O0"]);
     let found = function(&bytes, "plain").unwrap();
@@ -144,14 +144,15 @@ fn a_plain_program_takes_the_cheap_uretprobe_and_stack_order() {
         found.finish
     );
     assert_eq!(found.begins[0].cost, Cost::Emulated);
-    // More than 64 deep the kernel would not follow.
+    // The kernel follows at most 64 nested returns of a uretprobe.
     assert!(matches!(
         function(&bytes, "recursive").unwrap().finish,
         Finish::Returns { .. }
     ));
 }
 
-/// A function that jumps to its split-off part; `calls` is what else calls that part.
+/// A program with a function that jumps to its split-off part; `calls` and `within` are other calls of
+/// that part, in main and in the part itself.
 fn split(workshop: &Workshop, calls: &str, within: &str) -> Vec<u8> {
     let text = format!(
         "
@@ -232,7 +233,7 @@ fn copies_that_the_compiler_made_are_observed_too() {
     );
 }
 
-/// `op` and what else is there under its name and a suffix.
+/// A program with these functions, each with its code.
 fn with_others(workshop: &Workshop, others: &[(&str, &str)]) -> Vec<u8> {
     let mut text = String::from(".text\n.globl main\nmain:\n");
     for (name, code) in others {
@@ -243,20 +244,20 @@ fn with_others(workshop: &Workshop, others: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_left_out_is_warned_of() {
+fn calls_that_are_not_observed_are_in_a_warning() {
     let workshop = Workshop::new();
     let plain = "push %rbp\npop %rbp\nret";
     let warnings = |bytes: &[u8]| binary_support::found(bytes, "op").unwrap().warnings;
-    // Not one that can be analysed.
+    // A copy that cannot be analysed.
     let bytes = with_others(&workshop, &[("op", plain), ("op.isra.0", "jmp *%rax")]);
     let found = warnings(&bytes);
     assert!(found[0].contains("op.isra.0, a copy"), "{found:?}");
     assert!(function(&bytes, "op").unwrap().copies.is_empty());
-    // A part that others enter.
+    // A part that other functions enter.
     let bytes = with_others(&workshop, &[("op", plain), ("op.part.0", plain)]);
     let found = warnings(&bytes);
     assert!(found[0].contains("enter op.part.0 directly"), "{found:?}");
-    // Nothing is left but copies.
+    // Only copies are left.
     let bytes = with_others(
         &workshop,
         &[("op.constprop.0", plain), ("op.constprop.1.isra.0", plain)],

@@ -1,5 +1,5 @@
-//! The decision how a finish is observed, on programs that are what they are: no uretprobe where
-//! anything could unwind, no order of stack pointers where anything could switch stacks.
+//! Hazards of real programs: a uretprobe is not used where anything could unwind, and the order of
+//! stack pointers proves nothing where anything could switch stacks.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod binary_support;
@@ -17,7 +17,7 @@ fn program(headers: &str, body: &str) -> String {
     )
 }
 
-/// (may use a uretprobe, may use the order of stack pointers)
+/// Whether a uretprobe may be used, and whether the order of stack pointers may.
 fn judge(bytes: &[u8]) -> (bool, bool) {
     judge_on(bytes, "op", KERNEL)
 }
@@ -106,7 +106,7 @@ fn whatever_can_unwind_rules_out_a_uretprobe_and_keeps_the_order() {
             assert_eq!(judge(&bytes), (false, true), "{body} {flags:?}");
         }
     }
-    // C compiled so that exceptions pass through it.
+    // C code that is compiled so that exceptions can pass through it.
     let cleanup = program(
         "void gone(int *x) { *x = 0; }",
         "__attribute__((cleanup(gone))) int y = argc; op(y)",
@@ -156,7 +156,7 @@ fn cpp_never_gets_a_uretprobe() {
         let bytes = workshop.build_text("g++", "cpp", text, flags);
         assert!(!judge(&bytes).0, "{flags:?}");
     }
-    // Exceptions off, and not a line that throws: libstdc++ is still there.
+    // Without exceptions and without a line that throws: libstdc++ is still loaded.
     let quiet = "extern \"C\" __attribute__((noinline)) int op(int x) { volatile int y = x; return y; } int main(int c, char **) { return op(c); }";
     let bytes = workshop.build_text(
         "g++",
@@ -229,8 +229,8 @@ fn whatever_can_switch_stacks_rules_out_both() {
             "{flags:?}"
         );
     }
-    // A variable-length array restores the stack pointer from memory: indistinguishable, so not
-    // excluded.
+    // A variable-length array restores the stack pointer from memory, which looks like a stack
+    // switch.
     let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
     let found = function(&bytes, "plain").unwrap();
     assert!(
@@ -309,7 +309,7 @@ fn mapped_memory_counts_only_where_it_may_be_code() {
 }
 
 #[test]
-fn programs_that_ask_for_an_alternate_stack_in_any_way() {
+fn programs_that_use_an_alternate_stack_in_any_way() {
     let workshop = Workshop::new();
     for define in ["-DLIBC", "-DINLINE", "-DNEITHER"] {
         for flags in [&["-O0"][..], &["-O2"], &["-O2", "-DPLAIN"]] {
@@ -351,7 +351,7 @@ fn a_function_that_could_be_entered_again_gets_no_uretprobe() {
         &["-O2", "-pthread", "-fno-omit-frame-pointer"],
     );
     assert_eq!(judge(&bytes), (true, true));
-    // Libraries may call what a program exports: malloc, say.
+    // Libraries may call a function that a program exports, such as malloc.
     let text = "#include <stdio.h>\n__attribute__((noinline)) int op(int x) { puts(\"\"); return x; } int main(int c, char **v) { (void)v; return op(c); }";
     assert_eq!(
         judge(&workshop.build_text("gcc", "c", text, &["-O0"])),

@@ -49,7 +49,7 @@ fn survey(path: &Path, step: usize) -> Survey {
             Ok(body) => {
                 survey.resolved += 1;
                 survey.guessed += usize::from(body.guessed);
-                // The unwind table is another opinion on how deep the stack is at the begin.
+                // The unwind table gives the stack's depth at the begin independently.
                 if let Some(Cfa::StackPointer(offset)) = unwind.cfa_at(body.begin.address) {
                     let delta = i64::from(body.begin.stack_delta);
                     assert_eq!(delta, offset - 8, "{} in {}", symbol.name, path.display());
@@ -138,7 +138,7 @@ fn returns_of_system_libraries_are_those_of_objdump() {
 }
 
 /// A static program holds a thousand of the C library's functions, with the names of their cold
-/// parts; without those names the same functions must come out the same.
+/// parts; without those names the results must be the same.
 #[test]
 fn cold_parts_are_found_without_their_names() {
     let workshop = Workshop::new();
@@ -167,8 +167,8 @@ fn cold_parts_are_found_without_their_names() {
         let full = control_flow::analyse(&named, &named_unwind, &extent, KERNEL);
         let bare = control_flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {
-            // What has no name may be tail-called from here alone; then its returns are rightly
-            // taken in as well.
+            // A function without a name that is tail-called from here alone is a part of this one:
+            // its returns count too.
             assert!(
                 bare.returns
                     .iter()

@@ -1,4 +1,4 @@
-//! Functions of system binaries that nobody here built, where they are installed.
+//! Functions of system binaries, as the distribution built them, where they are installed.
 
 mod binary_support;
 

@@ -1,4 +1,5 @@
-//! The configuration file, the flags of `record` and docs/configuration.md have the same limits and the same keys.
+//! The configuration file, the flags of `record` and docs/configuration.md have the same limits and
+//! the same keys.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::fmt::Write;
@@ -66,14 +67,14 @@ fn the_documented_file_is_valid_and_has_every_key_with_its_default() {
     assert!(config.output.is_some() && !config.op.is_empty() && config.pid.is_some());
     for limit in LIMITS {
         let value = config.limits.get(limit);
-        assert!(value.is_some(), "{}", limit.name());
+        assert!(value.is_some(), "{}", limit.flag);
         if limit.default.is_some() {
-            assert_eq!(value, limit.default, "{}", limit.name());
+            assert_eq!(value, limit.default, "{}", limit.flag);
         }
         assert!(
             file.contains(&format!("--{}", limit.flag)),
             "{}",
-            limit.name()
+            limit.flag
         );
     }
 }

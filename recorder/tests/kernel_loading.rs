@@ -6,16 +6,13 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use soakbox_recorder::binary::Binary;
 use soakbox_recorder::kernel::{Host, Kernel, KernelError, KernelSettings};
-use soakbox_recorder::plan::{Hook, lifecycle_hooks};
-use soakbox_recorder::probe::KINDS;
+use soakbox_recorder::plan::lifecycle_hooks;
 use soakbox_schemas::control::OperationRule;
-use support::host;
+use support::{hooks, host};
 
 /// The programs of this process are counted: only one test at a time may load some.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -28,14 +25,6 @@ fn settings(tree: Option<u32>) -> KernelSettings {
         in_flight: 1,
         tree,
     }
-}
-
-/// Hooks with every program of a kind.
-fn hooks(kind: &str) -> Vec<Hook> {
-    let own = PathBuf::from("/proc/self/exe");
-    let own = Arc::new(Binary::open(own.clone(), own).unwrap().0);
-    let kind = KINDS.iter().find(|known| known.name() == kind).unwrap();
-    kind.trial_hooks(&own)
 }
 
 /// Names of the BPF programs that this process holds, as the kernel tells them: at most 15 bytes.
@@ -69,7 +58,7 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let host = Host::inspect().unwrap();
-    let (function, marker) = (hooks("uprobe"), hooks("marker"));
+    let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
     let lifecycle = ["sched_switch", "sched_process_exec", "sched_process_exit"];
     let tree = ["sched_process_fork", "register_recorder"];
     let functions = ["function_begin", "function_finish", "function_return"];
@@ -120,7 +109,7 @@ fn a_program_that_the_kernel_refuses_takes_nothing_else_down() {
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let host = Host::inspect().unwrap();
-    let (function, marker) = (hooks("uprobe"), hooks("marker"));
+    let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
     let lifecycle = lifecycle_hooks(false);
     for (broken, fine, refused) in [
         ("function_begin", &marker, &function),
@@ -146,8 +135,7 @@ fn the_object_has_the_programs_of_every_kind() {
     let bytes = fs::read(path).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
     let has = |name: &str| file.symbols().any(|symbol| symbol.name() == Ok(name));
-    let kinds = KINDS.iter().flat_map(|kind| hooks(kind.name()));
-    for hook in kinds.chain(lifecycle_hooks(true)) {
+    for hook in hooks::all() {
         assert!(has(hook.program.name()), "{:?}", hook.program);
     }
 }

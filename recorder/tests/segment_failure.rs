@@ -13,7 +13,7 @@ use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{
     JournalReader, JournalWriter, RecorderDirectory, Sealed, recover, seal,
 };
-use soakbox_schemas::journal::{Frame, Frames};
+use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, JournalName, footer};
 use soakbox_schemas::tables::Table;
 
@@ -67,7 +67,7 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
     let append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
         let now = SystemClock.now();
         writer.append(
-            Table::OperationLog,
+            Table::OPERATION_LOG,
             &operations(first..first + 5_000, now),
             now,
         )
@@ -126,7 +126,7 @@ fn a_seal_that_found_the_disk_full_is_tried_again_while_recording() {
     let mut writer = writer(&root, &SystemClock, limits);
     let now = SystemClock.now();
     let rows = operations(0..5_000, now);
-    writer.append(Table::OperationLog, &rows, now).unwrap();
+    writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     let ballast = fill(disk.path());
     let started = std::time::Instant::now();
     let mut told = 0;
@@ -153,7 +153,7 @@ fn a_full_disk_while_a_crash_is_recovered_loses_nothing() {
     let mut writer = writer(&root, &SystemClock, SegmentLimits::default());
     let now = SystemClock.now();
     writer
-        .append(Table::OperationLog, &operations(0..5_000, now), now)
+        .append(Table::OPERATION_LOG, &operations(0..5_000, now), now)
         .unwrap();
     drop(writer);
     let ballast = fill(disk.path());
@@ -208,7 +208,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     for batch in 0..10 {
         let now = SystemClock.now();
         let rows = operations(batch * 10..batch * 10 + 10, now);
-        writer.append(Table::OperationLog, &rows, now).unwrap();
+        writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     }
     drop(writer);
     let journal = Contents::list(root.path()).unwrap().journals.remove(0);
@@ -217,7 +217,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     bytes[frame * 3 + frame / 2] ^= 4;
     bytes.truncate(bytes.len() - 5);
     std::fs::write(&journal.path, &bytes).unwrap();
-    let damaged: usize = Frames::new(&bytes)
+    let damaged: u64 = frames_in(&bytes)
         .map(|frame| match frame {
             Frame::Damaged { bytes, .. } => bytes,
             Frame::Batch(_) => 0,
@@ -225,14 +225,14 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
         .sum();
     let report = recover(root.path(), &SystemClock).unwrap();
     assert_eq!((report.rows_saved, report.segments), (80, 1));
-    assert_eq!(report.bytes_discarded, damaged as u64);
+    assert_eq!(report.bytes_discarded, damaged);
     let expected: Vec<i64> = (0..30).chain(40..90).collect();
     assert_eq!(counters(root.path()), expected);
     let contents = Contents::list(root.path()).unwrap();
     let segment = contents
         .segments
         .iter()
-        .find(|file| file.table == Table::OperationLog);
+        .find(|file| file.table == Table::OPERATION_LOG);
     let footer = footer_of(&segment.unwrap().path);
     assert_eq!(footer[footer::DAMAGED_BYTES], damaged.to_string());
     assert_eq!(footer[footer::ROWS], "80");
@@ -257,7 +257,7 @@ fn a_journal_without_a_whole_frame_is_no_segment() {
 fn journal_name(sequence: u64) -> JournalName {
     JournalName {
         uuid: UUID.into(),
-        table: Table::OperationLog,
+        table: Table::OPERATION_LOG,
         sequence,
     }
 }
@@ -267,7 +267,8 @@ fn journal(root: &Path, parts: &[(u64, i64)]) -> JournalName {
     let name = journal_name(1);
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
     let metadata = identity().metadata(UUID, name.table, 1);
-    let mut journal = JournalWriter::create(root, name.clone(), &metadata).unwrap();
+    let schema = name.table.schema().unwrap();
+    let mut journal = JournalWriter::create(root, name.clone(), &schema, &metadata).unwrap();
     let mut first = 0;
     for &(rows, utc_ns) in parts {
         let clock = ManualClock::new(ClockPair { boot_ns: 0, utc_ns });
@@ -332,10 +333,10 @@ proptest! {
         bytes.truncate((bytes.len() as f64 * cut) as usize);
         std::fs::write(&path, &bytes).unwrap();
         let (mut expected, mut damaged) = (Vec::new(), 0);
-        for frame in Frames::new(&bytes) {
+        for frame in frames_in(&bytes) {
             match frame {
                 Frame::Batch(batch) => expected.push(batch),
-                Frame::Damaged { bytes, .. } => damaged += bytes as u64,
+                Frame::Damaged { bytes, .. } => damaged += bytes,
             }
         }
         let mut reader = JournalReader::open(&path).unwrap();

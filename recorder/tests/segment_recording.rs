@@ -42,7 +42,7 @@ fn a_finished_recording_holds_every_row_in_order_and_no_journal() {
         clock.advance(1_000_000_000);
         let rows = operations(batch * 100..(batch + 1) * 100, clock.now());
         writer
-            .append(Table::OperationLog, &rows, clock.now())
+            .append(Table::OPERATION_LOG, &rows, clock.now())
             .unwrap();
         writer.flush().unwrap();
         writer.tick(clock.now()).unwrap();
@@ -77,7 +77,7 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
     let clock = clock();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let last = clock.now().utc_ns;
-    for table in [Table::OperationLog, Table::RecorderHealth] {
+    for table in [Table::OPERATION_LOG, Table::RECORDER_HEALTH] {
         let rows = rows_of(table, 0..10, clock.now());
         writer.append(table, &rows, clock.now()).unwrap();
     }
@@ -105,7 +105,7 @@ fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
-        .append(Table::OperationLog, &rows, clock.now())
+        .append(Table::OPERATION_LOG, &rows, clock.now())
         .unwrap();
     drop(writer);
     let journal = Contents::list(root.path()).unwrap().journals.remove(0).path;
@@ -128,7 +128,7 @@ fn each_crashed_recorder_has_a_gap_of_its_own() {
         let mut writer = writer(root.path(), &clock, SegmentLimits::default());
         let rows = operations(number * 10..number * 10 + 10, clock.now());
         writer
-            .append(Table::OperationLog, &rows, clock.now())
+            .append(Table::OPERATION_LOG, &rows, clock.now())
             .unwrap();
         clock.advance(1_000);
     }
@@ -149,7 +149,7 @@ fn a_clock_that_steps_back_starts_a_new_sorted_file() {
         let batch = batch as u64;
         let rows = operations(batch * 10..batch * 10 + 10, clock.now());
         writer
-            .append(Table::OperationLog, &rows, clock.now())
+            .append(Table::OPERATION_LOG, &rows, clock.now())
             .unwrap();
     }
     writer.finish().unwrap();
@@ -179,7 +179,7 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
         let now = clock.now();
         if second % 100 == 0 {
             let rows = operations(second..second + 1, now);
-            writer.append(Table::OperationLog, &rows, now).unwrap();
+            writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
         }
         writer.tick(now).unwrap();
         clock.advance(1_000_000_000);
@@ -212,7 +212,7 @@ fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
     for (row, at) in [now, earlier, now].into_iter().enumerate() {
         let row = row as u64;
         let rows = operations(row..row + 1, at);
-        writer.append(Table::OperationLog, &rows, now).unwrap();
+        writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     }
     writer.finish().unwrap();
     let contents = Contents::list(root.path()).unwrap();
@@ -243,7 +243,7 @@ fn two_recorders_and_a_recovery_beside_them_do_not_touch_one_another() {
         let number = number as u64;
         let rows = operations(number * 10..number * 10 + 10, clock.now());
         writer
-            .append(Table::OperationLog, &rows, clock.now())
+            .append(Table::OPERATION_LOG, &rows, clock.now())
             .unwrap();
     }
     let report = recover(root.path(), &clock).unwrap();
@@ -288,10 +288,10 @@ fn a_foreign_file_in_the_segments_place_is_not_replaced() {
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
-        .append(Table::OperationLog, &rows, clock.now())
+        .append(Table::OPERATION_LOG, &rows, clock.now())
         .unwrap();
     let name = soakbox_schemas::recording::SegmentName::new(NOON, HOST, writer.uuid(), 1);
-    let path = name.path(root.path(), Table::OperationLog);
+    let path = name.path(root.path(), Table::OPERATION_LOG);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, b"mine").unwrap();
     let error = writer.finish().unwrap_err();
@@ -313,7 +313,7 @@ fn an_identity_reaches_the_footer_of_a_recovered_segment() {
     let mut writer = RecordingWriter::new(directory, identity(), SegmentLimits::default()).unwrap();
     let rows = operations(0..10, clock.now());
     writer
-        .append(Table::OperationLog, &rows, clock.now())
+        .append(Table::OPERATION_LOG, &rows, clock.now())
         .unwrap();
     let uuid = writer.uuid().to_owned();
     drop(writer);

@@ -1,10 +1,10 @@
-//! What the recorder gives the kernel side: the settings of a recording, the rule of each operation and the cookie of
-//! each probe.
+//! What the recorder gives the kernel side: the settings of a recording, the rule of each operation
+//! and the cookie of each probe.
 
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
-/// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are counted as
-/// finished and lost (`too_deep`).
+/// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are
+/// counted as finished and lost (`too_deep`).
 pub const MAX_DEPTH: usize = 64;
 
 /// What travels with each probe as its attach cookie.
@@ -20,7 +20,8 @@ pub struct Cookie {
 
 /// Bits of [`Cookie::mode`].
 pub mod mode {
-    /// The stack may be switched inside the operation: only an equal stack pointer, exit or exec proves anything.
+    /// The stack may be switched inside the operation: only an equal stack pointer, exit or exec
+    /// proves anything.
     pub const EQUAL_ONLY: u16 = 1;
     /// The finish is seen by a uretprobe, which the kernel follows only 64 deep.
     pub const URETPROBE: u16 = 1 << 1;
@@ -50,7 +51,8 @@ impl Cookie {
 pub struct OperationRule {
     /// One of [`comparison`]: how the return value is compared with `operand` to tell success.
     pub comparison: u32,
-    /// Bits of the return value (8, 16, 32 or 64); 0 where the operation returns nothing that is read.
+    /// Bits of the return value (8, 16, 32 or 64); 0 where the operation returns nothing that is
+    /// read.
     pub width: u32,
     /// Not 0 where the return value is signed.
     pub signed: u32,
@@ -125,8 +127,9 @@ impl OperationRule {
 /// Name of the kernel side's global of type [`Settings`].
 pub const SETTINGS: &str = "SETTINGS";
 
-/// Settings that hold for a whole recording, given to the kernel side before it is loaded. The global is frozen then,
-/// so that each member is a constant to the verifier, which removes the code that a setting switches off.
+/// Settings that hold for a whole recording, given to the kernel side before it is loaded. The
+/// global is frozen then, so that each member is a constant to the verifier, which removes the code
+/// that a setting switches off.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -153,8 +156,8 @@ pub struct Settings {
 /// Offset of a member that this kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
 
-/// Offsets of the members of kernel structures that the kernel side reads, bytes; [`ABSENT`] where this kernel has no
-/// such member.
+/// Offsets of the members of kernel structures that the kernel side reads, bytes; [`ABSENT`] where
+/// this kernel has no such member.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelOffsets {

@@ -1,21 +1,22 @@
-//! The counters that the kernel keeps per operation, interval and CPU, in memory that the recorder maps: each is
-//! declared here once, with its name and meaning. The kernel side only adds; the recorder reads and clears in one
-//! step (an atomic swap with 0), so that nothing is counted twice or missed.
+//! The counters that the kernel keeps per operation, interval and CPU, in memory that the recorder
+//! maps: each is declared here once, with its name and meaning. The kernel side only adds; the
+//! recorder reads and clears in one step (an atomic swap with 0), so that nothing is counted twice
+//! or missed.
 
 use core::ops::AddAssign;
 use core::sync::atomic::AtomicU64;
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::Ordering;
 
-/// Interval slots in turn: interval `i` counts in slot `i % SLOTS`. A recorder that stalls for longer sees two
-/// intervals in one slot; totals stay exact.
+/// Interval slots in turn: interval `i` counts in slot `i % SLOTS`. A recorder that stalls for
+/// longer sees two intervals in one slot; totals stay exact.
 pub const SLOTS: u32 = 16;
 
 /// Counters that a cell has room for: 128 bytes, two cache lines.
 const CELL_WORDS: usize = 16;
 
-/// Calls the macro `$use` with every counter, `#[doc] name,` each, in the order of the cell. A counter whose name
-/// begins with `lost_` is a cause of loss.
+/// Calls the macro `$use` with every counter, `#[doc] name,` each, in the order of the cell. A
+/// counter whose name begins with `lost_` is a cause of loss.
 macro_rules! for_each_counter {
     ($use:ident) => {
         $use! {
@@ -31,19 +32,22 @@ macro_rules! for_each_counter {
             sampled_out,
             /// Finished operations without an event, because the ring buffer had no room.
             lost_ring_full,
-            /// Finished operations without an event, because they were nested deeper than is followed.
+            /// Finished operations without an event, because they were nested deeper than is
+            /// followed.
             lost_too_deep,
-            /// Operations whose begin the kernel had no memory to remember. They are counted as finished when they
-            /// begin, because their finish cannot be recognised.
+            /// Operations whose begin the kernel had no memory to remember. They are counted as
+            /// finished when they begin, because their finish cannot be recognised.
             lost_no_memory,
-            /// Operations that began and can never finish: unwound, longjmp, end of the thread or process.
+            /// Operations that began and can never finish: unwound, longjmp, end of the thread or
+            /// process.
             abandoned,
-            /// Finishes without a begin, not part of `finished`: the operation began before the attach, or in the
-            /// parent before a fork.
+            /// Finishes without a begin, not part of `finished`: the operation began before the
+            /// attach, or in the parent before a fork.
             unmatched,
             /// Finished operations whose success is known to be false.
             failures,
-            /// Sum of the durations of finished operations, ns; those whose begin was not kept have no part in it.
+            /// Sum of the durations of finished operations, ns; those whose begin was not kept have
+            /// no part in it.
             duration_sum_ns,
             /// Sum of the on-CPU times of the same operations, ns.
             cpu_sum_ns,
@@ -55,7 +59,8 @@ pub(crate) use for_each_counter;
 
 macro_rules! declare {
     ($($(#[doc = $doc:literal])+ $counter:ident,)*) => {
-        /// The counters of one operation in one interval on one CPU, as the kernel side and the recorder share them.
+        /// The counters of one operation in one interval on one CPU, as the kernel side and the
+        /// recorder share them.
         #[repr(C)]
         #[derive(Debug, Default)]
         pub struct CounterCell {

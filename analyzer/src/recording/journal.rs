@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
-use arrow::datatypes::TimestampNanosecondType;
-use soakbox_schemas::journal::{Frame, Frames};
+use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
+use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{JournalFile, footer, uuid8};
 use soakbox_schemas::tables::Table;
 
@@ -24,6 +24,8 @@ pub struct Journal {
     pub bytes: Arc<[u8]>,
     /// Rows in whole frames.
     pub rows: u64,
+    /// Its columns; `None` without a whole frame.
+    pub columns: Option<SchemaRef>,
     /// Time of its earliest and latest row.
     pub range: Option<Range>,
     /// Damaged stretches before the last whole frame, and their bytes.
@@ -44,6 +46,7 @@ impl Journal {
             table: file.name.table,
             bytes: bytes.into(),
             rows: 0,
+            columns: None,
             range: None,
             damaged: (0, 0),
             origin: Origin {
@@ -53,16 +56,16 @@ impl Journal {
             footer: Footer::new(),
         };
         let bytes = journal.bytes.clone();
-        for frame in Frames::new(&bytes) {
+        for frame in frames_in(&bytes) {
             match frame {
                 Frame::Batch(batch) => journal.take(&batch),
                 Frame::Damaged {
                     offset,
                     bytes: torn,
-                } if offset + torn == bytes.len() => {}
+                } if offset + torn == bytes.len() as u64 => {}
                 Frame::Damaged { bytes, .. } => {
                     journal.damaged.0 += 1;
-                    journal.damaged.1 += bytes as u64;
+                    journal.damaged.1 += bytes;
                 }
             }
         }
@@ -71,7 +74,7 @@ impl Journal {
 
     fn take(&mut self, batch: &RecordBatch) {
         self.rows += batch.num_rows() as u64;
-        let time = batch.column_by_name(self.table.time_column());
+        let time = batch.columns().first();
         if let Some(time) = time.and_then(|time| time.as_primitive_opt::<TimestampNanosecondType>())
             && let Some((first_ns, last_ns)) = min(time).zip(max(time))
         {
@@ -80,6 +83,7 @@ impl Journal {
         }
         if self.footer.is_empty() {
             let schema = batch.schema();
+            self.columns = Some(schema.clone());
             let metadata = schema.metadata().iter();
             self.footer = metadata
                 .map(|(key, value)| (key.clone(), value.clone()))

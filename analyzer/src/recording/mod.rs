@@ -11,7 +11,9 @@ pub use segment::Segment;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::Table;
 
@@ -69,6 +71,31 @@ impl Recording {
             || self.root.display().to_string(),
             |part| part.as_os_str().to_string_lossy().into_owned(),
         )
+    }
+
+    /// The tables that this version declares, and those that the files have besides.
+    pub fn tables(&self) -> Vec<Table> {
+        let of_files = self.segments.iter().map(|segment| segment.table);
+        let of_files = of_files.chain(self.journals.iter().map(|journal| journal.table));
+        let others: BTreeSet<Table> = of_files.filter(|table| !table.is_declared()).collect();
+        Table::ALL.into_iter().chain(others).collect()
+    }
+
+    /// The columns of a table: as declared, otherwise those that its files have, in the order of the files.
+    pub fn columns(&self, table: Table) -> SchemaRef {
+        table.schema().unwrap_or_else(|| {
+            let segments = self.segments(table).map(|segment| &segment.columns);
+            let journals = self
+                .journals(table)
+                .filter_map(|journal| journal.columns.as_ref());
+            let mut columns: Vec<FieldRef> = Vec::new();
+            for field in segments.chain(journals).flat_map(|schema| schema.fields()) {
+                if !columns.iter().any(|known| known.name() == field.name()) {
+                    columns.push(field.clone());
+                }
+            }
+            Arc::new(Schema::new(columns))
+        })
     }
 
     /// Segments of one table.

@@ -115,7 +115,7 @@ fn missing(root: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn nothing(root: &Path) -> Failure {
-    let mut names = Table::ALL.map(Table::name).to_vec();
+    let mut names: Vec<&str> = Table::ALL.iter().map(Table::name).collect();
     names.push(JOURNAL_DIRECTORY);
     if names.iter().any(|name| root.join(name).is_dir()) {
         Failure::path(root, "the recording is empty: no segment and no journal yet")
@@ -147,7 +147,7 @@ mod tests {
         let batches = rows.rows().log;
         let per_batch = batches[0].num_rows() as u64;
         let done = AtomicBool::new(false);
-        let table = Table::OperationLog;
+        let table = Table::OPERATION_LOG;
         let mut recorder = Recorder::new(root.path());
         recorder.journal(table, &batches[..1]);
         std::thread::scope(|scope| {

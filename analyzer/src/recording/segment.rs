@@ -31,6 +31,8 @@ pub struct Segment {
     pub origin: Origin,
     /// Its footer metadata.
     pub footer: Footer,
+    /// The columns that it has.
+    pub columns: SchemaRef,
     /// Its columns of the table's schema that it does not have (written by an older version).
     pub missing_columns: Vec<String>,
 }
@@ -79,8 +81,9 @@ impl Segment {
         if footer.get(footer::TABLE).is_some_and(|name| name != table) {
             return Err(format!("is not of the table {table} that it lies in"));
         }
-        let schema = parquet_to_arrow_schema(information.schema_descr(), pairs)
-            .map_err(|error| not_parquet(&error))?;
+        let columns: SchemaRef = parquet_to_arrow_schema(information.schema_descr(), pairs)
+            .map_err(|error| not_parquet(&error))?
+            .into();
         let time = |key: &str| footer.get(key).and_then(|value| value.parse().ok());
         let range = time(footer::FIRST_AT_NS).zip(time(footer::LAST_AT_NS));
         Ok(Self {
@@ -96,7 +99,8 @@ impl Segment {
                     .cloned()
                     .unwrap_or_else(|| file.name.host.clone()),
             },
-            missing_columns: missing_columns(file.table, &schema.into())?,
+            missing_columns: missing_columns(file.table, &columns)?,
+            columns,
             footer,
         })
     }
@@ -105,7 +109,10 @@ impl Segment {
 /// Columns that the file lacks; an error where one has another type.
 fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
-    for field in table.schema().fields() {
+    let Some(declared) = table.schema() else {
+        return Ok(missing);
+    };
+    for field in declared.fields() {
         match schema.field_with_name(field.name()) {
             Err(_) => missing.push(field.name().clone()),
             Ok(found) if value_type(found.data_type()) != value_type(field.data_type()) => {

@@ -11,7 +11,7 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::scalar::ScalarValue;
-use soakbox_schemas::journal::{Frame, Frames};
+use soakbox_schemas::journal::{Frame, frames_in};
 
 use super::origin::origin_values;
 use crate::recording::Journal;
@@ -42,7 +42,7 @@ impl PartitionStream for LiveRows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (schema, origin) = (self.schema.clone(), self.origin.clone());
-        let batches = Frames::new(self.journal.clone()).filter_map(move |frame| match frame {
+        let batches = frames_in(self.journal.clone()).filter_map(move |frame| match frame {
             Frame::Batch(batch) => Some(fit(&batch, &schema, &origin)),
             Frame::Damaged { .. } => None,
         });

@@ -139,13 +139,14 @@ impl TableProvider for RecordingTable {
     }
 }
 
-/// The contract's columns; one that some file does not have can be null.
+/// The table's columns; one that some file does not have can be null.
 fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
-    let schema = table.schema();
-    let lacking = |name: &String| {
-        recording
+    let schema = recording.columns(table);
+    let lacking = |name: &String| match table.is_declared() {
+        true => recording
             .segments(table)
-            .any(|segment| segment.missing_columns.contains(name))
+            .any(|segment| segment.missing_columns.contains(name)),
+        false => true,
     };
     let fields = schema.fields().iter().map(|field| {
         if lacking(field.name()) {
@@ -185,8 +186,11 @@ fn statistics(segment: &Segment, schema: &SchemaRef) -> Statistics {
             Some("UTC".into()),
         ))
     };
-    let columns = schema.fields().iter().map(|field| match segment.range {
-        Some(range) if field.name() == segment.table.time_column() => ColumnStatistics {
+    let is_time = |field: &Field| matches!(field.data_type(), DataType::Timestamp(..));
+    let columns = schema.fields().iter().enumerate();
+    let columns = columns.map(|(index, field)| match segment.range {
+        // The first column of every table is its time.
+        Some(range) if index == 0 && is_time(field) => ColumnStatistics {
             min_value: time(range.first_ns),
             max_value: time(range.last_ns),
             null_count: Precision::Exact(0),

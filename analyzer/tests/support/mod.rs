@@ -92,7 +92,7 @@ impl Recorder {
         sequence: u64,
         more: &[(&str, &str)],
     ) -> PathBuf {
-        let (first, last) = times(table, batch);
+        let (first, last) = times(batch);
         let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
         let path = name.path(&self.root, table);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -136,9 +136,8 @@ impl Recorder {
     }
 }
 
-fn times(table: Table, batch: &RecordBatch) -> (i64, i64) {
-    let column = batch.column_by_name(table.time_column()).unwrap();
-    let column = column.as_primitive::<TimestampNanosecondType>();
+fn times(batch: &RecordBatch) -> (i64, i64) {
+    let column = batch.column(0).as_primitive::<TimestampNanosecondType>();
     (min(column).unwrap(), max(column).unwrap())
 }
 
@@ -359,19 +358,19 @@ impl Soak {
         let mut recorder = Recorder::new(root);
         let rows = self.rows();
         for half in rows.log.chunks(rows.log.len().div_ceil(2)) {
-            recorder.seal(Table::OperationLog, &concat(half));
+            recorder.seal(Table::OPERATION_LOG, &concat(half));
         }
         let metrics: Vec<OperationMetrics> = rows.metrics.into_iter().flatten().collect();
         recorder.seal(
-            Table::OperationMetrics,
+            Table::OPERATION_METRICS,
             &OperationMetrics::batch(&metrics).unwrap(),
         );
         recorder.seal(
-            Table::RecorderHealth,
+            Table::RECORDER_HEALTH,
             &RecorderHealth::batch(&rows.health).unwrap(),
         );
         recorder.seal(
-            Table::Annotations,
+            Table::ANNOTATIONS,
             &Annotation::batch(&rows.annotations).unwrap(),
         );
         recorder

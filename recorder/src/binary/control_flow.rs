@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod parts;
+mod returns;
 mod tables;
 
 use super::KernelVersion;
@@ -250,107 +251,5 @@ impl<'w, 'a> Walk<'w, 'a> {
             .iter()
             .find(|row| row.start <= address && address < row.end)
             .map(|row| row.cfa)
-    }
-
-    /// Every jump and every row of the unwind table must agree with the disassembly.
-    fn check_boundaries(&self) -> Result<(), Reason> {
-        for target in &self.targets {
-            if !self.is_boundary(*target) {
-                return Err(Reason::Unreadable {
-                    at: *target,
-                    why: "a jump leads into the middle of an instruction",
-                });
-            }
-        }
-        for part in &self.parts {
-            for row in &part.rows {
-                if self.contains(row.start) && !self.is_boundary(row.start) {
-                    return Err(Reason::Unreadable {
-                        at: row.start,
-                        why: "the unwind table disagrees with the code",
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// All return sites, each reached by a path from the entry and each with an empty frame.
-    fn returns(&self) -> Result<Vec<u64>, Reason> {
-        let reached = self.reached()?;
-        let mut returns = Vec::new();
-        for (part, seen) in self.parts.iter().zip(&reached) {
-            let before = std::iter::once(None).chain(part.code.iter().map(Some));
-            for ((instruction, seen), previous) in part.code.iter().zip(seen).zip(before) {
-                if instruction.next != Next::Returns {
-                    continue;
-                }
-                let at = instruction.address;
-                if !seen && !self.guessed {
-                    return Err(Reason::Unreadable {
-                        at,
-                        why: "nothing leads to a return",
-                    });
-                }
-                match self.cfa_at(at) {
-                    None if previous.is_some_and(Instruction::places_return_address) => {
-                        return Err(Reason::Unreadable {
-                            at,
-                            why: "a return to an address that it made itself",
-                        });
-                    }
-                    None | Some(Cfa::StackPointer(8)) => returns.push(at),
-                    Some(_) => {
-                        return Err(Reason::Unreadable {
-                            at,
-                            why: "a return with something on the stack",
-                        });
-                    }
-                }
-            }
-        }
-        returns.sort_unstable();
-        if returns.is_empty() {
-            Err(Reason::NeverReturns)
-        } else {
-            Ok(returns)
-        }
-    }
-
-    /// Which instructions some path leads to. Running past the end of a part is a refusal.
-    fn reached(&self) -> Result<Vec<Vec<bool>>, Reason> {
-        let mut seen: Vec<Vec<bool>> = self
-            .parts
-            .iter()
-            .map(|part| vec![false; part.code.len()])
-            .collect();
-        let mut stack: Vec<(usize, usize)> = vec![(0, 0)];
-        // Targets of tables and of the unwinder have no edge of their own: all targets count as
-        // reached.
-        stack.extend(self.targets.iter().filter_map(|target| self.find(*target)));
-        while let Some((part, mut index)) = stack.pop() {
-            while let Some(instruction) = self.parts[part].code.get(index) {
-                if std::mem::replace(&mut seen[part][index], true) {
-                    break;
-                }
-                let goes_on = match instruction.next {
-                    Next::Falls | Next::Branches(_) => true,
-                    // The last call of a part does not return.
-                    Next::Calls(_) => index + 1 < self.parts[part].code.len(),
-                    _ => false,
-                };
-                if !goes_on {
-                    break;
-                }
-                index += 1;
-                if index == self.parts[part].code.len() {
-                    return Err(Reason::Unreadable {
-                        at: instruction.address,
-                        why: "it runs on into what follows it",
-                    });
-                }
-            }
-        }
-        Ok(seen)
     }
 }

@@ -15,7 +15,7 @@ use super::suggest;
 
 /// A function that was found by its name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'a> {
+pub(super) struct NamedFunction<'a> {
     /// Its symbol, or that of a copy where the compiler kept nothing else.
     pub(super) symbol: Symbol<'a>,
     /// Its name without the suffix of a copy.
@@ -24,7 +24,11 @@ pub(super) struct Found<'a> {
 
 /// Finds the one function of that name. A symbol of exactly that name is it, whatever readable
 /// names are like it.
-pub(super) fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Found<'a>, Reason> {
+pub(super) fn find<'a>(
+    elf: &Elf<'a>,
+    file: &str,
+    function: &str,
+) -> Result<NamedFunction<'a>, Reason> {
     let mut found = symbols_named(elf, function);
     if found.is_empty() && !elf.imports.contains(function) {
         found.extend(copies_named(elf, function));
@@ -43,11 +47,11 @@ pub(super) fn find<'a>(elf: &Elf<'a>, file: &str, function: &str) -> Result<Foun
     }
 }
 
-fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<Found<'a>> {
+fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<NamedFunction<'a>> {
     let of_name = elf.symbols.iter().filter(|symbol| symbol.name == name);
     of_default_version(of_name.copied().collect())
         .into_iter()
-        .map(|symbol| Found {
+        .map(|symbol| NamedFunction {
             symbol,
             name: symbol.name,
         })
@@ -56,9 +60,9 @@ fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<Found<'a>> {
 
 /// Of a function that nobody else can call, a compiler may keep nothing but copies: the first of
 /// them.
-fn copies_named<'a>(elf: &Elf<'a>, name: &str) -> Option<Found<'a>> {
+fn copies_named<'a>(elf: &Elf<'a>, name: &str) -> Option<NamedFunction<'a>> {
     let copy = *clones::of(elf, &[name], None).clear.first()?;
-    Some(Found {
+    Some(NamedFunction {
         symbol: copy,
         name: copy.name.get(..name.len())?,
     })
@@ -66,9 +70,9 @@ fn copies_named<'a>(elf: &Elf<'a>, name: &str) -> Option<Found<'a>> {
 
 /// The functions that have this readable name; where there are any, also those whose mangled names
 /// cannot be read and that could have it.
-fn named_readably<'a>(elf: &Elf<'a>, function: &str) -> Vec<Found<'a>> {
+fn named_readably<'a>(elf: &Elf<'a>, function: &str) -> Vec<NamedFunction<'a>> {
     let wanted = Wanted::new(function);
-    let named = |matches: &dyn Fn(&str) -> bool| -> Vec<Found<'a>> {
+    let named = |matches: &dyn Fn(&str) -> bool| -> Vec<NamedFunction<'a>> {
         let symbols = elf.symbols.iter().map(|symbol| symbol.name);
         let names: BTreeSet<&str> = symbols
             .filter(|symbol| matches(symbol))
@@ -86,7 +90,7 @@ fn named_readably<'a>(elf: &Elf<'a>, function: &str) -> Vec<Found<'a>> {
     found
 }
 
-fn symbols_or_copy<'a>(elf: &Elf<'a>, name: &str) -> Vec<Found<'a>> {
+fn symbols_or_copy<'a>(elf: &Elf<'a>, name: &str) -> Vec<NamedFunction<'a>> {
     let mut found = symbols_named(elf, name);
     if found.is_empty() {
         found.extend(copies_named(elf, name));

@@ -1,4 +1,5 @@
-//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a system call.
+//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a
+//! system call.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};

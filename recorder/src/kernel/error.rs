@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
+use aya::programs::ProgramError;
 use rustix::io::Errno;
 use soakbox_cli::error_chain;
 use thiserror::Error;
@@ -66,7 +67,7 @@ pub enum KernelError {
 /// The refusal of one program, or of the whole object.
 pub(super) fn load_error(program: Option<ProgramId>, error: &(dyn Error + 'static)) -> KernelError {
     let hint = match errno(error) {
-        Some(Errno::PERM | Errno::ACCESS) => RIGHTS,
+        Some(Errno::PERM | Errno::ACCESS) if !is_of_the_verifier(error) => RIGHTS,
         _ => "soakbox needs Linux 5.17 or later with BPF and BTF",
     };
     KernelError::Load {
@@ -103,6 +104,14 @@ pub(super) fn missing(name: &'static str) -> KernelError {
     }
 }
 
+/// Whether the verifier read the program and did not accept it, for which it has EACCES too.
+fn is_of_the_verifier(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref() {
+        Some(ProgramError::LoadError { verifier_log, .. }) => !verifier_log.to_string().is_empty(),
+        _ => false,
+    }
+}
+
 /// The system's error number under `error`, where a system call failed.
 fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
     let mut next = Some(error);
@@ -128,7 +137,6 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 mod tests {
     use aya::EbpfError;
     use aya::maps::MapError;
-    use aya::programs::ProgramError;
     use aya::sys::SyscallError;
 
     use super::*;

@@ -1,5 +1,5 @@
-//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and /sys, changes
-//! nothing.
+//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and
+//! /sys, changes nothing.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! Where this kernel keeps what the kernel side reads. A member that it does not have is absent, and its column null.
+//! Where this kernel keeps what the kernel side reads. A member that it does not have is absent,
+//! and its column null.
 
 use soakbox_schemas::control::{ABSENT, KernelOffsets};
 
@@ -27,8 +28,8 @@ pub fn resolve_offsets(bytes: &[u8]) -> Result<KernelOffsets, MalformedBtf> {
     })
 }
 
-/// First counter of resident memory, and the distance between counters.
-/// Since 6.2 `rss_stat` is an array of `percpu_counter`, before it was a structure with an array of longs.
+/// First counter of resident memory, and the distance between counters. Since 6.2 `rss_stat` is an
+/// array of `percpu_counter`, before it was a structure with an array of longs.
 fn resident(btf: &Btf<'_>) -> Option<(u32, u32)> {
     let counters = btf.member("mm_struct", &["rss_stat"])?;
     if btf.is_array(counters) {

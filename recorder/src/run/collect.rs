@@ -119,7 +119,7 @@ impl Collector {
         if self.log.is_empty() {
             return Ok(());
         }
-        let rows = Rows(Table::OperationLog, self.log.finish()?);
+        let rows = Rows(Table::OPERATION_LOG, self.log.finish()?);
         Ok(self.outbox.send(rows, now)?)
     }
 

@@ -97,7 +97,7 @@ mod tests {
     fn the_depth_is_the_most_that_waited_between_two_looks() {
         let (outbox, receiver) = Outbox::new(3);
         let other = outbox.clone();
-        let rows = || Rows(Table::Annotations, Annotation::batch(&[]).unwrap());
+        let rows = || Rows(Table::ANNOTATIONS, Annotation::batch(&[]).unwrap());
         let now = ClockPair::default();
         assert!(outbox.send(rows(), now).is_ok());
         assert!(other.send(rows(), now).is_ok());

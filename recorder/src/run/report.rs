@@ -108,7 +108,7 @@ impl Report {
         }
         message::line(format_args!(
             "sealed {} rows of operation_log into {}",
-            rows.get(&Table::OperationLog).unwrap_or(&0),
+            rows.get(&Table::OPERATION_LOG).unwrap_or(&0),
             self.output.display()
         ));
         if let Ending::Command {

@@ -72,7 +72,7 @@ pub fn synthesize(
     made?;
     message::line(format_args!(
         "sealed {} made-up rows of operation_log into {}",
-        rows.get(&Table::OperationLog).unwrap_or(&0),
+        rows.get(&Table::OPERATION_LOG).unwrap_or(&0),
         plan.output.display()
     ));
     Ok(())

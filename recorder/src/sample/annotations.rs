@@ -15,7 +15,7 @@ pub(crate) fn annotation(now: ClockPair, kind: AnnotationKind, text: String) -> 
         kind,
         text,
     };
-    Ok(Rows(Table::Annotations, Annotation::batch(&[row])?))
+    Ok(Rows(Table::ANNOTATIONS, Annotation::batch(&[row])?))
 }
 
 /// Notes what the tick's figures do not cover.

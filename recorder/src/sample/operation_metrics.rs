@@ -35,6 +35,6 @@ impl Sampler for OperationCounts {
             }
         }
         let batch = OperationMetrics::batch(&rows)?;
-        Ok(vec![Rows(Table::OperationMetrics, batch)])
+        Ok(vec![Rows(Table::OPERATION_METRICS, batch)])
     }
 }

@@ -48,7 +48,7 @@ impl Gap {
     pub(crate) fn journal(&self, uuid: &str) -> JournalName {
         JournalName {
             uuid: uuid.to_owned(),
-            table: Table::Annotations,
+            table: Table::ANNOTATIONS,
             sequence: self.sequence,
         }
     }
@@ -63,7 +63,7 @@ impl Gap {
         let name = self.journal(uuid);
         let path = name.path(root);
         durable::remove(&path)?;
-        metadata.set(footer::TABLE, Table::Annotations.name());
+        metadata.set(footer::TABLE, Table::ANNOTATIONS.name());
         metadata.set(footer::SEQUENCE, self.sequence);
         metadata.set(footer::RECORDER_UUID, uuid);
         let annotation = Annotation {
@@ -74,7 +74,7 @@ impl Gap {
         };
         let batch = Annotation::batch(&[annotation])
             .map_err(|source| SegmentError::Encode { path, source })?;
-        let mut journal = JournalWriter::create(root, name, &metadata)?;
+        let mut journal = JournalWriter::create(root, name, batch.schema_ref(), &metadata)?;
         journal.append(&batch)?;
         journal.flush().map(|_| ())
     }

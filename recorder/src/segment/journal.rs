@@ -30,22 +30,27 @@ pub struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Creates the journal `name` below `root`; its batches carry `metadata`.
+    /// Creates the journal `name` below `root` for batches with the columns of `schema`; they carry `metadata`.
     ///
     /// # Errors
-    /// Where it exists or cannot be created.
+    /// Where it exists or cannot be created, or `schema` is not what the table is declared with.
     pub fn create(
         root: &Path,
         name: JournalName,
+        schema: &Schema,
         metadata: &Metadata,
     ) -> Result<Self, SegmentError> {
         let path = name.path(root);
+        let declared = name.table.schema();
+        if declared.is_some_and(|declared| declared.fields() != schema.fields()) {
+            return Err(SegmentError::Columns { path });
+        }
         let file = durable::create_new(&path)?;
         if let Err(error) = durable::sync_directory(durable::parent(&path)) {
             let _ = durable::remove(&path);
             return Err(error);
         }
-        let fields = name.table.schema().fields().clone();
+        let fields = schema.fields().clone();
         Ok(Self {
             name,
             path,
@@ -74,7 +79,7 @@ impl JournalWriter {
             return Ok(());
         }
         let mut summary = self.summary;
-        if !summary.add(self.name.table, batch) {
+        if !summary.add(batch) {
             return Err(columns());
         }
         let encode = |source| SegmentError::Encode {

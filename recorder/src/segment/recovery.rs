@@ -4,6 +4,7 @@
 //! recovery works on. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
 //! and kept.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -159,7 +160,7 @@ impl Recorder<'_> {
             report.journals += 1;
         }
         for journal in &found.journals {
-            found.scans.push(scan(&journal.path, journal.name.table)?);
+            found.scans.push(scan(&journal.path)?);
         }
         let gap = if crashed {
             Some(self.write_gap(&found, &previous, until_ns)?)
@@ -280,8 +281,9 @@ impl Found {
 
     /// Footers of each table's newest segment.
     fn newest_footers(&self) -> impl Iterator<Item = Footer> {
-        Table::ALL.into_iter().filter_map(|table| {
-            let of_table = self.segments.iter().filter(|file| file.table == table);
+        let tables: BTreeSet<Table> = self.segments.iter().map(|file| file.table).collect();
+        tables.into_iter().filter_map(|table| {
+            let of_table = self.segments.iter().filter(move |file| file.table == table);
             Footer::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
         })
     }
@@ -301,11 +303,11 @@ impl Found {
     fn next_annotation(&self) -> u64 {
         let journals = self.journals.iter().map(|file| &file.name);
         let journals = journals
-            .filter(|name| name.table == Table::Annotations)
+            .filter(|name| name.table == Table::ANNOTATIONS)
             .map(|name| name.sequence);
         let segments = self.segments.iter();
         let segments = segments
-            .filter(|file| file.table == Table::Annotations)
+            .filter(|file| file.table == Table::ANNOTATIONS)
             .map(|file| file.name.sequence);
         journals.chain(segments).max().unwrap_or(0) + 1
     }
@@ -315,7 +317,7 @@ impl Found {
         let of_journal = self.scans.iter().find_map(|scan| scan.metadata.clone());
         of_journal
             .or_else(|| self.newest_footers().next().map(|footer| footer.identity()))
-            .unwrap_or_else(|| FileIdentity::of_this_host().metadata(uuid, Table::Annotations, 0))
+            .unwrap_or_else(|| FileIdentity::of_this_host().metadata(uuid, Table::ANNOTATIONS, 0))
     }
 }
 

@@ -60,11 +60,11 @@ pub fn seal(
     let journal = name.path(root);
     let expected = match known {
         Some(summary) => *summary,
-        None => scan(&journal, name.table)?.summary,
+        None => scan(&journal)?.summary,
     };
     let temporary = journal.with_extension(SEALING_EXTENSION);
     durable::remove(&temporary)?;
-    let written = write(&journal, &temporary, name, &expected);
+    let written = write(&journal, &temporary, &expected);
     let placed = written.and_then(|written| place(root, name, &temporary, written));
     if placed.is_err() {
         let _ = durable::remove(&temporary);
@@ -84,12 +84,7 @@ struct Written {
 }
 
 /// Writes the temporary, durably. Without a row there is none.
-fn write(
-    journal: &Path,
-    temporary: &Path,
-    name: &JournalName,
-    expected: &Summary,
-) -> Result<Written, SegmentError> {
+fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written, SegmentError> {
     let mut reader = JournalReader::open(journal)?;
     let mut summary = Summary::default();
     let mut foreign_bytes = 0;
@@ -105,7 +100,7 @@ fn write(
             )?),
         };
         let fits = batch.schema_ref().fields() == output.schema.fields();
-        if !fits || !summary.add(name.table, &batch) {
+        if !fits || !summary.add(&batch) {
             foreign_bytes += frame_bytes;
             continue;
         }

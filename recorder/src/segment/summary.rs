@@ -2,7 +2,6 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
-use soakbox_schemas::tables::Table;
 
 /// Sums up the rows of one segment in the order of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +28,12 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where it has no column of
-    /// times as the table's first.
-    pub fn add(&mut self, table: Table, batch: &RecordBatch) -> bool {
-        let Some(times) = batch
-            .column_by_name(table.time_column())
-            .and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>())
+    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its first column, the
+    /// table's time, is not one of times.
+    pub fn add(&mut self, batch: &RecordBatch) -> bool {
+        let first = batch.columns().first();
+        let Some(times) =
+            first.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>())
         else {
             return false;
         };

@@ -78,7 +78,7 @@ impl TableWriter {
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let journal = self.create_journal()?;
+                let journal = self.create_journal(batch)?;
                 self.open.insert(Open {
                     journal,
                     started: now,
@@ -93,7 +93,7 @@ impl TableWriter {
     }
 
     /// A number is never used twice, even where its journal could not be created.
-    fn create_journal(&mut self) -> Result<JournalWriter, SegmentError> {
+    fn create_journal(&mut self, first: &RecordBatch) -> Result<JournalWriter, SegmentError> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let shared = &self.shared;
@@ -103,7 +103,7 @@ impl TableWriter {
             table: self.table,
             sequence,
         };
-        JournalWriter::create(&shared.root, name, &metadata)
+        JournalWriter::create(&shared.root, name, first.schema_ref(), &metadata)
     }
 
     /// Closes the open journal where that is due; the reason.

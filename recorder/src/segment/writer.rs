@@ -20,6 +20,7 @@ use crate::plan::SegmentLimits;
 #[derive(Debug)]
 pub struct RecordingWriter {
     // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at the very end.
+    /// One for each table that got a row, in the order of the first.
     tables: Vec<TableWriter>,
     shared: Shared,
     sealer: Sealer,

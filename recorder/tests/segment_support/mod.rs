@@ -74,8 +74,8 @@ pub(crate) fn operations(counters: Range<u64>, now: ClockPair) -> RecordBatch {
 pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> RecordBatch {
     let at_ns = now.utc_ns;
     match table {
-        Table::OperationLog => operations(counters, now),
-        Table::OperationMetrics => {
+        Table::OPERATION_LOG => operations(counters, now),
+        Table::OPERATION_METRICS => {
             let rows = counters.map(|counter| OperationMetrics {
                 at_ns,
                 finished: counter,
@@ -84,7 +84,7 @@ pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> Rec
             });
             OperationMetrics::batch(&rows.collect::<Vec<_>>()).unwrap()
         }
-        Table::RecorderHealth => {
+        Table::RECORDER_HEALTH => {
             let rows = counters.map(|counter| RecorderHealth {
                 at_ns,
                 events_received: counter,
@@ -92,7 +92,7 @@ pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> Rec
             });
             RecorderHealth::batch(&rows.collect::<Vec<_>>()).unwrap()
         }
-        Table::Annotations => {
+        Table::ANNOTATIONS => {
             let rows = counters.map(|counter| Annotation {
                 at_ns,
                 until_ns: None,
@@ -101,6 +101,7 @@ pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> Rec
             });
             Annotation::batch(&rows.collect::<Vec<_>>()).unwrap()
         }
+        table => panic!("{table:?} has no rows of its own here"),
     }
 }
 
@@ -128,7 +129,7 @@ pub(crate) fn counters(root: &Path) -> Vec<i64> {
     let contents = Contents::list(root).unwrap();
     let mut found = Vec::new();
     for file in contents.segments {
-        if file.table == Table::OperationLog {
+        if file.table == Table::OPERATION_LOG {
             for batch in batches(&file.path) {
                 let column = batch.column_by_name("return_value").unwrap();
                 found.extend(column.as_primitive::<Int64Type>().values().iter());
@@ -143,7 +144,7 @@ pub(crate) fn counters(root: &Path) -> Vec<i64> {
 pub(crate) fn gaps(root: &Path) -> Vec<(i64, i64)> {
     let mut found = Vec::new();
     for file in Contents::list(root).unwrap().segments {
-        if file.table != Table::Annotations {
+        if file.table != Table::ANNOTATIONS {
             continue;
         }
         for batch in batches(&file.path) {

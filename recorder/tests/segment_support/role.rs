@@ -63,10 +63,10 @@ fn record(root: &Path, first: u64, batches: u64) {
         let now = SystemClock.now();
         let end = first + (batch + 1) * 50;
         let rows = operations(end - 50..end, now);
-        writer.append(Table::OperationLog, &rows, now).unwrap();
+        writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
         acknowledge(end);
-        let health = rows_of(Table::RecorderHealth, batch..batch + 1, now);
-        writer.append(Table::RecorderHealth, &health, now).unwrap();
+        let health = rows_of(Table::RECORDER_HEALTH, batch..batch + 1, now);
+        writer.append(Table::RECORDER_HEALTH, &health, now).unwrap();
         if batch % 3 == 0 {
             writer.flush().unwrap();
         }
@@ -90,7 +90,7 @@ fn record_despite_errors(root: &Path, first: u64) {
         let now = SystemClock.now();
         let end = first + (batch + 1) * 50;
         let rows = operations(end - 50..end, now);
-        match writer.append(Table::OperationLog, &rows, now) {
+        match writer.append(Table::OPERATION_LOG, &rows, now) {
             Ok(()) => acknowledge(end),
             Err(error) => complain(&error),
         }

@@ -59,10 +59,16 @@ pub(crate) fn refused(arguments: &[&str]) -> String {
 impl Recorder {
     /// Starts `record -o directory` and `arguments`, and waits until all probes are attached.
     pub(crate) fn start<S: AsRef<OsStr>>(directory: &Path, arguments: &[S]) -> Self {
+        let output = [OsStr::new("-o"), directory.as_os_str()];
+        let arguments = arguments.iter().map(AsRef::as_ref);
+        Self::record(output.into_iter().chain(arguments))
+    }
+
+    /// Starts `record` with these arguments alone, and waits until all probes are attached.
+    pub(crate) fn record<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> Self {
         let mut command = program();
         command
-            .args(["record", "-o"])
-            .arg(directory)
+            .arg("record")
             .args(arguments)
             .stdin(Stdio::null())
             .stderr(Stdio::piped());

@@ -56,8 +56,15 @@ impl Contents {
         // missed.
         let journals = list_journals(root)?;
         let mut contents = Self::default();
-        for table in Table::ALL {
-            list_segments(root, table, &mut contents)?;
+        for (name, directory) in entries(root)? {
+            let Some(table) = Table::from_name(&name) else {
+                continue;
+            };
+            let listed = list_segments(&directory, table, &mut contents);
+            // Any other directory is nothing that a recording could fail by.
+            if table.is_declared() {
+                listed?;
+            }
         }
         contents.segments.sort_by(|a, b| {
             let key = |file: &SegmentFile| (file.table, file.name.start_ns, file.name.sequence);
@@ -101,9 +108,11 @@ fn list_journals(root: &Path) -> io::Result<Vec<JournalFile>> {
     Ok(journals)
 }
 
-fn list_segments(root: &Path, table: Table, contents: &mut Contents) -> io::Result<()> {
-    for (_, directory) in entries(&root.join(table.name()))? {
-        for (file_name, path) in entries(&directory)? {
+/// Lists what lies in a directory with the name of a table. One that this version does not declare is a table where it
+/// holds a segment; other Parquet files in it are somebody else's business.
+fn list_segments(directory: &Path, table: Table, contents: &mut Contents) -> io::Result<()> {
+    for (_, day) in entries(directory)? {
+        for (file_name, path) in entries(&day)? {
             if !file_name.ends_with(SEGMENT_EXTENSION) {
                 continue;
             }
@@ -116,8 +125,8 @@ fn list_segments(root: &Path, table: Table, contents: &mut Contents) -> io::Resu
                         bytes,
                     });
                 }
-                (None, Some(_)) => contents.foreign.push(path),
-                (_, None) => {}
+                (None, Some(_)) if table.is_declared() => contents.foreign.push(path),
+                _ => {}
             }
         }
     }
@@ -157,7 +166,6 @@ fn size(path: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SegmentName;
     use super::*;
 
     const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
@@ -167,7 +175,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let journal = |sequence| JournalName {
             uuid: UUID.into(),
-            table: Table::OperationLog,
+            table: Table::OPERATION_LOG,
             sequence,
         };
         for sequence in [1, 2] {
@@ -175,7 +183,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, b"x").unwrap();
         }
-        let segment = SegmentName::new(0, "host", UUID, 1).path(root.path(), Table::OperationLog);
+        let segment = SegmentName::new(0, "host", UUID, 1).path(root.path(), Table::OPERATION_LOG);
         std::fs::create_dir_all(segment.parent().unwrap()).unwrap();
         std::fs::write(&segment, b"x").unwrap();
         std::fs::write(segment.with_file_name("mine.parquet"), b"x").unwrap();

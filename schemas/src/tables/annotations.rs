@@ -1,14 +1,8 @@
 //! `annotations`: a moment, or a stretch of time, and a text. Charts draw them; a gap is one.
 
-use std::sync::Arc;
+use super::kind::{Optional, Text, Time, Word};
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-
-use super::column::{self, OPTIONAL, REQUIRED};
-
-/// What an annotation tells of.
+/// The subject of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnnotationKind {
     /// The recorder began to observe.
@@ -21,7 +15,7 @@ pub enum AnnotationKind {
     TargetExited,
     /// Nothing, or not everything, was observed from `at` to `until`; the text is the cause (`crash`, …).
     Gap,
-    /// What a person added.
+    /// A person's note.
     Note,
 }
 
@@ -36,7 +30,7 @@ impl AnnotationKind {
         AnnotationKind::Note,
     ];
 
-    /// As the column `kind` has it.
+    /// The value of the column `kind`.
     pub const fn name(self) -> &'static str {
         match self {
             AnnotationKind::RecordingStarted => "recording_started",
@@ -47,45 +41,53 @@ impl AnnotationKind {
             AnnotationKind::Note => "note",
         }
     }
-}
 
-/// A row of `annotations`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Annotation {
-    /// When, or from when, ns UTC.
-    pub at_ns: i64,
-    /// Until when, for what lasts.
-    pub until_ns: Option<i64>,
-    /// What it tells of.
-    pub kind: AnnotationKind,
-    /// In words; for a gap its cause alone.
-    pub text: String,
-}
-
-impl Annotation {
-    /// Rows as a batch.
-    ///
-    /// # Errors
-    /// Only where Arrow refuses the columns, which the schema's tests rule out.
-    pub fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
-        let until = TimestampNanosecondArray::from_iter(rows.iter().map(|row| row.until_ns));
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(column::timestamps(rows.iter().map(|row| row.at_ns))),
-            Arc::new(until.with_timezone("UTC")),
-            Arc::new(column::words(rows.iter().map(|row| row.kind.name()))),
-            Arc::new(StringArray::from_iter_values(
-                rows.iter().map(|row| row.text.as_str()),
-            )),
-        ];
-        RecordBatch::try_new(schema(), columns)
+    /// The kind of that name; `None` for one of a newer version.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-pub(super) fn schema() -> SchemaRef {
-    column::schema(vec![
-        column::timestamp("at", REQUIRED),
-        column::timestamp("until", OPTIONAL),
-        column::word("kind"),
-        column::text("text", REQUIRED),
-    ])
+impl AsRef<str> for AnnotationKind {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}
+
+table! {
+    /// One row per moment worth remembering, or stretch of time: starts, stops, gaps, notes.
+    "annotations";
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Annotation, AnnotationBuilder {
+        /// The moment, or where the stretch begins.
+        pub at_ns as at: Time, "ns", "recorder: clock";
+        /// Where the stretch ends; null for a moment, and for a gap that lasted to the end.
+        pub until_ns as until: Optional<Time>, "ns", "recorder: clock";
+        /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or `note`.
+        pub kind: Word<AnnotationKind>, "", "recorder";
+        /// In words; of a gap the cause alone.
+        pub text: Text, "", "recorder, or a person";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_parsed_from_its_name_and_named_in_the_documentation() {
+        let documented = Annotation::DECLARATION.columns.iter();
+        let documented = documented
+            .filter(|column| column.name == "kind")
+            .map(|column| column.description());
+        let documented: String = documented.collect();
+        for kind in AnnotationKind::ALL {
+            assert_eq!(AnnotationKind::parse(kind.name()), Some(kind));
+            assert!(
+                documented.contains(&format!("`{}`", kind.name())),
+                "{kind:?}"
+            );
+        }
+        assert_eq!(AnnotationKind::parse("nonsense"), None);
+    }
 }

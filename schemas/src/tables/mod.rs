@@ -1,96 +1,58 @@
-//! The tables of a recording: names, columns, types and order, and the builders that turn rows into batches.
-//! Signed 64-bit integers throughout (Spark and Trino have no unsigned), units last in a name, missing is null.
+//! The tables of a recording: what is declared of each, and the builders that turn rows into batches.
+//! Units last in a name; missing is null, never 0.
 
+#[macro_use]
+mod macros;
 mod annotations;
-mod column;
+mod declaration;
+pub mod kind;
 mod operation_log;
 mod operation_metrics;
 mod recorder_health;
+mod table;
 
-pub use annotations::{Annotation, AnnotationKind};
-pub use operation_log::{OperationInfo, OperationLogBuilder};
-pub use operation_metrics::{LOSS_CAUSES, OperationMetrics};
-pub use recorder_health::RecorderHealth;
+pub use annotations::{Annotation, AnnotationBuilder, AnnotationKind};
+pub use declaration::{Column, DESCRIPTION_KEY, Declaration, FIELD_ID_KEY, SOURCE_KEY, UNIT_KEY};
+pub use operation_log::{OperationInfo, OperationLogBuilder, OperationRow, OperationRowBuilder};
+pub use operation_metrics::{LOSS_CAUSES, OperationMetrics, OperationMetricsBuilder};
+pub use recorder_health::{RecorderHealth, RecorderHealthBuilder};
+pub use table::{MAX_NAME_BYTES, Table};
 
-use arrow::datatypes::SchemaRef;
+// Named by what `table!` makes, also in other packages.
+#[doc(hidden)]
+pub use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
+
+/// What is declared of every table, in the order of the documentation.
+pub const DECLARATIONS: [&Declaration; 4] = [
+    OperationRow::DECLARATION,
+    OperationMetrics::DECLARATION,
+    RecorderHealth::DECLARATION,
+    Annotation::DECLARATION,
+];
 
 /// Columns that the files do not have and a reader adds from each file's footer, behind the table's own: the first
 /// eight digits of the recorder's UUID, and the host. `interval` is only comparable within one recorder.
 pub const ORIGIN_COLUMNS: [&str; 2] = ["recorder", "host"];
 
-/// A table of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
-    /// One row per recorded operation.
-    OperationLog,
-    /// One row per operation and interval: what the kernel counted.
-    OperationMetrics,
-    /// One row per interval: the recorder about itself.
-    RecorderHealth,
-    /// Moments worth remembering: starts, stops, gaps, notes.
-    Annotations,
-}
-
-impl Table {
-    /// Every table, in the order of the documentation.
-    pub const ALL: [Table; 4] = [
-        Table::OperationLog,
-        Table::OperationMetrics,
-        Table::RecorderHealth,
-        Table::Annotations,
-    ];
-
-    /// Its name: in SQL, in file names, as a directory of the recording.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Table::OperationLog => "operation_log",
-            Table::OperationMetrics => "operation_metrics",
-            Table::RecorderHealth => "recorder_health",
-            Table::Annotations => "annotations",
-        }
-    }
-
-    /// The table of that name.
-    pub fn from_name(name: &str) -> Option<Table> {
-        Table::ALL.into_iter().find(|table| table.name() == name)
-    }
-
-    /// The column that rows are ordered by in time, a `timestamp(ns, UTC)`.
-    pub const fn time_column(self) -> &'static str {
-        match self {
-            Table::OperationLog => "finished_at",
-            _ => "at",
-        }
-    }
-
-    /// Its Arrow schema: column order, types, nullability and Parquet field ids.
-    pub fn schema(self) -> SchemaRef {
-        match self {
-            Table::OperationLog => operation_log::schema(),
-            Table::OperationMetrics => operation_metrics::schema(),
-            Table::RecorderHealth => recorder_health::schema(),
-            Table::Annotations => annotations::schema(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::datatypes::{DataType, TimeUnit};
 
     #[test]
-    fn every_table_is_found_by_its_name_and_has_its_time_column_first() {
+    fn the_first_column_of_every_table_is_its_time() {
+        let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
         for table in Table::ALL {
-            assert_eq!(Table::from_name(table.name()), Some(table));
-            assert_eq!(table.schema().field(0).name(), table.time_column());
+            let schema = table.schema().unwrap();
+            assert_eq!(schema.field(0).data_type(), &time, "{table:?}");
+            assert!(!schema.field(0).is_nullable(), "{table:?}");
         }
-        assert_eq!(Table::from_name("nonsense"), None);
     }
 
     #[test]
     fn field_ids_are_unique_and_no_type_is_unsigned() {
         for table in Table::ALL {
-            let schema = table.schema();
+            let schema = table.schema().unwrap();
             let mut ids: Vec<&String> = schema
                 .fields()
                 .iter()
@@ -98,7 +60,7 @@ mod tests {
                 .collect();
             ids.sort();
             ids.dedup();
-            assert_eq!(ids.len(), schema.fields().len(), "{}", table.name());
+            assert_eq!(ids.len(), schema.fields().len(), "{table:?}");
             assert!(
                 schema
                     .fields()

@@ -1,15 +1,9 @@
-//! `operation_log`: one row per recorded operation.
+//! `operation_log`: one row per recorded operation, and how a row follows from the kernel's event.
 
-use std::sync::Arc;
-
-use arrow::array::{
-    ArrayRef, BooleanBuilder, DictionaryArray, Int32Builder, Int64Builder, RecordBatch,
-    StringArray, TimestampNanosecondBuilder,
-};
-use arrow::datatypes::SchemaRef;
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
-use super::column::{self, OPTIONAL, REQUIRED, clamp};
+use super::kind::{Count, Key, KeyBuilder, Number, Optional, Time, Truth};
 use crate::event::{OperationEvent, flags};
 
 /// What the plan knows of an operation; its index is [`OperationEvent::operation`].
@@ -21,82 +15,71 @@ pub struct OperationInfo {
     pub operation_type: i64,
 }
 
-pub(super) fn schema() -> SchemaRef {
-    column::schema(vec![
-        column::timestamp("finished_at", REQUIRED),
-        column::integer("interval", REQUIRED),
-        column::word("operation"),
-        column::integer("operation_type", REQUIRED),
-        column::integer("source_type", OPTIONAL),
-        column::integer("pid", OPTIONAL),
-        column::integer("tid", OPTIONAL),
-        column::integer("duration_ns", REQUIRED),
-        column::integer("cpu_ns", OPTIONAL),
-        column::integer("cpu_user_ns", OPTIONAL),
-        column::integer("cpu_system_ns", OPTIONAL),
-        column::integer("memory_bytes", OPTIONAL),
-        column::integer("memory_delta_bytes", OPTIONAL),
-        column::boolean("success", OPTIONAL),
-        column::integer("return_value", OPTIONAL),
-        column::integer("bytes", OPTIONAL),
-        column::integer("sample_weight", REQUIRED),
-    ])
+table! {
+    /// One row per recorded operation, ordered by the time of its finish within a file, unless the file's footer says
+    /// otherwise (`soakbox.sorted`).
+    "operation_log";
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct OperationRow, OperationRowBuilder {
+        /// When the operation finished.
+        pub finished_at_ns as finished_at: Time, "ns", "kernel: boot clock; recorder: its distance to UTC";
+        /// The interval in which it finished: boot clock divided by the interval's length, rounded down. Comparable
+        /// within the run of one recorder only; the same number as in `operation_metrics`.
+        pub interval: Number, "", "kernel: boot clock";
+        /// Name of the operation.
+        pub operation: Key, "", "configuration: `--op NAME=…`";
+        /// Code of the operation, 0 where none was given.
+        pub operation_type: Number, "", "configuration: rule `type=`";
+        /// The source's own code of the operation, for sources that have codes.
+        pub source_type: Optional<Number>, "", "source", reserved "always null";
+        /// Process id, as the recorder's PID namespace sees it; null where it does not see the process.
+        pub pid: Optional<Number>, "", "kernel";
+        /// Thread id, as the recorder's PID namespace sees it; null where it does not see the process.
+        pub tid: Optional<Number>, "", "kernel";
+        /// From begin to finish.
+        pub duration_ns: Count, "ns", "kernel: boot clock";
+        /// Time that the operation's thread was on a CPU between begin and finish; null where that was not measured.
+        pub cpu_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_method`";
+        /// The part of `cpu_ns` in user mode; null where that was not measured. Counted in ticks: right in sums over many
+        /// operations, not for one.
+        pub cpu_user_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
+        /// The part of `cpu_ns` in the kernel; null where that was not measured. Counted in ticks, as `cpu_user_ns`.
+        pub cpu_system_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
+        /// Resident memory of the process at the finish; null where it could not be read. The footer's
+        /// `soakbox.memory_error_bytes` is its largest error.
+        pub memory_bytes: Optional<Count>, "bytes", "kernel: the footer's `soakbox.memory_method`";
+        /// Change of the process's resident memory since the begin, by all of its threads.
+        pub memory_delta_bytes: Optional<Number>, "bytes", "kernel: the footer's `soakbox.memory_method`";
+        /// Whether the operation succeeded; null where nothing tells.
+        pub success: Optional<Truth>, "", "rule `success=`, or the marker's finish";
+        /// The value that the operation returned, or that the marker's finish passed, sign-extended from the width that the rule
+        /// names; null where it was not read.
+        pub return_value: Optional<Number>, "", "kernel: return register, or the marker's argument";
+        /// Data that the operation processed.
+        pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";
+        /// Number of operations that the row stands for.
+        pub sample_weight: Number, "operations", "recorder", reserved "always 1";
+    }
 }
 
 /// Collects events into batches of `operation_log`.
 #[derive(Debug)]
 pub struct OperationLogBuilder {
-    schema: SchemaRef,
-    names: ArrayRef,
     types: Vec<i64>,
-    finished_at: TimestampNanosecondBuilder,
-    interval: Int64Builder,
-    operation: Int32Builder,
-    operation_type: Int64Builder,
-    source_type: Int64Builder,
-    pid: Int64Builder,
-    tid: Int64Builder,
-    duration_ns: Int64Builder,
-    cpu_ns: Int64Builder,
-    cpu_user_ns: Int64Builder,
-    cpu_system_ns: Int64Builder,
-    memory_bytes: Int64Builder,
-    memory_delta_bytes: Int64Builder,
-    success: BooleanBuilder,
-    return_value: Int64Builder,
-    bytes: Int64Builder,
-    sample_weight: Int64Builder,
+    rows: OperationRowBuilder,
 }
 
 impl OperationLogBuilder {
     /// For events whose `operation` indexes `operations`.
     pub fn new(operations: &[OperationInfo]) -> Self {
+        let names = operations.iter().map(|operation| operation.name.as_str());
+        let types = operations.iter().map(|operation| operation.operation_type);
         Self {
-            schema: schema(),
-            names: Arc::new(StringArray::from_iter_values(
-                operations.iter().map(|operation| operation.name.as_str()),
-            )),
-            types: operations
-                .iter()
-                .map(|operation| operation.operation_type)
-                .collect(),
-            finished_at: TimestampNanosecondBuilder::new().with_timezone("UTC"),
-            interval: Int64Builder::new(),
-            operation: Int32Builder::new(),
-            operation_type: Int64Builder::new(),
-            source_type: Int64Builder::new(),
-            pid: Int64Builder::new(),
-            tid: Int64Builder::new(),
-            duration_ns: Int64Builder::new(),
-            cpu_ns: Int64Builder::new(),
-            cpu_user_ns: Int64Builder::new(),
-            cpu_system_ns: Int64Builder::new(),
-            memory_bytes: Int64Builder::new(),
-            memory_delta_bytes: Int64Builder::new(),
-            success: BooleanBuilder::new(),
-            return_value: Int64Builder::new(),
-            bytes: Int64Builder::new(),
-            sample_weight: Int64Builder::new(),
+            types: types.collect(),
+            rows: OperationRowBuilder {
+                operation: KeyBuilder::new(names),
+                ..OperationRowBuilder::default()
+            },
         }
     }
 
@@ -107,43 +90,37 @@ impl OperationLogBuilder {
         let Some(&operation_type) = self.types.get(usize::from(event.operation)) else {
             return false;
         };
-        let finished_at = clamp(event.finished_boot_ns).saturating_add(utc_offset_ns);
-        self.finished_at.append_value(finished_at);
-        self.interval.append_value(i64::from(event.interval));
-        self.operation.append_value(i32::from(event.operation));
-        self.operation_type.append_value(operation_type);
-        self.source_type
-            .append_option(event.optional(flags::SOURCE_TYPE, i64::from(event.source_type)));
-        self.pid.append_option(seen(event.pid));
-        self.tid.append_option(seen(event.tid));
-        self.duration_ns.append_value(clamp(event.duration_ns));
-        self.cpu_ns
-            .append_option(event.optional(flags::CPU, clamp(event.cpu_ns)));
-        self.cpu_user_ns
-            .append_option(event.optional(flags::CPU_SPLIT, clamp(event.cpu_user_ns)));
-        self.cpu_system_ns
-            .append_option(event.optional(flags::CPU_SPLIT, clamp(event.cpu_system_ns)));
-        self.memory_bytes
-            .append_option(event.optional(flags::MEMORY, clamp(event.memory_bytes)));
-        self.memory_delta_bytes
-            .append_option(event.optional(flags::MEMORY_DELTA, event.memory_delta_bytes));
-        self.success.append_option(event.success());
-        self.return_value
-            .append_option(event.optional(flags::RETURN, event.return_value));
-        self.bytes
-            .append_option(event.optional(flags::BYTES, clamp(event.bytes)));
-        self.sample_weight.append_value(1);
+        let finished_boot_ns = i64::try_from(event.finished_boot_ns).unwrap_or(i64::MAX);
+        self.rows.append(&OperationRow {
+            finished_at_ns: finished_boot_ns.saturating_add(utc_offset_ns),
+            interval: i64::from(event.interval),
+            operation: event.operation,
+            operation_type,
+            source_type: event.optional(flags::SOURCE_TYPE, i64::from(event.source_type)),
+            pid: seen(event.pid),
+            tid: seen(event.tid),
+            duration_ns: event.duration_ns,
+            cpu_ns: event.optional(flags::CPU, event.cpu_ns),
+            cpu_user_ns: event.optional(flags::CPU_SPLIT, event.cpu_user_ns),
+            cpu_system_ns: event.optional(flags::CPU_SPLIT, event.cpu_system_ns),
+            memory_bytes: event.optional(flags::MEMORY, event.memory_bytes),
+            memory_delta_bytes: event.optional(flags::MEMORY_DELTA, event.memory_delta_bytes),
+            success: event.success(),
+            return_value: event.optional(flags::RETURN, event.return_value),
+            bytes: event.optional(flags::BYTES, event.bytes),
+            sample_weight: 1,
+        });
         true
     }
 
     /// Rows appended since the last batch.
     pub fn len(&self) -> usize {
-        self.pid.values_slice().len()
+        self.rows.len()
     }
 
     /// Whether there is nothing to finish.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.rows.is_empty()
     }
 
     /// The rows so far as a batch; the builder is empty afterwards.
@@ -151,31 +128,12 @@ impl OperationLogBuilder {
     /// # Errors
     /// Only where Arrow refuses the columns, which the schema's tests rule out.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        let operation = DictionaryArray::try_new(self.operation.finish(), self.names.clone())?;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(self.finished_at.finish()),
-            Arc::new(self.interval.finish()),
-            Arc::new(operation),
-            Arc::new(self.operation_type.finish()),
-            Arc::new(self.source_type.finish()),
-            Arc::new(self.pid.finish()),
-            Arc::new(self.tid.finish()),
-            Arc::new(self.duration_ns.finish()),
-            Arc::new(self.cpu_ns.finish()),
-            Arc::new(self.cpu_user_ns.finish()),
-            Arc::new(self.cpu_system_ns.finish()),
-            Arc::new(self.memory_bytes.finish()),
-            Arc::new(self.memory_delta_bytes.finish()),
-            Arc::new(self.success.finish()),
-            Arc::new(self.return_value.finish()),
-            Arc::new(self.bytes.finish()),
-            Arc::new(self.sample_weight.finish()),
-        ];
-        RecordBatch::try_new(self.schema.clone(), columns)
+        self.rows.finish()
     }
 }
 
 /// An id, missing where the recorder's PID namespace does not see the process.
+#[inline]
 fn seen(id: u32) -> Option<i64> {
     (id != 0).then_some(i64::from(id))
 }
@@ -211,7 +169,7 @@ mod tests {
         assert_eq!(builder.len(), 1);
         let batch = builder.finish().unwrap();
         assert!(builder.is_empty());
-        assert_eq!(batch.schema(), schema());
+        assert_eq!(batch.schema(), OperationRow::DECLARATION.schema());
         let column = |name| batch.column_by_name(name).unwrap();
         assert!(column("cpu_ns").is_null(0));
         assert!(column("memory_bytes").is_null(0));

@@ -1,56 +1,61 @@
-//! `operation_metrics`: one row per operation and interval, from counters kept in the kernel. Rows of the same
-//! operation and interval add up (a late count makes a row of its own).
+//! `operation_metrics`: one row per operation and interval, from counters kept in the kernel.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-
-use super::column::{self, REQUIRED};
+use super::kind::{Count, Number, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
-/// A row of `operation_metrics`. Counts are of the interval alone, except `in_flight`, a level.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OperationMetrics {
-    /// Start of the interval, ns UTC.
-    pub at_ns: i64,
-    /// The interval, as the kernel assigned it.
-    pub interval: u64,
-    /// Name of the operation.
-    pub operation: String,
-    /// Its code.
-    pub operation_type: i64,
-    /// Begins seen.
-    pub begun: u64,
-    /// Operations that finished while observed.
-    pub finished: u64,
-    /// Those with a row in `operation_log`.
-    pub recorded: u64,
-    /// Those that the operation's own rule left out.
-    pub filtered: u64,
-    /// Those that sampling left out.
-    pub sampled_out: u64,
-    /// No room in the ring buffer.
-    pub lost_ring_full: u64,
-    /// Nested deeper than is followed.
-    pub lost_too_deep: u64,
-    /// The kernel had no memory for the begin.
-    pub lost_no_memory: u64,
-    /// Reached the recorder, which could not write them (disk full, I/O error).
-    pub lost_write: u64,
-    /// Began and can never finish.
-    pub abandoned: u64,
-    /// Finishes without a begin; not part of `finished`.
-    pub unmatched: u64,
-    /// Begun, neither finished nor abandoned, at the interval's end.
-    pub in_flight: i64,
-    /// Finished with success known to be false.
-    pub failures: u64,
-    /// Sum of durations.
-    pub duration_sum_ns: u64,
-    /// Sum of on-CPU time.
-    pub cpu_sum_ns: u64,
+table! {
+    /// One row per operation and interval: what the kernel counted. Counts are of the interval
+    /// alone, except
+    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late
+    /// has a row of its own. finished = recorded + filtered + sampled_out + lost.
+    "operation_metrics";
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct OperationMetrics, OperationMetricsBuilder {
+        /// Start of the interval.
+        pub at_ns as at: Time, "ns", "recorder: boot clock of the interval's start and its distance to UTC";
+        /// The interval: boot clock divided by the interval's length, rounded down. Comparable
+        /// within the run of one recorder only; the same number as in `operation_log`.
+        pub interval: Count, "", "kernel: boot clock";
+        /// Name of the operation.
+        pub operation: Word, "", "configuration: `--op NAME=…`";
+        /// Code of the operation, 0 where none was given.
+        pub operation_type: Number, "", "configuration: rule `type=`";
+        /// Begins seen.
+        pub begun: Count, "operations", "kernel counter";
+        /// Operations that finished while observed.
+        pub finished: Count, "operations", "kernel counter";
+        /// Finished operations that were sent to the recorder, which writes a row in
+        /// `operation_log` for each.
+        pub recorded: Count, "operations", "kernel counter";
+        /// Finished operations that the operation's own rule left out.
+        pub filtered: Count, "operations", "kernel counter", reserved "always 0";
+        /// Finished operations that sampling left out.
+        pub sampled_out: Count, "operations", "kernel counter", reserved "always 0";
+        /// Finished operations without a row, for any of the causes that follow.
+        fn lost: Count, "operations", "sum of the `lost_` columns";
+        /// Lost: there was no room in the ring buffer.
+        pub lost_ring_full: Count, "operations", "kernel counter";
+        /// Lost: nested deeper than is followed.
+        pub lost_too_deep: Count, "operations", "kernel counter";
+        /// Lost: the kernel had no memory to remember the begin.
+        pub lost_no_memory: Count, "operations", "kernel counter";
+        /// Lost: the recorder could not write the row (disk full, I/O error).
+        pub lost_write: Count, "operations", "recorder", reserved "always 0";
+        /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
+        /// process ended.
+        pub abandoned: Count, "operations", "kernel counter";
+        /// Finishes without a begin (it was before the probes were attached); not part of
+        /// `finished`.
+        pub unmatched: Count, "operations", "kernel counter";
+        /// Operations that had begun and were neither finished nor abandoned at the interval's end.
+        pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
+        /// Finished operations of which it is known that they did not succeed.
+        pub failures: Count, "operations", "kernel counter";
+        /// Sum of the durations of finished operations.
+        pub duration_sum_ns: Count, "ns", "kernel counter";
+        /// Sum of their time on a CPU, 0 where that was not measured.
+        pub cpu_sum_ns: Count, "ns", "kernel counter";
+    }
 }
 
 macro_rules! from_counters {
@@ -70,75 +75,11 @@ for_each_counter!(from_counters);
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
 
 impl OperationMetrics {
-    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out + lost`.
+    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out +
+    /// lost`.
     pub fn lost(&self) -> u64 {
         self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
     }
-
-    /// Rows as a batch.
-    ///
-    /// # Errors
-    /// Only where Arrow refuses the columns, which the schema's tests rule out.
-    pub fn batch(rows: &[Self]) -> Result<RecordBatch, ArrowError> {
-        let count = |value: fn(&Self) -> u64| -> ArrayRef {
-            Arc::new(column::integers(rows.iter().map(value)))
-        };
-        let signed = |value: fn(&Self) -> i64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(value)))
-        };
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(column::timestamps(rows.iter().map(|row| row.at_ns))),
-            count(|row| row.interval),
-            Arc::new(column::words(rows.iter().map(|row| row.operation.as_str()))),
-            signed(|row| row.operation_type),
-            count(|row| row.begun),
-            count(|row| row.finished),
-            count(|row| row.recorded),
-            count(|row| row.filtered),
-            count(|row| row.sampled_out),
-            count(Self::lost),
-            count(|row| row.lost_ring_full),
-            count(|row| row.lost_too_deep),
-            count(|row| row.lost_no_memory),
-            count(|row| row.lost_write),
-            count(|row| row.abandoned),
-            count(|row| row.unmatched),
-            signed(|row| row.in_flight),
-            count(|row| row.failures),
-            count(|row| row.duration_sum_ns),
-            count(|row| row.cpu_sum_ns),
-        ];
-        RecordBatch::try_new(schema(), columns)
-    }
-}
-
-pub(super) fn schema() -> SchemaRef {
-    let mut fields = vec![
-        column::timestamp("at", REQUIRED),
-        column::integer("interval", REQUIRED),
-        column::word("operation"),
-    ];
-    let counts = [
-        "operation_type",
-        "begun",
-        "finished",
-        "recorded",
-        "filtered",
-        "sampled_out",
-        "lost",
-        "lost_ring_full",
-        "lost_too_deep",
-        "lost_no_memory",
-        "lost_write",
-        "abandoned",
-        "unmatched",
-        "in_flight",
-        "failures",
-        "duration_sum_ns",
-        "cpu_sum_ns",
-    ];
-    fields.extend(counts.map(|name| column::integer(name, REQUIRED)));
-    column::schema(fields)
 }
 
 #[cfg(test)]
@@ -174,10 +115,11 @@ mod tests {
             lost_write: 8,
             ..Default::default()
         };
-        let batch = OperationMetrics::batch(std::slice::from_ref(&row)).unwrap();
         assert_eq!(row.lost(), 15);
-        for cause in LOSS_CAUSES {
-            assert!(batch.column_by_name(&format!("lost_{cause}")).is_some());
-        }
+        let names = OperationMetrics::DECLARATION.columns.iter();
+        let causes: Vec<&str> = names
+            .filter_map(|column| column.name.strip_prefix("lost_"))
+            .collect();
+        assert_eq!(causes, LOSS_CAUSES);
     }
 }

@@ -1,0 +1,75 @@
+//! The journal's codec: record batches in frames that survive a torn tail and flipped bits.
+//!
+//! A frame is [`MAGIC`], the payload's length and a CRC32C of length and payload, then the payload: an Arrow IPC
+//! stream of its own with the schema, the dictionaries and one batch. So a damaged frame costs its own rows and no
+//! others. [`Frames`] reads a journal from a file or from memory, by one rule. Never writes a file.
+
+mod frames;
+mod payload;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use frames::{Frame, Frames, frames_in, resync_budget};
+pub use payload::MAX_BATCH_BYTES;
+pub use source::ReadAt;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+
+/// What each frame starts with.
+pub const MAGIC: [u8; 4] = *b"SBJ1";
+/// Bytes before the payload.
+pub const HEADER_BYTES: usize = 12;
+/// Largest payload that a reader accepts.
+pub const MAX_PAYLOAD_BYTES: usize = 256 << 20;
+
+/// Appends `batch` to `out` as one frame, compressed with LZ4. The batch's schema metadata travels along.
+///
+/// # Errors
+/// Where Arrow cannot encode the batch, or it is larger than a reader accepts ([`MAX_PAYLOAD_BYTES`],
+/// [`MAX_BATCH_BYTES`]).
+pub fn encode(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_BYTES]);
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let mut writer = StreamWriter::try_new_with_options(&mut *out, &batch.schema(), options)?;
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    let length = out.len() - start - HEADER_BYTES;
+    let in_memory = batch.get_array_memory_size() as u64;
+    if length > MAX_PAYLOAD_BYTES || in_memory > MAX_BATCH_BYTES {
+        out.truncate(start);
+        return Err(ArrowError::InvalidArgumentError(format!(
+            "a batch of {in_memory} bytes ({length} compressed) is too large for a journal"
+        )));
+    }
+    let length = (length as u32).to_le_bytes();
+    let checksum = checksum(&length, &out[start + HEADER_BYTES..]).to_le_bytes();
+    let header = &mut out[start..start + HEADER_BYTES];
+    header[..4].copy_from_slice(&MAGIC);
+    header[4..8].copy_from_slice(&length);
+    header[8..].copy_from_slice(&checksum);
+    Ok(())
+}
+
+fn checksum(length: &[u8], payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(length), payload)
+}
+
+/// Length of the frame whose header `bytes` start with, header included; `None` where they start with none.
+fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let rest = bytes.get(..HEADER_BYTES)?.strip_prefix(&MAGIC)?;
+    let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
+    (length <= MAX_PAYLOAD_BYTES).then_some(HEADER_BYTES + length)
+}
+
+/// The payload of `frame`, where its checksum holds.
+fn checked_payload(frame: &[u8]) -> Option<&[u8]> {
+    let (header, payload) = frame.split_at_checked(HEADER_BYTES)?;
+    (checksum(&header[4..8], payload).to_le_bytes() == header[8..]).then_some(payload)
+}

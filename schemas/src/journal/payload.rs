@@ -1,0 +1,91 @@
+//! Reading the payload of a frame: an Arrow IPC stream with one batch.
+//!
+//! A checksum holds also for bytes that somebody made up, and Arrow's reader believes the numbers that it is given:
+//! lengths make it take memory, other contradictions make it panic. So each message is checked first (it lies inside the
+//! payload, its buffers lie inside it and decompress to at most [`MAX_BATCH_BYTES`]), and a panic is caught. Either way
+//! the payload is no batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::{self, Message, MessageHeader};
+
+/// Bytes that the buffers of one batch may have when they are decompressed.
+pub const MAX_BATCH_BYTES: u64 = 1 << 30;
+
+/// Marks a message; the length of its metadata follows.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+/// Bytes before a compressed buffer: its length when decompressed, −1 where it is stored as it is.
+const PREFIX_BYTES: usize = 8;
+
+/// The batch in `payload`; `None` where it is not an Arrow IPC stream with a batch.
+pub(super) fn batch(payload: &[u8]) -> Option<RecordBatch> {
+    // A copy of its own, aligned as Arrow's arrays are.
+    let bytes = Buffer::from(payload);
+    check(&bytes)?;
+    catch_unwind(AssertUnwindSafe(|| decode(bytes))).ok()?
+}
+
+fn decode(mut rest: Buffer) -> Option<RecordBatch> {
+    let mut decoder = StreamDecoder::new();
+    while !rest.is_empty() {
+        if let Some(batch) = decoder.decode(&mut rest).ok()? {
+            return Some(batch);
+        }
+    }
+    None
+}
+
+/// `None` where a message must not reach Arrow's reader.
+fn check(payload: &[u8]) -> Option<()> {
+    let (mut rest, mut budget) = (payload, MAX_BATCH_BYTES);
+    while let Some((message, behind)) = message(rest)? {
+        let body = behind.get(..usize::try_from(message.bodyLength()).ok()?)?;
+        let batch = match message.header_type() {
+            MessageHeader::DictionaryBatch => Some(message.header_as_dictionary_batch()?.data()?),
+            MessageHeader::RecordBatch => Some(message.header_as_record_batch()?),
+            _ => None,
+        };
+        if let Some(batch) = batch {
+            let compressed = batch.compression().is_some();
+            for buffer in batch.buffers()? {
+                budget = budget.checked_sub(decoded_bytes(body, buffer, compressed)?)?;
+            }
+        }
+        rest = &behind[body.len()..];
+    }
+    Some(())
+}
+
+/// The message that `bytes` start with and what lies behind its metadata: `Some(None)` at the stream's end, `None` where
+/// there is no whole message.
+fn message(bytes: &[u8]) -> Option<Option<(Message<'_>, &[u8])>> {
+    if bytes.is_empty() {
+        return Some(None);
+    }
+    let bytes = bytes.strip_prefix(&CONTINUATION).unwrap_or(bytes);
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    if length == 0 {
+        return Some(None);
+    }
+    let (metadata, behind) = rest.split_at_checked(length)?;
+    Some(Some((ipc::root_as_message(metadata).ok()?, behind)))
+}
+
+/// Bytes of a buffer when it is decompressed; `None` where it lies outside the body.
+fn decoded_bytes(body: &[u8], buffer: &ipc::Buffer, compressed: bool) -> Option<u64> {
+    let start = usize::try_from(buffer.offset()).ok()?;
+    let length = usize::try_from(buffer.length()).ok()?;
+    let bytes = body.get(start..start.checked_add(length)?)?;
+    if !compressed || bytes.is_empty() {
+        return Some(length as u64);
+    }
+    let (prefix, stored) = bytes.split_at_checked(PREFIX_BYTES)?;
+    match i64::from_le_bytes(prefix.try_into().ok()?) {
+        -1 => Some(stored.len() as u64),
+        length => u64::try_from(length).ok(),
+    }
+}

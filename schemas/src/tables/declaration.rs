@@ -1,0 +1,104 @@
+//! What is declared of a table: its columns with their meaning, unit, source and kind. Schemas, the metadata of fields
+//! and `docs/columns.md` follow from it. Values only; `table!` makes them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::Table;
+
+/// Key of a field's metadata: the Parquet field id.
+pub const FIELD_ID_KEY: &str = "PARQUET:field_id";
+/// Key of a field's metadata: what a value means.
+pub const DESCRIPTION_KEY: &str = "description";
+/// Key of a field's metadata: the unit of a value; absent where it has none.
+pub const UNIT_KEY: &str = "unit";
+/// Key of a field's metadata: where a value comes from.
+pub const SOURCE_KEY: &str = "source";
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name, with the unit last.
+    pub name: &'static str,
+    /// What a value means, in lines as they were written.
+    pub meaning: &'static str,
+    /// The unit of a value; empty where it has none.
+    pub unit: &'static str,
+    /// Where a value comes from.
+    pub source: &'static str,
+    /// Where nothing writes it yet: the value that every row has.
+    pub reserved: Option<&'static str>,
+    /// time, number, truth, word or text.
+    pub kind: &'static str,
+    /// Whether a value can be missing.
+    pub nullable: bool,
+    /// Its Arrow type.
+    pub data_type: fn() -> DataType,
+}
+
+impl Column {
+    /// What a value means, in one line.
+    pub fn description(&self) -> String {
+        let mut text = one_line(self.meaning);
+        if let Some(value) = self.reserved {
+            text.push_str(" Reserved: ");
+            text.push_str(value);
+            text.push_str(" in this version.");
+        }
+        text
+    }
+}
+
+/// A table with its columns.
+#[derive(Debug)]
+pub struct Declaration {
+    /// The table.
+    pub table: Table,
+    /// What a row is, in lines as they were written.
+    pub about: &'static str,
+    /// The columns in order: the first is the time that rows are ordered by. A column's field id is its place, from 1.
+    pub columns: &'static [Column],
+}
+
+impl Declaration {
+    /// What a row is, in one line.
+    pub fn description(&self) -> String {
+        one_line(self.about)
+    }
+
+    /// Column order, types, nullability and Parquet field ids: what files have.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema_with(|_| Vec::new())
+    }
+
+    /// The same with the meaning, unit and source of each column in the metadata of its field: for readers.
+    pub fn documented_schema(&self) -> SchemaRef {
+        self.schema_with(|column| {
+            let mut pairs = vec![
+                (DESCRIPTION_KEY, column.description()),
+                (SOURCE_KEY, column.source.to_owned()),
+            ];
+            if !column.unit.is_empty() {
+                pairs.push((UNIT_KEY, column.unit.to_owned()));
+            }
+            pairs
+        })
+    }
+
+    fn schema_with(&self, more: impl Fn(&Column) -> Vec<(&'static str, String)>) -> SchemaRef {
+        let fields = self.columns.iter().zip(1..).map(|(column, id)| {
+            let mut metadata = HashMap::from([(FIELD_ID_KEY.to_owned(), i32::to_string(&id))]);
+            let more = more(column).into_iter();
+            metadata.extend(more.map(|(key, value)| (key.to_owned(), value)));
+            let data_type = (column.data_type)();
+            Field::new(column.name, data_type, column.nullable).with_metadata(metadata)
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
