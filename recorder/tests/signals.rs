@@ -281,7 +281,7 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
         let root = place.root(&format!("signal {signal}"));
         let (go, done) = (place.root("go"), place.root("done"));
         let script = format!(
-            "{program} calls 50 1 0; while [ ! -e {go} ]; do sleep 0.02; done; {program} calls 70 1 0; echo done >{done}",
+            "exec 2>/dev/null; {program} calls 50 1 0; while [ ! -e {go} ]; do sleep 0.02; done; {program} calls 70 1 0; echo done >{done}",
             program = place.program.display(),
             go = go.display(),
             done = done.display()

@@ -34,12 +34,14 @@ impl Sampler for SelfHealth {
             boot_ns: tick.now.boot_ns,
             interval: tick.interval,
             events_received: tick.events.received,
+            events_dropped: tick.events.dropped,
             events_late: tick.events.late,
             ring_bytes_max: tick.events.drained_bytes_max,
             queue_depth_max: tick.queue_depth_max,
             flush_max_ns: activity.flush_max_ns,
             seal_ns: activity.seal_ns,
             segments_sealed: activity.segments_sealed,
+            seals_failed: activity.seals_failed,
             written_bytes: activity.written_bytes,
             ..RecorderHealth::default()
         };
