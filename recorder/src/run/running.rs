@@ -122,7 +122,9 @@ impl<'a> Running<'a> {
             self.supervisor.start(plan)?;
         }
         let command_started = self.clock.now();
-        self.begin.take().map(Begin::begin);
+        if let Some(begin) = self.begin.take() {
+            begin.begin();
+        }
         let names = self.sampling.names();
         self.sampling
             .annotate(started, AnnotationKind::RecordingStarted, names)?;
