@@ -1,5 +1,5 @@
-//! The commands, one file each: what was typed becomes an answer or a recording. No command decides
-//! what is observed or how; that is for `resolve` and the rooms behind it.
+//! The commands, one file each: from the command line to an answer or a recording. No command decides
+//! which operations are observed, or how: `resolve` does.
 
 pub mod check;
 pub mod probes;
