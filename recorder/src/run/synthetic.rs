@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::Result;
 use crossbeam_channel::bounded;
 use soakbox_schemas::event::flags;
+use soakbox_schemas::recording::{ObservedFile, Provenance};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationInfo};
 
 use super::ledger::Ledger;
@@ -13,7 +14,7 @@ use super::message::{Message, say};
 use super::write;
 use crate::clock::{Clock, ClockPair, SystemClock};
 use crate::kernel::CounterValues;
-use crate::segment::{FileIdentity, Limits, RecorderDirectory, RecordingWriter};
+use crate::segment::{Limits, RecorderDirectory, RecordingWriter, of_this_host};
 use crate::source::synthetic::{OPERATIONS, Synthetic};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -40,16 +41,19 @@ pub fn replay(plan: &SyntheticPlan) -> Result<()> {
     let now = clock.now();
     let directory = RecorderDirectory::create(&plan.output, now.utc_ns)?;
     let method = || Some("made up".to_owned());
-    let identity = FileIdentity {
+    let provenance = Provenance {
         interval_ns: SECOND_NS,
-        targets: vec!["synthetic".to_owned()],
-        target_build_ids: vec![format!("seed {}", plan.seed)],
+        observed: vec![ObservedFile {
+            path: "synthetic".into(),
+            file: "synthetic".into(),
+            build_id: Some(format!("seed {}", plan.seed)),
+        }],
         cpu_method: method(),
         cpu_split_method: method(),
         memory_method: method(),
-        ..FileIdentity::of_this_host()
+        ..of_this_host()
     };
-    let writer = RecordingWriter::new(directory, identity, Limits::default())?;
+    let writer = RecordingWriter::new(directory, provenance, Limits::default())?;
     let infos = OPERATIONS.map(|(name, operation_type)| OperationInfo {
         name: name.into(),
         operation_type,
