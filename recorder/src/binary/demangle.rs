@@ -138,7 +138,7 @@ fn cpp(symbol: &str, options: DemangleOptions) -> Option<String> {
     let symbol = cpp_demangle::Symbol::new(symbol).ok()?;
     let mut bounded = Bounded::default();
     symbol.structured_demangle(&mut bounded, &options).ok()?;
-    Some(bounded.text)
+    Some(text::as_by_other_tools(bounded.text))
 }
 
 fn cpp_path(signature: &str) -> String {

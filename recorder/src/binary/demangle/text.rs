@@ -163,6 +163,32 @@ fn before_last_group<'t>(text: &'t str, opening: &str, closing: &str) -> Option<
     (opened.at > 0).then(|| &text[..opened.at])
 }
 
+/// A C++ name as other tools write it: `f<8u>` for `f<(unsigned int)8>`, no comma before an empty
+/// argument pack.
+pub(super) fn as_by_other_tools(name: String) -> String {
+    const SUFFIXES: &[(&str, &str)] = &[
+        ("(unsigned int)", "u"),
+        ("(long)", "l"),
+        ("(unsigned long)", "ul"),
+        ("(long long)", "ll"),
+        ("(unsigned long long)", "ull"),
+    ];
+    let mut name = name.replace(", >", ">").replace(", )", ")");
+    for (cast, suffix) in SUFFIXES {
+        while let Some((before, after)) = name.split_once(cast) {
+            let digits = after
+                .bytes()
+                .take_while(|byte| byte.is_ascii_digit() || *byte == b'-');
+            let (number, rest) = after.split_at(digits.count());
+            if number.is_empty() {
+                break;
+            }
+            name = format!("{before}{number}{suffix}{rest}");
+        }
+    }
+    name
+}
+
 /// The name without ABI tags: `f()` of `f[abi:cxx11]()`.
 pub(super) fn without_tags(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
