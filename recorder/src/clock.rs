@@ -1,7 +1,8 @@
-//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts through
-//! suspend, and UTC, which people can step. Everything that needs the time is given a [`ClockPair`] or a
-//! [`Clock`], so that a test can step it back; how long something takes is measured by a [`Stopwatch`], and waited for by
-//! a [`Timer`]. Nothing else in the recorder reads a clock.
+//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts
+//! through suspend, and UTC, which people can step. Everything that needs the time is given a
+//! [`ClockPair`] or a [`Clock`], so that a test can step it back; how long something takes is
+//! measured by a [`Stopwatch`], and waited for by a [`Timer`]. Nothing else in the recorder reads a
+//! clock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -44,8 +45,9 @@ pub struct SystemClock;
 const READINGS: usize = 3;
 
 impl Clock for SystemClock {
-    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few attempts the one
-    /// with the shortest distance is taken, so that being preempted in between does not shift the pair.
+    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few
+    /// attempts the one with the shortest distance is taken, so that being preempted in between
+    /// does not shift the pair.
     fn now(&self) -> ClockPair {
         let mut best: Option<(u64, ClockPair)> = None;
         for _ in 0..READINGS {
@@ -111,7 +113,8 @@ impl Timer {
     }
 }
 
-/// A clock that stands still until it is told otherwise, and whose UTC can be stepped: for tests and replay.
+/// A clock that stands still until it is told otherwise, and whose UTC can be stepped: for tests
+/// and replay.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     boot_ns: AtomicU64,

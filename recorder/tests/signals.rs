@@ -1,4 +1,5 @@
-//! A signal never leaves a recording unsealed without a word: which end it, which do not, and what two in a row do.
+//! A signal never leaves a recording unsealed without a word: which end it, which do not, and what
+//! two in a row do.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

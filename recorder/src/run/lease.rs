@@ -1,5 +1,5 @@
-//! A read lease (fcntl(2)): whoever opens the file for writing waits until it is given back, at most the 45 s of
-//! /proc/sys/fs/lease-break-time.
+//! A read lease (fcntl(2)): whoever opens the file for writing waits until it is given back, at
+//! most the 45 s of /proc/sys/fs/lease-break-time.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -23,7 +23,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// # Errors
-    /// Where somebody has the file open for writing, it is another user's, or its filesystem knows no leases.
+    /// Where somebody has the file open for writing, it is another user's, or its filesystem knows
+    /// no leases.
     pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
         let mut tries = 1;
         loop {

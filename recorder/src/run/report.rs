@@ -124,7 +124,8 @@ impl Report {
     }
 }
 
-/// The same for a recording that failed: only what became of the command. The failure itself is reported last, by `main`.
+/// The same for a recording that failed: only what became of the command. The failure itself is
+/// reported last, by `main`.
 pub(super) fn incomplete(ending: &Ending, running: Option<Pid>) {
     if let Ending::Command { status, .. } = ending {
         message::line(format_args!("the command ended with {status}"));

@@ -1,5 +1,6 @@
-//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes on after. They are
-//! blocked in every thread and read from a descriptor, so that none kills a recorder with files unsealed.
+//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes
+//! on after. They are blocked in every thread and read from a descriptor, so that none kills a
+//! recorder with files unsealed.
 //!
 //! The command gets the dispositions and the mask that the recorder was started with (`inherited`).
 
@@ -11,8 +12,8 @@ use libc::c_int;
 
 use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
 
-/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is pressed twice in
-/// a hurry.
+/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is
+/// pressed twice in a hurry.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
 /// The signal's meaning to a recorder.
@@ -30,8 +31,8 @@ enum Meaning {
     Unexpected,
 }
 
-/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed pipe, and those that
-/// no program can handle.
+/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed
+/// pipe, and those that no program can handle.
 fn meaning(signal: c_int) -> Option<Meaning> {
     Some(match signal {
         libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
@@ -46,9 +47,9 @@ fn meaning(signal: c_int) -> Option<Meaning> {
     })
 }
 
-/// Whether a signal that this process was started with ignored is taken all the same: a shell without job control
-/// ignores SIGINT for what it starts in the background, which must be stoppable; and the kernel reports a writer of
-/// an observed file by SIGIO.
+/// Whether a signal that this process was started with ignored is taken all the same: a shell
+/// without job control ignores SIGINT for what it starts in the background, which must be
+/// stoppable; and the kernel reports a writer of an observed file by SIGIO.
 fn is_taken_although_ignored(signal: c_int) -> bool {
     matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
 }
@@ -108,7 +109,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over. Before the first other thread starts: they must all have them blocked.
+    /// Takes the signals over. Before the first other thread starts: they must all have them
+    /// blocked.
     ///
     /// # Errors
     /// Where the system refuses a descriptor.
@@ -134,7 +136,8 @@ impl Signals {
             if descriptor < 0 {
                 return Err(io::Error::last_os_error());
             }
-            // An ignored signal reaches no descriptor; and the status of a child whose parent ignores SIGCHLD is lost.
+            // An ignored signal reaches no descriptor; and the status of a child whose parent
+            // ignores SIGCHLD is lost.
             for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGIO, libc::SIGCHLD] {
                 set_disposition(signal, libc::SIG_DFL);
             }

@@ -1,4 +1,5 @@
-//! What is known at a tick: the counts of the intervals that are over, and of the events since the tick before.
+//! What is known at a tick: the counts of the intervals that are over, and of the events since the
+//! tick before.
 
 use std::fmt;
 
@@ -24,7 +25,8 @@ pub struct IntervalCounts {
 pub struct EventCounts {
     /// Records that the source gave.
     pub received: u64,
-    /// Records among them that became no row: unreadable, or of an operation that the plan does not have.
+    /// Records among them that became no row: unreadable, or of an operation that the plan does not
+    /// have.
     pub dropped: u64,
     /// Events that came after younger ones had been written.
     pub late: u64,

@@ -1,4 +1,5 @@
-//! A recorder's place in a recording: the root, and the journal directory that is its own for one run.
+//! A recorder's place in a recording: the root, and the journal directory that is its own for one
+//! run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
 /// A recovery can remove a directory between its creation and its lock; a few attempts are plenty.
 const ATTEMPTS: usize = 8;
 
-/// The root of a recording and this recorder's own directory in it, locked. Dropped before a row was written, it
-/// leaves nothing, the root neither where it was not there before; dropped with journals in it, it leaves what a crash
-/// leaves.
+/// The root of a recording and this recorder's own directory in it, locked. Dropped before a row
+/// was written, it leaves nothing, the root neither where it was not there before; dropped with
+/// journals in it, it leaves what a crash leaves.
 #[derive(Debug)]
 pub struct RecorderDirectory {
     root: PathBuf,
@@ -107,8 +108,8 @@ impl Drop for RecorderDirectory {
     }
 }
 
-/// Removes the lock (durably after everything else) and the directory. Where a journal is still in it, both stay:
-/// the next recovery needs them.
+/// Removes the lock (durably after everything else) and the directory. Where a journal is still in
+/// it, both stay: the next recovery needs them.
 pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(directory)?;
     let listing =

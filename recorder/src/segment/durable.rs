@@ -1,5 +1,5 @@
-//! The few steps on files that durability is made of, each with its error. The order in which they are taken is
-//! the business of the callers: write, fsync, rename, fsync the directory, unlink.
+//! The few steps on files that durability is made of, each with its error. The order in which they
+//! are taken is the business of the callers: write, fsync, rename, fsync the directory, unlink.
 
 use std::fs::File;
 use std::io;

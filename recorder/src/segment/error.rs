@@ -1,4 +1,5 @@
-//! What can go wrong with a recording's files: the thing, the reason and the next step, in one line.
+//! What can go wrong with a recording's files: the thing, the reason and the next step, in one
+//! line.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,8 @@ impl SegmentError {
         }
     }
 
-    /// Whether the file system is full (or the quota is used up): waiting or freeing space can help.
+    /// Whether the file system is full (or the quota is used up): waiting or freeing space can
+    /// help.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }

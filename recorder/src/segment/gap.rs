@@ -1,8 +1,9 @@
-//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed recorder's own name.
+//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed
+//! recorder's own name.
 //!
-//! It is planned before anything else is done and the plan is kept in a file until everything is done, so a recovery
-//! that is killed and run again writes the same gap with the same sequence number: the segment of that number
-//! supersedes any further one, and there are never two.
+//! It is planned before anything else is done and the plan is kept in a file until everything is
+//! done, so a recovery that is killed and run again writes the same gap with the same sequence
+//! number: the segment of that number supersedes any further one, and there are never two.
 
 use std::path::{Path, PathBuf};
 

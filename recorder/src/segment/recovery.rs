@@ -1,8 +1,9 @@
-//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes the gap.
+//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes
+//! the gap.
 //!
-//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one that another
-//! recovery works on. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
-//! and kept.
+//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one
+//! that another recovery works on. Killed at any point and run again it comes to the same end;
+//! whatever cannot be done is reported and kept.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -82,7 +83,8 @@ pub struct RecoveryError {
     pub source: SegmentError,
 }
 
-/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing to do.
+/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing
+/// to do.
 ///
 /// # Errors
 /// Where something could not be read or written; everything else is done first.
@@ -207,7 +209,8 @@ impl Recorder<'_> {
         Ok(name)
     }
 
-    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is returned at the end.
+    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is
+    /// returned at the end.
     fn seal_all(
         &self,
         found: &Found,
@@ -269,7 +272,8 @@ struct Found {
 }
 
 impl Found {
-    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a journal.
+    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a
+    /// journal.
     fn segment_of(&self, name: &JournalName) -> Option<&SegmentFile> {
         self.segments.iter().find(|segment| {
             segment.table == name.table
@@ -311,7 +315,8 @@ impl Found {
         journals.chain(segments).max().unwrap_or(0) + 1
     }
 
-    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this host's.
+    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this
+    /// host's.
     fn provenance(&self) -> Provenance {
         let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal

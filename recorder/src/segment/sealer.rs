@@ -1,4 +1,6 @@
-//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`] journals wait already. A seal that the system refused (a full disk) is tried again later; its journal is kept.
+//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`]
+//! journals wait already. A seal that the system refused (a full disk) is tried again later; its
+//! journal is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

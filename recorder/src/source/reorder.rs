@@ -3,7 +3,8 @@
 
 use soakbox_schemas::event::OperationEvent;
 
-/// An event older than this when it arrives is late: it is passed on, and its file is no longer sorted.
+/// An event older than this when it arrives is late: it is passed on, and its file is no longer
+/// sorted.
 pub const REORDER_WINDOW_NS: u64 = 50_000_000;
 
 /// Holds back the youngest events until nothing older can arrive.

@@ -1,5 +1,6 @@
-//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded one. Seeded: the same
-//! seed makes the same events. The clock that it is given says how far it has come.
+//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded
+//! one. Seeded: the same seed makes the same events. The clock that it is given says how far it has
+//! come.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
