@@ -94,7 +94,7 @@ impl Files {
     }
 }
 
-/// Takes the probes of one file out.
+/// Detaches the probes of one file.
 pub(super) type Detach = Box<dyn Fn(&Arc<Binary>) + Send>;
 
 /// The watching thread, until it is dropped.
@@ -104,7 +104,7 @@ pub(super) struct FileWatch {
 }
 
 impl FileWatch {
-    /// Starts the watch, which takes the probes out by `detach` and sends a gap for each file. It
+    /// Starts the watch, which detaches probes by `detach` and sends a gap for each file. It
     /// looks at once where `look_at_files` is set.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! When the counts of an interval are taken: after its end, once more later, and what becomes of
-//! them when the recorder stalled. Pure: the caller says what time it is.
+//! Decides when the counts of an interval are read: after its end, and once more later; and which
+//! intervals were merged when the recorder stalled. Pure: the caller gives the time.
 
 use std::ops::RangeInclusive;
 
@@ -13,11 +13,11 @@ pub(super) struct IntervalClock {
     interval_ns: u64,
     /// How many intervals the source counts apart; the slot of an older one serves again.
     slots: u64,
-    /// The first interval that was not taken.
+    /// The first interval that was not read.
     next: u64,
 }
 
-/// Intervals whose counts are to be taken.
+/// Intervals whose counts are to be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
     /// Those that are over.

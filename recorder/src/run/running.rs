@@ -1,5 +1,5 @@
 //! A recording that runs, from the first probe to the last seal. Starting and stopping are one
-//! type: whatever fails in between, dropping it takes out every probe, ends every thread, and keeps
+//! type: whatever fails in between, dropping it detaches every probe, ends every thread, and keeps
 //! what was written.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,7 +159,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes the probes out, writes what is left, seals, and reports what came of it. In this order
+    /// Detaches the probes, writes the rest, seals, and reports the totals. In this order
     /// nothing is lost: no more probes, then the rest of the source, then the last counts.
     ///
     /// # Errors
@@ -215,7 +215,7 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
     sampling.annotate(ended, AnnotationKind::TargetExited, text)
 }
 
-/// The kernel side. Dropping it takes out every probe.
+/// The kernel side. Dropping it detaches every probe.
 struct Probes {
     kernel: Arc<Mutex<Kernel>>,
 }
@@ -276,6 +276,6 @@ impl Probes {
 }
 
 fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
-    // A panic in between leaves links that are still to be taken out.
+    // After a panic the links still have to be detached.
     kernel.lock().unwrap_or_else(PoisonError::into_inner)
 }

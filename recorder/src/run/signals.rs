@@ -47,10 +47,10 @@ fn meaning(signal: c_int) -> Option<Meaning> {
     })
 }
 
-/// Whether a signal that this process was started with ignored is taken all the same: a shell
+/// Whether a signal is handled although this process was started with it ignored: a shell
 /// without job control ignores SIGINT for what it starts in the background, which must be
 /// stoppable; and the kernel reports a writer of an observed file by SIGIO.
-fn is_taken_although_ignored(signal: c_int) -> bool {
+fn is_handled_although_ignored(signal: c_int) -> bool {
     matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
 }
 
@@ -67,7 +67,7 @@ pub(super) enum Request {
     GoOn(c_int),
 }
 
-/// Turns signals into requests. Pure: the caller says when each was read.
+/// Turns signals into requests. Pure: the caller gives the time of each.
 #[derive(Debug, Default)]
 struct Requests {
     /// When the first [`Meaning::Stop`] came.
@@ -109,21 +109,20 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over. Before the first other thread starts: they must all have them
-    /// blocked.
+    /// Takes the signals over, before any other thread starts: all threads must have them blocked.
     ///
     /// # Errors
     /// Where the system refuses a descriptor.
     pub(super) fn take_over() -> io::Result<Self> {
-        let taken = (1..=LAST_SIGNAL).filter(|&signal| {
-            let ignored = inherited().ignores(signal) && !is_taken_although_ignored(signal);
+        let handled = (1..=LAST_SIGNAL).filter(|&signal| {
+            let ignored = inherited().ignores(signal) && !is_handled_although_ignored(signal);
             meaning(signal).is_some() && !ignored
         });
         // SAFETY: a set is filled in before it is read; the descriptor is a new one.
         unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
-            for signal in taken {
+            for signal in handled {
                 libc::sigaddset(&raw mut set, signal);
             }
             let refused =

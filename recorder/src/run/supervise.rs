@@ -1,5 +1,5 @@
-//! What ends a recording: a request, the end of what is observed, its duration, or a thread that
-//! failed.
+//! Waits for the end of a recording: a request, the end of what is observed, its duration, or a
+//! thread that failed.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What is known at a tick: the counts of the intervals that are over, and of the events since the
-//! tick before.
+//! The figures of a tick: counts of the intervals that are over, and of the events since the tick
+//! before.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use soakbox_schemas::counters::CounterValues;
 
 use crate::clock::ClockPair;
 
-/// The counts of one interval, or what was counted in it after they were taken.
+/// The counts of one interval, or those added to it after they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntervalCounts {
     /// Boot clock divided by the length of an interval.

@@ -10,7 +10,7 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::ColumnPath;
 
-/// Rows of a row group, at most: what bounds the memory of a seal.
+/// Most rows of a row group, which bounds the memory of a seal.
 pub const ROW_GROUP_ROWS: usize = 256 * 1024;
 
 /// How one column is encoded.
@@ -52,7 +52,7 @@ pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
     }
     ArrowWriterOptions::new()
         .with_properties(builder.build())
-        // Without Arrow's own copy of the schema readers take the plain Parquet types: strings, UTC
+        // Without Arrow's own copy of the schema readers use the plain Parquet types: strings, UTC
         // timestamps.
         .with_skip_arrow_metadata(true)
 }
@@ -67,7 +67,7 @@ fn encode_column(
         Kind::Delta => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
-            // Pages of the time column are pruned one by one.
+            // A reader skips pages of the time column by their statistics.
             .set_column_statistics_enabled(column, EnabledStatistics::Page),
         Kind::Split => builder
             .set_column_dictionary_enabled(column.clone(), false)

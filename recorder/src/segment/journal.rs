@@ -105,7 +105,7 @@ impl JournalWriter {
     /// Makes what was appended durable. `false` where there was nothing new.
     ///
     /// # Errors
-    /// Where the disk refuses; it is not known then what of it is durable.
+    /// Where the disk refuses; it is unknown then which rows are durable.
     pub fn flush(&mut self) -> Result<bool, SegmentError> {
         if self.flushed == self.bytes {
             return Ok(false);
@@ -127,7 +127,7 @@ impl JournalWriter {
         self.bytes
     }
 
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

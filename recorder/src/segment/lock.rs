@@ -148,7 +148,7 @@ impl Lock {
         self.write(STOPPED)
     }
 
-    /// Removes the file and gives the lock up.
+    /// Removes the file and releases the lock.
     pub(crate) fn remove(self) -> Result<(), SegmentError> {
         durable::remove(&self.path)
     }

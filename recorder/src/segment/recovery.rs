@@ -26,7 +26,7 @@ use super::scan::{Scan, scan};
 use super::seal::{Sealed, seal};
 use crate::clock::Clock;
 
-/// What a recovery did, as `recover --format json` prints it.
+/// The result of a recovery, as `recover --format json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecoveryReport {
     /// `soakbox.recover/1`.
@@ -37,7 +37,7 @@ pub struct RecoveryReport {
     pub segments: u64,
     /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
     pub bytes_discarded: u64,
-    /// Journals dealt with: sealed, empty, or superseded by a segment.
+    /// Journals that are gone: sealed, empty, or superseded by a segment.
     pub journals: u64,
     /// Gaps written, one for each crashed recorder.
     pub gaps: u64,
@@ -77,7 +77,7 @@ impl RecoveryReport {
 #[derive(Debug, thiserror::Error)]
 #[error("recovery is incomplete: {source}")]
 pub struct RecoveryError {
-    /// What was done all the same.
+    /// The steps that succeeded.
     pub report: Box<RecoveryReport>,
     /// The first failure.
     pub source: SegmentError,
@@ -154,7 +154,7 @@ impl Recorder<'_> {
             State::Unknown => !(found.journals.is_empty() && found.superseded.is_empty()),
         };
         for (journal, segment) in &found.superseded {
-            // Its rename may not be durable yet: that comes before the journal goes.
+            // The segment's rename must be durable before the journal is removed.
             for above in segment.path.ancestors().skip(1).take(3) {
                 durable::sync_directory(above)?;
             }
@@ -219,7 +219,7 @@ impl Recorder<'_> {
     ) -> Result<(), SegmentError> {
         let mut failure = None;
         for (journal, scan) in found.journals.iter().zip(&found.scans) {
-            // One of an earlier attempt at the gap, written afresh since.
+            // Left by an earlier attempt at the gap, which is written again.
             if Some(&journal.name) == gap {
                 continue;
             }
@@ -265,7 +265,7 @@ impl Recorder<'_> {
 #[derive(Default)]
 struct Found {
     journals: Vec<JournalFile>,
-    /// What is in the journals, in the same order.
+    /// Contents of the journals, in the same order.
     scans: Vec<Scan>,
     superseded: Vec<(JournalFile, SegmentFile)>,
     segments: Vec<SegmentFile>,

@@ -1,4 +1,4 @@
-//! When a segment ends. A pure decision over what the caller saw: no I/O, no clock.
+//! Decides when a segment ends, from values that the caller observed: no I/O, no clock.
 
 use crate::clock::ClockPair;
 use crate::plan::SegmentLimits;
@@ -10,7 +10,7 @@ const DAY_NS: i64 = 86_400_000_000_000;
 /// clocks, too.
 pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
 
-/// The open segment, as far as the decision needs it.
+/// Values of the open segment that the decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenSegment {
     /// When it was opened.

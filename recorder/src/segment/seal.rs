@@ -28,11 +28,11 @@ use super::summary::Summary;
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub summary: Summary,
     /// Bytes of the journal that were no whole frame.
     pub damaged_bytes: u64,

@@ -102,7 +102,7 @@ struct Worker {
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Refused by the system: tried again.
     again: Vec<Job>,
-    /// When, if there are any.
+    /// When they are tried again; `None` without any.
     retry_at: Option<Timer>,
     /// Refused for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,

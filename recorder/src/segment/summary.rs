@@ -1,5 +1,4 @@
-//! What is known of a segment's rows without reading them again: how many, from when to when, in
-//! order or not.
+//! Number, first and last time, and order of a segment's rows, known without reading them again.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;

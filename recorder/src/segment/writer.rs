@@ -1,6 +1,6 @@
 //! The way into a recording for the recorder's run: one [`RecordingWriter`] with a writer per
-//! table, one sealing thread, and the lock. Dropped without [`RecordingWriter::finish`], it leaves
-//! what a crash would leave.
+//! table, one sealing thread, and the lock. Dropped without [`RecordingWriter::finish`], it keeps
+//! the journals, as a crash does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl RecordingWriter {
         })
     }
 
-    /// Appends rows of `table` that were taken at or before `now`. They outlive a kill from here
+    /// Appends rows of `table` that were made at or before `now`. They outlive a kill from here
     /// on, and a power cut from the next [`Self::flush`] on.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl RecordingWriter {
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
-    /// What the writers and the sealer count of themselves.
+    /// The figures of the writers and the sealer.
     pub fn activity(&self) -> Arc<ActivityCounters> {
         self.shared.counters.clone()
     }

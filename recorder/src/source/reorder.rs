@@ -31,13 +31,13 @@ impl Reorder {
         self.release_before(u64::MAX)
     }
 
-    /// How many late events there were since this was last asked.
+    /// Number of late events since the last call.
     pub fn take_late(&mut self) -> u64 {
         std::mem::take(&mut self.late)
     }
 
     fn release_before(&mut self, horizon_ns: u64) -> Vec<OperationEvent> {
-        // Stable and linear on what is nearly in order.
+        // Stable, and linear where the events are nearly in order.
         self.held.sort_by_key(|event| event.finished_boot_ns);
         let count = self
             .held
