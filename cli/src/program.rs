@@ -41,11 +41,16 @@ impl Program {
         }
     }
 
+    /// Writes a line for the person at the terminal or the log.
+    pub fn say(self, text: std::fmt::Arguments<'_>) {
+        message::line(format_args!("{}{text}", self.prefix));
+    }
+
     fn report(self, failure: &Failure) -> ExitCode {
         if failure.is_closed_pipe() {
             return ExitCode::SUCCESS;
         }
-        message::line(format_args!("{}error: {failure}", self.prefix));
+        self.say(format_args!("error: {failure}"));
         ExitCode::from(EXIT_FAILURE)
     }
 }

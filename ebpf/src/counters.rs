@@ -9,7 +9,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use soakbox_schemas::counters::{CounterCell, cell_index};
 
-use crate::settings;
+use crate::settings::setting;
 
 /// One slice per CPU; see `soakbox_schemas::counters`. The recorder sets its size.
 #[map]
@@ -18,14 +18,14 @@ static COUNTERS: Array<CounterCell> = Array::with_max_entries(1, BPF_F_MMAPABLE)
 /// The interval that a moment of the boot clock lies in.
 #[inline(always)]
 pub fn interval(now_ns: u64) -> u64 {
-    now_ns.checked_div(settings::interval_ns()).unwrap_or(0)
+    now_ns.checked_div(setting!(interval_ns)).unwrap_or(0)
 }
 
 /// Gives `count` the cell of `operation` at `now_ns` on this CPU.
 #[inline(always)]
 pub fn with_cell(operation: u16, now_ns: u64, count: impl FnOnce(&CounterCell)) {
     let cpu = unsafe { bpf_get_smp_processor_id() };
-    let operations = settings::operation_count();
+    let operations = setting!(operations);
     let index = cell_index(cpu, operations, operation as u32, interval(now_ns));
     if let Some(cell) = COUNTERS.get(index) {
         count(cell);

@@ -7,8 +7,9 @@ use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 
+use crate::settings::setting;
 use crate::task::{FOLLOWED, IGNORED, Thread};
-use crate::{counters, in_flight, settings, stacks, task};
+use crate::{counters, in_flight, stacks, task};
 
 /// Processes of the tree that is followed, by thread-group id in the initial PID namespace.
 #[map]
@@ -40,7 +41,7 @@ fn is_tracked(process: u32) -> bool {
 /// Whether operations of the current thread are wanted; remembered in `thread`.
 #[inline(always)]
 pub fn is_followed(thread: Option<&mut Thread>) -> bool {
-    if settings::follow_tree() == 0 {
+    if setting!(follow_tree) == 0 {
         return true;
     }
     let Some(thread) = thread else {
@@ -58,7 +59,7 @@ pub fn is_followed(thread: Option<&mut Thread>) -> bool {
 
 #[inline(always)]
 pub fn forked(parent: *const c_void, child: *const c_void) {
-    if settings::follow_tree() == 0 {
+    if setting!(follow_tree) == 0 {
         return;
     }
     let (Some(parent), Some(child)) = (task::process_of(parent), task::process_of(child)) else {
@@ -80,7 +81,7 @@ pub fn exited() {
     abandon_thread();
     if task::is_last_thread() {
         in_flight::abandon_process();
-        if settings::follow_tree() != 0 {
+        if setting!(follow_tree) != 0 {
             // One that there was no room for is not in it.
             let _ = TRACKED.remove(task::process());
         }

@@ -9,9 +9,10 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::in_flight::{self, Key};
+use crate::settings::setting;
 use crate::stacks::{FUNCTIONS, MARKERS, leave_all_beyond, make_room, unwind};
 use crate::task::{self, THREADS, Thread};
-use crate::{counters, lifetime, settings};
+use crate::{counters, lifetime};
 
 /// Finished operations. The recorder sets its size.
 #[map]
@@ -324,7 +325,7 @@ fn send(event: &OperationEvent) -> bool {
         return false;
     };
     entry.write(*event);
-    let crowded = EVENTS.query(BPF_RB_AVAIL_DATA as u64) >= settings::ring_half();
+    let crowded = EVENTS.query(BPF_RB_AVAIL_DATA as u64) >= setting!(wake_bytes);
     entry.submit(if crowded {
         BPF_RB_FORCE_WAKEUP
     } else {

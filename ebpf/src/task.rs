@@ -10,9 +10,9 @@ use aya_ebpf::helpers::generated::{
     bpf_task_storage_get,
 };
 use aya_ebpf::macros::btf_map;
-use soakbox_schemas::control::globals::ABSENT;
+use soakbox_schemas::control::ABSENT;
 
-use crate::settings;
+use crate::settings::setting;
 
 /// Task-local storage, which aya-ebpf has no type for: the kernel frees it with the thread, and it never fills up.
 #[repr(C)]
@@ -99,11 +99,11 @@ pub fn process() -> u32 {
 /// Process and thread id as the recorder's PID namespace sees them; 0 where it does not see them.
 #[inline(always)]
 pub fn ids() -> (u32, u32) {
-    let inode = settings::namespace_inode();
+    let inode = setting!(namespace_inode);
     if inode != 0 {
         let mut seen = bpf_pidns_info { pid: 0, tgid: 0 };
         let size = core::mem::size_of::<bpf_pidns_info>() as u32;
-        let device = settings::namespace_device();
+        let device = setting!(namespace_device);
         let failed = unsafe { bpf_get_ns_current_pid_tgid(device, inode, &raw mut seen, size) };
         return if failed == 0 {
             (seen.tgid, seen.pid)
@@ -124,7 +124,7 @@ unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
 /// User and system time of the current thread, as the tick counts them.
 #[inline(always)]
 pub fn user_and_system_ns() -> Option<(u64, u64)> {
-    let (user, system) = (settings::task_utime(), settings::task_stime());
+    let (user, system) = (setting!(offsets.task_utime), setting!(offsets.task_stime));
     if user == ABSENT || system == ABSENT {
         return None;
     }
@@ -135,7 +135,7 @@ pub fn user_and_system_ns() -> Option<(u64, u64)> {
 /// Resident memory of the current process: file, anonymous and shared pages, without what the CPUs hold back.
 #[inline(always)]
 pub fn resident_bytes() -> Option<u64> {
-    let (mm, rss) = (settings::task_mm(), settings::mm_rss());
+    let (mm, rss) = (setting!(offsets.task_mm), setting!(offsets.mm_rss));
     if mm == ABSENT || rss == ABSENT {
         return None;
     }
@@ -143,7 +143,7 @@ pub fn resident_bytes() -> Option<u64> {
     if memory.is_null() {
         return None;
     }
-    let stride = settings::mm_rss_stride();
+    let stride = setting!(offsets.mm_rss_stride);
     // Counter 2 is swap entries, which are not resident.
     let pages: i64 = unsafe {
         member::<i64>(memory, rss)
@@ -151,7 +151,7 @@ pub fn resident_bytes() -> Option<u64> {
             + member::<i64>(memory, rss + 3 * stride)
     };
     Some(if pages > 0 {
-        pages as u64 * settings::page_bytes() as u64
+        pages as u64 * setting!(page_bytes) as u64
     } else {
         0
     })
@@ -160,7 +160,7 @@ pub fn resident_bytes() -> Option<u64> {
 /// Whether the current thread is the last of its process (its exit is under way).
 #[inline(always)]
 pub fn is_last_thread() -> bool {
-    let (signal, live) = (settings::task_signal(), settings::signal_live());
+    let (signal, live) = (setting!(offsets.task_signal), setting!(offsets.signal_live));
     if signal == ABSENT || live == ABSENT {
         return false;
     }
@@ -171,7 +171,7 @@ pub fn is_last_thread() -> bool {
 /// Thread-group id of another task, in the initial PID namespace.
 #[inline(always)]
 pub fn process_of(task: *const c_void) -> Option<u32> {
-    let offset = settings::task_tgid();
+    let offset = setting!(offsets.task_tgid);
     (offset != ABSENT).then(|| unsafe { member(task, offset) })
 }
 

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use soakbox_recorder::kernel::Offsets;
+use soakbox_recorder::kernel::resolve_offsets;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Offsets::resolve(bytes);
+    let _ = resolve_offsets(bytes);
 });

@@ -3,8 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use soakbox_recorder::binary::{KernelVersion, list, resolve};
-use soakbox_recorder::probe::ProbeSpec;
+use soakbox_recorder::binary::{KernelVersion, list, resolve_function, resolve_marker};
 
 fuzz_target!(|bytes: &[u8]| {
     let kernel = KernelVersion {
@@ -12,19 +11,10 @@ fuzz_target!(|bytes: &[u8]| {
         minor: 18,
     };
     let Ok(listing) = list(bytes) else { return };
-    let functions = listing
-        .functions
-        .iter()
-        .take(8)
-        .map(|(name, ..)| format!("uprobe:f:{name}"));
-    let markers = listing
-        .markers
-        .iter()
-        .take(8)
-        .map(|name| format!("marker:f:{name}"));
-    for probe in functions.chain(markers) {
-        if let Ok(spec) = format!("op={probe}").parse::<ProbeSpec>() {
-            let _ = resolve(bytes, &spec, kernel);
-        }
+    for (name, ..) in listing.functions.iter().take(8) {
+        let _ = resolve_function(bytes, "f", name, kernel);
+    }
+    for name in listing.markers.iter().take(8) {
+        let _ = resolve_marker(bytes, "f", name, kernel);
     }
 });

@@ -4,12 +4,16 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use soakbox_cli::{Format, STYLES};
+
+use crate::probe::REGISTRY;
+
+use crate::limits::SetLimits;
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
-#[command(name = "soakbox-recorder", version, max_term_width = 100)]
+#[command(name = "soakbox-recorder", version, max_term_width = 100, styles = STYLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -19,7 +23,8 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until SIGINT, SIGTERM, SIGHUP, the end of the command or of the duration
+    /// Record operations until a signal, the end of the command or of the duration
+    #[command(after_help = SIGNALS_HELP)]
     Record(Record),
     /// Say what this host allows and what each probe resolves to; changes nothing
     Check(Check),
@@ -31,10 +36,14 @@ pub enum Command {
     Replay(Replay),
 }
 
-const OP_HELP: &str = "\
-Operation to observe: NAME=PROBE[,RULE...]; may be given several times
-PROBE is uprobe:FILE:FUNCTION or marker:FILE:MARKER
-RULE is type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, or success=errno";
+const SIGNALS_HELP: &str = "\
+Signals:
+  SIGINT, SIGTERM, SIGQUIT    end the recording in order; again after more than a second, at once:
+                              what is not sealed then is for `recover` (exit status 130)
+  SIGHUP, SIGALRM, SIGVTALRM,
+  SIGPROF, SIGXCPU, SIGPWR    end the recording in order
+  SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
+A command is never signalled, and goes on when its recording ends before it.";
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -45,31 +54,11 @@ pub struct Record {
     /// Directory of the recording; created where it is missing, added to where it is there
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Stop after this long, such as 90s or 8h
-    #[arg(long, value_name = "TIME")]
-    pub duration: Option<String>,
-    /// Seal a file after this long [default: 10m]
-    #[arg(long, value_name = "TIME")]
-    pub rotate_after: Option<String>,
-    /// Rows are durable at most this long after they reached the recorder [default: 1s]
-    #[arg(long, value_name = "TIME")]
-    pub flush_interval: Option<String>,
-    /// Size of the kernel's ring of finished operations, a power of two [default: 16777216]
-    #[arg(long, value_name = "BYTES")]
-    pub ring_bytes: Option<u32>,
-    /// Seal a file when its journal reaches this size [default: 67108864]
-    #[arg(long, value_name = "BYTES")]
-    pub journal_bytes: Option<u64>,
-    /// Most operations in flight with a token or on a stack that may be switched [default: 16384]
-    #[arg(long, value_name = "NUMBER")]
-    pub in_flight: Option<u32>,
-    /// Most processes of the command's tree that are followed at a time [default: 16384]
-    #[arg(long, value_name = "NUMBER")]
-    pub processes: Option<u32>,
-    /// Most batches waiting to be written [default: 64]
-    #[arg(long, value_name = "NUMBER")]
-    pub queue_batches: Option<usize>,
-    /// Command to run and observe, with its descendants. A signal sent to the recorder alone never ends it
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: SetLimits,
+    /// Command to run and observe, with its descendants. It inherits all that the recorder was started
+    /// with; a signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub run: Vec<OsString>,
 }
@@ -80,7 +69,7 @@ pub struct ObservedArgs {
     /// Configuration file (TOML); a flag wins over it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    #[arg(long, value_name = "NAME=PROBE", help = OP_HELP)]
+    #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
     /// Observe this process only, until it ends, instead of every process that runs the file. Its number is the one
@@ -135,40 +124,6 @@ pub struct Replay {
     /// Directory of the recording
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-}
-
-/// Form of an answer on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-/// What clap says of a command line in several paragraphs, in one line.
-pub fn mistyped(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.by_ref().take_while(|line| !line.is_empty());
-    let said = first.collect::<Vec<_>>().join(" ");
-    let reason = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "nothing was asked for",
-        _ => said.strip_prefix("error: ").unwrap_or(&said),
-    };
-    // Clap's other tips propose to pass a mistyped flag as a value.
-    let tip = lines
-        .filter_map(|line| line.strip_prefix("tip: "))
-        .find(|tip| tip.contains("similar"));
-    if let Some(tip) = tip {
-        return format!("{reason}; hint: {tip}");
-    }
-    let command = Cli::command();
-    let name = command.get_name();
-    match command.find_subcommand(std::env::args_os().nth(1).unwrap_or_default()) {
-        Some(known) => format!("{reason}; hint: see {name} {} --help", known.get_name()),
-        None => format!("{reason}; hint: see {name} --help"),
-    }
 }
 
 #[cfg(test)]

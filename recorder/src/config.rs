@@ -1,45 +1,30 @@
-//! The configuration file: TOML, each flag of `record` by its name; unknown keys are refused. A flag wins over the
-//! file.
+//! The configuration file: TOML, each flag of `record` by its name; unknown keys are refused. A
+//! flag wins over the file.
 
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use thiserror::Error;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
-/// The file as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+use crate::limits::{LIMITS, Limit, SetLimits, Unit};
+
+/// Keys of the file that are no limits, in the order of the documentation.
+const OTHER_KEYS: [&str; 3] = ["output", "op", "pid"];
+
+/// The file as written, each value checked by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// Root of the recording.
     pub output: Option<PathBuf>,
     /// Operations, `NAME=PROBE[,RULE…]` each.
     pub op: Vec<String>,
     /// Process to observe.
-    pub pid: Option<u32>,
-    /// Stop after this long, such as `8h`.
-    pub duration: Option<String>,
-    /// Seal a segment after this long, such as `10m`.
-    pub rotate_after: Option<String>,
-    /// How long rows may be only in memory, such as `1s`.
-    pub flush_interval: Option<String>,
-    /// Bounds.
-    pub limits: LimitsConfig,
-}
-
-/// Table `[limits]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Size of the kernel ring.
-    pub ring_bytes: Option<u32>,
-    /// Largest journal before it is sealed.
-    pub journal_bytes: Option<u64>,
-    /// Most operations in flight that belong to processes.
-    pub in_flight: Option<u32>,
-    /// Most processes of the command's tree that are followed at a time.
-    pub processes: Option<u32>,
-    /// Most batches between the recorder's threads.
-    pub queue_batches: Option<usize>,
+    pub pid: Option<NonZeroU32>,
+    /// Limits of the recording.
+    pub limits: SetLimits,
 }
 
 /// Why a configuration file cannot be used.
@@ -50,66 +35,170 @@ pub enum ConfigError {
         "cannot read the configuration {path}: {source}; hint: check the path given with --config"
     )]
     Read {
-        /// The file.
+        /// Path of the file, as it was given.
         path: PathBuf,
-        /// Why not.
+        /// The answer of the file system.
         source: std::io::Error,
     },
     /// It is not valid.
-    #[error("{path}: {reason}; hint: docs/configuration.md lists the keys")]
+    #[error("{path}:{mistake}")]
     Invalid {
-        /// The file, with the line where that is known.
+        /// Path of the file, as it was given.
         path: String,
-        /// What is wrong.
-        reason: String,
+        /// The first mistake in it.
+        mistake: Mistake,
     },
 }
 
+/// A mistake in a configuration file.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{line}: {reason}; hint: {hint}")]
+pub struct Mistake {
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub reason: String,
+    /// What would be right.
+    pub hint: String,
+}
+
 impl Config {
+    /// Every key, with its table: `output`, `limits.ring_bytes`.
+    pub fn keys() -> Vec<String> {
+        let others = OTHER_KEYS.map(str::to_owned).into_iter();
+        others.chain(LIMITS.map(Limit::key)).collect()
+    }
+
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// Where it cannot be read, is not TOML, or has unknown keys.
+    /// Where it cannot be read, is not TOML, has unknown keys, or a value is not allowed.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text).map_err(|(line, reason)| ConfigError::Invalid {
-            path: match line {
-                Some(line) => format!("{}:{line}", path.display()),
-                None => path.display().to_string(),
-            },
-            reason,
+        Self::parse(&text).map_err(|mistake| ConfigError::Invalid {
+            path: path.display().to_string(),
+            mistake,
         })
     }
 
-    /// Parses a file's text; an error has the line where that is known, and the reason in one line.
+    /// Parses a file's text.
     ///
     /// # Errors
-    /// Where it is not TOML or has unknown keys.
-    pub fn parse(text: &str) -> Result<Self, (Option<usize>, String)> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| {
-                let before = text.get(..span.start).unwrap_or(text);
-                before.matches('\n').count() + 1
-            });
-            (
-                line,
-                error
-                    .message()
-                    .lines()
-                    .next()
-                    .unwrap_or("not valid TOML")
-                    .to_owned(),
-            )
-        })
+    /// The first mistake.
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
+        let mistake = |span: Range<usize>, reason: String, hint: String| Mistake {
+            line: text.get(..span.start).unwrap_or(text).matches('\n').count() + 1,
+            reason,
+            hint,
+        };
+        let table = DeTable::parse(text).map_err(|error| {
+            let reason = error.message().lines().next().unwrap_or("not valid TOML");
+            let hint = "docs/configuration.md shows a whole file".to_owned();
+            mistake(error.span().unwrap_or(0..0), reason.to_owned(), hint)
+        })?;
+        let mut config = Self::default();
+        for (key, value) in in_order(table.get_ref()) {
+            let result = match (key.get_ref().as_ref(), value.get_ref()) {
+                ("limits", DeValue::Table(limits)) => {
+                    for (key, value) in in_order(limits) {
+                        config
+                            .set(true, key.get_ref(), value.get_ref())
+                            .map_err(|(reason, hint)| mistake(key.span(), reason, hint))?;
+                    }
+                    Ok(())
+                }
+                ("limits", value) => Err(other_kind("limits", value, "a table: [limits]")),
+                (name, value) => config.set(false, name, value),
+            };
+            result.map_err(|(reason, hint)| mistake(key.span(), reason, hint))?;
+        }
+        Ok(config)
     }
+
+    /// Sets one key; an error is the reason and the hint.
+    fn set(
+        &mut self,
+        in_limits: bool,
+        name: &str,
+        value: &DeValue<'_>,
+    ) -> Result<(), (String, String)> {
+        let limit = LIMITS
+            .into_iter()
+            .find(|limit| limit.name() == name && limit.in_limits == in_limits);
+        match (name, limit) {
+            (_, Some(limit)) => self.limits.set(limit, limit_value(limit, value)?),
+            ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
+            ("op", None) if !in_limits => self.op = texts(name, value)?,
+            ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
+            _ => {
+                let table = if in_limits { "limits." } else { "" };
+                let keys = format!("the keys are {}", Self::keys().join(", "));
+                return Err((format!("unknown key '{table}{name}'"), keys));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key of a table and its value.
+type Entry<'a, 'text> = (&'a Spanned<DeString<'text>>, &'a Spanned<DeValue<'text>>);
+
+/// The entries of a table as they are written, so that the first mistake is the one reported.
+fn in_order<'a, 'text>(table: &'a DeTable<'text>) -> Vec<Entry<'a, 'text>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn other_kind(name: &str, value: &DeValue<'_>, expected: &str) -> (String, String) {
+    let reason = format!("{name} is of the kind {}", value.type_str());
+    (reason, format!("write {expected}"))
+}
+
+fn text(name: &str, value: &DeValue<'_>) -> Result<String, (String, String)> {
+    let text = value.as_str().map(str::to_owned);
+    text.ok_or_else(|| other_kind(name, value, "text in quotes"))
+}
+
+fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String)> {
+    let list = value.as_array();
+    let list = list.ok_or_else(|| other_kind(name, value, "a list of texts: [\"…\", \"…\"]"))?;
+    let texts = list.iter().map(Spanned::get_ref);
+    texts.map(|value| text(name, value)).collect()
+}
+
+fn pid(value: &DeValue<'_>) -> Result<NonZeroU32, (String, String)> {
+    let number = value
+        .as_integer()
+        .ok_or_else(|| other_kind("pid", value, "the number of a process"))?;
+    let pid = u32::from_str_radix(number.as_str(), number.radix());
+    pid.ok().and_then(NonZeroU32::new).ok_or_else(|| {
+        let every = "leave it out to observe every process that runs the files";
+        (format!("pid is {number}"), every.to_owned())
+    })
+}
+
+fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, String)> {
+    let written = match (limit.unit, value) {
+        (Unit::Time, DeValue::String(text)) => text.to_string(),
+        (Unit::Time, _) => return Err(other_kind(&limit.key(), value, "a time in quotes")),
+        (_, DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| number.to_string(), |number| number.to_string()),
+        _ => return Err(other_kind(&limit.key(), value, "a number without quotes")),
+    };
+    limit.parse(&written).map_err(|allowed| {
+        let reason = format!("{} is '{written}' (as --{})", limit.key(), limit.flag);
+        (reason, allowed)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{FLUSH_INTERVAL, RING_BYTES};
 
     #[test]
     fn a_whole_file_is_read() {
@@ -119,15 +208,97 @@ mod tests {
         .unwrap();
         assert_eq!(config.output, Some("soak".into()));
         assert_eq!(config.op, ["a=uprobe:/bin/x:f"]);
-        assert_eq!(config.limits.ring_bytes, Some(4096));
+        assert_eq!(config.limits.get(&RING_BYTES), Some(4096));
+        assert_eq!(config.limits.get(&FLUSH_INTERVAL), None);
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn each_limit_is_set_by_its_own_key() {
+        for limit in LIMITS {
+            let quote = if limit.unit == Unit::Time { "'" } else { "" };
+            for value in [limit.default.unwrap_or(limit.most), limit.most] {
+                let (key, written) = (limit.key(), limit.write(value));
+                let config = Config::parse(&format!("{key} = {quote}{written}{quote}\n")).unwrap();
+                for other in LIMITS {
+                    let expected = (other.flag == limit.flag).then_some(value);
+                    assert_eq!(config.limits.get(other), expected, "{key}: {}", other.flag);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_of_another_value_is_refused_with_its_line_and_the_bounds() {
+        for limit in LIMITS {
+            for value in [
+                "0",
+                "-1",
+                "18446744073709551616",
+                "1e9",
+                "''",
+                "'0s'",
+                "'1 GB'",
+                "true",
+                "[]",
+            ] {
+                let text = format!("op = []\n\n{} = {value}\n", limit.key());
+                let mistake = Config::parse(&text).unwrap_err();
+                assert_eq!(mistake.line, 3, "{text}");
+                assert!(mistake.reason.contains(&limit.key()), "{mistake}");
+                let is_of_the_kind = (limit.unit == Unit::Time) == value.starts_with('\'')
+                    && !["1e9", "true", "[]"].contains(&value);
+                assert_eq!(mistake.hint.contains("from "), is_of_the_kind, "{mistake}");
+            }
+        }
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
-        let (line, reason) = Config::parse("output = 'x'\nouptut = 'y'\n").unwrap_err();
-        assert_eq!(line, Some(2));
-        assert!(reason.contains("ouptut"), "{reason}");
-        assert!(Config::parse("[limits]\nring = 1\n").is_err());
-        assert!(Config::parse("output = \n").is_err());
+        for (text, line, key) in [
+            ("output = 'x'\nouptut = 'y'\n", 2, "'ouptut'"),
+            ("[limits]\nring = 1\n", 2, "'limits.ring'"),
+            ("[limits]\nduration = '8h'\n", 2, "'limits.duration'"),
+            ("ring_bytes = 4096\n", 1, "'ring_bytes'"),
+            ("\n[limit]\nring_bytes = 4096\n", 2, "'limit'"),
+        ] {
+            let mistake = Config::parse(text).unwrap_err();
+            assert_eq!(mistake.line, line, "{mistake}");
+            assert!(mistake.reason.contains(key), "{mistake}");
+            assert!(mistake.hint.contains("limits.ring_bytes"), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn values_of_another_kind_and_what_is_no_toml_are_refused() {
+        for text in [
+            "output = \n",
+            "output = 1\n",
+            "op = 'a'\n",
+            "op = [1]\n",
+            "pid = '1'\n",
+            "pid = 0\n",
+            "pid = -1\n",
+            "pid = 4294967296\n",
+            "limits = 1\n",
+            "output = 'a'\noutput = 'b'\n",
+            "\u{0}",
+        ] {
+            let mistake = Config::parse(text).unwrap_err();
+            assert!(
+                !mistake.reason.contains('\n') && !mistake.hint.is_empty(),
+                "{mistake}"
+            );
+        }
+        assert!(
+            Config::parse("pid = 0\n")
+                .unwrap_err()
+                .reason
+                .contains("pid is 0")
+        );
+        assert_eq!(
+            Config::parse("pid = 0x10\n").unwrap().pid,
+            NonZeroU32::new(16)
+        );
     }
 }

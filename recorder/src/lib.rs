@@ -3,19 +3,19 @@
 //! Data walks one way: `binary` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
 //! depends on the analyzer or on DataFusion.
 
-mod answer;
 pub mod binary;
-pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod kernel;
-pub mod listing;
+pub mod limits;
+pub mod message;
 pub mod plan;
 pub mod probe;
 pub mod process;
-pub mod recovering;
 pub mod resolve;
 pub mod run;
+pub mod sample;
 pub mod segment;
 pub mod source;

@@ -1,4 +1,5 @@
-//! Answers on stdout: a reader that goes away has read enough, and a full disk is said in one line.
+//! Answers on stdout: it is no error when the reader goes away, and a full disk is reported in one
+//! line.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -68,7 +69,7 @@ fn a_full_disk_is_said_in_one_line() {
         assert_eq!(status, Some(2), "{command:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{command:?}: {said}");
         assert!(
-            said.contains("to stdout: No space left") && said.contains("hint: "),
+            said.contains("to stdout: no space left") && said.contains("hint: "),
             "{command:?}: {said}"
         );
     }

@@ -3,12 +3,14 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use soakbox_recorder::limits::LIMITS;
 use support::host;
-use support::recorder::{self, refused};
+use support::recorder::{self, Recorder, refused};
 use support::recording::Recording;
 use support::targets;
 
@@ -105,23 +107,20 @@ fn a_configuration_does_what_the_flags_do() {
         directory.path().join("soak.toml"),
     );
     let text = format!(
-        "output = '{}'\nop = ['op=uprobe:{}:op']\nduration = '1500ms'\n[limits]\nring_bytes = 65536\n",
+        "output = '{}'\nop = ['op=uprobe:{}:op']\nduration = '3s'\n[limits]\nring_bytes = 65536\n",
         root.display(),
         program.display()
     );
     fs::write(&config, text).unwrap();
-    let recorder = std::thread::spawn(move || {
-        recorder::run(&["record", "--config", &config.display().to_string()])
-    });
-    std::thread::sleep(std::time::Duration::from_millis(900));
+    let recorder = Recorder::record([OsStr::new("--config"), config.as_os_str()]);
     assert!(
         targets::run(&program, &["calls", "100", "1", "0"])
             .status
             .success()
     );
-    let (status, _, said) = recorder.join().unwrap();
-    assert!(status.success(), "{said}");
-    assert_eq!(Recording::open(&root).checked("op").finished, 100, "{said}");
+    let ended = recorder.wait().check();
+    let finished = Recording::open(&root).checked("op").finished;
+    assert_eq!(finished, 100, "{}", ended.stderr);
 }
 
 #[test]
@@ -154,6 +153,22 @@ fn what_is_out_of_bounds_is_refused_by_its_flag() {
     ] {
         let line = refused(&["record", "-o", &output, "--op", &probe, flag, value]);
         assert!(line.contains(flag), "{line}");
+    }
+    for limit in LIMITS {
+        let (flag, bounds) = (format!("--{}", limit.flag), limit.allowed());
+        for value in [
+            "",
+            "0",
+            "-1",
+            "1e9",
+            "1 GB",
+            "18446744073709551616",
+            "10M",
+            "soon",
+        ] {
+            let line = refused(&["record", "-o", &output, "--op", &probe, &flag, value]);
+            assert!(line.contains(&flag) && line.contains(&bounds), "{line}");
+        }
     }
     let config = directory.path().join("soak.toml");
     let path = config.display().to_string();

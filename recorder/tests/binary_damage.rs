@@ -5,24 +5,19 @@ mod binary_support;
 
 use std::time::{Duration, Instant};
 
-use binary_support::{KERNEL, Workshop, parsers, spec};
+use binary_support::{KERNEL, Workshop, parsers};
 use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
-use soakbox_recorder::binary::{list, resolve};
+use soakbox_recorder::binary::{list, resolve_function, resolve_marker};
 
 /// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);
-    for probe in [
-        "op=uprobe:p:two_hundred_cases",
-        "op=uprobe:p:with_cold_part",
-        "op=uprobe:p:interpreter",
-        "op=uprobe:p:main",
-        "op=marker:p:rule_refresh",
-    ] {
-        let _ = resolve(bytes, &spec(probe), KERNEL);
+    for name in ["two_hundred_cases", "with_cold_part", "interpreter", "main"] {
+        let _ = resolve_function(bytes, "p", name, KERNEL);
     }
+    let _ = resolve_marker(bytes, "p", "rule_refresh", KERNEL);
     assert!(
         started.elapsed() < Duration::from_secs(5),
         "it takes too long"

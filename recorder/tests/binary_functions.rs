@@ -7,8 +7,8 @@ mod binary_support;
 
 use std::collections::BTreeSet;
 
-use binary_support::{KERNEL, Workshop, function, objdump_returns, refusal, spec};
-use soakbox_recorder::binary::{Cost, Finish, Function, Order, resolve};
+use binary_support::{Workshop, function, objdump_returns, refusal};
+use soakbox_recorder::binary::{Cost, Finish, Function, Order};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -225,10 +225,12 @@ fn copies_that_the_compiler_made_are_observed_too() {
         .flat_map(|name| functions[*name].iter().copied())
         .collect();
     assert_eq!(returns(&found), expected);
-    let warnings = |probe: &str| resolve(&bytes, &spec(probe), KERNEL).unwrap().warnings;
-    assert!(warnings("op=uprobe:./program:op").is_empty());
-    let ruled = warnings("op=uprobe:./program:op,success=ret:i32>=0");
-    assert!(ruled[0].contains("op.constprop.0"), "{ruled:?}");
+    assert!(
+        binary_support::found(&bytes, "op")
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
 }
 
 /// A program with these functions, each with its code.
@@ -245,24 +247,22 @@ fn with_others(workshop: &Workshop, others: &[(&str, &str)]) -> Vec<u8> {
 fn calls_that_are_not_observed_are_in_a_warning() {
     let workshop = Workshop::new();
     let plain = "push %rbp\npop %rbp\nret";
-    let warnings =
-        |bytes: &[u8], probe: &str| resolve(bytes, &spec(probe), KERNEL).unwrap().warnings;
-    let op = "op=uprobe:./program:op";
+    let warnings = |bytes: &[u8]| binary_support::found(bytes, "op").unwrap().warnings;
     // A copy that cannot be analysed.
     let bytes = with_others(&workshop, &[("op", plain), ("op.isra.0", "jmp *%rax")]);
-    let found = warnings(&bytes, op);
+    let found = warnings(&bytes);
     assert!(found[0].contains("op.isra.0, a copy"), "{found:?}");
     assert!(function(&bytes, "op").unwrap().copies.is_empty());
     // A part that other functions enter.
     let bytes = with_others(&workshop, &[("op", plain), ("op.part.0", plain)]);
-    let found = warnings(&bytes, op);
+    let found = warnings(&bytes);
     assert!(found[0].contains("enter op.part.0 directly"), "{found:?}");
     // Only copies are left.
     let bytes = with_others(
         &workshop,
         &[("op.constprop.0", plain), ("op.constprop.1.isra.0", plain)],
     );
-    assert!(warnings(&bytes, op).is_empty());
+    assert!(warnings(&bytes).is_empty());
     let found = function(&bytes, "op").unwrap();
     assert_eq!(found.symbol, "op.constprop.0");
     assert_eq!(found.copies, ["op.constprop.1.isra.0"]);

@@ -4,8 +4,8 @@
 
 mod binary_support;
 
-use binary_support::{KERNEL, Workshop, function, spec};
-use soakbox_recorder::binary::{Finish, KernelVersion, Operation, Order, resolve};
+use binary_support::{KERNEL, Workshop, function};
+use soakbox_recorder::binary::{Finish, KernelVersion, Order, resolve_function};
 
 const OPERATION: &str = "
     __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
@@ -23,10 +23,8 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
 }
 
 fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
-    let resolved = resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), kernel);
-    let Operation::Function(function) = resolved.unwrap().operation else {
-        panic!("a marker")
-    };
+    let found = resolve_function(bytes, "./program", name, kernel);
+    let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
     let order = function.order == Order::StackOrder;
     println!("{:?} {:?}", function.finish, function.order);

@@ -3,16 +3,16 @@
 
 mod binary_support;
 
-use binary_support::{KERNEL, Workshop, objdump_returns, spec};
-use soakbox_recorder::binary::{
-    Cost, KernelVersion, Marker, Operation, ResolveError, list, resolve,
-};
+use binary_support::{KERNEL, Workshop, objdump_returns};
+use soakbox_recorder::binary::{Cost, KernelVersion, Marker, ResolveError, list, resolve_marker};
 
 fn marker(bytes: &[u8], name: &str) -> Result<Marker, ResolveError> {
-    match resolve(bytes, &spec(&format!("op=marker:./program:{name}")), KERNEL)?.operation {
-        Operation::Marker(marker) => Ok(marker),
-        other => panic!("{other:?}"),
-    }
+    let found = resolve_marker(bytes, "./program", name, KERNEL);
+    let found = found.map_err(|reason| ResolveError {
+        probe: format!("marker:./program:{name}"),
+        reason,
+    })?;
+    Ok(found.part)
 }
 
 #[test]
@@ -49,8 +49,9 @@ fn both_halves_of_a_marker_are_found_with_and_without_symbols() {
         minor: 17,
     };
     let bytes = workshop.build("gcc", "markers.c", &["-O2"]);
-    let found = resolve(&bytes, &spec("op=marker:./p:rule_refresh"), old).unwrap();
-    assert!(found.sites().iter().all(|site| site.cost == Cost::Emulated));
+    let found = resolve_marker(&bytes, "./p", "rule_refresh", old).unwrap();
+    let mut sites = found.part.begins.iter().chain(&found.part.finishes);
+    assert!(sites.all(|site| site.cost == Cost::Emulated));
 }
 
 #[test]

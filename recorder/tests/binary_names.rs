@@ -5,35 +5,19 @@ mod binary_support;
 
 use std::collections::BTreeSet;
 
-use binary_support::{KERNEL, Workshop};
+use binary_support::{Workshop, function as support_function};
 use soakbox_recorder::binary::demangle;
-use soakbox_recorder::binary::{Choice, Function, Operation, Reason, resolve};
-use soakbox_recorder::probe::{ProbeSpec, Rules, Target};
+use soakbox_recorder::binary::{Choice, Function, Reason};
 
-/// As if written with the name quoted where it holds commas.
 fn function(bytes: &[u8], name: &str) -> Result<Function, Reason> {
-    let spec = ProbeSpec {
-        name: "op".into(),
-        target: Target::Function {
-            file: "./program".into(),
-            function: name.into(),
-        },
-        rules: Rules::default(),
-    };
-    match resolve(bytes, &spec, KERNEL) {
-        Ok(resolved) => match resolved.operation {
-            Operation::Function(function) => Ok(function),
-            other => panic!("{name}: {other:?}"),
-        },
-        Err(error) => {
-            let text = error.to_string();
-            assert!(
-                text.contains("; hint: ") && text.lines().count() == 1,
-                "{text}"
-            );
-            Err(error.reason)
-        }
-    }
+    support_function(bytes, name).map_err(|error| {
+        let text = error.to_string();
+        assert!(
+            text.contains("; hint: ") && text.lines().count() == 1,
+            "{text}"
+        );
+        error.reason
+    })
 }
 
 fn address(bytes: &[u8], name: &str) -> u64 {

@@ -77,3 +77,43 @@ fn a_marker_finishes_by_itself_at_no_single_step() {
     assert!(stepped(&probe).iter().all(|stepped| !stepped), "{probe}");
     assert!(!table.contains("single-steps"), "{table}");
 }
+
+#[test]
+fn a_rule_that_may_read_something_else_in_a_copy_is_in_a_warning() {
+    let program = targets::build("clones.c", &["-O3"]);
+    let probe = format!("op=uprobe:{}:op", program.display());
+    let (plain, _) = check(&probe);
+    assert_eq!(plain["copies"], serde_json::json!(["op.constprop.0"]));
+    assert_eq!(plain["warnings"], serde_json::json!([]));
+    let (ruled, table) = check(&format!("{probe},success=ret:i32>=0"));
+    let warning = ruled["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("op.constprop.0"), "{warning}");
+    assert!(table.contains(warning), "{table}");
+}
+
+#[test]
+fn a_path_is_shown_as_it_was_typed_next_to_where_it_leads() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("a,b::c\\d");
+    std::fs::create_dir(&place).unwrap();
+    let program = targets::own_copy(&targets::build("ops_marker.c", &[]), &place);
+    let link = place.join("link");
+    std::os::unix::fs::symlink(&program, &link).unwrap();
+    let escaped = |path: &std::path::Path| {
+        let path = path.display().to_string();
+        path.replace('\\', r"\\")
+            .replace(',', r"\,")
+            .replace(':', r"\:")
+    };
+    for kind in ["marker", "uprobe"] {
+        let (direct, _) = check(&format!("op={kind}:{}:op", escaped(&program)));
+        assert_eq!(direct["file"], program.display().to_string());
+        assert!(direct["resolved_file"].is_null(), "{direct}");
+        let (linked, table) = check(&format!("op={kind}:{}:op", escaped(&link)));
+        assert_eq!(linked["file"], link.display().to_string());
+        assert_eq!(linked["resolved_file"], program.display().to_string());
+        assert_eq!(linked["begins"], direct["begins"]);
+        let both = format!("{}, which is {}", link.display(), program.display());
+        assert!(table.contains(&both), "{table}");
+    }
+}

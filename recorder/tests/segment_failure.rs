@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use segment_support::tmpfs::Tmpfs;
 use segment_support::*;
 use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
+use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{
-    JournalReader, JournalWriter, Limits, RecorderDirectory, Sealed, recover, seal,
+    JournalReader, JournalWriter, RecorderDirectory, Sealed, recover, seal,
 };
 use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, JournalName, footer};
@@ -62,7 +63,7 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
         return;
     };
     let root = disk.path().join("recording");
-    let mut writer = writer(&root, &SystemClock, Limits::default());
+    let mut writer = writer(&root, &SystemClock, SegmentLimits::default());
     let append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
         let now = SystemClock.now();
         writer.append(
@@ -118,9 +119,9 @@ fn a_seal_that_found_the_disk_full_is_tried_again_while_recording() {
         return;
     };
     let root = disk.path().join("recording");
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 1,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let mut writer = writer(&root, &SystemClock, limits);
     let now = SystemClock.now();
@@ -149,7 +150,7 @@ fn a_full_disk_while_a_crash_is_recovered_loses_nothing() {
         return;
     };
     let root = disk.path().join("recording");
-    let mut writer = writer(&root, &SystemClock, Limits::default());
+    let mut writer = writer(&root, &SystemClock, SegmentLimits::default());
     let now = SystemClock.now();
     writer
         .append(Table::OPERATION_LOG, &operations(0..5_000, now), now)
@@ -203,7 +204,7 @@ fn a_file_in_the_place_of_the_directory_is_told() {
 #[test]
 fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     let root = tempfile::tempdir().unwrap();
-    let mut writer = writer(root.path(), &SystemClock, Limits::default());
+    let mut writer = writer(root.path(), &SystemClock, SegmentLimits::default());
     for batch in 0..10 {
         let now = SystemClock.now();
         let rows = operations(batch * 10..batch * 10 + 10, now);

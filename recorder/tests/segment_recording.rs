@@ -9,9 +9,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::TimestampNanosecondType;
 use segment_support::*;
 use soakbox_recorder::clock::{Clock, ClockPair, ManualClock};
-use soakbox_recorder::segment::{
-    Limits, RecorderDirectory, RecordingWriter, SegmentError, recover,
-};
+use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, footer, journal_directory};
 use soakbox_schemas::tables::Table;
 
@@ -34,9 +33,9 @@ fn journal_directories(root: &Path) -> usize {
 fn a_finished_recording_holds_every_row_in_order_and_no_journal() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 60_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let mut writer = writer(root.path(), &clock, limits);
     for batch in 0..40 {
@@ -76,7 +75,7 @@ fn a_finished_recording_holds_every_row_in_order_and_no_journal() {
 fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let last = clock.now().utc_ns;
     for table in [Table::OPERATION_LOG, Table::RECORDER_HEALTH] {
         let rows = rows_of(table, 0..10, clock.now());
@@ -103,7 +102,7 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
 fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
         .append(Table::OPERATION_LOG, &rows, clock.now())
@@ -126,7 +125,7 @@ fn each_crashed_recorder_has_a_gap_of_its_own() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
     for number in 0..2 {
-        let mut writer = writer(root.path(), &clock, Limits::default());
+        let mut writer = writer(root.path(), &clock, SegmentLimits::default());
         let rows = operations(number * 10..number * 10 + 10, clock.now());
         writer
             .append(Table::OPERATION_LOG, &rows, clock.now())
@@ -143,7 +142,7 @@ fn each_crashed_recorder_has_a_gap_of_its_own() {
 fn a_clock_that_steps_back_starts_a_new_sorted_file() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     for (batch, step) in [0, 0, -3_600_000_000_000, 0, 500].into_iter().enumerate() {
         clock.advance(1_000_000_000);
         clock.step_utc(step);
@@ -173,7 +172,7 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
         boot_ns: 0,
         utc_ns: 20_000 * day - 5_000_000_000,
     });
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let mut segments = Vec::new();
     // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then ten minutes each.
     for second in 0..1_300 {
@@ -204,7 +203,7 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
 fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let now = clock.now();
     let earlier = ClockPair {
         utc_ns: now.utc_ns - 1_000,
@@ -237,8 +236,8 @@ fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
 fn two_recorders_and_a_recovery_beside_them_do_not_touch_one_another() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut first = writer(root.path(), &clock, Limits::default());
-    let mut second = writer(root.path(), &clock, Limits::default());
+    let mut first = writer(root.path(), &clock, SegmentLimits::default());
+    let mut second = writer(root.path(), &clock, SegmentLimits::default());
     assert_ne!(first.uuid(), second.uuid());
     for (number, writer) in [&mut first, &mut second].into_iter().enumerate() {
         let number = number as u64;
@@ -286,7 +285,7 @@ fn a_recorder_killed_before_its_first_row_leaves_a_gap_from_its_start() {
 fn a_foreign_file_in_the_segments_place_is_not_replaced() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
         .append(Table::OPERATION_LOG, &rows, clock.now())
@@ -311,7 +310,7 @@ fn an_identity_reaches_the_footer_of_a_recovered_segment() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
     let directory = RecorderDirectory::create(root.path(), NOON).unwrap();
-    let mut writer = RecordingWriter::new(directory, identity(), Limits::default()).unwrap();
+    let mut writer = RecordingWriter::new(directory, identity(), SegmentLimits::default()).unwrap();
     let rows = operations(0..10, clock.now());
     writer
         .append(Table::OPERATION_LOG, &rows, clock.now())

@@ -13,7 +13,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use segment_support::{batches, footer_of, writer};
 use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
-use soakbox_recorder::segment::{Limits, SegmentError, recover};
+use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::segment::{SegmentError, recover};
 use soakbox_schemas::recording::{Contents, footer};
 use soakbox_schemas::table;
 use soakbox_schemas::tables::Table;
@@ -64,7 +65,7 @@ fn majors(root: &Path) -> Vec<i64> {
 #[test]
 fn every_value_goes_through_a_segment_under_its_own_name() {
     let root = tempfile::tempdir().unwrap();
-    let mut writer = writer(root.path(), &SystemClock, Limits::default());
+    let mut writer = writer(root.path(), &SystemClock, SegmentLimits::default());
     let all = distinct_rows::all();
     for distinct in &all {
         let now = SystemClock.now();
@@ -86,9 +87,9 @@ fn every_value_goes_through_a_segment_under_its_own_name() {
 fn a_table_that_only_its_declaration_knows_is_rotated_sealed_and_listed() {
     let root = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(SystemClock.now());
-    let limits = Limits {
+    let limits = SegmentLimits {
         max_bytes: 10_000,
-        ..Limits::default()
+        ..SegmentLimits::default()
     };
     let mut writer = writer(root.path(), &clock, limits);
     for batch in 0..30 {
@@ -110,7 +111,7 @@ fn a_table_that_only_its_declaration_knows_is_rotated_sealed_and_listed() {
 fn its_journal_is_recovered_by_a_version_that_does_not_know_it() {
     let root = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(SystemClock.now());
-    let mut writer = writer(root.path(), &clock, Limits::default());
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = PageFaults::batch(&page_faults(0..50, clock.now())).unwrap();
     writer.append(PAGE_FAULTS, &rows, clock.now()).unwrap();
     drop(writer);
@@ -130,7 +131,7 @@ fn its_journal_is_recovered_by_a_version_that_does_not_know_it() {
 #[test]
 fn a_declared_table_takes_no_other_columns_than_its_own() {
     let root = tempfile::tempdir().unwrap();
-    let mut writer = writer(root.path(), &SystemClock, Limits::default());
+    let mut writer = writer(root.path(), &SystemClock, SegmentLimits::default());
     let now = SystemClock.now();
     let rows = PageFaults::batch(&page_faults(0..1, now)).unwrap();
     let refused = writer.append(Table::ANNOTATIONS, &rows, now);

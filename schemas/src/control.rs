@@ -1,9 +1,10 @@
-//! What the recorder tells the kernel side: the rule of each operation and the cookie of each probe.
+//! What the recorder gives the kernel side: the settings of a recording, the rule of each operation
+//! and the cookie of each probe.
 
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
-/// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are counted as
-/// finished and lost (`too_deep`).
+/// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are
+/// counted as finished and lost (`too_deep`).
 pub const MAX_DEPTH: usize = 64;
 
 /// What travels with each probe as its attach cookie.
@@ -19,7 +20,8 @@ pub struct Cookie {
 
 /// Bits of [`Cookie::mode`].
 pub mod mode {
-    /// The stack may be switched inside the operation: only an equal stack pointer, exit or exec proves anything.
+    /// The stack may be switched inside the operation: only an equal stack pointer, exit or exec
+    /// proves anything.
     pub const EQUAL_ONLY: u16 = 1;
     /// The finish is seen by a uretprobe, which the kernel follows only 64 deep.
     pub const URETPROBE: u16 = 1 << 1;
@@ -43,19 +45,20 @@ impl Cookie {
     }
 }
 
-/// How an operation's success and return value are read. All zero: nothing is known of either.
+/// How an operation's success and return value are read; all zero where neither is known.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationRule {
-    /// See [`comparison`]; how the return value is compared with `operand` to tell success.
+    /// One of [`comparison`]: how the return value is compared with `operand` to tell success.
     pub comparison: u32,
-    /// Bits of the return value (8, 16, 32 or 64); 0 where the operation returns nothing that is read.
+    /// Bits of the return value (8, 16, 32 or 64); 0 where the operation returns nothing that is
+    /// read.
     pub width: u32,
     /// Not 0 where the return value is signed.
     pub signed: u32,
     /// Zero.
     pub reserved: u32,
-    /// What the return value is compared with.
+    /// Number that the return value is compared with.
     pub operand: i64,
 }
 
@@ -69,20 +72,20 @@ pub mod comparison {
     pub const NOT_EQUAL: u32 = 2;
     /// … less than it.
     pub const LESS: u32 = 3;
-    /// … at most it.
+    /// … less than or equal to it.
     pub const AT_MOST: u32 = 4;
     /// … greater than it.
     pub const GREATER: u32 = 5;
-    /// … at least it.
+    /// … greater than or equal to it.
     pub const AT_LEAST: u32 = 6;
     /// … not in −4095..=−1, the range of `-errno`.
     pub const NOT_ERRNO: u32 = 7;
-    /// The marker's own success argument tells.
+    /// … not asked for: the success argument of the marker tells.
     pub const MARKER: u32 = 8;
 }
 
 impl OperationRule {
-    /// `raw` cut to the rule's width and extended to 64 bits.
+    /// The lowest bits of `raw`, as many as the rule's width, extended to 64 bits.
     #[inline(always)]
     pub const fn widen(&self, raw: u64) -> i64 {
         if self.width == 0 || self.width >= 64 {
@@ -121,40 +124,83 @@ impl OperationRule {
     }
 }
 
-/// Names of the kernel side's globals, set before it is loaded.
-pub mod globals {
-    /// Length of an interval, ns (u64).
-    pub const INTERVAL_NS: &str = "INTERVAL_NS";
-    /// Number of operations in the plan (u32).
-    pub const OPERATIONS: &str = "OPERATION_COUNT";
-    /// 1: only processes in `TRACKED` and their descendants (u32).
-    pub const FOLLOW_TREE: &str = "FOLLOW_TREE";
-    /// Device of the recorder's PID namespace (u64), 0 in the initial one.
-    pub const NAMESPACE_DEVICE: &str = "NAMESPACE_DEVICE";
-    /// Inode of the recorder's PID namespace (u64), 0 in the initial one.
-    pub const NAMESPACE_INODE: &str = "NAMESPACE_INODE";
-    /// Half of the ring's size, bytes (u64): from there on the recorder is woken.
-    pub const RING_HALF: &str = "RING_HALF";
-    /// Offsets of kernel members (u32 each), [`ABSENT`] where this kernel has none.
-    pub const TASK_UTIME: &str = "TASK_UTIME";
-    /// `task_struct.stime`.
-    pub const TASK_STIME: &str = "TASK_STIME";
+/// Name of the kernel side's global of type [`Settings`].
+pub const SETTINGS: &str = "SETTINGS";
+
+/// Settings that hold for a whole recording, given to the kernel side before it is loaded. The
+/// global is frozen then, so that each member is a constant to the verifier, which removes the code
+/// that a setting switches off.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Length of an interval, ns; not 0.
+    pub interval_ns: u64,
+    /// Unread bytes of the ring from which on each event wakes the recorder.
+    pub wake_bytes: u64,
+    /// Device of the recorder's PID namespace; 0 in the initial one.
+    pub namespace_device: u64,
+    /// Inode of the recorder's PID namespace; 0 in the initial one.
+    pub namespace_inode: u64,
+    /// Number of operations in the plan.
+    pub operations: u32,
+    /// Not 0: only processes in the map `TRACKED` and their descendants are observed.
+    pub follow_tree: u32,
+    /// Bytes of a page of memory.
+    pub page_bytes: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Places of members in this kernel's structures.
+    pub offsets: KernelOffsets,
+}
+
+/// Offset of a member that this kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// Offsets of the members of kernel structures that the kernel side reads, bytes; [`ABSENT`] where
+/// this kernel has no such member.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelOffsets {
+    /// `task_struct.utime`, ns.
+    pub task_utime: u32,
+    /// `task_struct.stime`, ns.
+    pub task_stime: u32,
     /// `task_struct.mm`.
-    pub const TASK_MM: &str = "TASK_MM";
+    pub task_mm: u32,
     /// `task_struct.signal`.
-    pub const TASK_SIGNAL: &str = "TASK_SIGNAL";
+    pub task_signal: u32,
     /// `task_struct.tgid`.
-    pub const TASK_TGID: &str = "TASK_TGID";
-    /// `signal_struct.live`.
-    pub const SIGNAL_LIVE: &str = "SIGNAL_LIVE";
-    /// Counter 0 of `mm_struct.rss_stat`.
-    pub const MM_RSS: &str = "MM_RSS";
+    pub task_tgid: u32,
+    /// `signal_struct.live`, the number of threads that have not exited.
+    pub signal_live: u32,
+    /// First counter of `mm_struct.rss_stat`, pages.
+    pub mm_rss: u32,
     /// Distance between its counters.
-    pub const MM_RSS_STRIDE: &str = "MM_RSS_STRIDE";
-    /// Bytes of a page.
-    pub const PAGE_BYTES: &str = "PAGE_BYTES";
-    /// What an offset is where the kernel has no such member.
-    pub const ABSENT: u32 = u32::MAX;
+    pub mm_rss_stride: u32,
+}
+
+impl KernelOffsets {
+    /// No member is known.
+    pub const ABSENT: Self = Self {
+        task_utime: ABSENT,
+        task_stime: ABSENT,
+        task_mm: ABSENT,
+        task_signal: ABSENT,
+        task_tgid: ABSENT,
+        signal_live: ABSENT,
+        mm_rss: ABSENT,
+        mm_rss_stride: ABSENT,
+    };
+
+    /// Whether CPU time can be split into user and system time.
+    pub const fn has_cpu_split(&self) -> bool {
+        self.task_utime != ABSENT && self.task_stime != ABSENT
+    }
+
+    /// Whether resident memory can be read.
+    pub const fn has_memory(&self) -> bool {
+        self.task_mm != ABSENT && self.mm_rss != ABSENT && self.mm_rss_stride != ABSENT
+    }
 }
 
 const _: () = {
@@ -166,6 +212,29 @@ const _: () = {
     assert!(offset_of!(OperationRule, signed) == 8);
     assert!(offset_of!(OperationRule, reserved) == 12);
     assert!(offset_of!(OperationRule, operand) == 16);
+
+    assert!(size_of::<Settings>() == 80);
+    assert!(align_of::<Settings>() == 8);
+    assert!(offset_of!(Settings, interval_ns) == 0);
+    assert!(offset_of!(Settings, wake_bytes) == 8);
+    assert!(offset_of!(Settings, namespace_device) == 16);
+    assert!(offset_of!(Settings, namespace_inode) == 24);
+    assert!(offset_of!(Settings, operations) == 32);
+    assert!(offset_of!(Settings, follow_tree) == 36);
+    assert!(offset_of!(Settings, page_bytes) == 40);
+    assert!(offset_of!(Settings, reserved) == 44);
+    assert!(offset_of!(Settings, offsets) == 48);
+
+    assert!(size_of::<KernelOffsets>() == 32);
+    assert!(align_of::<KernelOffsets>() == 4);
+    assert!(offset_of!(KernelOffsets, task_utime) == 0);
+    assert!(offset_of!(KernelOffsets, task_stime) == 4);
+    assert!(offset_of!(KernelOffsets, task_mm) == 8);
+    assert!(offset_of!(KernelOffsets, task_signal) == 12);
+    assert!(offset_of!(KernelOffsets, task_tgid) == 16);
+    assert!(offset_of!(KernelOffsets, signal_live) == 20);
+    assert!(offset_of!(KernelOffsets, mm_rss) == 24);
+    assert!(offset_of!(KernelOffsets, mm_rss_stride) == 28);
 };
 
 #[cfg(test)]

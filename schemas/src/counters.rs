@@ -1,44 +1,146 @@
-//! The counters that the kernel keeps per operation, interval and CPU, in memory that the recorder maps.
-//! The kernel only adds; the recorder takes (atomic swap with 0), so nothing is counted twice or missed.
+//! The counters that the kernel keeps per operation, interval and CPU, in memory that the recorder
+//! maps: each is declared here once, with its name and meaning. The kernel side only adds; the
+//! recorder reads and clears in one step (an atomic swap with 0), so that nothing is counted twice
+//! or missed.
 
+use core::ops::AddAssign;
 use core::sync::atomic::AtomicU64;
+#[cfg(target_has_atomic = "64")]
+use core::sync::atomic::Ordering;
 
-/// Interval slots in turn: interval `i` counts in slot `i % SLOTS`. A recorder that stalls for longer sees two
-/// intervals in one slot; totals stay exact.
+/// Interval slots in turn: interval `i` counts in slot `i % SLOTS`. A recorder that stalls for
+/// longer sees two intervals in one slot; totals stay exact.
 pub const SLOTS: u32 = 16;
 
-/// Counts of one operation in one interval on one CPU. Order is part of the wire format.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct CounterCell {
-    /// Begins seen.
-    pub begun: AtomicU64,
-    /// Finishes of operations whose begin was seen.
-    pub finished: AtomicU64,
-    /// Events handed to the ring buffer.
-    pub recorded: AtomicU64,
-    /// Finished and left out by the operation's own filter rule.
-    pub filtered: AtomicU64,
-    /// Finished and left out by sampling.
-    pub sampled_out: AtomicU64,
-    /// Finished, no room in the ring buffer.
-    pub lost_ring_full: AtomicU64,
-    /// Finished, nested deeper than is followed.
-    pub lost_too_deep: AtomicU64,
-    /// Begun (and taken as finished), the kernel had no memory to remember the begin.
-    pub lost_no_memory: AtomicU64,
-    /// Began and can never finish: unwound, longjmp, thread or process ended.
-    pub abandoned: AtomicU64,
-    /// Finishes without a begin: began before the attach, or in a parent before fork.
-    pub unmatched: AtomicU64,
-    /// Finished with success known to be false.
-    pub failures: AtomicU64,
-    /// Sum of durations of finished operations whose begin was kept, ns.
-    pub duration_sum_ns: AtomicU64,
-    /// Sum of on-CPU time, ns.
-    pub cpu_sum_ns: AtomicU64,
-    /// Zero; room to grow to 128 bytes.
-    pub reserved: [AtomicU64; 3],
+/// Counters that a cell has room for: 128 bytes, two cache lines.
+const CELL_WORDS: usize = 16;
+
+/// Calls the macro `$use` with every counter, `#[doc] name,` each, in the order of the cell. A
+/// counter whose name begins with `lost_` is a cause of loss.
+macro_rules! for_each_counter {
+    ($use:ident) => {
+        $use! {
+            /// Begins seen.
+            begun,
+            /// Operations that finished while observed: their begin was seen too.
+            finished,
+            /// Finished operations whose event was sent to the recorder.
+            recorded,
+            /// Finished operations that the operation's own filter rule left out.
+            filtered,
+            /// Finished operations that sampling left out.
+            sampled_out,
+            /// Finished operations without an event, because the ring buffer had no room.
+            lost_ring_full,
+            /// Finished operations without an event, because they were nested deeper than is
+            /// followed.
+            lost_too_deep,
+            /// Operations whose begin the kernel had no memory to remember. They are counted as
+            /// finished when they begin, because their finish cannot be recognised.
+            lost_no_memory,
+            /// Operations that began and can never finish: unwound, longjmp, end of the thread or
+            /// process.
+            abandoned,
+            /// Finishes without a begin, not part of `finished`: the operation began before the
+            /// attach, or in the parent before a fork.
+            unmatched,
+            /// Finished operations whose success is known to be false.
+            failures,
+            /// Sum of the durations of finished operations, ns; those whose begin was not kept have
+            /// no part in it.
+            duration_sum_ns,
+            /// Sum of the on-CPU times of the same operations, ns.
+            cpu_sum_ns,
+        }
+    };
+}
+#[cfg(feature = "arrow")]
+pub(crate) use for_each_counter;
+
+macro_rules! declare {
+    ($($(#[doc = $doc:literal])+ $counter:ident,)*) => {
+        /// The counters of one operation in one interval on one CPU, as the kernel side and the
+        /// recorder share them.
+        #[repr(C)]
+        #[derive(Debug, Default)]
+        pub struct CounterCell {
+            $($(#[doc = $doc])+ pub $counter: AtomicU64,)*
+            /// Zero; room for counters to come.
+            pub reserved: [AtomicU64; CELL_WORDS - COUNTERS.len()],
+        }
+
+        /// What was counted of one operation since the counters were last read.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct CounterValues {
+            $($(#[doc = $doc])+ pub $counter: u64,)*
+        }
+
+        /// Every counter, in the order of the cell.
+        pub const COUNTERS: &[Counter] = &[
+            $(Counter { name: stringify!($counter), doc: concat!($($doc),+).trim_ascii() },)*
+        ];
+
+        // Not on BPF's oldest instruction set, which has no compare-and-swap.
+        #[cfg(target_has_atomic = "64")]
+        impl CounterCell {
+            /// Reads every counter and sets it to 0.
+            pub fn take(&self) -> CounterValues {
+                CounterValues { $($counter: self.$counter.swap(0, Ordering::Relaxed),)* }
+            }
+        }
+
+        impl CounterValues {
+            /// Asks `value` for each counter by its name.
+            ///
+            /// # Errors
+            /// The first that `value` answers with.
+            pub fn from_names<E>(
+                mut value: impl FnMut(&'static str) -> Result<u64, E>,
+            ) -> Result<Self, E> {
+                Ok(Self { $($counter: value(stringify!($counter))?,)* })
+            }
+
+            /// Each counter's name and value, in the order of [`COUNTERS`].
+            pub fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($counter), self.$counter),)*].into_iter()
+            }
+        }
+
+        impl AddAssign for CounterValues {
+            fn add_assign(&mut self, more: Self) {
+                $(self.$counter += more.$counter;)*
+            }
+        }
+
+        // Numbers without padding between them: the same bytes on both sides.
+        const _: () = {
+            let mut next = 0;
+            $(
+                assert!(core::mem::offset_of!(CounterCell, $counter) == next);
+                next += 8;
+            )*
+            assert!(core::mem::offset_of!(CounterCell, reserved) == next);
+            assert!(size_of::<CounterCell>() == 8 * CELL_WORDS);
+        };
+    };
+}
+
+for_each_counter!(declare);
+
+/// A counter's declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Name of the field, of the column of `operation_metrics`, and in answers.
+    pub name: &'static str,
+    /// Meaning, in sentences, with the unit where it is not a number of operations.
+    pub doc: &'static str,
+}
+
+impl Counter {
+    /// The cause, where this counter counts losses by one cause: `ring_full` of `lost_ring_full`.
+    pub fn loss_cause(&self) -> Option<&'static str> {
+        self.name.strip_prefix("lost_")
+    }
 }
 
 /// Index of a cell in the mapped array: `cpu` slice, then operation, then slot.
@@ -47,22 +149,48 @@ pub const fn cell_index(cpu: u32, operations: u32, operation: u32, interval: u64
     (cpu * operations + operation) * SLOTS + (interval % SLOTS as u64) as u32
 }
 
-const _: () = {
-    use core::mem::{align_of, offset_of, size_of};
-    assert!(size_of::<CounterCell>() == 128);
-    assert!(align_of::<CounterCell>() == 8);
-    assert!(offset_of!(CounterCell, begun) == 0);
-    assert!(offset_of!(CounterCell, finished) == 8);
-    assert!(offset_of!(CounterCell, recorded) == 16);
-    assert!(offset_of!(CounterCell, filtered) == 24);
-    assert!(offset_of!(CounterCell, sampled_out) == 32);
-    assert!(offset_of!(CounterCell, lost_ring_full) == 40);
-    assert!(offset_of!(CounterCell, lost_too_deep) == 48);
-    assert!(offset_of!(CounterCell, lost_no_memory) == 56);
-    assert!(offset_of!(CounterCell, abandoned) == 64);
-    assert!(offset_of!(CounterCell, unmatched) == 72);
-    assert!(offset_of!(CounterCell, failures) == 80);
-    assert!(offset_of!(CounterCell, duration_sum_ns) == 88);
-    assert!(offset_of!(CounterCell, cpu_sum_ns) == 96);
-    assert!(offset_of!(CounterCell, reserved) == 104);
-};
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value of its own for each counter: its position, from 1.
+    fn position(name: &str) -> Result<u64, String> {
+        let found = COUNTERS.iter().position(|counter| counter.name == name);
+        found.map(|at| at as u64 + 1).ok_or_else(|| name.to_owned())
+    }
+
+    #[test]
+    fn each_counter_of_a_cell_arrives_under_its_own_name() {
+        let cell = CounterCell::default();
+        let start = (&raw const cell).cast::<AtomicU64>();
+        for (at, counter) in COUNTERS.iter().enumerate() {
+            // As the kernel side does: a number at its place in the cell.
+            // SAFETY: the cell begins with a number for each counter.
+            unsafe { &*start.add(at) }.store(position(counter.name).unwrap(), Ordering::Relaxed);
+        }
+        let mut values = cell.take();
+        assert_eq!(values, CounterValues::from_names(position).unwrap());
+        for (name, value) in values.by_name() {
+            assert_eq!(Ok(value), position(name), "{name}");
+        }
+        assert_eq!(cell.take(), CounterValues::default(), "cleared");
+        values += values;
+        for (name, value) in values.by_name() {
+            assert_eq!(Ok(value / 2), position(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_each_has_its_meaning() {
+        for (at, counter) in COUNTERS.iter().enumerate() {
+            assert!(counter.doc.trim_end().ends_with('.'), "{}", counter.doc);
+            assert!(
+                COUNTERS[..at]
+                    .iter()
+                    .all(|other| other.name != counter.name)
+            );
+        }
+        let causes: Vec<_> = COUNTERS.iter().filter_map(Counter::loss_cause).collect();
+        assert_eq!(causes, ["ring_full", "too_deep", "no_memory"]);
+    }
+}

@@ -1,13 +1,13 @@
-//! The wire event: what the kernel hands to the recorder for each finished operation.
-//! Fixed size and layout, versioned; what only some sources have belongs in a second record, not here.
+//! The wire event: what the kernel hands to the recorder for each finished operation. Fixed size
+//! and layout, versioned; what only some sources have belongs in a second record, not here.
 
 /// Version of [`OperationEvent`]'s layout; the loader refuses a kernel object of another one.
 pub const WIRE_VERSION: u32 = 1;
 
 /// One finished operation, as written to the ring buffer.
 ///
-/// Times are nanoseconds of `CLOCK_BOOTTIME`, sizes are bytes. A field is only meaningful where its flag is
-/// set in [`OperationEvent::flags`]; otherwise it is 0 and must be read as missing.
+/// Times are nanoseconds of `CLOCK_BOOTTIME`, sizes are bytes. A field is only meaningful where its
+/// flag is set in [`OperationEvent::flags`]; otherwise it is 0 and must be read as missing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationEvent {
@@ -86,7 +86,8 @@ impl OperationEvent {
         if bytes.len() != size_of::<Self>() {
             return None;
         }
-        // SAFETY: length checked; every bit pattern is a valid event; unaligned reads are allowed here.
+        // SAFETY: length checked; every bit pattern is a valid event; unaligned reads are allowed
+        // here.
         Some(unsafe { core::ptr::read_unaligned(bytes.as_ptr().cast()) })
     }
 }

@@ -1,8 +1,8 @@
 //! The contract between the kernel side, the recorder and the analyzer: nothing else is shared.
 //!
-//! Without features this is a `no_std` core (`event`, `control`, `counters`, `histogram`, `marker`) that the kernel side
-//! compiles too; feature `arrow` adds the tables' columns, the recording's layout and the journal codec.
-//! Only this crate names columns, footer keys and files.
+//! Without features this is a `no_std` core (`event`, `control`, `counters`, `histogram`, `marker`)
+//! that the kernel side compiles too; feature `arrow` adds the tables' columns, the recording's
+//! layout and the journal codec. Only this crate names columns, footer keys and files.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod control;

@@ -69,8 +69,8 @@ impl OperationCounts {
 pub enum Comparison {
     /// Always, and rows that cannot be read are a failure.
     Required,
-    /// For an answer that needs few rows itself: only where the recording has at most so many rows,
-    /// and all can be read. Else a warning tells that they were not compared.
+    /// For an answer that needs few rows itself: only where the recording has at most this number of
+    /// rows, and all can be read. Otherwise a warning reports that they were not compared.
     UpTo(u64),
 }
 

@@ -28,7 +28,6 @@ pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
 pub use list::{Listing, list};
 
-use crate::probe::{ProbeSpec, Target};
 use elf::Elf;
 
 /// The part of a kernel's version that decides the cost and the safety of a probe.
@@ -132,81 +131,56 @@ pub struct Marker {
     pub finishes: Vec<Site>,
 }
 
-/// A function or marker that a probe resolves to.
+/// A part of a file that can be observed, with what is known of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Each call is one operation.
-    Function(Function),
-    /// Each marked section is one operation.
-    Marker(Marker),
-}
-
-/// A probe, resolved against one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// The function or marker, with its sites.
-    pub operation: Operation,
+pub struct Found<T> {
+    /// The function or marker with its sites.
+    pub part: T,
     /// GNU build id of the file.
     pub build_id: Option<Vec<u8>>,
-    /// Calls that will not be seen, and values that may be read wrongly, in words for the person
-    /// who asked.
+    /// What will not be seen, in words for the person who asked.
     pub warnings: Vec<String>,
 }
 
-impl Resolved {
-    /// Every site, begins first. Two operations must not share an address: the plan refuses that.
-    pub fn sites(&self) -> Vec<&Site> {
-        match &self.operation {
-            Operation::Marker(marker) => marker.begins.iter().chain(&marker.finishes).collect(),
-            Operation::Function(function) => {
-                let finishes = match &function.finish {
-                    Finish::Returns { sites, .. } => sites.as_slice(),
-                    Finish::Uretprobe(site) => std::slice::from_ref(site),
-                };
-                function.begins.iter().chain(finishes).collect()
-            }
-        }
-    }
+/// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file` is
+/// the name of the file for messages.
+///
+/// # Errors
+/// Where there is none of that name, or observing it could do harm.
+pub fn resolve_function(
+    bytes: &[u8],
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+) -> Result<Found<Function>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    let (part, warnings) = function::resolve(&elf, file, function, kernel)?;
+    Ok(Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    })
 }
 
-/// Resolves a probe against its file's bytes, for the kernel that will run it.
-pub fn resolve(
+/// Finds the sites of a marker, like [`resolve_function`].
+///
+/// # Errors
+/// Where there is none of that name, or one of its sites is not the code of a marker.
+pub fn resolve_marker(
     bytes: &[u8],
-    spec: &ProbeSpec,
+    file: &str,
+    marker: &str,
     kernel: KernelVersion,
-) -> Result<Resolved, ResolveError> {
-    let resolve = || {
-        let elf = Elf::parse(bytes)?;
-        let mut warnings = Vec::new();
-        let operation = match &spec.target {
-            Target::Function { file, function } => {
-                let (function, found) = function::resolve(&elf, file, function, kernel)?;
-                warnings = found;
-                if !function.copies.is_empty() && spec.rules.success.is_some() {
-                    let copies = function.copies.join(", ");
-                    warnings.push(format!(
-                        "the compiler may have changed arguments and results in its copies, so the rules may read something else there: {copies}"
-                    ));
-                }
-                Operation::Function(function)
-            }
-            Target::Marker { file, marker } => {
-                let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
-                Operation::Marker(Marker {
-                    name: marker.clone(),
-                    begins,
-                    finishes,
-                })
-            }
-        };
-        Ok(Resolved {
-            operation,
-            build_id: elf.build_id().map(ToOwned::to_owned),
-            warnings,
-        })
-    };
-    resolve().map_err(|reason| ResolveError {
-        probe: spec.target.to_string(),
-        reason,
+) -> Result<Found<Marker>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
+    Ok(Found {
+        part: Marker {
+            name: marker.to_owned(),
+            begins,
+            finishes,
+        },
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings: Vec::new(),
     })
 }

@@ -1,157 +1,72 @@
-//! Attaching and detaching probes. With the build feature `noop-attach` nothing is attached: a suite that still
-//! passes then proves nothing.
+//! Attaching and detaching, phase by phase. With the build feature `noop-attach` nothing is
+//! attached: a suite that still passes then proves nothing.
 
 use std::ffi::c_void;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLinkId, UProbeScope};
-use soakbox_schemas::control::Cookie;
+use aya::programs::UProbe;
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeScope};
 
-use super::{Kernel, KernelError, chain};
+use super::error::attach_error;
+use super::point::{self, Attached, Scope};
+use super::{Kernel, KernelError};
 use crate::binary::Binary;
+use crate::plan::{Hook, Phase, ProgramId};
 
-/// A program of the kernel side that a probe runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeProgram {
-    /// In a function's prologue.
-    FunctionBegin,
-    /// At a RET.
-    FunctionFinish,
-    /// A uretprobe on the function's first instruction.
-    FunctionReturn,
-    /// At a marker's begin.
-    MarkerBegin,
-    /// At a marker's finish.
-    MarkerFinish,
-    /// In the recorder itself, once.
-    RegisterRecorder,
-}
+/// Runs in the recorder itself, once.
+pub(super) const REGISTER_RECORDER: ProgramId = ProgramId::new("register_recorder");
 
-impl ProbeProgram {
-    pub(super) const ALL: [ProbeProgram; 6] = [
-        ProbeProgram::FunctionBegin,
-        ProbeProgram::FunctionFinish,
-        ProbeProgram::FunctionReturn,
-        ProbeProgram::MarkerBegin,
-        ProbeProgram::MarkerFinish,
-        ProbeProgram::RegisterRecorder,
-    ];
-
-    /// Whether it sees begins.
-    pub const fn is_begin(self) -> bool {
-        matches!(
-            self,
-            ProbeProgram::FunctionBegin | ProbeProgram::MarkerBegin
-        )
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            ProbeProgram::FunctionBegin => "function_begin",
-            ProbeProgram::FunctionFinish => "function_finish",
-            ProbeProgram::FunctionReturn => "function_return",
-            ProbeProgram::MarkerBegin => "marker_begin",
-            ProbeProgram::MarkerFinish => "marker_finish",
-            ProbeProgram::RegisterRecorder => "register_recorder",
-        }
-    }
-}
-
-/// Which processes a probe fires for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All that run the file, now and later.
-    File,
-    /// One process.
-    Process(NonZeroU32),
-}
-
-/// Where a probe goes.
-#[derive(Clone, Debug)]
-pub struct Placement {
-    /// What runs there.
-    pub program: ProbeProgram,
-    /// The file.
-    pub target: Arc<Binary>,
-    /// Offset of the instruction in the file.
-    pub offset: u64,
-    /// What travels with it.
-    pub cookie: Cookie,
-}
-
-/// An attached probe.
+/// An attached hook: dropping it detaches.
 pub(super) struct Link {
-    program: ProbeProgram,
-    id: UProbeLinkId,
-    target: Arc<Binary>,
+    phase: Phase,
+    /// The file that is touched, where one is.
+    file: Option<Arc<Binary>>,
+    _attached: Attached,
 }
 
 impl Kernel {
-    /// Attaches one probe.
+    /// Attaches one hook, whose program is loaded.
     ///
     /// # Errors
     /// [`KernelError::Attach`] with the kernel's reason.
-    pub fn attach(&mut self, placement: &Placement, scope: Scope) -> Result<(), KernelError> {
+    pub fn attach(&mut self, hook: &Hook, scope: Scope) -> Result<(), KernelError> {
         if cfg!(feature = "noop-attach") {
             return Ok(());
         }
-        let point = UProbeAttachPoint {
-            location: UProbeAttachLocation::AbsoluteOffset(placement.offset),
-            cookie: Some(placement.cookie.pack()),
-        };
-        let scope = match scope {
-            Scope::File => UProbeScope::AllProcesses,
-            Scope::Process(pid) => UProbeScope::OneProcess(pid),
-        };
-        let program = self.uprobe(placement.program.name())?;
-        let link = program
-            .attach(point, placement.target.own_path(), scope)
-            .map_err(|error| attach_error(placement.target.path(), placement.offset, &error))?;
+        let attached = point::attach(&mut self.ebpf, hook, scope)?;
         self.links.push(Link {
-            program: placement.program,
-            id: link,
-            target: placement.target.clone(),
+            phase: hook.phase,
+            file: hook.point.instruction().map(|(file, _)| file.clone()),
+            _attached: attached,
         });
         Ok(())
     }
 
-    /// Takes all probes out of the targets: first the begins, so that no operation begins whose finish would not be
-    /// seen; then those tracepoints that tell what was abandoned, for the same reason; then the finishes.
+    /// Detaches everything, phase by phase.
     pub fn detach_all(&mut self) {
-        let (begins, finishes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.links)
-            .into_iter()
-            .partition(|link| link.program.is_begin());
-        self.detach(begins);
-        self.close_books();
-        self.detach(finishes);
+        self.detach(|_| true);
     }
 
-    /// Takes the probes of one target out, begins first.
-    pub fn detach_target(&mut self, target: &Arc<Binary>) {
-        let links = std::mem::take(&mut self.links);
-        let (own, others) = links
-            .into_iter()
-            .partition(|link| Arc::ptr_eq(&link.target, target));
-        self.links = others;
-        let (begins, finishes) = Vec::into_iter(own).partition(|link| link.program.is_begin());
-        self.detach(begins);
-        self.detach(finishes);
+    /// Detaches what touches one file, phase by phase.
+    pub fn detach_file(&mut self, file: &Arc<Binary>) {
+        self.detach(|link| {
+            link.file
+                .as_ref()
+                .is_some_and(|other| Arc::ptr_eq(other, file))
+        });
     }
 
-    fn detach(&mut self, links: Vec<Link>) {
-        for link in links {
-            // A link that is already gone has nothing left to take out.
-            if let Ok(program) = self.uprobe(link.program.name()) {
-                let _ = program.detach(link.id);
-            }
+    fn detach(&mut self, chosen: impl Fn(&Link) -> bool) {
+        for phase in Phase::DETACH {
+            self.links
+                .retain(|link| link.phase != phase || !chosen(link));
         }
     }
 
-    /// Makes this process the root of the tree that is followed: a probe on a function of our own tells the kernel
-    /// side who we are, whatever PID namespace we are in.
+    /// Makes this process the root of the tree that is followed: a probe on a function of our own
+    /// tells the kernel side who we are, whatever PID namespace we are in.
     ///
     /// # Errors
     /// [`KernelError::Attach`] with the kernel's reason.
@@ -159,23 +74,19 @@ impl Kernel {
         let own = Path::new("/proc/self/exe");
         let address = here as extern "C" fn() as *const c_void as u64;
         let offset = own_file_offset(address).ok_or_else(|| KernelError::Attach {
-            target: own.to_owned(),
-            offset: address,
+            place: format!("{} at {address:#x}", own.display()),
             reason: "the recorder's own code is not in /proc/self/maps".to_owned(),
             hint: "is /proc mounted?",
         })?;
-        let program = self.uprobe(ProbeProgram::RegisterRecorder.name())?;
+        let program: &mut UProbe = point::program(&mut self.ebpf, REGISTER_RECORDER)?;
+        let location = UProbeAttachLocation::AbsoluteOffset(offset);
         let link = program
-            .attach(
-                UProbeAttachLocation::AbsoluteOffset(offset),
-                own,
-                UProbeScope::CallingProcess,
-            )
-            .map_err(|error| attach_error(own, offset, &error))?;
+            .attach(location, own, UProbeScope::CallingProcess)
+            .map_err(|error| attach_error(&own.display(), &error))?;
         here();
-        self.uprobe(ProbeProgram::RegisterRecorder.name())?
+        program
             .detach(link)
-            .map_err(|error| attach_error(own, offset, &error))
+            .map_err(|error| attach_error(&own.display(), &error))
     }
 }
 
@@ -200,25 +111,4 @@ fn own_file_offset(address: u64) -> Option<u64> {
             .contains(&address)
             .then(|| address - start + offset)
     })
-}
-
-fn attach_error(
-    target: &Path,
-    offset: u64,
-    error: &(dyn std::error::Error + 'static),
-) -> KernelError {
-    let reason = chain(error);
-    let hint = if reason.contains("ermission") || reason.contains("not permitted") {
-        "run as root, or with CAP_BPF and CAP_PERFMON"
-    } else if reason.contains("o such process") {
-        "is the process still running?"
-    } else {
-        "the file must lie on a filesystem that the kernel can probe (not overlay's upper side of another mount)"
-    };
-    KernelError::Attach {
-        target: target.to_owned(),
-        offset,
-        reason,
-        hint,
-    }
 }

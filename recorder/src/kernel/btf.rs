@@ -1,7 +1,7 @@
 //! Reads member offsets from BTF, the kernel's own description of its types. Pure over bytes.
 //!
-//! Rust cannot emit CO-RE relocations and aya keeps BTF members private, so offsets are looked up here and handed to
-//! the kernel side as constants. Format: Linux, Documentation/bpf/btf.rst.
+//! Rust cannot emit CO-RE relocations and aya keeps BTF members private, so offsets are looked up
+//! here and handed to the kernel side as constants. Format: Linux, Documentation/bpf/btf.rst.
 
 use thiserror::Error;
 
@@ -13,8 +13,12 @@ pub struct MalformedBtf(usize);
 const MAGIC: u16 = 0xeb9f;
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
-/// Deeper chains of modifiers or anonymous members are taken as malformed; it also ends cycles.
+/// Deeper chains of modifiers or anonymous members are not followed; that ends cycles.
 const MAX_DEPTH: u32 = 32;
+/// Most members that one search looks at. A kernel's `task_struct` has 300 with those of its
+/// anonymous members; damaged BTF may have anonymous members that contain each other many times
+/// over.
+const MAX_MEMBERS: u32 = 1 << 16;
 
 /// A parsed BTF blob.
 #[derive(Debug)]
@@ -72,15 +76,15 @@ impl<'a> Btf<'a> {
         })
     }
 
-    /// Finds a member by its path, such as `["se", "sum_exec_runtime"]`, looking through anonymous structs and
-    /// unions. `None` where this kernel has no such structure or member.
+    /// Finds a member by its path, such as `["se", "sum_exec_runtime"]`, looking through anonymous
+    /// structs and unions. `None` where this kernel has no such structure or member.
     pub fn member(&self, structure: &str, path: &[&str]) -> Option<Member> {
         let mut current = Member {
             offset: 0,
             type_id: self.structure(structure)?,
         };
         for name in path {
-            let found = self.find(current.type_id, name, 0)?;
+            let found = self.find(current.type_id, name, 0, &mut { MAX_MEMBERS })?;
             current = Member {
                 offset: current.offset.checked_add(found.offset)?,
                 type_id: found.type_id,
@@ -112,7 +116,8 @@ impl<'a> Btf<'a> {
         Some(found)
     }
 
-    fn find(&self, type_id: u32, name: &str, depth: u32) -> Option<Member> {
+    /// `budget`: members that may still be looked at.
+    fn find(&self, type_id: u32, name: &str, depth: u32, budget: &mut u32) -> Option<Member> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -124,6 +129,7 @@ impl<'a> Btf<'a> {
         let info = word(self.bytes, start + 4).ok()?;
         let has_bitfields = info >> 31 == 1;
         for index in 0..(info & 0xffff) as usize {
+            *budget = budget.checked_sub(1)?;
             let at = start + 12 + 12 * index;
             let member_type = word(self.bytes, at + 4).ok()?;
             let raw = word(self.bytes, at + 8).ok()?;
@@ -140,7 +146,7 @@ impl<'a> Btf<'a> {
                     });
                 }
                 "" => {
-                    if let Some(inner) = self.find(member_type, name, depth + 1) {
+                    if let Some(inner) = self.find(member_type, name, depth + 1, budget) {
                         let offset = offset.checked_add(inner.offset)?;
                         return Some(Member {
                             offset,
@@ -269,6 +275,21 @@ mod tests {
         assert_eq!(btf.member("outer", &["missing"]), None);
         assert_eq!(btf.member("nothing", &["plain"]), None);
         assert_eq!(btf.size("outer"), Some(8));
+    }
+
+    #[test]
+    fn anonymous_members_that_contain_each_other_end_the_search() {
+        // Three structures with three anonymous members each, of each other.
+        let structure = || [0, 4 << 24 | 3, 8, 0, 1, 0, 0, 2, 0, 0, 3, 0];
+        let mut types: Vec<u32> = (0..3).flat_map(|_| structure()).collect();
+        types[0] = 1;
+        let strings = b"\0outer\0";
+        let length = 4 * types.len() as u32;
+        let header = [0x0001_eb9f, 24, 0, length, length, strings.len() as u32];
+        let bytes = header.into_iter().chain(types).flat_map(u32::to_le_bytes);
+        let bytes: Vec<u8> = bytes.chain(*strings).collect();
+        let btf = Btf::parse(&bytes).unwrap();
+        assert_eq!(btf.member("outer", &["missing"]), None);
     }
 
     proptest! {

@@ -1,55 +1,12 @@
-//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a system call.
+//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a
+//! system call.
 
-use std::ops::AddAssign;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::Map;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use soakbox_schemas::counters::{CounterCell, cell_index};
-
-/// The counters of a cell, named once: as plain numbers, how they are taken, and how they add up.
-macro_rules! counter_values {
-    ($($counter:ident),* $(,)?) => {
-        /// What was counted of one operation since it was last taken. Fields as in [`CounterCell`].
-        #[allow(
-            missing_docs,
-            reason = "documented in soakbox_schemas::counters::CounterCell"
-        )]
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct CounterValues {
-            $(pub $counter: u64,)*
-        }
-
-        impl CounterValues {
-            fn take(cell: &CounterCell) -> Self {
-                Self { $($counter: cell.$counter.swap(0, Ordering::Relaxed),)* }
-            }
-        }
-
-        impl AddAssign for CounterValues {
-            fn add_assign(&mut self, more: Self) {
-                $(self.$counter += more.$counter;)*
-            }
-        }
-    };
-}
-
-counter_values! {
-    begun,
-    finished,
-    recorded,
-    filtered,
-    sampled_out,
-    lost_ring_full,
-    lost_too_deep,
-    lost_no_memory,
-    abandoned,
-    unmatched,
-    failures,
-    duration_sum_ns,
-    cpu_sum_ns,
-}
+use soakbox_schemas::counters::{CounterCell, CounterValues, cell_index};
 
 /// The mapped counters of all CPUs, operations and slots.
 #[derive(Debug)]
@@ -76,12 +33,17 @@ impl Counters {
         })
     }
 
+    /// Number of operations that are counted.
+    pub fn operations(&self) -> u32 {
+        self.operations
+    }
+
     /// Takes what was counted of `operation` in `interval`, over all CPUs.
     pub fn take(&self, operation: u32, interval: u64) -> CounterValues {
         let mut sum = CounterValues::default();
         for cpu in 0..self.cpus {
             let index = cell_index(cpu, self.operations, operation, interval);
-            sum += CounterValues::take(self.cells.get(index));
+            sum += self.cells.get(index).take();
         }
         sum
     }
@@ -101,6 +63,8 @@ struct Mapping<T> {
 
 // SAFETY: the mapping is shared memory of atomics; it moves with its owner.
 unsafe impl<T: Sync> Send for Mapping<T> {}
+// SAFETY: only shared references to `T` are given out.
+unsafe impl<T: Sync> Sync for Mapping<T> {}
 
 impl<T> Mapping<T> {
     fn new(map: &Map, count: u32) -> Result<Self, String> {

@@ -1,13 +1,15 @@
-//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and /sys, changes
-//! nothing.
+//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and
+//! /sys, changes nothing.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use soakbox_schemas::control::KernelOffsets;
+
 use super::KernelError;
-use super::offsets::Offsets;
+use super::offsets::resolve_offsets;
 
 /// Where the kernel describes its own types.
 pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -37,7 +39,7 @@ pub struct Host {
     /// The recorder's own PID namespace where it is not the initial one.
     pub pid_namespace: Option<PidNamespace>,
     /// Members of kernel structures.
-    pub offsets: Offsets,
+    pub offsets: KernelOffsets,
 }
 
 impl Host {
@@ -48,7 +50,7 @@ impl Host {
     /// cannot be read.
     pub fn inspect() -> Result<Self, KernelError> {
         let btf = fs::read(KERNEL_BTF).map_err(KernelError::NoBtf)?;
-        let offsets = Offsets::resolve(&btf).map_err(|reason| {
+        let offsets = resolve_offsets(&btf).map_err(|reason| {
             KernelError::NoBtf(io::Error::new(
                 io::ErrorKind::InvalidData,
                 reason.to_string(),

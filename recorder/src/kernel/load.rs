@@ -1,29 +1,23 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
 use aya::maps::Array;
-use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::{BtfTracePoint, ProgramError, UProbe};
-use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
+use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
-use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, globals};
+use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, SETTINGS};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::WIRE_VERSION;
 
-use super::attach::Link;
-use super::{Counters, Host, KernelError, Offsets, ProbeProgram, Ring, chain};
+use super::attach::{Link, REGISTER_RECORDER};
+use super::error::{load_error, missing};
+use super::point::KernelTypes;
+use super::settings::Global;
+use super::{Counters, Host, KernelError, Ring, chain, point};
+use crate::plan::{Hook, ProgramId};
 
 #[cfg(target_arch = "x86_64")]
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/soakbox.x86_64.bpf.o");
 
-/// Tracepoints that keep the books on threads and processes.
-const TRACEPOINTS: [&str; 4] = [
-    "sched_switch",
-    "sched_process_exec",
-    "sched_process_exit",
-    "sched_process_fork",
-];
-
-/// What the plan wants of the kernel side.
+/// What the plan asks of the kernel side.
 #[derive(Clone, Debug)]
 pub struct KernelSettings {
     /// One rule per operation, by index.
@@ -34,7 +28,7 @@ pub struct KernelSettings {
     pub ring_bytes: u32,
     /// Operations in flight that belong to processes (switched stacks, tokens).
     pub in_flight: u32,
-    /// Only the recorder's own descendants are observed, at most so many processes at a time.
+    /// Only the recorder's own descendants are observed, at most this number of them at a time.
     pub tree: Option<u32>,
 }
 
@@ -42,7 +36,8 @@ pub struct KernelSettings {
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
     pub(super) links: Vec<Link>,
-    books: Vec<(&'static str, BtfTracePointLinkId)>,
+    programs: Vec<ProgramId>,
+    types: KernelTypes,
     operations: u32,
     cpus: u32,
 }
@@ -54,15 +49,34 @@ struct Rule(#[allow(dead_code, reason = "read by the kernel")] OperationRule);
 unsafe impl aya::Pod for Rule {}
 
 impl Kernel {
-    /// Loads all programs; attaches none.
+    /// Loads the programs that `hooks` name and no others, so that one which this kernel refuses
+    /// takes down only what needs it. Attaches none.
     ///
     /// # Errors
     /// [`KernelError::Load`] with the kernel's reason.
-    pub fn load(host: &Host, settings: &KernelSettings) -> Result<Self, KernelError> {
+    pub fn load<'a>(
+        host: &Host,
+        settings: &KernelSettings,
+        hooks: impl IntoIterator<Item = &'a Hook>,
+    ) -> Result<Self, KernelError> {
+        Self::load_object(OBJECT, host, settings, hooks)
+    }
+
+    /// The same from another object than the one that is built in.
+    ///
+    /// # Errors
+    /// [`KernelError::Load`] with the kernel's reason, [`KernelError::Map`] where the object is not
+    /// of these sources.
+    pub fn load_object<'a>(
+        object: &[u8],
+        host: &Host,
+        settings: &KernelSettings,
+        hooks: impl IntoIterator<Item = &'a Hook>,
+    ) -> Result<Self, KernelError> {
         let operations = settings.rules.len() as u32;
         debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
         let cells = host.possible_cpus * operations * SLOTS;
-        let globals = Globals::new(host, settings);
+        let global = Global::new(host, settings);
         let in_flight = settings.in_flight.max(1);
         let mut loader = EbpfLoader::new();
         loader
@@ -72,25 +86,27 @@ impl Kernel {
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
             // The recorder is one of them.
-            .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1);
-        for (name, value) in &globals.small {
-            loader.override_global(name, value, true);
-        }
-        for (name, value) in &globals.large {
-            loader.override_global(name, value, true);
-        }
-        check_wire_format(OBJECT)?;
-        let ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
+            .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1)
+            .override_global(SETTINGS, &global, true);
+        check_wire_format(object)?;
+        let ebpf = loader
+            .load(object)
+            .map_err(|error| load_error(None, &error))?;
         let cpus = host.possible_cpus;
         let mut kernel = Self {
             ebpf,
             operations,
             cpus,
             links: Vec::new(),
-            books: Vec::new(),
+            programs: Vec::new(),
+            types: KernelTypes::default(),
         };
         kernel.write_rules(&settings.rules)?;
-        kernel.load_programs()?;
+        kernel.load_programs(hooks)?;
+        if settings.tree.is_some() {
+            point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
+            kernel.programs.push(REGISTER_RECORDER);
+        }
         Ok(kernel)
     }
 
@@ -139,105 +155,26 @@ impl Kernel {
         Ok(())
     }
 
-    fn load_programs(&mut self) -> Result<(), KernelError> {
-        let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
-        for program in ProbeProgram::ALL {
-            self.uprobe(program.name())?
-                .load()
-                .map_err(|error| refused(&error))?;
-        }
-        for name in TRACEPOINTS {
-            let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
-            let program: &mut BtfTracePoint =
-                program.try_into().map_err(|error| refused(&error))?;
-            program.load(name, &btf).map_err(|error| refused(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Attaches the four tracepoints that keep the books on threads and processes.
+    /// Loads the programs that `hooks` name and that are not loaded yet.
     ///
     /// # Errors
-    /// [`KernelError::Load`] with the kernel's reason.
-    pub fn keep_books(&mut self) -> Result<(), KernelError> {
-        for name in TRACEPOINTS {
-            let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
-            let program: &mut BtfTracePoint =
-                program.try_into().map_err(|error| refused(&error))?;
-            let link = program.attach().map_err(|error| refused(&error))?;
-            self.books.push((name, link));
+    /// [`KernelError::Load`] with the kernel's reason for the first that it refuses.
+    pub fn load_programs<'a>(
+        &mut self,
+        hooks: impl IntoIterator<Item = &'a Hook>,
+    ) -> Result<(), KernelError> {
+        for hook in hooks {
+            if !self.programs.contains(&hook.program) {
+                point::load(&mut self.ebpf, hook, &mut self.types)?;
+                self.programs.push(hook.program);
+            }
         }
         Ok(())
     }
 
-    /// No more word of what was abandoned; off-CPU time is still kept, for the finishes to come.
-    pub(super) fn close_books(&mut self) {
-        for (name, link) in std::mem::take(&mut self.books) {
-            let program = self
-                .ebpf
-                .program_mut(name)
-                .filter(|_| name != "sched_switch");
-            let program = program.and_then(|program| <&mut BtfTracePoint>::try_from(program).ok());
-            match program {
-                Some(program) => drop(program.detach(link)),
-                None => self.books.push((name, link)),
-            }
-        }
-    }
-
-    pub(super) fn uprobe(&mut self, name: &'static str) -> Result<&mut UProbe, KernelError> {
-        let program = self.ebpf.program_mut(name).ok_or_else(|| missing(name))?;
-        program
-            .try_into()
-            .map_err(|error: ProgramError| refused(&error))
-    }
-}
-
-/// The kernel side's constants, by name.
-struct Globals {
-    small: [(&'static str, u32); 11],
-    large: [(&'static str, u64); 4],
-}
-
-impl Globals {
-    fn new(host: &Host, settings: &KernelSettings) -> Self {
-        let Offsets {
-            times,
-            mm,
-            rss,
-            live_threads,
-            process,
-        } = host.offsets;
-        let first = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(first, _)| first));
-        let second = |pair: Option<(u32, u32)>| Offsets::or_absent(pair.map(|(_, second)| second));
-        let namespace = host.pid_namespace;
-        Self {
-            small: [
-                (globals::OPERATIONS, settings.rules.len() as u32),
-                (globals::FOLLOW_TREE, u32::from(settings.tree.is_some())),
-                (globals::TASK_UTIME, first(times)),
-                (globals::TASK_STIME, second(times)),
-                (globals::TASK_MM, Offsets::or_absent(mm)),
-                (globals::TASK_SIGNAL, first(live_threads)),
-                (globals::SIGNAL_LIVE, second(live_threads)),
-                (globals::TASK_TGID, Offsets::or_absent(process)),
-                (globals::MM_RSS, first(rss)),
-                (globals::MM_RSS_STRIDE, rss.map_or(0, |(_, stride)| stride)),
-                (globals::PAGE_BYTES, rustix::param::page_size() as u32),
-            ],
-            large: [
-                (globals::INTERVAL_NS, settings.interval_ns),
-                (
-                    globals::NAMESPACE_DEVICE,
-                    namespace.map_or(0, |namespace| namespace.device),
-                ),
-                (
-                    globals::NAMESPACE_INODE,
-                    namespace.map_or(0, |namespace| namespace.inode),
-                ),
-                (globals::RING_HALF, u64::from(settings.ring_bytes / 2)),
-            ],
-        }
+    /// The programs that are loaded, each once.
+    pub fn programs(&self) -> &[ProgramId] {
+        &self.programs
     }
 }
 
@@ -263,23 +200,6 @@ fn wire_format(object: &[u8]) -> Option<u32> {
     let at = usize::try_from(symbol.address()).ok()?;
     let bytes = section.data().ok()?.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
-}
-
-fn missing(name: &'static str) -> KernelError {
-    KernelError::Map {
-        name,
-        reason: "not in the object".to_owned(),
-    }
-}
-
-pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> KernelError {
-    let reason = chain(error);
-    let hint = if reason.contains("ermission") || reason.contains("not permitted") {
-        "run as root, or with CAP_BPF and CAP_PERFMON"
-    } else {
-        "soakbox needs Linux 5.17 or later with BPF and BTF"
-    };
-    KernelError::Load { reason, hint }
 }
 
 #[cfg(test)]

@@ -1,55 +1,35 @@
-//! Where this kernel keeps what the kernel side reads. A member that it does not have is absent, and its column null.
+//! Where this kernel keeps what the kernel side reads. A member that it does not have is absent,
+//! and its column null.
 
-use soakbox_schemas::control::globals::ABSENT;
+use soakbox_schemas::control::{ABSENT, KernelOffsets};
 
 use super::btf::{Btf, MalformedBtf};
 
-/// Offsets of members of kernel structures, bytes; `None` where there is no such member.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offsets {
-    /// `task_struct.utime` and `.stime`.
-    pub times: Option<(u32, u32)>,
-    /// `task_struct.mm`.
-    pub mm: Option<u32>,
-    /// First counter of `mm_struct.rss_stat`, and the distance between counters.
-    pub rss: Option<(u32, u32)>,
-    /// `task_struct.signal` and `signal_struct.live`.
-    pub live_threads: Option<(u32, u32)>,
-    /// `task_struct.tgid`.
-    pub process: Option<u32>,
+/// Looks up every member that the kernel side reads in the kernel's BTF.
+///
+/// # Errors
+/// [`MalformedBtf`] where the bytes are not BTF.
+pub fn resolve_offsets(bytes: &[u8]) -> Result<KernelOffsets, MalformedBtf> {
+    let btf = Btf::parse(bytes)?;
+    let offset = |structure, member| {
+        let found = btf.member(structure, &[member]);
+        found.map_or(ABSENT, |member| member.offset)
+    };
+    let (mm_rss, mm_rss_stride) = resident(&btf).unwrap_or((ABSENT, ABSENT));
+    Ok(KernelOffsets {
+        task_utime: offset("task_struct", "utime"),
+        task_stime: offset("task_struct", "stime"),
+        task_mm: offset("task_struct", "mm"),
+        task_signal: offset("task_struct", "signal"),
+        task_tgid: offset("task_struct", "tgid"),
+        signal_live: offset("signal_struct", "live"),
+        mm_rss,
+        mm_rss_stride,
+    })
 }
 
-impl Offsets {
-    /// From the kernel's BTF.
-    ///
-    /// # Errors
-    /// [`MalformedBtf`] where the blob is not BTF.
-    pub fn resolve(bytes: &[u8]) -> Result<Self, MalformedBtf> {
-        let btf = Btf::parse(bytes)?;
-        let offset = |structure, path: &[&str]| Some(btf.member(structure, path)?.offset);
-        let pair = |a: Option<u32>, b: Option<u32>| Some((a?, b?));
-        Ok(Self {
-            times: pair(
-                offset("task_struct", &["utime"]),
-                offset("task_struct", &["stime"]),
-            ),
-            mm: offset("task_struct", &["mm"]),
-            rss: resident(&btf),
-            live_threads: pair(
-                offset("task_struct", &["signal"]),
-                offset("signal_struct", &["live"]),
-            ),
-            process: offset("task_struct", &["tgid"]),
-        })
-    }
-
-    /// The offset, or the mark of an absent one, for the kernel side.
-    pub(super) fn or_absent(offset: Option<u32>) -> u32 {
-        offset.unwrap_or(ABSENT)
-    }
-}
-
-/// Since 6.2 `rss_stat` is an array of `percpu_counter`, before it was a structure with an array of longs.
+/// First counter of resident memory, and the distance between counters. Since 6.2 `rss_stat` is an
+/// array of `percpu_counter`, before it was a structure with an array of longs.
 fn resident(btf: &Btf<'_>) -> Option<(u32, u32)> {
     let counters = btf.member("mm_struct", &["rss_stat"])?;
     if btf.is_array(counters) {
@@ -64,46 +44,139 @@ fn resident(btf: &Btf<'_>) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    const LONG: u32 = 1;
-    const ARRAY: u32 = 2;
-    const COUNTERS: u32 = 3;
+    /// A type of a made-up kernel; its id is its position, from 1.
+    enum Type<'a> {
+        Long,
+        ArrayOf(u32),
+        /// Name, size, and the members: name, type, offset in bytes.
+        Struct(&'a str, u32, &'a [(&'a str, u32, u32)]),
+    }
 
-    /// BTF of: 1 `long`, 2 an array of 4 of `element`, 3 the structure `name`, which has `count` of type `count_type`
-    /// at `count_at` and is `size` bytes long, 4 `mm_struct`, which has `rss_stat` of type `rss_stat` at byte 400.
-    fn blob(element: u32, name: &str, count: (u32, u32), size: u32, rss_stat: u32) -> Vec<u8> {
-        let strings = format!("\0long\0count\0mm_struct\0rss_stat\0{name}\0");
-        let at = |word: &str| strings.find(&format!("\0{word}\0")).unwrap() as u32 + 1;
-        let structure = |members: u32| 4 << 24 | members;
-        let (count_type, count_at) = count;
-        let types: Vec<u32> = [
-            vec![at("long"), 1 << 24, 8, 64],
-            vec![0, 3 << 24, 0, element, LONG, 4],
-            vec![at(name), structure(1), size],
-            vec![at("count"), count_type, count_at * 8],
-            vec![at("mm_struct"), structure(1), 1_000],
-            vec![at("rss_stat"), rss_stat, 400 * 8],
-        ]
-        .concat();
-        let (length, strings) = (4 * types.len() as u32, strings.into_bytes());
+    const LONG: u32 = 1;
+
+    /// The BTF of these types.
+    fn blob(types: &[Type<'_>]) -> Vec<u8> {
+        let mut strings = vec![0];
+        let mut words = Vec::new();
+        let mut text = |text: &str| {
+            let at = strings.len() as u32;
+            strings.extend(text.bytes().chain([0]));
+            at
+        };
+        for one in types {
+            match one {
+                Type::Long => words.extend([text("long"), 1 << 24, 8, 64]),
+                Type::ArrayOf(element) => words.extend([0, 3 << 24, 0, *element, LONG, 4]),
+                Type::Struct(name, size, members) => {
+                    words.extend([text(name), 4 << 24 | members.len() as u32, *size]);
+                    for (name, member, offset) in *members {
+                        words.extend([text(name), *member, offset * 8]);
+                    }
+                }
+            }
+        }
+        let length = 4 * words.len() as u32;
         let header = [0x0001_eb9f, 24, 0, length, length, strings.len() as u32];
-        let words = header.iter().chain(&types);
-        let words = words.flat_map(|word| word.to_le_bytes());
-        words.chain(strings).collect()
+        let bytes = header.into_iter().chain(words).flat_map(u32::to_le_bytes);
+        bytes.chain(strings).collect()
+    }
+
+    const TASK: [(&str, u32, u32); 5] = [
+        ("mm", LONG, 104),
+        ("tgid", LONG, 208),
+        ("signal", LONG, 312),
+        ("utime", LONG, 416),
+        ("stime", LONG, 520),
+    ];
+
+    /// A kernel since 6.2 whose `task_struct` has these members.
+    fn kernel(task: &[(&str, u32, u32)], signal: &[(&str, u32, u32)]) -> KernelOffsets {
+        let bytes = blob(&[
+            Type::Long,
+            Type::Struct(
+                "percpu_counter",
+                40,
+                &[("lock", LONG, 0), ("count", LONG, 8)],
+            ),
+            Type::ArrayOf(2),
+            Type::Struct("signal_struct", 900, signal),
+            Type::Struct("task_struct", 9_000, task),
+            Type::Struct("mm_struct", 1_000, &[("rss_stat", 3, 624)]),
+        ]);
+        resolve_offsets(&bytes).unwrap()
+    }
+
+    #[test]
+    fn each_member_is_found_by_its_name_in_whatever_order_they_lie() {
+        let expected = KernelOffsets {
+            task_utime: 416,
+            task_stime: 520,
+            task_mm: 104,
+            task_signal: 312,
+            task_tgid: 208,
+            signal_live: 28,
+            mm_rss: 632,
+            mm_rss_stride: 40,
+        };
+        let mut task = TASK;
+        for _ in 0..task.len() {
+            assert_eq!(kernel(&task, &[("live", LONG, 28)]), expected);
+            task.rotate_left(1);
+        }
+        task.reverse();
+        assert_eq!(kernel(&task, &[("live", LONG, 28)]), expected);
+    }
+
+    #[test]
+    fn a_member_that_a_kernel_does_not_have_is_the_only_one_absent() {
+        let whole = kernel(&TASK, &[("live", LONG, 28)]);
+        assert!(whole.has_cpu_split() && whole.has_memory());
+        for missing in TASK {
+            let others: Vec<_> = TASK.into_iter().filter(|one| *one != missing).collect();
+            let mut expected = whole;
+            *match missing.0 {
+                "mm" => &mut expected.task_mm,
+                "tgid" => &mut expected.task_tgid,
+                "signal" => &mut expected.task_signal,
+                "utime" => &mut expected.task_utime,
+                _ => &mut expected.task_stime,
+            } = ABSENT;
+            let found = kernel(&others, &[("live", LONG, 28)]);
+            assert_eq!(found, expected, "{missing:?}");
+            assert_eq!(found.has_cpu_split(), !missing.0.ends_with("time"));
+            assert_eq!(found.has_memory(), missing.0 != "mm");
+        }
+        assert_eq!(kernel(&TASK, &[]).signal_live, ABSENT);
+        assert_eq!(
+            resolve_offsets(&blob(&[Type::Long])),
+            Ok(KernelOffsets::ABSENT)
+        );
+    }
+
+    fn rss(counters: Type<'_>, rss_stat: u32) -> (u32, u32) {
+        let found = resolve_offsets(&blob(&[
+            Type::Long,
+            Type::ArrayOf(if rss_stat == 2 { 3 } else { LONG }),
+            counters,
+            Type::Struct("mm_struct", 1_000, &[("rss_stat", rss_stat, 400)]),
+        ]));
+        let found = found.unwrap();
+        (found.mm_rss, found.mm_rss_stride)
     }
 
     #[test]
     fn resident_memory_is_found_before_6_2_and_since() {
-        let before = blob(LONG, "mm_rss_stat", (ARRAY, 16), 48, COUNTERS);
-        assert_eq!(Offsets::resolve(&before).unwrap().rss, Some((416, 8)));
-        let since = blob(COUNTERS, "percpu_counter", (LONG, 8), 40, ARRAY);
-        assert_eq!(Offsets::resolve(&since).unwrap().rss, Some((408, 40)));
+        let before = Type::Struct("mm_rss_stat", 48, &[("count", 2, 16)]);
+        assert_eq!(rss(before, 3), (416, 8));
+        let since = Type::Struct("percpu_counter", 40, &[("count", LONG, 8)]);
+        assert_eq!(rss(since, 2), (408, 40));
     }
 
     #[test]
     fn resident_memory_of_another_shape_is_absent() {
-        let no_array = blob(LONG, "mm_rss_stat", (LONG, 0), 32, COUNTERS);
-        assert_eq!(Offsets::resolve(&no_array).unwrap().rss, None);
-        let no_counter = blob(LONG, "other", (LONG, 8), 40, ARRAY);
-        assert_eq!(Offsets::resolve(&no_counter).unwrap().rss, None);
+        let no_array = Type::Struct("mm_rss_stat", 32, &[("count", LONG, 0)]);
+        assert_eq!(rss(no_array, 3), (ABSENT, ABSENT));
+        let no_counter = Type::Struct("other", 40, &[("count", LONG, 8)]);
+        assert_eq!(rss(no_counter, 2), (ABSENT, ABSENT));
     }
 }

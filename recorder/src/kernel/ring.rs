@@ -12,22 +12,34 @@ pub struct Ring {
     ring: RingBuf<MapData>,
 }
 
+/// What came out of the ring at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Records, readable or not.
+    pub records: usize,
+    /// Records among them that are no event.
+    pub unreadable: usize,
+}
+
 impl Ring {
     pub(super) fn new(map: Map) -> Result<Self, String> {
         let ring = RingBuf::try_from(map).map_err(|error| super::chain(&error))?;
         Ok(Self { ring })
     }
 
-    /// Appends at most `limit` events to `batch`; the number of records taken.
-    pub fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> usize {
-        let mut taken = 0;
-        while taken < limit {
+    /// Appends the events of at most `limit` records to `batch`.
+    pub fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained {
+        let mut drained = Drained::default();
+        while drained.records < limit {
             let Some(item) = self.ring.next() else { break };
-            // The loader checked the wire version, so that each record is a whole event.
-            batch.extend(OperationEvent::from_bytes(&item));
-            taken += 1;
+            drained.records += 1;
+            match OperationEvent::from_bytes(&item) {
+                Some(event) => batch.push(event),
+                // The loader checked the wire version, so that this should not be.
+                None => drained.unreadable += 1,
+            }
         }
-        taken
+        drained
     }
 
     /// Waits until the kernel side calls (the ring is half full) or `timeout` is over.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use soakbox_schemas::control::{OperationRule, comparison};
 
-use super::{Refusal, refuse, shown};
+use super::{Refusal, escape, shown};
+use crate::plan::OutcomeSource;
 
 /// What is known about an operation beyond where it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +85,10 @@ const COMPARISONS: [(&str, Comparison); 6] = [
     ("<", Comparison::Less),
 ];
 
+/// The rules in a line of help.
+pub(super) const HELP: &str =
+    "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, or success=errno";
+
 const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT or success=errno; bytes=, key=, attr.NAME= and min= come later";
 
 impl Width {
@@ -142,12 +147,14 @@ impl Success {
 }
 
 impl Rules {
-    /// The rule as the kernel side reads it; `marker` where the finish brings a success of its own.
-    pub fn operation_rule(&self, marker: bool) -> OperationRule {
+    /// The rule as the kernel side reads it; without one here, success comes from `outcome`.
+    pub fn operation_rule(&self, outcome: OutcomeSource) -> OperationRule {
         let width = self.success.map_or(Width::I64, Success::width);
         let (comparison, operand) = match self.success {
-            None if marker => (comparison::MARKER, 0),
-            None => (comparison::NONE, 0),
+            None => match outcome {
+                OutcomeSource::Finish => (comparison::MARKER, 0),
+                OutcomeSource::ReturnValue => (comparison::NONE, 0),
+            },
             Some(Success::Errno { .. }) => (comparison::NOT_ERRNO, 0),
             Some(Success::Return {
                 comparison, value, ..
@@ -167,14 +174,14 @@ impl Rules {
         let mut rules = Self::default();
         for rule in text.split(',') {
             let Some((key, value)) = rule.split_once('=') else {
-                return refuse(format!("'{}' is no rule", shown(rule)), RULES);
+                return Err(no_rule(rule));
             };
             match key {
                 "type" => {
                     let number = value.parse().map_err(|_| {
-                        (
+                        Refusal::new(
                             format!("type '{}' is no number", shown(value)),
-                            "write type=N with N from 0 to 4294967295".into(),
+                            "write type=N with N from 0 to 4294967295",
                         )
                     })?;
                     if rules.operation_type.replace(number).is_some() {
@@ -188,11 +195,23 @@ impl Rules {
                 }
                 "bytes" | "key" | "min" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
-                _ => return refuse(format!("'{}' is no rule", shown(rule)), RULES),
+                _ => return Err(no_rule(rule)),
             }
         }
         Ok(rules)
     }
+}
+
+fn refuse<T>(reason: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(reason, hint))
+}
+
+/// The comma before it may have been meant as part of a path.
+fn no_rule(rule: &str) -> Refusal {
+    Refusal::new(
+        format!("'{}' is no rule", shown(rule)),
+        format!("{RULES}; {}", escape::HINT),
+    )
 }
 
 fn later<T>(rule: &str) -> Result<T, Refusal> {
@@ -207,12 +226,7 @@ fn later<T>(rule: &str) -> Result<T, Refusal> {
 
 fn parse_success(text: &str) -> Result<Success, Refusal> {
     const SHAPE: &str = "write success=ret>=0, success=ret:i32==0 (widths i8 i16 i32 i64 u8 u16 u32 u64 ptr) or success=errno";
-    let wrong = || {
-        (
-            format!("success '{}' cannot be read", shown(text)),
-            SHAPE.to_owned(),
-        )
-    };
+    let wrong = || Refusal::new(format!("success '{}' cannot be read", shown(text)), SHAPE);
     if let Some(rest) = text.strip_prefix("errno") {
         let width = match rest.strip_prefix(':') {
             None if rest.is_empty() => Width::I64,
@@ -266,9 +280,9 @@ fn parse_success(text: &str) -> Result<Success, Refusal> {
 fn width(name: &str) -> Result<Width, Refusal> {
     let found = WIDTHS.iter().find(|(known, _)| *known == name);
     found.map(|(_, width)| *width).ok_or_else(|| {
-        (
+        Refusal::new(
             format!("'{}' is no width", shown(name)),
-            "the widths are i8, i16, i32, i64, u8, u16, u32, u64 and ptr".into(),
+            "the widths are i8, i16, i32, i64, u8, u16, u32, u64 and ptr",
         )
     })
 }

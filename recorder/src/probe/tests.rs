@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::OutcomeSource;
 
 fn parse(text: &str) -> ProbeSpec {
     text.parse().unwrap()
@@ -19,15 +20,12 @@ fn refused(text: &str) -> String {
 
 #[test]
 fn the_shapes_that_scripts_rely_on_parse() {
-    let spec =
-        parse("rule_refresh=uprobe:/usr/bin/my-prog:refresh_rules,type=1,success=ret:i32>=0");
+    let text = "rule_refresh=uprobe:/usr/bin/my-prog:refresh_rules,type=1,success=ret:i32>=0";
+    let spec = parse(text);
     assert_eq!(spec.name, "rule_refresh");
     assert_eq!(
-        spec.target,
-        Target::Function {
-            file: "/usr/bin/my-prog".into(),
-            function: "refresh_rules".into()
-        }
+        spec.probe.to_string(),
+        "uprobe:/usr/bin/my-prog:refresh_rules"
     );
     assert_eq!(spec.rules.operation_type, Some(1));
     assert_eq!(
@@ -38,15 +36,12 @@ fn the_shapes_that_scripts_rely_on_parse() {
             value: 0
         })
     );
+    assert_eq!(spec.to_string(), text);
     let marker = parse("a.b-c_D9=marker:./p:traffic_control");
-    assert_eq!(
-        marker.target,
-        Target::Marker {
-            file: "./p".into(),
-            marker: "traffic_control".into()
-        }
-    );
+    assert_eq!(marker.name, "a.b-c_D9");
+    assert_eq!(marker.probe.to_string(), "marker:./p:traffic_control");
     assert_eq!(marker.rules, Rules::default());
+    assert_ne!(marker, parse("a.b-c_D9=uprobe:./p:traffic_control"));
     assert_eq!(
         parse("a=uprobe:p:f,success=errno").rules.success,
         Some(Success::Errno { width: Width::I64 })
@@ -58,18 +53,45 @@ fn the_shapes_that_scripts_rely_on_parse() {
 }
 
 #[test]
-fn a_file_ends_at_the_last_single_colon() {
-    let file = |text: &str| parse(text).target.file().to_owned();
-    assert_eq!(file("a=uprobe:/srv/v1:2/prog:f"), "/srv/v1:2/prog");
-    let spec = parse("a=uprobe:/bin/p:krate::module::function");
-    assert_eq!(
-        spec.target,
-        Target::Function {
-            file: "/bin/p".into(),
-            function: "krate::module::function".into()
+fn a_comma_in_a_path_is_escaped_and_who_forgot_it_is_told_how() {
+    for kind in ["uprobe", "marker"] {
+        let escaped = parse(&format!(r"a={kind}:/srv/a\,b:c\d/p:f,type=1"));
+        assert_eq!(escaped.rules.operation_type, Some(1));
+        assert_eq!(
+            escaped.probe.to_string(),
+            format!(r"{kind}:/srv/a\,b\:c\\d/p:f"),
+            "a colon or another backslash need not be escaped, and is where a probe is shown"
+        );
+        for forgotten in [
+            "/srv/a,b/p:f",
+            "/srv/a:x,b=c/p:f",
+            "/srv/x:a,type/p:f,type=1",
+        ] {
+            let error = refused(&format!("a={kind}:{forgotten}"));
+            assert!(error.contains(r"'\,'"), "{error}");
         }
+    }
+    let template = parse(r"a=uprobe:/p:std::map<int\, long>::at(int const&)");
+    assert_eq!(template.rules, Rules::default());
+}
+
+#[test]
+fn the_help_names_each_kind_and_how_a_comma_is_written() {
+    let help = REGISTRY.help();
+    for kind in KINDS {
+        assert!(help.contains(kind.syntax()) && help.contains(kind.summary()));
+        assert!(kind.syntax().starts_with(&format!("{}:", kind.name())));
+    }
+    assert!(
+        help.contains(r"'\,'") && help.contains("success="),
+        "{help}"
     );
-    assert_eq!(file("a=uprobe:p:_ZN3foo3barEv$LT$x$GT$.llvm.123"), "p");
+    for later in LATER {
+        assert!(later.syntax.starts_with(&format!("{}:", later.name)));
+        assert!(KINDS.iter().all(|kind| kind.name() != later.name));
+        let error = refused(&format!("a={}", later.syntax));
+        assert!(error.contains("not available yet"), "{error}");
+    }
 }
 
 #[test]
@@ -179,16 +201,23 @@ fn rules_mean_for_the_kernel_side_what_they_say() {
     ] {
         let rule_of = parse(&format!("a=uprobe:p:f,success={rule}"))
             .rules
-            .operation_rule(false);
+            .operation_rule(OutcomeSource::ReturnValue);
         assert_eq!(
             rule_of.success(rule_of.widen(raw)),
             Some(holds),
             "{rule} of {raw:#x}"
         );
     }
-    assert_eq!(Rules::default().operation_rule(false).success(0), None);
     assert_eq!(
-        Rules::default().operation_rule(true).comparison,
+        Rules::default()
+            .operation_rule(OutcomeSource::ReturnValue)
+            .success(0),
+        None
+    );
+    assert_eq!(
+        Rules::default()
+            .operation_rule(OutcomeSource::Finish)
+            .comparison,
         comparison::MARKER
     );
 }
@@ -240,25 +269,30 @@ proptest! {
     #[test]
     fn what_is_shown_parses_back(
         name in "[A-Za-z0-9_.-]{1,64}",
-        file in "[^,:\u{0}-\u{1f}\u{7f}-\u{9f}]{1,40}(:[^,:\u{0}-\u{1f}\u{7f}-\u{9f}]{1,10})?",
-        function in "[A-Za-z_$.][A-Za-z0-9_$.@]{0,30}(::[a-z]{1,5})?",
+        file in r"[^\u{0}-\u{1f}\u{7f}-\u{9f}]{1,20}|[a,:\\]{1,9}",
+        function in r"[^\u{0}-\u{1f}\u{7f}-\u{9f}]{1,20}|[a,:\\]{1,9}|[a-z]{1,5}(::[a-z]{1,5}){0,2}",
         operation_type in prop::option::of(any::<u32>()),
         success in prop::option::of(success()),
-        marker in any::<bool>(),
+        kind in 0..KINDS.len(),
     ) {
-        let target = if marker {
-            Target::Marker { file, marker: function.replace(['$', '.', '@', ':'], "_") }
-        } else {
-            Target::Function { file, function }
+        let kind = KINDS[kind];
+        let part = match kind.name() {
+            "marker" => function.replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
+            _ => function,
         };
-        let spec = ProbeSpec { name, target, rules: Rules { operation_type, success } };
-        let text = spec.to_string();
-        prop_assert_eq!(text.parse::<ProbeSpec>(), Ok(spec), "{}", text);
+        let place = Place { file, name: part };
+        prop_assert_eq!(Place::parse(kind, &place.to_string()), Ok(place.clone()));
+        let rules = Rules { operation_type, success };
+        let text = format!("{name}={}:{place}{rules}", kind.name());
+        let spec: ProbeSpec = text.parse().unwrap();
+        prop_assert_eq!(spec.to_string(), text);
+        prop_assert_eq!((&spec.name, spec.rules), (&name, rules));
     }
 
     #[test]
-    fn no_text_panics(text in "\\PC{0,80}", rules in "[a-z:=<>!0-9.,-]{0,40}") {
+    fn no_text_panics(text in "\\PC{0,80}", rules in r"[a-z:=<>!0-9.,\\-]{0,40}") {
         let _ = text.parse::<ProbeSpec>();
+        let _ = format!("a=uprobe:{text}").parse::<ProbeSpec>();
         let _ = format!("a=uprobe:p:f,{rules}").parse::<ProbeSpec>();
     }
 }

@@ -1,109 +1,170 @@
-//! The bounds of a recording: defaults, what was asked for, and how far one may go.
+//! The limits of a recording: a flag wins over the configuration, which wins over the default.
 
-use std::fmt::Display;
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-use anyhow::{Result, bail};
 
 use crate::cli;
 use crate::config::Config;
-use crate::plan::Limits;
-use crate::segment;
+use crate::limits::{
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES,
+    RING_BYTES, ROTATE_AFTER,
+};
+use crate::plan::{Limits, SegmentLimits};
 
-const DEFAULT_RING_BYTES: u32 = 16 << 20;
-const MAX_RING_BYTES: u32 = 1 << 30;
-const DEFAULT_IN_FLIGHT: u32 = 16_384;
-const MAX_IN_FLIGHT: u32 = 1 << 20;
-const DEFAULT_PROCESSES: u32 = 16_384;
-/// As many as 64-bit Linux has process ids (/proc/sys/kernel/pid_max).
-const MAX_PROCESSES: u32 = 1 << 22;
-const DEFAULT_QUEUE_BATCHES: usize = 64;
-const MAX_QUEUE_BATCHES: usize = 4096;
-const MIN_JOURNAL_BYTES: u64 = 4096;
-
-/// Every bound of a recording.
-///
-/// # Errors
-/// Where one is out of its own bounds.
-pub(super) fn limits(arguments: &cli::Record, config: &Config) -> Result<Limits> {
-    let ring_bytes = arguments
-        .ring_bytes
-        .or(config.limits.ring_bytes)
-        .unwrap_or(DEFAULT_RING_BYTES);
-    let page = rustix::param::page_size() as u32;
-    if !ring_bytes.is_power_of_two() || !(page..=MAX_RING_BYTES).contains(&ring_bytes) {
-        bail!("--ring-bytes is {ring_bytes}; hint: a power of two from {page} to {MAX_RING_BYTES}");
-    }
-    let in_flight = bounded(
-        "--in-flight",
-        arguments.in_flight.or(config.limits.in_flight),
-        DEFAULT_IN_FLIGHT,
-        MAX_IN_FLIGHT,
-    )?;
-    let processes = bounded(
-        "--processes",
-        arguments.processes.or(config.limits.processes),
-        DEFAULT_PROCESSES,
-        MAX_PROCESSES,
-    )?;
-    let queue_batches = bounded(
-        "--queue-batches",
-        arguments.queue_batches.or(config.limits.queue_batches),
-        DEFAULT_QUEUE_BATCHES,
-        MAX_QUEUE_BATCHES,
-    )?;
-    let mut segment = segment::Limits::default();
-    if let Some(bytes) = arguments.journal_bytes.or(config.limits.journal_bytes) {
-        if bytes < MIN_JOURNAL_BYTES {
-            bail!("--journal-bytes is {bytes}; hint: at least {MIN_JOURNAL_BYTES}");
-        }
-        segment.max_bytes = bytes;
-    }
-    if let Some(age) = time(
-        &arguments.rotate_after,
-        &config.rotate_after,
-        "--rotate-after",
-    )? {
-        segment.max_age_ns = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-    }
-    Ok(Limits {
-        ring_bytes,
-        in_flight,
-        processes,
-        queue_batches,
-        segment,
-    })
+/// The limits that flags and configuration give together.
+pub(super) struct Effective<'a> {
+    arguments: &'a cli::Record,
+    config: &'a Config,
 }
 
-/// A number of things, at least one.
-fn bounded<T: PartialOrd + From<u8> + Display>(
-    flag: &str,
-    asked: Option<T>,
-    default: T,
-    most: T,
-) -> Result<T> {
-    match asked {
-        Some(number) if number < T::from(1) || number > most => {
-            bail!("{flag} is {number}; hint: from 1 to {most}, {default} without it")
+impl<'a> Effective<'a> {
+    pub(super) fn new(arguments: &'a cli::Record, config: &'a Config) -> Self {
+        Self { arguments, config }
+    }
+
+    /// Limits of everything that could grow.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            ring_bytes: self.small(&RING_BYTES),
+            in_flight: self.small(&IN_FLIGHT),
+            processes: self.small(&PROCESSES),
+            queue_batches: self.small(&QUEUE_BATCHES) as usize,
+            segment: SegmentLimits {
+                max_bytes: self.number(&JOURNAL_BYTES),
+                max_age_ns: self.number(&ROTATE_AFTER),
+            },
         }
-        asked => Ok(asked.unwrap_or(default)),
+    }
+
+    /// How long rows may be only in memory.
+    pub(super) fn flush_interval(&self) -> Duration {
+        Duration::from_nanos(self.number(&FLUSH_INTERVAL))
+    }
+
+    /// When to stop; `None` where only a signal or the end of the command does.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        self.value(&DURATION).map(Duration::from_nanos)
+    }
+
+    /// The limits that are not at their defaults, by name. When to stop is none of them: it does not
+    /// change what is recorded until then.
+    pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
+        let limits = LIMITS
+            .into_iter()
+            .filter(|limit| limit.flag != DURATION.flag);
+        let values = limits.filter_map(|limit| Some((limit, self.value(limit)?)));
+        values
+            .filter(|(limit, value)| Some(*value) != limit.default)
+            .map(|(limit, value)| (limit.flag, value))
+            .collect()
+    }
+
+    fn value(&self, limit: &Limit) -> Option<u64> {
+        let set = self.arguments.limits.get(limit);
+        set.or(self.config.limits.get(limit)).or(limit.default)
+    }
+
+    /// The value of a limit that has a default.
+    fn number(&self, limit: &Limit) -> u64 {
+        self.value(limit).unwrap_or(limit.most)
+    }
+
+    /// The value of a limit whose bounds fit into 32 bits.
+    fn small(&self, limit: &Limit) -> u32 {
+        u32::try_from(self.number(limit)).unwrap_or(u32::MAX)
     }
 }
 
-/// A time such as `90s` or `8h`; a flag wins over the configuration.
-pub(super) fn time(
-    flag: &Option<String>,
-    configured: &Option<String>,
-    name: &str,
-) -> Result<Option<Duration>> {
-    let Some(text) = flag.as_ref().or(configured.as_ref()) else {
-        return Ok(None);
-    };
-    let time = humantime::parse_duration(text).map_err(|error| {
-        anyhow::anyhow!("{name}: '{text}': {error}; hint: write 500ms, 90s, 10m or 8h")
-    })?;
-    if time.is_zero() {
-        bail!("{name} is zero; hint: write 500ms, 90s, 10m or 8h");
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> (Limits, Duration, Duration) {
+        let flags = flags.iter();
+        let flags = flags.map(|(limit, value)| format!("--{}={}", limit.flag, limit.write(*value)));
+        let words = ["soakbox-recorder", "record"].map(str::to_owned);
+        let Command::Record(arguments) = Cli::parse_from(words.into_iter().chain(flags)).command
+        else {
+            panic!("record was typed")
+        };
+        let mut config = Config::default();
+        for (limit, value) in keys {
+            config.limits.set(limit, *value);
+        }
+        let effective = Effective::new(&arguments, &config);
+        let duration = effective.duration().unwrap_or_default();
+        (effective.limits(), effective.flush_interval(), duration)
     }
-    Ok(Some(time))
+
+    /// A value of its own for each limit.
+    fn distinct(step: u64) -> Vec<(&'static Limit, u64)> {
+        let places = LIMITS.into_iter().zip(1..);
+        places
+            .map(|(limit, place)| (limit, limit.least << (place + step)))
+            .collect()
+    }
+
+    #[test]
+    fn each_flag_and_each_key_sets_its_own_limit() {
+        let values = distinct(0);
+        let of = |limit: &Limit| {
+            values
+                .iter()
+                .find(|(one, _)| one.flag == limit.flag)
+                .unwrap()
+                .1
+        };
+        for (limits, flush_interval, duration) in [effective(&values, &[]), effective(&[], &values)]
+        {
+            assert_eq!(u64::from(limits.ring_bytes), of(&RING_BYTES));
+            assert_eq!(u64::from(limits.in_flight), of(&IN_FLIGHT));
+            assert_eq!(u64::from(limits.processes), of(&PROCESSES));
+            assert_eq!(limits.queue_batches as u64, of(&QUEUE_BATCHES));
+            assert_eq!(limits.segment.max_bytes, of(&JOURNAL_BYTES));
+            assert_eq!(limits.segment.max_age_ns, of(&ROTATE_AFTER));
+            assert_eq!(flush_interval.as_nanos(), u128::from(of(&FLUSH_INTERVAL)));
+            assert_eq!(duration.as_nanos(), u128::from(of(&DURATION)));
+        }
+    }
+
+    #[test]
+    fn only_limits_that_are_not_at_their_defaults_are_named() {
+        let changed = |flags: &[String]| {
+            let words = ["soakbox-recorder", "record"].map(str::to_owned);
+            let words = words.into_iter().chain(flags.iter().cloned());
+            let Command::Record(arguments) = Cli::parse_from(words).command else {
+                panic!("record was typed")
+            };
+            Effective::new(&arguments, &Config::default()).changed()
+        };
+        assert!(changed(&[]).is_empty());
+        for (limit, value) in distinct(0) {
+            let flag = |value| format!("--{}={}", limit.flag, limit.write(value));
+            let expected: Vec<_> = [(limit.flag, value)]
+                .into_iter()
+                .filter(|(name, _)| *name != DURATION.flag)
+                .collect();
+            assert_eq!(Vec::from_iter(changed(&[flag(value)])), expected);
+            if let Some(default) = limit.default {
+                assert!(changed(&[flag(default)]).is_empty(), "{}", limit.flag);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let (typed, written) = (distinct(0), distinct(1));
+        assert_eq!(effective(&typed, &written), effective(&typed, &[]));
+        assert_ne!(effective(&[], &written), effective(&[], &[]));
+        let (limits, flush_interval, duration) = effective(&[], &[]);
+        assert_eq!(limits.segment, SegmentLimits::default());
+        assert_eq!(limits.ring_bytes, 16 << 20);
+        assert_eq!(
+            (flush_interval, duration),
+            (Duration::from_secs(1), Duration::ZERO)
+        );
+    }
 }

@@ -1,11 +1,11 @@
 //! From what was typed to a plan: reads the configuration and the binaries, resolves each probe, refuses what cannot
 //! be or would do harm. Nothing is attached or created here.
 
-mod binaries;
+mod command;
+mod digest;
 mod limits;
 mod operations;
 
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
-use self::limits::{limits, time};
+use self::limits::Effective;
 use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
-use crate::plan::{Observed, PlannedOperation, PlannedTarget, RecordPlan};
+use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
-use crate::run::{self, SyntheticPlan};
 
-pub use binaries::ResolvedProbe;
+pub use operations::ResolvedProbes;
 
-const MIN_FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The plan of a recording.
@@ -35,51 +33,34 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let output = arguments.output.clone().or(config.output.clone());
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
     not_a_file(&output)?;
-    let subject = subject(&arguments.observed, &config)?;
-    let observed = match (&subject.process, arguments.run.is_empty()) {
+    let resolved = resolve_probes(&arguments.observed, &config)?;
+    let processes = match (&resolved.process, arguments.run.is_empty()) {
         (Some(_), false) => {
             bail!("--pid and a command exclude each other; hint: leave one of them out")
         }
-        (Some(process), true) => Observed::Process(process.clone()),
-        (None, true) => Observed::Files,
+        (Some(process), true) => ProcessFilter::Process(process.clone()),
+        (None, true) => ProcessFilter::All,
         (None, false) => {
-            run::find_command(&arguments.run)?;
-            Observed::Command(arguments.run.clone())
+            command::find_command(&arguments.run)?;
+            ProcessFilter::Command(arguments.run.clone())
         }
     };
-    if subject.probes.is_empty() {
+    if resolved.operations.is_empty() {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
-    for ResolvedProbe { spec, resolved, .. } in &subject.probes {
-        for warning in &resolved.warnings {
-            run::say(format_args!("warning: {}: {warning}", spec.name));
-        }
-    }
-    let limits = limits(arguments, &config)?;
-    let flush_interval = time(
-        &arguments.flush_interval,
-        &config.flush_interval,
-        "--flush-interval",
-    )?;
-    let flush_interval = flush_interval.unwrap_or(Duration::from_secs(1));
-    if flush_interval < MIN_FLUSH_INTERVAL {
-        bail!("--flush-interval is {flush_interval:?}; hint: at least {MIN_FLUSH_INTERVAL:?}");
-    }
-    let duration = time(&arguments.duration, &config.duration, "--duration")?;
-    let config_digest = digest(&format!(
-        "{:?} {} {limits:?} {flush_interval:?}",
-        subject.specs(),
-        describe(&observed)
-    ));
+    let effective = Effective::new(arguments, &config);
+    let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     Ok(RecordPlan {
         output,
-        operations: subject.operations,
-        targets: subject.targets,
-        observed,
-        limits,
-        flush_interval,
+        warnings: resolved.warnings(),
+        operations: resolved.operations,
+        lifecycle: lifecycle_hooks(processes.follows_tree()),
+        files: resolved.files,
+        processes,
+        limits: effective.limits(),
+        flush_interval: effective.flush_interval(),
         interval: INTERVAL,
-        duration,
+        duration: effective.duration(),
         config_digest,
     })
 }
@@ -108,44 +89,14 @@ fn not_a_file(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is observed, resolved: the same for `record` and `check`.
-#[derive(Debug)]
-pub struct Subject {
-    /// The one process, where only one is observed.
-    pub process: Option<Arc<Process>>,
-    /// The probes in the order of their operations.
-    pub probes: Vec<ResolvedProbe>,
-    operations: Vec<PlannedOperation>,
-    targets: Vec<PlannedTarget>,
-}
-
-impl Subject {
-    fn specs(&self) -> Vec<&ProbeSpec> {
-        self.probes.iter().map(|probe| &probe.spec).collect()
-    }
-}
-
 /// Resolves what is to be observed.
 ///
 /// # Errors
 /// Where the process is not there, a probe does not resolve, or two are on one instruction.
-pub fn subject(arguments: &ObservedArgs, config: &Config) -> Result<Subject> {
-    let pid = match (arguments.pid, config.pid) {
-        (Some(pid), _) => Some(pid),
-        (None, Some(pid)) => Some(NonZeroU32::new(pid).context(
-            "pid is 0 in the configuration; hint: leave it out to observe every process that runs the files",
-        )?),
-        (None, None) => None,
-    };
+pub fn resolve_probes(arguments: &ObservedArgs, config: &Config) -> Result<ResolvedProbes> {
+    let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
-    let probes = binaries::resolve_all(&probes(arguments, config)?, process.as_deref())?;
-    let (operations, targets) = operations::plan_operations(&probes)?;
-    Ok(Subject {
-        process,
-        probes,
-        operations,
-        targets,
-    })
+    ResolvedProbes::resolve(probes(arguments, config)?, process)
 }
 
 /// Reads the configuration file, where one is named.
@@ -189,21 +140,4 @@ pub fn probes(arguments: &ObservedArgs, config: &Config) -> Result<Vec<ProbeSpec
         );
     }
     Ok(probes)
-}
-
-/// Whose operations, as it was asked for.
-fn describe(observed: &Observed) -> String {
-    match observed {
-        Observed::Files => "files".to_owned(),
-        Observed::Process(process) => format!("process {}", process.pid()),
-        Observed::Command(words) => format!("command {words:?}"),
-    }
-}
-
-/// FNV-1a (Fowler, Noll, Vo): tells configurations apart; protects nothing.
-fn digest(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }

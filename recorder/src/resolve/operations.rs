@@ -1,121 +1,120 @@
-//! From resolved probes to numbered operations with the places that each observes.
+//! From probes to numbered operations: each probe is resolved, two on one instruction are refused.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use soakbox_schemas::control::{Cookie, mode};
+use anyhow::{Context as _, Result, bail};
 use soakbox_schemas::tables::OperationInfo;
 
-use super::ResolvedProbe;
-use crate::binary::{Binary, Finish, Operation, Order, Site};
-use crate::kernel::{Placement, ProbeProgram};
-use crate::plan::{PlannedOperation, PlannedTarget};
+use crate::binary::KernelVersion;
+use crate::plan::{Hook, ObservedFile, PlannedOperation};
+use crate::probe::{Context, Explanation, Files, ProbeSpec};
+use crate::process::Process;
 
-/// Numbers the operations and refuses two on the same instruction.
-pub(super) fn plan_operations(
-    probes: &[ResolvedProbe],
-) -> Result<(Vec<PlannedOperation>, Vec<PlannedTarget>)> {
-    let mut taken: HashMap<(PathBuf, u64), String> = HashMap::new();
-    let mut targets: Vec<PlannedTarget> = Vec::new();
-    let mut operations = Vec::new();
-    for (
-        index,
-        ResolvedProbe {
-            spec,
-            binary,
-            resolved,
-        },
-    ) in probes.iter().enumerate()
-    {
-        let placements = placements(index as u16, binary, &resolved.operation);
-        for placement in &placements {
-            let other = taken.insert(
-                (binary.path().to_owned(), placement.offset),
-                spec.name.clone(),
-            );
-            if let Some(other) = other.filter(|other| *other != spec.name) {
-                bail!(
-                    "{other} and {} observe the same code in {}; hint: leave one of them out",
-                    spec.name,
-                    binary.path().display()
-                );
-            }
-        }
-        let marker = matches!(resolved.operation, Operation::Marker(_));
-        operations.push(PlannedOperation {
-            info: OperationInfo {
-                name: spec.name.clone(),
-                operation_type: i64::from(spec.rules.operation_type.unwrap_or(0)),
-            },
-            rule: spec.rules.operation_rule(marker),
-            placements,
-        });
-        if !targets
-            .iter()
-            .any(|target| Arc::ptr_eq(&target.binary, binary))
-        {
-            let build_id = resolved
-                .build_id
-                .as_ref()
-                .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
-            targets.push(PlannedTarget {
-                binary: binary.clone(),
-                build_id,
-            });
-        }
-    }
-    Ok((operations, targets))
+/// What is observed, resolved: the same for `record` and `check`.
+#[derive(Debug)]
+pub struct ResolvedProbes {
+    /// The one process, where only one is observed.
+    pub process: Option<Arc<Process>>,
+    /// The probes as they were asked for, in the order of their operations.
+    pub specs: Vec<ProbeSpec>,
+    /// The operations in the order of their numbers.
+    pub operations: Vec<PlannedOperation>,
+    /// The explanation of each operation, in the same order.
+    pub explanations: Vec<Explanation>,
+    /// The files that they lie in, each once.
+    pub files: Vec<ObservedFile>,
 }
 
-/// The probes of one operation.
-fn placements(operation: u16, binary: &Arc<Binary>, found: &Operation) -> Vec<Placement> {
-    let place = |program, site: &Site, mode| Placement {
-        program,
-        target: binary.clone(),
-        offset: site.file_offset,
-        cookie: Cookie {
-            operation,
-            stack_delta: site.stack_delta,
-            mode,
-        },
-    };
-    match found {
-        Operation::Marker(marker) => {
-            let begins = marker
-                .begins
-                .iter()
-                .map(|site| place(ProbeProgram::MarkerBegin, site, 0));
-            let finishes = marker
-                .finishes
-                .iter()
-                .map(|site| place(ProbeProgram::MarkerFinish, site, 0));
-            begins.chain(finishes).collect()
+impl ResolvedProbes {
+    /// Resolves `specs`; the index of each is its operation's number.
+    ///
+    /// # Errors
+    /// Where one does not resolve or would do harm, or two observe the same code.
+    pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
+        let kernel = running_kernel()?;
+        let mut files = Files::new(process.clone());
+        let mut all = Self {
+            process,
+            specs: Vec::new(),
+            operations: Vec::new(),
+            explanations: Vec::new(),
+            files: Vec::new(),
+        };
+        let mut places = HashMap::new();
+        for (operation, spec) in specs.iter().enumerate() {
+            let mut context = Context {
+                operation: operation as u16,
+                rules: spec.rules,
+                kernel,
+                files: &mut files,
+            };
+            let resolved = spec.probe.resolve(&mut context);
+            let resolved = resolved.with_context(|| spec.name.clone())?;
+            refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
+            all.add_files(resolved.files);
+            all.explanations.push(resolved.explanation);
+            all.operations.push(PlannedOperation {
+                info: OperationInfo {
+                    name: spec.name.clone(),
+                    operation_type: i64::from(spec.rules.operation_type.unwrap_or(0)),
+                },
+                rule: spec.rules.operation_rule(resolved.outcome),
+                pairing: resolved.pairing,
+                hooks: resolved.hooks,
+            });
         }
-        Operation::Function(function) => {
-            let order = match function.order {
-                Order::StackOrder => 0,
-                Order::EqualOnly { .. } => mode::EQUAL_ONLY,
-            };
-            let (mode, finishes) = match &function.finish {
-                Finish::Returns { sites, .. } => (
-                    order,
-                    sites
-                        .iter()
-                        .map(|site| place(ProbeProgram::FunctionFinish, site, order))
-                        .collect::<Vec<_>>(),
-                ),
-                Finish::Uretprobe(site) => {
-                    let mode = order | mode::URETPROBE;
-                    (mode, vec![place(ProbeProgram::FunctionReturn, site, mode)])
-                }
-            };
-            let begins = function
-                .begins
+        all.specs = specs;
+        Ok(all)
+    }
+
+    /// What will not be seen of each operation, or not rightly.
+    pub fn warnings(&self) -> Vec<String> {
+        let operations = self.operations.iter().zip(&self.explanations);
+        operations
+            .flat_map(|(operation, explanation)| {
+                let name = &operation.info.name;
+                let warnings = explanation.warnings.iter();
+                warnings.map(move |warning| format!("{name}: {warning}"))
+            })
+            .collect()
+    }
+
+    fn add_files(&mut self, files: Vec<ObservedFile>) {
+        for file in files {
+            let known = self
+                .files
                 .iter()
-                .map(|site| place(ProbeProgram::FunctionBegin, site, mode));
-            begins.chain(finishes).collect()
+                .any(|known| Arc::ptr_eq(&known.binary, &file.binary));
+            if !known {
+                self.files.push(file);
+            }
         }
     }
+}
+
+fn running_kernel() -> Result<KernelVersion> {
+    let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    KernelVersion::parse(&release)
+        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
+}
+
+/// Remembers which operation observes which instruction.
+fn refuse_same_code(
+    places: &mut HashMap<(PathBuf, u64), String>,
+    name: &str,
+    hooks: &[Hook],
+) -> Result<()> {
+    for (file, offset) in hooks.iter().filter_map(|hook| hook.point.instruction()) {
+        let other = places.insert((file.path().to_owned(), offset), name.to_owned());
+        if let Some(other) = other.filter(|other| other != name) {
+            bail!(
+                "{other} and {name} observe the same code in {}; hint: leave one of them out",
+                file.path().display()
+            );
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What every file of this recording says of where it comes from.
+//! The origin of a recording, for the metadata of each of its files.
 
 use crate::kernel::Host;
 use crate::plan::RecordPlan;
@@ -13,33 +13,33 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
     let offsets = host.offsets;
     let cpus = u64::from(host.possible_cpus);
     let held_back = batch_pages(cpus) * cpus * rustix::param::page_size() as u64;
-    let memory = offsets.mm.and(offsets.rss);
-    let per_cpu = offsets.rss.is_some_and(|(_, stride)| stride != 8);
+    let memory = offsets.has_memory();
+    let per_cpu = offsets.mm_rss_stride != 8;
     FileIdentity {
         host: host.name.clone(),
         kernel: host.kernel.clone(),
         boot_id: host.boot_id.clone(),
         interval_ns: plan.interval_ns(),
         targets: plan
-            .targets
+            .files
             .iter()
-            .map(|target| target.binary.path().display().to_string())
+            .map(|file| file.typed_path.display().to_string())
             .collect(),
         target_build_ids: plan
-            .targets
+            .files
             .iter()
-            .map(|target| target.build_id.clone().unwrap_or_default())
+            .map(|file| file.build_id.clone().unwrap_or_default())
             .collect(),
         config_digest: plan.config_digest.clone(),
         cpu_method: Some(
             "duration minus off-CPU time seen at sched_switch, of the thread".to_owned(),
         ),
         cpu_split_method: offsets
-            .times
-            .map(|_| "ticks of the thread (utime, stime): unbiased in sums only".to_owned()),
-        memory_method: memory.map(|_| "mm rss_stat: file + anonymous + shared pages".to_owned()),
+            .has_cpu_split()
+            .then(|| "ticks of the thread (utime, stime): unbiased in sums only".to_owned()),
+        memory_method: memory.then(|| "mm rss_stat: file + anonymous + shared pages".to_owned()),
         // Three counters are added up; before 6.2 a thread holds back up to 64 events of each.
-        memory_error_bytes: memory.map(|_| {
+        memory_error_bytes: memory.then(|| {
             if per_cpu {
                 3 * held_back
             } else {

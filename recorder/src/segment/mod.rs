@@ -23,14 +23,13 @@ mod summary;
 mod table;
 mod writer;
 
-pub use activity::Activity;
+pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
 pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;
 pub use identity::{FileIdentity, Metadata};
 pub use journal::JournalWriter;
 pub use recovery::{RecoveryError, RecoveryReport, recover};
-pub use rotation::Limits;
 pub use scan::{JournalReader, Scan, scan};
 pub use seal::{Sealed, Segment, seal};
 pub use summary::Summary;

@@ -1,31 +1,13 @@
 //! When a segment ends. A pure decision over what the caller saw: no I/O, no clock.
 
 use crate::clock::ClockPair;
+use crate::plan::SegmentLimits;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
 /// UTC may fall behind the boot clock by this much between two looks before that is a step. Slewing (at most
 /// 0.05%) stays far below it when looked at every few seconds; the jitter of reading two clocks, too.
 pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
-
-/// What bounds a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest journal, bytes; a batch that reaches it is the last.
-    pub max_bytes: u64,
-    /// Longest time from the segment's start, ns of the boot clock.
-    pub max_age_ns: u64,
-}
-
-impl Default for Limits {
-    /// 64 MiB (about 2.5 million operations) or 10 minutes.
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_age_ns: 600_000_000_000,
-        }
-    }
-}
 
 /// The open segment, as far as the decision needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +35,7 @@ pub enum Reason {
 }
 
 /// Whether `segment` ends now. A segment without rows is not asked about: there is nothing to seal.
-pub fn decide(limits: &Limits, segment: &OpenSegment, now: ClockPair) -> Option<Reason> {
+pub fn decide(limits: &SegmentLimits, segment: &OpenSegment, now: ClockPair) -> Option<Reason> {
     let drift = now
         .offset_ns()
         .saturating_sub(segment.last_seen.offset_ns());
@@ -79,7 +61,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: SegmentLimits = SegmentLimits {
         max_bytes: 1_000,
         max_age_ns: 60_000_000_000,
     };

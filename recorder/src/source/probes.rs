@@ -1,21 +1,24 @@
-//! Operations observed by probes of our own: the kernel side's ring.
+//! Operations observed by probes of our own: the kernel side's ring and counters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::OperationEvent;
 
-use super::Source;
-use crate::kernel::Ring;
+use super::{Drained, Source};
+use crate::kernel::{Counters, Ring};
 
-/// Drains the ring.
+/// Drains the ring and takes the counters.
 pub struct ProbeSource {
     ring: Ring,
+    counters: Arc<Counters>,
 }
 
 impl ProbeSource {
-    /// Reads from `ring`.
-    pub fn new(ring: Ring) -> Self {
-        Self { ring }
+    /// Reads from `ring` and `counters`, which one kernel side fills.
+    pub fn new(ring: Ring, counters: Arc<Counters>) -> Self {
+        Self { ring, counters }
     }
 }
 
@@ -24,7 +27,18 @@ impl Source for ProbeSource {
         self.ring.wait(timeout);
     }
 
-    fn fill(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> usize {
+    fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained {
         self.ring.drain(batch, limit)
+    }
+
+    fn take_counts(&mut self, interval: u64) -> Vec<CounterValues> {
+        let operations = 0..self.counters.operations();
+        operations
+            .map(|operation| self.counters.take(operation, interval))
+            .collect()
+    }
+
+    fn take_unfollowed(&mut self) -> u64 {
+        self.counters.take_unfollowed()
     }
 }

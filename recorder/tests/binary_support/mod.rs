@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use soakbox_recorder::binary::{KernelVersion, Operation, ResolveError, Resolved, resolve};
-use soakbox_recorder::probe::ProbeSpec;
+use soakbox_recorder::binary::{Found, Function, KernelVersion, ResolveError, resolve_function};
 
 pub(crate) const KERNEL: KernelVersion = KernelVersion {
     major: 6,
@@ -74,21 +73,16 @@ impl Workshop {
     }
 }
 
-pub(crate) fn spec(text: &str) -> ProbeSpec {
-    text.parse().unwrap()
+/// The function with what is known of its file.
+pub(crate) fn found(bytes: &[u8], name: &str) -> Result<Found<Function>, ResolveError> {
+    resolve_function(bytes, "./program", name, KERNEL).map_err(|reason| ResolveError {
+        probe: format!("uprobe:./program:{name}"),
+        reason,
+    })
 }
 
-pub(crate) fn function(
-    bytes: &[u8],
-    name: &str,
-) -> Result<soakbox_recorder::binary::Function, ResolveError> {
-    match resolve(bytes, &spec(&format!("op=uprobe:./program:{name}")), KERNEL)? {
-        Resolved {
-            operation: Operation::Function(function),
-            ..
-        } => Ok(function),
-        other => panic!("{other:?}"),
-    }
+pub(crate) fn function(bytes: &[u8], name: &str) -> Result<Function, ResolveError> {
+    Ok(found(bytes, name)?.part)
 }
 
 /// The refusal's text.

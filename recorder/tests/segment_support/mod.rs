@@ -18,7 +18,8 @@ use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::SortingColumn;
 use soakbox_recorder::clock::{Clock, ClockPair, SystemClock};
-use soakbox_recorder::segment::{FileIdentity, Limits, RecorderDirectory, RecordingWriter};
+use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
 use soakbox_schemas::event::{OperationEvent, flags};
 use soakbox_schemas::recording::Contents;
 use soakbox_schemas::tables::{
@@ -43,7 +44,7 @@ pub(crate) fn identity() -> FileIdentity {
     }
 }
 
-pub(crate) fn writer(root: &Path, clock: &dyn Clock, limits: Limits) -> RecordingWriter {
+pub(crate) fn writer(root: &Path, clock: &dyn Clock, limits: SegmentLimits) -> RecordingWriter {
     let directory = RecorderDirectory::create(root, clock.now().utc_ns).unwrap();
     RecordingWriter::new(directory, identity(), limits).unwrap()
 }

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod counting;
+pub(crate) mod hooks;
 pub(crate) mod host;
 pub(crate) mod recorder;
 pub(crate) mod recording;

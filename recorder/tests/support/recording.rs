@@ -16,45 +16,43 @@ pub(crate) struct Recording {
     root: PathBuf,
 }
 
-/// Sums over `operation_metrics` of one operation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
-    pub(crate) begun: i64,
-    pub(crate) finished: i64,
-    pub(crate) recorded: i64,
-    pub(crate) filtered: i64,
-    pub(crate) sampled_out: i64,
-    pub(crate) lost: i64,
-    pub(crate) lost_ring_full: i64,
-    pub(crate) lost_too_deep: i64,
-    pub(crate) lost_no_memory: i64,
-    pub(crate) lost_write: i64,
-    pub(crate) abandoned: i64,
-    pub(crate) unmatched: i64,
-    pub(crate) failures: i64,
-    /// A level: that of the last interval.
-    pub(crate) in_flight: i64,
+macro_rules! totals {
+    ($($column:ident,)*) => {
+        /// Sums over `operation_metrics` of one operation, by the names of its columns.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Totals {
+            $(pub(crate) $column: i64,)*
+            /// A level: that of the last interval.
+            pub(crate) in_flight: i64,
+        }
+
+        impl Totals {
+            /// Adds a row: `value` gives its columns.
+            fn add(&mut self, value: impl Fn(&str) -> i64) {
+                $(self.$column += value(stringify!($column));)*
+                self.in_flight = value("in_flight");
+            }
+        }
+    };
+}
+
+totals! {
+    begun,
+    finished,
+    recorded,
+    filtered,
+    sampled_out,
+    lost,
+    lost_ring_full,
+    lost_too_deep,
+    lost_no_memory,
+    lost_write,
+    abandoned,
+    unmatched,
+    failures,
 }
 
 impl Totals {
-    /// Adds a row: `value` gives its columns.
-    fn add(&mut self, value: impl Fn(&str) -> i64) {
-        self.begun += value("begun");
-        self.finished += value("finished");
-        self.recorded += value("recorded");
-        self.filtered += value("filtered");
-        self.sampled_out += value("sampled_out");
-        self.lost += value("lost");
-        self.lost_ring_full += value("lost_ring_full");
-        self.lost_too_deep += value("lost_too_deep");
-        self.lost_no_memory += value("lost_no_memory");
-        self.lost_write += value("lost_write");
-        self.abandoned += value("abandoned");
-        self.unmatched += value("unmatched");
-        self.failures += value("failures");
-        self.in_flight = value("in_flight");
-    }
-
     /// What holds in each interval by itself: whatever finished is somewhere, and has a row where it was recorded.
     fn check(&self, rows: i64, of: &str) {
         assert_eq!(self.recorded, rows, "recorded = rows, {of}: {self:?}");

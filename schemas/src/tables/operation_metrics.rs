@@ -1,18 +1,20 @@
 //! `operation_metrics`: one row per operation and interval, from counters kept in the kernel.
 
 use super::kind::{Count, Number, Time, Word};
+use crate::counters::{CounterValues, for_each_counter};
 
 table! {
-    /// One row per operation and interval: what the kernel counted. Counts are of the interval alone, except
-    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late has a row of its
-    /// own. finished = recorded + filtered + sampled_out + lost.
+    /// One row per operation and interval: what the kernel counted. Counts are of the interval
+    /// alone, except
+    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late
+    /// has a row of its own. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationMetrics, OperationMetricsBuilder {
         /// Start of the interval.
         pub at_ns as at: Time, "ns", "recorder: boot clock of the interval's start and its distance to UTC";
-        /// The interval: boot clock divided by the interval's length, rounded down. Comparable within the run of one
-        /// recorder only; the same number as in `operation_log`.
+        /// The interval: boot clock divided by the interval's length, rounded down. Comparable
+        /// within the run of one recorder only; the same number as in `operation_log`.
         pub interval: Count, "", "kernel: boot clock";
         /// Name of the operation.
         pub operation: Word, "", "configuration: `--op NAME=…`";
@@ -22,7 +24,8 @@ table! {
         pub begun: Count, "operations", "kernel counter";
         /// Operations that finished while observed.
         pub finished: Count, "operations", "kernel counter";
-        /// Finished operations that were sent to the recorder, which writes a row in `operation_log` for each.
+        /// Finished operations that were sent to the recorder, which writes a row in
+        /// `operation_log` for each.
         pub recorded: Count, "operations", "kernel counter";
         /// Finished operations that the operation's own rule left out.
         pub filtered: Count, "operations", "kernel counter", reserved "always 0";
@@ -38,9 +41,11 @@ table! {
         pub lost_no_memory: Count, "operations", "kernel counter";
         /// Lost: the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
-        /// Operations that began and can never finish: unwound, left by longjmp, or their thread or process ended.
+        /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
+        /// process ended.
         pub abandoned: Count, "operations", "kernel counter";
-        /// Finishes without a begin (it was before the probes were attached); not part of `finished`.
+        /// Finishes without a begin (it was before the probes were attached); not part of
+        /// `finished`.
         pub unmatched: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
@@ -53,11 +58,25 @@ table! {
     }
 }
 
+macro_rules! from_counters {
+    ($($(#[$doc:meta])+ $counter:ident,)*) => {
+        /// Each counter is the column of its name; the others are left empty.
+        impl From<CounterValues> for OperationMetrics {
+            fn from(counted: CounterValues) -> Self {
+                Self { $($counter: counted.$counter,)* ..Self::default() }
+            }
+        }
+    };
+}
+
+for_each_counter!(from_counters);
+
 /// Causes of loss, in the order of their columns `lost_CAUSE`.
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
 
 impl OperationMetrics {
-    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out + lost`.
+    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out +
+    /// lost`.
     pub fn lost(&self) -> u64 {
         self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
     }
@@ -66,6 +85,26 @@ impl OperationMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::COUNTERS;
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    #[test]
+    fn each_counter_arrives_in_the_column_of_its_name() {
+        let mut next = 0;
+        let counted = CounterValues::from_names(|_| {
+            next += 1;
+            Ok::<_, std::convert::Infallible>(next)
+        });
+        let batch = OperationMetrics::batch(&[counted.unwrap().into()]).unwrap();
+        for (expected, counter) in (1..).zip(COUNTERS) {
+            let column = batch.column_by_name(counter.name).unwrap();
+            let value = column.as_primitive::<Int64Type>().value(0);
+            assert_eq!(value, expected, "{}", counter.name);
+        }
+        let causes = COUNTERS.iter().filter_map(|counter| counter.loss_cause());
+        assert!(causes.eq(LOSS_CAUSES.into_iter().filter(|cause| *cause != "write")));
+    }
 
     #[test]
     fn each_loss_cause_has_its_column_and_lost_is_their_sum() {

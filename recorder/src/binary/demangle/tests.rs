@@ -172,6 +172,21 @@ const NAMES: &[(&str, &[&str], &[&str])] = &[
         ],
         &["app::min<std::vector<int>>"],
     ),
+    (
+        "_ZN3app6filledILj8EEEiv",
+        &["app::filled", "app::filled<8u>", "app::filled<8u>()"],
+        &["app::filled<8>", "app::filled<8ul>"],
+    ),
+    (
+        "_ZN3app6filledILm8EEEiv",
+        &["app::filled", "app::filled<8ul>"],
+        &["app::filled<8u>"],
+    ),
+    (
+        "_ZN3app4packIiJEEEvT_DpT0_",
+        &["app::pack", "app::pack<int>", "app::pack<int>(int)"],
+        &["app::pack<int, >"],
+    ),
     // The function of a thunk is another one.
     ("_ZThn16_N3app1D1fEv", &[], &["app::D::f", "app::D::f()"]),
     (

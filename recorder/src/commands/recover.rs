@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
+use soakbox_cli::answer;
 
-use crate::answer;
 use crate::cli::Recover;
 use crate::clock::SystemClock;
 use crate::segment::{RecoveryReport, recover};
@@ -22,7 +22,7 @@ pub fn run(arguments: &Recover) -> Result<()> {
     match failure {
         // Of two failures, the one that matters.
         Some(failure) => Err(failure.into()),
-        None => printed,
+        None => Ok(printed?),
     }
 }
 

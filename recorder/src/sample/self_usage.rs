@@ -2,16 +2,16 @@
 
 use soakbox_schemas::tables::RecorderHealth;
 
-/// What the recorder itself has used when it was last looked at.
+/// CPU time that was in the rows so far.
 #[derive(Debug, Default)]
-pub(super) struct OwnUsage {
+pub(super) struct SelfUsage {
     user_ns: u64,
     system_ns: u64,
 }
 
-impl OwnUsage {
-    /// Adds to `health` what was used since the last call.
-    pub(super) fn fill(&mut self, health: &mut RecorderHealth) {
+impl SelfUsage {
+    /// Adds to `health` the CPU time since the last call, and the memory now.
+    pub(super) fn add_to(&mut self, health: &mut RecorderHealth) {
         if let Some((user_ns, system_ns)) = cpu_ns() {
             health.recorder_cpu_user_ns = Some(user_ns.saturating_sub(self.user_ns));
             health.recorder_cpu_system_ns = Some(system_ns.saturating_sub(self.system_ns));
@@ -21,6 +21,7 @@ impl OwnUsage {
     }
 }
 
+/// User and system time of all threads so far.
 fn cpu_ns() -> Option<(u64, u64)> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills in the structure that it is given.

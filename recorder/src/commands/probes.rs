@@ -5,8 +5,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
+use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::answer;
 use crate::binary::{self, Binary, Listing};
 use crate::cli::Probes;
 
@@ -40,7 +40,7 @@ struct Usdt<'a> {
 /// # Errors
 /// Where the file cannot be read or is no program.
 pub fn run(arguments: &Probes) -> Result<()> {
-    let file = arguments.file.display();
+    let file = escaped_path(&arguments.file);
     let opened = Binary::open(arguments.file.clone(), arguments.file.clone());
     let (_, bytes) = opened.map_err(|error| {
         anyhow::anyhow!(
@@ -49,8 +49,9 @@ pub fn run(arguments: &Probes) -> Result<()> {
     })?;
     let listing = binary::list(&bytes)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
-    let answer = describe(file.to_string(), &listing);
-    answer::print(&answer, arguments.format, table)
+    let answer = describe(arguments.file.display().to_string(), &listing);
+    answer::print(&answer, arguments.format, table)?;
+    Ok(())
 }
 
 fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
@@ -81,20 +82,24 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
 
 fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     for marker in answer.markers {
-        writeln!(out, "marker    {marker}")?;
+        writeln!(out, "marker    {}", escaped(marker))?;
     }
     for site in &answer.usdt {
         writeln!(
             out,
             "usdt      {}:{} at {} (not observed by this version)",
-            site.provider, site.name, site.address
+            escaped(site.provider),
+            escaped(site.name),
+            site.address
         )?;
     }
     for function in &answer.functions {
         writeln!(
             out,
             "function  {:>12} {:>8} bytes  {}",
-            function.address, function.size, function.name
+            function.address,
+            function.size,
+            escaped(function.name)
         )?;
     }
     if answer.go {

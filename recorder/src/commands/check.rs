@@ -1,0 +1,224 @@
+//! `check`: what this host allows, what each probe resolves to, its risk to the target and its cost.
+//! The programs are loaded and unloaded to know; nothing is attached. Each probe explains itself:
+//! this file only prints.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use soakbox_cli::{answer, escaped};
+use soakbox_schemas::control::OperationRule;
+
+use crate::binary::Binary;
+use crate::cli;
+use crate::kernel::{Host, Kernel, KernelError, KernelSettings};
+use crate::plan::lifecycle_hooks;
+use crate::probe::{Explanation, KINDS, Kind, Location};
+use crate::resolve::{self, ResolvedProbes};
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    schema: &'static str,
+    /// Whether the kernel accepts the programs.
+    allowed: bool,
+    /// Why not.
+    reason: Option<String>,
+    kernel: String,
+    cpus: u32,
+    pid_namespace: &'static str,
+    cpu_split: bool,
+    memory: bool,
+    /// Whether the kernel accepts the programs of each kind of probe.
+    kinds: Vec<KindAnswer>,
+    probes: Vec<ProbeAnswer<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct KindAnswer {
+    kind: &'static str,
+    allowed: bool,
+    /// Why not.
+    reason: Option<String>,
+}
+
+/// What is known of one operation's probe.
+#[derive(Debug, Serialize)]
+pub struct ProbeAnswer<'a> {
+    operation: &'a str,
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+}
+
+/// Answers on stdout.
+///
+/// # Errors
+/// Where this host does not allow BPF (after the answer), or a probe does not resolve.
+pub fn run(arguments: &cli::Check) -> Result<()> {
+    let config = resolve::read_config(&arguments.observed)?;
+    let resolved = resolve::resolve_probes(&arguments.observed, &config)?;
+    let host = Host::inspect()?;
+    let (kinds, loaded) = load(&host, &resolved)?;
+    let answer = Answer {
+        schema: "soakbox.check/1",
+        allowed: loaded.is_ok(),
+        reason: loaded.as_ref().err().map(ToString::to_string),
+        kernel: host.kernel.clone(),
+        cpus: host.possible_cpus,
+        pid_namespace: if host.pid_namespace.is_some() {
+            "own"
+        } else {
+            "initial"
+        },
+        cpu_split: host.offsets.has_cpu_split(),
+        memory: host.offsets.has_memory(),
+        kinds,
+        probes: explained(&resolved),
+    };
+    answer::print(&answer, arguments.format, table)?;
+    loaded.context("this host does not allow recording")
+}
+
+/// Whether the kernel accepts the programs: those of each kind, and all that the operations need.
+fn load(
+    host: &Host,
+    resolved: &ResolvedProbes,
+) -> Result<(Vec<KindAnswer>, Result<(), KernelError>)> {
+    let mut kernel = match Kernel::load(host, &smallest(), &lifecycle_hooks(true)) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            let refused = KINDS.iter().map(|kind| answer_of(*kind, Some(&error)));
+            return Ok((refused.collect(), Err(error)));
+        }
+    };
+    let own = PathBuf::from("/proc/self/exe");
+    let (own, _) = Binary::open(own.clone(), own).context("cannot read the recorder itself")?;
+    let own = Arc::new(own);
+    let (mut kinds, mut refusals) = (Vec::new(), Vec::new());
+    for kind in KINDS {
+        let loaded = kernel.load_programs(&kind.trial_hooks(&own));
+        kinds.push(answer_of(*kind, loaded.as_ref().err()));
+        refusals.extend(loaded.err());
+    }
+    let mut operations = resolved.operations.iter();
+    let loaded = operations.try_for_each(|operation| kernel.load_programs(&operation.hooks));
+    // Where no operation is named, one kind that works is enough to record something.
+    if resolved.operations.is_empty() && refusals.len() == KINDS.len() {
+        return Ok((kinds, refusals.into_iter().next().map_or(Ok(()), Err)));
+    }
+    Ok((kinds, loaded))
+}
+
+fn answer_of(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
+    KindAnswer {
+        kind: kind.name(),
+        allowed: refused.is_none(),
+        reason: refused.map(ToString::to_string),
+    }
+}
+
+fn smallest() -> KernelSettings {
+    KernelSettings {
+        rules: vec![OperationRule::default()],
+        interval_ns: 1_000_000_000,
+        ring_bytes: rustix::param::page_size() as u32,
+        in_flight: 1,
+        tree: None,
+    }
+}
+
+/// What is known of each operation's probe.
+pub fn explained(resolved: &ResolvedProbes) -> Vec<ProbeAnswer<'_>> {
+    let operations = resolved.operations.iter().zip(&resolved.explanations);
+    operations
+        .map(|(operation, explanation)| ProbeAnswer {
+            operation: &operation.info.name,
+            explanation,
+        })
+        .collect()
+}
+
+fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let yes = |known: bool| {
+        if known {
+            "yes"
+        } else {
+            "no (recorded as null)"
+        }
+    };
+    writeln!(
+        out,
+        "kernel          {}, {} CPUs, {} PID namespace",
+        answer.kernel, answer.cpus, answer.pid_namespace
+    )?;
+    match &answer.reason {
+        None => writeln!(out, "programs        loaded and unloaded again")?,
+        Some(reason) => writeln!(out, "programs        not allowed: {}", escaped(reason))?,
+    }
+    for kind in &answer.kinds {
+        // Where nothing is allowed, the line above tells why.
+        if let (Some(reason), true) = (&kind.reason, answer.allowed) {
+            let reason = escaped(reason);
+            writeln!(
+                out,
+                "{:15} not allowed: {reason}",
+                format!("{}:", kind.kind)
+            )?;
+        }
+    }
+    writeln!(out, "on-CPU time     yes")?;
+    writeln!(out, "user, system    {}", yes(answer.cpu_split))?;
+    writeln!(out, "memory          {}", yes(answer.memory))?;
+    for probe in &answer.probes {
+        print_probe(probe, out)?;
+    }
+    Ok(())
+}
+
+/// A probe for people.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let known = probe.explanation;
+    let mut title = known.kind.to_owned();
+    if let Some(file) = &known.file {
+        title = format!("{title} in {file}");
+    }
+    if let Some(resolved) = &known.resolved_file {
+        title = format!("{title}, which is {resolved}");
+    }
+    writeln!(out, "\n{} ({})", probe.operation, escaped(&title))?;
+    let mut line = |label: &str, text: &str| writeln!(out, "  {label:13} {}", escaped(text));
+    for (label, names) in [("same code", &known.aliases), ("copies", &known.copies)] {
+        if !names.is_empty() {
+            line(
+                label,
+                &format!("{}: their calls count too", names.join(", ")),
+            )?;
+        }
+    }
+    line("begin", &addresses(&known.begins))?;
+    let finishes = addresses(&known.finishes);
+    line("finish", &format!("{}: {finishes}", known.finish))?;
+    line("abandoned by", &known.abandonment)?;
+    line("success", &known.success)?;
+    for warning in &known.warnings {
+        line("warning", warning)?;
+    }
+    line("cost", &known.cost)
+}
+
+fn addresses(locations: &[Location]) -> String {
+    const SHOWN: usize = 8;
+    let mut shown: Vec<&str> = locations
+        .iter()
+        .take(SHOWN)
+        .map(|location| location.address.as_str())
+        .collect();
+    if locations.len() > SHOWN {
+        shown.push("…");
+    }
+    shown.join(" ")
+}

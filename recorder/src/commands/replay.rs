@@ -1,0 +1,15 @@
+//! `replay`: writes a made-up recording.
+
+use anyhow::Result;
+
+use crate::cli;
+use crate::clock::SystemClock;
+use crate::{resolve, run};
+
+/// Writes the recording.
+///
+/// # Errors
+/// Where the arguments make no plan, or the recording cannot be written.
+pub fn run(arguments: &cli::Replay) -> Result<()> {
+    run::synthesize(&resolve::replay(arguments)?, &SystemClock, Vec::new())
+}

@@ -1,0 +1,178 @@
+//! Why the kernel side could not be used: what the kernel answered, and what to do about it, told by
+//! the kind of its error.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+
+use aya::programs::ProgramError;
+use rustix::io::Errno;
+use soakbox_cli::error_chain;
+use thiserror::Error;
+
+use super::KERNEL_BTF;
+use crate::plan::ProgramId;
+
+const RIGHTS: &str = "run as root, or with CAP_BPF and CAP_PERFMON";
+
+/// Why the kernel side could not be used.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The kernel does not describe its types.
+    #[error(
+        "{KERNEL_BTF}: {0}; hint: soakbox needs a kernel built with CONFIG_DEBUG_INFO_BTF (5.17 or later)"
+    )]
+    NoBtf(#[source] io::Error),
+    /// A file of /proc or /sys could not be read.
+    #[error("{path}: {source}; hint: is /proc mounted?")]
+    Proc {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The kernel refused a program, or all of them.
+    #[error("cannot load the BPF {thing}: {reason}; hint: {hint}")]
+    Load {
+        /// `programs`, or one program by its name.
+        thing: String,
+        /// The kernel's answer.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The kernel refused a probe.
+    #[error("cannot attach to {place}: {reason}; hint: {hint}")]
+    Attach {
+        /// Where it was to be attached.
+        place: String,
+        /// The kernel's answer.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A map of the kernel side could not be used.
+    #[error(
+        "cannot use the BPF map {name}: {reason}; hint: was the BPF object built from these sources? (`make ebpf`)"
+    )]
+    Map {
+        /// Its name.
+        name: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The refusal of one program, or of the whole object.
+pub(super) fn load_error(program: Option<ProgramId>, error: &(dyn Error + 'static)) -> KernelError {
+    let hint = match errno(error) {
+        Some(Errno::PERM | Errno::ACCESS) if !is_of_the_verifier(error) => RIGHTS,
+        _ => "soakbox needs Linux 5.17 or later with BPF and BTF",
+    };
+    KernelError::Load {
+        thing: match program {
+            Some(program) => format!("program {}", program.name()),
+            None => "programs".to_owned(),
+        },
+        reason: chain(error),
+        hint,
+    }
+}
+
+/// The refusal of a probe at `place`.
+pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -> KernelError {
+    let hint = match errno(error) {
+        Some(Errno::PERM | Errno::ACCESS) => RIGHTS,
+        Some(Errno::SRCH) => "is the process still running?",
+        _ => {
+            "the file must lie on a filesystem that the kernel can probe (not overlay's upper side of another mount)"
+        }
+    };
+    KernelError::Attach {
+        place: place.to_string(),
+        reason: chain(error),
+        hint,
+    }
+}
+
+/// A name that the object does not have.
+pub(super) fn missing(name: &'static str) -> KernelError {
+    KernelError::Map {
+        name,
+        reason: "not in the object".to_owned(),
+    }
+}
+
+/// Whether the verifier read the program and did not accept it, for which it has EACCES too.
+fn is_of_the_verifier(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref() {
+        Some(ProgramError::LoadError { verifier_log, .. }) => !verifier_log.to_string().is_empty(),
+        _ => false,
+    }
+}
+
+/// The system's error number under `error`, where a system call failed.
+fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Errno::from_io_error(io);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with its causes, up to the first line break: a verifier's log is long.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    error_chain(error)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use aya::EbpfError;
+    use aya::maps::MapError;
+    use aya::sys::SyscallError;
+
+    use super::*;
+
+    fn syscall(number: i32) -> SyscallError {
+        SyscallError {
+            call: "bpf_link_create",
+            io_error: io::Error::from_raw_os_error(number),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_classified_by_its_number_whatever_its_text() {
+        let (perm, access, search, invalid) = (1, 13, 3, 22);
+        let hint = |error: KernelError| match error {
+            KernelError::Load { hint, .. } | KernelError::Attach { hint, .. } => hint,
+            other => panic!("{other}"),
+        };
+        for number in [perm, access] {
+            let errors: [Box<dyn Error>; 3] = [
+                Box::new(ProgramError::SyscallError(syscall(number))),
+                Box::new(EbpfError::MapError(MapError::SyscallError(syscall(number)))),
+                Box::new(EbpfError::ProgramError(ProgramError::SyscallError(
+                    syscall(number),
+                ))),
+            ];
+            for error in errors {
+                assert_eq!(hint(load_error(None, &*error)), RIGHTS, "{error:?}");
+                assert_eq!(hint(attach_error(&"/x", &*error)), RIGHTS, "{error:?}");
+            }
+        }
+        let gone = ProgramError::SyscallError(syscall(search));
+        assert!(hint(attach_error(&"/x", &gone)).contains("still running"));
+        let other = ProgramError::SyscallError(syscall(invalid));
+        assert!(hint(load_error(None, &other)).contains("needs Linux"));
+        let said = io::Error::other("Permission denied, says a text");
+        assert_ne!(hint(load_error(None, &said)), RIGHTS, "a text is no kind");
+    }
+}

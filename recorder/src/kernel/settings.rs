@@ -1,0 +1,30 @@
+//! The kernel side's settings of one recording, from the plan and the facts about this host. Pure.
+
+use soakbox_schemas::control::Settings;
+
+use super::{Host, KernelSettings};
+
+/// The settings as the loader writes them into the object.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(super) struct Global(#[allow(dead_code, reason = "read by the kernel side")] Settings);
+// SAFETY: repr(C) of integers; their offsets, asserted in the schemas, leave no padding.
+unsafe impl aya::Pod for Global {}
+
+impl Global {
+    pub(super) fn new(host: &Host, plan: &KernelSettings) -> Self {
+        let namespace = host.pid_namespace;
+        Self(Settings {
+            interval_ns: plan.interval_ns,
+            // Half full: the other half is filled while the recorder wakes up.
+            wake_bytes: u64::from(plan.ring_bytes / 2),
+            namespace_device: namespace.map_or(0, |namespace| namespace.device),
+            namespace_inode: namespace.map_or(0, |namespace| namespace.inode),
+            operations: plan.rules.len() as u32,
+            follow_tree: u32::from(plan.tree.is_some()),
+            page_bytes: rustix::param::page_size() as u32,
+            reserved: 0,
+            offsets: host.offsets,
+        })
+    }
+}

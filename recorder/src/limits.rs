@@ -1,0 +1,354 @@
+//! The limits of a recording, each declared once: name, unit, default, bounds and meaning. The
+//! flags of `record`, the keys of the configuration file, the errors and the table in
+//! docs/configuration.md follow from the declarations. Reads nothing and knows no other part of the
+//! recorder.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::error::Error;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+const SECOND_NS: u64 = 1_000_000_000;
+const HOUR_NS: u64 = 3_600 * SECOND_NS;
+/// The longest time of a limit: far below the point where a sum of times overflows.
+const TEN_YEARS_NS: u64 = 10 * 8_766 * HOUR_NS;
+
+/// The declaration of a limit.
+#[derive(Debug)]
+pub struct Limit {
+    /// Its flag, without the dashes before it; with underscores, its key.
+    pub flag: &'static str,
+    /// Whether the key stands in the table `[limits]`.
+    pub in_limits: bool,
+    /// Unit of the value, and how it is written.
+    pub unit: Unit,
+    /// Value without flag and key; `None` where there is no such limit then.
+    pub default: Option<u64>,
+    /// Lowest value.
+    pub least: u64,
+    /// Highest value.
+    pub most: u64,
+    /// Meaning, without a full stop at its end.
+    pub help: &'static str,
+}
+
+/// Unit of a limit's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes: a whole number.
+    Bytes,
+    /// Bytes of a ring buffer: a power of two, and at least a page of memory.
+    RingBytes,
+    /// A whole number of things.
+    Number,
+    /// Nanoseconds; written with a unit, such as `90s`.
+    Time,
+}
+
+/// When to stop.
+pub const DURATION: Limit = Limit {
+    flag: "duration",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS / 1_000,
+    most: TEN_YEARS_NS,
+    help: "Stop after this long, such as 90s or 8h",
+};
+
+/// The longest time of a segment.
+pub const ROTATE_AFTER: Limit = Limit {
+    flag: "rotate-after",
+    in_limits: false,
+    unit: Unit::Time,
+    default: Some(600 * SECOND_NS),
+    least: SECOND_NS / 1_000,
+    most: TEN_YEARS_NS,
+    help: "Seal a file after this long",
+};
+
+/// The longest time of a row in memory alone.
+pub const FLUSH_INTERVAL: Limit = Limit {
+    flag: "flush-interval",
+    in_limits: false,
+    unit: Unit::Time,
+    default: Some(SECOND_NS),
+    least: SECOND_NS / 100,
+    most: HOUR_NS,
+    help: "Rows are durable at most this long after they reached the recorder",
+};
+
+/// The kernel's ring.
+pub const RING_BYTES: Limit = Limit {
+    flag: "ring-bytes",
+    in_limits: true,
+    unit: Unit::RingBytes,
+    default: Some(16 << 20),
+    least: 4096,
+    most: 1 << 30,
+    help: "Size of the kernel's ring of finished operations, a power of two",
+};
+
+/// The largest journal.
+pub const JOURNAL_BYTES: Limit = Limit {
+    flag: "journal-bytes",
+    in_limits: true,
+    unit: Unit::Bytes,
+    default: Some(64 << 20),
+    least: 4096,
+    most: 1 << 40,
+    help: "Seal a file when its journal reaches this size",
+};
+
+/// Entries of the kernel's map of operations that belong to a process rather than a thread.
+pub const IN_FLIGHT: Limit = Limit {
+    flag: "in-flight",
+    in_limits: true,
+    unit: Unit::Number,
+    default: Some(16_384),
+    least: 1,
+    most: 1 << 20,
+    help: "Most operations in flight with a token or on a stack that may be switched",
+};
+
+/// Entries of the kernel's map of followed processes.
+pub const PROCESSES: Limit = Limit {
+    flag: "processes",
+    in_limits: true,
+    unit: Unit::Number,
+    default: Some(16_384),
+    least: 1,
+    // As many as 64-bit Linux has process ids (/proc/sys/kernel/pid_max).
+    most: 1 << 22,
+    help: "Most processes of the command's tree that are followed at a time",
+};
+
+/// Places in the channel between the recorder's threads.
+pub const QUEUE_BATCHES: Limit = Limit {
+    flag: "queue-batches",
+    in_limits: true,
+    unit: Unit::Number,
+    default: Some(64),
+    least: 1,
+    most: 4096,
+    help: "Most batches waiting to be written",
+};
+
+/// Every limit, in the order of the help text and the documentation.
+pub const LIMITS: [&Limit; 8] = [
+    &DURATION,
+    &ROTATE_AFTER,
+    &FLUSH_INTERVAL,
+    &RING_BYTES,
+    &JOURNAL_BYTES,
+    &IN_FLIGHT,
+    &PROCESSES,
+    &QUEUE_BATCHES,
+];
+
+impl Limit {
+    /// Its key within its table, such as `ring_bytes`.
+    pub fn name(&self) -> String {
+        self.flag.replace('-', "_")
+    }
+
+    /// Its key with its table, such as `limits.ring_bytes`.
+    pub fn key(&self) -> String {
+        let table = if self.in_limits { "limits." } else { "" };
+        format!("{table}{}", self.name())
+    }
+
+    /// A value as it is written on a command line.
+    pub fn write(&self, value: u64) -> String {
+        match self.unit {
+            Unit::Time => humantime::format_duration(Duration::from_nanos(value)).to_string(),
+            Unit::Bytes | Unit::RingBytes | Unit::Number => value.to_string(),
+        }
+    }
+
+    /// A value from its text.
+    ///
+    /// # Errors
+    /// The values that are allowed, where it is none of them.
+    pub fn parse(&self, text: &str) -> Result<u64, String> {
+        let value = match self.unit {
+            // To humantime `M` is a month, which who writes `10M` hardly means.
+            Unit::Time if text.contains('M') => None,
+            Unit::Time => humantime::parse_duration(text)
+                .ok()
+                .and_then(|time| u64::try_from(time.as_nanos()).ok()),
+            // Rust's parser also takes a sign.
+            _ if text.starts_with('+') => None,
+            _ => text.parse().ok(),
+        };
+        let value = value.filter(|value| (self.lowest()..=self.most).contains(value));
+        let value = value.filter(|value| self.unit != Unit::RingBytes || value.is_power_of_two());
+        value.ok_or_else(|| self.allowed())
+    }
+
+    /// The allowed values, as an advice.
+    pub fn allowed(&self) -> String {
+        let bounds = format!(
+            "from {} to {}",
+            self.write(self.lowest()),
+            self.write(self.most)
+        );
+        match self.unit {
+            Unit::Bytes => format!("write a number of bytes {bounds}"),
+            Unit::RingBytes => format!("write a power of two {bounds}"),
+            Unit::Number => format!("write a number {bounds}"),
+            Unit::Time => format!("write a time {bounds}, such as 500ms, 90s, 10m or 8h"),
+        }
+    }
+
+    /// The lowest value on this host.
+    fn lowest(&self) -> u64 {
+        match self.unit {
+            Unit::RingBytes => self.least.max(rustix::param::page_size() as u64),
+            Unit::Bytes | Unit::Number | Unit::Time => self.least,
+        }
+    }
+
+    fn argument(&'static self) -> Arg {
+        let default = self.default.map(|value| self.write(value));
+        let default = default.map_or_else(String::new, |value| format!(" [default: {value}]"));
+        Arg::new(self.flag)
+            .long(self.flag)
+            .value_name(match self.unit {
+                Unit::Bytes | Unit::RingBytes => "BYTES",
+                Unit::Number => "NUMBER",
+                Unit::Time => "TIME",
+            })
+            .help(format!("{}{default}", self.help))
+            // A negative number is a value that is out of bounds, not an unknown flag.
+            .allow_negative_numbers(true)
+            .value_parser(move |text: &str| self.parse(text))
+    }
+}
+
+/// The limits that were set, by flags or by a configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetLimits(BTreeMap<&'static str, u64>);
+
+impl SetLimits {
+    /// The value of `limit`, where it was set.
+    pub fn get(&self, limit: &Limit) -> Option<u64> {
+        self.0.get(limit.flag).copied()
+    }
+
+    /// Sets `limit`.
+    pub fn set(&mut self, limit: &Limit, value: u64) {
+        self.0.insert(limit.flag, value);
+    }
+}
+
+impl Args for SetLimits {
+    fn augment_args(command: Command) -> Command {
+        command.args(LIMITS.map(Limit::argument))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SetLimits {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut set = Self::default();
+        set.update_from_arg_matches(matches)?;
+        Ok(set)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        for limit in LIMITS {
+            if let Some(value) = matches.get_one(limit.flag) {
+                self.set(limit, *value);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_consistent() {
+        for (at, limit) in LIMITS.into_iter().enumerate() {
+            assert!(limit.least > 0 && limit.lowest() <= limit.most, "{limit:?}");
+            let edges = [limit.lowest(), limit.most];
+            for value in edges.into_iter().chain(limit.default) {
+                assert_eq!(limit.parse(&limit.write(value)), Ok(value), "{limit:?}");
+            }
+            assert!(!limit.help.ends_with('.'), "{limit:?}");
+            assert!(LIMITS[..at].iter().all(|other| other.flag != limit.flag));
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_refused_with_the_bounds() {
+        let shapes = [
+            "",
+            " ",
+            "0",
+            "-1",
+            "-0",
+            "+4096",
+            "1 GB",
+            "1GB",
+            "1e9",
+            "4096.0",
+            "0x1000",
+            "1_000",
+            "18446744073709551616",
+            "99999999999999999999999",
+            "nan",
+            "½",
+            "10",
+            "10M",
+            "10S",
+            "s",
+            "1h30",
+            "-5s",
+            "0s",
+            "18446744073709551615s",
+            "584542046091y",
+            "1e3s",
+        ];
+        for limit in LIMITS {
+            for text in shapes {
+                let is_value = limit.unit == Unit::Number && text == "10";
+                let parsed = limit.parse(text);
+                assert_eq!(parsed.is_ok(), is_value, "{}: '{text}'", limit.flag);
+                if let Err(advice) = parsed {
+                    let least = limit.write(limit.lowest());
+                    assert!(advice.contains(&format!("from {least} to ")), "{advice}");
+                }
+            }
+        }
+        for (text, allowed) in [
+            ("4096", true),
+            ("4097", false),
+            ("12288", false),
+            ("8192", true),
+        ] {
+            assert_eq!(RING_BYTES.parse(text).is_ok(), allowed, "{text}");
+            assert!(JOURNAL_BYTES.parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_just_outside_its_bounds_is_refused() {
+        for limit in LIMITS {
+            let (below, above) = (limit.lowest() - 1, limit.most + 1);
+            for value in [below, above] {
+                assert!(
+                    limit.parse(&limit.write(value)).is_err(),
+                    "{limit:?} {value}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a recording is to be, resolved and checked: everything that `kernel`, `segment` and `run`
+//! need, with nothing left to decide. Plain values on the ground floor: they import `plan`, and it
+//! imports none of them, only `schemas` and the open files and processes that it names.
+
+mod hook;
+mod lifecycle;
+mod limits;
+mod operation;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use soakbox_schemas::tables::OperationInfo;
+
+use crate::binary::Binary;
+use crate::process::Process;
+
+pub use hook::{AttachPoint, Hook, Phase, ProgramId};
+pub use lifecycle::lifecycle_hooks;
+pub use limits::{Limits, SegmentLimits};
+pub use operation::{OutcomeSource, Pairing, PlannedOperation};
+
+/// A file that is observed.
+#[derive(Clone, Debug)]
+pub struct ObservedFile {
+    /// The open file.
+    pub binary: Arc<Binary>,
+    /// Its path as it was typed, made absolute; symbolic links in it are not resolved. What people
+    /// see, next to where it led ([`Binary::path`]).
+    pub typed_path: PathBuf,
+    /// Its build id in hexadecimal digits, where it has one.
+    pub build_id: Option<String>,
+}
+
+/// Which processes are observed.
+#[derive(Clone, Debug)]
+pub enum ProcessFilter {
+    /// All that come by the probes, now and later.
+    All,
+    /// One process.
+    Process(Arc<Process>),
+    /// A command that the recorder starts, and its descendants.
+    Command(Vec<OsString>),
+}
+
+impl ProcessFilter {
+    /// Whether only the descendants of the recorder are observed.
+    pub fn follows_tree(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+}
+
+/// A recording to be made.
+#[derive(Clone, Debug)]
+pub struct RecordPlan {
+    /// Root of the recording.
+    pub output: PathBuf,
+    /// Operations, at least one. The index of each is its number on the wire.
+    pub operations: Vec<PlannedOperation>,
+    /// What keeps account of threads and processes, whatever the operations are.
+    pub lifecycle: Vec<Hook>,
+    /// The files that the operations lie in, each once.
+    pub files: Vec<ObservedFile>,
+    /// Whose operations.
+    pub processes: ProcessFilter,
+    /// Bounds.
+    pub limits: Limits,
+    /// How long rows may be only in memory.
+    pub flush_interval: Duration,
+    /// Length of an interval of the counters.
+    pub interval: Duration,
+    /// When to stop by itself.
+    pub duration: Option<Duration>,
+    /// Digest of what decides which operations are recorded and how: probes with their rules, whose
+    /// operations, bounds and flush interval, as they were asked for. Neither the place nor the
+    /// duration is part of it, so that two recordings made alike have the same one; nor are the
+    /// binaries, whose build ids are kept next to it.
+    pub config_digest: String,
+    /// What will not be seen, or not rightly: one sentence each, for the person who asked.
+    pub warnings: Vec<String>,
+}
+
+impl RecordPlan {
+    /// Names and types of the operations, by index.
+    pub fn infos(&self) -> Vec<OperationInfo> {
+        self.operations
+            .iter()
+            .map(|operation| operation.info.clone())
+            .collect()
+    }
+
+    /// Length of an interval of the counters, ns.
+    pub fn interval_ns(&self) -> u64 {
+        self.interval.as_nanos() as u64
+    }
+
+    /// Everything that is attached.
+    pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        let operations = self.operations.iter();
+        self.lifecycle
+            .iter()
+            .chain(operations.flat_map(|operation| &operation.hooks))
+    }
+
+    /// What is attached in `phase`.
+    pub fn hooks_of(&self, phase: Phase) -> impl Iterator<Item = &Hook> {
+        self.hooks().filter(move |hook| hook.phase == phase)
+    }
+}
+
+/// A recording to be made up.
+#[derive(Clone, Debug)]
+pub struct SyntheticPlan {
+    /// Root of the recording.
+    pub output: PathBuf,
+    /// The same seed makes the same events.
+    pub seed: u64,
+    /// Length, s; it ends now.
+    pub seconds: u64,
+    /// Slower, leaking and failing.
+    pub degraded: bool,
+}

@@ -1,0 +1,94 @@
+//! The files that probes lie in: each opened and read once, by whatever paths it is named.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::binary::Binary;
+use crate::plan::ObservedFile;
+use crate::process::Process;
+
+/// The open files of a recording.
+#[derive(Debug, Default)]
+pub struct Files {
+    process: Option<Arc<Process>>,
+    open: HashMap<PathBuf, (Arc<Binary>, Arc<[u8]>)>,
+}
+
+/// A file that was opened and read.
+#[derive(Clone, Debug)]
+pub struct OpenFile {
+    /// The open file.
+    pub binary: Arc<Binary>,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+    /// Its path as this probe has it, made absolute; symbolic links in it are not resolved.
+    pub typed_path: PathBuf,
+}
+
+impl OpenFile {
+    /// As a part of the plan.
+    pub fn observed(&self, build_id: Option<&[u8]>) -> ObservedFile {
+        let hexadecimal = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect();
+        ObservedFile {
+            binary: self.binary.clone(),
+            typed_path: self.typed_path.clone(),
+            build_id: build_id.map(hexadecimal),
+        }
+    }
+}
+
+impl Files {
+    /// No file yet. With a process, a file that is not here is looked for in its root.
+    pub fn new(process: Option<Arc<Process>>) -> Self {
+        Self {
+            process,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Opens and reads the file at `path`, or finds it among those that are open already: the kernel
+    /// keeps probes with the file, so that two paths to one file are one.
+    ///
+    /// # Errors
+    /// Where it cannot be opened or read.
+    pub fn open(&mut self, path: &str) -> Result<OpenFile> {
+        let found = locate(path, self.process.as_deref());
+        if !self.open.contains_key(&found) {
+            let (binary, bytes) = Binary::open(path.into(), found.clone()).map_err(|error| {
+                let shown = found.display();
+                anyhow::anyhow!(
+                    "cannot read {shown}: {error}; hint: name the program's file by its path"
+                )
+            })?;
+            let mut known = self.open.values();
+            let known = known.find(|(known, _)| known.is_same_file(&binary));
+            let file = known.cloned();
+            let file = file.unwrap_or_else(|| (Arc::new(binary), bytes.into()));
+            self.open.insert(found.clone(), file);
+        }
+        let (binary, bytes) = self.open[&found].clone();
+        Ok(OpenFile {
+            binary,
+            bytes,
+            // Only an empty path, which cannot be opened, has no absolute form.
+            typed_path: std::path::absolute(path).unwrap_or(found),
+        })
+    }
+}
+
+fn locate(file: &str, process: Option<&Process>) -> PathBuf {
+    // A path without a directory would be taken for a library's name further down.
+    let absolute = fs::canonicalize(file).unwrap_or_else(|_| Path::new(file).to_owned());
+    if absolute.exists() {
+        return absolute;
+    }
+    let inside = absolute.strip_prefix("/").ok().and_then(|below| {
+        let root = process?.root()?;
+        Some(root.join(below)).filter(|path| path.exists())
+    });
+    inside.unwrap_or(absolute)
+}

@@ -1,0 +1,203 @@
+//! `uprobe:FILE:FUNCTION`: the calls of a function, from its first instructions to its return.
+//!
+//! It begins at an instruction of its prologue. It finishes at each of its return instructions, or
+//! by a uretprobe where nothing in the program can unwind or switch stacks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Result;
+use soakbox_schemas::control::{Cookie, mode};
+
+use super::{Kind, Probe};
+use crate::binary::{self, Binary, Finish, Function, Order, ResolveError, Site};
+use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
+use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
+
+/// At an instruction of the prologue.
+const BEGIN: ProgramId = ProgramId::new("function_begin");
+/// At a return instruction.
+const FINISH: ProgramId = ProgramId::new("function_finish");
+/// In place of the return address.
+const RETURN: ProgramId = ProgramId::new("function_return");
+
+/// The kind.
+pub(super) struct FunctionKind;
+
+impl Kind for FunctionKind {
+    fn name(&self) -> &'static str {
+        "uprobe"
+    }
+
+    fn syntax(&self) -> &'static str {
+        "uprobe:FILE:FUNCTION"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the calls of a function"
+    }
+
+    fn parse(&self, text: &str) -> Result<Box<dyn Probe>, Refusal> {
+        Ok(Box::new(FunctionProbe(Place::parse(self, text)?)))
+    }
+
+    fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
+        vec![
+            Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
+            Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
+            Hook::uretprobe(RETURN, file, 0, None),
+        ]
+    }
+}
+
+/// A function of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct FunctionProbe(Place);
+
+impl fmt::Display for FunctionProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", FunctionKind.name(), self.0)
+    }
+}
+
+impl Probe for FunctionProbe {
+    fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
+        let Place { file, name } = &self.0;
+        let open = context.files.open(file)?;
+        let found = binary::resolve_function(&open.bytes, file, name, context.kernel);
+        let found = found.map_err(|reason| ResolveError {
+            probe: self.to_string(),
+            reason,
+        })?;
+        let pairing = match &found.part.order {
+            Order::StackOrder => Pairing::StackOrder,
+            Order::EqualOnly { .. } => Pairing::StackPointer,
+        };
+        Ok(Resolved {
+            hooks: hooks(&found.part, &open.binary, context.operation, pairing),
+            pairing,
+            outcome: OutcomeSource::ReturnValue,
+            files: vec![open.observed(found.build_id.as_deref())],
+            explanation: explain(&found.part, found.warnings, &open, &context.rules),
+        })
+    }
+}
+
+fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
+    let mode = match &function.finish {
+        Finish::Returns { .. } => pairing.mode(),
+        Finish::Uretprobe(_) => pairing.mode() | mode::URETPROBE,
+    };
+    let cookie = |site: &Site| {
+        Some(Cookie {
+            operation,
+            stack_delta: site.stack_delta,
+            mode,
+        })
+    };
+    let at = |phase, program, site: &Site| {
+        Hook::uprobe(phase, program, file, site.file_offset, cookie(site))
+    };
+    let begins = function.begins.iter();
+    let mut hooks: Vec<Hook> = begins.map(|site| at(Phase::Begin, BEGIN, site)).collect();
+    match &function.finish {
+        Finish::Returns { sites, .. } => {
+            hooks.extend(sites.iter().map(|site| at(Phase::Finish, FINISH, site)));
+        }
+        Finish::Uretprobe(site) => {
+            let hook = Hook::uretprobe(RETURN, file, site.file_offset, cookie(site));
+            hooks.push(hook);
+        }
+    }
+    hooks
+}
+
+fn explain(
+    function: &Function,
+    mut warnings: Vec<String>,
+    file: &OpenFile,
+    rules: &Rules,
+) -> Explanation {
+    let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
+    let (finish, finishes) = match &function.finish {
+        Finish::Returns { sites, why } => (
+            format!("at {} return instructions ({why})", sites.len()),
+            locations(sites),
+        ),
+        Finish::Uretprobe(site) => (
+            "by a uretprobe (nothing in the program can unwind or switch stacks)".to_owned(),
+            locations(std::slice::from_ref(site)),
+        ),
+    };
+    let abandonment = match &function.order {
+        Order::StackOrder => "the order of stack pointers".to_owned(),
+        Order::EqualOnly { why } => {
+            format!("an equal stack pointer, or the end of the process ({why})")
+        }
+    };
+    if !function.copies.is_empty() && rules.success.is_some() {
+        warnings.push(format!(
+            "the compiler may have changed arguments and results in its copies, so the rules may read something else there: {}",
+            function.copies.join(", ")
+        ));
+    }
+    let aliases = function.aliases.iter();
+    let mut explanation = Explanation {
+        finish,
+        abandonment,
+        success: match &rules.success {
+            Some(success) => success.to_string(),
+            None => "unknown".to_owned(),
+        },
+        begins: locations(&function.begins),
+        finishes,
+        aliases: aliases
+            .filter(|name| **name != function.symbol)
+            .cloned()
+            .collect(),
+        copies: function.copies.clone(),
+        warnings,
+        ..Explanation::of_file("function", file)
+    };
+    explanation.cost = explanation.cost_of_instructions();
+    explanation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_ends_at_the_last_single_colon() {
+        let place = |text: &str| Place::parse(&FunctionKind, text).unwrap();
+        for (text, file, name) in [
+            (
+                "/usr/bin/my-prog:refresh_rules",
+                "/usr/bin/my-prog",
+                "refresh_rules",
+            ),
+            ("/srv/v1:2/prog:f", "/srv/v1:2/prog", "f"),
+            (
+                "/bin/p:krate::module::function",
+                "/bin/p",
+                "krate::module::function",
+            ),
+            (
+                "p:_ZN3foo3barEv$LT$x$GT$.llvm.123",
+                "p",
+                "_ZN3foo3barEv$LT$x$GT$.llvm.123",
+            ),
+            (
+                r"/srv/a\,b\:\:c/p:map<int\, long>::at",
+                "/srv/a,b::c/p",
+                "map<int, long>::at",
+            ),
+        ] {
+            let expected = Place {
+                file: file.into(),
+                name: name.into(),
+            };
+            assert_eq!(place(&text.replace(r"\\", r"\")), expected);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The probe grammar: `NAME=KIND:REST,rule,rule` from text to types and back.
+//!
+//! Parsing validates and nothing else: whether there is such a file or function is for resolving. A
+//! kind of probe is one file under `kind`; nothing outside it knows which kinds there are.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+mod escape;
+mod explanation;
+mod files;
+mod kind;
+mod place;
+mod registry;
+mod resolved;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+pub use explanation::{Explanation, Location};
+pub use files::{Files, OpenFile};
+pub use kind::{KINDS, Kind, LATER, Later, Probe};
+pub use place::Place;
+pub use registry::{REGISTRY, Registry};
+pub use resolved::{Context, Resolved};
+pub use rules::{Comparison, Rules, Success, Width};
+
+/// An operation as asked for: its name, its probe, and its rules.
+#[derive(Clone, Debug)]
+pub struct ProbeSpec {
+    /// The operation's name, `[A-Za-z0-9_.-]{1,64}`.
+    pub name: String,
+    /// Where its begin and finish are observed. Shown, it is the text that parses to it.
+    pub probe: Arc<dyn Probe>,
+    /// The rules after the commas.
+    pub rules: Rules,
+}
+
+impl PartialEq for ProbeSpec {
+    /// Two probes are equal where they are written alike.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.rules == other.rules
+            && self.probe.to_string() == other.probe.to_string()
+    }
+}
+
+impl Eq for ProbeSpec {}
+
+impl FromStr for ProbeSpec {
+    type Err = ProbeError;
+
+    fn from_str(text: &str) -> Result<Self, ProbeError> {
+        REGISTRY.parse(text)
+    }
+}
+
+impl fmt::Display for ProbeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}{}", self.name, self.probe, self.rules)
+    }
+}
+
+/// A probe that does not parse: the text, the reason, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{probe}: {reason}; hint: {hint}")]
+pub struct ProbeError {
+    /// The probe as written, shortened.
+    pub probe: String,
+    /// The reason for the refusal.
+    pub reason: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+/// Why a part of a probe is refused, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: String,
+    /// The next step.
+    pub hint: String,
+}
+
+impl Refusal {
+    /// A refusal with its next step.
+    pub fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// What was written, short enough for one line.
+fn shown(text: &str) -> String {
+    const MOST: usize = 120;
+    let mut shown: String = text
+        .chars()
+        .take(MOST)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

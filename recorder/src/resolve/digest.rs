@@ -1,0 +1,91 @@
+//! The digest of a configuration: two recordings with the same one observe the same operations in
+//! the same way.
+//!
+//! It is taken over JSON with sorted keys. A limit that has its default value is left out, so that a
+//! limit which a later version adds does not change the digest of a configuration that does not name
+//! it. A default that changes, or anything else that makes the same text mean something else, gives
+//! [`VERSION`] a new number.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+
+use anyhow::Result;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::plan::ProcessFilter;
+use crate::probe::ProbeSpec;
+
+/// Version of what the digest is taken over.
+const VERSION: u32 = 1;
+/// Bytes of the hash that are kept: enough to tell configurations apart; it protects nothing.
+const BYTES: usize = 8;
+
+/// The digest in hexadecimal digits; `limits` are those that are not at their defaults.
+///
+/// # Errors
+/// Where JSON cannot hold a value, which it can.
+pub(super) fn config_digest(
+    specs: &[ProbeSpec],
+    processes: &ProcessFilter,
+    limits: BTreeMap<&'static str, u64>,
+) -> Result<String> {
+    let canonical = Canonical {
+        limits,
+        operations: specs.iter().map(ToString::to_string).collect(),
+        processes: describe(processes),
+        version: VERSION,
+    };
+    let text = serde_json::to_string(&canonical)?;
+    let hash = Sha256::digest(text.as_bytes());
+    let kept = hash.iter().take(BYTES);
+    Ok(kept.map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Fields in the order of their names.
+#[derive(Serialize)]
+struct Canonical {
+    limits: BTreeMap<&'static str, u64>,
+    operations: Vec<String>,
+    processes: String,
+    version: u32,
+}
+
+/// Whose operations, as it was asked for.
+fn describe(processes: &ProcessFilter) -> String {
+    match processes {
+        ProcessFilter::All => "all".to_owned(),
+        ProcessFilter::Process(process) => format!("process {}", process.pid()),
+        ProcessFilter::Command(words) => {
+            let words = words.iter();
+            let words: Vec<String> = words
+                .map(|word| format!("\"{}\"", word.as_bytes().escape_ascii()))
+                .collect();
+            format!("command {}", words.join(" "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(limits: &[(&'static str, u64)]) -> String {
+        let specs = [r"op=uprobe:/a\,b:ns::f,type=2,success=errno"
+            .parse()
+            .unwrap()];
+        let command = ProcessFilter::Command(vec!["a b".into(), "\"c\n".into()]);
+        config_digest(&specs, &command, limits.iter().copied().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_configuration_keeps_its_digest_from_version_to_version() {
+        // sha256sum of {"limits":{"a":1,"b":2},"operations":["op=uprobe:/a\\,b:ns::f,type=2,success=errno:i64"],
+        // "processes":"command \"a b\" \"\\\"c\\n\"","version":1}; changed only together with VERSION.
+        let expected = "720ebcc42399edc6";
+        assert_eq!(digest(&[("a", 1), ("b", 2)]), expected);
+        assert_eq!(digest(&[("b", 2), ("a", 1)]), expected, "in any order");
+        assert_ne!(digest(&[("a", 1)]), expected);
+        assert_ne!(digest(&[("a", 1), ("b", 3)]), expected);
+    }
+}

@@ -1,0 +1,141 @@
+//! Only the programs that a plan names are loaded: one that this kernel refuses takes down only what
+//! needs it.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use object::{Object, ObjectSection, ObjectSymbol};
+use soakbox_recorder::kernel::{Host, Kernel, KernelError, KernelSettings};
+use soakbox_recorder::plan::lifecycle_hooks;
+use soakbox_schemas::control::OperationRule;
+use support::{hooks, host};
+
+/// The programs of this process are counted: only one test at a time may load some.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn settings(tree: Option<u32>) -> KernelSettings {
+    KernelSettings {
+        rules: vec![OperationRule::default()],
+        interval_ns: 1_000_000_000,
+        ring_bytes: 4096,
+        in_flight: 1,
+        tree,
+    }
+}
+
+/// Names of the BPF programs that this process holds, as the kernel tells them: at most 15 bytes.
+fn held() -> BTreeSet<String> {
+    let descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let ids: BTreeSet<u32> = descriptors
+        .filter_map(|descriptor| {
+            let text = fs::read_to_string(descriptor.path()).ok()?;
+            let id = text
+                .lines()
+                .find_map(|line| line.strip_prefix("prog_id:"))?;
+            id.trim().parse().ok()
+        })
+        .collect();
+    let programs = aya::programs::loaded_programs().filter_map(Result::ok);
+    programs
+        .filter(|program| ids.contains(&program.id()))
+        .map(|program| program.name_as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    let shortened = |name: &&str| name[..name.len().min(15)].to_owned();
+    names.iter().map(shortened).collect()
+}
+
+#[test]
+fn only_the_programs_that_the_plan_names_are_loaded() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let host = Host::inspect().unwrap();
+    let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
+    let lifecycle = ["sched_switch", "sched_process_exec", "sched_process_exit"];
+    let tree = ["sched_process_fork", "register_recorder"];
+    let functions = ["function_begin", "function_finish", "function_return"];
+    let markers = ["marker_begin", "marker_finish"];
+    assert_eq!(held(), names(&[]));
+    for (tree_size, kinds, expected) in [
+        (None, vec![], vec![&lifecycle[..]]),
+        (None, vec![&marker], vec![&lifecycle, &markers]),
+        (None, vec![&function], vec![&lifecycle, &functions]),
+        (Some(1), vec![&marker], vec![&lifecycle, &markers, &tree]),
+        (
+            None,
+            vec![&marker, &function],
+            vec![&lifecycle, &markers, &functions],
+        ),
+    ] {
+        let lifecycle = lifecycle_hooks(tree_size.is_some());
+        let named = lifecycle.iter().chain(kinds.into_iter().flatten());
+        let kernel = Kernel::load(&host, &settings(tree_size), named).unwrap();
+        let expected = expected.concat();
+        assert_eq!(held(), names(&expected));
+        let loaded: BTreeSet<&str> = kernel.programs().iter().map(|id| id.name()).collect();
+        assert_eq!(loaded, expected.into_iter().collect());
+        drop(kernel);
+        assert_eq!(held(), names(&[]));
+    }
+}
+
+/// The built object with an instruction in the function `program` that no kernel accepts.
+fn damaged(program: &str) -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/soakbox.x86_64.bpf.o");
+    let mut bytes = fs::read(path).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let symbol = file.symbols().find(|symbol| symbol.name() == Ok(program));
+    let symbol = symbol.unwrap();
+    let section = file.section_by_index(symbol.section_index().unwrap());
+    let (start, _) = section.unwrap().file_range().unwrap();
+    // Its last instruction, which refers to nothing.
+    let last = usize::try_from(start + symbol.address() + symbol.size() - 8).unwrap();
+    bytes[last] = 0xff;
+    bytes
+}
+
+#[test]
+fn a_program_that_the_kernel_refuses_takes_nothing_else_down() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let host = Host::inspect().unwrap();
+    let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
+    let lifecycle = lifecycle_hooks(false);
+    for (broken, fine, refused) in [
+        ("function_begin", &marker, &function),
+        ("marker_finish", &function, &marker),
+        ("sched_process_fork", &marker, &lifecycle_hooks(true)),
+    ] {
+        let object = damaged(broken);
+        let named = lifecycle.iter().chain(fine);
+        let mut kernel = Kernel::load_object(&object, &host, &settings(None), named).unwrap();
+        let loaded = kernel.programs().len();
+        let error = kernel.load_programs(refused).unwrap_err();
+        assert!(matches!(error, KernelError::Load { .. }), "{error}");
+        assert!(error.to_string().contains(broken), "{error}");
+        assert!(kernel.programs().len() >= loaded, "the others stay");
+        let alone = Kernel::load_object(&object, &host, &settings(None), refused);
+        assert!(alone.is_err(), "{broken} is broken");
+    }
+}
+
+#[test]
+fn the_object_has_the_programs_of_every_kind() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/soakbox.x86_64.bpf.o");
+    let bytes = fs::read(path).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let has = |name: &str| file.symbols().any(|symbol| symbol.name() == Ok(name));
+    for hook in hooks::all() {
+        assert!(has(hook.program.name()), "{:?}", hook.program);
+    }
+}
