@@ -159,10 +159,7 @@ mod tests {
             let errors: [Box<dyn Error>; 3] = [
                 Box::new(ProgramError::SyscallError(syscall(number))),
                 Box::new(EbpfError::MapError(MapError::SyscallError(syscall(number)))),
-                Box::new(ProgramError::LoadError {
-                    io_error: io::Error::from_raw_os_error(number),
-                    verifier_log: Default::default(),
-                }),
+                Box::new(io::Error::from_raw_os_error(number)),
             ];
             for error in errors {
                 assert_eq!(hint(load_error(None, &*error)), RIGHTS, "{error:?}");
