@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use sha2::{Digest, Sha256};
 
-/// What the object is built from and how, beside `ebpf/src`; `ebpf/build.sh` has the same list.
+/// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
 const SOURCES: [&str; 10] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",

@@ -1,11 +1,8 @@
 //! Writes the recordings that the tests use into a directory, to look at or to try a notebook on:
-//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes `DIR/healthy` and
-//! `DIR/degraded`.
+//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes
+//! `DIR/healthy` and `DIR/degraded`.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-use support::Soak;
+use soakbox_testing::Soak;
 
 fn main() {
     let Some(root) = std::env::args_os().nth(1).map(std::path::PathBuf::from) else {

@@ -1,18 +1,10 @@
-//! What may be typed (`Arguments`) and what it means (`Plan`). Parsing validates and does nothing else.
+//! The command line as typed (`Arguments`) and its meaning (`Plan`). Parsing validates and does
+//! nothing else.
 
 use std::path::PathBuf;
 
-use clap::builder::styling::{AnsiColor, Styles};
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-
-use crate::failure::{Failure, Result};
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use soakbox_cli::{Failure, Format, Result, STYLES};
 
 /// SQL, percentiles, charts and reports over Soakbox recordings.
 ///
@@ -26,7 +18,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What is in a recording: tables, files, time, hosts, loss, gaps, and whether the counts agree
+    /// Show the content of a recording: tables, files, time, hosts, losses, gaps, and whether the
+    /// counts agree
     Info {
         #[command(flatten)]
         source: Source,
@@ -34,7 +27,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Per operation: count, failures, rate, percentiles of the duration, CPU, memory
+    /// Show figures per operation: count, failures, rate, percentiles of the duration, CPU, memory
     Summary {
         #[command(flatten)]
         source: Source,
@@ -44,8 +37,9 @@ enum Command {
     },
     /// Run a query on a recording, also on one that is still running
     ///
-    /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log, feature_metrics.
-    /// quantile(column, p) and quantiles(column, p, ...) give percentiles within 1/128.
+    /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log,
+    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give percentiles within
+    /// 1/128.
     Sql {
         #[command(flatten)]
         source: Source,
@@ -68,42 +62,33 @@ enum Command {
     },
     /// Write summary, losses, gaps and charts as one HTML file
     Report {
-        /// The recording, or the base when there is something to put against it
+        /// The recording, or the base of a comparison
         #[arg(value_name = "DIR", required = true)]
         recordings: Vec<PathBuf>,
-        /// Recordings to show beside it
+        /// Recordings to show next to it
         #[arg(long, value_name = "DIR", num_args = 1..)]
         against: Vec<PathBuf>,
         /// Where to write the report, - for stdout
         #[arg(short, long, value_name = "FILE.html")]
         output: PathBuf,
-        /// Leave out files that cannot be read, and say which
+        /// Leave out files that cannot be read, and report them
         #[arg(long)]
         skip_damaged: bool,
     },
 }
 
-/// Which recording, and how to take damage.
+/// A recording to read, and whether damaged files of it are left out.
 #[derive(Clone, Debug, Args)]
 pub struct Source {
     /// The recording: a directory that soakbox-recorder wrote
     #[arg(value_name = "DIR")]
     pub recording: PathBuf,
-    /// Leave out files that cannot be read, and say which
+    /// Leave out files that cannot be read, and report them
     #[arg(long)]
     pub skip_damaged: bool,
 }
 
-/// How figures are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For scripts, with a versioned schema
-    Json,
-}
-
-/// How rows are printed.
+/// Form of a query's rows on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
     /// For people
@@ -114,10 +99,10 @@ pub enum RowFormat {
     Csv,
 }
 
-/// What is to be done.
+/// A command with its arguments.
 #[derive(Clone, Debug)]
 pub enum Plan {
-    /// Print what is in a recording.
+    /// Print the content of a recording.
     Info(Source, Format),
     /// Print figures per operation.
     Summary(Source, Format),
@@ -125,18 +110,18 @@ pub enum Plan {
     Sql(Source, String, RowFormat),
     /// Draw operations (all where none is named) to a file.
     Chart {
-        /// Of which recording.
+        /// The recording.
         source: Source,
-        /// To which file.
+        /// The file to write.
         output: PathBuf,
-        /// Which operations.
+        /// Names of operations.
         operations: Vec<String>,
     },
     /// Write a report to a file.
     Report {
         /// Recordings, the base first.
         sources: Vec<Source>,
-        /// To which file.
+        /// The file to write.
         output: PathBuf,
     },
 }
@@ -185,32 +170,5 @@ impl TryFrom<Arguments> for Plan {
                 output,
             },
         })
-    }
-}
-
-/// What clap says of a command line in several paragraphs, in one line.
-pub fn mistyped(error: &clap::Error) -> Failure {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.by_ref().take_while(|line| !line.is_empty());
-    let said = first.collect::<Vec<_>>().join(" ");
-    let reason = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "nothing was asked for",
-        _ => said.strip_prefix("error: ").unwrap_or(&said),
-    };
-    // Clap's other tips propose to pass a mistyped flag as a value.
-    let tip = lines
-        .filter_map(|line| line.strip_prefix("tip: "))
-        .find(|tip| tip.contains("similar"));
-    let failure = Failure::new("command line", reason);
-    if let Some(tip) = tip {
-        return failure.hint(tip);
-    }
-    let command = Arguments::command();
-    let name = command.get_name();
-    let first = std::env::args_os().nth(1).unwrap_or_default();
-    match command.find_subcommand(first) {
-        Some(known) => failure.hint(format!("see {name} {} --help", known.get_name())),
-        None => failure.hint(format!("see {name} --help")),
     }
 }

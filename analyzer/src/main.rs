@@ -1,23 +1,15 @@
-//! Parse, plan, run: what was typed becomes a plan, the plan runs, a failure becomes one clear line and an exit code.
+//! Parse, plan, run: the arguments become a plan, the plan runs, a failure becomes one line and an
+//! exit code.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use soakbox_analyzer::cli::{Arguments, Plan, mistyped};
+use soakbox_analyzer::cli::{Arguments, Plan};
 use soakbox_analyzer::run;
+use soakbox_cli::{Failure, Program};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => return mistyped(&error).report(),
-        Err(answer) => {
-            // --help or --version; a closed stdout is nobody's loss.
-            let _ = answer.print();
-            return ExitCode::SUCCESS;
-        }
-    };
-    match Plan::try_from(arguments).and_then(|plan| run::run(&plan)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    Program { prefix: "" }.run(|arguments: Arguments| {
+        run::run(&Plan::try_from(arguments)?)?;
+        Ok::<_, Failure>(ExitCode::SUCCESS)
+    })
 }

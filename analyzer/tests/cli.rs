@@ -1,8 +1,7 @@
-//! The built program on real recordings: what it prints, what it refuses, what it leaves alone.
+//! The built program on recordings: its answers, its refusals, and that it changes nothing.
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::io::Read;
@@ -12,10 +11,10 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use program::{Place, analyzer, count, json, printed, refused, text};
 use soakbox_schemas::tables::Table;
-use support::{Recorder, Soak, concat};
+use soakbox_testing::{Recorder, Soak, concat};
 
 #[test]
-fn info_and_summary_say_what_is_there_and_what_is_missing() {
+fn info_and_summary_show_the_content_and_what_is_missing() {
     let place = Place::new();
     Soak::incomplete().seal(place.path());
     for command in ["info", "summary"] {
@@ -26,17 +25,17 @@ fn info_and_summary_say_what_is_there_and_what_is_missing() {
             format!("{command}_json"),
             place.plain(&text(&output.stdout))
         );
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert!(
-            said.contains("warning: traffic_control: 15 of 5,515 finished operations"),
-            "{said}"
+            message.contains("warning: traffic_control: 15 of 5,515 finished operations"),
+            "{message}"
         );
         assert!(
-            said.contains("warning: observation was incomplete once, for 10.0 s"),
-            "{said}"
+            message.contains("warning: observation was incomplete once, for 10.0 s"),
+            "{message}"
         );
     }
-    // Where the answer is bare rows or a picture, stderr says what is missing.
+    // Where the answer is bare rows or a picture, the warnings are on stderr.
     let picture = place.path().with_extension("svg").display().to_string();
     for arguments in [
         ["sql", place.text(), "SELECT 1", "--format", "csv"],
@@ -50,14 +49,14 @@ fn info_and_summary_say_what_is_there_and_what_is_missing() {
     ] {
         let output = analyzer(&arguments);
         assert!(output.status.success());
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert!(
-            said.contains("warning: traffic_control: 15 of 5,515"),
-            "{said}"
+            message.contains("warning: traffic_control: 15 of 5,515"),
+            "{message}"
         );
         assert!(
-            said.contains("warning: observation was incomplete once"),
-            "{said}"
+            message.contains("warning: observation was incomplete once"),
+            "{message}"
         );
     }
 }
@@ -109,8 +108,8 @@ fn the_figures_are_those_of_the_rows() {
     assert_eq!(summary["operations"][1]["bytes"], 120 * 50 * 512);
 }
 
-/// The first segment's footer says that it ends before the queried time; its data is destroyed, so that a query that
-/// touched it would fail.
+/// By its footer the first segment ends before the queried time; its data is destroyed, so that a
+/// query that touched it would fail.
 #[test]
 fn a_time_range_reads_only_the_files_that_hold_it() {
     let place = Place::new();
@@ -282,16 +281,16 @@ fn mistakes_get_one_clear_line() {
             at("report.html"),
         ],
     ];
-    let mut said = String::new();
+    let mut transcript = String::new();
     for case in &cases {
         let arguments: Vec<&str> = case.iter().map(String::as_str).collect();
-        said.push_str(&format!(
+        transcript.push_str(&format!(
             "$ {}\n{}\n",
             arguments.join(" "),
             refused(&arguments)
         ));
     }
-    insta::assert_snapshot!("mistakes", place.plain(&said));
+    insta::assert_snapshot!("mistakes", place.plain(&transcript));
     assert!(!root.join("report.html").exists() && !root.join("chart.svg").exists());
     let left: Vec<_> = fs::read_dir(root)
         .unwrap()

@@ -1,14 +1,14 @@
-//! Charts and reports: the same bytes for the same recording, readable without sight, without a script, offline.
+//! Charts and reports: the same bytes for the same recording, readable without sight, without a
+//! script, offline.
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::path::Path;
 
 use program::printed;
-use support::Soak;
+use soakbox_testing::Soak;
 
 fn made(root: &Path, arguments: &[&str], file: &str) -> String {
     let path = root.join(file);
@@ -36,7 +36,7 @@ fn recordings(root: &Path) -> (String, String) {
 }
 
 #[test]
-fn a_chart_is_the_same_bytes_each_time_and_says_what_it_shows() {
+fn a_chart_is_the_same_bytes_each_time_and_describes_itself() {
     let root = tempfile::tempdir().unwrap();
     let (_, slower) = recordings(root.path());
     let first = made(root.path(), &["chart", &slower], "first.svg");

@@ -1,8 +1,8 @@
-//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. What is missing is said.
+//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. Each
+//! warns of the rows that are missing.
 #![allow(clippy::unwrap_used)]
 
 mod program;
-mod support;
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use soakbox_schemas::recording::footer;
 use soakbox_schemas::table;
 use soakbox_schemas::tables::kind::{Count, Time, Word};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
-use support::{Recorder, Soak, annotation, concat};
+use soakbox_testing::{Recorder, Soak, annotation, concat};
 
 #[test]
 fn a_running_recording_answers_from_its_journals() {
@@ -46,7 +46,7 @@ fn a_running_recording_answers_from_its_journals() {
     let output = analyzer(&["info", place.text()]);
     assert_eq!(text(&output.stderr), "");
 
-    // A bit flips in the middle: that frame is missing, and it is said.
+    // A bit flips in the middle: that frame is missing, and reported.
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     fs::write(&journal, &damaged).unwrap();
@@ -158,7 +158,7 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
 }
 
 #[test]
-fn what_recovery_could_not_save_is_said() {
+fn rows_that_recovery_could_not_save_are_reported() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let recorder = Recorder::new(place.path());
@@ -181,15 +181,15 @@ fn a_file_of_a_newer_format_is_refused_by_its_number() {
     // The later of two equal keys counts, as in a map.
     let more = [(footer::FORMAT, "2")];
     recorder.seal_with(Table::OPERATION_LOG, &concat(&rows.log), 1, &more);
-    let said = refused(&["info", place.text()]);
+    let message = refused(&["info", place.text()]);
     assert!(
-        said.contains("has format 2; this version reads format 1"),
-        "{said}"
+        message.contains("has format 2; this version reads format 1"),
+        "{message}"
     );
 }
 
-/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its interval, and then
-/// the newest level stands in an older interval's row.
+/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its
+/// interval, and then the newest level stands in an older interval's row.
 #[test]
 fn counts_that_come_late_add_up() {
     let place = Place::new();
@@ -250,7 +250,7 @@ fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
                 ..Soak::default()
             }
             .rows();
-            support::write_parquet(path, &rows.log[0], Vec::new());
+            soakbox_testing::write_parquet(path, &rows.log[0], Vec::new());
         }),
         ("foreign Parquet file", "another name", |path| {
             fs::rename(path, path.with_file_name("results.parquet")).unwrap();
@@ -267,19 +267,19 @@ fn damaged_and_foreign_files_are_named_and_the_rest_stays_readable() {
         let path = recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
         damage(&path);
         for command in ["info", "summary"] {
-            let said = refused(&[command, place.text()]);
+            let message = refused(&[command, place.text()]);
             assert!(
-                said.contains(reason) && said.contains(".parquet: "),
-                "{case}: {said}"
+                message.contains(reason) && message.contains(".parquet: "),
+                "{case}: {message}"
             );
-            assert!(said.contains("--skip-damaged"), "{case}: {said}");
+            assert!(message.contains("--skip-damaged"), "{case}: {message}");
         }
         let output = analyzer(&["info", place.text(), "--skip-damaged"]);
         assert!(output.status.success());
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         assert!(
-            said.contains("warning: left out ") && said.contains(reason),
-            "{case}: {said}"
+            message.contains("warning: left out ") && message.contains(reason),
+            "{case}: {message}"
         );
         assert!(
             text(&output.stdout).contains("8,400"),
@@ -325,7 +325,7 @@ fn a_table_that_only_its_files_tell_of_answers_like_any_other() {
     assert!(!table.is_declared(), "the analyzer was compiled without it");
     let rows = |majors: std::ops::Range<u64>| {
         let rows = majors.map(|major| PageFaults {
-            at_ns: support::START_NS + major as i64,
+            at_ns: soakbox_testing::START_NS + major as i64,
             process: format!("process {}", major % 2),
             major,
         });

@@ -38,9 +38,11 @@ pub fn escaped_path(path: &Path) -> String {
 
 /// Whether a character is no mark of its own but acts on what stands around it: controls (C0, DEL,
 /// C1), line and paragraph separators, bidirectional controls, invisible characters and tags
-/// (Unicode general categories Cc, Zl, Zp and Cf).
+/// (Unicode general categories Cc, Zl, Zp and Cf); or is none at all (U+FFFE and the like, which
+/// XML forbids).
 fn acts(character: char) -> bool {
     character.is_control()
+        || (character as u32) & 0xfffe == 0xfffe
         || matches!(
             character,
             '\u{ad}'
@@ -54,6 +56,7 @@ fn acts(character: char) -> bool {
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{fdd0}'..='\u{fdef}'
                 | '\u{feff}'
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{110bd}'
@@ -83,6 +86,10 @@ mod tests {
             ("x\u{2067}y\u{2069}", "x\\u{2067}y\\u{2069}"),
             ("x\u{200b}y\u{feff}", "x\\u{200b}y\\u{feff}"),
             ("x\u{2028}y", "x\\u{2028}y"),
+            (
+                "\u{fffe}\u{10ffff}\u{fdd0}",
+                "\\u{fffe}\\u{10ffff}\\u{fdd0}",
+            ),
         ] {
             assert_eq!(escaped(text), shown);
         }

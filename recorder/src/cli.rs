@@ -5,14 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use soakbox_cli::{Format, Program, STYLES};
+use soakbox_cli::{Format, STYLES};
 
 use crate::probe::REGISTRY;
-
-/// How the recorder speaks to people.
-pub const PROGRAM: Program = Program {
-    prefix: "soakbox-recorder: ",
-};
 
 use crate::limits::SetLimits;
 
@@ -28,7 +23,8 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until SIGINT, SIGTERM, SIGHUP, the end of the command or of the duration
+    /// Record operations until a signal, the end of the command or of the duration
+    #[command(after_help = SIGNALS_HELP)]
     Record(Record),
     /// Say what this host allows and what each probe resolves to; changes nothing
     Check(Check),
@@ -39,6 +35,15 @@ pub enum Command {
     /// Write a made-up recording, for hosts without BPF rights
     Replay(Replay),
 }
+
+const SIGNALS_HELP: &str = "\
+Signals:
+  SIGINT, SIGTERM, SIGQUIT    end the recording in order; again after more than a second, at once:
+                              what is not sealed then is for `recover` (exit status 130)
+  SIGHUP, SIGALRM, SIGVTALRM,
+  SIGPROF, SIGXCPU, SIGPWR    end the recording in order
+  SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
+A command is never signalled, and goes on when its recording ends before it.";
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -52,7 +57,8 @@ pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
-    /// Command to run and observe, with its descendants. A signal sent to the recorder alone never ends it
+    /// Command to run and observe, with its descendants. It inherits all that the recorder was started
+    /// with; a signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub run: Vec<OsString>,
 }

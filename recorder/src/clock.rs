@@ -1,9 +1,11 @@
 //! The two clocks of a recording, read together: the boot clock, which only goes forward and counts through
-//! suspend, and UTC, which people can step. Everything that needs the time is handed a [`ClockPair`] or a
-//! [`Clock`], so that a test can step it back. Nothing else in the recorder asks what time it is.
+//! suspend, and UTC, which people can step. Everything that needs the time is given a [`ClockPair`] or a
+//! [`Clock`], so that a test can step it back; how long something takes is measured by a [`Stopwatch`], and waited for by
+//! a [`Timer`]. Nothing else in the recorder reads a clock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -70,6 +72,43 @@ fn nanoseconds(time: Timespec) -> i64 {
     time.tv_sec
         .saturating_mul(1_000_000_000)
         .saturating_add(time.tv_nsec)
+}
+
+/// Measures how long something takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// A moment to wait for.
+#[derive(Clone, Copy, Debug)]
+pub struct Timer(Instant);
+
+impl Timer {
+    /// `duration` from now.
+    pub fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration)
+    }
+
+    /// The time until then; zero afterwards.
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether the moment has come.
+    pub fn is_over(self) -> bool {
+        self.remaining().is_zero()
+    }
 }
 
 /// A clock that stands still until it is told otherwise, and whose UTC can be stepped: for tests and replay.

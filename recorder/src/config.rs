@@ -245,7 +245,7 @@ mod tests {
                 let text = format!("op = []\n\n{} = {value}\n", limit.key());
                 let mistake = Config::parse(&text).unwrap_err();
                 assert_eq!(mistake.line, 3, "{text}");
-                assert!(mistake.reason.contains(limit.flag), "{mistake}");
+                assert!(mistake.reason.contains(&limit.key()), "{mistake}");
                 let is_of_the_kind = (limit.unit == Unit::Time) == value.starts_with('\'')
                     && !["1e9", "true", "[]"].contains(&value);
                 assert_eq!(mistake.hint.contains("from "), is_of_the_kind, "{mistake}");

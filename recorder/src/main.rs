@@ -3,9 +3,10 @@
 
 use std::process::ExitCode;
 
-use soakbox_recorder::cli::{Cli, PROGRAM};
+use soakbox_recorder::cli::Cli;
 use soakbox_recorder::commands;
+use soakbox_recorder::message::PROGRAM;
 
 fn main() -> ExitCode {
-    PROGRAM.run(|cli: Cli| commands::run(cli.command).map(|()| ExitCode::SUCCESS))
+    PROGRAM.run(|cli: Cli| commands::run(cli.command))
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -77,6 +77,13 @@ impl Process {
         let path = format!("/proc/self/fdinfo/{}", self.descriptor.as_raw_fd());
         let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
         Some(format!("/proc/{shown}/root").into())
+    }
+}
+
+/// Readable once all threads of the process have ended.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 }
 

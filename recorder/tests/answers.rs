@@ -1,4 +1,5 @@
-//! Answers on stdout: a reader that goes away has read enough, and a full disk is said in one line.
+//! Answers on stdout: it is no error when the reader goes away, and a full disk is reported in one
+//! line.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

@@ -107,7 +107,7 @@ fn three_hundred_kills_lose_at_most_one_interval_each() {
     kill(300);
 }
 
-/// Kills so many recorders at random moments, one after the other, in one directory.
+/// Kills `times` recorders at random moments, one after the other, in one directory.
 fn kill(times: u64) {
     if !host::allows_bpf() {
         return;

@@ -100,7 +100,7 @@ fn a_long_recording_is_complete_and_its_recorder_does_not_grow() {
     );
     assert!(memory[1] <= memory[0] + MEMORY_SLACK, "{memory:?}");
     assert!(descriptors[1] <= descriptors[0], "{descriptors:?}");
-    // Of the four tables one fills its journal; another is being sealed beside it.
+    // One of the four tables fills its journal while another journal is sealed.
     assert!(journals <= 3 * JOURNAL_BYTES as i64, "{journals}");
 }
 

@@ -150,7 +150,7 @@ fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
     let directory = tempfile::tempdir().unwrap();
     let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
     let number = 200 + host::seed() % 100;
-    // Two at once beside the shell, of which there is room for one; then one alone.
+    // Two at once and the shell, where only one more process can be followed; then one alone.
     let script = format!(
         "{0} rate {number} 200 & {0} rate {number} 200 & wait; {0} calls 50 1 0",
         program.display()

@@ -7,10 +7,10 @@ mod segment_support;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
-use segment_support::role::{acknowledged, in_role, play, start};
+use segment_support::role::{self, Test, acknowledged, in_role, start};
 use segment_support::*;
 use soakbox_recorder::clock::SystemClock;
 use soakbox_recorder::segment::{RecoveryReport, recover};
@@ -32,10 +32,43 @@ const STEPS: [&str; 12] = [
     "rmdir",
 ];
 
-/// Not a test of its own: the body of the processes that the tests start.
-#[test]
-fn in_a_role() {
-    play();
+fn always() -> bool {
+    true
+}
+
+fn has_strace() -> bool {
+    host::has_tool("strace")
+}
+
+fn main() -> ExitCode {
+    const TESTS: [Test; 5] = [
+        (
+            "kill_at_a_random_moment_loses_no_acknowledged_row",
+            always,
+            kill_at_a_random_moment_loses_no_acknowledged_row,
+        ),
+        (
+            "kill_at_every_step_of_a_recording_loses_no_acknowledged_row",
+            has_strace,
+            kill_at_every_step_of_a_recording_loses_no_acknowledged_row,
+        ),
+        (
+            "kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end",
+            has_strace,
+            kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end,
+        ),
+        (
+            "a_live_recorder_is_left_alone_until_it_is_dead",
+            always,
+            a_live_recorder_is_left_alone_until_it_is_dead,
+        ),
+        (
+            "the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut",
+            has_strace,
+            the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut,
+        ),
+    ];
+    role::main(&TESTS)
 }
 
 /// Runs it under strace, which kills it at its `count`-th `step`.
@@ -108,7 +141,6 @@ fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
     acknowledged(&text, first)
 }
 
-#[test]
 fn kill_at_a_random_moment_loses_no_acknowledged_row() {
     let mut random = Random::drawn();
     for round in 0..30 {
@@ -137,11 +169,7 @@ fn kill_at_a_random_moment_loses_no_acknowledged_row() {
     }
 }
 
-#[test]
 fn kill_at_every_step_of_a_recording_loses_no_acknowledged_row() {
-    if !host::has_tool("strace") {
-        return;
-    }
     let killed: usize = STEPS.into_iter().map(kill_a_recording_at_each).sum();
     eprintln!("killed at each of {killed} steps");
     assert!(killed > 50, "the kills were not aimed: {killed}");
@@ -173,11 +201,7 @@ fn kill_a_recording_at_each(step: &str) -> usize {
     unreachable!()
 }
 
-#[test]
 fn kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end() {
-    if !host::has_tool("strace") {
-        return;
-    }
     let killed: usize = STEPS.into_iter().map(kill_a_recovery_at_each).sum();
     eprintln!("killed at each of {killed} steps");
     assert!(killed > 20, "the kills were not aimed: {killed}");
@@ -205,7 +229,6 @@ fn kill_a_recovery_at_each(step: &str) -> usize {
     unreachable!()
 }
 
-#[test]
 fn a_live_recorder_is_left_alone_until_it_is_dead() {
     let root = tempfile::tempdir().unwrap();
     let mut child = start("record", root.path(), 0);
@@ -230,11 +253,7 @@ fn a_live_recorder_is_left_alone_until_it_is_dead() {
     assert_clean(root.path(), "dead");
 }
 
-#[test]
 fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
-    if !host::has_tool("strace") {
-        return;
-    }
     let root = tempfile::tempdir().unwrap();
     let log = root.path().join("strace.log");
     let recording = root.path().join("recording");

@@ -4,18 +4,20 @@
 
 mod segment_support;
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
-use segment_support::role::{in_role, play};
+use segment_support::role::{self, in_role};
 use segment_support::*;
 use soakbox_recorder::clock::SystemClock;
 use soakbox_recorder::segment::recover;
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
 
-/// Not a test of its own: the body of the processes that the tests start.
-#[test]
-fn in_a_role() {
-    play();
+fn main() -> ExitCode {
+    role::main(&[(
+        "a_failed_call_costs_at_most_the_append_that_it_belongs_to",
+        || host::has_tool("strace"),
+        a_failed_call_costs_at_most_the_append_that_it_belongs_to,
+    )])
 }
 
 /// Runs a recording whose `call` fails from the `from`-th time on, `times` times; what it printed.
@@ -54,11 +56,7 @@ fn record_with(call: &str, error: &str, from: usize, times: usize) {
     }
 }
 
-#[test]
 fn a_failed_call_costs_at_most_the_append_that_it_belongs_to() {
-    if !host::has_tool("strace") {
-        return;
-    }
     for (call, error) in [
         ("pwrite64", "ENOSPC"),
         ("fdatasync", "EIO"),

@@ -1,4 +1,4 @@
-//! An axis with the ticks that `scale` chose, as plotters wants one.
+//! An axis with the ticks that `scale` chose, in the form that plotters needs.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
-//! Pictures: latency percentiles over time as SVG, the same bytes for the same figures. Pure: no I/O, no clock.
-//! `scale` chooses units and ticks, `panel` draws with plotters, `svg` adds what screen readers and dark screens need.
+//! Pictures: latency percentiles over time as SVG, the same bytes for the same figures. Pure: no
+//! I/O, no clock. `scale` chooses units and ticks, `panel` draws with plotters, `svg` adds what
+//! screen readers and dark screens need. Text of a recording is escaped here, once.
 
 mod axis;
 mod panel;
@@ -10,10 +11,10 @@ mod theme;
 pub use svg::STYLE;
 
 use plotters::prelude::*;
+use soakbox_cli::{Failure, Result, escaped};
 
-use crate::failure::{Failure, Result};
-use crate::output::units::{count, duration, round_duration, span};
-use crate::windows::{Series, Timeline};
+use crate::figures::{OperationTimeline, Timeline};
+use crate::units::{count, duration, rfc3339, round_duration, span};
 use panel::{legend, panel};
 use scale::ValueScale;
 use theme::{MUTED, PAPER, bold, text};
@@ -26,9 +27,9 @@ const HEADER: u32 = 88;
 const PANEL: u32 = 272;
 /// Space below the last panel.
 const FOOTER: u32 = 8;
-/// Height of a figure's panel, which has no title.
-const FIGURE: u32 = 256;
-/// Height of a legend above a single figure.
+/// Height of an embedded panel, which has no title.
+const EMBEDDED: u32 = 256;
+/// Height of a legend above an embedded panel.
 const LEGEND: u32 = 28;
 
 /// A page of its own: a title, a legend, and one panel per operation.
@@ -36,7 +37,8 @@ const LEGEND: u32 = 28;
 /// # Errors
 /// Where plotters fails, which writing to memory rules out.
 pub fn page(recording: &str, timeline: &Timeline) -> Result<String> {
-    let panels = timeline.series.len() as u32;
+    let recording = escaped(recording);
+    let panels = timeline.operations.len() as u32;
     let height = HEADER + panels * PANEL + FOOTER;
     let mut drawn = String::new();
     {
@@ -47,65 +49,62 @@ pub fn page(recording: &str, timeline: &Timeline) -> Result<String> {
             .map_err(failed)?;
         root.draw(&Text::new(subtitle(timeline), (20, 40), text(15, MUTED)))
             .map_err(failed)?;
-        legend(&root, (20, 70), timeline, &timeline.series).map_err(failed)?;
-        let body = root.margin(HEADER, FOOTER, 0, 0);
-        for (area, series) in body
-            .split_evenly((timeline.series.len(), 1))
-            .iter()
-            .zip(&timeline.series)
-        {
-            panel(
-                area,
-                timeline,
-                series,
-                &ValueScale::covering([series]),
-                true,
-            )
-            .map_err(failed)?;
+        legend(&root, (20, 70), timeline, &timeline.operations).map_err(failed)?;
+        let areas = root
+            .margin(HEADER, FOOTER, 0, 0)
+            .split_evenly((timeline.operations.len(), 1));
+        for (area, operation) in areas.iter().zip(&timeline.operations) {
+            let scale = ValueScale::covering([operation]);
+            panel(area, timeline, operation, &scale, true).map_err(failed)?;
         }
         root.present().map_err(failed)?;
     }
-    let names: Vec<&str> = timeline
-        .series
+    let names: Vec<_> = timeline
+        .operations
         .iter()
-        .map(|s| s.operation.as_str())
+        .map(|operation| escaped(&operation.operation))
         .collect();
     let title = format!("Latency over time of {} in {recording}", names.join(", "));
-    Ok(svg::finish(
-        &drawn,
-        "chart",
-        &title,
-        &description(timeline, &timeline.series),
-        true,
-    ))
+    let description = description(timeline, &timeline.operations);
+    Ok(svg::finish(&drawn, "chart", &title, &description, true))
 }
 
-/// One operation's figure for a report. `beside` is the same operation in another recording: both get one scale, so
-/// that they can be compared by eye. `id` must be unique in the document.
+/// One operation's chart for a document. `compared` is the same operation in other recordings: all
+/// get one scale, so that they can be compared by eye. `id` must be unique in the document.
 ///
 /// # Errors
 /// As [`page`].
-pub fn figure(
+pub fn embedded(
     id: &str,
     recording: &str,
     timeline: &Timeline,
-    series: &Series,
-    beside: &[&Series],
+    operation: &OperationTimeline,
+    compared: &[&OperationTimeline],
     width: u32,
 ) -> Result<String> {
+    let shown = std::slice::from_ref(operation);
     let mut drawn = String::new();
     {
         let root =
-            SVGBackend::with_string(&mut drawn, (width, LEGEND + FIGURE)).into_drawing_area();
-        legend(&root, (20, 14), timeline, std::slice::from_ref(series)).map_err(failed)?;
+            SVGBackend::with_string(&mut drawn, (width, LEGEND + EMBEDDED)).into_drawing_area();
+        legend(&root, (20, 14), timeline, shown).map_err(failed)?;
         let area = root.margin(LEGEND, 0, 0, 0);
-        let scale = ValueScale::covering(beside.iter().copied().chain([series]));
-        panel(&area, timeline, series, &scale, false).map_err(failed)?;
+        let scale = ValueScale::covering(compared.iter().copied().chain([operation]));
+        panel(&area, timeline, operation, &scale, false).map_err(failed)?;
         root.present().map_err(failed)?;
     }
-    let title = format!("Latency over time of {} in {recording}", series.operation);
-    let description = description(timeline, std::slice::from_ref(series));
-    Ok(svg::finish(&drawn, id, &title, &description, false))
+    let title = format!(
+        "Latency over time of {} in {}",
+        escaped(&operation.operation),
+        escaped(recording)
+    );
+    Ok(svg::finish(
+        &drawn,
+        id,
+        &title,
+        &description(timeline, shown),
+        false,
+    ))
 }
 
 fn subtitle(timeline: &Timeline) -> String {
@@ -115,31 +114,31 @@ fn subtitle(timeline: &Timeline) -> String {
     )
 }
 
-/// In words, for those who do not see it.
-fn description(timeline: &Timeline, series: &[Series]) -> String {
+/// The chart in words, for those who do not see it.
+fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String {
     let mut text = subtitle(timeline);
-    for series in series {
-        let p50 = series.windows.iter().map(|window| window.p50_ns);
+    for operation in operations {
+        let name = escaped(&operation.operation);
+        let p50 = operation.windows.iter().map(|window| window.p50_ns);
         let Some((low, high)) = p50.clone().min().zip(p50.max()) else {
-            text.push_str(&format!(". {}: no rows", series.operation));
+            text.push_str(&format!(". {name}: no rows"));
             continue;
         };
         text.push_str(&format!(
-            ". {}, windows of {}: the median lies between {} and {}",
-            series.operation,
-            round_duration(series.width_ns),
+            ". {name}, windows of {}: the median lies between {} and {}",
+            round_duration(operation.width_ns),
             duration(low as f64),
             duration(high as f64)
         ));
-        if let Some(peak) = series.windows.iter().max_by_key(|window| window.p99_ns) {
+        if let Some(peak) = operation.windows.iter().max_by_key(|window| window.p99_ns) {
             text.push_str(&format!(
                 ", the 99th percentile peaks at {} at {}",
                 duration(peak.p99_ns as f64),
-                crate::output::units::rfc3339(peak.at_ns)
+                rfc3339(peak.at_ns)
             ));
         }
-        if !series.lost.is_empty() {
-            let lost = series.lost.values().sum();
+        if !operation.lost.is_empty() {
+            let lost = operation.lost.values().sum();
             text.push_str(&format!(", {} operations lost", count(lost)));
         }
     }

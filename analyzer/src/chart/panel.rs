@@ -3,14 +3,14 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-
+use soakbox_cli::escaped;
 use soakbox_schemas::tables::AnnotationKind;
 
 use super::axis::Axis;
 use super::scale::{TimeScale, ValueScale};
 use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
-use crate::output::units::round_duration;
-use crate::windows::{Moment, Series, Timeline, Window};
+use crate::figures::{LatencyWindow, Moment, OperationTimeline, Timeline};
+use crate::units::round_duration;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
@@ -19,7 +19,7 @@ type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBacke
 const LETTER: i32 = 7;
 /// Letters of a moment's text that are shown.
 const MOMENT_LETTERS: usize = 28;
-/// Share of the panel's height that the strip of losses takes.
+/// Height of the strip of losses as a share of the panel's.
 const LOSS_STRIP: f64 = 0.03;
 
 /// Draws the legend, from `at` to the right.
@@ -27,7 +27,7 @@ pub(super) fn legend<'a>(
     area: &Area<'a>,
     at: (i32, i32),
     timeline: &Timeline,
-    series: &[Series],
+    operations: &[OperationTimeline],
 ) -> Drawn<'a> {
     let (mut x, y) = at;
     let label = |x: &mut i32, name: &str| {
@@ -49,7 +49,7 @@ pub(super) fn legend<'a>(
         x += 29;
         label(&mut x, "nothing observed")?;
     }
-    if series.iter().any(|series| !series.lost.is_empty()) {
+    if operations.iter().any(|one| !one.lost.is_empty()) {
         area.draw(&Rectangle::new(
             [(x, y - 3), (x + 22, y + 3)],
             LOSS.filled(),
@@ -64,15 +64,15 @@ pub(super) fn legend<'a>(
 pub(super) fn panel<'a>(
     area: &Area<'a>,
     timeline: &Timeline,
-    series: &Series,
+    operation: &OperationTimeline,
     values: &ValueScale,
     titled: bool,
 ) -> Drawn<'a> {
     let times = TimeScale::new(timeline.range);
     if titled {
-        let name = bold(17);
-        area.draw(&Text::new(series.operation.clone(), (20, 2), name))?;
-        let width = format!("per {} window", round_duration(series.width_ns));
+        let name = escaped(&operation.operation).into_owned();
+        area.draw(&Text::new(name, (20, 2), bold(17)))?;
+        let width = format!("per {} window", round_duration(operation.width_ns));
         let right = area.dim_in_pixel().0 as i32 - 24;
         let style = text(14, MUTED).pos(Pos::new(HPos::Right, VPos::Top));
         area.draw(&Text::new(width, (right, 4), style))?;
@@ -112,20 +112,20 @@ pub(super) fn panel<'a>(
         .y_desc(format!("latency ({}{scale})", values.unit))
         .draw()?;
     let strip = span.0 + (span.1 - span.0) * LOSS_STRIP;
-    chart.draw_series(series.lost.keys().map(|&at| {
-        let (from, to) = (times.position(at), times.position(at + series.width_ns));
+    chart.draw_series(operation.lost.keys().map(|&at| {
+        let (from, to) = (times.position(at), times.position(at + operation.width_ns));
         Rectangle::new([(from, span.0), (to, strip)], LOSS.filled())
     }))?;
     moments(&mut chart, timeline, &times, span)?;
     let value = [
-        |window: &Window| window.p50_ns,
-        |window: &Window| window.p95_ns,
-        |window: &Window| window.p99_ns,
+        |window: &LatencyWindow| window.p50_ns,
+        |window: &LatencyWindow| window.p95_ns,
+        |window: &LatencyWindow| window.p99_ns,
     ];
     for (line, value) in LINES.iter().zip(value).rev() {
-        for run in runs(series, series.width_ns) {
+        for run in runs(operation) {
             let points = run.iter().map(|window| {
-                let middle = window.at_ns + series.width_ns / 2;
+                let middle = window.at_ns + operation.width_ns / 2;
                 (times.position(middle), values.position(value(window)))
             });
             match run {
@@ -139,16 +139,18 @@ pub(super) fn panel<'a>(
     Ok(())
 }
 
-/// Windows that follow one another without a hole: a line never crosses what has no rows.
-fn runs(series: &Series, width_ns: i64) -> impl Iterator<Item = &[Window]> {
-    series
+/// Windows that follow one another without a hole: a line never crosses a window without rows.
+fn runs(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]> {
+    let width_ns = operation.width_ns;
+    operation
         .windows
         .chunk_by(move |a, b| b.at_ns - a.at_ns <= width_ns)
 }
 
 type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
-/// Notes and what happened to the target, as thin lines; the words of one that would run into the last are left out.
+/// Notes, starts and exits of the target, as thin lines. Words that would run into those of the
+/// moment before are left out.
 fn moments<'a>(
     chart: &mut Plot<'a, '_>,
     timeline: &Timeline,
@@ -190,21 +192,24 @@ fn moments<'a>(
 fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
     let inside = (times.range.first_ns..=times.range.last_ns).contains(&moment.at_ns);
     // The recording's own start and end are the axis' ends.
-    inside && !moment.kind.starts_with("recording_")
+    let is_end = matches!(
+        moment.kind,
+        AnnotationKind::RecordingStarted | AnnotationKind::RecordingStopped
+    );
+    inside && !is_end
 }
 
 fn words(moment: &Moment) -> String {
-    let kind = moment.kind.replace('_', " ");
-    let text = if moment.kind == AnnotationKind::Note.name() {
-        moment.text.clone()
-    } else if moment.kind == AnnotationKind::TargetStarted.name() {
+    let kind = moment.kind.name().replace('_', " ");
+    let text = match moment.kind {
+        AnnotationKind::Note => moment.text.clone(),
         // Its text is a command line.
-        kind
-    } else {
-        format!("{kind}, {}", moment.text)
+        AnnotationKind::TargetStarted => kind,
+        _ => format!("{kind}, {}", moment.text),
     };
+    let text = escaped(&text);
     if text.chars().count() <= MOMENT_LETTERS {
-        return text;
+        return text.into_owned();
     }
     let cut: String = text.chars().take(MOMENT_LETTERS - 1).collect();
     format!("{}…", cut.trim_end())

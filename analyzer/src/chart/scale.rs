@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::recording::Range;
-use crate::windows::Series;
+use crate::figures::OperationTimeline;
+use crate::recording::TimeRange;
 
 const SECOND: i64 = 1_000_000_000;
 /// Ticks on the time axis, at most.
 const TIME_TICKS: i64 = 8;
-/// From this ratio of the largest to the smallest value on, a linear axis would hide the small ones.
+/// From this ratio of the largest to the smallest value on, a linear axis would hide the small
+/// ones.
 const LOG_FROM: f64 = 40.0;
 
 /// The axis of durations. `position` maps a value to the axis: linear, or its logarithm.
@@ -22,9 +23,11 @@ pub(super) struct ValueScale {
 }
 
 impl ValueScale {
-    /// For all values of these series.
-    pub(super) fn covering<'a>(series: impl IntoIterator<Item = &'a Series>) -> Self {
-        let windows = series.into_iter().flat_map(|series| &series.windows);
+    /// For all values of these operations.
+    pub(super) fn covering<'a>(
+        operations: impl IntoIterator<Item = &'a OperationTimeline>,
+    ) -> Self {
+        let windows = operations.into_iter().flat_map(|one| &one.windows);
         let (mut smallest, mut largest) = (f64::INFINITY, 1.0f64);
         for window in windows {
             smallest = smallest.min(window.p50_ns.max(1) as f64);
@@ -117,13 +120,13 @@ fn plain(value: f64) -> String {
 /// The axis of time, in nanoseconds since its start.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TimeScale {
-    pub(super) range: Range,
+    pub(super) range: TimeRange,
     pub(super) ticks: Vec<(f64, String)>,
 }
 
 impl TimeScale {
-    pub(super) fn new(range: Range) -> Self {
-        let range = Range {
+    pub(super) fn new(range: TimeRange) -> Self {
+        let range = TimeRange {
             last_ns: range.last_ns.max(range.first_ns.saturating_add(1_000)),
             ..range
         };
@@ -221,7 +224,7 @@ mod tests {
     fn time_ticks_are_round_and_few_for_every_length() {
         let mut length = 1_000;
         while length < 400 * 86_400 * SECOND {
-            let range = Range {
+            let range = TimeRange {
                 first_ns: 1_795_507_200_123_456_789,
                 last_ns: 1_795_507_200_123_456_789 + length,
             };

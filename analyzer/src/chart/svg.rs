@@ -1,12 +1,15 @@
-//! What plotters does not write: a title and a description for screen readers, dash patterns, fonts and colours that
-//! follow the reader's screen. Works on the text of the SVG; adds, and moves nothing.
+//! Adds to an SVG, since plotters does not write them: a title and a description for screen
+//! readers, dash patterns, fonts and colours that follow the reader's screen. Works on the text;
+//! moves nothing.
+
+use maud::html;
 
 use super::theme::{DARK, LINES, hex};
 
 /// The style sheet that the pictures need; once per document.
 pub const STYLE: Style = Style;
 
-/// Displays as CSS.
+/// Shown as CSS.
 #[derive(Clone, Copy, Debug)]
 pub struct Style;
 
@@ -23,7 +26,7 @@ impl std::fmt::Display for Style {
     }
 }
 
-/// Completes a drawing. `id` prefixes the ids that it needs.
+/// Completes a drawing. `id` prefixes the ids in it.
 pub(super) fn finish(drawn: &str, id: &str, title: &str, description: &str, alone: bool) -> String {
     let mut dashed = drawn.to_owned();
     for line in LINES.iter().filter(|line| !line.dash.is_empty()) {
@@ -37,17 +40,12 @@ pub(super) fn finish(drawn: &str, id: &str, title: &str, description: &str, alon
     } else {
         String::new()
     };
+    let labels = html! {
+        title id={ (id) "-title" } { (title) } "\n"
+        desc id={ (id) "-desc" } { (description) }
+    };
     format!(
-        "{head} role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
-         <title id=\"{id}-title\">{}</title>\n\
-         <desc id=\"{id}-desc\">{}</desc>{style}{body}",
-        escape(title),
-        escape(description)
+        "{head} role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n{}{style}{body}",
+        labels.into_string()
     )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -1,5 +1,5 @@
-//! Colours and lines. The palette is Okabe and Ito's, which colour-blind readers can tell apart; each line has a dash
-//! pattern too, so that nothing depends on colour alone.
+//! Colours and lines. The palette is Okabe and Ito's, which colour-blind readers can tell apart;
+//! each line has a dash pattern too, so that nothing depends on colour alone.
 
 use plotters::prelude::*;
 use plotters::style::TextStyle;
@@ -8,7 +8,7 @@ use plotters::style::TextStyle;
 pub(super) const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// Text.
 pub(super) const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
-/// Text of less weight.
+/// Text in the background.
 pub(super) const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6e);
 /// Axes.
 pub(super) const AXIS: RGBColor = RGBColor(0x81, 0x8b, 0x98);
@@ -49,7 +49,7 @@ pub(super) const LINES: [Line; 3] = [
     },
 ];
 
-/// Colours that dark screens need lighter: what a light screen has, what a dark one gets.
+/// Colours that dark screens need lighter: the one on a light screen, the one on a dark screen.
 pub(super) const DARK: [(RGBColor, &str); 9] = [
     (PAPER, "#0d1117"),
     (INK, "#e6edf3"),
@@ -62,7 +62,7 @@ pub(super) const DARK: [(RGBColor, &str); 9] = [
     (LINES[2].colour, "#ff8344"),
 ];
 
-/// As SVG has a colour.
+/// A colour in the notation of SVG.
 pub(super) fn hex(colour: RGBColor) -> String {
     format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2)
 }

@@ -1,15 +1,30 @@
-//! A file to be written: made before the long run, so that a bad path fails at once, and renamed into place at its
-//! end, so that a failed run leaves what was there before.
+//! The file that a command writes. It is prepared before the long run, so that a bad path fails at
+//! once, and filled at its end, so that a failed run leaves the earlier content.
+//!
+//! A symlink stays a symlink: the file that it leads to is written. A regular file is replaced by
+//! a rename, with its owner and mode; where that is impossible (another owner, further links, a
+//! directory that may not be written), it is overwritten. Devices, pipes and descriptors
+//! (`/dev/stdout`) are written as they are.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, Result, plain_io};
+use soakbox_cli::{Failure, Result, answer, escaped_path, plain_io_error};
+use tempfile::NamedTempFile;
+
+/// Stands for stdout on the command line.
+const STDOUT: &str = "-";
+/// Symlinks that are followed before a path counts as a circle; Linux allows 40.
+const MAX_LINKS: usize = 40;
+/// Mode of a new file, less the umask.
+const NEW_FILE_MODE: u32 = 0o666;
 
 /// Where a command's result goes.
 #[derive(Debug)]
 pub struct OutputFile {
+    /// As typed, for messages.
     path: PathBuf,
     target: Target,
 }
@@ -17,10 +32,15 @@ pub struct OutputFile {
 #[derive(Debug)]
 enum Target {
     Stdout,
-    /// A device or a pipe: written in place.
-    Special(File),
-    /// Written beside, then renamed.
-    Beside(File, PathBuf),
+    /// A device, a pipe, or a descriptor of this process.
+    Open(File),
+    /// A regular file that is overwritten.
+    InPlace(File),
+    /// A new file, or one to be replaced.
+    Replaced {
+        temporary: NamedTempFile,
+        path: PathBuf,
+    },
 }
 
 impl OutputFile {
@@ -29,24 +49,15 @@ impl OutputFile {
     /// # Errors
     /// Where it cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| {
-            Failure::path(path, format!("cannot be written: {}", plain_io(&error)))
-                .hint("give a file in a directory that exists and that you may write to")
-        };
-        let target = if path == Path::new("-") {
-            Target::Stdout
-        } else if path.is_dir() {
+        if path.is_dir() && path != Path::new(STDOUT) {
             return Err(Failure::path(path, "cannot be written: is a directory")
                 .hint("give a file's name in it"));
-        } else if path.exists() && !path.is_file() {
-            let file = File::options().write(true).open(path).map_err(failed)?;
-            Target::Special(file)
-        } else {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(format!(".{}.part", std::process::id()));
-            let beside = path.with_file_name(name);
-            Target::Beside(File::create(&beside).map_err(failed)?, beside)
-        };
+        }
+        let target = open(path).map_err(|error| {
+            let reason = format!("cannot be written: {}", plain_io_error(&error));
+            Failure::path(path, reason)
+                .hint("give a file in a directory that exists and that you may write to")
+        })?;
         Ok(Self {
             path: path.to_owned(),
             target,
@@ -57,26 +68,134 @@ impl OutputFile {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn write(mut self, content: &[u8]) -> Result<()> {
-        let written = match &mut self.target {
-            Target::Stdout => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(content).and_then(|()| out.flush())
-            }
-            Target::Special(file) => file.write_all(content),
-            Target::Beside(file, beside) => file
+    pub fn write(self, content: &[u8]) -> Result<()> {
+        let failed = |error: io::Error| Failure::output(escaped_path(&self.path), &error);
+        match self.target {
+            Target::Stdout => answer::write(|out| out.write_all(content)),
+            Target::Open(mut file) => file.write_all(content).map_err(failed),
+            Target::InPlace(mut file) => file
+                .set_len(0)
+                .and_then(|()| file.write_all(content))
+                .map_err(failed),
+            Target::Replaced {
+                mut temporary,
+                path,
+            } => temporary
                 .write_all(content)
-                .and_then(|()| std::fs::rename(&*beside, &self.path)),
-        };
-        written.map_err(|error| Failure::output(self.path.display(), &error))
+                .and_then(|()| synced(temporary.as_file()))
+                .and_then(|()| temporary.persist(path).map_err(|error| error.error))
+                .map(drop)
+                .map_err(failed),
+        }
     }
 }
 
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if let Target::Beside(_, beside) = &self.target {
-            // Gone already where it was put into place.
-            let _ = std::fs::remove_file(beside);
-        }
+/// On disk, so that a rename never shows an empty file after a power cut. Some file systems cannot.
+fn synced(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        done => done,
     }
+}
+
+fn open(path: &Path) -> io::Result<Target> {
+    if path == Path::new(STDOUT) {
+        return Ok(Target::Stdout);
+    }
+    let path = match follow(path.to_owned())? {
+        End::Stdout => return Ok(Target::Stdout),
+        // After the earlier content, as a write through the descriptor would be.
+        End::Descriptor(path) => {
+            let file = File::options().append(true).open(path)?;
+            return Ok(Target::Open(file));
+        }
+        End::Path(path) => path,
+    };
+    let earlier = match std::fs::metadata(&path) {
+        Ok(earlier) => earlier,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let temporary = temporary_for(&path, NEW_FILE_MODE)?;
+            return Ok(Target::Replaced { temporary, path });
+        }
+        Err(error) => return Err(error),
+    };
+    // Whoever may not write the file may not replace it either.
+    let file = open_to_write(&path)?;
+    if !earlier.is_file() {
+        return Ok(Target::Open(file));
+    }
+    Ok(match replacement(&path, &earlier) {
+        Ok(temporary) => Target::Replaced { temporary, path },
+        Err(_) => Target::InPlace(file),
+    })
+}
+
+fn open_to_write(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
+}
+
+/// Where a path leads to in the end.
+enum End {
+    Stdout,
+    /// An open descriptor by its name under `/proc`.
+    Descriptor(PathBuf),
+    /// No symlink; perhaps nothing is there yet.
+    Path(PathBuf),
+}
+
+fn follow(mut path: PathBuf) -> io::Result<End> {
+    for _ in 0..MAX_LINKS {
+        let link = match std::fs::read_link(&path) {
+            Ok(link) => link,
+            Err(_) => return Ok(End::Path(path)),
+        };
+        let directory = directory_of(&path);
+        // Links there only look like paths: the file may have another name by now, or none.
+        let real = std::fs::canonicalize(directory)?;
+        if real.starts_with("/proc") {
+            let is_own = std::fs::canonicalize("/proc/self/fd").is_ok_and(|own| own == real);
+            return Ok(
+                if is_own && path.file_name().is_some_and(|name| name == "1") {
+                    End::Stdout
+                } else {
+                    End::Descriptor(path)
+                },
+            );
+        }
+        path = directory.join(link);
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// The directory that holds `path`.
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn temporary_for(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".soakbox-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory_of(path))
+}
+
+/// A file to be renamed over the one at `path`, with its owner and mode.
+fn replacement(path: &Path, earlier: &Metadata) -> io::Result<NamedTempFile> {
+    if earlier.nlink() > 1 {
+        return Err(io::Error::other(
+            "its other names would keep the earlier content",
+        ));
+    }
+    let temporary = temporary_for(path, 0o600)?;
+    let made = temporary.as_file().metadata()?;
+    if (made.uid(), made.gid()) != (earlier.uid(), earlier.gid()) {
+        let (user, group) = (Some(earlier.uid()), Some(earlier.gid()));
+        std::os::unix::fs::fchown(temporary.as_file(), user, group)?;
+    }
+    temporary.as_file().set_permissions(earlier.permissions())?;
+    Ok(temporary)
 }

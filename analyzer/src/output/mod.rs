@@ -1,28 +1,29 @@
-//! How figures look: aligned tables for people, JSON for scripts, rows of a query, files. Knows no recording.
+//! How figures look: aligned tables for people, JSON for programs, rows of a query, files. Text of
+//! a recording is escaped on its way to a terminal, and unchanged in JSON and CSV.
 
-pub mod figures;
 mod file;
+mod measures;
 mod rows;
-mod table;
 mod text;
-pub mod units;
+mod text_rows;
+mod text_table;
 
-pub use file::OutputFile;
-pub use rows::{Rows, rows};
-pub use table::Table;
-pub use text::{info_text, summary_text};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::failure::{Failure, Result};
+pub use file::OutputFile;
+pub use measures::{MISSING, Measure, measures};
+pub use rows::{CsvRows, JsonRows, RowEncoder};
+pub use text::{info_text, summary_text};
+pub use text_rows::TextRows;
+pub use text_table::{Align, TextTable};
 
-/// A figure as JSON, with a line end.
+/// A figure as indented JSON, with a line end.
 ///
 /// # Errors
-/// Where it cannot be serialized, which its type rules out.
-pub fn json(value: &impl Serialize) -> Result<String> {
-    let mut text =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::new("JSON", error))?;
-    text.push('\n');
-    Ok(text)
+/// Where `out` cannot be written.
+pub fn json(figure: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, figure)?;
+    writeln!(out)
 }

@@ -2,14 +2,14 @@
 
 use std::io::IsTerminal;
 
+use soakbox_cli::{escaped, escaped_path};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
-use super::Table;
-use super::figures::{Figure, MISSING, figures};
-use super::units::{bytes, count, duration};
-use crate::counting::OperationCounts;
-use crate::info::Info;
-use crate::summary::Summary;
+use super::{Align, MISSING, Measure, TextTable, measures};
+use crate::figures::{Gap, Info, OperationCounts, Summary};
+use crate::units::{bytes, count, duration, rfc3339};
+
+const NOTHING: &str = "  no operation was seen yet\n";
 
 fn styled() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -18,25 +18,19 @@ fn styled() -> bool {
 
 /// `info` as text.
 pub fn info_text(info: &Info) -> String {
-    let mut text = format!("{}\n\n", info.recording);
-    let span = info.from.as_deref().zip(info.to.as_deref());
-    let mut facts = vec![("time", span.map(|(from, to)| format!("{from} to {to}")))];
-    let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
-    facts.push(("host", list(&info.hosts)));
-    facts.push(("target", list(&info.targets)));
-    facts.push(("recorder", list(&info.recorder_versions)));
-    facts.push(("runs", list(&info.recorders)));
-    let live = (info.journals > 0).then(|| {
-        format!("{} not sealed: the recorder runs, or crashed and `soakbox-recorder recover` has not run", info.journals)
-    });
-    facts.push(("journals", live));
-    for (name, value) in facts {
+    let mut text = format!("{}\n\n", escaped_path(&info.recording));
+    for (name, value) in facts(info) {
         if let Some(value) = value {
-            text.push_str(&format!("  {name:<9} {value}\n"));
+            text.push_str(&format!("  {name:<9} {}\n", escaped(&value)));
         }
     }
     text.push('\n');
-    let mut tables = Table::new(&["table", ">rows", ">files", ">size"]);
+    let mut tables = TextTable::new([
+        ("table", Align::Left),
+        ("rows", Align::Right),
+        ("files", Align::Right),
+        ("size", Align::Right),
+    ]);
     for (name, table) in &info.tables {
         tables.row(vec![
             (*name).to_owned(),
@@ -47,151 +41,171 @@ pub fn info_text(info: &Info) -> String {
     }
     text.push_str(&tables.render(styled()));
     text.push('\n');
-    text.push_str(&operations(info));
+    text.push_str(&operations(&info.operations));
     if !info.gaps.is_empty() {
         text.push('\n');
-        let mut gaps = Table::new(&["gap from", "to", ">length", "cause"]);
-        for gap in &info.gaps {
-            let length = gap.to_ns.map(|to| duration((to - gap.from_ns) as f64));
-            gaps.row(vec![
-                gap.from.clone(),
-                gap.to.clone().unwrap_or_else(|| MISSING.to_owned()),
-                length.unwrap_or_else(|| MISSING.to_owned()),
-                gap.cause.clone(),
-            ]);
-        }
-        text.push_str(&gaps.render(styled()));
+        text.push_str(&gaps(&info.gaps));
     }
     text
 }
 
-fn operations(info: &Info) -> String {
+fn facts(info: &Info) -> [(&'static str, Option<String>); 7] {
+    let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
+    let span = info.from_ns.zip(info.to_ns);
+    let state = (!info.running.is_empty()).then(|| "still running".to_owned());
+    let journals = (info.journals > 0).then(|| format!("{} not sealed", info.journals));
+    [
+        (
+            "time",
+            span.map(|(from, to)| format!("{} to {}", rfc3339(from), rfc3339(to))),
+        ),
+        ("state", state),
+        ("host", list(&info.hosts)),
+        ("target", list(&info.targets)),
+        ("recorder", list(&info.recorder_versions)),
+        ("runs", list(&info.recorders)),
+        ("journals", journals),
+    ]
+}
+
+fn gaps(gaps: &[Gap]) -> String {
+    let mut table = TextTable::new([
+        ("gap from", Align::Left),
+        ("to", Align::Left),
+        ("length", Align::Right),
+        ("cause", Align::Left),
+    ]);
+    for gap in gaps {
+        let missing = || MISSING.to_owned();
+        table.row(vec![
+            rfc3339(gap.from_ns),
+            gap.to_ns.map_or_else(missing, rfc3339),
+            gap.length_ns()
+                .map_or_else(missing, |ns| duration(ns as f64)),
+            gap.cause.clone(),
+        ]);
+    }
+    table.render(styled())
+}
+
+fn operations(operations: &[OperationCounts]) -> String {
+    if operations.is_empty() {
+        return NOTHING.to_owned();
+    }
+    // A cause without a loss would only take room.
     let causes: Vec<&str> = LOSS_CAUSES
         .into_iter()
         .filter(|cause| {
-            info.operations
+            operations
                 .iter()
                 .any(|o| o.lost.get(cause).is_some_and(|n| *n > 0))
         })
         .collect();
-    let mut headings = vec![
-        "operation".to_owned(),
-        ">begun".to_owned(),
-        ">finished".to_owned(),
-        ">recorded".to_owned(),
-        ">filtered".to_owned(),
-        ">sampled out".to_owned(),
-        ">lost".to_owned(),
-    ];
-    headings.extend(
-        causes
-            .iter()
-            .map(|cause| format!(">({})", cause.replace('_', " "))),
-    );
-    headings.extend(
-        [
-            ">abandoned",
-            ">in flight",
-            ">unmatched",
-            ">rows",
-            "counts agree",
-        ]
-        .map(str::to_owned),
-    );
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-    let mut table = Table::new(&headings);
-    for operation in &info.operations {
-        let known = operation.identity_ok.is_some();
-        let counted = |value: u64| {
-            if known {
-                count(value)
-            } else {
-                MISSING.to_owned()
-            }
-        };
-        let mut cells = vec![
-            operation.operation.clone(),
-            counted(operation.begun),
-            counted(operation.finished),
-            counted(operation.recorded),
-            counted(operation.filtered),
-            counted(operation.sampled_out),
-            counted(operation.lost()),
-        ];
-        cells.extend(causes.iter().map(|cause| counted(operation.lost[cause])));
-        cells.push(counted(operation.abandoned));
-        cells.push(if known {
-            operation.in_flight.to_string()
-        } else {
-            MISSING.to_owned()
-        });
-        cells.push(counted(operation.unmatched));
-        cells.push(count(operation.rows));
-        cells.push(
-            match operation.identity_ok {
-                Some(true) => "yes",
-                Some(false) => "NO",
-                None => "not counted",
-            }
-            .to_owned(),
-        );
-        table.row(cells);
-    }
-    if table.is_empty() {
-        return "  no operation was seen yet\n".to_owned();
+    let shown = causes
+        .iter()
+        .map(|cause| format!("({})", cause.replace('_', " ")));
+    let numbers = [
+        "begun",
+        "finished",
+        "recorded",
+        "filtered",
+        "sampled out",
+        "lost",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(shown)
+    .chain(["abandoned", "in flight", "unmatched", "rows"].map(str::to_owned));
+    let mut headings = vec![("operation".to_owned(), Align::Left)];
+    headings.extend(numbers.map(|name| (name, Align::Right)));
+    headings.push(("counts agree".to_owned(), Align::Left));
+    let mut table = TextTable::new(headings);
+    for operation in operations {
+        table.row(operation_row(operation, &causes));
     }
     let mut text = table.render(styled());
-    let cut_off = |operation: &&OperationCounts| {
+    let is_cut_off = |operation: &OperationCounts| {
         operation.identity_ok == Some(true) && operation.recorded != operation.rows
     };
-    if info.operations.iter().filter(cut_off).count() > 0 {
+    if operations.iter().any(is_cut_off) {
         text.push_str("  Intervals that a gap or the running end cut off are not compared.\n");
     }
     text
 }
 
+fn operation_row(operation: &OperationCounts, causes: &[&str]) -> Vec<String> {
+    let is_counted = operation.identity_ok.is_some();
+    let counted = |text: String| if is_counted { text } else { MISSING.to_owned() };
+    let mut cells = vec![operation.operation.clone()];
+    let before = [
+        operation.begun,
+        operation.finished,
+        operation.recorded,
+        operation.filtered,
+        operation.sampled_out,
+        operation.lost(),
+    ];
+    let lost = causes.iter().map(|cause| operation.lost[cause]);
+    cells.extend(before.into_iter().chain(lost).map(|n| counted(count(n))));
+    cells.push(counted(count(operation.abandoned)));
+    cells.push(counted(operation.in_flight.to_string()));
+    cells.push(counted(count(operation.unmatched)));
+    cells.push(count(operation.rows));
+    let agree = match operation.identity_ok {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "not counted",
+    };
+    cells.push(agree.to_owned());
+    cells
+}
+
 /// `summary` as text.
 pub fn summary_text(summary: &Summary) -> String {
-    let mut text = summary.recording.clone();
-    if let (Some(from), Some(to), Some(observed)) = (&summary.from, &summary.to, summary.observed_s)
-    {
+    let mut text = escaped_path(&summary.recording);
+    let span = summary.from_ns.zip(summary.to_ns);
+    if let Some(((from, to), observed)) = span.zip(summary.observed_ns) {
         text.push_str(&format!(
-            "\n{from} to {to}, {} observed",
-            duration(observed * 1e9)
+            "\n{} to {}, {} observed",
+            rfc3339(from),
+            rfc3339(to),
+            duration(observed as f64)
         ));
     }
+    if !summary.running.is_empty() {
+        text.push_str(", still running");
+    }
     text.push_str("\n\n");
-    let rows: Vec<Vec<Figure>> = summary.operations.iter().map(figures).collect();
-    let shown = |column: usize| {
-        // A column that is missing throughout would only take room.
-        rows.iter().any(|row| row[column].text != MISSING)
+    text.push_str(&summary_table(summary));
+    if !summary.complete {
+        text.push_str("\n  INCOMPLETE: this recording does not hold everything that happened\n");
+        for warning in &summary.warnings {
+            text.push_str(&format!("  - {}\n", escaped(&warning.to_string())));
+        }
+    }
+    text
+}
+
+fn summary_table(summary: &Summary) -> String {
+    let rows: Vec<Vec<Measure>> = summary.operations.iter().map(measures).collect();
+    let Some(first) = rows.first() else {
+        return NOTHING.to_owned();
     };
-    let columns: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
-        .filter(|&column| shown(column))
+    // A column that is missing throughout would only take room.
+    let columns: Vec<usize> = (0..first.len())
+        .filter(|&column| rows.iter().any(|row| row[column].text != MISSING))
         .collect();
-    let mut headings = vec!["operation".to_owned()];
+    let mut headings = vec![("operation", Align::Left)];
     headings.extend(
         columns
             .iter()
-            .map(|&column| format!(">{}", rows[0][column].name)),
+            .map(|&column| (first[column].name, Align::Right)),
     );
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-    let mut table = Table::new(&headings);
+    let mut table = TextTable::new(headings);
     for (operation, row) in summary.operations.iter().zip(&rows) {
         let mut cells = vec![operation.operation.clone()];
         cells.extend(columns.iter().map(|&column| row[column].text.clone()));
         table.row(cells);
     }
-    if table.is_empty() {
-        text.push_str("  no operation was seen yet\n");
-    } else {
-        text.push_str(&table.render(styled()));
-    }
-    if !summary.complete {
-        text.push_str("\n  INCOMPLETE: this recording does not hold everything that happened\n");
-        for warning in &summary.warnings {
-            text.push_str(&format!("  - {warning}\n"));
-        }
-    }
-    text
+    table.render(styled())
 }

@@ -1,5 +1,5 @@
-//! One journal that is not sealed: its bytes as they were at the moment of opening, and the walk over its frames.
-//! A torn last frame is how a journal looks while it is being written, and no damage.
+//! One journal that is not sealed: its bytes at the moment of opening, and a walk over its frames.
+//! A torn last frame is no damage: so a journal looks while it is being written.
 
 use std::io;
 use std::sync::Arc;
@@ -7,30 +7,30 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
+use soakbox_cli::plain_io_error;
 use soakbox_schemas::journal::{Frame, frames_in};
 use soakbox_schemas::recording::{JournalFile, footer, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::segment::Unreadable;
-use super::{Footer, Origin, Range};
-use crate::failure::plain_io;
+use super::{Footer, Origin, TimeRange};
 
 /// A journal, read.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    /// Its table.
+    /// The table that its rows belong to.
     pub table: Table,
-    /// Its bytes; bounded by the recorder's limit on a journal.
+    /// The file's content; bounded by the recorder's limit on a journal.
     pub bytes: Arc<[u8]>,
     /// Rows in whole frames.
     pub rows: u64,
-    /// Its columns; `None` without a whole frame.
+    /// Columns; `None` without a whole frame.
     pub columns: Option<SchemaRef>,
-    /// Time of its earliest and latest row.
-    pub range: Option<Range>,
-    /// Damaged stretches before the last whole frame, and their bytes.
+    /// From the earliest to the latest row.
+    pub range: Option<TimeRange>,
+    /// Damaged stretches before the last whole frame: their number and bytes.
     pub damaged: (u64, u64),
-    /// Who records it.
+    /// The run that wrote it.
     pub origin: Origin,
     /// The metadata that will be the segment's footer.
     pub footer: Footer,
@@ -40,7 +40,7 @@ impl Journal {
     pub(super) fn read(file: &JournalFile) -> Result<Self, Unreadable> {
         let bytes = std::fs::read(&file.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
-            _ => Unreadable::Damaged(plain_io(&error)),
+            _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
         let mut journal = Self {
             table: file.name.table,
@@ -78,7 +78,7 @@ impl Journal {
         if let Some(time) = time.and_then(|time| time.as_primitive_opt::<TimestampNanosecondType>())
             && let Some((first_ns, last_ns)) = min(time).zip(max(time))
         {
-            let range = Range { first_ns, last_ns };
+            let range = TimeRange { first_ns, last_ns };
             self.range = Some(self.range.map_or(range, |so_far| so_far.union(range)));
         }
         if self.footer.is_empty() {

@@ -1,12 +1,14 @@
-//! A recording, opened: which files and which rows of live journals belong to it, and what their footers say.
-//! Reads; never writes, locks or deletes anything in a recording.
+//! A recording, opened: the files and the rows of journals that belong to it, their footers, and
+//! whether its recorders still run. Reads; never writes or deletes anything in a recording.
 
 mod journal;
 mod open;
+mod owner;
 mod segment;
 
 pub use journal::Journal;
 pub use open::{Damaged, open};
+pub use owner::{Owner, UnsealedRun};
 pub use segment::Segment;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,19 +16,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use soakbox_cli::escaped_path;
 use soakbox_schemas::recording::footer;
 use soakbox_schemas::tables::Table;
 
-/// From where, in nanoseconds UTC, to where.
+/// A stretch of time, ns UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct TimeRange {
     /// The first moment.
     pub first_ns: i64,
     /// The last moment.
     pub last_ns: i64,
 }
 
-impl Range {
+impl TimeRange {
     /// The smallest range that covers both.
     pub fn union(self, other: Self) -> Self {
         Self {
@@ -35,41 +38,43 @@ impl Range {
         }
     }
 
-    /// How long it is, ns.
+    /// Its length, ns.
     pub fn length_ns(self) -> i64 {
         self.last_ns.saturating_sub(self.first_ns)
     }
 }
 
-/// Which recorder's run a file is of.
+/// The run that wrote a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// First eight digits of its UUID.
+    /// First eight digits of the run's UUID.
     pub recorder: String,
-    /// Its host.
+    /// The name of the host.
     pub host: String,
 }
 
 /// A recording as it was at the moment of opening.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// Its directory.
+    /// The recording's directory.
     pub root: PathBuf,
     /// Sealed segments, by table and start.
     pub segments: Vec<Segment>,
-    /// Journals that no segment supersedes: of a recorder that still runs, or that ended by a crash.
+    /// Journals that no segment supersedes.
     pub journals: Vec<Journal>,
+    /// Runs that are not sealed, by their UUID.
+    pub unsealed: Vec<UnsealedRun>,
     /// Files that could not be read and were left out, as the caller allowed.
     pub damaged: Vec<Damaged>,
 }
 
 impl Recording {
-    /// What to call it: the last part of its path.
+    /// Its name for people: the last part of its path, escaped.
     pub fn name(&self) -> String {
         let last = self.root.components().next_back();
-        last.map_or_else(
-            || self.root.display().to_string(),
-            |part| part.as_os_str().to_string_lossy().into_owned(),
+        escaped_path(
+            last.as_ref()
+                .map_or(self.root.as_path(), |last| last.as_ref()),
         )
     }
 
@@ -122,15 +127,29 @@ impl Recording {
                 .sum::<u64>()
     }
 
-    /// Recorders with a journal that is not sealed.
-    pub fn unsealed(&self) -> BTreeSet<&str> {
+    /// Whether a recorder's run is not sealed.
+    pub fn is_unsealed(&self, recorder: &str) -> bool {
+        self.unsealed.iter().any(|run| run.recorder == recorder)
+    }
+
+    /// Rows in the journals of a recorder's run.
+    pub fn unsealed_rows(&self, recorder: &str) -> u64 {
         let journals = self.journals.iter();
         journals
-            .map(|journal| journal.origin.recorder.as_str())
+            .filter(|journal| journal.origin.recorder == recorder)
+            .map(|journal| journal.rows)
+            .sum()
+    }
+
+    /// Runs whose journals somebody holds.
+    pub fn running(&self) -> Vec<String> {
+        let runs = self.unsealed.iter();
+        runs.filter(|run| run.owner == Owner::Alive)
+            .map(|run| run.recorder.clone())
             .collect()
     }
 
-    /// Who recorded it.
+    /// The runs that wrote its files.
     pub fn origins(&self) -> BTreeSet<&Origin> {
         let segments = self.segments.iter().map(|segment| &segment.origin);
         segments
@@ -147,8 +166,8 @@ impl Recording {
             .collect()
     }
 
-    /// The times of a table's rows, of all recorders or of one. `None` without rows.
-    pub fn range_of(&self, table: Table, recorder: Option<&str>) -> Option<Range> {
+    /// From the first to the last row of a table, of all recorders or of one; `None` without rows.
+    pub fn range_of(&self, table: Table, recorder: Option<&str>) -> Option<TimeRange> {
         let wanted = |origin: &Origin| recorder.is_none_or(|recorder| origin.recorder == recorder);
         let segments = self
             .segments(table)
@@ -159,10 +178,10 @@ impl Recording {
         segments
             .filter_map(|segment| segment.range)
             .chain(journals.filter_map(|journal| journal.range))
-            .reduce(Range::union)
+            .reduce(TimeRange::union)
     }
 
-    /// Length of an interval, ns; 0 where no file says.
+    /// Length of an interval, ns; 0 where no file has it.
     pub fn interval_ns(&self) -> i64 {
         let values = self.footer_values(footer::INTERVAL_NS);
         let lengths = values.iter().filter_map(|value| value.parse().ok());
@@ -170,5 +189,5 @@ impl Recording {
     }
 }
 
-/// Footer metadata as key and value, only what Soakbox wrote.
+/// Footer metadata by key, only Soakbox's own.
 pub(crate) type Footer = BTreeMap<String, String>;

@@ -1,29 +1,32 @@
-//! Opening: list, read footers and journals, and begin again where a file vanished in between (a journal that was
-//! just sealed, a segment that retention removed), so that nothing is read twice and nothing is missed.
+//! Opening: list, read footers and journals, and begin again where a file vanished in between (a
+//! journal that was just sealed, a segment that retention removed), so that nothing is read twice
+//! and nothing is missed.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
+use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, uuid8};
 use soakbox_schemas::tables::Table;
 
+use super::owner::{UnsealedRun, owner};
 use super::segment::Unreadable;
 use super::{Journal, Recording, Segment};
-use crate::failure::{Failure, Result, plain_io};
 
 /// Listings before giving up on a directory that changes under our eyes.
 const ATTEMPTS: usize = 20;
 
-/// A file that was left out, and why.
+/// A file that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
-    /// Its path.
+    /// The file's path.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason that it cannot be read.
     pub reason: String,
 }
 
-/// Opens the recording at `root`. With `skip_damaged`, files that cannot be read are left out and listed; without,
-/// the first of them is the failure.
+/// Opens the recording at `root`. With `skip_damaged`, files that cannot be read are left out and
+/// listed; without, the first of them is the failure.
 ///
 /// # Errors
 /// Where there is no recording, or a file of it cannot be read.
@@ -33,7 +36,8 @@ pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
         if contents.is_empty() && contents.foreign.is_empty() {
             return Err(nothing(root));
         }
-        if let Some(recording) = read(root, &contents) {
+        let unsealed = unsealed(root, &contents).map_err(|error| missing(root, &error))?;
+        if let Some(recording) = read(root, &contents, unsealed) {
             return accept(recording, skip_damaged);
         }
     }
@@ -44,15 +48,37 @@ pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     .hint("is something deleting the recording?"))
 }
 
+/// Runs whose journal directory tells of rows that are not sealed, or of a recorder that was
+/// killed.
+fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
+    let mut runs = Vec::new();
+    let listing = match std::fs::read_dir(root.join(JOURNAL_DIRECTORY)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(runs),
+        listing => listing?,
+    };
+    for entry in listing {
+        let entry = entry?;
+        let uuid = entry.file_name().to_string_lossy().into_owned();
+        let has_journals = contents.journals.iter().any(|file| file.name.uuid == uuid);
+        if let Some(owner) = owner(&entry.path(), has_journals) {
+            let recorder = uuid8(&uuid);
+            runs.push(UnsealedRun { recorder, owner });
+        }
+    }
+    runs.sort_by(|a, b| a.recorder.cmp(&b.recorder));
+    Ok(runs)
+}
+
 /// `None` where a file vanished.
-fn read(root: &Path, contents: &Contents) -> Option<Recording> {
+fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<Recording> {
     let mut recording = Recording {
         root: root.to_owned(),
         segments: Vec::new(),
         journals: Vec::new(),
+        unsealed,
         damaged: Vec::new(),
     };
-    // Journals first: they are what changes.
+    // Journals first: they change.
     for file in &contents.journals {
         match Journal::read(file) {
             Ok(journal) => recording.journals.push(journal),
@@ -91,23 +117,21 @@ fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
                 1 => " (and 1 other file)".to_owned(),
                 _ => format!(" (and {others} other files)"),
             };
-            Err(
-                Failure::path(&first.path, format!("{}{more}", first.reason)).hint(
-                    "--skip-damaged reads the rest of the recording and says what it left out",
-                ),
-            )
+            let reason = format!("{}{more}", first.reason);
+            Err(Failure::path(&first.path, reason)
+                .hint("--skip-damaged reads the rest and reports the files that it left out"))
         }
         _ => Ok(recording),
     }
 }
 
-fn missing(root: &Path, error: &std::io::Error) -> Failure {
-    let failure = Failure::path(root, plain_io(error));
+fn missing(root: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::path(root, plain_io_error(error));
     match error.kind() {
-        std::io::ErrorKind::NotFound => {
+        io::ErrorKind::NotFound => {
             failure.hint("give the directory that `soakbox-recorder record -o DIR` wrote")
         }
-        std::io::ErrorKind::NotADirectory => failure.hint(
+        io::ErrorKind::NotADirectory => failure.hint(
             "give the recording's directory, the one that holds operation_log/ and the others",
         ),
         _ => failure,
@@ -118,8 +142,11 @@ fn nothing(root: &Path) -> Failure {
     let mut names: Vec<&str> = Table::ALL.iter().map(Table::name).collect();
     names.push(JOURNAL_DIRECTORY);
     if names.iter().any(|name| root.join(name).is_dir()) {
-        Failure::path(root, "the recording is empty: no segment and no journal yet")
-            .hint("does the recorder still run? `soakbox-recorder recover DIR` finishes what a crash left")
+        Failure::path(
+            root,
+            "the recording is empty: no segment and no journal yet",
+        )
+        .hint("does the recorder still run? `soakbox-recorder recover DIR` seals what a crash left")
     } else {
         Failure::path(
             root,
@@ -134,9 +161,10 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::support::{Recorder, Soak};
+    use soakbox_testing::{Recorder, Soak};
 
-    /// A recorder that seals journals as fast as it can, while another thread opens the recording again and again.
+    /// A recorder that seals journals as fast as it can, while another thread opens the recording
+    /// again and again.
     #[test]
     fn a_journal_that_is_sealed_while_we_look_is_read_once() {
         let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! One sealed Parquet file, known by its footer alone: whether it is ours, what it holds, from when to when.
+//! One sealed Parquet file, known by its footer alone: whether it is Soakbox's, its table, its rows
+//! and their time.
 
 use std::fs::File;
 use std::io;
@@ -8,41 +9,41 @@ use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use soakbox_cli::plain_io_error;
 use soakbox_schemas::recording::{FORMAT_VERSION, SegmentFile, footer};
 use soakbox_schemas::tables::Table;
 
-use super::{Footer, Origin, Range};
-use crate::failure::plain_io;
+use super::{Footer, Origin, TimeRange};
 
 /// A sealed segment whose footer was read and found to be of this format.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// Its table.
+    /// The table that its rows belong to.
     pub table: Table,
-    /// Its path.
+    /// The file's path.
     pub path: PathBuf,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Time of its first and last row; `None` where it has none or the footer does not say.
-    pub range: Option<Range>,
-    /// Who recorded it.
+    /// From the first to the last row; `None` without rows, or where the footer lacks it.
+    pub range: Option<TimeRange>,
+    /// The run that wrote it.
     pub origin: Origin,
-    /// Its footer metadata.
+    /// The footer's metadata.
     pub footer: Footer,
-    /// The columns that it has.
+    /// The columns that the file has.
     pub columns: SchemaRef,
-    /// Its columns of the table's schema that it does not have (written by an older version).
+    /// Columns of the declared table that it lacks: an older version wrote it.
     pub missing_columns: Vec<String>,
 }
 
 /// Why a file is not a readable segment.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// It is gone: sealed, or removed by retention, since it was listed.
+    /// It is gone since it was listed: sealed, or removed by retention.
     Vanished,
-    /// It is damaged or somebody else's.
+    /// It is damaged or not Soakbox's; the reason.
     Damaged(String),
 }
 
@@ -51,7 +52,7 @@ impl Segment {
     pub(super) fn read(file: &SegmentFile) -> Result<Self, Unreadable> {
         let opened = File::open(&file.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
-            _ => Unreadable::Damaged(plain_io(&error)),
+            _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
         let metadata = ParquetMetaDataReader::new()
             .parse_and_finish(&opened)
@@ -79,7 +80,9 @@ impl Segment {
         }
         let table = file.table.name();
         if footer.get(footer::TABLE).is_some_and(|name| name != table) {
-            return Err(format!("is not of the table {table} that it lies in"));
+            return Err(format!(
+                "is not of the table {table}, in whose directory it is"
+            ));
         }
         let columns: SchemaRef = parquet_to_arrow_schema(information.schema_descr(), pairs)
             .map_err(|error| not_parquet(&error))?
@@ -91,7 +94,7 @@ impl Segment {
             path: file.path.clone(),
             bytes: file.bytes,
             rows: u64::try_from(information.num_rows()).unwrap_or(0),
-            range: range.map(|(first_ns, last_ns)| Range { first_ns, last_ns }),
+            range: range.map(|(first_ns, last_ns)| TimeRange { first_ns, last_ns }),
             origin: Origin {
                 recorder: file.name.uuid8.clone(),
                 host: footer
@@ -140,7 +143,7 @@ fn value_type(data_type: &DataType) -> &DataType {
 fn not_parquet(error: &ParquetError) -> String {
     match error {
         ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
-            Some(error) => plain_io(error),
+            Some(error) => plain_io_error(error),
             None => "corrupt Parquet file".to_owned(),
         },
         error => {

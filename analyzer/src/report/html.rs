@@ -1,61 +1,58 @@
-//! Small pieces of HTML. What comes from a recording passes through [`escape`] here and nowhere else.
+//! Small pieces of HTML. `maud` escapes every text; [`shown`] first writes out the characters of a
+//! recording's text that would act on the page.
 
-/// Text as HTML shows it.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+use std::borrow::Cow;
+
+use maud::{Markup, html};
+use soakbox_cli::escaped;
+
+use crate::output::Align;
+
+/// Text of a recording for the page: controls, changes of direction and the like are written out.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    escaped(text)
 }
 
-/// An element around HTML; `tag` may carry attributes.
-pub(super) fn element(tag: &str, content: &str) -> String {
-    let name = tag.split(' ').next().unwrap_or(tag);
-    format!("<{tag}>{content}</{name}>\n")
+/// A table: a caption for those who hear it, headings, rows of text. The first column names the
+/// row.
+pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<String>]) -> Markup {
+    let class = |column: usize| {
+        let is_text = column == 0 || headings[column].1 == Align::Left;
+        is_text.then_some("text")
+    };
+    html! {
+        div class="wide" {
+            table {
+                "\n" caption { (shown(caption)) } "\n"
+                thead { tr {
+                    @for (column, (heading, _)) in headings.iter().enumerate() {
+                        th scope="col" class=[class(column)] { (heading) }
+                    }
+                } } "\n"
+                tbody { "\n"
+                    @for row in rows {
+                        tr {
+                            @for (column, cell) in row.iter().enumerate() {
+                                @if column == 0 {
+                                    th scope="row" { (shown(cell)) }
+                                } @else {
+                                    td class=[class(column)] { (shown(cell)) }
+                                }
+                            }
+                        } "\n"
+                    }
+                } "\n"
+            }
+        } "\n"
+    }
 }
 
-/// A table: a caption for those who hear it, headings, rows of text. The first column names the row; a column is
-/// aligned to the right unless its heading starts with `<`.
-pub(super) fn table(caption: &str, headings: &[String], rows: &[Vec<String>]) -> String {
-    let left = |column: usize| column == 0 || headings[column].starts_with('<');
-    let class = |column: usize| if left(column) { " class=\"text\"" } else { "" };
-    let mut html = String::from("<div class=\"wide\"><table>\n");
-    html.push_str(&element("caption", &escape(caption)));
-    html.push_str("<thead><tr>");
-    for (column, heading) in headings.iter().enumerate() {
-        let heading = escape(heading.trim_start_matches('<'));
-        html.push_str(&format!(
-            "<th scope=\"col\"{}>{heading}</th>",
-            class(column)
-        ));
-    }
-    html.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        html.push_str("<tr>");
-        for (column, cell) in row.iter().enumerate() {
-            let cell = escape(cell);
-            html.push_str(&if column == 0 {
-                format!("<th scope=\"row\">{cell}</th>")
-            } else {
-                format!("<td{}>{cell}</td>", class(column))
-            });
-        }
-        html.push_str("</tr>\n");
-    }
-    html.push_str("</tbody>\n</table></div>\n");
-    html
-}
-
-/// Headings as owned text.
-pub(super) fn headings<const N: usize>(names: [&str; N]) -> Vec<String> {
-    names.map(str::to_owned).to_vec()
+/// With a capital letter first.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -63,10 +60,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_a_recording_becomes_markup() {
-        let rows = [vec!["<script>alert(\"x\")</script>".to_owned()]];
-        let html = table("a & b", &headings(["operation"]), &rows);
+    fn nothing_from_a_recording_becomes_markup_or_acts_on_the_page() {
+        let rows = [vec![
+            "<script>alert(\"x\")</script>\u{202e}\u{1b}".to_owned(),
+        ]];
+        let html = table("a & b", &[("operation", Align::Left)], &rows).into_string();
         assert!(!html.contains("<script>"));
         assert!(html.contains("a &amp; b") && html.contains("&lt;script&gt;"));
+        assert!(!html.contains(['\u{202e}', '\u{1b}']), "{html}");
     }
 }

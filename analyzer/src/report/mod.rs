@@ -1,26 +1,26 @@
-//! The report: one HTML file that needs nothing else, no script, no font, no network. Readable with a screen reader,
-//! on paper and on a dark screen. It shows figures side by side and judges none of them: verdicts are `compare`'s.
+//! The report: one HTML file that needs nothing else, no script, no font, no network. Readable with
+//! a screen reader, on paper and on a dark screen. It shows figures next to each other and judges
+//! none of them: verdicts belong to `compare`.
 
+mod completeness;
 mod differences;
 mod html;
 mod operations;
 mod overview;
 
-use crate::failure::Result;
-use crate::info::Info;
-use crate::recording::Recording;
-use crate::sql::Session;
-use crate::summary::Summary;
-use crate::windows::Timeline;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use soakbox_cli::Result;
 
-use html::{element, escape};
+use crate::figures::{Info, Reading, Summary, Timeline};
+
+use html::shown;
 
 /// One recording of a report.
 #[derive(Clone, Debug)]
 pub struct Side {
-    /// What to call it.
+    /// The recording's name.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub info: Info,
     /// Figures per operation.
     pub summary: Summary,
@@ -29,17 +29,16 @@ pub struct Side {
 }
 
 impl Side {
-    /// Reads all that the report shows of a recording.
+    /// Reads all figures of a recording that the report shows.
     ///
     /// # Errors
     /// Where a query fails.
-    pub fn read(recording: &Recording, session: &Session) -> Result<Self> {
-        let info = Info::read(recording, session)?;
+    pub fn read(reading: &Reading) -> Result<Self> {
         Ok(Self {
-            name: recording.name(),
-            summary: Summary::of(session, &info)?,
-            timeline: Timeline::read(session, &info.observed, &[])?,
-            info,
+            name: reading.recording.name(),
+            info: Info::of(reading),
+            summary: Summary::read(reading)?,
+            timeline: Timeline::read(reading, &[])?,
         })
     }
 }
@@ -51,33 +50,46 @@ impl Side {
 pub fn html(sides: &[Side]) -> Result<String> {
     let names: Vec<&str> = sides.iter().map(|side| side.name.as_str()).collect();
     let title = format!("Soakbox: {}", names.join(" and "));
-    let mut body = overview::header(sides);
-    body.push_str(&overview::completeness(sides));
-    body.push_str(&match sides {
-        [only] => overview::summary(&only.summary),
-        _ => differences::section(sides),
-    });
-    body.push_str(&operations::section(sides)?);
-    body.push_str(include_str!("reading.html"));
-    body.push_str(&element(
-        "footer",
-        &format!(
-            "<p>Written by soakbox-analyzer {}.</p>",
-            env!("CARGO_PKG_VERSION")
-        ),
-    ));
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{}{}\n</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escape(&title),
+    let operations = operations::section(sides)?;
+    let document = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            "\n" head {
+                "\n" meta charset="utf-8";
+                "\n" meta name="viewport" content="width=device-width, initial-scale=1";
+                "\n" meta name="color-scheme" content="light dark";
+                "\n" title { (shown(&title)) }
+                "\n" style { "\n" (style()) "\n" }
+            "\n" }
+            "\n" body {
+                "\n" main {
+                    "\n"
+                    (overview::header(sides))
+                    (completeness::notes(sides))
+                    @match sides {
+                        [only] => (overview::summary(&only.summary)),
+                        _ => (differences::section(sides)),
+                    }
+                    (operations)
+                    (PreEscaped(include_str!("reading.html")))
+                    footer { p { "Written by soakbox-analyzer " (env!("CARGO_PKG_VERSION")) "." } }
+                "\n" }
+            "\n" }
+        "\n" }
+        "\n"
+    };
+    Ok(document.into_string())
+}
+
+fn style() -> Markup {
+    PreEscaped(format!(
+        "{}{}",
         include_str!("style.css"),
-        crate::chart::STYLE,
+        crate::chart::STYLE
     ))
 }
 
-/// What a side is called in a comparison: base, candidate, or candidates in turn.
+/// The name of a side in a comparison: base, candidate, or candidates in turn.
 fn role(sides: &[Side], index: usize) -> String {
     match (index, sides.len()) {
         (0, _) => "base".to_owned(),

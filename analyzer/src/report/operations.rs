@@ -1,76 +1,86 @@
-//! Each operation over time: a chart, and its numbers as a table for those who do not see it or want to copy them.
+//! Each operation over time: a chart, and its numbers as a table for those who do not see it or
+//! want to copy them.
 
 use std::collections::BTreeSet;
 
-use super::html::{element, escape, headings, table};
+use maud::{Markup, PreEscaped, html};
+use soakbox_cli::Result;
+
+use super::html::{shown, table};
 use super::{Side, role};
 use crate::chart;
-use crate::failure::Result;
-use crate::output::units::rfc3339;
-use crate::output::units::{count, duration, round_duration};
-use crate::windows::{Series, Timeline};
+use crate::figures::{OperationTimeline, Timeline};
+use crate::output::Align;
+use crate::units::{count, duration, rfc3339, round_duration};
 
-/// Width of a chart that has the page to itself, and of one beside another.
+/// Width of a chart that has the page to itself, and of one next to another.
 const WIDTHS: [u32; 2] = [1000, 640];
 
 /// Charts of all operations of all sides.
-pub(super) fn section(sides: &[Side]) -> Result<String> {
+pub(super) fn section(sides: &[Side]) -> Result<Markup> {
     let operations: BTreeSet<&str> = sides
         .iter()
         .filter_map(|side| side.timeline.as_ref())
-        .flat_map(|timeline| &timeline.series)
-        .map(|series| series.operation.as_str())
+        .flat_map(|timeline| &timeline.operations)
+        .map(|operation| operation.operation.as_str())
         .collect();
     if operations.is_empty() {
-        return Ok(String::new());
+        return Ok(html! {});
     }
-    let mut html = String::from("<h2>Latency over time</h2>\n");
+    let mut charts = Vec::new();
     for (number, operation) in operations.into_iter().enumerate() {
-        html.push_str(&element("h3", &escape(operation)));
-        html.push_str(&figures(sides, number, operation)?);
+        charts.push((operation, figures(sides, number, operation)?));
     }
-    Ok(element("section", &html))
+    Ok(html! {
+        section {
+            h2 { "Latency over time" } "\n"
+            @for (operation, figures) in charts {
+                h3 { (shown(operation)) } "\n"
+                div class="figures" { "\n" (figures) } "\n"
+            }
+        } "\n"
+    })
 }
 
-fn figures(sides: &[Side], number: usize, operation: &str) -> Result<String> {
-    let drawn: Vec<(usize, &Timeline, &Series)> = sides
+/// The charts of one operation, one per side that has it.
+fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
+    let drawn: Vec<(usize, &Timeline, &OperationTimeline)> = sides
         .iter()
         .enumerate()
         .filter_map(|(index, side)| {
             let timeline = side.timeline.as_ref()?;
-            let mut series = timeline.series.iter();
-            let series = series.find(|series| series.operation == operation)?;
-            Some((index, timeline, series))
+            let mut operations = timeline.operations.iter();
+            let operation = operations.find(|operation| operation.operation == name)?;
+            Some((index, timeline, operation))
         })
         .collect();
-    let beside: Vec<&Series> = drawn.iter().map(|(_, _, series)| *series).collect();
+    let compared: Vec<&OperationTimeline> = drawn.iter().map(|(_, _, one)| *one).collect();
     let width = WIDTHS[usize::from(sides.len() > 1)];
-    let mut html = String::from("<div class=\"figures\">\n");
-    for (index, timeline, series) in drawn {
+    let mut figures = Vec::new();
+    for (index, timeline, operation) in drawn {
         let id = format!("chart-{number}-{index}");
-        let name = &sides[index].name;
-        let picture = chart::figure(&id, name, timeline, series, &beside, width)?;
+        let recording = &sides[index].name;
+        let picture = chart::embedded(&id, recording, timeline, operation, &compared, width)?;
+        let window = round_duration(operation.width_ns);
         let caption = match sides {
-            [_] => format!("per {} window", round_duration(series.width_ns)),
-            _ => format!(
-                "{} ({name}), per {} window",
-                role(sides, index),
-                round_duration(series.width_ns)
-            ),
+            [_] => format!("per {window} window"),
+            _ => format!("{} ({recording}), per {window} window", role(sides, index)),
         };
-        html.push_str(&format!(
-            "<figure>\n{picture}<figcaption>{}</figcaption>\n\
-             <details><summary>Its numbers</summary>\n{}</details>\n</figure>\n",
-            escape(&caption),
-            numbers(operation, series)
-        ));
+        figures.push(html! {
+            figure {
+                "\n" (PreEscaped(picture)) figcaption { (shown(&caption)) } "\n"
+                details {
+                    summary { "Its numbers" } "\n"
+                    (numbers(operation))
+                } "\n"
+            } "\n"
+        });
     }
-    html.push_str("</div>\n");
-    Ok(html)
+    Ok(html! { @for figure in figures { (figure) } })
 }
 
-fn numbers(operation: &str, series: &Series) -> String {
-    let rows: Vec<Vec<String>> = series
+fn numbers(operation: &OperationTimeline) -> Markup {
+    let rows: Vec<Vec<String>> = operation
         .windows
         .iter()
         .map(|window| {
@@ -84,9 +94,9 @@ fn numbers(operation: &str, series: &Series) -> String {
             ]
         })
         .collect();
-    table(
-        &format!("{operation}: latency per window"),
-        &headings(["window from", "operations", "p50", "p95", "p99", "lost"]),
-        &rows,
-    )
+    let numbers = ["operations", "p50", "p95", "p99", "lost"];
+    let mut headings = vec![("window from", Align::Left)];
+    headings.extend(numbers.map(|name| (name, Align::Right)));
+    let caption = format!("{}: latency per window", operation.operation);
+    table(&caption, &headings, &rows)
 }

@@ -1,10 +1,15 @@
-//! Columns of a small result as plain Rust values, found by name. Not for tables of a recording: those stream.
+//! Columns of a small result as plain Rust values, found by name. Not for tables of a recording:
+//! those are streamed.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType};
+use arrow::error::ArrowError;
+use soakbox_cli::{Failure, Result};
 
-use crate::failure::{Failure, Result};
+fn unexpected(error: ArrowError) -> Failure {
+    Failure::new("result", error)
+}
 
 /// A whole result.
 #[derive(Debug)]
@@ -19,7 +24,8 @@ impl Columns {
         let Some(first) = batches.first() else {
             return Ok(None);
         };
-        Ok(Some(Self(concat_batches(&first.schema(), batches)?)))
+        let all = concat_batches(&first.schema(), batches).map_err(unexpected)?;
+        Ok(Some(Self(all)))
     }
 
     /// Number of rows.
@@ -35,13 +41,13 @@ impl Columns {
     fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef> {
         let column = self.0.column_by_name(name);
         let column = column.ok_or_else(|| Failure::new(name, "is not a column of the result"))?;
-        Ok(cast(column, data_type)?)
+        cast(column, data_type).map_err(unexpected)
     }
 
     /// An integer column.
     ///
     /// # Errors
-    /// Where there is no such column or it has another kind of values; so for the others.
+    /// Where there is no such column or its values cannot be converted.
     pub fn integers(&self, name: &str) -> Result<Vec<Option<i64>>> {
         let column = self.column(name, &DataType::Int64)?;
         Ok(column.as_primitive::<Int64Type>().iter().collect())

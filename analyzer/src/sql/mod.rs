@@ -1,11 +1,14 @@
-//! The recording as SQL: a DataFusion session with its tables, views and functions, and queries run on it.
+//! The recording as SQL: a DataFusion session with its tables, views and functions, and queries run
+//! on it. No other folder knows DataFusion.
 
 pub mod columns;
+mod explain;
+mod files;
 pub mod functions;
-mod live;
+mod journal_rows;
 mod origin;
 pub mod queries;
 mod session;
 mod table;
 
-pub use session::{Session, explain};
+pub use session::{Query, Session};

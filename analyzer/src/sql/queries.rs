@@ -1,5 +1,5 @@
-//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text is filled in by the caller with a
-//! number or with quoted text.
+//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text stands for a number
+//! or quoted text that [`fill`] puts there.
 
 /// Views with the words of the proposal that Soakbox grew from.
 pub const VIEWS: [(&str, &str); 2] = [
@@ -10,30 +10,27 @@ pub const VIEWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The last interval of each recorder whose counters and rows are both complete: before a gap cut it off.
-pub const SETTLED: &str = include_str!("queries/settled.sql");
-/// What the kernel counted, per recorder and operation; `{settled}` is the last settled interval of a row's recorder.
+/// The last interval of each recorder whose counters and rows are both complete, as far as no gap
+/// (`{gap}`) cut it off.
+pub const COMPLETE_INTERVALS: &str = include_str!("queries/complete_intervals.sql");
+/// The kernel's counts per recorder and operation; `{complete}` is the last complete interval of a
+/// row's recorder.
 pub const COUNTERS: &str = include_str!("queries/counters.sql");
-/// What was in flight in the last `{slots}` intervals, per recorder and operation, in order of time.
-pub const LEVELS: &str = include_str!("queries/levels.sql");
-/// Intervals up to `{settled}` whose counts do not add up. A row alone may be out of balance: its interval's other
-/// counts came late and have a row of their own.
-pub const UNBALANCED: &str = include_str!("queries/unbalanced.sql");
-/// Rows of `operation_log` per recorder and operation, all and up to `{settled}`.
-pub const ROWS: &str = include_str!("queries/rows.sql");
-/// When each recorder started and stopped.
-pub const RUNS: &str = include_str!("queries/runs.sql");
-/// Gaps.
-pub const GAPS: &str = include_str!("queries/gaps.sql");
-/// Everything else that was annotated.
-pub const MOMENTS: &str = include_str!("queries/moments.sql");
+/// Operations in flight in the last `{slots}` intervals, per recorder and operation, in order of
+/// time.
+pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
+/// Rows of `operation_log` per recorder and operation, all and up to `{complete}`, and the number
+/// of intervals up to there whose counts do not add up. Counts of one interval may be in several
+/// rows: some arrive late.
+pub const BALANCE: &str = include_str!("queries/balance.sql");
+/// All annotations in order of time.
+pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
 /// Figures per operation.
 pub const SUMMARY: &str = include_str!("queries/summary.sql");
-/// Operations that have rows or lost some, and how many rows.
-pub const OPERATIONS: &str = include_str!("queries/operations.sql");
-/// Figures per operation and window; `{width_ns}` is a window's length, `{operations}` the wanted ones.
+/// Figures per operation and window; `{window}` is the start of a row's window by the time column
+/// `finished_at`, `{operations}` a list of names.
 pub const WINDOWS: &str = include_str!("queries/windows.sql");
-/// Loss per operation and window, likewise.
+/// Losses per operation and window; the time column is `at`.
 pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
 
 /// Text as an SQL literal.
@@ -41,9 +38,22 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Fills in a placeholder.
-pub fn fill(query: &str, name: &str, value: &str) -> String {
-    query.replace(&format!("{{{name}}}"), value)
+/// `query` with each `{name}` replaced by its value. A value is never searched for names.
+pub fn fill(query: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(query.len());
+    let mut rest = query;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let value = after.split_once('}').and_then(|(name, behind)| {
+            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
+            Some((*value, behind))
+        });
+        let (value, behind) = value.unwrap_or(("{", after));
+        filled.push_str(value);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    filled
 }
 
 #[cfg(test)]
@@ -52,37 +62,45 @@ mod tests {
     use crate::recording::Recording;
     use crate::sql::Session;
 
-    /// The tables of an empty recording have the columns of `schemas` and no others: a query that plans and runs on
-    /// them names only those.
+    /// The tables of an empty recording have the columns of `schemas` and no others: a query that
+    /// plans and runs on them names only those.
     #[test]
     fn every_query_names_only_columns_of_the_contract() {
         let nothing = Recording {
             root: "nothing".into(),
             segments: Vec::new(),
             journals: Vec::new(),
+            unsealed: Vec::new(),
             damaged: Vec::new(),
         };
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query);
-        let others = [
-            SETTLED,
+        let queries = [
+            COMPLETE_INTERVALS,
             COUNTERS,
-            LEVELS,
-            UNBALANCED,
-            ROWS,
-            RUNS,
-            GAPS,
-            MOMENTS,
+            IN_FLIGHT,
+            BALANCE,
+            ANNOTATIONS,
             SUMMARY,
-            OPERATIONS,
             WINDOWS,
             LOSS_WINDOWS,
         ];
-        for query in views.into_iter().chain(others) {
-            let query = &fill(query, "operations", "''");
-            let query = ["settled", "interval_ns", "width_ns", "slots"]
-                .iter()
-                .fold(query.clone(), |query, name| fill(&query, name, "1"));
+        for query in views.into_iter().chain(queries) {
+            let time = if query == WINDOWS {
+                "finished_at"
+            } else {
+                "at"
+            };
+            let values = [
+                ("complete", "1"),
+                ("gap", "gap"),
+                ("interval_ns", "1"),
+                ("operations", "''"),
+                ("slots", "1"),
+                ("window", time),
+            ];
+            let query = fill(query, &values);
+            assert!(!query.contains(['{', '}']), "{query}");
             let result = session.collect(&query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }
@@ -91,5 +109,11 @@ mod tests {
                 .collect("SELECT nonsense FROM operation_log")
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_value_is_never_filled_in_itself() {
+        let values = [("a", "{b}'{"), ("b", "x")];
+        assert_eq!(fill("{a} {b} {c} {", &values), "{b}'{ x {c} {");
     }
 }

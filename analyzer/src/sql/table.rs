@@ -1,5 +1,5 @@
-//! A table of the recording as DataFusion scans it: an explicit list of sealed files, each with the time range of its
-//! footer for pruning, and the rows of live journals beside them.
+//! A table of the recording as DataFusion scans it: an explicit list of sealed files, each with the
+//! time range of its footer for pruning, and the rows of journals next to them.
 
 use std::sync::Arc;
 
@@ -8,27 +8,24 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::{ColumnStatistics, DataFusionError, Result, Statistics};
+use datafusion::common::{ColumnStatistics, Result, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfigBuilder, ParquetSource, wrap_partition_type_in_dict,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::object_store::ObjectMeta;
-use datafusion::object_store::path::Path;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::scalar::ScalarValue;
-use soakbox_schemas::tables::{ORIGIN_COLUMNS, Table};
+use soakbox_schemas::tables::Table;
 
-use super::live::LiveRows;
-use super::origin::origin_values;
+use super::files::{FileReaders, partitioned_file};
+use super::journal_rows::JournalRows;
+use super::origin::{origin_fields, origin_values};
 use crate::recording::{Recording, Segment};
 
 /// One table of one recording.
@@ -36,11 +33,11 @@ use crate::recording::{Recording, Segment};
 pub(super) struct RecordingTable {
     schema: TableSchema,
     files: Vec<PartitionedFile>,
-    live: Vec<Arc<dyn PartitionStream>>,
+    journals: Vec<Arc<dyn PartitionStream>>,
 }
 
 impl RecordingTable {
-    pub(super) fn new(recording: &Recording, table: Table) -> Result<Self> {
+    pub(super) fn new(recording: &Recording, table: Table) -> Self {
         let own = readable_schema(recording, table);
         let schema = TableSchema::builder(own.clone())
             .with_table_partition_cols(origin_fields())
@@ -48,20 +45,20 @@ impl RecordingTable {
         let files = recording
             .segments(table)
             .map(|segment| file(segment, &own))
-            .collect::<Result<_>>()?;
-        let live = recording
+            .collect();
+        let journals = recording
             .journals(table)
             .filter(|journal| journal.rows > 0)
             .map(|journal| {
-                let rows = LiveRows::new(schema.table_schema().clone(), journal);
+                let rows = JournalRows::new(schema.table_schema().clone(), journal);
                 Arc::new(rows) as Arc<dyn PartitionStream>
             })
             .collect();
-        Ok(Self {
+        Self {
             schema,
             files,
-            live,
-        })
+            journals,
+        }
     }
 
     fn sealed(
@@ -70,13 +67,14 @@ impl RecordingTable {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        // DataFusion's optimizer hands the filters to the source, which prunes files and row groups by them.
-        let source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(
-            TableParquetOptions {
+        // DataFusion's optimizer passes the filters to the source, which prunes files and row
+        // groups.
+        let source = ParquetSource::new(self.schema.clone())
+            .with_parquet_file_reader_factory(Arc::new(FileReaders))
+            .with_table_parquet_options(TableParquetOptions {
                 global: state.config_options().execution.parquet.clone(),
                 ..TableParquetOptions::default()
-            },
-        );
+            });
         let threads = state.config().target_partitions();
         let groups = FileGroup::new(self.files.clone()).split_files(threads);
         let config =
@@ -110,10 +108,10 @@ impl TableProvider for RecordingTable {
         if !self.files.is_empty() {
             parts.push(self.sealed(state, projection, limit)?);
         }
-        if !self.live.is_empty() {
+        if !self.journals.is_empty() {
             parts.push(Arc::new(StreamingTableExec::try_new(
                 self.schema(),
-                self.live.clone(),
+                self.journals.clone(),
                 projection,
                 None,
                 false,
@@ -134,12 +132,12 @@ impl TableProvider for RecordingTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        // They prune; each row is tested again above the scan.
+        // They prune files and row groups; each row is tested again above the scan.
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 }
 
-/// The table's columns; one that some file does not have can be null.
+/// The table's columns; one that some file lacks can be null.
 fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
     let schema = recording.columns(table);
     let lacking = |name: &String| match table.is_declared() {
@@ -158,25 +156,10 @@ fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()))
 }
 
-fn origin_fields() -> Vec<FieldRef> {
-    let word = wrap_partition_type_in_dict(DataType::Utf8);
-    let fields = ORIGIN_COLUMNS.map(|name| Arc::new(Field::new(name, word.clone(), false)));
-    fields.to_vec()
-}
-
-fn file(segment: &Segment, schema: &SchemaRef) -> Result<PartitionedFile> {
-    let path = std::path::absolute(&segment.path)?;
-    let location = Path::from_absolute_path(&path)
-        .map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
-    let file = PartitionedFile::new_from_meta(ObjectMeta {
-        location,
-        last_modified: chrono::DateTime::UNIX_EPOCH,
-        size: segment.bytes,
-        e_tag: None,
-        version: None,
-    });
-    let file = file.with_partition_values(origin_values(&segment.origin).to_vec());
-    Ok(file.with_statistics(Arc::new(statistics(segment, schema))))
+fn file(segment: &Segment, schema: &SchemaRef) -> PartitionedFile {
+    partitioned_file(&segment.path, segment.bytes)
+        .with_partition_values(origin_values(&segment.origin).to_vec())
+        .with_statistics(Arc::new(statistics(segment, schema)))
 }
 
 fn statistics(segment: &Segment, schema: &SchemaRef) -> Statistics {

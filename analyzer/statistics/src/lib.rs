@@ -1,10 +1,10 @@
 //! The statistics of soak data: comparison of builds, changes, leaks, periods, bursts.
 //!
-//! The package knows the shape of the data: operations inside a window, autocorrelated windows inside
-//! a run, several runs of one build. It does not know where the data come from. It has no input or
-//! output, no clock, no threads, no randomness, no Arrow and no DataFusion, so that thousands of
-//! simulations run without linking a query engine. Missing numbers are NaN or `None`, never 0. No
-//! evidence is never a pass.
+//! The package knows the shape of the data: operations inside a window, autocorrelated windows
+//! inside a run, several runs of one build. It does not know where the data come from. It has no
+//! input or output, no clock, no threads, no randomness, no Arrow and no DataFusion, so that
+//! thousands of simulations run without linking a query engine. Missing numbers are NaN or `None`,
+//! never 0. No evidence is never a pass.
 //!
 //! | question | call | answer |
 //! | --- | --- | --- |

@@ -1,4 +1,5 @@
-//! No input makes anything panic, options outside their range are refused, and a unit changes nothing.
+//! No input makes anything panic, options outside their range are refused, and a unit changes
+//! nothing.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"

@@ -1,6 +1,6 @@
-//! The small form of `examples/simulate`: the same trials with fixed seeds and few repetitions, so that
-//! `cargo test` fails when a change breaks a figure. The bounds are those that few repetitions can
-//! hold. The example with `--full` is the measurement.
+//! The small form of `examples/simulate`: the same trials with fixed seeds and few repetitions, so
+//! that `cargo test` fails when a change breaks a figure. The bounds are those that few repetitions
+//! can hold. The example with `--full` is the measurement.
 #![allow(dead_code, reason = "the example uses all of it")]
 
 #[path = "../examples/simulate/table.rs"]

@@ -1,15 +1,58 @@
-//! A skip is said where nobody captures it (`.ci/run` lists them), and is a failure where `SOAKBOX_REQUIRE_…=1` forbids
-//! it. All test files of this package skip through this one.
+//! What a test needs from the machine and does not find: the skip is reported where nobody captures
+//! it (`.ci/run` lists skips), and is a failure where `SOAKBOX_REQUIRE_…=1` forbids it. All test
+//! files of this package skip through this one.
+#![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-/// Says that the running test is skipped for want of `what`; fails it where `variable` is 1.
+/// Reports that the running test is skipped because `what` is missing; fails it where `variable` is
+/// 1.
 pub(crate) fn skip(variable: &str, what: &str) {
     let required = std::env::var_os(variable).is_some_and(|value| value == "1");
     assert!(!required, "{variable}=1, but no {what}");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
     // Not eprintln: libtest would keep it to itself, since the test passes.
-    let said = format!("skipped: {test} needs {what}\n");
-    let _ = std::io::stderr().write_all(said.as_bytes());
+    let line = format!("skipped: {test} needs {what}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// A program of the workspace that succeeds with the arguments `probe`; `None`, reported, where it
+/// was not built or is not allowed to observe.
+pub(crate) fn workspace_program(name: &str, probe: &[&str]) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_BIN_EXE_soakbox-analyzer")).with_file_name(name);
+    let works = Command::new(&path)
+        .args(probe)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if works.is_ok_and(|status| status.success()) {
+        return Some(path);
+    }
+    let what = format!("{} {probe:?} (built, with BPF rights)", path.display());
+    skip("SOAKBOX_REQUIRE_KERNEL", &what);
+    None
+}
+
+/// A process that this test started; it is killed at the latest when the test ends.
+pub(crate) struct Own(pub(crate) Child);
+
+impl Own {
+    /// Starts it with nothing to read and nobody to read it.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self(command.spawn().expect("the program starts"))
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -18,28 +18,29 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What a command that succeeds prints.
+/// The stdout of a command that succeeds.
 pub fn printed(arguments: &[&str]) -> String {
     let output = analyzer(arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
-/// What a command that fails says: exit code 2, nothing on stdout, one line beside the warnings.
+/// The error of a command that fails: exit code 2, nothing on stdout, one line next to the
+/// warnings.
 pub fn refused(arguments: &[&str]) -> String {
     let output = analyzer(arguments);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
     assert_eq!(text(&output.stdout), "");
-    let lines: Vec<&str> = said
+    let lines: Vec<&str> = message
         .lines()
         .filter(|line| !line.starts_with("warning: "))
         .collect();
     assert!(
         lines.len() == 1 && lines[0].starts_with("error: "),
-        "{said}"
+        "{message}"
     );
-    said
+    message
 }
 
 pub fn json(arguments: &[&str]) -> Value {

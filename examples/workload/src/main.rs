@@ -1,10 +1,10 @@
 //! A small service with two operations, for recordings. `rule_refresh` is announced by a marker; it
-//! parses and sorts a rule table. `traffic_control` is a plain function; it checks batches of packets
-//! against the table.
+//! parses and sorts a rule table. `traffic_control` is a plain function; it checks batches of
+//! packets against the table.
 //!
-//! It works by a schedule that is drawn from a seed. It can be made slower, leaky and faulty. At the
-//! end it prints its exact counts as one JSON line on standard output, so that tests can compare a
-//! recording with them.
+//! It works by a schedule that is drawn from a seed. It can be made slower, leaky and faulty. At
+//! the end it prints its exact counts as one JSON line on standard output, so that tests can
+//! compare a recording with them.
 
 mod counts;
 mod random;
@@ -21,7 +21,8 @@ use clap::Parser;
 use schedule::Limits;
 use service::Behaviour;
 
-/// A small service with two operations, rule_refresh (a marker) and traffic_control (a function), to be recorded.
+/// A small service with two operations, rule_refresh (a marker) and traffic_control (a function),
+/// to be recorded.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

@@ -1,5 +1,5 @@
-//! The rule table: text as a control plane sends it is parsed, sorted and searched. `refresh` is the
-//! work of the operation rule_refresh.
+//! The rule table: text as a control plane sends it is parsed, sorted and searched. `refresh` is
+//! the work of the operation rule_refresh.
 
 use crate::random::Random;
 
@@ -23,8 +23,8 @@ pub(crate) struct RuleTable {
 pub(crate) struct BadLine(pub(crate) usize);
 
 impl RuleTable {
-    /// Parses the first `lines` lines of `text` (`10.1.2.0/24 allow 70`), sorts them and drops repeated
-    /// ones.
+    /// Parses the first `lines` lines of `text` (`10.1.2.0/24 allow 70`), sorts them and drops
+    /// repeated ones.
     pub(crate) fn refresh(text: &str, lines: usize) -> Result<Self, BadLine> {
         let mut rules = text
             .lines()

@@ -16,8 +16,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The share of thread `thread` of `threads`: its rates, and its number of operations if there is a
-    /// limit.
+    /// The share of thread `thread` of `threads`: its rates, and its number of operations if there
+    /// is a limit.
     pub(crate) fn share(mut self, thread: u64, threads: u64) -> Self {
         self.refresh_rate /= threads as f64;
         self.traffic_rate /= threads as f64;
@@ -56,7 +56,8 @@ impl Schedule {
 impl Iterator for Schedule {
     type Item = (Duration, Operation);
 
-    /// The next operation, and its time since the start. Of two at the same time the refresh is first.
+    /// The next operation, and its time since the start. Of two at the same time the refresh is
+    /// first.
     fn next(&mut self) -> Option<Self::Item> {
         let limits = self.limits;
         if limits

@@ -13,7 +13,8 @@ use crate::traffic::{self, Batch, PACKET_BYTES};
 
 marker!(RULE_REFRESH = "rule_refresh");
 
-/// Rules of a refresh: median, and the spread of their logarithm. About 2 ms on the machines of 2026.
+/// Rules of a refresh: median, and the spread of their logarithm. About 2 ms on the machines of
+/// 2026.
 const RULES: f64 = 10_000.0;
 const RULES_SIGMA: f64 = 0.3;
 /// Packets of a batch. About 130 µs.
@@ -54,7 +55,8 @@ pub(crate) fn run(threads: u64, limits: Limits, behaviour: Behaviour, seed: u64)
     totals
 }
 
-/// The data of one thread. Threads share nothing, so that no thread changes another one's durations.
+/// The data of one thread. Threads share nothing, so that no thread changes another one's
+/// durations.
 struct Worker {
     behaviour: Behaviour,
     random: Random,

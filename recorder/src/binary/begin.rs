@@ -1,5 +1,4 @@
-//! Where the begin of a function is observed: its first instruction, or one soon after it that is
-//! cheap to probe.
+//! The begin of a function: its first instruction, or one soon after it that is cheap to probe.
 //!
 //! A later instruction is only chosen where every call passes it exactly once and the stack pointer
 //! there is known.

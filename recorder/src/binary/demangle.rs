@@ -1,8 +1,7 @@
 //! Readable names of mangled symbols (C++ by the Itanium ABI, Rust by both of its schemes), and
 //! which of a symbol's readable names a person may have written.
 //!
-//! Owns the reading of names only. Which of several functions of one name is meant is decided in
-//! `lookup`.
+//! Reads names only; `lookup` decides which of several functions of one name is meant.
 
 use std::fmt::{self, Write};
 
@@ -49,7 +48,7 @@ pub fn path(symbol: &str) -> Option<String> {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     name: String,
-    /// The path in it, where parameters do not tell overloads apart.
+    /// Its path; `None` where it has parameters, which tell overloads apart.
     path: Option<String>,
     /// A part of the name that each matching symbol contains as it is, so that few symbols need to
     /// be demangled.
@@ -145,7 +144,8 @@ fn cpp_path(signature: &str) -> String {
     text::without_generics(&text::without_tags(text::without_parameters(signature)))
 }
 
-/// Where Rust's older scheme ends: `_ZN…17h` and 16 hexadecimal digits, then `E`.
+/// The end of a symbol of Rust's older scheme, without suffixes: it ends in `17h`, 16 hexadecimal
+/// digits and `E`.
 fn legacy_rust_end(symbol: &str) -> Option<usize> {
     const HASH: &str = "17h";
     const DIGITS: usize = 16;
@@ -159,7 +159,7 @@ fn legacy_rust_end(symbol: &str) -> Option<usize> {
     })
 }
 
-/// Text up to a length; more is an error.
+/// Text of bounded length; a longer one is an error.
 #[derive(Default)]
 struct Bounded {
     text: String,

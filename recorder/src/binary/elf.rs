@@ -199,7 +199,7 @@ impl<'a> Elf<'a> {
         let end = self
             .symbols
             .partition_point(|symbol| symbol.address <= address);
-        // Nested symbols are rare; looking a few back finds the enclosing one.
+        // Nested symbols are rare: the enclosing one is among the few before.
         self.symbols[..end]
             .iter()
             .rev()

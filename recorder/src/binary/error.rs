@@ -116,7 +116,7 @@ pub enum Reason {
     UnknownMarker {
         /// The file as it was asked for.
         file: String,
-        /// The function as it was asked for.
+        /// The marker as it was asked for.
         marker: String,
         /// Markers of the file, the nearest first.
         near: Vec<String>,

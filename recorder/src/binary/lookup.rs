@@ -1,5 +1,5 @@
-//! Which function of a file a name stands for: exactly one, or a refusal that lists those it could
-//! mean.
+//! The function that a name stands for: exactly one of the file, or a refusal that lists all that
+//! have the name.
 //!
 //! A name is a symbol as it is in the file, or the readable name of mangled symbols. Several
 //! symbols at one address are one function, and so are the copies that a compiler made of it;

@@ -22,7 +22,7 @@ pub struct Fde {
     pub lsda: Option<u64>,
     /// A personality routine takes part.
     pub personality: bool,
-    /// Of the entry in the section.
+    /// Offset of the entry in the section.
     offset: usize,
 }
 

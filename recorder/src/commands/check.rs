@@ -88,7 +88,7 @@ fn load(
     let mut kernel = match Kernel::load(host, &smallest(), &lifecycle_hooks(true)) {
         Ok(kernel) => kernel,
         Err(error) => {
-            let refused = KINDS.iter().map(|kind| answer_of(*kind, Err(&error)));
+            let refused = KINDS.iter().map(|kind| answer_of(*kind, Some(&error)));
             return Ok((refused.collect(), Err(error)));
         }
     };
@@ -98,7 +98,7 @@ fn load(
     let (mut kinds, mut refusals) = (Vec::new(), Vec::new());
     for kind in KINDS {
         let loaded = kernel.load_programs(&kind.trial_hooks(&own));
-        kinds.push(answer_of(*kind, loaded.as_ref().map(|()| ())));
+        kinds.push(answer_of(*kind, loaded.as_ref().err()));
         refusals.extend(loaded.err());
     }
     let mut operations = resolved.operations.iter();
@@ -110,11 +110,11 @@ fn load(
     Ok((kinds, loaded))
 }
 
-fn answer_of(kind: &dyn Kind, loaded: Result<(), &KernelError>) -> KindAnswer {
+fn answer_of(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
     KindAnswer {
         kind: kind.name(),
-        allowed: loaded.is_ok(),
-        reason: loaded.err().map(ToString::to_string),
+        allowed: refused.is_none(),
+        reason: refused.map(ToString::to_string),
     }
 }
 

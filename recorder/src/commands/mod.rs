@@ -1,5 +1,5 @@
-//! The commands, one file each: what was typed becomes an answer or a recording. No command decides
-//! what is observed or how; that is for `resolve` and the rooms behind it.
+//! The commands, one file each: from the command line to an answer or a recording. No command decides
+//! which operations are observed, or how: `resolve` does.
 
 pub mod check;
 pub mod probes;
@@ -7,24 +7,26 @@ pub mod record;
 pub mod recover;
 pub mod replay;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use soakbox_cli::Failure;
 
 use crate::cli::Command;
 
-/// Runs a command to its end.
+/// Runs a command to its end; the exit code.
 ///
 /// # Errors
 /// The one thing that went wrong, for the person who typed the command.
-pub fn run(command: Command) -> Result<(), Failure> {
+pub fn run(command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
-        Command::Record(arguments) => record::run(&arguments),
+        Command::Record(arguments) => return record::run(&arguments).map_err(failure),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probes(arguments) => probes::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
     };
-    done.map_err(failure)
+    done.map(|()| ExitCode::SUCCESS).map_err(failure)
 }
 
 /// A failure keeps what it knows; any other error is shown with its causes.

@@ -1,25 +1,32 @@
 //! `record`: from the arguments to a plan, and from the plan to a recording.
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::cli::{self, PROGRAM};
-use crate::{resolve, run};
+use crate::run::{self, Outcome};
+use crate::{cli, message, resolve};
 
-/// Records until there is a reason to stop.
+/// Exit code after a second signal, as a shell gives it for SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Records until there is a reason to stop; the exit code.
 ///
 /// # Errors
 /// Where the arguments make no plan, or the recording cannot be made.
-pub fn run(arguments: &cli::Record) -> Result<()> {
+pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
     if arguments.run.is_empty() && ends_in_a_command(std::env::args_os()) {
         bail!("the command after -- is empty; hint: name a program, or leave -- out");
     }
     let plan = resolve::record(arguments)?;
     for warning in &plan.warnings {
-        PROGRAM.say(format_args!("warning: {warning}"));
+        message::line(format_args!("warning: {warning}"));
     }
-    run::record(&plan)
+    Ok(match run::record(plan)? {
+        Outcome::Complete => ExitCode::SUCCESS,
+        Outcome::EndedAtOnce => ExitCode::from(INTERRUPTED),
+    })
 }
 
 /// Whether the words end where a command should begin: an argument parser does not tell `--` with

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::cli;
+use crate::clock::SystemClock;
 use crate::{resolve, run};
 
 /// Writes the recording.
@@ -10,5 +11,5 @@ use crate::{resolve, run};
 /// # Errors
 /// Where the arguments make no plan, or the recording cannot be written.
 pub fn run(arguments: &cli::Replay) -> Result<()> {
-    run::replay(&resolve::replay(arguments)?)
+    run::synthesize(&resolve::replay(arguments)?, &SystemClock, Vec::new())
 }

@@ -159,7 +159,9 @@ mod tests {
             let errors: [Box<dyn Error>; 3] = [
                 Box::new(ProgramError::SyscallError(syscall(number))),
                 Box::new(EbpfError::MapError(MapError::SyscallError(syscall(number)))),
-                Box::new(io::Error::from_raw_os_error(number)),
+                Box::new(EbpfError::ProgramError(ProgramError::SyscallError(
+                    syscall(number),
+                ))),
             ];
             for error in errors {
                 assert_eq!(hint(load_error(None, &*error)), RIGHTS, "{error:?}");

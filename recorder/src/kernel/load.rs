@@ -28,7 +28,7 @@ pub struct KernelSettings {
     pub ring_bytes: u32,
     /// Operations in flight that belong to processes (switched stacks, tokens).
     pub in_flight: u32,
-    /// Only the recorder's own descendants are observed, at most so many processes at a time.
+    /// Only the recorder's own descendants are observed, at most this number of them at a time.
     pub tree: Option<u32>,
 }
 

@@ -21,7 +21,7 @@ pub struct ResolvedProbes {
     pub specs: Vec<ProbeSpec>,
     /// The operations in the order of their numbers.
     pub operations: Vec<PlannedOperation>,
-    /// What is to be said about each operation, in the same order.
+    /// The explanation of each operation, in the same order.
     pub explanations: Vec<Explanation>,
     /// The files that they lie in, each once.
     pub files: Vec<ObservedFile>,

@@ -1,59 +1,268 @@
-//! The loop that drains the source, puts events in order and hands them to the writing thread.
+//! The thread that drains the source: puts events in order and makes rows of `operation_log` of them, and takes the
+//! counts of each interval after its last event.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use anyhow::Result;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::OperationEvent;
+use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
 
-use super::message::Message;
-use super::outbox::Outbox;
-use crate::clock::Clock;
+use super::event::Event;
+use super::interval::{Due, IntervalClock};
+use super::outbox::{Outbox, Unsent};
+use crate::clock::{Clock, ClockPair};
+use crate::sample::{EventCounts, IntervalCounts, Rows, Tick};
 use crate::source::{Reorder, Source};
 
-/// How often the ring is looked at: a wakeup per event would cost more than the event.
-const TICK: Duration = Duration::from_millis(10);
-/// Most events between two hand-overs.
-const BATCH: usize = 16_384;
+/// How often the source is drained at least: a wakeup per event would cost more than the event.
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
+/// Most records that are drained before the events among them are put in order.
+const MOST_RECORDS: usize = 16_384;
+/// Rows that make a batch before its time.
+const BATCH_ROWS: usize = 16_384;
+/// Ticks that may wait to be sampled; each is an interval.
+const TICKS: usize = 4;
 /// An event and its header in the ring.
 const RECORD_BYTES: usize = size_of::<OperationEvent>() + 8;
 
-/// Runs until `stop` is set and the source has no more.
-pub(super) fn run(mut source: impl Source, outbox: &Outbox, stop: &AtomicBool, clock: &dyn Clock) {
-    let mut reorder = Reorder::default();
-    loop {
-        // Read before the source: what finished before the stop is then in it.
-        let last = stop.load(Ordering::Acquire);
-        if !last {
-            source.wait(TICK);
+/// A source on its way to rows.
+pub(super) struct Collector {
+    source: Box<dyn Source>,
+    clock: Arc<dyn Clock>,
+    outbox: Outbox,
+    reorder: Reorder,
+    log: OperationLogBuilder,
+    /// Longest time that a row waits in `log`, ns.
+    hold_ns: u64,
+    /// When the first row in `log` came, ns of the boot clock.
+    held_since_ns: u64,
+    intervals: IntervalClock,
+    events: EventCounts,
+}
+
+impl Collector {
+    /// Drains `source`, whose events and counts are of `operations`. A row is sent a quarter of `flush_interval`
+    /// later at most: it waits for the disk after that, and all of it must fit into one.
+    pub(super) fn new(
+        source: Box<dyn Source>,
+        operations: &[OperationInfo],
+        interval_ns: u64,
+        flush_interval: Duration,
+        outbox: Outbox,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let boot_ns = clock.now().boot_ns;
+        Self {
+            source,
+            clock,
+            outbox,
+            reorder: Reorder::default(),
+            log: OperationLogBuilder::new(operations),
+            hold_ns: (flush_interval / 4).as_nanos() as u64,
+            held_since_ns: boot_ns,
+            intervals: IntervalClock::new(interval_ns, SLOTS, boot_ns),
+            events: EventCounts::default(),
         }
-        let (mut taken, mut full) = (0, true);
-        while full {
-            let drained = source.drain(reorder.incoming(), BATCH);
-            taken += drained.records;
-            full = drained.records == BATCH;
-            let now = clock.now();
-            let final_round = last && !full;
-            let events = if final_round {
-                reorder.release_all()
+    }
+
+    /// Drains the source, and sends the rows that are due.
+    ///
+    /// # Errors
+    /// Where the writing thread has ended, or a batch cannot be made.
+    pub(super) fn drain(&mut self, is_last: bool) -> Result<(), CollectError> {
+        let (mut drained_bytes, mut is_full) = (0, true);
+        while is_full {
+            let drained = self.source.drain(self.reorder.incoming(), MOST_RECORDS);
+            is_full = drained.records == MOST_RECORDS;
+            drained_bytes += (drained.records * RECORD_BYTES) as u64;
+            self.events.received += drained.records as u64;
+            self.events.dropped += drained.unreadable as u64;
+            let now = self.clock.now();
+            let events = if is_last && !is_full {
+                self.reorder.release_all()
             } else {
-                reorder.release(now.boot_ns)
+                self.reorder.release(now.boot_ns)
             };
-            if events.is_empty() {
-                continue;
+            self.append(&events, now)?;
+        }
+        self.events.late += self.reorder.take_late();
+        self.events.drained_bytes_max = self.events.drained_bytes_max.max(drained_bytes);
+        let now = self.clock.now();
+        if is_last || now.boot_ns.saturating_sub(self.held_since_ns) >= self.hold_ns {
+            self.send(now)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, events: &[OperationEvent], now: ClockPair) -> Result<(), CollectError> {
+        let offset_ns = now.offset_ns();
+        for event in events {
+            if self.log.is_empty() {
+                self.held_since_ns = now.boot_ns;
             }
-            let message = Message::Events {
-                events,
-                now,
-                late: reorder.take_late(),
-                ring_bytes: (taken * RECORD_BYTES) as u64,
-            };
-            if outbox.send(message).is_err() {
-                // The writing thread gave up; it said why.
-                return;
+            if !self.log.push(event, offset_ns) {
+                self.events.dropped += 1;
+            }
+            if self.log.len() >= BATCH_ROWS {
+                self.send(now)?;
             }
         }
-        if last {
-            return;
+        Ok(())
+    }
+
+    fn send(&mut self, now: ClockPair) -> Result<(), CollectError> {
+        if self.log.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows(Table::OPERATION_LOG, self.log.finish()?);
+        Ok(self.outbox.send(rows, now)?)
+    }
+
+    /// The tick of the intervals that are over; `None` until there is one.
+    pub(super) fn tick(&mut self) -> Option<Tick> {
+        let now = self.clock.now();
+        let due = self.intervals.due(now.boot_ns)?;
+        Some(self.count(due, now))
+    }
+
+    /// The last tick, when nothing is counted any more and everything is drained.
+    pub(super) fn last_tick(&mut self) -> Tick {
+        let now = self.clock.now();
+        let due = self.intervals.rest(now.boot_ns);
+        self.count(due, now)
+    }
+
+    fn count(&mut self, due: Due, now: ClockPair) -> Tick {
+        let ended = due.ended.into_iter().map(|interval| (interval, false));
+        let late = due.late.into_iter().map(|interval| (interval, true));
+        let counts = ended.chain(late).map(|(interval, is_late)| IntervalCounts {
+            interval,
+            at_ns: now.utc_of(self.intervals.start_ns(interval)),
+            counted: self.source.take_counts(interval),
+            is_late,
+        });
+        Tick {
+            counts: counts.collect(),
+            now,
+            interval: self.intervals.interval(now.boot_ns),
+            merged_intervals: due.merged,
+            unfollowed: self.source.take_unfollowed(),
+            events: std::mem::take(&mut self.events),
+            queue_depth_max: 0,
+        }
+    }
+
+    /// Until `stop`: drains, and sends the ticks. The last one is returned, after everything is drained.
+    fn run(mut self, ticks: &Sender<Tick>, ticked: &Event, stop: &AtomicBool) -> Result<Tick> {
+        loop {
+            // Read before the source: it has then everything that finished before the stop.
+            let is_last = stop.load(Ordering::Acquire);
+            if !is_last {
+                self.source.wait(LONGEST_WAIT);
+            }
+            match self.drain(is_last) {
+                // Its own result tells why.
+                Err(CollectError::WriterGone) => return Ok(self.last_tick()),
+                Err(CollectError::Rows(error)) => return Err(error.into()),
+                Ok(()) => {}
+            }
+            if is_last {
+                return Ok(self.last_tick());
+            }
+            // Counts that nobody can sample yet stay in the source.
+            if !ticks.is_full()
+                && let Some(tick) = self.tick()
+            {
+                let _ = ticks.try_send(tick);
+                ticked.set();
+            }
+        }
+    }
+}
+
+/// Why nothing more can be collected.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CollectError {
+    #[error("the writing thread has ended")]
+    WriterGone,
+    #[error(transparent)]
+    Rows(#[from] arrow::error::ArrowError),
+}
+
+impl From<Unsent> for CollectError {
+    fn from(_: Unsent) -> Self {
+        Self::WriterGone
+    }
+}
+
+/// A collector on its own thread, until it is finished or dropped.
+pub(super) struct Collecting {
+    stop: Arc<AtomicBool>,
+    ticks: Receiver<Tick>,
+    ticked: Arc<Event>,
+    thread: Option<JoinHandle<Result<Tick>>>,
+}
+
+impl Collecting {
+    /// Starts the thread; `ended` is set when it ends, for whatever reason.
+    ///
+    /// # Errors
+    /// Where there is no thread or descriptor to be had.
+    pub(super) fn start(collector: Collector, ended: &Arc<Event>) -> Result<Self> {
+        let (sender, ticks) = bounded(TICKS);
+        let (stop, ticked) = (Arc::new(AtomicBool::new(false)), Arc::new(Event::new()?));
+        let thread = {
+            let (stop, ticked, ended) = (stop.clone(), ticked.clone(), ended.clone());
+            thread::Builder::new()
+                .name("soakbox-collect".into())
+                .spawn(move || {
+                    let _ended = ended.set_on_drop();
+                    collector.run(&sender, &ticked, &stop)
+                })?
+        };
+        Ok(Self {
+            stop,
+            ticks,
+            ticked,
+            thread: Some(thread),
+        })
+    }
+
+    /// Set when there may be a tick.
+    pub(super) fn ticked(&self) -> &Event {
+        &self.ticked
+    }
+
+    /// The next tick that waits to be sampled.
+    pub(super) fn next_tick(&self) -> Option<Tick> {
+        self.ticked.clear();
+        self.ticks.try_recv().ok()
+    }
+
+    /// Drains what is left; the last tick.
+    ///
+    /// # Errors
+    /// Those of the thread.
+    pub(super) fn finish(&mut self) -> Result<Tick> {
+        self.stop.store(true, Ordering::Release);
+        let thread = self.thread.take();
+        let ended = thread.map(JoinHandle::join);
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(_)) | None => Err(anyhow::anyhow!("the collecting thread panicked")),
+        }
+    }
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.finish();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every file of this recording says of where it comes from.
+//! The origin of a recording, for the metadata of each of its files.
 
 use crate::kernel::Host;
 use crate::plan::RecordPlan;

@@ -5,26 +5,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::message::Message;
+use crate::clock::ClockPair;
+use crate::sample::Rows;
 
-/// A sender; its clones share the channel and what is known of its depth.
+/// To the writing thread.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Rows of one table, made at or before this moment.
+    Rows(Rows, ClockPair),
+    /// Answer when everything that was sent before is written and durable.
+    Flush(Sender<()>),
+}
+
+/// A sender; its clones share the channel and the record of its depth.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     sender: Sender<Message>,
     depth_max: Arc<AtomicU64>,
 }
 
-/// Why a message stayed here.
+/// Why a message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsent {
     /// There is no room at the moment.
     Full,
-    /// The writing thread is gone; its result says why.
+    /// The writing thread has ended; its result tells why.
     Gone,
 }
 
 impl Outbox {
-    /// With room for so many messages.
+    /// With room for `messages`.
     pub(super) fn new(messages: usize) -> (Self, Receiver<Message>) {
         let (sender, receiver) = bounded(messages);
         let depth_max = Arc::default();
@@ -35,18 +45,18 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Unsent::Gone`].
-    pub(super) fn send(&self, message: Message) -> Result<(), Unsent> {
-        let sent = self.sender.send(message);
+    pub(super) fn send(&self, rows: Rows, now: ClockPair) -> Result<(), Unsent> {
+        let sent = self.sender.send(Message::Rows(rows, now));
         self.note_depth();
         sent.map_err(|_| Unsent::Gone)
     }
 
-    /// Waits for nothing.
+    /// Never waits.
     ///
     /// # Errors
     /// [`Unsent::Full`] or [`Unsent::Gone`].
-    pub(super) fn try_send(&self, message: Message) -> Result<(), Unsent> {
-        let sent = self.sender.try_send(message);
+    pub(super) fn try_send(&self, rows: Rows, now: ClockPair) -> Result<(), Unsent> {
+        let sent = self.sender.try_send(Message::Rows(rows, now));
         self.note_depth();
         sent.map_err(|error| match error {
             TrySendError::Full(_) => Unsent::Full,
@@ -54,7 +64,16 @@ impl Outbox {
         })
     }
 
-    /// Most messages that waited since this was last asked, as each sender saw it after what it sent.
+    /// Waits until everything that was sent is written.
+    pub(super) fn flush(&self) {
+        let (done, answer) = bounded(1);
+        if self.sender.send(Message::Flush(done)).is_ok() {
+            // No answer: the writing thread has ended, and its result tells why.
+            let _ = answer.recv();
+        }
+    }
+
+    /// Most messages that waited since this was last called, as each sender saw it after its own message.
     pub(super) fn take_depth_max(&self) -> u64 {
         self.note_depth();
         self.depth_max.swap(0, Ordering::Relaxed)
@@ -68,22 +87,30 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use soakbox_schemas::tables::{Annotation, Table};
+
     use super::*;
 
     #[test]
     fn the_depth_is_the_most_that_waited_between_two_looks() {
         let (outbox, receiver) = Outbox::new(3);
         let other = outbox.clone();
-        let message = || Message::Metrics(Vec::new());
-        assert!(outbox.send(message()).is_ok());
-        assert!(other.send(message()).is_ok());
-        assert!(other.try_send(message()).is_ok());
-        assert_eq!(other.try_send(message()), Err(Unsent::Full));
+        let rows = || Rows(Table::ANNOTATIONS, Annotation::batch(&[]).unwrap());
+        let now = ClockPair::default();
+        assert!(outbox.send(rows(), now).is_ok());
+        assert!(other.send(rows(), now).is_ok());
+        assert!(other.try_send(rows(), now).is_ok());
+        assert_eq!(other.try_send(rows(), now), Err(Unsent::Full));
         assert_eq!(receiver.try_iter().count(), 3);
         assert_eq!(outbox.take_depth_max(), 3, "although nothing waits by now");
         assert_eq!(outbox.take_depth_max(), 0, "counted once");
-        assert!(other.send(message()).is_ok());
+        assert!(other.send(rows(), now).is_ok());
         assert_eq!(outbox.take_depth_max(), 1);
         assert_eq!(outbox.take_depth_max(), 1, "it still waits");
+        drop(receiver);
+        outbox.flush();
+        assert_eq!(outbox.send(rows(), now), Err(Unsent::Gone));
     }
 }

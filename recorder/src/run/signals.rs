@@ -1,54 +1,279 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once. SIGHUP asks for an orderly end only,
-//! because a terminal that goes can send it twice.
+//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes on after. They are
+//! blocked in every thread and read from a descriptor, so that none kills a recorder with files unsealed.
+//!
+//! The command gets the dispositions and the mask that the recorder was started with (`inherited`).
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use libc::c_int;
 
-/// Exit status after a second signal, as a shell gives it for SIGINT.
-const INTERRUPTED: i32 = 130;
+use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
 
-/// Whether somebody asked to stop.
-#[derive(Clone, Debug)]
-pub struct Signals {
-    stop: Arc<AtomicBool>,
+/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is pressed twice in
+/// a hurry.
+const ONE_REQUEST: Duration = Duration::from_secs(1);
+
+/// The signal's meaning to a recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// A person or a service manager asks for an end; asked again later, for one at once.
+    Stop,
+    /// The terminal, a timer, a limit or the power supply asks for an end, maybe many times.
+    StopInOrder,
+    /// A program opens an observed file for writing.
+    FileOpened,
+    /// The write that a limit of the file size refuses reports it itself.
+    Nothing,
+    /// Sent by mistake, or to the whole group: it would kill a program that does not expect it.
+    Unexpected,
+}
+
+/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed pipe, and those that
+/// no program can handle.
+fn meaning(signal: c_int) -> Option<Meaning> {
+    Some(match signal {
+        libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
+        libc::SIGHUP | libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopInOrder,
+        libc::SIGXCPU | libc::SIGPWR => Meaning::StopInOrder,
+        libc::SIGIO => Meaning::FileOpened,
+        libc::SIGXFSZ => Meaning::Nothing,
+        libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
+        // The two below SIGRTMIN are the C library's.
+        34..=LAST_SIGNAL => Meaning::Unexpected,
+        _ => return None,
+    })
+}
+
+/// Whether a signal that this process was started with ignored is taken all the same: a shell without job control
+/// ignores SIGINT for what it starts in the background, which must be stoppable; and the kernel reports a writer of
+/// an observed file by SIGIO.
+fn is_taken_although_ignored(signal: c_int) -> bool {
+    matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
+}
+
+/// What the recorder is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// End the recording in order.
+    Stop(c_int),
+    /// End at once and leave the rest to recovery.
+    StopAtOnce,
+    /// Look at the observed files.
+    LookAtFiles,
+    /// Report that the recording goes on.
+    GoOn(c_int),
+}
+
+/// Turns signals into requests. Pure: the caller says when each was read.
+#[derive(Debug, Default)]
+struct Requests {
+    /// When the first [`Meaning::Stop`] came.
+    stop_at: Option<Duration>,
+    stops: bool,
+    /// Unexpected signals that were reported.
+    reported: Vec<c_int>,
+}
+
+impl Requests {
+    fn of(&mut self, signal: c_int, now: Duration) -> Option<Request> {
+        match meaning(signal)? {
+            Meaning::Stop => match self.stop_at {
+                Some(first) if now >= first + ONE_REQUEST => return Some(Request::StopAtOnce),
+                Some(_) => return None,
+                None => self.stop_at = Some(now),
+            },
+            Meaning::StopInOrder => {}
+            Meaning::FileOpened => return Some(Request::LookAtFiles),
+            Meaning::Nothing => return None,
+            Meaning::Unexpected => {
+                let is_new = !self.reported.contains(&signal);
+                if is_new {
+                    self.reported.push(signal);
+                }
+                return is_new.then_some(Request::GoOn(signal));
+            }
+        }
+        let first = !std::mem::replace(&mut self.stops, true);
+        first.then_some(Request::Stop(signal))
+    }
+}
+
+/// The signals of this process, for a recording.
+#[derive(Debug)]
+pub(super) struct Signals {
+    descriptor: OwnedFd,
+    requests: Requests,
 }
 
 impl Signals {
-    /// Takes over SIGINT, SIGTERM and SIGHUP; the last not where it is ignored, as under `nohup`.
+    /// Takes the signals over. Before the first other thread starts: they must all have them blocked.
     ///
     /// # Errors
-    /// Where the system refuses.
-    pub fn install() -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // Registered first, so that it sees the flag as the first signal left it.
-            flag::register_conditional_shutdown(signal, INTERRUPTED, asked.clone())?;
-            flag::register(signal, asked.clone())?;
-            flag::register(signal, stop.clone())?;
+    /// Where the system refuses a descriptor.
+    pub(super) fn take_over() -> io::Result<Self> {
+        let taken = (1..=LAST_SIGNAL).filter(|&signal| {
+            let ignored = inherited().ignores(signal) && !is_taken_although_ignored(signal);
+            meaning(signal).is_some() && !ignored
+        });
+        // SAFETY: a set is filled in before it is read; the descriptor is a new one.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in taken {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            let refused =
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            if refused != 0 {
+                return Err(io::Error::from_raw_os_error(refused));
+            }
+            let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+            let descriptor = libc::signalfd(-1, &raw const set, flags);
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // An ignored signal reaches no descriptor; and the status of a child whose parent ignores SIGCHLD is lost.
+            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGIO, libc::SIGCHLD] {
+                set_disposition(signal, libc::SIG_DFL);
+            }
+            Ok(Self {
+                descriptor: OwnedFd::from_raw_fd(descriptor),
+                requests: Requests::default(),
+            })
         }
-        if !hangup_is_ignored()? {
-            flag::register(SIGHUP, stop.clone())?;
-        }
-        Ok(Self { stop })
     }
 
-    /// Whether a signal has come.
-    pub fn stop_requested(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// The next request; `None` where no signal waits. `now` counts from any fixed moment.
+    pub(super) fn next(&mut self, now: Duration) -> Option<Request> {
+        while let Some(signal) = self.read() {
+            if let Some(request) = self.requests.of(signal, now) {
+                return Some(request);
+            }
+        }
+        None
+    }
+
+    fn read(&self) -> Option<c_int> {
+        let mut information = std::mem::MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: as large as is passed along.
+        let read = unsafe {
+            libc::read(
+                self.descriptor.as_raw_fd(),
+                information.as_mut_ptr().cast(),
+                size,
+            )
+        };
+        // SAFETY: zeroed, and filled in whole.
+        (read == size as isize).then(|| unsafe { information.assume_init() }.ssi_signo as c_int)
     }
 }
 
-/// Whether this process was started to outlive its terminal.
-fn hangup_is_ignored() -> io::Result<bool> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    Ok(ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1))
+/// Readable while a signal waits.
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// The signal's name, for messages.
+pub(super) fn name(signal: c_int) -> String {
+    let known = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSTKFLT => "SIGSTKFLT",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGVTALRM => "SIGVTALRM",
+        libc::SIGPROF => "SIGPROF",
+        libc::SIGPWR => "SIGPWR",
+        _ => return format!("signal {signal}"),
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(signals: &[(c_int, u64)]) -> Vec<Request> {
+        let mut requests = Requests::default();
+        let read = signals.iter();
+        read.filter_map(|&(signal, ms)| requests.of(signal, Duration::from_millis(ms)))
+            .collect()
+    }
+
+    #[test]
+    fn what_comes_within_a_second_is_one_request_and_a_later_one_ends_at_once() {
+        use libc::{SIGINT, SIGQUIT, SIGTERM};
+        let stop = Request::Stop(SIGTERM);
+        for again in [SIGTERM, SIGINT, SIGQUIT] {
+            assert_eq!(
+                requests(&[(SIGTERM, 5), (again, 5), (again, 1_004)]),
+                [stop]
+            );
+            assert_eq!(
+                requests(&[(SIGTERM, 5), (again, 900), (again, 1_005)]),
+                [stop, Request::StopAtOnce]
+            );
+        }
+    }
+
+    #[test]
+    fn a_terminal_a_timer_or_a_limit_never_ends_at_once() {
+        let often: Vec<_> = (0..9)
+            .map(|second| (libc::SIGXCPU, second * 1_000))
+            .collect();
+        assert_eq!(requests(&often), [Request::Stop(libc::SIGXCPU)]);
+        // A person's first signal after it is their first.
+        let mixed = [
+            (libc::SIGHUP, 0),
+            (libc::SIGINT, 5_000),
+            (libc::SIGINT, 7_000),
+        ];
+        assert_eq!(
+            requests(&mixed),
+            [Request::Stop(libc::SIGHUP), Request::StopAtOnce]
+        );
+    }
+
+    #[test]
+    fn an_unexpected_signal_is_reported_once_and_ends_nothing() {
+        let signals = [
+            (libc::SIGUSR1, 0),
+            (libc::SIGUSR1, 9_000),
+            (LAST_SIGNAL, 9_000),
+            (libc::SIGXFSZ, 9_000),
+        ];
+        let reported = [Request::GoOn(libc::SIGUSR1), Request::GoOn(LAST_SIGNAL)];
+        assert_eq!(requests(&signals), reported);
+    }
+
+    #[test]
+    fn no_signal_that_would_kill_is_left_except_crashes() {
+        let crashes = [
+            libc::SIGILL,
+            libc::SIGTRAP,
+            libc::SIGABRT,
+            libc::SIGBUS,
+            libc::SIGFPE,
+            libc::SIGSEGV,
+            libc::SIGSYS,
+        ];
+        let harmless = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+        let stopping = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+        // Ignored by Rust's runtime; beyond all; the C library's.
+        let others = [libc::SIGPIPE, libc::SIGKILL, 32, 33];
+        let left = (1..=LAST_SIGNAL).filter(|&signal| meaning(signal).is_none());
+        for signal in left {
+            let lists = [&crashes[..], &harmless, &stopping, &others];
+            assert!(lists.concat().contains(&signal), "signal {signal}");
+        }
+    }
 }

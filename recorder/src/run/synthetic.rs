@@ -1,33 +1,86 @@
-//! Writes a made-up recording through the same files and threads as a real one. Its footers say that it is made up.
+//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up time. Its footers say
+//! that it is made up.
 
-use std::thread;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
-use crossbeam_channel::bounded;
-use soakbox_schemas::counters::CounterValues;
-use soakbox_schemas::event::flags;
-use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationInfo};
+use anyhow::{Result, bail};
+use soakbox_schemas::tables::{AnnotationKind, OperationInfo, Table};
 
-use super::ledger::Ledger;
-use super::message::{Message, say};
-use super::write;
-use crate::clock::{Clock, ClockPair, SystemClock};
+use super::collect::{CollectError, Collector};
+use super::event::Event;
+use super::outbox::Outbox;
+use super::report::Report;
+use super::sampling::Sampling;
+use super::write::Writing;
+use crate::clock::{Clock, ClockPair, ManualClock};
+use crate::message;
 use crate::plan::{SegmentLimits, SyntheticPlan};
+use crate::sample::{Sampler, samplers};
 use crate::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
-use crate::source::synthetic::{OPERATIONS, Synthetic};
+use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
-const SECOND_NS: u64 = 1_000_000_000;
+const QUEUE_BATCHES: usize = 16;
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// In made-up time: nobody waits for a row, so that batches are full.
+const HOLD: Duration = Duration::from_secs(600);
 
-/// Makes the recording.
+/// Makes the recording up. It ends in the whole second before the time of `clock`; `further` samplers are asked next to
+/// the recorder's own.
 ///
 /// # Errors
-/// Where the directory cannot be written.
-pub fn replay(plan: &SyntheticPlan) -> Result<()> {
-    let clock = SystemClock;
-    let now = clock.now();
-    let directory = RecorderDirectory::create(&plan.output, now.utc_ns)?;
+/// Where it would begin before 1970, or the directory cannot be written.
+pub fn synthesize(
+    plan: &SyntheticPlan,
+    clock: &dyn Clock,
+    further: Vec<Box<dyn Sampler>>,
+) -> Result<()> {
+    let span = Span::ending(clock.now(), plan.seconds)?;
+    let infos = OPERATIONS.map(|(name, operation_type)| OperationInfo {
+        name: name.into(),
+        operation_type,
+    });
+    let directory = RecorderDirectory::create(&plan.output, span.end.utc_ns)?;
+    let writer = RecordingWriter::new(directory, identity(plan), SegmentLimits::default())?;
+    let mut samplers = samplers(infos.to_vec(), writer.activity());
+    samplers.extend(further);
+
+    let clock = Arc::new(ManualClock::new(span.start));
+    let source = SyntheticSource::new(
+        plan.seed,
+        plan.degraded,
+        span.start.boot_ns / SECOND_NS,
+        clock.clone(),
+    );
+    let (outbox, receiver) = Outbox::new(QUEUE_BATCHES);
+    let ended = Arc::new(Event::new()?);
+    let (writing, begin) = Writing::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
+    begin.begin();
+    let mut collector = Collector::new(
+        Box::new(source),
+        &infos,
+        SECOND_NS,
+        HOLD,
+        outbox.clone(),
+        clock.clone(),
+    );
+    let report = Report::new(infos.to_vec(), plan.output.clone(), 0);
+    let mut sampling = Sampling::new(samplers, outbox, report);
+    let made = make(plan, &span, &clock, &mut collector, &mut sampling);
+    drop((collector, sampling));
+    let rows = writing.finish()?;
+    made?;
+    message::line(format_args!(
+        "sealed {} made-up rows of operation_log into {}",
+        rows.get(&Table::OPERATION_LOG).unwrap_or(&0),
+        plan.output.display()
+    ));
+    Ok(())
+}
+
+fn identity(plan: &SyntheticPlan) -> FileIdentity {
     let method = || Some("made up".to_owned());
-    let identity = FileIdentity {
+    FileIdentity {
         interval_ns: SECOND_NS,
         targets: vec!["synthetic".to_owned()],
         target_build_ids: vec![format!("seed {}", plan.seed)],
@@ -35,89 +88,121 @@ pub fn replay(plan: &SyntheticPlan) -> Result<()> {
         cpu_split_method: method(),
         memory_method: method(),
         ..FileIdentity::of_this_host()
-    };
-    let writer = RecordingWriter::new(directory, identity, SegmentLimits::default())?;
-    let infos = OPERATIONS.map(|(name, operation_type)| OperationInfo {
-        name: name.into(),
-        operation_type,
-    });
-    let (sender, receiver) = bounded(16);
-    let writing = {
-        let infos = infos.clone();
-        let flush = std::time::Duration::from_secs(1);
-        thread::spawn(move || write::run(writer, &infos, &receiver, flush, &SystemClock))
-    };
-    for message in messages(plan, now, &infos) {
-        if sender.send(message).is_err() {
-            break;
-        }
     }
-    drop(sender);
-    let rows = writing
-        .join()
-        .map_err(|_| anyhow::anyhow!("the writing thread panicked"))??;
-    say(format_args!(
-        "sealed {} made-up rows of operation_log into {}",
-        rows.operation_log,
-        plan.output.display()
-    ));
-    Ok(())
 }
 
-/// Everything that the recording holds, in order of time, ending in the whole second before `now`.
-fn messages<'a>(
-    plan: &'a SyntheticPlan,
-    now: ClockPair,
-    infos: &[OperationInfo],
-) -> impl Iterator<Item = Message> + use<'a> {
-    let mut synthetic = Synthetic::new(plan.seed, plan.degraded);
-    let mut ledger = Ledger::new(infos.to_vec());
-    let last = now.boot_ns / SECOND_NS;
-    let first = last.saturating_sub(plan.seconds);
-    let at_ns = move |second: u64| now.utc_of(second * SECOND_NS);
-    let annotate = move |second, kind| {
-        let text = format!("synthetic, seed {}", plan.seed);
-        Message::Annotation(Annotation {
-            at_ns: at_ns(second),
-            until_ns: None,
-            kind,
-            text,
-        })
-    };
-    let body = (first..last).flat_map(move |second| {
-        let events = synthetic.second(second * SECOND_NS, SECOND_NS);
-        let mut counted = [CounterValues::default(); OPERATIONS.len()];
-        for event in &events {
-            let values = &mut counted[usize::from(event.operation)];
-            values.begun += 1;
-            values.finished += 1;
-            values.recorded += 1;
-            values.failures += u64::from(event.flags & flags::SUCCESS == 0);
-            values.duration_sum_ns += event.duration_ns;
-            values.cpu_sum_ns += event.cpu_ns;
-        }
-        let rows = (0..OPERATIONS.len() as u32).map(|operation| {
-            ledger.book(
-                operation,
-                second,
-                at_ns(second),
-                counted[operation as usize],
-            )
+fn make(
+    plan: &SyntheticPlan,
+    span: &Span,
+    clock: &ManualClock,
+    collector: &mut Collector,
+    sampling: &mut Sampling,
+) -> Result<()> {
+    let text = format!("synthetic, seed {}", plan.seed);
+    sampling.annotate(span.start, AnnotationKind::RecordingStarted, text.clone())?;
+    for second in 0..plan.seconds {
+        // To the last moment of each second.
+        clock.advance(if second == 0 {
+            SECOND_NS - 1
+        } else {
+            SECOND_NS
         });
-        [
-            Message::Metrics(rows.collect()),
-            Message::Events {
-                events,
-                now,
-                late: 0,
-                ring_bytes: 0,
-            },
-        ]
-    });
-    std::iter::once(annotate(first, AnnotationKind::RecordingStarted))
-        .chain(body)
-        .chain(std::iter::once(annotate(
-            last,
-            AnnotationKind::RecordingStopped,
-        )))
+        let is_last = second + 1 == plan.seconds;
+        match collector.drain(is_last) {
+            // Its own result tells why.
+            Err(CollectError::WriterGone) => return Ok(()),
+            drained => drained?,
+        }
+        if let Some(tick) = collector.tick() {
+            sampling.tick(tick)?;
+        }
+    }
+    if plan.seconds > 0 {
+        sampling.tick(collector.last_tick())?;
+    }
+    sampling.annotate(span.end, AnnotationKind::RecordingStopped, text)
+}
+
+/// From when to when a recording is made up, in whole seconds of its boot clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: ClockPair,
+    end: ClockPair,
+}
+
+impl Span {
+    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock is made up as well.
+    fn ending(now: ClockPair, seconds: u64) -> Result<Self> {
+        let since_boot = now.boot_ns / SECOND_NS;
+        let end_utc_ns = now.utc_of(since_boot * SECOND_NS);
+        let most = end_utc_ns / SECOND_NS as i64;
+        let length_ns = i64::try_from(seconds)
+            .ok()
+            .filter(|&seconds| seconds <= most)
+            .map(|seconds| seconds * SECOND_NS as i64);
+        let Some(length_ns) = length_ns else {
+            bail!(
+                "--seconds is {seconds}; hint: at most {}, for a recording that begins in 1970",
+                most.max(0)
+            );
+        };
+        let end = ClockPair {
+            boot_ns: since_boot.max(seconds) * SECOND_NS,
+            utc_ns: end_utc_ns,
+        };
+        let start = ClockPair {
+            boot_ns: end.boot_ns - length_ns.unsigned_abs(),
+            utc_ns: end.utc_ns - length_ns,
+        };
+        Ok(Self { start, end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use super::*;
+
+    const NOW_UTC: i64 = 1_700_000_000 * SECOND_NS as i64;
+
+    fn booted(seconds_ago: u64) -> ClockPair {
+        ClockPair {
+            boot_ns: seconds_ago * SECOND_NS + 250,
+            utc_ns: NOW_UTC + 250,
+        }
+    }
+
+    #[test]
+    fn a_span_has_its_length_and_ends_now_however_young_the_host_is() {
+        for seconds in [0, 1, 60, 20_000, 1_000_000_000] {
+            for boot in [0, 3, 59, 60, 61, 1_000_000] {
+                let span = Span::ending(booted(boot), seconds).unwrap();
+                assert_eq!(span.end.boot_ns - span.start.boot_ns, seconds * SECOND_NS);
+                assert_eq!(span.end.offset_ns(), span.start.offset_ns());
+                assert_eq!(span.end.utc_ns, NOW_UTC);
+                if boot >= seconds {
+                    assert_eq!(
+                        span.end.boot_ns,
+                        boot * SECOND_NS,
+                        "the host's own boot clock"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_begin_before_1970_is_refused_with_the_bound() {
+        assert!(Span::ending(booted(5), 1_700_000_000).is_ok());
+        for seconds in [1_700_000_001, u64::MAX / 2, u64::MAX] {
+            let refused = Span::ending(booted(5), seconds).unwrap_err().to_string();
+            assert!(refused.contains("at most 1700000000"), "{refused}");
+        }
+        let before_1970 = ClockPair {
+            boot_ns: 0,
+            utc_ns: -5,
+        };
+        assert!(Span::ending(before_1970, 1).is_err());
+    }
 }

@@ -1,154 +1,125 @@
-//! The loop that owns the recording's files: turns messages into batches, appends, flushes each interval, rotates.
+//! The thread that owns the recording's files: appends rows, flushes each interval, rotates, and seals at the end.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Result;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use soakbox_schemas::event::OperationEvent;
-use soakbox_schemas::tables::{
-    Annotation, OperationInfo, OperationLogBuilder, OperationMetrics, RecorderHealth, Table,
-};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use soakbox_schemas::tables::Table;
 
-use super::message::{Message, say};
-use crate::clock::{Clock, ClockPair};
+use super::event::Event;
+use super::outbox::Message;
+use crate::clock::{Clock, Timer};
+use crate::message;
 use crate::segment::RecordingWriter;
 
-/// Rows that are collected before they become a frame of the journal, unless the flush interval is over first.
-const BATCH_ROWS: usize = 16_384;
+/// Rows that were written, by table.
+pub(super) type RowCounts = HashMap<Table, u64>;
 
-/// Rows written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rows {
-    pub(crate) operation_log: u64,
+/// The writing thread, until it is finished or dropped. It holds the files from the start and writes nothing before
+/// [`Begin::begin`], so that a start that fails elsewhere leaves nothing.
+pub(super) struct Writing {
+    thread: Option<JoinHandle<Result<RowCounts>>>,
 }
 
-/// Runs until every sender is gone, then seals.
-///
-/// # Errors
-/// The first failure to write. What was written by then is in the recording, sealed or in journals.
-pub(super) fn run(
-    writer: RecordingWriter,
-    operations: &[OperationInfo],
-    receiver: &Receiver<Message>,
-    flush_interval: Duration,
-    clock: &dyn Clock,
-) -> Result<Rows> {
-    let mut writing = Writing {
-        writer,
-        log: OperationLogBuilder::new(operations),
-        last: clock.now(),
-        health: RecorderHealth::default(),
-        rows: Rows::default(),
-    };
-    // Twice an interval, because a row has already waited for its place in order when it arrives here.
-    let period = flush_interval / 2;
-    let mut due = Instant::now() + period;
-    loop {
-        match receiver.recv_deadline(due) {
-            Ok(message) => writing.take(message)?,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if Instant::now() >= due {
-            writing.flush(clock.now())?;
-            due = Instant::now() + period;
-        }
+/// Lets the writing begin. Dropped before that, it ends the thread with nothing written.
+pub(super) struct Begin(Sender<()>);
+
+impl Begin {
+    /// From now on everything that is sent is written.
+    pub(super) fn begin(self) {
+        // Where the thread has ended, its result tells why.
+        let _ = self.0.send(());
     }
-    writing.append_log()?;
-    writing.writer.finish()?;
-    Ok(writing.rows)
-}
-
-struct Writing {
-    writer: RecordingWriter,
-    log: OperationLogBuilder,
-    /// The clocks of the latest events in `log`.
-    last: ClockPair,
-    /// What the writing side adds to the next row of `recorder_health`.
-    health: RecorderHealth,
-    rows: Rows,
 }
 
 impl Writing {
-    fn take(&mut self, message: Message) -> Result<()> {
-        match message {
-            Message::Events {
-                events,
-                now,
-                late,
-                ring_bytes,
-            } => {
-                self.health.events_received += events.len() as u64;
-                self.health.events_late += late;
-                self.health.ring_bytes_max = self.health.ring_bytes_max.max(ring_bytes);
-                self.last = now;
-                self.append_events(&events)
+    /// Starts the thread; `ended` is set when it ends, for whatever reason.
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub(super) fn start(
+        writer: RecordingWriter,
+        receiver: Receiver<Message>,
+        flush_interval: Duration,
+        clock: Arc<dyn Clock>,
+        ended: &Arc<Event>,
+    ) -> Result<(Self, Begin)> {
+        let (begin, begun) = bounded(1);
+        let ended = ended.clone();
+        let thread = thread::Builder::new()
+            .name("soakbox-write".into())
+            .spawn(move || {
+                let _ended = ended.set_on_drop();
+                match begun.recv() {
+                    Ok(()) => write(writer, &receiver, flush_interval, &*clock),
+                    Err(_) => Ok(RowCounts::default()),
+                }
+            })?;
+        let thread = Some(thread);
+        Ok((Self { thread }, Begin(begin)))
+    }
+
+    /// Waits until everything is sealed. Every sender must be gone.
+    ///
+    /// # Errors
+    /// The first failure to write. What was written by then is in the recording, sealed or in journals.
+    pub(super) fn finish(mut self) -> Result<RowCounts> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<RowCounts> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) | None => Err(anyhow::anyhow!("the writing thread panicked")),
+        }
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.join();
+        }
+    }
+}
+
+/// Runs until every sender is gone, then seals.
+fn write(
+    mut writer: RecordingWriter,
+    receiver: &Receiver<Message>,
+    flush_interval: Duration,
+    clock: &dyn Clock,
+) -> Result<RowCounts> {
+    let mut counts = RowCounts::default();
+    // Twice an interval, because a row has already waited when it arrives here.
+    let period = flush_interval / 2;
+    let mut due = Timer::after(period);
+    loop {
+        match receiver.recv_timeout(due.remaining()) {
+            Ok(Message::Rows(rows, now)) => {
+                writer.append(rows.0, &rows.1, now)?;
+                *counts.entry(rows.0).or_default() += rows.1.num_rows() as u64;
             }
-            Message::Metrics(rows) => {
-                self.append(Table::OPERATION_METRICS, OperationMetrics::batch(&rows))
+            Ok(Message::Flush(done)) => {
+                writer.flush()?;
+                // Who waited may be gone.
+                let _ = done.send(());
             }
-            Message::Annotation(row) => self.append(Table::ANNOTATIONS, Annotation::batch(&[row])),
-            Message::Health(row) => self.append_health(row),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-    }
-
-    fn append_events(&mut self, events: &[OperationEvent]) -> Result<()> {
-        let offset_ns = self.last.offset_ns();
-        for chunk in events.chunks(BATCH_ROWS) {
-            for event in chunk {
-                self.log.push(event, offset_ns);
+        if due.is_over() {
+            writer.flush()?;
+            if let Err(error) = writer.tick(clock.now()) {
+                // No row is lost by a seal that failed: its journal is kept, and the seal is tried again.
+                message::line(format_args!("warning: {error}"));
             }
-            if self.log.len() >= BATCH_ROWS {
-                self.append_log()?;
-            }
+            due = Timer::after(period);
         }
-        Ok(())
     }
-
-    fn append_log(&mut self) -> Result<()> {
-        if self.log.is_empty() {
-            return Ok(());
-        }
-        let batch = self.log.finish()?;
-        self.writer
-            .append(Table::OPERATION_LOG, &batch, self.last)?;
-        self.rows.operation_log += batch.num_rows() as u64;
-        Ok(())
-    }
-
-    fn append_health(&mut self, mut row: RecorderHealth) -> Result<()> {
-        let activity = self.writer.take_activity();
-        row.events_received = self.health.events_received;
-        row.events_late = self.health.events_late;
-        row.ring_bytes_max = self.health.ring_bytes_max;
-        row.flush_max_ns = activity.flush_max_ns;
-        row.seal_ns = activity.seal_ns;
-        row.segments_sealed = activity.segments_sealed;
-        row.written_bytes = activity.written_bytes;
-        self.health = RecorderHealth::default();
-        self.append(Table::RECORDER_HEALTH, RecorderHealth::batch(&[row]))
-    }
-
-    fn append(
-        &mut self,
-        table: Table,
-        batch: std::result::Result<arrow::array::RecordBatch, arrow::error::ArrowError>,
-    ) -> Result<()> {
-        let batch = batch?;
-        if batch.num_rows() > 0 {
-            self.writer.append(table, &batch, self.last)?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self, now: ClockPair) -> Result<()> {
-        self.append_log()?;
-        self.writer.flush()?;
-        if let Err(error) = self.writer.tick(now) {
-            // No row is lost by a seal that failed: its journal is kept, and the seal tried again.
-            say(format_args!("warning: {error}"));
-        }
-        self.last = now;
-        Ok(())
-    }
+    writer.finish()?;
+    Ok(counts)
 }

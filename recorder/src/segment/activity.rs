@@ -1,9 +1,9 @@
-//! What the writers and the sealer did since somebody last asked: the figures of `recorder_health`.
+//! What the writers and the sealer did since the last row of `recorder_health`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counted since the last [`Counters::take`].
+/// Counted since the last [`ActivityCounters::take`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
     /// Longest flush of a journal, ns.
@@ -18,9 +18,9 @@ pub struct Activity {
     pub written_bytes: u64,
 }
 
-/// Shared by the writers, which add, and whoever writes `recorder_health`, who takes.
+/// Counted by the writers and the sealer, and taken for `recorder_health`.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub struct ActivityCounters {
     flush_max_ns: AtomicU64,
     seal_ns: AtomicU64,
     segments_sealed: AtomicU64,
@@ -28,7 +28,7 @@ pub(crate) struct Counters {
     written_bytes: AtomicU64,
 }
 
-impl Counters {
+impl ActivityCounters {
     pub(crate) fn flushed(&self, took: Duration) {
         self.flush_max_ns
             .fetch_max(nanoseconds(took), Ordering::Relaxed);
@@ -49,7 +49,8 @@ impl Counters {
         self.seals_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn take(&self) -> Activity {
+    /// What was counted since this was last called.
+    pub fn take(&self) -> Activity {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         Activity {
             flush_max_ns: take(&self.flush_max_ns),

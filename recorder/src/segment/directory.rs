@@ -11,7 +11,7 @@ use super::error::SegmentError;
 use super::lock::Lock;
 
 const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
-/// A recovery can take a directory away between its creation and its lock; a few attempts are plenty.
+/// A recovery can remove a directory between its creation and its lock; a few attempts are plenty.
 const ATTEMPTS: usize = 8;
 
 /// The root of a recording and this recorder's own directory in it, locked. Dropped before a row was written, it
@@ -28,7 +28,7 @@ pub struct RecorderDirectory {
 }
 
 impl RecorderDirectory {
-    /// Creates the recording's directories where they are missing, and takes a new place among its recorders.
+    /// Creates the recording's directories where they are missing, and a new one for this recorder.
     /// Do it before anything is attached: a directory that cannot be written fails here.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl RecorderDirectory {
         Err(SegmentError::io(
             "lock",
             &journals,
-            std::io::Error::other("another program keeps taking new directories away"),
+            std::io::Error::other("another program keeps removing new directories"),
         ))
     }
 
@@ -81,12 +81,12 @@ impl RecorderDirectory {
         &self.path
     }
 
-    /// Says that every row up to the end is in a journal, whether or not all could be sealed.
+    /// Notes that every row up to the end is in a journal, whether or not all could be sealed.
     pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
         self.lock.as_ref().map_or(Ok(()), Lock::mark_stopped)
     }
 
-    /// Leaves in good order: every journal is sealed and gone, now the lock and the directory go.
+    /// Ends in good order: every journal is sealed and removed; the lock and the directory follow.
     pub(crate) fn close(mut self) -> Result<(), SegmentError> {
         self.lock
             .take()
@@ -108,7 +108,7 @@ impl Drop for RecorderDirectory {
 }
 
 /// Removes the lock (durably after everything else) and the directory. Where a journal is still in it, both stay:
-/// they are what the next recovery goes by.
+/// the next recovery needs them.
 pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(directory)?;
     let listing =

@@ -1,8 +1,8 @@
 //! The lock of one recorder's journal directory: who holds it, and in what state its recorder left it.
 //!
 //! The lock is `flock` on the file `lock`, held from before the first row to after the last seal; the kernel drops
-//! it with the process, however that ends. The file's first word says `running` or `stopped`: an unlocked
-//! directory that says `running` was left by a crash. Removing the file is the last step of a good end.
+//! it with the process, however that ends. The file's first word is `running` or `stopped`: an unlocked directory with
+//! `running` was left by a crash. Removing the file is the last step of a good end.
 
 use std::fs::File;
 use std::io;
@@ -25,39 +25,38 @@ pub(crate) struct Lock {
     path: PathBuf,
 }
 
-/// What an attempt at an existing recorder's lock found.
+/// The result of an attempt at an existing recorder's lock.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// It is ours now, left in this state.
-    Taken(Lock, Left),
+pub(crate) enum LockAttempt {
+    /// It is ours now; its recorder left it like this.
+    Acquired(Lock, PreviousRun),
     /// A live recorder, or another recovery, holds it.
     Held,
-    /// Somebody finished with it in the meantime.
+    /// Somebody finished the directory in the meantime.
     Gone,
 }
 
 /// How a recorder left its directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// What it last said of itself.
+pub(crate) struct PreviousRun {
     pub(crate) state: State,
-    /// When it started, ns UTC, where it got to say so.
+    /// When it started, ns UTC; `None` where it ended before it could write that.
     pub(crate) started_at_ns: Option<i64>,
 }
 
 /// The lock file's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It never said that it stopped: a crash.
+    /// It was never stopped: a crash.
     Running,
-    /// It stopped, or its recovery is complete; what is left only has to be sealed or removed.
+    /// It stopped, or its recovery is complete; the rest only has to be sealed or removed.
     Stopped,
-    /// It did not get to say anything, or somebody removed the file.
-    Unsaid,
+    /// The file is empty: its recorder ended before it wrote, or somebody removed the file.
+    Unknown,
 }
 
 impl Lock {
-    /// Creates and takes the lock of a new `directory`; `None` where somebody was faster.
+    /// Creates and acquires the lock of a new `directory`; `None` where somebody was faster.
     pub(crate) fn create(
         directory: &Path,
         started_at_ns: i64,
@@ -75,7 +74,7 @@ impl Lock {
             created => created?,
         };
         let lock = Self { file, path };
-        if !lock.take()? {
+        if !lock.acquire()? {
             return Ok(None);
         }
         let pid = std::process::id();
@@ -86,7 +85,7 @@ impl Lock {
     }
 
     /// Tries the lock of `directory`, creating the file where a recorder died before it could.
-    pub(crate) fn claim(directory: &Path) -> Result<Claim, SegmentError> {
+    pub(crate) fn attempt(directory: &Path) -> Result<LockAttempt, SegmentError> {
         let path = directory.join(LOCK_FILE);
         let opened = File::options()
             .read(true)
@@ -95,17 +94,17 @@ impl Lock {
             .truncate(false)
             .open(&path);
         let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockAttempt::Gone),
             opened => opened.map_err(|error| SegmentError::io("open", &path, error))?,
         };
         let lock = Self { file, path };
-        if !lock.take()? {
-            let claim = if lock.is_linked()? {
-                Claim::Held
+        if !lock.acquire()? {
+            let attempt = if lock.is_linked()? {
+                LockAttempt::Held
             } else {
-                Claim::Gone
+                LockAttempt::Gone
             };
-            return Ok(claim);
+            return Ok(attempt);
         }
         let text = std::fs::read_to_string(&lock.path)
             .map_err(|error| SegmentError::io("read", &lock.path, error))?;
@@ -117,17 +116,17 @@ impl Lock {
         } else if text.starts_with(STOPPED) {
             State::Stopped
         } else {
-            State::Unsaid
+            State::Unknown
         };
-        let left = Left {
+        let previous = PreviousRun {
             state,
             started_at_ns: started,
         };
-        Ok(Claim::Taken(lock, left))
+        Ok(LockAttempt::Acquired(lock, previous))
     }
 
-    /// Whether the lock could be taken and still is the one in the directory.
-    fn take(&self) -> Result<bool, SegmentError> {
+    /// Whether the lock could be acquired and still is the one in the directory.
+    fn acquire(&self) -> Result<bool, SegmentError> {
         match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => self.is_linked(),
             Err(Errno::WOULDBLOCK) => Ok(false),
@@ -141,7 +140,7 @@ impl Lock {
         Ok(stat.st_nlink > 0)
     }
 
-    /// Says that the recorder lost nothing from here on: what is left is only to be sealed.
+    /// Notes that every row is in a journal: from here on a crash loses nothing, and what is left is only to be sealed.
     pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
         self.write(STOPPED)
     }

@@ -23,7 +23,7 @@ mod summary;
 mod table;
 mod writer;
 
-pub use activity::Activity;
+pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
 pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;

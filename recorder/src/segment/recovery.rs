@@ -1,7 +1,7 @@
 //! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes the gap.
 //!
-//! Each recorder's directory is taken by its lock, so a live recorder's is never touched, nor one that another
-//! recovery is at. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
+//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one that another
+//! recovery works on. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
 //! and kept.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use super::error::SegmentError;
 use super::footers::Footer;
 use super::gap::Gap;
 use super::identity::{FileIdentity, Metadata};
-use super::lock::{Claim, Left, Lock, State};
+use super::lock::{Lock, LockAttempt, PreviousRun, State};
 use super::scan::{Scan, scan};
 use super::seal::{Sealed, seal};
 use crate::clock::Clock;
@@ -82,7 +82,7 @@ pub struct RecoveryError {
     pub source: SegmentError,
 }
 
-/// Recovers the recording at `root`: safe beside live recorders, and cheap where there is nothing to do.
+/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing to do.
 ///
 /// # Errors
 /// Where something could not be read or written; everything else is done first.
@@ -136,20 +136,20 @@ struct Recorder<'a> {
 impl Recorder<'_> {
     fn recover(&self, until_ns: i64, report: &mut RecoveryReport) -> Result<(), SegmentError> {
         let directory = journal_directory(self.root, self.uuid);
-        let (lock, left) = match Lock::claim(&directory)? {
-            Claim::Taken(lock, left) => (lock, left),
-            Claim::Held => {
+        let (lock, previous) = match Lock::attempt(&directory)? {
+            LockAttempt::Acquired(lock, previous) => (lock, previous),
+            LockAttempt::Held => {
                 report.live.push(self.uuid.to_owned());
                 return Ok(());
             }
-            Claim::Gone => return Ok(()),
+            LockAttempt::Gone => return Ok(()),
         };
         remove_temporaries(&directory)?;
         let mut found = self.list()?;
-        let crashed = match left.state {
+        let crashed = match previous.state {
             State::Running => true,
             State::Stopped => false,
-            State::Unsaid => !(found.journals.is_empty() && found.superseded.is_empty()),
+            State::Unknown => !(found.journals.is_empty() && found.superseded.is_empty()),
         };
         for (journal, segment) in &found.superseded {
             // Its rename may not be durable yet: that comes before the journal goes.
@@ -163,7 +163,7 @@ impl Recorder<'_> {
             found.scans.push(scan(&journal.path)?);
         }
         let gap = if crashed {
-            Some(self.write_gap(&found, &left, until_ns)?)
+            Some(self.write_gap(&found, &previous, until_ns)?)
         } else {
             None
         };
@@ -178,7 +178,7 @@ impl Recorder<'_> {
     fn write_gap(
         &self,
         found: &Found,
-        left: &Left,
+        previous: &PreviousRun,
         until_ns: i64,
     ) -> Result<JournalName, SegmentError> {
         let gap = match Gap::planned(self.root, self.uuid) {
@@ -187,7 +187,7 @@ impl Recorder<'_> {
                 let gap = Gap {
                     from_ns: found
                         .last_at_ns()
-                        .or(left.started_at_ns)
+                        .or(previous.started_at_ns)
                         .unwrap_or(until_ns),
                     until_ns,
                     sequence: found.next_annotation(),
@@ -208,7 +208,7 @@ impl Recorder<'_> {
         Ok(name)
     }
 
-    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is told at the end.
+    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is returned at the end.
     fn seal_all(
         &self,
         found: &Found,
@@ -288,7 +288,7 @@ impl Found {
         })
     }
 
-    /// Time of the last durable row, whatever its table.
+    /// Time of the last durable row of any table, ns UTC.
     fn last_at_ns(&self) -> Option<i64> {
         let journals = self.scans.iter();
         let journals = journals
@@ -321,7 +321,7 @@ impl Found {
     }
 }
 
-/// Removes what earlier seals did not come to rename.
+/// Removes the temporary files of seals that a crash ended before their rename.
 fn remove_temporaries(directory: &Path) -> Result<(), SegmentError> {
     let listing =
         std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;

@@ -35,7 +35,7 @@ pub struct Segment {
     pub damaged_bytes: u64,
 }
 
-/// What a seal made of a journal.
+/// The result of a seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sealed {
     /// A segment.
@@ -47,7 +47,7 @@ pub enum Sealed {
     },
 }
 
-/// Seals the journal `name` below `root`. `known` is what its writer summed up; without it the journal is read
+/// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it the journal is read
 /// once more, first.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ pub fn seal(
     Ok(sealed)
 }
 
-/// What is in the temporary file.
+/// The contents of the temporary file.
 struct Written {
     summary: Summary,
     damaged_bytes: u64,
@@ -156,13 +156,13 @@ fn place(
     durable::create_directories(directory)?;
     match durable::rename_new(temporary, &path)? {
         Placed::Done => {}
-        // The same segment, placed before a crash: finish what was begun. Anything else is not ours to replace.
+        // The same segment, placed before a crash: the seal is finished. Any other file is not ours to replace.
         Placed::Occupied if footers::is_segment_of(&path, name, summary.rows) => {
             durable::remove(temporary)?;
         }
         Placed::Occupied => return Err(SegmentError::Occupied { path }),
     }
-    // All the way up: whoever created a directory on the way may not have come to that.
+    // All the way up: a recorder that created one of these may have crashed before it synced it.
     for above in directory.ancestors().take(3) {
         durable::sync_directory(above)?;
     }
@@ -180,8 +180,8 @@ struct Output {
     temporary: PathBuf,
     schema: SchemaRef,
     metadata: Metadata,
-    writer: ArrowWriter<Remembering>,
-    failure: Failure,
+    writer: ArrowWriter<ErrorCapturingFile>,
+    failure: WriteFailure,
 }
 
 impl Output {
@@ -191,8 +191,8 @@ impl Output {
         schema: &SchemaRef,
         expected: &Summary,
     ) -> Result<Self, SegmentError> {
-        let failure = Failure::default();
-        let file = Remembering {
+        let failure = WriteFailure::default();
+        let file = ErrorCapturingFile {
             file: durable::create_new(temporary)?,
             failure: failure.clone(),
         };
@@ -243,9 +243,9 @@ fn parquet_error(journal: &Path, source: ParquetError) -> SegmentError {
 
 /// Keeps the system's reason for a failed write, which Parquet's errors hide.
 #[derive(Clone, Debug, Default)]
-struct Failure(Arc<Mutex<Option<io::Error>>>);
+struct WriteFailure(Arc<Mutex<Option<io::Error>>>);
 
-impl Failure {
+impl WriteFailure {
     fn explain(&self, temporary: &Path, journal: &Path, source: ParquetError) -> SegmentError {
         let reason = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         match reason {
@@ -255,14 +255,14 @@ impl Failure {
     }
 }
 
-/// A file that remembers why a write failed.
+/// A file that captures why a write failed.
 #[derive(Debug)]
-struct Remembering {
+struct ErrorCapturingFile {
     file: File,
-    failure: Failure,
+    failure: WriteFailure,
 }
 
-impl Write for Remembering {
+impl Write for ErrorCapturingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes).inspect_err(|error| {
             let copy = error

@@ -1,18 +1,18 @@
-//! The thread that seals closed journals, so that appends do not wait for it: only when [`QUEUE`] journals are
-//! waiting already. A seal that the system refused (a full disk) is tried again later; its journal is kept.
+//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`] journals wait already. A seal that the system refused (a full disk) is tried again later; its journal is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use soakbox_schemas::recording::JournalName;
 
-use super::activity::Counters;
+use super::activity::ActivityCounters;
 use super::error::SegmentError;
 use super::seal::{Sealed, seal};
 use super::summary::Summary;
+use crate::clock::{Stopwatch, Timer};
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
@@ -26,7 +26,7 @@ pub(crate) struct Job {
     pub(crate) summary: Summary,
 }
 
-/// Where closed journals are handed over.
+/// Where closed journals are sent.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     jobs: Option<Sender<Job>>,
@@ -36,7 +36,10 @@ pub(crate) struct Sealer {
 
 impl Sealer {
     /// Starts the thread for the recording at `root`.
-    pub(crate) fn start(root: &Path, counters: Arc<Counters>) -> Result<Self, SegmentError> {
+    pub(crate) fn start(
+        root: &Path,
+        counters: Arc<ActivityCounters>,
+    ) -> Result<Self, SegmentError> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let failure = Arc::new(Mutex::new(None));
         let worker = Worker {
@@ -63,13 +66,13 @@ impl Sealer {
         self.jobs.clone().ok_or(SegmentError::SealerStopped)
     }
 
-    /// Why a seal failed since this was last asked.
+    /// Why a seal failed since this was last called.
     pub(crate) fn take_failure(&self) -> Option<SegmentError> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
 
-    /// Waits until everything handed over is sealed. The writers' handles must be gone.
+    /// Waits until everything sent is sealed. The writers' handles must be gone.
     pub(crate) fn finish(mut self) -> Result<(), SegmentError> {
         self.join()
     }
@@ -85,7 +88,7 @@ impl Sealer {
 }
 
 impl Drop for Sealer {
-    /// Nothing may be sealed after the lock is given up.
+    /// Nothing may be sealed after the lock is released.
     fn drop(&mut self) {
         let _ = self.join();
     }
@@ -93,12 +96,12 @@ impl Drop for Sealer {
 
 struct Worker {
     root: PathBuf,
-    counters: Arc<Counters>,
+    counters: Arc<ActivityCounters>,
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Refused by the system: tried again.
     again: Vec<Job>,
     /// When, if there are any.
-    retry_at: Option<Instant>,
+    retry_at: Option<Timer>,
     /// Refused for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,
 }
@@ -108,14 +111,14 @@ impl Worker {
         loop {
             let next = match self.retry_at {
                 None => queue.recv().map_err(RecvTimeoutError::from),
-                Some(at) => queue.recv_deadline(at),
+                Some(at) => queue.recv_timeout(at.remaining()),
             };
             match next {
                 Ok(job) => self.seal(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            if self.retry_at.is_some_and(Timer::is_over) {
                 self.retry();
             }
         }
@@ -136,7 +139,7 @@ impl Worker {
     }
 
     fn seal(&mut self, job: Job) {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         match seal(&self.root, &job.name, Some(&job.summary)) {
             Ok(Sealed::Segment(segment)) => {
                 self.counters.wrote(segment.bytes);
@@ -147,7 +150,7 @@ impl Worker {
                 self.counters.seal_failed(started.elapsed());
                 if matches!(error, SegmentError::Io { .. }) {
                     self.again.push(job);
-                    self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
+                    self.retry_at.get_or_insert_with(|| Timer::after(RETRY));
                 } else {
                     self.refused.push(job);
                 }

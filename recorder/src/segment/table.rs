@@ -2,30 +2,29 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
 use soakbox_schemas::recording::JournalName;
 use soakbox_schemas::tables::Table;
 
-use super::activity::Counters;
+use super::activity::ActivityCounters;
 use super::error::SegmentError;
 use super::identity::FileIdentity;
 use super::journal::JournalWriter;
 use super::rotation::{self, OpenSegment, Reason};
 use super::sealer::Job;
-use crate::clock::ClockPair;
+use crate::clock::{ClockPair, Stopwatch};
 use crate::plan::SegmentLimits;
 
-/// What all writers of a recorder share.
+/// Values that all writers of a recorder share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) uuid: String,
     pub(crate) identity: Arc<FileIdentity>,
     pub(crate) limits: SegmentLimits,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) counters: Arc<ActivityCounters>,
 }
 
 /// Writes one table.
@@ -36,8 +35,8 @@ pub(crate) struct TableWriter {
     sealer: Sender<Job>,
     next_sequence: u64,
     open: Option<Open>,
-    /// What went wrong while rotating before an append; told by the next tick.
-    trouble: Option<SegmentError>,
+    /// Why a rotation before an append failed; reported by the next tick.
+    rotation_failure: Option<SegmentError>,
 }
 
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl TableWriter {
             sealer,
             next_sequence: 1,
             open: None,
-            trouble: None,
+            rotation_failure: None,
         }
     }
 
@@ -63,7 +62,7 @@ impl TableWriter {
         self.table
     }
 
-    /// Appends rows that were taken at or before `now`, rotating first where that is due.
+    /// Appends rows that were made at or before `now`, rotating first where that is due.
     pub(crate) fn append(
         &mut self,
         batch: &RecordBatch,
@@ -74,7 +73,7 @@ impl TableWriter {
         }
         // The rows go to a journal of their own even where the one before could not be closed in good order.
         if let Err(error) = self.rotate_if_due(now) {
-            self.trouble = Some(error);
+            self.rotation_failure = Some(error);
         }
         let open = match &mut self.open {
             Some(open) => open,
@@ -107,10 +106,10 @@ impl TableWriter {
         JournalWriter::create(&shared.root, name, first.schema_ref(), &metadata)
     }
 
-    /// Closes the open journal where that is due, and says why.
+    /// Closes the open journal where that is due; the reason.
     pub(crate) fn tick(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
         let due = self.rotate_if_due(now);
-        self.trouble.take().map_or(due, Err)
+        self.rotation_failure.take().map_or(due, Err)
     }
 
     fn rotate_if_due(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
@@ -130,13 +129,13 @@ impl TableWriter {
         Ok(due)
     }
 
-    /// Makes everything appended durable. After an error the journal is closed: what the disk says of it can no
-    /// longer be trusted, and the seal makes a durable copy of what can still be read.
+    /// Makes everything appended durable. After an error the journal is closed: it is unknown
+    /// what of it is durable, and the seal makes a durable copy of what can still be read.
     pub(crate) fn flush(&mut self) -> Result<(), SegmentError> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let flushed = open.journal.flush();
         if !matches!(flushed, Ok(false)) {
             self.shared.counters.flushed(started.elapsed());

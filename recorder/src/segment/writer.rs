@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use soakbox_schemas::tables::Table;
 
-use super::activity::{Activity, Counters};
+use super::activity::{Activity, ActivityCounters};
 use super::directory::RecorderDirectory;
 use super::error::SegmentError;
 use super::identity::FileIdentity;
@@ -24,7 +24,6 @@ pub struct RecordingWriter {
     tables: Vec<TableWriter>,
     shared: Shared,
     sealer: Sealer,
-    counters: Arc<Counters>,
     directory: RecorderDirectory,
 }
 
@@ -38,20 +37,19 @@ impl RecordingWriter {
         identity: FileIdentity,
         limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(ActivityCounters::default());
         let sealer = Sealer::start(directory.root(), counters.clone())?;
         let shared = Shared {
             root: directory.root().to_owned(),
             uuid: directory.uuid().to_owned(),
             identity: Arc::new(identity),
             limits,
-            counters: counters.clone(),
+            counters,
         };
         Ok(Self {
             tables: Vec::new(),
             shared,
             sealer,
-            counters,
             directory,
         })
     }
@@ -71,11 +69,9 @@ impl RecordingWriter {
         self.table(table)?.append(batch, now)
     }
 
+    /// The writer of `table`, which begins with its first rows.
     fn table(&mut self, table: Table) -> Result<&mut TableWriter, SegmentError> {
-        let known = self
-            .tables
-            .iter()
-            .position(|writer| writer.table() == table);
+        let known = self.tables.iter().position(|known| known.table() == table);
         let index = match known {
             Some(index) => index,
             None => {
@@ -109,9 +105,9 @@ impl RecordingWriter {
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
-    /// What was done since this was last asked.
-    pub fn take_activity(&self) -> Activity {
-        self.counters.take()
+    /// What the writers and the sealer count of themselves.
+    pub fn activity(&self) -> Arc<ActivityCounters> {
+        self.shared.counters.clone()
     }
 
     /// The UUID of this recorder's run.
@@ -124,17 +120,26 @@ impl RecordingWriter {
         self.directory.root()
     }
 
-    /// Seals everything and leaves in good order.
+    /// Where its journals lie.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Seals everything and leaves in good order; a recording without a row leaves nothing.
     ///
     /// # Errors
     /// Where something could not be sealed. Its journal is kept, and sealed by the next recovery, without a gap.
     pub fn finish(mut self) -> Result<Activity, SegmentError> {
+        if self.tables.is_empty() {
+            return Ok(Activity::default());
+        }
+        let counters = self.activity();
         let closed = first_error(self.tables.iter_mut().map(TableWriter::rotate));
-        drop(self.tables);
+        drop((self.tables, self.shared));
         let sealed = self.sealer.finish();
         self.directory.mark_stopped()?;
         self.directory.close()?;
-        closed.and(sealed).map(|()| self.counters.take())
+        closed.and(sealed).map(|()| counters.take())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Puts events that CPUs handed over a little out of order back in order, within a bounded window. Pure: the caller
-//! says what time it is.
+//! Events of several CPUs arrive slightly out of order. This puts them in order again, within a
+//! bounded window. It is pure: the caller gives the time.
 
 use soakbox_schemas::event::OperationEvent;
 

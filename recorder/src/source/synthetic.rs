@@ -1,12 +1,21 @@
-//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded one. Pure and
-//! seeded: the same seed makes the same events.
+//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded one. Seeded: the same
+//! seed makes the same events. The clock that it is given says how far it has come.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::{OperationEvent, flags};
+
+use super::{Drained, Source};
+use crate::clock::Clock;
 
 /// The operations that the events are of, with their types.
 pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control", 2)];
 
-const SECOND_NS: u64 = 1_000_000_000;
+/// A second, which is an interval of the made-up counters.
+pub const SECOND_NS: u64 = 1_000_000_000;
 
 /// How the made-up service behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,6 +111,72 @@ impl Synthetic {
     }
 }
 
+/// A made-up service as a source: gives every second that is over, or is in its last nanosecond.
+#[derive(Debug)]
+pub struct SyntheticSource {
+    synthetic: Synthetic,
+    clock: Arc<dyn Clock>,
+    next_second: u64,
+    made: VecDeque<OperationEvent>,
+    counts: BTreeMap<u64, Vec<CounterValues>>,
+}
+
+impl SyntheticSource {
+    /// Begins with second `first_second` of the boot clock of `clock`.
+    pub fn new(seed: u64, degraded: bool, first_second: u64, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            synthetic: Synthetic::new(seed, degraded),
+            clock,
+            next_second: first_second,
+            made: VecDeque::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    fn make(&mut self) {
+        let events = self
+            .synthetic
+            .second(self.next_second * SECOND_NS, SECOND_NS);
+        let mut counted = vec![CounterValues::default(); OPERATIONS.len()];
+        for event in &events {
+            let values = &mut counted[usize::from(event.operation)];
+            values.begun += 1;
+            values.finished += 1;
+            values.recorded += 1;
+            values.failures += u64::from(event.flags & flags::SUCCESS == 0);
+            values.duration_sum_ns += event.duration_ns;
+            values.cpu_sum_ns += event.cpu_ns;
+        }
+        self.counts.insert(self.next_second, counted);
+        self.made.extend(events);
+        self.next_second += 1;
+    }
+}
+
+impl Source for SyntheticSource {
+    fn wait(&mut self, timeout: Duration) {
+        std::thread::sleep(timeout);
+    }
+
+    fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained {
+        let now_ns = self.clock.now().boot_ns;
+        while self.made.len() < limit && now_ns + 1 >= (self.next_second + 1) * SECOND_NS {
+            self.make();
+        }
+        let records = limit.min(self.made.len());
+        batch.extend(self.made.drain(..records));
+        Drained {
+            records,
+            unreadable: 0,
+        }
+    }
+
+    fn take_counts(&mut self, interval: u64) -> Vec<CounterValues> {
+        let none = || vec![CounterValues::default(); OPERATIONS.len()];
+        self.counts.remove(&interval).unwrap_or_else(none)
+    }
+}
+
 /// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
 #[derive(Clone, Debug)]
 struct SplitMix(u64);
@@ -129,6 +204,34 @@ impl SplitMix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{ClockPair, ManualClock};
+
+    #[test]
+    fn a_source_gives_each_second_once_and_its_counts_are_of_the_same_events() {
+        let clock = Arc::new(ManualClock::new(ClockPair {
+            boot_ns: 7 * SECOND_NS,
+            utc_ns: 0,
+        }));
+        let mut source = SyntheticSource::new(1, false, 7, clock.clone());
+        let mut batch = Vec::new();
+        assert_eq!(source.drain(&mut batch, 100).records, 0, "not over yet");
+        clock.advance(3 * SECOND_NS - 1);
+        while source.drain(&mut batch, 100).records == 100 {}
+        let mut counted = 0;
+        for interval in 7..10 {
+            let of_interval = |event: &&OperationEvent| u64::from(event.interval) == interval;
+            let events = batch.iter().filter(of_interval).count() as u64;
+            let counts = source.take_counts(interval);
+            assert_eq!(
+                counts.iter().map(|counts| counts.recorded).sum::<u64>(),
+                events
+            );
+            assert_eq!(source.take_counts(interval)[0].begun, 0, "taken once");
+            counted += events;
+        }
+        assert_eq!(counted, batch.len() as u64);
+        assert!(batch.is_sorted_by_key(|event| event.finished_boot_ns));
+    }
 
     #[test]
     fn a_seed_makes_the_same_events_and_degraded_ones_are_slower() {

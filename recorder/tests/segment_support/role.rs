@@ -1,8 +1,11 @@
-//! The processes that the tests start: this test binary again, in a role of its own.
+//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role that the environment
+//! names, or runs the tests where it names none.
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Trial};
 
 use soakbox_recorder::clock::{Clock, SystemClock};
 use soakbox_recorder::plan::SegmentLimits;
@@ -15,15 +18,30 @@ const ROLE: &str = "SOAKBOX_TEST_ROLE";
 const ROOT: &str = "SOAKBOX_TEST_ROOT";
 const FIRST: &str = "SOAKBOX_TEST_FIRST";
 
-/// What a process of ours is for; nothing in the tests' own process.
-pub(crate) fn play() {
-    let Ok(role) = std::env::var(ROLE) else {
-        return;
-    };
+/// A test: its name, whether this host can run it, and its body.
+pub(crate) type Test = (&'static str, fn() -> bool, fn());
+
+/// The `main` of a test binary: plays a role, or runs `tests`. Those that this host cannot run are reported as ignored.
+pub(crate) fn main(tests: &[Test]) -> ExitCode {
+    if let Ok(role) = std::env::var(ROLE) {
+        play(&role);
+        return ExitCode::SUCCESS;
+    }
+    let trials = tests.iter().map(|&(name, is_possible, body)| {
+        let trial = Trial::test(name, move || {
+            body();
+            Ok(())
+        });
+        trial.with_ignored_flag(!is_possible())
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+fn play(role: &str) {
     let root = std::env::var(ROOT).unwrap();
     let root = Path::new(&root);
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
-    match role.as_str() {
+    match role {
         "record" => record(root, first, u64::MAX),
         "record briefly" => record(root, first, 6),
         "record despite errors" => record_despite_errors(root, first),
@@ -34,7 +52,7 @@ pub(crate) fn play() {
     }
 }
 
-/// Appends operations with counters from `first` on, and says which of them are safe from a kill.
+/// Appends operations with counters from `first` on, and prints which of them are safe from a kill.
 fn record(root: &Path, first: u64, batches: u64) {
     let limits = SegmentLimits {
         max_bytes: 16_000,
@@ -58,7 +76,7 @@ fn record(root: &Path, first: u64, batches: u64) {
     std::io::stdout().write_all(b"finished\n").unwrap();
 }
 
-/// Goes on after each error, as a recorder does, and says which appends succeeded.
+/// Goes on after each error, as a recorder does, and prints which appends succeeded.
 fn record_despite_errors(root: &Path, first: u64) {
     let limits = SegmentLimits {
         max_bytes: 10_000,
@@ -103,7 +121,6 @@ fn acknowledge(end: u64) {
 pub(crate) fn in_role(mut command: Command, role: &str, root: &Path, first: u64) -> Command {
     command
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "in_a_role", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(ROOT, root)
         .env(FIRST, first.to_string())
@@ -120,7 +137,7 @@ pub(crate) fn start(role: &str, root: &Path, first: u64) -> Child {
         .unwrap()
 }
 
-/// The highest counter that the process said was safe.
+/// The highest counter that the process printed as safe.
 pub(crate) fn acknowledged(output: &str, first: u64) -> u64 {
     let lines = output.lines();
     let mut ends = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());

@@ -1,5 +1,6 @@
-//! Whether this host can run a test at all. A skip is said where nobody captures it (`.ci/run` lists them), and is a
-//! failure where `SOAKBOX_REQUIRE_…=1` forbids it. All test files of this package skip through this one.
+//! Whether this host can run a test at all. A skipped test is reported on the real stderr, which
+//! cargo does not capture (`.ci/run` lists the skips). It is a failure where `SOAKBOX_REQUIRE_…=1`
+//! forbids it. All test files of this package use this file to skip.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::io::Write;

@@ -80,21 +80,32 @@ impl Recorder {
                 Ok(())
             });
         }
+        Self::spawn(command)
+    }
+
+    /// Starts `command`, which records with its stderr piped, and waits until all probes are attached.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the recorder starts");
-        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let mut said = String::new();
-        while !said.contains("recording ") {
-            let read = stderr.read_line(&mut said).expect("stderr");
-            assert!(
-                read > 0,
-                "the recorder ended early: {:?}\n{said}",
-                child.wait()
-            );
-        }
-        Self {
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut recorder = Self {
             child,
             stderr,
-            said,
+            said: String::new(),
+        };
+        recorder.wait_for_line("recording ");
+        recorder
+    }
+
+    /// Waits until a line with `text` is on its stderr.
+    pub(crate) fn wait_for_line(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            let read = self.stderr.read_line(&mut self.said).expect("stderr");
+            assert!(
+                read > 0,
+                "the recorder ended early: {:?}\n{}",
+                self.child.wait(),
+                self.said
+            );
         }
     }
 
@@ -105,6 +116,12 @@ impl Recorder {
     pub(crate) fn signal(&self, signal: i32) {
         // SAFETY: our own child, which has not been waited for.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// The same where it may have ended by now.
+    pub(crate) fn signal_if_there(&self, signal: i32) {
+        // SAFETY: our own child, which has not been waited for.
+        let _ = unsafe { libc::kill(self.child.id() as i32, signal) };
     }
 
     /// SIGINT, then its end.

@@ -15,7 +15,8 @@ pub const JOURNAL_DIRECTORY: &str = "journal";
 pub const LOCK_FILE: &str = "lock";
 /// File in it that a recovery keeps its plan in while it finishes a crashed recorder's journals.
 pub const RECOVERY_FILE: &str = "recovery";
-/// Ending of the temporary file that a segment is written to; it lies beside its journal and is never read.
+/// Ending of the temporary file that a segment is written to. It is in the folder of its journal and
+/// is never read.
 pub const SEALING_EXTENSION: &str = "sealing";
 /// Ending of a journal.
 pub const JOURNAL_EXTENSION: &str = "journal";

@@ -14,7 +14,8 @@ table! {
         pub boot_ns: Count, "ns", "recorder: clock";
         /// The interval that the boot clock was in.
         pub interval: Count, "", "recorder: clock";
-        /// Events read from the ring buffer. In a run that ended in order they add up to the rows of `operation_log`.
+        /// Events read from the ring buffer. In a run that ended in order they add up to the rows of
+        /// `operation_log` and `events_dropped`.
         pub events_received: Count, "events", "recorder";
         /// Events that came too late to be put in order; their file is not sorted.
         pub events_late: Count, "events", "recorder";
@@ -36,5 +37,10 @@ table! {
         pub recorder_cpu_system_ns: Optional<Count>, "ns", "`/proc/self`";
         /// Resident memory of the recorder; null where it could not be read.
         pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc/self`";
+        /// Events read that became no row of `operation_log`: of another size than this recorder reads, or of an operation
+        /// that it was not asked for. 0, unless there is a bug.
+        pub events_dropped: Count, "events", "recorder";
+        /// Seals that failed. Their journals are kept, and the seals are tried again.
+        pub seals_failed: Count, "seals", "recorder";
     }
 }

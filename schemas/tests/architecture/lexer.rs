@@ -30,6 +30,28 @@ pub(crate) fn tokens(source: &str) -> Vec<Placed> {
     lexer.found
 }
 
+/// The comments of a source file, each on its own lines, with everything else as empty lines.
+pub(crate) fn comments(source: &str) -> String {
+    let mut lexer = Lexer {
+        rest: source,
+        line: 1,
+        found: Vec::new(),
+    };
+    let mut text = String::new();
+    loop {
+        let (before, is_comment) = (lexer.rest, lexer.rest.starts_with(['/']));
+        if !lexer.step() {
+            return text;
+        }
+        let taken = &before[..before.len() - lexer.rest.len()];
+        if is_comment && taken.len() > 1 {
+            text.push_str(taken.trim_start_matches(['/', '!']));
+        } else {
+            text.extend(taken.chars().filter(|c| *c == '\n'));
+        }
+    }
+}
+
 struct Lexer<'a> {
     rest: &'a str,
     line: usize,

@@ -2,20 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod imports;
+mod kinds;
 mod lexer;
 mod map;
 mod packages;
 mod rules;
+mod words;
 
-use map::maps;
-use rules::{Source, broken_arrows};
+use map::{confined, maps};
+use rules::{Source, broken_arrows, escaped_crates};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Source folders that must have a map, with the names of their libraries.
-const FOLDERS: [(&str, &str); 4] = [
+const FOLDERS: [(&str, &str); 6] = [
     ("schemas/src", "soakbox_schemas"),
     ("cli/src", "soakbox_cli"),
+    ("recorder/src", "soakbox_recorder"),
+    ("analyzer/src", "soakbox_analyzer"),
     ("analyzer/statistics/src", "soakbox_statistics"),
     ("ebpf/src", "soakbox_ebpf"),
 ];
@@ -55,6 +59,7 @@ fn fail_with(broken: &[String]) {
 #[test]
 fn every_import_is_in_the_map_and_the_map_has_no_others() {
     let maps = maps(&architecture());
+    assert_eq!(maps.len(), FOLDERS.len(), "one map for each folder");
     let mut broken = Vec::new();
     for (folder, package) in FOLDERS {
         match maps.iter().find(|map| map.folder == folder) {
@@ -63,4 +68,18 @@ fn every_import_is_in_the_map_and_the_map_has_no_others() {
         }
     }
     fail_with(&broken);
+}
+
+#[test]
+fn a_confined_crate_is_used_in_its_places_only() {
+    let confined = confined(&architecture());
+    assert!(
+        !confined.is_empty(),
+        "ARCHITECTURE.md has no table of confined crates"
+    );
+    let all: Vec<Source> = FOLDERS
+        .iter()
+        .flat_map(|(folder, _)| sources(folder))
+        .collect();
+    fail_with(&escaped_crates(&confined, &all));
 }

@@ -1,4 +1,5 @@
-//! The tables of ARCHITECTURE.md that say which module may import which, and which crate is used where.
+//! The tables of ARCHITECTURE.md that say which module may import which, and which crate is used
+//! where.
 
 /// A module, with the modules that it may import.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -155,35 +155,47 @@ fn stale(
 /// Uses of a confined crate outside its places, and places that do not use it.
 pub(crate) fn escaped_crates(confined: &[Confined], sources: &[Source]) -> Vec<String> {
     let mut broken = Vec::new();
-    for crate_ in confined {
-        let Confined { line, name, places } = crate_;
-        let mut unused: BTreeSet<&str> = places.iter().map(String::as_str).collect();
-        for source in sources {
-            let place = places.iter().find(|place| {
-                source.path == **place || source.path.starts_with(&format!("{place}/"))
-            });
-            for import in imports::read(&source.text, &[], "").imports {
-                if import.own || import.path.first() != Some(name) {
-                    continue;
+    let mut unused: BTreeSet<(&str, &str)> = confined
+        .iter()
+        .flat_map(|c| {
+            c.places
+                .iter()
+                .map(|place| (c.name.as_str(), place.as_str()))
+        })
+        .collect();
+    for source in sources {
+        for import in imports::read(&source.text, &[], "").imports {
+            let name = import.path.first().filter(|_| !import.own);
+            let Some(known) = confined.iter().find(|c| Some(&c.name) == name) else {
+                continue;
+            };
+            match known.places.iter().find(|place| is_in(&source.path, place)) {
+                Some(place) => {
+                    unused.remove(&(known.name.as_str(), place.as_str()));
                 }
-                match place {
-                    Some(place) => {
-                        unused.remove(place.as_str());
-                    }
-                    None => {
-                        let at = format!("{}:{}", source.path, import.line);
-                        broken.push(format!("{at}: `{name}` must not be used here"));
-                    }
+                None => {
+                    let (at, line, name) = (&source.path, import.line, &known.name);
+                    broken.push(format!("{at}:{line}: `{name}` must not be used here"));
                 }
             }
         }
-        for place in unused {
-            broken.push(format!(
-                "ARCHITECTURE.md:{line}: {place} does not use `{name}`"
-            ));
-        }
+    }
+    for (name, place) in unused {
+        let line = confined
+            .iter()
+            .find(|c| c.name == name)
+            .map_or(0, |c| c.line);
+        broken.push(format!(
+            "ARCHITECTURE.md:{line}: {place} does not use `{name}`"
+        ));
     }
     broken
+}
+
+/// True for the file itself, and for files below the folder.
+fn is_in(path: &str, place: &str) -> bool {
+    path.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

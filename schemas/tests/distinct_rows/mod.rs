@@ -189,6 +189,8 @@ fn recorder_health() -> Distinct {
         recorder_cpu_user_ns: Some(12),
         recorder_cpu_system_ns: Some(13),
         recorder_memory_bytes: Some(14),
+        events_dropped: 15,
+        seals_failed: 16,
     };
     Distinct {
         table: Table::RECORDER_HEALTH,
@@ -208,6 +210,8 @@ fn recorder_health() -> Distinct {
             ("recorder_cpu_user_ns", "12"),
             ("recorder_cpu_system_ns", "13"),
             ("recorder_memory_bytes", "14"),
+            ("events_dropped", "15"),
+            ("seals_failed", "16"),
         ],
     }
 }

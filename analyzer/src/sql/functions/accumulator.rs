@@ -1,5 +1,5 @@
-//! The two faces that DataFusion wants of an aggregate: one value at a time for a whole table, and many groups at
-//! once. Both keep histograms; the state that travels between partitions is the encoded histogram.
+//! The two forms in which DataFusion runs an aggregate: for a whole table, and for many groups at
+//! once. Both keep histograms; partitions exchange encoded histograms.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::histogram::Histogram;
 
-/// What is read from the histogram at the end.
+/// The quantiles that are read from the histogram at the end.
 #[derive(Clone, Debug)]
-pub(super) enum Levels {
+pub(super) enum QuantileLevels {
     /// `quantile`: one value.
     One(f64),
     /// `quantiles`: a list.
     Many(Vec<f64>),
 }
 
-impl Levels {
+impl QuantileLevels {
     /// Type of an element of the list that `quantiles` returns.
     pub(super) fn item() -> Arc<Field> {
         Arc::new(Field::new_list_field(DataType::Int64, true))
@@ -30,14 +30,14 @@ impl Levels {
 
     fn evaluate(&self, groups: &[Histogram]) -> ArrayRef {
         match self {
-            Levels::One(level) => {
+            QuantileLevels::One(level) => {
                 let mut values = Int64Builder::with_capacity(groups.len());
                 for group in groups {
                     values.append_option(group.quantiles(&[*level]).map(|found| found[0]));
                 }
                 Arc::new(values.finish())
             }
-            Levels::Many(levels) => {
+            QuantileLevels::Many(levels) => {
                 let mut lists = ListBuilder::new(Int64Builder::new()).with_field(Self::item());
                 for group in groups {
                     let found = group.quantiles(levels);
@@ -70,7 +70,7 @@ fn decode(state: &dyn Array, row: usize) -> Result<Option<Histogram>> {
         .ok_or_else(|| DataFusionError::Internal("a quantile's state is damaged".to_owned()))
 }
 
-/// Rows that count: neither null nor filtered out.
+/// Whether a row counts: it is neither null nor filtered out.
 fn counted(values: &Int64Array, filter: Option<&BooleanArray>, row: usize) -> bool {
     values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
@@ -79,7 +79,7 @@ fn counted(values: &Int64Array, filter: Option<&BooleanArray>, row: usize) -> bo
 #[derive(Debug)]
 pub(super) struct Single {
     pub(super) histogram: Histogram,
-    pub(super) levels: Levels,
+    pub(super) levels: QuantileLevels,
 }
 
 impl Accumulator for Single {
@@ -122,11 +122,11 @@ impl Accumulator for Single {
 pub(super) struct Grouped {
     groups: Vec<Histogram>,
     heap_bytes: usize,
-    levels: Levels,
+    levels: QuantileLevels,
 }
 
 impl Grouped {
-    pub(super) fn new(levels: Levels) -> Self {
+    pub(super) fn new(levels: QuantileLevels) -> Self {
         Self {
             groups: Vec::new(),
             heap_bytes: 0,

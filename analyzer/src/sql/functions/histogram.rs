@@ -1,6 +1,7 @@
-//! A histogram of signed integers on the buckets of `soakbox_schemas::histogram`: what a quantile is read from.
-//! Small ones hold their buckets one by one, larger ones a dense run of counts. Pure; merging is exact, so a quantile
-//! does not depend on how the rows were divided among threads or files.
+//! A histogram of signed integers on the buckets of `soakbox_schemas::histogram`, from which
+//! quantiles are read. Small ones hold their buckets one by one, larger ones a dense run of counts.
+//! Pure; merging is exact, so that a quantile does not depend on how the rows were divided among
+//! threads or files.
 
 use soakbox_schemas::histogram::{bucket, midpoint};
 
@@ -12,10 +13,11 @@ const BLOCK: i16 = 64;
 const HEADER: usize = 16;
 /// Bytes of an encoded entry: bucket and count.
 const ENTRY: usize = 10;
-/// So much is taken off `p × n` before rounding up: 0.07 × 100 is 7.000000000000001 in binary and means 7.
+/// Factor on `p × n` before rounding up: 0.07 × 100 is 7.000000000000001 in binary and means 7.
 const ROUNDING: f64 = 1.0 - 1e-12;
 
-/// Signed buckets: from 0 on those of `schemas`; below, mirrored, −1 being the value 0 of a negative number.
+/// Signed buckets: from 0 on those of `schemas`; below, mirrored, −1 being the value 0 of a
+/// negative number.
 fn key(value: i64) -> i16 {
     let index = bucket(value.unsigned_abs()) as i16;
     if value < 0 { -1 - index } else { index }
@@ -136,8 +138,9 @@ impl Histogram {
         }
     }
 
-    /// The nearest-rank quantile for each of `levels` (0 to 1): the smallest value that at least `p × n` values do
-    /// not exceed, within 1/128; the first and the last rank are exact. `None` where there are no values.
+    /// The nearest-rank quantile for each of `levels` (0 to 1): the smallest value that at least `p
+    /// × n` values do not exceed, within 1/128; the first and the last rank are exact. `None` where
+    /// there are no values.
     pub fn quantiles(&self, levels: &[f64]) -> Option<Vec<i64>> {
         if self.total == 0 {
             return None;
@@ -163,7 +166,8 @@ impl Histogram {
         Some(levels.iter().map(quantile).collect())
     }
 
-    /// Appends it to `out`; [`Histogram::decode`] reads it back. Nothing is appended for an empty one.
+    /// Appends it to `out`; [`Histogram::decode`] reads it back. Nothing is appended for an empty
+    /// one.
     pub fn encode(&self, out: &mut Vec<u8>) {
         if self.total == 0 {
             return;
@@ -176,7 +180,7 @@ impl Histogram {
         }
     }
 
-    /// Reads what [`Histogram::encode`] wrote; `None` where it is something else.
+    /// The histogram that [`Histogram::encode`] wrote; `None` where `bytes` are something else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut histogram = Self::default();
         if bytes.is_empty() {
@@ -202,7 +206,7 @@ impl Histogram {
         Some(histogram)
     }
 
-    /// Bytes that it holds outside itself.
+    /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         match &self.counts {
             Counts::Few(keys) => keys.capacity() * size_of::<i16>(),

@@ -17,7 +17,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::accumulator::{Grouped, Levels, Single};
+use super::accumulator::{Grouped, QuantileLevels, Single};
 use super::histogram::Histogram;
 
 /// `quantile(column, p)`: one quantile of an integer column, an integer.
@@ -25,7 +25,8 @@ pub fn quantile() -> AggregateUDF {
     AggregateUDF::new_from_impl(Quantile::new("quantile", false))
 }
 
-/// `quantiles(column, p, …)`: several quantiles of an integer column, a list in the order of the levels.
+/// `quantiles(column, p, …)`: several quantiles of an integer column, a list in the order of the
+/// levels.
 pub fn quantiles() -> AggregateUDF {
     AggregateUDF::new_from_impl(Quantile::new("quantiles", true))
 }
@@ -46,15 +47,15 @@ impl Quantile {
         }
     }
 
-    fn levels(&self, args: &AccumulatorArgs) -> Result<Levels> {
+    fn levels(&self, args: &AccumulatorArgs) -> Result<QuantileLevels> {
         if args.is_distinct {
             return plan_err!("{}: DISTINCT is not supported", self.name);
         }
         let levels = args.exprs[1..].iter().map(|level| self.level(level));
         let levels = levels.collect::<Result<Vec<f64>>>()?;
         Ok(match levels[..] {
-            [level] if !self.many => Levels::One(level),
-            _ => Levels::Many(levels),
+            [level] if !self.many => QuantileLevels::One(level),
+            _ => QuantileLevels::Many(levels),
         })
     }
 
@@ -110,7 +111,7 @@ impl AggregateUDFImpl for Quantile {
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
         Ok(if self.many {
-            DataType::List(Levels::item())
+            DataType::List(QuantileLevels::item())
         } else {
             DataType::Int64
         })
@@ -159,7 +160,8 @@ mod tests {
 
     type Row = (i64, Option<i64>, Option<bool>);
 
-    /// Rows in several partitions and small batches, so that partial states are merged, emitted early and converted.
+    /// Rows in several partitions and small batches, so that partial states are merged, emitted
+    /// early and converted.
     fn run(rows: &[Row], partitions: usize, skip_partial: bool, query: &str) -> RecordBatch {
         let fields = vec![
             Field::new("part", DataType::Int64, false),

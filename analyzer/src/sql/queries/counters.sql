@@ -15,8 +15,8 @@ SELECT
     sum(abandoned) AS abandoned,
     sum(unmatched) AS unmatched,
     sum(failures) AS failures,
-    count(*) FILTER (WHERE "interval" <= {settled}) AS settled,
-    sum(recorded) FILTER (WHERE "interval" <= {settled}) AS settled_recorded
+    count(*) FILTER (WHERE "interval" <= {complete}) AS complete,
+    sum(recorded) FILTER (WHERE "interval" <= {complete}) AS complete_recorded
 FROM operation_metrics
 GROUP BY recorder, operation
 ORDER BY recorder, operation

@@ -1,8 +1,8 @@
-SELECT
-    operation,
-    date_bin(INTERVAL '{width_ns} nanoseconds', at) AS since,
-    sum(lost) AS lost
-FROM operation_metrics
-WHERE lost > 0 AND operation IN ({operations})
-GROUP BY operation, date_bin(INTERVAL '{width_ns} nanoseconds', at)
+SELECT operation, since, sum(lost) AS lost
+FROM (
+    SELECT operation, {window} AS since, lost
+    FROM operation_metrics
+    WHERE lost > 0 AND operation IN ({operations})
+)
+GROUP BY operation, since
 ORDER BY operation, since

@@ -2,7 +2,7 @@ SELECT
     operation,
     min(operation_type) AS operation_type,
     count(*) AS count,
-    count(success) AS judged,
+    count(success) AS with_outcome,
     count(*) FILTER (WHERE success = false) AS failures,
     quantiles(duration_ns, 0.5, 0.9, 0.95, 0.99, 0.999) AS duration,
     max(duration_ns) AS max,

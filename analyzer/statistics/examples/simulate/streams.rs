@@ -3,7 +3,8 @@
 use crate::trials::process::Random;
 use crate::trials::service::Simulator;
 
-/// The random numbers of one figure. Each figure has its own, so that `--only` gives the same result.
+/// The random numbers of one figure. Each figure has its own, so that `--only` gives the same
+/// result.
 pub(crate) fn stream(seed: u64, figure: &str) -> Random {
     let hash = figure
         .bytes()
@@ -13,8 +14,8 @@ pub(crate) fn stream(seed: u64, figure: &str) -> Random {
     Random::new(u128::from(seed) << 64 | u128::from(hash) | 1)
 }
 
-/// Runs `trials` repetitions in two threads, which have a stream each, and adds up their counts. The
-/// sums do not depend on how the threads were scheduled.
+/// Runs `trials` repetitions in two threads, which have a stream each, and adds up their counts.
+/// The sums do not depend on how the threads were scheduled.
 pub(crate) fn counted<const K: usize>(
     seed: u64,
     figure: &str,

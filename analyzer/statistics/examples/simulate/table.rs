@@ -35,8 +35,8 @@ impl Table {
         self.row(figure, "", &seen, None);
     }
 
-    /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above. `asked` is false where no
-    /// bound is set.
+    /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above. `asked` is false where
+    /// no bound is set.
     pub(crate) fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, asked: bool) {
         let accepted = accepted_rate(0.05, trials);
         let rate = alarms as f64 / trials as f64;
@@ -72,8 +72,8 @@ impl Table {
     }
 }
 
-/// The largest observed rate that `trials` repetitions may show by chance when the true one is `rate`:
-/// 3.3 standard errors above it.
+/// The largest observed rate that `trials` repetitions may show by chance when the true one is
+/// `rate`: 3.3 standard errors above it.
 pub(crate) fn accepted_rate(rate: f64, trials: usize) -> f64 {
     rate + 3.3 * (rate * (1.0 - rate) / trials as f64).sqrt()
 }

@@ -4,18 +4,19 @@
 //!
 //! With one run per side, the variance of each run's mean comes from its windows
 //! (`long_run_variance`), and the degrees of freedom are those of Welch and Satterthwaite. With
-//! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947), or
-//! by the paired t where runs were interleaved. The variance inside the runs is the smallest variance
-//! that is used, so that runs which agree by chance do not look exact. A history of good runs adds
-//! degrees of freedom to the pooled variance. Where the interval of a side reaches further to one end
-//! than to the other, the ends are combined as in MOVER (Zou and Donner 2008).
+//! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947),
+//! or by the paired t where runs were interleaved. The variance inside the runs is the smallest
+//! variance that is used, so that runs which agree by chance do not look exact. A history of good
+//! runs adds degrees of freedom to the pooled variance. Where the interval of a side reaches
+//! further to one end than to the other, the ends are combined as in MOVER (Zou and Donner 2008).
 
 use crate::compare::estimate::{Estimate, ROUNDING};
 use crate::compare::run_variance::{RunVariance, sample_variance};
 use crate::compare::verdict::Scope;
 use crate::math::long_run_variance::combine;
 
-/// Two sides whose variances differ by a smaller factor than this are treated as if they were equal.
+/// Two sides whose variances differ by a smaller factor than this are treated as if they were
+/// equal.
 const EQUAL_VARIANCE_RATIO: f64 = 4.0;
 
 /// Candidate − base, on the log scale or in the unit of an absolute metric.
@@ -49,8 +50,8 @@ impl Difference {
     }
 }
 
-/// The difference from the estimates of both sides, one per run. `None` when a side has none, or when
-/// its variance cannot be known.
+/// The difference from the estimates of both sides, one per run. `None` when a side has none, or
+/// when its variance cannot be known.
 pub(crate) fn difference(
     base: &[Estimate],
     candidate: &[Estimate],

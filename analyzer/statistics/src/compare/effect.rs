@@ -24,16 +24,16 @@ pub struct Effect {
     pub operation: String,
     /// The quantity that was compared.
     pub metric: Metric,
-    /// Value of the base, in the metric's unit. Of several runs it is the geometric mean, for absolute
-    /// metrics the mean.
+    /// Value of the base, in the metric's unit. Of several runs it is the geometric mean, for
+    /// absolute metrics the mean.
     pub base: Option<f64>,
     /// Value of the candidate, as for the base.
     pub candidate: Option<f64>,
     /// candidate / base − 1, or candidate − base for absolute metrics. The sign is such that up is
     /// worse.
     pub change: Option<f64>,
-    /// Lower end of the interval of `change`, adjusted for the number of effects; `None` when no bound
-    /// is known.
+    /// Lower end of the interval of `change`, adjusted for the number of effects; `None` when no
+    /// bound is known.
     pub low: Option<f64>,
     /// Upper end of that interval; `None` when no bound is known.
     pub high: Option<f64>,

@@ -1,7 +1,7 @@
 //! Base against candidate: every metric of every operation, judged together.
 //!
-//! This file owns the correction for multiple tests. A single effect is made in `uncorrected`, and no
-//! variance is computed here.
+//! This file owns the correction for multiple tests. A single effect is made in `uncorrected`, and
+//! no variance is computed here.
 
 pub(crate) mod difference;
 pub(crate) mod effect;
@@ -40,14 +40,14 @@ pub fn compare(base: &[Run], candidate: &[Run], options: &Options) -> Result<Com
 /// Compares every metric of every operation and judges all of them together at false discovery rate
 /// [`q`](Options::q).
 ///
-/// Assumes that the windows inside a run are stationary, with a memory that is short compared to the
-/// run, and that several runs of a side are independent starts. The result of one run per side is
-/// valid for these two runs only ([`Scope::Pair`]). Values have the unit of [`Metric::unit`], changes
-/// are fractions. `docs/statistics.md` names the methods and their sources.
+/// Assumes that the windows inside a run are stationary, with a memory that is short compared to
+/// the run, and that several runs of a side are independent starts. The result of one run per side
+/// is valid for these two runs only ([`Scope::Pair`]). Values have the unit of [`Metric::unit`],
+/// changes are fractions. `docs/statistics.md` names the methods and their sources.
 ///
 /// # Errors
-/// Options outside their range; a side without runs; runs with windows of different lengths; unequal
-/// numbers of runs where they are to be paired.
+/// Options outside their range; a side without runs; runs with windows of different lengths;
+/// unequal numbers of runs where they are to be paired.
 pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Comparison, Error> {
     check(operations, options)?;
     let mut uncorrected: Vec<Uncorrected> = Vec::new();

@@ -12,8 +12,8 @@ pub struct Options {
     /// Absolute rise of the failure rate that is still acceptable, 0..1 (0.001 is one failure in a
     /// thousand).
     pub failure_threshold: f64,
-    /// False discovery rate over all effects of the comparison. It is also the false coverage rate of
-    /// each end of the intervals.
+    /// False discovery rate over all effects of the comparison. It is also the false coverage rate
+    /// of each end of the intervals.
     pub q: f64,
     /// The n-th runs of both sides ran next to each other (base, candidate, candidate, base, …), so
     /// that a drift of the machine affects both.
@@ -24,8 +24,8 @@ pub struct Options {
     pub history: Vec<(Metric, RunVariance)>,
     /// Compare only these metrics; all when empty.
     pub metrics: Vec<Metric>,
-    /// The mean of a metric without bounds under loss (CPU, bytes) is still judged when at most this
-    /// fraction of the operations was lost. Above it the verdict is inconclusive.
+    /// The mean of a metric without bounds under loss (CPU, bytes) is still judged when at most
+    /// this fraction of the operations was lost. Above it the verdict is inconclusive.
     pub tolerated_loss: f64,
 }
 

@@ -4,8 +4,8 @@
 
 use crate::metric::Metric;
 
-/// The change (a fraction, or a difference for absolute metrics) that corresponds to a difference on
-/// the log scale.
+/// The change (a fraction, or a difference for absolute metrics) that corresponds to a difference
+/// on the log scale.
 pub(super) fn from_log_scale(metric: Metric, difference: f64) -> f64 {
     match (metric.is_absolute(), metric.lower_is_worse()) {
         (true, _) => difference,

@@ -1,8 +1,8 @@
 //! An effect before the correction for multiple tests, and the finished effect.
 //!
-//! The level of an interval depends on all effects of a comparison together. This is why an effect is
-//! made in two steps: its p-values first, and its interval and verdict once the levels are known. An
-//! effect never looks at another one.
+//! The level of an interval depends on all effects of a comparison together. This is why an effect
+//! is made in two steps: its p-values first, and its interval and verdict once the levels are
+//! known. An effect never looks at another one.
 
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
@@ -16,8 +16,8 @@ use crate::metric::Metric;
 use crate::run::Run;
 use crate::series::warm_up::{MAX_SHARE, warm_up};
 
-/// One-sided levels of the ends of all intervals: `low` of the lower ends, the other two of the upper
-/// ends where they decide about an improvement or a pass.
+/// One-sided levels of the ends of all intervals: `low` of the lower ends, the other two of the
+/// upper ends where they decide about an improvement or a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
     pub(crate) low: f64,
@@ -152,8 +152,9 @@ impl Uncorrected {
             }
         };
         let below = reach(errors.0, levels.low) + slack.0;
-        // The upper end decides about a pass and about an improvement, each at its own level. Where it
-        // would show an improvement that only the weaker level allows, the stricter level is used.
+        // The upper end decides about a pass and about an improvement, each at its own level. Where
+        // it would show an improvement that only the weaker level allows, the stricter level is
+        // used.
         let above_at = |level| reach(errors.1, level) + slack.1;
         let mut above = above_at(levels.pass);
         if from_log_scale(metric, delta + above) < -threshold {

@@ -41,8 +41,8 @@ impl Verdict {
         }
     }
 
-    /// One verdict for many: regressed if any is; else inconclusive if any is or there are none; else
-    /// improved if any is; else pass.
+    /// One verdict for many: regressed if any is; else inconclusive if any is or there are none;
+    /// else improved if any is; else pass.
     pub fn overall(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
         let (mut any, mut improved, mut inconclusive) = (false, false, false);
         for verdict in verdicts {
@@ -69,7 +69,8 @@ impl Verdict {
 pub enum Scope {
     /// These two runs only, because the variance between runs of one build is unknown.
     Pair,
-    /// The builds, because the variance between runs was measured, here or in a history of good runs.
+    /// The builds, because the variance between runs was measured, here or in a history of good
+    /// runs.
     Runs,
 }
 

@@ -6,9 +6,9 @@
 /// Benjamini–Hochberg adjusted p-values, in the order given. NaN (no test was possible) stays NaN
 /// and does not count as a test.
 ///
-/// Assumes independent or positively dependent tests (Benjamini and Yekutieli 2001); the percentiles
-/// of one operation are positively dependent. Source: Benjamini and Hochberg 1995. The results are
-/// those of R's `p.adjust(p, "BH")`.
+/// Assumes independent or positively dependent tests (Benjamini and Yekutieli 2001); the
+/// percentiles of one operation are positively dependent. Source: Benjamini and Hochberg 1995. The
+/// results are those of R's `p.adjust(p, "BH")`.
 pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).filter(|&i| !p[i].is_nan()).collect();
     order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));

@@ -6,12 +6,12 @@
 //! blocks. At each scale the variance of the block means gives one variance of the overall mean. It
 //! is multiplied by (1 + ρ) / (1 − ρ), where ρ is the lag-one correlation of the block means,
 //! corrected for its bias. The largest of these variances is used. The fine scales describe
-//! autoregressive noise well. The coarse scales see bursts, cycles and everything slow. A negative ρ
-//! is set to 0, so that a rhythm never makes a mean look more certain than its own spread.
+//! autoregressive noise well. The coarse scales see bursts, cycles and everything slow. A negative
+//! ρ is set to 0, so that a rhythm never makes a mean look more certain than its own spread.
 //!
-//! Sources: batch means, Conway 1963, Flegal and Jones 2010; the first-order autoregressive form and
-//! the bias (1 + 3ρ) / n, Kendall 1954; degrees of freedom, Welch 1947 and Satterthwaite 1946, with
-//! m (1 − ρ) / (1 + ρ) effective blocks. To use the largest scale is our own choice
+//! Sources: batch means, Conway 1963, Flegal and Jones 2010; the first-order autoregressive form
+//! and the bias (1 + 3ρ) / n, Kendall 1954; degrees of freedom, Welch 1947 and Satterthwaite 1946,
+//! with m (1 − ρ) / (1 + ρ) effective blocks. To use the largest scale is our own choice
 //! (`docs/decisions/long-run-variance.md`). It is conservative for short memory. It is not enough
 //! for long memory (fractional d ≥ 0.2), which no single run can reveal.
 
@@ -123,8 +123,8 @@ pub(crate) fn combine(sides: &[(&TimeScales, f64)]) -> Option<Combined> {
 }
 
 /// `(variance of the mean, degrees of freedom)` of the residuals of one fitted series. A large
-/// effect is looked for there at a strict level, so that more degrees of freedom are allowed than in
-/// [`combine`].
+/// effect is looked for there at a strict level, so that more degrees of freedom are allowed than
+/// in [`combine`].
 pub(crate) fn of_residuals(scales: &TimeScales) -> Option<(f64, f64)> {
     let care = Care {
         short: false,

@@ -51,8 +51,8 @@ fn transform(real: &mut [f64], imaginary: &mut [f64]) {
     }
 }
 
-/// Each ordinate divided by the mean of its background, which is the median of its neighbours ÷ ln 2.
-/// It is 0 below the index `lowest`.
+/// Each ordinate divided by the mean of its background, which is the median of its neighbours ÷ ln
+/// 2. It is 0 below the index `lowest`.
 pub(crate) fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
     let mut raised = vec![0.0; power.len()];
     let mut background = Vec::with_capacity(2 * BACKGROUND);
@@ -77,9 +77,9 @@ pub(crate) fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
     raised
 }
 
-/// The series less its own first-order prediction, tapered at both ends (Hann). The prediction makes
-/// the spectrum flat enough to have a background. The taper keeps a strong peak from leaking into
-/// distant frequencies.
+/// The series less its own first-order prediction, tapered at both ends (Hann). The prediction
+/// makes the spectrum flat enough to have a background. The taper keeps a strong peak from leaking
+/// into distant frequencies.
 pub(crate) fn whitened(series: &[f64]) -> Vec<f64> {
     let squares: f64 = series.iter().map(|v| v * v).sum();
     let products: f64 = series.windows(2).map(|w| w[0] * w[1]).sum();

@@ -34,8 +34,8 @@ pub struct Change {
     /// The mean before a step, from the previous change on; the median of the points around an
     /// outlier; the fitted value at the start of a drift.
     pub before: f64,
-    /// The mean after a step, up to the next change; the value of an outlier; the fitted value at the
-    /// end of a drift.
+    /// The mean after a step, up to the next change; the value of an outlier; the fitted value at
+    /// the end of a drift.
     pub after: f64,
     /// after / before − 1; `None` when `before` is 0.
     pub change: Option<f64>,

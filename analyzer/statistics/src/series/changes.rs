@@ -8,13 +8,13 @@ use crate::series::change::{Change, ChangeKind};
 use crate::series::change_points::{ChangePoint, OUTLIERS, Series};
 use crate::series::outliers::outliers;
 
-/// Finds changes in `values`, of which NaN and infinite ones are missing. In a series without changes
-/// any is reported with probability at most `false_alarm` (0..=0.5).
+/// Finds changes in `values`, of which NaN and infinite ones are missing. In a series without
+/// changes any is reported with probability at most `false_alarm` (0..=0.5).
 ///
 /// Assumes that the noise around the levels is stationary, with a memory that is short compared to
-/// the series. Times may be irregular: steps depend on the order only, drifts use the times. After a
-/// step was found, each part of the series gets its share of `false_alarm` by its length. Fewer than
-/// 24 present points give no changes. Time O(n) for each change found.
+/// the series. Times may be irregular: steps depend on the order only, drifts use the times. After
+/// a step was found, each part of the series gets its share of `false_alarm` by its length. Fewer
+/// than 24 present points give no changes. Time O(n) for each change found.
 ///
 /// # Errors
 /// A rate outside 0..=0.5; times of another length, not finite or not ascending.
@@ -54,7 +54,8 @@ pub fn changes(
     );
     for point in series.change_points(false_alarm) {
         let index = places[point.start];
-        // Next to a doubtful point the leap is no evidence: such a step must be certain by its levels.
+        // Next to a doubtful point the leap is no evidence: such a step must be certain by its
+        // levels.
         let near_doubtful = doubtful.iter().any(|d| d.abs_diff(index) <= 2);
         if near_doubtful && point.kind == ChangeKind::Step && point.p > false_alarm / 1e4 {
             continue;

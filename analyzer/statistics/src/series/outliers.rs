@@ -22,8 +22,9 @@ pub(crate) struct Outlier {
     pub(crate) p: f64,
 }
 
-/// The outliers of a finite series, in order, at a familywise rate of about `rate`; and in order the
-/// indices of all points that are no evidence for a level: the outliers and those that may be one.
+/// The outliers of a finite series, in order, at a familywise rate of about `rate`; and in order
+/// the indices of all points that are no evidence for a level: the outliers and those that may be
+/// one.
 ///
 /// The deviation of a point is the smaller of two distances: to the median of the points before it
 /// and to the median of the points after it. The first point of a new level is far from one side
@@ -38,8 +39,8 @@ pub(crate) fn outliers(values: &[f64], rate: f64) -> (Vec<Outlier>, Vec<usize>) 
     let deviations: Vec<f64> = (0..length).map(|i| deviation(values, i)).collect();
     let mut order: Vec<usize> = (0..length).collect();
     order.sort_by(|&a, &b| deviations[b].total_cmp(&deviations[a]));
-    // A point at either end has neighbours on one side only. It may begin or end a level, so that it
-    // can be doubtful, but no outlier.
+    // A point at either end has neighbours on one side only. It may begin or end a level, so that
+    // it can be doubtful, but no outlier.
     let inner: Vec<usize> = order
         .iter()
         .copied()

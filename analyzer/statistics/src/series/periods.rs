@@ -13,8 +13,8 @@ pub const MIN_REPEATS: f64 = 4.0;
 const LONGEST: usize = 1 << 17;
 /// Number of harmonics that are summed, to find a period that is no sine.
 const HARMONICS: usize = 4;
-/// The most that one harmonic adds to the sum. Without this bound a single sine would also count for
-/// the frequencies at 1/2, 1/3 and 1/4 of its own.
+/// The most that one harmonic adds to the sum. Without this bound a single sine would also count
+/// for the frequencies at 1/2, 1/3 and 1/4 of its own.
 const MOST_OF_ONE_HARMONIC: f64 = 15.0;
 
 /// How a series repeats itself.
@@ -37,9 +37,9 @@ pub struct Period {
 /// frequencies. NaN and infinite windows are set to the mean. Needs at least 32 windows and
 /// [`MIN_REPEATS`] repeats.
 ///
-/// The series is prewhitened. The ratio of an ordinate to the median of its neighbours then has an F
-/// distribution with 2 degrees of freedom in the numerator (Brockwell and Davis 1991, section 10.2),
-/// the mean over 4 harmonics with 8. Time O(n log n).
+/// The series is prewhitened. The ratio of an ordinate to the median of its neighbours then has an
+/// F distribution with 2 degrees of freedom in the numerator (Brockwell and Davis 1991, section
+/// 10.2), the mean over 4 harmonics with 8. Time O(n log n).
 ///
 /// # Errors
 /// A rate outside 0..=0.5.

@@ -16,10 +16,10 @@ const LEVEL: f64 = 0.001;
 /// Number of leading windows to cut: at most a fifth, and 0 when the start does not differ from the
 /// rest.
 ///
-/// The place is that of MSER-5 (White 1997; White, Cobb and Spratt 2000): the cut that minimises the
-/// standard error of the mean of the remaining windows. Windows are cut only when their mean differs
-/// from the mean of the rest at level 0.001 under autocorrelation, so that a stationary run keeps all
-/// of its windows. NaN and infinite values are skipped. Time O(n).
+/// The place is that of MSER-5 (White 1997; White, Cobb and Spratt 2000): the cut that minimises
+/// the standard error of the mean of the remaining windows. Windows are cut only when their mean
+/// differs from the mean of the rest at level 0.001 under autocorrelation, so that a stationary run
+/// keeps all of its windows. NaN and infinite values are skipped. Time O(n).
 pub fn warm_up(values: &[f64]) -> usize {
     let most = (values.len() as f64 * MAX_SHARE) as usize;
     let total = sum(values);
@@ -78,8 +78,8 @@ fn differs(start: &[f64], rest: &[f64]) -> bool {
         return false;
     };
     let share = rest.len() as f64 / start.len() as f64;
-    // The start is a shorter mean of the same noise. The variance of independent windows is never the
-    // larger one, and it is cheap: it is tested first.
+    // The start is a shorter mean of the same noise. The variance of independent windows is never
+    // the larger one, and it is cheap: it is tested first.
     if distance * distance <= 10.0 * scales.independent_variance() * (1.0 + share) {
         return false;
     }

@@ -60,8 +60,8 @@ pub struct Finding {
     pub low: Option<f64>,
     /// Upper end of its 95% interval.
     pub high: Option<f64>,
-    /// Seconds from the last peak until the limit is reached at this slope; `None` without a limit or
-    /// when nothing was found.
+    /// Seconds from the last peak until the limit is reached at this slope; `None` without a limit
+    /// or when nothing was found.
     pub time_to_limit_s: Option<f64>,
     /// The smallest slope that these data would have called found with 80% probability.
     pub detectable: Option<f64>,

@@ -1,8 +1,8 @@
 //! Leaks and drifts: whether a series grows that should not.
 //!
-//! A straight line through a garbage collector's sawtooth is wrong. The line goes through its troughs
-//! instead, which are what survives each collection. The slope is judged here. Troughs are found in
-//! `sawtooth`, and the line is fitted in `trend`.
+//! A straight line through a garbage collector's sawtooth is wrong. The line goes through its
+//! troughs instead, which are what survives each collection. The slope is judged here. Troughs are
+//! found in `sawtooth`, and the line is fitted in `trend`.
 
 use crate::error::{Error, within};
 use crate::math::distributions::t_upper_quantile;
@@ -16,8 +16,8 @@ const SECONDS_PER_HOUR: f64 = 3600.0;
 /// The probability beyond each end of a finding's interval.
 const LEVEL: f64 = 0.025;
 
-/// Looks for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at `times`,
-/// which are seconds. NaN and infinite values are missing.
+/// Looks for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
+/// `times`, which are seconds. NaN and infinite values are missing.
 ///
 /// The series has a sawtooth when it swings by half of its own range, clearly above its
 /// point-to-point noise. With fewer than [`MIN_PERIODS`] periods nothing is concluded. A first rise

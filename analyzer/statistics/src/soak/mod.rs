@@ -1,4 +1,5 @@
-//! Questions about a soak test as a whole: does it leak, does it drift, did it reach a steady state?
+//! Questions about a soak test as a whole: does it leak, does it drift, did it reach a steady
+//! state?
 //!
 //! It uses the answers of `series` and the tools of `math`. It compares no builds.
 

@@ -38,8 +38,8 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if swing <= 0.0 || swing < SWING_OVER_NOISE * noise {
         return None;
     }
-    // A fall is complete when the series is a swing below its last peak; a rise is complete when it is
-    // a swing above its last trough.
+    // A fall is complete when the series is a swing below its last peak; a rise is complete when it
+    // is a swing above its last trough.
     let mut falls: Vec<usize> = Vec::new();
     let (mut falling, mut extreme, mut at) = (false, flat[0], 0);
     for (index, &value) in flat.iter().enumerate() {

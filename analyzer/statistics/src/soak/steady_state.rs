@@ -38,10 +38,10 @@ pub struct SteadyState {
 /// Judges one series of windows, of which NaN and infinite ones are missing, at the familywise rate
 /// `false_alarm`.
 ///
-/// The run is steady if nothing drifts after the warm-up, if at least half of the run comes after the
-/// last step, and if those windows are worth at least 15 independent ones. It is moving if a drift
-/// was found or the last step lies in the second half. Assumes what [`changes`](crate::changes())
-/// assumes.
+/// The run is steady if nothing drifts after the warm-up, if at least half of the run comes after
+/// the last step, and if those windows are worth at least 15 independent ones. It is moving if a
+/// drift was found or the last step lies in the second half. Assumes what
+/// [`changes`](crate::changes()) assumes.
 ///
 /// # Errors
 /// A rate outside 0..=0.5.

@@ -44,9 +44,9 @@ impl Trend {
 /// The standard error uses the long-run variance of the residuals instead of their variance. For a
 /// trend, ordinary least squares is then as good as generalised least squares (Grenander and
 /// Rosenblatt 1957). Assumes residuals that are stationary, with a memory that is short compared to
-/// the series. With fewer than 12 points their plain variance is used, with n − 2 degrees of freedom,
-/// multiplied for their lag-one correlation. `None` with fewer than 5 points, or when all times are
-/// equal.
+/// the series. With fewer than 12 points their plain variance is used, with n − 2 degrees of
+/// freedom, multiplied for their lag-one correlation. `None` with fewer than 5 points, or when all
+/// times are equal.
 pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
     let usable = |v: f64| v.abs() < 1e140;
     let pairs = times
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn few_points_are_ordinary_least_squares() {
-        // scipy.stats.linregress([0,1,2,3,4,5], [1.0,2.9,5.2,6.8,9.1,11.0]): slope and stderr; the residuals'
-        // lag-one correlation is negative, so nothing is stretched.
+        // scipy.stats.linregress([0,1,2,3,4,5], [1.0,2.9,5.2,6.8,9.1,11.0]): slope and stderr; the
+        // residuals' lag-one correlation is negative, so nothing is stretched.
         let found = trend(
             &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             &[1.0, 2.9, 5.2, 6.8, 9.1, 11.0],

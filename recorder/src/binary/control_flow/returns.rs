@@ -1,5 +1,5 @@
-//! The return instructions of a function, once all of its parts are known: that jumps, unwind table
-//! and code agree, and that each return is reached and leaves nothing on the stack.
+//! The return instructions of a function, once all of its parts are known. Jumps, unwind table and
+//! code must agree, and each return must be reached and leave nothing on the stack.
 
 use super::super::disassembly::{Instruction, Next};
 use super::super::error::Reason;

@@ -10,20 +10,20 @@ const OPERATORS: &[&str] = &[
     "<=>", "->*", "<<=", ">>=", "->", "<<", ">>", "<=", ">=", "()", "[]", "<", ">",
 ];
 
-/// One character (or operator) of a name, and how many brackets it is in.
+/// One character (or operator) of a name, with its depth in brackets.
 #[derive(Clone, Copy)]
 struct Token<'t> {
-    /// Where it starts, in bytes.
+    /// Offset of its first byte.
     at: usize,
     text: &'t str,
-    /// Kinds of the brackets that are open around it: how many in all.
+    /// Number of the brackets that are open around it, itself included.
     depth: usize,
-    /// How many of these are `<`.
+    /// Number of these that are `<`.
     angles: usize,
 }
 
-/// Splits a name into characters with their depth; an operator's brackets are plain text. A bracket
-/// counts as inside of itself. `None` where brackets do not match.
+/// Splits a name into characters with their depth; an operator's brackets are plain text. `None`
+/// where brackets do not match.
 fn tokens(name: &str) -> Option<Vec<Token<'_>>> {
     let mut tokens = Vec::with_capacity(name.len());
     let mut open: Vec<char> = Vec::new();
@@ -69,8 +69,8 @@ fn tokens(name: &str) -> Option<Vec<Token<'_>>> {
     open.is_empty().then_some(tokens)
 }
 
-/// Length of text at `at` that holds no brackets whatever it looks like: an operator, an arrow, a
-/// character literal.
+/// Length of the text at `at` whose characters are no brackets: an operator, an arrow, a character
+/// literal.
 fn plain_length(name: &str, at: usize) -> Option<usize> {
     const OPERATOR: &str = "operator";
     let rest = &name[at..];
@@ -103,8 +103,8 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The name without its generic arguments (`<…>`, and the `::` before them in Rust), wherever they
-/// are. What names an implementation (`<A as B>::f` of Rust) stays, without the arguments in it.
+/// The name without any generic arguments (`<…>`, and the `::` before them in Rust). The brackets of
+/// an implementation (`<A as B>::f` of Rust) stay, without the arguments in them.
 pub(super) fn without_generics(name: &str) -> String {
     let Some(tokens) = tokens(name) else {
         return name.to_owned();
@@ -150,7 +150,8 @@ pub(super) fn without_parameters(signature: &str) -> &str {
     before_last_group(rest, "(", ")").unwrap_or(signature)
 }
 
-/// What precedes the brackets that end the text; `None` where none do, or where nothing does.
+/// The text before the brackets that end it; `None` without such brackets, or with nothing before
+/// them.
 fn before_last_group<'t>(text: &'t str, opening: &str, closing: &str) -> Option<&'t str> {
     let tokens = tokens(text)?;
     let last = tokens.last()?;
@@ -220,7 +221,7 @@ pub(super) fn inherent(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{}", &name[1..end - 1], &name[end..]))
 }
 
-/// Without the spaces that no two words need between them.
+/// The text without spaces, except between two words.
 pub(super) fn squeezed(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     let mut space = false;

@@ -4,7 +4,7 @@
 use super::text;
 
 /// Whether an unread C++ symbol could be a function of this plain path: it starts with the path's
-/// first identifier, and the others follow in order. When in doubt it could.
+/// first identifier, and the others follow in order. In doubt the answer is yes.
 pub(super) fn could_be(symbol: &str, path: &str) -> bool {
     let Some(rest) = symbol.strip_prefix("_Z") else {
         return false;

@@ -30,7 +30,8 @@ const ASKED: [Process; 22] = [
     Process::Cron,
     Process::Volatility,
 ];
-/// Noise with a memory as long as the run. A single run cannot know it: it is shown, without a bound.
+/// Noise with a memory as long as the run. A single run cannot know it: it is shown, without a
+/// bound.
 const SHOWN: [Process; 4] = [
     Process::Ar(0.97),
     Process::Levels(0.005),

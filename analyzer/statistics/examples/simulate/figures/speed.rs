@@ -1,5 +1,5 @@
-//! How long the promised sizes take, in milliseconds. The best of three counts, since the machine has
-//! other work.
+//! How long the promised sizes take, in milliseconds. The best of three counts, since the machine
+//! has other work.
 
 use super::Figures;
 use crate::trials::process::{Process, Random};
@@ -51,7 +51,8 @@ fn best(mut work: impl FnMut()) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// 20 operations × 8 metrics on 2 × 5 runs × 3,600 windows, from one number per window; milliseconds.
+/// 20 operations × 8 metrics on 2 × 5 runs × 3,600 windows, from one number per window;
+/// milliseconds.
 fn from_values(random: &mut Random) -> f64 {
     let mut run = || {
         let mut run = Run::new(0.0).ok()?;

@@ -1,5 +1,5 @@
-//! Several runs per side: the variance from run to run must cause no alarm, and a real change must be
-//! found.
+//! Several runs per side: the variance from run to run must cause no alarm, and a real change must
+//! be found.
 
 use super::comparison::{at, judged, verdict};
 use super::process::{Process, Random};

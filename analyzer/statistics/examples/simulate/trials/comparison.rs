@@ -70,8 +70,8 @@ pub(crate) fn verdict(result: Option<&Comparison>, metric: Metric) -> Option<Ver
         .map(|e| e.verdict)
 }
 
-/// Counts `[p99 regressed when the tail is 10% slower, p99 passed when nothing changed]` at threshold
-/// 5%.
+/// Counts `[p99 regressed when the tail is 10% slower, p99 passed when nothing changed]` at
+/// threshold 5%.
 pub(crate) fn power(
     simulator: &mut Simulator,
     phi: f64,

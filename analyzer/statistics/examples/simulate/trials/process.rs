@@ -1,7 +1,8 @@
-//! Stationary noise, as services and textbooks have it: the windows of the simulations are drawn from
-//! it.
+//! Stationary noise, as services and textbooks have it: the windows of the simulations are drawn
+//! from it.
 //!
-//! Every process has a mean near 0, a standard deviation near 1 and no trend. Nothing is judged here.
+//! Every process has a mean near 0, a standard deviation near 1 and no trend. Nothing is judged
+//! here.
 
 use rand_distr::{Distribution, Exp1, Normal, StandardNormal, StudentT, Uniform};
 use rand_pcg::Pcg64Mcg;
@@ -36,7 +37,8 @@ pub(crate) enum Process {
     Cron,
     /// Calm and rough times (stochastic volatility); the values themselves are not correlated.
     Volatility,
-    /// Slow AR(0.9) noise of 0.65 under white noise of 0.76. A percentile per window looks like this.
+    /// Slow AR(0.9) noise of 0.65 under white noise of 0.76. A percentile per window looks like
+    /// this.
     Hidden,
     /// Fractional noise with memory `d`.
     Long(f64),

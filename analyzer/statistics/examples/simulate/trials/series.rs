@@ -1,5 +1,5 @@
-//! Changes and periods in one series: false alarms, steps that are found in the right place, outliers
-//! that are not reported as steps.
+//! Changes and periods in one series: false alarms, steps that are found in the right place,
+//! outliers that are not reported as steps.
 
 use super::process::{Process, Random};
 use rand_distr::{Distribution, StandardNormal};
@@ -41,8 +41,8 @@ pub(crate) fn steps(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] 
     hits
 }
 
-/// `[reported as a step, reported as an outlier]`: one point that is 10 deviations off, in 200 points
-/// of noise.
+/// `[reported as a step, reported as an outlier]`: one point that is 10 deviations off, in 200
+/// points of noise.
 pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
     let mut counts = [0, 0];
     for _ in 0..trials {

@@ -1,5 +1,5 @@
-//! A simulated service: runs whose windows have operations with durations, CPU time, memory, failures
-//! and a rate.
+//! A simulated service: runs whose windows have operations with durations, CPU time, memory,
+//! failures and a rate.
 
 use super::process::{Process, Random, uniform};
 use rand_distr::{Distribution, Poisson, StandardNormal};
@@ -65,7 +65,8 @@ impl Simulator {
         }
     }
 
-    /// One run of `n` windows. `effect` is the run's own factor on durations and CPU time, 1 for none.
+    /// One run of `n` windows. `effect` is the run's own factor on durations and CPU time, 1 for
+    /// none.
     pub(crate) fn run(
         &mut self,
         service: Service,

@@ -125,8 +125,8 @@ fn finish(
         value.ln()
     };
     let lost = run.lost_fraction();
-    // A mean has no bounds under loss. A failure rate has: none or all of the lost operations failed.
-    // A rate counts lost operations already, and memory is no property of operations.
+    // A mean has no bounds under loss. A failure rate has: none or all of the lost operations
+    // failed. A rate counts lost operations already, and memory is no property of operations.
     let loss = match metric {
         _ if lost == 0.0 => (centre, centre),
         Metric::FailureRate => (value * (1.0 - lost), value * (1.0 - lost) + lost),
@@ -146,8 +146,8 @@ fn finish(
 }
 
 impl Estimate {
-    /// Standard errors of `centre` downwards and upwards, from the variance of the series' mean. They
-    /// are infinite where the interval reaches beyond the data.
+    /// Standard errors of `centre` downwards and upwards, from the variance of the series' mean.
+    /// They are infinite where the interval reaches beyond the data.
     pub(crate) fn errors(&self, variance: f64) -> (f64, f64) {
         match &self.kind {
             Kind::Mean => (variance.sqrt(), variance.sqrt()),

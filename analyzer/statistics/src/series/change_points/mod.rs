@@ -116,8 +116,8 @@ impl Series {
         parts
     }
 
-    /// Tests each split again between its neighbours. It moves to the best place there, and is dropped
-    /// when it no longer counts.
+    /// Tests each split again between its neighbours. It moves to the best place there, and is
+    /// dropped when it no longer counts.
     fn confirmed(&self, splits: &[usize], rate: f64) -> Vec<usize> {
         let length = self.values.len();
         let mut kept: Vec<usize> = Vec::new();
@@ -155,8 +155,8 @@ impl Series {
             let squares: f64 = self.residuals(start, at, end).iter().map(|r| r * r).sum();
             let straight: f64 = residuals.iter().map(|r| r * r).sum();
             if (stepped || part.p <= rate * DRIFTS) && straight < squares {
-                // The line explains more than a step. It is a drift unless the residuals of the line
-                // still have a step in them.
+                // The line explains more than a step. It is a drift unless the residuals of the
+                // line still have a step in them.
                 let rest = Series::new(residuals, self.times[start..end].to_vec());
                 let again = rest.best_split(0, end - start);
                 let flat =
@@ -179,8 +179,8 @@ fn least(length: usize) -> usize {
     (((length as f64).sqrt() / 2.0) as usize).max(6)
 }
 
-/// A scaled difference divided by the long-run deviation of the residuals, and the degrees of freedom
-/// of that deviation. `None` when nothing but rounding differs.
+/// A scaled difference divided by the long-run deviation of the residuals, and the degrees of
+/// freedom of that deviation. `None` when nothing but rounding differs.
 fn standardised(residuals: &[f64], difference: f64) -> Option<(f64, f64)> {
     let (variance, degrees) = of_residuals(&TimeScales::new(residuals)?)?;
     let deviation = (variance * residuals.len() as f64).sqrt();

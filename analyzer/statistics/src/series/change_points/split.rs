@@ -59,8 +59,8 @@ impl Series {
         }
     }
 
-    /// True when the leap at `at` is far larger than any other. A leap is the difference between the
-    /// medians of three points on either side.
+    /// True when the leap at `at` is far larger than any other. A leap is the difference between
+    /// the medians of three points on either side.
     pub(super) fn abrupt(&self, start: usize, at: usize, end: usize) -> bool {
         if at < start + 3 || at + 3 > end {
             return false;
@@ -84,8 +84,8 @@ fn median3(values: &[f64]) -> f64 {
     a.max(b).min(a.min(b).max(c))
 }
 
-/// Chance that the largest standardised split exceeds `x`, among splits that leave at least the share
-/// `margin` of the points on either side.
+/// Chance that the largest standardised split exceeds `x`, among splits that leave at least the
+/// share `margin` of the points on either side.
 fn largest_split(x: f64, margin: f64) -> f64 {
     if x < 1.5 {
         return 1.0;

@@ -1,0 +1,19 @@
+//! One file per command. Each takes a [`Reading`](crate::figures::Reading), asks for the figures
+//! that it shows and prints or writes them. None of them opens a recording.
+
+pub(crate) mod chart;
+pub(crate) mod info;
+pub(crate) mod report;
+pub(crate) mod sql;
+pub(crate) mod summary;
+
+use soakbox_cli::message;
+
+use crate::figures::Warning;
+
+/// Reports warnings on stderr.
+fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        message::line(format_args!("warning: {warning}"));
+    }
+}

@@ -1,0 +1,108 @@
+//! The annotations of a recording: gaps, the start and stop of each run, and moments such as notes
+//! and exits.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use soakbox_cli::Result;
+use soakbox_schemas::tables::AnnotationKind;
+
+use crate::sql::columns::Columns;
+use crate::sql::{Session, queries};
+use crate::units::serialize;
+
+/// A stretch of time in which nothing, or not everything, was observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// Its start; RFC 3339 in JSON, as all times.
+    #[serde(rename = "from", serialize_with = "serialize::time")]
+    pub from_ns: i64,
+    /// Its end; `None` where it did not end.
+    #[serde(rename = "to", serialize_with = "serialize::optional_time")]
+    pub to_ns: Option<i64>,
+    /// `crash`, `file overwritten`, …
+    pub cause: String,
+}
+
+impl Gap {
+    /// Its length, ns; `None` where it did not end.
+    pub fn length_ns(&self) -> Option<i64> {
+        self.to_ns.map(|to_ns| to_ns.saturating_sub(self.from_ns))
+    }
+}
+
+/// An annotated moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// When, ns UTC.
+    pub at_ns: i64,
+    /// Of which kind; never a gap.
+    pub kind: AnnotationKind,
+    /// A note, a command line, an exit status.
+    pub text: String,
+}
+
+/// When a recorder started and stopped, by its own annotations, ns UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct StartAndStop {
+    pub(super) started_ns: Option<i64>,
+    pub(super) stopped_ns: Option<i64>,
+}
+
+/// All annotations of a recording.
+#[derive(Debug, Default)]
+pub(super) struct Annotations {
+    /// In order of their start.
+    pub(super) gaps: Vec<Gap>,
+    /// In order of time.
+    pub(super) moments: Vec<Moment>,
+    /// By recorder.
+    pub(super) runs: BTreeMap<String, StartAndStop>,
+}
+
+impl Annotations {
+    /// Reads all annotations; those of a kind that this version does not know are left out.
+    pub(super) fn read(session: &Session) -> Result<Self> {
+        let mut annotations = Self::default();
+        let Some(found) = Columns::new(&session.collect(queries::ANNOTATIONS)?)? else {
+            return Ok(annotations);
+        };
+        let (times, until) = (found.times("at")?, found.times("until")?);
+        let (kinds, texts) = (found.words("kind")?, found.words("text")?);
+        let recorders = found.words("recorder")?;
+        let rows = times
+            .into_iter()
+            .zip(until)
+            .zip(kinds)
+            .zip(texts)
+            .zip(recorders);
+        for ((((at_ns, to_ns), kind), text), recorder) in rows {
+            let (Some(at_ns), Some(kind)) = (at_ns, kind_of(&kind)) else {
+                continue;
+            };
+            if kind == AnnotationKind::Gap {
+                annotations.gaps.push(Gap {
+                    from_ns: at_ns,
+                    to_ns,
+                    cause: text,
+                });
+                continue;
+            }
+            let run = annotations.runs.entry(recorder).or_default();
+            match kind {
+                AnnotationKind::RecordingStarted => {
+                    run.started_ns = run.started_ns.or(Some(at_ns));
+                }
+                AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
+                _ => {}
+            }
+            annotations.moments.push(Moment { at_ns, kind, text });
+        }
+        Ok(annotations)
+    }
+}
+
+fn kind_of(name: &str) -> Option<AnnotationKind> {
+    let mut kinds = AnnotationKind::ALL.into_iter();
+    kinds.find(|kind| kind.name() == name)
+}

@@ -1,0 +1,146 @@
+//! When a recording was observed: from the start to the stop of each recorder's run, without the
+//! gaps. Rates are per second of this time, and charts begin and end with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soakbox_schemas::tables::Table;
+
+use super::Gap;
+use super::annotations::StartAndStop;
+use crate::recording::{Recording, TimeRange};
+
+/// When a recording was observed, and when not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// From the first to the last moment; `None` without rows.
+    pub range: Option<TimeRange>,
+    /// Time observed inside the range, ns.
+    pub observed_ns: i64,
+    /// Stretches inside the range in which nothing was observed: gaps, and time between runs.
+    pub unobserved: Vec<TimeRange>,
+    /// Recorders that recorded their own stop.
+    pub stopped: BTreeSet<String>,
+}
+
+impl Coverage {
+    pub(super) fn of(
+        recording: &Recording,
+        annotated: &BTreeMap<String, StartAndStop>,
+        gaps: &[Gap],
+    ) -> Self {
+        let origins = recording.origins();
+        let runs: Vec<TimeRange> = origins
+            .iter()
+            .filter_map(|origin| run(recording, &origin.recorder, annotated))
+            .collect();
+        let range = runs.iter().copied().reduce(TimeRange::union);
+        let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
+        let hidden_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
+        let stopped = annotated.iter().filter(|(_, run)| run.stopped_ns.is_some());
+        Self {
+            range,
+            observed_ns: range.map_or(0, TimeRange::length_ns) - hidden_ns,
+            unobserved,
+            stopped: stopped.map(|(recorder, _)| recorder.clone()).collect(),
+        }
+    }
+}
+
+/// One recorder's run by its annotations. An end without one (it still runs, or was killed) is
+/// where its rows end, and a row outside extends the run.
+fn run(
+    recording: &Recording,
+    recorder: &str,
+    annotated: &BTreeMap<String, StartAndStop>,
+) -> Option<TimeRange> {
+    let range = |table| recording.range_of(table, Some(recorder));
+    let log = range(Table::OPERATION_LOG);
+    let metrics = range(Table::OPERATION_METRICS).map(|range| TimeRange {
+        // A row's time is the start of its interval.
+        last_ns: range.last_ns.saturating_add(recording.interval_ns()),
+        ..range
+    });
+    let tables = [log, range(Table::RECORDER_HEALTH), metrics];
+    let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
+    let ends = annotated.get(recorder).copied().unwrap_or_default();
+    let run = TimeRange {
+        first_ns: ends.started_ns.unwrap_or(rows.first_ns),
+        last_ns: ends.stopped_ns.unwrap_or(rows.last_ns),
+    };
+    Some(log.map_or(run, |log| run.union(log)))
+}
+
+/// The time inside `range` that no run covers or that a gap takes out of one.
+fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeRange> {
+    // A gap without an end lasts until the end of the run that it began in.
+    let end = |gap: &Gap| {
+        let run = runs
+            .iter()
+            .find(|run| (run.first_ns..=run.last_ns).contains(&gap.from_ns));
+        gap.to_ns
+            .unwrap_or(run.map_or(range.last_ns, |run| run.last_ns))
+    };
+    let mut holes: Vec<TimeRange> = gaps
+        .iter()
+        .map(|gap| TimeRange {
+            first_ns: gap.from_ns.max(range.first_ns),
+            last_ns: end(gap).min(range.last_ns),
+        })
+        .collect();
+    holes.extend(merge(runs).windows(2).map(|runs| TimeRange {
+        first_ns: runs[0].last_ns,
+        last_ns: runs[1].first_ns,
+    }));
+    merge(holes)
+}
+
+/// The same time as ranges that do not touch, in order.
+fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+    ranges.retain(|range| range.length_ns() > 0);
+    ranges.sort_by_key(|range| range.first_ns);
+    let mut merged: Vec<TimeRange> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.first_ns <= last.last_ns => *last = last.union(range),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first_ns: i64, last_ns: i64) -> TimeRange {
+        TimeRange { first_ns, last_ns }
+    }
+
+    fn gap(from_ns: i64, to_ns: Option<i64>) -> Gap {
+        Gap {
+            from_ns,
+            to_ns,
+            cause: "crash".to_owned(),
+        }
+    }
+
+    #[test]
+    fn holes_between_runs_and_gaps_are_unobserved_once() {
+        let runs = || vec![range(0, 100), range(50, 150), range(200, 300)];
+        let all = range(0, 300);
+        assert_eq!(unobserved(all, runs(), &[]), [range(150, 200)]);
+        let gaps = [gap(90, Some(110)), gap(100, Some(120)), gap(140, Some(210))];
+        assert_eq!(
+            unobserved(all, runs(), &gaps),
+            [range(90, 120), range(140, 210)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(280, None)]),
+            [range(150, 200), range(280, 300)]
+        );
+        assert_eq!(
+            unobserved(all, runs(), &[gap(400, None), gap(310, Some(320))]),
+            [range(150, 200)]
+        );
+    }
+}

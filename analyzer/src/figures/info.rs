@@ -1,0 +1,119 @@
+//! The content of a recording: files, time, hosts, the kernel's counts, gaps, and whether the
+//! counts agree with the rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use soakbox_schemas::recording::footer;
+use soakbox_schemas::tables::Table;
+
+use super::{Gap, OperationCounts, Reading, Warning};
+use crate::recording::Recording;
+use crate::units::serialize;
+
+/// `soakbox.info/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Info {
+    /// Name and version of this shape.
+    pub schema: &'static str,
+    /// The recording's directory.
+    #[serde(serialize_with = "serialize::path")]
+    pub recording: PathBuf,
+    /// First moment of the measurements, ns UTC; `None` without rows.
+    #[serde(rename = "from", serialize_with = "serialize::optional_time")]
+    pub from_ns: Option<i64>,
+    /// Last moment.
+    #[serde(rename = "to", serialize_with = "serialize::optional_time")]
+    pub to_ns: Option<i64>,
+    /// Hosts.
+    pub hosts: Vec<String>,
+    /// Runs, by the first eight digits of their UUIDs.
+    pub recorders: Vec<String>,
+    /// Runs whose recorder holds its journals: it still runs, or a recovery works on them.
+    pub running: Vec<String>,
+    /// Versions of the recorder.
+    pub recorder_versions: Vec<String>,
+    /// Observed binaries.
+    pub targets: Vec<String>,
+    /// Journals that are not sealed.
+    pub journals: usize,
+    /// Rows, files and bytes of each table.
+    pub tables: BTreeMap<String, TableExtent>,
+    /// The kernel's counts, per operation.
+    pub operations: Vec<OperationCounts>,
+    /// When observation was incomplete.
+    pub gaps: Vec<Gap>,
+    /// Whether all counts agree; `None` where there are no counters to compare.
+    pub identity_ok: Option<bool>,
+    /// Why the recording holds less than everything that happened.
+    pub warnings: Vec<Warning>,
+}
+
+/// Extent of a table.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct TableExtent {
+    /// Rows, those of journals included.
+    pub rows: u64,
+    /// Sealed files and journals.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+}
+
+impl Info {
+    /// The content of a recording that was read.
+    pub fn of(reading: &Reading) -> Self {
+        let recording = &reading.recording;
+        let range = reading.coverage.range;
+        let texts = |key| -> Vec<String> {
+            let values = recording.footer_values(key).into_iter();
+            values.map(str::to_owned).collect()
+        };
+        let origins = recording.origins();
+        let hosts: BTreeSet<&str> = origins.iter().map(|origin| origin.host.as_str()).collect();
+        let recorders: BTreeSet<&str> = origins
+            .iter()
+            .map(|origin| origin.recorder.as_str())
+            .collect();
+        let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+        Self {
+            schema: "soakbox.info/1",
+            recording: recording.root.clone(),
+            from_ns: range.map(|range| range.first_ns),
+            to_ns: range.map(|range| range.last_ns),
+            hosts: owned(hosts),
+            recorders: owned(recorders),
+            running: recording.running(),
+            recorder_versions: texts(footer::RECORDER_VERSION),
+            targets: texts(footer::TARGET),
+            journals: recording.journals.len(),
+            tables: recording
+                .tables()
+                .into_iter()
+                .map(|table| (table.name().to_owned(), TableExtent::of(recording, table)))
+                .collect(),
+            operations: reading.counts.clone(),
+            gaps: reading.gaps.clone(),
+            identity_ok: reading.counts_agree(),
+            warnings: reading.warnings.clone(),
+        }
+    }
+}
+
+impl TableExtent {
+    fn of(recording: &Recording, table: Table) -> Self {
+        let sealed = recording.segments(table).map(|segment| segment.bytes);
+        let journals = recording
+            .journals(table)
+            .map(|journal| journal.bytes.len() as u64);
+        let (files, bytes) = sealed
+            .chain(journals)
+            .fold((0, 0), |(files, bytes), size| (files + 1, bytes + size));
+        Self {
+            rows: recording.rows(table),
+            files,
+            bytes,
+        }
+    }
+}

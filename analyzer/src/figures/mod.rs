@@ -1,0 +1,21 @@
+//! What a recording tells, as numbers: coverage, gaps, counts and warnings, read once for all
+//! commands ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
+//! `output`, `chart` and `report` turn a figure into text.
+
+mod annotations;
+mod coverage;
+mod info;
+mod reading;
+mod reconciliation;
+mod summary;
+mod timeline;
+mod warning;
+
+pub use annotations::{Gap, Moment};
+pub use coverage::Coverage;
+pub use info::{Info, TableExtent};
+pub use reading::Reading;
+pub use reconciliation::{Comparison, OperationCounts};
+pub use summary::{OperationSummary, Summary};
+pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
+pub use warning::Warning;

@@ -1,0 +1,93 @@
+//! One reading of a recording: the facts that every command needs, read once, so that no command
+//! warns less than another.
+
+use std::path::Path;
+
+use soakbox_cli::Result;
+
+use super::annotations::Annotations;
+use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
+use crate::recording::{self, Recording};
+use crate::sql::Session;
+
+/// A recording that was opened and examined.
+pub struct Reading {
+    /// Its files.
+    pub recording: Recording,
+    /// Its tables, ready for queries.
+    pub session: Session,
+    /// When observation was incomplete.
+    pub gaps: Vec<Gap>,
+    /// Annotated moments, in order.
+    pub moments: Vec<Moment>,
+    /// When it was observed.
+    pub coverage: Coverage,
+    /// The kernel's counts per operation, compared with the rows; ordered by name.
+    pub counts: Vec<OperationCounts>,
+    /// Why the recording holds less than everything that happened. Empty if it is complete.
+    pub warnings: Vec<Warning>,
+}
+
+impl Reading {
+    /// Opens the recording at `root`. With `skip_damaged`, unreadable files are left out and become
+    /// warnings.
+    ///
+    /// # Errors
+    /// Where there is no recording, a file cannot be read, or a query fails.
+    pub fn open(root: &Path, skip_damaged: bool, comparison: Comparison) -> Result<Self> {
+        let recording = recording::open(root, skip_damaged)?;
+        let session = Session::new(&recording)?;
+        let Annotations {
+            gaps,
+            moments,
+            runs,
+        } = Annotations::read(&session)?;
+        let coverage = Coverage::of(&recording, &runs, &gaps);
+        let (counts, not_compared) =
+            reconciliation::read(&recording, &session, &coverage, comparison)?;
+        let mut warnings = Warning::all(&recording, &counts, &gaps);
+        warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
+        Ok(Self {
+            recording,
+            session,
+            gaps,
+            moments,
+            coverage,
+            counts,
+            warnings,
+        })
+    }
+
+    /// Whether the counts of all operations agree with their rows; `None` where there are no
+    /// counters to compare.
+    pub fn counts_agree(&self) -> Option<bool> {
+        let compared = self.counts.iter().filter_map(|counts| counts.identity_ok);
+        compared.reduce(|all, one| all && one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soakbox_testing::Soak;
+
+    #[test]
+    fn rows_that_are_too_many_to_be_compared_are_reported() {
+        let place = tempfile::tempdir().unwrap();
+        let soak = Soak {
+            seconds: 10,
+            ..Soak::default()
+        };
+        soak.seal(place.path());
+        let open = |comparison| Reading::open(place.path(), false, comparison).unwrap();
+        for comparison in [Comparison::Required, Comparison::UpTo(700)] {
+            let reading = open(comparison);
+            assert_eq!(reading.warnings, []);
+            assert_eq!(reading.counts_agree(), Some(true));
+        }
+        let reading = open(Comparison::UpTo(699));
+        assert_eq!(reading.counts_agree(), None);
+        let reason = "there are 700 of them".to_owned();
+        assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
+    }
+}

@@ -1,0 +1,291 @@
+//! Reconciliation: compares the kernel's counters with one another and with the rows, so that a row
+//! that is missing without having been counted as lost is found.
+//!
+//! Per operation and interval: finished = recorded + filtered + sampled_out + lost, and recorded =
+//! rows in `operation_log`. Per operation over a recorder's run: begun = finished + abandoned + in
+//! flight, and once more recorded = rows. Intervals that a gap cut, and the last ones of a recorder
+//! that still runs or did not stop in good order, are incomplete and not compared.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use soakbox_cli::Result;
+use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::tables::{AnnotationKind, LOSS_CAUSES, Table};
+
+use super::Coverage;
+use crate::recording::Recording;
+use crate::sql::columns::Columns;
+use crate::sql::{Session, queries};
+use crate::units::count;
+
+/// Intervals at the end of a run that may not be written completely: one is being counted, one
+/// being flushed.
+const INCOMPLETE_INTERVALS: i64 = 2;
+
+/// The kernel's counts of one operation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OperationCounts {
+    /// The operation's name.
+    pub operation: String,
+    /// The operation's code.
+    pub operation_type: i64,
+    /// Begins seen.
+    pub begun: u64,
+    /// Finished while observed.
+    pub finished: u64,
+    /// Of these, sent to user space as rows.
+    pub recorded: u64,
+    /// Left out by a rule of the operation.
+    pub filtered: u64,
+    /// Left out by sampling.
+    pub sampled_out: u64,
+    /// Lost, per cause.
+    pub lost: BTreeMap<&'static str, u64>,
+    /// Began and can never finish.
+    pub abandoned: u64,
+    /// Begun, neither finished nor abandoned, at the end.
+    pub in_flight: i64,
+    /// Finishes without a begin.
+    pub unmatched: u64,
+    /// Finished without success.
+    pub failures: u64,
+    /// Rows in `operation_log`.
+    pub rows: u64,
+    /// Whether the counts agree with one another and with the rows; `None` where there is nothing
+    /// to compare.
+    pub identity_ok: Option<bool>,
+}
+
+impl OperationCounts {
+    /// Operations lost, of all causes.
+    pub fn lost(&self) -> u64 {
+        self.lost.values().sum()
+    }
+}
+
+/// Whether the counts are compared with the rows, which are scanned for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Always, and rows that cannot be read are a failure.
+    Required,
+    /// For an answer that needs few rows itself: only where the recording has at most this number of
+    /// rows, and all can be read. Otherwise a warning reports that they were not compared.
+    UpTo(u64),
+}
+
+/// Counts per operation, by name, each compared with the rows; and where they were not compared,
+/// the reason.
+pub(super) fn read(
+    recording: &Recording,
+    session: &Session,
+    coverage: &Coverage,
+    comparison: Comparison,
+) -> Result<(Vec<OperationCounts>, Option<String>)> {
+    let complete = last_complete_interval(recording, session, coverage)?;
+    let slots = SLOTS.to_string();
+    let values = [("complete", complete.as_str()), ("slots", slots.as_str())];
+    let query = |query| Columns::new(&session.collect(&queries::fill(query, &values))?);
+    let mut reconciliation = Reconciliation::default();
+    if let Some(found) = query(queries::COUNTERS)? {
+        reconciliation.add_counters(&found)?;
+    }
+    if let Some(found) = query(queries::IN_FLIGHT)? {
+        reconciliation.add_in_flight(&found)?;
+    }
+    let rows = recording.rows(Table::OPERATION_LOG);
+    let balance = match comparison {
+        Comparison::UpTo(limit) if rows > limit => {
+            return Ok((
+                reconciliation.without_rows(),
+                Some(format!("there are {} of them", count(rows))),
+            ));
+        }
+        _ => query(queries::BALANCE),
+    };
+    match (balance, comparison) {
+        (Err(failure), Comparison::UpTo(_)) => {
+            let reason = failure.reason().to_owned();
+            return Ok((reconciliation.without_rows(), Some(reason)));
+        }
+        (Err(failure), Comparison::Required) => return Err(failure),
+        (Ok(Some(found)), _) => reconciliation.add_balance(&found)?,
+        (Ok(None), _) => {}
+    }
+    Ok((reconciliation.finish(), None))
+}
+
+/// An SQL expression for the last complete interval of a row's recorder.
+fn last_complete_interval(
+    recording: &Recording,
+    session: &Session,
+    coverage: &Coverage,
+) -> Result<String> {
+    let interval_ns = recording.interval_ns().to_string();
+    let values = [
+        ("interval_ns", interval_ns.as_str()),
+        ("gap", AnnotationKind::Gap.name()),
+    ];
+    let query = queries::fill(queries::COMPLETE_INTERVALS, &values);
+    let mut cases = String::new();
+    if let Some(found) = Columns::new(&session.collect(&query)?)? {
+        let intervals = found.integers("interval")?;
+        for (recorder, interval) in found.words("recorder")?.iter().zip(intervals) {
+            let mut interval = interval.unwrap_or(-1);
+            if recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder) {
+                interval -= INCOMPLETE_INTERVALS;
+            }
+            let recorder = queries::literal(recorder);
+            cases.push_str(&format!(" WHEN {recorder} THEN {interval}"));
+        }
+    }
+    Ok(if cases.is_empty() {
+        "-1".to_owned()
+    } else {
+        format!("CASE recorder{cases} ELSE -1 END")
+    })
+}
+
+/// A recorder and an operation.
+type Key = (String, String);
+
+fn keys(found: &Columns) -> Result<Vec<Key>> {
+    let recorders = found.words("recorder")?.into_iter();
+    Ok(recorders.zip(found.words("operation")?).collect())
+}
+
+/// The counts of one operation by one recorder, as far as they are compared.
+#[derive(Default)]
+struct RunCounts {
+    /// Complete intervals with counters.
+    complete: u64,
+    /// Some complete interval does not add up.
+    is_unbalanced: bool,
+    /// begun − finished − abandoned.
+    open: i64,
+    /// In-flight samples of the last intervals, in order of time.
+    in_flight: Vec<i64>,
+    /// Rows minus `recorded`, of complete intervals.
+    surplus: i128,
+}
+
+impl RunCounts {
+    /// Operations in flight at the end. A count that arrives late has a row of an earlier interval
+    /// and the newer sample, so that the latest sample can be any of the last few.
+    fn in_flight(&self) -> i64 {
+        if self.in_flight.contains(&self.open) {
+            self.open
+        } else {
+            self.in_flight.last().copied().unwrap_or(0)
+        }
+    }
+
+    fn agrees(&self) -> bool {
+        !self.is_unbalanced && self.surplus == 0 && self.in_flight() == self.open
+    }
+}
+
+#[derive(Default)]
+struct Reconciliation {
+    operations: BTreeMap<String, OperationCounts>,
+    runs: BTreeMap<Key, RunCounts>,
+}
+
+impl Reconciliation {
+    fn run(&mut self, key: Key) -> &mut RunCounts {
+        self.runs.entry(key).or_default()
+    }
+
+    fn operation(&mut self, name: &str, operation_type: Option<i64>) -> &mut OperationCounts {
+        let entry = self.operations.entry(name.to_owned());
+        entry.or_insert_with(|| OperationCounts {
+            operation: name.to_owned(),
+            operation_type: operation_type.unwrap_or(0),
+            lost: LOSS_CAUSES.map(|cause| (cause, 0)).into(),
+            ..OperationCounts::default()
+        })
+    }
+
+    fn add_counters(&mut self, found: &Columns) -> Result<()> {
+        let types = found.integers("operation_type")?;
+        let counts = |name: &str| found.counts(name);
+        let (begun, finished) = (counts("begun")?, counts("finished")?);
+        let (recorded, filtered) = (counts("recorded")?, counts("filtered")?);
+        let (sampled_out, abandoned) = (counts("sampled_out")?, counts("abandoned")?);
+        let (unmatched, failures) = (counts("unmatched")?, counts("failures")?);
+        let (complete, complete_recorded) = (counts("complete")?, counts("complete_recorded")?);
+        let mut lost = Vec::new();
+        for cause in LOSS_CAUSES {
+            lost.push((cause, counts(&format!("lost_{cause}"))?));
+        }
+        for (row, key) in keys(found)?.into_iter().enumerate() {
+            let operation = self.operation(&key.1, types[row]);
+            operation.begun += begun[row];
+            operation.finished += finished[row];
+            operation.recorded += recorded[row];
+            operation.filtered += filtered[row];
+            operation.sampled_out += sampled_out[row];
+            operation.abandoned += abandoned[row];
+            operation.unmatched += unmatched[row];
+            operation.failures += failures[row];
+            for (cause, counts) in &lost {
+                *operation.lost.entry(cause).or_insert(0) += counts[row];
+            }
+            let run = self.run(key);
+            run.complete += complete[row];
+            run.open = difference(begun[row], finished[row] + abandoned[row]);
+            run.surplus -= i128::from(complete_recorded[row]);
+        }
+        Ok(())
+    }
+
+    fn add_in_flight(&mut self, found: &Columns) -> Result<()> {
+        for (key, samples) in keys(found)?.into_iter().zip(found.lists("samples")?) {
+            self.run(key).in_flight = samples;
+        }
+        Ok(())
+    }
+
+    fn add_balance(&mut self, found: &Columns) -> Result<()> {
+        let types = found.integers("operation_type")?;
+        let (rows, complete) = (found.counts("rows")?, found.counts("complete_rows")?);
+        let unbalanced = found.counts("unbalanced")?;
+        for (row, key) in keys(found)?.into_iter().enumerate() {
+            self.operation(&key.1, types[row]).rows += rows[row];
+            let run = self.run(key);
+            run.surplus += i128::from(complete[row]);
+            run.is_unbalanced = unbalanced[row] > 0;
+        }
+        Ok(())
+    }
+
+    /// The counts alone: whether they agree is not known.
+    fn without_rows(self) -> Vec<OperationCounts> {
+        self.operations.into_values().collect()
+    }
+
+    fn finish(self) -> Vec<OperationCounts> {
+        let mut operations = self.operations;
+        let mut agree: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
+        for ((_, name), run) in &self.runs {
+            if let Some(operation) = operations.get_mut(name) {
+                operation.in_flight += run.in_flight();
+            }
+            let (complete, agrees) = agree.entry(name.as_str()).or_insert((0, true));
+            *complete += run.complete;
+            *agrees &= run.agrees();
+        }
+        for (name, operation) in &mut operations {
+            // Without a complete interval nothing can agree; a disagreement counts all the same.
+            operation.identity_ok = match agree.get(name.as_str()) {
+                Some((0, true)) | None => None,
+                Some((_, agrees)) => Some(*agrees),
+            };
+        }
+        operations.into_values().collect()
+    }
+}
+
+fn difference(of: u64, other: u64) -> i64 {
+    i64::try_from(i128::from(of) - i128::from(other)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,172 @@
+//! Figures per operation: how many, how fast, how costly. They are those of the rows in
+//! `operation_log`, with the kernel's counts next to them so that losses are never overlooked.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use soakbox_cli::Result;
+
+use super::{Reading, Warning};
+use crate::sql::columns::Columns;
+use crate::sql::queries;
+use crate::units::serialize;
+
+/// `soakbox.summary/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Name and version of this shape.
+    pub schema: &'static str,
+    /// The recording's directory.
+    #[serde(serialize_with = "serialize::path")]
+    pub recording: PathBuf,
+    /// First moment of the measurements, ns UTC; `None` without rows.
+    #[serde(rename = "from", serialize_with = "serialize::optional_time")]
+    pub from_ns: Option<i64>,
+    /// Last moment.
+    #[serde(rename = "to", serialize_with = "serialize::optional_time")]
+    pub to_ns: Option<i64>,
+    /// Time that was observed, without gaps, ns; `None` without rows.
+    #[serde(rename = "observed_s", serialize_with = "serialize::optional_seconds")]
+    pub observed_ns: Option<i64>,
+    /// No warning: no loss, no gap, nothing unsealed or left out, and all counts agree.
+    pub complete: bool,
+    /// Runs whose recorder still runs: their figures are those until now.
+    pub running: Vec<String>,
+    /// Why the recording holds less than everything that happened.
+    pub warnings: Vec<Warning>,
+    /// Per operation, by name.
+    pub operations: Vec<OperationSummary>,
+}
+
+/// Figures of one operation. A missing one is null, never 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct OperationSummary {
+    /// The operation's name.
+    pub operation: String,
+    /// The operation's code.
+    pub operation_type: i64,
+    /// Rows in `operation_log`, on which all figures below rest.
+    pub count: u64,
+    /// Rows without success; `None` where no row has an outcome.
+    pub failures: Option<u64>,
+    /// Failures among the rows with an outcome; `None` where there are none.
+    pub failure_rate: Option<f64>,
+    /// `count` per second observed; `None` where no time passed.
+    pub rate_per_s: Option<f64>,
+    /// Quantiles of the duration (nearest rank, within 1/128): the median.
+    pub p50_ns: Option<i64>,
+    /// 90%.
+    pub p90_ns: Option<i64>,
+    /// 95%.
+    pub p95_ns: Option<i64>,
+    /// 99%.
+    pub p99_ns: Option<i64>,
+    /// 99.9%.
+    pub p999_ns: Option<i64>,
+    /// Longest duration, exact.
+    pub max_ns: Option<i64>,
+    /// On-CPU time, mean per operation.
+    pub cpu_ns: Option<i64>,
+    /// User time, mean per operation.
+    pub cpu_user_ns: Option<i64>,
+    /// System time, mean per operation.
+    pub cpu_system_ns: Option<i64>,
+    /// Resident memory at the finish, mean.
+    pub memory_bytes: Option<i64>,
+    /// Data processed, sum over all operations.
+    pub bytes: Option<i64>,
+    /// Finished, by the kernel's counters; `None` where there are none.
+    pub finished: Option<u64>,
+    /// Finished and lost; `None` likewise.
+    pub lost: Option<u64>,
+}
+
+impl Summary {
+    /// Reads the figures of all operations.
+    ///
+    /// # Errors
+    /// Where the query fails.
+    pub fn read(reading: &Reading) -> Result<Self> {
+        let range = reading.coverage.range;
+        let observed_ns = range.map(|_| reading.coverage.observed_ns);
+        let found = Columns::new(&reading.session.collect(queries::SUMMARY)?)?;
+        let mut operations = match found {
+            Some(found) => read(&found, observed_ns)?,
+            None => Vec::new(),
+        };
+        for counts in &reading.counts {
+            if counts.identity_ok.is_none() {
+                continue;
+            }
+            let name = &counts.operation;
+            let found = operations.iter().position(|o| o.operation == *name);
+            let index = found.unwrap_or_else(|| {
+                // Counted, and not a single row: all lost, filtered, or still in flight.
+                operations.push(OperationSummary {
+                    operation: name.clone(),
+                    operation_type: counts.operation_type,
+                    ..OperationSummary::default()
+                });
+                operations.len() - 1
+            });
+            operations[index].finished = Some(counts.finished);
+            operations[index].lost = Some(counts.lost());
+        }
+        operations.sort_by(|a, b| a.operation.cmp(&b.operation));
+        Ok(Self {
+            schema: "soakbox.summary/1",
+            recording: reading.recording.root.clone(),
+            from_ns: range.map(|range| range.first_ns),
+            to_ns: range.map(|range| range.last_ns),
+            observed_ns,
+            complete: reading.warnings.is_empty(),
+            running: reading.recording.running(),
+            warnings: reading.warnings.clone(),
+            operations,
+        })
+    }
+}
+
+fn read(found: &Columns, observed_ns: Option<i64>) -> Result<Vec<OperationSummary>> {
+    let names = found.words("operation")?;
+    let types = found.integers("operation_type")?;
+    let (counts, with_outcome) = (found.counts("count")?, found.counts("with_outcome")?);
+    let failures = found.counts("failures")?;
+    let (durations, longest) = (found.lists("duration")?, found.integers("max")?);
+    let mean = |name: &str| -> Result<Vec<Option<i64>>> {
+        let values = found.floats(name)?.into_iter();
+        Ok(values
+            .map(|value| value.map(|value| value.round() as i64))
+            .collect())
+    };
+    let (cpu, cpu_user) = (mean("cpu_ns")?, mean("cpu_user_ns")?);
+    let (cpu_system, memory) = (mean("cpu_system_ns")?, mean("memory_bytes")?);
+    let bytes = found.integers("bytes")?;
+    let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
+    let operations = names.into_iter().enumerate().map(|(row, operation)| {
+        let quantile = |index: usize| durations[row].get(index).copied();
+        let known = with_outcome[row] > 0;
+        OperationSummary {
+            operation,
+            operation_type: types[row].unwrap_or(0),
+            count: counts[row],
+            failures: known.then_some(failures[row]),
+            failure_rate: known.then(|| failures[row] as f64 / with_outcome[row] as f64),
+            rate_per_s: seconds.map(|seconds| counts[row] as f64 / seconds),
+            p50_ns: quantile(0),
+            p90_ns: quantile(1),
+            p95_ns: quantile(2),
+            p99_ns: quantile(3),
+            p999_ns: quantile(4),
+            max_ns: longest[row],
+            cpu_ns: cpu[row],
+            cpu_user_ns: cpu_user[row],
+            cpu_system_ns: cpu_system[row],
+            memory_bytes: memory[row],
+            bytes: bytes[row],
+            finished: None,
+            lost: None,
+        }
+    });
+    Ok(operations.collect())
+}

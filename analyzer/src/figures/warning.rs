@@ -1,0 +1,263 @@
+//! Why a recording holds less than everything that happened: losses, gaps, a recorder that was
+//! killed, counts that disagree, files left out. A type, so that every command, the JSON and the
+//! report have the same warnings.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use soakbox_cli::escaped_path;
+use soakbox_schemas::recording::footer;
+
+use super::{Gap, OperationCounts};
+use crate::recording::{Owner, Recording};
+use crate::units::{bytes, count, duration, percent};
+
+/// One reason to doubt a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warning {
+    /// A recorder ended and left journals: it was killed, or its last seal failed.
+    Unsealed {
+        /// First eight digits of the run's UUID.
+        recorder: String,
+        /// Rows in the journals; they are part of the figures.
+        rows: u64,
+        /// Why it is not known whether the recorder still runs; `None` where it does not.
+        unknown: Option<String>,
+    },
+    /// Operations finished and have no row.
+    Loss {
+        /// The operation.
+        operation: String,
+        /// Operations lost.
+        lost: u64,
+        /// Operations finished, the lost ones included.
+        finished: u64,
+        /// Causes with their counts, none of them 0.
+        causes: Vec<(&'static str, u64)>,
+    },
+    /// Nothing, or not everything, was observed for a while.
+    Gaps {
+        /// Number of gaps.
+        gaps: usize,
+        /// Their length in all, ns; `None` where one did not end.
+        length_ns: Option<i64>,
+        /// Their causes, each once.
+        causes: Vec<String>,
+    },
+    /// The counts of an operation disagree with one another or with its rows.
+    Disagreement {
+        /// The operation.
+        operation: String,
+    },
+    /// The counts were not compared with the rows.
+    NotCompared {
+        /// Why not.
+        reason: String,
+    },
+    /// Frames of a journal are damaged; their rows are missing.
+    DamagedJournals {
+        /// Number of damaged stretches.
+        frames: u64,
+        /// Their length.
+        bytes: u64,
+    },
+    /// Segments that recovery made of journals with damage.
+    Recovered {
+        /// Number of segments.
+        files: usize,
+        /// Bytes that were no whole frame.
+        bytes: u64,
+    },
+    /// A file was left out.
+    Skipped {
+        /// The file.
+        path: PathBuf,
+        /// The reason that it cannot be read.
+        reason: String,
+    },
+}
+
+impl Warning {
+    /// All warnings about a recording.
+    pub(super) fn all(
+        recording: &Recording,
+        operations: &[OperationCounts],
+        gaps: &[Gap],
+    ) -> Vec<Self> {
+        let mut warnings = unsealed(recording);
+        warnings.extend(operations.iter().filter_map(loss));
+        warnings.extend(incomplete(gaps));
+        let disagreeing = operations.iter().filter(|o| o.identity_ok == Some(false));
+        warnings.extend(disagreeing.map(|operation| Warning::Disagreement {
+            operation: operation.operation.clone(),
+        }));
+        warnings.extend(damaged(recording));
+        warnings.extend(recording.damaged.iter().map(|file| Warning::Skipped {
+            path: file.path.clone(),
+            reason: file.reason.clone(),
+        }));
+        warnings
+    }
+}
+
+fn unsealed(recording: &Recording) -> Vec<Warning> {
+    let runs = recording.unsealed.iter();
+    runs.filter_map(|run| {
+        let unknown = match &run.owner {
+            Owner::Alive => return None,
+            Owner::Gone => None,
+            Owner::Unknown(reason) => Some(reason.clone()),
+        };
+        Some(Warning::Unsealed {
+            recorder: run.recorder.clone(),
+            rows: recording.unsealed_rows(&run.recorder),
+            unknown,
+        })
+    })
+    .collect()
+}
+
+fn loss(operation: &OperationCounts) -> Option<Warning> {
+    let causes = operation.lost.iter().filter(|(_, count)| **count > 0);
+    (operation.lost() > 0).then(|| Warning::Loss {
+        operation: operation.operation.clone(),
+        lost: operation.lost(),
+        finished: operation.finished,
+        causes: causes.map(|(cause, count)| (*cause, *count)).collect(),
+    })
+}
+
+fn incomplete(gaps: &[Gap]) -> Option<Warning> {
+    let mut causes: Vec<String> = gaps.iter().map(|gap| gap.cause.clone()).collect();
+    causes.sort();
+    causes.dedup();
+    (!gaps.is_empty()).then(|| Warning::Gaps {
+        gaps: gaps.len(),
+        length_ns: gaps.iter().map(Gap::length_ns).sum(),
+        causes,
+    })
+}
+
+fn damaged(recording: &Recording) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let damaged = recording.journals.iter().map(|journal| journal.damaged);
+    let (frames, bytes) = damaged.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+    if frames > 0 {
+        warnings.push(Warning::DamagedJournals { frames, bytes });
+    }
+    let left_out: Vec<u64> = recording
+        .segments
+        .iter()
+        .filter_map(|segment| segment.footer.get(footer::DAMAGED_BYTES)?.parse().ok())
+        .collect();
+    if !left_out.is_empty() {
+        warnings.push(Warning::Recovered {
+            files: left_out.len(),
+            bytes: left_out.iter().sum(),
+        });
+    }
+    warnings
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: u64, word: &str| format!("{word}{}", if n == 1 { "" } else { "s" });
+        match self {
+            Warning::Unsealed {
+                recorder,
+                rows,
+                unknown,
+            } => {
+                match unknown {
+                    None => write!(f, "the recorder {recorder} ended without sealing")?,
+                    Some(reason) => write!(
+                        f,
+                        "the recorder {recorder} has not sealed, and it is not known whether it \
+                         still runs ({reason})"
+                    )?,
+                }
+                write!(
+                    f,
+                    ": {} {} in its journals {} read, rows after them may be missing; \
+                     `soakbox-recorder recover DIR` seals them",
+                    count(*rows),
+                    plural(*rows, "row"),
+                    if *rows == 1 { "is" } else { "are" }
+                )
+            }
+            Warning::Loss {
+                operation,
+                lost,
+                finished,
+                causes,
+            } => {
+                let causes: Vec<String> = causes
+                    .iter()
+                    .map(|(cause, lost)| format!("{} {}", cause.replace('_', " "), count(*lost)))
+                    .collect();
+                write!(
+                    f,
+                    "{operation}: {} of {} finished operations have no row ({}): lost, {}",
+                    count(*lost),
+                    count(*finished),
+                    percent(*lost as f64 / (*finished).max(1) as f64),
+                    causes.join(", ")
+                )
+            }
+            Warning::Gaps {
+                gaps,
+                length_ns,
+                causes,
+            } => {
+                let times = if *gaps == 1 { "once" } else { "several times" };
+                write!(f, "observation was incomplete {times}")?;
+                if *gaps > 1 {
+                    write!(f, " ({gaps} gaps)")?;
+                }
+                match length_ns {
+                    Some(length) => write!(f, ", for {} in all", duration(*length as f64))?,
+                    None => write!(f, ", until the end")?,
+                }
+                write!(f, ": {}", causes.join(", "))
+            }
+            Warning::Disagreement { operation } => write!(
+                f,
+                "{operation}: the kernel's counts and the rows disagree; see the columns of `info`"
+            ),
+            Warning::NotCompared { reason } => write!(
+                f,
+                "the kernel's counts were not compared with the rows ({reason}); `info` compares \
+                 them"
+            ),
+            Warning::DamagedJournals {
+                frames,
+                bytes: damaged,
+            } => write!(
+                f,
+                "journals are damaged in {frames} {} ({}); the rows there are missing",
+                plural(*frames, "place"),
+                bytes(*damaged as f64)
+            ),
+            Warning::Recovered {
+                files,
+                bytes: left_out,
+            } => write!(
+                f,
+                "recovery found {} in the journals of {files} {} that were no whole frame; the \
+                 rows there are missing",
+                bytes(*left_out as f64),
+                plural(*files as u64, "segment")
+            ),
+            Warning::Skipped { path, reason } => {
+                write!(f, "left out {}: {reason}", escaped_path(path))
+            }
+        }
+    }
+}
+
+impl Serialize for Warning {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,60 @@
+//! The measures of an operation in the order and words that people see, wherever they are shown.
+
+use crate::figures::OperationSummary;
+use crate::units::{bytes, count, duration, percent, rate};
+
+/// Stands where nothing could be measured.
+pub const MISSING: &str = "–";
+
+/// One measure of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// Its name, a column's heading.
+    pub name: &'static str,
+    /// The number that differences are made of.
+    pub value: Option<f64>,
+    /// The same as text, with its unit.
+    pub text: String,
+    /// A share of something: differences are in percentage points.
+    pub is_share: bool,
+}
+
+/// All measures of an operation; the same ones in the same order for every operation.
+pub fn measures(operation: &OperationSummary) -> Vec<Measure> {
+    let measure = |name, value: Option<f64>, show: &dyn Fn(f64) -> String| Measure {
+        name,
+        value,
+        text: value.map_or_else(|| MISSING.to_owned(), show),
+        is_share: false,
+    };
+    let integer = |value: Option<i64>| value.map(|value| value as f64);
+    let number = |value: f64| count(value as u64);
+    let time = |name, value: Option<i64>| measure(name, integer(value), &duration);
+    let failures = match operation.failures.zip(operation.failure_rate) {
+        None => MISSING.to_owned(),
+        Some((0, _)) => "0".to_owned(),
+        Some((failures, share)) => format!("{} ({})", count(failures), percent(share)),
+    };
+    vec![
+        measure("count", Some(operation.count as f64), &number),
+        measure("lost", operation.lost.map(|lost| lost as f64), &number),
+        measure("rate", operation.rate_per_s, &rate),
+        Measure {
+            name: "failures",
+            value: operation.failure_rate,
+            text: failures,
+            is_share: true,
+        },
+        time("p50", operation.p50_ns),
+        time("p90", operation.p90_ns),
+        time("p95", operation.p95_ns),
+        time("p99", operation.p99_ns),
+        time("p99.9", operation.p999_ns),
+        time("max", operation.max_ns),
+        time("CPU", operation.cpu_ns),
+        time("user", operation.cpu_user_ns),
+        time("system", operation.cpu_system_ns),
+        measure("memory", integer(operation.memory_bytes), &bytes),
+        measure("bytes", integer(operation.bytes), &bytes),
+    ]
+}

@@ -1,0 +1,86 @@
+//! Whether a recording holds everything that happened: losses, gaps and all else that a reader must
+//! know before the figures.
+
+use maud::{Markup, html};
+
+use super::html::{capital, shown, table};
+use super::{Side, role};
+use crate::output::{Align, MISSING};
+use crate::units::{duration, rfc3339};
+
+/// A note per side.
+pub(super) fn notes(sides: &[Side]) -> Markup {
+    html! {
+        @for (index, side) in sides.iter().enumerate() {
+            (note(side, &prefix(sides, index)))
+        }
+    }
+}
+
+/// Whose note it is, where there are several.
+fn prefix(sides: &[Side], index: usize) -> String {
+    match sides {
+        [_] => String::new(),
+        _ => format!("{}: ", capital(&role(sides, index))),
+    }
+}
+
+fn note(side: &Side, whose: &str) -> Markup {
+    if side.summary.complete {
+        let checked = if side.info.identity_ok == Some(true) {
+            "the kernel’s counts and the rows agree"
+        } else {
+            "the recording has no counters to check the rows against"
+        };
+        let note = format!("{whose}no loss and no gaps on record; {checked}.");
+        return html! { p class="complete" { (capital(&note)) } "\n" };
+    }
+    let heading = format!("{whose}this recording does not hold everything that happened.");
+    html! {
+        aside class="incomplete" {
+            p { strong { (capital(&heading)) } } "\n"
+            ul { "\n"
+                @for warning in &side.summary.warnings {
+                    li { (shown(&warning.to_string())) } "\n"
+                }
+            } "\n"
+        } "\n"
+        @if !side.info.gaps.is_empty() {
+            (gaps(side, whose))
+        }
+    }
+}
+
+fn gaps(side: &Side, whose: &str) -> Markup {
+    let missing = || MISSING.to_owned();
+    let rows: Vec<Vec<String>> = side
+        .info
+        .gaps
+        .iter()
+        .map(|gap| {
+            vec![
+                rfc3339(gap.from_ns),
+                gap.to_ns.map_or_else(missing, rfc3339),
+                gap.length_ns()
+                    .map_or_else(missing, |ns| duration(ns as f64)),
+                gap.cause.clone(),
+            ]
+        })
+        .collect();
+    let headings = [
+        ("from", Align::Left),
+        ("to", Align::Left),
+        ("length", Align::Right),
+        ("cause", Align::Left),
+    ];
+    let summary = match rows.len() {
+        1 => format!("{whose}the gap"),
+        gaps => format!("{whose}the {gaps} gaps"),
+    };
+    html! {
+        details {
+            summary { (capital(&summary)) } "\n"
+            (table(&format!("{whose}gaps in the observation"), &headings, &rows))
+        } "\n"
+    }
+}

@@ -1,0 +1,78 @@
+//! DataFusion's errors in plain words, about the query.
+
+use datafusion::error::DataFusionError;
+use soakbox_cli::Failure;
+
+use super::session::{CATALOG, SCHEMA};
+
+/// Words that DataFusion puts before its messages.
+const PREFIXES: [&str; 8] = [
+    "Error during planning: ",
+    "Schema error: ",
+    "SQL error: ",
+    "Execution error: ",
+    "Arrow error: ",
+    "Parquet error: ",
+    "This feature is not implemented: ",
+    "Optimizer rule ",
+];
+
+/// The failure of a query.
+pub(super) fn query_failure(error: &DataFusionError) -> Failure {
+    let root = error.find_root();
+    let text = root.strip_backtrace();
+    let mut reason = text.as_str();
+    for prefix in PREFIXES {
+        reason = reason.strip_prefix(prefix).unwrap_or(reason);
+    }
+    let reason = reason
+        .strip_prefix("ParserError(\"")
+        .and_then(|rest| rest.strip_suffix("\")"))
+        .unwrap_or(reason);
+    // The words of our own functions, without DataFusion's sentence around them.
+    let reason = reason
+        .split_once("coercion failed with: Error during planning: ")
+        .and_then(|(_, rest)| rest.split_once(". No function matches"))
+        .map_or(reason, |(own, _)| own);
+    let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
+    let (reason, advice) = advice(&reason);
+    let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
+    match root {
+        DataFusionError::Plan(text) if text.contains("table '") => {
+            failure.hint("SHOW TABLES lists the tables and views")
+        }
+        DataFusionError::ResourcesExhausted(_) => {
+            failure.hint("narrow the time range or group by fewer values")
+        }
+        DataFusionError::SQL(..) => {
+            failure.hint("see https://datafusion.apache.org/user-guide/sql for the dialect")
+        }
+        _ => match advice {
+            Some(advice) => failure.hint(advice.trim_end_matches('.')),
+            None => failure,
+        },
+    }
+}
+
+/// The reason, and the advice that DataFusion appends to it.
+fn advice(reason: &str) -> (&str, Option<String>) {
+    if let Some((reason, known)) = reason.split_once(". Did you mean ") {
+        let similar = known.split_once('?').map_or(known, |(similar, _)| similar);
+        (reason, Some(format!("did you mean {similar}?")))
+    } else if let Some((reason, known)) = reason.split_once(". Valid fields are ") {
+        (reason, Some(format!("the columns are {known}")))
+    } else {
+        (reason, None)
+    }
+}
+
+/// In lower case, unless the first word is in capitals.
+fn lower_start(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

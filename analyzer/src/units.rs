@@ -1,0 +1,235 @@
+//! Numbers as text: for people three significant digits and a unit, for programs RFC 3339. Pure.
+
+use chrono::{DateTime, SecondsFormat};
+
+/// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
+pub fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    // The limits are where rounding would give a fourth digit.
+    let digits = if magnitude >= 99.95 || magnitude == 0.0 {
+        0
+    } else if magnitude >= 9.995 {
+        1
+    } else if magnitude >= 0.9995 {
+        2
+    } else {
+        3
+    };
+    format!("{value:.digits$}")
+}
+
+/// A duration given in nanoseconds: `1.24 ms`, `35 s`, `2 h 05 min`.
+pub fn duration(ns: f64) -> String {
+    let magnitude = ns.abs();
+    if magnitude < 999.5 {
+        format!("{ns:.0} ns")
+    } else if magnitude < 999.5e3 {
+        format!("{} µs", significant(ns / 1e3))
+    } else if magnitude < 999.5e6 {
+        format!("{} ms", significant(ns / 1e6))
+    } else if magnitude < 120e9 {
+        format!("{} s", significant(ns / 1e9))
+    } else {
+        let seconds = (ns / 1e9).round() as i64;
+        if seconds < 3600 {
+            return match seconds % 60 {
+                0 => format!("{} min", seconds / 60),
+                rest => format!("{} min {rest:02} s", seconds / 60),
+            };
+        }
+        let minutes = (ns / 60e9).round() as i64;
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        match (hours / 24, hours % 24) {
+            (0, hours) => format!("{hours} h {minutes:02} min"),
+            (days, hours) => format!("{days} d {hours:02} h"),
+        }
+    }
+}
+
+/// A duration that is a whole number of some unit: `5 s`, `10 min`.
+pub fn round_duration(ns: i64) -> String {
+    let units = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "µs"),
+    ];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| ns >= *unit && ns % unit == 0);
+    let (unit, name) = unit.unwrap_or((1, "ns"));
+    format!("{} {name}", ns / unit)
+}
+
+/// From when to when, in UTC; the date once where it is the same.
+pub fn span(from_ns: i64, to_ns: i64) -> String {
+    let (from, to) = (
+        DateTime::from_timestamp_nanos(from_ns),
+        DateTime::from_timestamp_nanos(to_ns),
+    );
+    let same_day = from.date_naive() == to.date_naive();
+    let to = to.format(if same_day {
+        "%H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    });
+    format!("{} to {to} UTC", from.format("%Y-%m-%d %H:%M:%S"))
+}
+
+/// Bytes in powers of 1024: `64.0 MiB`.
+pub fn bytes(bytes: f64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes.abs() < 1024.0 {
+        return format!("{bytes:.0} B");
+    }
+    let mut value = bytes;
+    let mut unit = "B";
+    for next in units {
+        if value.abs() < 1023.5 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    format!("{} {unit}", significant(value))
+}
+
+/// A count with its thousands apart: `1,234,567`.
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A fraction as a percentage: `0.25 %`. Only 0 reads as 0.
+pub fn percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    if value == 0.0 {
+        "0 %".to_owned()
+    } else if value.abs() < 0.001 {
+        format!("{}0.001 %", if value < 0.0 { "> −" } else { "< " })
+    } else {
+        format!("{} %", significant(value))
+    }
+}
+
+/// A rate per second: `8,512 /s`, `0.5 /s`.
+pub fn rate(per_second: f64) -> String {
+    if per_second >= 999.5 {
+        format!("{} /s", count(per_second.round() as u64))
+    } else {
+        format!("{} /s", significant(per_second))
+    }
+}
+
+/// A difference as a signed percentage: `+12.3 %`, `−4.0 %`; `±0 %` where it rounds to nothing.
+pub fn signed_percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    let digits = if value.abs() < 99.95 { 1 } else { 0 };
+    let text = format!("{:.digits$}", value.abs());
+    if text.bytes().all(|digit| matches!(digit, b'0' | b'.')) {
+        "±0 %".to_owned()
+    } else if value < 0.0 {
+        format!("−{text} %")
+    } else {
+        format!("+{text} %")
+    }
+}
+
+/// RFC 3339 in UTC, with as many digits as needed.
+pub fn rfc3339(ns: i64) -> String {
+    DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// How figures are written to JSON that are no plain numbers there.
+pub(crate) mod serialize {
+    use std::path::Path;
+
+    use serde::Serializer;
+
+    /// A moment in ns UTC, as RFC 3339.
+    pub(crate) fn time<S: Serializer>(ns: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*ns))
+    }
+
+    /// The same, or null.
+    pub(crate) fn optional_time<S: Serializer>(ns: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
+        match ns {
+            Some(ns) => time(ns, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// A duration in ns as seconds, or null.
+    pub(crate) fn optional_seconds<S: Serializer>(
+        ns: &Option<i64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match ns {
+            Some(ns) => to.serialize_f64(*ns as f64 / 1e9),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// A path; bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&path.to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_three_digits_and_the_unit_that_fits() {
+        let shown: Vec<String> = [
+            0.0,
+            42.0,
+            1_240.0,
+            999_600.0,
+            1_240_000.0,
+            35e9,
+            590e9,
+            7_500e9,
+            9e13,
+        ]
+        .map(duration)
+        .to_vec();
+        let expected = [
+            "0 ns",
+            "42 ns",
+            "1.24 µs",
+            "1.00 ms",
+            "1.24 ms",
+            "35.0 s",
+            "9 min 50 s",
+            "2 h 05 min",
+            "1 d 01 h",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn other_units() {
+        assert_eq!(bytes(64.0 * 1024.0 * 1024.0), "64.0 MiB");
+        assert_eq!(bytes(900.0), "900 B");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(123), "123");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(percent(0.000_001), "< 0.001 %");
+        assert_eq!(percent(0.0025), "0.250 %");
+        assert_eq!(rate(8_512.3), "8,512 /s");
+        assert_eq!(signed_percent(0.1234), "+12.3 %");
+        assert_eq!(signed_percent(-0.0001), "±0 %");
+        assert_eq!(signed_percent(-0.04), "−4.0 %");
+    }
+}

@@ -1,0 +1,168 @@
+//! A run of a recorder: its lock, its journals and its sealed files.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{max, min};
+use arrow::datatypes::{Schema, TimestampNanosecondType};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use soakbox_schemas::journal;
+use soakbox_schemas::recording::{
+    FORMAT_VERSION, JournalName, LOCK_FILE, SegmentName, footer, journal_directory,
+};
+use soakbox_schemas::tables::Table;
+
+use crate::{SECOND, START_NS, UUID};
+
+/// One run of a recorder. While it lives it holds the lock of its journals; dropped with journals
+/// in place it leaves them as a kill does.
+pub struct Recorder {
+    pub root: PathBuf,
+    pub uuid: String,
+    pub host: String,
+    pub target: String,
+    sequences: HashMap<Table, u64>,
+    lock: Option<File>,
+}
+
+impl Recorder {
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            uuid: UUID.to_owned(),
+            host: "soak-1".to_owned(),
+            target: "/usr/bin/meshd".to_owned(),
+            sequences: HashMap::new(),
+            lock: None,
+        }
+    }
+
+    pub fn with_uuid(mut self, uuid: &str, host: &str) -> Self {
+        self.uuid = uuid.to_owned();
+        self.host = host.to_owned();
+        self
+    }
+
+    fn footer(&self, table: Table) -> Vec<(String, String)> {
+        let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        vec![
+            text(footer::FORMAT, FORMAT_VERSION),
+            text(footer::TABLE, table.name()),
+            text(footer::RECORDER_VERSION, "0.1.0"),
+            text(footer::RECORDER_UUID, &self.uuid),
+            text(footer::HOST, &self.host),
+            text(footer::KERNEL, "6.18.0"),
+            text(footer::INTERVAL_NS, &SECOND.to_string()),
+            text(footer::TARGET, &self.target),
+        ]
+    }
+
+    fn next_sequence(&mut self, table: Table) -> u64 {
+        let sequence = self.sequences.entry(table).or_insert(0);
+        *sequence += 1;
+        *sequence
+    }
+
+    /// Writes a sealed segment; its path.
+    pub fn seal(&mut self, table: Table, batch: &RecordBatch) -> PathBuf {
+        let sequence = self.next_sequence(table);
+        self.seal_as(table, batch, sequence)
+    }
+
+    pub fn seal_as(&self, table: Table, batch: &RecordBatch, sequence: u64) -> PathBuf {
+        self.seal_with(table, batch, sequence, &[])
+    }
+
+    /// With more in its footer.
+    pub fn seal_with(
+        &self,
+        table: Table,
+        batch: &RecordBatch,
+        sequence: u64,
+        more: &[(&str, &str)],
+    ) -> PathBuf {
+        let (first, last) = times(batch);
+        let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
+        let path = name.path(&self.root, table);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut pairs = self.footer(table);
+        pairs.push((footer::SEQUENCE.to_owned(), sequence.to_string()));
+        pairs.push((footer::FIRST_AT_NS.to_owned(), first.to_string()));
+        pairs.push((footer::LAST_AT_NS.to_owned(), last.to_string()));
+        pairs.push((footer::ROWS.to_owned(), batch.num_rows().to_string()));
+        let more = more
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        pairs.extend(more);
+        // Visible only when it is complete.
+        let part = path.with_extension("part");
+        write_parquet(&part, batch, pairs);
+        fs::rename(part, &path).unwrap();
+        path
+    }
+
+    /// Takes the lock of its journals, as a recorder does before its first row.
+    pub fn start(&mut self) {
+        if self.lock.is_none() {
+            let directory = journal_directory(&self.root, &self.uuid);
+            fs::create_dir_all(&directory).unwrap();
+            let path = directory.join(LOCK_FILE);
+            fs::write(&path, format!("running\nstarted_at_ns {START_NS}\npid 1\n")).unwrap();
+            let lock = File::open(path).unwrap();
+            lock.lock().unwrap();
+            self.lock = Some(lock);
+        }
+    }
+
+    /// Writes a journal of one frame per batch; its path.
+    pub fn journal(&mut self, table: Table, batches: &[RecordBatch]) -> PathBuf {
+        let sequence = self.next_sequence(table);
+        let name = JournalName {
+            uuid: self.uuid.clone(),
+            table,
+            sequence,
+        };
+        let path = name.path(&self.root);
+        self.start();
+        let mut bytes = Vec::new();
+        for batch in batches {
+            let metadata = self.footer(table).into_iter().collect();
+            let fields = batch.schema().fields().clone();
+            let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
+            let batch = batch.clone().with_schema(schema).unwrap();
+            journal::encode(&batch, &mut bytes).unwrap();
+        }
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+fn times(batch: &RecordBatch) -> (i64, i64) {
+    let column = batch.column(0).as_primitive::<TimestampNanosecondType>();
+    (min(column).unwrap(), max(column).unwrap())
+}
+
+pub fn write_parquet(path: &Path, batch: &RecordBatch, pairs: Vec<(String, String)>) {
+    let pairs = pairs
+        .into_iter()
+        .map(|(key, value)| KeyValue::new(key, value))
+        .collect();
+    let properties = WriterProperties::builder()
+        .set_key_value_metadata(Some(pairs))
+        .set_created_by("test".to_owned())
+        .build();
+    // As the recorder: readers see plain Parquet types, not Arrow's dictionaries.
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
+    let file = File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}

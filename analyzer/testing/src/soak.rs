@@ -1,0 +1,232 @@
+//! A made-up load: two operations, with what may go wrong.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use soakbox_schemas::event::{OperationEvent, flags};
+use soakbox_schemas::tables::{
+    Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
+    RecorderHealth, Table,
+};
+
+use crate::{Recorder, SECOND, START_NS, annotation, concat};
+
+/// Boot clock at [`START_NS`], in intervals of a second.
+const BOOT_INTERVAL: u64 = 5_000;
+
+/// A small generator with a fixed seed (SplitMix64).
+pub(crate) struct Noise(pub(crate) u64);
+
+impl Noise {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// A made-up load, from which a recording is written.
+#[derive(Clone, Copy)]
+pub struct Soak {
+    pub seconds: i64,
+    pub refreshes_per_second: u64,
+    pub controls_per_second: u64,
+    /// Durations of `rule_refresh` grow by this factor from the middle on.
+    pub slowdown: f64,
+    /// Operations of `traffic_control` lost in each of the seconds 20 to 24.
+    pub lost: u64,
+    /// A gap of ten seconds starts here.
+    pub gap_at: Option<i64>,
+    pub seed: u64,
+}
+
+impl Default for Soak {
+    fn default() -> Self {
+        Self {
+            seconds: 120,
+            refreshes_per_second: 20,
+            controls_per_second: 50,
+            slowdown: 1.0,
+            lost: 0,
+            gap_at: None,
+            seed: 1,
+        }
+    }
+}
+
+pub fn plan() -> [OperationInfo; 2] {
+    ["rule_refresh", "traffic_control"].map(|name| OperationInfo {
+        name: name.to_owned(),
+        operation_type: if name == "rule_refresh" { 1 } else { 2 },
+    })
+}
+
+/// All rows of a recording, second by second.
+pub struct Rows {
+    pub log: Vec<RecordBatch>,
+    pub metrics: Vec<Vec<OperationMetrics>>,
+    pub health: Vec<RecorderHealth>,
+    pub annotations: Vec<Annotation>,
+}
+
+impl Soak {
+    /// One with a loss and a gap.
+    pub fn incomplete() -> Self {
+        Self {
+            lost: 3,
+            gap_at: Some(40),
+            ..Self::default()
+        }
+    }
+
+    fn in_gap(&self, second: i64) -> bool {
+        self.gap_at
+            .is_some_and(|at| (at..at + 10).contains(&second))
+    }
+
+    pub fn rows(&self) -> Rows {
+        let mut noise = Noise(self.seed);
+        let mut builder = OperationLogBuilder::new(&plan());
+        let mut rows = Rows {
+            log: Vec::new(),
+            metrics: Vec::new(),
+            health: Vec::new(),
+            annotations: vec![annotation(
+                0,
+                None,
+                AnnotationKind::RecordingStarted,
+                "0.1.0",
+            )],
+        };
+        for second in (0..self.seconds).filter(|second| !self.in_gap(*second)) {
+            let mut metrics = Vec::new();
+            for operation in 0..2u16 {
+                metrics.push(self.second(second, operation, &mut noise, &mut builder));
+            }
+            rows.log.push(builder.finish().unwrap());
+            rows.metrics.push(metrics);
+            rows.health.push(RecorderHealth {
+                at_ns: START_NS + (second + 1) * SECOND,
+                boot_ns: (BOOT_INTERVAL + second as u64 + 1) * SECOND as u64,
+                interval: BOOT_INTERVAL + second as u64,
+                events_received: self.refreshes_per_second + self.controls_per_second,
+                recorder_memory_bytes: Some(12 << 20),
+                ..RecorderHealth::default()
+            });
+        }
+        if let Some(at) = self.gap_at {
+            rows.annotations
+                .push(annotation(at, Some(at + 10), AnnotationKind::Gap, "crash"));
+        }
+        if self.seconds > 60 {
+            rows.annotations
+                .push(annotation(60, None, AnnotationKind::Note, "deploy 1.4"));
+        }
+        rows.annotations.push(annotation(
+            self.seconds,
+            None,
+            AnnotationKind::RecordingStopped,
+            "interrupted",
+        ));
+        rows
+    }
+
+    pub(crate) fn second(
+        &self,
+        second: i64,
+        operation: u16,
+        noise: &mut Noise,
+        builder: &mut OperationLogBuilder,
+    ) -> OperationMetrics {
+        let refresh = operation == 0;
+        let per_second = if refresh {
+            self.refreshes_per_second
+        } else {
+            self.controls_per_second
+        };
+        let boot_ns = (BOOT_INTERVAL as i64 + second) * SECOND;
+        let (mut failures, mut duration_sum_ns) = (0, 0);
+        for index in 0..per_second {
+            let fast = if refresh { 2e6 } else { 15e3 };
+            let slow = if second >= self.seconds / 2 && refresh {
+                self.slowdown
+            } else {
+                1.0
+            };
+            // A long right tail, as latencies have.
+            let duration_ns = fast * slow * (0.8 + 0.4 * noise.unit() + 0.4 * -noise.unit().ln());
+            let failed = !refresh && noise.unit() < 0.01;
+            failures += u64::from(failed);
+            duration_sum_ns += duration_ns as u64;
+            let mut event = OperationEvent {
+                finished_boot_ns: (boot_ns + SECOND * index as i64 / per_second as i64) as u64,
+                duration_ns: duration_ns as u64,
+                cpu_ns: (duration_ns * 0.6) as u64,
+                cpu_user_ns: (duration_ns * 0.4) as u64,
+                cpu_system_ns: (duration_ns * 0.2) as u64,
+                memory_bytes: (64 << 20) + (second as u64) * 4096,
+                memory_delta_bytes: if index % 2 == 0 { 4096 } else { -4096 },
+                pid: 4242,
+                tid: 4242 + (index % 4) as u32,
+                interval: (BOOT_INTERVAL as i64 + second) as u32,
+                operation,
+                flags: flags::CPU | flags::CPU_SPLIT | flags::MEMORY | flags::MEMORY_DELTA,
+                ..OperationEvent::default()
+            };
+            if !refresh {
+                event.flags |= flags::SUCCESS_KNOWN | flags::BYTES;
+                event.flags |= if failed { 0 } else { flags::SUCCESS };
+                event.bytes = 512;
+            }
+            assert!(builder.push(&event, START_NS - BOOT_INTERVAL as i64 * SECOND));
+        }
+        let lost = if !refresh && (20..25).contains(&second) {
+            self.lost
+        } else {
+            0
+        };
+        OperationMetrics {
+            at_ns: START_NS + second * SECOND,
+            interval: BOOT_INTERVAL + second as u64,
+            operation: plan()[usize::from(operation)].name.clone(),
+            operation_type: i64::from(operation) + 1,
+            begun: per_second + lost,
+            finished: per_second + lost,
+            recorded: per_second,
+            lost_ring_full: lost,
+            failures,
+            duration_sum_ns,
+            ..OperationMetrics::default()
+        }
+    }
+
+    /// Writes it, sealed, in two segments of `operation_log` and one of each other table.
+    pub fn seal(&self, root: &Path) -> Recorder {
+        let mut recorder = Recorder::new(root);
+        let rows = self.rows();
+        for half in rows.log.chunks(rows.log.len().div_ceil(2)) {
+            recorder.seal(Table::OPERATION_LOG, &concat(half));
+        }
+        let metrics: Vec<OperationMetrics> = rows.metrics.into_iter().flatten().collect();
+        recorder.seal(
+            Table::OPERATION_METRICS,
+            &OperationMetrics::batch(&metrics).unwrap(),
+        );
+        recorder.seal(
+            Table::RECORDER_HEALTH,
+            &RecorderHealth::batch(&rows.health).unwrap(),
+        );
+        recorder.seal(
+            Table::ANNOTATIONS,
+            &Annotation::batch(&rows.annotations).unwrap(),
+        );
+        recorder
+    }
+}

@@ -1,0 +1,130 @@
+//! A recording can be opened wherever it lies: any byte that a path may hold, in any command, as
+//! typed.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod program;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use program::text;
+use soakbox_schemas::tables::Table;
+use soakbox_testing::{Recorder, Soak, concat};
+
+/// Names of directories, each strange in a way of its own.
+const NAMES: [&[u8]; 24] = [
+    b"plain",
+    b"sp ace",
+    b" around ",
+    b"tab\there",
+    b"new\nline",
+    b"return\r",
+    b"per%cent",
+    b"per%20cent",
+    b"ha#sh",
+    b"ques?tion",
+    b"st*ar",
+    b"[brackets]{braces}",
+    b"quote'\"`",
+    b"back\\slash",
+    b"semi;colon:colon",
+    b"a=b&c|d<e>f",
+    b"~",
+    b"...",
+    b"file:",
+    b"escape\x1b[31m",
+    b"\xff\xfe not UTF-8 \xc3",
+    b"\xe2\x80\xae backwards",
+    "日本語 ünï 😀".as_bytes(),
+    b"\x01\x7f\xc2\x9b",
+];
+
+fn run(place: &Path, arguments: &[&OsStr]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
+        .args(arguments)
+        .current_dir(place)
+        .output()
+        .unwrap()
+}
+
+fn answered(place: &Path, arguments: &[&OsStr]) -> String {
+    let output = run(place, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    text(&output.stdout)
+}
+
+/// A sealed part and a part in a journal, both to be found.
+fn recording(root: &Path) -> Recorder {
+    let rows = Soak {
+        seconds: 4,
+        ..Soak::default()
+    };
+    let rows = rows.rows();
+    let mut recorder = Recorder::new(root);
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..2]));
+    recorder.journal(Table::OPERATION_LOG, &rows.log[2..]);
+    recorder
+}
+
+#[test]
+fn every_command_opens_a_recording_under_any_name() {
+    let place = tempfile::tempdir().unwrap();
+    let word = OsStr::new;
+    for name in NAMES {
+        let name = OsStr::from_bytes(name);
+        let root = place.path().join(name).join("in").join(name);
+        let _recorder = recording(&root);
+        let mut relative = OsString::from("./");
+        relative.push(root.strip_prefix(place.path()).unwrap());
+        for root in [root.as_os_str(), relative.as_os_str()] {
+            let query = word("SELECT count(*) AS n, sum(duration_ns) > 0 AS ok FROM operation_log");
+            let found = answered(
+                place.path(),
+                &[word("sql"), root, query, word("--format=csv")],
+            );
+            assert_eq!(found, "n,ok\n280,true\n", "{name:?}");
+            let found = answered(place.path(), &[word("info"), root]);
+            assert!(
+                found.contains("operation_log       280"),
+                "{name:?}: {found}"
+            );
+            let summary = answered(
+                place.path(),
+                &[word("summary"), root, word("--format=json")],
+            );
+            let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+            assert_eq!(summary["operations"][1]["count"], 200, "{name:?}");
+            for command in ["chart", "report"] {
+                let mut output = relative.clone();
+                output.push(format!(".{command}"));
+                let arguments = [word(command), root, word("-o"), &output];
+                assert_eq!(answered(place.path(), &arguments), "", "{name:?}");
+                let written = fs::read(place.path().join(&output)).unwrap();
+                assert!(written.len() > 1000, "{name:?}");
+                fs::remove_file(place.path().join(&output)).unwrap();
+            }
+        }
+    }
+}
+
+/// The name of a path that cannot be opened is on one line, escaped.
+#[test]
+fn a_failure_names_any_path_on_one_line() {
+    let place = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let output = run(place.path(), &[OsStr::new("info"), OsStr::from_bytes(name)]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let line = text(&output.stderr);
+        assert_eq!(line.lines().count(), 1, "{line:?}");
+        let line = line.trim_end_matches('\n');
+        assert!(
+            !line.contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{line:?}"
+        );
+        assert!(line.contains("no such file or directory"), "{line:?}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What the thread that reads signals and the thread that records tell each other.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::event::{Event, SetOnDrop, wait_for};
+use super::signals::{Request, Signals, name};
+use crate::message;
+
+/// One recording's events.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// The recording is to end in order.
+    pub(super) stop: Event,
+    /// Somebody may be opening an observed file for writing.
+    pub(super) look_at_files: Arc<Event>,
+    over: Event,
+    journals: OnceLock<PathBuf>,
+}
+
+impl Control {
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            stop: Event::new()?,
+            look_at_files: Arc::new(Event::new()?),
+            over: Event::new()?,
+            journals: OnceLock::new(),
+        })
+    }
+
+    /// Keep it as long as the recording lasts: [`Self::is_over`] once it is dropped, also by a panic.
+    pub(super) fn over_when_dropped(&self) -> SetOnDrop<'_> {
+        self.over.set_on_drop()
+    }
+
+    /// Whether the recording has ended, well or not.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_set()
+    }
+
+    /// Does what a signal asks for, as far as the recording goes on or ends in order.
+    pub(super) fn follow(&self, request: Request) {
+        match request {
+            Request::Stop(signal) => {
+                message::line(format_args!("{}: ending the recording", name(signal)));
+                self.stop.set();
+            }
+            // The recording has ended by itself in the meantime.
+            Request::StopAtOnce => {}
+            Request::LookAtFiles => self.look_at_files.set(),
+            Request::GoOn(signal) => message::line(format_args!(
+                "{} means nothing to the recorder: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP end it",
+                name(signal)
+            )),
+        }
+    }
+
+    pub(super) fn wait_for_signal(&self, signals: &Signals) {
+        wait_for(&[signals.as_fd(), self.over.as_fd()], None);
+    }
+
+    /// Where this recorder's journals lie.
+    pub(super) fn journals_lie_in(&self, directory: &Path) {
+        let _ = self.journals.set(directory.to_owned());
+    }
+
+    /// Reports what an end at once leaves of the recording at `output`, and what to do about it.
+    pub(super) fn report_unsealed(&self, output: &Path) {
+        let listing = self.journals.get().and_then(|path| path.read_dir().ok());
+        let journals = listing.into_iter().flatten().flatten().filter(|entry| {
+            Path::new(&entry.file_name())
+                .extension()
+                .is_some_and(|ending| ending == soakbox_schemas::recording::JOURNAL_EXTENSION)
+        });
+        let sizes: Vec<u64> = journals
+            .map(|entry| entry.metadata().map_or(0, |data| data.len()))
+            .collect();
+        let output = output.display();
+        message::line(format_args!(
+            "ended at once by a second signal: {} journals with {} bytes are not sealed; hint: run `soakbox-recorder recover {output}`",
+            sizes.len(),
+            sizes.iter().sum::<u64>()
+        ));
+    }
+}

@@ -1,0 +1,237 @@
+//! Watches the observed files while they are recorded. The kernel keeps a probe with the file, not with its bytes: where
+//! a file is overwritten in place, the old breakpoint would be planted into the new code. So whoever opens one for
+//! writing waits until its probes are out. The watch runs on its own thread, so that slow recording I/O never delays a
+//! process that is overwriting an observed file.
+
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use soakbox_schemas::tables::AnnotationKind;
+
+use super::event::{Event, wait_for};
+use super::lease::Lease;
+use super::outbox::{Outbox, Unsent};
+use crate::binary::Binary;
+use crate::clock::{Clock, ClockPair, Timer};
+use crate::message;
+use crate::plan::{ProcessFilter, RecordPlan};
+use crate::sample::{Rows, annotation};
+
+/// How often the files are compared that have no lease, and rows are tried again that could not be sent.
+const SHORT: Duration = Duration::from_millis(20);
+/// How often the paths are followed, and the leases are looked at without a signal.
+const LONG: Duration = Duration::from_secs(1);
+
+/// The observed files, held.
+pub(super) struct Files {
+    files: Vec<File>,
+    /// Processes that start later are observed too: the paths matter.
+    follows_paths: bool,
+}
+
+struct File {
+    binary: Arc<Binary>,
+    guard: Guard,
+    is_replaced: bool,
+}
+
+/// How a file is kept from being overwritten under its probes.
+enum Guard {
+    Lease(Lease),
+    /// There is no lease to be had: a change is noticed afterwards.
+    Comparison,
+    /// Its probes are out.
+    Detached,
+}
+
+impl Guard {
+    fn is_overwritten(&self, binary: &Binary) -> bool {
+        match self {
+            Guard::Lease(lease) => lease.is_wanted_back(),
+            Guard::Comparison => binary.is_changed(),
+            Guard::Detached => false,
+        }
+    }
+}
+
+impl Files {
+    /// From here on no file changes unnoticed.
+    ///
+    /// # Errors
+    /// Where one has changed since it was read.
+    pub(super) fn hold(plan: &RecordPlan) -> Result<Self> {
+        let mut files = Vec::new();
+        for file in &plan.files {
+            let (binary, path) = (file.binary.clone(), file.typed_path.display());
+            let guard = Lease::take(&binary).map(Guard::Lease).unwrap_or_else(|error| {
+                message::line(format_args!(
+                    "warning: {path}: no lease ({error}); if it is overwritten in place, programs that start right then may crash; hint: {}",
+                    hint(error.kind())
+                ));
+                Guard::Comparison
+            });
+            if binary.is_changed() {
+                bail!(
+                    "{path} was written to while it was read; hint: try again when it is complete"
+                );
+            }
+            files.push(File {
+                binary,
+                guard,
+                is_replaced: false,
+            });
+        }
+        Ok(Self {
+            files,
+            follows_paths: !matches!(plan.processes, ProcessFilter::Process(_)),
+        })
+    }
+}
+
+/// Takes the probes of one file out.
+pub(super) type Detach = Box<dyn Fn(&Arc<Binary>) + Send>;
+
+/// The watching thread, until it is dropped.
+pub(super) struct FileWatch {
+    over: Arc<Event>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FileWatch {
+    /// Starts the watch, which takes the probes out by `detach` and sends a gap for each file. It looks at once where
+    /// `look_at_files` is set.
+    ///
+    /// # Errors
+    /// Where there is no thread or descriptor to be had.
+    pub(super) fn start(
+        files: Files,
+        detach: Detach,
+        outbox: Outbox,
+        look_at_files: Arc<Event>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let over = Arc::new(Event::new()?);
+        let watch = Watch {
+            files: files.files,
+            follows_paths: files.follows_paths,
+            detach,
+            outbox,
+            clock,
+            unsent: Vec::new(),
+        };
+        let thread = {
+            let over = over.clone();
+            thread::Builder::new()
+                .name("soakbox-files".into())
+                .spawn(move || watch.run(&over, &look_at_files))?
+        };
+        Ok(Self {
+            over,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for FileWatch {
+    fn drop(&mut self) {
+        self.over.set();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Watch {
+    files: Vec<File>,
+    follows_paths: bool,
+    detach: Detach,
+    outbox: Outbox,
+    clock: Arc<dyn Clock>,
+    /// Gaps that found no room on the way to the writing thread.
+    unsent: Vec<(Rows, ClockPair)>,
+}
+
+impl Watch {
+    fn run(mut self, over: &Event, look_at_files: &Event) {
+        let mut paths_due = Timer::after(LONG);
+        loop {
+            let is_last = over.is_set();
+            look_at_files.clear();
+            self.look_at_files();
+            if self.follows_paths && (is_last || paths_due.is_over()) {
+                self.look_at_paths();
+                paths_due = Timer::after(LONG);
+            }
+            self.unsent
+                .retain(|(gap, now)| self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full));
+            if is_last {
+                break;
+            }
+            let is_compared = |file: &File| matches!(file.guard, Guard::Comparison);
+            let wait = if self.unsent.is_empty() && !self.files.iter().any(is_compared) {
+                paths_due.remaining().min(LONG)
+            } else {
+                SHORT
+            };
+            wait_for(&[over.as_fd(), look_at_files.as_fd()], Some(wait));
+        }
+        // First the files: the sending may have to wait.
+        drop(self.files);
+        for (gap, now) in self.unsent {
+            // Where the writing thread has ended, its result tells why.
+            let _ = self.outbox.send(gap, now);
+        }
+    }
+
+    fn look_at_files(&mut self) {
+        for file in &mut self.files {
+            if !file.guard.is_overwritten(&file.binary) {
+                continue;
+            }
+            let now = self.clock.now();
+            (self.detach)(&file.binary);
+            // Only now may the writer go on, and nothing more may keep it.
+            file.guard = Guard::Detached;
+            self.unsent.extend(gap(now, "file overwritten"));
+            message::line(format_args!(
+                "warning: {} was opened for writing: its probes are out, it is not observed from now on; hint: start the recorder again",
+                file.binary.path().display()
+            ));
+        }
+    }
+
+    fn look_at_paths(&mut self) {
+        for file in &mut self.files {
+            let is_observed = !file.is_replaced && !matches!(file.guard, Guard::Detached);
+            if is_observed && file.binary.is_replaced() {
+                file.is_replaced = true;
+                self.unsent.extend(gap(self.clock.now(), "file replaced"));
+                message::line(format_args!(
+                    "warning: {} was replaced: processes that start from now on are not observed; hint: start the recorder again",
+                    file.binary.path().display()
+                ));
+            }
+        }
+    }
+}
+
+fn hint(refusal: ErrorKind) -> &'static str {
+    match refusal {
+        ErrorKind::WouldBlock => {
+            "somebody has it open for writing: start again when it is complete"
+        }
+        ErrorKind::PermissionDenied => "run as root, or with CAP_LEASE",
+        _ => "replace it by a new file (mv, install)",
+    }
+}
+
+/// From `now` until the end of the recording. `None` only where Arrow refuses the columns, which the schema's tests rule
+/// out.
+fn gap(now: ClockPair, cause: &str) -> Option<(Rows, ClockPair)> {
+    let rows = annotation(now, AnnotationKind::Gap, cause.to_owned());
+    rows.ok().map(|rows| (rows, now))
+}

@@ -1,0 +1,155 @@
+//! What a person should know: losses as they happen, and at the end what came of the recording.
+
+use std::path::PathBuf;
+
+use rustix::process::Pid;
+use soakbox_schemas::counters::CounterValues;
+use soakbox_schemas::tables::{OperationInfo, Table};
+
+use super::inherited::inherited;
+use super::supervise::Ending;
+use super::write::RowCounts;
+use crate::message;
+use crate::sample::{Tick, in_flight};
+
+/// Adds up the counts of a recording.
+#[derive(Debug)]
+pub(super) struct Report {
+    operations: Vec<OperationInfo>,
+    totals: Vec<CounterValues>,
+    output: PathBuf,
+    /// Most processes that are followed at a time.
+    processes: u32,
+}
+
+impl Report {
+    pub(super) fn new(operations: Vec<OperationInfo>, output: PathBuf, processes: u32) -> Self {
+        let totals = vec![CounterValues::default(); operations.len()];
+        Self {
+            operations,
+            totals,
+            output,
+            processes,
+        }
+    }
+
+    /// Names of the operations.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self
+            .operations
+            .iter()
+            .map(|operation| operation.name.as_str())
+            .collect();
+        names.join(", ")
+    }
+
+    /// Adds the counts of a tick, and warns about what is missing in them.
+    pub(super) fn tick(&mut self, tick: &Tick) {
+        if let Some(stall) = tick.stall() {
+            message::line(format_args!("warning: {stall}"));
+        }
+        if tick.unfollowed > 0 {
+            message::line(format_args!(
+                "warning: more processes than are followed: {} of the command will not be observed; hint: raise --processes {}",
+                tick.unfollowed, self.processes
+            ));
+        }
+        if tick.events.dropped > 0 {
+            message::line(format_args!(
+                "warning: {} records of {} could not be read as events: their rows are missing; hint: this is a bug, please report it",
+                tick.events.dropped, tick.events.received
+            ));
+        }
+        for counts in &tick.counts {
+            let mut lost = Vec::new();
+            for ((total, counted), operation) in self
+                .totals
+                .iter_mut()
+                .zip(&counts.counted)
+                .zip(&self.operations)
+            {
+                *total += *counted;
+                let rowless = rowless(counted);
+                if rowless > 0 && !counts.is_late {
+                    lost.push(format!(
+                        "{rowless} of {} {}",
+                        counted.finished, operation.name
+                    ));
+                }
+            }
+            if !lost.is_empty() {
+                message::line(format_args!(
+                    "lost in one interval: {}; the counts are in operation_metrics",
+                    lost.join(", ")
+                ));
+            }
+        }
+    }
+
+    /// What came of it, once everything is sealed.
+    pub(super) fn complete(&self, rows: &RowCounts, ending: &Ending, running: Option<Pid>) {
+        for (operation, total) in self.operations.iter().zip(&self.totals) {
+            let name = &operation.name;
+            if total.begun == 0 && total.finished == 0 {
+                message::line(format_args!(
+                    "warning: {name}: attached, but nothing was seen; hint: is it called at all, or inlined everywhere? a symbol proves nothing"
+                ));
+                continue;
+            }
+            message::line(format_args!(
+                "{name}: {} finished, {} recorded, {} lost, {} abandoned, {} in flight",
+                total.finished,
+                total.recorded,
+                total.finished as i64
+                    - (total.recorded + total.filtered + total.sampled_out) as i64,
+                total.abandoned,
+                in_flight(total)
+            ));
+        }
+        message::line(format_args!(
+            "sealed {} rows of operation_log into {}",
+            rows.get(&Table::OPERATION_LOG).unwrap_or(&0),
+            self.output.display()
+        ));
+        if let Ending::Command {
+            status,
+            success: false,
+        } = ending
+        {
+            message::line(format_args!(
+                "the command ended with {status}; the recording is complete"
+            ));
+        }
+        report_running(running);
+    }
+}
+
+/// The same for a recording that failed: only what became of the command. The failure itself is reported last, by `main`.
+pub(super) fn incomplete(ending: &Ending, running: Option<Pid>) {
+    if let Ending::Command { status, .. } = ending {
+        message::line(format_args!("the command ended with {status}"));
+    }
+    report_running(running);
+}
+
+/// A command outlives its recording: nobody waits for it, and nobody ends it.
+fn report_running(command: Option<Pid>) {
+    let Some(command) = command else { return };
+    if inherited().ends_with_parent() {
+        message::line(format_args!(
+            "the command (process {command}) still runs: it ends with the recorder, as the recorder's caller asked (PR_SET_PDEATHSIG)"
+        ));
+    } else {
+        message::line(format_args!(
+            "the command (process {command}) runs on, unobserved from now on"
+        ));
+    }
+}
+
+/// Operations that finished and have no row, for any cause.
+fn rowless(counted: &CounterValues) -> u64 {
+    let lost = counted
+        .by_name()
+        .filter(|(name, _)| name.starts_with("lost_"));
+    lost.map(|(_, count)| count).sum()
+}

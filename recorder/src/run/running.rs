@@ -1,0 +1,280 @@
+//! A recording that runs, from the first probe to the last seal. Starting and stopping are one type: whatever fails in
+//! between, dropping it takes out every probe, ends every thread, and keeps what was written.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use soakbox_schemas::tables::AnnotationKind;
+
+use super::collect::{Collecting, Collector};
+use super::control::Control;
+use super::event::Event;
+use super::files::{Detach, FileWatch, Files};
+use super::identity;
+use super::outbox::Outbox;
+use super::report::{self, Report};
+use super::sampling::Sampling;
+use super::supervise::{Ending, Supervisor};
+use super::write::{Begin, Writing};
+use crate::clock::{Clock, ClockPair};
+use crate::kernel::{Host, Kernel, KernelError, KernelSettings, Scope};
+use crate::message;
+use crate::plan::{Phase, ProcessFilter, RecordPlan};
+use crate::sample::samplers;
+use crate::segment::{RecorderDirectory, RecordingWriter};
+use crate::source::ProbeSource;
+
+/// Everything that runs. Where a start fails or a thread panics, the fields are dropped in this order: nothing is written
+/// that was not begun, then it is as in [`Running::stop`].
+pub(super) struct Running<'a> {
+    begin: Option<Begin>,
+    files: Option<FileWatch>,
+    probes: Probes,
+    collecting: Collecting,
+    sampling: Sampling,
+    writing: Writing,
+    supervisor: Supervisor,
+    /// Set when a thread ends.
+    thread_ended: Arc<Event>,
+    control: &'a Control,
+    clock: Arc<dyn Clock>,
+}
+
+impl<'a> Running<'a> {
+    /// Starts the recording that `plan` describes. Nothing is written before everything has started: a start that fails
+    /// leaves neither a probe nor a file.
+    ///
+    /// # Errors
+    /// Where the directory, the kernel, a probe or the command refuses.
+    pub(super) fn start(
+        plan: &RecordPlan,
+        control: &'a Control,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let host = Host::inspect()?;
+        let (probes, source) = Probes::load(plan, &host)?;
+        let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
+        let files = Files::hold(plan)?;
+        let writer =
+            RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
+        control.journals_lie_in(writer.directory());
+        let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
+        let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
+        let thread_ended = Arc::new(Event::new()?);
+        let (writing, begin) = Writing::start(
+            writer,
+            receiver,
+            plan.flush_interval,
+            clock.clone(),
+            &thread_ended,
+        )?;
+        let infos = plan.infos();
+        let collector = Collector::new(
+            Box::new(source),
+            &infos,
+            plan.interval_ns(),
+            plan.flush_interval,
+            outbox.clone(),
+            clock.clone(),
+        );
+        let report = Report::new(infos.clone(), plan.output.clone(), plan.limits.processes);
+        let mut running = Self {
+            begin: Some(begin),
+            files: None,
+            probes,
+            collecting: Collecting::start(collector, &thread_ended)?,
+            sampling: Sampling::new(samplers(infos, activity), outbox.clone(), report),
+            writing,
+            supervisor: Supervisor::new(plan, clock.clone()),
+            thread_ended,
+            control,
+            clock,
+        };
+        running.attach(plan, files, outbox)?;
+        message::line(format_args!(
+            "recording {} into {} (run {uuid})",
+            running.sampling.names(),
+            plan.output.display()
+        ));
+        running.begin(plan)?;
+        Ok(running)
+    }
+
+    /// The operations' probes, and the watch over the files that they are in.
+    fn attach(&mut self, plan: &RecordPlan, files: Files, outbox: Outbox) -> Result<()> {
+        self.probes.attach_operations(plan)?;
+        let watch = FileWatch::start(
+            files,
+            self.probes.detach_file(),
+            outbox,
+            self.control.look_at_files.clone(),
+            self.clock.clone(),
+        )?;
+        self.files = Some(watch);
+        Ok(())
+    }
+
+    /// The command, where there is one, and the first rows.
+    fn begin(&mut self, plan: &RecordPlan) -> Result<()> {
+        let started = self.clock.now();
+        // Asked to stop already: a command that was not started needs no stop.
+        if !self.control.stop.is_set() {
+            self.supervisor.start(plan)?;
+        }
+        let command_started = self.clock.now();
+        if let Some(begin) = self.begin.take() {
+            begin.begin();
+        }
+        let names = self.sampling.names();
+        self.sampling
+            .annotate(started, AnnotationKind::RecordingStarted, names)?;
+        if let (ProcessFilter::Command(words), Some(_)) =
+            (&plan.processes, self.supervisor.command())
+        {
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            let text = words.join(" ");
+            self.sampling
+                .annotate(command_started, AnnotationKind::TargetStarted, text)?;
+        }
+        Ok(())
+    }
+
+    /// Records until there is a reason to stop.
+    ///
+    /// # Errors
+    /// That of a sampler.
+    pub(super) fn supervise(&mut self) -> Result<Ending> {
+        loop {
+            let ticked = self.collecting.ticked();
+            let ending = self
+                .supervisor
+                .wait(&self.control.stop, ticked, &self.thread_ended);
+            if let Some(ending) = ending {
+                return Ok(ending);
+            }
+            while let Some(tick) = self.collecting.next_tick() {
+                self.sampling.tick(tick)?;
+            }
+        }
+    }
+
+    /// Takes the probes out, writes what is left, seals, and reports what came of it. In this order nothing is lost: no
+    /// more probes, then the rest of the source, then the last counts.
+    ///
+    /// # Errors
+    /// The first failure of the threads. What was written by then stays readable.
+    pub(super) fn stop(self, ending: &Ending) -> Result<()> {
+        let Self {
+            files,
+            probes,
+            mut collecting,
+            mut sampling,
+            writing,
+            supervisor,
+            clock,
+            ..
+        } = self;
+        let ended = clock.now();
+        drop(files);
+        probes.detach_all();
+        let last = collecting.finish();
+        let sampled = annotate_end(&sampling, ended, ending).and_then(|()| {
+            while let Some(tick) = collecting.next_tick() {
+                sampling.tick(tick)?;
+            }
+            let last = last?;
+            let names = sampling.names();
+            sampling.annotate(last.now, AnnotationKind::RecordingStopped, names)?;
+            // The last row of `recorder_health` tells of everything that was written before it.
+            sampling.flush();
+            sampling.tick(last)
+        });
+        let report = sampling.finish();
+        let written = writing.finish();
+        drop(probes);
+        match written.and_then(|rows| sampled.map(|()| rows)) {
+            Ok(rows) => {
+                report.complete(&rows, ending, supervisor.running_command());
+                Ok(())
+            }
+            Err(error) => {
+                report::incomplete(ending, supervisor.running_command());
+                Err(error)
+            }
+        }
+    }
+}
+
+fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
+    let text = match ending {
+        Ending::Process(pid) => format!("process {pid} has ended"),
+        Ending::Command { status, .. } => status.clone(),
+        Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
+    };
+    sampling.annotate(ended, AnnotationKind::TargetExited, text)
+}
+
+/// The kernel side. Dropping it takes out every probe.
+struct Probes {
+    kernel: Arc<Mutex<Kernel>>,
+}
+
+impl Probes {
+    /// Loads the kernel side and attaches what keeps account of threads and processes.
+    fn load(plan: &RecordPlan, host: &Host) -> Result<(Self, ProbeSource), KernelError> {
+        let settings = KernelSettings {
+            rules: plan
+                .operations
+                .iter()
+                .map(|operation| operation.rule)
+                .collect(),
+            interval_ns: plan.interval_ns(),
+            ring_bytes: plan.limits.ring_bytes,
+            in_flight: plan.limits.in_flight,
+            tree: plan
+                .processes
+                .follows_tree()
+                .then_some(plan.limits.processes),
+        };
+        let mut kernel = Kernel::load(host, &settings, plan.hooks())?;
+        for hook in &plan.lifecycle {
+            kernel.attach(hook, Scope::File)?;
+        }
+        let source = ProbeSource::new(kernel.take_ring()?, Arc::new(kernel.counters()?));
+        let kernel = Arc::new(Mutex::new(kernel));
+        Ok((Self { kernel }, source))
+    }
+
+    fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {
+        let mut kernel = lock(&self.kernel);
+        let scope = match &plan.processes {
+            ProcessFilter::Process(process) => Scope::Process(process.pid()),
+            ProcessFilter::All | ProcessFilter::Command(_) => Scope::File,
+        };
+        if plan.processes.follows_tree() {
+            kernel.follow_own_descendants()?;
+        }
+        for phase in Phase::ATTACH {
+            let operations = plan.operations.iter();
+            let hooks = operations.flat_map(|operation| &operation.hooks);
+            for hook in hooks.filter(|hook| hook.phase == phase) {
+                kernel.attach(hook, scope)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn detach_file(&self) -> Detach {
+        let kernel = self.kernel.clone();
+        Box::new(move |file| lock(&kernel).detach_file(file))
+    }
+
+    fn detach_all(&self) {
+        lock(&self.kernel).detach_all();
+    }
+}
+
+fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
+    // A panic in between leaves links that are still to be taken out.
+    kernel.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,147 @@
+//! What ends a recording: a request, the end of what is observed, its duration, or a thread that failed.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::process::Pid;
+
+use super::command::{self, Command};
+use super::event::{Event, is_readable, wait_for};
+use crate::clock::Clock;
+use crate::plan::{ProcessFilter, RecordPlan};
+use crate::process::Process;
+
+/// Why a recording ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// A signal asked for it.
+    Requested,
+    /// The duration is over.
+    Duration,
+    /// The observed process ended.
+    Process(u32),
+    /// The command ended.
+    Command {
+        /// How, in words.
+        status: String,
+        /// Whether its exit status was 0.
+        success: bool,
+    },
+    /// A thread of the recorder ended; its own result tells why.
+    ThreadEnded,
+}
+
+/// Watches for the end.
+pub(super) struct Supervisor {
+    subject: Subject,
+    /// ns of the boot clock.
+    deadline_ns: Option<u64>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is observed and can end.
+enum Subject {
+    Files,
+    Process(Arc<Process>),
+    Command(Command),
+}
+
+impl Supervisor {
+    /// Of a recording that has not begun: a command is not started yet.
+    pub(super) fn new(plan: &RecordPlan, clock: Arc<dyn Clock>) -> Self {
+        let subject = match &plan.processes {
+            ProcessFilter::All | ProcessFilter::Command(_) => Subject::Files,
+            ProcessFilter::Process(process) => Subject::Process(process.clone()),
+        };
+        Self {
+            subject,
+            deadline_ns: None,
+            clock,
+        }
+    }
+
+    /// The recording begins: starts the command, where there is one, and the time.
+    ///
+    /// # Errors
+    /// Where the command cannot be started.
+    pub(super) fn start(&mut self, plan: &RecordPlan) -> Result<()> {
+        if let ProcessFilter::Command(words) = &plan.processes {
+            self.subject = Subject::Command(Command::start(words)?);
+        }
+        let now_ns = self.clock.now().boot_ns;
+        let duration = plan.duration.map(nanoseconds);
+        self.deadline_ns = duration.map(|duration| now_ns.saturating_add(duration));
+        Ok(())
+    }
+
+    /// The command, once it is started.
+    pub(super) fn command(&self) -> Option<&Command> {
+        match &self.subject {
+            Subject::Command(command) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// Waits until `stop` or another reason ends the recording, or until `ticked` is set; why it ends. `ended` is set
+    /// where a thread has ended.
+    pub(super) fn wait(&self, stop: &Event, ticked: &Event, ended: &Event) -> Option<Ending> {
+        let mut watched = vec![stop.as_fd(), ticked.as_fd(), ended.as_fd()];
+        match &self.subject {
+            Subject::Files => {}
+            Subject::Process(process) => watched.push(process.as_fd()),
+            Subject::Command(command) => watched.push(command.as_fd()),
+        }
+        let now_ns = self.clock.now().boot_ns;
+        let remaining = self
+            .deadline_ns
+            .map(|deadline| Duration::from_nanos(deadline.saturating_sub(now_ns)));
+        wait_for(&watched, remaining);
+        // What is observed comes first: its end may be the reason for the others.
+        if let Some(ending) = self.subject_ended() {
+            return Some(ending);
+        }
+        if ended.is_set() {
+            return Some(Ending::ThreadEnded);
+        }
+        if stop.is_set() {
+            return Some(Ending::Requested);
+        }
+        let now_ns = self.clock.now().boot_ns;
+        self.deadline_ns
+            .is_some_and(|deadline| now_ns >= deadline)
+            .then_some(Ending::Duration)
+    }
+
+    fn subject_ended(&self) -> Option<Ending> {
+        match &self.subject {
+            Subject::Process(process) if is_readable(process) => {
+                Some(Ending::Process(process.pid().get()))
+            }
+            Subject::Command(command) if is_readable(command) => Some(match command.try_wait() {
+                Ok(Some(status)) => Ending::Command {
+                    status: command::describe(&status),
+                    success: status.exit_status() == Some(0),
+                },
+                // It has ended, but somebody else was told how: a parent that ignores SIGCHLD, a debugger.
+                Ok(None) | Err(_) => Ending::Command {
+                    status: "unknown status".to_owned(),
+                    success: false,
+                },
+            }),
+            _ => None,
+        }
+    }
+
+    /// The command, where it still runs.
+    pub(super) fn running_command(&self) -> Option<Pid> {
+        self.command()
+            .filter(|command| !is_readable(command))
+            .map(Command::pid)
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

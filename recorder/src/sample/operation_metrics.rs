@@ -1,0 +1,40 @@
+//! `operation_metrics`: what the source counted of each operation in each interval.
+
+use anyhow::Result;
+use soakbox_schemas::counters::CounterValues;
+use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
+
+use super::ledger::Ledger;
+use super::{Rows, Sampler, Tick};
+
+/// A row per operation and interval, and a further one where something was counted late.
+#[derive(Debug)]
+pub(super) struct OperationCounts {
+    ledger: Ledger,
+}
+
+impl OperationCounts {
+    pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
+        Self {
+            ledger: Ledger::new(operations),
+        }
+    }
+}
+
+impl Sampler for OperationCounts {
+    fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>> {
+        let mut rows = Vec::new();
+        for counts in &tick.counts {
+            for (operation, counted) in counts.counted.iter().enumerate() {
+                let row = self
+                    .ledger
+                    .row(operation, counts.interval, counts.at_ns, counted);
+                if !counts.is_late || *counted != CounterValues::default() {
+                    rows.push(row);
+                }
+            }
+        }
+        let batch = OperationMetrics::batch(&rows)?;
+        Ok(vec![Rows(Table::OPERATION_METRICS, batch)])
+    }
+}

@@ -1,0 +1,52 @@
+//! `recorder_health`: the recorder about itself, a row per tick.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use soakbox_schemas::tables::{RecorderHealth, Table};
+
+use super::self_usage::SelfUsage;
+use super::{Rows, Sampler, Tick};
+use crate::segment::ActivityCounters;
+
+/// Puts together what the recorder's threads counted about themselves.
+#[derive(Debug)]
+pub(super) struct SelfHealth {
+    activity: Arc<ActivityCounters>,
+    usage: SelfUsage,
+}
+
+impl SelfHealth {
+    /// `activity` is what the writing and sealing threads count.
+    pub(super) fn new(activity: Arc<ActivityCounters>) -> Self {
+        Self {
+            activity,
+            usage: SelfUsage::default(),
+        }
+    }
+}
+
+impl Sampler for SelfHealth {
+    fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>> {
+        let activity = self.activity.take();
+        let mut health = RecorderHealth {
+            at_ns: tick.now.utc_ns,
+            boot_ns: tick.now.boot_ns,
+            interval: tick.interval,
+            events_received: tick.events.received,
+            events_dropped: tick.events.dropped,
+            events_late: tick.events.late,
+            ring_bytes_max: tick.events.drained_bytes_max,
+            queue_depth_max: tick.queue_depth_max,
+            flush_max_ns: activity.flush_max_ns,
+            seal_ns: activity.seal_ns,
+            segments_sealed: activity.segments_sealed,
+            seals_failed: activity.seals_failed,
+            written_bytes: activity.written_bytes,
+            ..RecorderHealth::default()
+        };
+        self.usage.add_to(&mut health);
+        let batch = RecorderHealth::batch(&[health])?;
+        Ok(vec![Rows(Table::RECORDER_HEALTH, batch)])
+    }
+}
