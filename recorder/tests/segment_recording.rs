@@ -310,7 +310,8 @@ fn an_identity_reaches_the_footer_of_a_recovered_segment() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
     let directory = RecorderDirectory::create(root.path(), NOON).unwrap();
-    let mut writer = RecordingWriter::new(directory, identity(), SegmentLimits::default()).unwrap();
+    let mut writer =
+        RecordingWriter::new(directory, provenance(), SegmentLimits::default()).unwrap();
     let rows = operations(0..10, clock.now());
     writer
         .append(Table::OPERATION_LOG, &rows, clock.now())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use soakbox_schemas::recording::{ObservedFile, Provenance};
 use soakbox_schemas::tables::{AnnotationKind, OperationInfo, Table};
 
 use super::collect::{CollectError, Collector};
@@ -17,7 +18,7 @@ use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{SegmentLimits, SyntheticPlan};
 use crate::sample::{Sampler, samplers};
-use crate::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
+use crate::segment::{RecorderDirectory, RecordingWriter, of_this_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
 const QUEUE_BATCHES: usize = 16;
@@ -78,16 +79,19 @@ pub fn synthesize(
     Ok(())
 }
 
-fn identity(plan: &SyntheticPlan) -> FileIdentity {
+fn identity(plan: &SyntheticPlan) -> Provenance {
     let method = || Some("made up".to_owned());
-    FileIdentity {
+    Provenance {
         interval_ns: SECOND_NS,
-        targets: vec!["synthetic".to_owned()],
-        target_build_ids: vec![format!("seed {}", plan.seed)],
+        observed: vec![ObservedFile {
+            path: "synthetic".into(),
+            file: "synthetic".into(),
+            build_id: Some(format!("seed {}", plan.seed)),
+        }],
         cpu_method: method(),
         cpu_split_method: method(),
         memory_method: method(),
-        ..FileIdentity::of_this_host()
+        ..of_this_host()
     }
 }
 

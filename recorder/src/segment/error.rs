@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 use rustix::io::Errno;
+use soakbox_schemas::recording::FooterError;
 
 /// A failure of a recording's files. What was recorded before it stays readable.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ pub enum SegmentError {
     Columns {
         /// The journal.
         path: PathBuf,
+    },
+    /// The journal's frames are not those of this format.
+    #[error("cannot seal {path}: it {source}; hint: seal it with the newer version that wrote it")]
+    Footer {
+        /// The journal.
+        path: PathBuf,
+        /// Why not.
+        source: FooterError,
     },
     /// Another file has the segment's name.
     #[error(

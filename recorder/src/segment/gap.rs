@@ -7,12 +7,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use soakbox_schemas::recording::{JournalName, RECOVERY_FILE, footer, journal_directory};
+use soakbox_schemas::recording::{
+    Footer, JournalName, Provenance, RECOVERY_FILE, journal_directory,
+};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
 
 use super::durable;
 use super::error::SegmentError;
-use super::identity::Metadata;
 use super::journal::JournalWriter;
 
 /// The cause, as the annotation's text has it.
@@ -58,14 +59,11 @@ impl Gap {
         &self,
         root: &Path,
         uuid: &str,
-        mut metadata: Metadata,
+        provenance: Provenance,
     ) -> Result<(), SegmentError> {
         let name = self.journal(uuid);
         let path = name.path(root);
         durable::remove(&path)?;
-        metadata.set(footer::TABLE, Table::ANNOTATIONS.name());
-        metadata.set(footer::SEQUENCE, self.sequence);
-        metadata.set(footer::RECORDER_UUID, uuid);
         let annotation = Annotation {
             at_ns: self.from_ns,
             until_ns: Some(self.until_ns.max(self.from_ns)),
@@ -74,7 +72,8 @@ impl Gap {
         };
         let batch = Annotation::batch(&[annotation])
             .map_err(|source| SegmentError::Encode { path, source })?;
-        let mut journal = JournalWriter::create(root, name, batch.schema_ref(), &metadata)?;
+        let footer = Footer::of_journal(name, provenance);
+        let mut journal = JournalWriter::create(root, batch.schema_ref(), &footer)?;
         journal.append(&batch)?;
         journal.flush().map(|_| ())
     }

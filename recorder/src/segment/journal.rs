@@ -9,11 +9,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use soakbox_schemas::journal;
-use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::recording::{Footer, JournalName};
 
 use super::durable;
 use super::error::SegmentError;
-use super::identity::Metadata;
 use super::summary::Summary;
 
 /// An open journal.
@@ -30,16 +29,13 @@ pub struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Creates the journal `name` below `root` for batches with the columns of `schema`; they carry `metadata`.
+    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; they carry the footer's
+    /// pairs.
     ///
     /// # Errors
     /// Where it exists or cannot be created, or `schema` is not what the table is declared with.
-    pub fn create(
-        root: &Path,
-        name: JournalName,
-        schema: &Schema,
-        metadata: &Metadata,
-    ) -> Result<Self, SegmentError> {
+    pub fn create(root: &Path, schema: &Schema, footer: &Footer) -> Result<Self, SegmentError> {
+        let name = footer.name.clone();
         let path = name.path(root);
         let declared = name.table.schema();
         if declared.is_some_and(|declared| declared.fields() != schema.fields()) {
@@ -55,7 +51,10 @@ impl JournalWriter {
             name,
             path,
             file,
-            schema: Arc::new(Schema::new_with_metadata(fields, metadata.to_schema())),
+            schema: Arc::new(Schema::new_with_metadata(
+                fields,
+                footer.to_pairs().into_iter().collect(),
+            )),
             frame: Vec::new(),
             bytes: 0,
             flushed: 0,

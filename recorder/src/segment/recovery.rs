@@ -9,17 +9,17 @@ use std::path::Path;
 
 use serde::Serialize;
 use soakbox_schemas::recording::{
-    Contents, JOURNAL_DIRECTORY, JournalFile, JournalName, SEALING_EXTENSION, SegmentFile, footer,
-    journal_directory, uuid8,
+    Contents, Footer, JOURNAL_DIRECTORY, JournalFile, JournalName, Provenance, SEALING_EXTENSION,
+    SegmentFile, journal_directory, uuid8,
 };
 use soakbox_schemas::tables::Table;
 
 use super::directory::leave;
 use super::durable;
 use super::error::SegmentError;
-use super::footers::Footer;
+use super::footers;
 use super::gap::Gap;
-use super::identity::{FileIdentity, Metadata};
+use super::identity::of_this_host;
 use super::lock::{Lock, LockAttempt, PreviousRun, State};
 use super::scan::{Scan, scan};
 use super::seal::{Sealed, seal};
@@ -202,8 +202,7 @@ impl Recorder<'_> {
             .iter()
             .any(|segment| segment.table == name.table && segment.name.sequence == name.sequence);
         if !sealed {
-            let metadata = found.metadata(self.uuid);
-            gap.write(self.root, self.uuid, metadata)?;
+            gap.write(self.root, self.uuid, found.provenance())?;
         }
         Ok(name)
     }
@@ -275,7 +274,7 @@ impl Found {
         self.segments.iter().find(|segment| {
             segment.table == name.table
                 && segment.name.sequence == name.sequence
-                && Footer::read(&segment.path).is_some_and(|footer| footer.belongs_to(name))
+                && footers::read(&segment.path).is_some_and(|footer| footer.name == *name)
         })
     }
 
@@ -284,7 +283,7 @@ impl Found {
         let tables: BTreeSet<Table> = self.segments.iter().map(|file| file.table).collect();
         tables.into_iter().filter_map(|table| {
             let of_table = self.segments.iter().filter(move |file| file.table == table);
-            Footer::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
+            footers::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
         })
     }
 
@@ -296,7 +295,7 @@ impl Found {
             .map(|scan| scan.summary.last_at_ns);
         let segments = self
             .newest_footers()
-            .filter_map(|footer| footer.get(footer::LAST_AT_NS)?.parse().ok());
+            .filter_map(|footer| Some(footer.extent?.last_at_ns));
         journals.chain(segments).max()
     }
 
@@ -312,12 +311,12 @@ impl Found {
         journals.chain(segments).max().unwrap_or(0) + 1
     }
 
-    /// The recorder's identity: of a journal, else of a segment, else (nothing is left of it) this host's.
-    fn metadata(&self, uuid: &str) -> Metadata {
-        let of_journal = self.scans.iter().find_map(|scan| scan.metadata.clone());
+    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this host's.
+    fn provenance(&self) -> Provenance {
+        let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal
-            .or_else(|| self.newest_footers().next().map(|footer| footer.identity()))
-            .unwrap_or_else(|| FileIdentity::of_this_host().metadata(uuid, Table::ANNOTATIONS, 0))
+            .or_else(|| self.newest_footers().next().map(|footer| footer.provenance))
+            .unwrap_or_else(of_this_host)
     }
 }
 

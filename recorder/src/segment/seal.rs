@@ -12,13 +12,15 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use soakbox_schemas::recording::{JournalName, SEALING_EXTENSION, SegmentName, footer};
+use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::recording::{
+    Footer, FooterError, JournalName, SEALING_EXTENSION, SegmentName,
+};
 
 use super::durable::{self, Placed};
 use super::encoding;
 use super::error::SegmentError;
 use super::footers;
-use super::identity::Metadata;
 use super::scan::{JournalReader, scan};
 use super::summary::Summary;
 
@@ -64,7 +66,7 @@ pub fn seal(
     };
     let temporary = journal.with_extension(SEALING_EXTENSION);
     durable::remove(&temporary)?;
-    let written = write(&journal, &temporary, &expected);
+    let written = write(&journal, &temporary, name, &expected);
     let placed = written.and_then(|written| place(root, name, &temporary, written));
     if placed.is_err() {
         let _ = durable::remove(&temporary);
@@ -79,12 +81,17 @@ pub fn seal(
 struct Written {
     summary: Summary,
     damaged_bytes: u64,
-    metadata: Metadata,
+    host: String,
     bytes: u64,
 }
 
 /// Writes the temporary, durably. Without a row there is none.
-fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written, SegmentError> {
+fn write(
+    journal: &Path,
+    temporary: &Path,
+    name: &JournalName,
+    expected: &Summary,
+) -> Result<Written, SegmentError> {
     let mut reader = JournalReader::open(journal)?;
     let mut summary = Summary::default();
     let mut foreign_bytes = 0;
@@ -92,12 +99,24 @@ fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written
     while let Some((batch, frame_bytes)) = reader.next_batch()? {
         let output = match &mut output {
             Some(output) => output,
-            None => output.insert(Output::create(
-                journal,
-                temporary,
-                &batch.schema(),
-                expected,
-            )?),
+            None => {
+                let source = match footers::of_frame(batch.schema_ref()) {
+                    Ok(footer) => footer.provenance,
+                    // A newer version's journal is for a newer version to seal.
+                    Err(source @ FooterError::Version(_)) => {
+                        let path = journal.to_owned();
+                        return Err(SegmentError::Footer { path, source });
+                    }
+                    Err(_) => {
+                        foreign_bytes += frame_bytes;
+                        continue;
+                    }
+                };
+                let footer = Footer::of_journal(name.clone(), source);
+                let schema = batch.schema_ref();
+                let created = Output::create(journal, temporary, schema, footer, expected)?;
+                output.insert(created)
+            }
         };
         let fits = batch.schema_ref().fields() == output.schema.fields();
         if !fits || !summary.add(&batch) {
@@ -107,27 +126,21 @@ fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written
         output.write(&batch)?;
     }
     let damaged_bytes = reader.damaged_bytes() + foreign_bytes;
-    let Some(output) = output else {
-        return Ok(Written {
-            summary,
-            damaged_bytes,
-            metadata: Metadata::default(),
-            bytes: 0,
-        });
-    };
-    let mut metadata = output.metadata.clone();
-    metadata.set(footer::FIRST_AT_NS, summary.first_at_ns);
-    metadata.set(footer::LAST_AT_NS, summary.last_at_ns);
-    metadata.set(footer::ROWS, summary.rows);
-    metadata.set(footer::SORTED, summary.sorted);
-    if damaged_bytes > 0 {
-        metadata.set(footer::DAMAGED_BYTES, damaged_bytes);
+    let (mut host, mut bytes) = (String::new(), 0);
+    if let Some(mut output) = output {
+        output.footer.extent = summary.extent();
+        output.footer.damaged_bytes = damaged_bytes;
+        output.footer.columns = name
+            .table
+            .declaration()
+            .map_or_else(Vec::new, ColumnNote::of);
+        host.clone_from(&output.footer.provenance.host);
+        bytes = output.finish()?;
     }
-    let bytes = output.finish(&metadata)?;
     Ok(Written {
         summary,
         damaged_bytes,
-        metadata,
+        host,
         bytes,
     })
 }
@@ -142,15 +155,14 @@ fn place(
     let Written {
         summary,
         damaged_bytes,
-        metadata,
+        host,
         bytes,
     } = written;
     if summary.rows == 0 {
         durable::remove(temporary)?;
         return Ok(Sealed::Empty { damaged_bytes });
     }
-    let host = metadata.get(footer::HOST).unwrap_or_default();
-    let path = SegmentName::new(summary.first_at_ns, host, &name.uuid, name.sequence)
+    let path = SegmentName::new(summary.first_at_ns, &host, &name.uuid, name.sequence)
         .path(root, name.table);
     let directory = durable::parent(&path);
     durable::create_directories(directory)?;
@@ -179,7 +191,7 @@ struct Output {
     journal: PathBuf,
     temporary: PathBuf,
     schema: SchemaRef,
-    metadata: Metadata,
+    footer: Footer,
     writer: ArrowWriter<ErrorCapturingFile>,
     failure: WriteFailure,
 }
@@ -189,6 +201,7 @@ impl Output {
         journal: &Path,
         temporary: &Path,
         schema: &SchemaRef,
+        footer: Footer,
         expected: &Summary,
     ) -> Result<Self, SegmentError> {
         let failure = WriteFailure::default();
@@ -204,7 +217,7 @@ impl Output {
             journal: journal.to_owned(),
             temporary: temporary.to_owned(),
             schema: plain,
-            metadata: Metadata::of_schema(schema.metadata()),
+            footer,
             writer,
             failure,
         })
@@ -218,10 +231,10 @@ impl Output {
     }
 
     /// Writes the footer and makes the file durable; its size.
-    fn finish(mut self, metadata: &Metadata) -> Result<u64, SegmentError> {
-        for (key, value) in metadata.iter() {
+    fn finish(mut self) -> Result<u64, SegmentError> {
+        for (key, value) in self.footer.to_pairs() {
             self.writer
-                .append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+                .append_key_value_metadata(KeyValue::new(key, value));
         }
         let finished = self.writer.into_inner();
         let file = finished

@@ -2,6 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
+use soakbox_schemas::recording::Extent;
 
 /// Sums up the rows of one segment in the order of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,16 @@ impl Default for Summary {
 }
 
 impl Summary {
+    /// As a footer has it; `None` without rows.
+    pub fn extent(&self) -> Option<Extent> {
+        (self.rows > 0).then_some(Extent {
+            rows: self.rows,
+            first_at_ns: self.first_at_ns,
+            last_at_ns: self.last_at_ns,
+            sorted: self.sorted,
+        })
+    }
+
     /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its first column, the
     /// table's time, is not one of times.
     pub fn add(&mut self, batch: &RecordBatch) -> bool {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
-use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::recording::{Footer, JournalName, Provenance};
 use soakbox_schemas::tables::Table;
 
 use super::activity::ActivityCounters;
 use super::error::SegmentError;
-use super::identity::FileIdentity;
 use super::journal::JournalWriter;
 use super::rotation::{self, OpenSegment, Reason};
 use super::sealer::Job;
@@ -22,7 +21,7 @@ use crate::plan::SegmentLimits;
 pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) uuid: String,
-    pub(crate) identity: Arc<FileIdentity>,
+    pub(crate) provenance: Provenance,
     pub(crate) limits: SegmentLimits,
     pub(crate) counters: Arc<ActivityCounters>,
 }
@@ -97,13 +96,13 @@ impl TableWriter {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let shared = &self.shared;
-        let metadata = shared.identity.metadata(&shared.uuid, self.table, sequence);
         let name = JournalName {
             uuid: shared.uuid.clone(),
             table: self.table,
             sequence,
         };
-        JournalWriter::create(&shared.root, name, first.schema_ref(), &metadata)
+        let footer = Footer::of_journal(name, shared.provenance.clone());
+        JournalWriter::create(&shared.root, first.schema_ref(), &footer)
     }
 
     /// Closes the open journal where that is due; the reason.

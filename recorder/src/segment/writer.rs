@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::activity::{Activity, ActivityCounters};
 use super::directory::RecorderDirectory;
 use super::error::SegmentError;
-use super::identity::FileIdentity;
 use super::sealer::Sealer;
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
@@ -28,13 +28,13 @@ pub struct RecordingWriter {
 }
 
 impl RecordingWriter {
-    /// Begins to write to `directory`; all files carry `identity`.
+    /// Begins to write to `directory`; all files carry `provenance`.
     ///
     /// # Errors
     /// Where the sealing thread cannot be started.
     pub fn new(
         directory: RecorderDirectory,
-        identity: FileIdentity,
+        provenance: Provenance,
         limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
         let counters = Arc::new(ActivityCounters::default());
@@ -42,7 +42,7 @@ impl RecordingWriter {
         let shared = Shared {
             root: directory.root().to_owned(),
             uuid: directory.uuid().to_owned(),
-            identity: Arc::new(identity),
+            provenance,
             limits,
             counters,
         };

@@ -12,7 +12,7 @@ use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::tables::Table;
 
-use super::{identity, operations, rows_of, writer};
+use super::{operations, provenance, rows_of, writer};
 
 const ROLE: &str = "SOAKBOX_TEST_ROLE";
 const ROOT: &str = "SOAKBOX_TEST_ROOT";
@@ -85,7 +85,7 @@ fn record_despite_errors(root: &Path, first: u64) {
     let Ok(directory) = RecorderDirectory::create(root, SystemClock.now().utc_ns) else {
         return;
     };
-    let mut writer = RecordingWriter::new(directory, identity(), limits).unwrap();
+    let mut writer = RecordingWriter::new(directory, provenance(), limits).unwrap();
     for batch in 0..8 {
         let now = SystemClock.now();
         let end = first + (batch + 1) * 50;
