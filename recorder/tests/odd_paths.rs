@@ -5,10 +5,13 @@
 mod support;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use soakbox_schemas::recording::footer;
 use support::recording::Recording;
 use support::{host, targets};
 
@@ -130,5 +133,53 @@ fn an_observed_program_is_recorded_under_any_name() {
         let told = messages(&output);
         assert!(output.status.success(), "{told}");
         assert_eq!(Recording::open(&root).checked("op").finished, 100, "{told}");
+    }
+}
+
+/// The `soakbox.targets` of the first sealed file.
+fn observed(root: &Path) -> serde_json::Value {
+    let file = Recording::open(root).files("operation_metrics").remove(0);
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap();
+    let pairs = builder.metadata().file_metadata().key_value_metadata();
+    let pair = pairs
+        .unwrap()
+        .iter()
+        .find(|pair| pair.key == footer::TARGETS);
+    serde_json::from_str(pair.unwrap().value.as_deref().unwrap()).unwrap()
+}
+
+#[test]
+fn a_symbolic_link_is_recorded_as_typed_with_the_file_that_it_leads_to() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("a,b");
+    std::fs::create_dir(&place).unwrap();
+    let program = targets::own_copy(&targets::build("ops.c", &[]), &place);
+    let link = place.join("server");
+    std::os::unix::fs::symlink(&program, &link).unwrap();
+    let inside = format!(
+        "op=uprobe:{}:op",
+        link.display().to_string().replace(',', r"\,")
+    );
+    let relative = "op=uprobe:./server:op".to_owned();
+    for (number, (probe, from)) in [(inside, directory.path()), (relative, &place)]
+        .into_iter()
+        .enumerate()
+    {
+        let root = directory.path().join(number.to_string());
+        let recorded = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
+            .args(["record", "--op", &probe, "-o"])
+            .arg(&root)
+            .args(["--duration", "1ms"])
+            .current_dir(from)
+            .output()
+            .unwrap();
+        assert!(recorded.status.success(), "{}", messages(&recorded));
+        let observed = observed(&root);
+        assert_eq!(observed.as_array().unwrap().len(), 1, "{observed}");
+        assert_eq!(observed[0]["path"], link.display().to_string());
+        assert_eq!(observed[0]["file"], program.display().to_string());
     }
 }
