@@ -49,7 +49,7 @@ fn messages(output: &Output) -> String {
 }
 
 fn words<'a>(words: &[&'a str]) -> Vec<&'a OsStr> {
-    words.iter().map(OsStr::new).collect()
+    words.iter().map(|word| OsStr::new(*word)).collect()
 }
 
 fn with_output<'a>(command: &[&'a str], root: &'a Path) -> Vec<&'a OsStr> {
