@@ -25,7 +25,8 @@ pub enum Command {
     /// Record operations until a signal, the end of the command or of the duration
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
-    /// Show whether this host allows a recording, and where each probe would be placed; changes nothing
+    /// Show whether this host allows a recording, and where each probe would be placed; changes
+    /// nothing
     Check(Check),
     /// List the functions, markers and USDT probes of a file
     Probes(Probes),
@@ -56,8 +57,8 @@ pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
-    /// Command to run and observe, with its descendants. It inherits all that the recorder was started
-    /// with; a signal sent to the recorder alone never ends it
+    /// Command to run and observe, with its descendants. It inherits all that the recorder was
+    /// started with; a signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
@@ -71,8 +72,8 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe this process only, until it ends, instead of every process that runs the file. Its number is the one
-    /// that the recorder's own PID namespace has for it
+    /// Observe this process only, until it ends, instead of every process that runs the file. Its
+    /// number is the one that the recorder's own PID namespace has for it
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }

@@ -1,6 +1,7 @@
-//! The plan of a recording, resolved and checked: everything that `kernel`, `segment` and `run` need,
-//! with nothing left to decide. These are plain values: those modules import `plan`, and it imports
-//! none of them, only `schemas`, the limits, and the open files and processes that it names.
+//! The plan of a recording, resolved and checked: everything that `kernel`, `segment` and `run`
+//! need, with nothing left to decide. These are plain values: those modules import `plan`, and it
+//! imports none of them, only `schemas`, the limits, and the open files and processes that it
+//! names.
 
 mod hook;
 mod lifecycle;
@@ -74,8 +75,8 @@ pub struct RecordPlan {
     /// When to stop by itself.
     pub duration: Option<Duration>,
     /// Digest of everything that decides which operations are recorded and how: probes with their
-    /// rules, processes, limits and flush interval, as they were asked for. Neither the place nor the
-    /// duration is part of it, so that two recordings made alike have the same one; nor are the
+    /// rules, processes, limits and flush interval, as they were asked for. Neither the place nor
+    /// the duration is part of it, so that two recordings made alike have the same one; nor are the
     /// binaries, whose build ids are kept next to it.
     pub config_digest: String,
     /// Operations that will not be seen and values that may be wrong: one sentence each, for the

@@ -12,7 +12,7 @@ use crate::plan::OutcomeSource;
 pub struct Rules {
     /// `type=N`: the operation type's code.
     pub operation_type: Option<u32>,
-    /// `success=…`; without one a marker's own argument decides, and a function's success is unknown.
+    /// `success=…`; without one the probe's [`OutcomeSource`] decides.
     pub success: Option<Success>,
 }
 

@@ -1,10 +1,10 @@
 //! The digest of a configuration: two recordings with the same one observe the same operations in
 //! the same way.
 //!
-//! It is the hash of a JSON text with sorted keys. A limit that has its default value is left out, so that a
-//! limit which a later version adds does not change the digest of a configuration that does not name
-//! it. A default that changes, or anything else that makes the same text mean something else, gives
-//! [`VERSION`] a new number.
+//! It is the hash of a JSON text with sorted keys. A limit that has its default value is left out,
+//! so that a limit which a later version adds does not change the digest of a configuration that
+//! does not name it. A default that changes, or anything else that makes the same text mean
+//! something else, gives [`VERSION`] a new number.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;

@@ -113,7 +113,8 @@ pub fn read_config(arguments: &ProbeArgs) -> Result<Config> {
         .unwrap_or_default())
 }
 
-/// The operations asked for: those of the command line, or of the configuration where it names none.
+/// The operations asked for: those of the command line, or of the configuration where it names
+/// none.
 ///
 /// # Errors
 /// Where one does not parse, a name is there twice, or there are too many.

@@ -26,8 +26,8 @@ pub trait Source: Send {
     /// no records where there are none at the moment.
     fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained;
 
-    /// Takes the counts of each operation, by index, in the interval `interval`, and sets them to 0:
-    /// counts that come late are given by the next call for the same interval. The counts of the
+    /// Takes the counts of each operation, by index, in the interval `interval`, and sets them to
+    /// 0: counts that come late are given by the next call for the same interval. The counts of the
     /// last [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept apart; those of an older
     /// one are given with a later one, never lost.
     fn take_counts(&mut self, interval: u64) -> Vec<CounterValues>;

@@ -1,6 +1,6 @@
 //! The kinds of probe, one file each, with everything about the kind: its syntax and help, how it
-//! resolves, the programs that it places and where, and how it explains itself. A new kind is a file
-//! and an entry in [`KINDS`].
+//! resolves, the programs that it places and where, and how it explains itself. A new kind is a
+//! file and an entry in [`KINDS`].
 
 mod function;
 mod marker;
