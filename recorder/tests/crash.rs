@@ -51,7 +51,8 @@ fn sealed(root: &Path) -> BTreeMap<PathBuf, i64> {
     files.map(rows).collect()
 }
 
-/// Recovers, and what it says it saved is what has come to the sealed files, none of which has changed.
+/// Recovers, and what it says it saved is what has come to the sealed files, none of which has
+/// changed.
 fn recover_and_compare(root: &Path) {
     let before = sealed(root);
     let gaps = |root: &Path| Recording::open(root).gaps().len() as i64;
@@ -155,7 +156,8 @@ fn kill(times: u64) {
             rows[0].0 - started < SECOND_NS / 4,
             "the beginning is there"
         );
-        // One thread: in order of time each value follows the one before it, none is missing and none there twice.
+        // One thread: in order of time each value follows the one before it, none is missing and
+        // none there twice.
         for pair in rows.windows(2) {
             assert_eq!(pair[1].1, pair[0].1 + 1, "{pair:?}");
         }
