@@ -57,7 +57,12 @@ impl RecorderDirectory {
             let uuid = new_uuid()?;
             let path = journal_directory(root, &uuid);
             durable::create_directories(&path)?;
-            let Some(lock) = Lock::create(&path, started_at_ns)? else {
+            let lock = Lock::create(&path, started_at_ns).inspect_err(|_| {
+                // This run's own: nobody else knows its directory yet.
+                let _ = std::fs::remove_file(path.join(LOCK_FILE));
+                let _ = std::fs::remove_dir(&path);
+            })?;
+            let Some(lock) = lock else {
                 continue;
             };
             durable::sync_directory(&path)?;
