@@ -37,6 +37,7 @@ test-lint: components ## clippy, warnings are errors
 
 .PHONY: test-rust
 test-rust: ## cargo test for the workspace; kernel tests need BPF rights
+	cargo build --workspace --bins --examples --locked
 	cargo test --workspace --locked
 
 .PHONY: test-detects-noop

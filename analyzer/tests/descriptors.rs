@@ -87,6 +87,7 @@ fn no_state_of_stdout_and_stderr_makes_it_panic() {
     soak.seal(&root);
     let file = place.path().join("file");
     let (root, file) = (root.to_str().unwrap(), file.to_str().unwrap());
+    let mut turn = 0;
     for case in cases(root, file) {
         let usual = run(&case.arguments, "");
         assert_eq!(usual.status.code(), Some(case.code), "{:?}", case.arguments);
@@ -99,11 +100,17 @@ fn no_state_of_stdout_and_stderr_makes_it_panic() {
         for (state, to) in STATES {
             let full = state == "full" && case.prints;
             let failing = if full { 2 } else { case.code };
-            for (redirections, code) in [
+            // Each descriptor alone and both, in turn: every command meets four of the nine.
+            turn += 1;
+            let combinations = [
                 (format!("1{to}"), failing),
                 (format!("2{to}"), case.code),
                 (format!("1{to} 2{to}"), failing),
-            ] {
+            ];
+            let full = state == "full";
+            let met = combinations.into_iter().enumerate();
+            let met = met.filter(|(index, _)| (full && *index < 2) || turn % 3 == *index);
+            for (_, (redirections, code)) in met {
                 let found = run(&case.arguments, &redirections);
                 let what = format!("{:?} {redirections}: {found:?}", case.arguments);
                 assert_eq!(found.status.code(), Some(code), "{what}");

@@ -18,6 +18,8 @@ const COMMANDS: [&str; 2] = ["chart", "report"];
 struct Place {
     directory: tempfile::TempDir,
     recording: String,
+    /// The output of each command.
+    expected: [String; 2],
 }
 
 impl Place {
@@ -31,9 +33,11 @@ impl Place {
         soak.seal(&recording);
         fs::create_dir(directory.path().join("out")).unwrap();
         let recording = recording.to_str().unwrap().to_owned();
+        let expected = COMMANDS.map(|command| printed(&[command, &recording, "-o", "-"]));
         Self {
             directory,
             recording,
+            expected,
         }
     }
 
@@ -63,9 +67,14 @@ impl Place {
         names
     }
 
-    fn expected(&self, command: &str) -> String {
-        printed(&[command, &self.recording, "-o", "-"])
+    fn expected(&self, command: &str) -> &str {
+        &self.expected[usize::from(command == COMMANDS[1])]
     }
+}
+
+/// One command after the other, without end: what they write goes through the same code.
+fn in_turn() -> impl Iterator<Item = &'static str> {
+    COMMANDS.into_iter().cycle()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -84,23 +93,22 @@ fn a_symlink_stays_and_the_file_that_it_leads_to_is_written() {
     symlink("deep/new", out("dangling")).unwrap();
     symlink("../out/deep", out("directory")).unwrap();
     let names = place.names();
-    for (path, file) in [
+    let cases = [
         ("relative", "deep/file"),
         ("absolute", "deep/file"),
         ("chain", "deep/file"),
         ("dangling", "deep/new"),
         ("directory/file", "deep/file"),
-    ] {
-        for command in COMMANDS {
-            if path != "dangling" {
-                fs::write(out(file), "earlier").unwrap();
-                place.fail(&out(path));
-                assert_eq!(fs::read_to_string(out(file)).unwrap(), "earlier", "{path}");
-            }
-            place.write(command, &out(path));
-            let written = fs::read_to_string(out(file)).unwrap();
-            assert_eq!(written, place.expected(command), "{path}");
+    ];
+    for ((path, file), command) in cases.into_iter().zip(in_turn()) {
+        if path != "dangling" {
+            fs::write(out(file), "earlier").unwrap();
+            place.fail(&out(path));
+            assert_eq!(fs::read_to_string(out(file)).unwrap(), "earlier", "{path}");
         }
+        place.write(command, &out(path));
+        let written = fs::read_to_string(out(file)).unwrap();
+        assert_eq!(written, place.expected(command), "{path}");
         let link = path.split('/').next().unwrap();
         assert!(out(link).symlink_metadata().unwrap().is_symlink(), "{path}");
     }
@@ -116,29 +124,28 @@ fn a_symlink_stays_and_the_file_that_it_leads_to_is_written() {
 #[test]
 fn an_earlier_file_keeps_its_mode_and_a_new_one_follows_the_umask() {
     let place = Place::new();
-    for command in COMMANDS {
-        for bits in [0o600, 0o640, 0o644, 0o664, 0o666, 0o751, 0o2640] {
-            let path = place.out("file");
-            fs::write(&path, "earlier").unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(bits)).unwrap();
-            place.write(command, &path);
-            assert_eq!(mode(&path), bits, "{command} {bits:o}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), place.expected(command));
-            fs::remove_file(&path).unwrap();
-        }
-        for umask in [0o022, 0o077, 0o002, 0o137] {
-            let path = place.out("new");
-            let script = format!("umask {umask:o}; exec \"$0\" \"$@\"");
-            let status = Command::new("sh")
-                .args(["-c", &script, env!("CARGO_BIN_EXE_soakbox-analyzer")])
-                .args([command, &place.recording, "-o"])
-                .arg(&path)
-                .status()
-                .unwrap();
-            assert!(status.success());
-            assert_eq!(mode(&path), 0o666 & !umask, "{command} {umask:o}");
-            fs::remove_file(&path).unwrap();
-        }
+    let modes = [0o600, 0o640, 0o644, 0o664, 0o666, 0o751, 0o2640];
+    for (bits, command) in modes.into_iter().zip(in_turn()) {
+        let path = place.out("file");
+        fs::write(&path, "earlier").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(bits)).unwrap();
+        place.write(command, &path);
+        assert_eq!(mode(&path), bits, "{command} {bits:o}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), place.expected(command));
+        fs::remove_file(&path).unwrap();
+    }
+    for (umask, command) in [0o022, 0o077, 0o002, 0o137].into_iter().zip(in_turn()) {
+        let path = place.out("new");
+        let script = format!("umask {umask:o}; exec \"$0\" \"$@\"");
+        let status = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_soakbox-analyzer")])
+            .args([command, &place.recording, "-o"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        assert_eq!(mode(&path), 0o666 & !umask, "{command} {umask:o}");
+        fs::remove_file(&path).unwrap();
     }
     assert_eq!(place.names(), [""; 0]);
 }
@@ -171,11 +178,13 @@ fn an_earlier_file_keeps_its_owner_and_its_other_names() {
 #[test]
 fn pipes_devices_and_descriptors_are_written_as_they_are() {
     let place = Place::new();
+    let paths = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    for (path, command) in paths.into_iter().zip(in_turn()) {
+        let found = printed(&[command, &place.recording, "-o", path]);
+        assert_eq!(found, place.expected(command), "{path}");
+    }
     for command in COMMANDS {
         let expected = place.expected(command);
-        for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
-            assert_eq!(printed(&[command, &place.recording, "-o", path]), expected);
-        }
         assert_eq!(printed(&[command, &place.recording, "-o", "/dev/null"]), "");
         let pipe = place.out("pipe");
         assert!(

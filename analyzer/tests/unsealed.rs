@@ -64,12 +64,10 @@ fn asked(root: &Path) -> Vec<String> {
         .iter()
         .map(|line| format!("warning: {line}"))
         .collect();
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 5] = [
         &["info", root],
-        &["info", root, "--format=json"],
         &["summary", root, "--format=json"],
         &["sql", root, "SELECT 1", "--format=csv"],
-        &["sql", root, "SELECT 1", "--format=json"],
         &["chart", root, "-o", &chart],
         &["report", root, "-o", &report],
     ];

@@ -12,9 +12,9 @@ use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rustix::time::{ClockId, clock_gettime};
-use soakbox_recorder::segment::{FileIdentity, JournalWriter, Sealed, scan, seal};
+use soakbox_recorder::segment::{JournalWriter, Sealed, of_this_host, scan, seal};
 use soakbox_schemas::event::{OperationEvent, flags};
-use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::recording::{Footer, JournalName};
 use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
 
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
@@ -72,9 +72,8 @@ fn measure_journal(count: usize, root: &Path) {
     });
     let name = journal_name();
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
-    let metadata = FileIdentity::of_this_host().metadata(UUID, name.table, 1);
-    let mut journal =
-        JournalWriter::create(root, name, batches[0].schema_ref(), &metadata).unwrap();
+    let footer = Footer::of_journal(name, of_this_host());
+    let mut journal = JournalWriter::create(root, batches[0].schema_ref(), &footer).unwrap();
     let journaling = cpu_seconds(|| {
         for batch in &batches {
             journal.append(batch).unwrap();

@@ -13,8 +13,10 @@ use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{
     JournalReader, JournalWriter, RecorderDirectory, Sealed, recover, seal,
 };
-use soakbox_schemas::journal::{Frame, frames_in};
-use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, JournalName, footer};
+use soakbox_schemas::journal::{Frame, encode, frames_in};
+use soakbox_schemas::recording::{
+    Contents, Footer, JOURNAL_DIRECTORY, JournalName, SEALING_EXTENSION, footer,
+};
 use soakbox_schemas::tables::Table;
 
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
@@ -239,6 +241,29 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
 }
 
 #[test]
+fn a_journal_of_a_newer_format_is_left_to_a_newer_version() {
+    let root = tempfile::tempdir().unwrap();
+    let name = journal(root.path(), &[(5, 0)]);
+    let path = name.path(root.path());
+    let mut bytes = Vec::new();
+    for frame in frames_in(std::fs::read(&path).unwrap()) {
+        let Frame::Batch(batch) = frame else {
+            panic!("a damaged frame")
+        };
+        let mut metadata = batch.schema().metadata().clone();
+        metadata.insert(footer::FORMAT.to_owned(), "2".to_owned());
+        let schema = batch.schema().as_ref().clone().with_metadata(metadata);
+        let batch = batch.with_schema(schema.into()).unwrap();
+        encode(&batch, &mut bytes).unwrap();
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let refused = seal(root.path(), &name, None).unwrap_err().to_string();
+    assert!(refused.contains("has format 2"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert!(!path.with_extension(SEALING_EXTENSION).exists());
+}
+
+#[test]
 fn a_journal_without_a_whole_frame_is_no_segment() {
     let root = tempfile::tempdir().unwrap();
     let name = journal_name(1);
@@ -266,9 +291,9 @@ fn journal_name(sequence: u64) -> JournalName {
 fn journal(root: &Path, parts: &[(u64, i64)]) -> JournalName {
     let name = journal_name(1);
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
-    let metadata = identity().metadata(UUID, name.table, 1);
+    let footer = Footer::of_journal(name.clone(), provenance());
     let schema = name.table.schema().unwrap();
-    let mut journal = JournalWriter::create(root, name.clone(), &schema, &metadata).unwrap();
+    let mut journal = JournalWriter::create(root, &schema, &footer).unwrap();
     let mut first = 0;
     for &(rows, utc_ns) in parts {
         let clock = ManualClock::new(ClockPair { boot_ns: 0, utc_ns });

@@ -2,33 +2,33 @@
 
 use crate::kernel::Host;
 use crate::plan::RecordPlan;
-use crate::segment::FileIdentity;
+use crate::segment::of_this_host;
+use soakbox_schemas::recording::{ObservedFile, Provenance};
 
 /// A CPU holds back at most this many pages of a counter (`percpu_counter_batch`, at least 32).
 fn batch_pages(cpus: u64) -> u64 {
     (2 * cpus).max(32)
 }
 
-pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
+pub(super) fn of(plan: &RecordPlan, host: &Host) -> Provenance {
     let offsets = host.offsets;
     let cpus = u64::from(host.possible_cpus);
     let held_back = batch_pages(cpus) * cpus * rustix::param::page_size() as u64;
     let memory = offsets.has_memory();
     let per_cpu = offsets.mm_rss_stride != 8;
-    FileIdentity {
+    Provenance {
         host: host.name.clone(),
         kernel: host.kernel.clone(),
         boot_id: host.boot_id.clone(),
         interval_ns: plan.interval_ns(),
-        targets: plan
+        observed: plan
             .files
             .iter()
-            .map(|file| file.typed_path.display().to_string())
-            .collect(),
-        target_build_ids: plan
-            .files
-            .iter()
-            .map(|file| file.build_id.clone().unwrap_or_default())
+            .map(|file| ObservedFile {
+                path: file.typed_path.as_path().into(),
+                file: file.binary.path().into(),
+                build_id: file.build_id.clone(),
+            })
             .collect(),
         config_digest: plan.config_digest.clone(),
         cpu_method: Some(
@@ -46,6 +46,6 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> FileIdentity {
                 3 * 64 * rustix::param::page_size() as u64
             }
         }),
-        ..FileIdentity::of_this_host()
+        ..of_this_host()
     }
 }

@@ -1,10 +1,11 @@
-//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up time. Its footers say
-//! that it is made up.
+//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up
+//! time. Its footers say that it is made up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use soakbox_schemas::recording::{ObservedFile, Provenance};
 use soakbox_schemas::tables::{AnnotationKind, OperationInfo, Table};
 
 use super::collect::{CollectError, Collector};
@@ -17,7 +18,7 @@ use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{SegmentLimits, SyntheticPlan};
 use crate::sample::{Sampler, samplers};
-use crate::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
+use crate::segment::{RecorderDirectory, RecordingWriter, of_this_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
 const QUEUE_BATCHES: usize = 16;
@@ -25,8 +26,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// In made-up time: nobody waits for a row, so that batches are full.
 const HOLD: Duration = Duration::from_secs(600);
 
-/// Makes the recording up. It ends in the whole second before the time of `clock`; `further` samplers are asked next to
-/// the recorder's own.
+/// Makes the recording up. It ends in the whole second before the time of `clock`; `further`
+/// samplers are asked next to the recorder's own.
 ///
 /// # Errors
 /// Where it would begin before 1970, or the directory cannot be written.
@@ -78,16 +79,19 @@ pub fn synthesize(
     Ok(())
 }
 
-fn identity(plan: &SyntheticPlan) -> FileIdentity {
+fn identity(plan: &SyntheticPlan) -> Provenance {
     let method = || Some("made up".to_owned());
-    FileIdentity {
+    Provenance {
         interval_ns: SECOND_NS,
-        targets: vec!["synthetic".to_owned()],
-        target_build_ids: vec![format!("seed {}", plan.seed)],
+        observed: vec![ObservedFile {
+            path: "synthetic".into(),
+            file: "synthetic".into(),
+            build_id: Some(format!("seed {}", plan.seed)),
+        }],
         cpu_method: method(),
         cpu_split_method: method(),
         memory_method: method(),
-        ..FileIdentity::of_this_host()
+        ..of_this_host()
     }
 }
 
@@ -131,7 +135,8 @@ struct Span {
 }
 
 impl Span {
-    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock is made up as well.
+    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock
+    /// is made up as well.
     fn ending(now: ClockPair, seconds: u64) -> Result<Self> {
         let since_boot = now.boot_ns / SECOND_NS;
         let end_utc_ns = now.utc_of(since_boot * SECOND_NS);

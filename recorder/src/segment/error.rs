@@ -1,4 +1,4 @@
-//! What can go wrong with a recording's files: the thing, the reason and the next step, in one line.
+//! Failures of a recording's files: the thing, the reason and the next step, in one line.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 use rustix::io::Errno;
+use soakbox_schemas::recording::FooterError;
 
 /// A failure of a recording's files. What was recorded before it stays readable.
 #[derive(Debug, thiserror::Error)]
@@ -13,11 +14,11 @@ pub enum SegmentError {
     /// The system refused.
     #[error("cannot {doing} {path}: {source}{}", hint(.source))]
     Io {
-        /// What was tried.
+        /// The attempted step, such as `write to`.
         doing: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A batch could not be encoded for the journal.
@@ -25,7 +26,7 @@ pub enum SegmentError {
     Encode {
         /// The journal.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ArrowError,
     },
     /// Rows could not be written as Parquet.
@@ -35,7 +36,7 @@ pub enum SegmentError {
     Parquet {
         /// The journal.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ParquetError,
     },
     /// The columns are not those that the segment began with.
@@ -45,6 +46,14 @@ pub enum SegmentError {
     Columns {
         /// The journal.
         path: PathBuf,
+    },
+    /// The journal's frames are not those of this format.
+    #[error("cannot seal {path}: it {source}; hint: seal it with the newer version that wrote it")]
+    Footer {
+        /// The journal.
+        path: PathBuf,
+        /// The reason.
+        source: FooterError,
     },
     /// Another file has the segment's name.
     #[error(
@@ -70,7 +79,8 @@ impl SegmentError {
         }
     }
 
-    /// Whether the file system is full (or the quota is used up): waiting or freeing space can help.
+    /// Whether the file system is full (or the quota is used up): waiting or freeing space can
+    /// help.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }

@@ -1,18 +1,20 @@
-//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed recorder's own name.
+//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed
+//! recorder's own name.
 //!
-//! It is planned before anything else is done and the plan is kept in a file until everything is done, so a recovery
-//! that is killed and run again writes the same gap with the same sequence number: the segment of that number
-//! supersedes any further one, and there are never two.
+//! Recovery plans the gap before anything else, and keeps the plan in a file until everything is
+//! done. So a recovery that is killed and run again writes the same gap with the same sequence
+//! number: the segment of that number supersedes any further one, and there are never two.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use soakbox_schemas::recording::{JournalName, RECOVERY_FILE, footer, journal_directory};
+use soakbox_schemas::recording::{
+    Footer, JournalName, Provenance, RECOVERY_FILE, journal_directory,
+};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
 
 use super::durable;
 use super::error::SegmentError;
-use super::identity::Metadata;
 use super::journal::JournalWriter;
 
 /// The cause, as the annotation's text has it.
@@ -30,7 +32,7 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// The plan of an earlier recovery that did not come to its end.
+    /// The plan of an earlier recovery that was interrupted.
     pub(crate) fn planned(root: &Path, uuid: &str) -> Option<Self> {
         let text = std::fs::read(plan_path(root, uuid)).ok()?;
         serde_json::from_slice(&text).ok()
@@ -58,14 +60,11 @@ impl Gap {
         &self,
         root: &Path,
         uuid: &str,
-        mut metadata: Metadata,
+        provenance: Provenance,
     ) -> Result<(), SegmentError> {
         let name = self.journal(uuid);
         let path = name.path(root);
         durable::remove(&path)?;
-        metadata.set(footer::TABLE, Table::ANNOTATIONS.name());
-        metadata.set(footer::SEQUENCE, self.sequence);
-        metadata.set(footer::RECORDER_UUID, uuid);
         let annotation = Annotation {
             at_ns: self.from_ns,
             until_ns: Some(self.until_ns.max(self.from_ns)),
@@ -74,12 +73,13 @@ impl Gap {
         };
         let batch = Annotation::batch(&[annotation])
             .map_err(|source| SegmentError::Encode { path, source })?;
-        let mut journal = JournalWriter::create(root, name, batch.schema_ref(), &metadata)?;
+        let footer = Footer::of_journal(name, provenance);
+        let mut journal = JournalWriter::create(root, batch.schema_ref(), &footer)?;
         journal.append(&batch)?;
         journal.flush().map(|_| ())
     }
 
-    /// Forgets the plan, which is carried out.
+    /// Removes the plan, once it is carried out.
     pub(crate) fn forget(root: &Path, uuid: &str) -> Result<(), SegmentError> {
         durable::remove(&temporary_plan_path(root, uuid))?;
         durable::remove(&plan_path(root, uuid))

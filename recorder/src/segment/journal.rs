@@ -1,5 +1,6 @@
-//! Writing a journal: frames appended to a file of one table, made durable by [`JournalWriter::flush`].
-//! Never rewrites a frame; a frame that could not be written whole is cut off again.
+//! Writing a journal: frames appended to a file of one table, made durable by
+//! [`JournalWriter::flush`]. Never rewrites a frame; a frame that could not be written whole is cut
+//! off again.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -9,11 +10,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use soakbox_schemas::journal;
-use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::recording::{Footer, JournalName};
 
 use super::durable;
 use super::error::SegmentError;
-use super::identity::Metadata;
 use super::summary::Summary;
 
 /// An open journal.
@@ -30,16 +30,13 @@ pub struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Creates the journal `name` below `root` for batches with the columns of `schema`; they carry `metadata`.
+    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; they
+    /// carry the footer's pairs.
     ///
     /// # Errors
     /// Where it exists or cannot be created, or `schema` is not what the table is declared with.
-    pub fn create(
-        root: &Path,
-        name: JournalName,
-        schema: &Schema,
-        metadata: &Metadata,
-    ) -> Result<Self, SegmentError> {
+    pub fn create(root: &Path, schema: &Schema, footer: &Footer) -> Result<Self, SegmentError> {
+        let name = footer.name.clone();
         let path = name.path(root);
         let declared = name.table.schema();
         if declared.is_some_and(|declared| declared.fields() != schema.fields()) {
@@ -55,7 +52,10 @@ impl JournalWriter {
             name,
             path,
             file,
-            schema: Arc::new(Schema::new_with_metadata(fields, metadata.to_schema())),
+            schema: Arc::new(Schema::new_with_metadata(
+                fields,
+                footer.to_pairs().into_iter().collect(),
+            )),
             frame: Vec::new(),
             bytes: 0,
             flushed: 0,
@@ -63,11 +63,12 @@ impl JournalWriter {
         })
     }
 
-    /// Appends a batch as one frame. After this a kill loses none of it, after [`Self::flush`] a power cut neither.
-    /// A batch without rows is no frame.
+    /// Appends a batch as one frame. After this a kill loses none of it, after [`Self::flush`] a
+    /// power cut neither. A batch without rows is no frame.
     ///
     /// # Errors
-    /// Where the batch has other columns than the table, or cannot be written; the journal is then as before.
+    /// Where the batch has other columns than the table, or cannot be written; the journal is then
+    /// as before.
     pub fn append(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
         let columns = || SegmentError::Columns {
             path: self.path.clone(),
@@ -91,8 +92,8 @@ impl JournalWriter {
             RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec()).map_err(encode)?;
         journal::encode(&batch, &mut self.frame).map_err(encode)?;
         if let Err(error) = self.file.write_all_at(&self.frame, self.bytes) {
-            // Cut the torn frame off; where that fails too, the next frame is written over it, and a reader skips
-            // what is left of it.
+            // Cut the torn frame off; where that fails too, the next frame is written over it, and
+            // a reader skips what is left of it.
             let _ = self.file.set_len(self.bytes);
             return Err(SegmentError::io("write", &self.path, error));
         }
@@ -104,7 +105,7 @@ impl JournalWriter {
     /// Makes what was appended durable. `false` where there was nothing new.
     ///
     /// # Errors
-    /// Where the disk refuses; it is not known then what of it is durable.
+    /// Where the disk refuses; it is unknown then which rows are durable.
     pub fn flush(&mut self) -> Result<bool, SegmentError> {
         if self.flushed == self.bytes {
             return Ok(false);
@@ -126,7 +127,7 @@ impl JournalWriter {
         self.bytes
     }
 
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

@@ -1,8 +1,8 @@
-//! A recording's files: rows are appended to journals, journals are sealed into segments, and what a crash left
-//! is finished by recovery. `docs/format.md` has the format and its MUSTs.
+//! A recording's files: rows are appended to journals, journals are sealed into segments, and what
+//! a crash left is finished by recovery. `docs/format.md` has the format and its MUSTs.
 //!
-//! This room owns every file below a recording's root. It never looks at events, and never touches the journal of
-//! a recorder that is alive.
+//! This module owns every file below a recording's root. It never looks at events, and never
+//! touches the journal of a recorder that is alive.
 
 mod activity;
 mod directory;
@@ -27,7 +27,7 @@ pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
 pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;
-pub use identity::{FileIdentity, Metadata};
+pub use identity::of_this_host;
 pub use journal::JournalWriter;
 pub use recovery::{RecoveryError, RecoveryReport, recover};
 pub use scan::{JournalReader, Scan, scan};

@@ -1,31 +1,32 @@
-//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes the gap.
+//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes
+//! the gap.
 //!
-//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one that another
-//! recovery works on. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
-//! and kept.
+//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one
+//! that another recovery works on. Killed at any point and run again it comes to the same end;
+//! whatever cannot be done is reported and kept.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
 use soakbox_schemas::recording::{
-    Contents, JOURNAL_DIRECTORY, JournalFile, JournalName, SEALING_EXTENSION, SegmentFile, footer,
-    journal_directory, uuid8,
+    Contents, Footer, JOURNAL_DIRECTORY, JournalFile, JournalName, Provenance, SEALING_EXTENSION,
+    SegmentFile, journal_directory, uuid8,
 };
 use soakbox_schemas::tables::Table;
 
 use super::directory::leave;
 use super::durable;
 use super::error::SegmentError;
-use super::footers::Footer;
+use super::footers;
 use super::gap::Gap;
-use super::identity::{FileIdentity, Metadata};
+use super::identity::of_this_host;
 use super::lock::{Lock, LockAttempt, PreviousRun, State};
 use super::scan::{Scan, scan};
 use super::seal::{Sealed, seal};
 use crate::clock::Clock;
 
-/// What a recovery did, as `recover --format json` prints it.
+/// The result of a recovery, as `recover --format json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecoveryReport {
     /// `soakbox.recover/1`.
@@ -36,7 +37,7 @@ pub struct RecoveryReport {
     pub segments: u64,
     /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
     pub bytes_discarded: u64,
-    /// Journals dealt with: sealed, empty, or superseded by a segment.
+    /// Journals that are gone: sealed, empty, or superseded by a segment.
     pub journals: u64,
     /// Gaps written, one for each crashed recorder.
     pub gaps: u64,
@@ -76,13 +77,14 @@ impl RecoveryReport {
 #[derive(Debug, thiserror::Error)]
 #[error("recovery is incomplete: {source}")]
 pub struct RecoveryError {
-    /// What was done all the same.
+    /// The steps that succeeded.
     pub report: Box<RecoveryReport>,
     /// The first failure.
     pub source: SegmentError,
 }
 
-/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing to do.
+/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing
+/// to do.
 ///
 /// # Errors
 /// Where something could not be read or written; everything else is done first.
@@ -152,7 +154,7 @@ impl Recorder<'_> {
             State::Unknown => !(found.journals.is_empty() && found.superseded.is_empty()),
         };
         for (journal, segment) in &found.superseded {
-            // Its rename may not be durable yet: that comes before the journal goes.
+            // The segment's rename must be durable before the journal is removed.
             for above in segment.path.ancestors().skip(1).take(3) {
                 durable::sync_directory(above)?;
             }
@@ -202,13 +204,13 @@ impl Recorder<'_> {
             .iter()
             .any(|segment| segment.table == name.table && segment.name.sequence == name.sequence);
         if !sealed {
-            let metadata = found.metadata(self.uuid);
-            gap.write(self.root, self.uuid, metadata)?;
+            gap.write(self.root, self.uuid, found.provenance())?;
         }
         Ok(name)
     }
 
-    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is returned at the end.
+    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is
+    /// returned at the end.
     fn seal_all(
         &self,
         found: &Found,
@@ -217,7 +219,7 @@ impl Recorder<'_> {
     ) -> Result<(), SegmentError> {
         let mut failure = None;
         for (journal, scan) in found.journals.iter().zip(&found.scans) {
-            // One of an earlier attempt at the gap, written afresh since.
+            // Left by an earlier attempt at the gap, which is written again.
             if Some(&journal.name) == gap {
                 continue;
             }
@@ -263,19 +265,20 @@ impl Recorder<'_> {
 #[derive(Default)]
 struct Found {
     journals: Vec<JournalFile>,
-    /// What is in the journals, in the same order.
+    /// Contents of the journals, in the same order.
     scans: Vec<Scan>,
     superseded: Vec<(JournalFile, SegmentFile)>,
     segments: Vec<SegmentFile>,
 }
 
 impl Found {
-    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a journal.
+    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a
+    /// journal.
     fn segment_of(&self, name: &JournalName) -> Option<&SegmentFile> {
         self.segments.iter().find(|segment| {
             segment.table == name.table
                 && segment.name.sequence == name.sequence
-                && Footer::read(&segment.path).is_some_and(|footer| footer.belongs_to(name))
+                && footers::read(&segment.path).is_some_and(|footer| footer.name == *name)
         })
     }
 
@@ -284,7 +287,7 @@ impl Found {
         let tables: BTreeSet<Table> = self.segments.iter().map(|file| file.table).collect();
         tables.into_iter().filter_map(|table| {
             let of_table = self.segments.iter().filter(move |file| file.table == table);
-            Footer::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
+            footers::read(&of_table.max_by_key(|file| file.name.sequence)?.path)
         })
     }
 
@@ -296,7 +299,7 @@ impl Found {
             .map(|scan| scan.summary.last_at_ns);
         let segments = self
             .newest_footers()
-            .filter_map(|footer| footer.get(footer::LAST_AT_NS)?.parse().ok());
+            .filter_map(|footer| Some(footer.extent?.last_at_ns));
         journals.chain(segments).max()
     }
 
@@ -312,12 +315,13 @@ impl Found {
         journals.chain(segments).max().unwrap_or(0) + 1
     }
 
-    /// The recorder's identity: of a journal, else of a segment, else (nothing is left of it) this host's.
-    fn metadata(&self, uuid: &str) -> Metadata {
-        let of_journal = self.scans.iter().find_map(|scan| scan.metadata.clone());
+    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this
+    /// host's.
+    fn provenance(&self) -> Provenance {
+        let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal
-            .or_else(|| self.newest_footers().next().map(|footer| footer.identity()))
-            .unwrap_or_else(|| FileIdentity::of_this_host().metadata(uuid, Table::ANNOTATIONS, 0))
+            .or_else(|| self.newest_footers().next().map(|footer| footer.provenance))
+            .unwrap_or_else(of_this_host)
     }
 }
 

@@ -1,14 +1,15 @@
-//! Reading a journal from its file, one frame in memory at a time. Only the system's own errors end the reading;
-//! where it goes on after damage is decided in `soakbox_schemas::journal`.
+//! Reading a journal from its file, one frame in memory at a time. Only the system's own errors end
+//! the reading; where it goes on after damage is decided in `soakbox_schemas::journal`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use soakbox_schemas::journal::{Frame, Frames};
+use soakbox_schemas::recording::Provenance;
 
 use super::error::SegmentError;
-use super::identity::Metadata;
+use super::footers;
 use super::summary::Summary;
 
 /// Reads the whole frames of a journal in order.
@@ -64,8 +65,8 @@ impl JournalReader {
 pub struct Scan {
     /// Number, times and order of its rows.
     pub summary: Summary,
-    /// The metadata of its first whole frame.
-    pub metadata: Option<Metadata>,
+    /// Where its rows come from, by the first whole frame that says so.
+    pub provenance: Option<Provenance>,
 }
 
 /// Reads the journal at `path` without keeping anything of it.
@@ -77,8 +78,10 @@ pub fn scan(path: &Path) -> Result<Scan, SegmentError> {
     let mut scan = Scan::default();
     while let Some((batch, _)) = reader.next_batch()? {
         scan.summary.add(&batch);
-        scan.metadata
-            .get_or_insert_with(|| Metadata::of_schema(batch.schema_ref().metadata()));
+        if scan.provenance.is_none() {
+            let footer = footers::of_frame(batch.schema_ref());
+            scan.provenance = footer.ok().map(|footer| footer.provenance);
+        }
     }
     Ok(scan)
 }

@@ -1,6 +1,7 @@
-//! Turning a closed journal into a segment: read frame by frame, write row group by row group to a temporary in
-//! the journal's directory, fsync, rename into place without replacing, fsync the directories, delete the journal.
-//! Stopped at any point it leaves the journal or the segment; run again it finishes. The caller holds the lock.
+//! Turning a closed journal into a segment: read frame by frame, write row group by row group to a
+//! temporary in the journal's directory, fsync, rename into place without replacing, fsync the
+//! directories, delete the journal. Stopped at any point it leaves the journal or the segment; run
+//! again it finishes. The caller holds the lock.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,24 +13,26 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use soakbox_schemas::recording::{JournalName, SEALING_EXTENSION, SegmentName, footer};
+use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::recording::{
+    Footer, FooterError, JournalName, SEALING_EXTENSION, SegmentName,
+};
 
 use super::durable::{self, Placed};
 use super::encoding;
 use super::error::SegmentError;
 use super::footers;
-use super::identity::Metadata;
 use super::scan::{JournalReader, scan};
 use super::summary::Summary;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub summary: Summary,
     /// Bytes of the journal that were no whole frame.
     pub damaged_bytes: u64,
@@ -47,11 +50,12 @@ pub enum Sealed {
     },
 }
 
-/// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it the journal is read
-/// once more, first.
+/// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it
+/// the journal is read once more, first.
 ///
 /// # Errors
-/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary removed.
+/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary
+/// removed.
 pub fn seal(
     root: &Path,
     name: &JournalName,
@@ -64,7 +68,7 @@ pub fn seal(
     };
     let temporary = journal.with_extension(SEALING_EXTENSION);
     durable::remove(&temporary)?;
-    let written = write(&journal, &temporary, &expected);
+    let written = write(&journal, &temporary, name, &expected);
     let placed = written.and_then(|written| place(root, name, &temporary, written));
     if placed.is_err() {
         let _ = durable::remove(&temporary);
@@ -79,12 +83,17 @@ pub fn seal(
 struct Written {
     summary: Summary,
     damaged_bytes: u64,
-    metadata: Metadata,
+    host: String,
     bytes: u64,
 }
 
 /// Writes the temporary, durably. Without a row there is none.
-fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written, SegmentError> {
+fn write(
+    journal: &Path,
+    temporary: &Path,
+    name: &JournalName,
+    expected: &Summary,
+) -> Result<Written, SegmentError> {
     let mut reader = JournalReader::open(journal)?;
     let mut summary = Summary::default();
     let mut foreign_bytes = 0;
@@ -92,12 +101,24 @@ fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written
     while let Some((batch, frame_bytes)) = reader.next_batch()? {
         let output = match &mut output {
             Some(output) => output,
-            None => output.insert(Output::create(
-                journal,
-                temporary,
-                &batch.schema(),
-                expected,
-            )?),
+            None => {
+                let source = match footers::of_frame(batch.schema_ref()) {
+                    Ok(footer) => footer.provenance,
+                    // A newer version's journal is for a newer version to seal.
+                    Err(source @ FooterError::Version(_)) => {
+                        let path = journal.to_owned();
+                        return Err(SegmentError::Footer { path, source });
+                    }
+                    Err(_) => {
+                        foreign_bytes += frame_bytes;
+                        continue;
+                    }
+                };
+                let footer = Footer::of_journal(name.clone(), source);
+                let schema = batch.schema_ref();
+                let created = Output::create(journal, temporary, schema, footer, expected)?;
+                output.insert(created)
+            }
         };
         let fits = batch.schema_ref().fields() == output.schema.fields();
         if !fits || !summary.add(&batch) {
@@ -107,27 +128,21 @@ fn write(journal: &Path, temporary: &Path, expected: &Summary) -> Result<Written
         output.write(&batch)?;
     }
     let damaged_bytes = reader.damaged_bytes() + foreign_bytes;
-    let Some(output) = output else {
-        return Ok(Written {
-            summary,
-            damaged_bytes,
-            metadata: Metadata::default(),
-            bytes: 0,
-        });
-    };
-    let mut metadata = output.metadata.clone();
-    metadata.set(footer::FIRST_AT_NS, summary.first_at_ns);
-    metadata.set(footer::LAST_AT_NS, summary.last_at_ns);
-    metadata.set(footer::ROWS, summary.rows);
-    metadata.set(footer::SORTED, summary.sorted);
-    if damaged_bytes > 0 {
-        metadata.set(footer::DAMAGED_BYTES, damaged_bytes);
+    let (mut host, mut bytes) = (String::new(), 0);
+    if let Some(mut output) = output {
+        output.footer.extent = summary.extent();
+        output.footer.damaged_bytes = damaged_bytes;
+        output.footer.columns = name
+            .table
+            .declaration()
+            .map_or_else(Vec::new, ColumnNote::of);
+        host.clone_from(&output.footer.provenance.host);
+        bytes = output.finish()?;
     }
-    let bytes = output.finish(&metadata)?;
     Ok(Written {
         summary,
         damaged_bytes,
-        metadata,
+        host,
         bytes,
     })
 }
@@ -142,21 +157,21 @@ fn place(
     let Written {
         summary,
         damaged_bytes,
-        metadata,
+        host,
         bytes,
     } = written;
     if summary.rows == 0 {
         durable::remove(temporary)?;
         return Ok(Sealed::Empty { damaged_bytes });
     }
-    let host = metadata.get(footer::HOST).unwrap_or_default();
-    let path = SegmentName::new(summary.first_at_ns, host, &name.uuid, name.sequence)
+    let path = SegmentName::new(summary.first_at_ns, &host, &name.uuid, name.sequence)
         .path(root, name.table);
     let directory = durable::parent(&path);
     durable::create_directories(directory)?;
     match durable::rename_new(temporary, &path)? {
         Placed::Done => {}
-        // The same segment, placed before a crash: the seal is finished. Any other file is not ours to replace.
+        // The same segment, placed before a crash: the seal is finished. Any other file is not ours
+        // to replace.
         Placed::Occupied if footers::is_segment_of(&path, name, summary.rows) => {
             durable::remove(temporary)?;
         }
@@ -179,7 +194,7 @@ struct Output {
     journal: PathBuf,
     temporary: PathBuf,
     schema: SchemaRef,
-    metadata: Metadata,
+    footer: Footer,
     writer: ArrowWriter<ErrorCapturingFile>,
     failure: WriteFailure,
 }
@@ -189,6 +204,7 @@ impl Output {
         journal: &Path,
         temporary: &Path,
         schema: &SchemaRef,
+        footer: Footer,
         expected: &Summary,
     ) -> Result<Self, SegmentError> {
         let failure = WriteFailure::default();
@@ -204,7 +220,7 @@ impl Output {
             journal: journal.to_owned(),
             temporary: temporary.to_owned(),
             schema: plain,
-            metadata: Metadata::of_schema(schema.metadata()),
+            footer,
             writer,
             failure,
         })
@@ -218,10 +234,10 @@ impl Output {
     }
 
     /// Writes the footer and makes the file durable; its size.
-    fn finish(mut self, metadata: &Metadata) -> Result<u64, SegmentError> {
-        for (key, value) in metadata.iter() {
+    fn finish(mut self) -> Result<u64, SegmentError> {
+        for (key, value) in self.footer.to_pairs() {
             self.writer
-                .append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+                .append_key_value_metadata(KeyValue::new(key, value));
         }
         let finished = self.writer.into_inner();
         let file = finished

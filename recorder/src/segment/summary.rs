@@ -1,7 +1,8 @@
-//! What is known of a segment's rows without reading them again: how many, from when to when, in order or not.
+//! Number, first and last time, and order of a segment's rows, known without reading them again.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
+use soakbox_schemas::recording::Extent;
 
 /// Sums up the rows of one segment in the order of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +29,18 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its first column, the
-    /// table's time, is not one of times.
+    /// As a footer has it; `None` without rows.
+    pub fn extent(&self) -> Option<Extent> {
+        (self.rows > 0).then_some(Extent {
+            rows: self.rows,
+            first_at_ns: self.first_at_ns,
+            last_at_ns: self.last_at_ns,
+            sorted: self.sorted,
+        })
+    }
+
+    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its
+    /// first column, the table's time, is not one of times.
     pub fn add(&mut self, batch: &RecordBatch) -> bool {
         let first = batch.columns().first();
         let Some(times) =

@@ -1,16 +1,16 @@
-//! One table's rows on their way to disk: into the open journal, and with each closed journal to the sealer.
+//! One table's rows on their way to disk: into the open journal, and with each closed journal to
+//! the sealer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
-use soakbox_schemas::recording::JournalName;
+use soakbox_schemas::recording::{Footer, JournalName, Provenance};
 use soakbox_schemas::tables::Table;
 
 use super::activity::ActivityCounters;
 use super::error::SegmentError;
-use super::identity::FileIdentity;
 use super::journal::JournalWriter;
 use super::rotation::{self, OpenSegment, Reason};
 use super::sealer::Job;
@@ -22,7 +22,7 @@ use crate::plan::SegmentLimits;
 pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) uuid: String,
-    pub(crate) identity: Arc<FileIdentity>,
+    pub(crate) provenance: Provenance,
     pub(crate) limits: SegmentLimits,
     pub(crate) counters: Arc<ActivityCounters>,
 }
@@ -71,7 +71,8 @@ impl TableWriter {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        // The rows go to a journal of their own even where the one before could not be closed in good order.
+        // The rows go to a journal of their own even where the one before could not be closed in
+        // good order.
         if let Err(error) = self.rotate_if_due(now) {
             self.rotation_failure = Some(error);
         }
@@ -97,13 +98,13 @@ impl TableWriter {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let shared = &self.shared;
-        let metadata = shared.identity.metadata(&shared.uuid, self.table, sequence);
         let name = JournalName {
             uuid: shared.uuid.clone(),
             table: self.table,
             sequence,
         };
-        JournalWriter::create(&shared.root, name, first.schema_ref(), &metadata)
+        let footer = Footer::of_journal(name, shared.provenance.clone());
+        JournalWriter::create(&shared.root, first.schema_ref(), &footer)
     }
 
     /// Closes the open journal where that is due; the reason.

@@ -19,9 +19,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::SortingColumn;
 use soakbox_recorder::clock::{Clock, ClockPair, SystemClock};
 use soakbox_recorder::plan::SegmentLimits;
-use soakbox_recorder::segment::{FileIdentity, RecorderDirectory, RecordingWriter};
+use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter};
 use soakbox_schemas::event::{OperationEvent, flags};
-use soakbox_schemas::recording::Contents;
+use soakbox_schemas::recording::{Contents, ObservedFile, Provenance};
 use soakbox_schemas::tables::{
     Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
     RecorderHealth, Table,
@@ -29,24 +29,27 @@ use soakbox_schemas::tables::{
 
 pub(crate) const HOST: &str = "host-1";
 
-pub(crate) fn identity() -> FileIdentity {
-    FileIdentity {
+pub(crate) fn provenance() -> Provenance {
+    Provenance {
         recorder_version: "0.0.1".into(),
         host: HOST.into(),
         kernel: "6.1".into(),
         boot_id: "boot".into(),
         interval_ns: 1_000_000_000,
-        targets: vec!["/bin/true".into()],
-        target_build_ids: vec!["abcd".into()],
+        observed: vec![ObservedFile {
+            path: "/bin/true".into(),
+            file: "/bin/true".into(),
+            build_id: Some("abcd".into()),
+        }],
         config_digest: "digest".into(),
         cpu_method: Some("sched_switch".into()),
-        ..FileIdentity::default()
+        ..Provenance::default()
     }
 }
 
 pub(crate) fn writer(root: &Path, clock: &dyn Clock, limits: SegmentLimits) -> RecordingWriter {
     let directory = RecorderDirectory::create(root, clock.now().utc_ns).unwrap();
-    RecordingWriter::new(directory, identity(), limits).unwrap()
+    RecordingWriter::new(directory, provenance(), limits).unwrap()
 }
 
 /// Rows whose return value is their counter, all finished at `now`.

@@ -1,5 +1,5 @@
-//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role that the environment
-//! names, or runs the tests where it names none.
+//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role
+//! that the environment names, or runs the tests where it names none.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::tables::Table;
 
-use super::{identity, operations, rows_of, writer};
+use super::{operations, provenance, rows_of, writer};
 
 const ROLE: &str = "SOAKBOX_TEST_ROLE";
 const ROOT: &str = "SOAKBOX_TEST_ROOT";
@@ -21,7 +21,8 @@ const FIRST: &str = "SOAKBOX_TEST_FIRST";
 /// A test: its name, whether this host can run it, and its body.
 pub(crate) type Test = (&'static str, fn() -> bool, fn());
 
-/// The `main` of a test binary: plays a role, or runs `tests`. Those that this host cannot run are reported as ignored.
+/// The `main` of a test binary: plays a role, or runs `tests`. Those that this host cannot run are
+/// reported as ignored.
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     if let Ok(role) = std::env::var(ROLE) {
         play(&role);
@@ -85,7 +86,7 @@ fn record_despite_errors(root: &Path, first: u64) {
     let Ok(directory) = RecorderDirectory::create(root, SystemClock.now().utc_ns) else {
         return;
     };
-    let mut writer = RecordingWriter::new(directory, identity(), limits).unwrap();
+    let mut writer = RecordingWriter::new(directory, provenance(), limits).unwrap();
     for batch in 0..8 {
         let now = SystemClock.now();
         let end = first + (batch + 1) * 50;

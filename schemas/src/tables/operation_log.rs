@@ -86,6 +86,7 @@ impl OperationLogBuilder {
     /// Appends one event. `utc_offset_ns` is UTC minus boot clock. `false`, and nothing appended, where the event
     /// names an operation that the plan does not have.
     #[inline]
+    #[must_use = "an event without a row is to be counted"]
     pub fn push(&mut self, event: &OperationEvent, utc_offset_ns: i64) -> bool {
         let Some(&operation_type) = self.types.get(usize::from(event.operation)) else {
             return false;

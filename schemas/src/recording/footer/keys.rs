@@ -1,0 +1,51 @@
+//! The keys of a file's metadata: schema metadata in a journal, key-value metadata in a segment's footer.
+
+/// What all keys of ours begin with; others in a file are somebody else's.
+pub const PREFIX: &str = "soakbox.";
+/// [`FORMAT_VERSION`](crate::recording::FORMAT_VERSION); a file without it is foreign.
+pub const FORMAT: &str = "soakbox.format";
+/// Name of the table.
+pub const TABLE: &str = "soakbox.table";
+/// Version of the recorder.
+pub const RECORDER_VERSION: &str = "soakbox.recorder_version";
+/// UUID of the recorder's run.
+pub const RECORDER_UUID: &str = "soakbox.recorder_uuid";
+/// Sequence number of the segment.
+pub const SEQUENCE: &str = "soakbox.sequence";
+/// Host name.
+pub const HOST: &str = "soakbox.host";
+/// Kernel release.
+pub const KERNEL: &str = "soakbox.kernel";
+/// Boot id.
+pub const BOOT_ID: &str = "soakbox.boot_id";
+/// Length of an interval, ns.
+pub const INTERVAL_NS: &str = "soakbox.interval_ns";
+/// The observed files, a JSON list of [`ObservedFile`](super::ObservedFile).
+pub const TARGETS: &str = "soakbox.targets";
+/// Paths of the observed files, `:` between them: what [`TARGETS`] says, for readers that do not know it.
+pub const TARGET: &str = "soakbox.target";
+/// Their build ids, `:` between them, empty where there is none; likewise.
+pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
+/// Digest of the configuration in effect: probes with their rules, whose operations, bounds, flush interval. Tells
+/// configurations apart, and protects nothing.
+pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
+/// How `cpu_ns` was measured.
+pub const CPU_METHOD: &str = "soakbox.cpu_method";
+/// How `cpu_user_ns` and `cpu_system_ns` were measured.
+pub const CPU_SPLIT_METHOD: &str = "soakbox.cpu_split_method";
+/// How `memory_bytes` was measured.
+pub const MEMORY_METHOD: &str = "soakbox.memory_method";
+/// Largest error of `memory_bytes`, bytes.
+pub const MEMORY_ERROR_BYTES: &str = "soakbox.memory_error_bytes";
+/// Earliest time of a row, ns UTC (segments).
+pub const FIRST_AT_NS: &str = "soakbox.first_at_ns";
+/// Latest time of a row, ns UTC (segments).
+pub const LAST_AT_NS: &str = "soakbox.last_at_ns";
+/// Number of rows (segments).
+pub const ROWS: &str = "soakbox.rows";
+/// `true` where rows are in order of the time column (segments).
+pub const SORTED: &str = "soakbox.sorted";
+/// Bytes of the journal that were damaged and left out (segments made by recovery).
+pub const DAMAGED_BYTES: &str = "soakbox.damaged_bytes";
+/// The columns' meaning, unit and source, a JSON list of [`ColumnNote`](super::ColumnNote) (segments).
+pub const COLUMNS: &str = "soakbox.columns";

@@ -1,0 +1,311 @@
+//! The metadata that every file of a recording carries, as a value: which segment it is, who recorded it and how, and of
+//! a segment its extent. The text of each key is made and read here and nowhere else. Pure.
+
+mod keys;
+mod observed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use keys::*;
+pub use observed::{ObservedFile, StoredPath};
+
+use super::{FORMAT_VERSION, JournalName};
+use crate::tables::{Declaration, Table};
+
+/// The metadata of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footer {
+    /// Which segment it is, or will be.
+    pub name: JournalName,
+    /// Who recorded it, where and how: the same in all files of a recorder's run.
+    pub provenance: Provenance,
+    /// Of a segment; a journal's frames do not know theirs.
+    pub extent: Option<Extent>,
+    /// Bytes of the journal that were damaged and left out.
+    pub damaged_bytes: u64,
+    /// Notes on the columns, in segments of versions that write them.
+    pub columns: Vec<ColumnNote>,
+    /// Keys of ours that this version does not know, kept as they are.
+    pub others: BTreeMap<String, String>,
+}
+
+/// Who recorded something, where and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Version of the recorder.
+    pub recorder_version: String,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Boot id.
+    pub boot_id: String,
+    /// Length of an interval, ns; 0 where the file does not say.
+    pub interval_ns: u64,
+    /// The observed files.
+    pub observed: Vec<ObservedFile>,
+    /// Digest of the effective configuration.
+    pub config_digest: String,
+    /// How `cpu_ns` was measured; `None` where it was not.
+    pub cpu_method: Option<String>,
+    /// How user and system time were measured.
+    pub cpu_split_method: Option<String>,
+    /// How resident memory was measured.
+    pub memory_method: Option<String>,
+    /// Its largest error, bytes.
+    pub memory_error_bytes: Option<u64>,
+}
+
+/// Number, times and order of a segment's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Number of rows.
+    pub rows: u64,
+    /// Earliest time of a row, ns UTC.
+    pub first_at_ns: i64,
+    /// Latest time of a row, ns UTC.
+    pub last_at_ns: i64,
+    /// Whether the rows are in order of time.
+    pub sorted: bool,
+}
+
+/// What a column means, for readers of the file that do not have the declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnNote {
+    /// Its name.
+    pub name: String,
+    /// What a value means.
+    #[serde(default)]
+    pub description: String,
+    /// The unit of a value; empty where it has none.
+    #[serde(default)]
+    pub unit: String,
+    /// Where a value comes from.
+    #[serde(default)]
+    pub source: String,
+}
+
+impl ColumnNote {
+    /// The notes on a table's columns.
+    pub fn of(declaration: &Declaration) -> Vec<Self> {
+        let columns = declaration.columns.iter().map(|column| Self {
+            name: column.name.to_owned(),
+            description: column.description(),
+            unit: column.unit.to_owned(),
+            source: column.source.to_owned(),
+        });
+        columns.collect()
+    }
+}
+
+/// Why metadata is not that of a file of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FooterError {
+    /// It has no format.
+    #[error("foreign Parquet file: its footer is not Soakbox's")]
+    Foreign,
+    /// It is of another version.
+    #[error("has format {0}; this version reads format {FORMAT_VERSION}")]
+    Version(String),
+    /// A key is missing that every file has.
+    #[error("its footer has no {0}")]
+    Missing(&'static str),
+    /// A value is not what its key is for.
+    #[error("its footer's {0} is {1:?}")]
+    Value(&'static str, String),
+}
+
+impl Footer {
+    /// Of a journal's frames.
+    pub fn of_journal(name: JournalName, provenance: Provenance) -> Self {
+        Self {
+            name,
+            provenance,
+            extent: None,
+            damaged_bytes: 0,
+            columns: Vec::new(),
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// As text: a value for each key, in order of the keys.
+    pub fn to_pairs(&self) -> BTreeMap<String, String> {
+        let Provenance {
+            recorder_version,
+            host,
+            kernel,
+            boot_id,
+            interval_ns,
+            observed,
+            config_digest,
+            cpu_method,
+            cpu_split_method,
+            memory_method,
+            memory_error_bytes,
+        } = &self.provenance;
+        let (paths, build_ids) = observed::to_joined(observed);
+        let mut pairs = self.others.clone();
+        let mut set = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                pairs.insert(key.to_owned(), value);
+            }
+        };
+        set(FORMAT, Some(FORMAT_VERSION.to_owned()));
+        set(TABLE, Some(self.name.table.name().to_owned()));
+        set(RECORDER_UUID, Some(self.name.uuid.clone()));
+        set(SEQUENCE, Some(self.name.sequence.to_string()));
+        set(RECORDER_VERSION, Some(recorder_version.clone()));
+        set(HOST, Some(host.clone()));
+        set(KERNEL, Some(kernel.clone()));
+        set(BOOT_ID, Some(boot_id.clone()));
+        set(INTERVAL_NS, Some(interval_ns.to_string()));
+        set(TARGETS, Some(observed::to_json(observed)));
+        set(TARGET, Some(paths));
+        set(TARGET_BUILD_ID, Some(build_ids));
+        set(CONFIG_DIGEST, Some(config_digest.clone()));
+        set(CPU_METHOD, cpu_method.clone());
+        set(CPU_SPLIT_METHOD, cpu_split_method.clone());
+        set(MEMORY_METHOD, memory_method.clone());
+        set(
+            MEMORY_ERROR_BYTES,
+            memory_error_bytes.map(|bytes| bytes.to_string()),
+        );
+        if let Some(extent) = self.extent {
+            set(ROWS, Some(extent.rows.to_string()));
+            set(FIRST_AT_NS, Some(extent.first_at_ns.to_string()));
+            set(LAST_AT_NS, Some(extent.last_at_ns.to_string()));
+            set(SORTED, Some(extent.sorted.to_string()));
+        }
+        let damaged = (self.damaged_bytes > 0).then_some(self.damaged_bytes);
+        set(DAMAGED_BYTES, damaged.map(|bytes| bytes.to_string()));
+        set(
+            COLUMNS,
+            (!self.columns.is_empty()).then(|| json(&self.columns)),
+        );
+        pairs
+    }
+
+    /// From text. Keys of others are ignored, keys of ours that this version does not know are kept. Of a key that is
+    /// there twice the last value counts.
+    ///
+    /// # Errors
+    /// Where it is not the metadata of a file of this format.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, FooterError> {
+        let ours = pairs.into_iter().filter(|(key, _)| key.starts_with(PREFIX));
+        let mut pairs = Pairs(
+            ours.map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+        );
+        match pairs.take(FORMAT) {
+            Some(format) if format == FORMAT_VERSION => {}
+            Some(format) => return Err(FooterError::Version(format)),
+            None => return Err(FooterError::Foreign),
+        }
+        let name = JournalName {
+            uuid: pairs.required(RECORDER_UUID)?,
+            table: pairs.table()?,
+            sequence: pairs
+                .number(SEQUENCE)?
+                .ok_or(FooterError::Missing(SEQUENCE))?,
+        };
+        let provenance = Provenance {
+            recorder_version: pairs.text(RECORDER_VERSION),
+            host: pairs.text(HOST),
+            kernel: pairs.text(KERNEL),
+            boot_id: pairs.text(BOOT_ID),
+            interval_ns: pairs.number(INTERVAL_NS)?.unwrap_or(0),
+            observed: pairs.observed()?,
+            config_digest: pairs.text(CONFIG_DIGEST),
+            cpu_method: pairs.take(CPU_METHOD),
+            cpu_split_method: pairs.take(CPU_SPLIT_METHOD),
+            memory_method: pairs.take(MEMORY_METHOD),
+            memory_error_bytes: pairs.number(MEMORY_ERROR_BYTES)?,
+        };
+        Ok(Self {
+            name,
+            provenance,
+            extent: pairs.extent()?,
+            damaged_bytes: pairs.number(DAMAGED_BYTES)?.unwrap_or(0),
+            columns: pairs
+                .read(COLUMNS, |text| serde_json::from_str(text).ok())?
+                .unwrap_or_default(),
+            others: pairs.0,
+        })
+    }
+}
+
+/// What is left to be read.
+struct Pairs(BTreeMap<String, String>);
+
+impl Pairs {
+    fn take(&mut self, key: &'static str) -> Option<String> {
+        self.0.remove(key)
+    }
+
+    /// A text that a file need not have.
+    fn text(&mut self, key: &'static str) -> String {
+        self.take(key).unwrap_or_default()
+    }
+
+    fn required(&mut self, key: &'static str) -> Result<String, FooterError> {
+        self.take(key).ok_or(FooterError::Missing(key))
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, FooterError> {
+        let Some(text) = self.take(key) else {
+            return Ok(None);
+        };
+        match read(&text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(FooterError::Value(key, text)),
+        }
+    }
+
+    fn number<T: std::str::FromStr>(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<T>, FooterError> {
+        self.read(key, |text| text.parse().ok())
+    }
+
+    fn table(&mut self) -> Result<Table, FooterError> {
+        self.read(TABLE, Table::from_name)?
+            .ok_or(FooterError::Missing(TABLE))
+    }
+
+    fn observed(&mut self) -> Result<Vec<ObservedFile>, FooterError> {
+        let (paths, build_ids) = (self.text(TARGET), self.text(TARGET_BUILD_ID));
+        let listed = self.read(TARGETS, observed::from_json)?;
+        Ok(listed.unwrap_or_else(|| observed::from_joined(&paths, &build_ids)))
+    }
+
+    fn extent(&mut self) -> Result<Option<Extent>, FooterError> {
+        let rows = self.number(ROWS)?;
+        let (first, last) = (self.number(FIRST_AT_NS)?, self.number(LAST_AT_NS)?);
+        let sorted = self.read(SORTED, |text| text.parse().ok())?;
+        let Some(rows) = rows else {
+            return Ok(None);
+        };
+        Ok(Some(Extent {
+            rows,
+            first_at_ns: first.ok_or(FooterError::Missing(FIRST_AT_NS))?,
+            last_at_ns: last.ok_or(FooterError::Missing(LAST_AT_NS))?,
+            sorted: sorted.unwrap_or(false),
+        }))
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Lists of texts: there is nothing in them that JSON cannot hold.
+    serde_json::to_string(value).unwrap_or_default()
+}
