@@ -27,7 +27,7 @@ fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
     let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
     let order = function.stack_switch.is_none();
-    println!("{:?} {:?}", function.finish, function.order);
+    println!("{:?} {:?}", function.finish, function.stack_switch);
     (uretprobe, order)
 }
 

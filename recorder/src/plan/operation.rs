@@ -18,14 +18,14 @@ pub struct PlannedOperation {
     pub hooks: Vec<Hook>,
 }
 
-/// How a begin finds its finish, and what proves that it will never have one.
+/// How a begin finds its finish, and the proof that it will never have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
     /// Stacks are never switched: by thread and stack pointer, and a frame is gone when the stack
     /// pointer has risen above it.
     StackOrder,
-    /// A stack switch cannot be excluded: by process and equal stack pointer; nothing else than that
-    /// or the end of the process or program proves anything.
+    /// A stack switch cannot be excluded: by process and equal stack pointer; nothing else than
+    /// that or the end of the process or program proves anything.
     StackPointer,
     /// By the token that both halves carry, or without one last in, first out per thread.
     Token,

@@ -136,7 +136,9 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     if pid == 0 {
         return Ok(None);
     }
-    let Some(pid) = Pid::from_raw(pid as i32).filter(|_| pid > 0) else {
+    // -1 is no process number: it must not reach the conversion.
+    let started = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+    let Some(pid) = started.and_then(Pid::from_raw) else {
         return Err(io::Error::last_os_error());
     };
     Ok(Some(Command {

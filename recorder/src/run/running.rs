@@ -241,7 +241,7 @@ impl Probes {
         for hook in &plan.lifecycle {
             kernel.attach(hook, Scope::File)?;
         }
-        let source = ProbeSource::new(kernel.take_ring()?, Arc::new(kernel.counters()?));
+        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?);
         let kernel = Arc::new(Mutex::new(kernel));
         Ok((Self { kernel }, source))
     }

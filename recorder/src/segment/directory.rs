@@ -35,7 +35,16 @@ impl RecorderDirectory {
     /// # Errors
     /// Where a directory cannot be created or written.
     pub fn create(root: &Path, started_at_ns: i64) -> Result<Self, SegmentError> {
-        let (journals, is_new) = (root.join(JOURNAL_DIRECTORY), !root.exists());
+        let is_new = !root.exists();
+        Self::create_in(root, started_at_ns, is_new).inspect_err(|_| {
+            if is_new {
+                remove_empty(root);
+            }
+        })
+    }
+
+    fn create_in(root: &Path, started_at_ns: i64, is_new: bool) -> Result<Self, SegmentError> {
+        let journals = root.join(JOURNAL_DIRECTORY);
         durable::create_directories(&journals)?;
         for table in Table::ALL {
             let directory = root.join(table.name());
@@ -48,7 +57,12 @@ impl RecorderDirectory {
             let uuid = new_uuid()?;
             let path = journal_directory(root, &uuid);
             durable::create_directories(&path)?;
-            let Some(lock) = Lock::create(&path, started_at_ns)? else {
+            let lock = Lock::create(&path, started_at_ns).inspect_err(|_| {
+                // This run's own: nobody else knows its directory yet.
+                let _ = std::fs::remove_file(path.join(LOCK_FILE));
+                let _ = std::fs::remove_dir(&path);
+            })?;
+            let Some(lock) = lock else {
                 continue;
             };
             durable::sync_directory(&path)?;
@@ -123,6 +137,18 @@ pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     lock.remove()?;
     let _ = std::fs::remove_dir(directory);
     durable::sync_directory(durable::parent(directory))
+}
+
+/// Removes a recording's directories that nothing was put into. What cannot be removed stays.
+fn remove_empty(root: &Path) {
+    let journals = root.join(JOURNAL_DIRECTORY);
+    if let Ok(listing) = std::fs::read_dir(&journals) {
+        for entry in listing.flatten() {
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(&journals);
+    let _ = std::fs::remove_dir(root);
 }
 
 fn new_uuid() -> Result<String, SegmentError> {
