@@ -10,7 +10,7 @@ use anyhow::Result;
 use soakbox_schemas::control::{Cookie, mode};
 
 use super::{Kind, Probe};
-use crate::binary::{self, Binary, Finish, Function, Order, ResolveError, Site};
+use crate::binary::{self, Binary, Finish, Function, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
 
@@ -69,9 +69,9 @@ impl Probe for FunctionProbe {
             probe: self.to_string(),
             reason,
         })?;
-        let pairing = match &found.part.order {
-            Order::StackOrder => Pairing::StackOrder,
-            Order::EqualOnly { .. } => Pairing::StackPointer,
+        let pairing = match &found.part.stack_switch {
+            None => Pairing::StackOrder,
+            Some(_) => Pairing::StackPointer,
         };
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
@@ -129,9 +129,9 @@ fn explain(
             locations(std::slice::from_ref(site)),
         ),
     };
-    let abandonment = match &function.order {
-        Order::StackOrder => "the order of stack pointers".to_owned(),
-        Order::EqualOnly { why } => {
+    let abandonment = match &function.stack_switch {
+        None => "the order of stack pointers".to_owned(),
+        Some(why) => {
             format!("an equal stack pointer, or the end of the process ({why})")
         }
     };
