@@ -42,6 +42,12 @@ pub fn representative(key: i16) -> i64 {
     }
 }
 
+/// The nearest rank of a quantile's `level` (0 to 1) among `total` values; 0 and 1 are the smallest.
+#[inline]
+pub fn rank(level: f64, total: u64) -> u64 {
+    (level * total as f64 * ROUNDING).ceil() as u64
+}
+
 /// Counts of values by bucket, with the exact extremes. Without values it is empty and has no extremes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SparseHistogram {
@@ -94,7 +100,7 @@ impl SparseHistogram {
     /// 1/128. The first and the last rank are exact. `None` without values.
     pub fn quantile(&self, level: f64) -> Option<i64> {
         let ((min, max), total) = (self.extremes?, self.total());
-        let rank = (level * total as f64 * ROUNDING).ceil() as u64;
+        let rank = rank(level, total);
         if rank <= 1 {
             return Some(min);
         }

@@ -3,35 +3,12 @@
 //! Pure; merging is exact, so that a quantile does not depend on how the rows were divided among
 //! threads or files.
 
-use soakbox_schemas::histogram::{bucket, midpoint};
+use soakbox_schemas::tables::histogram::{self, key, rank, representative};
 
 /// Values held one by one before a histogram turns dense.
 const FEW: usize = 64;
 /// Dense counts grow by whole blocks of this many buckets, one power of two.
 const BLOCK: i16 = 64;
-/// Bytes of an encoded histogram before its entries: min and max.
-const HEADER: usize = 16;
-/// Bytes of an encoded entry: bucket and count.
-const ENTRY: usize = 10;
-/// Factor on `p × n` before rounding up: 0.07 × 100 is 7.000000000000001 in binary and means 7.
-const ROUNDING: f64 = 1.0 - 1e-12;
-
-/// Signed buckets: from 0 on those of `schemas`; below, mirrored, −1 being the value 0 of a
-/// negative number.
-fn key(value: i64) -> i16 {
-    let index = bucket(value.unsigned_abs()) as i16;
-    if value < 0 { -1 - index } else { index }
-}
-
-fn representative(key: i16) -> i64 {
-    let magnitude = |index: i16| i64::try_from(midpoint(index as usize)).unwrap_or(i64::MAX);
-    if key < 0 {
-        -magnitude(-1 - key)
-    } else {
-        magnitude(key)
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Counts {
     Few(Vec<i16>),
@@ -147,7 +124,7 @@ impl Histogram {
         }
         let entries = self.entries();
         let quantile = |&level: &f64| {
-            let rank = (level * self.total as f64 * ROUNDING).ceil() as u64;
+            let rank = rank(level, self.total);
             if rank <= 1 {
                 return self.min;
             }
@@ -169,41 +146,22 @@ impl Histogram {
     /// Appends it to `out`; [`Histogram::decode`] reads it back. Nothing is appended for an empty
     /// one.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        if self.total == 0 {
-            return;
-        }
-        out.extend_from_slice(&self.min.to_le_bytes());
-        out.extend_from_slice(&self.max.to_le_bytes());
-        for (key, count) in self.entries() {
-            out.extend_from_slice(&key.to_le_bytes());
-            out.extend_from_slice(&count.to_le_bytes());
+        if self.total > 0 {
+            histogram::encode(Some((self.min, self.max)), self.entries(), out);
         }
     }
 
     /// The histogram that [`Histogram::encode`] wrote; `None` where `bytes` are something else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut histogram = Self::default();
+        let mut decoded = Self::default();
         if bytes.is_empty() {
-            return Some(histogram);
+            return Some(decoded);
         }
-        let (header, entries) = bytes.split_at_checked(HEADER)?;
-        let (min, max) = header.split_at(HEADER / 2);
-        histogram.min = i64::from_le_bytes(min.try_into().ok()?);
-        histogram.max = i64::from_le_bytes(max.try_into().ok()?);
-        let entries = entries.chunks_exact(ENTRY);
-        if !entries.remainder().is_empty() {
-            return None;
+        let extremes = histogram::decode(bytes, |key, count| decoded.count(key, count));
+        if let Some((min, max)) = extremes.ok()? {
+            (decoded.min, decoded.max) = (min, max);
         }
-        let (lowest, highest) = (key(i64::MIN), key(i64::MAX));
-        for entry in entries {
-            let (bucket, count) = entry.split_at(2);
-            let bucket = i16::from_le_bytes(bucket.try_into().ok()?);
-            if !(lowest..=highest).contains(&bucket) {
-                return None;
-            }
-            histogram.count(bucket, u64::from_le_bytes(count.try_into().ok()?));
-        }
-        Some(histogram)
+        Some(decoded)
     }
 
     /// Bytes on the heap.
