@@ -27,7 +27,6 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -72,8 +71,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
     };
     while !control.is_over() {
         control.wait_for_signal(&signals);
-        let now = Duration::from_nanos(SystemClock.now().boot_ns);
-        while let Some(request) = signals.next(now) {
+        while let Some(request) = signals.next(&SystemClock) {
             if request == Request::StopAtOnce && !control.is_over() {
                 control.report_unsealed(&output);
                 return Ok(Outcome::EndedAtOnce);

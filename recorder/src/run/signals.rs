@@ -11,6 +11,7 @@ use std::time::Duration;
 use libc::c_int;
 
 use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
+use crate::clock::Clock;
 
 /// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is
 /// pressed twice in a hurry.
@@ -147,9 +148,11 @@ impl Signals {
         }
     }
 
-    /// The next request; `None` where no signal waits. `now` counts from any fixed moment.
-    pub(super) fn next(&mut self, now: Duration) -> Option<Request> {
+    /// The next request; `None` where no signal waits. Each signal has a time of its own: what
+    /// the one before it asked for may have taken a while.
+    pub(super) fn next(&mut self, clock: &dyn Clock) -> Option<Request> {
         while let Some(signal) = self.read() {
+            let now = Duration::from_nanos(clock.now().boot_ns);
             if let Some(request) = self.requests.of(signal, now) {
                 return Some(request);
             }
