@@ -234,7 +234,7 @@ fn whatever_can_switch_stacks_rules_out_both() {
     let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
     let found = function(&bytes, "plain").unwrap();
     assert!(
-        matches!(found.order, Order::EqualOnly { .. })
+        matches!(found.order, Order::ExactStackPointer { .. })
             && matches!(found.finish, Finish::Returns { .. })
     );
 }

@@ -36,7 +36,7 @@ fn postgres_functions_resolve_to_their_returns() {
                     sites.iter().map(|site| site.address).collect::<Vec<_>>()
                 );
                 assert!(sites.iter().all(|site| returns.contains(&site.address)));
-                assert!(matches!(&found.order, Order::EqualOnly { .. }));
+                assert!(matches!(&found.order, Order::ExactStackPointer { .. }));
             }
             Err(error) => println!("{error}"),
         }
@@ -53,7 +53,7 @@ fn a_library_never_gets_a_uretprobe() {
     let bytes = std::fs::read(LIBC).unwrap();
     let malloc = function(&bytes, "malloc").unwrap();
     assert!(matches!(malloc.finish, Finish::Returns { .. }));
-    assert!(matches!(malloc.order, Order::EqualOnly { .. }));
+    assert!(matches!(malloc.order, Order::ExactStackPointer { .. }));
     assert!(
         refusal(&bytes, "memcpy").contains("resolver"),
         "{}",

@@ -60,7 +60,7 @@ pub(super) fn resolve(
         finish,
         order: match stack_switch {
             None => Order::StackOrder,
-            Some(why) => Order::EqualOnly { why },
+            Some(why) => Order::ExactStackPointer { why },
         },
     };
     Ok((function, warnings))

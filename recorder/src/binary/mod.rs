@@ -95,7 +95,7 @@ pub enum Order {
     StackOrder,
     /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or
     /// of the program (exec), is a proof.
-    EqualOnly {
+    ExactStackPointer {
         /// The part of the program that could switch stacks, in words.
         why: String,
     },

@@ -16,6 +16,7 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 use self::limits::Effective;
 use crate::cli::{self, ObservedArgs};
 use crate::config::Config;
+use crate::host::Host;
 use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
@@ -51,6 +52,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let effective = Effective::new(arguments, &config);
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     Ok(RecordPlan {
+        host: resolved.host.clone(),
         output,
         warnings: resolved.warnings(),
         operations: resolved.operations,
@@ -72,6 +74,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
 pub fn replay(arguments: &cli::Replay) -> Result<SyntheticPlan> {
     not_a_file(&arguments.output)?;
     Ok(SyntheticPlan {
+        host: Host::read(),
         output: arguments.output.clone(),
         seed: arguments.synthetic,
         seconds: arguments.seconds,

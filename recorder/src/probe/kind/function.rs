@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, mode};
+use soakbox_schemas::control::Cookie;
 
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, Finish, Function, Order, ResolveError, Site};
@@ -71,7 +71,7 @@ impl Probe for FunctionProbe {
         })?;
         let pairing = match &found.part.order {
             Order::StackOrder => Pairing::StackOrder,
-            Order::EqualOnly { .. } => Pairing::StackPointer,
+            Order::ExactStackPointer { .. } => Pairing::ExactStackPointer,
         };
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
@@ -84,15 +84,12 @@ impl Probe for FunctionProbe {
 }
 
 fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
-    let mode = match &function.finish {
-        Finish::Returns { .. } => pairing.mode(),
-        Finish::Uretprobe(_) => pairing.mode() | mode::URETPROBE,
-    };
     let cookie = |site: &Site| {
         Some(Cookie {
             operation,
             stack_delta: site.stack_delta,
-            mode,
+            pair_by: pairing.pair_by(),
+            by_uretprobe: matches!(function.finish, Finish::Uretprobe(_)),
         })
     };
     let at = |phase, program, site: &Site| {
@@ -131,7 +128,7 @@ fn explain(
     };
     let abandonment = match &function.order {
         Order::StackOrder => "the order of stack pointers".to_owned(),
-        Order::EqualOnly { why } => {
+        Order::ExactStackPointer { why } => {
             format!("an equal stack pointer, or the end of the process ({why})")
         }
     };
