@@ -46,7 +46,7 @@ fn cases<'a>(root: &'a str, file: &'a str) -> Vec<Case<'a>> {
         }
     };
     let (answer, silent, mistake) = (case(true, 0), case(false, 0), case(false, 2));
-    let query = "SELECT * FROM operation_log";
+    let query = "SELECT * FROM operation_log ORDER BY finished_at, operation, duration_ns";
     vec![
         answer(&["--help"]),
         answer(&["help", "sql"]),

@@ -7,15 +7,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Format, STYLES};
 
-use crate::probe::REGISTRY;
-
 use crate::limits::SetLimits;
+use crate::probe::REGISTRY;
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
 #[command(name = "soakbox-recorder", version, max_term_width = 100, styles = STYLES)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -26,11 +25,12 @@ pub enum Command {
     /// Record operations until a signal, the end of the command or of the duration
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
-    /// Say what this host allows and what each probe resolves to; changes nothing
+    /// Show whether this host allows a recording, and where each probe would be placed; changes
+    /// nothing
     Check(Check),
-    /// List what a file offers to observe: functions, markers, USDT probes
+    /// List the functions, markers and USDT probes of a file
     Probes(Probes),
-    /// Seal what a crashed recorder left in a recording
+    /// Seal the journals that a crashed recorder left in a recording
     Recover(Recover),
     /// Write a made-up recording, for hosts without BPF rights
     Replay(Replay),
@@ -50,30 +50,30 @@ A command is never signalled, and goes on when its recording ends before it.";
 pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub observed: ObservedArgs,
+    pub probes: ProbeArgs,
     /// Directory of the recording; created where it is missing, added to where it is there
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
-    /// Command to run and observe, with its descendants. It inherits all that the recorder was started
-    /// with; a signal sent to the recorder alone never ends it
+    /// Command to run and observe, with its descendants. It inherits all that the recorder was
+    /// started with; a signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
-    pub run: Vec<OsString>,
+    pub words: Vec<OsString>,
 }
 
-/// What is observed: the same for `record` and `check`.
+/// The probes and processes: the same for `record` and `check`.
 #[derive(Debug, Args)]
-pub struct ObservedArgs {
+pub struct ProbeArgs {
     /// Configuration file (TOML); a flag wins over it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe this process only, until it ends, instead of every process that runs the file. Its number is the one
-    /// that the recorder's own PID namespace has for it
+    /// Observe this process only, until it ends, instead of every process that runs the file. Its
+    /// number is the one that the recorder's own PID namespace has for it
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }
@@ -83,7 +83,7 @@ pub struct ObservedArgs {
 pub struct Check {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub observed: ObservedArgs,
+    pub probes: ProbeArgs,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

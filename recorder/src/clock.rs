@@ -1,7 +1,8 @@
-//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts through
-//! suspend, and UTC, which people can step. Everything that needs the time is given a [`ClockPair`] or a
-//! [`Clock`], so that a test can step it back; how long something takes is measured by a [`Stopwatch`], and waited for by
-//! a [`Timer`]. Nothing else in the recorder reads a clock.
+//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts
+//! through suspend, and UTC, which people can step. Everything that needs the time is given a
+//! [`ClockPair`] or a [`Clock`], so that a test can step it back; how long something takes is
+//! measured by a [`Stopwatch`], and waited for by a [`Timer`]. Nothing else in the recorder reads a
+//! clock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,7 +20,7 @@ pub struct ClockPair {
 }
 
 impl ClockPair {
-    /// UTC minus boot clock: what turns the kernel's times into UTC.
+    /// UTC minus boot clock: added to a time of the kernel, it gives UTC.
     pub fn offset_ns(self) -> i64 {
         self.utc_ns.wrapping_sub_unsigned(self.boot_ns)
     }
@@ -30,7 +31,7 @@ impl ClockPair {
     }
 }
 
-/// Where the time comes from.
+/// A source of the time: the machine's, or one that a test sets.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Both clocks, as close together as can be.
     fn now(&self) -> ClockPair;
@@ -44,8 +45,9 @@ pub struct SystemClock;
 const READINGS: usize = 3;
 
 impl Clock for SystemClock {
-    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few attempts the one
-    /// with the shortest distance is taken, so that being preempted in between does not shift the pair.
+    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few
+    /// attempts the one with the shortest distance counts, so that being preempted in between
+    /// does not shift the pair.
     fn now(&self) -> ClockPair {
         let mut best: Option<(u64, ClockPair)> = None;
         for _ in 0..READINGS {
@@ -111,7 +113,8 @@ impl Timer {
     }
 }
 
-/// A clock that stands still until it is told otherwise, and whose UTC can be stepped: for tests and replay.
+/// A clock that only moves when it is set, and whose UTC can be stepped: for tests and made-up
+/// recordings.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     boot_ns: AtomicU64,
@@ -132,7 +135,7 @@ impl ManualClock {
         self.boot_ns.fetch_add(ns, Ordering::SeqCst);
     }
 
-    /// Steps UTC by `ns` (back where negative); the boot clock does not notice.
+    /// Steps UTC by `ns` (back where negative); the boot clock stays.
     pub fn step_utc(&self, ns: i64) {
         self.offset_ns.fetch_add(ns, Ordering::SeqCst);
     }

@@ -1,7 +1,7 @@
 //! The recorder: watches operations through eBPF and streams them into crash-safe Parquet files.
 //!
-//! Data walks one way: `binary` (what is observed, resolved to addresses) → `kernel` → `source` → `segment`. It never
-//! depends on the analyzer or on DataFusion.
+//! Data flows one way: `binary` (a file's bytes → addresses) → `kernel` → `source` → `segment`. It
+//! never depends on the analyzer or on DataFusion.
 
 pub mod binary;
 pub mod cli;

@@ -1,5 +1,5 @@
-//! A process under observation, held by a descriptor from the moment it was named: its number may come to be
-//! another's, its descriptor never does. It is never signalled.
+//! A process under observation, held by a descriptor from the moment it was named: its number may
+//! be given to another process, its descriptor never is. It is never signalled.
 
 use std::fs;
 use std::num::NonZeroU32;
@@ -26,7 +26,7 @@ pub enum ProcessError {
         "there is no process {0}; hint: name it as `ps` does where the recorder runs: another PID namespace has other numbers"
     )]
     Missing(NonZeroU32),
-    /// It has ended, and its parent did not take notice yet.
+    /// It has ended, and its parent has not waited for it yet.
     #[error("process {0} has ended already; hint: start it again")]
     Ended(NonZeroU32),
     /// The number is a thread's.
@@ -65,7 +65,8 @@ impl Process {
         self.pid
     }
 
-    /// Whether all its threads have ended, also where its parent has not taken notice yet (a zombie).
+    /// Whether all its threads have ended, also where its parent has not waited for it yet (a
+    /// zombie).
     pub fn has_ended(&self) -> bool {
         let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN)];
         poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
@@ -73,7 +74,8 @@ impl Process {
 
     /// Where its root directory is; `None` where /proc does not show the process.
     pub fn root(&self) -> Option<PathBuf> {
-        // Not by our own number: /proc may be another PID namespace's, which numbers the process otherwise.
+        // Not by our own number: /proc may be another PID namespace's, which numbers the process
+        // otherwise.
         let path = format!("/proc/self/fdinfo/{}", self.descriptor.as_raw_fd());
         let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
         Some(format!("/proc/{shown}/root").into())

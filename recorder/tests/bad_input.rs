@@ -212,6 +212,34 @@ fn a_command_that_cannot_start_leaves_no_recording() {
 }
 
 #[test]
+fn an_empty_command_is_refused_and_leaves_no_recording() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("recording").display().to_string();
+    let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
+    for before in [
+        &["record", "-o", &output, "--op", &probe][..],
+        &["record", "-o", &output],
+        &["record", "--op", &probe, "-o", &output],
+        &["record"],
+    ] {
+        let line = refused(&[before, &["--"]].concat());
+        assert!(line.contains("the command after -- is empty"), "{line}");
+    }
+    let configured = ["record", "-o", &output, "--op", &probe];
+    for words in [&["--", ""][..], &["--", "", "argument"]] {
+        let line = refused(&[&configured, words].concat());
+        assert!(line.contains("the command after -- is empty"), "{line}");
+    }
+    // A command whose last word is `--` is one.
+    let line = refused(&["record", "-o", &output, "--", "no-such-program", "--"]);
+    assert!(
+        line.contains("no-such-program") || line.contains("--op"),
+        "{line}"
+    );
+    assert!(!Path::new(&output).exists());
+}
+
+#[test]
 fn check_refuses_what_record_refuses() {
     let directory = tempfile::tempdir().unwrap();
     let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());

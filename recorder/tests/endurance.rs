@@ -1,4 +1,5 @@
-//! A recording that lasts: complete to the last row, and a recorder that does not grow. Run by `make endurance`.
+//! A recording that lasts: complete to the last row, and a recorder that does not grow. Run by
+//! `make endurance`.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

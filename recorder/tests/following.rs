@@ -13,7 +13,8 @@ use support::recorder::{Recorder, refused};
 use support::recording::Recording;
 use support::targets;
 
-/// A recorder that does not see the end of its process ends after this long, and says nothing of that end.
+/// A recorder that does not see the end of its process ends after this long, and says nothing of
+/// that end.
 const TOO_LONG: &str = "20s";
 
 fn sees_the_end(root: &Path) -> bool {
@@ -21,8 +22,8 @@ fn sees_the_end(root: &Path) -> bool {
     kinds.iter().any(|kind| kind == "target_exited")
 }
 
-/// Target and recorder live in a namespace together, or in none; the target starts once the recorder is attached, and
-/// its number is another's when it has ended.
+/// Target and recorder live in a namespace together, or in none; the target starts once the
+/// recorder is attached, and its number is another's when it has ended.
 fn followed_in(place: &Place, rooted: bool) {
     let directory = tempfile::tempdir().unwrap();
     let (dir, root) = (directory.path(), directory.path().join("recording"));

@@ -1,5 +1,5 @@
-//! What a host does to a recorder: no rights, no room, a hangup, an earlier recording that cannot be finished. What was
-//! recorded stays readable.
+//! What a host does to a recorder: no rights, no room, a hangup, an earlier recording that cannot
+//! be finished. What was recorded stays readable.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -19,7 +19,8 @@ use support::tmpfs::Tmpfs;
 
 /// Root in name only: no capability is left to any program that it starts.
 const WITHOUT_CAPABILITIES: &[&str] = &["--bounding-set=-all", "--inh-caps=-all"];
-/// Another user. Not to be had where / itself is closed to others, as in a chroot below a private directory.
+/// Another user. Not to be had where / itself is closed to others, as in a chroot below a private
+/// directory.
 const ANOTHER_USER: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 #[test]

@@ -1,4 +1,5 @@
-//! A command runs as it would without the recorder: everything that a process has from whoever started it is the same.
+//! A command runs as it would without the recorder: everything that a process has from whoever
+//! started it is the same.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -14,7 +15,8 @@ use std::process::{Command, Stdio};
 
 use support::{host, targets};
 
-/// One thing that a caller does before it starts a program. Runs in the forked child: allocates nothing.
+/// One thing that a caller does before it starts a program. Runs in the forked child: allocates
+/// nothing.
 type Step = fn() -> io::Result<()>;
 
 fn done(result: impl Into<i64>) -> io::Result<()> {

@@ -211,3 +211,12 @@ fn it_is_loaded_and_attached_like_any_other() {
     kernel.attach(&hooks[0], Scope::File).unwrap();
     kernel.detach_all();
 }
+
+#[test]
+fn the_documentation_has_each_kind() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for kind in KINDS {
+        assert!(text.contains(&format!("| `{}` |", kind.syntax())));
+    }
+}

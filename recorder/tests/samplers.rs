@@ -1,5 +1,5 @@
-//! A sampler is one file behind one trait, and a table one declaration: rows of a made-up sampler for a made-up table
-//! arrive in sealed Parquet files.
+//! A sampler is one file behind one trait, and a table one declaration: rows of a made-up sampler
+//! for a made-up table arrive in sealed Parquet files.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use anyhow::Result;

@@ -1,5 +1,5 @@
-//! Recorders and recoveries that are killed: at random moments, and at every single step that touches a file.
-//! The killed process is this test binary again, in the role that it is given.
+//! Recorders and recoveries that are killed: at random moments, and at every single step that
+//! touches a file. The killed process is this test binary again, in the role that it is given.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;
@@ -16,7 +16,8 @@ use soakbox_recorder::clock::SystemClock;
 use soakbox_recorder::segment::{RecoveryReport, recover};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
 
-/// What the kills are aimed at: every system call that changes a file or a directory, or takes the lock.
+/// What the kills are aimed at: every system call that changes a file or a directory, or takes the
+/// lock.
 const STEPS: [&str; 12] = [
     "mkdir",
     "pwrite64",
@@ -299,7 +300,8 @@ fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
             let found = found.unwrap_or_else(|| panic!("no {step} after line {from} of\n{log}"));
             from += found + 1;
         }
-        // Nothing is written to the temporary after its fsync, nor is the journal gone before the rename.
+        // Nothing is written to the temporary after its fsync, nor is the journal gone before the
+        // rename.
         let at = |step: &String| lines.iter().rposition(|line| matches(line, step)).unwrap();
         assert!(at(&steps[2]) < at(&steps[3]) && at(&steps[4]) < at(&steps[6]));
     }

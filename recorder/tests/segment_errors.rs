@@ -1,5 +1,5 @@
-//! System calls that fail in the middle of a recording (strace makes them): the recorder goes on, every append that
-//! succeeded is in the recording once, and every one that failed is not.
+//! System calls that fail in the middle of a recording (strace makes them): the recorder goes on,
+//! every append that succeeded is in the recording once, and every one that failed is not.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;

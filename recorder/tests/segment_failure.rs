@@ -5,6 +5,7 @@ mod segment_support;
 
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
 use proptest::prelude::*;
 use segment_support::tmpfs::Tmpfs;
 use segment_support::*;
@@ -253,7 +254,7 @@ fn a_journal_of_a_newer_format_is_left_to_a_newer_version() {
         let mut metadata = batch.schema().metadata().clone();
         metadata.insert(footer::FORMAT.to_owned(), "2".to_owned());
         let schema = batch.schema().as_ref().clone().with_metadata(metadata);
-        let batch = batch.with_schema(schema.into()).unwrap();
+        let batch = RecordBatch::try_new(schema.into(), batch.columns().to_vec()).unwrap();
         encode(&batch, &mut bytes).unwrap();
     }
     std::fs::write(&path, &bytes).unwrap();

@@ -174,7 +174,8 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
     });
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let mut segments = Vec::new();
-    // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then ten minutes each.
+    // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then
+    // ten minutes each.
     for second in 0..1_300 {
         let now = clock.now();
         if second % 100 == 0 {

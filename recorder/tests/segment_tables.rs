@@ -1,6 +1,6 @@
-//! Every table goes through the whole life of a segment with what is declared of it alone: a value is read under the
-//! name that it was written under, and a table that nothing but its own declaration knows is written, sealed and
-//! recovered like any other.
+//! Every table goes through the whole life of a segment with what is declared of it alone: a value
+//! is read under the name that it was written under, and a table that nothing but its own
+//! declaration knows is written, sealed and recovered like any other.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../schemas/tests/distinct_rows/mod.rs"]

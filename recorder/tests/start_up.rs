@@ -1,5 +1,5 @@
-//! A recording that cannot start leaves nothing: no probe, no file, no command, no process; whichever step of its start
-//! fails.
+//! A recording that cannot start leaves nothing: no probe, no file, no command, no process;
+//! whichever step of its start fails.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

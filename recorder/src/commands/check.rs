@@ -1,6 +1,6 @@
-//! `check`: what this host allows, what each probe resolves to, its risk to the target and its cost.
-//! The programs are loaded and unloaded to know; nothing is attached. Each probe explains itself:
-//! this file only prints.
+//! `check`: whether this host allows a recording, where each probe would be placed, its risk to the
+//! target and its cost. The programs are loaded and unloaded to find out; nothing is attached. Each
+//! probe explains itself: this file only prints.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ struct Answer<'a> {
     schema: &'static str,
     /// Whether the kernel accepts the programs.
     allowed: bool,
-    /// Why not.
+    /// The kernel's reason where it does not.
     reason: Option<String>,
     kernel: String,
     cpus: u32,
@@ -39,11 +39,11 @@ struct Answer<'a> {
 struct KindAnswer {
     kind: &'static str,
     allowed: bool,
-    /// Why not.
+    /// The kernel's reason where it does not.
     reason: Option<String>,
 }
 
-/// What is known of one operation's probe.
+/// An operation with the explanation of its probe.
 #[derive(Debug, Serialize)]
 pub struct ProbeAnswer<'a> {
     operation: &'a str,
@@ -56,8 +56,8 @@ pub struct ProbeAnswer<'a> {
 /// # Errors
 /// Where this host does not allow BPF (after the answer), or a probe does not resolve.
 pub fn run(arguments: &cli::Check) -> Result<()> {
-    let config = resolve::read_config(&arguments.observed)?;
-    let resolved = resolve::resolve_probes(&arguments.observed, &config)?;
+    let config = resolve::read_config(&arguments.probes)?;
+    let resolved = resolve::resolve_probes(&arguments.probes, &config)?;
     let facts = KernelFacts::inspect()?;
     let (kinds, loaded) = load(&facts, &resolved)?;
     let answer = Answer {
@@ -128,7 +128,7 @@ fn smallest() -> KernelSettings {
     }
 }
 
-/// What is known of each operation's probe.
+/// Each operation with the explanation of its probe.
 pub fn explained(resolved: &ResolvedProbes) -> Vec<ProbeAnswer<'_>> {
     let operations = resolved.operations.iter().zip(&resolved.explanations);
     operations

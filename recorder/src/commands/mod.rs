@@ -1,5 +1,5 @@
-//! The commands, one file each: from the command line to an answer or a recording. No command decides
-//! which operations are observed, or how: `resolve` does.
+//! The commands, one file each: from the command line to an answer or a recording. No command
+//! decides which operations are observed, or how: `resolve` does.
 
 pub mod check;
 pub mod probes;

@@ -1,5 +1,5 @@
-//! `probes`: prints what a file offers to observe. That a name is listed does not say that it can be observed safely;
-//! `check` does.
+//! `probes`: prints the functions, markers and USDT probes of a file. A name in the list may still
+//! be one that cannot be observed safely; `check` finds out.
 
 use std::io::Write;
 

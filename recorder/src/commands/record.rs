@@ -16,7 +16,7 @@ const INTERRUPTED: u8 = 130;
 /// # Errors
 /// Where the arguments make no plan, or the recording cannot be made.
 pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
-    if arguments.run.is_empty() && ends_in_a_command(std::env::args_os()) {
+    if arguments.words.is_empty() && ends_in_a_command(std::env::args_os()) {
         bail!("the command after -- is empty; hint: name a program, or leave -- out");
     }
     let plan = resolve::record(arguments)?;

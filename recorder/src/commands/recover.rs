@@ -1,4 +1,4 @@
-//! `recover`: prints what a recovery did.
+//! `recover`: finishes the journals of crashed recorders, and prints how much was saved.
 
 use std::io::Write;
 

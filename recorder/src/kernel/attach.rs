@@ -49,7 +49,7 @@ impl Kernel {
         self.detach(|_| true);
     }
 
-    /// Detaches what touches one file, phase by phase.
+    /// Detaches the hooks of one file, phase by phase.
     pub fn detach_file(&mut self, file: &Arc<Binary>) {
         self.detach(|link| {
             link.file
@@ -90,7 +90,7 @@ impl Kernel {
     }
 }
 
-/// What the recorder calls to show itself to the kernel side.
+/// Called once by the recorder, to show itself to the kernel side.
 #[inline(never)]
 extern "C" fn here() {
     std::hint::black_box(());

@@ -63,8 +63,6 @@ struct Mapping<T> {
 
 // SAFETY: the mapping is shared memory of atomics; it moves with its owner.
 unsafe impl<T: Sync> Send for Mapping<T> {}
-// SAFETY: only shared references to `T` are given out.
-unsafe impl<T: Sync> Sync for Mapping<T> {}
 
 impl<T> Mapping<T> {
     fn new(map: &Map, count: u32) -> Result<Self, String> {

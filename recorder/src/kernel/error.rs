@@ -1,5 +1,5 @@
-//! Why the kernel side could not be used: what the kernel answered, and what to do about it, told
-//! by the kind of its error.
+//! The reasons why the kernel side could not be used: the kernel's answer, and the next step, which
+//! depends on the error's number.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -30,7 +30,7 @@ pub enum KernelError {
     Proc {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The kernel refused a program, or all of them.
@@ -40,7 +40,7 @@ pub enum KernelError {
         thing: String,
         /// The kernel's answer.
         reason: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// The kernel refused a probe.
@@ -50,7 +50,7 @@ pub enum KernelError {
         place: String,
         /// The kernel's answer.
         reason: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// A map of the kernel side could not be used.
@@ -60,7 +60,7 @@ pub enum KernelError {
     Map {
         /// Its name.
         name: &'static str,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }

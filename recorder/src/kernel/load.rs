@@ -17,7 +17,7 @@ use crate::plan::{Hook, ProgramId};
 #[cfg(target_arch = "x86_64")]
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/soakbox.x86_64.bpf.o");
 
-/// What the plan asks of the kernel side.
+/// The plan's part for the kernel side.
 #[derive(Clone, Debug)]
 pub struct KernelSettings {
     /// One rule per operation, by index.

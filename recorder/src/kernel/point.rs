@@ -1,5 +1,5 @@
-//! What each kind of attach point needs: the type of its program, how that is loaded and attached.
-//! The one file to change for another kind of point.
+//! The kinds of attach points: the type of program that each needs, and how it is loaded and
+//! attached. Another kind of point is added here, and nowhere else in this folder.
 
 use std::any::Any;
 use std::num::NonZeroU32;

@@ -12,7 +12,7 @@ pub struct Ring {
     ring: RingBuf<MapData>,
 }
 
-/// What came out of the ring at once.
+/// Number of records that were read at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Records, readable or not.

@@ -1,6 +1,6 @@
-//! What is attached where: a program of the kernel side at a point, with the number that travels
-//! with it. A new kind of probe makes hooks of these; a new kind of place is a variant of
-//! [`AttachPoint`], which only `kernel::point` matches.
+//! Hooks: programs of the kernel side at attach points, each with the number that its runs get. A
+//! new kind of probe makes hooks of these; a new kind of place is a variant of [`AttachPoint`],
+//! which only `kernel::point` matches.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,8 +44,8 @@ impl Phase {
     /// seen.
     pub const ATTACH: [Self; 4] = [Self::Scheduling, Self::Lifetime, Self::Finish, Self::Begin];
     /// The order of detaching. Begins first, so that no operation begins whose finish would not be
-    /// seen; then what tells that operations were abandoned, because those that are open at the end
-    /// are not; time off the CPU is kept until the last finish.
+    /// seen; then the tracepoints that report abandonment, because operations that are open at the
+    /// end are not abandoned; time off the CPU is kept until the last finish.
     pub const DETACH: [Self; 4] = [Self::Begin, Self::Lifetime, Self::Finish, Self::Scheduling];
 }
 
@@ -102,7 +102,7 @@ pub struct Hook {
     pub point: AttachPoint,
     /// The program that runs there.
     pub program: ProgramId,
-    /// What the program gets with each run; `None` for a program that asks for nothing.
+    /// The number that each run of the program gets; `None` for a program that uses none.
     pub cookie: Option<Cookie>,
 }
 

@@ -1,6 +1,7 @@
-//! What a recording is to be, resolved and checked: everything that `kernel`, `segment` and `run`
-//! need, with nothing left to decide. Plain values on the ground floor: they import `plan`, and it
-//! imports none of them, only `schemas` and the open files and processes that it names.
+//! The plan of a recording, resolved and checked: everything that `kernel`, `segment` and `run`
+//! need, with nothing left to decide. These are plain values: those modules import `plan`, and it
+//! imports none of them, only `schemas`, the limits, and the open files and processes that it
+//! names.
 
 mod hook;
 mod lifecycle;
@@ -28,8 +29,8 @@ pub use operation::{OutcomeSource, Pairing, PlannedOperation};
 pub struct ObservedFile {
     /// The open file.
     pub binary: Arc<Binary>,
-    /// Its path as it was typed, made absolute; symbolic links in it are not resolved. What people
-    /// see, next to where it led ([`Binary::path`]).
+    /// Its path as it was typed, made absolute; symbolic links in it are not resolved. It is
+    /// shown to people, next to the path that it led to ([`Binary::path`]).
     pub typed_path: PathBuf,
     /// Its build id in hexadecimal digits, where it has one.
     pub build_id: Option<String>,
@@ -62,11 +63,11 @@ pub struct RecordPlan {
     pub output: PathBuf,
     /// Operations, at least one. The index of each is its number on the wire.
     pub operations: Vec<PlannedOperation>,
-    /// What keeps account of threads and processes, whatever the operations are.
+    /// The tracepoints that keep account of threads and processes, whatever the operations are.
     pub lifecycle: Vec<Hook>,
     /// The files that the operations lie in, each once.
     pub files: Vec<ObservedFile>,
-    /// Whose operations.
+    /// The processes whose operations are observed.
     pub processes: ProcessFilter,
     /// Bounds.
     pub limits: Limits,
@@ -76,12 +77,13 @@ pub struct RecordPlan {
     pub interval: Duration,
     /// When to stop by itself.
     pub duration: Option<Duration>,
-    /// Digest of what decides which operations are recorded and how: probes with their rules, whose
-    /// operations, bounds and flush interval, as they were asked for. Neither the place nor the
-    /// duration is part of it, so that two recordings made alike have the same one; nor are the
+    /// Digest of everything that decides which operations are recorded and how: probes with their
+    /// rules, processes, limits and flush interval, as they were asked for. Neither the place nor
+    /// the duration is part of it, so that two recordings made alike have the same one; nor are the
     /// binaries, whose build ids are kept next to it.
     pub config_digest: String,
-    /// What will not be seen, or not rightly: one sentence each, for the person who asked.
+    /// Operations that will not be seen and values that may be wrong: one sentence each, for the
+    /// person who asked.
     pub warnings: Vec<String>,
 }
 
@@ -99,17 +101,12 @@ impl RecordPlan {
         self.interval.as_nanos() as u64
     }
 
-    /// Everything that is attached.
+    /// All hooks.
     pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
         let operations = self.operations.iter();
         self.lifecycle
             .iter()
             .chain(operations.flat_map(|operation| &operation.hooks))
-    }
-
-    /// What is attached in `phase`.
-    pub fn hooks_of(&self, phase: Phase) -> impl Iterator<Item = &Hook> {
-        self.hooks().filter(move |hook| hook.phase == phase)
     }
 }
 

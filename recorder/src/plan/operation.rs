@@ -18,7 +18,7 @@ pub struct PlannedOperation {
     pub hooks: Vec<Hook>,
 }
 
-/// How a begin finds its finish, and what proves that it will never have one.
+/// How a begin finds its finish, and the proof that it will never have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
     /// Stacks are never switched: by thread and stack pointer, and a frame is gone when the stack

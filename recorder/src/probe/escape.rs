@@ -16,7 +16,8 @@ pub(super) fn split_rules(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Splits at the last colon that is neither escaped nor part of a `::`; both parts are still escaped.
+/// Splits at the last colon that is neither escaped nor part of a `::`; both parts are still
+/// escaped.
 pub(super) fn split_file(text: &str) -> Option<(&str, &str)> {
     let colons: Vec<usize> = unescaped(text, ':').collect();
     let is_colon = |at: usize| colons.binary_search(&at).is_ok();

@@ -1,12 +1,12 @@
-//! How a probe explains itself: what `check` shows, in words and numbers that each kind finds for
-//! itself. Plain values.
+//! How a probe explains itself: the words and numbers that `check` shows. Each kind fills them in;
+//! these are plain values.
 
 use serde::Serialize;
 
 use super::OpenFile;
 use crate::binary::{Cost, Site};
 
-/// What is known of a resolved probe.
+/// A resolved probe, for people and programs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Explanation {
     /// The kind in a word, such as `function`.
@@ -18,7 +18,7 @@ pub struct Explanation {
     pub resolved_file: Option<String>,
     /// How finishes are seen, with the reason.
     pub finish: String,
-    /// What proves that a begin will never finish.
+    /// The proof that a begin will never finish.
     pub abandonment: String,
     /// How success is known.
     pub success: String,
@@ -30,14 +30,14 @@ pub struct Explanation {
     pub aliases: Vec<String>,
     /// Copies made by the compiler that count too.
     pub copies: Vec<String>,
-    /// What will not be seen, or not rightly, a sentence each.
+    /// Operations that will not be seen and values that may be wrong, a sentence each.
     pub warnings: Vec<String>,
     /// The time that it costs, in a sentence.
     pub cost: String,
 }
 
 impl Explanation {
-    /// Of a probe on `file`; the rest is still to be filled in.
+    /// The explanation of a probe on `file`, with all other fields empty.
     pub fn of_file(kind: &'static str, file: &OpenFile) -> Self {
         let (typed, opened) = (&file.typed_path, file.binary.path());
         Self {

@@ -50,8 +50,8 @@ impl Files {
         }
     }
 
-    /// Opens and reads the file at `path`, or finds it among those that are open already: the kernel
-    /// keeps probes with the file, so that two paths to one file are one.
+    /// Opens and reads the file at `path`, or finds it among those that are open already: the
+    /// kernel keeps probes with the file, so that two paths to one file are one.
     ///
     /// # Errors
     /// Where it cannot be opened or read.

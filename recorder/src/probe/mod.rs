@@ -1,7 +1,7 @@
 //! The probe grammar: `NAME=KIND:REST,rule,rule` from text to types and back.
 //!
-//! Parsing validates and nothing else: whether there is such a file or function is for resolving. A
-//! kind of probe is one file under `kind`; nothing outside it knows which kinds there are.
+//! Parsing only validates the text; whether the file and the function exist is found when the probe
+//! is resolved. A kind of probe is one file under `kind`; nothing outside of it knows the kinds.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,11 +71,11 @@ pub struct ProbeError {
     pub probe: String,
     /// The reason for the refusal.
     pub reason: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub hint: String,
 }
 
-/// Why a part of a probe is refused, and what to write instead.
+/// The reason why a part of a probe is refused, and the text to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason.
@@ -94,7 +94,7 @@ impl Refusal {
     }
 }
 
-/// What was written, short enough for one line.
+/// Text as it was written, shortened for one line.
 fn shown(text: &str) -> String {
     const MOST: usize = 120;
     let mut shown: String = text

@@ -1,10 +1,10 @@
-//! What resolving a probe needs, and what comes of it.
+//! The input and the result of resolving a probe.
 
 use super::{Explanation, Files, Rules};
 use crate::binary::KernelVersion;
 use crate::plan::{Hook, ObservedFile, OutcomeSource, Pairing};
 
-/// What a probe may know and use while it is resolved.
+/// The surroundings in which a probe is resolved.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The operation's number on the wire.
@@ -20,7 +20,7 @@ pub struct Context<'a> {
 /// A probe, resolved on this host.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// What is attached for it.
+    /// The programs that are attached for it, with their points.
     pub hooks: Vec<Hook>,
     /// How its begins find their finishes.
     pub pairing: Pairing,
@@ -28,6 +28,6 @@ pub struct Resolved {
     pub outcome: OutcomeSource,
     /// The files that it touches.
     pub files: Vec<ObservedFile>,
-    /// What `check` shows.
+    /// The explanation for `check`.
     pub explanation: Explanation,
 }

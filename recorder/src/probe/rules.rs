@@ -7,12 +7,12 @@ use soakbox_schemas::control::{OperationRule, comparison};
 use super::{Refusal, escape, shown};
 use crate::plan::OutcomeSource;
 
-/// What is known about an operation beyond where it is.
+/// The rules of an operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// `type=N`: the operation type's code.
     pub operation_type: Option<u32>,
-    /// `success=…`; without one a marker's own argument decides, and a function's success is unknown.
+    /// `success=…`; without one the probe's [`OutcomeSource`] decides.
     pub success: Option<Success>,
 }
 
@@ -25,7 +25,7 @@ pub enum Success {
         width: Width,
         /// How it is compared.
         comparison: Comparison,
-        /// With what; within the width's range.
+        /// The number that it is compared with; within the width's range.
         value: i64,
     },
     /// The return value, read as `width`, is not in -4095..=-1.
@@ -169,7 +169,7 @@ impl Rules {
         }
     }
 
-    /// Parses what follows the first comma.
+    /// Parses the text after the first comma.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let mut rules = Self::default();
         for rule in text.split(',') {

@@ -1,4 +1,4 @@
-//! The grammar: what scripts rely on parses as written, everything else says what is wrong.
+//! The grammar: the shapes that scripts rely on parse as written, and a refusal names the mistake.
 
 use proptest::prelude::*;
 

@@ -9,7 +9,8 @@ use rustix::fs::Access;
 /// Where programs are looked for without PATH.
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
-/// Looks the command up as the system will, so that one that cannot start leaves no recording behind.
+/// Looks the command up as the system will, so that one that cannot start leaves no recording
+/// behind.
 ///
 /// # Errors
 /// Where there is no such program, or it is not executable.

@@ -1,10 +1,10 @@
 //! The digest of a configuration: two recordings with the same one observe the same operations in
 //! the same way.
 //!
-//! It is taken over JSON with sorted keys. A limit that has its default value is left out, so that a
-//! limit which a later version adds does not change the digest of a configuration that does not name
-//! it. A default that changes, or anything else that makes the same text mean something else, gives
-//! [`VERSION`] a new number.
+//! It is the hash of a JSON text with sorted keys. A limit that has its default value is left out,
+//! so that a limit which a later version adds does not change the digest of a configuration that
+//! does not name it. A default that changes, or anything else that makes the same text mean
+//! something else, gives [`VERSION`] a new number.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::plan::ProcessFilter;
 use crate::probe::ProbeSpec;
 
-/// Version of what the digest is taken over.
+/// Version of the text that is hashed.
 const VERSION: u32 = 1;
 /// Bytes of the hash that are kept: enough to tell configurations apart; it protects nothing.
 const BYTES: usize = 8;
@@ -51,7 +51,7 @@ struct Canonical {
     version: u32,
 }
 
-/// Whose operations, as it was asked for.
+/// The processes, as they were asked for.
 fn describe(processes: &ProcessFilter) -> String {
     match processes {
         ProcessFilter::All => "all".to_owned(),

@@ -46,8 +46,8 @@ impl<'a> Effective<'a> {
         self.value(&DURATION).map(Duration::from_nanos)
     }
 
-    /// The limits that are not at their defaults, by name. When to stop is none of them: it does not
-    /// change what is recorded until then.
+    /// The limits that are not at their defaults, by name. When to stop is none of them: it does
+    /// not change what is recorded until then.
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
         let limits = LIMITS
             .into_iter()

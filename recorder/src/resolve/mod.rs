@@ -1,5 +1,6 @@
-//! From what was typed to a plan: reads the configuration and the binaries, resolves each probe, refuses what cannot
-//! be or would do harm. Nothing is attached or created here.
+//! From the command line and the configuration to a plan: reads the configuration and the binaries,
+//! resolves each probe, and refuses a recording that is impossible or would do harm. Nothing is
+//! attached or created here.
 
 mod command;
 mod digest;
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
 use self::limits::Effective;
-use crate::cli::{self, ObservedArgs};
+use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
 use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
@@ -30,20 +31,20 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// # Errors
 /// Where the configuration, a probe, a binary or a bound is not usable.
 pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
-    let config = read_config(&arguments.observed)?;
+    let config = read_config(&arguments.probes)?;
     let output = arguments.output.clone().or(config.output.clone());
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
     not_a_file(&output)?;
-    let resolved = resolve_probes(&arguments.observed, &config)?;
-    let processes = match (&resolved.process, arguments.run.is_empty()) {
+    let resolved = resolve_probes(&arguments.probes, &config)?;
+    let processes = match (&resolved.process, arguments.words.is_empty()) {
         (Some(_), false) => {
             bail!("--pid and a command exclude each other; hint: leave one of them out")
         }
         (Some(process), true) => ProcessFilter::Process(process.clone()),
         (None, true) => ProcessFilter::All,
         (None, false) => {
-            command::find_command(&arguments.run)?;
-            ProcessFilter::Command(arguments.run.clone())
+            command::find_command(&arguments.words)?;
+            ProcessFilter::Command(arguments.words.clone())
         }
     };
     if resolved.operations.is_empty() {
@@ -92,11 +93,11 @@ fn not_a_file(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Resolves what is to be observed.
+/// Resolves the probes and the process that are named.
 ///
 /// # Errors
 /// Where the process is not there, a probe does not resolve, or two are on one instruction.
-pub fn resolve_probes(arguments: &ObservedArgs, config: &Config) -> Result<ResolvedProbes> {
+pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<ResolvedProbes> {
     let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
     ResolvedProbes::resolve(probes(arguments, config)?, process)
@@ -106,7 +107,7 @@ pub fn resolve_probes(arguments: &ObservedArgs, config: &Config) -> Result<Resol
 ///
 /// # Errors
 /// Where it cannot be read or is not valid.
-pub fn read_config(arguments: &ObservedArgs) -> Result<Config> {
+pub fn read_config(arguments: &ProbeArgs) -> Result<Config> {
     Ok(arguments
         .config
         .as_deref()
@@ -115,11 +116,12 @@ pub fn read_config(arguments: &ObservedArgs) -> Result<Config> {
         .unwrap_or_default())
 }
 
-/// The operations asked for: those of the command line, or of the configuration where it names none.
+/// The operations asked for: those of the command line, or of the configuration where it names
+/// none.
 ///
 /// # Errors
 /// Where one does not parse, a name is there twice, or there are too many.
-pub fn probes(arguments: &ObservedArgs, config: &Config) -> Result<Vec<ProbeSpec>> {
+pub fn probes(arguments: &ProbeArgs, config: &Config) -> Result<Vec<ProbeSpec>> {
     let texts = if arguments.op.is_empty() {
         &config.op
     } else {

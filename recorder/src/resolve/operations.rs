@@ -13,7 +13,7 @@ use crate::plan::{Hook, ObservedFile, PlannedOperation};
 use crate::probe::{Context, Explanation, Files, ProbeSpec};
 use crate::process::Process;
 
-/// What is observed, resolved: the same for `record` and `check`.
+/// The probes, resolved: the same for `record` and `check`.
 #[derive(Debug)]
 pub struct ResolvedProbes {
     /// The host that they were resolved on.
@@ -74,7 +74,7 @@ impl ResolvedProbes {
         Ok(all)
     }
 
-    /// What will not be seen of each operation, or not rightly.
+    /// Operations that will not be seen and values that may be wrong, by the operation's name.
     pub fn warnings(&self) -> Vec<String> {
         let operations = self.operations.iter().zip(&self.explanations);
         operations

@@ -1,5 +1,5 @@
-//! The thread that drains the source: puts events in order and makes rows of `operation_log` of them, and takes the
-//! counts of each interval after its last event.
+//! The thread that drains the source: puts events in order and makes rows of `operation_log` of
+//! them, and takes the counts of each interval after its last event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,8 +46,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Drains `source`, whose events and counts are of `operations`. A row is sent a quarter of `flush_interval`
-    /// later at most: it waits for the disk after that, and all of it must fit into one.
+    /// Drains `source`, whose events and counts are of `operations`. A row is sent a quarter of
+    /// `flush_interval` later at most: it waits for the disk after that, and all of it must fit
+    /// into one.
     pub(super) fn new(
         source: Box<dyn Source>,
         operations: &[OperationInfo],
@@ -157,7 +158,8 @@ impl Collector {
         }
     }
 
-    /// Until `stop`: drains, and sends the ticks. The last one is returned, after everything is drained.
+    /// Until `stop`: drains, and sends the ticks. The last one is returned, after everything is
+    /// drained.
     fn run(mut self, ticks: &Sender<Tick>, ticked: &Event, stop: &AtomicBool) -> Result<Tick> {
         loop {
             // Read before the source: it has then everything that finished before the stop.

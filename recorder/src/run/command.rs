@@ -1,4 +1,5 @@
-//! The command under observation. It is started as if the recorder were not there, waited for, and never signalled.
+//! The command under observation. It is started as if the recorder were not there, waited for, and
+//! never signalled.
 
 use std::ffi::{CStr, CString, OsString, c_char, c_long};
 use std::io::{self, Read};
@@ -10,8 +11,8 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use super::inherited::{Inherited, SignalSet, Timers, inherited};
 
-/// Variables by which systemd and its like name the process that they started: they name the command where they named
-/// the recorder.
+/// Variables by which systemd and its like name the process that they started: they name the
+/// command where they named the recorder.
 const NAMES_PROCESS: [&[u8]; 3] = [b"LISTEN_PID", b"WATCHDOG_PID", b"SYSTEMD_EXEC_PID"];
 /// The same process by the inode of its pidfd; without it only LISTEN_PID is compared.
 const NAMES_PIDFD: &[u8] = b"LISTEN_PIDFDID";
@@ -65,7 +66,8 @@ pub(super) fn describe(status: &WaitIdStatus) -> String {
     }
 }
 
-/// Everything that exec needs, made before the fork: between fork and exec nothing may be allocated.
+/// Everything that exec needs, made before the fork: between fork and exec nothing may be
+/// allocated.
 struct Prepared {
     words: Vec<CString>,
     environment: Environment,
@@ -110,7 +112,8 @@ fn start(words: &[OsString]) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Forks, and has a descriptor of the child in one step: no child is without one. `None` in the child.
+/// Forks, and has a descriptor of the child in one step: no child is without one. `None` in the
+/// child.
 ///
 /// # Safety
 /// As with `fork(2)`, and no handlers of `pthread_atfork(3)` run.
@@ -118,7 +121,8 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     let flags = libc::CLONE_PIDFD as c_long | c_long::from(libc::SIGCHLD);
     let mut descriptor: RawFd = -1;
     let none: *mut RawFd = std::ptr::null_mut();
-    // SAFETY: no stack of its own and no shared memory, as fork does it; the third argument is filled in by the parent.
+    // SAFETY: no stack of its own and no shared memory, as fork does it; the third argument is
+    // filled in by the parent.
     let pid = unsafe {
         libc::syscall(
             libc::SYS_clone,
@@ -132,7 +136,9 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     if pid == 0 {
         return Ok(None);
     }
-    let Some(pid) = Pid::from_raw(pid as i32).filter(|_| pid > 0) else {
+    // -1 is no process number: it must not reach the conversion.
+    let started = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+    let Some(pid) = started.and_then(Pid::from_raw) else {
         return Err(io::Error::last_os_error());
     };
     Ok(Some(Command {
@@ -165,8 +171,8 @@ impl Prepared {
 struct Environment {
     /// Null-terminated.
     variables: Vec<*const c_char>,
-    /// Those that will name the child: where each stands in `variables`, its text with room for any number, and how
-    /// much of the text is the name with its `=`.
+    /// Those that will name the child: where each stands in `variables`, its text with room for any
+    /// number, and how much of the text is the name with its `=`.
     renamed: Vec<(usize, Vec<u8>, usize)>,
 }
 

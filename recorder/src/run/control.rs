@@ -32,7 +32,8 @@ impl Control {
         })
     }
 
-    /// Keep it as long as the recording lasts: [`Self::is_over`] once it is dropped, also by a panic.
+    /// Keep it as long as the recording lasts: [`Self::is_over`] once it is dropped, also by a
+    /// panic.
     pub(super) fn over_when_dropped(&self) -> SetOnDrop<'_> {
         self.over.set_on_drop()
     }

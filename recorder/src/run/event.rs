@@ -64,7 +64,8 @@ pub(super) fn is_readable(descriptor: impl AsFd) -> bool {
     wait_for(&[descriptor.as_fd()], Some(Duration::ZERO))
 }
 
-/// Waits until one of `descriptors` is readable or `timeout` is over, for ever without one; whether one is.
+/// Waits until one of `descriptors` is readable or `timeout` is over, for ever without one; whether
+/// one is.
 pub(super) fn wait_for(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> bool {
     let mut polled: Vec<_> = descriptors
         .iter()

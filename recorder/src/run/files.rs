@@ -1,7 +1,8 @@
-//! Watches the observed files while they are recorded. The kernel keeps a probe with the file, not with its bytes: where
-//! a file is overwritten in place, the old breakpoint would be planted into the new code. So whoever opens one for
-//! writing waits until its probes are out. The watch runs on its own thread, so that slow recording I/O never delays a
-//! process that is overwriting an observed file.
+//! Watches the observed files while they are recorded. The kernel keeps a probe with the file, not
+//! with its bytes: where a file is overwritten in place, the old breakpoint would be planted into
+//! the new code. So whoever opens one for writing waits until its probes are out. The watch runs on
+//! its own thread, so that slow recording I/O never delays a process that is overwriting an
+//! observed file.
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
@@ -21,7 +22,8 @@ use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::{Rows, annotation};
 
-/// How often the files are compared that have no lease, and rows are tried again that could not be sent.
+/// How often the files are compared that have no lease, and rows are tried again that could not be
+/// sent.
 const SHORT: Duration = Duration::from_millis(20);
 /// How often the paths are followed, and the leases are looked at without a signal.
 const LONG: Duration = Duration::from_secs(1);
@@ -92,7 +94,7 @@ impl Files {
     }
 }
 
-/// Takes the probes of one file out.
+/// Detaches the probes of one file.
 pub(super) type Detach = Box<dyn Fn(&Arc<Binary>) + Send>;
 
 /// The watching thread, until it is dropped.
@@ -102,8 +104,8 @@ pub(super) struct FileWatch {
 }
 
 impl FileWatch {
-    /// Starts the watch, which takes the probes out by `detach` and sends a gap for each file. It looks at once where
-    /// `look_at_files` is set.
+    /// Starts the watch, which detaches probes by `detach` and sends a gap for each file. It
+    /// looks at once where `look_at_files` is set.
     ///
     /// # Errors
     /// Where there is no thread or descriptor to be had.
@@ -229,8 +231,8 @@ fn hint(refusal: ErrorKind) -> &'static str {
     }
 }
 
-/// From `now` until the end of the recording. `None` only where Arrow refuses the columns, which the schema's tests rule
-/// out.
+/// From `now` until the end of the recording. `None` only where Arrow refuses the columns, which
+/// the schema's tests rule out.
 fn gap(now: ClockPair, cause: &str) -> Option<(Rows, ClockPair)> {
     let rows = annotation(now, AnnotationKind::Gap, cause.to_owned());
     rows.ok().map(|rows| (rows, now))

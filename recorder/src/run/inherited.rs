@@ -1,9 +1,11 @@
-//! The state that this process got from its caller and that a command must get as if the recorder were not there:
-//! signals that are ignored or blocked, closed standard descriptors, and what exec keeps but fork does not.
+//! The state that this process got from its caller and that a command must get as if the recorder
+//! were not there: signals that are ignored or blocked, closed standard descriptors, and what exec
+//! keeps but fork does not.
 //!
-//! It is read before `main`: Rust's runtime ignores SIGPIPE and opens /dev/null in the place of a closed standard
-//! descriptor before the first line of `main` runs. Everything else (environment, working directory, other descriptors,
-//! limits, umask, priorities, session) passes to a child by itself, because the recorder never changes it.
+//! It is read before `main`: Rust's runtime ignores SIGPIPE and opens /dev/null in the place of a
+//! closed standard descriptor before the first line of `main` runs. Everything else (environment,
+//! working directory, other descriptors, limits, umask, priorities, session) passes to a child by
+//! itself, because the recorder never changes it.
 
 use std::sync::OnceLock;
 
@@ -27,7 +29,8 @@ impl SignalSet {
         self.0 |= 1 << (signal - 1);
     }
 
-    /// Blocks exactly these for the calling thread; the set that was blocked before. Allowed in a forked child.
+    /// Blocks exactly these for the calling thread; the set that was blocked before. Allowed in a
+    /// forked child.
     pub(super) fn block(self) -> Self {
         let mut before = 0_u64;
         // SAFETY: two sets of the size that is passed along.
@@ -55,7 +58,8 @@ pub(super) struct Inherited {
     death_signal: c_int,
     /// Whether orphaned descendants become children of this process. A fork clears it.
     is_subreaper: bool,
-    /// Scheduling that a fork resets (SCHED_RESET_ON_FORK), and the nice value, which it resets as well.
+    /// Scheduling that a fork resets (SCHED_RESET_ON_FORK), and the nice value, which it resets as
+    /// well.
     scheduling: Option<(libc::sched_attr, c_int)>,
 }
 
@@ -169,8 +173,8 @@ impl Inherited {
         self.death_signal != 0
     }
 
-    /// Gives everything to this process, a child of `parent` that has forked, has all signals blocked and goes on to
-    /// exec. Only async-signal-safe calls.
+    /// Gives everything to this process, a child of `parent` that has forked, has all signals
+    /// blocked and goes on to exec. Only async-signal-safe calls.
     pub(super) fn restore_in_child(&self, parent: libc::pid_t, timers: &Timers) {
         for (fd, closed) in (0..).zip(self.closed) {
             if closed {
@@ -228,7 +232,8 @@ fn is_ignored(signal: c_int) -> bool {
     rt_sigaction(signal, none, &raw mut action) == 0 && action.handler == libc::SIG_IGN
 }
 
-/// Makes `signal` ignored (`SIG_IGN`) or handled by the kernel (`SIG_DFL`). Allowed in a forked child.
+/// Makes `signal` ignored (`SIG_IGN`) or handled by the kernel (`SIG_DFL`). Allowed in a forked
+/// child.
 pub(super) fn set_disposition(signal: c_int, handler: libc::sighandler_t) {
     let action = KernelAction {
         handler,
@@ -238,7 +243,8 @@ pub(super) fn set_disposition(signal: c_int, handler: libc::sighandler_t) {
 }
 
 fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction) -> c_long {
-    // SAFETY: each is null or an action of the kernel's shape; a set is as large as is passed along.
+    // SAFETY: each is null or an action of the kernel's shape; a set is as large as is passed
+    // along.
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 

@@ -1,9 +1,10 @@
-//! When the counts of an interval are taken: after its end, once more later, and what becomes of them when the recorder
-//! stalled. Pure: the caller says what time it is.
+//! Decides when the counts of an interval are read: after its end, and once more later; and which
+//! intervals were merged when the recorder stalled. Pure: the caller gives the time.
 
 use std::ops::RangeInclusive;
 
-/// An interval is over this long after its end, when no CPU still counts in it. What does is counted late.
+/// An interval is over this long after its end, when no CPU still counts in it. What does is
+/// counted late.
 const GRACE_NS: u64 = 250_000_000;
 
 /// Numbers the intervals that are over.
@@ -12,11 +13,11 @@ pub(super) struct IntervalClock {
     interval_ns: u64,
     /// How many intervals the source counts apart; the slot of an older one serves again.
     slots: u64,
-    /// The first interval that was not taken.
+    /// The first interval that was not read.
     next: u64,
 }
 
-/// Intervals whose counts are to be taken.
+/// Intervals whose counts are to be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
     /// Those that are over.
@@ -72,7 +73,8 @@ impl IntervalClock {
         Some(due)
     }
 
-    /// At the end, when nothing is counted any more: every interval up to that of `boot_ns`, and every other slot.
+    /// At the end, when nothing is counted any more: every interval up to that of `boot_ns`, and
+    /// every other slot.
     pub(super) fn rest(&mut self, boot_ns: u64) -> Due {
         let current = self.interval(boot_ns);
         let oldest = (current + 1).saturating_sub(self.slots);

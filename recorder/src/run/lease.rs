@@ -1,5 +1,5 @@
-//! A read lease (fcntl(2)): whoever opens the file for writing waits until it is given back, at most the 45 s of
-//! /proc/sys/fs/lease-break-time.
+//! A read lease (fcntl(2)): a process that opens the file for writing waits until the lease is
+//! released, at most the 45 s of /proc/sys/fs/lease-break-time.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,7 +15,8 @@ use crate::binary::Binary;
 const TRIES: usize = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
-/// Given back when it is dropped. The kernel tells of a writer by SIGIO too, which must be handled.
+/// Released when it is dropped. The kernel also reports a writer by SIGIO, which must not kill the
+/// recorder.
 #[derive(Debug)]
 pub(super) struct Lease {
     binary: Arc<Binary>,
@@ -23,7 +24,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// # Errors
-    /// Where somebody has the file open for writing, it is another user's, or its filesystem knows no leases.
+    /// Where somebody has the file open for writing, it is another user's, or its filesystem has no
+    /// leases.
     pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
         let mut tries = 1;
         loop {
@@ -42,7 +44,7 @@ impl Lease {
         }
     }
 
-    /// Whether a writer waits, or went on because it waited too long.
+    /// Whether a writer waits, or went on after the longest wait.
     pub(super) fn is_wanted_back(&self) -> bool {
         fcntl(&self.binary, F_GETLEASE, 0).is_ok_and(|kind| kind != F_RDLCK)
     }
@@ -50,7 +52,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // One that the kernel took away already is no loss.
+        // The kernel may have released it already.
         let _ = fcntl(&self.binary, F_SETLEASE, F_UNLCK);
     }
 }

@@ -1,8 +1,10 @@
-//! A recording from start to seal: a few threads joined by bounded channels, each in a file of its own.
+//! A recording from start to seal: a few threads joined by bounded channels, each in a file of its
+//! own.
 //!
-//! `collect` drains the source and makes rows of its events, `write` owns the files, `files` watches the observed ones.
-//! The recording's own thread waits for its end (`supervise`) and has each interval's rows made (`sampling`); the
-//! caller's thread reads the signals. Rows go one way: collect → write, sampling → write.
+//! `collect` drains the source and makes rows of its events, `write` owns the files, `files`
+//! watches the observed ones. The recording's own thread waits for its end (`supervise`) and has
+//! each interval's rows made (`sampling`); the caller's thread reads the signals. Rows go one way:
+//! collect → write, sampling → write.
 
 mod collect;
 mod command;
@@ -48,11 +50,13 @@ pub enum Outcome {
     EndedAtOnce,
 }
 
-/// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second signal. The recording
-/// has a thread of its own, so that this one always reads signals, whatever the disk keeps the others waiting for.
+/// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second
+/// signal. The recording has a thread of its own, so that this one always reads signals, whatever
+/// the disk keeps the others waiting for.
 ///
 /// # Errors
-/// Where the directory, the kernel, a probe or the command refuses. What was recorded by then stays readable.
+/// Where the directory, the kernel, a probe or the command refuses. What was recorded by then stays
+/// readable.
 pub fn record(plan: RecordPlan) -> Result<Outcome> {
     let mut signals = Signals::take_over().context("cannot take the signals over")?;
     let control = Arc::new(Control::new()?);
@@ -90,8 +94,8 @@ fn make(plan: &RecordPlan, control: &Control) -> Result<()> {
     running.stop(&ending)
 }
 
-/// Finishes what an earlier recorder left in the directory. What cannot be finished is reported and kept: it does not
-/// stop a new recording.
+/// Finishes what an earlier recorder left in the directory. What cannot be finished is reported and
+/// kept: it does not stop a new recording.
 fn recover_before(root: &Path, clock: &dyn Clock) {
     if !root.exists() {
         return;

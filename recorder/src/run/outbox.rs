@@ -73,7 +73,8 @@ impl Outbox {
         }
     }
 
-    /// Most messages that waited since this was last called, as each sender saw it after its own message.
+    /// Most messages that waited since this was last called, as each sender saw it after its own
+    /// message.
     pub(super) fn take_depth_max(&self) -> u64 {
         self.note_depth();
         self.depth_max.swap(0, Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! What a person should know: losses as they happen, and at the end what came of the recording.
+//! Messages about a recording: losses as they happen, and a summary at the end.
 
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ impl Report {
         }
     }
 
-    /// What came of it, once everything is sealed.
+    /// Reports the totals, once everything is sealed.
     pub(super) fn complete(&self, rows: &RowCounts, ending: &Ending, running: Option<Pid>) {
         for (operation, total) in self.operations.iter().zip(&self.totals) {
             let name = &operation.name;
@@ -124,7 +124,8 @@ impl Report {
     }
 }
 
-/// The same for a recording that failed: only what became of the command. The failure itself is reported last, by `main`.
+/// The same for a recording that failed: only what became of the command. The failure itself is
+/// reported last, by `main`.
 pub(super) fn incomplete(ending: &Ending, running: Option<Pid>) {
     if let Ending::Command { status, .. } = ending {
         message::line(format_args!("the command ended with {status}"));

@@ -1,5 +1,6 @@
-//! A recording that runs, from the first probe to the last seal. Starting and stopping are one type: whatever fails in
-//! between, dropping it takes out every probe, ends every thread, and keeps what was written.
+//! A recording that runs, from the first probe to the last seal. Starting and stopping are one
+//! type: whatever fails in between, dropping it detaches every probe, ends every thread, and keeps
+//! what was written.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,8 +25,8 @@ use crate::sample::samplers;
 use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
 
-/// Everything that runs. Where a start fails or a thread panics, the fields are dropped in this order: nothing is written
-/// that was not begun, then it is as in [`Running::stop`].
+/// Everything that runs. Where a start fails or a thread panics, the fields are dropped in this
+/// order: nothing is written that was not begun, then it is as in [`Running::stop`].
 pub(super) struct Running<'a> {
     begin: Option<Begin>,
     files: Option<FileWatch>,
@@ -41,8 +42,8 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts the recording that `plan` describes. Nothing is written before everything has started: a start that fails
-    /// leaves neither a probe nor a file.
+    /// Starts the recording that `plan` describes. Nothing is written before everything has
+    /// started: a start that fails leaves neither a probe nor a file.
     ///
     /// # Errors
     /// Where the directory, the kernel, a probe or the command refuses.
@@ -158,8 +159,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes the probes out, writes what is left, seals, and reports what came of it. In this order nothing is lost: no
-    /// more probes, then the rest of the source, then the last counts.
+    /// Detaches the probes, writes the rest, seals, and reports the totals. In this order
+    /// nothing is lost: no more probes, then the rest of the source, then the last counts.
     ///
     /// # Errors
     /// The first failure of the threads. What was written by then stays readable.
@@ -214,7 +215,7 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
     sampling.annotate(ended, AnnotationKind::TargetExited, text)
 }
 
-/// The kernel side. Dropping it takes out every probe.
+/// The kernel side. Dropping it detaches every probe.
 struct Probes {
     kernel: Arc<Mutex<Kernel>>,
 }
@@ -240,7 +241,7 @@ impl Probes {
         for hook in &plan.lifecycle {
             kernel.attach(hook, Scope::File)?;
         }
-        let source = ProbeSource::new(kernel.take_ring()?, Arc::new(kernel.counters()?));
+        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?);
         let kernel = Arc::new(Mutex::new(kernel));
         Ok((Self { kernel }, source))
     }
@@ -275,6 +276,6 @@ impl Probes {
 }
 
 fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
-    // A panic in between leaves links that are still to be taken out.
+    // After a panic the links still have to be detached.
     kernel.lock().unwrap_or_else(PoisonError::into_inner)
 }

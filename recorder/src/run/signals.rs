@@ -1,5 +1,6 @@
-//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes on after. They are
-//! blocked in every thread and read from a descriptor, so that none kills a recorder with files unsealed.
+//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes
+//! on after. They are blocked in every thread and read from a descriptor, so that none kills a
+//! recorder with files unsealed.
 //!
 //! The command gets the dispositions and the mask that the recorder was started with (`inherited`).
 
@@ -11,8 +12,8 @@ use libc::c_int;
 
 use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
 
-/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is pressed twice in
-/// a hurry.
+/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is
+/// pressed twice in a hurry.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
 /// The signal's meaning to a recorder.
@@ -30,8 +31,8 @@ enum Meaning {
     Unexpected,
 }
 
-/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed pipe, and those that
-/// no program can handle.
+/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed
+/// pipe, and those that no program can handle.
 fn meaning(signal: c_int) -> Option<Meaning> {
     Some(match signal {
         libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
@@ -46,10 +47,10 @@ fn meaning(signal: c_int) -> Option<Meaning> {
     })
 }
 
-/// Whether a signal that this process was started with ignored is taken all the same: a shell without job control
-/// ignores SIGINT for what it starts in the background, which must be stoppable; and the kernel reports a writer of
-/// an observed file by SIGIO.
-fn is_taken_although_ignored(signal: c_int) -> bool {
+/// Whether a signal is handled although this process was started with it ignored: a shell
+/// without job control ignores SIGINT for what it starts in the background, which must be
+/// stoppable; and the kernel reports a writer of an observed file by SIGIO.
+fn is_handled_although_ignored(signal: c_int) -> bool {
     matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
 }
 
@@ -66,7 +67,7 @@ pub(super) enum Request {
     GoOn(c_int),
 }
 
-/// Turns signals into requests. Pure: the caller says when each was read.
+/// Turns signals into requests. Pure: the caller gives the time of each.
 #[derive(Debug, Default)]
 struct Requests {
     /// When the first [`Meaning::Stop`] came.
@@ -108,20 +109,20 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over. Before the first other thread starts: they must all have them blocked.
+    /// Takes the signals over, before any other thread starts: all threads must have them blocked.
     ///
     /// # Errors
     /// Where the system refuses a descriptor.
     pub(super) fn take_over() -> io::Result<Self> {
-        let taken = (1..=LAST_SIGNAL).filter(|&signal| {
-            let ignored = inherited().ignores(signal) && !is_taken_although_ignored(signal);
+        let handled = (1..=LAST_SIGNAL).filter(|&signal| {
+            let ignored = inherited().ignores(signal) && !is_handled_although_ignored(signal);
             meaning(signal).is_some() && !ignored
         });
         // SAFETY: a set is filled in before it is read; the descriptor is a new one.
         unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
-            for signal in taken {
+            for signal in handled {
                 libc::sigaddset(&raw mut set, signal);
             }
             let refused =
@@ -134,7 +135,8 @@ impl Signals {
             if descriptor < 0 {
                 return Err(io::Error::last_os_error());
             }
-            // An ignored signal reaches no descriptor; and the status of a child whose parent ignores SIGCHLD is lost.
+            // An ignored signal reaches no descriptor; and the status of a child whose parent
+            // ignores SIGCHLD is lost.
             for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGIO, libc::SIGCHLD] {
                 set_disposition(signal, libc::SIG_DFL);
             }

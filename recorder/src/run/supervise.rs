@@ -1,4 +1,5 @@
-//! What ends a recording: a request, the end of what is observed, its duration, or a thread that failed.
+//! Waits for the end of a recording: a request, the end of what is observed, its duration, or a
+//! thread that failed.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -84,8 +85,8 @@ impl Supervisor {
         }
     }
 
-    /// Waits until `stop` or another reason ends the recording, or until `ticked` is set; why it ends. `ended` is set
-    /// where a thread has ended.
+    /// Waits until `stop` or another reason ends the recording, or until `ticked` is set; why it
+    /// ends. `ended` is set where a thread has ended.
     pub(super) fn wait(&self, stop: &Event, ticked: &Event, ended: &Event) -> Option<Ending> {
         let mut watched = vec![stop.as_fd(), ticked.as_fd(), ended.as_fd()];
         match &self.subject {
@@ -124,7 +125,8 @@ impl Supervisor {
                     status: command::describe(&status),
                     success: status.exit_status() == Some(0),
                 },
-                // It has ended, but somebody else was told how: a parent that ignores SIGCHLD, a debugger.
+                // It has ended, but somebody else was told how: a parent that ignores SIGCHLD, a
+                // debugger.
                 Ok(None) | Err(_) => Ending::Command {
                     status: "unknown status".to_owned(),
                     success: false,

@@ -1,5 +1,5 @@
-//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up time. Its footers say
-//! that it is made up.
+//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up
+//! time. Its footers say that it is made up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// In made-up time: nobody waits for a row, so that batches are full.
 const HOLD: Duration = Duration::from_secs(600);
 
-/// Makes the recording up. It ends in the whole second before the time of `clock`; `further` samplers are asked next to
-/// the recorder's own.
+/// Makes the recording up. It ends in the whole second before the time of `clock`; `further`
+/// samplers are asked next to the recorder's own.
 ///
 /// # Errors
 /// Where it would begin before 1970, or the directory cannot be written.
@@ -135,7 +135,8 @@ struct Span {
 }
 
 impl Span {
-    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock is made up as well.
+    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock
+    /// is made up as well.
     fn ending(now: ClockPair, seconds: u64) -> Result<Self> {
         let since_boot = now.boot_ns / SECOND_NS;
         let end_utc_ns = now.utc_of(since_boot * SECOND_NS);

@@ -1,4 +1,5 @@
-//! The thread that owns the recording's files: appends rows, flushes each interval, rotates, and seals at the end.
+//! The thread that owns the recording's files: appends rows, flushes each interval, rotates, and
+//! seals at the end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use crate::segment::RecordingWriter;
 /// Rows that were written, by table.
 pub(super) type RowCounts = HashMap<Table, u64>;
 
-/// The writing thread, until it is finished or dropped. It holds the files from the start and writes nothing before
-/// [`Begin::begin`], so that a start that fails elsewhere leaves nothing.
+/// The writing thread, until it is finished or dropped. It holds the files from the start and
+/// writes nothing before [`Begin::begin`], so that a start that fails elsewhere leaves nothing.
 pub(super) struct Writing {
     thread: Option<JoinHandle<Result<RowCounts>>>,
 }
@@ -65,7 +66,8 @@ impl Writing {
     /// Waits until everything is sealed. Every sender must be gone.
     ///
     /// # Errors
-    /// The first failure to write. What was written by then is in the recording, sealed or in journals.
+    /// The first failure to write. What was written by then is in the recording, sealed or in
+    /// journals.
     pub(super) fn finish(mut self) -> Result<RowCounts> {
         self.join()
     }
@@ -114,7 +116,8 @@ fn write(
         if due.is_over() {
             writer.flush()?;
             if let Err(error) = writer.tick(clock.now()) {
-                // No row is lost by a seal that failed: its journal is kept, and the seal is tried again.
+                // No row is lost by a seal that failed: its journal is kept, and the seal is tried
+                // again.
                 message::line(format_args!("warning: {error}"));
             }
             due = Timer::after(period);

@@ -1,5 +1,5 @@
-//! `annotations` about the observation itself: processes that are not observed, and intervals that were not counted
-//! apart.
+//! `annotations` about the observation itself: processes that are not observed, and intervals that
+//! were not counted apart.
 
 use anyhow::Result;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};

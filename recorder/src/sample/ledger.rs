@@ -1,4 +1,5 @@
-//! Turns counts of intervals into rows of `operation_metrics`, with what is in flight after each. Pure.
+//! Turns counts of intervals into rows of `operation_metrics`, with what is in flight after each.
+//! Pure.
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
@@ -43,8 +44,8 @@ impl Ledger {
     }
 }
 
-/// By how much these counts raise the number of operations in flight. An operation may end in a later interval than it
-/// began in.
+/// By how much these counts raise the number of operations in flight. An operation may end in a
+/// later interval than it began in.
 pub(crate) fn in_flight(counted: &CounterValues) -> i64 {
     counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64
 }

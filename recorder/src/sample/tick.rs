@@ -1,4 +1,5 @@
-//! What is known at a tick: the counts of the intervals that are over, and of the events since the tick before.
+//! The figures of a tick: counts of the intervals that are over, and of the events since the tick
+//! before.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use soakbox_schemas::counters::CounterValues;
 
 use crate::clock::ClockPair;
 
-/// The counts of one interval, or what was counted in it after they were taken.
+/// The counts of one interval, or those added to it after they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntervalCounts {
     /// Boot clock divided by the length of an interval.
@@ -24,7 +25,8 @@ pub struct IntervalCounts {
 pub struct EventCounts {
     /// Records that the source gave.
     pub received: u64,
-    /// Records among them that became no row: unreadable, or of an operation that the plan does not have.
+    /// Records among them that became no row: unreadable, or of an operation that the plan does not
+    /// have.
     pub dropped: u64,
     /// Events that came after younger ones had been written.
     pub late: u64,

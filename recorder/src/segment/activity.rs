@@ -18,7 +18,7 @@ pub struct Activity {
     pub written_bytes: u64,
 }
 
-/// Counted by the writers and the sealer, and taken for `recorder_health`.
+/// Filled by the writers and the sealer, read and cleared for each row of `recorder_health`.
 #[derive(Debug, Default)]
 pub struct ActivityCounters {
     flush_max_ns: AtomicU64,
@@ -49,7 +49,7 @@ impl ActivityCounters {
         self.seals_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was counted since this was last called.
+    /// The figures since the last call.
     pub fn take(&self) -> Activity {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         Activity {

@@ -1,4 +1,5 @@
-//! A recorder's place in a recording: the root, and the journal directory that is its own for one run.
+//! A recorder's place in a recording: the root, and the journal directory that is its own for one
+//! run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +15,15 @@ const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
 /// A recovery can remove a directory between its creation and its lock; a few attempts are plenty.
 const ATTEMPTS: usize = 8;
 
-/// The root of a recording and this recorder's own directory in it, locked. Dropped before a row was written, it
-/// leaves nothing, the root neither where it was not there before; dropped with journals in it, it leaves what a crash
-/// leaves.
+/// The root of a recording and this recorder's own directory in it, locked. Dropped before a row
+/// was written, it removes every directory that it created. Dropped with journals in it, it keeps
+/// them, as a crash does.
 #[derive(Debug)]
 pub struct RecorderDirectory {
     root: PathBuf,
     uuid: String,
     path: PathBuf,
-    /// The root was not there before.
+    /// The root was created for this recorder.
     is_new: bool,
     lock: Option<Lock>,
 }
@@ -34,7 +35,16 @@ impl RecorderDirectory {
     /// # Errors
     /// Where a directory cannot be created or written.
     pub fn create(root: &Path, started_at_ns: i64) -> Result<Self, SegmentError> {
-        let (journals, is_new) = (root.join(JOURNAL_DIRECTORY), !root.exists());
+        let is_new = !root.exists();
+        Self::create_in(root, started_at_ns, is_new).inspect_err(|_| {
+            if is_new {
+                remove_empty(root);
+            }
+        })
+    }
+
+    fn create_in(root: &Path, started_at_ns: i64, is_new: bool) -> Result<Self, SegmentError> {
+        let journals = root.join(JOURNAL_DIRECTORY);
         durable::create_directories(&journals)?;
         for table in Table::ALL {
             let directory = root.join(table.name());
@@ -47,7 +57,12 @@ impl RecorderDirectory {
             let uuid = new_uuid()?;
             let path = journal_directory(root, &uuid);
             durable::create_directories(&path)?;
-            let Some(lock) = Lock::create(&path, started_at_ns)? else {
+            let lock = Lock::create(&path, started_at_ns).inspect_err(|_| {
+                // This run's own: nobody else knows its directory yet.
+                let _ = std::fs::remove_file(path.join(LOCK_FILE));
+                let _ = std::fs::remove_dir(&path);
+            })?;
+            let Some(lock) = lock else {
                 continue;
             };
             durable::sync_directory(&path)?;
@@ -98,7 +113,7 @@ impl Drop for RecorderDirectory {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
             let _ = leave(&self.path, lock);
-            // Neither goes while it has anything in it.
+            // A directory with anything in it is not removed.
             let _ = std::fs::remove_dir(durable::parent(&self.path));
             if self.is_new {
                 let _ = std::fs::remove_dir(&self.root);
@@ -107,8 +122,8 @@ impl Drop for RecorderDirectory {
     }
 }
 
-/// Removes the lock (durably after everything else) and the directory. Where a journal is still in it, both stay:
-/// the next recovery needs them.
+/// Removes the lock (durably after everything else) and the directory. Where a journal is still in
+/// it, both stay: the next recovery needs them.
 pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(directory)?;
     let listing =
@@ -122,6 +137,18 @@ pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     lock.remove()?;
     let _ = std::fs::remove_dir(directory);
     durable::sync_directory(durable::parent(directory))
+}
+
+/// Removes a recording's directories that nothing was put into. What cannot be removed stays.
+fn remove_empty(root: &Path) {
+    let journals = root.join(JOURNAL_DIRECTORY);
+    if let Ok(listing) = std::fs::read_dir(&journals) {
+        for entry in listing.flatten() {
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(&journals);
+    let _ = std::fs::remove_dir(root);
 }
 
 fn new_uuid() -> Result<String, SegmentError> {
@@ -146,7 +173,7 @@ mod tests {
         std::fs::create_dir(&root).unwrap();
         drop(RecorderDirectory::create(&root, 0).unwrap());
         assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
-        // Another recorder's place stays, and so does a journal.
+        // Another recorder's directory stays, and so does a journal.
         let other = RecorderDirectory::create(&root, 0).unwrap();
         drop(RecorderDirectory::create(&root, 0).unwrap());
         assert!(other.path().join(LOCK_FILE).exists());

@@ -1,5 +1,5 @@
-//! The few steps on files that durability is made of, each with its error. The order in which they are taken is
-//! the business of the callers: write, fsync, rename, fsync the directory, unlink.
+//! The steps on files that durability is made of, each with its error. The callers decide their
+//! order: write, fsync, rename, fsync the directory, unlink.
 
 use std::fs::File;
 use std::io;
@@ -10,13 +10,13 @@ use rustix::io::Errno;
 
 use super::error::SegmentError;
 
-/// Makes what happened to the entries of `directory` durable.
+/// Makes creations, renames and removals of entries of `directory` durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), SegmentError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = rustix::fs::open(directory, flags, Mode::empty())
         .map_err(|error| SegmentError::io("open", directory, error))?;
     match rustix::fs::fsync(&opened) {
-        // Some file systems have nothing to sync in a directory.
+        // Some file systems cannot sync a directory.
         Ok(()) | Err(Errno::INVAL) => Ok(()),
         Err(error) => Err(SegmentError::io("sync", directory, error)),
     }
@@ -31,7 +31,7 @@ pub(crate) fn create_directories(directory: &Path) -> Result<(), SegmentError> {
         && !above.as_os_str().is_empty()
     {
         create_directories(above)?;
-        // Once only: /proc says ENOENT whatever there is above.
+        // Once only: /proc answers ENOENT even where the directory above exists.
         created = std::fs::create_dir(directory);
     }
     match created {
@@ -60,7 +60,7 @@ pub(crate) fn create_new(path: &Path) -> Result<File, SegmentError> {
         .map_err(|error| SegmentError::io("create", path, error))
 }
 
-/// What became of a rename that replaces nothing.
+/// The result of a rename that replaces nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placed {
     /// The file has its new name.
@@ -83,7 +83,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<Placed, SegmentError>
     }
 }
 
-/// Removes a file; one that is not there is removed already.
+/// Removes a file. A file that does not exist is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), SegmentError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -93,7 +93,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), SegmentError> {
     }
 }
 
-/// Writes a small file so that it is there whole or not at all, by way of `temporary`.
+/// Writes a small file by way of `temporary`, so that it exists whole or not at all.
 pub(crate) fn write_whole(
     path: &Path,
     temporary: &Path,

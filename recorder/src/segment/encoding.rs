@@ -1,5 +1,5 @@
-//! How rows become Parquet pages: encodings, compression, row groups. Chosen by a column's type and unit, never by
-//! its table; the figures behind it are in `docs/decisions/segment-encodings.md`.
+//! How rows become Parquet pages: encodings, compression, row groups. Chosen by a column's type and
+//! unit, never by its table; the figures behind it are in `docs/decisions/segment-encodings.md`.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -10,7 +10,7 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::ColumnPath;
 
-/// Rows of a row group, at most: what bounds the memory of a seal.
+/// Most rows of a row group, which bounds the memory of a seal.
 pub const ROW_GROUP_ROWS: usize = 256 * 1024;
 
 /// How one column is encoded.
@@ -32,7 +32,8 @@ fn kind(name: &str, data_type: &DataType) -> Kind {
     }
 }
 
-/// The writer's options for rows of `schema`; `sorted` says that they are in order of the first column.
+/// The writer's options for rows of `schema`; `sorted` says that they are in order of the first
+/// column.
 pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -51,7 +52,8 @@ pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
     }
     ArrowWriterOptions::new()
         .with_properties(builder.build())
-        // Without Arrow's own copy of the schema readers take the plain Parquet types: strings, UTC timestamps.
+        // Without Arrow's own copy of the schema readers use the plain Parquet types: strings, UTC
+        // timestamps.
         .with_skip_arrow_metadata(true)
 }
 
@@ -65,7 +67,7 @@ fn encode_column(
         Kind::Delta => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
-            // Pages of the time column are pruned one by one.
+            // A reader skips pages of the time column by their statistics.
             .set_column_statistics_enabled(column, EnabledStatistics::Page),
         Kind::Split => builder
             .set_column_dictionary_enabled(column.clone(), false)

@@ -1,4 +1,4 @@
-//! What can go wrong with a recording's files: the thing, the reason and the next step, in one line.
+//! Failures of a recording's files: the thing, the reason and the next step, in one line.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ pub enum SegmentError {
     /// The system refused.
     #[error("cannot {doing} {path}: {source}{}", hint(.source))]
     Io {
-        /// What was tried.
+        /// The attempted step, such as `write to`.
         doing: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A batch could not be encoded for the journal.
@@ -26,7 +26,7 @@ pub enum SegmentError {
     Encode {
         /// The journal.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ArrowError,
     },
     /// Rows could not be written as Parquet.
@@ -36,7 +36,7 @@ pub enum SegmentError {
     Parquet {
         /// The journal.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ParquetError,
     },
     /// The columns are not those that the segment began with.
@@ -52,7 +52,7 @@ pub enum SegmentError {
     Footer {
         /// The journal.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: FooterError,
     },
     /// Another file has the segment's name.
@@ -79,7 +79,8 @@ impl SegmentError {
         }
     }
 
-    /// Whether the file system is full (or the quota is used up): waiting or freeing space can help.
+    /// Whether the file system is full (or the quota is used up): waiting or freeing space can
+    /// help.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }

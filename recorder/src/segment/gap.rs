@@ -1,8 +1,9 @@
-//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed recorder's own name.
+//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed
+//! recorder's own name.
 //!
-//! It is planned before anything else is done and the plan is kept in a file until everything is done, so a recovery
-//! that is killed and run again writes the same gap with the same sequence number: the segment of that number
-//! supersedes any further one, and there are never two.
+//! Recovery plans the gap before anything else, and keeps the plan in a file until everything is
+//! done. So a recovery that is killed and run again writes the same gap with the same sequence
+//! number: the segment of that number supersedes any further one, and there are never two.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// The plan of an earlier recovery that did not come to its end.
+    /// The plan of an earlier recovery that was interrupted.
     pub(crate) fn planned(root: &Path, uuid: &str) -> Option<Self> {
         let text = std::fs::read(plan_path(root, uuid)).ok()?;
         serde_json::from_slice(&text).ok()
@@ -78,7 +79,7 @@ impl Gap {
         journal.flush().map(|_| ())
     }
 
-    /// Forgets the plan, which is carried out.
+    /// Removes the plan, once it is carried out.
     pub(crate) fn forget(root: &Path, uuid: &str) -> Result<(), SegmentError> {
         durable::remove(&temporary_plan_path(root, uuid))?;
         durable::remove(&plan_path(root, uuid))

@@ -1,5 +1,6 @@
-//! Writing a journal: frames appended to a file of one table, made durable by [`JournalWriter::flush`].
-//! Never rewrites a frame; a frame that could not be written whole is cut off again.
+//! Writing a journal: frames appended to a file of one table, made durable by
+//! [`JournalWriter::flush`]. Never rewrites a frame; a frame that could not be written whole is cut
+//! off again.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -29,8 +30,8 @@ pub struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; they carry the footer's
-    /// pairs.
+    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; they
+    /// carry the footer's pairs.
     ///
     /// # Errors
     /// Where it exists or cannot be created, or `schema` is not what the table is declared with.
@@ -62,11 +63,12 @@ impl JournalWriter {
         })
     }
 
-    /// Appends a batch as one frame. After this a kill loses none of it, after [`Self::flush`] a power cut neither.
-    /// A batch without rows is no frame.
+    /// Appends a batch as one frame. After this a kill loses none of it, after [`Self::flush`] a
+    /// power cut neither. A batch without rows is no frame.
     ///
     /// # Errors
-    /// Where the batch has other columns than the table, or cannot be written; the journal is then as before.
+    /// Where the batch has other columns than the table, or cannot be written; the journal is then
+    /// as before.
     pub fn append(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
         let columns = || SegmentError::Columns {
             path: self.path.clone(),
@@ -90,8 +92,8 @@ impl JournalWriter {
             RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec()).map_err(encode)?;
         journal::encode(&batch, &mut self.frame).map_err(encode)?;
         if let Err(error) = self.file.write_all_at(&self.frame, self.bytes) {
-            // Cut the torn frame off; where that fails too, the next frame is written over it, and a reader skips
-            // what is left of it.
+            // Cut the torn frame off; where that fails too, the next frame is written over it, and
+            // a reader skips what is left of it.
             let _ = self.file.set_len(self.bytes);
             return Err(SegmentError::io("write", &self.path, error));
         }
@@ -103,7 +105,7 @@ impl JournalWriter {
     /// Makes what was appended durable. `false` where there was nothing new.
     ///
     /// # Errors
-    /// Where the disk refuses; it is not known then what of it is durable.
+    /// Where the disk refuses; it is unknown then which rows are durable.
     pub fn flush(&mut self) -> Result<bool, SegmentError> {
         if self.flushed == self.bytes {
             return Ok(false);
@@ -125,7 +127,7 @@ impl JournalWriter {
         self.bytes
     }
 
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

@@ -1,8 +1,10 @@
-//! The lock of one recorder's journal directory: who holds it, and in what state its recorder left it.
+//! The lock of one recorder's journal directory: who holds it, and in what state its recorder left
+//! it.
 //!
-//! The lock is `flock` on the file `lock`, held from before the first row to after the last seal; the kernel drops
-//! it with the process, however that ends. The file's first word is `running` or `stopped`: an unlocked directory with
-//! `running` was left by a crash. Removing the file is the last step of a good end.
+//! The lock is `flock` on the file `lock`, held from before the first row to after the last seal;
+//! the kernel drops it with the process, however that ends. The file's first word is `running` or
+//! `stopped`: an unlocked directory with `running` was left by a crash. Removing the file is the
+//! last step of a good end.
 
 use std::fs::File;
 use std::io;
@@ -140,12 +142,13 @@ impl Lock {
         Ok(stat.st_nlink > 0)
     }
 
-    /// Notes that every row is in a journal: from here on a crash loses nothing, and what is left is only to be sealed.
+    /// Notes that every row is in a journal: from here on a crash loses nothing, and what is left
+    /// is only to be sealed.
     pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
         self.write(STOPPED)
     }
 
-    /// Removes the file and gives the lock up.
+    /// Removes the file and releases the lock.
     pub(crate) fn remove(self) -> Result<(), SegmentError> {
         durable::remove(&self.path)
     }

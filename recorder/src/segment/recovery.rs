@@ -1,8 +1,9 @@
-//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes the gap.
+//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes
+//! the gap.
 //!
-//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one that another
-//! recovery works on. Killed at any point and run again it comes to the same end; whatever cannot be done is reported
-//! and kept.
+//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one
+//! that another recovery works on. Killed at any point and run again it comes to the same end;
+//! whatever cannot be done is reported and kept.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,7 +27,7 @@ use super::seal::{Sealed, seal};
 use crate::clock::Clock;
 use crate::host::Host;
 
-/// What a recovery did, as `recover --format json` prints it.
+/// The result of a recovery, as `recover --format json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecoveryReport {
     /// `soakbox.recover/1`.
@@ -37,7 +38,7 @@ pub struct RecoveryReport {
     pub segments: u64,
     /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
     pub bytes_discarded: u64,
-    /// Journals dealt with: sealed, empty, or superseded by a segment.
+    /// Journals that are gone: sealed, empty, or superseded by a segment.
     pub journals: u64,
     /// Gaps written, one for each crashed recorder.
     pub gaps: u64,
@@ -77,13 +78,14 @@ impl RecoveryReport {
 #[derive(Debug, thiserror::Error)]
 #[error("recovery is incomplete: {source}")]
 pub struct RecoveryError {
-    /// What was done all the same.
+    /// The steps that succeeded.
     pub report: Box<RecoveryReport>,
     /// The first failure.
     pub source: SegmentError,
 }
 
-/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing to do.
+/// Recovers the recording at `root`: safe next to live recorders, and cheap where there is nothing
+/// to do.
 ///
 /// # Errors
 /// Where something could not be read or written; everything else is done first.
@@ -153,7 +155,7 @@ impl Recorder<'_> {
             State::Unknown => !(found.journals.is_empty() && found.superseded.is_empty()),
         };
         for (journal, segment) in &found.superseded {
-            // Its rename may not be durable yet: that comes before the journal goes.
+            // The segment's rename must be durable before the journal is removed.
             for above in segment.path.ancestors().skip(1).take(3) {
                 durable::sync_directory(above)?;
             }
@@ -208,7 +210,8 @@ impl Recorder<'_> {
         Ok(name)
     }
 
-    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is returned at the end.
+    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is
+    /// returned at the end.
     fn seal_all(
         &self,
         found: &Found,
@@ -217,7 +220,7 @@ impl Recorder<'_> {
     ) -> Result<(), SegmentError> {
         let mut failure = None;
         for (journal, scan) in found.journals.iter().zip(&found.scans) {
-            // One of an earlier attempt at the gap, written afresh since.
+            // Left by an earlier attempt at the gap, which is written again.
             if Some(&journal.name) == gap {
                 continue;
             }
@@ -263,14 +266,15 @@ impl Recorder<'_> {
 #[derive(Default)]
 struct Found {
     journals: Vec<JournalFile>,
-    /// What is in the journals, in the same order.
+    /// Contents of the journals, in the same order.
     scans: Vec<Scan>,
     superseded: Vec<(JournalFile, SegmentFile)>,
     segments: Vec<SegmentFile>,
 }
 
 impl Found {
-    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a journal.
+    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a
+    /// journal.
     fn segment_of(&self, name: &JournalName) -> Option<&SegmentFile> {
         self.segments.iter().find(|segment| {
             segment.table == name.table
@@ -312,7 +316,8 @@ impl Found {
         journals.chain(segments).max().unwrap_or(0) + 1
     }
 
-    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this host's.
+    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this
+    /// host's.
     fn provenance(&self) -> Provenance {
         let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal

@@ -1,15 +1,16 @@
-//! When a segment ends. A pure decision over what the caller saw: no I/O, no clock.
+//! Decides when a segment ends, from values that the caller observed: no I/O, no clock.
 
 use crate::clock::ClockPair;
 use crate::plan::SegmentLimits;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
-/// UTC may fall behind the boot clock by this much between two looks before that is a step. Slewing (at most
-/// 0.05%) stays far below it when looked at every few seconds; the jitter of reading two clocks, too.
+/// UTC may fall behind the boot clock by this much between two looks before that is a step. Slewing
+/// (at most 0.05%) stays far below it when looked at every few seconds; the jitter of reading two
+/// clocks, too.
 pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
 
-/// The open segment, as far as the decision needs it.
+/// Values of the open segment that the decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenSegment {
     /// When it was opened.
@@ -23,8 +24,8 @@ pub struct OpenSegment {
 /// Why a segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// UTC was stepped back: behind the segment's start, or against the boot clock since the last look. Rows from
-    /// before and after go to different files, so that each stays sorted.
+    /// UTC was stepped back: behind the segment's start, or against the boot clock since the last
+    /// look. Rows from before and after go to different files, so that each stays sorted.
     ClockStepped,
     /// A UTC midnight passed since its start.
     Midnight,
@@ -79,7 +80,8 @@ mod tests {
         }
     }
 
-    /// A start, and a moment `elapsed` later with UTC stepped by `step` since the last look, half way.
+    /// A start, and a moment `elapsed` later with UTC stepped by `step` since the last look, half
+    /// way.
     fn case(start: i64, elapsed: u64, step: i64, bytes: u64) -> (OpenSegment, ClockPair) {
         let started = pair(7, start);
         let at = |boot: u64, step: i64| pair(boot, started.utc_of(boot) + step);

@@ -1,5 +1,5 @@
-//! Reading a journal from its file, one frame in memory at a time. Only the system's own errors end the reading;
-//! where it goes on after damage is decided in `soakbox_schemas::journal`.
+//! Reading a journal from its file, one frame in memory at a time. Only the system's own errors end
+//! the reading; where it goes on after damage is decided in `soakbox_schemas::journal`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
-//! Turning a closed journal into a segment: read frame by frame, write row group by row group to a temporary in
-//! the journal's directory, fsync, rename into place without replacing, fsync the directories, delete the journal.
-//! Stopped at any point it leaves the journal or the segment; run again it finishes. The caller holds the lock.
+//! Turning a closed journal into a segment: read frame by frame, write row group by row group to a
+//! temporary in the journal's directory, fsync, rename into place without replacing, fsync the
+//! directories, delete the journal. Stopped at any point it leaves the journal or the segment; run
+//! again it finishes. The caller holds the lock.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,11 +28,11 @@ use super::summary::Summary;
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// What its rows are.
+    /// Number, times and order of its rows.
     pub summary: Summary,
     /// Bytes of the journal that were no whole frame.
     pub damaged_bytes: u64,
@@ -49,11 +50,12 @@ pub enum Sealed {
     },
 }
 
-/// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it the journal is read
-/// once more, first.
+/// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it
+/// the journal is read once more, first.
 ///
 /// # Errors
-/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary removed.
+/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary
+/// removed.
 pub fn seal(
     root: &Path,
     name: &JournalName,
@@ -168,7 +170,8 @@ fn place(
     durable::create_directories(directory)?;
     match durable::rename_new(temporary, &path)? {
         Placed::Done => {}
-        // The same segment, placed before a crash: the seal is finished. Any other file is not ours to replace.
+        // The same segment, placed before a crash: the seal is finished. Any other file is not ours
+        // to replace.
         Placed::Occupied if footers::is_segment_of(&path, name, summary.rows) => {
             durable::remove(temporary)?;
         }

@@ -1,4 +1,6 @@
-//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`] journals wait already. A seal that the system refused (a full disk) is tried again later; its journal is kept.
+//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`]
+//! journals wait already. A seal that the system refused (a full disk) is tried again later; its
+//! journal is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +102,7 @@ struct Worker {
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Refused by the system: tried again.
     again: Vec<Job>,
-    /// When, if there are any.
+    /// When they are tried again; `None` without any.
     retry_at: Option<Timer>,
     /// Refused for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,

@@ -1,4 +1,4 @@
-//! What is known of a segment's rows without reading them again: how many, from when to when, in order or not.
+//! Number, first and last time, and order of a segment's rows, known without reading them again.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
@@ -39,8 +39,8 @@ impl Summary {
         })
     }
 
-    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its first column, the
-    /// table's time, is not one of times.
+    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its
+    /// first column, the table's time, is not one of times.
     pub fn add(&mut self, batch: &RecordBatch) -> bool {
         let first = batch.columns().first();
         let Some(times) =

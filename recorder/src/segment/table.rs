@@ -1,4 +1,5 @@
-//! One table's rows on their way to disk: into the open journal, and with each closed journal to the sealer.
+//! One table's rows on their way to disk: into the open journal, and with each closed journal to
+//! the sealer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,7 +71,8 @@ impl TableWriter {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        // The rows go to a journal of their own even where the one before could not be closed in good order.
+        // The rows go to a journal of their own even where the one before could not be closed in
+        // good order.
         if let Err(error) = self.rotate_if_due(now) {
             self.rotation_failure = Some(error);
         }

@@ -1,5 +1,6 @@
-//! The way into a recording for the recorder's run: one [`RecordingWriter`] with a writer per table, one sealing
-//! thread, and the lock. Dropped without [`RecordingWriter::finish`], it leaves what a crash would leave.
+//! The way into a recording for the recorder's run: one [`RecordingWriter`] with a writer per
+//! table, one sealing thread, and the lock. Dropped without [`RecordingWriter::finish`], it keeps
+//! the journals, as a crash does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use crate::plan::SegmentLimits;
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
 pub struct RecordingWriter {
-    // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at the very end.
+    // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at
+    // the very end.
     /// One for each table that got a row, in the order of the first.
     tables: Vec<TableWriter>,
     shared: Shared,
@@ -54,12 +56,12 @@ impl RecordingWriter {
         })
     }
 
-    /// Appends rows of `table` that were taken at or before `now`. They outlive a kill from here on, and a power
-    /// cut from the next [`Self::flush`] on.
+    /// Appends rows of `table` that were made at or before `now`. They outlive a kill from here
+    /// on, and a power cut from the next [`Self::flush`] on.
     ///
     /// # Errors
-    /// Where they could not be written: none of them is in the recording then, so count them as lost. What was
-    /// appended before is as it was, and the next append may succeed again.
+    /// Where they could not be written: none of them is in the recording then, so count them as
+    /// lost. What was appended before is as it was, and the next append may succeed again.
     pub fn append(
         &mut self,
         table: Table,
@@ -94,8 +96,8 @@ impl RecordingWriter {
     /// Rotates what is due, also where nothing is appended: call it each interval.
     ///
     /// # Errors
-    /// Where a journal could not be closed, or a seal failed since the last call. No row is lost by either: the
-    /// journals are kept, failed seals are tried again, and recovery does what is left.
+    /// Where a journal could not be closed, or a seal failed since the last call. No row is lost by
+    /// either: the journals are kept, failed seals are tried again, and recovery does what is left.
     pub fn tick(&mut self, now: ClockPair) -> Result<(), SegmentError> {
         let rotated = first_error(
             self.tables
@@ -105,7 +107,7 @@ impl RecordingWriter {
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
-    /// What the writers and the sealer count of themselves.
+    /// The figures of the writers and the sealer.
     pub fn activity(&self) -> Arc<ActivityCounters> {
         self.shared.counters.clone()
     }
@@ -128,7 +130,8 @@ impl RecordingWriter {
     /// Seals everything and leaves in good order; a recording without a row leaves nothing.
     ///
     /// # Errors
-    /// Where something could not be sealed. Its journal is kept, and sealed by the next recovery, without a gap.
+    /// Where something could not be sealed. Its journal is kept, and sealed by the next recovery,
+    /// without a gap.
     pub fn finish(mut self) -> Result<Activity, SegmentError> {
         if self.tables.is_empty() {
             return Ok(Activity::default());

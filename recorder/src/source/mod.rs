@@ -13,11 +13,11 @@ pub use crate::kernel::Drained;
 pub use probes::ProbeSource;
 pub use reorder::{REORDER_WINDOW_NS, Reorder};
 
-/// Gives finished operations, and what was counted of them whether or not they were given: probes,
-/// a made-up service, a ring of somebody else.
+/// A source of finished operations and of the counts of all operations, including those that it
+/// could not give: probes, a made-up service, the ring of another program.
 ///
-/// Both come from one hand, so that who asks for the counts of an interval after its last event has
-/// both sides of the same account.
+/// Events and counts come from one value, so that both are of the same operations: counts that are
+/// taken after the last event of an interval are those of the events.
 pub trait Source: Send {
     /// Waits until there is reason to look, at most `timeout`.
     fn wait(&mut self, timeout: Duration);
@@ -26,19 +26,14 @@ pub trait Source: Send {
     /// no records where there are none at the moment.
     fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained;
 
-    /// Takes what was counted of each operation, by index, in the interval `interval` since it was
-    /// last taken: what is counted late comes with the next call for the same interval. Counts of
-    /// the last [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept apart; those of an
-    /// older one are given with a later one, never lost.
+    /// Takes the counts of each operation, by index, in the interval `interval`, and sets them to
+    /// 0: counts that come late are given by the next call for the same interval. The counts of the
+    /// last [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept apart; those of an older
+    /// one are given with a later one, never lost.
     fn take_counts(&mut self, interval: u64) -> Vec<CounterValues>;
 
     /// Takes the number of processes that were to be observed and that there was no room for.
     fn take_unfollowed(&mut self) -> u64 {
         0
-    }
-
-    /// Whether no event will ever come again. What was given before may still wait to be drained.
-    fn has_ended(&self) -> bool {
-        false
     }
 }

@@ -1,6 +1,5 @@
 //! Operations observed by probes of our own: the kernel side's ring and counters.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
@@ -12,12 +11,12 @@ use crate::kernel::{Counters, Ring};
 /// Drains the ring and takes the counters.
 pub struct ProbeSource {
     ring: Ring,
-    counters: Arc<Counters>,
+    counters: Counters,
 }
 
 impl ProbeSource {
     /// Reads from `ring` and `counters`, which one kernel side fills.
-    pub fn new(ring: Ring, counters: Arc<Counters>) -> Self {
+    pub fn new(ring: Ring, counters: Counters) -> Self {
         Self { ring, counters }
     }
 }

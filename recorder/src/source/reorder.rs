@@ -3,7 +3,8 @@
 
 use soakbox_schemas::event::OperationEvent;
 
-/// An event older than this when it arrives is late: it is passed on, and its file is no longer sorted.
+/// An event older than this when it arrives is late: it is passed on, and its file is no longer
+/// sorted.
 pub const REORDER_WINDOW_NS: u64 = 50_000_000;
 
 /// Holds back the youngest events until nothing older can arrive.
@@ -30,13 +31,13 @@ impl Reorder {
         self.release_before(u64::MAX)
     }
 
-    /// How many late events there were since this was last asked.
+    /// Number of late events since the last call.
     pub fn take_late(&mut self) -> u64 {
         std::mem::take(&mut self.late)
     }
 
     fn release_before(&mut self, horizon_ns: u64) -> Vec<OperationEvent> {
-        // Stable and linear on what is nearly in order.
+        // Stable, and linear where the events are nearly in order.
         self.held.sort_by_key(|event| event.finished_boot_ns);
         let count = self
             .held

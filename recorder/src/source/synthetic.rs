@@ -1,5 +1,6 @@
-//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded one. Seeded: the same
-//! seed makes the same events. The clock that it is given says how far it has come.
+//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded
+//! one. Seeded: the same seed makes the same events. Its clock
+//! decides how many seconds it has given.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -111,7 +112,8 @@ impl Synthetic {
     }
 }
 
-/// A made-up service as a source: gives every second that is over, or is in its last nanosecond.
+/// A made-up service as a source: gives the events of every second that is over, or is in its last
+/// nanosecond.
 #[derive(Debug)]
 pub struct SyntheticSource {
     synthetic: Synthetic,

@@ -1,5 +1,5 @@
-//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role that the environment
-//! names, or runs the tests where it names none.
+//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role
+//! that the environment names, or runs the tests where it names none.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,7 +21,8 @@ const FIRST: &str = "SOAKBOX_TEST_FIRST";
 /// A test: its name, whether this host can run it, and its body.
 pub(crate) type Test = (&'static str, fn() -> bool, fn());
 
-/// The `main` of a test binary: plays a role, or runs `tests`. Those that this host cannot run are reported as ignored.
+/// The `main` of a test binary: plays a role, or runs `tests`. Those that this host cannot run are
+/// reported as ignored.
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     if let Ok(role) = std::env::var(ROLE) {
         play(&role);

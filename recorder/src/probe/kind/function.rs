@@ -194,7 +194,7 @@ mod tests {
                 file: file.into(),
                 name: name.into(),
             };
-            assert_eq!(place(&text.replace(r"\\", r"\")), expected);
+            assert_eq!(place(text), expected);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The kinds of probe, one file each: what a kind parses to, its help, how it resolves, which
-//! programs it places where, and how it explains itself live there together. A new kind is a file
-//! and an entry in [`KINDS`].
+//! The kinds of probe, one file each, with everything about the kind: its syntax and help, how it
+//! resolves, the programs that it places and where, and how it explains itself. A new kind is a
+//! file and an entry in [`KINDS`].
 
 mod function;
 mod marker;
@@ -22,7 +22,7 @@ pub trait Kind: Sync {
     /// Its shape, such as `uprobe:FILE:FUNCTION`.
     fn syntax(&self) -> &'static str;
 
-    /// What it observes, in a line of help.
+    /// The operation that it observes, in a line of help.
     fn summary(&self) -> &'static str;
 
     /// Reads the text after the word and its colon, without the rules.
