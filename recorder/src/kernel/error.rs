@@ -107,7 +107,7 @@ pub(super) fn missing(name: &'static str) -> KernelError {
 
 /// An error and its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// Whether the verifier read the program and did not accept it, for which it has EACCES too.
