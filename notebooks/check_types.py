@@ -77,6 +77,8 @@ TABLES: dict[str, Columns] = {
         ("recorder_cpu_user_ns", INTEGER, True),
         ("recorder_cpu_system_ns", INTEGER, True),
         ("recorder_memory_bytes", INTEGER, True),
+        ("events_dropped", INTEGER, False),
+        ("seals_failed", INTEGER, False),
     ],
     "annotations": [
         ("at", TIME, False),

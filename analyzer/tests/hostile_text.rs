@@ -11,8 +11,8 @@ use program::{analyzer, json, printed, refused, text};
 use proptest::prelude::*;
 use soakbox_analyzer::chart;
 use soakbox_analyzer::figures::{
-    Gap, Info, LatencyWindow, Moment, OperationSummary, OperationTimeline, Summary, Timeline,
-    Warning,
+    Gap, Info, LatencyWindow, Moment, OperationSummary, OperationTimeline, Summary, Target,
+    Timeline, Warning,
 };
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
@@ -199,6 +199,11 @@ fn side(words: &[String; 4]) -> Side {
             running: Vec::new(),
             recorder_versions: vec![host.clone()],
             targets: vec![host.clone(), note.clone()],
+            observed: vec![Target {
+                path: host.clone(),
+                file: note.clone(),
+                build_id: Some(note.clone()),
+            }],
             journals: 0,
             tables: BTreeMap::new(),
             operations: Vec::new(),

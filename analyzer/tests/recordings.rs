@@ -8,10 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use program::{Place, analyzer, count, json, printed, refused, text};
-use soakbox_schemas::recording::footer;
+use soakbox_schemas::recording::footer::{self, ColumnNote};
 use soakbox_schemas::table;
 use soakbox_schemas::tables::kind::{Count, Time, Word};
-use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
+use soakbox_schemas::tables::{
+    Annotation, AnnotationKind, DECLARATIONS, ORIGIN_COLUMNS, OperationMetrics, Table,
+};
 use soakbox_testing::{Recorder, Soak, annotation, concat};
 
 #[test]
@@ -344,4 +346,47 @@ fn a_table_that_only_its_files_tell_of_answers_like_any_other() {
     let info = json(&["info", place.text(), "--format", "json"]);
     assert_eq!(info["tables"]["page_faults"]["rows"], 15);
     assert_eq!(info["tables"]["page_faults"]["files"], 2);
+}
+
+#[test]
+fn describe_tells_type_unit_and_meaning_of_every_column() {
+    let place = Place::new();
+    let recorder = Soak::default().seal(place.path());
+    let describe = |table: &str| {
+        let query = format!("DESCRIBE {table}");
+        json(&["sql", place.text(), &query, "--format", "json"])
+    };
+    for declaration in DECLARATIONS {
+        let rows = describe(declaration.table.name());
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), declaration.columns.len() + ORIGIN_COLUMNS.len());
+        for (row, column) in rows.iter().zip(declaration.columns) {
+            assert_eq!(row["column_name"], column.name);
+            assert_eq!(row["description"], column.description());
+            assert_eq!(row["source"], column.source);
+            let unit = row["unit"].as_str().unwrap_or_default();
+            assert_eq!(unit, column.unit);
+        }
+        let origin = rows.iter().skip(declaration.columns.len());
+        for (row, name) in origin.zip(ORIGIN_COLUMNS) {
+            assert_eq!(row["column_name"], name);
+            assert!(row["description"].as_str().is_some());
+        }
+    }
+    // However it is written, and for a view too.
+    assert_eq!(
+        describe("Operation_Log;"),
+        describe("\"operation_log\" -- all")
+    );
+    assert_eq!(describe("access_log").as_array().unwrap().len(), 5);
+    // A table that only its files know has the notes of its files.
+    let rows = PageFaults::batch(&[PageFaults::default()]).unwrap();
+    let notes = ColumnNote::of(PageFaults::DECLARATION);
+    let notes = serde_json::to_string(&notes).unwrap();
+    let table = PageFaults::DECLARATION.table;
+    recorder.seal_with(table, &rows, 9, &[(footer::COLUMNS, &notes)]);
+    let described = describe("page_faults");
+    assert_eq!(described[2]["column_name"], "major");
+    assert_eq!(described[2]["unit"], "faults");
+    assert_eq!(described[2]["description"], "Faults that needed the disk.");
 }

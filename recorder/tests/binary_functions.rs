@@ -8,7 +8,7 @@ mod binary_support;
 use std::collections::BTreeSet;
 
 use binary_support::{Workshop, function, objdump_returns, refusal};
-use soakbox_recorder::binary::{Cost, Finish, Function, Order};
+use soakbox_recorder::binary::{Cost, Finish, Function};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -137,7 +137,7 @@ fn a_plain_program_gets_the_cheap_uretprobe_and_stack_order() {
     let workshop = Workshop::new();
     let bytes = workshop.build("gcc", "shapes.c", &["-O0"]);
     let found = function(&bytes, "plain").unwrap();
-    assert_eq!(found.order, Order::StackOrder);
+    assert_eq!(found.stack_switch, None);
     assert!(
         matches!(found.finish, Finish::Uretprobe(_)),
         "{:?}",

@@ -5,7 +5,7 @@
 mod binary_support;
 
 use binary_support::{KERNEL, Workshop, function};
-use soakbox_recorder::binary::{Finish, KernelVersion, Order, resolve_function};
+use soakbox_recorder::binary::{Finish, KernelVersion, resolve_function};
 
 const OPERATION: &str = "
     __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
@@ -26,8 +26,8 @@ fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
     let found = resolve_function(bytes, "./program", name, kernel);
     let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
-    let order = function.order == Order::StackOrder;
-    println!("{:?} {:?}", function.finish, function.order);
+    let order = function.stack_switch.is_none();
+    println!("{:?} {:?}", function.finish, function.stack_switch);
     (uretprobe, order)
 }
 
@@ -233,10 +233,7 @@ fn whatever_can_switch_stacks_rules_out_both() {
     // switch.
     let bytes = workshop.build("gcc", "shapes.c", &["-O0", "-DVLA"]);
     let found = function(&bytes, "plain").unwrap();
-    assert!(
-        matches!(found.order, Order::ExactStackPointer { .. })
-            && matches!(found.finish, Finish::Returns { .. })
-    );
+    assert!(found.stack_switch.is_some() && matches!(found.finish, Finish::Returns { .. }));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod binary_support;
 use std::path::Path;
 
 use binary_support::{function, host, objdump_returns, refusal};
-use soakbox_recorder::binary::{Cost, Finish, Order};
+use soakbox_recorder::binary::{Cost, Finish};
 
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin/postgres";
 const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
@@ -36,7 +36,7 @@ fn postgres_functions_resolve_to_their_returns() {
                     sites.iter().map(|site| site.address).collect::<Vec<_>>()
                 );
                 assert!(sites.iter().all(|site| returns.contains(&site.address)));
-                assert!(matches!(&found.order, Order::ExactStackPointer { .. }));
+                assert!(found.stack_switch.is_some());
             }
             Err(error) => println!("{error}"),
         }
@@ -53,7 +53,7 @@ fn a_library_never_gets_a_uretprobe() {
     let bytes = std::fs::read(LIBC).unwrap();
     let malloc = function(&bytes, "malloc").unwrap();
     assert!(matches!(malloc.finish, Finish::Returns { .. }));
-    assert!(matches!(malloc.order, Order::ExactStackPointer { .. }));
+    assert!(malloc.stack_switch.is_some());
     assert!(
         refusal(&bytes, "memcpy").contains("resolver"),
         "{}",

@@ -130,3 +130,27 @@ fn a_name_of_several_functions_is_refused_with_the_symbols_to_write() {
         );
     }
 }
+
+#[test]
+fn probes_lists_each_symbol_with_its_readable_name() {
+    let program = targets::build("overloads.cpp", &[]).display().to_string();
+    let answer = recorder::json(&["probes", &program]);
+    let (status, table, _) = recorder::run(&["probes", &program]);
+    assert!(status.success());
+    for (_, signature, symbol) in FUNCTIONS.iter().filter(|(_, name, _)| name.contains('(')) {
+        let functions = answer["functions"].as_array().unwrap();
+        let listed = functions
+            .iter()
+            .find(|function| function["name"] == *symbol)
+            .unwrap();
+        assert_eq!(listed["signature"], *signature);
+        let line = table.lines().find(|line| line.contains(symbol)).unwrap();
+        assert!(line.ends_with(signature), "{line}");
+    }
+    let main = answer["functions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|function| function["name"] == "main");
+    assert!(main.unwrap().get("signature").is_none());
+}

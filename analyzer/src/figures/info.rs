@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use soakbox_schemas::recording::footer;
+use soakbox_schemas::recording::ObservedFile;
 use soakbox_schemas::tables::Table;
 
 use super::{Gap, OperationCounts, Reading, Warning};
@@ -34,8 +34,10 @@ pub struct Info {
     pub running: Vec<String>,
     /// Versions of the recorder.
     pub recorder_versions: Vec<String>,
-    /// Observed binaries.
+    /// Paths of the observed files, as they were typed.
     pub targets: Vec<String>,
+    /// The observed files: the path that was typed, the file it led to, and its build id.
+    pub observed: Vec<Target>,
     /// Journals that are not sealed.
     pub journals: usize,
     /// Rows, files and bytes of each table.
@@ -48,6 +50,36 @@ pub struct Info {
     pub identity_ok: Option<bool>,
     /// Why the recording holds less than everything that happened.
     pub warnings: Vec<Warning>,
+}
+
+/// A file that was observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// Its path as it was typed.
+    pub path: String,
+    /// The file that this led to, without symbolic links.
+    pub file: String,
+    /// Its build id; `None` where it has none.
+    pub build_id: Option<String>,
+}
+
+impl Target {
+    fn of(observed: &ObservedFile) -> Self {
+        Self {
+            path: observed.path.to_string(),
+            file: observed.file.to_string(),
+            build_id: observed.build_id.clone(),
+        }
+    }
+
+    /// For people: the path, and the file where that is another.
+    pub fn label(&self) -> String {
+        if self.path == self.file {
+            self.path.clone()
+        } else {
+            format!("{} ({})", self.path, self.file)
+        }
+    }
 }
 
 /// Extent of a table.
@@ -66,10 +98,16 @@ impl Info {
     pub fn of(reading: &Reading) -> Self {
         let recording = &reading.recording;
         let range = reading.coverage.range;
-        let texts = |key| -> Vec<String> {
-            let values = recording.footer_values(key).into_iter();
-            values.map(str::to_owned).collect()
-        };
+        let versions = recording.provenances();
+        let versions: BTreeSet<&str> = versions
+            .map(|provenance| provenance.recorder_version.as_str())
+            .filter(|version| !version.is_empty())
+            .collect();
+        let observed = recording.provenances();
+        let observed: BTreeSet<&ObservedFile> = observed
+            .flat_map(|provenance| &provenance.observed)
+            .collect();
+        let observed: Vec<Target> = observed.into_iter().map(Target::of).collect();
         let origins = recording.origins();
         let hosts: BTreeSet<&str> = origins.iter().map(|origin| origin.host.as_str()).collect();
         let recorders: BTreeSet<&str> = origins
@@ -85,8 +123,9 @@ impl Info {
             hosts: owned(hosts),
             recorders: owned(recorders),
             running: recording.running(),
-            recorder_versions: texts(footer::RECORDER_VERSION),
-            targets: texts(footer::TARGET),
+            recorder_versions: owned(versions),
+            targets: observed.iter().map(|target| target.path.clone()).collect(),
+            observed,
             journals: recording.journals.len(),
             tables: recording
                 .tables()

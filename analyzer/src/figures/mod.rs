@@ -13,7 +13,7 @@ mod warning;
 
 pub use annotations::{Gap, Moment};
 pub use coverage::Coverage;
-pub use info::{Info, TableExtent};
+pub use info::{Info, TableExtent, Target};
 pub use reading::Reading;
 pub use reconciliation::{Comparison, OperationCounts};
 pub use summary::{OperationSummary, Summary};

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
-use soakbox_schemas::recording::footer;
 
 use super::{Gap, OperationCounts};
 use crate::recording::{Owner, Recording};
@@ -149,7 +148,8 @@ fn damaged(recording: &Recording) -> Vec<Warning> {
     let left_out: Vec<u64> = recording
         .segments
         .iter()
-        .filter_map(|segment| segment.footer.get(footer::DAMAGED_BYTES)?.parse().ok())
+        .map(|segment| segment.footer.damaged_bytes)
+        .filter(|&bytes| bytes > 0)
         .collect();
     if !left_out.is_empty() {
         warnings.push(Warning::Recovered {

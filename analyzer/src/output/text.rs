@@ -6,7 +6,7 @@ use soakbox_cli::{escaped, escaped_path};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
-use crate::figures::{Gap, Info, OperationCounts, Summary};
+use crate::figures::{Gap, Info, OperationCounts, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
 
 const NOTHING: &str = "  no operation was seen yet\n";
@@ -51,6 +51,7 @@ pub fn info_text(info: &Info) -> String {
 
 fn facts(info: &Info) -> [(&'static str, Option<String>); 7] {
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
+    let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
     let span = info.from_ns.zip(info.to_ns);
     let state = (!info.running.is_empty()).then(|| "still running".to_owned());
     let journals = (info.journals > 0).then(|| format!("{} not sealed", info.journals));
@@ -61,7 +62,7 @@ fn facts(info: &Info) -> [(&'static str, Option<String>); 7] {
         ),
         ("state", state),
         ("host", list(&info.hosts)),
-        ("target", list(&info.targets)),
+        ("target", list(&targets)),
         ("recorder", list(&info.recorder_versions)),
         ("runs", list(&info.recorders)),
         ("journals", journals),

@@ -9,11 +9,11 @@ use arrow::compute::{max, min};
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 use soakbox_cli::plain_io_error;
 use soakbox_schemas::journal::{Frame, frames_in};
-use soakbox_schemas::recording::{JournalFile, footer, uuid8};
+use soakbox_schemas::recording::{Footer, FooterError, JournalFile, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::segment::Unreadable;
-use super::{Footer, Origin, TimeRange};
+use super::{Origin, TimeRange};
 
 /// A journal, read.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub struct Journal {
     pub damaged: (u64, u64),
     /// The run that wrote it.
     pub origin: Origin,
-    /// The metadata that will be the segment's footer.
-    pub footer: Footer,
+    /// The footer of the segment that it will be, by the first whole frame that has one.
+    pub footer: Option<Footer>,
 }
 
 impl Journal {
@@ -53,12 +53,12 @@ impl Journal {
                 recorder: uuid8(&file.name.uuid),
                 host: "unknown".to_owned(),
             },
-            footer: Footer::new(),
+            footer: None,
         };
         let bytes = journal.bytes.clone();
         for frame in frames_in(&bytes) {
             match frame {
-                Frame::Batch(batch) => journal.take(&batch),
+                Frame::Batch(batch) => journal.add(&batch)?,
                 Frame::Damaged {
                     offset,
                     bytes: torn,
@@ -72,7 +72,7 @@ impl Journal {
         Ok(journal)
     }
 
-    fn take(&mut self, batch: &RecordBatch) {
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), Unreadable> {
         self.rows += batch.num_rows() as u64;
         let time = batch.columns().first();
         if let Some(time) = time.and_then(|time| time.as_primitive_opt::<TimestampNanosecondType>())
@@ -81,16 +81,22 @@ impl Journal {
             let range = TimeRange { first_ns, last_ns };
             self.range = Some(self.range.map_or(range, |so_far| so_far.union(range)));
         }
-        if self.footer.is_empty() {
+        self.columns.get_or_insert_with(|| batch.schema());
+        if self.footer.is_none() {
             let schema = batch.schema();
-            self.columns = Some(schema.clone());
-            let metadata = schema.metadata().iter();
-            self.footer = metadata
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
-            if let Some(host) = self.footer.get(footer::HOST) {
-                self.origin.host.clone_from(host);
+            let pairs = schema.metadata().iter();
+            match Footer::from_pairs(pairs.map(|(key, value)| (key.as_str(), value.as_str()))) {
+                Ok(footer) => {
+                    self.origin.host.clone_from(&footer.provenance.host);
+                    self.footer = Some(footer);
+                }
+                Err(error @ FooterError::Version(_)) => {
+                    return Err(Unreadable::Damaged(error.to_string()));
+                }
+                // The rows are read all the same: another frame may say where they come from.
+                Err(_) => {}
             }
         }
+        Ok(())
     }
 }

@@ -11,13 +11,13 @@ pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};
 pub use segment::Segment;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use soakbox_cli::escaped_path;
-use soakbox_schemas::recording::footer;
+use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 /// A stretch of time, ns UTC.
@@ -157,13 +157,13 @@ impl Recording {
             .collect()
     }
 
-    /// The distinct values of a footer key, sorted.
-    pub fn footer_values(&self, key: &str) -> BTreeSet<&str> {
+    /// Where its files come from, by their footers.
+    pub fn provenances(&self) -> impl Iterator<Item = &Provenance> {
         let segments = self.segments.iter().map(|segment| &segment.footer);
+        let journals = self.journals.iter();
         segments
-            .chain(self.journals.iter().map(|journal| &journal.footer))
-            .filter_map(|footer| footer.get(key).map(String::as_str))
-            .collect()
+            .chain(journals.filter_map(|journal| journal.footer.as_ref()))
+            .map(|footer| &footer.provenance)
     }
 
     /// From the first to the last row of a table, of all recorders or of one; `None` without rows.
@@ -183,11 +183,7 @@ impl Recording {
 
     /// Length of an interval, ns; 0 where no file has it.
     pub fn interval_ns(&self) -> i64 {
-        let values = self.footer_values(footer::INTERVAL_NS);
-        let lengths = values.iter().filter_map(|value| value.parse().ok());
-        lengths.max().unwrap_or(0)
+        let lengths = self.provenances().map(|provenance| provenance.interval_ns);
+        i64::try_from(lengths.max().unwrap_or(0)).unwrap_or(0)
     }
 }
-
-/// Footer metadata by key, only Soakbox's own.
-pub(crate) type Footer = BTreeMap<String, String>;

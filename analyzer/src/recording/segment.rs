@@ -10,10 +10,10 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use soakbox_cli::plain_io_error;
-use soakbox_schemas::recording::{FORMAT_VERSION, SegmentFile, footer};
+use soakbox_schemas::recording::{Footer, SegmentFile};
 use soakbox_schemas::tables::Table;
 
-use super::{Footer, Origin, TimeRange};
+use super::{Origin, TimeRange};
 
 /// A sealed segment whose footer was read and found to be of this format.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Segment {
     pub range: Option<TimeRange>,
     /// The run that wrote it.
     pub origin: Origin,
-    /// The footer's metadata.
+    /// The footer.
     pub footer: Footer,
     /// The columns that the file has.
     pub columns: SchemaRef,
@@ -63,44 +63,33 @@ impl Segment {
     fn check(file: &SegmentFile, metadata: &ParquetMetaData) -> Result<Self, String> {
         let information = metadata.file_metadata();
         let pairs = information.key_value_metadata();
-        let footer: Footer = pairs
-            .into_iter()
-            .flatten()
-            .filter(|pair| pair.key.starts_with("soakbox."))
-            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-            .collect();
-        match footer.get(footer::FORMAT).map(String::as_str) {
-            Some(FORMAT_VERSION) => {}
-            Some(other) => {
-                return Err(format!(
-                    "has format {other}; this version reads format {FORMAT_VERSION}"
-                ));
-            }
-            None => return Err("foreign Parquet file: its footer is not Soakbox's".to_owned()),
-        }
-        let table = file.table.name();
-        if footer.get(footer::TABLE).is_some_and(|name| name != table) {
+        let texts = pairs.into_iter().flatten();
+        let texts = texts.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
+        let footer = Footer::from_pairs(texts).map_err(|error| error.to_string())?;
+        if footer.name.table != file.table {
             return Err(format!(
-                "is not of the table {table}, in whose directory it is"
+                "is not of the table {}, in whose directory it is",
+                file.table.name()
             ));
         }
         let columns: SchemaRef = parquet_to_arrow_schema(information.schema_descr(), pairs)
             .map_err(|error| not_parquet(&error))?
             .into();
-        let time = |key: &str| footer.get(key).and_then(|value| value.parse().ok());
-        let range = time(footer::FIRST_AT_NS).zip(time(footer::LAST_AT_NS));
         Ok(Self {
             table: file.table,
             path: file.path.clone(),
             bytes: file.bytes,
             rows: u64::try_from(information.num_rows()).unwrap_or(0),
-            range: range.map(|(first_ns, last_ns)| TimeRange { first_ns, last_ns }),
+            range: footer.extent.map(|extent| TimeRange {
+                first_ns: extent.first_at_ns,
+                last_ns: extent.last_at_ns,
+            }),
             origin: Origin {
                 recorder: file.name.uuid8.clone(),
-                host: footer
-                    .get(footer::HOST)
-                    .cloned()
-                    .unwrap_or_else(|| file.name.host.clone()),
+                host: match footer.provenance.host.as_str() {
+                    "" => file.name.host.clone(),
+                    host => host.to_owned(),
+                },
             },
             missing_columns: missing_columns(file.table, &columns)?,
             columns,

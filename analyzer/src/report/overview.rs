@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::html::{shown, table};
 use super::{Side, role};
-use crate::figures::Summary;
+use crate::figures::{Summary, Target};
 use crate::output::{Align, MISSING, Measure, measures};
 use crate::units::{duration, span};
 
@@ -37,6 +37,7 @@ fn facts(side: &Side) -> Markup {
     let (info, summary) = (&side.info, &side.summary);
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let range = info.from_ns.zip(info.to_ns);
+    let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
     let facts = [
         ("Time", range.map(|(from, to)| span(from, to))),
         (
@@ -48,7 +49,7 @@ fn facts(side: &Side) -> Markup {
             (!info.running.is_empty()).then(|| "still running".to_owned()),
         ),
         ("Host", list(&info.hosts)),
-        ("Target", list(&info.targets)),
+        ("Target", list(&targets)),
         ("Recorder", list(&info.recorder_versions)),
     ];
     html! {

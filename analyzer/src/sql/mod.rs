@@ -2,6 +2,7 @@
 //! on it. No other folder knows DataFusion.
 
 pub mod columns;
+mod describe;
 mod explain;
 mod files;
 pub mod functions;

@@ -14,6 +14,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
+use super::describe::Notes;
 use super::explain::query_failure;
 use super::table::RecordingTable;
 use super::{functions, queries};
@@ -33,6 +34,7 @@ pub(super) const SCHEMA: &str = "recording";
 /// A recording that answers queries.
 pub struct Session {
     context: SessionContext,
+    notes: Notes,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -46,7 +48,11 @@ impl Session {
             .build()
             .map_err(|error| Failure::new("query engine", error))?;
         let context = context(recording).map_err(|error| query_failure(&error))?;
-        let session = Self { context, runtime };
+        let session = Self {
+            context,
+            notes: Notes::of(recording),
+            runtime,
+        };
         for (name, query) in queries::VIEWS {
             session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
         }
@@ -84,9 +90,17 @@ impl Session {
                 .await
                 .map_err(failed)
         })?;
+        let description = match frame.logical_plan() {
+            LogicalPlan::DescribeTable(described) => {
+                let rows = self.notes.describe(query, &described.schema);
+                Some(rows.map_err(|error| failed(error.into()))?)
+            }
+            _ => None,
+        };
         Ok(Query {
             session: self,
             frame,
+            description,
         })
     }
 }
@@ -119,6 +133,8 @@ fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFus
 pub struct Query<'a> {
     session: &'a Session,
     frame: DataFrame,
+    /// The answer to a `DESCRIBE`: the engine's own knows no units and no meanings.
+    description: Option<RecordBatch>,
 }
 
 impl Query<'_> {
@@ -136,6 +152,10 @@ impl Query<'_> {
     /// # Errors
     /// Where the query fails, or `consume` does.
     pub fn run(self, mut consume: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        if let Some(rows) = self.description {
+            consume(&RecordBatch::new_empty(rows.schema()))?;
+            return consume(&rows);
+        }
         let failed = |error: DataFusionError| query_failure(&error);
         self.session.runtime.block_on(async {
             let mut stream: SendableRecordBatchStream =

@@ -14,7 +14,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_schemas::journal;
 use soakbox_schemas::recording::{
-    FORMAT_VERSION, JournalName, LOCK_FILE, SegmentName, footer, journal_directory,
+    Extent, Footer, JournalName, LOCK_FILE, ObservedFile, Provenance, SegmentName,
+    journal_directory,
 };
 use soakbox_schemas::tables::Table;
 
@@ -49,18 +50,25 @@ impl Recorder {
         self
     }
 
-    fn footer(&self, table: Table) -> Vec<(String, String)> {
-        let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        vec![
-            text(footer::FORMAT, FORMAT_VERSION),
-            text(footer::TABLE, table.name()),
-            text(footer::RECORDER_VERSION, "0.1.0"),
-            text(footer::RECORDER_UUID, &self.uuid),
-            text(footer::HOST, &self.host),
-            text(footer::KERNEL, "6.18.0"),
-            text(footer::INTERVAL_NS, &SECOND.to_string()),
-            text(footer::TARGET, &self.target),
-        ]
+    fn footer(&self, table: Table, sequence: u64) -> Footer {
+        let name = JournalName {
+            uuid: self.uuid.clone(),
+            table,
+            sequence,
+        };
+        let provenance = Provenance {
+            recorder_version: "0.1.0".to_owned(),
+            host: self.host.clone(),
+            kernel: "6.18.0".to_owned(),
+            interval_ns: SECOND as u64,
+            observed: vec![ObservedFile {
+                path: self.target.as_str().into(),
+                file: self.target.as_str().into(),
+                build_id: None,
+            }],
+            ..Provenance::default()
+        };
+        Footer::of_journal(name, provenance)
     }
 
     fn next_sequence(&mut self, table: Table) -> u64 {
@@ -91,18 +99,21 @@ impl Recorder {
         let name = SegmentName::new(first, &self.host, &self.uuid, sequence);
         let path = name.path(&self.root, table);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut pairs = self.footer(table);
-        pairs.push((footer::SEQUENCE.to_owned(), sequence.to_string()));
-        pairs.push((footer::FIRST_AT_NS.to_owned(), first.to_string()));
-        pairs.push((footer::LAST_AT_NS.to_owned(), last.to_string()));
-        pairs.push((footer::ROWS.to_owned(), batch.num_rows().to_string()));
+        let mut footer = self.footer(table, sequence);
+        footer.extent = Some(Extent {
+            rows: batch.num_rows() as u64,
+            first_at_ns: first,
+            last_at_ns: last,
+            sorted: false,
+        });
+        let mut pairs = footer.to_pairs();
         let more = more
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         pairs.extend(more);
         // Visible only when it is complete.
         let part = path.with_extension("part");
-        write_parquet(&part, batch, pairs);
+        write_parquet(&part, batch, pairs.into_iter().collect());
         fs::rename(part, &path).unwrap();
         path
     }
@@ -132,7 +143,11 @@ impl Recorder {
         self.start();
         let mut bytes = Vec::new();
         for batch in batches {
-            let metadata = self.footer(table).into_iter().collect();
+            let metadata = self
+                .footer(table, sequence)
+                .to_pairs()
+                .into_iter()
+                .collect();
             let fields = batch.schema().fields().clone();
             let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
             let batch = batch.clone().with_schema(schema).unwrap();

@@ -8,7 +8,7 @@ use super::error::Reason;
 use super::hazards;
 use super::lookup;
 use super::unwind::Unwind;
-use super::{Finish, Function, KernelVersion, Order, Site};
+use super::{Finish, Function, KernelVersion, Site};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be seen.
@@ -58,10 +58,7 @@ pub(super) fn resolve(
         address: extent.start,
         begins,
         finish,
-        order: match stack_switch {
-            None => Order::StackOrder,
-            Some(why) => Order::ExactStackPointer { why },
-        },
+        stack_switch,
     };
     Ok((function, warnings))
 }

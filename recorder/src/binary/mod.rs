@@ -88,19 +88,6 @@ pub enum Finish {
     Uretprobe(Site),
 }
 
-/// The proof that a begin will never finish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Stacks are never switched: a frame is gone when the stack pointer has risen above it.
-    StackOrder,
-    /// A stack switch cannot be excluded: only an equal stack pointer, or the end of the process or
-    /// of the program (exec), is a proof.
-    ExactStackPointer {
-        /// The part of the program that could switch stacks, in words.
-        why: String,
-    },
-}
-
 /// A function with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
@@ -116,8 +103,9 @@ pub struct Function {
     pub begins: Vec<Site>,
     /// Sites of its finish.
     pub finish: Finish,
-    /// The proof that a begin was abandoned.
-    pub order: Order,
+    /// The part of the program that could switch stacks, in words. `None` where none could: then a
+    /// stack pointer that has risen above a frame proves that the frame was left.
+    pub stack_switch: Option<String>,
 }
 
 /// A marker with its sites.
@@ -138,7 +126,7 @@ pub struct Found<T> {
     pub part: T,
     /// GNU build id of the file.
     pub build_id: Option<Vec<u8>>,
-    /// What will not be seen, in words for the person who asked.
+    /// Calls that will not be seen, in words for the person who asked.
     pub warnings: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::binary::{self, Binary, Listing};
+use crate::binary::{self, Binary, Listing, demangle};
 use crate::cli::Probes;
 
 #[derive(Debug, Serialize)]
@@ -24,6 +24,9 @@ struct Answer<'a> {
 #[derive(Debug, Serialize)]
 struct Function<'a> {
     name: &'a str,
+    /// The readable name, where `name` is mangled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
     address: String,
     size: u64,
 }
@@ -63,6 +66,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
         functions: functions
             .map(|&(name, address, size)| Function {
                 name,
+                signature: demangle::signature(name),
                 address: format!("{address:#x}"),
                 size,
             })
@@ -94,13 +98,17 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
         )?;
     }
     for function in &answer.functions {
-        writeln!(
+        write!(
             out,
             "function  {:>12} {:>8} bytes  {}",
             function.address,
             function.size,
             escaped(function.name)
         )?;
+        if let Some(signature) = &function.signature {
+            write!(out, "  {}", escaped(signature))?;
+        }
+        writeln!(out)?;
     }
     if answer.go {
         writeln!(

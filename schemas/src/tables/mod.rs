@@ -5,6 +5,7 @@
 mod macros;
 mod annotations;
 mod declaration;
+pub mod histogram;
 pub mod kind;
 mod operation_log;
 mod operation_metrics;

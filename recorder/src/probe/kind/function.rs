@@ -10,7 +10,7 @@ use anyhow::Result;
 use soakbox_schemas::control::Cookie;
 
 use super::{Kind, Probe};
-use crate::binary::{self, Binary, Finish, Function, Order, ResolveError, Site};
+use crate::binary::{self, Binary, Finish, Function, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
 
@@ -69,9 +69,9 @@ impl Probe for FunctionProbe {
             probe: self.to_string(),
             reason,
         })?;
-        let pairing = match &found.part.order {
-            Order::StackOrder => Pairing::StackOrder,
-            Order::ExactStackPointer { .. } => Pairing::ExactStackPointer,
+        let pairing = match &found.part.stack_switch {
+            None => Pairing::StackOrder,
+            Some(_) => Pairing::ExactStackPointer,
         };
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
@@ -126,9 +126,9 @@ fn explain(
             locations(std::slice::from_ref(site)),
         ),
     };
-    let abandonment = match &function.order {
-        Order::StackOrder => "the order of stack pointers".to_owned(),
-        Order::ExactStackPointer { why } => {
+    let abandonment = match &function.stack_switch {
+        None => "the order of stack pointers".to_owned(),
+        Some(why) => {
             format!("an equal stack pointer, or the end of the process ({why})")
         }
     };
