@@ -1,4 +1,5 @@
-//! Counting per operation, interval and CPU. Only ever adds, atomically: one probe may preempt another on a CPU.
+//! Counting per operation, interval and CPU. Only ever adds, atomically: one probe may preempt
+//! another on a CPU.
 
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use core::sync::atomic::AtomicU64;
@@ -32,8 +33,8 @@ pub fn with_cell(operation: u16, now_ns: u64, count: impl FnOnce(&CounterCell)) 
     }
 }
 
-/// The intrinsic, because `AtomicU64::fetch_add` is withheld from targets without compare-and-swap, which BPF's
-/// oldest instruction set is; its atomic addition is older.
+/// The intrinsic, because `AtomicU64::fetch_add` is withheld from targets without compare-and-swap,
+/// which BPF's oldest instruction set is; its atomic addition is older.
 #[inline(always)]
 pub fn add(counter: &AtomicU64, amount: u64) {
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(counter.as_ptr(), amount) };

@@ -1,16 +1,16 @@
-//! Operations in flight on one thread: a bounded stack in task-local storage, and the tally of what is deeper.
-//! Knows nothing of probes, clocks or counters.
+//! Operations in flight on one thread: a bounded stack in task-local storage, and the number of
+//! begins that were nested too deep for it. Knows nothing of probes, clocks or counters.
 
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_loop;
 use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
 
-/// What was seen at an operation's begin.
+/// The state of a thread at an operation's begin.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// Stack pointer at the function's entry, or where the marker was called.
+    /// Stack pointer at the function's entry, or at the call of the marker.
     pub stack_pointer: u64,
     pub begun_ns: u64,
     pub off_cpu_ns: u64,
@@ -19,19 +19,20 @@ pub struct Frame {
     pub memory_bytes: u64,
     pub thread: u32,
     pub operation: u16,
-    /// Bits of `soakbox_schemas::control::mode`.
-    pub mode: u16,
+    /// Not 0: a uretprobe sees the finish. A number, because a `bool` would leave a byte of
+    /// padding, which the verifier does not let into a map.
+    pub by_uretprobe: u16,
 }
 
 #[repr(C)]
 pub struct Frames {
     /// Frames in use, at most [`MAX_DEPTH`].
     pub depth: u32,
-    /// Begins beyond them that have not finished.
-    pub beyond: u32,
+    /// Begins in flight that were nested deeper than [`MAX_DEPTH`] and have no frame.
+    pub overflow_depth: u32,
     pub frames: [Frame; MAX_DEPTH],
-    /// The same by operation.
-    pub beyond_by_operation: [u32; MAX_OPERATIONS],
+    /// `overflow_depth` by operation.
+    pub overflow_by_operation: [u32; MAX_OPERATIONS],
 }
 
 const MASK: usize = MAX_DEPTH - 1;
@@ -48,14 +49,15 @@ impl Frames {
         Some(unsafe { self.frames.get_unchecked((depth - 1) & MASK) })
     }
 
-    /// Adds a frame; `false` where it is too deep, which is tallied.
+    /// Adds a frame. Where it is nested too deep, it is only counted in `overflow_depth`, and the
+    /// answer is `false`.
     #[inline(always)]
     pub fn push(&mut self, frame: &Frame) -> bool {
         let depth = self.depth as usize;
         if depth >= MAX_DEPTH {
-            self.beyond += 1;
+            self.overflow_depth += 1;
             let operation = frame.operation as usize & (MAX_OPERATIONS - 1);
-            unsafe { *self.beyond_by_operation.get_unchecked_mut(operation) += 1 };
+            unsafe { *self.overflow_by_operation.get_unchecked_mut(operation) += 1 };
             return false;
         }
         unsafe { *self.frames.get_unchecked_mut(depth & MASK) = *frame };
@@ -63,7 +65,7 @@ impl Frames {
         true
     }
 
-    /// Takes the innermost frame away.
+    /// Removes the innermost frame.
     #[inline(always)]
     pub fn pop(&mut self) {
         if self.depth > 0 {
@@ -71,25 +73,26 @@ impl Frames {
         }
     }
 
-    /// One of the begins beyond the followed depth has finished; `false` where none of `operation` is open.
+    /// Counts the finish of a begin that was nested too deep; `false` where none of `operation` is
+    /// in flight.
     #[inline(always)]
-    pub fn finish_beyond(&mut self, operation: u16) -> bool {
-        if self.beyond == 0 {
+    pub fn finish_overflow(&mut self, operation: u16) -> bool {
+        if self.overflow_depth == 0 {
             return false;
         }
         let index = operation as usize & (MAX_OPERATIONS - 1);
-        let open = unsafe { self.beyond_by_operation.get_unchecked_mut(index) };
-        if *open == 0 {
+        let in_flight = unsafe { self.overflow_by_operation.get_unchecked_mut(index) };
+        if *in_flight == 0 {
             return false;
         }
-        *open -= 1;
-        self.beyond -= 1;
+        *in_flight -= 1;
+        self.overflow_depth -= 1;
         true
     }
 
-    /// Where every frame is taken: takes the outermost one away, and says whose it was.
+    /// Where every frame is in use: removes the outermost one and returns its operation.
     #[inline(always)]
-    pub fn take_oldest_of_full(&mut self) -> Option<u16> {
+    pub fn evict_oldest_of_full(&mut self) -> Option<u16> {
         let depth = self.depth;
         if depth < MAX_DEPTH as u32 {
             return None;
@@ -106,7 +109,7 @@ impl Frames {
         Some(operation)
     }
 
-    /// Takes the latest frame of `operation` away, wherever it is.
+    /// Removes and returns the latest frame of `operation`, wherever it is.
     #[inline(always)]
     pub fn take_latest(&mut self, operation: u16) -> Option<Frame> {
         let top = *self.top()?;
@@ -144,8 +147,8 @@ impl Frames {
     }
 }
 
-/// Runs `step` with 0, 1, 2, … until it returns 1, at most `times`: the verifier checks the step once, where it
-/// would follow each turn of a loop.
+/// Runs `step` with 0, 1, 2, … until it returns 1, at most `times`. The verifier checks `step`
+/// once; of a loop it would follow every turn.
 #[inline(always)]
 pub fn repeat<C>(times: u32, step: unsafe extern "C" fn(u32, *mut C) -> i64, context: &mut C) {
     let context: *mut C = context;
@@ -159,7 +162,7 @@ struct Search {
     found: u32,
 }
 
-/// From the innermost frame outwards.
+/// Searches from the innermost frame outwards.
 #[inline(never)]
 unsafe extern "C" fn search_one(step: u32, search: *mut Search) -> i64 {
     let search = unsafe { &mut *search };
@@ -174,7 +177,7 @@ unsafe extern "C" fn search_one(step: u32, search: *mut Search) -> i64 {
     1
 }
 
-/// Closes the gap that `found` leaves.
+/// Moves the frames above `found` down by one.
 #[inline(never)]
 unsafe extern "C" fn shift_one(step: u32, shift: *mut Search) -> i64 {
     let shift = unsafe { &mut *shift };

@@ -1,5 +1,6 @@
-//! Operations in flight that belong to a process rather than to a thread: functions on stacks that may be switched,
-//! and markers with a token. Keyed by process and stack pointer, or process, operation and token.
+//! Operations in flight that belong to a process rather than to a thread: functions on stacks that
+//! may be switched, and markers with a token. Keyed by process and stack pointer, or process,
+//! operation and token.
 
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU64;
@@ -15,7 +16,7 @@ use crate::task;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Key {
-    /// Stack pointer, or token.
+    /// Stack pointer or token.
     id: u64,
     process: u32,
     /// Operation + 1 of a token; 0 for a stack pointer.
@@ -51,57 +52,58 @@ static IN_FLIGHT: HashMap<Key, Frame> = HashMap::with_max_entries(1, 0);
 static PROCESSES: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 
 #[inline(always)]
-fn tally(process: u32) -> Option<&'static AtomicU64> {
+fn entries(process: u32) -> Option<&'static AtomicU64> {
     PROCESSES
         .get_ptr_mut(process)
         .map(|count| unsafe { AtomicU64::from_ptr(count) })
 }
 
-/// Remembers a begin. An entry under the same key can never finish any more: it is handed back. `Err` where the
-/// map is full.
+/// Remembers a begin. An older entry under the same key can never finish any more: it is replaced
+/// and returned. `Err` where the map is full.
 #[inline(always)]
 pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
     let stale = unsafe { IN_FLIGHT.get(key) }.copied();
     if stale.is_none() {
-        if tally(key.process).is_none() {
+        if entries(key.process).is_none() {
             let _ = PROCESSES.insert(key.process, 0, 1);
         }
-        // Without a tally the process's end could not clean up.
-        let Some(tally) = tally(key.process) else {
+        // Without a number of entries the end of the process could not remove them.
+        let Some(entries) = entries(key.process) else {
             return Err(());
         };
-        counters::one(tally);
+        counters::one(entries);
     }
     if IN_FLIGHT.insert(key, frame, 0).is_ok() {
         return Ok(stale);
     }
     if stale.is_none() {
-        forget_one(key.process);
+        count_removed(key.process);
     }
     Err(())
 }
 
-/// One entry of `process` less.
+/// Counts one entry of `process` less.
 #[inline(always)]
-fn forget_one(process: u32) {
-    if let Some(tally) = tally(process) {
-        counters::one_less(tally);
+fn count_removed(process: u32) {
+    if let Some(entries) = entries(process) {
+        counters::one_less(entries);
     }
 }
 
-/// Takes the entry of `operation` under `key`; that of another operation stays.
+/// Removes and returns the entry of `operation` under `key`; an entry of another operation stays.
 #[inline(always)]
 pub fn take(key: &Key, operation: u16) -> Option<Frame> {
     let frame = unsafe { IN_FLIGHT.get(key) }.copied()?;
     if frame.operation != operation || IN_FLIGHT.remove(key).is_err() {
         return None;
     }
-    forget_one(key.process);
+    count_removed(key.process);
     Some(frame)
 }
 
-/// Makes room in a full map: what `thread` began below `stack_pointer` lies deeper than where it is now, and can
-/// only be alive on another stack of the same thread. It is taken as abandoned.
+/// Makes room in a full map: counts the operations that `thread` began below `stack_pointer` as
+/// abandoned and removes them. They were nested deeper than the thread is now; they could only be
+/// alive on another stack of the same thread.
 #[inline(always)]
 pub fn abandon_below(stack_pointer: u64, thread: u32) {
     let process = task::process();
@@ -114,12 +116,14 @@ pub fn abandon_below(stack_pointer: u64, thread: u32) {
     each_entry(&mut sweep);
 }
 
-/// The current process has ended or replaced itself: nothing of it can finish.
+/// The current process ends or runs another program: none of its operations can finish.
 #[inline(always)]
 pub fn abandon_process() {
     let process = task::process();
-    let Some(tally) = tally(process) else { return };
-    if unsafe { tally.as_ptr().read_volatile() } != 0 {
+    let Some(entries) = entries(process) else {
+        return;
+    };
+    if unsafe { entries.as_ptr().read_volatile() } != 0 {
         let now = task::now();
         let mut sweep = Sweep {
             process,
@@ -144,10 +148,10 @@ fn each_entry(sweep: &mut Sweep) {
     }
 }
 
-/// Which entries go.
+/// The entries to remove.
 struct Sweep {
     process: u32,
-    /// 0: of every thread, tokens too.
+    /// Of this thread alone, and no tokens; 0 for all entries of the process.
     thread: u32,
     stack_pointer: u64,
     now: u64,
@@ -165,7 +169,7 @@ unsafe extern "C" fn abandon_entry(
     let dead = sweep.thread == 0
         || (thread == sweep.thread && key.kind == 0 && key.id < sweep.stack_pointer);
     if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {
-        forget_one(key.process);
+        count_removed(key.process);
         counters::with_cell(operation, sweep.now, |cell| counters::one(&cell.abandoned));
     }
     0

@@ -1,4 +1,5 @@
-//! Beginnings and ends of threads and processes: which are followed, and what dies with them.
+//! Beginnings and ends of threads and processes: which are followed, and the operations that end
+//! with them.
 
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU64;
@@ -15,7 +16,7 @@ use crate::{counters, in_flight, stacks, task};
 #[map]
 static TRACKED: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 
-/// How many processes of the tree there was no room for.
+/// Number of processes of the tree that `TRACKED` had no room for.
 #[map]
 static UNFOLLOWED: Array<AtomicU64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
@@ -38,7 +39,7 @@ fn is_tracked(process: u32) -> bool {
     unsafe { TRACKED.get(process) }.is_some()
 }
 
-/// Whether operations of the current thread are wanted; remembered in `thread`.
+/// Whether the operations of the current thread are observed; the answer is kept in `thread`.
 #[inline(always)]
 pub fn is_followed(thread: Option<&mut Thread>) -> bool {
     if setting!(follow_tree) == 0 {
@@ -82,19 +83,19 @@ pub fn exited() {
     if task::is_last_thread() {
         in_flight::abandon_process();
         if setting!(follow_tree) != 0 {
-            // One that there was no room for is not in it.
+            // It fails where there was no room for the process.
             let _ = TRACKED.remove(task::process());
         }
     }
 }
 
-/// The current thread ends, or becomes another program: none of its operations can finish.
+/// The current thread ends or runs another program: none of its operations can finish.
 #[inline(always)]
 fn abandon_thread() {
     if let Some(frames) = stacks::FUNCTIONS.get() {
-        stacks::leave(frames, u64::MAX, true);
+        stacks::unwind_all(frames);
     }
     if let Some(frames) = stacks::MARKERS.get() {
-        stacks::leave(frames, u64::MAX, true);
+        stacks::unwind_all(frames);
     }
 }

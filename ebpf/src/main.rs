@@ -1,4 +1,5 @@
-//! The kernel side's sections: which program runs where. Everything else is in the rooms beside it.
+//! The programs of the kernel side, one function each: they read the registers or arguments and
+//! call the other files.
 #![no_std]
 #![no_main]
 #![feature(core_intrinsics)]
@@ -44,7 +45,7 @@ pub fn function_finish(context: ProbeContext) -> u32 {
     0
 }
 
-/// Behind the return: the return address is already off the stack.
+/// After the return of a function: the return address is already off the stack.
 #[uretprobe]
 pub fn function_return(context: RetProbeContext) -> u32 {
     let regs = context.regs;

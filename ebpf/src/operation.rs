@@ -1,25 +1,27 @@
-//! Begin and finish: pairs them, measures what lies between, counts, and hands finished operations to the ring.
+//! Begin and finish: pairs them, measures the operation between them, counts it, and sends it to
+//! the ring.
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, RingBuf};
-use soakbox_schemas::control::{Cookie, MAX_OPERATIONS, OperationRule, comparison, mode};
+use soakbox_schemas::control::{Cookie, MAX_OPERATIONS, OperationRule, PairBy, comparison};
 use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::in_flight::{self, Key};
 use crate::settings::setting;
-use crate::stacks::{FUNCTIONS, MARKERS, leave_all_beyond, make_room, unwind};
+use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind, unwind_overflow};
 use crate::task::{self, THREADS, Thread};
 use crate::{counters, lifetime};
 
-/// Finished operations. The recorder sets its size.
+/// The ring of finished operations; the recorder sets its size.
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 static RULES: Array<OperationRule> = Array::with_max_entries(MAX_OPERATIONS as u32, 0);
 
+/// [`Frame::memory_bytes`] where it could not be read.
 const NO_MEMORY: u64 = u64::MAX;
 
 #[inline(always)]
@@ -33,12 +35,14 @@ fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
         memory_bytes: task::resident_bytes().unwrap_or(NO_MEMORY),
         thread: bpf_get_current_pid_tgid() as u32,
         operation: cookie.operation,
-        mode: cookie.mode,
+        by_uretprobe: cookie.by_uretprobe as u16,
         begun_ns: task::now(),
     }
 }
 
-/// A begin that could not be remembered: it is taken as finished and lost, and its finish will be unmatched.
+/// Counts a begin that could not be remembered. It is counted as finished and lost here already,
+/// because nothing will recognise its finish, which is then counted as one without a begin
+/// (`unmatched`).
 #[inline(always)]
 fn lose_begin(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
@@ -53,7 +57,7 @@ fn count_begin(operation: u16, now: u64) {
     counters::with_cell(operation, now, |cell| counters::one(&cell.begun));
 }
 
-/// The current thread, where its operations are wanted and it can be remembered.
+/// The current thread, where its operations are observed and there is memory for it.
 #[inline(always)]
 fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
     let Some(thread) = THREADS.get_or_create() else {
@@ -74,14 +78,14 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
     let Some(thread) = beginning_thread(cookie.operation) else {
         return;
     };
-    if cookie.mode & mode::EQUAL_ONLY != 0 {
+    if cookie.pair_by == PairBy::ExactStackPointer {
         let frame = frame(cookie, entry, thread.off_cpu_ns);
         return begin_keyed(thread, &Key::stack(entry), &frame);
     }
     let Some(frames) = FUNCTIONS.get_or_create() else {
         return lose_begin(cookie.operation);
     };
-    // What began at or below this stack pointer has been left without a finish.
+    // Operations that began at or below this stack pointer were unwound.
     unwind(frames, entry.wrapping_add(1));
     let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
@@ -104,7 +108,7 @@ pub fn begin_marker(cookie: Cookie, stack_pointer: u64, token: u64) {
     frames.push(&frame);
 }
 
-/// The shortest time between two searches of a full map by one thread.
+/// The shortest time between two searches of a full map for dead entries by one thread.
 const SWEEP_PERIOD_NS: u64 = 10_000_000;
 
 #[inline(always)]
@@ -128,7 +132,7 @@ fn begin_keyed(thread: &mut Thread, key: &Key, frame: &Frame) {
     }
 }
 
-/// The current thread's off-CPU time so far; `None` where its operations are not wanted.
+/// The current thread's off-CPU time so far; `None` where its operations are not observed.
 #[inline(always)]
 fn finishing_thread() -> Option<u64> {
     match THREADS.get() {
@@ -155,46 +159,48 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
     };
-    let found = if cookie.mode & mode::EQUAL_ONLY != 0 {
-        in_flight::take(&Key::stack(entry), operation)
-    } else {
-        match take_ordered(operation, entry) {
-            Ordered::Found(frame) => Some(frame),
-            Ordered::Beyond => return count_beyond(operation),
-            Ordered::Unmatched => None,
-        }
+    let begin = match cookie.pair_by {
+        PairBy::StackOrder => take_by_order(operation, entry),
+        PairBy::ExactStackPointer => match in_flight::take(&Key::stack(entry), operation) {
+            Some(frame) => Begin::Frame(frame),
+            None => Begin::Missing,
+        },
     };
-    match found {
-        Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
-        None => count_unmatched(operation),
+    match begin {
+        Begin::Frame(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
+        Begin::Overflow => count_overflow_finish(operation),
+        Begin::Missing => count_orphan(operation),
     }
 }
 
-enum Ordered {
-    Found(Frame),
-    Beyond,
-    Unmatched,
+/// The begin that a finish belongs to.
+enum Begin {
+    Frame(Frame),
+    /// It was nested too deep to have a frame.
+    Overflow,
+    /// It was not seen: the finish is an orphan.
+    Missing,
 }
 
 #[inline(always)]
-fn take_ordered(operation: u16, entry: u64) -> Ordered {
+fn take_by_order(operation: u16, entry: u64) -> Begin {
     let Some(frames) = FUNCTIONS.get() else {
-        return Ordered::Unmatched;
+        return Begin::Missing;
     };
     unwind(frames, entry);
     match frames.top().copied() {
         Some(top) if top.stack_pointer == entry => {
             if top.operation != operation {
-                return Ordered::Unmatched;
+                return Begin::Missing;
             }
-            if frames.beyond != 0 {
-                leave_all_beyond(frames, top.mode);
+            if frames.overflow_depth != 0 {
+                unwind_overflow(frames, top.by_uretprobe != 0);
             }
             frames.pop();
-            Ordered::Found(top)
+            Begin::Frame(top)
         }
-        _ if frames.finish_beyond(operation) => Ordered::Beyond,
-        _ => Ordered::Unmatched,
+        _ if frames.finish_overflow(operation) => Begin::Overflow,
+        _ => Begin::Missing,
     }
 }
 
@@ -203,47 +209,49 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
     };
-    let outcome = Outcome::Told { value, success };
+    let outcome = Outcome::Reported { value, success };
     if token != 0 {
         return match in_flight::take(&Key::token(operation, token), operation) {
             Some(frame) => finish(&frame, off_cpu_ns, outcome),
-            None => count_unmatched(operation),
+            None => count_orphan(operation),
         };
     }
     let Some(frames) = MARKERS.get() else {
-        return count_unmatched(operation);
+        return count_orphan(operation);
     };
-    // Last in, first out: what is beyond the followed depth began last.
-    if frames.finish_beyond(operation) {
-        return count_beyond(operation);
+    // Last in, first out: the overflow began last.
+    if frames.finish_overflow(operation) {
+        return count_overflow_finish(operation);
     }
     match frames.take_latest(operation) {
         Some(frame) => finish(&frame, off_cpu_ns, outcome),
-        None => count_unmatched(operation),
+        None => count_orphan(operation),
     }
 }
 
+/// A finish without a begin.
 #[inline(always)]
-fn count_unmatched(operation: u16) {
+fn count_orphan(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
         counters::one(&cell.unmatched)
     });
 }
 
+/// A finish whose begin was nested too deep to be followed.
 #[inline(always)]
-fn count_beyond(operation: u16) {
+fn count_overflow_finish(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
         counters::one(&cell.finished);
         counters::one(&cell.lost_too_deep);
     });
 }
 
-/// What is known of how an operation ended.
+/// The end of an operation.
 enum Outcome {
-    /// A function returned this.
+    /// A function returned this number.
     Returned(u64),
-    /// A marker said so.
-    Told { value: u64, success: bool },
+    /// A marker reported these.
+    Reported { value: u64, success: bool },
 }
 
 #[inline(always)]
@@ -274,7 +282,7 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
             event.flags |= flags::MEMORY_DELTA;
         }
     }
-    judge(&mut event, outcome);
+    set_outcome(&mut event, outcome);
     (event.pid, event.tid) = task::ids();
     let recorded = send(&event);
     counters::with_cell(frame.operation, now, |cell| {
@@ -292,23 +300,23 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
     });
 }
 
-/// Fills in the return value and the success, by the operation's rule; a marker's own success only where no rule is
-/// written for its value.
+/// Fills in the return value and the success by the operation's rule. A marker's own success counts
+/// only where the rule says so.
 #[inline(always)]
-fn judge(event: &mut OperationEvent, outcome: Outcome) {
+fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     let Some(rule) = RULES.get(event.operation as u32) else {
         return;
     };
-    let (raw, told) = match outcome {
+    let (raw, reported) = match outcome {
         Outcome::Returned(raw) => (raw, None),
-        Outcome::Told { value, success } => (value, Some(success)),
+        Outcome::Reported { value, success } => (value, Some(success)),
     };
     if rule.width != 0 {
         event.return_value = rule.widen(raw);
         event.flags |= flags::RETURN;
     }
     let success = match rule.comparison {
-        comparison::MARKER => told,
+        comparison::MARKER => reported,
         _ if rule.width == 0 => None,
         _ => rule.success(event.return_value),
     };
@@ -317,8 +325,8 @@ fn judge(event: &mut OperationEvent, outcome: Outcome) {
     }
 }
 
-/// Hands an event to the ring without waking the recorder, which looks every few milliseconds, unless the ring is
-/// half full.
+/// Writes an event to the ring; `false` where it has no room. The recorder reads every few
+/// milliseconds by itself and is woken only where the ring fills up.
 #[inline(always)]
 fn send(event: &OperationEvent) -> bool {
     let Some(mut entry) = EVENTS.reserve::<OperationEvent>(0) else {

@@ -1,4 +1,4 @@
-//! The registers at a probe, by architecture and calling convention. The only room that knows either.
+//! The registers at a probe. The only file that knows architectures and calling conventions.
 
 use aya_ebpf::bindings::pt_regs;
 

@@ -1,5 +1,5 @@
-//! The settings that the recorder writes before loading. The map behind them is frozen, so that the verifier sees
-//! constants: an offset read here may be added to a kernel pointer.
+//! The settings that the recorder writes before loading. The map behind them is frozen, so that the
+//! verifier sees constants: an offset read here may be added to a kernel pointer.
 
 use soakbox_schemas::control::{KernelOffsets, Settings};
 
@@ -17,8 +17,8 @@ pub static SETTINGS: Settings = Settings {
     offsets: KernelOffsets::ABSENT,
 };
 
-/// Reads a setting, such as `setting!(offsets.task_mm)`: each member by itself, and volatile, because the compiler
-/// must not put in the values above.
+/// Reads a setting, such as `setting!(offsets.task_mm)`: each member by itself, and volatile,
+/// because the compiler must not put in the values above.
 macro_rules! setting {
     ($($member:ident).+) => {
         unsafe { core::ptr::read_volatile(&raw const $crate::settings::SETTINGS.$($member).+) }

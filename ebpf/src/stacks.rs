@@ -1,7 +1,8 @@
-//! The operations in flight of each thread, and what becomes of those that its stack has been cut back past.
+//! The operations in flight of each thread, and how those are counted that its stack was cut back
+//! past.
 
 use aya_ebpf::macros::btf_map;
-use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS, mode};
+use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
 
 use crate::counters;
 use crate::frames::{Frame, Frames, repeat};
@@ -13,109 +14,114 @@ pub static FUNCTIONS: TaskStorage<Frames> = TaskStorage::new();
 /// Markers without a token in flight on a thread: last in, first out per operation.
 #[btf_map]
 pub static MARKERS: TaskStorage<Frames> = TaskStorage::new();
-/// Drops the frames that lie below `stack_pointer`: the stack has been cut back past them.
+
+/// Removes the frames below `stack_pointer`: the stack was cut back past them (an exception, a
+/// longjmp).
 #[inline(always)]
 pub fn unwind(frames: &mut Frames, stack_pointer: u64) {
     if frames
         .top()
         .is_some_and(|top| top.stack_pointer < stack_pointer)
     {
-        leave(frames, stack_pointer, false);
+        unwind_frames(frames, stack_pointer, false);
     }
 }
 
-/// Takes away all frames below `stack_pointer`, innermost first, and what is beyond the followed depth with the
-/// first of them. `dead`: their thread is gone, so that none of them can have finished unseen.
+/// Removes every frame: the thread ended, or runs another program.
 #[inline(always)]
-pub fn leave(frames: &mut Frames, stack_pointer: u64, dead: bool) {
-    let now = task::now();
-    let mode = if dead {
-        0
-    } else {
-        frames.top().map_or(0, |top| top.mode)
-    };
-    let mut leaving = Leaving {
+pub fn unwind_all(frames: &mut Frames) {
+    unwind_frames(frames, u64::MAX, true);
+}
+
+/// Removes all frames below `stack_pointer`, innermost first, and the overflow with the first of
+/// them. `ended`: the thread is gone, so that none of them can have finished unseen.
+#[inline(always)]
+fn unwind_frames(frames: &mut Frames, stack_pointer: u64, ended: bool) {
+    let by_uretprobe = !ended && frames.top().is_some_and(|top| top.by_uretprobe != 0);
+    let mut unwinding = Unwinding {
         frames,
         stack_pointer,
-        now,
-        mode,
-        dead,
+        now: task::now(),
+        by_uretprobe,
+        ended,
     };
-    if unsafe { (*leaving.frames).beyond } != 0 {
-        repeat(MAX_OPERATIONS as u32, leave_beyond, &mut leaving);
-        unsafe { (*leaving.frames).beyond = 0 };
+    if unsafe { (*unwinding.frames).overflow_depth } != 0 {
+        repeat(MAX_OPERATIONS as u32, unwind_overflow_of, &mut unwinding);
+        unsafe { (*unwinding.frames).overflow_depth = 0 };
     }
-    repeat(MAX_DEPTH as u32, leave_one, &mut leaving);
+    repeat(MAX_DEPTH as u32, unwind_one, &mut unwinding);
 }
 
-struct Leaving {
+struct Unwinding {
     frames: *mut Frames,
     stack_pointer: u64,
     now: u64,
-    mode: u16,
-    dead: bool,
+    /// Of the overflow.
+    by_uretprobe: bool,
+    ended: bool,
 }
 
 #[inline(never)]
-unsafe extern "C" fn leave_one(_step: u32, leaving: *mut Leaving) -> i64 {
-    let leaving = unsafe { &*leaving };
-    let frames = unsafe { &mut *leaving.frames };
+unsafe extern "C" fn unwind_one(_step: u32, unwinding: *mut Unwinding) -> i64 {
+    let unwinding = unsafe { &*unwinding };
+    let frames = unsafe { &mut *unwinding.frames };
     let Some(&Frame {
         stack_pointer,
         operation,
-        mode,
+        by_uretprobe,
         ..
     }) = frames.top()
     else {
         return 1;
     };
-    if stack_pointer >= leaving.stack_pointer {
+    if stack_pointer >= unwinding.stack_pointer {
         return 1;
     }
-    count_left(
-        operation,
-        if leaving.dead { 0 } else { mode },
-        1,
-        leaving.now,
-    );
+    let by_uretprobe = !unwinding.ended && by_uretprobe != 0;
+    count_unwound(operation, by_uretprobe, 1, unwinding.now);
     frames.pop();
     0
 }
 
 #[inline(never)]
-unsafe extern "C" fn leave_beyond(step: u32, leaving: *mut Leaving) -> i64 {
-    let leaving = unsafe { &*leaving };
-    let frames = unsafe { &mut *leaving.frames };
-    let index = step as usize & (MAX_OPERATIONS - 1);
-    let open = unsafe { frames.beyond_by_operation.get_unchecked_mut(index) };
-    if *open != 0 {
-        count_left(step as u16, leaving.mode, *open as u64, leaving.now);
-        *open = 0;
+unsafe extern "C" fn unwind_overflow_of(operation: u32, unwinding: *mut Unwinding) -> i64 {
+    let unwinding = unsafe { &*unwinding };
+    let frames = unsafe { &mut *unwinding.frames };
+    let index = operation as usize & (MAX_OPERATIONS - 1);
+    let in_flight = unsafe { frames.overflow_by_operation.get_unchecked_mut(index) };
+    if *in_flight != 0 {
+        count_unwound(
+            operation as u16,
+            unwinding.by_uretprobe,
+            *in_flight as u64,
+            unwinding.now,
+        );
+        *in_flight = 0;
     }
     0
 }
 
-/// What is beyond the followed depth has been left, although the innermost frame has not.
+/// The overflow was unwound, although the innermost frame was not.
 #[inline(always)]
-pub fn leave_all_beyond(frames: &mut Frames, mode: u16) {
-    let now = task::now();
-    let mut leaving = Leaving {
+pub fn unwind_overflow(frames: &mut Frames, by_uretprobe: bool) {
+    let mut unwinding = Unwinding {
         frames,
         stack_pointer: 0,
-        now,
-        mode,
-        dead: false,
+        now: task::now(),
+        by_uretprobe,
+        ended: false,
     };
-    repeat(MAX_OPERATIONS as u32, leave_beyond, &mut leaving);
-    unsafe { (*leaving.frames).beyond = 0 };
+    repeat(MAX_OPERATIONS as u32, unwind_overflow_of, &mut unwinding);
+    unsafe { (*unwinding.frames).overflow_depth = 0 };
 }
 
-/// Operations that were left without a finish. Through a uretprobe, which is placed only where nothing unwinds,
-/// they finished unseen, deeper than the kernel follows; otherwise they never will.
+/// Counts operations that were unwound without a finish. A uretprobe is placed only where nothing
+/// unwinds, so that those finished unseen, deeper than the kernel follows; all others will never
+/// finish.
 #[inline(always)]
-fn count_left(operation: u16, mode: u16, number: u64, now: u64) {
+fn count_unwound(operation: u16, by_uretprobe: bool, number: u64, now: u64) {
     counters::with_cell(operation, now, |cell| {
-        if mode & mode::URETPROBE != 0 {
+        if by_uretprobe {
             counters::add(&cell.finished, number);
             counters::add(&cell.lost_too_deep, number);
         } else {
@@ -124,14 +130,18 @@ fn count_left(operation: u16, mode: u16, number: u64, now: u64) {
     });
 }
 
-/// Before a marker begins: where the thread's frames are all taken, tells a recursion (the stack pointer goes on
-/// sinking; what is beyond is tallied) from begins that were left without a finish, an exception's for one (it does
-/// not): then the oldest gives way and is taken as abandoned, so that a thread never stops being followed.
+/// Prepares the frames for the begin of a marker, so that a full stack of frames never stops the
+/// thread from being followed.
+///
+/// The stack pointer tells two cases apart. Below the innermost frame's it is a recursion: nothing
+/// happens here, and the begin will be counted as overflow. Otherwise earlier begins were unwound,
+/// by an exception for example: the overflow is counted as such, and of a full stack the oldest
+/// frame is counted as abandoned and removed.
 #[inline(always)]
 pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
     let Some(&Frame {
         stack_pointer: innermost,
-        mode,
+        by_uretprobe,
         ..
     }) = frames.top()
     else {
@@ -140,10 +150,10 @@ pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
     if stack_pointer < innermost {
         return;
     }
-    if frames.beyond != 0 {
-        leave_all_beyond(frames, mode);
+    if frames.overflow_depth != 0 {
+        unwind_overflow(frames, by_uretprobe != 0);
     }
-    if let Some(oldest) = frames.take_oldest_of_full() {
-        count_left(oldest, mode, 1, task::now());
+    if let Some(oldest) = frames.evict_oldest_of_full() {
+        count_unwound(oldest, by_uretprobe != 0, 1, task::now());
     }
 }

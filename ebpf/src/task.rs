@@ -1,5 +1,5 @@
-//! The current task: its times, memory and ids. Members of kernel structures are read at offsets that the recorder
-//! resolved from BTF; an absent one reads as `None`.
+//! The current task: its times, memory and ids. Members of kernel structures are read at offsets
+//! that the recorder found in BTF; an absent member reads as `None`.
 
 use core::ffi::c_void;
 
@@ -14,7 +14,8 @@ use soakbox_schemas::control::ABSENT;
 
 use crate::settings::setting;
 
-/// Task-local storage, which aya-ebpf has no type for: the kernel frees it with the thread, and it never fills up.
+/// Task-local storage, which aya-ebpf has no type for: the kernel frees it with the thread, and it
+/// never fills up.
 #[repr(C)]
 pub struct TaskStorage<T> {
     r#type: *const [i32; bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE as usize],
@@ -61,16 +62,16 @@ impl<T> TaskStorage<T> {
     }
 }
 
-/// What is known of a thread that runs operations.
+/// The state of a thread that runs operations.
 #[repr(C)]
 pub struct Thread {
     /// Time that the thread has been off the CPU since it was first seen.
     pub off_cpu_ns: u64,
-    /// When it was last switched out; 0 while it runs.
+    /// Time when it was last switched out; 0 while it runs.
     switched_out_ns: u64,
     /// 0 unknown, otherwise [`FOLLOWED`] or [`IGNORED`].
     pub followed: u64,
-    /// When dead entries of this thread were last looked for in a full map.
+    /// Time of this thread's last search for dead entries in a full map.
     pub swept_ns: u64,
 }
 
@@ -115,7 +116,8 @@ pub fn ids() -> (u32, u32) {
     ((both >> 32) as u32, both as u32)
 }
 
-/// Reads a member of a kernel structure behind a trusted pointer; the offset is a constant to the verifier.
+/// Reads a member of a kernel structure behind a trusted pointer; the offset is a constant to the
+/// verifier.
 #[inline(always)]
 unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
     unsafe { core::ptr::read_volatile(structure.cast::<u8>().add(offset as usize).cast::<T>()) }
@@ -132,7 +134,8 @@ pub fn user_and_system_ns() -> Option<(u64, u64)> {
     Some(unsafe { (member(task, user), member(task, system)) })
 }
 
-/// Resident memory of the current process: file, anonymous and shared pages, without what the CPUs hold back.
+/// Resident memory of the current process: file, anonymous and shared pages, without the changes
+/// that each CPU has not added to the sum yet.
 #[inline(always)]
 pub fn resident_bytes() -> Option<u64> {
     let (mm, rss) = (setting!(offsets.task_mm), setting!(offsets.mm_rss));

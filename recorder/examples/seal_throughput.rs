@@ -12,7 +12,8 @@ use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rustix::time::{ClockId, clock_gettime};
-use soakbox_recorder::segment::{JournalWriter, Sealed, of_this_host, scan, seal};
+use soakbox_recorder::host::Host;
+use soakbox_recorder::segment::{JournalWriter, Sealed, of_host, scan, seal};
 use soakbox_schemas::event::{OperationEvent, flags};
 use soakbox_schemas::recording::{Footer, JournalName};
 use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
@@ -72,7 +73,7 @@ fn measure_journal(count: usize, root: &Path) {
     });
     let name = journal_name();
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();
-    let footer = Footer::of_journal(name, of_this_host());
+    let footer = Footer::of_journal(name, of_host(&Host::read()));
     let mut journal = JournalWriter::create(root, batches[0].schema_ref(), &footer).unwrap();
     let journaling = cpu_seconds(|| {
         for batch in &batches {

@@ -9,7 +9,7 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use soakbox_recorder::kernel::{Host, Kernel, KernelError, KernelSettings};
+use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_recorder::plan::lifecycle_hooks;
 use soakbox_schemas::control::OperationRule;
 use support::{hooks, host};
@@ -57,7 +57,7 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
         return;
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let host = Host::inspect().unwrap();
+    let host = KernelFacts::inspect().unwrap();
     let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
     let lifecycle = ["sched_switch", "sched_process_exec", "sched_process_exit"];
     let tree = ["sched_process_fork", "register_recorder"];
@@ -108,7 +108,7 @@ fn a_program_that_the_kernel_refuses_takes_nothing_else_down() {
         return;
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let host = Host::inspect().unwrap();
+    let host = KernelFacts::inspect().unwrap();
     let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
     let lifecycle = lifecycle_hooks(false);
     for (broken, fine, refused) in [

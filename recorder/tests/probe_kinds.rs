@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use soakbox_recorder::binary::Binary;
 use soakbox_recorder::commands::check::{explained, print_probe};
-use soakbox_recorder::kernel::{Host, Kernel, KernelSettings, Scope};
+use soakbox_recorder::kernel::{Kernel, KernelFacts, KernelSettings, Scope};
 use soakbox_recorder::plan::{AttachPoint, Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use soakbox_recorder::probe::{
     Context, Explanation, KINDS, Kind, LATER, Later, Location, Probe, Refusal, Registry, Resolved,
 };
 use soakbox_recorder::resolve::ResolvedProbes;
-use soakbox_schemas::control::{Cookie, comparison};
+use soakbox_schemas::control::{Cookie, PairBy, comparison};
 use support::host;
 
 /// `switch:NAME`: an operation that has no file, no offset and no stack.
@@ -90,7 +90,8 @@ fn hook(operation: u16) -> Hook {
         cookie: Some(Cookie {
             operation,
             stack_delta: 0,
-            mode: 0,
+            pair_by: PairBy::StackOrder,
+            by_uretprobe: false,
         }),
     }
 }
@@ -205,7 +206,7 @@ fn it_is_loaded_and_attached_like_any_other() {
         tree: None,
     };
     let hooks = &resolved.operations[0].hooks;
-    let mut kernel = Kernel::load(&Host::inspect().unwrap(), &settings, hooks).unwrap();
+    let mut kernel = Kernel::load(&KernelFacts::inspect().unwrap(), &settings, hooks).unwrap();
     assert_eq!(kernel.programs(), [ProgramId::new("sched_switch")]);
     kernel.attach(&hooks[0], Scope::File).unwrap();
     kernel.detach_all();

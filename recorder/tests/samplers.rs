@@ -7,6 +7,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use soakbox_recorder::clock::{ClockPair, ManualClock};
+use soakbox_recorder::host::Host;
 use soakbox_recorder::plan::SyntheticPlan;
 use soakbox_recorder::run::synthesize;
 use soakbox_recorder::sample::{Rows, Sampler, Tick};
@@ -72,6 +73,7 @@ fn integers(root: &std::path::Path, table: &str, column: &str) -> Vec<i64> {
 
 fn plan(root: &std::path::Path, seconds: u64) -> SyntheticPlan {
     SyntheticPlan {
+        host: Host::read(),
         output: root.to_owned(),
         seed: 3,
         seconds,

@@ -6,15 +6,15 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use soakbox_recorder::kernel::{Host, Kernel, KernelError, KernelSettings};
+use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_schemas::control::{ABSENT, KernelOffsets, OperationRule};
 
 use support::{hooks, host};
 
 /// Instructions that the kernel kept of each program, bytes by the program's name.
-fn kept(host: &Host, tree: Option<u32>) -> BTreeMap<String, u32> {
+fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
     let known: Vec<u32> = programs().map(|program| program.id()).collect();
-    let kernel = Kernel::load(host, &settings(tree), &hooks::all()).unwrap();
+    let kernel = Kernel::load(facts, &settings(tree), &hooks::all()).unwrap();
     let new = programs().filter(|program| !known.contains(&program.id()));
     let kept = new.map(|program| {
         let name = program.name_as_str().unwrap().to_owned();
@@ -44,17 +44,17 @@ fn what_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_followed() 
     if !host::allows_bpf() {
         return;
     }
-    let host = Host::inspect().unwrap();
-    let whole = kept(&host, Some(16));
+    let facts = KernelFacts::inspect().unwrap();
+    let whole = kept(&facts, Some(16));
     assert!(whole.contains_key("function_begin") && whole.contains_key("sched_process_e"));
-    let all = kept(&host, None);
+    let all = kept(&facts, None);
     for program in ["function_begin", "marker_finish", "sched_process_f"] {
         assert!(
             all[program] < whole[program],
             "{program}: {all:?} {whole:?}"
         );
     }
-    let mut without = host.clone();
+    let mut without = facts.clone();
     type Member = fn(&mut KernelOffsets) -> &mut u32;
     let members: [(Member, &str); 5] = [
         (|offsets| &mut offsets.task_utime, "function_begin"),
@@ -64,7 +64,7 @@ fn what_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_followed() 
         (|offsets| &mut offsets.task_tgid, "sched_process_f"),
     ];
     for (member, program) in members {
-        without.offsets = host.offsets;
+        without.offsets = facts.offsets;
         *member(&mut without.offsets) = ABSENT;
         let kept = kept(&without, Some(16));
         assert!(
@@ -73,11 +73,12 @@ fn what_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_followed() 
         );
         // An offset outside the structure: the verifier sees the number itself. Not of `mm_struct`,
         // whose last member is an array without an end.
-        if *member(&mut host.clone().offsets) != host.offsets.mm_rss {
+        if *member(&mut facts.clone().offsets) != facts.offsets.mm_rss {
             *member(&mut without.offsets) = 1 << 20;
             let refused = Kernel::load(&without, &settings(Some(16)), &hooks::all());
             let error = refused.err().unwrap_or_else(|| panic!("loaded: {program}"));
             assert!(matches!(error, KernelError::Load { .. }), "{error}");
+            assert!(!error.to_string().contains("as root"), "{error}");
             let asks_for_rights = error.to_string().contains("as root");
             assert!(
                 !asks_for_rights,

@@ -4,43 +4,66 @@
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
 /// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are
-/// counted as finished and lost (`too_deep`).
+/// counted as finished and lost (`lost_too_deep`).
 pub const MAX_DEPTH: usize = 64;
 
-/// What travels with each probe as its attach cookie.
+/// The number that each probe gives its program: the kernel keeps it with the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Index of the operation.
     pub operation: u16,
-    /// What to add to the stack pointer at the probe to get the one at the function's entry.
+    /// Added to the stack pointer at the probe, it gives the one at the function's entry; bytes.
     pub stack_delta: i16,
-    /// See [`mode`].
-    pub mode: u16,
+    /// How a finish finds its begin.
+    pub pair_by: PairBy,
+    /// Whether a uretprobe sees the finish; the kernel follows at most 64 nested ones per thread.
+    pub by_uretprobe: bool,
 }
 
-/// Bits of [`Cookie::mode`].
-pub mod mode {
-    /// The stack may be switched inside the operation: only an equal stack pointer, exit or exec
-    /// proves anything.
-    pub const EQUAL_ONLY: u16 = 1;
-    /// The finish is seen by a uretprobe, which the kernel follows only 64 deep.
-    pub const URETPROBE: u16 = 1 << 1;
+/// How the finish of a function finds its begin, and what proves that a begin will never have its
+/// finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairBy {
+    /// By the order of stack pointers on the thread. A begin at a lower stack pointer than the
+    /// thread's present one was unwound.
+    StackOrder,
+    /// By process and equal stack pointer: the stack may be switched inside the operation, so that
+    /// only the end of the process or of its program proves that no finish will come.
+    ExactStackPointer,
 }
 
 impl Cookie {
-    /// As the 64-bit number that the kernel keeps.
+    const EXACT_STACK_POINTER: u64 = 1 << 32;
+    const BY_URETPROBE: u64 = 1 << 33;
+
+    /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
     pub const fn pack(self) -> u64 {
-        self.operation as u64 | (self.stack_delta as u16 as u64) << 16 | (self.mode as u64) << 32
+        let numbers = self.operation as u64 | (self.stack_delta as u16 as u64) << 16;
+        let pair_by = match self.pair_by {
+            PairBy::StackOrder => 0,
+            PairBy::ExactStackPointer => Self::EXACT_STACK_POINTER,
+        };
+        let uretprobe = if self.by_uretprobe {
+            Self::BY_URETPROBE
+        } else {
+            0
+        };
+        numbers | pair_by | uretprobe
     }
 
-    /// From that number.
+    /// The cookie of that number.
     #[inline(always)]
-    pub const fn unpack(cookie: u64) -> Self {
+    pub const fn unpack(packed: u64) -> Self {
         Self {
-            operation: cookie as u16,
-            stack_delta: (cookie >> 16) as u16 as i16,
-            mode: (cookie >> 32) as u16,
+            operation: packed as u16,
+            stack_delta: (packed >> 16) as u16 as i16,
+            pair_by: if packed & Self::EXACT_STACK_POINTER == 0 {
+                PairBy::StackOrder
+            } else {
+                PairBy::ExactStackPointer
+            },
+            by_uretprobe: packed & Self::BY_URETPROBE != 0,
         }
     }
 }
@@ -259,8 +282,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cookie_reads_back(operation: u16, stack_delta: i16, mode: u16) {
-            let cookie = Cookie { operation, stack_delta, mode };
+        fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool) {
+            let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
+            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe };
             prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
         }
 

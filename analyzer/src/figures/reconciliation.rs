@@ -6,11 +6,12 @@
 //! flight, and once more recorded = rows. Intervals that a gap cut, and the last ones of a recorder
 //! that still runs or did not stop in good order, are incomplete and not compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use soakbox_cli::Result;
-use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
 use soakbox_schemas::tables::{AnnotationKind, LOSS_CAUSES, Table};
 
 use super::Coverage;
@@ -30,26 +31,13 @@ pub struct OperationCounts {
     pub operation: String,
     /// The operation's code.
     pub operation_type: i64,
-    /// Begins seen.
-    pub begun: u64,
-    /// Finished while observed.
-    pub finished: u64,
-    /// Of these, sent to user space as rows.
-    pub recorded: u64,
-    /// Left out by a rule of the operation.
-    pub filtered: u64,
-    /// Left out by sampling.
-    pub sampled_out: u64,
-    /// Lost, per cause.
+    /// Sums of the kernel's counters; in JSON each under its own name, except the losses.
+    #[serde(flatten, serialize_with = "all_but_losses")]
+    pub counters: CounterValues,
+    /// Lost, per cause: those that the kernel counted, and those of the recorder.
     pub lost: BTreeMap<&'static str, u64>,
-    /// Began and can never finish.
-    pub abandoned: u64,
     /// Begun, neither finished nor abandoned, at the end.
     pub in_flight: i64,
-    /// Finishes without a begin.
-    pub unmatched: u64,
-    /// Finished without success.
-    pub failures: u64,
     /// Rows in `operation_log`.
     pub rows: u64,
     /// Whether the counts agree with one another and with the rows; `None` where there is nothing
@@ -62,6 +50,16 @@ impl OperationCounts {
     pub fn lost(&self) -> u64 {
         self.lost.values().sum()
     }
+}
+
+fn all_but_losses<S: Serializer>(
+    counters: &CounterValues,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let losses = COUNTERS.iter().filter(|one| one.loss_cause().is_some());
+    let losses: Vec<&str> = losses.map(|one| one.name).collect();
+    let others = counters.by_name();
+    serializer.collect_map(others.filter(|(name, _)| !losses.contains(name)))
 }
 
 /// Whether the counts are compared with the rows, which are scanned for it.
@@ -84,7 +82,12 @@ pub(super) fn read(
 ) -> Result<(Vec<OperationCounts>, Option<String>)> {
     let complete = last_complete_interval(recording, session, coverage)?;
     let slots = SLOTS.to_string();
-    let values = [("complete", complete.as_str()), ("slots", slots.as_str())];
+    let sums = sums();
+    let values = [
+        ("complete", complete.as_str()),
+        ("slots", slots.as_str()),
+        ("sums", sums.as_str()),
+    ];
     let query = |query| Columns::new(&session.collect(&queries::fill(query, &values))?);
     let mut reconciliation = Reconciliation::default();
     if let Some(found) = query(queries::COUNTERS)? {
@@ -144,6 +147,18 @@ fn last_complete_interval(
     } else {
         format!("CASE recorder{cases} ELSE -1 END")
     })
+}
+
+fn lost_column(cause: &str) -> String {
+    format!("lost_{cause}")
+}
+
+/// SQL: the sum of each counter and of each cause of loss, by its own name.
+fn sums() -> String {
+    let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
+    let columns: BTreeSet<String> = counters.chain(LOSS_CAUSES.map(lost_column)).collect();
+    let sums = columns.iter().map(|name| format!("sum({name}) AS {name}"));
+    sums.collect::<Vec<_>>().join(", ")
 }
 
 /// A recorder and an operation.
@@ -209,31 +224,26 @@ impl Reconciliation {
     fn add_counters(&mut self, found: &Columns) -> Result<()> {
         let types = found.integers("operation_type")?;
         let counts = |name: &str| found.counts(name);
-        let (begun, finished) = (counts("begun")?, counts("finished")?);
-        let (recorded, filtered) = (counts("recorded")?, counts("filtered")?);
-        let (sampled_out, abandoned) = (counts("sampled_out")?, counts("abandoned")?);
-        let (unmatched, failures) = (counts("unmatched")?, counts("failures")?);
         let (complete, complete_recorded) = (counts("complete")?, counts("complete_recorded")?);
+        let mut counters = BTreeMap::new();
+        for counter in COUNTERS {
+            counters.insert(counter.name, counts(counter.name)?);
+        }
         let mut lost = Vec::new();
         for cause in LOSS_CAUSES {
-            lost.push((cause, counts(&format!("lost_{cause}"))?));
+            lost.push((cause, counts(&lost_column(cause))?));
         }
         for (row, key) in keys(found)?.into_iter().enumerate() {
+            let Ok(counted) =
+                CounterValues::from_names(|name| Ok::<_, Infallible>(counters[name][row]));
             let operation = self.operation(&key.1, types[row]);
-            operation.begun += begun[row];
-            operation.finished += finished[row];
-            operation.recorded += recorded[row];
-            operation.filtered += filtered[row];
-            operation.sampled_out += sampled_out[row];
-            operation.abandoned += abandoned[row];
-            operation.unmatched += unmatched[row];
-            operation.failures += failures[row];
+            operation.counters += counted;
             for (cause, counts) in &lost {
                 *operation.lost.entry(cause).or_insert(0) += counts[row];
             }
             let run = self.run(key);
             run.complete += complete[row];
-            run.open = difference(begun[row], finished[row] + abandoned[row]);
+            run.open = difference(counted.begun, counted.finished + counted.abandoned);
             run.surplus -= i128::from(complete_recorded[row]);
         }
         Ok(())

@@ -109,7 +109,7 @@ impl Summary {
                 });
                 operations.len() - 1
             });
-            operations[index].finished = Some(counts.finished);
+            operations[index].finished = Some(counts.counters.finished);
             operations[index].lost = Some(counts.lost());
         }
         operations.sort_by(|a, b| a.operation.cmp(&b.operation));

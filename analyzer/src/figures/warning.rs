@@ -122,7 +122,7 @@ fn loss(operation: &OperationCounts) -> Option<Warning> {
     (operation.lost() > 0).then(|| Warning::Loss {
         operation: operation.operation.clone(),
         lost: operation.lost(),
-        finished: operation.finished,
+        finished: operation.counters.finished,
         causes: causes.map(|(cause, count)| (*cause, *count)).collect(),
     })
 }

@@ -126,7 +126,7 @@ fn operations(operations: &[OperationCounts]) -> String {
     }
     let mut text = table.render(styled());
     let is_cut_off = |operation: &OperationCounts| {
-        operation.identity_ok == Some(true) && operation.recorded != operation.rows
+        operation.identity_ok == Some(true) && operation.counters.recorded != operation.rows
     };
     if operations.iter().any(is_cut_off) {
         text.push_str("  Intervals that a gap or the running end cut off are not compared.\n");
@@ -139,18 +139,18 @@ fn operation_row(operation: &OperationCounts, causes: &[&str]) -> Vec<String> {
     let counted = |text: String| if is_counted { text } else { MISSING.to_owned() };
     let mut cells = vec![operation.operation.clone()];
     let before = [
-        operation.begun,
-        operation.finished,
-        operation.recorded,
-        operation.filtered,
-        operation.sampled_out,
+        operation.counters.begun,
+        operation.counters.finished,
+        operation.counters.recorded,
+        operation.counters.filtered,
+        operation.counters.sampled_out,
         operation.lost(),
     ];
     let lost = causes.iter().map(|cause| operation.lost[cause]);
     cells.extend(before.into_iter().chain(lost).map(|n| counted(count(n))));
-    cells.push(counted(count(operation.abandoned)));
+    cells.push(counted(count(operation.counters.abandoned)));
     cells.push(counted(operation.in_flight.to_string()));
-    cells.push(counted(count(operation.unmatched)));
+    cells.push(counted(count(operation.counters.unmatched)));
     cells.push(count(operation.rows));
     let agree = match operation.identity_ok {
         Some(true) => "yes",

@@ -13,8 +13,8 @@ pub const VIEWS: [(&str, &str); 2] = [
 /// The last interval of each recorder whose counters and rows are both complete, as far as no gap
 /// (`{gap}`) cut it off.
 pub const COMPLETE_INTERVALS: &str = include_str!("queries/complete_intervals.sql");
-/// The kernel's counts per recorder and operation; `{complete}` is the last complete interval of a
-/// row's recorder.
+/// The kernel's counts per recorder and operation; `{sums}` are those of the columns to add up,
+/// `{complete}` is the last complete interval of a row's recorder.
 pub const COUNTERS: &str = include_str!("queries/counters.sql");
 /// Operations in flight in the last `{slots}` intervals, per recorder and operation, in order of
 /// time.
@@ -97,6 +97,7 @@ mod tests {
                 ("interval_ns", "1"),
                 ("operations", "''"),
                 ("slots", "1"),
+                ("sums", "sum(begun)"),
                 ("window", time),
             ];
             let query = fill(query, &values);

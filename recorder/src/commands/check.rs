@@ -13,7 +13,7 @@ use soakbox_schemas::control::OperationRule;
 
 use crate::binary::Binary;
 use crate::cli;
-use crate::kernel::{Host, Kernel, KernelError, KernelSettings};
+use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use crate::plan::lifecycle_hooks;
 use crate::probe::{Explanation, KINDS, Kind, Location};
 use crate::resolve::{self, ResolvedProbes};
@@ -58,21 +58,21 @@ pub struct ProbeAnswer<'a> {
 pub fn run(arguments: &cli::Check) -> Result<()> {
     let config = resolve::read_config(&arguments.probes)?;
     let resolved = resolve::resolve_probes(&arguments.probes, &config)?;
-    let host = Host::inspect()?;
-    let (kinds, loaded) = load(&host, &resolved)?;
+    let facts = KernelFacts::inspect()?;
+    let (kinds, loaded) = load(&facts, &resolved)?;
     let answer = Answer {
         schema: "soakbox.check/1",
         allowed: loaded.is_ok(),
         reason: loaded.as_ref().err().map(ToString::to_string),
-        kernel: host.kernel.clone(),
-        cpus: host.possible_cpus,
-        pid_namespace: if host.pid_namespace.is_some() {
+        kernel: resolved.host.kernel.clone(),
+        cpus: facts.possible_cpus,
+        pid_namespace: if facts.pid_namespace.is_some() {
             "own"
         } else {
             "initial"
         },
-        cpu_split: host.offsets.has_cpu_split(),
-        memory: host.offsets.has_memory(),
+        cpu_split: facts.offsets.has_cpu_split(),
+        memory: facts.offsets.has_memory(),
         kinds,
         probes: explained(&resolved),
     };
@@ -82,10 +82,10 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
 
 /// Whether the kernel accepts the programs: those of each kind, and all that the operations need.
 fn load(
-    host: &Host,
+    facts: &KernelFacts,
     resolved: &ResolvedProbes,
 ) -> Result<(Vec<KindAnswer>, Result<(), KernelError>)> {
-    let mut kernel = match Kernel::load(host, &smallest(), &lifecycle_hooks(true)) {
+    let mut kernel = match Kernel::load(facts, &smallest(), &lifecycle_hooks(true)) {
         Ok(kernel) => kernel,
         Err(error) => {
             let refused = KINDS.iter().map(|kind| answer_of(*kind, Some(&error)));

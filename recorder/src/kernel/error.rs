@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
+use aya::maps::MapError;
 use aya::programs::ProgramError;
 use rustix::io::Errno;
 use soakbox_cli::error_chain;
@@ -104,24 +105,40 @@ pub(super) fn missing(name: &'static str) -> KernelError {
     }
 }
 
+/// An error and its causes.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
 /// Whether the verifier read the program and did not accept it, for which it has EACCES too.
 fn is_of_the_verifier(error: &(dyn Error + 'static)) -> bool {
-    match error.downcast_ref() {
+    causes(error).any(|error| match error.downcast_ref() {
         Some(ProgramError::LoadError { verifier_log, .. }) => !verifier_log.to_string().is_empty(),
         _ => false,
-    }
+    })
 }
 
 /// The system's error number under `error`, where a system call failed.
 fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return Errno::from_io_error(io);
-        }
-        next = error.source();
+    causes(error)
+        .filter_map(io_error)
+        .find_map(Errno::from_io_error)
+}
+
+/// `error` itself, or the one that it stands for: aya's transparent variants show the cause of
+/// their content, not the content.
+fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let of_map = |error: &'a MapError| match error {
+        MapError::IoError(error) => Some(error),
+        _ => None,
+    };
+    match error.downcast_ref() {
+        Some(ProgramError::IOError(error)) => return Some(error),
+        Some(ProgramError::MapError(error)) => return of_map(error),
+        _ => {}
     }
-    None
+    let of_map = error.downcast_ref().and_then(of_map);
+    of_map.or_else(|| error.downcast_ref())
 }
 
 /// An error with its causes, up to the first line break: a verifier's log is long.
@@ -136,7 +153,6 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use aya::EbpfError;
-    use aya::maps::MapError;
     use aya::sys::SyscallError;
 
     use super::*;
@@ -156,7 +172,12 @@ mod tests {
             other => panic!("{other}"),
         };
         for number in [perm, access] {
-            let errors: [Box<dyn Error>; 3] = [
+            let os = || io::Error::from_raw_os_error(number);
+            let errors: [Box<dyn Error>; 7] = [
+                Box::new(os()),
+                Box::new(io::Error::other(syscall(number))),
+                Box::new(ProgramError::IOError(os())),
+                Box::new(ProgramError::MapError(MapError::IoError(os()))),
                 Box::new(ProgramError::SyscallError(syscall(number))),
                 Box::new(EbpfError::MapError(MapError::SyscallError(syscall(number)))),
                 Box::new(EbpfError::ProgramError(ProgramError::SyscallError(

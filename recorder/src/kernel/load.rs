@@ -11,7 +11,7 @@ use super::attach::{Link, REGISTER_RECORDER};
 use super::error::{load_error, missing};
 use super::point::KernelTypes;
 use super::settings::Global;
-use super::{Counters, Host, KernelError, Ring, chain, point};
+use super::{Counters, KernelError, KernelFacts, Ring, chain, point};
 use crate::plan::{Hook, ProgramId};
 
 #[cfg(target_arch = "x86_64")]
@@ -55,11 +55,11 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Load`] with the kernel's reason.
     pub fn load<'a>(
-        host: &Host,
+        facts: &KernelFacts,
         settings: &KernelSettings,
         hooks: impl IntoIterator<Item = &'a Hook>,
     ) -> Result<Self, KernelError> {
-        Self::load_object(OBJECT, host, settings, hooks)
+        Self::load_object(OBJECT, facts, settings, hooks)
     }
 
     /// The same from another object than the one that is built in.
@@ -69,14 +69,14 @@ impl Kernel {
     /// of these sources.
     pub fn load_object<'a>(
         object: &[u8],
-        host: &Host,
+        facts: &KernelFacts,
         settings: &KernelSettings,
         hooks: impl IntoIterator<Item = &'a Hook>,
     ) -> Result<Self, KernelError> {
         let operations = settings.rules.len() as u32;
         debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
-        let cells = host.possible_cpus * operations * SLOTS;
-        let global = Global::new(host, settings);
+        let cells = facts.possible_cpus * operations * SLOTS;
+        let global = Global::new(facts, settings);
         let in_flight = settings.in_flight.max(1);
         let mut loader = EbpfLoader::new();
         loader
@@ -92,7 +92,7 @@ impl Kernel {
         let ebpf = loader
             .load(object)
             .map_err(|error| load_error(None, &error))?;
-        let cpus = host.possible_cpus;
+        let cpus = facts.possible_cpus;
         let mut kernel = Self {
             ebpf,
             operations,

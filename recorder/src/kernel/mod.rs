@@ -5,7 +5,7 @@ mod attach;
 pub mod btf;
 mod counters;
 mod error;
-mod host;
+mod facts;
 mod load;
 mod offsets;
 mod point;
@@ -14,7 +14,7 @@ mod settings;
 
 pub use counters::Counters;
 pub use error::KernelError;
-pub use host::{Host, KERNEL_BTF, PidNamespace};
+pub use facts::{KERNEL_BTF, KernelFacts, PidNamespace};
 pub use load::{Kernel, KernelSettings};
 pub use offsets::resolve_offsets;
 pub use point::Scope;

@@ -1,8 +1,8 @@
-//! The kernel side's settings of one recording, from the plan and the facts about this host. Pure.
+//! The kernel side's settings of one recording, from the plan and the facts about this kernel. Pure.
 
 use soakbox_schemas::control::Settings;
 
-use super::{Host, KernelSettings};
+use super::{KernelFacts, KernelSettings};
 
 /// The settings as the loader writes them into the object.
 #[repr(transparent)]
@@ -12,8 +12,8 @@ pub(super) struct Global(#[allow(dead_code, reason = "read by the kernel side")]
 unsafe impl aya::Pod for Global {}
 
 impl Global {
-    pub(super) fn new(host: &Host, plan: &KernelSettings) -> Self {
-        let namespace = host.pid_namespace;
+    pub(super) fn new(facts: &KernelFacts, plan: &KernelSettings) -> Self {
+        let namespace = facts.pid_namespace;
         Self(Settings {
             interval_ns: plan.interval_ns,
             // Half full: the other half is filled while the recorder wakes up.
@@ -24,7 +24,7 @@ impl Global {
             follow_tree: u32::from(plan.tree.is_some()),
             page_bytes: rustix::param::page_size() as u32,
             reserved: 0,
-            offsets: host.offsets,
+            offsets: facts.offsets,
         })
     }
 }

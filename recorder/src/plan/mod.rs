@@ -16,6 +16,7 @@ use std::time::Duration;
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
+use crate::host::Host;
 use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, Phase, ProgramId};
@@ -56,6 +57,8 @@ impl ProcessFilter {
 /// A recording to be made.
 #[derive(Clone, Debug)]
 pub struct RecordPlan {
+    /// The host that is observed.
+    pub host: Host,
     /// Root of the recording.
     pub output: PathBuf,
     /// Operations, at least one. The index of each is its number on the wire.
@@ -110,6 +113,8 @@ impl RecordPlan {
 /// A recording to be made up.
 #[derive(Clone, Debug)]
 pub struct SyntheticPlan {
+    /// The host that writes it.
+    pub host: Host,
     /// Root of the recording.
     pub output: PathBuf,
     /// The same seed makes the same events.

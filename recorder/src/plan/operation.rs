@@ -1,6 +1,6 @@
 //! An operation of the plan: its name, its rule, its hooks, and how its halves belong together.
 
-use soakbox_schemas::control::{OperationRule, mode};
+use soakbox_schemas::control::{OperationRule, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use super::hook::Hook;
@@ -24,19 +24,19 @@ pub enum Pairing {
     /// Stacks are never switched: by thread and stack pointer, and a frame is gone when the stack
     /// pointer has risen above it.
     StackOrder,
-    /// A stack switch cannot be excluded: by process and equal stack pointer; nothing else than
-    /// that or the end of the process or program proves anything.
-    StackPointer,
+    /// A stack switch cannot be excluded: by process and equal stack pointer; only the end of the
+    /// process or of its program proves that no finish will come.
+    ExactStackPointer,
     /// By the token that both halves carry, or without one last in, first out per thread.
     Token,
 }
 
 impl Pairing {
-    /// The bits of a cookie's `mode` that tell the kernel side.
-    pub const fn mode(self) -> u16 {
+    /// The same for the kernel side, which asks only at functions.
+    pub const fn pair_by(self) -> PairBy {
         match self {
-            Self::StackOrder | Self::Token => 0,
-            Self::StackPointer => mode::EQUAL_ONLY,
+            Self::StackOrder | Self::Token => PairBy::StackOrder,
+            Self::ExactStackPointer => PairBy::ExactStackPointer,
         }
     }
 }

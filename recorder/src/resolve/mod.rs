@@ -17,6 +17,7 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 use self::limits::Effective;
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
+use crate::host::Host;
 use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
@@ -52,6 +53,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let effective = Effective::new(arguments, &config);
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     Ok(RecordPlan {
+        host: resolved.host.clone(),
         output,
         warnings: resolved.warnings(),
         operations: resolved.operations,
@@ -73,6 +75,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
 pub fn replay(arguments: &cli::Replay) -> Result<SyntheticPlan> {
     not_a_file(&arguments.output)?;
     Ok(SyntheticPlan {
+        host: Host::read(),
         output: arguments.output.clone(),
         seed: arguments.synthetic,
         seconds: arguments.seconds,

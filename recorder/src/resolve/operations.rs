@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::KernelVersion;
+use crate::host::Host;
 use crate::plan::{Hook, ObservedFile, PlannedOperation};
 use crate::probe::{Context, Explanation, Files, ProbeSpec};
 use crate::process::Process;
@@ -15,6 +16,8 @@ use crate::process::Process;
 /// The probes, resolved: the same for `record` and `check`.
 #[derive(Debug)]
 pub struct ResolvedProbes {
+    /// The host that they were resolved on.
+    pub host: Host,
     /// The one process, where only one is observed.
     pub process: Option<Arc<Process>>,
     /// The probes as they were asked for, in the order of their operations.
@@ -33,9 +36,11 @@ impl ResolvedProbes {
     /// # Errors
     /// Where one does not resolve or would do harm, or two observe the same code.
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
-        let kernel = running_kernel()?;
+        let host = Host::read();
+        let kernel = version_of(&host)?;
         let mut files = Files::new(process.clone());
         let mut all = Self {
+            host,
             process,
             specs: Vec::new(),
             operations: Vec::new(),
@@ -94,10 +99,9 @@ impl ResolvedProbes {
     }
 }
 
-fn running_kernel() -> Result<KernelVersion> {
-    let system = rustix::system::uname();
-    let release = system.release().to_string_lossy();
-    KernelVersion::parse(&release)
+fn version_of(host: &Host) -> Result<KernelVersion> {
+    let release = &host.kernel;
+    KernelVersion::parse(release)
         .with_context(|| format!("the kernel's release '{release}' has no version in it"))
 }
 

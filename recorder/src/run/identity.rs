@@ -1,8 +1,8 @@
 //! The origin of a recording, for the metadata of each of its files.
 
-use crate::kernel::Host;
+use crate::kernel::KernelFacts;
 use crate::plan::RecordPlan;
-use crate::segment::of_this_host;
+use crate::segment::of_host;
 use soakbox_schemas::recording::{ObservedFile, Provenance};
 
 /// A CPU holds back at most this many pages of a counter (`percpu_counter_batch`, at least 32).
@@ -10,16 +10,13 @@ fn batch_pages(cpus: u64) -> u64 {
     (2 * cpus).max(32)
 }
 
-pub(super) fn of(plan: &RecordPlan, host: &Host) -> Provenance {
-    let offsets = host.offsets;
-    let cpus = u64::from(host.possible_cpus);
+pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
+    let offsets = facts.offsets;
+    let cpus = u64::from(facts.possible_cpus);
     let held_back = batch_pages(cpus) * cpus * rustix::param::page_size() as u64;
     let memory = offsets.has_memory();
     let per_cpu = offsets.mm_rss_stride != 8;
     Provenance {
-        host: host.name.clone(),
-        kernel: host.kernel.clone(),
-        boot_id: host.boot_id.clone(),
         interval_ns: plan.interval_ns(),
         observed: plan
             .files
@@ -46,6 +43,6 @@ pub(super) fn of(plan: &RecordPlan, host: &Host) -> Provenance {
                 3 * 64 * rustix::param::page_size() as u64
             }
         }),
-        ..of_this_host()
+        ..of_host(&plan.host)
     }
 }

@@ -18,7 +18,7 @@ use super::sampling::Sampling;
 use super::supervise::{Ending, Supervisor};
 use super::write::{Begin, Writing};
 use crate::clock::{Clock, ClockPair};
-use crate::kernel::{Host, Kernel, KernelError, KernelSettings, Scope};
+use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
 use crate::plan::{Phase, ProcessFilter, RecordPlan};
 use crate::sample::samplers;
@@ -52,12 +52,12 @@ impl<'a> Running<'a> {
         control: &'a Control,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let host = Host::inspect()?;
-        let (probes, source) = Probes::load(plan, &host)?;
+        let facts = KernelFacts::inspect()?;
+        let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
         let writer =
-            RecordingWriter::new(directory, identity::of(plan, &host), plan.limits.segment)?;
+            RecordingWriter::new(directory, identity::of(plan, &facts), plan.limits.segment)?;
         control.journals_lie_in(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
@@ -222,7 +222,7 @@ struct Probes {
 
 impl Probes {
     /// Loads the kernel side and attaches what keeps account of threads and processes.
-    fn load(plan: &RecordPlan, host: &Host) -> Result<(Self, ProbeSource), KernelError> {
+    fn load(plan: &RecordPlan, facts: &KernelFacts) -> Result<(Self, ProbeSource), KernelError> {
         let settings = KernelSettings {
             rules: plan
                 .operations
@@ -237,7 +237,7 @@ impl Probes {
                 .follows_tree()
                 .then_some(plan.limits.processes),
         };
-        let mut kernel = Kernel::load(host, &settings, plan.hooks())?;
+        let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
         for hook in &plan.lifecycle {
             kernel.attach(hook, Scope::File)?;
         }

@@ -18,7 +18,7 @@ use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{SegmentLimits, SyntheticPlan};
 use crate::sample::{Sampler, samplers};
-use crate::segment::{RecorderDirectory, RecordingWriter, of_this_host};
+use crate::segment::{RecorderDirectory, RecordingWriter, of_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
 const QUEUE_BATCHES: usize = 16;
@@ -91,7 +91,7 @@ fn identity(plan: &SyntheticPlan) -> Provenance {
         cpu_method: method(),
         cpu_split_method: method(),
         memory_method: method(),
-        ..of_this_host()
+        ..of_host(&plan.host)
     }
 }
 

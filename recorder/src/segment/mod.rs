@@ -27,7 +27,7 @@ pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
 pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;
-pub use identity::of_this_host;
+pub use identity::of_host;
 pub use journal::JournalWriter;
 pub use recovery::{RecoveryError, RecoveryReport, recover};
 pub use scan::{JournalReader, Scan, scan};

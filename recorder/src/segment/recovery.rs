@@ -20,11 +20,12 @@ use super::durable;
 use super::error::SegmentError;
 use super::footers;
 use super::gap::Gap;
-use super::identity::of_this_host;
+use super::identity::of_host;
 use super::lock::{Lock, LockAttempt, PreviousRun, State};
 use super::scan::{Scan, scan};
 use super::seal::{Sealed, seal};
 use crate::clock::Clock;
+use crate::host::Host;
 
 /// The result of a recovery, as `recover --format json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -321,7 +322,7 @@ impl Found {
         let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal
             .or_else(|| self.newest_footers().next().map(|footer| footer.provenance))
-            .unwrap_or_else(of_this_host)
+            .unwrap_or_else(|| of_host(&Host::read()))
     }
 }
 

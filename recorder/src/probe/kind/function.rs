@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, mode};
+use soakbox_schemas::control::Cookie;
 
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, Finish, Function, ResolveError, Site};
@@ -71,7 +71,7 @@ impl Probe for FunctionProbe {
         })?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,
-            Some(_) => Pairing::StackPointer,
+            Some(_) => Pairing::ExactStackPointer,
         };
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
@@ -84,15 +84,12 @@ impl Probe for FunctionProbe {
 }
 
 fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
-    let mode = match &function.finish {
-        Finish::Returns { .. } => pairing.mode(),
-        Finish::Uretprobe(_) => pairing.mode() | mode::URETPROBE,
-    };
     let cookie = |site: &Site| {
         Some(Cookie {
             operation,
             stack_delta: site.stack_delta,
-            mode,
+            pair_by: pairing.pair_by(),
+            by_uretprobe: matches!(function.finish, Finish::Uretprobe(_)),
         })
     };
     let at = |phase, program, site: &Site| {

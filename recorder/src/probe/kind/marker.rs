@@ -78,7 +78,8 @@ impl Probe for MarkerProbe {
             let cookie = Cookie {
                 operation: context.operation,
                 stack_delta: site.stack_delta,
-                mode: PAIRING.mode(),
+                pair_by: PAIRING.pair_by(),
+                by_uretprobe: false,
             };
             Hook::uprobe(phase, program, &open.binary, site.file_offset, Some(cookie))
         };

@@ -1,5 +1,5 @@
-//! What this host is and allows: kernel release, PID namespace, CPUs, BTF, rights. Reads /proc and
-//! /sys, changes nothing.
+//! Facts about this kernel that the kernel side depends on: the offsets in its structures, its
+//! CPUs, the recorder's PID namespace. Reads /proc and /sys, changes nothing.
 
 use std::fs;
 use std::io;
@@ -25,25 +25,19 @@ pub struct PidNamespace {
     pub inode: u64,
 }
 
-/// The facts about a host that a recording depends on.
+/// Facts about the running kernel.
 #[derive(Clone, Debug)]
-pub struct Host {
-    /// Host name.
-    pub name: String,
-    /// Kernel release, such as `6.18.2-cloud-amd64`.
-    pub kernel: String,
-    /// Boot id.
-    pub boot_id: String,
+pub struct KernelFacts {
     /// CPUs that could ever be there.
     pub possible_cpus: u32,
     /// The recorder's own PID namespace where it is not the initial one.
     pub pid_namespace: Option<PidNamespace>,
-    /// Members of kernel structures.
+    /// Places of members in the kernel's structures.
     pub offsets: KernelOffsets,
 }
 
-impl Host {
-    /// Looks at this host.
+impl KernelFacts {
+    /// Reads them from /proc and /sys.
     ///
     /// # Errors
     /// [`KernelError::NoBtf`] where the kernel does not describe itself, [`KernelError::Proc`] where a file in /proc
@@ -58,9 +52,6 @@ impl Host {
         })?;
         let possible = line("/sys/devices/system/cpu/possible")?;
         Ok(Self {
-            name: line("/proc/sys/kernel/hostname")?,
-            kernel: line("/proc/sys/kernel/osrelease")?,
-            boot_id: line("/proc/sys/kernel/random/boot_id")?,
             possible_cpus: count_cpus(&possible).unwrap_or(1),
             pid_namespace: pid_namespace()?,
             offsets,
