@@ -14,6 +14,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
+use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::table::RecordingTable;
@@ -26,10 +27,6 @@ const MEMORY_BYTES: usize = 2 << 30;
 /// Advice for a statement that is no query.
 const READ_ONLY: &str =
     "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN";
-
-/// Where the tables are registered; nobody needs to type it.
-pub(super) const CATALOG: &str = "soakbox";
-pub(super) const SCHEMA: &str = "recording";
 
 /// A recording that answers queries.
 pub struct Session {
