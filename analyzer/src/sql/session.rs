@@ -50,9 +50,8 @@ impl Session {
             notes: Notes::of(recording),
             runtime,
         };
-        for (name, query) in queries::VIEWS {
-            session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
-        }
+        let views = queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
+        for view in session.collect_all(views) {}
         Ok(session)
     }
 
@@ -64,6 +63,22 @@ impl Session {
         self.runtime
             .block_on(async { self.context.sql(query).await?.collect().await })
             .map_err(|error| query_failure(&error))
+    }
+
+    /// Runs several of them at the same time; each has a result of its own.
+    pub fn collect_all<const N: usize>(
+        &self,
+        queries: [String; N],
+    ) -> [Result<Vec<RecordBatch>>; N] {
+        let tasks = queries.map(|query| {
+            let context = self.context.clone();
+            self.runtime
+                .spawn(async move { context.sql(&query).await?.collect().await })
+        });
+        tasks.map(|task| match self.runtime.block_on(task) {
+            Ok(done) => done.map_err(|error| query_failure(&error)),
+            Err(error) => Err(Failure::new("query engine", error)),
+        })
     }
 
     /// Plans a person's query. Queries only: no statement that changes or writes anything.
