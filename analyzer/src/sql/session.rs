@@ -51,7 +51,9 @@ impl Session {
             runtime,
         };
         let views = queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
-        for view in session.collect_all(views) {}
+        for view in session.collect_all(views) {
+            view?;
+        }
         Ok(session)
     }
 
