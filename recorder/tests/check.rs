@@ -73,7 +73,7 @@ fn a_marker_finishes_by_itself_at_no_single_step() {
         (&probe["kind"], &probe["finish"]),
         (&"marker".into(), &"by the marker".into())
     );
-    assert_eq!(probe["success"], "as the marker says");
+    assert_eq!(probe["success"], "as the marker reports it");
     assert!(stepped(&probe).iter().all(|stepped| !stepped), "{probe}");
     assert!(!table.contains("single-steps"), "{table}");
 }

@@ -14,14 +14,14 @@ use super::error::Reason;
 pub struct Begin {
     /// Virtual address.
     pub address: u64,
-    /// Bytes to add to the stack pointer there to get the one at the function's entry.
+    /// Bytes to add to the stack pointer there to get the stack pointer at the function's entry.
     pub stack_delta: i16,
     /// Cost of a probe there.
     pub cost: Cost,
 }
 
-/// Most instructions that the begin is moved past.
-const FURTHEST: usize = 24;
+/// Number of instructions, from the function's first, that may become its begin.
+const MOST_CANDIDATES: usize = 24;
 
 /// Chooses the begin of the function that `code` (decoded from `bytes`) starts with.
 ///
@@ -47,8 +47,8 @@ pub fn choose(
         ));
     }
     let mut depth = 0i16;
-    let mut slow = None;
-    for instruction in code.iter().take(FURTHEST) {
+    let mut single_stepped = None;
+    for instruction in code.iter().take(MOST_CANDIDATES) {
         if is_target(instruction) {
             break;
         }
@@ -63,7 +63,7 @@ pub fn choose(
             if cost == Cost::Emulated {
                 return Ok(begin);
             }
-            slow = slow.or(Some(begin));
+            single_stepped = single_stepped.or(Some(begin));
         }
         let StackEffect::Moves(moved) = instruction.stack_effect() else {
             break;
@@ -79,5 +79,5 @@ pub fn choose(
             _ => break,
         };
     }
-    slow.ok_or(Reason::NoBegin("the kernel accepts no probe at its start"))
+    single_stepped.ok_or(Reason::NoBegin("the kernel accepts no probe at its start"))
 }

@@ -1,10 +1,11 @@
-//! Copies of a function that the compiler made for some of its callers: other code under the
-//! function's name and a suffix. A call of a copy is a call of the function.
+//! Copies (clones) of a function that the compiler specialised for some of its callers: separate
+//! code whose symbol is the function's name with a suffix. A call of a copy is a call of the
+//! function.
 
 use super::elf::{Elf, Symbol};
 
-/// First words of the suffixes that compilers give to copies.
-const COPIES: &[&str] = &[
+/// Suffixes that compilers give to the symbols of copies, without their numbers.
+const COPY_SUFFIXES: &[&str] = &[
     "constprop",
     "isra",
     "llvm",
@@ -17,9 +18,9 @@ const COPIES: &[&str] = &[
 /// The copies of a function.
 #[derive(Debug, Default)]
 pub(super) struct Clones<'a> {
-    /// Those with a name that no other code has, by address.
-    pub(super) clear: Vec<Symbol<'a>>,
-    /// Names of several places: which function each is a copy of is not known.
+    /// Copies whose symbol names one address only, by address.
+    pub(super) unique: Vec<Symbol<'a>>,
+    /// Symbols that name several addresses: of which function each is a copy is not known.
     pub(super) ambiguous: Vec<&'a str>,
 }
 
@@ -34,18 +35,18 @@ pub(super) fn of<'a>(elf: &Elf<'a>, names: &[&str], address: Option<u64>) -> Clo
         .collect();
     found.dedup_by_key(|symbol| symbol.address);
     let count = |name: &str| found.iter().filter(|symbol| symbol.name == name).count();
-    let (clear, several): (Vec<Symbol<'a>>, Vec<Symbol<'a>>) = found
+    let (unique, several): (Vec<Symbol<'a>>, Vec<Symbol<'a>>) = found
         .iter()
         .copied()
         .partition(|symbol| count(symbol.name) == 1);
     let mut ambiguous: Vec<&str> = several.iter().map(|symbol| symbol.name).collect();
     ambiguous.sort_unstable();
     ambiguous.dedup();
-    Clones { clear, ambiguous }
+    Clones { unique, ambiguous }
 }
 
-/// Split-off parts of the function outside of the `known` address ranges: callers that inlined its
-/// start enter them directly.
+/// Split-off parts (`.part`) of the function outside of the `known` address ranges. Callers that
+/// inlined the start of the function enter these parts directly.
 pub(super) fn other_parts<'a>(elf: &Elf<'a>, names: &[&str], known: &[(u64, u64)]) -> Vec<&'a str> {
     let is_known = |at: u64| {
         known
@@ -80,9 +81,9 @@ fn is_clone(symbol: &str, name: &str) -> bool {
     };
     let mut words = rest.split('.');
     let first = words.next().unwrap_or_default();
-    COPIES.contains(&first)
+    COPY_SUFFIXES.contains(&first)
         && words.all(|word| {
-            COPIES.contains(&word)
+            COPY_SUFFIXES.contains(&word)
                 || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
         })
 }

@@ -2,8 +2,8 @@
 //! certain.
 //!
 //! Sound rather than clever: every instruction of every part is decoded in a straight line, and
-//! anything that could make a return site wrong (a jump that cannot be followed, code that does not
-//! decode, a tail call) is a refusal.
+//! whatever could make a return site wrong (a jump that cannot be followed, code that does not
+//! decode, a tail call) is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +109,7 @@ struct Walk<'w, 'a> {
     targets: BTreeSet<u64>,
     /// The length of some jump table is not certain.
     guessed: bool,
-    /// Whether nothing but this function refers to an address, for those that were searched for.
+    /// Whether only this function refers to an address, for the addresses that were searched for.
     exclusive: BTreeMap<u64, bool>,
     searches_left: u32,
 }
@@ -152,17 +152,17 @@ impl<'w, 'a> Walk<'w, 'a> {
             .ok_or(unreadable("it reaches beyond its segment"))?;
         let code = disassembly::sweep(bytes, start).map_err(|at| Reason::Unreadable {
             at,
-            why: "there is something that is no instruction",
+            why: "bytes that are no instruction",
         })?;
         let rows = match self.unwind.fde_at(start) {
             Some(fde) if fde.start <= start => self.unwind.rows(fde).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let mut pads = Vec::new();
+        let mut landing_pads = Vec::new();
         if let Some(fde) = self.unwind.fde_at(start)
             && let Some(address) = fde.lsda
         {
-            pads = lsda::landing_pads(self.elf, address, fde.start)
+            landing_pads = lsda::landing_pads(self.elf, address, fde.start)
                 .ok_or(unreadable("its exception table cannot be read"))?;
         }
         self.parts.push(Part {
@@ -172,8 +172,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             code,
             rows,
         });
-        for pad in pads {
-            self.follow_pad(pad)?;
+        for pad in landing_pads {
+            self.follow_landing_pad(pad)?;
         }
         Ok(())
     }
@@ -203,11 +203,11 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(())
     }
 
-    fn follow_pad(&mut self, pad: u64) -> Result<(), Reason> {
+    fn follow_landing_pad(&mut self, pad: u64) -> Result<(), Reason> {
         if !self.contains(pad) {
             let fde = self.unwind.fde_at(pad).ok_or(Reason::Unreadable {
                 at: pad,
-                why: "an exception lands outside of it",
+                why: "no unwind entry covers its landing pad",
             })?;
             let (start, end) = (fde.start, fde.end);
             self.add_part(start, end)?;
@@ -222,13 +222,13 @@ impl<'w, 'a> Walk<'w, 'a> {
             .any(|part| part.start <= address && address < part.end)
     }
 
-    fn is_boundary(&self, address: u64) -> bool {
-        self.find(address).is_some()
+    fn is_instruction_boundary(&self, address: u64) -> bool {
+        self.instruction_at(address).is_some()
     }
 
-    /// The instruction at the address. A jump may also skip a `lock` prefix, as the C library's do
-    /// while there is one thread.
-    fn find(&self, address: u64) -> Option<(usize, usize)> {
+    /// The part and the index of the instruction at the address. A jump may also land right after a
+    /// `lock` prefix: the C library skips the prefix while there is one thread.
+    fn instruction_at(&self, address: u64) -> Option<(usize, usize)> {
         let holds = |part: &Part<'_>| part.start <= address && address < part.end;
         let part = self.parts.iter().position(holds)?;
         let code = &self.parts[part].code;

@@ -1,5 +1,5 @@
-//! Readable names of mangled symbols (C++ by the Itanium ABI, Rust by both of its schemes), and
-//! which of a symbol's readable names a person may have written.
+//! Demangled (readable) names of symbols, of C++ (Itanium ABI) and of Rust (legacy and v0), and the
+//! forms of them that a person may write.
 //!
 //! Reads names only; `lookup` decides which of several functions of one name is meant.
 
@@ -12,7 +12,7 @@ mod unread;
 
 /// Longest symbol that is read, in bytes.
 const LONGEST_SYMBOL: usize = 1 << 16;
-/// Longest readable name, in bytes: back references make short symbols into endless names.
+/// Longest readable name, in bytes: back references turn short symbols into endless names.
 const LONGEST_NAME: usize = 1 << 16;
 
 /// A symbol's name without the suffix that a compiler adds for a copy or a split-off part:
@@ -61,7 +61,7 @@ impl Wanted {
         let before = text::without_parameters(name);
         let path = text::without_generics(before);
         Self {
-            name: text::squeezed(name),
+            name: text::without_spaces(name),
             contained: text::last_identifier(&path).map(ToOwned::to_owned),
             path: (before == name).then_some(path),
         }
@@ -74,16 +74,17 @@ impl Wanted {
         symbol.contains(contained) && self.is_name_of(symbol).unwrap_or(false)
     }
 
-    /// Whether the symbol is a mangled name that cannot be read and could have this one. Without
-    /// parameters only: a full signature means the function that has it.
+    /// Whether the symbol is mangled, cannot be demangled, and could have this name. Only where the
+    /// name has no parameters: a full signature means exactly the function that has it.
     pub fn could_match(&self, symbol: &str) -> bool {
         let path = self.path.as_deref();
-        path.is_some_and(|path| unread::could_be(symbol, path)) && signature(symbol).is_none()
+        path.is_some_and(|path| unread::could_have_path(symbol, path))
+            && signature(symbol).is_none()
     }
 
     fn is_name_of(&self, symbol: &str) -> Option<bool> {
         let base = base(symbol)?;
-        let is = |name: &str| text::squeezed(name) == self.name;
+        let is = |name: &str| text::without_spaces(name) == self.name;
         let signature = signature(base)?;
         Some(match language(base) {
             Language::Rust => {
@@ -137,15 +138,15 @@ fn cpp(symbol: &str, options: DemangleOptions) -> Option<String> {
     let symbol = cpp_demangle::Symbol::new(symbol).ok()?;
     let mut bounded = Bounded::default();
     symbol.structured_demangle(&mut bounded, &options).ok()?;
-    Some(text::as_by_other_tools(bounded.text))
+    Some(text::cxxfilt_style(bounded.text))
 }
 
 fn cpp_path(signature: &str) -> String {
     text::without_generics(&text::without_tags(text::without_parameters(signature)))
 }
 
-/// The end of a symbol of Rust's older scheme, without suffixes: it ends in `17h`, 16 hexadecimal
-/// digits and `E`.
+/// The end of a symbol in Rust's legacy mangling, without suffixes: it ends in `17h`, 16
+/// hexadecimal digits and `E`.
 fn legacy_rust_end(symbol: &str) -> Option<usize> {
     const HASH: &str = "17h";
     const DIGITS: usize = 16;

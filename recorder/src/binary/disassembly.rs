@@ -31,8 +31,8 @@ pub enum Next {
     Branches(u64),
     /// One at a computed address.
     JumpsIndirectly,
-    /// The function's, then the one that follows, if the function returns; its address where the
-    /// call is direct.
+    /// The first of the called function, then the one that follows, if that function returns. Holds
+    /// the function's address where the call is direct.
     Calls(Option<u64>),
     /// None: a trap.
     Stops,
@@ -50,7 +50,7 @@ pub struct Instruction {
     raw: iced_x86::Instruction,
 }
 
-/// Disassembles `code` from its first byte to its last.
+/// Disassembles `code` from its first byte to its last (linear sweep).
 ///
 /// # Errors
 /// The address of the first bytes that are no instruction.
@@ -116,14 +116,14 @@ impl Instruction {
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
     }
 
-    /// The address of its memory operand, where that is relative to the instruction.
-    pub fn relative_address(&self) -> Option<u64> {
+    /// The address of its memory operand, where that is relative to the instruction pointer (RIP).
+    pub fn rip_relative_address(&self) -> Option<u64> {
         let relative = self.raw.is_ip_rel_memory_operand();
         relative.then(|| self.raw.ip_rel_memory_address())
     }
 
-    /// Whether it is a system call, made without the C library.
-    pub fn calls_kernel(&self) -> bool {
+    /// Whether it enters the kernel (`syscall`, `sysenter`, `int`), without the C library.
+    pub fn is_system_call(&self) -> bool {
         matches!(
             self.raw.mnemonic(),
             Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int
@@ -149,7 +149,7 @@ impl Instruction {
             .map(move |op| raw.immediate(op));
         target
             .into_iter()
-            .chain(self.relative_address())
+            .chain(self.rip_relative_address())
             .chain(constants)
     }
 
@@ -195,8 +195,8 @@ pub fn indirect_slot(code: &[u8], address: u64) -> Option<u64> {
     None
 }
 
-/// The third argument of the call at `index`, where it is a constant that the code right before it
-/// sets, and nothing jumps in between.
+/// The third argument of the call at `index`, where the code right before the call sets it to a
+/// constant and nothing jumps in between.
 pub fn third_argument(code: &[Instruction], index: usize, targets: &BTreeSet<u64>) -> Option<u64> {
     const WINDOW: usize = 24;
     let mut after = code[index].address;

@@ -37,8 +37,7 @@ pub struct Segment {
     pub writable: bool,
 }
 
-/// A part of the file by name. Section headers may be missing: nothing that the loader does depends
-/// on them.
+/// A named section. Section headers may be missing: the loader does not need them.
 #[derive(Clone, Copy, Debug)]
 pub struct Section<'a> {
     /// Name, such as `.text`.
@@ -62,7 +61,7 @@ pub struct Symbol<'a> {
     pub address: u64,
     /// Size in bytes, 0 where unknown.
     pub size: u64,
-    /// The address is a resolver that picks the implementation at run time (IFUNC).
+    /// The address is that of a resolver, which picks the implementation at run time (IFUNC).
     pub indirect: bool,
     /// Visible to other files under this name, as the version that they link to by default.
     pub default_version: bool,
@@ -88,8 +87,8 @@ pub struct Elf<'a> {
     pub interpreter: bool,
     /// Path of the interpreter, empty without one.
     pub interpreter_path: &'a [u8],
-    /// Whether its stack is marked as memory that holds no code.
-    pub plain_stack: bool,
+    /// Whether its stack is marked as not executable (`PT_GNU_STACK`).
+    pub non_executable_stack: bool,
     /// Loadable segments by address.
     pub segments: Vec<Segment>,
     /// Sections in the order of the file.
@@ -107,7 +106,8 @@ pub struct Elf<'a> {
     /// Libraries that it is linked to, and the loader's audit libraries.
     pub needed: Vec<&'a str>,
     bytes: &'a [u8],
-    /// Values that the dynamic loader writes, by address; read when first needed.
+    /// Values of the relative relocations (`R_X86_64_RELATIVE`), which the dynamic loader writes,
+    /// by address; read when first needed.
     relative: OnceCell<HashMap<u64, u64>>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Elf<'a> {
         let mut segments = Vec::new();
         let mut interpreter = false;
         let mut interpreter_path: &[u8] = &[];
-        let mut plain_stack = false;
+        let mut non_executable_stack = false;
         let mut dynamic: &[u8] = &[];
         for program in programs {
             match program.p_type(endian) {
@@ -144,7 +144,9 @@ impl<'a> Elf<'a> {
                     let path = program.data(endian, bytes).unwrap_or_default();
                     interpreter_path = path.strip_suffix(&[0]).unwrap_or(path);
                 }
-                elf::PT_GNU_STACK => plain_stack = program.p_flags(endian).0 & elf::PF_X.0 == 0,
+                elf::PT_GNU_STACK => {
+                    non_executable_stack = program.p_flags(endian).0 & elf::PF_X.0 == 0
+                }
                 elf::PT_DYNAMIC => dynamic = program.data(endian, bytes).unwrap_or_default(),
                 _ => {}
             }
@@ -161,7 +163,7 @@ impl<'a> Elf<'a> {
             kind,
             interpreter,
             interpreter_path,
-            plain_stack,
+            non_executable_stack,
             segments,
             sections: Vec::new(),
             symbols: Vec::new(),
@@ -207,7 +209,7 @@ impl<'a> Elf<'a> {
             .find(|symbol| symbol.address == address || address - symbol.address < symbol.size)
     }
 
-    /// Whether it is a Go program or holds Go code: stacks move there.
+    /// Whether it is a Go program or holds Go code, whose stacks move while it runs.
     pub fn is_go(&self) -> bool {
         [
             ".gopclntab",

@@ -34,13 +34,13 @@ pub enum Reason {
     #[error("the file is {0}")]
     NotLoadable(&'static str),
     /// The file is for another architecture, in words.
-    #[error("the file is {0}, this version observes 64-bit x86-64 programs")]
+    #[error("the file is {0}; this version observes only 64-bit x86-64 programs")]
     Machine(String),
     /// Offsets or sizes in the file are impossible.
     #[error("the file is damaged: {0}")]
     Damaged(String),
-    /// The program is written in Go.
-    #[error("the program is Go, whose stacks move while it runs")]
+    /// The program contains Go code.
+    #[error("the program contains Go code, whose stacks move while it runs")]
     Go,
     /// The file defines no such function.
     #[error("{file} has no function '{function}'{}", did_you_mean(.near))]
@@ -81,8 +81,8 @@ pub enum Reason {
         /// The contradiction, in words.
         why: String,
     },
-    /// The function leaves by a jump.
-    #[error("it leaves by a tail call at {at:#x}{}, so its finish is another function's", to(.callee))]
+    /// The function ends in a jump to another function.
+    #[error("it ends in a tail call at {at:#x}{}, so its finish is in another function", to_callee(.callee))]
     TailCall {
         /// Address of the jump.
         at: u64,
@@ -108,7 +108,7 @@ pub enum Reason {
         /// The contradiction, in words.
         why: &'static str,
     },
-    /// No instruction is fit for the begin; the reason is in words.
+    /// No instruction is suitable for the begin; the reason is in words.
     #[error("its begin cannot be observed safely: {0}")]
     NoBegin(&'static str),
     /// The file has no such marker.
@@ -143,7 +143,7 @@ pub enum Reason {
         /// The contradiction, in words.
         why: &'static str,
     },
-    /// The marker waits for a counter to be raised before it is passed.
+    /// The program passes the marker only while a counter in its memory, the semaphore, is raised.
     #[error(
         "marker '{marker}' at {at:#x} has a semaphore, which this version does not raise: the program may skip the marker"
     )]
@@ -178,7 +178,7 @@ impl Reason {
             Self::Imported { needed, .. } => {
                 format!("name the library that defines it, one of {}", needed.join(", "))
             }
-            Self::Ambiguous { choices, .. } if are_told_apart(choices) => format!(
+            Self::Ambiguous { choices, .. } if have_distinct_symbols(choices) => format!(
                 "name one as it is in the file: {}",
                 listed(choices, |choice| choice.symbol.clone())
             ),
@@ -192,7 +192,7 @@ impl Reason {
             Self::TailCall { callee: None, .. } => {
                 format!("name the tail-called function instead, or {MARKER}")
             }
-            Self::NeverReturns => "observe what it calls, or use a marker".into(),
+            Self::NeverReturns => "observe a function that it calls, or use a marker".into(),
             Self::NotCode { .. }
             | Self::UnknownJump { .. }
             | Self::Unreadable { .. }
@@ -204,7 +204,7 @@ impl Reason {
                 "soakbox-recorder probes FILE lists the file's markers".into()
             }
             Self::HalfMarker { half, .. } => format!(
-                "call soakbox_{half} of the same marker in the program; the linker drops what is never called"
+                "call soakbox_{half} of the same marker in the program; the linker drops functions that are never called"
             ),
             Self::Semaphore { .. } => {
                 "declare the marker with SOAKBOX_OPERATION or marker!, which need no semaphore; usdt: probes come in a later version".into()
@@ -246,8 +246,8 @@ fn described(choice: &Choice) -> String {
     format!("{shown} at {:#x}", choice.address)
 }
 
-/// Whether each of them has a symbol that no other has.
-fn are_told_apart(choices: &[Choice]) -> bool {
+/// Whether each function has a symbol that no other one has.
+fn have_distinct_symbols(choices: &[Choice]) -> bool {
     let names: BTreeSet<&str> = choices
         .iter()
         .map(|choice| choice.symbol.as_str())
@@ -255,7 +255,7 @@ fn are_told_apart(choices: &[Choice]) -> bool {
     names.len() == choices.len()
 }
 
-fn to(callee: &Option<String>) -> String {
+fn to_callee(callee: &Option<String>) -> String {
     callee
         .as_ref()
         .map(|name| format!(" (to '{name}')"))

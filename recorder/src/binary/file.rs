@@ -1,5 +1,5 @@
 //! A file under observation, opened once: the file that was read is the one that is probed and
-//! watched, whatever takes its path later.
+//! watched, even if another file gets its path later.
 //!
 //! Opens regular files only and reads a bounded number of bytes: opening a device can have effects,
 //! reading a FIFO can wait for ever, and a disk image does not fit in memory.
@@ -43,14 +43,14 @@ pub enum OpenError {
 }
 
 impl Binary {
-    /// Opens `path`, which `asked` stands for, and reads it. Of a file that is no program only the
-    /// first bytes are read: enough to see that.
+    /// Opens and reads `path`, which the user named as `asked`. Of a file that is not a program
+    /// only the size of an ELF header is read.
     ///
     /// # Errors
     /// Where it cannot be opened or read, is not a regular file, or is too large.
     pub fn open(asked: PathBuf, path: PathBuf) -> Result<(Self, Vec<u8>), OpenError> {
         let mut file = open_regular(&path)?;
-        // Before the bytes, so that a change while they are read shows.
+        // Read before the bytes, so that a change during that read is detected.
         let opened = file.metadata()?;
         let bytes = read_program(&mut file, opened.len())?;
         let binary = Self {
@@ -94,12 +94,13 @@ impl Binary {
     pub fn is_replaced(&self) -> bool {
         let opened = identity(&self.opened);
         let at = |path: &Path| fs::metadata(path).map(|data| identity(&data)).ok();
-        // The path that was asked for may be gone for reasons of its own (/proc/PID/exe).
+        // The path that was asked for may be gone while the file is not: /proc/PID/exe of a process
+        // that ended.
         at(&self.path) != Some(opened) || at(&self.asked).is_some_and(|other| other != opened)
     }
 }
 
-/// Opens a regular file to read; any other is only looked at, not opened.
+/// Opens a regular file for reading. Of any other file only the type is read; it is not opened.
 fn open_regular(path: &Path) -> Result<File, OpenError> {
     let place = File::options()
         .read(true)
@@ -115,8 +116,8 @@ fn open_regular(path: &Path) -> Result<File, OpenError> {
         }));
     }
     let file = File::open(own_path(&place))?;
-    // Some regular files of the kernel's (/proc/kmsg, trace_pipe) are streams: reading them must
-    // not wait.
+    // Some of the kernel's regular files (/proc/kmsg, trace_pipe) are streams: reading them must
+    // not block.
     rustix::fs::fcntl_setfl(&file, OFlags::NONBLOCK).map_err(io::Error::from)?;
     Ok(file)
 }
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_takes_its_path_it_stays_the_file_that_was_read() {
+    fn the_file_that_was_read_stays_open_when_its_path_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let (binary, path) = opened(directory.path());
         let new = directory.path().join("new");
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_in_place_shows() {
+    fn a_change_in_place_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         let (binary, path) = opened(directory.path());
         fs::write(&path, "longer").unwrap();
@@ -269,8 +270,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_the_kernel_does_not_wait() {
-        // A regular file without an end: it needs privileges, and gives an error or a first line.
+    fn reading_a_kernel_stream_does_not_block() {
+        // A regular file without an end: without privileges an error, with them a first line.
         let path = Path::new("/proc/kmsg");
         let started = std::time::Instant::now();
         let _ = Binary::open(path.into(), path.into());

@@ -11,7 +11,7 @@ use super::unwind::Unwind;
 use super::{Finish, Function, KernelVersion, Site};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
-/// that will not be seen.
+/// that will not be observed.
 pub(super) fn resolve(
     elf: &Elf<'_>,
     file: &str,
@@ -30,14 +30,14 @@ pub(super) fn resolve(
     let extent = program.extent(&found.symbol)?;
     let body = program.body(&extent);
     let copies = clones::of(elf, &copied_names(&extent, found.name), Some(extent.start));
-    let mut warnings = left_out(elf, &extent, &body, &copies);
+    let mut warnings = unobserved_calls(elf, &extent, &body, &copies);
 
     let stack_switch = hazards::stack_switch(elf);
     let no_uretprobe = program.excludes_uretprobe(stack_switch.as_deref(), &extent, &copies);
     let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe)?;
     let mut observed = Vec::new();
-    for copy in copies.clear {
-        match (program.copied_sites(&copy), &mut finish) {
+    for copy in copies.unique {
+        match (program.copy_sites(&copy), &mut finish) {
             (Ok(more), Finish::Returns { sites, .. }) => {
                 begins.push(more.begin);
                 sites.extend(more.returns);
@@ -63,8 +63,8 @@ pub(super) fn resolve(
     Ok((function, warnings))
 }
 
-/// The names of which copies are looked for: all of the same code, and the function's own, of which
-/// only copies may be left.
+/// The names whose copies are searched for: every symbol of this code, and the function's own name,
+/// which has no symbol where only copies are left.
 fn copied_names<'n>(extent: &Extent<'n>, function: &'n str) -> Vec<&'n str> {
     let mut names = extent.names.clone();
     if !names.contains(&function) {
@@ -73,9 +73,9 @@ fn copied_names<'n>(extent: &Extent<'n>, function: &'n str) -> Vec<&'n str> {
     names
 }
 
-/// Warnings of calls that enter the function's code elsewhere than at its start or at that of a
+/// Warnings about calls that enter the function's code neither at its start nor at the start of a
 /// known copy.
-fn left_out(
+fn unobserved_calls(
     elf: &Elf<'_>,
     extent: &Extent<'_>,
     body: &Result<Body, Reason>,
@@ -94,7 +94,7 @@ fn left_out(
     if !copies.ambiguous.is_empty() {
         let names = copies.ambiguous.join(", ");
         warnings.push(format!(
-            "copies made by the compiler are not observed, for they may be of another function of that name: {names}"
+            "copies made by the compiler are not observed, because they may be copies of another function of the same name: {names}"
         ));
     }
     warnings
@@ -106,7 +106,7 @@ struct BodySites {
     returns: Vec<Site>,
 }
 
-/// What is known of the program that a function is in.
+/// The program that the function is in, and the kernel that will run it.
 struct Program<'e, 'a> {
     elf: &'e Elf<'a>,
     unwind: Unwind<'a>,
@@ -118,14 +118,14 @@ impl<'a> Program<'_, 'a> {
         control_flow::analyse(self.elf, &self.unwind, extent, self.kernel)
     }
 
-    /// Why the function must not be observed by a uretprobe, if there is a reason.
+    /// The reason why the function must not be observed by a uretprobe; `None` where it may.
     fn excludes_uretprobe(
         &self,
         stack_switch: Option<&str>,
         extent: &Extent<'_>,
         copies: &Clones<'_>,
     ) -> Option<String> {
-        if !copies.clear.is_empty() {
+        if !copies.unique.is_empty() {
             return Some("the compiler made copies of it".into());
         }
         hazards::uretprobe(self.elf, &self.unwind, stack_switch, self.kernel).or_else(|| {
@@ -136,8 +136,9 @@ impl<'a> Program<'_, 'a> {
         })
     }
 
-    /// The function's own sites: by a uretprobe where it is safe and cheaper, or needed because the
-    /// finishes are not certain; else by its return instructions.
+    /// The function's own sites, without its copies: a uretprobe where that is safe, and either
+    /// cheaper or needed because the return instructions are not certain; else the return
+    /// instructions.
     fn sites(
         &self,
         extent: &Extent<'_>,
@@ -163,7 +164,7 @@ impl<'a> Program<'_, 'a> {
         Ok((vec![begin], finish))
     }
 
-    fn copied_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
+    fn copy_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
         let body = self.body(&self.extent(copy)?)?;
         self.body_sites(&body)
     }

@@ -14,7 +14,7 @@ pub struct Listing<'a> {
     pub usdt: Vec<UsdtSite<'a>>,
     /// Markers by name.
     pub markers: Vec<&'a str>,
-    /// The file is Go, whose functions this version does not observe.
+    /// The file contains Go code, whose functions this version does not observe.
     pub go: bool,
     /// Only exported names are left.
     pub stripped: bool,

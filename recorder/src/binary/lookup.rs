@@ -1,5 +1,5 @@
-//! The function that a name stands for: exactly one of the file, or a refusal that lists all that
-//! have the name.
+//! The function that a name stands for: exactly one of the file, or a refusal that lists all
+//! functions of that name.
 //!
 //! A name is a symbol as it is in the file, or the readable name of mangled symbols. Several
 //! symbols at one address are one function, and so are the copies that a compiler made of it;
@@ -22,8 +22,8 @@ pub(super) struct NamedFunction<'a> {
     pub(super) name: &'a str,
 }
 
-/// Finds the one function of that name. A symbol of exactly that name is it, whatever readable
-/// names are like it.
+/// Finds the one function of that name. A symbol that is exactly the name takes precedence over
+/// readable names.
 pub(super) fn find<'a>(
     elf: &Elf<'a>,
     file: &str,
@@ -58,10 +58,10 @@ fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<NamedFunction<'a>> {
         .collect()
 }
 
-/// Of a function that nobody else can call, a compiler may keep nothing but copies: the first of
-/// them.
+/// The first copy of the function: a compiler may keep only copies of a function that no other file
+/// can call.
 fn copies_named<'a>(elf: &Elf<'a>, name: &str) -> Option<NamedFunction<'a>> {
-    let copy = *clones::of(elf, &[name], None).clear.first()?;
+    let copy = *clones::of(elf, &[name], None).unique.first()?;
     Some(NamedFunction {
         symbol: copy,
         name: copy.name.get(..name.len())?,
@@ -131,7 +131,7 @@ fn missing(elf: &Elf<'_>, file: &str, function: &str) -> Reason {
     }
 }
 
-/// Names like the one that does not exist, as readable as it is.
+/// Names similar to one that does not exist: symbols where it is mangled, else readable names.
 fn near(elf: &Elf<'_>, function: &str) -> Vec<String> {
     let symbols = || elf.symbols.iter().map(|symbol| symbol.name);
     if demangle::base(function).is_some() {

@@ -1,4 +1,5 @@
-//! The language-specific data area of a function: its landing pads, where the unwinder enters it.
+//! The language-specific data area (LSDA) of a function: its landing pads, where the unwinder
+//! enters it.
 
 use gimli::{DwEhPe, EndianSlice, LittleEndian, Reader, constants};
 

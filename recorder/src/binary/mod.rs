@@ -1,4 +1,4 @@
-//! Binaries: from a probe and a file's bytes to the sites that the kernel watches.
+//! Binaries: from a probe and a file's bytes to the sites that the kernel probes.
 //!
 //! Pure over bytes: no I/O, no clock, except in `file`, which opens and reads. A site that could
 //! crash, corrupt or change the target is never returned; it is replaced by another one or refused
@@ -56,7 +56,7 @@ pub struct Site {
     pub address: u64,
     /// Offset in the file, by which the kernel attaches.
     pub file_offset: u64,
-    /// Bytes to add to the stack pointer there to get the one at the function's entry.
+    /// Bytes to add to the stack pointer there to get the stack pointer at the function's entry.
     pub stack_delta: i16,
     /// Cost of the probe to the thread that executes the instruction.
     pub cost: Cost,
@@ -103,8 +103,8 @@ pub struct Function {
     pub begins: Vec<Site>,
     /// Sites of its finish.
     pub finish: Finish,
-    /// The part of the program that could switch stacks, in words. `None` where none could: then a
-    /// stack pointer that has risen above a frame proves that the frame was left.
+    /// How the program could switch stacks, in words. `None` where it cannot: then a stack pointer
+    /// above a frame proves that the frame was left.
     pub stack_switch: Option<String>,
 }
 
@@ -126,12 +126,12 @@ pub struct Found<T> {
     pub part: T,
     /// GNU build id of the file.
     pub build_id: Option<Vec<u8>>,
-    /// Calls that will not be seen, in words for the person who asked.
+    /// Calls that will not be observed, in words for the person who asked.
     pub warnings: Vec<String>,
 }
 
-/// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file` is
-/// the name of the file for messages.
+/// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file`
+/// is the name of the file for messages.
 ///
 /// # Errors
 /// Where there is none of that name, or observing it could do harm.

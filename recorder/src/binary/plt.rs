@@ -1,4 +1,4 @@
-//! The procedure linkage table: which import a jump into it leads to.
+//! The procedure linkage table (PLT): the import that a jump into it leads to.
 
 use std::ops::Range;
 
@@ -25,18 +25,18 @@ pub(super) fn ranges(elf: &Elf<'_>) -> impl Iterator<Item = Range<u64>> {
 
 /// The symbol that the dynamic loader puts into a slot of the global offset table.
 pub(super) fn import_of_slot<'a>(elf: &Elf<'a>, slot: u64) -> Option<&'a str> {
-    let found = |entry: &Entry<'a>| entry.offset == slot && entry.is_slot();
-    entries(elf).find(found).map(|entry| entry.name)
+    let found = |entry: &Relocation<'a>| entry.offset == slot && entry.is_slot();
+    relocations(elf).find(found).map(|entry| entry.name)
 }
 
 /// A relocation that names a symbol.
-struct Entry<'a> {
+struct Relocation<'a> {
     offset: u64,
     kind: u64,
     name: &'a str,
 }
 
-impl Entry<'_> {
+impl Relocation<'_> {
     fn is_slot(&self) -> bool {
         const GLOB_DAT: u64 = 6;
         const JUMP_SLOT: u64 = 7;
@@ -44,7 +44,7 @@ impl Entry<'_> {
     }
 }
 
-fn entries<'e, 'a>(elf: &'e Elf<'a>) -> impl Iterator<Item = Entry<'a>> + use<'e, 'a> {
+fn relocations<'e, 'a>(elf: &'e Elf<'a>) -> impl Iterator<Item = Relocation<'a>> + use<'e, 'a> {
     let tables = [".rela.plt", ".rela.dyn"]
         .into_iter()
         .filter_map(|name| elf.section(name));
@@ -62,7 +62,7 @@ fn entries<'e, 'a>(elf: &'e Elf<'a>) -> impl Iterator<Item = Entry<'a>> + use<'e
                 .dynamic_names
                 .get(usize::try_from(info >> 32).ok()?)
                 .copied()?;
-            (!name.is_empty()).then_some(Entry {
+            (!name.is_empty()).then_some(Relocation {
                 offset,
                 kind: info & 0xffff_ffff,
                 name,
@@ -72,16 +72,16 @@ fn entries<'e, 'a>(elf: &'e Elf<'a>) -> impl Iterator<Item = Entry<'a>> + use<'e
 
 /// The slots that the dynamic loader fills with one of these symbols.
 pub(super) fn slots_of<'a>(elf: &Elf<'a>, names: &[&str]) -> Vec<(u64, &'a str)> {
-    entries(elf)
+    relocations(elf)
         .filter(|entry| entry.is_slot() && names.contains(&entry.name))
         .map(|entry| (entry.offset, entry.name))
         .collect()
 }
 
 /// One of these names whose address the loader writes elsewhere than into a slot: a pointer that
-/// anyone may call.
+/// any code may call.
 pub(super) fn address_in_data<'a>(elf: &Elf<'a>, names: &[&str]) -> Option<&'a str> {
-    entries(elf)
+    relocations(elf)
         .find(|entry| !entry.is_slot() && names.contains(&entry.name))
         .map(|entry| entry.name)
 }

@@ -1,5 +1,5 @@
-//! The unwind table `.eh_frame`: ranges of functions, the stack's depth at an address, personality
-//! routines.
+//! The unwind table `.eh_frame`: ranges of functions, the depth of the stack at an address,
+//! personality routines.
 //!
 //! Reads only. A description that cannot be read counts as absent, so that nothing is concluded
 //! from it.

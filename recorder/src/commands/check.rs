@@ -1,6 +1,6 @@
 //! `check`: whether this host allows a recording, where each probe would be placed, its risk to the
-//! target and its cost. The programs are loaded and unloaded to find out; nothing is attached. Each
-//! probe explains itself: this file only prints.
+//! observed program and its cost. To find out, the programs are loaded and unloaded; nothing is
+//! attached. The explanations come from the probes: this file only prints them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -51,10 +51,11 @@ pub struct ProbeAnswer<'a> {
     explanation: &'a Explanation,
 }
 
-/// Answers on stdout.
+/// Prints the answer on stdout.
 ///
 /// # Errors
-/// Where this host does not allow BPF (after the answer), or a probe does not resolve.
+/// Where a probe does not resolve, or this host does not allow BPF; the answer is printed before
+/// the latter.
 pub fn run(arguments: &cli::Check) -> Result<()> {
     let config = resolve::read_config(&arguments.probes)?;
     let resolved = resolve::resolve_probes(&arguments.probes, &config)?;
@@ -85,10 +86,10 @@ fn load(
     facts: &KernelFacts,
     resolved: &ResolvedProbes,
 ) -> Result<(Vec<KindAnswer>, Result<(), KernelError>)> {
-    let mut kernel = match Kernel::load(facts, &smallest(), &lifecycle_hooks(true)) {
+    let mut kernel = match Kernel::load(facts, &trial_settings(), &lifecycle_hooks(true)) {
         Ok(kernel) => kernel,
         Err(error) => {
-            let refused = KINDS.iter().map(|kind| answer_of(*kind, Some(&error)));
+            let refused = KINDS.iter().map(|kind| kind_answer(*kind, Some(&error)));
             return Ok((refused.collect(), Err(error)));
         }
     };
@@ -98,7 +99,7 @@ fn load(
     let (mut kinds, mut refusals) = (Vec::new(), Vec::new());
     for kind in KINDS {
         let loaded = kernel.load_programs(&kind.trial_hooks(&own));
-        kinds.push(answer_of(*kind, loaded.as_ref().err()));
+        kinds.push(kind_answer(*kind, loaded.as_ref().err()));
         refusals.extend(loaded.err());
     }
     let mut operations = resolved.operations.iter();
@@ -110,7 +111,7 @@ fn load(
     Ok((kinds, loaded))
 }
 
-fn answer_of(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
+fn kind_answer(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
     KindAnswer {
         kind: kind.name(),
         allowed: refused.is_none(),
@@ -118,7 +119,8 @@ fn answer_of(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
     }
 }
 
-fn smallest() -> KernelSettings {
+/// Settings with the smallest maps: enough to load the programs.
+fn trial_settings() -> KernelSettings {
     KernelSettings {
         rules: vec![OperationRule::default()],
         interval_ns: 1_000_000_000,
@@ -157,7 +159,7 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
         Some(reason) => writeln!(out, "programs        not allowed: {}", escaped(reason))?,
     }
     for kind in &answer.kinds {
-        // Where nothing is allowed, the line above tells why.
+        // Where no program is allowed, the line above gives the reason.
         if let (Some(reason), true) = (&kind.reason, answer.allowed) {
             let reason = escaped(reason);
             writeln!(
@@ -176,7 +178,7 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A probe for people.
+/// Prints the explanation of a probe as text.
 ///
 /// # Errors
 /// Where `out` cannot be written.
@@ -202,7 +204,7 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     line("begin", &addresses(&known.begins))?;
     let finishes = addresses(&known.finishes);
     line("finish", &format!("{}: {finishes}", known.finish))?;
-    line("abandoned by", &known.abandonment)?;
+    line("abandonment", &format!("proven by {}", known.abandonment))?;
     line("success", &known.success)?;
     for warning in &known.warnings {
         line("warning", warning)?;

@@ -1,5 +1,5 @@
-//! The commands, one file each: from the command line to an answer or a recording. No command
-//! decides which operations are observed, or how: `resolve` does.
+//! The commands, one file each: from the command line to an answer or a recording. Which operations
+//! are observed, and how, is decided by `resolve`, never here.
 
 pub mod check;
 pub mod probes;
@@ -14,10 +14,10 @@ use soakbox_cli::Failure;
 
 use crate::cli::Command;
 
-/// Runs a command to its end; the exit code.
+/// Runs a command and returns its exit code.
 ///
 /// # Errors
-/// The one thing that went wrong, for the person who typed the command.
+/// The failure, in words for the person who typed the command.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
         Command::Record(arguments) => return record::run(&arguments).map_err(failure),
@@ -29,7 +29,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
     done.map(|()| ExitCode::SUCCESS).map_err(failure)
 }
 
-/// A failure keeps what it knows; any other error is shown with its causes.
+/// A [`Failure`] is kept as it is; any other error becomes one that shows its causes.
 fn failure(error: anyhow::Error) -> Failure {
     error
         .downcast()

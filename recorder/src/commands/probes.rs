@@ -1,5 +1,5 @@
-//! `probes`: prints the functions, markers and USDT probes of a file. A name in the list may still
-//! be one that cannot be observed safely; `check` finds out.
+//! `probes`: prints the functions, markers and USDT probes of a file. Not every listed name can be
+//! observed safely: `check` reports whether one can.
 
 use std::io::Write;
 
@@ -38,10 +38,10 @@ struct Usdt<'a> {
     address: String,
 }
 
-/// Answers on stdout.
+/// Prints the answer on stdout.
 ///
 /// # Errors
-/// Where the file cannot be read or is no program.
+/// Where the file cannot be read or is not a program.
 pub fn run(arguments: &Probes) -> Result<()> {
     let file = escaped_path(&arguments.file);
     let opened = Binary::open(arguments.file.clone(), arguments.file.clone());

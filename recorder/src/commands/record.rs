@@ -11,12 +11,12 @@ use crate::{cli, message, resolve};
 /// Exit code after a second signal, as a shell gives it for SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Records until there is a reason to stop; the exit code.
+/// Records until a signal, the end of the command or the duration; returns the exit code.
 ///
 /// # Errors
-/// Where the arguments make no plan, or the recording cannot be made.
+/// Where the arguments are not a valid plan, or the recording cannot be made.
 pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
-    if arguments.words.is_empty() && ends_in_a_command(std::env::args_os()) {
+    if arguments.words.is_empty() && is_command_missing(std::env::args_os()) {
         bail!("the command after -- is empty; hint: name a program, or leave -- out");
     }
     let plan = resolve::record(arguments)?;
@@ -29,8 +29,8 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
     })
 }
 
-/// Whether the words end where a command should begin: an argument parser does not tell `--` with
-/// nothing after it from no `--`.
-fn ends_in_a_command(words: impl Iterator<Item = OsString>) -> bool {
+/// Whether the last word is `--`. The argument parser does not tell a `--` with nothing after it
+/// from no `--`.
+fn is_command_missing(words: impl Iterator<Item = OsString>) -> bool {
     words.last().is_some_and(|word| word == "--")
 }

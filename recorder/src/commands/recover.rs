@@ -1,4 +1,4 @@
-//! `recover`: finishes the journals of crashed recorders, and prints how much was saved.
+//! `recover`: seals the journals of crashed recorders, and prints the number of rows saved.
 
 use std::io::Write;
 
@@ -9,10 +9,10 @@ use crate::cli::Recover;
 use crate::clock::SystemClock;
 use crate::segment::{RecoveryReport, recover};
 
-/// Recovers and reports, also where not everything could be done.
+/// Recovers, and prints the report even if a part could not be recovered.
 ///
 /// # Errors
-/// Where something could not be read or written.
+/// Where a file could not be read or written.
 pub fn run(arguments: &Recover) -> Result<()> {
     let (report, failure) = match recover(&arguments.directory, &SystemClock) {
         Ok(report) => (report, None),
@@ -20,7 +20,7 @@ pub fn run(arguments: &Recover) -> Result<()> {
     };
     let printed = answer::print(&report, arguments.format, table);
     match failure {
-        // Of two failures, the one that matters.
+        // If printing failed too, the failed recovery matters more.
         Some(failure) => Err(failure.into()),
         None => Ok(printed?),
     }
@@ -33,7 +33,10 @@ fn table(report: &RecoveryReport, out: &mut dyn Write) -> std::io::Result<()> {
         report.rows_saved, report.segments, report.gaps, report.bytes_discarded
     )?;
     for uuid in &report.live {
-        writeln!(out, "recorder {uuid} is alive: left alone")?;
+        writeln!(
+            out,
+            "recorder {uuid} is still running: its journals were left alone"
+        )?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `replay`: writes a made-up recording.
+//! `replay`: writes a synthetic recording.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::{resolve, run};
 /// Writes the recording.
 ///
 /// # Errors
-/// Where the arguments make no plan, or the recording cannot be written.
+/// Where the output path is a file, or the recording cannot be written.
 pub fn run(arguments: &cli::Replay) -> Result<()> {
     run::synthesize(&resolve::replay(arguments)?, &SystemClock, Vec::new())
 }

@@ -1,5 +1,5 @@
 //! Attaching and detaching, phase by phase. With the build feature `noop-attach` nothing is
-//! attached: a suite that still passes then proves nothing.
+//! attached: a test suite that passes with it proves nothing.
 
 use std::ffi::c_void;
 use std::fs;
@@ -15,13 +15,13 @@ use super::{Kernel, KernelError};
 use crate::binary::Binary;
 use crate::plan::{Hook, Phase, ProgramId};
 
-/// Runs in the recorder itself, once.
+/// The program that learns which process the recorder is. It runs once, in the recorder.
 pub(super) const REGISTER_RECORDER: ProgramId = ProgramId::new("register_recorder");
 
-/// An attached hook: dropping it detaches.
+/// An attached hook: dropping it detaches the hook.
 pub(super) struct Link {
     phase: Phase,
-    /// The file that is touched, where one is.
+    /// The file that the hook is in; `None` for a tracepoint.
     file: Option<Arc<Binary>>,
     _attached: Attached,
 }
@@ -65,14 +65,15 @@ impl Kernel {
         }
     }
 
-    /// Makes this process the root of the tree that is followed: a probe on a function of our own
-    /// tells the kernel side who we are, whatever PID namespace we are in.
+    /// Makes this process the root of the followed tree. A uprobe on a function of the recorder is
+    /// attached, and the function is called: the program that runs there sees the recorder's task,
+    /// which no PID namespace can confuse.
     ///
     /// # Errors
     /// [`KernelError::Attach`] with the kernel's reason.
     pub fn follow_own_descendants(&mut self) -> Result<(), KernelError> {
         let own = Path::new("/proc/self/exe");
-        let address = here as extern "C" fn() as *const c_void as u64;
+        let address = registration_point as extern "C" fn() as *const c_void as u64;
         let offset = own_file_offset(address).ok_or_else(|| KernelError::Attach {
             place: format!("{} at {address:#x}", own.display()),
             reason: "the recorder's own code is not in /proc/self/maps".to_owned(),
@@ -83,20 +84,20 @@ impl Kernel {
         let link = program
             .attach(location, own, UProbeScope::CallingProcess)
             .map_err(|error| attach_error(&own.display(), &error))?;
-        here();
+        registration_point();
         program
             .detach(link)
             .map_err(|error| attach_error(&own.display(), &error))
     }
 }
 
-/// Called once by the recorder, to show itself to the kernel side.
+/// Called once, under a uprobe, so that the kernel side learns which process the recorder is.
 #[inline(never)]
-extern "C" fn here() {
+extern "C" fn registration_point() {
     std::hint::black_box(());
 }
 
-/// File offset of an address of our own code.
+/// File offset of an address in the recorder's own code; `None` if no mapping contains it.
 fn own_file_offset(address: u64) -> Option<u64> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     maps.lines().find_map(|line| {

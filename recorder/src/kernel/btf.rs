@@ -1,7 +1,8 @@
-//! Reads member offsets from BTF, the kernel's own description of its types. Pure over bytes.
+//! Reads member offsets from BTF, the kernel's own description of its types. No I/O: it reads bytes
+//! in memory.
 //!
 //! Rust cannot emit CO-RE relocations and aya keeps BTF members private, so offsets are looked up
-//! here and handed to the kernel side as constants. Format: Linux, Documentation/bpf/btf.rst.
+//! here and passed to the kernel side as constants. Format: Linux, Documentation/bpf/btf.rst.
 
 use thiserror::Error;
 
@@ -13,11 +14,11 @@ pub struct MalformedBtf(usize);
 const MAGIC: u16 = 0xeb9f;
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
-/// Deeper chains of modifiers or anonymous members are not followed; that ends cycles.
+/// Chains of modifiers or anonymous members that are deeper than this are not followed, which also
+/// ends cycles.
 const MAX_DEPTH: u32 = 32;
-/// Most members that one search looks at. A kernel's `task_struct` has 300 with those of its
-/// anonymous members; damaged BTF may have anonymous members that contain each other many times
-/// over.
+/// Most members that one search examines. A kernel's `task_struct` has 300 with those of its
+/// anonymous members; in damaged BTF, anonymous members may contain each other many times over.
 const MAX_MEMBERS: u32 = 1 << 16;
 
 /// A parsed BTF blob.
@@ -116,7 +117,7 @@ impl<'a> Btf<'a> {
         Some(found)
     }
 
-    /// `budget`: members that may still be looked at.
+    /// `budget`: number of members that may still be examined.
     fn find(&self, type_id: u32, name: &str, depth: u32, budget: &mut u32) -> Option<Member> {
         if depth > MAX_DEPTH {
             return None;

@@ -1,5 +1,5 @@
-//! The kernel side's counters, mapped into the recorder: taking them is an atomic swap, not a
-//! system call.
+//! The kernel side's counters, mapped into the recorder: a read that resets one is an atomic swap,
+//! not a system call.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Maps the arrays behind the two maps.
+    /// Maps the memory of the two BPF arrays.
     pub(super) fn map(
         cells: &Map,
         unfollowed: &Map,
@@ -38,7 +38,7 @@ impl Counters {
         self.operations
     }
 
-    /// Takes what was counted of `operation` in `interval`, over all CPUs.
+    /// Reads and resets the counters of `operation` in `interval`, summed over all CPUs.
     pub fn take(&self, operation: u32, interval: u64) -> CounterValues {
         let mut sum = CounterValues::default();
         for cpu in 0..self.cpus {
@@ -48,13 +48,13 @@ impl Counters {
         sum
     }
 
-    /// Takes how many processes of the followed tree there was no room for.
+    /// Reads and resets the number of processes that were not followed because the map was full.
     pub fn take_unfollowed(&self) -> u64 {
         self.unfollowed.get(0).swap(0, Ordering::Relaxed)
     }
 }
 
-/// An array map of atomics in our memory.
+/// A BPF array of atomics, mapped into our memory.
 #[derive(Debug)]
 struct Mapping<T> {
     start: NonNull<T>,

@@ -1,5 +1,4 @@
-//! The reasons why the kernel side could not be used: the kernel's answer, and the next step, which
-//! depends on the error's number.
+//! Errors of the kernel side: the kernel's answer, and the next step, which depends on the errno.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -20,7 +19,7 @@ const RIGHTS: &str = "run as root, or with CAP_BPF and CAP_PERFMON";
 /// Why the kernel side could not be used.
 #[derive(Debug, Error)]
 pub enum KernelError {
-    /// The kernel does not describe its types.
+    /// The kernel has no BTF, or one that cannot be read.
     #[error(
         "{KERNEL_BTF}: {0}; hint: soakbox needs a kernel built with CONFIG_DEBUG_INFO_BTF (5.17 or later)"
     )]
@@ -46,7 +45,7 @@ pub enum KernelError {
     /// The kernel refused a probe.
     #[error("cannot attach to {place}: {reason}; hint: {hint}")]
     Attach {
-        /// Where it was to be attached.
+        /// The attach point.
         place: String,
         /// The kernel's answer.
         reason: String,
@@ -65,10 +64,10 @@ pub enum KernelError {
     },
 }
 
-/// The refusal of one program, or of the whole object.
+/// The error for a refused program, or for the whole object where `program` is `None`.
 pub(super) fn load_error(program: Option<ProgramId>, error: &(dyn Error + 'static)) -> KernelError {
     let hint = match errno(error) {
-        Some(Errno::PERM | Errno::ACCESS) if !is_of_the_verifier(error) => RIGHTS,
+        Some(Errno::PERM | Errno::ACCESS) if !is_verifier_rejection(error) => RIGHTS,
         _ => "soakbox needs Linux 5.17 or later with BPF and BTF",
     };
     KernelError::Load {
@@ -81,13 +80,13 @@ pub(super) fn load_error(program: Option<ProgramId>, error: &(dyn Error + 'stati
     }
 }
 
-/// The refusal of a probe at `place`.
+/// The error for a refused probe at `place`.
 pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -> KernelError {
     let hint = match errno(error) {
         Some(Errno::PERM | Errno::ACCESS) => RIGHTS,
         Some(Errno::SRCH) => "is the process still running?",
         _ => {
-            "the file must lie on a filesystem that the kernel can probe (not overlay's upper side of another mount)"
+            "the file must lie on a filesystem that the kernel can probe (not in the upper layer of another mount's overlay)"
         }
     };
     KernelError::Attach {
@@ -97,7 +96,7 @@ pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -
     }
 }
 
-/// A name that the object does not have.
+/// The error for a name that the object does not have.
 pub(super) fn missing(name: &'static str) -> KernelError {
     KernelError::Map {
         name,
@@ -110,23 +109,23 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// Whether the verifier read the program and did not accept it, for which it has EACCES too.
-fn is_of_the_verifier(error: &(dyn Error + 'static)) -> bool {
+/// Whether the verifier rejected the program: then EACCES is not a lack of rights.
+fn is_verifier_rejection(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| match error.downcast_ref() {
         Some(ProgramError::LoadError { verifier_log, .. }) => !verifier_log.to_string().is_empty(),
         _ => false,
     })
 }
 
-/// The system's error number under `error`, where a system call failed.
+/// The errno of the system call that failed, where `error` is caused by one.
 fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
     causes(error)
         .filter_map(io_error)
         .find_map(Errno::from_io_error)
 }
 
-/// `error` itself, or the one that it stands for: aya's transparent variants show the cause of
-/// their content, not the content.
+/// The I/O error that `error` is or wraps: the source of aya's transparent variants is the cause of
+/// the wrapped error, not the wrapped error itself.
 fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     let of_map = |error: &'a MapError| match error {
         MapError::IoError(error) => Some(error),
@@ -193,7 +192,11 @@ mod tests {
         assert!(hint(attach_error(&"/x", &gone)).contains("still running"));
         let other = ProgramError::SyscallError(syscall(invalid));
         assert!(hint(load_error(None, &other)).contains("needs Linux"));
-        let said = io::Error::other("Permission denied, says a text");
-        assert_ne!(hint(load_error(None, &said)), RIGHTS, "a text is no kind");
+        let other = io::Error::other("Permission denied, in the text only");
+        assert_ne!(
+            hint(load_error(None, &other)),
+            RIGHTS,
+            "the text decides nothing"
+        );
     }
 }

@@ -11,7 +11,7 @@ use soakbox_schemas::control::KernelOffsets;
 use super::KernelError;
 use super::offsets::resolve_offsets;
 
-/// Where the kernel describes its own types.
+/// The BTF of the running kernel: its description of its own types.
 pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Inode of the initial PID namespace (`PROC_PID_INIT_INO` of the kernel).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -28,11 +28,11 @@ pub struct PidNamespace {
 /// Facts about the running kernel.
 #[derive(Clone, Debug)]
 pub struct KernelFacts {
-    /// CPUs that could ever be there.
+    /// Number of possible CPUs: those that are online or can be brought online.
     pub possible_cpus: u32,
     /// The recorder's own PID namespace where it is not the initial one.
     pub pid_namespace: Option<PidNamespace>,
-    /// Places of members in the kernel's structures.
+    /// Offsets of members in the kernel's structures.
     pub offsets: KernelOffsets,
 }
 
@@ -40,8 +40,8 @@ impl KernelFacts {
     /// Reads them from /proc and /sys.
     ///
     /// # Errors
-    /// [`KernelError::NoBtf`] where the kernel does not describe itself, [`KernelError::Proc`] where a file in /proc
-    /// cannot be read.
+    /// [`KernelError::NoBtf`] where the kernel does not describe its types, [`KernelError::Proc`]
+    /// where a file in /proc cannot be read.
     pub fn inspect() -> Result<Self, KernelError> {
         let btf = fs::read(KERNEL_BTF).map_err(KernelError::NoBtf)?;
         let offsets = resolve_offsets(&btf).map_err(|reason| {
@@ -80,7 +80,7 @@ fn pid_namespace() -> Result<Option<PidNamespace>, KernelError> {
     Ok((namespace.inode != INITIAL_PID_NAMESPACE).then_some(namespace))
 }
 
-/// Number of CPUs up to the last of a list such as `0-3` or `0,2-5`: ids are dense up to it.
+/// Number of CPUs up to the last id of a list such as `0-3` or `0,2-5`: arrays are indexed by id.
 fn count_cpus(list: &str) -> Option<u32> {
     let last = list.rsplit([',', '-']).next()?;
     last.trim().parse::<u32>().ok()?.checked_add(1)

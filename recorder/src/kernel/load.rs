@@ -17,7 +17,7 @@ use crate::plan::{Hook, ProgramId};
 #[cfg(target_arch = "x86_64")]
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/soakbox.x86_64.bpf.o");
 
-/// The plan's part for the kernel side.
+/// The part of the plan that the kernel side needs.
 #[derive(Clone, Debug)]
 pub struct KernelSettings {
     /// One rule per operation, by index.
@@ -26,9 +26,10 @@ pub struct KernelSettings {
     pub interval_ns: u64,
     /// Size of the ring, bytes: a power of two and a multiple of the page size.
     pub ring_bytes: u32,
-    /// Operations in flight that belong to processes (switched stacks, tokens).
+    /// Most operations in flight that belong to a process: those with a token or a stack that may
+    /// be switched.
     pub in_flight: u32,
-    /// Only the recorder's own descendants are observed, at most this number of them at a time.
+    /// Where present, only the recorder's descendants are observed, at most this number at a time.
     pub tree: Option<u32>,
 }
 
@@ -49,8 +50,8 @@ struct Rule(#[allow(dead_code, reason = "read by the kernel")] OperationRule);
 unsafe impl aya::Pod for Rule {}
 
 impl Kernel {
-    /// Loads the programs that `hooks` name and no others, so that one which this kernel refuses
-    /// takes down only what needs it. Attaches none.
+    /// Loads only the programs that `hooks` name, so that a program which this kernel refuses
+    /// disables only the probes that need it. Attaches none.
     ///
     /// # Errors
     /// [`KernelError::Load`] with the kernel's reason.
@@ -62,11 +63,11 @@ impl Kernel {
         Self::load_object(OBJECT, facts, settings, hooks)
     }
 
-    /// The same from another object than the one that is built in.
+    /// Like [`Kernel::load`], from another object than the built-in one.
     ///
     /// # Errors
-    /// [`KernelError::Load`] with the kernel's reason, [`KernelError::Map`] where the object is not
-    /// of these sources.
+    /// [`KernelError::Load`] with the kernel's reason, [`KernelError::Map`] where the object was
+    /// not built from these sources.
     pub fn load_object<'a>(
         object: &[u8],
         facts: &KernelFacts,
@@ -85,7 +86,7 @@ impl Kernel {
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
-            // The recorder is one of them.
+            // One more, for the recorder itself.
             .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1)
             .override_global(SETTINGS, &global, true);
         check_wire_format(object)?;
@@ -110,7 +111,7 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// The ring of finished operations; once.
+    /// The ring of finished operations. It can be taken once.
     ///
     /// # Errors
     /// [`KernelError::Map`].
@@ -125,7 +126,7 @@ impl Kernel {
         })
     }
 
-    /// The counters, mapped.
+    /// The counters, mapped into memory.
     ///
     /// # Errors
     /// [`KernelError::Map`].
@@ -178,7 +179,7 @@ impl Kernel {
     }
 }
 
-/// The object's events must be those that this recorder reads.
+/// Refuses an object whose events are not in the wire format that this recorder reads.
 fn check_wire_format(object: &[u8]) -> Result<(), KernelError> {
     let found = wire_format(object);
     if found == Some(WIRE_VERSION) {
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_object_that_is_built_in_speaks_our_wire_format() {
+    fn the_built_in_object_has_the_wire_format_of_this_recorder() {
         assert_eq!(wire_format(OBJECT), Some(WIRE_VERSION));
         check_wire_format(OBJECT).unwrap();
         assert!(check_wire_format(b"not an object").is_err());

@@ -1,5 +1,5 @@
-//! The seam to the kernel: the only files that know aya. Load, attach, drain, take the counts;
-//! dropping detaches everything.
+//! The interface to the kernel: no other folder uses aya. It loads and attaches programs, drains
+//! the ring and reads the counters; dropping a [`Kernel`] detaches everything.
 
 mod attach;
 pub mod btf;

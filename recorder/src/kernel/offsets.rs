@@ -1,11 +1,11 @@
-//! Where this kernel keeps what the kernel side reads. A member that it does not have is absent,
-//! and its column null.
+//! The offsets, in this kernel, of the structure members that the kernel side reads. A member that
+//! this kernel does not have is [`ABSENT`], and its column is null.
 
 use soakbox_schemas::control::{ABSENT, KernelOffsets};
 
 use super::btf::{Btf, MalformedBtf};
 
-/// Looks up every member that the kernel side reads in the kernel's BTF.
+/// Looks up every member that the kernel side reads; `bytes` are the kernel's BTF.
 ///
 /// # Errors
 /// [`MalformedBtf`] where the bytes are not BTF.
@@ -28,8 +28,9 @@ pub fn resolve_offsets(bytes: &[u8]) -> Result<KernelOffsets, MalformedBtf> {
     })
 }
 
-/// First counter of resident memory, and the distance between counters. Since 6.2 `rss_stat` is an
-/// array of `percpu_counter`, before it was a structure with an array of longs.
+/// Offset of the first counter of resident memory, and the distance between counters. Since Linux
+/// 6.2 `rss_stat` is an array of `percpu_counter`; before, it was a structure with an array of
+/// longs.
 fn resident(btf: &Btf<'_>) -> Option<(u32, u32)> {
     let counters = btf.member("mm_struct", &["rss_stat"])?;
     if btf.is_array(counters) {
@@ -44,7 +45,7 @@ fn resident(btf: &Btf<'_>) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// A type of a made-up kernel; its id is its position, from 1.
+    /// A type of a fictional kernel; its id is its position, from 1.
     enum Type<'a> {
         Long,
         ArrayOf(u32),
@@ -89,7 +90,8 @@ mod tests {
         ("stime", LONG, 520),
     ];
 
-    /// A kernel since 6.2 whose `task_struct` has these members.
+    /// The offsets of a kernel since 6.2 whose `task_struct` and `signal_struct` have these
+    /// members.
     fn kernel(task: &[(&str, u32, u32)], signal: &[(&str, u32, u32)]) -> KernelOffsets {
         let bytes = blob(&[
             Type::Long,

@@ -1,5 +1,5 @@
 //! The kinds of attach points: the type of program that each needs, and how it is loaded and
-//! attached. Another kind of point is added here, and nowhere else in this folder.
+//! attached. A new kind is added here, and nowhere else in this folder.
 
 use std::any::Any;
 use std::num::NonZeroU32;
@@ -22,10 +22,10 @@ pub enum Scope {
     Process(NonZeroU32),
 }
 
-/// An attached program: dropping it detaches.
+/// An attached program: dropping it detaches the program.
 pub(super) type Attached = Box<dyn Any + Send>;
 
-/// The kernel's own types, read when the first program needs them.
+/// The kernel's own types (BTF), read when the first program needs them.
 #[derive(Default)]
 pub(super) struct KernelTypes(Option<Btf>);
 
@@ -90,7 +90,7 @@ pub(super) fn attach(ebpf: &mut Ebpf, hook: &Hook, scope: Scope) -> Result<Attac
     }
 }
 
-/// The object's program, as the type that its section gives it.
+/// The object's program `id`, as the type that its section gives it.
 pub(super) fn program<P>(ebpf: &mut Ebpf, id: ProgramId) -> Result<&mut P, KernelError>
 where
     for<'a> &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,

@@ -7,17 +7,17 @@ use aya::maps::{Map, MapData, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use soakbox_schemas::event::OperationEvent;
 
-/// The reading end.
+/// The reading end of the kernel's ring buffer.
 pub struct Ring {
     ring: RingBuf<MapData>,
 }
 
-/// Number of records that were read at once.
+/// Number of records that one call read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Records, readable or not.
     pub records: usize,
-    /// Records among them that are no event.
+    /// Records among them that are not an event.
     pub unreadable: usize,
 }
 
@@ -35,21 +35,22 @@ impl Ring {
             drained.records += 1;
             match OperationEvent::from_bytes(&item) {
                 Some(event) => batch.push(event),
-                // The loader checked the wire version, so that this should not be.
+                // Not expected: the loader has checked the wire format.
                 None => drained.unreadable += 1,
             }
         }
         drained
     }
 
-    /// Waits until the kernel side calls (the ring is half full) or `timeout` is over.
+    /// Waits until the kernel side wakes the recorder (the ring is half full), or until `timeout`
+    /// has passed.
     pub fn wait(&self, timeout: Duration) {
         let mut descriptors = [PollFd::from_borrowed_fd(self.ring.as_fd(), PollFlags::IN)];
         let timeout = Timespec {
             tv_sec: timeout.as_secs() as i64,
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
-        // Interrupted or not, the ring is looked at next.
+        // Interrupted or not: the caller reads the ring next.
         let _ = poll(&mut descriptors, Some(&timeout));
     }
 }

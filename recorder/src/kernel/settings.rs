@@ -1,4 +1,5 @@
-//! The kernel side's settings of one recording, from the plan and the facts about this kernel. Pure.
+//! The kernel side's settings of one recording, from the plan and the facts about this kernel. No
+//! I/O.
 
 use soakbox_schemas::control::Settings;
 
@@ -16,7 +17,8 @@ impl Global {
         let namespace = facts.pid_namespace;
         Self(Settings {
             interval_ns: plan.interval_ns,
-            // Half full: the other half is filled while the recorder wakes up.
+            // Half of the ring: the other half holds the events that come while the recorder wakes
+            // up.
             wake_bytes: u64::from(plan.ring_bytes / 2),
             namespace_device: namespace.map_or(0, |namespace| namespace.device),
             namespace_inode: namespace.map_or(0, |namespace| namespace.inode),

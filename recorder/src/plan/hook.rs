@@ -1,6 +1,6 @@
-//! Hooks: programs of the kernel side at attach points, each with the number that its runs get. A
-//! new kind of probe makes hooks of these; a new kind of place is a variant of [`AttachPoint`],
-//! which only `kernel::point` matches.
+//! Hooks: programs of the kernel side, the points that they are attached to, and the cookie that
+//! each run of a program gets. A new kind of probe is made of these; a new kind of attach point is
+//! a variant of [`AttachPoint`], which only `kernel::point` loads and attaches.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use soakbox_schemas::control::Cookie;
 
 use crate::binary::Binary;
 
-/// A program of the kernel side, by the name of its function in the BPF object. Whoever places it
-/// declares it as a constant.
+/// A program of the kernel side, by the name of its function in the BPF object. The file that uses
+/// it in a hook declares it as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProgramId(&'static str);
 
@@ -20,7 +20,7 @@ impl ProgramId {
         Self(name)
     }
 
-    /// Its name in the object.
+    /// Name of its function in the object.
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -29,23 +29,24 @@ impl ProgramId {
 /// When a hook is attached and detached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Sees threads leave and take CPUs.
+    /// Observes context switches.
     Scheduling,
-    /// Sees threads and processes start and end.
+    /// Observes that threads and processes start and end.
     Lifetime,
-    /// Sees operations finish.
+    /// Observes finishes of operations.
     Finish,
-    /// Sees operations begin.
+    /// Observes begins of operations.
     Begin,
 }
 
 impl Phase {
-    /// The order of attaching. Finishes before begins: a begin that is seen must have its finish
-    /// seen.
+    /// The order of attaching. Finishes come before begins, so that the finish of each observed
+    /// begin is observed too.
     pub const ATTACH: [Self; 4] = [Self::Scheduling, Self::Lifetime, Self::Finish, Self::Begin];
-    /// The order of detaching. Begins first, so that no operation begins whose finish would not be
-    /// seen; then the tracepoints that report abandonment, because operations that are open at the
-    /// end are not abandoned; time off the CPU is kept until the last finish.
+    /// The order of detaching. Begins come first, so that no operation begins whose finish would
+    /// not be observed; then the tracepoints that report abandonment, because operations that are
+    /// open at the end are not abandoned; context switches last, because off-CPU time is measured
+    /// up to the last finish.
     pub const DETACH: [Self; 4] = [Self::Begin, Self::Lifetime, Self::Finish, Self::Scheduling];
 }
 
@@ -93,7 +94,7 @@ impl fmt::Display for AttachPoint {
     }
 }
 
-/// A program at a point.
+/// A program at an attach point.
 #[derive(Clone, Debug)]
 pub struct Hook {
     /// When it is attached and detached.
@@ -102,12 +103,12 @@ pub struct Hook {
     pub point: AttachPoint,
     /// The program that runs there.
     pub program: ProgramId,
-    /// The number that each run of the program gets; `None` for a program that uses none.
+    /// The cookie that each run of the program reads; `None` for a program that reads none.
     pub cookie: Option<Cookie>,
 }
 
 impl Hook {
-    /// Before the instruction at `offset` of `file`.
+    /// A uprobe before the instruction at `offset` of `file`.
     pub fn uprobe(
         phase: Phase,
         program: ProgramId,
@@ -126,7 +127,7 @@ impl Hook {
         }
     }
 
-    /// At the return of the function whose first instruction is at `offset` of `file`.
+    /// A uretprobe at the return of the function whose first instruction is at `offset` of `file`.
     pub fn uretprobe(
         program: ProgramId,
         file: &Arc<Binary>,

@@ -1,5 +1,5 @@
-//! The tracepoints of the kernel that are needed whatever is observed: they keep account of threads
-//! and processes.
+//! The kernel tracepoints that every recording needs, whichever operations it observes: they track
+//! threads and processes.
 
 use super::hook::{AttachPoint, Hook, Phase, ProgramId};
 
@@ -8,8 +8,8 @@ const FORK: ProgramId = ProgramId::new("sched_process_fork");
 const EXEC: ProgramId = ProgramId::new("sched_process_exec");
 const EXIT: ProgramId = ProgramId::new("sched_process_exit");
 
-/// The hooks for time off the CPU and for operations that end with their thread or process; new
-/// processes are of interest only where a tree of processes is followed.
+/// The hooks for off-CPU time and for operations that end with their thread or process; with
+/// `follows_tree` also those for new processes.
 pub fn lifecycle_hooks(follows_tree: bool) -> Vec<Hook> {
     let hook = |phase, program: ProgramId| Hook {
         phase,

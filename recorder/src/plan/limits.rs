@@ -1,18 +1,18 @@
-//! The bounds of everything that could grow. Their defaults and how far each may go are declared in
-//! [`crate::limits`].
+//! The bounds of every ring, map, queue and file that could grow. Their defaults and permitted
+//! ranges are declared in [`crate::limits`].
 
 use crate::limits::{JOURNAL_BYTES, ROTATE_AFTER};
 
 /// The bounds of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Kernel ring, bytes.
+    /// Size of the kernel's ring buffer, bytes.
     pub ring_bytes: u32,
-    /// Operations in flight that belong to processes rather than threads.
+    /// Most operations in flight that belong to a process rather than a thread.
     pub in_flight: u32,
-    /// Processes of the command's tree at a time.
+    /// Most processes of the tree of the command that are followed at a time.
     pub processes: u32,
-    /// Batches between the recorder's threads.
+    /// Most batches that wait between the recorder's threads.
     pub queue_batches: usize,
     /// When a segment ends.
     pub segment: SegmentLimits,
@@ -21,7 +21,7 @@ pub struct Limits {
 /// The bounds of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentLimits {
-    /// Largest journal, bytes; a batch that reaches it is the last.
+    /// Largest journal, bytes; the batch that reaches it is the last of the segment.
     pub max_bytes: u64,
     /// Longest time from the segment's start, ns of the boot clock.
     pub max_age_ns: u64,

@@ -1,7 +1,7 @@
 //! The plan of a recording, resolved and checked: everything that `kernel`, `segment` and `run`
-//! need, with nothing left to decide. These are plain values: those modules import `plan`, and it
-//! imports none of them, only `schemas`, the limits, and the open files and processes that it
-//! names.
+//! need, with nothing left to decide. These are plain values: those modules import `plan`, and
+//! `plan` imports none of them. It imports only `schemas`, the limits, and the types of the open
+//! files and processes that it names.
 
 mod hook;
 mod lifecycle;
@@ -27,7 +27,7 @@ pub use operation::{OutcomeSource, Pairing, PlannedOperation};
 /// A file that is observed.
 #[derive(Clone, Debug)]
 pub struct ObservedFile {
-    /// The open file.
+    /// The file, kept open.
     pub binary: Arc<Binary>,
     /// Its path as it was typed, made absolute; symbolic links in it are not resolved. It is
     /// shown to people, next to the path that it led to ([`Binary::path`]).
@@ -39,7 +39,7 @@ pub struct ObservedFile {
 /// Which processes are observed.
 #[derive(Clone, Debug)]
 pub enum ProcessFilter {
-    /// All that come by the probes, now and later.
+    /// All that run the observed code, now and later.
     All,
     /// One process.
     Process(Arc<Process>),
@@ -54,36 +54,37 @@ impl ProcessFilter {
     }
 }
 
-/// A recording to be made.
+/// The plan of a recording.
 #[derive(Clone, Debug)]
 pub struct RecordPlan {
     /// The host that is observed.
     pub host: Host,
     /// Root of the recording.
     pub output: PathBuf,
-    /// Operations, at least one. The index of each is its number on the wire.
+    /// Operations, at least one. The index of each is its number in events.
     pub operations: Vec<PlannedOperation>,
-    /// The tracepoints that keep account of threads and processes, whatever the operations are.
+    /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
-    /// The files that the operations lie in, each once.
+    /// The files that the operations are in, each once.
     pub files: Vec<ObservedFile>,
     /// The processes whose operations are observed.
     pub processes: ProcessFilter,
-    /// Bounds.
+    /// Bounds of rings, maps, queues and files.
     pub limits: Limits,
-    /// How long rows may be only in memory.
+    /// Longest time that rows exist only in memory.
     pub flush_interval: Duration,
     /// Length of an interval of the counters.
     pub interval: Duration,
-    /// When to stop by itself.
+    /// Time after which the recorder stops; `None` where it stops only by a signal or the end of
+    /// the command.
     pub duration: Option<Duration>,
-    /// Digest of everything that decides which operations are recorded and how: probes with their
-    /// rules, processes, limits and flush interval, as they were asked for. Neither the place nor
-    /// the duration is part of it, so that two recordings made alike have the same one; nor are the
-    /// binaries, whose build ids are kept next to it.
+    /// Digest of the settings that decide which operations are recorded and how: probes with their
+    /// rules, the process filter, limits and flush interval, as they were typed. The output
+    /// directory and the duration are not part of it, so that two recordings with the same settings
+    /// have the same digest. Nor are the binaries: their build ids are stored next to it.
     pub config_digest: String,
-    /// Operations that will not be seen and values that may be wrong: one sentence each, for the
-    /// person who asked.
+    /// Warnings for the person who typed the command, a sentence each: operations that will not be
+    /// observed, and values that may be wrong.
     pub warnings: Vec<String>,
 }
 
@@ -110,7 +111,7 @@ impl RecordPlan {
     }
 }
 
-/// A recording to be made up.
+/// The plan of a synthetic recording.
 #[derive(Clone, Debug)]
 pub struct SyntheticPlan {
     /// The host that writes it.
@@ -119,8 +120,8 @@ pub struct SyntheticPlan {
     pub output: PathBuf,
     /// The same seed makes the same events.
     pub seed: u64,
-    /// Length, s; it ends now.
+    /// Length, s; the recording ends at the time of writing.
     pub seconds: u64,
-    /// Slower, leaking and failing.
+    /// Whether its service is slower, leaks memory and fails more often.
     pub degraded: bool,
 }

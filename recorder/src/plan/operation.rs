@@ -1,38 +1,39 @@
-//! An operation of the plan: its name, its rule, its hooks, and how its halves belong together.
+//! An operation of the plan: its name, its rule, its hooks, and how a finish is paired with its
+//! begin.
 
 use soakbox_schemas::control::{OperationRule, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use super::hook::Hook;
 
-/// One operation of the plan; its index is the operation's number on the wire.
+/// One operation of the plan; its index is the operation's number in events.
 #[derive(Clone, Debug)]
 pub struct PlannedOperation {
     /// Name and type.
     pub info: OperationInfo,
     /// How success and the return value are read.
     pub rule: OperationRule,
-    /// How a begin finds its finish.
+    /// How a finish is paired with its begin.
     pub pairing: Pairing,
-    /// Where its begins and finishes are seen.
+    /// Where its begins and finishes are observed.
     pub hooks: Vec<Hook>,
 }
 
-/// How a begin finds its finish, and the proof that it will never have one.
+/// How a finish is paired with its begin, and the proof that a begin will have no finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// Stacks are never switched: by thread and stack pointer, and a frame is gone when the stack
-    /// pointer has risen above it.
+    /// By thread and stack pointer, for programs that never switch stacks: a begin has no finish
+    /// any more when the stack pointer has risen above its frame.
     StackOrder,
-    /// A stack switch cannot be excluded: by process and equal stack pointer; only the end of the
-    /// process or of its program proves that no finish will come.
+    /// By process and equal stack pointer, where a switch of stacks cannot be excluded: only the
+    /// end of the process or an exec proves that no finish will come.
     ExactStackPointer,
-    /// By the token that both halves carry, or without one last in, first out per thread.
+    /// By the token that begin and finish carry; without a token, last in, first out per thread.
     Token,
 }
 
 impl Pairing {
-    /// The same for the kernel side, which asks only at functions.
+    /// The value that the kernel side reads at functions. It does not read it at markers.
     pub const fn pair_by(self) -> PairBy {
         match self {
             Self::StackOrder | Self::Token => PairBy::StackOrder,
@@ -41,11 +42,11 @@ impl Pairing {
     }
 }
 
-/// Where success comes from when no rule tells.
+/// Where success comes from if no rule decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeSource {
-    /// The finish brings a return value: without a rule nothing is known of its meaning.
+    /// The finish has a return value. Without a rule, success is unknown.
     ReturnValue,
-    /// The finish says itself whether the operation succeeded.
+    /// The finish carries whether the operation succeeded.
     Finish,
 }

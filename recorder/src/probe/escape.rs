@@ -1,11 +1,11 @@
-//! Commas and colons inside of a name or path: a backslash before `,`, `:` or `\` makes it an
-//! ordinary character. Before any other character a backslash is one itself.
+//! How a comma or colon inside a file path or name is written: a backslash before `,`, `:` or `\`
+//! makes it an ordinary character. A backslash before any other character stands for itself.
 
 use std::borrow::Cow;
 
 const SPECIAL: [char; 3] = [',', ':', '\\'];
 
-/// How it is written, for hints and help.
+/// The escape rules, for hints and help.
 pub(super) const HINT: &str = r"a comma in FILE or FUNCTION is written '\,', a backslash '\\', and a colon may be written '\:'";
 
 /// Splits at the first comma that is not escaped; both parts are still escaped.
@@ -26,20 +26,20 @@ pub(super) fn split_file(text: &str) -> Option<(&str, &str)> {
     Some((&text[..at], &text[at + 1..]))
 }
 
-/// The text that was meant.
+/// The text without its escapes.
 pub(super) fn unescape(text: &str) -> String {
-    let mut meant = String::with_capacity(text.len());
+    let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         match characters.peek() {
             Some(next) if character == '\\' && SPECIAL.contains(next) => {
-                meant.push(*next);
+                plain.push(*next);
                 characters.next();
             }
-            _ => meant.push(character),
+            _ => plain.push(character),
         }
     }
-    meant
+    plain
 }
 
 /// A path as it is written in a probe.
@@ -47,7 +47,8 @@ pub(super) fn escape_file(file: &str) -> Cow<'_, str> {
     escape(file, &SPECIAL)
 }
 
-/// A function's or another name as it is written in a probe: the `::` of C++ and Rust stays.
+/// A name (of a function, a marker) as it is written in a probe: the `::` of C++ and Rust is not
+/// escaped.
 pub(super) fn escape_name(name: &str) -> Cow<'_, str> {
     let pairs_only = name
         .split(|character| character != ':')
@@ -73,7 +74,7 @@ fn escape<'a>(text: &'a str, special: &[char]) -> Cow<'a, str> {
     Cow::Owned(escaped)
 }
 
-/// Where `wanted` stands without an escape, in bytes.
+/// The byte positions of each `wanted` that is not escaped.
 fn unescaped(text: &str, wanted: char) -> impl Iterator<Item = usize> {
     let mut escaped = false;
     let mut characters = text.char_indices().peekable();
@@ -113,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_is_split_and_meant_as_it_was(
+        fn escaped_names_are_split_and_unescaped_to_themselves(
             file in r"[a-z,:\\/é]{1,12}", name in r"[a-z,:\\é]{1,12}", rules in r"[a-z,:\\]{0,8}",
         ) {
             let written = format!("{}:{},{rules}", escape_file(&file), escape_name(&name));

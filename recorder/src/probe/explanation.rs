@@ -1,38 +1,39 @@
-//! How a probe explains itself: the words and numbers that `check` shows. Each kind fills them in;
-//! these are plain values.
+//! The explanation of a resolved probe: the words and numbers that `check` shows. Each kind of
+//! probe fills them in; these are plain values.
 
 use serde::Serialize;
 
 use super::OpenFile;
 use crate::binary::{Cost, Site};
 
-/// A resolved probe, for people and programs.
+/// A resolved probe, described for people and programs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Explanation {
-    /// The kind in a word, such as `function`.
+    /// The kind of probe, such as `function`.
     pub kind: &'static str,
-    /// The file as it was typed, made absolute, where there is one.
+    /// Path of the file as typed, made absolute; `None` for a probe without a file.
     pub file: Option<String>,
-    /// The file that this led to, where that is another path.
+    /// Path of the opened file, if symbolic links in `file` lead to another path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_file: Option<String>,
-    /// How finishes are seen, with the reason.
+    /// How finishes are observed, with the reason.
     pub finish: String,
-    /// The proof that a begin will never finish.
+    /// The proof that a begin will have no finish.
     pub abandonment: String,
-    /// How success is known.
+    /// The success rule, or where success comes from without one.
     pub success: String,
-    /// Where begins are seen.
+    /// Where begins are observed.
     pub begins: Vec<Location>,
-    /// Where finishes are seen.
+    /// Where finishes are observed.
     pub finishes: Vec<Location>,
-    /// Other names of the same code: calls of these count too.
+    /// Other names of the same code: calls by these names count too.
     pub aliases: Vec<String>,
-    /// Copies made by the compiler that count too.
+    /// Copies of the function that the compiler made: their calls count too.
     pub copies: Vec<String>,
-    /// Operations that will not be seen and values that may be wrong, a sentence each.
+    /// One sentence for each group of operations that will not be observed and each value that may
+    /// be wrong.
     pub warnings: Vec<String>,
-    /// The time that it costs, in a sentence.
+    /// The overhead, in a sentence.
     pub cost: String,
 }
 
@@ -48,13 +49,13 @@ impl Explanation {
         }
     }
 
-    /// How many places are on instructions that the kernel single-steps.
+    /// Number of places whose instruction the kernel single-steps.
     pub fn stepped(&self) -> usize {
         let all = self.begins.iter().chain(&self.finishes);
         all.filter(|location| location.stepped).count()
     }
 
-    /// The cost of probes on instructions, as far as it follows from the instructions alone.
+    /// The overhead as far as the probed instructions decide it.
     pub fn cost_of_instructions(&self) -> String {
         match self.stepped() {
             0 => "about 1 to 3 µs for each operation".to_owned(),
@@ -65,12 +66,12 @@ impl Explanation {
     }
 }
 
-/// One place of a probe.
+/// One place where a probe fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {
     /// Address in the file as linked, in hexadecimal digits, or a name.
     pub address: String,
-    /// Offset in the file, bytes, where there is a file.
+    /// Offset in the file, bytes; `None` for a place outside of files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_offset: Option<u64>,
     /// Whether the kernel single-steps the instruction, which costs more.

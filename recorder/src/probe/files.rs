@@ -1,4 +1,5 @@
-//! The files that probes lie in: each opened and read once, by whatever paths it is named.
+//! The files that probes are in: each is opened and read once, even if probes name it by different
+//! paths.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,16 +22,16 @@ pub struct Files {
 /// A file that was opened and read.
 #[derive(Clone, Debug)]
 pub struct OpenFile {
-    /// The open file.
+    /// The file, kept open.
     pub binary: Arc<Binary>,
     /// Its bytes.
     pub bytes: Arc<[u8]>,
-    /// Its path as this probe has it, made absolute; symbolic links in it are not resolved.
+    /// Path as this probe names it, made absolute; symbolic links in it are not resolved.
     pub typed_path: PathBuf,
 }
 
 impl OpenFile {
-    /// As a part of the plan.
+    /// The file as the plan names it, with the bytes of its build id.
     pub fn observed(&self, build_id: Option<&[u8]>) -> ObservedFile {
         let hexadecimal = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect();
         ObservedFile {
@@ -42,7 +43,8 @@ impl OpenFile {
 }
 
 impl Files {
-    /// No file yet. With a process, a file that is not here is looked for in its root.
+    /// No file is open yet. With a process, a path that does not exist is also looked up below the
+    /// root directory of that process.
     pub fn new(process: Option<Arc<Process>>) -> Self {
         Self {
             process,
@@ -50,8 +52,8 @@ impl Files {
         }
     }
 
-    /// Opens and reads the file at `path`, or finds it among those that are open already: the
-    /// kernel keeps probes with the file, so that two paths to one file are one.
+    /// Opens and reads the file at `path`. A file that is already open by another path is not
+    /// opened again: the kernel keeps uprobes per file, so probes by either path are in one file.
     ///
     /// # Errors
     /// Where it cannot be opened or read.
@@ -81,7 +83,7 @@ impl Files {
 }
 
 fn locate(file: &str, process: Option<&Process>) -> PathBuf {
-    // A path without a directory would be taken for a library's name further down.
+    // The path gets a directory: a path without one would be read as the name of a library.
     let absolute = fs::canonicalize(file).unwrap_or_else(|_| Path::new(file).to_owned());
     if absolute.exists() {
         return absolute;

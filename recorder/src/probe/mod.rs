@@ -1,7 +1,8 @@
 //! The probe grammar: `NAME=KIND:REST,rule,rule` from text to types and back.
 //!
-//! Parsing only validates the text; whether the file and the function exist is found when the probe
-//! is resolved. A kind of probe is one file under `kind`; nothing outside of it knows the kinds.
+//! Parsing only validates the text; whether the file and the function exist is checked when the
+//! probe is resolved. Each kind of probe is one file under `kind`; no code outside of that folder
+//! depends on a kind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,19 +28,19 @@ pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};
 pub use rules::{Comparison, Rules, Success, Width};
 
-/// An operation as asked for: its name, its probe, and its rules.
+/// An operation as it was typed: its name, its probe, and its rules.
 #[derive(Clone, Debug)]
 pub struct ProbeSpec {
     /// The operation's name, `[A-Za-z0-9_.-]{1,64}`.
     pub name: String,
-    /// Where its begin and finish are observed. Shown, it is the text that parses to it.
+    /// Where its begin and finish are observed. Its `Display` is the text that parses to it.
     pub probe: Arc<dyn Probe>,
     /// The rules after the commas.
     pub rules: Rules,
 }
 
 impl PartialEq for ProbeSpec {
-    /// Two probes are equal where they are written alike.
+    /// Two are equal if they are written alike.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
             && self.rules == other.rules
@@ -75,7 +76,7 @@ pub struct ProbeError {
     pub hint: String,
 }
 
-/// The reason why a part of a probe is refused, and the text to write instead.
+/// The reason why a part of a probe is refused, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason.
@@ -85,7 +86,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with its next step.
+    /// Refuses for `reason`; `hint` is the next step.
     pub fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -94,7 +95,7 @@ impl Refusal {
     }
 }
 
-/// Text as it was written, shortened for one line.
+/// `text` for one line of a message: shortened, with `?` for each control character.
 fn shown(text: &str) -> String {
     const MOST: usize = 120;
     let mut shown: String = text

@@ -1,4 +1,4 @@
-//! A name in a file, the shape that several kinds of probe share: `FILE:NAME`.
+//! `FILE:NAME`, the syntax that several kinds of probe share: a name in a file.
 
 use std::fmt;
 

@@ -8,7 +8,7 @@ use super::kind::{KINDS, Kind, LATER, Later};
 use super::rules::{self, Rules};
 use super::{ProbeError, ProbeSpec, Refusal, shown};
 
-/// Longest probe that is read, bytes.
+/// Longest text of a probe, bytes.
 const LONGEST: usize = 8192;
 /// Longest name of an operation, bytes.
 const LONGEST_NAME: usize = 64;
@@ -22,9 +22,9 @@ pub const REGISTRY: Registry = Registry {
 /// Kinds of probe.
 #[derive(Clone, Copy)]
 pub struct Registry {
-    /// Kinds that are built.
+    /// Kinds that this version observes.
     pub kinds: &'static [&'static dyn Kind],
-    /// Kinds that are known and come later.
+    /// Kinds that only a later version observes: a probe of one is refused with that reason.
     pub later: &'static [Later],
 }
 
@@ -32,7 +32,7 @@ impl Registry {
     /// Reads `NAME=PROBE[,RULE…]`.
     ///
     /// # Errors
-    /// Where it is not one of these kinds, or not written as its kind is.
+    /// Where `text` names none of these kinds, or does not follow the syntax of its kind.
     pub fn parse(&self, text: &str) -> Result<ProbeSpec, ProbeError> {
         self.read(text).map_err(|refusal| ProbeError {
             probe: shown(text),
@@ -61,28 +61,28 @@ impl Registry {
     fn read(&self, text: &str) -> Result<ProbeSpec, Refusal> {
         if text.len() > LONGEST {
             let reason = format!("the probe is longer than {LONGEST} bytes");
-            return Err(Refusal::new(reason, self.shape()));
+            return Err(Refusal::new(reason, self.syntax_hint()));
         }
         if text.chars().any(char::is_control) {
             return Err(Refusal::new(
                 "the probe contains a control character",
-                self.shape(),
+                self.syntax_hint(),
             ));
         }
         let (name, rest) = text
             .split_once('=')
-            .ok_or_else(|| Refusal::new("the operation has no name", self.shape()))?;
+            .ok_or_else(|| Refusal::new("the operation has no name", self.syntax_hint()))?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(allowed) {
             return Err(Refusal::new(
-                format!("'{}' is no operation name", shown(name)),
+                format!("'{}' is not an operation name", shown(name)),
                 format!("a name is 1 to {LONGEST_NAME} letters, digits, '_', '.' or '-'"),
             ));
         }
         let (probe, rules) = split_rules(rest);
         let probe = self.read_probe(probe).map_err(|mut refusal| {
             if rules.is_some() {
-                // The comma may have been meant as part of a path.
+                // The comma may have been meant as part of a path: the hint shows how to escape it.
                 refusal.hint = format!("{}; {}", refusal.hint, escape::HINT);
             }
             refusal
@@ -114,7 +114,7 @@ impl Registry {
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let later: Vec<&str> = self.later.iter().map(|later| later.name).collect();
         Err(Refusal::new(
-            format!("'{}' is no kind of probe", shown(word)),
+            format!("'{}' is not a kind of probe", shown(word)),
             format!(
                 "the kinds are {}; {} come later",
                 names.join(" and "),
@@ -123,13 +123,13 @@ impl Registry {
         ))
     }
 
-    /// The shapes of a whole probe.
-    fn shape(&self) -> String {
-        let shapes: Vec<String> = self
+    /// A hint with the syntax of each kind.
+    fn syntax_hint(&self) -> String {
+        let syntaxes: Vec<String> = self
             .kinds
             .iter()
             .map(|kind| format!("NAME={}", kind.syntax()))
             .collect();
-        format!("write {}", shapes.join(" or "))
+        format!("write {}", syntaxes.join(" or "))
     }
 }

@@ -4,14 +4,14 @@ use super::{Explanation, Files, Rules};
 use crate::binary::KernelVersion;
 use crate::plan::{Hook, ObservedFile, OutcomeSource, Pairing};
 
-/// The surroundings in which a probe is resolved.
+/// The inputs of resolving a probe, besides the probe itself.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The operation's number on the wire.
+    /// The operation's index in the plan and in events.
     pub operation: u16,
-    /// The rules of its operation.
+    /// The rules of the operation.
     pub rules: Rules,
-    /// The kernel that will run the programs.
+    /// Version of the kernel that will run the programs.
     pub kernel: KernelVersion,
     /// The files of this recording.
     pub files: &'a mut Files,
@@ -20,13 +20,13 @@ pub struct Context<'a> {
 /// A probe, resolved on this host.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// The programs that are attached for it, with their points.
+    /// The programs to attach, and where.
     pub hooks: Vec<Hook>,
-    /// How its begins find their finishes.
+    /// How a finish is paired with its begin.
     pub pairing: Pairing,
-    /// Where success comes from without a rule.
+    /// Where success comes from if no rule decides it.
     pub outcome: OutcomeSource,
-    /// The files that it touches.
+    /// The files that its hooks are in.
     pub files: Vec<ObservedFile>,
     /// The explanation for `check`.
     pub explanation: Explanation,

@@ -16,16 +16,16 @@ pub struct Rules {
     pub success: Option<Success>,
 }
 
-/// When an operation succeeded.
+/// The condition under which an operation succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Success {
-    /// The return value, read as `width`, compares so with `value`.
+    /// The return value, read as `width`, is `comparison` `value`, such as at least 0.
     Return {
         /// How the value is read.
         width: Width,
-        /// How it is compared.
+        /// The operator between the return value and `value`.
         comparison: Comparison,
-        /// The number that it is compared with; within the width's range.
+        /// The operand; within the width's range.
         value: i64,
     },
     /// The return value, read as `width`, is not in -4095..=-1.
@@ -35,9 +35,9 @@ pub enum Success {
     },
 }
 
-/// How a return register is read.
+/// The size and sign with which a return register is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is what C and Rust call it")]
+#[expect(missing_docs, reason = "the names are those of the C and Rust types")]
 pub enum Width {
     I8,
     I16,
@@ -51,9 +51,9 @@ pub enum Width {
     Pointer,
 }
 
-/// How a return value is compared.
+/// The operator of `success=ret`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is its operator")]
+#[expect(missing_docs, reason = "the names are those of the operators")]
 pub enum Comparison {
     Equal,
     NotEqual,
@@ -109,7 +109,8 @@ impl Width {
 
     fn range(self) -> std::ops::RangeInclusive<i64> {
         match (self.is_signed(), self.bits()) {
-            // The wire's operand is an i64: above its largest value no unsigned one can be named.
+            // `OperationRule::operand` is an i64, so that an unsigned value above its maximum
+            // cannot be given.
             (_, 64) => (if self.is_signed() { i64::MIN } else { 0 })..=i64::MAX,
             (true, bits) => -(1 << (bits - 1))..=(1 << (bits - 1)) - 1,
             (false, bits) => 0..=(1 << bits) - 1,
@@ -147,7 +148,8 @@ impl Success {
 }
 
 impl Rules {
-    /// The rule as the kernel side reads it; without one here, success comes from `outcome`.
+    /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
+    /// comes from.
     pub fn operation_rule(&self, outcome: OutcomeSource) -> OperationRule {
         let width = self.success.map_or(Width::I64, Success::width);
         let (comparison, operand) = match self.success {
@@ -174,13 +176,13 @@ impl Rules {
         let mut rules = Self::default();
         for rule in text.split(',') {
             let Some((key, value)) = rule.split_once('=') else {
-                return Err(no_rule(rule));
+                return Err(unknown_rule(rule));
             };
             match key {
                 "type" => {
                     let number = value.parse().map_err(|_| {
                         Refusal::new(
-                            format!("type '{}' is no number", shown(value)),
+                            format!("type '{}' is not a number", shown(value)),
                             "write type=N with N from 0 to 4294967295",
                         )
                     })?;
@@ -195,7 +197,7 @@ impl Rules {
                 }
                 "bytes" | "key" | "min" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
-                _ => return Err(no_rule(rule)),
+                _ => return Err(unknown_rule(rule)),
             }
         }
         Ok(rules)
@@ -206,10 +208,10 @@ fn refuse<T>(reason: impl Into<String>, hint: impl Into<String>) -> Result<T, Re
     Err(Refusal::new(reason, hint))
 }
 
-/// The comma before it may have been meant as part of a path.
-fn no_rule(rule: &str) -> Refusal {
+/// The hint shows how to escape a comma, because this one may have been meant as part of a path.
+fn unknown_rule(rule: &str) -> Refusal {
     Refusal::new(
-        format!("'{}' is no rule", shown(rule)),
+        format!("'{}' is not a rule", shown(rule)),
         format!("{RULES}; {}", escape::HINT),
     )
 }
@@ -262,7 +264,7 @@ fn parse_success(text: &str) -> Result<Success, Refusal> {
         .filter(|value| width.range().contains(value))
     else {
         return refuse(
-            format!("{number} is outside of what {} can hold", width.name()),
+            format!("{number} is outside the range of {}", width.name()),
             format!(
                 "use a value from {} to {}, or another width",
                 width.range().start(),
@@ -281,7 +283,7 @@ fn width(name: &str) -> Result<Width, Refusal> {
     let found = WIDTHS.iter().find(|(known, _)| *known == name);
     found.map(|(_, width)| *width).ok_or_else(|| {
         Refusal::new(
-            format!("'{}' is no width", shown(name)),
+            format!("'{}' is not a width", shown(name)),
             "the widths are i8, i16, i32, i64, u8, u16, u32, u64 and ptr",
         )
     })

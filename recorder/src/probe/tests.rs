@@ -1,4 +1,5 @@
-//! The grammar: the shapes that scripts rely on parse as written, and a refusal names the mistake.
+//! Tests of the probe grammar: texts that scripts rely on parse as written, and an error names the
+//! mistake.
 
 use proptest::prelude::*;
 
@@ -19,7 +20,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn the_shapes_that_scripts_rely_on_parse() {
+fn the_texts_that_scripts_rely_on_parse() {
     let text = "rule_refresh=uprobe:/usr/bin/my-prog:refresh_rules,type=1,success=ret:i32>=0";
     let spec = parse(text);
     assert_eq!(spec.name, "rule_refresh");
@@ -53,14 +54,14 @@ fn the_shapes_that_scripts_rely_on_parse() {
 }
 
 #[test]
-fn a_comma_in_a_path_is_escaped_and_who_forgot_it_is_told_how() {
+fn a_comma_in_a_path_is_escaped_and_the_error_shows_how() {
     for kind in ["uprobe", "marker"] {
         let escaped = parse(&format!(r"a={kind}:/srv/a\,b:c\d/p:f,type=1"));
         assert_eq!(escaped.rules.operation_type, Some(1));
         assert_eq!(
             escaped.probe.to_string(),
             format!(r"{kind}:/srv/a\,b\:c\\d/p:f"),
-            "a colon or another backslash need not be escaped, and is where a probe is shown"
+            "a colon or another backslash need not be escaped; it is where a probe is displayed"
         );
         for forgotten in [
             "/srv/a,b/p:f",
@@ -129,19 +130,19 @@ fn every_comparison_and_width_parses() {
 
 #[test]
 fn refusals_name_the_thing_and_the_next_step() {
-    for (text, says) in [
+    for (text, expected) in [
         ("uprobe:p:f", "the operation has no name"),
-        ("=uprobe:p:f", "'' is no operation name"),
-        ("a b=uprobe:p:f", "'a b' is no operation name"),
+        ("=uprobe:p:f", "'' is not an operation name"),
+        ("a b=uprobe:p:f", "'a b' is not an operation name"),
         (
             &format!("{}=uprobe:p:f", "x".repeat(65)),
-            "is no operation name",
+            "is not an operation name",
         ),
         ("a=uprobe:f", "names no file and function"),
         ("a=uprobe::f", "names no file"),
         ("a=uprobe:p:", "names nothing in p"),
-        ("a=kprobe:p:f", "'kprobe' is no kind of probe"),
-        ("a=", "'' is no kind of probe"),
+        ("a=kprobe:p:f", "'kprobe' is not a kind of probe"),
+        ("a=", "'' is not a kind of probe"),
         (
             "a=syscall:read",
             "syscall: probes are not available yet in this version",
@@ -152,20 +153,23 @@ fn refusals_name_the_thing_and_the_next_step() {
         ("a=tracepoint:c:b..f", "not available yet"),
         ("a=bpf:prog", "not available yet"),
         ("a=kmesh:/sys/fs/bpf/x", "not available yet"),
-        ("a=marker:p:a-b", "'a-b' is no marker name"),
-        ("a=uprobe:p:f,", "'' is no rule"),
-        ("a=uprobe:p:f,typ=1", "'typ=1' is no rule"),
-        ("a=uprobe:p:f,type=x", "type 'x' is no number"),
+        ("a=marker:p:a-b", "'a-b' is not a marker name"),
+        ("a=uprobe:p:f,", "'' is not a rule"),
+        ("a=uprobe:p:f,typ=1", "'typ=1' is not a rule"),
+        ("a=uprobe:p:f,type=x", "type 'x' is not a number"),
         ("a=uprobe:p:f,type=1,type=2", "given twice"),
         ("a=uprobe:p:f,success=ret", "cannot be read"),
         ("a=uprobe:p:f,success=ret>", "cannot be read"),
         ("a=uprobe:p:f,success=ret=0", "cannot be read"),
-        ("a=uprobe:p:f,success=ret:i33>0", "'i33' is no width"),
+        ("a=uprobe:p:f,success=ret:i33>0", "'i33' is not a width"),
         (
             "a=uprobe:p:f,success=ret:i8>=128",
-            "128 is outside of what i8 can hold",
+            "128 is outside the range of i8",
         ),
-        ("a=uprobe:p:f,success=ret:u32>=-1", "-1 is outside"),
+        (
+            "a=uprobe:p:f,success=ret:u32>=-1",
+            "-1 is outside the range of u32",
+        ),
         ("a=uprobe:p:f,success=errno:u32", "must be signed"),
         ("a=uprobe:p:f,success=goerr", "not available yet"),
         ("a=uprobe:p:f,success=arg1==0", "not available yet"),
@@ -177,12 +181,12 @@ fn refusals_name_the_thing_and_the_next_step() {
         (&"x".repeat(9000), "longer than"),
     ] {
         let error = refused(text);
-        assert!(error.contains(says), "{text}: {error}");
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }
 
 #[test]
-fn rules_mean_for_the_kernel_side_what_they_say() {
+fn the_kernel_side_decides_success_by_the_rule() {
     let minus_one_as_c_int = u64::from(u32::MAX);
     for (rule, raw, holds) in [
         ("ret>=0", u64::MAX, false),
@@ -267,7 +271,7 @@ fn success() -> impl Strategy<Value = Success> {
 
 proptest! {
     #[test]
-    fn what_is_shown_parses_back(
+    fn a_displayed_probe_parses_to_itself(
         name in "[A-Za-z0-9_.-]{1,64}",
         file in r"[^\u{0}-\u{1f}\u{7f}-\u{9f}]{1,20}|[a,:\\]{1,9}",
         function in r"[^\u{0}-\u{1f}\u{7f}-\u{9f}]{1,20}|[a,:\\]{1,9}|[a-z]{1,5}(::[a-z]{1,5}){0,2}",

@@ -1,4 +1,4 @@
-//! The program that a command names.
+//! Finds the program that a command names.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::fs::Access;
 
-/// Where programs are looked for without PATH.
+/// The directories that are searched if PATH is not set.
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
-/// Looks the command up as the system will, so that one that cannot start leaves no recording
+/// Looks the program up as exec will, so that a command that cannot start leaves no recording
 /// behind.
 ///
 /// # Errors

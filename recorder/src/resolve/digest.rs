@@ -1,10 +1,10 @@
-//! The digest of a configuration: two recordings with the same one observe the same operations in
+//! The digest of a configuration: recordings with the same digest observe the same operations in
 //! the same way.
 //!
-//! It is the hash of a JSON text with sorted keys. A limit that has its default value is left out,
-//! so that a limit which a later version adds does not change the digest of a configuration that
-//! does not name it. A default that changes, or anything else that makes the same text mean
-//! something else, gives [`VERSION`] a new number.
+//! It is the hash of a JSON text with sorted keys. A limit at its default value is left out, so
+//! that a later version can add a limit without changing the digests of configurations that do not
+//! set it. Whoever changes a default, or anything else that gives the same text another meaning,
+//! must also change [`VERSION`].
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -16,15 +16,17 @@ use sha2::{Digest, Sha256};
 use crate::plan::ProcessFilter;
 use crate::probe::ProbeSpec;
 
-/// Version of the text that is hashed.
+/// Version of the text that is hashed, and of its meaning.
 const VERSION: u32 = 1;
-/// Bytes of the hash that are kept: enough to tell configurations apart; it protects nothing.
+/// Bytes of the hash that are kept: enough to tell configurations apart; the digest is not used for
+/// security.
 const BYTES: usize = 8;
 
-/// The digest in hexadecimal digits; `limits` are those that are not at their defaults.
+/// The digest in hexadecimal digits; `limits` are the limits that are not at their defaults, by
+/// name.
 ///
 /// # Errors
-/// Where JSON cannot hold a value, which it can.
+/// Where the values cannot be written as JSON; all of these can.
 pub(super) fn config_digest(
     specs: &[ProbeSpec],
     processes: &ProcessFilter,
@@ -42,7 +44,7 @@ pub(super) fn config_digest(
     Ok(kept.map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Fields in the order of their names.
+/// The text that is hashed. The fields are in the order of their names.
 #[derive(Serialize)]
 struct Canonical {
     limits: BTreeMap<&'static str, u64>,
@@ -51,7 +53,7 @@ struct Canonical {
     version: u32,
 }
 
-/// The processes, as they were asked for.
+/// The process filter as it was typed.
 fn describe(processes: &ProcessFilter) -> String {
     match processes {
         ProcessFilter::All => "all".to_owned(),
@@ -80,8 +82,10 @@ mod tests {
 
     #[test]
     fn a_configuration_keeps_its_digest_from_version_to_version() {
-        // sha256sum of {"limits":{"a":1,"b":2},"operations":["op=uprobe:/a\\,b:ns::f,type=2,success=errno:i64"],
-        // "processes":"command \"a b\" \"\\\"c\\n\"","version":1}; changed only together with VERSION.
+        // sha256sum of this text without the line breaks; changed only together with VERSION:
+        // {"limits":{"a":1,"b":2},
+        // "operations":["op=uprobe:/a\\,b:ns::f,type=2,success=errno:i64"],
+        // "processes":"command \"a b\" \"\\\"c\\n\"","version":1}
         let expected = "720ebcc42399edc6";
         assert_eq!(digest(&[("a", 1), ("b", 2)]), expected);
         assert_eq!(digest(&[("b", 2), ("a", 1)]), expected, "in any order");

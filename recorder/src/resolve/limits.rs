@@ -11,7 +11,7 @@ use crate::limits::{
 };
 use crate::plan::{Limits, SegmentLimits};
 
-/// The limits that flags and configuration give together.
+/// The limits that result from the flags and the configuration file.
 pub(super) struct Effective<'a> {
     arguments: &'a cli::Record,
     config: &'a Config,
@@ -22,7 +22,7 @@ impl<'a> Effective<'a> {
         Self { arguments, config }
     }
 
-    /// Limits of everything that could grow.
+    /// The bounds of rings, maps, queues and files.
     pub(super) fn limits(&self) -> Limits {
         Limits {
             ring_bytes: self.small(&RING_BYTES),
@@ -36,18 +36,19 @@ impl<'a> Effective<'a> {
         }
     }
 
-    /// How long rows may be only in memory.
+    /// Longest time that rows exist only in memory.
     pub(super) fn flush_interval(&self) -> Duration {
         Duration::from_nanos(self.number(&FLUSH_INTERVAL))
     }
 
-    /// When to stop; `None` where only a signal or the end of the command does.
+    /// Time after which the recorder stops; `None` where it stops only by a signal or the end of
+    /// the command.
     pub(super) fn duration(&self) -> Option<Duration> {
         self.value(&DURATION).map(Duration::from_nanos)
     }
 
-    /// The limits that are not at their defaults, by name. When to stop is none of them: it does
-    /// not change what is recorded until then.
+    /// The limits that are not at their defaults, by name. The duration is left out: it does not
+    /// change which operations are recorded, or how.
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
         let limits = LIMITS
             .into_iter()
@@ -99,7 +100,7 @@ mod tests {
         (effective.limits(), effective.flush_interval(), duration)
     }
 
-    /// A value of its own for each limit.
+    /// A different value for each limit.
     fn distinct(step: u64) -> Vec<(&'static Limit, u64)> {
         let places = LIMITS.into_iter().zip(1..);
         places

@@ -1,6 +1,6 @@
 //! From the command line and the configuration to a plan: reads the configuration and the binaries,
-//! resolves each probe, and refuses a recording that is impossible or would do harm. Nothing is
-//! attached or created here.
+//! resolves each probe, and refuses a recording that is impossible or could harm the observed
+//! program. Nothing is attached or created here.
 
 mod command;
 mod digest;
@@ -24,6 +24,7 @@ use crate::process::Process;
 
 pub use operations::ResolvedProbes;
 
+/// Length of an interval of the counters.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The plan of a recording.
@@ -34,7 +35,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let config = read_config(&arguments.probes)?;
     let output = arguments.output.clone().or(config.output.clone());
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
-    not_a_file(&output)?;
+    refuse_file(&output)?;
     let resolved = resolve_probes(&arguments.probes, &config)?;
     let processes = match (&resolved.process, arguments.words.is_empty()) {
         (Some(_), false) => {
@@ -68,12 +69,12 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     })
 }
 
-/// The plan of a made-up recording.
+/// The plan of a synthetic recording.
 ///
 /// # Errors
-/// Where a file has the directory's name.
+/// Where the output path is a file.
 pub fn replay(arguments: &cli::Replay) -> Result<SyntheticPlan> {
-    not_a_file(&arguments.output)?;
+    refuse_file(&arguments.output)?;
     Ok(SyntheticPlan {
         host: Host::read(),
         output: arguments.output.clone(),
@@ -83,7 +84,7 @@ pub fn replay(arguments: &cli::Replay) -> Result<SyntheticPlan> {
     })
 }
 
-fn not_a_file(output: &Path) -> Result<()> {
+fn refuse_file(output: &Path) -> Result<()> {
     if output.exists() && !output.is_dir() {
         bail!(
             "{} is not a directory; hint: name the directory to record into with -o DIR",
@@ -93,10 +94,10 @@ fn not_a_file(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Resolves the probes and the process that are named.
+/// Opens the process that is named, and resolves the probes.
 ///
 /// # Errors
-/// Where the process is not there, a probe does not resolve, or two are on one instruction.
+/// Where the process does not exist, a probe does not resolve, or two are on one instruction.
 pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<ResolvedProbes> {
     let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
@@ -116,11 +117,11 @@ pub fn read_config(arguments: &ProbeArgs) -> Result<Config> {
         .unwrap_or_default())
 }
 
-/// The operations asked for: those of the command line, or of the configuration where it names
+/// The operations of the command line, or those of the configuration where the command line names
 /// none.
 ///
 /// # Errors
-/// Where one does not parse, a name is there twice, or there are too many.
+/// Where one does not parse, two have the same name, or there are too many.
 pub fn probes(arguments: &ProbeArgs, config: &Config) -> Result<Vec<ProbeSpec>> {
     let texts = if arguments.op.is_empty() {
         &config.op

@@ -1,4 +1,4 @@
-//! From probes to numbered operations: each probe is resolved, two on one instruction are refused.
+//! From probes to numbered operations: resolves each probe, and refuses two on one instruction.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ pub struct ResolvedProbes {
     pub host: Host,
     /// The one process, where only one is observed.
     pub process: Option<Arc<Process>>,
-    /// The probes as they were asked for, in the order of their operations.
+    /// The probes as typed, in the order of their operations.
     pub specs: Vec<ProbeSpec>,
     /// The operations in the order of their numbers.
     pub operations: Vec<PlannedOperation>,
-    /// The explanation of each operation, in the same order.
+    /// The explanation of the probe of each operation, in the same order.
     pub explanations: Vec<Explanation>,
-    /// The files that they lie in, each once.
+    /// The files that they are in, each once.
     pub files: Vec<ObservedFile>,
 }
 
@@ -34,7 +34,7 @@ impl ResolvedProbes {
     /// Resolves `specs`; the index of each is its operation's number.
     ///
     /// # Errors
-    /// Where one does not resolve or would do harm, or two observe the same code.
+    /// Where one does not resolve or could harm the observed program, or two observe the same code.
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
         let host = Host::read();
         let kernel = version_of(&host)?;
@@ -74,7 +74,7 @@ impl ResolvedProbes {
         Ok(all)
     }
 
-    /// Operations that will not be seen and values that may be wrong, by the operation's name.
+    /// The warnings of all operations, each after the operation's name.
     pub fn warnings(&self) -> Vec<String> {
         let operations = self.operations.iter().zip(&self.explanations);
         operations
@@ -105,7 +105,8 @@ fn version_of(host: &Host) -> Result<KernelVersion> {
         .with_context(|| format!("the kernel's release '{release}' has no version in it"))
 }
 
-/// Remembers which operation observes which instruction.
+/// Refuses an operation on an instruction that another one observes; `places` has the operation of
+/// each instruction so far.
 fn refuse_same_code(
     places: &mut HashMap<(PathBuf, u64), String>,
     name: &str,

@@ -1,5 +1,4 @@
-//! Code outside of a function's range: its own cold parts, or other functions that it leaves by a
-//! tail call.
+//! Code outside of a function's range: its own cold parts, or other functions that it tail-calls.
 
 use super::super::error::Reason;
 use super::super::plt;
@@ -22,7 +21,7 @@ impl Walk<'_, '_> {
             .symbols_at(covering.map_or(target, |symbol| symbol.address))
             .find(|symbol| self.is_own_name(symbol.name));
         if let Some(symbol) = own.copied() {
-            // A split-off part that other functions call would count their finishes too.
+            // Other functions call it too: its returns would count their finishes as this one's.
             let shared = symbol.name.contains(".part") && !self.is_exclusive(symbol.address);
             if shared {
                 return tail_call(Some(symbol.name));
@@ -45,7 +44,7 @@ impl Walk<'_, '_> {
             (Some(from), Some(to)) if to != EMPTY && from == to => Ok((start, end)),
             (Some(_), Some(to)) if to != EMPTY => Err(Reason::Unreadable {
                 at: source,
-                why: "a jump leads to a frame of another shape",
+                why: "a jump leads to code that expects another stack frame",
             }),
             // Nothing is on the stack: a cold part, if no other code leads there.
             (Some(EMPTY), Some(_)) if self.is_exclusive(start) => Ok((start, end)),
@@ -53,7 +52,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether the address belongs to a part whose name says that it is this function's.
+    /// Whether the address belongs to a part whose symbol says that it is this function's.
     pub(super) fn is_named_part(&self, address: u64) -> bool {
         let covering = self
             .elf

@@ -10,7 +10,7 @@ impl Walk<'_, '_> {
     /// Every jump and every row of the unwind table must agree with the disassembly.
     pub(super) fn check_boundaries(&self) -> Result<(), Reason> {
         for target in &self.targets {
-            if !self.is_boundary(*target) {
+            if !self.is_instruction_boundary(*target) {
                 return Err(Reason::Unreadable {
                     at: *target,
                     why: "a jump leads into the middle of an instruction",
@@ -19,7 +19,7 @@ impl Walk<'_, '_> {
         }
         for part in &self.parts {
             for row in &part.rows {
-                if self.contains(row.start) && !self.is_boundary(row.start) {
+                if self.contains(row.start) && !self.is_instruction_boundary(row.start) {
                     return Err(Reason::Unreadable {
                         at: row.start,
                         why: "the unwind table disagrees with the code",
@@ -44,14 +44,14 @@ impl Walk<'_, '_> {
                 if !seen && !self.guessed {
                     return Err(Reason::Unreadable {
                         at,
-                        why: "nothing leads to a return",
+                        why: "no path leads to the return",
                     });
                 }
                 match self.cfa_at(at) {
                     None if previous.is_some_and(Instruction::places_return_address) => {
                         return Err(Reason::Unreadable {
                             at,
-                            why: "a return to an address that it made itself",
+                            why: "a return to an address that the function itself wrote",
                         });
                     }
                     None | Some(Cfa::StackPointer(8)) => returns.push(at),
@@ -80,9 +80,13 @@ impl Walk<'_, '_> {
             .map(|part| vec![false; part.code.len()])
             .collect();
         let mut stack: Vec<(usize, usize)> = vec![(0, 0)];
-        // Targets of tables and of the unwinder have no edge of their own: all targets count as
-        // reached.
-        stack.extend(self.targets.iter().filter_map(|target| self.find(*target)));
+        // No decoded jump leads to the targets of jump tables and of the unwinder, so all targets
+        // count as reached.
+        stack.extend(
+            self.targets
+                .iter()
+                .filter_map(|target| self.instruction_at(*target)),
+        );
         while let Some((part, mut index)) = stack.pop() {
             while let Some(instruction) = self.parts[part].code.get(index) {
                 if std::mem::replace(&mut seen[part][index], true) {
@@ -90,7 +94,7 @@ impl Walk<'_, '_> {
                 }
                 let goes_on = match instruction.next {
                     Next::Falls | Next::Branches(_) => true,
-                    // The last call of a part does not return.
+                    // A call that ends a part does not return.
                     Next::Calls(_) => index + 1 < self.parts[part].code.len(),
                     _ => false,
                 };
@@ -101,7 +105,7 @@ impl Walk<'_, '_> {
                 if index == self.parts[part].code.len() {
                     return Err(Reason::Unreadable {
                         at: instruction.address,
-                        why: "it runs on into what follows it",
+                        why: "execution runs past its end",
                     });
                 }
             }

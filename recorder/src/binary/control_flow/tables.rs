@@ -1,4 +1,4 @@
-//! Jumps through tables: all their targets, or a refusal where these are not certain.
+//! Jumps through tables: all their targets, or a refusal where they are not certain.
 
 use std::collections::BTreeSet;
 
@@ -63,15 +63,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// All `count` targets; none where one of them is not the function's own, for then it is
-    /// another kind of table.
+    /// All `count` targets; none where one of them is not the function's own, because then the
+    /// table is of another kind.
     fn whole_table(&mut self, jump: &TableJump, table: u64, count: u64, at: u64) -> Vec<u64> {
         let mut targets = BTreeSet::new();
         for entry in 0..count.min(MOST_ENTRIES) {
-            let Some(target) = self.entry(jump, table, entry) else {
+            let Some(target) = self.entry_target(jump, table, entry) else {
                 return Vec::new();
             };
-            let known = targets.contains(&target) || self.is_boundary(target);
+            let known = targets.contains(&target) || self.is_instruction_boundary(target);
             if !known && self.own_part(at, target).is_err() {
                 return Vec::new();
             }
@@ -83,12 +83,14 @@ impl Walk<'_, '_> {
     /// The targets up to the first that is not provably the function's own.
     fn table_start(&self, jump: &TableJump, table: u64) -> Vec<u64> {
         (0..MOST_ENTRIES)
-            .map_while(|entry| self.entry(jump, table, entry))
-            .take_while(|target| self.is_boundary(*target) || self.is_named_part(*target))
+            .map_while(|entry| self.entry_target(jump, table, entry))
+            .take_while(|target| {
+                self.is_instruction_boundary(*target) || self.is_named_part(*target)
+            })
             .collect()
     }
 
-    fn entry(&self, jump: &TableJump, table: u64, entry: u64) -> Option<u64> {
+    fn entry_target(&self, jump: &TableJump, table: u64, entry: u64) -> Option<u64> {
         match jump.entries {
             Entries::Offsets => self.elf.offset_entry(table, entry),
             Entries::Pointers => self.elf.pointer_entry(table, entry),

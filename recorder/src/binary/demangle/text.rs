@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// Operators of C++ with brackets of their own, the longest first.
+/// Operators of C++ that contain brackets, the longest first.
 const OPERATORS: &[&str] = &[
     "<=>", "->*", "<<=", ">>=", "->", "<<", ">>", "<=", ">=", "()", "[]", "<", ">",
 ];
@@ -69,8 +69,8 @@ fn tokens(name: &str) -> Option<Vec<Token<'_>>> {
     open.is_empty().then_some(tokens)
 }
 
-/// Length of the text at `at` whose characters are no brackets: an operator, an arrow, a character
-/// literal.
+/// Length in bytes of the operator, the arrow or the character literal at `at`: a bracket in it
+/// opens and closes nothing.
 fn plain_length(name: &str, at: usize) -> Option<usize> {
     const OPERATOR: &str = "operator";
     let rest = &name[at..];
@@ -103,13 +103,13 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The name without any generic arguments (`<…>`, and the `::` before them in Rust). The brackets of
-/// an implementation (`<A as B>::f` of Rust) stay, without the arguments in them.
+/// The name without any generic arguments (`<…>`, and the `::` before them in Rust). The brackets
+/// of an implementation (`<A as B>::f` of Rust) stay, without the arguments in them.
 pub(super) fn without_generics(name: &str) -> String {
     let Some(tokens) = tokens(name) else {
         return name.to_owned();
     };
-    // Brackets at the very start are no arguments of anything.
+    // Brackets at the very start are not generic arguments.
     let kept = usize::from(name.starts_with('<'));
     let first = tokens
         .iter()
@@ -164,9 +164,9 @@ fn before_last_group<'t>(text: &'t str, opening: &str, closing: &str) -> Option<
     (opened.at > 0).then(|| &text[..opened.at])
 }
 
-/// A C++ name as other tools write it: `f<8u>` for `f<(unsigned int)8>`, no comma before an empty
-/// argument pack.
-pub(super) fn as_by_other_tools(name: String) -> String {
+/// A C++ name as c++filt and other tools write it: `f<8u>` for `f<(unsigned int)8>`, no comma
+/// before an empty argument pack.
+pub(super) fn cxxfilt_style(name: String) -> String {
     const SUFFIXES: &[(&str, &str)] = &[
         ("(unsigned int)", "u"),
         ("(long)", "l"),
@@ -202,8 +202,9 @@ pub(super) fn without_tags(name: &str) -> String {
     text
 }
 
-/// `A<B>::f` of `<A<B>>::f`: Rust's newer scheme puts a type with methods of its own into brackets,
-/// its older one does not. An implementation of a trait (`<A as B>::f`) stays as it is.
+/// `A<B>::f` of `<A<B>>::f`: Rust's v0 mangling puts the type of an inherent implementation into
+/// brackets, its legacy mangling does not. An implementation of a trait (`<A as B>::f`) stays as it
+/// is.
 pub(super) fn inherent(name: &str) -> Cow<'_, str> {
     let Some(tokens) = tokens(name).filter(|_| name.starts_with('<')) else {
         return Cow::Borrowed(name);
@@ -222,7 +223,7 @@ pub(super) fn inherent(name: &str) -> Cow<'_, str> {
 }
 
 /// The text without spaces, except between two words.
-pub(super) fn squeezed(name: &str) -> String {
+pub(super) fn without_spaces(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     let mut space = false;
     for character in name.trim().chars() {
@@ -241,7 +242,7 @@ pub(super) fn squeezed(name: &str) -> String {
 
 /// The last identifier of a path, where every mangling of that path contains it letter for letter.
 pub(super) fn last_identifier(path: &str) -> Option<&str> {
-    // `std::string` and its like have abbreviations, and so have what they construct.
+    // Manglings abbreviate `std::string` and similar types, and the names of their constructors.
     if path.starts_with("std::") {
         return None;
     }

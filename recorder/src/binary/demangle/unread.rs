@@ -1,11 +1,11 @@
-//! Symbols that the demangler does not read (newer C++ manglings: constraints, modules): which path
-//! they could be of.
+//! Symbols that the demangler cannot read (newer C++ manglings: constraints, modules): the paths
+//! that they could have.
 
 use super::text;
 
-/// Whether an unread C++ symbol could be a function of this plain path: it starts with the path's
+/// Whether a C++ symbol that cannot be demangled could have this path: it starts with the path's
 /// first identifier, and the others follow in order. In doubt the answer is yes.
-pub(super) fn could_be(symbol: &str, path: &str) -> bool {
+pub(super) fn could_have_path(symbol: &str, path: &str) -> bool {
     let Some(rest) = symbol.strip_prefix("_Z") else {
         return false;
     };
@@ -33,8 +33,8 @@ pub(super) fn could_be(symbol: &str, path: &str) -> bool {
     true
 }
 
-/// An identifier as a mangled name holds it: its length and itself. `None` for what is spelled
-/// otherwise (operators).
+/// An identifier as a mangled name holds it: its length, then its text. `None` for operators, which
+/// are encoded otherwise.
 fn encoded(identifier: &str) -> Option<String> {
     let name = identifier.trim_start_matches('~');
     match name {

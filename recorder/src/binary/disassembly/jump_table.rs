@@ -27,7 +27,7 @@ pub struct TableJump {
     pub count: Option<u64>,
 }
 
-/// Most instructions before a jump that are searched for its pieces.
+/// Most instructions before a jump that are searched for its loads and its bounds check.
 const WINDOW: usize = 40;
 
 /// The jump at `index`, where it has the shape of a table jump.
@@ -40,8 +40,8 @@ pub fn recognise(code: &[Instruction], index: usize) -> Option<TableJump> {
     }
 }
 
-/// Addresses that the code loads relative to itself: candidates where a table's address was loaded
-/// far away.
+/// Addresses that the code loads into registers: candidates for a table whose address is loaded far
+/// from the jump.
 pub fn loaded_addresses(code: &[Instruction]) -> impl Iterator<Item = u64> {
     code.iter()
         .filter_map(|instruction| loaded_address(&instruction.raw))
@@ -74,13 +74,13 @@ fn through_register(code: &[Instruction], index: usize, register: Register) -> O
             offset_table(code, at, register, other)
                 .or_else(|| offset_table(code, at, other, register))
         }
-        // Base and offset in one memory operand of an add: add (%rdx,%rax,8),%rdx is no compiler's
-        // switch.
+        // No compiler emits an add with base and offset in one memory operand for a switch: add
+        // (%rdx,%rax,8),%rdx.
         _ => None,
     }
 }
 
-/// `offset` must be a sign-extended load; `base` is the table, if what loads it is near.
+/// `offset` must be a sign-extended load; `base` is the table, if it is loaded near the jump.
 fn offset_table(
     code: &[Instruction],
     at: usize,
@@ -92,7 +92,7 @@ fn offset_table(
     Some(TableJump {
         table,
         entries: Entries::Offsets,
-        count: bound(code, load),
+        count: entry_count(code, load),
     })
 }
 
@@ -133,7 +133,7 @@ fn pointer_table(
     Some(TableJump {
         table,
         entries: Entries::Pointers,
-        count: bound(code, at),
+        count: entry_count(code, at),
     })
 }
 
@@ -147,7 +147,7 @@ fn last_write(
         let instruction = &code[at];
         match instruction.next {
             Next::Falls | Next::Branches(_) => {}
-            Next::Calls(_) if is_preserved(register) => {}
+            Next::Calls(_) if is_callee_saved(register) => {}
             _ => return None,
         }
         if writes(&instruction.raw, register) {
@@ -157,8 +157,8 @@ fn last_write(
     None
 }
 
-/// Registers that a called function preserves.
-fn is_preserved(register: Register) -> bool {
+/// Callee-saved registers: a called function preserves them.
+fn is_callee_saved(register: Register) -> bool {
     matches!(
         register,
         Register::RBX
@@ -170,7 +170,7 @@ fn is_preserved(register: Register) -> bool {
     )
 }
 
-/// The place of the value that indexes the table, at a point before the load.
+/// The register or memory that holds the index into the table, at a point before the load.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Value {
     Register(Register),
@@ -179,7 +179,7 @@ enum Value {
 
 /// The number of entries, where `cmp $n; ja …` or `and $n` before the load provably bounds the
 /// index.
-fn bound(code: &[Instruction], load: usize) -> Option<u64> {
+fn entry_count(code: &[Instruction], load: usize) -> Option<u64> {
     let mut value = Value::Register(scaled_index(&code[load].raw)?);
     let mut beyond = None;
     for at in (load.saturating_sub(WINDOW)..load).rev() {

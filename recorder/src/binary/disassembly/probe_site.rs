@@ -18,12 +18,12 @@ pub enum Cost {
 /// The cost of a probe on the instruction at the start of `code`; `None` where the kernel refuses
 /// it or we do not know.
 pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
-    let replaces = kernel
+    let optimises_nop5 = kernel
         >= KernelVersion {
             major: 6,
             minor: 18,
         };
-    if replaces && is_nop5(code) {
+    if optimises_nop5 && is_nop5(code) {
         return None;
     }
     let mut rest = code;
@@ -31,8 +31,8 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     let mut operand_size = false;
     while let Some((byte, after)) = rest.split_first() {
         match byte {
-            // Segment overrides other than fs and gs, and lock, are refused; so is what follows
-            // them.
+            // With a segment override other than fs and gs, or with lock, every instruction is
+            // refused.
             0x26 | 0x2e | 0x36 | 0x3e | 0xf0 => return None,
             0x66 => operand_size = true,
             0x64 | 0x65 | 0x67 | 0xf2 | 0xf3 => {}
@@ -99,8 +99,8 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     }
 }
 
-/// Whether the bytes are a marker's: a 1-byte nop (the site of the probe), the 5-byte nop, a
-/// return.
+/// Whether the bytes are the code of a marker: a 1-byte nop (the site of the probe), the 5-byte
+/// nop, a return.
 ///
 /// # Errors
 /// The difference, in words.
@@ -119,7 +119,7 @@ pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
 
 /// Whether the code starts with a nop of five bytes, in any encoding. Kernels from 6.18 on turn a
 /// probed one into a call into a page that they map for it: the call writes below the stack
-/// pointer, and a forked child inherits the call but not the page, and dies of it.
+/// pointer, and a forked child inherits the call but not the page, so that it crashes.
 pub fn is_nop5(code: &[u8]) -> bool {
     let mut decoder = iced_x86::Decoder::new(64, code, iced_x86::DecoderOptions::NONE);
     let decoded = decoder.decode();

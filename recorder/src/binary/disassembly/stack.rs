@@ -1,4 +1,4 @@
-//! The stack pointer: the effect of each instruction on it.
+//! The effect of each instruction on the stack pointer.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 
@@ -110,7 +110,7 @@ fn is_stack_register(raw: &iced_x86::Instruction, op: u32) -> bool {
         && raw.op_register(op).full_register() == Register::RSP
 }
 
-/// Whether it writes the stack pointer as an operand; stack instructions such as `push` have none.
+/// Whether it has the stack pointer as an operand and writes it; `push` has no such operand.
 fn writes_stack_pointer(raw: &iced_x86::Instruction) -> bool {
     (0..raw.op_count()).any(|op| is_stack_register(raw, op)) && writes(raw, Register::RSP)
 }

@@ -30,7 +30,7 @@ impl<'a> Elf<'a> {
             .map(|note| note.desc())
     }
 
-    /// Whether the file is marked as fit for a shadow stack.
+    /// Whether the file is marked as compatible with a shadow stack.
     pub fn has_shadow_stack(&self) -> bool {
         self.notes(".note.gnu.property")
             .filter_map(|note| note.gnu_properties(Endianness::Little))

@@ -1,4 +1,5 @@
-//! Whether a program could make code at run time: memory that is mapped, or made, executable.
+//! Whether a program could generate code at run time: whether it could get memory that is
+//! executable.
 //!
 //! It could, unless every use of `mmap` and `mprotect` is a call whose protection is a constant
 //! that the code sets right before it.
@@ -13,8 +14,8 @@ use super::super::plt;
 const PROTECTING: &[&str] = &["mmap", "mmap64", "mprotect"];
 const EXECUTABLE: u64 = 4;
 
-/// The name of a function by which the program could make code.
-pub(super) fn may_make_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Option<&'a str> {
+/// The name of an import by which the program could generate code.
+pub(super) fn may_generate_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Option<&'a str> {
     let imported = |name: &&&str| elf.imports.contains(**name);
     let first = PROTECTING.iter().find(imported)?;
     if let Some(name) = plt::address_in_data(elf, PROTECTING) {
@@ -40,7 +41,7 @@ pub(super) fn may_make_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Opt
             if in_table(&instruction.address) {
                 continue;
             }
-            let by_slot = instruction.relative_address().and_then(|address| {
+            let by_slot = instruction.rip_relative_address().and_then(|address| {
                 slots
                     .iter()
                     .find(|(slot, _)| *slot == address)
@@ -56,7 +57,7 @@ pub(super) fn may_make_code<'a>(elf: &Elf<'a>, code: &[Vec<Instruction>]) -> Opt
             }
         }
     }
-    // An import without a slot that was recognised proves nothing.
+    // An import without a recognised slot may be called in a way that was not seen.
     let has_slot = |name: &&str| slots.iter().any(|(_, known)| known == name);
     let known = PROTECTING.iter().filter(imported).all(has_slot);
     if known {

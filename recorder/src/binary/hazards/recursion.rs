@@ -1,9 +1,9 @@
 //! Whether a call of a function could lead to another call of it before it returns: the kernel
 //! follows at most 64 nested returns of a uretprobe.
 //!
-//! Follows every instruction that the function leads to within the program. A call that cannot be
-//! followed (through a pointer, or of a C library function that calls back) counts as one that
-//! leads back.
+//! Follows every instruction that the function leads to within the program. A call that
+//! cannot be followed (through a pointer, or of a C library function that calls back) counts as one
+//! that leads back.
 
 use std::collections::BTreeSet;
 
@@ -86,8 +86,8 @@ const MOST: usize = 1 << 18;
 /// cannot.
 pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<String> {
     let mut seen = BTreeSet::new();
-    let mut open = vec![start];
-    while let Some(mut at) = open.pop() {
+    let mut pending = vec![start];
+    while let Some(mut at) = pending.pop() {
         while seen.insert(at) {
             if seen.len() > MOST {
                 return Some("it leads to too much code to follow".into());
@@ -103,13 +103,13 @@ pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<Str
             let goes_on = match step(elf, &instruction) {
                 Ok(Step::To { target, goes_on }) if target == start => {
                     let calls = matches!(instruction.next, Next::Calls(_));
-                    if calls || unwind.fde_at(at).is_none() || !within(unwind, at, start) {
+                    if calls || unwind.fde_at(at).is_none() || !in_one_function(unwind, at, start) {
                         return Some(format!("it is called again at {at:#x} while it runs"));
                     }
                     goes_on
                 }
                 Ok(Step::To { target, goes_on }) => {
-                    open.push(target);
+                    pending.push(target);
                     goes_on
                 }
                 Ok(Step::On) => true,
@@ -117,8 +117,8 @@ pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<Str
                 Err(why) => return Some(why),
             };
             let called = matches!(instruction.next, Next::Calls(_));
-            // A function's last call does not return.
-            if !goes_on || called && !within(unwind, instruction.end, at) {
+            // A call that ends a function does not return.
+            if !goes_on || called && !in_one_function(unwind, instruction.end, at) {
                 break;
             }
             at = instruction.end;
@@ -142,7 +142,7 @@ fn step(elf: &Elf<'_>, instruction: &Instruction) -> Result<Step, String> {
         Next::Branches(target) => (target, true),
         Next::Calls(Some(target)) => (target, true),
         Next::Calls(None) | Next::JumpsIndirectly => {
-            let slot = instruction.relative_address();
+            let slot = instruction.rip_relative_address();
             let name = slot.and_then(|slot| plt::import_of_slot(elf, slot));
             let calls = matches!(instruction.next, Next::Calls(_));
             return import(elf, at, name, calls);
@@ -170,19 +170,19 @@ fn import(elf: &Elf<'_>, at: u64, name: Option<&str>, goes_on: bool) -> Result<S
         .find(|maker| elf.imports.contains(*maker))
     {
         return Err(format!(
-            "it leads to {name}, which may call back by {maker}"
+            "it leads to {name}, which may call back (the program imports {maker})"
         ));
     }
     // A function that the program exports may replace one that the C library calls, such as malloc.
     if let Some(exported) = elf.exported {
         return Err(format!(
-            "it leads to {name}, and libraries may call what the program exports, such as {exported}"
+            "it leads to {name}, and libraries may call the functions that the program exports, such as {exported}"
         ));
     }
     Ok(if goes_on { Step::On } else { Step::Ends })
 }
 
 /// Whether the two addresses are of one function, as far as the unwind table tells.
-fn within(unwind: &Unwind<'_>, one: u64, other: u64) -> bool {
+fn in_one_function(unwind: &Unwind<'_>, one: u64, other: u64) -> bool {
     unwind.fde_at(one).map(|fde| fde.start) == unwind.fde_at(other).map(|fde| fde.start)
 }

@@ -1,11 +1,11 @@
-//! Whether a program could switch stacks: then a risen stack pointer does not prove that a frame
-//! was left.
+//! Whether a program could switch stacks. Where it could, a stack pointer above a frame does not
+//! prove that the frame was left.
 
 use super::super::disassembly;
 use super::super::elf::{Elf, Kind, Segment};
 use super::{imports_any, memory};
 
-/// Libraries that switch stacks only when a program asks for it by an import of [`SWITCHES`].
+/// Libraries that switch stacks only for a program that imports one of [`SWITCHES`].
 const KNOWN_LIBRARIES: &[&str] = &[
     "libc.so.6",
     "libm.so.6",
@@ -58,7 +58,9 @@ pub fn stack_switch(elf: &Elf<'_>) -> Option<String> {
 fn by_structure(elf: &Elf<'_>) -> Option<String> {
     match (elf.kind, elf.interpreter) {
         (Kind::Shared, _) => return Some("a library runs in programs that are not known".into()),
-        (_, false) => return Some("a static program contains the C library's own switches".into()),
+        (_, false) => {
+            return Some("a static program contains the C library's own stack switches".into());
+        }
         _ => {}
     }
     let loader = elf.interpreter_path.rsplit(|byte| *byte == b'/').next();
@@ -66,8 +68,8 @@ fn by_structure(elf: &Elf<'_>) -> Option<String> {
         return Some(format!("it is not loaded by {LOADER}"));
     }
     let mixed = |segment: &Segment| segment.executable && segment.writable;
-    if !elf.plain_stack || elf.segments.iter().any(mixed) {
-        return Some("it may make code: memory that it writes to is executable".into());
+    if !elf.non_executable_stack || elf.segments.iter().any(mixed) {
+        return Some("it may generate code: memory that it writes to is executable".into());
     }
     if elf.section(".dynsym").is_none() {
         return Some("its imports are not known (no section headers)".into());
@@ -77,7 +79,7 @@ fn by_structure(elf: &Elf<'_>) -> Option<String> {
     Some(format!("{library} could switch stacks"))
 }
 
-/// By an instruction, or by code that it makes.
+/// By an instruction, or by code that it generates.
 fn by_code(elf: &Elf<'_>) -> Option<String> {
     let mut code = Vec::new();
     for section in elf.sections.iter().filter(|section| section.executable) {
@@ -92,9 +94,9 @@ fn by_code(elf: &Elf<'_>) -> Option<String> {
         return Some(format!("the instruction at {at:#x} sets the stack pointer"));
     }
     let mut instructions = code.iter().flatten();
-    if let Some(found) = instructions.find(|instruction| instruction.calls_kernel()) {
+    if let Some(found) = instructions.find(|instruction| instruction.is_system_call()) {
         let at = found.address;
         return Some(format!("the instruction at {at:#x} is a system call"));
     }
-    memory::may_make_code(elf, &code).map(|name| format!("it may make code by {name}"))
+    memory::may_generate_code(elf, &code).map(|name| format!("it may generate code by {name}"))
 }

@@ -44,17 +44,17 @@ pub fn uretprobe(
     possible_unwind(elf, unwind).or_else(|| by_kernel(elf, kernel))
 }
 
-/// Faults of uretprobes in some kernels.
+/// Defects of uretprobes in some kernels.
 fn by_kernel(elf: &Elf<'_>, kernel: KernelVersion) -> Option<String> {
     let version = |minor| KernelVersion { major: 6, minor };
     if (version(6)..version(11)).contains(&kernel) && elf.has_shadow_stack() {
         return Some(
-            "it may run with a shadow stack, of which this kernel's uretprobe knows nothing".into(),
+            "it may run with a shadow stack, which this kernel's uretprobes do not support".into(),
         );
     }
     if (version(11)..=version(13)).contains(&kernel) {
         return Some(
-            "this kernel returns through a system call that a seccomp filter may punish".into(),
+            "this kernel's uretprobes return by a system call, for which a seccomp filter may kill the program".into(),
         );
     }
     None

@@ -1,7 +1,8 @@
 //! `uprobe:FILE:FUNCTION`: the calls of a function, from its first instructions to its return.
 //!
-//! It begins at an instruction of its prologue. It finishes at each of its return instructions, or
-//! by a uretprobe where nothing in the program can unwind or switch stacks.
+//! An operation begins at an instruction of the function's prologue. It finishes at one of the
+//! function's return instructions, or by a uretprobe if nothing in the program can unwind or switch
+//! stacks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +15,15 @@ use crate::binary::{self, Binary, Finish, Function, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
 
-/// At an instruction of the prologue.
+/// Runs at an instruction of the prologue.
 const BEGIN: ProgramId = ProgramId::new("function_begin");
-/// At a return instruction.
+/// Runs at a return instruction.
 const FINISH: ProgramId = ProgramId::new("function_finish");
-/// In place of the return address.
+/// Runs by a uretprobe, when the function returns to the address that the kernel put in place of
+/// the return address.
 const RETURN: ProgramId = ProgramId::new("function_return");
 
-/// The kind.
+/// `uprobe` in the list of kinds.
 pub(super) struct FunctionKind;
 
 impl Kind for FunctionKind {
@@ -50,7 +52,7 @@ impl Kind for FunctionKind {
     }
 }
 
-/// A function of a file.
+/// A parsed `uprobe:FILE:FUNCTION`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FunctionProbe(Place);
 
@@ -134,7 +136,7 @@ fn explain(
     };
     if !function.copies.is_empty() && rules.success.is_some() {
         warnings.push(format!(
-            "the compiler may have changed arguments and results in its copies, so the rules may read something else there: {}",
+            "the compiler may have changed arguments and return values in its copies of the function, so the rules may read wrong values there: {}",
             function.copies.join(", ")
         ));
     }
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_ends_at_the_last_single_colon() {
+    fn the_file_ends_at_the_last_single_colon() {
         let place = |text: &str| Place::parse(&FunctionKind, text).unwrap();
         for (text, file, name) in [
             (

@@ -1,5 +1,5 @@
-//! `marker:FILE:MARKER`: the sections that a program marks with `soakbox.h` or the `marker!` macro.
-//! Begin and finish are functions of their own that carry a token.
+//! `marker:FILE:MARKER`: a section that a program marks with `soakbox.h` or the `marker!` macro.
+//! Its begin and its finish are calls of two functions, which carry a token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::binary::{self, Binary, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{Context, Explanation, Location, Place, Refusal, Resolved, shown};
 
-/// In `soakbox_begin_NAME`.
+/// Runs in `soakbox_begin_NAME`.
 const BEGIN: ProgramId = ProgramId::new("marker_begin");
-/// In `soakbox_finish_NAME`.
+/// Runs in `soakbox_finish_NAME`.
 const FINISH: ProgramId = ProgramId::new("marker_finish");
 const PAIRING: Pairing = Pairing::Token;
 
-/// The kind.
+/// `marker` in the list of kinds.
 pub(super) struct MarkerKind;
 
 impl Kind for MarkerKind {
@@ -39,7 +39,7 @@ impl Kind for MarkerKind {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if !place.name.bytes().all(allowed) {
             return Err(Refusal::new(
-                format!("'{}' is no marker name", shown(&place.name)),
+                format!("'{}' is not a marker name", shown(&place.name)),
                 "a marker's name is letters, digits and '_', as in SOAKBOX_OPERATION(NAME)",
             ));
         }
@@ -54,7 +54,7 @@ impl Kind for MarkerKind {
     }
 }
 
-/// A marker of a file.
+/// A parsed `marker:FILE:MARKER`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct MarkerProbe(Place);
 
@@ -93,7 +93,7 @@ impl Probe for MarkerProbe {
             abandonment: "the end of the thread or process".to_owned(),
             success: match &context.rules.success {
                 Some(success) => success.to_string(),
-                None => "as the marker says".to_owned(),
+                None => "as the marker reports it".to_owned(),
             },
             begins: locations(&marker.begins),
             finishes: locations(&marker.finishes),

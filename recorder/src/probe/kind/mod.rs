@@ -1,6 +1,6 @@
-//! The kinds of probe, one file each, with everything about the kind: its syntax and help, how it
-//! resolves, the programs that it places and where, and how it explains itself. A new kind is a
-//! file and an entry in [`KINDS`].
+//! The kinds of probe, one file each, with everything that depends on the kind: its syntax and
+//! help, how a probe of it is resolved, which programs are attached where, and its explanation. A
+//! new kind is a file and an entry in [`KINDS`].
 
 mod function;
 mod marker;
@@ -19,38 +19,38 @@ pub trait Kind: Sync {
     /// The word before the first colon.
     fn name(&self) -> &'static str;
 
-    /// Its shape, such as `uprobe:FILE:FUNCTION`.
+    /// Its syntax, such as `uprobe:FILE:FUNCTION`.
     fn syntax(&self) -> &'static str;
 
-    /// The operation that it observes, in a line of help.
+    /// What a probe of this kind observes, for a line of help.
     fn summary(&self) -> &'static str;
 
     /// Reads the text after the word and its colon, without the rules.
     ///
     /// # Errors
-    /// Where it is not written as this kind is.
+    /// Where the text does not follow the kind's syntax.
     fn parse(&self, text: &str) -> Result<Box<dyn Probe>, Refusal>;
 
-    /// Hooks with each of its programs, to see whether the kernel accepts them: loaded, never
-    /// attached. Points that need a file are in `file`.
+    /// One hook per program of this kind, to find out whether the kernel accepts them: they are
+    /// loaded, never attached. A hook that needs a file gets `file`.
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook>;
 }
 
-/// A probe as written: shown, it is the text that parses to it, from the kind's word on.
+/// A parsed probe. Its `Display` is the text that parses to it, from the name of the kind on.
 pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
-    /// Finds its places on this host.
+    /// Finds the places to observe on this host.
     ///
     /// # Errors
-    /// Where there is no such thing, or observing it could do harm.
+    /// Where the file has no such function or marker, or observing it could harm the program.
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved>;
 }
 
-/// A kind that is known and not built yet.
+/// A kind of probe that only a later version observes.
 #[derive(Clone, Copy, Debug)]
 pub struct Later {
     /// The word before the first colon.
     pub name: &'static str,
-    /// Its shape.
+    /// Its syntax.
     pub syntax: &'static str,
 }
 
