@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# clippy for the kernel side, by itself: linting it with the workspace would compile its panic handler twice.
-# Needs the BPF toolchain (`make ebpf-toolchain`); without it says so, and fails where SOAKBOX_REQUIRE_TOOLS=1.
+# clippy for the kernel side, separately: linting it with the workspace would compile its panic
+# handler twice. Needs the BPF toolchain (`make ebpf-toolchain`). Without it, the lint is skipped
+# with a message; with SOAKBOX_REQUIRE_TOOLS=1 it fails.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${BPF_RUSTC:=/usr/bin/rustc}" "${BPF_CLIPPY:=/usr/bin/clippy-driver}"

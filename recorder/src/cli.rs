@@ -32,14 +32,14 @@ pub enum Command {
     Probes(Probes),
     /// Seal the journals that a crashed recorder left in a recording
     Recover(Recover),
-    /// Write a made-up recording, for hosts without BPF rights
+    /// Write a synthetic recording, for hosts without BPF rights
     Replay(Replay),
 }
 
 const SIGNALS_HELP: &str = "\
 Signals:
-  SIGINT, SIGTERM, SIGQUIT    end the recording in order; again after more than a second, at once:
-                              what is not sealed then is for `recover` (exit status 130)
+  SIGINT, SIGTERM, SIGQUIT    end the recording in order; a second one, more than a second later,
+                              ends it at once (exit status 130), and `recover` seals the rest
   SIGHUP, SIGALRM, SIGVTALRM,
   SIGPROF, SIGXCPU, SIGPWR    end the recording in order
   SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
@@ -51,14 +51,15 @@ pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub probes: ProbeArgs,
-    /// Directory of the recording; created where it is missing, added to where it is there
+    /// Directory of the recording; created if it does not exist; an existing recording gets more
+    /// files
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
-    /// Command to run and observe, with its descendants. It inherits all that the recorder was
-    /// started with; a signal sent to the recorder alone never ends it
+    /// Command to run and observe, with its descendants. It inherits everything that the recorder
+    /// was started with; a signal sent to the recorder alone never ends it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
@@ -72,8 +73,8 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe this process only, until it ends, instead of every process that runs the file. Its
-    /// number is the one that the recorder's own PID namespace has for it
+    /// Observe this process only, until it ends, instead of every process that runs the file. PID
+    /// is its number in the recorder's own PID namespace
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }
@@ -84,7 +85,7 @@ pub struct Check {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub probes: ProbeArgs,
-    /// Form of the answer
+    /// Format of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -94,7 +95,7 @@ pub struct Check {
 pub struct Probes {
     /// Program or library
     pub file: PathBuf,
-    /// Form of the answer
+    /// Format of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -104,7 +105,7 @@ pub struct Probes {
 pub struct Recover {
     /// Directory of the recording
     pub directory: PathBuf,
-    /// Form of the answer
+    /// Format of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -112,13 +113,13 @@ pub struct Recover {
 /// `replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Seed of the made-up operations
+    /// Seed of the synthetic operations
     #[arg(long, value_name = "SEED")]
     pub synthetic: u64,
-    /// Length of the recording; it ends now
+    /// Length of the recording in seconds; it ends now
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub seconds: u64,
-    /// Slower, leaking and failing
+    /// Make the operations slower, leak memory and fail more often
     #[arg(long)]
     pub degraded: bool,
     /// Directory of the recording

@@ -1,4 +1,5 @@
-//! `annotations`: a moment, or a stretch of time, and a text. Charts draw them; a gap is one.
+//! `annotations`: a text about a moment or a stretch of time. Charts draw them. A gap in the
+//! observation is an annotation too.
 
 use super::kind::{Optional, Text, Time, Word};
 
@@ -11,9 +12,10 @@ pub enum AnnotationKind {
     RecordingStopped,
     /// The command under observation was started.
     TargetStarted,
-    /// It ended; the text has its status.
+    /// The command ended; the text has its exit status.
     TargetExited,
-    /// Nothing, or not everything, was observed from `at` to `until`; the text is the cause (`crash`, …).
+    /// Not everything was observed from `at` to `until`, or nothing; the text is the cause
+    /// (`crash`, …).
     Gap,
     /// A person's note.
     Note,
@@ -55,7 +57,7 @@ impl AsRef<str> for AnnotationKind {
 }
 
 table! {
-    /// One row per moment worth remembering, or stretch of time: starts, stops, gaps, notes.
+    /// One row per noted moment or stretch of time: starts, stops, gaps, notes.
     "annotations";
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Annotation, AnnotationBuilder {
@@ -63,9 +65,10 @@ table! {
         pub at_ns as at: Time, "ns", "recorder: clock";
         /// Where the stretch ends; null for a moment, and for a gap that lasted to the end.
         pub until_ns as until: Optional<Time>, "ns", "recorder: clock";
-        /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or `note`.
+        /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or
+        /// `note`.
         pub kind: Word<AnnotationKind>, "", "recorder";
-        /// In words; of a gap the cause alone.
+        /// The annotation in words; for a gap, only its cause.
         pub text: Text, "", "recorder, or a person";
     }
 }

@@ -4,10 +4,9 @@ use super::kind::{Count, Number, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
 table! {
-    /// One row per operation and interval: what the kernel counted. Counts are of the interval
-    /// alone, except
-    /// `in_flight`, a level. Rows of the same operation and interval add up: a count that came late
-    /// has a row of its own. finished = recorded + filtered + sampled_out + lost.
+    /// One row per operation and interval: the counts of the kernel. Counts are of the interval
+    /// alone, except `in_flight`, which is a level. Rows of the same operation and interval add up:
+    /// a count that came late has its own row. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationMetrics, OperationMetricsBuilder {
@@ -20,7 +19,7 @@ table! {
         pub operation: Word, "", "configuration: `--op NAME=…`";
         /// Code of the operation, 0 where none was given.
         pub operation_type: Number, "", "configuration: rule `type=`";
-        /// Begins seen.
+        /// Begins that were observed.
         pub begun: Count, "operations", "kernel counter";
         /// Operations that finished while observed.
         pub finished: Count, "operations", "kernel counter";
@@ -35,21 +34,21 @@ table! {
         fn lost: Count, "operations", "sum of the `lost_` columns";
         /// Lost: there was no room in the ring buffer.
         pub lost_ring_full: Count, "operations", "kernel counter";
-        /// Lost: nested deeper than is followed.
+        /// Lost: nested deeper than the recorder follows.
         pub lost_too_deep: Count, "operations", "kernel counter";
-        /// Lost: the kernel had no memory to remember the begin.
+        /// Lost: the kernel had no memory to store the begin.
         pub lost_no_memory: Count, "operations", "kernel counter";
         /// Lost: the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
         /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
         /// process ended.
         pub abandoned: Count, "operations", "kernel counter";
-        /// Finishes without a begin (it was before the probes were attached); not part of
+        /// Finishes without a begin, for instance one before the probes were attached; not part of
         /// `finished`.
         pub unmatched: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
-        /// Finished operations of which it is known that they did not succeed.
+        /// Finished operations that are known to have failed.
         pub failures: Count, "operations", "kernel counter";
         /// Sum of the durations of finished operations.
         pub duration_sum_ns: Count, "ns", "kernel counter";
@@ -60,7 +59,7 @@ table! {
 
 macro_rules! from_counters {
     ($($(#[$doc:meta])+ $counter:ident,)*) => {
-        /// Each counter is the column of its name; the others are left empty.
+        /// Each counter is the column of its name; the other columns keep their defaults.
         impl From<CounterValues> for OperationMetrics {
             fn from(counted: CounterValues) -> Self {
                 Self { $($counter: counted.$counter,)* ..Self::default() }
@@ -75,8 +74,8 @@ for_each_counter!(from_counters);
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
 
 impl OperationMetrics {
-    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out +
-    /// lost`.
+    /// Finished operations without a row, for any cause: `finished = recorded + filtered +
+    /// sampled_out + lost`.
     pub fn lost(&self) -> u64 {
         self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
     }
