@@ -8,7 +8,7 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 
 /// SQL, percentiles, charts and reports over Soakbox recordings.
 ///
-/// Data goes to stdout, messages to stderr. Exit codes: 0 fine, 2 usage or runtime error.
+/// Data goes to stdout, messages to stderr. Exit codes: 0 success, 2 usage or runtime error.
 #[derive(Debug, Parser)]
 #[command(name = "soakbox-analyzer", version, styles = STYLES, propagate_version = true)]
 pub struct Arguments {
@@ -18,12 +18,12 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the content of a recording: tables, files, time, hosts, losses, gaps, and whether the
-    /// counts agree
+    /// Show the contents of a recording: tables, files, time range, hosts, losses, gaps, and whether
+    /// the counts agree
     Info {
         #[command(flatten)]
         source: Source,
-        /// How to print it
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -31,21 +31,21 @@ enum Command {
     Summary {
         #[command(flatten)]
         source: Source,
-        /// How to print it
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Run a query on a recording, also on one that is still running
+    /// Run a query on a recording, also while it is being recorded
     ///
     /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log,
-    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give percentiles within
-    /// 1/128.
+    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give quantiles (p from 0 to
+    /// 1) with a relative error of at most 1/128.
     Sql {
         #[command(flatten)]
         source: Source,
         /// The query
         query: String,
-        /// How to print the rows
+        /// Output format
         #[arg(long, value_enum, default_value_t = RowFormat::Table)]
         format: RowFormat,
     },
@@ -56,16 +56,16 @@ enum Command {
         /// Where to write the chart, - for stdout
         #[arg(short, long, value_name = "FILE.svg")]
         output: PathBuf,
-        /// Only this operation; may be given several times
+        /// Draw only this operation; may be given several times
         #[arg(long, value_name = "NAME")]
         operation: Vec<String>,
     },
-    /// Write summary, losses, gaps and charts as one HTML file
+    /// Write a report of figures, losses, gaps and charts as one HTML file
     Report {
         /// The recording, or the base of a comparison
         #[arg(value_name = "DIR", required = true)]
         recordings: Vec<PathBuf>,
-        /// Recordings to show next to it
+        /// Recordings to compare with it
         #[arg(long, value_name = "DIR", num_args = 1..)]
         against: Vec<PathBuf>,
         /// Where to write the report, - for stdout

@@ -22,7 +22,7 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until a signal, the end of the command or of the duration
+    /// Record operations until a signal arrives, the command ends or the duration is over
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
     /// Show whether this host allows a recording, and where each probe would be placed; changes
@@ -38,12 +38,12 @@ pub enum Command {
 
 const SIGNALS_HELP: &str = "\
 Signals:
-  SIGINT, SIGTERM, SIGQUIT    end the recording in order; a second one, more than a second later,
-                              ends it at once (exit status 130), and `recover` seals the rest
+  SIGINT, SIGTERM, SIGQUIT    end the recording in order. Another one more than a second later ends
+                              it at once (exit status 130); `recover` seals the files that are left
   SIGHUP, SIGALRM, SIGVTALRM,
   SIGPROF, SIGXCPU, SIGPWR    end the recording in order
   SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
-A command is never signalled, and goes on when its recording ends before it.";
+The recorder never signals a command, which goes on if its recording ends first.";
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -51,15 +51,14 @@ pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub probes: ProbeArgs,
-    /// Directory of the recording; created if it does not exist; an existing recording gets more
-    /// files
+    /// Directory of the recording. It is created if it is missing; an existing recording is added to
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
     /// Command to run and observe, with its descendants. It inherits everything that the recorder
-    /// was started with; a signal sent to the recorder alone never ends it
+    /// was started with. A signal that is sent to the recorder alone does not end it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
@@ -67,14 +66,14 @@ pub struct Record {
 /// The probes and processes: the same for `record` and `check`.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// Configuration file (TOML); a flag wins over it
+    /// Configuration file (TOML); flags override it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe this process only, until it ends, instead of every process that runs the file. PID
-    /// is its number in the recorder's own PID namespace
+    /// Observe only this process, until it ends, instead of every process that runs the file. PID is
+    /// its number in the recorder's own PID namespace
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }
@@ -85,7 +84,7 @@ pub struct Check {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub probes: ProbeArgs,
-    /// Format of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -95,7 +94,7 @@ pub struct Check {
 pub struct Probes {
     /// Program or library
     pub file: PathBuf,
-    /// Format of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -105,7 +104,7 @@ pub struct Probes {
 pub struct Recover {
     /// Directory of the recording
     pub directory: PathBuf,
-    /// Format of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

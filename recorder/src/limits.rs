@@ -76,7 +76,7 @@ pub const FLUSH_INTERVAL: Limit = Limit {
     default: Some(SECOND_NS),
     least: SECOND_NS / 100,
     most: HOUR_NS,
-    help: "Rows are durable at most this long after they reached the recorder",
+    help: "Rows become durable at most this long after they reached the recorder",
 };
 
 /// Size of the kernel's ring buffer.
@@ -87,7 +87,7 @@ pub const RING_BYTES: Limit = Limit {
     default: Some(16 << 20),
     least: 4096,
     most: 1 << 30,
-    help: "Size of the kernel's ring of finished operations, a power of two",
+    help: "Size of the kernel's ring buffer of finished operations, a power of two",
 };
 
 /// The largest journal.
@@ -109,7 +109,7 @@ pub const IN_FLIGHT: Limit = Limit {
     default: Some(16_384),
     least: 1,
     most: 1 << 20,
-    help: "Most operations in flight with a token or on a stack that may be switched",
+    help: "Largest number of operations in flight with a token or on a stack that may be switched",
 };
 
 /// Entries of the kernel's map of followed processes.
@@ -121,7 +121,7 @@ pub const PROCESSES: Limit = Limit {
     least: 1,
     // As many as 64-bit Linux has process ids (/proc/sys/kernel/pid_max).
     most: 1 << 22,
-    help: "Most processes of the command's tree that are followed at a time",
+    help: "Largest number of processes of the command that are followed at a time",
 };
 
 /// Capacity of the channel between the recorder's threads.
@@ -132,7 +132,7 @@ pub const QUEUE_BATCHES: Limit = Limit {
     default: Some(64),
     least: 1,
     most: 4096,
-    help: "Most batches waiting to be written",
+    help: "Largest number of batches that wait to be written",
 };
 
 /// Every limit, in the order of the help text and the documentation.

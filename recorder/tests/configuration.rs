@@ -20,14 +20,14 @@ fn path() -> PathBuf {
 
 fn table() -> String {
     let mut table = String::from(
-        "\n| key | flag | without it | from | to | meaning |\n| --- | --- | --- | --- | --- | --- |\n",
+        "\n| key | flag | default | from | to | meaning |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for limit in LIMITS {
         let default = limit
             .default
             .map_or("no limit".to_owned(), |value| limit.write(value));
         let page = if limit.unit == Unit::RingBytes {
-            " or a page of memory"
+            " or the page size, if it is larger"
         } else {
             ""
         };

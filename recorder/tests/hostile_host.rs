@@ -213,7 +213,7 @@ fn what_cannot_be_recovered_does_not_stop_a_new_recording() {
     let warnings: Vec<&str> = ended
         .stderr
         .lines()
-        .filter(|line| line.contains("warning: what an earlier recorder left"))
+        .filter(|line| line.contains("warning: an earlier recorder left journals here"))
         .collect();
     assert_eq!(warnings.len(), 1, "{}", ended.stderr);
     assert!(journal.exists());

@@ -167,7 +167,11 @@ fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
         let (status, _, said) =
             recorder::run(&[&["record", "-o", &output], &options[..], &command].concat());
         assert!(status.success(), "{said}");
-        assert_eq!(said.contains("--processes 2"), !causes.is_empty(), "{said}");
+        assert_eq!(
+            said.contains("--processes above 2"),
+            !causes.is_empty(),
+            "{said}"
+        );
         let recording = Recording::open(&root);
         assert_eq!(recording.checked("op").finished, finished as i64, "{said}");
         assert_eq!(recording.gap_causes(), causes, "{said}");

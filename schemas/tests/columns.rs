@@ -84,10 +84,10 @@ fn document() -> String {
     let mut text = "\
 # Columns
 
-Every column of every table: its meaning, type, unit and source. *null* means that a value can be missing; a value
-that was not measured is null, never 0. [format.md](format.md) has the types in Parquet, pyarrow and DuckDB, and the
-rules for versions. In `soakbox-analyzer sql` a table has two more columns, `recorder` and `host`, and
-`DESCRIBE operation_log` shows this table.
+Every column of every table: its meaning, type, unit and source. *null* marks a column in which a value can be missing.
+A value that was not measured is null, never 0. [format.md](format.md) has the types in Parquet, pyarrow and DuckDB, and
+the rules for versions. In `soakbox-analyzer sql` each table has two more columns, `recorder` and `host`, and
+`DESCRIBE operation_log` shows the types and descriptions below.
 
 Generated from the declarations in `schemas/src/tables`: `UPDATE_DOCS=1 cargo test -p soakbox-schemas --test columns`.
 "

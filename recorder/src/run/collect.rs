@@ -1,5 +1,5 @@
-//! The thread that drains the source: puts events in order and makes rows of `operation_log` of
-//! them, and takes the counts of each interval after its last event.
+//! The thread that drains the source: puts events in order, turns them into rows of
+//! `operation_log`, and reads the counts of each interval after its last event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,18 +19,19 @@ use crate::clock::{Clock, ClockPair};
 use crate::sample::{EventCounts, IntervalCounts, Rows, Tick};
 use crate::source::{Reorder, Source};
 
-/// How often the source is drained at least: a wakeup per event would cost more than the event.
+/// Longest time between two drains of the source. A wakeup per event would cost more than the
+/// event.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
 /// Most records that are drained before the events among them are put in order.
 const MOST_RECORDS: usize = 16_384;
-/// Rows that make a batch before its time.
+/// Number of rows at which a batch is sent before its time is over.
 const BATCH_ROWS: usize = 16_384;
 /// Ticks that may wait to be sampled; each is an interval.
 const TICKS: usize = 4;
 /// An event and its header in the ring.
 const RECORD_BYTES: usize = size_of::<OperationEvent>() + 8;
 
-/// A source on its way to rows.
+/// Turns the events and counts of a source into rows and ticks.
 pub(super) struct Collector {
     source: Box<dyn Source>,
     clock: Arc<dyn Clock>,
@@ -46,9 +47,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Drains `source`, whose events and counts are of `operations`. A row is sent a quarter of
-    /// `flush_interval` later at most: it waits for the disk after that, and all of it must fit
-    /// into one.
+    /// Drains `source`, whose events and counts are of `operations`. A row is sent at most a
+    /// quarter of `flush_interval` later; then it waits for the disk, and both waits together must
+    /// fit into one interval.
     pub(super) fn new(
         source: Box<dyn Source>,
         operations: &[OperationInfo],
@@ -158,17 +159,17 @@ impl Collector {
         }
     }
 
-    /// Until `stop`: drains, and sends the ticks. The last one is returned, after everything is
-    /// drained.
+    /// Drains and sends ticks until `stop`. Returns the last tick, after everything is drained.
     fn run(mut self, ticks: &Sender<Tick>, ticked: &Event, stop: &AtomicBool) -> Result<Tick> {
         loop {
-            // Read before the source: it has then everything that finished before the stop.
+            // Read before the source is: the last drain then has everything that finished before
+            // the stop.
             let is_last = stop.load(Ordering::Acquire);
             if !is_last {
                 self.source.wait(LONGEST_WAIT);
             }
             match self.drain(is_last) {
-                // Its own result tells why.
+                // The writing thread's result tells why.
                 Err(CollectError::WriterGone) => return Ok(self.last_tick()),
                 Err(CollectError::Rows(error)) => return Err(error.into()),
                 Ok(()) => {}
@@ -176,7 +177,7 @@ impl Collector {
             if is_last {
                 return Ok(self.last_tick());
             }
-            // Counts that nobody can sample yet stay in the source.
+            // While the channel is full, the counts stay in the source.
             if !ticks.is_full()
                 && let Some(tick) = self.tick()
             {
@@ -202,19 +203,19 @@ impl From<Unsent> for CollectError {
     }
 }
 
-/// A collector on its own thread, until it is finished or dropped.
-pub(super) struct Collecting {
+/// The collecting thread, until it is finished or dropped.
+pub(super) struct CollectorThread {
     stop: Arc<AtomicBool>,
     ticks: Receiver<Tick>,
     ticked: Arc<Event>,
     thread: Option<JoinHandle<Result<Tick>>>,
 }
 
-impl Collecting {
+impl CollectorThread {
     /// Starts the thread; `ended` is set when it ends, for whatever reason.
     ///
     /// # Errors
-    /// Where there is no thread or descriptor to be had.
+    /// Where no thread or descriptor can be created.
     pub(super) fn start(collector: Collector, ended: &Arc<Event>) -> Result<Self> {
         let (sender, ticks) = bounded(TICKS);
         let (stop, ticked) = (Arc::new(AtomicBool::new(false)), Arc::new(Event::new()?));
@@ -246,7 +247,7 @@ impl Collecting {
         self.ticks.try_recv().ok()
     }
 
-    /// Drains what is left; the last tick.
+    /// Drains the rest; returns the last tick.
     ///
     /// # Errors
     /// Those of the thread.
@@ -261,7 +262,7 @@ impl Collecting {
     }
 }
 
-impl Drop for Collecting {
+impl Drop for CollectorThread {
     fn drop(&mut self) {
         if self.thread.is_some() {
             let _ = self.finish();

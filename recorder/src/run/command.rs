@@ -11,8 +11,8 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use super::inherited::{Inherited, SignalSet, Timers, inherited};
 
-/// Variables by which systemd and its like name the process that they started: they name the
-/// command where they named the recorder.
+/// Environment variables by which systemd and similar programs name the process that they started.
+/// Where one names the recorder, the command gets its own process id in it.
 const NAMES_PROCESS: [&[u8]; 3] = [b"LISTEN_PID", b"WATCHDOG_PID", b"SYSTEMD_EXEC_PID"];
 /// The same process by the inode of its pidfd; without it only LISTEN_PID is compared.
 const NAMES_PIDFD: &[u8] = b"LISTEN_PIDFDID";
@@ -25,10 +25,10 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Starts `words` with all that the recorder itself was started with.
+    /// Starts `words` in the state that the recorder itself was started in.
     ///
     /// # Errors
-    /// Where there can be no further process, or the program cannot be executed.
+    /// Where no further process can be created, or the program cannot be executed.
     pub(super) fn start(words: &[OsString]) -> Result<Self> {
         let program = words.first().context("the command is empty")?;
         start(words).map_err(|error| {
@@ -91,9 +91,9 @@ fn start(words: &[OsString]) -> io::Result<Command> {
         timers: Timers::read(),
         parent: std::process::id() as libc::pid_t,
     };
-    // Closed by exec: an end without a byte says that the program runs.
+    // exec closes the writer: an end of file without a byte means that the program runs.
     let (mut reader, writer) = io::pipe()?;
-    // No signal reaches the child before its dispositions are the command's.
+    // No signal reaches the child before it has the command's dispositions.
     let blocked = SignalSet::ALL.block();
     // SAFETY: the child only makes async-signal-safe calls, and never returns.
     let forked = unsafe { fork() };
@@ -112,8 +112,8 @@ fn start(words: &[OsString]) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Forks, and has a descriptor of the child in one step: no child is without one. `None` in the
-/// child.
+/// Forks, and gets a pidfd of the child in the same step, so that no child is ever without one.
+/// Returns `None` in the child.
 ///
 /// # Safety
 /// As with `fork(2)`, and no handlers of `pthread_atfork(3)` run.
@@ -121,8 +121,8 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     let flags = libc::CLONE_PIDFD as c_long | c_long::from(libc::SIGCHLD);
     let mut descriptor: RawFd = -1;
     let none: *mut RawFd = std::ptr::null_mut();
-    // SAFETY: no stack of its own and no shared memory, as fork does it; the third argument is
-    // filled in by the parent.
+    // SAFETY: the child has no stack of its own and shares no memory, as with fork; the kernel
+    // fills in the third argument in the parent.
     let pid = unsafe {
         libc::syscall(
             libc::SYS_clone,
@@ -136,20 +136,20 @@ unsafe fn fork() -> io::Result<Option<Command>> {
     if pid == 0 {
         return Ok(None);
     }
-    // -1 is no process number: it must not reach the conversion.
+    // A failed call returns -1, which must not become a process id.
     let started = i32::try_from(pid).ok().filter(|pid| *pid > 0);
     let Some(pid) = started.and_then(Pid::from_raw) else {
         return Err(io::Error::last_os_error());
     };
     Ok(Some(Command {
         pid,
-        // SAFETY: a new descriptor, filled in.
+        // SAFETY: a new descriptor, which the kernel filled in.
         descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) },
     }))
 }
 
 impl Prepared {
-    /// Becomes the command, or tells `report` why not.
+    /// Executes the command, or writes the error number to `report`.
     fn exec(&mut self, arguments: &[*const c_char], report: RawFd) -> ! {
         self.environment.name_this_process();
         self.inherited.restore_in_child(self.parent, &self.timers);
@@ -167,12 +167,12 @@ impl Prepared {
     }
 }
 
-/// This process's environment for exec, byte for byte, but for [`NAMES_PROCESS`].
+/// This process's environment for exec, byte for byte, except for [`NAMES_PROCESS`].
 struct Environment {
     /// Null-terminated.
     variables: Vec<*const c_char>,
-    /// Those that will name the child: where each stands in `variables`, its text with room for any
-    /// number, and how much of the text is the name with its `=`.
+    /// The variables that will name the child: the index in `variables`, the text with room for any
+    /// process id, and the length of the name with its `=`.
     renamed: Vec<(usize, Vec<u8>, usize)>,
 }
 
@@ -197,17 +197,20 @@ impl Environment {
         // SAFETY: strings of the environment, which stay as they are.
         let text = |variable: *const c_char| unsafe { CStr::from_ptr(variable) }.to_bytes();
         let own = own.to_string();
-        let names_us = |variable: *const c_char, name: &[u8]| {
+        let names_recorder = |variable: *const c_char, name: &[u8]| {
             let value = text(variable).strip_prefix(name);
             value.and_then(|value| value.strip_prefix(b"=")) == Some(own.as_bytes())
         };
-        let listens = |variable: &*const c_char| names_us(*variable, NAMES_PROCESS[0]);
+        let listens = |variable: &*const c_char| names_recorder(*variable, NAMES_PROCESS[0]);
         if variables.iter().any(listens) {
             variables.retain(|&variable| !text(variable).starts_with(NAMES_PIDFD));
         }
         let mut renamed = Vec::new();
         for (index, &variable) in variables.iter().enumerate() {
-            if let Some(name) = NAMES_PROCESS.iter().find(|name| names_us(variable, name)) {
+            if let Some(name) = NAMES_PROCESS
+                .iter()
+                .find(|name| names_recorder(variable, name))
+            {
                 let mut text = name.to_vec();
                 text.push(b'=');
                 let length = text.len();
@@ -219,9 +222,10 @@ impl Environment {
         Self { variables, renamed }
     }
 
-    /// In the forked child: allocates nothing.
+    /// Writes this process's id into the renamed variables. Runs in the forked child: allocates
+    /// nothing.
     fn name_this_process(&mut self) {
-        // SAFETY: takes and touches nothing.
+        // SAFETY: has no argument and accesses no memory.
         let mut number = unsafe { libc::getpid() } as u32;
         let mut digits = [0; ROOM];
         let mut first = ROOM;

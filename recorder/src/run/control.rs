@@ -1,4 +1,4 @@
-//! What the thread that reads signals and the thread that records tell each other.
+//! The messages between the thread that reads signals and the thread that records.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,7 +15,7 @@ pub(super) struct Control {
     /// The recording is to end in order.
     pub(super) stop: Event,
     /// Somebody may be opening an observed file for writing.
-    pub(super) look_at_files: Arc<Event>,
+    pub(super) check_files: Arc<Event>,
     over: Event,
     journals: OnceLock<PathBuf>,
 }
@@ -26,24 +26,24 @@ impl Control {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             stop: Event::new()?,
-            look_at_files: Arc::new(Event::new()?),
+            check_files: Arc::new(Event::new()?),
             over: Event::new()?,
             journals: OnceLock::new(),
         })
     }
 
-    /// Keep it as long as the recording lasts: [`Self::is_over`] once it is dropped, also by a
-    /// panic.
+    /// A guard to keep while the recording lasts: once it is dropped, also by a panic,
+    /// [`Self::is_over`] is true.
     pub(super) fn over_when_dropped(&self) -> SetOnDrop<'_> {
         self.over.set_on_drop()
     }
 
-    /// Whether the recording has ended, well or not.
+    /// Whether the recording has ended, successfully or not.
     pub(super) fn is_over(&self) -> bool {
         self.over.is_set()
     }
 
-    /// Does what a signal asks for, as far as the recording goes on or ends in order.
+    /// Carries out a request that does not end the recording at once.
     pub(super) fn follow(&self, request: Request) {
         match request {
             Request::Stop(signal) => {
@@ -52,9 +52,9 @@ impl Control {
             }
             // The recording has ended by itself in the meantime.
             Request::StopAtOnce => {}
-            Request::LookAtFiles => self.look_at_files.set(),
+            Request::CheckFiles => self.check_files.set(),
             Request::GoOn(signal) => message::line(format_args!(
-                "{} means nothing to the recorder: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP end it",
+                "the recorder ignores {}: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP end it",
                 name(signal)
             )),
         }
@@ -64,12 +64,13 @@ impl Control {
         wait_for(&[signals.as_fd(), self.over.as_fd()], None);
     }
 
-    /// Where this recorder's journals lie.
-    pub(super) fn journals_lie_in(&self, directory: &Path) {
+    /// Remembers this recorder's journal directory, for [`Self::report_unsealed`].
+    pub(super) fn set_journal_directory(&self, directory: &Path) {
         let _ = self.journals.set(directory.to_owned());
     }
 
-    /// Reports what an end at once leaves of the recording at `output`, and what to do about it.
+    /// Reports the journals that an end at once leaves unsealed in `output`, and how to recover
+    /// them.
     pub(super) fn report_unsealed(&self, output: &Path) {
         let listing = self.journals.get().and_then(|path| path.read_dir().ok());
         let journals = listing.into_iter().flatten().flatten().filter(|entry| {

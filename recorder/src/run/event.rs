@@ -1,4 +1,4 @@
-//! Something that happens and that a thread can wait for together with other descriptors.
+//! An event (eventfd): one thread sets it, another waits for it together with other descriptors.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
-/// Readable from the moment that it has happened.
+/// Readable while it is set.
 #[derive(Debug)]
 pub(super) struct Event(OwnedFd);
 
@@ -21,15 +21,15 @@ impl Event {
         )?))
     }
 
-    /// It has happened.
+    /// Sets it, until it is cleared.
     pub(super) fn set(&self) {
-        // Refused only when it was set 2^64 times.
+        // Fails only after 2^64 calls without a clear.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// It has not happened, again.
+    /// Clears it, however often it was set.
     pub(super) fn clear(&self) {
-        // Refused where it has not happened.
+        // Fails where it is not set.
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 
@@ -64,8 +64,8 @@ pub(super) fn is_readable(descriptor: impl AsFd) -> bool {
     wait_for(&[descriptor.as_fd()], Some(Duration::ZERO))
 }
 
-/// Waits until one of `descriptors` is readable or `timeout` is over, for ever without one; whether
-/// one is.
+/// Waits until one of `descriptors` is readable, at most for `timeout`; without a timeout there is
+/// no limit. Returns whether one is readable.
 pub(super) fn wait_for(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> bool {
     let mut polled: Vec<_> = descriptors
         .iter()
@@ -77,7 +77,8 @@ pub(super) fn wait_for(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>
     });
     loop {
         match poll(&mut polled, timeout.as_ref()) {
-            // A stop and a continue; without a timeout nobody would look again.
+            // A stop and a continue interrupt the wait. A caller with a timeout waits again by
+            // itself, one without a timeout does not.
             Err(Errno::INTR) if timeout.is_none() => {}
             ready => return ready.is_ok_and(|ready| ready > 0),
         }

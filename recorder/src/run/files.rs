@@ -1,8 +1,8 @@
 //! Watches the observed files while they are recorded. The kernel keeps a probe with the file, not
-//! with its bytes: where a file is overwritten in place, the old breakpoint would be planted into
-//! the new code. So whoever opens one for writing waits until its probes are out. The watch runs on
-//! its own thread, so that slow recording I/O never delays a process that is overwriting an
-//! observed file.
+//! with its bytes: where a file is overwritten in place, the old breakpoint would be put into the
+//! new code. So a process that opens an observed file for writing has to wait until its probes are
+//! detached. The watch runs on its own thread, so that slow recording I/O never delays a process
+//! that is overwriting an observed file.
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
@@ -22,16 +22,15 @@ use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::{Rows, annotation};
 
-/// How often the files are compared that have no lease, and rows are tried again that could not be
-/// sent.
-const SHORT: Duration = Duration::from_millis(20);
-/// How often the paths are followed, and the leases are looked at without a signal.
-const LONG: Duration = Duration::from_secs(1);
+/// How often files without a lease are compared, and rows that could not be sent are sent again.
+const SHORT_WAIT: Duration = Duration::from_millis(20);
+/// How often the paths are checked, and the leases even without a signal.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
-/// The observed files, held.
+/// The observed files, each with its guard.
 pub(super) struct Files {
     files: Vec<File>,
-    /// Processes that start later are observed too: the paths matter.
+    /// Processes that start later are observed too, so the paths are checked.
     follows_paths: bool,
 }
 
@@ -44,16 +43,16 @@ struct File {
 /// How a file is kept from being overwritten under its probes.
 enum Guard {
     Lease(Lease),
-    /// There is no lease to be had: a change is noticed afterwards.
+    /// No lease could be taken: a change is detected only afterwards.
     Comparison,
-    /// Its probes are out.
+    /// Its probes are detached.
     Detached,
 }
 
 impl Guard {
     fn is_overwritten(&self, binary: &Binary) -> bool {
         match self {
-            Guard::Lease(lease) => lease.is_wanted_back(),
+            Guard::Lease(lease) => lease.is_breaking(),
             Guard::Comparison => binary.is_changed(),
             Guard::Detached => false,
         }
@@ -61,7 +60,7 @@ impl Guard {
 }
 
 impl Files {
-    /// From here on no file changes unnoticed.
+    /// Guards each file: from here on every change is detected.
     ///
     /// # Errors
     /// Where one has changed since it was read.
@@ -104,16 +103,16 @@ pub(super) struct FileWatch {
 }
 
 impl FileWatch {
-    /// Starts the watch, which detaches probes by `detach` and sends a gap for each file. It
-    /// looks at once where `look_at_files` is set.
+    /// Starts the watch, which detaches probes by `detach` and sends a gap for each file. It checks
+    /// the files at once when `check_files` is set.
     ///
     /// # Errors
-    /// Where there is no thread or descriptor to be had.
+    /// Where no thread or descriptor can be created.
     pub(super) fn start(
         files: Files,
         detach: Detach,
         outbox: Outbox,
-        look_at_files: Arc<Event>,
+        check_files: Arc<Event>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let over = Arc::new(Event::new()?);
@@ -129,7 +128,7 @@ impl FileWatch {
             let over = over.clone();
             thread::Builder::new()
                 .name("soakbox-files".into())
-                .spawn(move || watch.run(&over, &look_at_files))?
+                .spawn(move || watch.run(&over, &check_files))?
         };
         Ok(Self {
             over,
@@ -153,20 +152,20 @@ struct Watch {
     detach: Detach,
     outbox: Outbox,
     clock: Arc<dyn Clock>,
-    /// Gaps that found no room on the way to the writing thread.
+    /// Gaps for which the channel to the writing thread had no room yet.
     unsent: Vec<(Rows, ClockPair)>,
 }
 
 impl Watch {
-    fn run(mut self, over: &Event, look_at_files: &Event) {
-        let mut paths_due = Timer::after(LONG);
+    fn run(mut self, over: &Event, check_files: &Event) {
+        let mut paths_due = Timer::after(LONG_WAIT);
         loop {
             let is_last = over.is_set();
-            look_at_files.clear();
-            self.look_at_files();
+            check_files.clear();
+            self.check_files();
             if self.follows_paths && (is_last || paths_due.is_over()) {
-                self.look_at_paths();
-                paths_due = Timer::after(LONG);
+                self.check_paths();
+                paths_due = Timer::after(LONG_WAIT);
             }
             self.unsent
                 .retain(|(gap, now)| self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full));
@@ -175,13 +174,13 @@ impl Watch {
             }
             let is_compared = |file: &File| matches!(file.guard, Guard::Comparison);
             let wait = if self.unsent.is_empty() && !self.files.iter().any(is_compared) {
-                paths_due.remaining().min(LONG)
+                paths_due.remaining().min(LONG_WAIT)
             } else {
-                SHORT
+                SHORT_WAIT
             };
-            wait_for(&[over.as_fd(), look_at_files.as_fd()], Some(wait));
+            wait_for(&[over.as_fd(), check_files.as_fd()], Some(wait));
         }
-        // First the files: the sending may have to wait.
+        // The leases are released first, because sending may block.
         drop(self.files);
         for (gap, now) in self.unsent {
             // Where the writing thread has ended, its result tells why.
@@ -189,24 +188,24 @@ impl Watch {
         }
     }
 
-    fn look_at_files(&mut self) {
+    fn check_files(&mut self) {
         for file in &mut self.files {
             if !file.guard.is_overwritten(&file.binary) {
                 continue;
             }
             let now = self.clock.now();
             (self.detach)(&file.binary);
-            // Only now may the writer go on, and nothing more may keep it.
+            // Releases the lease: only now may the writer go on, and nothing else may delay it.
             file.guard = Guard::Detached;
             self.unsent.extend(gap(now, "file overwritten"));
             message::line(format_args!(
-                "warning: {} was opened for writing: its probes are out, it is not observed from now on; hint: start the recorder again",
+                "warning: {} was opened for writing: its probes are detached, and it is not observed from now on; hint: start the recorder again",
                 file.binary.path().display()
             ));
         }
     }
 
-    fn look_at_paths(&mut self) {
+    fn check_paths(&mut self) {
         for file in &mut self.files {
             let is_observed = !file.is_replaced && !matches!(file.guard, Guard::Detached);
             if is_observed && file.binary.is_replaced() {
@@ -224,15 +223,15 @@ impl Watch {
 fn hint(refusal: ErrorKind) -> &'static str {
     match refusal {
         ErrorKind::WouldBlock => {
-            "somebody has it open for writing: start again when it is complete"
+            "another process has it open for writing: start again when it is complete"
         }
         ErrorKind::PermissionDenied => "run as root, or with CAP_LEASE",
         _ => "replace it by a new file (mv, install)",
     }
 }
 
-/// From `now` until the end of the recording. `None` only where Arrow refuses the columns, which
-/// the schema's tests rule out.
+/// A gap from `now` until the end of the recording. `None` only where Arrow refuses the columns,
+/// which the schema's tests rule out.
 fn gap(now: ClockPair, cause: &str) -> Option<(Rows, ClockPair)> {
     let rows = annotation(now, AnnotationKind::Gap, cause.to_owned());
     rows.ok().map(|rows| (rows, now))

@@ -1,4 +1,4 @@
-//! The origin of a recording, for the metadata of each of its files.
+//! The provenance of a recording, for the metadata of each of its files.
 
 use crate::kernel::KernelFacts;
 use crate::plan::RecordPlan;

@@ -29,8 +29,8 @@ impl SignalSet {
         self.0 |= 1 << (signal - 1);
     }
 
-    /// Blocks exactly these for the calling thread; the set that was blocked before. Allowed in a
-    /// forked child.
+    /// Blocks exactly these for the calling thread; returns the set that was blocked before.
+    /// Allowed in a forked child.
     pub(super) fn block(self) -> Self {
         let mut before = 0_u64;
         // SAFETY: two sets of the size that is passed along.
@@ -96,7 +96,7 @@ impl Timers {
         Self(timers)
     }
 
-    /// Arms those that are armed; allowed in a forked child.
+    /// Arms the timers that were armed when they were read; allowed in a forked child.
     fn arm(&self) {
         for (which, timer) in TIMERS.into_iter().zip(&self.0) {
             if is_armed(timer) {
@@ -105,7 +105,7 @@ impl Timers {
         }
     }
 
-    /// Disarms this process's timers that are armed: they are the command's now.
+    /// Disarms the timers that were armed when they were read: they are the command's now.
     pub(super) fn disarm(&self) {
         // SAFETY: all zero is a timer that is not armed.
         let none: libc::itimerval = unsafe { std::mem::zeroed() };
@@ -153,7 +153,7 @@ impl Inherited {
         Self {
             ignored,
             blocked: SignalSet(blocked),
-            // SAFETY: takes and touches nothing.
+            // SAFETY: takes numbers and accesses no memory.
             closed: [0, 1, 2].map(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1),
             death_signal,
             is_subreaper: subreaper != 0,
@@ -173,8 +173,8 @@ impl Inherited {
         self.death_signal != 0
     }
 
-    /// Gives everything to this process, a child of `parent` that has forked, has all signals
-    /// blocked and goes on to exec. Only async-signal-safe calls.
+    /// Restores the state in this process: a forked child of `parent` that has all signals blocked
+    /// and calls exec next. Makes only async-signal-safe calls.
     pub(super) fn restore_in_child(&self, parent: libc::pid_t, timers: &Timers) {
         for (fd, closed) in (0..).zip(self.closed) {
             if closed {
@@ -211,7 +211,7 @@ impl Inherited {
             }
         }
         timers.arm();
-        // Last: what arrived in the meantime takes effect as it would right after exec.
+        // Last: signals that arrived in the meantime take effect as they would right after exec.
         self.blocked.block();
     }
 }
@@ -232,8 +232,8 @@ fn is_ignored(signal: c_int) -> bool {
     rt_sigaction(signal, none, &raw mut action) == 0 && action.handler == libc::SIG_IGN
 }
 
-/// Makes `signal` ignored (`SIG_IGN`) or handled by the kernel (`SIG_DFL`). Allowed in a forked
-/// child.
+/// Sets the disposition of `signal`: ignored (`SIG_IGN`) or default (`SIG_DFL`). Allowed in a
+/// forked child.
 pub(super) fn set_disposition(signal: c_int, handler: libc::sighandler_t) {
     let action = KernelAction {
         handler,
@@ -243,8 +243,7 @@ pub(super) fn set_disposition(signal: c_int, handler: libc::sighandler_t) {
 }
 
 fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction) -> c_long {
-    // SAFETY: each is null or an action of the kernel's shape; a set is as large as is passed
-    // along.
+    // SAFETY: each is null or an action in the kernel's layout; the size of a set is passed along.
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 
@@ -252,7 +251,7 @@ fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction)
 fn scheduling() -> Option<(libc::sched_attr, c_int)> {
     let mut attributes = std::mem::MaybeUninit::<libc::sched_attr>::zeroed();
     let size = size_of::<libc::sched_attr>();
-    // SAFETY: the kernel fills in at most as much as is passed along.
+    // SAFETY: the kernel fills in at most as many bytes as are passed along.
     let read =
         unsafe { libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0) };
     // SAFETY: takes numbers.

@@ -3,17 +3,17 @@
 
 use std::ops::RangeInclusive;
 
-/// An interval is over this long after its end, when no CPU still counts in it. What does is
-/// counted late.
+/// Time after the end of an interval at which it is over, ns: no CPU should still count in it then.
+/// Whatever is counted in it afterwards is read as late.
 const GRACE_NS: u64 = 250_000_000;
 
-/// Numbers the intervals that are over.
+/// Knows which intervals were read, and which are due.
 #[derive(Debug)]
 pub(super) struct IntervalClock {
     interval_ns: u64,
-    /// How many intervals the source counts apart; the slot of an older one serves again.
+    /// Number of intervals that the source counts separately; the slot of an older one is reused.
     slots: u64,
-    /// The first interval that was not read.
+    /// The first interval that was not read yet.
     next: u64,
 }
 
@@ -22,9 +22,9 @@ pub(super) struct IntervalClock {
 pub(super) struct Due {
     /// Those that are over.
     pub(super) ended: Vec<u64>,
-    /// Earlier ones, for what was counted late.
+    /// Earlier ones, read again for late counts.
     pub(super) late: Vec<u64>,
-    /// How many were missed: their counts are in later ones.
+    /// Number of intervals that were missed: their counts are in later ones.
     pub(super) merged: u64,
 }
 
@@ -48,21 +48,21 @@ impl IntervalClock {
         interval * self.interval_ns
     }
 
-    /// What is due at `boot_ns`: nothing until an interval is over.
+    /// The intervals that are due at `boot_ns`; `None` until one is over.
     pub(super) fn due(&mut self, boot_ns: u64) -> Option<Due> {
         let over = self.interval(boot_ns.saturating_sub(GRACE_NS));
         if over <= self.next {
             return None;
         }
         let mut due = Due::default();
-        // The counts of older ones lie in the slots of newer ones.
+        // The slots of older intervals are reused: their counts are in newer ones.
         let oldest = (over + 1).saturating_sub(self.slots);
         if oldest > self.next {
             due.merged = oldest - self.next;
             self.next = oldest;
         }
         due.ended = (self.next..over).collect();
-        // Once more after half of the slots, before its slot serves again.
+        // Each is read once more after half of the slots, before its slot is reused.
         due.late = due
             .ended
             .iter()
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_stall_only_what_has_a_slot_is_taken() {
+    fn after_a_stall_only_intervals_with_a_slot_are_read() {
         let mut clock = clock(100 * SECOND);
         let due = clock.due(200 * SECOND + GRACE_NS).unwrap_or_default();
         assert_eq!(due.merged, 85);
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_interval_is_taken_once_or_merged(steps in proptest::collection::vec(0..40 * SECOND, 0..40)) {
+        fn every_interval_is_read_once_or_merged(steps in proptest::collection::vec(0..40 * SECOND, 0..40)) {
             let mut now = 1_000 * SECOND;
             let mut clock = clock(now);
             let (mut taken, mut merged) = (Vec::new(), 0);

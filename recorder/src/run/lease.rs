@@ -11,7 +11,7 @@ use libc::{F_GETLEASE, F_RDLCK, F_SETLEASE, F_UNLCK};
 
 use crate::binary::Binary;
 
-/// A file that somebody has open for writing is tried again: it may just have been written.
+/// Attempts while another process has the file open for writing: it may just have been written.
 const TRIES: usize = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
@@ -24,8 +24,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// # Errors
-    /// Where somebody has the file open for writing, it is another user's, or its filesystem has no
-    /// leases.
+    /// Where another process has the file open for writing, the file is another user's, or its
+    /// filesystem has no leases.
     pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
         let mut tries = 1;
         loop {
@@ -44,8 +44,8 @@ impl Lease {
         }
     }
 
-    /// Whether a writer waits, or went on after the longest wait.
-    pub(super) fn is_wanted_back(&self) -> bool {
+    /// Whether a writer waits for its release, or went on after the longest wait.
+    pub(super) fn is_breaking(&self) -> bool {
         fcntl(&self.binary, F_GETLEASE, 0).is_ok_and(|kind| kind != F_RDLCK)
     }
 }

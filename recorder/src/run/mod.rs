@@ -1,10 +1,8 @@
 //! A recording from start to seal: a few threads joined by bounded channels, each in a file of its
-//! own.
-//!
-//! `collect` drains the source and makes rows of its events, `write` owns the files, `files`
-//! watches the observed ones. The recording's own thread waits for its end (`supervise`) and has
-//! each interval's rows made (`sampling`); the caller's thread reads the signals. Rows go one way:
-//! collect → write, sampling → write.
+//! own. `collect` drains the source and turns its events into rows, `write` owns the recording's
+//! files, `files` watches the observed files. The recording's own thread waits for its end
+//! (`supervise`) and makes the rows of each interval (`sampling`); the caller's thread reads the
+//! signals. Rows go one way: collect → write, sampling → write.
 
 mod collect;
 mod command;
@@ -50,14 +48,14 @@ pub enum Outcome {
 }
 
 /// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second
-/// signal. The recording has a thread of its own, so that this one always reads signals, whatever
-/// the disk keeps the others waiting for.
+/// signal. The recording has a thread of its own, so that the calling thread always reads signals,
+/// even while the others wait for the disk.
 ///
 /// # Errors
 /// Where the directory, the kernel, a probe or the command refuses. What was recorded by then stays
 /// readable.
 pub fn record(plan: RecordPlan) -> Result<Outcome> {
-    let mut signals = Signals::take_over().context("cannot take the signals over")?;
+    let mut signals = Signals::take_over().context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);
     let output = plan.output.clone();
     let recording = {
@@ -66,7 +64,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
             .name("soakbox-record".into())
             .spawn(move || {
                 let _over = control.over_when_dropped();
-                make(&plan, &control)
+                run(&plan, &control)
             })?
     };
     while !control.is_over() {
@@ -84,7 +82,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-fn make(plan: &RecordPlan, control: &Control) -> Result<()> {
+fn run(plan: &RecordPlan, control: &Control) -> Result<()> {
     let clock = Arc::new(SystemClock);
     recover_before(&plan.output, &*clock);
     let mut running = Running::start(plan, control, clock)?;
@@ -92,8 +90,8 @@ fn make(plan: &RecordPlan, control: &Control) -> Result<()> {
     running.stop(&ending)
 }
 
-/// Finishes what an earlier recorder left in the directory. What cannot be finished is reported and
-/// kept: it does not stop a new recording.
+/// Recovers the journals that an earlier recorder left in the directory. A journal that cannot be
+/// recovered is reported and kept: it does not stop a new recording.
 fn recover_before(root: &Path, clock: &dyn Clock) {
     if !root.exists() {
         return;
@@ -104,7 +102,7 @@ fn recover_before(root: &Path, clock: &dyn Clock) {
     };
     if let Some(failure) = failure {
         message::line(format_args!(
-            "warning: what an earlier recorder left here is kept, but not all of it could be sealed: {failure}"
+            "warning: an earlier recorder left journals here, and not all of them could be sealed (they are kept): {failure}"
         ));
     }
     if report.gaps > 0 || report.rows_saved > 0 {

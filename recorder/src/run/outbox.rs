@@ -1,4 +1,4 @@
-//! The way to the writing thread: its bounded channel, and how much waited in it at most.
+//! The bounded channel to the writing thread, and the largest number of messages that waited in it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,16 +8,16 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use crate::clock::ClockPair;
 use crate::sample::Rows;
 
-/// To the writing thread.
+/// A message to the writing thread.
 #[derive(Debug)]
 pub(super) enum Message {
     /// Rows of one table, made at or before this moment.
     Rows(Rows, ClockPair),
-    /// Answer when everything that was sent before is written and durable.
+    /// A request to answer once everything that was sent before is written and durable.
     Flush(Sender<()>),
 }
 
-/// A sender; its clones share the channel and the record of its depth.
+/// The sending half; its clones share the channel and its greatest depth.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     sender: Sender<Message>,
@@ -34,14 +34,14 @@ pub(super) enum Unsent {
 }
 
 impl Outbox {
-    /// With room for `messages`.
+    /// A channel with room for `messages`.
     pub(super) fn new(messages: usize) -> (Self, Receiver<Message>) {
         let (sender, receiver) = bounded(messages);
         let depth_max = Arc::default();
         (Self { sender, depth_max }, receiver)
     }
 
-    /// Waits where there is no room.
+    /// Sends `rows`; blocks while there is no room.
     ///
     /// # Errors
     /// [`Unsent::Gone`].
@@ -51,7 +51,7 @@ impl Outbox {
         sent.map_err(|_| Unsent::Gone)
     }
 
-    /// Never waits.
+    /// Sends `rows` if there is room; never blocks.
     ///
     /// # Errors
     /// [`Unsent::Full`] or [`Unsent::Gone`].
@@ -64,7 +64,7 @@ impl Outbox {
         })
     }
 
-    /// Waits until everything that was sent is written.
+    /// Waits until everything that was sent is written and durable.
     pub(super) fn flush(&self) {
         let (done, answer) = bounded(1);
         if self.sender.send(Message::Flush(done)).is_ok() {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_depth_is_the_most_that_waited_between_two_looks() {
+    fn the_depth_is_the_most_that_waited_since_it_was_last_read() {
         let (outbox, receiver) = Outbox::new(3);
         let other = outbox.clone();
         let rows = || Rows(Table::ANNOTATIONS, Annotation::batch(&[]).unwrap());

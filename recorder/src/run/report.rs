@@ -18,7 +18,7 @@ pub(super) struct Report {
     operations: Vec<OperationInfo>,
     totals: Vec<CounterValues>,
     output: PathBuf,
-    /// Most processes that are followed at a time.
+    /// Limit of the processes that are followed at a time.
     processes: u32,
 }
 
@@ -43,14 +43,14 @@ impl Report {
         names.join(", ")
     }
 
-    /// Adds the counts of a tick, and warns about what is missing in them.
+    /// Adds the counts of a tick, and warns about losses.
     pub(super) fn tick(&mut self, tick: &Tick) {
         if let Some(stall) = tick.stall() {
             message::line(format_args!("warning: {stall}"));
         }
         if tick.unfollowed > 0 {
             message::line(format_args!(
-                "warning: more processes than are followed: {} of the command will not be observed; hint: raise --processes {}",
+                "warning: the command has more processes than are followed: {} of them are not observed; hint: raise --processes above {}",
                 tick.unfollowed, self.processes
             ));
         }
@@ -69,10 +69,10 @@ impl Report {
                 .zip(&self.operations)
             {
                 *total += *counted;
-                let rowless = rowless(counted);
-                if rowless > 0 && !counts.is_late {
+                let without_row = without_row(counted);
+                if without_row > 0 && !counts.is_late {
                     lost.push(format!(
-                        "{rowless} of {} {}",
+                        "{without_row} of {} {}",
                         counted.finished, operation.name
                     ));
                 }
@@ -92,7 +92,7 @@ impl Report {
             let name = &operation.name;
             if total.begun == 0 && total.finished == 0 {
                 message::line(format_args!(
-                    "warning: {name}: attached, but nothing was seen; hint: is it called at all, or inlined everywhere? a symbol proves nothing"
+                    "warning: {name}: attached, but no call was seen; hint: check that it is called, and not inlined everywhere (the symbol exists even then)"
                 ));
                 continue;
             }
@@ -124,8 +124,8 @@ impl Report {
     }
 }
 
-/// The same for a recording that failed: only what became of the command. The failure itself is
-/// reported last, by `main`.
+/// Reports how the command ended, for a recording that failed. The failure itself is reported last,
+/// by `main`.
 pub(super) fn incomplete(ending: &Ending, running: Option<Pid>) {
     if let Ending::Command { status, .. } = ending {
         message::line(format_args!("the command ended with {status}"));
@@ -133,7 +133,7 @@ pub(super) fn incomplete(ending: &Ending, running: Option<Pid>) {
     report_running(running);
 }
 
-/// A command outlives its recording: nobody waits for it, and nobody ends it.
+/// Reports a command that still runs: the recorder neither waits for it nor ends it.
 fn report_running(command: Option<Pid>) {
     let Some(command) = command else { return };
     if inherited().ends_with_parent() {
@@ -147,8 +147,8 @@ fn report_running(command: Option<Pid>) {
     }
 }
 
-/// Operations that finished and have no row, for any cause.
-fn rowless(counted: &CounterValues) -> u64 {
+/// Number of operations that finished and have no row, for any cause.
+fn without_row(counted: &CounterValues) -> u64 {
     let lost = counted
         .by_name()
         .filter(|(name, _)| name.starts_with("lost_"));

@@ -1,13 +1,13 @@
-//! A recording that runs, from the first probe to the last seal. Starting and stopping are one
-//! type: whatever fails in between, dropping it detaches every probe, ends every thread, and keeps
-//! what was written.
+//! A running recording, from the first probe to the last seal. One type owns everything that was
+//! started: whatever fails, dropping it detaches every probe, ends every thread, and keeps every
+//! row that was written.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use soakbox_schemas::tables::AnnotationKind;
 
-use super::collect::{Collecting, Collector};
+use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
 use super::files::{Detach, FileWatch, Files};
@@ -16,7 +16,7 @@ use super::outbox::Outbox;
 use super::report::{self, Report};
 use super::sampling::Sampling;
 use super::supervise::{Ending, Supervisor};
-use super::write::{Begin, Writing};
+use super::write::{WriteGate, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
@@ -25,15 +25,16 @@ use crate::sample::samplers;
 use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
 
-/// Everything that runs. Where a start fails or a thread panics, the fields are dropped in this
-/// order: nothing is written that was not begun, then it is as in [`Running::stop`].
+/// Everything that was started. Where a start fails or a thread panics, the fields are dropped in
+/// this order: without an open gate nothing is written; then the order is that of
+/// [`Running::stop`].
 pub(super) struct Running<'a> {
-    begin: Option<Begin>,
+    write_gate: Option<WriteGate>,
     files: Option<FileWatch>,
     probes: Probes,
-    collecting: Collecting,
+    collecting: CollectorThread,
     sampling: Sampling,
-    writing: Writing,
+    writing: WriterThread,
     supervisor: Supervisor,
     /// Set when a thread ends.
     thread_ended: Arc<Event>,
@@ -58,11 +59,11 @@ impl<'a> Running<'a> {
         let files = Files::hold(plan)?;
         let writer =
             RecordingWriter::new(directory, identity::of(plan, &facts), plan.limits.segment)?;
-        control.journals_lie_in(writer.directory());
+        control.set_journal_directory(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
         let thread_ended = Arc::new(Event::new()?);
-        let (writing, begin) = Writing::start(
+        let (writing, write_gate) = WriterThread::start(
             writer,
             receiver,
             plan.flush_interval,
@@ -80,10 +81,10 @@ impl<'a> Running<'a> {
         );
         let report = Report::new(infos.clone(), plan.output.clone(), plan.limits.processes);
         let mut running = Self {
-            begin: Some(begin),
+            write_gate: Some(write_gate),
             files: None,
             probes,
-            collecting: Collecting::start(collector, &thread_ended)?,
+            collecting: CollectorThread::start(collector, &thread_ended)?,
             sampling: Sampling::new(samplers(infos, activity), outbox.clone(), report),
             writing,
             supervisor: Supervisor::new(plan, clock.clone()),
@@ -101,30 +102,30 @@ impl<'a> Running<'a> {
         Ok(running)
     }
 
-    /// The operations' probes, and the watch over the files that they are in.
+    /// Attaches the operations' probes, and starts the watch over the files that they are in.
     fn attach(&mut self, plan: &RecordPlan, files: Files, outbox: Outbox) -> Result<()> {
         self.probes.attach_operations(plan)?;
         let watch = FileWatch::start(
             files,
             self.probes.detach_file(),
             outbox,
-            self.control.look_at_files.clone(),
+            self.control.check_files.clone(),
             self.clock.clone(),
         )?;
         self.files = Some(watch);
         Ok(())
     }
 
-    /// The command, where there is one, and the first rows.
+    /// Starts the command, where there is one, and has the first rows written.
     fn begin(&mut self, plan: &RecordPlan) -> Result<()> {
         let started = self.clock.now();
-        // Asked to stop already: a command that was not started needs no stop.
+        // Where a stop was requested already, the command is not started at all.
         if !self.control.stop.is_set() {
             self.supervisor.start(plan)?;
         }
         let command_started = self.clock.now();
-        if let Some(begin) = self.begin.take() {
-            begin.begin();
+        if let Some(gate) = self.write_gate.take() {
+            gate.open();
         }
         let names = self.sampling.names();
         self.sampling
@@ -159,11 +160,13 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Detaches the probes, writes the rest, seals, and reports the totals. In this order
-    /// nothing is lost: no more probes, then the rest of the source, then the last counts.
+    /// Detaches the probes, writes the remaining rows, seals, and reports the totals. The order
+    /// loses nothing: when no probe runs any more, the rest of the source is drained; when it is
+    /// empty, the last counts are read.
     ///
     /// # Errors
-    /// The first failure of the threads. What was written by then stays readable.
+    /// The first failure: of the writing, the sampling or the collecting. Every row that was
+    /// written by then stays readable.
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
         let Self {
             files,
@@ -186,7 +189,7 @@ impl<'a> Running<'a> {
             let last = last?;
             let names = sampling.names();
             sampling.annotate(last.now, AnnotationKind::RecordingStopped, names)?;
-            // The last row of `recorder_health` tells of everything that was written before it.
+            // All other rows are written first: the last row of `recorder_health` counts them too.
             sampling.flush();
             sampling.tick(last)
         });
@@ -215,13 +218,13 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
     sampling.annotate(ended, AnnotationKind::TargetExited, text)
 }
 
-/// The kernel side. Dropping it detaches every probe.
+/// The BPF programs and their probes. Dropping it detaches every probe.
 struct Probes {
     kernel: Arc<Mutex<Kernel>>,
 }
 
 impl Probes {
-    /// Loads the kernel side and attaches what keeps account of threads and processes.
+    /// Loads the BPF programs and attaches the hooks that keep track of threads and processes.
     fn load(plan: &RecordPlan, facts: &KernelFacts) -> Result<(Self, ProbeSource), KernelError> {
         let settings = KernelSettings {
             rules: plan

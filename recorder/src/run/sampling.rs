@@ -1,4 +1,4 @@
-//! Ticks to rows: asks every sampler and sends its rows to the writing thread.
+//! Turns ticks into rows: asks every sampler and sends its rows to the writing thread.
 
 use anyhow::Result;
 use soakbox_schemas::tables::AnnotationKind;
@@ -44,7 +44,7 @@ impl Sampling {
         Ok(())
     }
 
-    /// Sends an annotation of this moment.
+    /// Sends an annotation of the moment `now`.
     ///
     /// # Errors
     /// Where its row cannot be made.
@@ -58,12 +58,12 @@ impl Sampling {
         Ok(())
     }
 
-    /// Waits until everything that was sent is written.
+    /// Waits until everything that was sent is written and durable.
     pub(super) fn flush(&self) {
         self.outbox.flush();
     }
 
-    /// Ends the sampling; the report on it.
+    /// Ends the sampling; returns the report.
     pub(super) fn finish(self) -> Report {
         self.report
     }

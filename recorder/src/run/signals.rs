@@ -1,6 +1,6 @@
-//! Signals to the recorder: which end a recording in order, which end it at once, and which it goes
-//! on after. They are blocked in every thread and read from a descriptor, so that none kills a
-//! recorder with files unsealed.
+//! Signals to the recorder: which end a recording in order, which end it at once, and after which
+//! it goes on. They are blocked in every thread and read from a signalfd, so that none kills a
+//! recorder with unsealed files.
 //!
 //! The command gets the dispositions and the mask that the recorder was started with (`inherited`).
 
@@ -13,27 +13,27 @@ use libc::c_int;
 use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
 use crate::clock::Clock;
 
-/// Signals of one request: GNU `timeout` sends two, to its child and to the group, and a key is
-/// pressed twice in a hurry.
+/// Signals within this time are one request: GNU `timeout` sends two, to its child and to the
+/// group, and people press Ctrl-C twice in a hurry.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
-/// The signal's meaning to a recorder.
+/// The meaning of a signal to the recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
-    /// A person or a service manager asks for an end; asked again later, for one at once.
+    /// A person or a service manager asks for an end; when asked again later, for an end at once.
     Stop,
     /// The terminal, a timer, a limit or the power supply asks for an end, maybe many times.
     StopInOrder,
     /// A program opens an observed file for writing.
     FileOpened,
-    /// The write that a limit of the file size refuses reports it itself.
+    /// Needs no reaction: a write above the file size limit returns an error of its own.
     Nothing,
     /// Sent by mistake, or to the whole group: it would kill a program that does not expect it.
     Unexpected,
 }
 
-/// Signals that are not the recorder's to judge: crashes, job control, a child's end, a closed
-/// pipe, and those that no program can handle.
+/// `None` for signals that the recorder leaves as they are: crashes, job control, a child's end, a
+/// closed pipe, and those that no program can handle.
 fn meaning(signal: c_int) -> Option<Meaning> {
     Some(match signal {
         libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
@@ -42,7 +42,7 @@ fn meaning(signal: c_int) -> Option<Meaning> {
         libc::SIGIO => Meaning::FileOpened,
         libc::SIGXFSZ => Meaning::Nothing,
         libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
-        // The two below SIGRTMIN are the C library's.
+        // The C library reserves the two below SIGRTMIN.
         34..=LAST_SIGNAL => Meaning::Unexpected,
         _ => return None,
     })
@@ -62,8 +62,8 @@ pub(super) enum Request {
     Stop(c_int),
     /// End at once and leave the rest to recovery.
     StopAtOnce,
-    /// Look at the observed files.
-    LookAtFiles,
+    /// Check whether an observed file is being overwritten.
+    CheckFiles,
     /// Report that the recording goes on.
     GoOn(c_int),
 }
@@ -73,7 +73,7 @@ pub(super) enum Request {
 struct Requests {
     /// When the first [`Meaning::Stop`] came.
     stop_at: Option<Duration>,
-    stops: bool,
+    is_stopping: bool,
     /// Unexpected signals that were reported.
     reported: Vec<c_int>,
 }
@@ -87,7 +87,7 @@ impl Requests {
                 None => self.stop_at = Some(now),
             },
             Meaning::StopInOrder => {}
-            Meaning::FileOpened => return Some(Request::LookAtFiles),
+            Meaning::FileOpened => return Some(Request::CheckFiles),
             Meaning::Nothing => return None,
             Meaning::Unexpected => {
                 let is_new = !self.reported.contains(&signal);
@@ -97,7 +97,7 @@ impl Requests {
                 return is_new.then_some(Request::GoOn(signal));
             }
         }
-        let first = !std::mem::replace(&mut self.stops, true);
+        let first = !std::mem::replace(&mut self.is_stopping, true);
         first.then_some(Request::Stop(signal))
     }
 }
@@ -110,7 +110,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over, before any other thread starts: all threads must have them blocked.
+    /// Takes over the signals, before any other thread starts: all threads must have them blocked.
     ///
     /// # Errors
     /// Where the system refuses a descriptor.
@@ -148,8 +148,8 @@ impl Signals {
         }
     }
 
-    /// The next request; `None` where no signal waits. Each signal has a time of its own: what
-    /// the one before it asked for may have taken a while.
+    /// The next request; `None` where no signal waits. The clock is read for each signal, because
+    /// the request before it may have taken a while.
     pub(super) fn next(&mut self, clock: &dyn Clock) -> Option<Request> {
         while let Some(signal) = self.read() {
             let now = Duration::from_nanos(clock.now().boot_ns);
@@ -163,7 +163,7 @@ impl Signals {
     fn read(&self) -> Option<c_int> {
         let mut information = std::mem::MaybeUninit::<libc::signalfd_siginfo>::zeroed();
         let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: as large as is passed along.
+        // SAFETY: the buffer has the size that is passed along.
         let read = unsafe {
             libc::read(
                 self.descriptor.as_raw_fd(),
@@ -171,7 +171,7 @@ impl Signals {
                 size,
             )
         };
-        // SAFETY: zeroed, and filled in whole.
+        // SAFETY: zeroed, and filled in completely.
         (read == size as isize).then(|| unsafe { information.assume_init() }.ssi_signo as c_int)
     }
 }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_within_a_second_is_one_request_and_a_later_one_ends_at_once() {
+    fn signals_within_a_second_are_one_request_and_a_later_one_ends_at_once() {
         use libc::{SIGINT, SIGQUIT, SIGTERM};
         let stop = Request::Stop(SIGTERM);
         for again in [SIGTERM, SIGINT, SIGQUIT] {
@@ -236,7 +236,7 @@ mod tests {
             .map(|second| (libc::SIGXCPU, second * 1_000))
             .collect();
         assert_eq!(requests(&often), [Request::Stop(libc::SIGXCPU)]);
-        // A person's first signal after it is their first.
+        // A person's first signal after SIGHUP is still their first.
         let mixed = [
             (libc::SIGHUP, 0),
             (libc::SIGINT, 5_000),
@@ -273,7 +273,7 @@ mod tests {
         ];
         let harmless = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
         let stopping = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
-        // Ignored by Rust's runtime; beyond all; the C library's.
+        // Ignored by Rust's runtime; impossible to handle; reserved by the C library.
         let others = [libc::SIGPIPE, libc::SIGKILL, 32, 33];
         let left = (1..=LAST_SIGNAL).filter(|&signal| meaning(signal).is_none());
         for signal in left {

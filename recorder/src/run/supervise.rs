@@ -1,4 +1,4 @@
-//! Waits for the end of a recording: a request, the end of what is observed, its duration, or a
+//! Waits for the end of a recording: a request, the end of the observed process, the duration, or a
 //! thread that failed.
 
 use std::os::fd::AsFd;
@@ -34,7 +34,7 @@ pub(super) enum Ending {
     ThreadEnded,
 }
 
-/// Watches for the end.
+/// Waits for the end of one recording.
 pub(super) struct Supervisor {
     subject: Subject,
     /// ns of the boot clock.
@@ -42,7 +42,7 @@ pub(super) struct Supervisor {
     clock: Arc<dyn Clock>,
 }
 
-/// What is observed and can end.
+/// The observed subject, whose end ends the recording.
 enum Subject {
     Files,
     Process(Arc<Process>),
@@ -50,7 +50,7 @@ enum Subject {
 }
 
 impl Supervisor {
-    /// Of a recording that has not begun: a command is not started yet.
+    /// For a recording that has not begun: the command is not started yet.
     pub(super) fn new(plan: &RecordPlan, clock: Arc<dyn Clock>) -> Self {
         let subject = match &plan.processes {
             ProcessFilter::All | ProcessFilter::Command(_) => Subject::Files,
@@ -63,7 +63,7 @@ impl Supervisor {
         }
     }
 
-    /// The recording begins: starts the command, where there is one, and the time.
+    /// Begins the recording: starts the command, where there is one, and then its duration.
     ///
     /// # Errors
     /// Where the command cannot be started.
@@ -85,8 +85,8 @@ impl Supervisor {
         }
     }
 
-    /// Waits until `stop` or another reason ends the recording, or until `ticked` is set; why it
-    /// ends. `ended` is set where a thread has ended.
+    /// Waits until the recording ends, by `stop` or another reason, or until `ticked` is set.
+    /// Returns why it ends, if it does. `ended` is set where a thread has ended.
     pub(super) fn wait(&self, stop: &Event, ticked: &Event, ended: &Event) -> Option<Ending> {
         let mut watched = vec![stop.as_fd(), ticked.as_fd(), ended.as_fd()];
         match &self.subject {
@@ -99,7 +99,7 @@ impl Supervisor {
             .deadline_ns
             .map(|deadline| Duration::from_nanos(deadline.saturating_sub(now_ns)));
         wait_for(&watched, remaining);
-        // What is observed comes first: its end may be the reason for the others.
+        // The observed subject is checked first: its end may have caused the others.
         if let Some(ending) = self.subject_ended() {
             return Some(ending);
         }
@@ -125,7 +125,7 @@ impl Supervisor {
                     status: command::describe(&status),
                     success: status.exit_status() == Some(0),
                 },
-                // It has ended, but somebody else was told how: a parent that ignores SIGCHLD, a
+                // It has ended, but its status went elsewhere: SIGCHLD is ignored, or there is a
                 // debugger.
                 Ok(None) | Err(_) => Ending::Command {
                     status: "unknown status".to_owned(),

@@ -1,5 +1,5 @@
-//! Writes a made-up recording by the same collector, samplers and files as a real one, in made-up
-//! time. Its footers say that it is made up.
+//! Writes a synthetic recording by the same collector, samplers and files as a real one, in
+//! simulated time. Its footers say that it is made up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::event::Event;
 use super::outbox::Outbox;
 use super::report::Report;
 use super::sampling::Sampling;
-use super::write::Writing;
+use super::write::WriterThread;
 use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{SegmentLimits, SyntheticPlan};
@@ -23,11 +23,11 @@ use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
 const QUEUE_BATCHES: usize = 16;
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// In made-up time: nobody waits for a row, so that batches are full.
+/// In simulated time. Nobody waits for a row, so batches may fill up.
 const HOLD: Duration = Duration::from_secs(600);
 
-/// Makes the recording up. It ends in the whole second before the time of `clock`; `further`
-/// samplers are asked next to the recorder's own.
+/// Writes the synthetic recording. It ends in the whole second before the time of `clock`;
+/// `further` samplers are asked in addition to the recorder's own.
 ///
 /// # Errors
 /// Where it would begin before 1970, or the directory cannot be written.
@@ -55,8 +55,9 @@ pub fn synthesize(
     );
     let (outbox, receiver) = Outbox::new(QUEUE_BATCHES);
     let ended = Arc::new(Event::new()?);
-    let (writing, begin) = Writing::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
-    begin.begin();
+    let (writing, gate) =
+        WriterThread::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
+    gate.open();
     let mut collector = Collector::new(
         Box::new(source),
         &infos,
@@ -72,7 +73,7 @@ pub fn synthesize(
     let rows = writing.finish()?;
     made?;
     message::line(format_args!(
-        "sealed {} made-up rows of operation_log into {}",
+        "sealed {} synthetic rows of operation_log into {}",
         rows.get(&Table::OPERATION_LOG).unwrap_or(&0),
         plan.output.display()
     ));
@@ -105,7 +106,7 @@ fn make(
     let text = format!("synthetic, seed {}", plan.seed);
     sampling.annotate(span.start, AnnotationKind::RecordingStarted, text.clone())?;
     for second in 0..plan.seconds {
-        // To the last moment of each second.
+        // Advances to the last moment of each second.
         clock.advance(if second == 0 {
             SECOND_NS - 1
         } else {
@@ -113,7 +114,7 @@ fn make(
         });
         let is_last = second + 1 == plan.seconds;
         match collector.drain(is_last) {
-            // Its own result tells why.
+            // The writing thread's result tells why.
             Err(CollectError::WriterGone) => return Ok(()),
             drained => drained?,
         }
@@ -127,7 +128,7 @@ fn make(
     sampling.annotate(span.end, AnnotationKind::RecordingStopped, text)
 }
 
-/// From when to when a recording is made up, in whole seconds of its boot clock.
+/// The time span of a synthetic recording, in whole seconds of its boot clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     start: ClockPair,
@@ -135,8 +136,8 @@ struct Span {
 }
 
 impl Span {
-    /// The `seconds` before `now`. Where the host was booted later than they begin, the boot clock
-    /// is made up as well.
+    /// The `seconds` before `now`. Where the host was booted after they begin, the boot clock is
+    /// simulated as well.
     fn ending(now: ClockPair, seconds: u64) -> Result<Self> {
         let since_boot = now.boot_ns / SECOND_NS;
         let end_utc_ns = now.utc_of(since_boot * SECOND_NS);
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_begin_before_1970_is_refused_with_the_bound() {
+    fn a_begin_before_1970_is_refused_with_the_bound() {
         assert!(Span::ending(booted(5), 1_700_000_000).is_ok());
         for seconds in [1_700_000_001, u64::MAX / 2, u64::MAX] {
             let refused = Span::ending(booted(5), seconds).unwrap_err().to_string();

@@ -19,55 +19,56 @@ use crate::segment::RecordingWriter;
 /// Rows that were written, by table.
 pub(super) type RowCounts = HashMap<Table, u64>;
 
-/// The writing thread, until it is finished or dropped. It holds the files from the start and
-/// writes nothing before [`Begin::begin`], so that a start that fails elsewhere leaves nothing.
-pub(super) struct Writing {
+/// The writing thread, until it is finished or dropped. It owns the files from the start and writes
+/// nothing before [`WriteGate::open`], so that a start that fails elsewhere leaves nothing.
+pub(super) struct WriterThread {
     thread: Option<JoinHandle<Result<RowCounts>>>,
 }
 
-/// Lets the writing begin. Dropped before that, it ends the thread with nothing written.
-pub(super) struct Begin(Sender<()>);
+/// Holds back the writing until it is opened. Dropped unopened, it ends the thread with nothing
+/// written.
+pub(super) struct WriteGate(Sender<()>);
 
-impl Begin {
+impl WriteGate {
     /// From now on everything that is sent is written.
-    pub(super) fn begin(self) {
+    pub(super) fn open(self) {
         // Where the thread has ended, its result tells why.
         let _ = self.0.send(());
     }
 }
 
-impl Writing {
+impl WriterThread {
     /// Starts the thread; `ended` is set when it ends, for whatever reason.
     ///
     /// # Errors
-    /// Where there is no thread to be had.
+    /// Where no thread can be created.
     pub(super) fn start(
         writer: RecordingWriter,
         receiver: Receiver<Message>,
         flush_interval: Duration,
         clock: Arc<dyn Clock>,
         ended: &Arc<Event>,
-    ) -> Result<(Self, Begin)> {
-        let (begin, begun) = bounded(1);
+    ) -> Result<(Self, WriteGate)> {
+        let (gate, opened) = bounded(1);
         let ended = ended.clone();
         let thread = thread::Builder::new()
             .name("soakbox-write".into())
             .spawn(move || {
                 let _ended = ended.set_on_drop();
-                match begun.recv() {
+                match opened.recv() {
                     Ok(()) => write(writer, &receiver, flush_interval, &*clock),
                     Err(_) => Ok(RowCounts::default()),
                 }
             })?;
         let thread = Some(thread);
-        Ok((Self { thread }, Begin(begin)))
+        Ok((Self { thread }, WriteGate(gate)))
     }
 
     /// Waits until everything is sealed. Every sender must be gone.
     ///
     /// # Errors
-    /// The first failure to write. What was written by then is in the recording, sealed or in
-    /// journals.
+    /// The first failure to write. Every row that was written by then is in the recording, sealed
+    /// or in journals.
     pub(super) fn finish(mut self) -> Result<RowCounts> {
         self.join()
     }
@@ -80,7 +81,7 @@ impl Writing {
     }
 }
 
-impl Drop for Writing {
+impl Drop for WriterThread {
     fn drop(&mut self) {
         if self.thread.is_some() {
             let _ = self.join();
@@ -107,7 +108,7 @@ fn write(
             }
             Ok(Message::Flush(done)) => {
                 writer.flush()?;
-                // Who waited may be gone.
+                // The thread that waited may be gone.
                 let _ = done.send(());
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -1,4 +1,4 @@
-//! What the writers and the sealer did since the last row of `recorder_health`.
+//! The work of the writers and the sealer since the last row of `recorder_health`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl ActivityCounters {
         self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// A seal that made `segments` (0 or 1) of a journal.
+    /// A seal that turned a journal into `segments` segments (0 or 1).
     pub(crate) fn sealed(&self, took: Duration, segments: u64) {
         self.seal_ns.fetch_add(nanoseconds(took), Ordering::Relaxed);
         self.segments_sealed.fetch_add(segments, Ordering::Relaxed);

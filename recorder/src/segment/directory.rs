@@ -1,5 +1,4 @@
-//! A recorder's place in a recording: the root, and the journal directory that is its own for one
-//! run.
+//! A recorder's place in a recording: the root, and the journal directory that only this run uses.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ const ATTEMPTS: usize = 8;
 
 /// The root of a recording and this recorder's own directory in it, locked. Dropped before a row
 /// was written, it removes every directory that it created. Dropped with journals in it, it keeps
-/// them, as a crash does.
+/// them, as after a crash.
 #[derive(Debug)]
 pub struct RecorderDirectory {
     root: PathBuf,
@@ -30,7 +29,7 @@ pub struct RecorderDirectory {
 
 impl RecorderDirectory {
     /// Creates the recording's directories where they are missing, and a new one for this recorder.
-    /// Do it before anything is attached: a directory that cannot be written fails here.
+    /// Call it before anything is attached: a directory that cannot be written fails here.
     ///
     /// # Errors
     /// Where a directory cannot be created or written.
@@ -58,7 +57,7 @@ impl RecorderDirectory {
             let path = journal_directory(root, &uuid);
             durable::create_directories(&path)?;
             let lock = Lock::create(&path, started_at_ns).inspect_err(|_| {
-                // This run's own: nobody else knows its directory yet.
+                // No other process knows this directory yet.
                 let _ = std::fs::remove_file(path.join(LOCK_FILE));
                 let _ = std::fs::remove_dir(&path);
             })?;
@@ -96,23 +95,24 @@ impl RecorderDirectory {
         &self.path
     }
 
-    /// Notes that every row up to the end is in a journal, whether or not all could be sealed.
+    /// Marks in the lock file that every row up to the end is in a journal, even if not all could
+    /// be sealed.
     pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
         self.lock.as_ref().map_or(Ok(()), Lock::mark_stopped)
     }
 
-    /// Ends in good order: every journal is sealed and removed; the lock and the directory follow.
+    /// Removes the lock and the directory, where every journal is sealed and removed.
     pub(crate) fn close(mut self) -> Result<(), SegmentError> {
         self.lock
             .take()
-            .map_or(Ok(()), |lock| leave(&self.path, lock))
+            .map_or(Ok(()), |lock| release(&self.path, lock))
     }
 }
 
 impl Drop for RecorderDirectory {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
-            let _ = leave(&self.path, lock);
+            let _ = release(&self.path, lock);
             // A directory with anything in it is not removed.
             let _ = std::fs::remove_dir(durable::parent(&self.path));
             if self.is_new {
@@ -124,7 +124,7 @@ impl Drop for RecorderDirectory {
 
 /// Removes the lock (durably after everything else) and the directory. Where a journal is still in
 /// it, both stay: the next recovery needs them.
-pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
+pub(crate) fn release(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(directory)?;
     let listing =
         std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;
@@ -139,7 +139,7 @@ pub(crate) fn leave(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(durable::parent(directory))
 }
 
-/// Removes a recording's directories that nothing was put into. What cannot be removed stays.
+/// Removes those of a recording's directories that are empty.
 fn remove_empty(root: &Path) {
     let journals = root.join(JOURNAL_DIRECTORY);
     if let Ok(listing) = std::fs::read_dir(&journals) {
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_never_written_to_leaves_what_was_there_before() {
+    fn a_recorder_that_wrote_nothing_leaves_the_directory_as_it_was() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("recording");
         drop(RecorderDirectory::create(&root, 0).unwrap());

@@ -1,4 +1,4 @@
-//! The steps on files that durability is made of, each with its error. The callers decide their
+//! The file operations that durability is built from, each with its error. The callers decide their
 //! order: write, fsync, rename, fsync the directory, unlink.
 
 use std::fs::File;
@@ -22,7 +22,7 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), SegmentError> {
     }
 }
 
-/// Creates `directory` and those above it that are missing, each made durable in the one above it.
+/// Creates `directory` and its missing parents, each made durable in its own parent.
 pub(crate) fn create_directories(directory: &Path) -> Result<(), SegmentError> {
     let mut created = std::fs::create_dir(directory);
     if let Err(error) = &created
@@ -93,7 +93,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), SegmentError> {
     }
 }
 
-/// Writes a small file by way of `temporary`, so that it exists whole or not at all.
+/// Writes a small file atomically, by a rename of `temporary`: it exists whole or not at all.
 pub(crate) fn write_whole(
     path: &Path,
     temporary: &Path,

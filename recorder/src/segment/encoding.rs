@@ -1,5 +1,6 @@
-//! How rows become Parquet pages: encodings, compression, row groups. Chosen by a column's type and
-//! unit, never by its table; the figures behind it are in `docs/decisions/segment-encodings.md`.
+//! How rows become Parquet pages: encodings, compression, row groups. The choice depends on a
+//! column's type and unit, never on its table; the measurements behind it are in
+//! `docs/decisions/segment-encodings.md`.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -16,11 +17,11 @@ pub const ROW_GROUP_ROWS: usize = 256 * 1024;
 /// How one column is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Grows steadily: times.
+    /// Delta encoding, for values that grow steadily: times.
     Delta,
-    /// Numbers of similar size that seldom repeat: durations, CPU times.
+    /// Byte stream split, for numbers of similar size that seldom repeat: durations, CPU times.
     Split,
-    /// Few different values, or long runs: names, ids, codes.
+    /// Dictionary encoding, for few different values or long runs: names, ids, codes.
     Dictionary,
 }
 

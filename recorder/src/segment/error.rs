@@ -39,7 +39,7 @@ pub enum SegmentError {
         /// The reason.
         source: ParquetError,
     },
-    /// The columns are not those that the segment began with.
+    /// The batch has other columns than the journal.
     #[error(
         "cannot append to {path}: the batch has other columns than the segment; hint: this is a bug, please report it"
     )]
@@ -47,7 +47,7 @@ pub enum SegmentError {
         /// The journal.
         path: PathBuf,
     },
-    /// The journal's frames are not those of this format.
+    /// The journal's frames are of another version of the format.
     #[error("cannot seal {path}: it {source}; hint: seal it with the newer version that wrote it")]
     Footer {
         /// The journal.
@@ -63,7 +63,7 @@ pub enum SegmentError {
         /// The name.
         path: PathBuf,
     },
-    /// The thread that seals ended early.
+    /// The sealing thread ended early.
     #[error(
         "the sealing thread stopped; hint: the journals are kept, run `soakbox-recorder recover`"
     )]
@@ -100,7 +100,7 @@ fn is_full(error: &io::Error) -> bool {
 
 fn hint(error: &io::Error) -> &'static str {
     if is_full(error) {
-        return "; hint: free space there, what was recorded stays readable";
+        return "; hint: free space there (what was recorded stays readable)";
     }
     match errno(error) {
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
@@ -110,7 +110,7 @@ fn hint(error: &io::Error) -> &'static str {
         Some(Errno::EXIST) => "; hint: choose another directory",
         Some(Errno::NOENT) => "; hint: check the path",
         Some(Errno::XDEV) => "; hint: keep a recording's tables and its journal on one file system",
-        Some(Errno::IO) => "; hint: check the disk, the kernel's log says more",
+        Some(Errno::IO) => "; hint: check the disk (the kernel's log has details)",
         Some(Errno::MFILE | Errno::NFILE) => "; hint: raise the limit of open files (ulimit -n)",
         _ => "",
     }

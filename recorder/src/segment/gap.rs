@@ -1,5 +1,5 @@
-//! The gap that a crash leaves in a recording, as one row of `annotations` in the crashed
-//! recorder's own name.
+//! The gap that a crash leaves in a recording, as one row of `annotations` under the crashed
+//! recorder's own UUID.
 //!
 //! Recovery plans the gap before anything else, and keeps the plan in a file until everything is
 //! done. So a recovery that is killed and run again writes the same gap with the same sequence
@@ -17,7 +17,7 @@ use super::durable;
 use super::error::SegmentError;
 use super::journal::JournalWriter;
 
-/// The cause, as the annotation's text has it.
+/// The cause, which is the text of the annotation.
 const CAUSE: &str = "crash";
 
 /// A gap that is to be written.
@@ -38,7 +38,7 @@ impl Gap {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Keeps the plan, durably.
+    /// Stores the plan, durably.
     pub(crate) fn plan(&self, root: &Path, uuid: &str) -> Result<(), SegmentError> {
         let path = plan_path(root, uuid);
         let text =
@@ -55,7 +55,7 @@ impl Gap {
         }
     }
 
-    /// Writes the journal afresh, durably.
+    /// Writes the journal anew, durably.
     pub(crate) fn write(
         &self,
         root: &Path,

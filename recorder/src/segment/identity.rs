@@ -1,10 +1,10 @@
-//! The origin of every file of this recorder, as far as its host alone tells it.
+//! The provenance of every file of this recorder, as far as it is known from the host alone.
 
 use soakbox_schemas::recording::Provenance;
 
 use crate::host::Host;
 
-/// Recorder version, host, kernel and boot id; the observed files and the methods of measuring are
+/// Recorder version, host, kernel and boot id; the observed files and the measuring methods are
 /// left empty.
 pub fn of_host(host: &Host) -> Provenance {
     Provenance {

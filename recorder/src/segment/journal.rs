@@ -30,11 +30,11 @@ pub struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; they
-    /// carry the footer's pairs.
+    /// Creates the journal of `footer` below `root` for batches with the columns of `schema`; each
+    /// batch carries the footer's pairs.
     ///
     /// # Errors
-    /// Where it exists or cannot be created, or `schema` is not what the table is declared with.
+    /// Where it exists or cannot be created, or `schema` is not that of the table's declaration.
     pub fn create(root: &Path, schema: &Schema, footer: &Footer) -> Result<Self, SegmentError> {
         let name = footer.name.clone();
         let path = name.path(root);
@@ -63,8 +63,8 @@ impl JournalWriter {
         })
     }
 
-    /// Appends a batch as one frame. After this a kill loses none of it, after [`Self::flush`] a
-    /// power cut neither. A batch without rows is no frame.
+    /// Appends a batch as one frame. After this call a kill loses none of it; after [`Self::flush`]
+    /// a power cut loses none of it either. For a batch without rows no frame is written.
     ///
     /// # Errors
     /// Where the batch has other columns than the table, or cannot be written; the journal is then
@@ -102,7 +102,7 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Makes what was appended durable. `false` where there was nothing new.
+    /// Makes every appended frame durable. Returns `false` where there was no new one.
     ///
     /// # Errors
     /// Where the disk refuses; it is unknown then which rows are durable.

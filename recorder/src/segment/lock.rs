@@ -2,9 +2,9 @@
 //! it.
 //!
 //! The lock is `flock` on the file `lock`, held from before the first row to after the last seal;
-//! the kernel drops it with the process, however that ends. The file's first word is `running` or
-//! `stopped`: an unlocked directory with `running` was left by a crash. Removing the file is the
-//! last step of a good end.
+//! the kernel releases it when the process ends, however that happens. The file's first word is
+//! `running` or `stopped`: an unlocked directory with `running` was left by a crash. Removing the
+//! file is the last step of a clean shutdown.
 
 use std::fs::File;
 use std::io;
@@ -27,14 +27,14 @@ pub(crate) struct Lock {
     path: PathBuf,
 }
 
-/// The result of an attempt at an existing recorder's lock.
+/// The result of an attempt to acquire an existing recorder's lock.
 #[derive(Debug)]
 pub(crate) enum LockAttempt {
-    /// It is ours now; its recorder left it like this.
+    /// This process holds it now, and its recorder left it in this state.
     Acquired(Lock, PreviousRun),
     /// A live recorder, or another recovery, holds it.
     Held,
-    /// Somebody finished the directory in the meantime.
+    /// Another process finished and removed the directory in the meantime.
     Gone,
 }
 
@@ -51,14 +51,14 @@ pub(crate) struct PreviousRun {
 pub(crate) enum State {
     /// It was never stopped: a crash.
     Running,
-    /// It stopped, or its recovery is complete; the rest only has to be sealed or removed.
+    /// It stopped, or its recovery is complete: the rest only needs to be sealed or removed.
     Stopped,
-    /// The file is empty: its recorder ended before it wrote, or somebody removed the file.
+    /// The file is empty: its recorder ended before it wrote to it, or somebody removed the file.
     Unknown,
 }
 
 impl Lock {
-    /// Creates and acquires the lock of a new `directory`; `None` where somebody was faster.
+    /// Creates and acquires the lock of a new `directory`; `None` where another process was faster.
     pub(crate) fn create(
         directory: &Path,
         started_at_ns: i64,
@@ -86,7 +86,8 @@ impl Lock {
         Ok(Some(lock))
     }
 
-    /// Tries the lock of `directory`, creating the file where a recorder died before it could.
+    /// Tries to acquire the lock of `directory`; creates the file where a recorder ended before it
+    /// could.
     pub(crate) fn attempt(directory: &Path) -> Result<LockAttempt, SegmentError> {
         let path = directory.join(LOCK_FILE);
         let opened = File::options()
@@ -127,7 +128,7 @@ impl Lock {
         Ok(LockAttempt::Acquired(lock, previous))
     }
 
-    /// Whether the lock could be acquired and still is the one in the directory.
+    /// Whether the lock was acquired and its file is still in the directory.
     fn acquire(&self) -> Result<bool, SegmentError> {
         match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => self.is_linked(),
@@ -142,8 +143,8 @@ impl Lock {
         Ok(stat.st_nlink > 0)
     }
 
-    /// Notes that every row is in a journal: from here on a crash loses nothing, and what is left
-    /// is only to be sealed.
+    /// Marks that every row is in a journal: from here on a crash loses nothing, and the journals
+    /// only need to be sealed.
     pub(crate) fn mark_stopped(&self) -> Result<(), SegmentError> {
         self.write(STOPPED)
     }

@@ -1,5 +1,5 @@
-//! A recording's files: rows are appended to journals, journals are sealed into segments, and what
-//! a crash left is finished by recovery. `docs/format.md` has the format and its MUSTs.
+//! A recording's files: rows are appended to journals, journals are sealed into segments, and
+//! recovery seals the journals that a crash left. `docs/format.md` has the format and its MUSTs.
 //!
 //! This module owns every file below a recording's root. It never looks at events, and never
 //! touches the journal of a recorder that is alive.

@@ -1,9 +1,8 @@
-//! Finishing what crashed recorders left: seals their journals, deletes what is superseded, writes
-//! the gap.
-//!
-//! Each recorder's directory is locked first, so that a live recorder's is never touched, nor one
-//! that another recovery works on. Killed at any point and run again it comes to the same end;
-//! whatever cannot be done is reported and kept.
+//! Recovery after a crash: seals the journals that crashed recorders left, deletes superseded
+//! journals, and writes the gap. Each recorder's directory is locked first, so that a live
+//! recorder's directory is never touched, nor one that another recovery works on. A recovery that
+//! is killed at any point and run again has the same result; a journal that cannot be sealed is
+//! reported and kept.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +14,7 @@ use soakbox_schemas::recording::{
 };
 use soakbox_schemas::tables::Table;
 
-use super::directory::leave;
+use super::directory::release;
 use super::durable;
 use super::error::SegmentError;
 use super::footers;
@@ -32,11 +31,11 @@ use crate::host::Host;
 pub struct RecoveryReport {
     /// `soakbox.recover/1`.
     pub schema: &'static str,
-    /// Rows that were in journals only and are in segments now.
+    /// Rows that were only in journals and are in segments now.
     pub rows_saved: u64,
-    /// Segments made of journals; those of the gaps are not among them.
+    /// Segments made from journals, not counting those of the gaps.
     pub segments: u64,
-    /// Bytes of journals that were no whole frame: torn by the crash, or damaged on disk.
+    /// Bytes of journals that are not part of a whole frame: torn by the crash, or damaged on disk.
     pub bytes_discarded: u64,
     /// Journals that are gone: sealed, empty, or superseded by a segment.
     pub journals: u64,
@@ -74,7 +73,7 @@ impl RecoveryReport {
     }
 }
 
-/// A recovery that could not do everything. Nothing is lost: what is left can be recovered again.
+/// A recovery that could not do everything. Nothing is lost: another recovery can do the rest.
 #[derive(Debug, thiserror::Error)]
 #[error("recovery is incomplete: {source}")]
 pub struct RecoveryError {
@@ -171,13 +170,13 @@ impl Recorder<'_> {
             None
         };
         self.seal_all(&found, gap.as_ref(), report)?;
-        // From here on there is nothing to recover, however this ends.
+        // From here on nothing is left to recover, even if a later step fails.
         lock.mark_stopped()?;
         Gap::forget(self.root, self.uuid)?;
-        leave(&directory, lock)
+        release(&directory, lock)
     }
 
-    /// Plans the gap, unless an earlier recovery did, and writes it, unless that one is sealed.
+    /// Plans the gap, unless an earlier recovery did, and writes it, unless it is sealed already.
     fn write_gap(
         &self,
         found: &Found,
@@ -210,8 +209,8 @@ impl Recorder<'_> {
         Ok(name)
     }
 
-    /// Seals the journals, the gap's last, each as far as it can be read. The first failure is
-    /// returned at the end.
+    /// Seals the journals, that of the gap last, each as far as it can be read. The first failure
+    /// is returned at the end.
     fn seal_all(
         &self,
         found: &Found,
@@ -220,7 +219,7 @@ impl Recorder<'_> {
     ) -> Result<(), SegmentError> {
         let mut failure = None;
         for (journal, scan) in found.journals.iter().zip(&found.scans) {
-            // Left by an earlier attempt at the gap, which is written again.
+            // An earlier attempt to write the gap left it; it was written again.
             if Some(&journal.name) == gap {
                 continue;
             }
@@ -273,8 +272,8 @@ struct Found {
 }
 
 impl Found {
-    /// The whole segment of the journal `name`. Its short UUID is not proof enough to delete a
-    /// journal.
+    /// The complete segment of the journal `name`. The short UUID in a file name is not enough
+    /// proof to delete a journal, so the footer is read.
     fn segment_of(&self, name: &JournalName) -> Option<&SegmentFile> {
         self.segments.iter().find(|segment| {
             segment.table == name.table
@@ -316,8 +315,8 @@ impl Found {
         journals.chain(segments).max().unwrap_or(0) + 1
     }
 
-    /// Where the rows come from: by a journal, else by a segment, else (nothing is left of it) this
-    /// host's.
+    /// The provenance of the rows: from a journal, else from a segment, else (where neither is
+    /// left) that of this host.
     fn provenance(&self) -> Provenance {
         let of_journal = self.scans.iter().find_map(|scan| scan.provenance.clone());
         of_journal
@@ -326,7 +325,7 @@ impl Found {
     }
 }
 
-/// Removes the temporary files of seals that a crash ended before their rename.
+/// Removes the temporary files of seals that a crash interrupted before their rename.
 fn remove_temporaries(directory: &Path) -> Result<(), SegmentError> {
     let listing =
         std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;

@@ -1,13 +1,13 @@
-//! Decides when a segment ends, from values that the caller observed: no I/O, no clock.
+//! Decides when a segment ends, from values that the caller passes: no I/O, no clock.
 
 use crate::clock::ClockPair;
 use crate::plan::SegmentLimits;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
-/// UTC may fall behind the boot clock by this much between two looks before that is a step. Slewing
-/// (at most 0.05%) stays far below it when looked at every few seconds; the jitter of reading two
-/// clocks, too.
+/// The most that UTC may fall behind the boot clock between two checks, ns; more is a step. Slewing
+/// (at most 0.05%) stays far below it with a check every few seconds, and so does the jitter of
+/// reading two clocks.
 pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
 
 /// Values of the open segment that the decision needs.
@@ -15,7 +15,7 @@ pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
 pub struct OpenSegment {
     /// When it was opened.
     pub started: ClockPair,
-    /// The clocks when it was last looked at.
+    /// The clocks at the last check.
     pub last_seen: ClockPair,
     /// Bytes in its journal.
     pub bytes: u64,
@@ -24,8 +24,8 @@ pub struct OpenSegment {
 /// Why a segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// UTC was stepped back: behind the segment's start, or against the boot clock since the last
-    /// look. Rows from before and after go to different files, so that each stays sorted.
+    /// UTC was stepped back: before the segment's start, or relative to the boot clock since the
+    /// last check. Rows from before and after go to different files, so that each stays sorted.
     ClockStepped,
     /// A UTC midnight passed since its start.
     Midnight,
@@ -35,7 +35,8 @@ pub enum Reason {
     Age,
 }
 
-/// Whether `segment` ends now. A segment without rows is not asked about: there is nothing to seal.
+/// Why `segment` ends now; `None` where it goes on. Not called for a segment without rows: there is
+/// nothing to seal.
 pub fn decide(limits: &SegmentLimits, segment: &OpenSegment, now: ClockPair) -> Option<Reason> {
     let drift = now
         .offset_ns()
@@ -80,8 +81,8 @@ mod tests {
         }
     }
 
-    /// A start, and a moment `elapsed` later with UTC stepped by `step` since the last look, half
-    /// way.
+    /// A segment, and the moment `elapsed` after its start, with UTC stepped by `step` since the
+    /// last check, which was half way.
     fn case(start: i64, elapsed: u64, step: i64, bytes: u64) -> (OpenSegment, ClockPair) {
         let started = pair(7, start);
         let at = |boot: u64, step: i64| pair(boot, started.utc_of(boot) + step);

@@ -1,5 +1,5 @@
-//! Reading a journal from its file, one frame in memory at a time. Only the system's own errors end
-//! the reading; where it goes on after damage is decided in `soakbox_schemas::journal`.
+//! Reading a journal from its file, with one frame in memory at a time. Only errors of the system
+//! end the reading; `soakbox_schemas::journal` decides where it goes on after damage.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct JournalReader {
 }
 
 impl JournalReader {
-    /// Opens a journal as it is now; what is appended later is not seen.
+    /// Opens a journal as it is now; frames that are appended later are not read.
     ///
     /// # Errors
     /// Where it cannot be opened.
@@ -54,7 +54,7 @@ impl JournalReader {
         }
     }
 
-    /// Bytes skipped so far because they are no whole frame.
+    /// Bytes skipped so far because they are not part of a whole frame.
     pub fn damaged_bytes(&self) -> u64 {
         self.damaged_bytes
     }
@@ -65,11 +65,11 @@ impl JournalReader {
 pub struct Scan {
     /// Number, times and order of its rows.
     pub summary: Summary,
-    /// Where its rows come from, by the first whole frame that says so.
+    /// The provenance of its rows, from the first whole frame that has one.
     pub provenance: Option<Provenance>,
 }
 
-/// Reads the journal at `path` without keeping anything of it.
+/// Reads the journal at `path` once, without keeping its rows.
 ///
 /// # Errors
 /// Where it cannot be read.

@@ -1,7 +1,7 @@
 //! Turning a closed journal into a segment: read frame by frame, write row group by row group to a
 //! temporary in the journal's directory, fsync, rename into place without replacing, fsync the
-//! directories, delete the journal. Stopped at any point it leaves the journal or the segment; run
-//! again it finishes. The caller holds the lock.
+//! directories, delete the journal. A seal that is stopped at any point leaves the journal or the
+//! segment, and another run finishes it. The caller holds the lock.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ pub struct Segment {
     pub bytes: u64,
     /// Number, times and order of its rows.
     pub summary: Summary,
-    /// Bytes of the journal that were no whole frame.
+    /// Bytes of the journal that were not part of a whole frame.
     pub damaged_bytes: u64,
 }
 
@@ -45,13 +45,13 @@ pub enum Sealed {
     Segment(Segment),
     /// Nothing: the journal had no row.
     Empty {
-        /// Bytes of the journal that were no whole frame.
+        /// Bytes of the journal that were not part of a whole frame.
         damaged_bytes: u64,
     },
 }
 
 /// Seals the journal `name` below `root`. `known` is the summary that its writer kept; without it
-/// the journal is read once more, first.
+/// the journal is first read once more.
 ///
 /// # Errors
 /// Where a file cannot be read, written or placed. The journal is kept then, and the temporary
@@ -87,7 +87,7 @@ struct Written {
     bytes: u64,
 }
 
-/// Writes the temporary, durably. Without a row there is none.
+/// Writes the temporary file, durably. Without a row there is no such file.
 fn write(
     journal: &Path,
     temporary: &Path,
@@ -104,7 +104,7 @@ fn write(
             None => {
                 let source = match footers::of_frame(batch.schema_ref()) {
                     Ok(footer) => footer.provenance,
-                    // A newer version's journal is for a newer version to seal.
+                    // Only a newer version can seal a newer version's journal.
                     Err(source @ FooterError::Version(_)) => {
                         let path = journal.to_owned();
                         return Err(SegmentError::Footer { path, source });
@@ -147,7 +147,7 @@ fn write(
     })
 }
 
-/// Gives the temporary its final name, durably.
+/// Gives the temporary file its final name, durably.
 fn place(
     root: &Path,
     name: &JournalName,
@@ -170,14 +170,15 @@ fn place(
     durable::create_directories(directory)?;
     match durable::rename_new(temporary, &path)? {
         Placed::Done => {}
-        // The same segment, placed before a crash: the seal is finished. Any other file is not ours
-        // to replace.
+        // The same segment, placed before a crash: the seal is finished. Any other file must not be
+        // replaced.
         Placed::Occupied if footers::is_segment_of(&path, name, summary.rows) => {
             durable::remove(temporary)?;
         }
         Placed::Occupied => return Err(SegmentError::Occupied { path }),
     }
-    // All the way up: a recorder that created one of these may have crashed before it synced it.
+    // Every directory above is synced: a recorder that created one may have crashed before its
+    // sync.
     for above in directory.ancestors().take(3) {
         durable::sync_directory(above)?;
     }
@@ -233,7 +234,7 @@ impl Output {
         result.map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))
     }
 
-    /// Writes the footer and makes the file durable; its size.
+    /// Writes the footer and makes the file durable; returns its size.
     fn finish(mut self) -> Result<u64, SegmentError> {
         for (key, value) in self.footer.to_pairs() {
             self.writer

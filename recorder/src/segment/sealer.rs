@@ -1,6 +1,6 @@
-//! The thread that seals closed journals, so that appends do not wait for it unless [`QUEUE`]
-//! journals wait already. A seal that the system refused (a full disk) is tried again later; its
-//! journal is kept.
+//! The thread that seals closed journals, so that appends wait for a seal only when [`QUEUE`]
+//! journals wait already. A seal that failed by an error of the system (a full disk) is tried
+//! retries later; its journal is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::clock::{Stopwatch, Timer};
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
-/// Time after which a failed seal is tried again.
+/// Time after which a failed seal is tried retries.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// A closed journal.
@@ -28,7 +28,7 @@ pub(crate) struct Job {
     pub(crate) summary: Summary,
 }
 
-/// Where closed journals are sent.
+/// The sealing thread, and the channel of closed journals to it.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     jobs: Option<Sender<Job>>,
@@ -48,7 +48,7 @@ impl Sealer {
             root: root.to_owned(),
             counters,
             failure: failure.clone(),
-            again: Vec::new(),
+            retries: Vec::new(),
             retry_at: None,
             refused: Vec::new(),
         };
@@ -68,13 +68,13 @@ impl Sealer {
         self.jobs.clone().ok_or(SegmentError::SealerStopped)
     }
 
-    /// Why a seal failed since this was last called.
+    /// The last failure of a seal since this was last called.
     pub(crate) fn take_failure(&self) -> Option<SegmentError> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
 
-    /// Waits until everything sent is sealed. The writers' handles must be gone.
+    /// Waits until every journal sent is sealed. The writers' handles must be dropped before.
     pub(crate) fn finish(mut self) -> Result<(), SegmentError> {
         self.join()
     }
@@ -100,11 +100,11 @@ struct Worker {
     root: PathBuf,
     counters: Arc<ActivityCounters>,
     failure: Arc<Mutex<Option<SegmentError>>>,
-    /// Refused by the system: tried again.
-    again: Vec<Job>,
-    /// When they are tried again; `None` without any.
+    /// Failed by an error of the system: tried retries.
+    retries: Vec<Job>,
+    /// When `retries` are tried retries; `None` where it is empty.
     retry_at: Option<Timer>,
-    /// Refused for another reason: tried once more at the end, then left to recovery.
+    /// Failed for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,
 }
 
@@ -124,9 +124,9 @@ impl Worker {
                 self.retry();
             }
         }
-        self.again.append(&mut self.refused);
+        self.retries.append(&mut self.refused);
         self.retry();
-        if self.again.is_empty() && self.refused.is_empty() {
+        if self.retries.is_empty() && self.refused.is_empty() {
             return Ok(());
         }
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +135,7 @@ impl Worker {
 
     fn retry(&mut self) {
         self.retry_at = None;
-        for job in std::mem::take(&mut self.again) {
+        for job in std::mem::take(&mut self.retries) {
             self.seal(job);
         }
     }
@@ -151,7 +151,7 @@ impl Worker {
             Err(error) => {
                 self.counters.seal_failed(started.elapsed());
                 if matches!(error, SegmentError::Io { .. }) {
-                    self.again.push(job);
+                    self.retries.push(job);
                     self.retry_at.get_or_insert_with(|| Timer::after(RETRY));
                 } else {
                     self.refused.push(job);

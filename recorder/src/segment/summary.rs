@@ -1,4 +1,5 @@
-//! Number, first and last time, and order of a segment's rows, known without reading them again.
+//! Number, first and last time, and order of a segment's rows, kept so that they need not be read
+//! again.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
@@ -29,7 +30,7 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// As a footer has it; `None` without rows.
+    /// The same in the form of a footer; `None` without rows.
     pub fn extent(&self) -> Option<Extent> {
         (self.rows > 0).then_some(Extent {
             rows: self.rows,
@@ -39,8 +40,8 @@ impl Summary {
         })
     }
 
-    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing added, where its
-    /// first column, the table's time, is not one of times.
+    /// Adds the rows of `batch`, which follow those so far. `false`, and nothing is added, where
+    /// the first column, which is the time of a row in every table, is not a timestamp.
     pub fn add(&mut self, batch: &RecordBatch) -> bool {
         let first = batch.columns().first();
         let Some(times) =

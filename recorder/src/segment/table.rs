@@ -34,13 +34,13 @@ pub(crate) struct TableWriter {
     table: Table,
     sealer: Sender<Job>,
     next_sequence: u64,
-    open: Option<Open>,
-    /// Why a rotation before an append failed; reported by the next tick.
+    open: Option<OpenJournal>,
+    /// The failure of a rotation before an append; reported by the next tick.
     rotation_failure: Option<SegmentError>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenJournal {
     journal: JournalWriter,
     started: ClockPair,
     last_seen: ClockPair,
@@ -71,8 +71,8 @@ impl TableWriter {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        // The rows go to a journal of their own even where the one before could not be closed in
-        // good order.
+        // The rows go to a new journal even where the one before could not be closed without an
+        // error.
         if let Err(error) = self.rotate_if_due(now) {
             self.rotation_failure = Some(error);
         }
@@ -80,7 +80,7 @@ impl TableWriter {
             Some(open) => open,
             None => {
                 let journal = self.create_journal(batch)?;
-                self.open.insert(Open {
+                self.open.insert(OpenJournal {
                     journal,
                     started: now,
                     last_seen: now,
@@ -93,7 +93,8 @@ impl TableWriter {
         Ok(())
     }
 
-    /// A number is never used twice, even where its journal could not be created.
+    /// Creates the next journal. A sequence number is never used twice, even where its journal
+    /// could not be created.
     fn create_journal(&mut self, first: &RecordBatch) -> Result<JournalWriter, SegmentError> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
@@ -107,7 +108,7 @@ impl TableWriter {
         JournalWriter::create(&shared.root, first.schema_ref(), &footer)
     }
 
-    /// Closes the open journal where that is due; the reason.
+    /// Closes the open journal where that is due; returns the reason.
     pub(crate) fn tick(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
         let due = self.rotate_if_due(now);
         self.rotation_failure.take().map_or(due, Err)
@@ -130,8 +131,8 @@ impl TableWriter {
         Ok(due)
     }
 
-    /// Makes everything appended durable. After an error the journal is closed: it is unknown
-    /// what of it is durable, and the seal makes a durable copy of what can still be read.
+    /// Makes every appended row durable. After an error the journal is closed: it is unknown which
+    /// of its rows are durable, and the seal makes a durable copy of those that can still be read.
     pub(crate) fn flush(&mut self) -> Result<(), SegmentError> {
         let Some(open) = &mut self.open else {
             return Ok(());

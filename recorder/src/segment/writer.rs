@@ -1,6 +1,6 @@
-//! The way into a recording for the recorder's run: one [`RecordingWriter`] with a writer per
+//! Writing a recording: one [`RecordingWriter`] for one run of the recorder, with a writer per
 //! table, one sealing thread, and the lock. Dropped without [`RecordingWriter::finish`], it keeps
-//! the journals, as a crash does.
+//! the journals, as after a crash.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::plan::SegmentLimits;
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
 pub struct RecordingWriter {
-    // In the order of dropping: writers, the sealer (which waits for its thread), and the lock at
-    // the very end.
-    /// One for each table that got a row, in the order of the first.
+    // The fields are dropped in this order: the writers, the sealer (which waits for its thread),
+    // and last the lock.
+    /// One for each table that has rows, in the order of their first rows.
     tables: Vec<TableWriter>,
     shared: Shared,
     sealer: Sealer,
@@ -56,12 +56,13 @@ impl RecordingWriter {
         })
     }
 
-    /// Appends rows of `table` that were made at or before `now`. They outlive a kill from here
-    /// on, and a power cut from the next [`Self::flush`] on.
+    /// Appends rows of `table` that were made at or before `now`. They survive a kill once this
+    /// returns, and a power cut once the next [`Self::flush`] returns.
     ///
     /// # Errors
     /// Where they could not be written: none of them is in the recording then, so count them as
-    /// lost. What was appended before is as it was, and the next append may succeed again.
+    /// lost. Rows that were appended before are not affected, and the next append may succeed
+    /// again.
     pub fn append(
         &mut self,
         table: Table,
@@ -71,7 +72,7 @@ impl RecordingWriter {
         self.table(table)?.append(batch, now)
     }
 
-    /// The writer of `table`, which begins with its first rows.
+    /// The writer of `table`; it is created for the first rows.
     fn table(&mut self, table: Table) -> Result<&mut TableWriter, SegmentError> {
         let known = self.tables.iter().position(|known| known.table() == table);
         let index = match known {
@@ -85,19 +86,21 @@ impl RecordingWriter {
         Ok(&mut self.tables[index])
     }
 
-    /// Makes everything appended durable: call it each flush interval.
+    /// Makes every appended row durable. Call it in each flush interval.
     ///
     /// # Errors
-    /// Where the disk refused for a table; the others are flushed all the same.
+    /// Where the rows of a table could not be made durable. The other tables are flushed all the
+    /// same.
     pub fn flush(&mut self) -> Result<(), SegmentError> {
         first_error(self.tables.iter_mut().map(TableWriter::flush))
     }
 
-    /// Rotates what is due, also where nothing is appended: call it each interval.
+    /// Rotates every journal that is due. Call it in each interval, even where nothing was
+    /// appended.
     ///
     /// # Errors
-    /// Where a journal could not be closed, or a seal failed since the last call. No row is lost by
-    /// either: the journals are kept, failed seals are tried again, and recovery does what is left.
+    /// Where a journal could not be closed, or a seal failed since the last call. Neither loses a
+    /// row: the journals are kept, failed seals are tried again, and recovery seals the rest.
     pub fn tick(&mut self, now: ClockPair) -> Result<(), SegmentError> {
         let rotated = first_error(
             self.tables
@@ -122,12 +125,13 @@ impl RecordingWriter {
         self.directory.root()
     }
 
-    /// Where its journals lie.
+    /// Its journal directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Seals everything and leaves in good order; a recording without a row leaves nothing.
+    /// Seals every journal, and removes the lock and the journal directory. A recording without a
+    /// row leaves nothing.
     ///
     /// # Errors
     /// Where something could not be sealed. Its journal is kept, and sealed by the next recovery,

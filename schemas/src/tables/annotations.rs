@@ -57,18 +57,19 @@ impl AsRef<str> for AnnotationKind {
 }
 
 table! {
-    /// One row per noted moment or stretch of time: starts, stops, gaps, notes.
+    /// One row per event or stretch of time: starts, stops, gaps, notes.
     "annotations";
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Annotation, AnnotationBuilder {
-        /// The moment, or where the stretch begins.
+        /// The moment of the event, or the start of the stretch.
         pub at_ns as at: Time, "ns", "recorder: clock";
-        /// Where the stretch ends; null for a moment, and for a gap that lasted to the end.
+        /// The end of the stretch; null for an event, and for a gap that lasted to the end of the
+        /// recording.
         pub until_ns as until: Optional<Time>, "ns", "recorder: clock";
         /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or
         /// `note`.
         pub kind: Word<AnnotationKind>, "", "recorder";
-        /// The annotation in words; for a gap, only its cause.
+        /// A description in words; for a gap, its cause.
         pub text: Text, "", "recorder, or a person";
     }
 }

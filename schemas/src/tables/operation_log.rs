@@ -17,8 +17,8 @@ pub struct OperationInfo {
 }
 
 table! {
-    /// One row per recorded operation, ordered by the time of its finish within a file, unless the
-    /// file's footer says otherwise (`soakbox.sorted`).
+    /// One row per recorded operation. The rows of a file are in the order of `finished_at` if its
+    /// footer has `soakbox.sorted` = `true`.
     "operation_log";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationRow, OperationRowBuilder {
@@ -42,19 +42,20 @@ table! {
         pub tid: Optional<Number>, "", "kernel";
         /// Time from begin to finish.
         pub duration_ns: Count, "ns", "kernel: boot clock";
-        /// Time that the operation's thread was on a CPU between begin and finish; null where that
+        /// Time that the operation's thread was on a CPU between begin and finish; null where it
         /// was not measured.
         pub cpu_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_method`";
-        /// The part of `cpu_ns` in user mode; null where that was not measured. Counted in ticks:
-        /// right in sums over many operations, not for one.
+        /// The part of `cpu_ns` in user mode; null where it was not measured. Counted in ticks:
+        /// correct in sums over many operations, not for a single one.
         pub cpu_user_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
-        /// The part of `cpu_ns` in the kernel; null where that was not measured. Counted in ticks,
-        /// as `cpu_user_ns`.
+        /// The part of `cpu_ns` in the kernel; null where it was not measured. Counted in ticks,
+        /// like `cpu_user_ns`.
         pub cpu_system_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
         /// Resident memory of the process at the finish; null where it could not be read. The
         /// footer's `soakbox.memory_error_bytes` is its largest error.
         pub memory_bytes: Optional<Count>, "bytes", "kernel: the footer's `soakbox.memory_method`";
-        /// Change of the process's resident memory since the begin, by all of its threads.
+        /// Change of the process's resident memory from begin to finish, caused by any of its
+        /// threads; null where it could not be read.
         pub memory_delta_bytes: Optional<Number>, "bytes", "kernel: the footer's `soakbox.memory_method`";
         /// Whether the operation succeeded; null where this is unknown.
         pub success: Optional<Truth>, "", "rule `success=`, or the marker's finish";

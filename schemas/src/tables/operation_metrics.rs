@@ -4,9 +4,10 @@ use super::kind::{Count, Number, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
 table! {
-    /// One row per operation and interval: the counts of the kernel. Counts are of the interval
-    /// alone, except `in_flight`, which is a level. Rows of the same operation and interval add up:
-    /// a count that came late has its own row. finished = recorded + filtered + sampled_out + lost.
+    /// One row per operation and interval: the kernel's counts in this interval. Only `in_flight`
+    /// is different: it is the number at the end of the interval. An operation can have several
+    /// rows for an interval, because counts that were read late get a row of their own: add them
+    /// up. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationMetrics, OperationMetricsBuilder {
@@ -19,32 +20,33 @@ table! {
         pub operation: Word, "", "configuration: `--op NAME=…`";
         /// Code of the operation, 0 where none was given.
         pub operation_type: Number, "", "configuration: rule `type=`";
-        /// Begins that were observed.
+        /// Operations that began while observed.
         pub begun: Count, "operations", "kernel counter";
         /// Operations that finished while observed.
         pub finished: Count, "operations", "kernel counter";
         /// Finished operations that were sent to the recorder, which writes a row in
         /// `operation_log` for each.
         pub recorded: Count, "operations", "kernel counter";
-        /// Finished operations that the operation's own rule left out.
+        /// Finished operations that a rule of the operation left out.
         pub filtered: Count, "operations", "kernel counter", reserved "always 0";
         /// Finished operations that sampling left out.
         pub sampled_out: Count, "operations", "kernel counter", reserved "always 0";
-        /// Finished operations without a row, for any of the causes that follow.
+        /// Finished operations without a row: the sum of the causes that follow.
         fn lost: Count, "operations", "sum of the `lost_` columns";
-        /// Lost: there was no room in the ring buffer.
+        /// Lost because the ring buffer was full.
         pub lost_ring_full: Count, "operations", "kernel counter";
-        /// Lost: nested deeper than the recorder follows.
+        /// Lost because more operations were nested than are followed.
         pub lost_too_deep: Count, "operations", "kernel counter";
-        /// Lost: the kernel had no memory to store the begin.
+        /// Lost because the kernel had no place to keep the begin: no memory, or the limit
+        /// `in_flight` was reached.
         pub lost_no_memory: Count, "operations", "kernel counter";
-        /// Lost: the recorder could not write the row (disk full, I/O error).
+        /// Lost because the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
         /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
         /// process ended.
         pub abandoned: Count, "operations", "kernel counter";
-        /// Finishes without a begin, for instance one before the probes were attached; not part of
-        /// `finished`.
+        /// Finishes whose begin is not known, because it came before the probes were attached or is
+        /// counted in `lost_no_memory`; not part of `finished`.
         pub unmatched: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
@@ -52,7 +54,7 @@ table! {
         pub failures: Count, "operations", "kernel counter";
         /// Sum of the durations of finished operations.
         pub duration_sum_ns: Count, "ns", "kernel counter";
-        /// Sum of their time on a CPU, 0 where that was not measured.
+        /// Sum of the times that finished operations were on a CPU; 0 where this was not measured.
         pub cpu_sum_ns: Count, "ns", "kernel counter";
     }
 }

@@ -4,9 +4,9 @@
 use super::kind::{Count, Optional, Time};
 
 table! {
-    /// One row per interval and one at the end: measurements of the recorder itself. Counts are of
-    /// the time since the previous row. The last flush, and the seals that end the recording, come
-    /// after the last row and are in none.
+    /// One row per interval and one at the end: measurements of the recorder itself. Counts begin
+    /// at the previous row. The last flush and the seals at the end of the recording come after the
+    /// last row, so that no row counts them.
     "recorder_health";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct RecorderHealth, RecorderHealthBuilder {
@@ -14,19 +14,20 @@ table! {
         pub at_ns as at: Time, "ns", "recorder: clock";
         /// Boot clock at the same moment; with `at` this is the clock pair.
         pub boot_ns: Count, "ns", "recorder: clock";
-        /// The interval that the boot clock was in.
+        /// The interval in which the row was made: boot clock divided by the interval's length,
+        /// rounded down.
         pub interval: Count, "", "recorder: clock";
         /// Events read from the ring buffer. In a run that ended in order they add up to the rows
         /// of `operation_log` and `events_dropped`.
         pub events_received: Count, "events", "recorder";
-        /// Events that came too late to be put in order; their file is not sorted.
+        /// Events that arrived after later ones had been written; the rows of their file are not in
+        /// order.
         pub events_late: Count, "events", "recorder";
-        /// Most bytes that were unread in the ring buffer when it was drained.
+        /// Largest number of unread bytes in the ring buffer when it was drained.
         pub ring_bytes_max: Count, "bytes", "recorder";
-        /// Most batches that waited between the recorder's threads, as each sender saw it after it
-        /// sent one.
+        /// Largest number of batches in the queue to the writing thread, as seen after each send.
         pub queue_depth_max: Count, "batches", "recorder";
-        /// Longest append and fsync of a journal.
+        /// Longest time of an append and fsync of a journal.
         pub flush_max_ns: Count, "ns", "recorder";
         /// Time spent sealing segments.
         pub seal_ns: Count, "ns", "recorder";
@@ -40,8 +41,8 @@ table! {
         pub recorder_cpu_system_ns: Optional<Count>, "ns", "`/proc/self`";
         /// Resident memory of the recorder; null where it could not be read.
         pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc/self`";
-        /// Events read that have no row in `operation_log`: of another size than this recorder
-        /// reads, or of an operation that it was not asked for. 0, unless there is a bug.
+        /// Events that were read and became no row of `operation_log`, because they had an
+        /// unexpected size or an unknown operation. 0, unless there is a bug.
         pub events_dropped: Count, "events", "recorder";
         /// Seals that failed. Their journals are kept, and the seals are tried again.
         pub seals_failed: Count, "seals", "recorder";
