@@ -1,4 +1,5 @@
-//! The maps of ARCHITECTURE.md are those of the imports, and the programs stay apart.
+//! Tests of ARCHITECTURE.md: its maps match the imports, and the programs do not depend on each
+//! other.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod imports;
