@@ -90,15 +90,12 @@ pub(crate) fn estimate_with_series(
         (Some(Column::Plain(values)), _) => {
             mean::of_windows(run, metric, &values[cut.min(values.len())..])
         }
-        (Some(Column::PerOperation(sums)), _) => {
-            let counts = run.counts();
-            mean::per_operation(
-                run,
-                metric,
-                &sums[cut.min(sums.len())..],
-                &counts[cut.min(counts.len())..],
-            )
-        }
+        (Some(Column::PerOperation { sums, counts }), _) => mean::per_operation(
+            run,
+            metric,
+            &sums[cut.min(sums.len())..],
+            &counts[cut.min(counts.len())..],
+        ),
         (None, Some(p)) if !run.durations().is_empty() => quantile::quantile(run, metric, p, cut),
         _ => Err(NoEstimate::NotMeasured),
     }
