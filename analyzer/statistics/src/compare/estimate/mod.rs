@@ -52,24 +52,25 @@ enum Kind {
     },
 }
 
-/// Why a metric of a run cannot be estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a metric of a run cannot be estimated, in the order in which the reasons of several runs are
+/// listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NoEstimate {
+    NotMeasured,
+    NoOperations,
     TooFewWindows,
     NotPositive,
-    NoOperations,
-    NotMeasured,
 }
 
 impl NoEstimate {
     pub(crate) fn reason(self) -> &'static str {
         match self {
+            NoEstimate::NotMeasured => "not measured",
+            NoEstimate::NoOperations => "no operations were observed",
             NoEstimate::TooFewWindows => "too few windows to know their variance",
             NoEstimate::NotPositive => {
                 "the mean is not positive, so a relative change has no meaning"
             }
-            NoEstimate::NoOperations => "no operations were observed",
-            NoEstimate::NotMeasured => "not measured",
         }
     }
 }
