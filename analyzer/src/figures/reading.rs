@@ -16,15 +16,15 @@ pub struct Reading {
     pub recording: Recording,
     /// Its tables, ready for queries.
     pub session: Session,
-    /// When observation was incomplete.
+    /// When nothing, or not everything, was observed.
     pub gaps: Vec<Gap>,
     /// Annotated moments, in order.
     pub moments: Vec<Moment>,
-    /// When it was observed.
+    /// The time that the recording covers.
     pub coverage: Coverage,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
     pub counts: Vec<OperationCounts>,
-    /// Why the recording holds less than everything that happened. Empty if it is complete.
+    /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
 }
 

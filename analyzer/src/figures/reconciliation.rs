@@ -3,8 +3,9 @@
 //!
 //! Per operation and interval: finished = recorded + filtered + sampled_out + lost, and recorded =
 //! rows in `operation_log`. Per operation over a recorder's run: begun = finished + abandoned + in
-//! flight, and once more recorded = rows. Intervals that a gap cut, and the last ones of a recorder
-//! that still runs or did not stop in good order, are incomplete and not compared.
+//! flight, and again recorded = rows. Intervals after the last one that no gap cut are not
+//! compared; neither are the last ones of a recorder that still runs or did not stop cleanly, since
+//! they may be incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -20,8 +21,8 @@ use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 use crate::units::count;
 
-/// Intervals at the end of a run that may not be written completely: one is being counted, one
-/// being flushed.
+/// Intervals at the end of a run that may not be written completely: one is still being counted,
+/// another is being flushed.
 const INCOMPLETE_INTERVALS: i64 = 2;
 
 /// The kernel's counts of one operation.
@@ -34,9 +35,9 @@ pub struct OperationCounts {
     /// Sums of the kernel's counters; in JSON each under its own name, except the losses.
     #[serde(flatten, serialize_with = "all_but_losses")]
     pub counters: CounterValues,
-    /// Lost, per cause: those that the kernel counted, and those of the recorder.
+    /// Operations lost, by cause: those that the kernel counted, and those of the recorder.
     pub lost: BTreeMap<&'static str, u64>,
-    /// Begun, neither finished nor abandoned, at the end.
+    /// Operations that had begun and were neither finished nor abandoned at the end.
     pub in_flight: i64,
     /// Rows in `operation_log`.
     pub rows: u64,
@@ -46,7 +47,7 @@ pub struct OperationCounts {
 }
 
 impl OperationCounts {
-    /// Operations lost, of all causes.
+    /// Operations lost, for all causes together.
     pub fn lost(&self) -> u64 {
         self.lost.values().sum()
     }
@@ -62,18 +63,19 @@ fn all_but_losses<S: Serializer>(
     serializer.collect_map(others.filter(|(name, _)| !losses.contains(name)))
 }
 
-/// Whether the counts are compared with the rows, which are scanned for it.
+/// Whether the counts are compared with the rows. The comparison scans all rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// Always, and rows that cannot be read are a failure.
     Required,
-    /// For an answer that needs few rows itself: only where the recording has at most this number of
-    /// rows, and all can be read. Otherwise a warning reports that they were not compared.
+    /// Only where the recording has at most this number of rows and all of them can be read.
+    /// Otherwise a warning reports that they were not compared. For answers that may need few rows
+    /// themselves.
     UpTo(u64),
 }
 
-/// Counts per operation, by name, each compared with the rows; and where they were not compared,
-/// the reason.
+/// The counts per operation, by name, each compared with the rows; and the reason if they were not
+/// compared.
 pub(super) fn read(
     recording: &Recording,
     session: &Session,
@@ -133,7 +135,7 @@ fn last_complete_interval(
     let mut cases = String::new();
     if let Some(found) = Columns::new(&session.collect(&query)?)? {
         let intervals = found.integers("interval")?;
-        for (recorder, interval) in found.words("recorder")?.iter().zip(intervals) {
+        for (recorder, interval) in found.texts("recorder")?.iter().zip(intervals) {
             let mut interval = interval.unwrap_or(-1);
             if recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder) {
                 interval -= INCOMPLETE_INTERVALS;
@@ -153,7 +155,7 @@ fn lost_column(cause: &str) -> String {
     format!("lost_{cause}")
 }
 
-/// SQL: the sum of each counter and of each cause of loss, by its own name.
+/// SQL expressions: the sum of each counter and of each cause of loss, under its own name.
 fn sums() -> String {
     let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
     let columns: BTreeSet<String> = counters.chain(LOSS_CAUSES.map(lost_column)).collect();
@@ -165,19 +167,19 @@ fn sums() -> String {
 type Key = (String, String);
 
 fn keys(found: &Columns) -> Result<Vec<Key>> {
-    let recorders = found.words("recorder")?.into_iter();
-    Ok(recorders.zip(found.words("operation")?).collect())
+    let recorders = found.texts("recorder")?.into_iter();
+    Ok(recorders.zip(found.texts("operation")?).collect())
 }
 
-/// The counts of one operation by one recorder, as far as they are compared.
+/// The counts of one operation in one recorder's run that are compared.
 #[derive(Default)]
 struct RunCounts {
     /// Complete intervals with counters.
     complete: u64,
-    /// Some complete interval does not add up.
+    /// Whether the counts of some complete interval do not add up.
     is_unbalanced: bool,
     /// begun − finished − abandoned.
-    open: i64,
+    unfinished: i64,
     /// In-flight samples of the last intervals, in order of time.
     in_flight: Vec<i64>,
     /// Rows minus `recorded`, of complete intervals.
@@ -185,18 +187,19 @@ struct RunCounts {
 }
 
 impl RunCounts {
-    /// Operations in flight at the end. A count that arrives late has a row of an earlier interval
-    /// and the newer sample, so that the latest sample can be any of the last few.
+    /// Operations in flight at the end. A late count is written as another row of its earlier
+    /// interval, together with a newer in-flight sample. This is why the newest sample can be in
+    /// any of the last rows.
     fn in_flight(&self) -> i64 {
-        if self.in_flight.contains(&self.open) {
-            self.open
+        if self.in_flight.contains(&self.unfinished) {
+            self.unfinished
         } else {
             self.in_flight.last().copied().unwrap_or(0)
         }
     }
 
     fn agrees(&self) -> bool {
-        !self.is_unbalanced && self.surplus == 0 && self.in_flight() == self.open
+        !self.is_unbalanced && self.surplus == 0 && self.in_flight() == self.unfinished
     }
 }
 
@@ -243,7 +246,8 @@ impl Reconciliation {
             }
             let run = self.run(key);
             run.complete += complete[row];
-            run.open = difference(counted.begun, counted.finished + counted.abandoned);
+            run.unfinished =
+                saturating_difference(counted.begun, counted.finished + counted.abandoned);
             run.surplus -= i128::from(complete_recorded[row]);
         }
         Ok(())
@@ -286,7 +290,8 @@ impl Reconciliation {
             *agrees &= run.agrees();
         }
         for (name, operation) in &mut operations {
-            // Without a complete interval nothing can agree; a disagreement counts all the same.
+            // Without a complete interval there is nothing that could agree, but a disagreement is
+            // still one.
             operation.identity_ok = match agree.get(name.as_str()) {
                 Some((0, true)) | None => None,
                 Some((_, agrees)) => Some(*agrees),
@@ -296,6 +301,6 @@ impl Reconciliation {
     }
 }
 
-fn difference(of: u64, other: u64) -> i64 {
-    i64::try_from(i128::from(of) - i128::from(other)).unwrap_or(i64::MAX)
+fn saturating_difference(left: u64, right: u64) -> i64 {
+    i64::try_from(i128::from(left) - i128::from(right)).unwrap_or(i64::MAX)
 }

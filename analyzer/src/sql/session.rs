@@ -1,5 +1,5 @@
-//! The session: a bounded, read-only DataFusion over one recording. Only queries run; nothing
-//! outside the recording can be read by SQL.
+//! The session: DataFusion on one recording, read-only and with bounded memory. Only queries run,
+//! and SQL cannot read anything outside the recording.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use crate::recording::Recording;
 /// Memory that sorting and grouping may use before they spill to temporary files.
 const MEMORY_BYTES: usize = 2 << 30;
 
-/// Advice for a statement that is no query.
+/// Advice for a statement that is not a query.
 const READ_ONLY: &str =
     "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN";
 
-/// Where the tables are registered; nobody needs to type it.
+/// Catalog and schema of the tables; both are the defaults, so that no query needs them.
 pub(super) const CATALOG: &str = "soakbox";
 pub(super) const SCHEMA: &str = "recording";
 
@@ -59,7 +59,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Runs one of our queries to its end; for results that are small by construction.
+    /// Runs one of our own queries to its end; only for small results.
     ///
     /// # Errors
     /// Where DataFusion fails.
@@ -69,7 +69,7 @@ impl Session {
             .map_err(|error| query_failure(&error))
     }
 
-    /// Plans a person's query. Queries only: no statement that changes or writes anything.
+    /// Plans a user's query. A statement that changes or writes anything is refused.
     ///
     /// # Errors
     /// Where the query is refused.
@@ -133,12 +133,12 @@ fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFus
 pub struct Query<'a> {
     session: &'a Session,
     frame: DataFrame,
-    /// The answer to a `DESCRIBE`: the engine's own knows no units and no meanings.
+    /// The answer to a `DESCRIBE`; DataFusion's own answer has no units and no descriptions.
     description: Option<RecordBatch>,
 }
 
 impl Query<'_> {
-    /// Whether its rows are plans (`EXPLAIN`) and not the recording's.
+    /// Whether its rows are a query plan (`EXPLAIN`) and not rows of the recording.
     pub fn is_explanation(&self) -> bool {
         matches!(
             self.frame.logical_plan(),
@@ -146,8 +146,8 @@ impl Query<'_> {
         )
     }
 
-    /// Runs the query and passes each batch to `consume`, as it comes. The first batch is empty,
-    /// for the columns.
+    /// Runs the query and passes each batch to `consume` as soon as it is there. The first batch is
+    /// empty: it gives the columns.
     ///
     /// # Errors
     /// Where the query fails, or `consume` does.

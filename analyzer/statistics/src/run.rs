@@ -1,7 +1,7 @@
 //! The shape of the data: windows of equal length, and runs made of them.
 //!
-//! A run has one column per metric, so that a comparison walks along memory. It holds numbers and
-//! knows which are missing. It draws no conclusion.
+//! A run has one column per metric, so that a comparison reads contiguous memory. It holds numbers
+//! and knows which are missing. It draws no conclusions.
 
 use crate::error::{Error, within};
 use crate::math::histogram::Histogram;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// One operation in one window, with the columns of `operation_metrics`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window {
-    /// Number of recorded operations, with a row or a place in the histogram.
+    /// Number of recorded operations: those with a row or in the histogram.
     pub count: u64,
     /// How many of `count` failed.
     pub failures: u64,
@@ -38,7 +38,7 @@ pub(crate) enum Column {
 
 /// One operation during one start of the target under one load: its windows in order.
 ///
-/// Build it [`from_windows`](Run::from_windows), or from columns by [`new`](Run::new) and
+/// It is made by [`from_windows`](Run::from_windows), or from columns by [`new`](Run::new) and
 /// [`with`](Run::with).
 #[derive(Debug, Clone, Default)]
 pub struct Run {
@@ -133,14 +133,14 @@ impl Run {
     /// Adds one number per window, in the metric's unit. NaN and infinite numbers are missing. Runs
     /// are compared by the mean of these numbers.
     ///
-    /// Any metric may be given like this, also a percentile per window. A `rate` must count lost
+    /// Any metric may be given in this way, also a percentile per window. A `rate` must count lost
     /// operations too, since they finished. Where windows differ in load, give the failures and
     /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
     pub fn with(mut self, metric: Metric, values: Vec<f64>) -> Result<Run, Error> {
-        self.fit(values.len())?;
+        self.check_length(values.len())?;
         self.columns.retain(|(known, _)| *known != metric);
         self.columns.push((metric, Column::Plain(values)));
         Ok(self)
@@ -148,7 +148,7 @@ impl Run {
 
     /// Adds the number of operations of each window and a sum over them: failures for
     /// `failure_rate`, nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so
-    /// that a busy window weighs more.
+    /// that a busy window weighs more. The counts replace those given before.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
@@ -158,15 +158,15 @@ impl Run {
         sums: Vec<f64>,
         counts: Vec<f64>,
     ) -> Result<Run, Error> {
-        self.fit(sums.len())?;
-        self.fit(counts.len())?;
+        self.check_length(sums.len())?;
+        self.check_length(counts.len())?;
         self.counts = counts;
         self.columns.retain(|(known, _)| *known != metric);
         self.columns.push((metric, Column::PerOperation(sums)));
         Ok(self)
     }
 
-    fn fit(&mut self, length: usize) -> Result<(), Error> {
+    fn check_length(&mut self, length: usize) -> Result<(), Error> {
         if self.length == 0 && self.columns.is_empty() && self.durations.is_empty() {
             self.length = length;
         }
@@ -201,7 +201,7 @@ impl Run {
         metric.quantile().is_some() && !self.durations.is_empty()
     }
 
-    /// The length of a window where it is known: of runs made from windows.
+    /// The length of a window; `None` for a run that was made from columns.
     pub(crate) fn window(&self) -> Option<Duration> {
         self.window
     }

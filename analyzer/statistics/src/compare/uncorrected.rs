@@ -1,14 +1,14 @@
 //! An effect before the correction for multiple tests, and the finished effect.
 //!
 //! The level of an interval depends on all effects of a comparison together. This is why an effect
-//! is made in two steps: its p-values first, and its interval and verdict once the levels are
-//! known. An effect never looks at another one.
+//! is computed in two steps: its p-values first, and its interval and verdict when the levels are
+//! known. An effect does not depend on another one in any other way.
 
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
 use crate::compare::estimate::{Estimate, NoEstimate, estimate, estimate_with_series};
 use crate::compare::options::{Operation, Options};
-use crate::compare::reason::weighed;
+use crate::compare::reason::verdict_under_loss;
 use crate::compare::scale::{from_log_scale, to_log_scale};
 use crate::compare::verdict::{Scope, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
@@ -16,8 +16,8 @@ use crate::metric::Metric;
 use crate::run::Run;
 use crate::series::warm_up::{MAX_SHARE, warm_up};
 
-/// One-sided levels of the ends of all intervals: `low` of the lower ends, the other two of the
-/// upper ends where they decide about an improvement or a pass.
+/// One-sided levels of the ends of all intervals: `low` is that of the lower ends; `improved` and
+/// `pass` are those of the upper ends, which decide about an improvement or a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
     pub(crate) low: f64,
@@ -25,7 +25,7 @@ pub(crate) struct Levels {
     pub(crate) pass: f64,
 }
 
-/// An effect before the correction for many tests.
+/// An effect before the correction for multiple tests.
 pub(crate) struct Uncorrected {
     effect: Effect,
     difference: Option<Difference>,
@@ -38,7 +38,7 @@ pub(crate) struct Uncorrected {
 }
 
 impl Uncorrected {
-    /// The p-values, and all fields of the effect but those of the interval.
+    /// Computes the p-values and all fields of the effect except those of the interval.
     pub(crate) fn new(operation: &Operation<'_>, metric: Metric, options: &Options) -> Uncorrected {
         let threshold = if metric.is_absolute() {
             options.failure_threshold
@@ -118,13 +118,13 @@ impl Uncorrected {
             let Difference {
                 delta,
                 errors,
-                slack,
+                resolution,
                 degrees,
                 ..
             } = difference;
-            judged.worse = tail(delta - slack.0 - up, errors.0, degrees);
-            judged.better = tail(down - delta - slack.1, errors.1, degrees);
-            judged.passing = tail(up - delta - slack.1, errors.1, degrees);
+            judged.worse = tail(delta - resolution.0 - up, errors.0, degrees);
+            judged.better = tail(down - delta - resolution.1, errors.1, degrees);
+            judged.passing = tail(up - delta - resolution.1, errors.1, degrees);
         }
         judged
     }
@@ -137,25 +137,24 @@ impl Uncorrected {
         let Difference {
             delta,
             errors,
-            slack,
+            resolution,
             loss,
             degrees,
             ..
         } = difference;
         let effect = &mut self.effect;
         let (metric, threshold) = (effect.metric, effect.threshold);
-        let reach = |error: f64, level: f64| {
+        let margin = |error: f64, level: f64| {
             if error == 0.0 {
                 0.0
             } else {
                 error * t_upper_quantile(level, degrees)
             }
         };
-        let below = reach(errors.0, levels.low) + slack.0;
+        let below = margin(errors.0, levels.low) + resolution.0;
         // The upper end decides about a pass and about an improvement, each at its own level. Where
-        // it would show an improvement that only the weaker level allows, the stricter level is
-        // used.
-        let above_at = |level| reach(errors.1, level) + slack.1;
+        // it shows an improvement at the level of a pass, the stricter of the two levels is used.
+        let above_at = |level| margin(errors.1, level) + resolution.1;
         let mut above = above_at(levels.pass);
         if from_log_scale(metric, delta + above) < -threshold {
             above = above_at(levels.pass.min(levels.improved));
@@ -164,7 +163,7 @@ impl Uncorrected {
         effect.high = finite(from_log_scale(metric, delta + above));
         effect.p = finite(self.worse);
         effect.q = finite(q);
-        let needed = below + reach(errors.0, 0.2);
+        let needed = below + margin(errors.0, 0.2);
         effect.detectable = finite(from_log_scale(
             metric,
             to_log_scale(metric, threshold) + needed,
@@ -172,7 +171,7 @@ impl Uncorrected {
         effect.loss.low = finite(from_log_scale(metric, delta - below - loss.0));
         effect.loss.high = finite(from_log_scale(metric, delta + above + loss.1));
         let plain = Verdict::of(effect.low, effect.high, threshold);
-        (effect.verdict, effect.reason) = weighed(effect, plain, tolerated_loss);
+        (effect.verdict, effect.reason) = verdict_under_loss(effect, plain, tolerated_loss);
         self.effect
     }
 }
@@ -183,7 +182,7 @@ struct Sides {
     cut: usize,
     base: Vec<Estimate>,
     candidate: Vec<Estimate>,
-    /// Why the last run without an estimate has none.
+    /// The reason why the last of the runs without an estimate has none.
     missing: Option<NoEstimate>,
 }
 

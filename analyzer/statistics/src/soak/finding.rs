@@ -1,10 +1,10 @@
-//! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak), one to one.
+//! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak).
 //!
-//! Types only. The numbers are made in `leak`.
+//! Types only. `leak` computes the numbers.
 
 use crate::soak::trend::Trend;
 
-/// The two ways of growing that are looked for.
+/// The two kinds of growth that are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FindingKind {
     /// The troughs of a sawtooth rise (without a sawtooth: the series itself).
@@ -23,7 +23,7 @@ impl FindingKind {
     }
 }
 
-/// The answer of a finding.
+/// Whether growth was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The whole interval lies above the tolerance.
@@ -48,7 +48,7 @@ impl Status {
 /// One finding of `soakbox.soak/1`; slopes in the data's unit per hour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What was looked for.
+    /// The kind of growth.
     pub kind: FindingKind,
     /// Name of the series, as the caller gave it.
     pub subject: String,
@@ -63,7 +63,7 @@ pub struct Finding {
     /// Seconds from the last peak until the limit is reached at this slope; `None` without a limit
     /// or when nothing was found.
     pub time_to_limit_s: Option<f64>,
-    /// The smallest slope that these data would have called found with 80% probability.
+    /// The smallest slope that would have been found with 80% probability.
     pub detectable: Option<f64>,
     /// Number of periods of the sawtooth; `None` without a sawtooth.
     pub periods: Option<f64>,

@@ -1,6 +1,6 @@
 //! A garbage collector's sawtooth: the time and the value of each trough.
 //!
-//! It finds troughs in any series that swings. Whether the troughs rise is decided in `leak`.
+//! It finds troughs in any series that swings. `leak` decides whether the troughs rise.
 
 use crate::soak::trend::trend;
 
@@ -15,7 +15,7 @@ pub(crate) struct Sawtooth {
     pub(crate) troughs: Vec<f64>,
     /// Median distance from a trough to the next peak, in the data's unit.
     pub(crate) height: f64,
-    /// Number of periods, the last one in part.
+    /// Number of periods; the last one may be incomplete.
     pub(crate) periods: f64,
 }
 
