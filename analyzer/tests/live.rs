@@ -16,6 +16,8 @@ use program::{analyzer, text};
 /// flushes more rarely is noticed.
 const MAX_AGE: Duration = Duration::from_secs(2);
 const CHECKED_FOR: Duration = Duration::from_secs(8);
+/// The fewest answers that are checked, on a slow machine too.
+const ANSWERS: usize = 10;
 
 fn ask(recording: &Path, query: &str) -> Option<i64> {
     // Before the first file there is no recording yet, and that is an error.
@@ -51,7 +53,7 @@ fn a_running_recording_is_at_most_two_seconds_old() {
     // The workload finishes 50 operations a second, so that its newest row is never
     // old.
     let (start, mut answers) = (Instant::now(), Vec::new());
-    while start.elapsed() < CHECKED_FOR {
+    while start.elapsed() < CHECKED_FOR || answers.len() < ANSWERS {
         let asked = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap();
@@ -65,5 +67,4 @@ fn a_running_recording_is_at_most_two_seconds_old() {
         answers.push(age_ms);
         std::thread::sleep(Duration::from_millis(150));
     }
-    assert!(answers.len() >= 10, "only {} answers", answers.len());
 }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use serde::Serialize;
 use soakbox_cli::Result;
 use soakbox_schemas::tables::AnnotationKind;
 
 use crate::sql::columns::Columns;
-use crate::sql::{Session, queries};
 use crate::units::serialize;
 
 /// A period in which nothing, or not everything, was observed.
@@ -61,10 +61,11 @@ pub(super) struct Annotations {
 }
 
 impl Annotations {
-    /// Reads all annotations; those of a kind that this version does not know are left out.
-    pub(super) fn read(session: &Session) -> Result<Self> {
+    /// From the result of [`queries::ANNOTATIONS`](crate::sql::queries::ANNOTATIONS). Annotations
+    /// of a kind that this version does not know are left out.
+    pub(super) fn of(batches: &[RecordBatch]) -> Result<Self> {
         let mut annotations = Self::default();
-        let Some(found) = Columns::new(&session.collect(queries::ANNOTATIONS)?)? else {
+        let Some(found) = Columns::new(batches)? else {
             return Ok(annotations);
         };
         let (times, until) = (found.times("at")?, found.times("until")?);

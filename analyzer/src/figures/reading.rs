@@ -6,9 +6,10 @@ use std::path::Path;
 use soakbox_cli::Result;
 
 use super::annotations::Annotations;
+use super::reconciliation::IntervalRows;
 use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
 use crate::recording::{self, Recording};
-use crate::sql::Session;
+use crate::sql::{Session, queries};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -37,14 +38,24 @@ impl Reading {
     pub fn open(root: &Path, skip_damaged: bool, comparison: Comparison) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
+        let queries = [
+            queries::ANNOTATIONS.to_owned(),
+            reconciliation::complete_intervals(&recording),
+            reconciliation::in_flight(),
+        ];
+        let [annotations, complete, in_flight] = session.collect_all(queries);
         let Annotations {
             gaps,
             moments,
             runs,
-        } = Annotations::read(&session)?;
+        } = Annotations::of(&annotations?)?;
         let coverage = Coverage::of(&recording, &runs, &gaps);
+        let intervals = IntervalRows {
+            complete: complete?,
+            in_flight: in_flight?,
+        };
         let (counts, not_compared) =
-            reconciliation::read(&recording, &session, &coverage, comparison)?;
+            reconciliation::read(&recording, &session, &coverage, &intervals, comparison)?;
         let mut warnings = Warning::all(&recording, &counts, &gaps);
         warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
         Ok(Self {

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
+use arrow::array::RecordBatch;
 use serde::{Serialize, Serializer};
 use soakbox_cli::Result;
 use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
@@ -74,66 +75,87 @@ pub enum Comparison {
     UpTo(u64),
 }
 
+/// The query for [`IntervalRows::complete`].
+pub(super) fn complete_intervals(recording: &Recording) -> String {
+    let interval_ns = recording.interval_ns().to_string();
+    let values = [
+        ("interval_ns", interval_ns.as_str()),
+        ("gap", AnnotationKind::Gap.name()),
+    ];
+    queries::fill(queries::COMPLETE_INTERVALS, &values)
+}
+
+/// The query for [`IntervalRows::in_flight`].
+pub(super) fn in_flight() -> String {
+    let slots = SLOTS.to_string();
+    queries::fill(queries::IN_FLIGHT, &[("slots", slots.as_str())])
+}
+
+/// Results that the comparison starts from.
+pub(super) struct IntervalRows {
+    /// Of [`complete_intervals`].
+    pub(super) complete: Vec<RecordBatch>,
+    /// Of [`in_flight`].
+    pub(super) in_flight: Vec<RecordBatch>,
+}
+
 /// The counts per operation, by name, each compared with the rows; and the reason if they were not
 /// compared.
 pub(super) fn read(
     recording: &Recording,
     session: &Session,
     coverage: &Coverage,
+    observed: &IntervalRows,
     comparison: Comparison,
 ) -> Result<(Vec<OperationCounts>, Option<String>)> {
-    let complete = last_complete_interval(recording, session, coverage)?;
-    let slots = SLOTS.to_string();
+    let complete = last_complete_interval(recording, coverage, &observed.complete)?;
     let sums = sums();
-    let values = [
-        ("complete", complete.as_str()),
-        ("slots", slots.as_str()),
-        ("sums", sums.as_str()),
-    ];
-    let query = |query| Columns::new(&session.collect(&queries::fill(query, &values))?);
+    let values = [("complete", complete.as_str()), ("sums", sums.as_str())];
+    let filled = |query| queries::fill(query, &values);
+    let rows = recording.rows(Table::OPERATION_LOG);
+    let (counters, balance) = match comparison {
+        Comparison::UpTo(limit) if rows > limit => {
+            let reason = format!("there are {} of them", count(rows));
+            (session.collect(&filled(queries::COUNTERS)), Err(reason))
+        }
+        _ => {
+            let queries = [filled(queries::COUNTERS), filled(queries::BALANCE)];
+            let [counters, balance] = session.collect_all(queries);
+            match (balance, comparison) {
+                (Err(failure), Comparison::Required) => return Err(failure),
+                (balance, _) => {
+                    let balance = balance.map_err(|failure| failure.reason().to_owned());
+                    (counters, balance)
+                }
+            }
+        }
+    };
     let mut reconciliation = Reconciliation::default();
-    if let Some(found) = query(queries::COUNTERS)? {
+    if let Some(found) = Columns::new(&counters?)? {
         reconciliation.add_counters(&found)?;
     }
-    if let Some(found) = query(queries::IN_FLIGHT)? {
+    if let Some(found) = Columns::new(&observed.in_flight)? {
         reconciliation.add_in_flight(&found)?;
     }
-    let rows = recording.rows(Table::OPERATION_LOG);
-    let balance = match comparison {
-        Comparison::UpTo(limit) if rows > limit => {
-            return Ok((
-                reconciliation.without_rows(),
-                Some(format!("there are {} of them", count(rows))),
-            ));
+    match balance {
+        Ok(balance) => {
+            if let Some(found) = Columns::new(&balance)? {
+                reconciliation.add_balance(&found)?;
+            }
+            Ok((reconciliation.finish(), None))
         }
-        _ => query(queries::BALANCE),
-    };
-    match (balance, comparison) {
-        (Err(failure), Comparison::UpTo(_)) => {
-            let reason = failure.reason().to_owned();
-            return Ok((reconciliation.without_rows(), Some(reason)));
-        }
-        (Err(failure), Comparison::Required) => return Err(failure),
-        (Ok(Some(found)), _) => reconciliation.add_balance(&found)?,
-        (Ok(None), _) => {}
+        Err(reason) => Ok((reconciliation.without_rows(), Some(reason))),
     }
-    Ok((reconciliation.finish(), None))
 }
 
 /// An SQL expression for the last complete interval of a row's recorder.
 fn last_complete_interval(
     recording: &Recording,
-    session: &Session,
     coverage: &Coverage,
+    complete: &[RecordBatch],
 ) -> Result<String> {
-    let interval_ns = recording.interval_ns().to_string();
-    let values = [
-        ("interval_ns", interval_ns.as_str()),
-        ("gap", AnnotationKind::Gap.name()),
-    ];
-    let query = queries::fill(queries::COMPLETE_INTERVALS, &values);
     let mut cases = String::new();
-    if let Some(found) = Columns::new(&session.collect(&query)?)? {
+    if let Some(found) = Columns::new(complete)? {
         let intervals = found.integers("interval")?;
         for (recorder, interval) in found.texts("recorder")?.iter().zip(intervals) {
             let mut interval = interval.unwrap_or(-1);

@@ -3,7 +3,7 @@
 use datafusion::error::DataFusionError;
 use soakbox_cli::Failure;
 
-use super::session::{CATALOG, SCHEMA};
+use super::catalog::{CATALOG, SCHEMA};
 
 /// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [

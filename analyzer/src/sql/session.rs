@@ -14,6 +14,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
+use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::table::RecordingTable;
@@ -26,10 +27,6 @@ const MEMORY_BYTES: usize = 2 << 30;
 /// Advice for a statement that is not a query.
 const READ_ONLY: &str =
     "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN";
-
-/// Catalog and schema of the tables; both are the defaults, so that no query needs them.
-pub(super) const CATALOG: &str = "soakbox";
-pub(super) const SCHEMA: &str = "recording";
 
 /// A recording that answers queries.
 pub struct Session {
@@ -53,8 +50,9 @@ impl Session {
             notes: Notes::of(recording),
             runtime,
         };
-        for (name, query) in queries::VIEWS {
-            session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
+        let views = queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
+        for view in session.collect_all(views) {
+            view?;
         }
         Ok(session)
     }
@@ -67,6 +65,22 @@ impl Session {
         self.runtime
             .block_on(async { self.context.sql(query).await?.collect().await })
             .map_err(|error| query_failure(&error))
+    }
+
+    /// Runs several of them at the same time; each has a result of its own.
+    pub fn collect_all<const N: usize>(
+        &self,
+        queries: [String; N],
+    ) -> [Result<Vec<RecordBatch>>; N] {
+        let tasks = queries.map(|query| {
+            let context = self.context.clone();
+            self.runtime
+                .spawn(async move { context.sql(&query).await?.collect().await })
+        });
+        tasks.map(|task| match self.runtime.block_on(task) {
+            Ok(done) => done.map_err(|error| query_failure(&error)),
+            Err(error) => Err(Failure::new("query engine", error)),
+        })
     }
 
     /// Plans a user's query. A statement that changes or writes anything is refused.
