@@ -324,5 +324,7 @@ impl Reconciliation {
 }
 
 fn saturating_difference(left: u64, right: u64) -> i64 {
-    i64::try_from(i128::from(left) - i128::from(right)).unwrap_or(i64::MAX)
+    let difference = i128::from(left) - i128::from(right);
+    let bounded = difference.clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(bounded).unwrap_or_default()
 }
