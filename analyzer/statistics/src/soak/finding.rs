@@ -4,7 +4,7 @@
 
 use crate::soak::trend::Trend;
 
-/// The two kinds of growth that are searched.
+/// The two kinds of growth that are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FindingKind {
     /// The troughs of a sawtooth rise (without a sawtooth: the series itself).
