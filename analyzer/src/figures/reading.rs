@@ -80,7 +80,8 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soakbox_testing::Soak;
+    use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
+    use soakbox_testing::{Recorder, Soak, annotation};
 
     #[test]
     fn rows_that_are_too_many_to_be_compared_are_reported() {
@@ -100,5 +101,27 @@ mod tests {
         assert_eq!(reading.counts_agree(), None);
         let reason = "there are 700 of them".to_owned();
         assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
+    }
+
+    #[test]
+    fn a_gap_without_an_end_cuts_no_interval_of_another_run() {
+        let place = tempfile::tempdir().unwrap();
+        let earlier = [
+            annotation(-20, None, AnnotationKind::RecordingStarted, "0.1.0"),
+            annotation(-10, None, AnnotationKind::Gap, "file replaced"),
+            annotation(-5, None, AnnotationKind::RecordingStopped, "0.1.0"),
+        ];
+        let batch = Annotation::batch(&earlier).unwrap();
+        Recorder::new(place.path())
+            .with_uuid("11111111-2222-4333-8444-555555555555", "soak-1")
+            .seal(Table::ANNOTATIONS, &batch);
+        let soak = Soak {
+            seconds: 10,
+            ..Soak::default()
+        };
+        soak.seal(place.path());
+        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
+        assert_eq!(reading.gaps.len(), 1);
+        assert_eq!(reading.counts_agree(), Some(true));
     }
 }

@@ -32,8 +32,9 @@ pub struct Window {
 pub(crate) enum Column {
     /// A number that has the same weight in every window.
     Plain(Vec<f64>),
-    /// A sum over the window's operations. The metric is sum ÷ operations over the run.
-    PerOperation(Vec<f64>),
+    /// Sums over operations, and the number of operations behind each sum. The metric is sum ÷
+    /// operations over the run.
+    PerOperation { sums: Vec<f64>, counts: Vec<f64> },
 }
 
 /// One operation during one start of the target under one load: its windows in order.
@@ -45,7 +46,6 @@ pub struct Run {
     length: usize,
     window: Option<Duration>,
     lost_fraction: f64,
-    counts: Vec<f64>,
     columns: Vec<(Metric, Column)>,
     durations: Vec<Option<Histogram>>,
 }
@@ -87,12 +87,16 @@ impl Run {
         };
         let (recorded, lost) = (sum(&|w| w.count), sum(&|w| w.lost));
         let finished = |w: &Window| Some((w.count as f64 + w.lost as f64) / seconds);
+        let per_operation = |read: &dyn Fn(&Window) -> Option<f64>| Column::PerOperation {
+            sums: column(read),
+            counts: column(&|w| Some(w.count as f64)),
+        };
         let columns = [
-            (Metric::Cpu, Column::PerOperation(column(&|w| w.cpu_ns))),
+            (Metric::Cpu, per_operation(&|w| w.cpu_ns)),
             (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
             (
                 Metric::FailureRate,
-                Column::PerOperation(column(&|w| Some(w.failures as f64))),
+                per_operation(&|w| Some(w.failures as f64)),
             ),
             (Metric::Rate, Column::Plain(column(&finished))),
             (
@@ -101,7 +105,7 @@ impl Run {
             ),
         ];
         let measured = |column: &Column| match column {
-            Column::Plain(values) | Column::PerOperation(values) => {
+            Column::Plain(values) | Column::PerOperation { sums: values, .. } => {
                 values.iter().any(|v| v.is_finite())
             }
         };
@@ -117,7 +121,6 @@ impl Run {
             } else {
                 0.0
             },
-            counts: column(&|w| Some(w.count as f64)),
             columns: columns
                 .into_iter()
                 .filter(|(_, column)| measured(column))
@@ -135,20 +138,21 @@ impl Run {
     ///
     /// Any metric may be given in this way, also a percentile per window. A `rate` must count lost
     /// operations too, since they finished. Where windows differ in load, give the failures and
-    /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead.
+    /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead. The column that the
+    /// metric had before is replaced.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
     pub fn with(mut self, metric: Metric, values: Vec<f64>) -> Result<Run, Error> {
         self.check_length(values.len())?;
-        self.columns.retain(|(known, _)| *known != metric);
-        self.columns.push((metric, Column::Plain(values)));
+        self.set(metric, Column::Plain(values));
         Ok(self)
     }
 
-    /// Adds the number of operations of each window and a sum over them: failures for
-    /// `failure_rate`, nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so
-    /// that a busy window weighs more. The counts replace those given before.
+    /// Adds a sum over the operations of each window, and their number: failures for `failure_rate`,
+    /// nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so that a busy
+    /// window weighs more. Each metric keeps its own counts. The column that the metric had before
+    /// is replaced.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
@@ -160,10 +164,13 @@ impl Run {
     ) -> Result<Run, Error> {
         self.check_length(sums.len())?;
         self.check_length(counts.len())?;
-        self.counts = counts;
-        self.columns.retain(|(known, _)| *known != metric);
-        self.columns.push((metric, Column::PerOperation(sums)));
+        self.set(metric, Column::PerOperation { sums, counts });
         Ok(self)
+    }
+
+    fn set(&mut self, metric: Metric, column: Column) {
+        self.columns.retain(|(known, _)| *known != metric);
+        self.columns.push((metric, column));
     }
 
     fn check_length(&mut self, length: usize) -> Result<(), Error> {
@@ -211,10 +218,6 @@ impl Run {
             .iter()
             .find(|(known, _)| *known == metric)
             .map(|(_, column)| column)
-    }
-
-    pub(crate) fn counts(&self) -> &[f64] {
-        &self.counts
     }
 
     pub(crate) fn durations(&self) -> &[Option<Histogram>] {

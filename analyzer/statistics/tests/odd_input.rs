@@ -81,7 +81,7 @@ fn odd_window() -> impl Strategy<Value = Option<Window>> {
     )
 }
 
-/// Every number is finite, and no interval has its lower end above its upper end.
+/// Every number is finite, the verdict has a reason, and no interval has its lower end above its upper end.
 fn sound(effect: &Effect) {
     let known = [
         effect.base,
@@ -93,6 +93,7 @@ fn sound(effect: &Effect) {
         effect.q,
     ];
     assert!(known.iter().flatten().all(|v| v.is_finite()), "{effect:?}");
+    assert!(!effect.reason.is_empty(), "{effect:?}");
     if let (Some(low), Some(high)) = (effect.low, effect.high) {
         assert!(low <= high, "{effect:?}");
     }

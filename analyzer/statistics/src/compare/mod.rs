@@ -10,6 +10,7 @@ pub(crate) mod options;
 mod reason;
 pub(crate) mod run_variance;
 mod scale;
+mod sides;
 pub(crate) mod uncorrected;
 pub(crate) mod verdict;
 

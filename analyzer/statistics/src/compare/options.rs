@@ -16,7 +16,8 @@ pub struct Options {
     /// of each end of the intervals.
     pub q: f64,
     /// The runs are pairs: the n-th runs of both sides ran one after the other (base, candidate,
-    /// candidate, base, …), so that a drift of the machine affects both.
+    /// candidate, base, …), so that a drift of the machine affects both. A metric that can be
+    /// estimated in only one run of a pair is inconclusive.
     pub paired: bool,
     /// Detect warm-up and cut it.
     pub warm_up: bool,

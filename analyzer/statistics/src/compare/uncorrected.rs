@@ -6,15 +6,15 @@
 
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
-use crate::compare::estimate::{Estimate, NoEstimate, estimate, estimate_with_series};
+use crate::compare::estimate::Estimate;
 use crate::compare::options::{Operation, Options};
 use crate::compare::reason::verdict_under_loss;
 use crate::compare::scale::{from_log_scale, to_log_scale};
+use crate::compare::sides::Sides;
 use crate::compare::verdict::{Scope, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
 use crate::metric::Metric;
 use crate::run::Run;
-use crate::series::warm_up::{MAX_SHARE, warm_up};
 
 /// One-sided levels of the ends of all intervals: `low` is that of the lower ends; `improved` and
 /// `pass` are those of the upper ends, which decide about an improvement or a pass.
@@ -45,23 +45,18 @@ impl Uncorrected {
         } else {
             options.threshold
         };
-        let Sides {
-            cut,
-            base,
-            candidate,
-            missing,
-        } = estimates(operation, metric, options.warm_up);
+        let sides = Sides::of(operation, metric, options.warm_up);
+        let (cut, base, candidate) = (sides.cut, &sides.base, &sides.candidate);
         let history = options
             .history
             .iter()
             .find(|(known, _)| *known == metric)
             .map(|h| h.1);
         let history = history.filter(|h| h.degrees_of_freedom > 0.0);
-        let uneven = options.paired && base.len() != candidate.len();
-        let difference = if uneven {
+        let difference = if options.paired && !sides.whole_pairs {
             None
         } else {
-            difference(&base, &candidate, options.paired, history)
+            difference(base, candidate, options.paired, history)
         };
         let difference = difference.map(|c| {
             if metric.lower_is_worse() {
@@ -78,8 +73,8 @@ impl Uncorrected {
         let effect = Effect {
             operation: operation.name.to_owned(),
             metric,
-            base: typical(&base, metric),
-            candidate: typical(&candidate, metric),
+            base: typical(base, metric),
+            candidate: typical(candidate, metric),
             change: difference
                 .map(|c| from_log_scale(metric, c.delta))
                 .and_then(finite),
@@ -89,7 +84,7 @@ impl Uncorrected {
             q: None,
             threshold,
             detectable: None,
-            blocks: [windows(&base), windows(&candidate)],
+            blocks: [windows(base), windows(candidate)],
             runs: [operation.base.len(), operation.candidate.len()],
             warmup_cut: [cut, cut],
             loss: LossEffect {
@@ -99,9 +94,7 @@ impl Uncorrected {
             },
             scope: difference.map_or(without_test, |c| c.scope),
             verdict: Verdict::Inconclusive,
-            reason: missing
-                .map_or("not measured on both sides", NoEstimate::reason)
-                .to_owned(),
+            reason: sides.why_missing(),
         };
         let mut judged = Uncorrected {
             effect,
@@ -173,57 +166,6 @@ impl Uncorrected {
         let plain = Verdict::of(effect.low, effect.high, threshold);
         (effect.verdict, effect.reason) = verdict_under_loss(effect, plain, tolerated_loss);
         self.effect
-    }
-}
-
-/// The estimates of both sides, one per run that has one.
-struct Sides {
-    /// Number of windows that were cut from the start of every run.
-    cut: usize,
-    base: Vec<Estimate>,
-    candidate: Vec<Estimate>,
-    /// The reason why the last of the runs without an estimate has none.
-    missing: Option<NoEstimate>,
-}
-
-/// Estimates both sides. The longest warm-up of any run is cut from all of them.
-fn estimates(operation: &Operation<'_>, metric: Metric, cut_warm_up: bool) -> Sides {
-    let mut cut = 0;
-    let mut missing = None;
-    let mut side = |runs: &[Run]| -> Vec<(usize, Estimate)> {
-        let mut kept = Vec::with_capacity(runs.len());
-        for (index, run) in runs.iter().enumerate() {
-            match estimate_with_series(run, metric, 0) {
-                Ok((estimate, series)) => {
-                    if cut_warm_up {
-                        cut = cut.max(warm_up(&series));
-                    }
-                    kept.push((index, estimate));
-                }
-                Err(why) => missing = Some(why),
-            }
-        }
-        kept
-    };
-    let (base, candidate) = (side(operation.base), side(operation.candidate));
-    // The same number of windows on both sides, and at most the allowed share of the shortest run.
-    let runs = || operation.base.iter().chain(operation.candidate);
-    let shortest = runs().map(Run::windows).min().unwrap_or(0);
-    let cut = cut.min((shortest as f64 * MAX_SHARE) as usize);
-    let without_warm_up = |runs: &[Run], kept: Vec<(usize, Estimate)>| -> Vec<Estimate> {
-        let each = kept.into_iter();
-        if cut == 0 {
-            each.map(|(_, estimate)| estimate).collect()
-        } else {
-            each.filter_map(|(index, _)| estimate(&runs[index], metric, cut).ok())
-                .collect()
-        }
-    };
-    Sides {
-        cut,
-        base: without_warm_up(operation.base, base),
-        candidate: without_warm_up(operation.candidate, candidate),
-        missing,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Leaks and drifts: whether a series grows that should not.
+//! Leaks and drifts: whether a series that should not grow does.
 //!
 //! A straight line through all points of a garbage collector's sawtooth is misleading. The line is
 //! fitted to the troughs instead: they are the memory that survives each collection. This file
@@ -28,7 +28,8 @@ const LEVEL: f64 = 0.025;
 /// otherwise inconclusive. Assumes what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
-/// Times of another length, not finite or descending; a tolerance below 0.
+/// Times of another length, not finite or descending; a tolerance below 0; a limit that is not
+/// finite.
 pub fn soak(
     subject: &str,
     times: &[f64],
@@ -42,6 +43,9 @@ pub fn soak(
         1e6,
         "0 or more",
     )?;
+    if let Some(limit) = options.limit {
+        within("limit", limit, f64::MIN, f64::MAX, "finite")?;
+    }
     if times.len() != values.len() {
         return Err(Error::Length {
             left: "values",
@@ -144,10 +148,7 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
             "the slope's interval includes the tolerance",
         )
     };
-    let room = options.limit.map(|limit| limit - (line.end + height));
-    let left = room
-        .filter(|_| status == Status::Found)
-        .map(|room| room.max(0.0) / line.slope);
+    let limit = options.limit.filter(|_| status == Status::Found);
     let deviations = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
         + t_upper_quantile(0.2, compared.degrees_of_freedom);
     let finite = |value: f64| value.is_finite().then_some(value);
@@ -156,12 +157,25 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
         slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
         low: finite(low * SECONDS_PER_HOUR),
         high: finite(high * SECONDS_PER_HOUR),
-        time_to_limit_s: left.and_then(finite),
+        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
         detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
         trend: Some(line),
         reason: reason.to_owned(),
         ..blank
     }
+}
+
+/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
+/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
+/// may never get there. Without a reference every line that is found rises.
+fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
+    let room = limit - (line.end + height);
+    if room <= 0.0 {
+        return Some(0.0);
+    }
+    let (low, _) = line.interval(LEVEL);
+    let seconds = room / line.slope;
+    (low > 0.0 && seconds.is_finite()).then_some(seconds)
 }
 
 #[cfg(test)]

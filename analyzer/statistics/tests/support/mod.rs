@@ -1,4 +1,4 @@
-//! Runs with pseudo-random noise that is always the same, and the only effect of a comparison.
+//! Runs with pseudo-random noise that is always the same, and the comparison of one effect.
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
@@ -59,4 +59,27 @@ pub(crate) fn windows(n: usize, slow: f64, lost: u64, seed: usize) -> Vec<Option
 /// A run whose windows are one second long.
 pub(crate) fn observed(windows: &[Option<Window>]) -> Run {
     Run::from_windows(Duration::from_secs(1), windows).unwrap()
+}
+
+/// A run of one column of CPU time.
+pub(crate) fn cpu_run(values: Vec<f64>) -> Run {
+    let run = Run::new(0.0).unwrap();
+    run.with(Metric::Cpu, values).unwrap()
+}
+
+/// Every order of the items.
+pub(crate) fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (index, first) in items.iter().enumerate() {
+        let mut rest = items.to_vec();
+        rest.remove(index);
+        for mut order in orders(&rest) {
+            order.insert(0, first.clone());
+            all.push(order);
+        }
+    }
+    all
 }

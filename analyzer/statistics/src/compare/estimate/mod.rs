@@ -52,24 +52,25 @@ enum Kind {
     },
 }
 
-/// Why a metric of a run cannot be estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a metric of a run cannot be estimated, in the order in which the reasons of several runs are
+/// listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NoEstimate {
+    NotMeasured,
+    NoOperations,
     TooFewWindows,
     NotPositive,
-    NoOperations,
-    NotMeasured,
 }
 
 impl NoEstimate {
     pub(crate) fn reason(self) -> &'static str {
         match self {
+            NoEstimate::NotMeasured => "not measured",
+            NoEstimate::NoOperations => "no operations were observed",
             NoEstimate::TooFewWindows => "too few windows to know their variance",
             NoEstimate::NotPositive => {
                 "the mean is not positive, so a relative change has no meaning"
             }
-            NoEstimate::NoOperations => "no operations were observed",
-            NoEstimate::NotMeasured => "not measured",
         }
     }
 }
@@ -90,15 +91,12 @@ pub(crate) fn estimate_with_series(
         (Some(Column::Plain(values)), _) => {
             mean::of_windows(run, metric, &values[cut.min(values.len())..])
         }
-        (Some(Column::PerOperation(sums)), _) => {
-            let counts = run.counts();
-            mean::per_operation(
-                run,
-                metric,
-                &sums[cut.min(sums.len())..],
-                &counts[cut.min(counts.len())..],
-            )
-        }
+        (Some(Column::PerOperation { sums, counts }), _) => mean::per_operation(
+            run,
+            metric,
+            &sums[cut.min(sums.len())..],
+            &counts[cut.min(counts.len())..],
+        ),
         (None, Some(p)) if !run.durations().is_empty() => quantile::quantile(run, metric, p, cut),
         _ => Err(NoEstimate::NotMeasured),
     }
