@@ -74,8 +74,8 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe only this process, until it ends, instead of every process that runs the file. PID is
-    /// its number in the recorder's own PID namespace
+    /// Observe only this process, until it ends, instead of every process that runs the file. PID
+    /// is its number in the recorder's own PID namespace
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }
