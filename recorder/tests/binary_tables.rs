@@ -232,11 +232,9 @@ fn each_address_that_a_path_loads_may_be_the_table() {
 #[test]
 fn a_jump_that_another_path_enters_after_the_load_is_refused() {
     let workshop = Workshop::new();
-    let code = format!(
-        "test %esi, %esi\nmov %rcx, %rax\nje .Ljump\nand $1, %edi\nlea .Lfirst(%rip), %rdx\n\
-         movslq (%rdx,%rdi,4), %rax\nadd %rdx, %rax\n.Ljump: jmp *%rax\n.Lload: jmp .Lwarm"
-    );
-    program(&workshop, &code);
+    let code = "test %esi, %esi\nmov %rcx, %rax\nje .Ljump\nand $1, %edi\nlea .Lfirst(%rip), %rdx\n\
+         movslq (%rdx,%rdi,4), %rax\nadd %rdx, %rax\n.Ljump: jmp *%rax\n.Lload: jmp .Lwarm";
+    program(&workshop, code);
     let bytes = std::fs::read(workshop.path().join("program")).unwrap();
     let refused = refusal(&bytes, "op");
     assert!(refused.contains("another path"), "{refused}");
