@@ -54,6 +54,10 @@ pub struct Record {
     /// Directory of the recording. It is created if it is missing; an existing recording is added to
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Record the other operations where some cannot be observed. Each of these is reported once, and
+    /// noted in the recording
+    #[arg(long)]
+    pub skip_refused: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
