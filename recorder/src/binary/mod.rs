@@ -18,6 +18,7 @@ mod list;
 mod lookup;
 pub mod lsda;
 mod marker;
+pub mod pattern;
 mod plt;
 pub mod suggest;
 pub mod unwind;

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use soakbox_cli::error_chain;
+use soakbox_schemas::control::MAX_OPERATIONS;
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::KernelVersion;
 use crate::host::Host;
 use crate::plan::{Hook, ObservedFile, PlannedOperation};
-use crate::probe::{Context, Explanation, Files, ProbeSpec, Resolved};
+use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved};
 use crate::process::Process;
 
 /// The probes, resolved: the same for `record` and `check`.
@@ -75,7 +76,7 @@ impl ResolvedProbes {
             files: Vec::new(),
         };
         let mut places = HashMap::new();
-        for spec in &specs {
+        for spec in all.expand(&specs, &mut files) {
             let mut context = Context {
                 operation: all.operations.len() as u16,
                 rules: spec.rules,
@@ -87,12 +88,8 @@ impl ResolvedProbes {
                 Ok(resolved)
             });
             match resolved {
-                Ok(resolved) => all.add(spec, resolved),
-                Err(reason) => all.refused.push(RefusedOperation {
-                    name: spec.name.clone(),
-                    probe: spec.probe.to_string(),
-                    reason,
-                }),
+                Ok(resolved) => all.add(&spec, resolved),
+                Err(reason) => all.refuse(&spec, reason),
             }
         }
         all.specs = specs;
@@ -114,6 +111,35 @@ impl ResolvedProbes {
                 self.refused.len() + self.operations.len()
             ),
         }
+    }
+
+    /// Every operation by itself, where one stands for several. One whose probe matches nothing, or
+    /// more than the others leave room for, is refused.
+    fn expand(&mut self, specs: &[ProbeSpec], files: &mut Files) -> Vec<ProbeSpec> {
+        let mut expanded: Vec<ProbeSpec> = Vec::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let following = specs.len() - index - 1;
+            let room = MAX_OPERATIONS.saturating_sub(expanded.len() + following);
+            let found = probe::expand(spec, files, room).and_then(|found| {
+                if found.iter().any(|found| found.name != spec.name) {
+                    refuse_same_name(&found, &expanded, specs)?;
+                }
+                Ok(found)
+            });
+            match found {
+                Ok(found) => expanded.extend(found),
+                Err(reason) => self.refuse(spec, reason),
+            }
+        }
+        expanded
+    }
+
+    fn refuse(&mut self, spec: &ProbeSpec, reason: anyhow::Error) {
+        self.refused.push(RefusedOperation {
+            name: spec.name.clone(),
+            probe: spec.probe.to_string(),
+            reason,
+        });
     }
 
     fn add(&mut self, spec: &ProbeSpec, resolved: Resolved) {
@@ -159,6 +185,19 @@ fn version_of(host: &Host) -> Result<KernelVersion> {
     let release = &host.kernel;
     KernelVersion::parse(release)
         .with_context(|| format!("the kernel's release '{release}' has no version in it"))
+}
+
+/// Refuses the operations of a pattern where one is named as another operation: one that was typed,
+/// or that an earlier pattern made.
+fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpec]) -> Result<()> {
+    let mut others = others.iter().chain(typed);
+    match others.find(|other| found.iter().any(|found| found.name == other.name)) {
+        Some(other) => bail!(
+            "two operations are named {}; hint: give the pattern another name",
+            other.name
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Refuses an operation on an instruction that another one observes; `places` has the operation of
