@@ -5,12 +5,12 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-# One build for the demo and the tests, so that the query engine compiles once.
+# One build directory for the demo and the tests, so that the query engine is compiled once.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 .PHONY: help
-help: ## This list
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- The two commands of the README ----
@@ -45,7 +45,7 @@ test-detects-noop: ## The kernel tests must fail when nothing is attached
 	recorder/tests/detects_noop.sh
 
 .PHONY: test-demo
-test-demo: ## A short demo shows the expected differences; the notebooks run on its recording
+test-demo: ## A short demo must show the expected differences; the notebooks run on its recording
 	examples/test.sh
 
 .PHONY: test-python

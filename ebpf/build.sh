@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the kernel side into recorder/bpf/, with the digest of its sources beside it (recorder/build.rs checks it).
-# Needs the BPF toolchain (`make ebpf-toolchain`): a rustc with a precompiled core for bpfel-unknown-none, bpf-linker.
+# Builds the kernel side into recorder/bpf/, with the digest of its sources next to it
+# (recorder/build.rs checks it). Needs the BPF toolchain (`make ebpf-toolchain`): a rustc with a
+# precompiled core for bpfel-unknown-none, bpf-linker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -14,11 +15,12 @@ for arch in ${ARCHES:-x86_64}; do
       RUSTFLAGS="--cfg bpf_target_arch=\"$arch\" -Cdebuginfo=2 -Clink-arg=--btf --remap-path-prefix=$root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
       cargo build --release --locked --target bpfel-unknown-none
   )
-  # Only DWARF goes; BTF, which the loader needs, stays.
+  # Only DWARF is removed; BTF, which the loader needs, stays.
   "${LLVM_PREFIX:-/usr/lib/llvm-22}/bin/llvm-strip" --strip-debug \
     -o "recorder/bpf/soakbox.$arch.bpf.o" "$target/$arch/bpfel-unknown-none/release/soakbox"
 done
-# The digest of the digests of all that goes in, this script's flags too, in byte order of their paths.
+# The digest of the digests of all sources, in byte order of their paths. This script is among them,
+# because of its flags.
 {
   find ebpf/src -name '*.rs'
   printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# clippy for the kernel side, by itself: linting it with the workspace would compile its panic handler twice.
-# Needs the BPF toolchain (`make ebpf-toolchain`); without it says so, and fails where SOAKBOX_REQUIRE_TOOLS=1.
+# Runs clippy for the kernel side alone: with the workspace its panic handler would be compiled twice.
+# Needs the BPF toolchain (`make ebpf-toolchain`). If it is missing, a skip is reported; with
+# SOAKBOX_REQUIRE_TOOLS=1 this is a failure.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${BPF_RUSTC:=/usr/bin/rustc}" "${BPF_CLIPPY:=/usr/bin/clippy-driver}"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures the cost of recording on this machine. Prints one line of JSON per figure, and its meaning on stderr.
+"""Measures the cost of recording on this machine. Prints one line of JSON per figure, and headings on stderr.
 
-`make bench` calls it, as root. It makes release builds and needs gcc, and bpftrace for the comparison.
-The figures of one run can be compared with each other, those of different machines cannot.
+`make bench` runs it, as root. It makes release builds. It needs gcc, and bpftrace for the comparison.
+The figures of one run can be compared with each other, but not those of different machines.
 """
 
 import json
@@ -22,18 +22,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RECORDER = TARGET / "release/soakbox-recorder"
-# The analyzer only checks the counts, which is not worth a second build of the query engine.
+# Only the counts are checked with the analyzer: no release build of the query engine is needed.
 ANALYZER = TARGET / "debug/soakbox-analyzer"
 COST_CALLS = 200_000
 COST_ROUNDS = 5
 RATES = {10_000: 10, 100_000: 10}  # events per second: seconds
 JOURNAL_CALLS = 2_000_000
-# The share of a killed recorder's events that must be saved. Events are missing only where the ring overflowed, or where
-# the kill came before the last flush.
+# The share of a killed recorder's events that must be saved. Events are missing only if the ring
+# overflowed, or if they came after the last flush before the kill.
 SAVED_SHARE = 0.99
 
 
-def say(text: str) -> None:
+def heading(text: str) -> None:
     print(f"\n== {text}", file=sys.stderr)
 
 
@@ -119,7 +119,7 @@ def bpftrace_histogram(program: Path) -> Iterator[None]:
 
 
 def counted(output: Path) -> dict[str, int]:
-    """The counts of the kernel and of the files, by `info`. The benchmark ends if they do not agree."""
+    """The counts of the kernel and of the files, from `info`. The benchmark fails if they do not agree."""
     command = [str(ANALYZER), "info", str(output), "--format", "json"]
     info = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     (operation,) = info["operations"]
@@ -138,7 +138,7 @@ def cpu_per_operation(program: Path) -> float:
 
 
 def added_time(directory: Path, programs: dict[str, Path]) -> None:
-    say("CPU time added to the observed thread per operation, by an operation that does next to nothing")
+    heading("CPU time that observation adds to a thread per operation, for an operation that does almost nothing")
     figures: dict[str, int | None] = {}
     lost: dict[str, int] = {}
     for name, kind, figure in (
@@ -147,21 +147,22 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
         ("ops_marker", "marker", "soakbox_marker"),
     ):
         program = programs[name]
-        bare = cpu_per_operation(program)
+        baseline = cpu_per_operation(program)
         output = directory / f"cost-{name}"
         with recording(output, f"{kind}:{program}:op"):
-            figures[figure] = round(cpu_per_operation(program) - bare)
+            figures[figure] = round(cpu_per_operation(program) - baseline)
         counts = counted(output)
-        # Operations that were not seen would make observing look cheap. Lost ones cost the same as recorded ones.
+        # Operations that were not observed would make observation look cheap. Lost ones cost the same
+        # as recorded ones.
         if counts["finished"] != COST_CALLS * COST_ROUNDS:
             sys.exit(f"{name}: {counts} of {COST_CALLS * COST_ROUNDS} operations")
         lost[f"lost_{name}"] = counts["lost"]
     figures["bpftrace_histogram_of_the_function"] = None
     if shutil.which("bpftrace"):
-        bare = cpu_per_operation(programs["plain"])
+        baseline = cpu_per_operation(programs["plain"])
         with bpftrace_histogram(programs["plain"]):
             observed = cpu_per_operation(programs["plain"])
-        figures["bpftrace_histogram_of_the_function"] = round(observed - bare)
+        figures["bpftrace_histogram_of_the_function"] = round(observed - baseline)
     else:
         print("skipped: bpftrace is not installed", file=sys.stderr)
     result("added_ns_per_operation", **figures, **lost)
@@ -169,7 +170,7 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
 
 def recorder_load(directory: Path, program: Path) -> None:
     for rate, seconds in RATES.items():
-        say(f"The recorder itself at {rate} events/s for {seconds} s")
+        heading(f"CPU time and memory of the recorder at {rate} events/s for {seconds} s")
         output = directory / f"rate-{rate}"
         recorder = Recorder(output, f"uprobe:{program}:op")
         done = target(program, "rate", rate * seconds, rate)
@@ -189,10 +190,10 @@ def recorder_load(directory: Path, program: Path) -> None:
 
 
 def journal_to_parquet(directory: Path, program: Path) -> None:
-    say(
-        f"A killed recorder's journal of {JOURNAL_CALLS} events into sealed Parquet, by `recover`.\n"
-        "   These events are uniform (one thread, one empty function), so that they compress better than real ones: a\n"
-        "   realistic size is `seal` above, of seal_throughput"
+    heading(
+        f"`recover` seals the journal of a killed recorder with {JOURNAL_CALLS} events.\n"
+        "   These events are uniform (one thread, one empty function), so that they compress better than real ones.\n"
+        "   A realistic size is that of `seal` in the results of seal_throughput above"
     )
     output = directory / "journal"
     flags = ("--journal-bytes", str(1 << 30), "--rotate-after", "1h", "--ring-bytes", str(1 << 28))
@@ -208,7 +209,7 @@ def journal_to_parquet(directory: Path, program: Path) -> None:
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     saved = counted(output)["rows"]
     if saved < JOURNAL_CALLS * SAVED_SHARE:
-        sys.exit(f"only {saved} of {JOURNAL_CALLS} events are in Parquet: the rate would count what was not saved")
+        sys.exit(f"only {saved} of {JOURNAL_CALLS} events are in Parquet, so that the rate would be wrong")
     size = sum(file.stat().st_size for file in (output / "operation_log").rglob("*.parquet"))
     result(
         "journal_to_parquet",
@@ -228,9 +229,9 @@ def example(package: str, name: str) -> None:
 def main() -> None:
     for what in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
         subprocess.run(["cargo", "build", "--locked", *what], check=True, cwd=ROOT)
-    say("An unrecorded marker pair over a pair of empty calls")
+    heading("Cost of a marker pair that is not recorded, compared with a pair of empty calls")
     example("soakbox-schemas", "marker_cost")
-    say("Made-up events of realistic shape: batches, journal, seal, by one core")
+    heading("Synthetic events of realistic shape on one core: making batches, writing the journal, sealing")
     example("soakbox-recorder", "seal_throughput")
     if subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
         print("skipped: all other figures need BPF rights", file=sys.stderr)

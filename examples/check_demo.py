@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = ["rule_refresh", "traffic_control"]
-# The degraded service does 40% more work in each operation (25% if it is synthetic).
+# The degraded service does 40% more work in each operation (25% in a synthetic recording).
 SLOWER = 1.1
-# It leaks 64 KiB in each rule_refresh, of which there are 50 a second (256 kB a second if it is synthetic).
+# It leaks 64 KiB in each rule_refresh, of which there are 50 per second (256 kB per second in a
+# synthetic recording).
 GROWTH_BYTES = 1 << 19
 
 
@@ -43,7 +44,7 @@ class Demo:
         return int(rows[-1]["bytes"]) - int(rows[0]["bytes"])
 
 
-def check_whole(demo: Demo, name: str) -> None:
+def check_complete(demo: Demo, name: str) -> None:
     """The counts of the kernel agree with each other, with the rows, and with the service's own counts."""
     info = demo.ask("info", demo.output / name)
     assert info["identity_ok"] is True and not info["gaps"] and not info["warnings"], info
@@ -64,7 +65,7 @@ def check_whole(demo: Demo, name: str) -> None:
 
 def check_difference(demo: Demo) -> None:
     """The degraded service must be slower, fail more often and grow. Durations are compared only in synthetic recordings.
-    In observed ones they contain everything else that the machine does, so that the CPU time is compared there."""
+    In observed ones durations depend on everything else that the machine does, so that the CPU time is compared."""
     healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
     observed = (demo.output / "healthy.workload.json").exists()
     for operation in OPERATIONS:
@@ -72,7 +73,7 @@ def check_difference(demo: Demo) -> None:
         case = f"{operation}: healthy {before}, degraded {after}"
         for figure in ["cpu_ns"] if observed else ["p50_ns", "p99_ns"]:
             assert after[figure] > before[figure] * SLOWER, f"not slower: {figure}: {case}"
-        assert after["failures"] > before["failures"], f"no more failures: {case}"
+        assert after["failures"] > before["failures"], f"not more failures: {case}"
     grew, quiet = demo.growth_bytes("degraded"), demo.growth_bytes("healthy")
     assert grew - quiet > GROWTH_BYTES, f"memory grew by {grew} bytes, the healthy service's by {quiet}"
 
@@ -84,7 +85,7 @@ def main() -> int:
     demo = Demo(Path(sys.argv[1]), Path(sys.argv[2]))
     try:
         for name in ("healthy", "degraded"):
-            check_whole(demo, name)
+            check_complete(demo, name)
             chart = (demo.output / f"{name}.svg").read_text()
             assert "<polyline" in chart and all(operation in chart for operation in OPERATIONS), f"{name}.svg"
         report = (demo.output / "report.html").read_text()
@@ -93,7 +94,7 @@ def main() -> int:
     except AssertionError as error:
         print(f"demo test: FAILED: {demo.output.name}: {error}", file=sys.stderr)
         return 1
-    print(f"demo test: {demo.output.name}: whole, and the degraded service is slower, fails and grows")
+    print(f"demo test: {demo.output.name}: complete; the degraded service is slower, fails more often and grows")
     return 0
 
 

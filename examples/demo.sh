@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Records the workload twice, healthy and degraded, and reports the difference. Where the host does not allow eBPF, the
-# recordings are synthetic.
+# Records the workload twice, healthy and degraded, and reports the difference. If the host does not
+# allow eBPF, the recordings are synthetic.
 #   SOAKBOX_DEMO_SECONDS   length of each recording; the default is 20
 #   SOAKBOX_DEMO_OUTPUT    directory of all results; the default is demo-output
 #   SOAKBOX_DEMO_REPLAY    1: make synthetic recordings even where this host allows eBPF
@@ -14,7 +14,7 @@ recorder=$programs/soakbox-recorder
 analyzer=$programs/soakbox-analyzer
 workload=$programs/soakbox-workload
 
-say() { printf '\n== %s\n' "$*" >&2; }
+heading() { printf '\n== %s\n' "$*" >&2; }
 
 operations=(
   --op "rule_refresh=marker:$workload:rule_refresh,type=1"
@@ -24,9 +24,9 @@ operations=(
 degraded=(--slow 40 --leak 65536 --fail 3)
 
 build() {
-  # With --examples cargo chooses the same features of dependencies as for the tests. With --bins alone the query engine
-  # would be compiled a second time for `make test`.
-  say "Building (the first time compiles a query engine: 4 to 10 minutes on two cores)"
+  # With --examples cargo chooses the same features of dependencies as for the tests. With --bins
+  # alone the query engine would be compiled a second time for `make test`.
+  heading "Building (the first build compiles a query engine: 4 to 10 minutes on two cores)"
   cargo build --workspace --bins --examples --locked
 }
 
@@ -34,7 +34,7 @@ build() {
 record() {
   local name=$1
   shift
-  say "Recording the $name service for $seconds s"
+  heading "Recording the $name service for $seconds s"
   "$recorder" record -o "$output/$name" "${operations[@]}" \
     -- "$workload" --seconds "$seconds" --seed 1 "$@" >"$output/$name.workload.json"
   echo "The service's own counts: $(cat "$output/$name.workload.json")"
@@ -44,7 +44,7 @@ record() {
 replay() {
   local name=$1
   shift
-  say "Replaying a synthetic recording in place of the $name service"
+  heading "Writing a synthetic recording in place of the $name service"
   "$recorder" replay --synthetic 1 --seconds "$seconds" "$@" -o "$output/$name"
 }
 
@@ -53,31 +53,31 @@ main() {
   rm -rf "$output"
   mkdir -p "$output"
 
-  say "What this host allows"
+  heading "What this host allows"
   if [ "${SOAKBOX_DEMO_REPLAY:-0}" = 1 ]; then
-    say "As SOAKBOX_DEMO_REPLAY asks, everything below is SYNTHETIC."
+    heading "SOAKBOX_DEMO_REPLAY is 1: everything below is SYNTHETIC."
     replay healthy
     replay degraded --degraded
   elif "$recorder" check; then
-    say "What is observed, and how"
+    heading "The operations, and how they are observed"
     "$recorder" check "${operations[@]}"
     record healthy
     record degraded "${degraded[@]}"
   else
-    say "This host does not allow eBPF (the reason is above). Everything below is SYNTHETIC."
+    heading "This host does not allow eBPF (the reason is above). Everything below is SYNTHETIC."
     replay healthy
     replay degraded --degraded
   fi
 
   local name
   for name in healthy degraded; do
-    say "Summary of $output/$name"
+    heading "Summary of $output/$name"
     "$analyzer" summary "$output/$name"
     "$analyzer" chart "$output/$name" -o "$output/$name.svg"
   done
   "$analyzer" report "$output/healthy" --against "$output/degraded" -o "$output/report.html"
 
-  say "Done. What to look at next"
+  heading "Done. The results"
   cat <<TEXT
   $output/report.html          both recordings side by side, in a browser
   $output/healthy.svg          latency percentiles over time; compare it with degraded.svg

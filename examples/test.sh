@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs a short demo twice, with observed and with synthetic recordings, and checks that it shows the expected differences.
-# Then it reads the recording of the degraded service in Python: the notebooks, and the documented types by pyarrow and
-# DuckDB. Where nothing can be observed it reports that and uses the synthetic recording, unless SOAKBOX_REQUIRE_KERNEL=1.
+# Runs a short demo twice, with synthetic and with observed recordings, and checks that it shows the
+# expected differences. Then it reads the recording of the degraded service in Python: the notebooks,
+# and the documented types by pyarrow and DuckDB. If the host does not allow eBPF, this is reported and
+# the synthetic recording is used; with SOAKBOX_REQUIRE_KERNEL=1 it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 programs=${CARGO_TARGET_DIR:-target}/debug
@@ -29,7 +30,7 @@ if "$programs/soakbox-recorder" check >/dev/null 2>&1; then
   check observed
   recording=$directory/observed/degraded
 else
-  echo "skipped: the demo and the notebooks on a service that is observed need BPF rights" >&2
+  echo "skipped: the demo and the notebooks on an observed service need BPF rights" >&2
   [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
 fi
 notebooks/test.sh "$recording"

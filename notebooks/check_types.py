@@ -2,7 +2,7 @@
 
     python check_types.py RECORDING
 
-The expectations below are written down by hand, apart from the Rust code: a change there has to be made here too.
+The expected columns below are written by hand, independently of the Rust code: a change there must be made here too.
 """
 
 import pathlib
@@ -88,7 +88,8 @@ TABLES: dict[str, Columns] = {
     ],
 }
 
-# How CPU and memory were measured. A recording of a kernel that cannot tell one of them lacks its key and fails here.
+# Footer keys with the methods of measuring CPU and memory. If the kernel cannot measure one of them,
+# its key is missing and the check fails.
 METHODS = [b"cpu_method", b"cpu_split_method", b"memory_method"]
 
 DUCKDB = {
@@ -101,7 +102,7 @@ DUCKDB = {
 
 
 def arrow_kind(data_type: pa.DataType) -> str:
-    """As docs/format.md has it: plain types, no dictionaries, nothing large."""
+    """The kind of a column, if its type is one that docs/format.md allows: no dictionaries, no large types."""
     if data_type == pa.timestamp("ns", tz="UTC"):
         return TIME
     if data_type == pa.int64():
@@ -152,9 +153,9 @@ def main() -> int:
             check_arrow(path, expected)
             check_duckdb(connection, path, expected)
             files += 1
-    strangers = [path for path in root.rglob("*.parquet") if path.relative_to(root).parts[0] not in TABLES]
-    if not files or strangers:
-        print(f"error: {root}: {files} files of known tables, strangers: {strangers}", file=sys.stderr)
+    unknown = [path for path in root.rglob("*.parquet") if path.relative_to(root).parts[0] not in TABLES]
+    if not files or unknown:
+        print(f"error: {root}: {files} files of known tables; files of unknown tables: {unknown}", file=sys.stderr)
         return 2
     print(f"{root}: {files} files have the documented types in pyarrow {pa.__version__} and DuckDB {duckdb.__version__}")
     return 0

@@ -1,4 +1,4 @@
-"""Executes one notebook from top to bottom. Fails if a cell fails. The notebook's file is not changed."""
+"""Runs one notebook from top to bottom. Fails if a cell fails. The notebook's file is not changed."""
 
 import pathlib
 import sys
@@ -12,7 +12,7 @@ def main() -> int:
     path = pathlib.Path(sys.argv[1])
     notebook = nbformat.read(path, as_version=4)
     if any(cell.get("outputs") for cell in notebook.cells):
-        print(f"error: {path}: is stored with outputs; clear them", file=sys.stderr)
+        print(f"error: {path}: the notebook is stored with outputs; clear them", file=sys.stderr)
         return 2
     resources = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, timeout=600, resources=resources, extra_arguments=["--log-level=40"])

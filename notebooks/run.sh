@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs every notebook here on a recording, as a test: any error fails. Writes nothing into the recording or the
-# notebooks.
+# Runs every notebook of this directory on a recording, as a test: an error in a cell is a failure.
+# Writes nothing into the recording or the notebooks.
 #
-#   notebooks/run.sh RECORDING             needs python3 with venv; installs the pinned requirements once
-#   notebooks/run.sh --python              prints the interpreter of that environment, for other scripts
+#   notebooks/run.sh RECORDING    needs python3 with venv; installs the pinned requirements once
+#   notebooks/run.sh --python     prints the path of that environment's Python, for other scripts
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${SOAKBOX_CACHE:-$HOME/.cache/soakbox}/venv
 
 prepare() {
-    # The environment belongs to these requirements; others make another one.
+    # The environment is made again when the requirements have changed.
     local stamp=$venv/requirements.txt
     if ! cmp -s "$here/requirements.txt" "$stamp"; then
         echo "notebooks: installing the requirements into $venv" >&2

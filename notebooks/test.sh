@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Reads a recording in Python: the notebooks, and the documented types and footers by pyarrow and DuckDB.
+# Reads a recording in Python: runs the notebooks, and checks the documented types and footers with
+# pyarrow and DuckDB.
 #   notebooks/test.sh RECORDING
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
-//! Writes the recordings that the tests use into a directory, to look at or to try a notebook on:
-//! `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes
+//! Writes the recordings that the tests use into a directory, to examine them or to run a notebook
+//! on them: `cargo run -p soakbox-analyzer --example synthetic -- DIR [SECONDS [SLOWDOWN]]` makes
 //! `DIR/healthy` and `DIR/degraded`.
 
 use soakbox_testing::Soak;

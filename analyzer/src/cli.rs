@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use soakbox_cli::{Failure, Format, Result, STYLES};
 
-/// SQL, percentiles, charts and reports over Soakbox recordings.
+/// SQL, percentiles, charts and reports from Soakbox recordings.
 ///
 /// Data goes to stdout, messages to stderr. Exit codes: 0 success, 2 usage or runtime error.
 #[derive(Debug, Parser)]
@@ -62,10 +62,10 @@ enum Command {
     },
     /// Write a report of figures, losses, gaps and charts as one HTML file
     Report {
-        /// The recording, or the base of a comparison
+        /// The recording; with --against, the base of the comparison
         #[arg(value_name = "DIR", required = true)]
         recordings: Vec<PathBuf>,
-        /// Recordings to compare with it
+        /// Candidates: recordings to compare with the base
         #[arg(long, value_name = "DIR", num_args = 1..)]
         against: Vec<PathBuf>,
         /// Where to write the report, - for stdout
@@ -77,7 +77,7 @@ enum Command {
     },
 }
 
-/// A recording to read, and whether damaged files of it are left out.
+/// A recording to read, and whether its damaged files are left out.
 #[derive(Clone, Debug, Args)]
 pub struct Source {
     /// The recording: a directory that soakbox-recorder wrote
@@ -88,7 +88,7 @@ pub struct Source {
     pub skip_damaged: bool,
 }
 
-/// Form of a query's rows on stdout.
+/// Format of a query's rows on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
     /// For people
@@ -108,7 +108,7 @@ pub enum Plan {
     Summary(Source, Format),
     /// Run a query.
     Sql(Source, String, RowFormat),
-    /// Draw operations (all where none is named) to a file.
+    /// Draw the named operations, or all if none is named, into a file.
     Chart {
         /// The recording.
         source: Source,

@@ -1,6 +1,6 @@
-//! The analyzer: a recording in, numbers and pictures out. Data walks one way:
-//! `recording` (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`,
-//! and `commands` lead it through. `units` stands below all of them.
+//! The analyzer: reads a recording and gives numbers and charts. Data flows one way: `recording`
+//! (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`. `commands`
+//! connects them, and all of them may use `units`.
 //!
 //! It never writes into a recording, never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.

@@ -16,7 +16,7 @@ pub fn run(plan: &Plan) -> Result<()> {
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
         Plan::Sql(source, query, format) => {
-            let comparison = Comparison::UpTo(commands::sql::COMPARED_ROWS);
+            let comparison = Comparison::UpTo(commands::sql::MAX_COMPARED_ROWS);
             let reading = Reading::open(&source.recording, source.skip_damaged, comparison)?;
             commands::sql::run(&reading, query, *format)
         }

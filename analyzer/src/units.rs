@@ -1,11 +1,12 @@
-//! Numbers as text: for people three significant digits and a unit, for programs RFC 3339. Pure.
+//! Numbers as text: three significant digits and a unit for people, RFC 3339 times for programs.
+//! Pure.
 
 use chrono::{DateTime, SecondsFormat};
 
 /// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
-    // The limits are where rounding would give a fourth digit.
+    // Beyond these limits rounding would give a fourth digit.
     let digits = if magnitude >= 99.95 || magnitude == 0.0 {
         0
     } else if magnitude >= 9.995 {
@@ -63,7 +64,7 @@ pub fn round_duration(ns: i64) -> String {
     format!("{} {name}", ns / unit)
 }
 
-/// From when to when, in UTC; the date once where it is the same.
+/// A period, in UTC. If both ends are on the same date, it is shown once.
 pub fn span(from_ns: i64, to_ns: i64) -> String {
     let (from, to) = (
         DateTime::from_timestamp_nanos(from_ns),
@@ -96,7 +97,7 @@ pub fn bytes(bytes: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
-/// A count with its thousands apart: `1,234,567`.
+/// A count with separated thousands: `1,234,567`.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -109,7 +110,7 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// A fraction as a percentage: `0.25 %`. Only 0 reads as 0.
+/// A fraction as a percentage: `0.25 %`. Only an exact 0 is shown as 0.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
     if value == 0.0 {
@@ -130,7 +131,7 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// A difference as a signed percentage: `+12.3 %`, `−4.0 %`; `±0 %` where it rounds to nothing.
+/// A difference as a signed percentage: `+12.3 %`, `−4.0 %`; `±0 %` where it rounds to 0.
 pub fn signed_percent(fraction: f64) -> String {
     let value = fraction * 100.0;
     let digits = if value.abs() < 99.95 { 1 } else { 0 };
@@ -144,12 +145,12 @@ pub fn signed_percent(fraction: f64) -> String {
     }
 }
 
-/// RFC 3339 in UTC, with as many digits as needed.
+/// RFC 3339 in UTC, with as many fractional digits as needed.
 pub fn rfc3339(ns: i64) -> String {
     DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// How figures are written to JSON that are no plain numbers there.
+/// Serializers of figures that are not plain numbers in JSON.
 pub(crate) mod serialize {
     use std::path::Path;
 
@@ -160,7 +161,7 @@ pub(crate) mod serialize {
         to.serialize_str(&super::rfc3339(*ns))
     }
 
-    /// The same, or null.
+    /// A moment in ns UTC, as RFC 3339, or null.
     pub(crate) fn optional_time<S: Serializer>(ns: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
         match ns {
             Some(ns) => time(ns, to),

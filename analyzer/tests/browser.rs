@@ -1,6 +1,6 @@
 //! Report and chart in a real browser: they open, are laid out and drawn, and show text of a
-//! recording without obeying it. Runs where `chromium` is found; with `SOAKBOX_REQUIRE_BROWSER=1` a
-//! missing browser is a failure.
+//! recording without interpreting it. Runs if `chromium` is found; with `SOAKBOX_REQUIRE_BROWSER=1`
+//! a missing browser is a failure.
 #![allow(clippy::unwrap_used)]
 
 mod host;
@@ -13,7 +13,7 @@ use std::process::Command;
 use program::printed;
 use serde_json::{Value, json};
 use soakbox_cli::escaped;
-use soakbox_testing::{HOSTILE_TEXTS, Soak, Words};
+use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
 
 fn browser() -> Option<PathBuf> {
     let directories = std::env::var_os("PATH").unwrap_or_default();
@@ -47,7 +47,8 @@ fn chromium(browser: &Path, profile: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// What the script of `page`, loaded from `directory`, puts into its `pre` element.
+/// The JSON that the script of `page` writes into its `pre` element. `page` is loaded from
+/// `directory`.
 fn measured(browser: &Path, directory: &Path, page: &str) -> Value {
     let probe = directory.join("probe.html");
     fs::write(&probe, page).unwrap();
@@ -89,7 +90,7 @@ fn a_browser_renders_the_report() {
     let (soak, output) = (root.path().join("soak"), report.to_str().unwrap());
     printed(&["report", soak.to_str().unwrap(), "-o", output]);
 
-    // A page of the test's own measures the report inside a frame, since the report itself has no
+    // A page of this test measures the report inside a frame, since the report itself has no
     // script.
     let found = measured(&browser, root.path(), PROBE);
     assert_eq!(found["charts"], 2, "{found}");
@@ -138,7 +139,7 @@ document.querySelector("iframe").addEventListener("load", event => {
 "#;
 
 #[test]
-fn a_browser_shows_hostile_text_and_obeys_none() {
+fn a_browser_shows_hostile_text_and_interprets_none() {
     let Some(browser) = browser() else {
         return host::skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH");
     };
@@ -146,7 +147,7 @@ fn a_browser_shows_hostile_text_and_obeys_none() {
     let mut frames = String::new();
     for (index, hostile) in HOSTILE_TEXTS.iter().enumerate() {
         let recording = root.path().join(format!("recording-{index}"));
-        Words::all(hostile).seal(&recording);
+        ForeignTexts::all(hostile).seal(&recording);
         for (command, file) in [("report", "html"), ("chart", "svg")] {
             let file = format!("{index}.{file}");
             let path = root.path().join(&file);
@@ -176,7 +177,6 @@ FRAMES
 addEventListener("load", () => {
   const found = [...document.querySelectorAll("iframe")].map(frame => {
     const page = frame.contentDocument;
-
     const heading = page.querySelector("h3")?.textContent
       ?? [...page.querySelectorAll("text")].filter(text => text.getAttribute("font-weight") === "bold")[1].textContent;
     return {

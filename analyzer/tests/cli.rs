@@ -35,7 +35,7 @@ fn info_and_summary_show_the_content_and_what_is_missing() {
             "{message}"
         );
     }
-    // Where the answer is bare rows or a picture, the warnings are on stderr.
+    // Where the answer is only rows or a chart, the warnings are on stderr.
     let picture = place.path().with_extension("svg").display().to_string();
     for arguments in [
         ["sql", place.text(), "SELECT 1", "--format", "csv"],
@@ -108,8 +108,8 @@ fn the_figures_are_those_of_the_rows() {
     assert_eq!(summary["operations"][1]["bytes"], 120 * 50 * 512);
 }
 
-/// By its footer the first segment ends before the queried time; its data is destroyed, so that a
-/// query that touched it would fail.
+/// The first segment ends before the queried time, according to its footer. Its data are destroyed,
+/// so that a query that reads them fails.
 #[test]
 fn a_time_range_reads_only_the_files_that_hold_it() {
     let place = Place::new();

@@ -1,6 +1,6 @@
-//! No output of the program panics, whatever its stdout and stderr are: closed, full, or a pipe
-//! that nobody reads. What cannot be written to stdout is a failure; what cannot be written to
-//! stderr stops nothing.
+//! The program never panics, whatever its stdout and stderr are: closed, full, or a pipe that
+//! nobody reads. An answer that cannot be written to stdout is a failure. A message that cannot be
+//! written to stderr stops nothing.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;
@@ -10,10 +10,10 @@ use std::process::{Command, Output, Stdio};
 use program::text;
 use soakbox_testing::Soak;
 
-/// States of a descriptor, and how a shell makes them. The pipe at 8 has no reader.
+/// States of a descriptor, and the shell redirections that cause them. The pipe at 8 has no reader.
 const STATES: [(&str, &str); 3] = [("closed", ">&-"), ("full", ">/dev/full"), ("unread", ">&8")];
 
-/// Runs the program with its descriptors redirected; the output of those that are not.
+/// Runs the program with redirected descriptors; returns the output of the other ones.
 fn run(arguments: &[&str], redirections: &str) -> Output {
     let place = tempfile::tempdir().unwrap();
     let pipe = place.path().join("pipe");
@@ -30,7 +30,8 @@ fn run(arguments: &[&str], redirections: &str) -> Output {
         .unwrap()
 }
 
-/// Whether the command's answer goes to stdout, and its exit code where both can be written.
+/// A command, whether its answer goes to stdout, and its exit code if both descriptors can be
+/// written.
 struct Case<'a> {
     arguments: Vec<&'a str>,
     prints: bool,
@@ -100,7 +101,8 @@ fn no_state_of_stdout_and_stderr_makes_it_panic() {
         for (state, to) in STATES {
             let full = state == "full" && case.prints;
             let failing = if full { 2 } else { case.code };
-            // Each descriptor alone and both, in turn: every command meets four of the nine.
+            // Each descriptor alone, and both. Every command runs with four or five of these nine
+            // combinations.
             turn += 1;
             let combinations = [
                 (format!("1{to}"), failing),
@@ -108,9 +110,9 @@ fn no_state_of_stdout_and_stderr_makes_it_panic() {
                 (format!("1{to} 2{to}"), failing),
             ];
             let full = state == "full";
-            let met = combinations.into_iter().enumerate();
-            let met = met.filter(|(index, _)| (full && *index < 2) || turn % 3 == *index);
-            for (_, (redirections, code)) in met {
+            let chosen = combinations.into_iter().enumerate();
+            let chosen = chosen.filter(|(index, _)| (full && *index < 2) || turn % 3 == *index);
+            for (_, (redirections, code)) in chosen {
                 let found = run(&case.arguments, &redirections);
                 let what = format!("{:?} {redirections}: {found:?}", case.arguments);
                 assert_eq!(found.status.code(), Some(code), "{what}");

@@ -1,5 +1,6 @@
 //! Text in a recording comes from others: an argument of a command, a host's name, a note. Whatever
-//! it holds, a terminal, a page and a picture show it and nothing obeys it; JSON and CSV keep it.
+//! it is, terminals, pages and charts show it without interpreting it; JSON and CSV keep it
+//! unchanged.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;
@@ -18,7 +19,7 @@ use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
 use soakbox_schemas::tables::AnnotationKind;
-use soakbox_testing::{HOSTILE_TEXTS, SECOND, START_NS, Words};
+use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, SECOND, START_NS};
 
 /// Characters that must reach neither a terminal, nor a page, nor a picture. A text's own line
 /// breaks are escaped; those of the output are not.
@@ -41,7 +42,7 @@ fn terminals_pages_and_pictures_show_it_and_json_and_csv_keep_it() {
     for hostile in HOSTILE_TEXTS {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("recording");
-        Words::all(hostile).seal(&root);
+        ForeignTexts::all(hostile).seal(&root);
         let root = root.to_str().unwrap();
         let shown = escaped(hostile);
         for command in ["info", "summary"] {
@@ -111,7 +112,7 @@ fn parsed_csv(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// The texts of an SVG, which a strict XML parser reads.
+/// The texts of an SVG, as a strict XML parser reads them.
 fn texts_of(svg: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).unwrap_or_else(|e| panic!("{e}: {svg}"));
     let elements = document.descendants();
@@ -134,7 +135,7 @@ fn pictures(html: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Strings with more of the characters that matter than chance would bring.
+/// Strings with many of the characters that a terminal, a page or an SVG could interpret.
 fn any_text() -> impl Strategy<Value = String> {
     let letter = prop_oneof![
         3 => any::<char>(),
@@ -229,7 +230,7 @@ fn side(words: &[String; 4]) -> Side {
     }
 }
 
-/// Tags of a document, in order, and nothing else of it.
+/// The names of all tags of a document, in order.
 fn tags(html: &str) -> Vec<&str> {
     let tags = html.split('<').skip(1);
     tags.map(|rest| rest.split([' ', '>', '/']).next().unwrap())

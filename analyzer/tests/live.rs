@@ -1,5 +1,5 @@
-//! A recording that is still being made answers, and the answer is at most two seconds old: with
-//! the recorder's program, on a real process.
+//! A recording that is still running can be queried, and the answer is at most two seconds old. The
+//! test uses the real recorder on a real process.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod host;
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 use host::{Own, workspace_program};
 use program::{analyzer, text};
 
-/// The promise, and for how long the answers are checked: longer, so that a recorder that flushes
-/// more rarely is noticed.
-const OLDEST: Duration = Duration::from_secs(2);
-const ASKED_FOR: Duration = Duration::from_secs(8);
+/// The promised age of an answer, and how long answers are checked: longer, so that a recorder that
+/// flushes more rarely is noticed.
+const MAX_AGE: Duration = Duration::from_secs(2);
+const CHECKED_FOR: Duration = Duration::from_secs(8);
+/// The fewest answers that are checked, on a slow machine too.
+const ANSWERS: usize = 10;
 
 fn ask(recording: &Path, query: &str) -> Option<i64> {
     // Before the first file there is no recording yet, and that is an error.
@@ -48,21 +50,21 @@ fn a_running_recording_is_at_most_two_seconds_old() {
         assert!(Instant::now() < deadline, "no row in 30 s");
         std::thread::sleep(Duration::from_millis(100));
     }
-    // The workload finishes 50 operations a second, so that an old newest row is a late one.
+    // The workload finishes 50 operations a second, so that its newest row is never
+    // old.
     let (start, mut answers) = (Instant::now(), Vec::new());
-    while start.elapsed() < ASKED_FOR {
+    while start.elapsed() < CHECKED_FOR || answers.len() < ANSWERS {
         let asked = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap();
         let latest = ask(&recording, query).expect("rows that were there are still there");
         let age_ms = asked.as_millis() as i64 - latest / 1_000_000;
         assert!(
-            age_ms <= OLDEST.as_millis() as i64,
+            age_ms <= MAX_AGE.as_millis() as i64,
             "the answer after {:?} is {age_ms} ms old, those before it {answers:?}",
             start.elapsed()
         );
         answers.push(age_ms);
         std::thread::sleep(Duration::from_millis(150));
     }
-    assert!(answers.len() >= 10, "only {} answers", answers.len());
 }

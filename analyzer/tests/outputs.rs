@@ -1,5 +1,5 @@
-//! What `-o` leaves behind: links, modes and owners as they were, the earlier content after a
-//! failed run, and nothing else in the directory.
+//! The effects of `-o`: it keeps links, modes and owners, it keeps the earlier content if the
+//! command fails, and it leaves nothing else in the directory.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;
@@ -72,7 +72,8 @@ impl Place {
     }
 }
 
-/// One command after the other, without end: what they write goes through the same code.
+/// The commands in turn, without end. One command per case is enough, since both write their output
+/// by the same code.
 fn in_turn() -> impl Iterator<Item = &'static str> {
     COMMANDS.into_iter().cycle()
 }
@@ -114,7 +115,7 @@ fn a_symlink_stays_and_the_file_that_it_leads_to_is_written() {
     }
     assert_eq!(place.names(), names);
     assert_eq!(fs::read_dir(out("deep")).unwrap().count(), 2);
-    // A circle is an error, and stays.
+    // A circle of symlinks is an error, and is not changed.
     symlink("b", out("a")).unwrap();
     symlink("a", out("b")).unwrap();
     place.fail(&out("a"));

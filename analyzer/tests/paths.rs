@@ -1,5 +1,5 @@
-//! A recording can be opened wherever it lies: any byte that a path may hold, in any command, as
-//! typed.
+//! A recording can be opened under any path: with any byte that a path can have, by every command,
+//! as it was typed.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod program;
@@ -14,7 +14,7 @@ use program::text;
 use soakbox_schemas::tables::Table;
 use soakbox_testing::{Recorder, Soak, concat};
 
-/// Names of directories, each strange in a way of its own.
+/// Names of directories, each unusual in its own way.
 const NAMES: [&[u8]; 24] = [
     b"plain",
     b"sp ace",
@@ -57,7 +57,7 @@ fn answered(place: &Path, arguments: &[&OsStr]) -> String {
     text(&output.stdout)
 }
 
-/// A sealed part and a part in a journal, both to be found.
+/// Writes a recording with a sealed part and a part in a journal, both of which must be read.
 fn recording(root: &Path) -> Recorder {
     let rows = Soak {
         seconds: 4,
@@ -70,7 +70,7 @@ fn recording(root: &Path) -> Recorder {
     recorder
 }
 
-/// The path as typed from the directory `place`.
+/// The path relative to the directory `place`.
 fn relative(root: &Path, place: &Path) -> OsString {
     let mut relative = OsString::from("./");
     relative.push(root.strip_prefix(place).unwrap());
@@ -98,7 +98,7 @@ fn a_recording_under_any_name_answers_and_is_drawn_next_to_itself() {
     }
 }
 
-/// All that is strange in one name, for the commands that read the rest.
+/// All names above in one, for the other commands.
 #[test]
 fn every_command_opens_a_recording_under_a_name_with_everything() {
     let place = tempfile::tempdir().unwrap();
@@ -118,7 +118,7 @@ fn every_command_opens_a_recording_under_a_name_with_everything() {
     assert!(answered(place.path(), &arguments).ends_with("</html>\n"));
 }
 
-/// The name of a path that cannot be opened is on one line, escaped.
+/// A path that cannot be opened is named on one line, escaped.
 #[test]
 fn a_failure_names_any_path_on_one_line() {
     let place = tempfile::tempdir().unwrap();

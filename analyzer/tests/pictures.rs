@@ -1,5 +1,5 @@
-//! Charts and reports: the same bytes for the same recording, readable without sight, without a
-//! script, offline.
+//! Charts and reports: the same bytes for the same recording, readable by screen readers, without
+//! scripts, offline.
 #![allow(clippy::unwrap_used)]
 
 mod program;
@@ -88,13 +88,14 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
         assert_eq!(html.matches("<svg ").count(), charts);
         assert_eq!(html.matches("role=\"img\"").count(), charts);
         assert_eq!(
-            html.matches("<summary>Its numbers</summary>").count(),
+            html.matches("<summary>Numbers per window</summary>")
+                .count(),
             charts
         );
         for forbidden in ["<script", "src=", "href=", "@import", "url("] {
             assert!(!html.contains(forbidden), "{forbidden}");
         }
-        // The one address is the name of SVG's vocabulary.
+        // The only address is the XML namespace of SVG.
         assert_eq!(
             html.matches("http").count(),
             html.matches("xmlns=\"http://www.w3.org/2000/svg\"").count()
@@ -102,7 +103,7 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
         assert!(html.contains("prefers-color-scheme"));
         assert!(html.contains("observation was incomplete once, for 10.0 s"));
     }
-    // Verdicts are for a later version, and not for one run per side.
+    // The report gives no verdicts: one run per side does not allow any.
     let words = both.to_lowercase();
     for verdict in ["regress", "improve", "worse", "better", "significant"] {
         assert!(!words.contains(verdict), "{verdict}");
@@ -111,7 +112,7 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
     insta::assert_snapshot!("report_against", without_charts(&both));
 }
 
-/// The charts have a snapshot of their own.
+/// The page without its charts, which have a snapshot of their own.
 fn without_charts(html: &str) -> String {
     let mut text = String::new();
     for (index, part) in html.split("<svg ").enumerate() {

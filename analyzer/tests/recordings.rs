@@ -1,5 +1,5 @@
-//! Recordings as they come: running, crashed, damaged, of two recorders, of other versions. Each
-//! warns of the rows that are missing.
+//! Recordings in all states: running, crashed, damaged, of two recorders, of other versions. There
+//! is a warning for rows that are missing.
 #![allow(clippy::unwrap_used)]
 
 mod program;
@@ -62,7 +62,7 @@ fn a_running_recording_answers_from_its_journals() {
 }
 
 #[test]
-fn a_journal_beside_its_sealed_segment_is_not_read_twice() {
+fn a_journal_next_to_its_sealed_segment_is_not_read_twice() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
@@ -106,7 +106,7 @@ fn counts_that_disagree_with_the_rows_are_found() {
         |row| row.recorded += 1,
         |row| row.begun += 1,
         |row| {
-            // In balance by itself; a row is missing.
+            // The counts agree with one another, but a row is missing.
             row.begun += 1;
             row.finished += 1;
             row.recorded += 1;
@@ -190,8 +190,8 @@ fn a_file_of_a_newer_format_is_refused_by_its_number() {
     );
 }
 
-/// The recorder takes counters while the kernel adds: a count may come late, in a second row of its
-/// interval, and then the newest level stands in an older interval's row.
+/// The recorder reads counters while the kernel adds to them. A count may come late, in a second
+/// row of its interval. The newest in-flight sample is then in the row of an older interval.
 #[test]
 fn counts_that_come_late_add_up() {
     let place = Place::new();
@@ -320,7 +320,7 @@ table! {
 }
 
 #[test]
-fn a_table_that_only_its_files_tell_of_answers_like_any_other() {
+fn a_table_that_only_its_files_declare_can_be_queried() {
     let place = Place::new();
     let mut recorder = Soak::default().seal(place.path());
     let table = PageFaults::DECLARATION.table;
@@ -373,13 +373,13 @@ fn describe_tells_type_unit_and_meaning_of_every_column() {
             assert!(row["description"].as_str().is_some());
         }
     }
-    // However it is written, and for a view too.
+    // In any spelling, and also for a view.
     assert_eq!(
         describe("Operation_Log;"),
         describe("\"operation_log\" -- all")
     );
     assert_eq!(describe("access_log").as_array().unwrap().len(), 5);
-    // A table that only its files know has the notes of its files.
+    // A table that only its files declare has the notes of its files.
     let rows = PageFaults::batch(&[PageFaults::default()]).unwrap();
     let notes = ColumnNote::of(PageFaults::DECLARATION);
     let notes = serde_json::to_string(&notes).unwrap();

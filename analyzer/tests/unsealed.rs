@@ -1,5 +1,5 @@
-//! Journals that nobody seals any more make a recording incomplete, whatever is asked about it; a
-//! recorder that still runs does not.
+//! Journals that no recorder will seal make a recording incomplete in every command; a recorder
+//! that still runs does not.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod host;
@@ -44,7 +44,7 @@ fn warnings(output: &Output) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// Asks every command; each must give exactly the same warnings.
+/// The warnings of a recording. Every command must give exactly the same ones.
 fn asked(root: &Path) -> Vec<String> {
     let (root, place) = (root.to_str().unwrap(), tempfile::tempdir().unwrap());
     let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
@@ -92,7 +92,7 @@ fn asked(root: &Path) -> Vec<String> {
     listed
 }
 
-/// The warnings of one command, for the variations of a case.
+/// The warnings of one command only, for variations of a case.
 fn listed(root: &Path) -> Vec<String> {
     let summary = json(&["summary", root.to_str().unwrap(), "--format", "json"]);
     assert_eq!(summary["complete"], summary["warnings"] == json!([]));
@@ -125,7 +125,7 @@ fn a_killed_recorder_is_reported_by_every_command() {
     let place = tempfile::tempdir().unwrap();
     drop(running(place.path()));
     assert_eq!(asked(place.path()), [ended("0a1b2c3d", "760 rows")]);
-    // Whatever became of the lock file.
+    // Whatever the content of the lock file is.
     let lock = journal_directory(place.path(), UUID).join(LOCK_FILE);
     for text in ["", "stopped\n", "nonsense"] {
         fs::write(&lock, text).unwrap();
@@ -139,7 +139,7 @@ fn a_killed_recorder_is_reported_by_every_command() {
     assert_eq!(listed(place.path()), [ended("0a1b2c3d", "760 rows")]);
 }
 
-/// It had sealed everything so far, and is killed before the next row.
+/// The recorder had sealed everything so far, and is killed before the next row.
 #[test]
 fn a_recorder_that_is_killed_without_a_row_in_its_journals_is_reported_too() {
     let place = tempfile::tempdir().unwrap();
@@ -148,7 +148,7 @@ fn a_recorder_that_is_killed_without_a_row_in_its_journals_is_reported_too() {
     assert_eq!(asked(place.path()), [""; 0]);
     drop(recorder);
     assert_eq!(asked(place.path()), [ended("0a1b2c3d", "0 rows")]);
-    // A stopped one has only to be tidied up.
+    // After a clean stop there is nothing to report.
     let lock = journal_directory(place.path(), UUID).join(LOCK_FILE);
     fs::write(&lock, "stopped\n").unwrap();
     assert_eq!(listed(place.path()), [""; 0]);
@@ -207,7 +207,7 @@ fn a_copy_of_a_running_recording_is_incomplete_and_the_original_is_not() {
     drop(recorder);
 }
 
-/// Every file and directory below `root`, the deepest last.
+/// `root` and every file and directory below it; a directory is before its content.
 fn everything(root: &Path) -> Vec<PathBuf> {
     let mut found = vec![root.to_owned()];
     for entry in fs::read_dir(root).unwrap() {
@@ -222,7 +222,7 @@ fn everything(root: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn looking_needs_no_right_to_write_and_changes_nothing() {
+fn reading_needs_no_write_permission_and_changes_nothing() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("recording");
     drop(running(&root));

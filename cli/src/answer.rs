@@ -1,5 +1,5 @@
-//! Answers on stdout: for people as text, for programs as JSON. A closed pipe or a full disk is a
-//! [`Failure`] of its own kind, never a panic.
+//! Answers on stdout: text for people, JSON for programs. If stdout is a closed pipe or a full
+//! disk, the result is a [`Failure`], never a panic.
 
 use std::io::{self, BufWriter, Write};
 
@@ -26,7 +26,7 @@ pub fn print<T: Serialize>(
     }
 }
 
-/// Prints what `fill` writes, through a buffer.
+/// Prints the output of `fill`, through a buffer.
 ///
 /// # Errors
 /// Where stdout cannot be written.
@@ -37,7 +37,7 @@ pub fn write(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> 
         .map_err(|error| unwritable(&error))
 }
 
-/// The failure of an answer that stdout does not take.
+/// The failure for an answer that could not be written to stdout.
 pub fn unwritable(error: &io::Error) -> Failure {
     Failure::output("cannot write the answer to stdout", error)
         .hint("check the disk that it is redirected to")

@@ -1,20 +1,21 @@
-//! Foreign text for a terminal or a log: what could move the cursor, change colours, break the line
-//! or reorder what is read is shown as an escape. Pure. JSON and CSV never pass through here.
+//! Text from outside, for a terminal or a log: characters that could move the cursor, change
+//! colours, break the line or reorder text are shown as escapes. JSON and CSV are never changed
+//! here.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// `text` on one line, with every character that acts on its surroundings written as an escape:
-/// `\n`, `\t`, `\u{1b}`. Text without such characters is borrowed.
+/// `text` on one line, with an escape for each character that affects the text around it: `\n`,
+/// `\t`, `\u{1b}`. Text without such characters is borrowed.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    if !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if acts(character) {
+        if needs_escape(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -36,11 +37,11 @@ pub fn escaped_path(path: &Path) -> String {
     shown
 }
 
-/// Whether a character is no mark of its own but acts on what stands around it: controls (C0, DEL,
-/// C1), line and paragraph separators, bidirectional controls, invisible characters and tags
-/// (Unicode general categories Cc, Zl, Zp and Cf); or is none at all (U+FFFE and the like, which
-/// XML forbids).
-fn acts(character: char) -> bool {
+/// Whether a character is shown as an escape, because it affects the text around it: controls (C0,
+/// DEL, C1), line and paragraph separators, bidirectional controls, invisible characters and tags
+/// (Unicode general categories Cc, Zl, Zp and Cf); or because it is not a character (U+FFFE and the
+/// like, which XML forbids).
+fn needs_escape(character: char) -> bool {
     character.is_control()
         || (character as u32) & 0xfffe == 0xfffe
         || matches!(
@@ -75,7 +76,7 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn what_acts_on_a_terminal_is_shown_as_an_escape() {
+    fn characters_that_affect_a_terminal_are_shown_as_escapes() {
         for (text, shown) in [
             ("request", "request"),
             ("naïve 日本 😀", "naïve 日本 😀"),
@@ -97,17 +98,17 @@ mod tests {
     }
 
     #[test]
-    fn a_path_keeps_the_bytes_that_are_no_text() {
+    fn a_path_shows_bytes_that_are_not_utf8() {
         let path = Path::new(OsStr::from_bytes(b"/tmp/a\xff\xc3b\n\xe2\x80\xae"));
         assert_eq!(escaped_path(path), "/tmp/a\\xff\\xc3b\\n\\u{202e}");
     }
 
     proptest! {
         #[test]
-        fn nothing_that_acts_is_left_and_all_else_stays(text in any::<String>()) {
+        fn no_character_that_needs_an_escape_is_left_and_all_others_stay(text in any::<String>()) {
             let shown = escaped(&text);
-            prop_assert!(!shown.chars().any(acts));
-            let kept = |text: &str| text.chars().filter(|c| !acts(*c)).collect::<String>();
+            prop_assert!(!shown.chars().any(needs_escape));
+            let kept = |text: &str| text.chars().filter(|c| !needs_escape(*c)).collect::<String>();
             if text == kept(&text) {
                 prop_assert_eq!(&*shown, text.as_str());
             } else {

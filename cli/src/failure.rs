@@ -1,5 +1,4 @@
-//! What a person reads when something cannot be done: the thing, the reason, the next step, in one
-//! line.
+//! An error as a person reads it: the thing, the reason, the next step, in one line.
 
 use std::error::Error;
 use std::fmt;
@@ -35,7 +34,7 @@ impl Failure {
         }
     }
 
-    /// About a path.
+    /// A failure about a path.
     pub fn path(path: &Path, reason: impl fmt::Display) -> Self {
         let mut failure = Self::new("", reason);
         failure.thing = escaped_path(path);
@@ -47,27 +46,27 @@ impl Failure {
         Self::new("", error_chain(error))
     }
 
-    /// The same, with the next step.
+    /// Adds the next step.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(one_line(&hint.to_string()));
         self
     }
 
-    /// Writing an output failed. A closed pipe (`… | head`) is remembered as such: its reader has
-    /// read enough, so that nothing is reported and the exit code is 0.
+    /// An output could not be written. With a closed pipe (`… | head`) its reader has read enough,
+    /// so that nothing is reported and the exit code is 0.
     pub fn output(thing: impl fmt::Display, error: &io::Error) -> Self {
         let mut failure = Self::new(thing, plain_io_error(error));
         failure.is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
         failure
     }
 
-    /// Whether the reader of the output went away.
+    /// Whether an output could not be written because its reader has closed the pipe.
     pub fn is_closed_pipe(&self) -> bool {
         self.is_closed_pipe
     }
 
-    /// The reason alone.
+    /// The reason, without thing and hint.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -115,7 +114,8 @@ pub fn plain_io_error(error: &io::Error) -> String {
     }
 }
 
-/// Line breaks of other libraries' messages become spaces; what else acts on a terminal is escaped.
+/// Line breaks, which messages of libraries may have, become spaces; other control characters are
+/// shown as escapes.
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split(['\n', '\r']).map(str::trim).collect();
     escaped(words.join(" ").trim()).into_owned()

@@ -1,8 +1,8 @@
-//! The forms of an answer that both programs know.
+//! The formats of an answer that both programs have.
 
 use clap::ValueEnum;
 
-/// Form of an answer on stdout.
+/// Format of an answer on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people

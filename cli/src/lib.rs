@@ -1,7 +1,7 @@
-//! What the command lines of both programs do alike: parse and report mistakes in one line, print
-//! answers on stdout and messages on stderr without ever panicking, and show foreign text safely.
+//! The parts of a command line that both programs share: parsing and one-line errors, answers on
+//! stdout, messages on stderr that never panic, and safe display of text from outside.
 //!
-//! It knows nothing about recordings. What a command does belongs to the program.
+//! It has no knowledge of recordings, and no command: those are in the programs.
 
 pub mod answer;
 mod escape;

@@ -1,5 +1,5 @@
 //! Messages for the person at the terminal or the log: on stderr, a line each, in one write so that
-//! lines of several threads do not mix. A stderr that is closed, full or gone stops nothing.
+//! lines of several threads do not mix. If stderr is closed or full, the program goes on.
 
 use std::fmt;
 use std::io::Write;
@@ -10,6 +10,6 @@ use crate::escape::escaped;
 pub fn line(text: fmt::Arguments<'_>) {
     let mut line = escaped(&text.to_string()).into_owned();
     line.push('\n');
-    // There is nobody to tell where stderr cannot be written.
+    // If stderr cannot be written, the message has no other place to go.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

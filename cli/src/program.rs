@@ -16,16 +16,16 @@ pub const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// How a program speaks.
+/// A program, by the prefix of its messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// Stands before each of its messages, such as `soakbox-recorder: `.
+    /// Text before each of its messages, such as `soakbox-recorder: `.
     pub prefix: &'static str,
 }
 
 impl Program {
-    /// Parses the command line, runs `start` and reports its failure. `--help` and `--version` are
-    /// answers like others: they fail where stdout cannot be written.
+    /// Parses the command line, runs `start` and reports its failure. The texts of `--help` and
+    /// `--version` are answers: a failure to write them to stdout is reported too.
     pub fn run<P, E>(self, start: impl FnOnce(P) -> std::result::Result<ExitCode, E>) -> ExitCode
     where
         P: Parser + CommandFactory,
@@ -42,7 +42,7 @@ impl Program {
     }
 
     /// Writes a line for the person at the terminal or the log.
-    pub fn say(self, text: std::fmt::Arguments<'_>) {
+    pub fn message(self, text: std::fmt::Arguments<'_>) {
         message::line(format_args!("{}{text}", self.prefix));
     }
 
@@ -50,12 +50,12 @@ impl Program {
         if failure.is_closed_pipe() {
             return ExitCode::SUCCESS;
         }
-        self.say(format_args!("error: {failure}"));
+        self.message(format_args!("error: {failure}"));
         ExitCode::from(EXIT_FAILURE)
     }
 }
 
-/// The arguments, or `None` where clap has answered (`--help`, `--version`).
+/// The arguments; `None` where clap has printed the answer (`--help`, `--version`).
 fn parse<P: Parser + CommandFactory>() -> Result<Option<P>> {
     match P::try_parse() {
         Ok(arguments) => Ok(Some(arguments)),
@@ -74,7 +74,7 @@ fn parse<P: Parser + CommandFactory>() -> Result<Option<P>> {
     }
 }
 
-/// Standard output buffers lines: only a flush shows that the last one arrived.
+/// Standard output buffers lines: only a flush shows whether the last one was written.
 fn print_help(help: &clap::Error) -> std::io::Result<()> {
     help.print()?;
     std::io::Write::flush(&mut std::io::stdout())

@@ -1,11 +1,11 @@
-//! What clap reports in several paragraphs, as one [`Failure`].
+//! Turns the several paragraphs of a clap error into one [`Failure`].
 
 use clap::Command;
 use clap::error::ErrorKind;
 
 use crate::failure::Failure;
 
-/// The mistake in one line, with the similar flag or the page to read as hint. `first` is the first
+/// The mistake in one line. The hint is the similar flag, or the help to read. `first` is the first
 /// argument as typed, which may name a subcommand.
 pub(crate) fn usage_failure(command: &Command, error: &clap::Error, first: &str) -> Failure {
     let text = error.render().to_string();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_shown_escaped() {
+    fn the_typed_text_is_shown_with_escapes() {
         let failure = failure(&["show", "a\u{202e}b\u{7}"]);
         assert!(failure.contains("'a\\u{202e}b"), "{failure}");
         assert!(!failure.contains(['\u{202e}', '\u{7}']), "{failure}");

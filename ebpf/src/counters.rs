@@ -1,5 +1,5 @@
-//! Counting per operation, interval and CPU. Only ever adds, atomically: one probe may preempt
-//! another on a CPU.
+//! Counts per operation, interval and CPU. Counters are only added to, and atomically, because one
+//! probe may preempt another on the same CPU.
 
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use core::sync::atomic::AtomicU64;
@@ -16,13 +16,13 @@ use crate::settings::setting;
 #[map]
 static COUNTERS: Array<CounterCell> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// The interval that a moment of the boot clock lies in.
+/// The interval that contains a moment of the boot clock.
 #[inline(always)]
 pub fn interval(now_ns: u64) -> u64 {
     now_ns.checked_div(setting!(interval_ns)).unwrap_or(0)
 }
 
-/// Gives `count` the cell of `operation` at `now_ns` on this CPU.
+/// Calls `count` with the cell of `operation` at `now_ns` on this CPU.
 #[inline(always)]
 pub fn with_cell(operation: u16, now_ns: u64, count: impl FnOnce(&CounterCell)) {
     let cpu = unsafe { bpf_get_smp_processor_id() };
@@ -33,19 +33,19 @@ pub fn with_cell(operation: u16, now_ns: u64, count: impl FnOnce(&CounterCell)) 
     }
 }
 
-/// The intrinsic, because `AtomicU64::fetch_add` is withheld from targets without compare-and-swap,
-/// which BPF's oldest instruction set is; its atomic addition is older.
+/// Adds atomically. `AtomicU64::fetch_add` needs a target with compare-and-swap; the oldest
+/// instruction set of BPF has none, but it has atomic addition, which this intrinsic uses.
 #[inline(always)]
 pub fn add(counter: &AtomicU64, amount: u64) {
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(counter.as_ptr(), amount) };
 }
 
 #[inline(always)]
-pub fn one(counter: &AtomicU64) {
+pub fn increment(counter: &AtomicU64) {
     add(counter, 1);
 }
 
 #[inline(always)]
-pub fn one_less(counter: &AtomicU64) {
+pub fn decrement(counter: &AtomicU64) {
     add(counter, 1u64.wrapping_neg());
 }

@@ -1,5 +1,5 @@
 //! Operations in flight on one thread: a bounded stack in task-local storage, and the number of
-//! begins that were nested too deep for it. Knows nothing of probes, clocks or counters.
+//! begins that were nested too deep for it. It uses no probe, clock or counter.
 
 use core::ffi::c_void;
 
@@ -19,8 +19,8 @@ pub struct Frame {
     pub memory_bytes: u64,
     pub thread: u32,
     pub operation: u16,
-    /// Not 0: a uretprobe sees the finish. A number, because a `bool` would leave a byte of
-    /// padding, which the verifier does not let into a map.
+    /// Not 0 where a uretprobe observes the finish. It is a number because a `bool` would leave a
+    /// byte of padding, which the verifier does not allow in a map.
     pub by_uretprobe: u16,
 }
 
@@ -49,8 +49,8 @@ impl Frames {
         Some(unsafe { self.frames.get_unchecked((depth - 1) & MASK) })
     }
 
-    /// Adds a frame. Where it is nested too deep, it is only counted in `overflow_depth`, and the
-    /// answer is `false`.
+    /// Adds a frame. Where no frame is free, the begin is only counted in `overflow_depth`, and the
+    /// result is `false`.
     #[inline(always)]
     pub fn push(&mut self, frame: &Frame) -> bool {
         let depth = self.depth as usize;
@@ -90,7 +90,7 @@ impl Frames {
         true
     }
 
-    /// Where every frame is in use: removes the outermost one and returns its operation.
+    /// If every frame is in use: removes the outermost one and returns its operation.
     #[inline(always)]
     pub fn evict_oldest_of_full(&mut self) -> Option<u16> {
         let depth = self.depth;
@@ -148,7 +148,7 @@ impl Frames {
 }
 
 /// Runs `step` with 0, 1, 2, … until it returns 1, at most `times`. The verifier checks `step`
-/// once; of a loop it would follow every turn.
+/// once; in a loop it would follow each iteration.
 #[inline(always)]
 pub fn repeat<C>(times: u32, step: unsafe extern "C" fn(u32, *mut C) -> i64, context: &mut C) {
     let context: *mut C = context;

@@ -43,35 +43,36 @@ impl Key {
     }
 }
 
-/// The recorder sets its size; a full map loses begins (counted), never the finishes of others.
+/// The recorder sets its size. If the map is full, begins are lost (and counted), but never the
+/// finishes of other operations.
 #[map]
 static IN_FLIGHT: HashMap<Key, Frame> = HashMap::with_max_entries(1, 0);
 
-/// Processes with entries in [`IN_FLIGHT`], and how many they have.
+/// Processes with entries in [`IN_FLIGHT`], and the number of their entries.
 #[map]
 static PROCESSES: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 
 #[inline(always)]
-fn entries(process: u32) -> Option<&'static AtomicU64> {
+fn entry_count(process: u32) -> Option<&'static AtomicU64> {
     PROCESSES
         .get_ptr_mut(process)
         .map(|count| unsafe { AtomicU64::from_ptr(count) })
 }
 
-/// Remembers a begin. An older entry under the same key can never finish any more: it is replaced
-/// and returned. `Err` where the map is full.
+/// Stores a begin. An older entry with the same key can never finish any more: it is replaced and
+/// returned. `Err` where the map is full.
 #[inline(always)]
 pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
     let stale = unsafe { IN_FLIGHT.get(key) }.copied();
     if stale.is_none() {
-        if entries(key.process).is_none() {
+        if entry_count(key.process).is_none() {
             let _ = PROCESSES.insert(key.process, 0, 1);
         }
-        // Without a number of entries the end of the process could not remove them.
-        let Some(entries) = entries(key.process) else {
+        // Without their number in `PROCESSES`, the end of the process would not remove the entries.
+        let Some(count) = entry_count(key.process) else {
             return Err(());
         };
-        counters::one(entries);
+        counters::increment(count);
     }
     if IN_FLIGHT.insert(key, frame, 0).is_ok() {
         return Ok(stale);
@@ -82,11 +83,11 @@ pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
     Err(())
 }
 
-/// Counts one entry of `process` less.
+/// Counts that one entry of `process` was removed.
 #[inline(always)]
 fn count_removed(process: u32) {
-    if let Some(entries) = entries(process) {
-        counters::one_less(entries);
+    if let Some(count) = entry_count(process) {
+        counters::decrement(count);
     }
 }
 
@@ -102,8 +103,8 @@ pub fn take(key: &Key, operation: u16) -> Option<Frame> {
 }
 
 /// Makes room in a full map: counts the operations that `thread` began below `stack_pointer` as
-/// abandoned and removes them. They were nested deeper than the thread is now; they could only be
-/// alive on another stack of the same thread.
+/// abandoned and removes them. They were nested deeper than the thread is now, so they could still
+/// finish only on another stack of the same thread.
 #[inline(always)]
 pub fn abandon_below(stack_pointer: u64, thread: u32) {
     let process = task::process();
@@ -116,14 +117,14 @@ pub fn abandon_below(stack_pointer: u64, thread: u32) {
     each_entry(&mut sweep);
 }
 
-/// The current process ends or runs another program: none of its operations can finish.
+/// Called when the current process ends or runs another program: none of its operations can finish.
 #[inline(always)]
 pub fn abandon_process() {
     let process = task::process();
-    let Some(entries) = entries(process) else {
+    let Some(count) = entry_count(process) else {
         return;
     };
-    if unsafe { entries.as_ptr().read_volatile() } != 0 {
+    if unsafe { count.as_ptr().read_volatile() } != 0 {
         let now = task::now();
         let mut sweep = Sweep {
             process,
@@ -151,7 +152,8 @@ fn each_entry(sweep: &mut Sweep) {
 /// The entries to remove.
 struct Sweep {
     process: u32,
-    /// Of this thread alone, and no tokens; 0 for all entries of the process.
+    /// If not 0, only entries of this thread, without those with a token; 0 for all entries of the
+    /// process.
     thread: u32,
     stack_pointer: u64,
     now: u64,
@@ -170,7 +172,9 @@ unsafe extern "C" fn abandon_entry(
         || (thread == sweep.thread && key.kind == 0 && key.id < sweep.stack_pointer);
     if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {
         count_removed(key.process);
-        counters::with_cell(operation, sweep.now, |cell| counters::one(&cell.abandoned));
+        counters::with_cell(operation, sweep.now, |cell| {
+            counters::increment(&cell.abandoned)
+        });
     }
     0
 }

@@ -1,5 +1,5 @@
-//! Beginnings and ends of threads and processes: which are followed, and the operations that end
-//! with them.
+//! Start and end of threads and processes: which processes are followed, and the operations that
+//! end with a thread or process.
 
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU64;
@@ -12,11 +12,11 @@ use crate::settings::setting;
 use crate::task::{FOLLOWED, IGNORED, Thread};
 use crate::{counters, in_flight, stacks, task};
 
-/// Processes of the tree that is followed, by thread-group id in the initial PID namespace.
+/// Processes of the followed tree, by thread-group id in the initial PID namespace.
 #[map]
 static TRACKED: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
 
-/// Number of processes of the tree that `TRACKED` had no room for.
+/// Number of processes of the tree that did not fit into `TRACKED`.
 #[map]
 static UNFOLLOWED: Array<AtomicU64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
@@ -30,7 +30,7 @@ fn track(process: u32) {
     if TRACKED.insert(process, 1, 0).is_err()
         && let Some(count) = UNFOLLOWED.get(0)
     {
-        counters::one(count);
+        counters::increment(count);
     }
 }
 
@@ -39,7 +39,7 @@ fn is_tracked(process: u32) -> bool {
     unsafe { TRACKED.get(process) }.is_some()
 }
 
-/// Whether the operations of the current thread are observed; the answer is kept in `thread`.
+/// Whether the operations of the current thread are observed; the answer is cached in `thread`.
 #[inline(always)]
 pub fn is_followed(thread: Option<&mut Thread>) -> bool {
     if setting!(follow_tree) == 0 {
@@ -83,13 +83,13 @@ pub fn exited() {
     if task::is_last_thread() {
         in_flight::abandon_process();
         if setting!(follow_tree) != 0 {
-            // It fails where there was no room for the process.
+            // This fails for a process that did not fit into the map.
             let _ = TRACKED.remove(task::process());
         }
     }
 }
 
-/// The current thread ends or runs another program: none of its operations can finish.
+/// Called when the current thread ends or runs another program: none of its operations can finish.
 #[inline(always)]
 fn abandon_thread() {
     if let Some(frames) = stacks::FUNCTIONS.get() {

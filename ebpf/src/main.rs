@@ -26,7 +26,7 @@ fn cookie(context: &impl EbpfContext) -> Cookie {
     Cookie::unpack(unsafe { bpf_get_attach_cookie(context.as_ptr()) })
 }
 
-/// The begin of a function, somewhere in its straight-line prologue.
+/// The begin of a function, at an instruction of its straight-line prologue.
 #[uprobe]
 pub fn function_begin(context: ProbeContext) -> u32 {
     operation::begin_function(cookie(&context), registers::stack_pointer(context.regs));
@@ -79,7 +79,8 @@ pub fn marker_finish(context: ProbeContext) -> u32 {
     0
 }
 
-/// Called by the recorder in itself, once: the root of the process tree that `FOLLOW_TREE` follows.
+/// Runs once, in the recorder: makes the recorder the root of the process tree that the setting
+/// `follow_tree` is about.
 #[uprobe]
 pub fn register_recorder(_context: ProbeContext) -> u32 {
     lifetime::track_current();

@@ -40,29 +40,30 @@ fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
     }
 }
 
-/// Counts a begin that could not be remembered. It is counted as finished and lost here already,
-/// because nothing will recognise its finish, which is then counted as one without a begin
+/// Counts a begin that could not be stored. It is counted as finished and lost already here,
+/// because its finish cannot be recognised: that will be counted as a finish without a begin
 /// (`unmatched`).
 #[inline(always)]
-fn lose_begin(operation: u16) {
+fn count_lost_begin(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
-        counters::one(&cell.begun);
-        counters::one(&cell.finished);
-        counters::one(&cell.lost_no_memory);
+        counters::increment(&cell.begun);
+        counters::increment(&cell.finished);
+        counters::increment(&cell.lost_no_memory);
     });
 }
 
 #[inline(always)]
 fn count_begin(operation: u16, now: u64) {
-    counters::with_cell(operation, now, |cell| counters::one(&cell.begun));
+    counters::with_cell(operation, now, |cell| counters::increment(&cell.begun));
 }
 
-/// The current thread, where its operations are observed and there is memory for it.
+/// The current thread; `None` where its operations are not observed, or the kernel has no memory
+/// for its state.
 #[inline(always)]
 fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
     let Some(thread) = THREADS.get_or_create() else {
         if lifetime::is_followed(None) {
-            lose_begin(operation);
+            count_lost_begin(operation);
         }
         return None;
     };
@@ -83,9 +84,9 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
         return begin_keyed(thread, &Key::stack(entry), &frame);
     }
     let Some(frames) = FUNCTIONS.get_or_create() else {
-        return lose_begin(cookie.operation);
+        return count_lost_begin(cookie.operation);
     };
-    // Operations that began at or below this stack pointer were unwound.
+    // Operations that began at or below this stack pointer were unwound: they are removed.
     unwind(frames, entry.wrapping_add(1));
     let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
@@ -101,7 +102,7 @@ pub fn begin_marker(cookie: Cookie, stack_pointer: u64, token: u64) {
         return begin_keyed(thread, &Key::token(cookie.operation, token), &frame);
     }
     let Some(frames) = MARKERS.get_or_create() else {
-        return lose_begin(cookie.operation);
+        return count_lost_begin(cookie.operation);
     };
     count_begin(cookie.operation, frame.begun_ns);
     make_room(frames, stack_pointer);
@@ -124,11 +125,11 @@ fn begin_keyed(thread: &mut Thread, key: &Key, frame: &Frame) {
             count_begin(frame.operation, frame.begun_ns);
             if let Some(stale) = stale {
                 counters::with_cell(stale.operation, frame.begun_ns, |cell| {
-                    counters::one(&cell.abandoned)
+                    counters::increment(&cell.abandoned)
                 });
             }
         }
-        Err(()) => lose_begin(frame.operation),
+        Err(()) => count_lost_begin(frame.operation),
     }
 }
 
@@ -178,7 +179,7 @@ enum Begin {
     Frame(Frame),
     /// It was nested too deep to have a frame.
     Overflow,
-    /// It was not seen: the finish is an orphan.
+    /// It was not observed: the finish is an orphan.
     Missing,
 }
 
@@ -233,7 +234,7 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
 #[inline(always)]
 fn count_orphan(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
-        counters::one(&cell.unmatched)
+        counters::increment(&cell.unmatched)
     });
 }
 
@@ -241,8 +242,8 @@ fn count_orphan(operation: u16) {
 #[inline(always)]
 fn count_overflow_finish(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
-        counters::one(&cell.finished);
-        counters::one(&cell.lost_too_deep);
+        counters::increment(&cell.finished);
+        counters::increment(&cell.lost_too_deep);
     });
 }
 
@@ -286,8 +287,8 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
     (event.pid, event.tid) = task::ids();
     let recorded = send(&event);
     counters::with_cell(frame.operation, now, |cell| {
-        counters::one(&cell.finished);
-        counters::one(if recorded {
+        counters::increment(&cell.finished);
+        counters::increment(if recorded {
             &cell.recorded
         } else {
             &cell.lost_ring_full
@@ -295,13 +296,13 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
         counters::add(&cell.duration_sum_ns, duration_ns);
         counters::add(&cell.cpu_sum_ns, event.cpu_ns);
         if event.flags & (flags::SUCCESS_KNOWN | flags::SUCCESS) == flags::SUCCESS_KNOWN {
-            counters::one(&cell.failures);
+            counters::increment(&cell.failures);
         }
     });
 }
 
-/// Fills in the return value and the success by the operation's rule. A marker's own success counts
-/// only where the rule says so.
+/// Fills in the return value and the success by the operation's rule. The success that a marker
+/// reports is used only if the rule says so.
 #[inline(always)]
 fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     let Some(rule) = RULES.get(event.operation as u32) else {
@@ -325,16 +326,16 @@ fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     }
 }
 
-/// Writes an event to the ring; `false` where it has no room. The recorder reads every few
-/// milliseconds by itself and is woken only where the ring fills up.
+/// Writes an event to the ring; `false` if the ring is full. The recorder reads the ring every few
+/// milliseconds and is woken only when the ring fills up.
 #[inline(always)]
 fn send(event: &OperationEvent) -> bool {
     let Some(mut entry) = EVENTS.reserve::<OperationEvent>(0) else {
         return false;
     };
     entry.write(*event);
-    let crowded = EVENTS.query(BPF_RB_AVAIL_DATA as u64) >= setting!(wake_bytes);
-    entry.submit(if crowded {
+    let is_filling_up = EVENTS.query(BPF_RB_AVAIL_DATA as u64) >= setting!(wake_bytes);
+    entry.submit(if is_filling_up {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP

@@ -1,4 +1,4 @@
-//! The registers at a probe. The only file that knows architectures and calling conventions.
+//! The registers at a probe. The only file that depends on architectures and calling conventions.
 
 use aya_ebpf::bindings::pt_regs;
 

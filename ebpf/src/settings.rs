@@ -3,7 +3,8 @@
 
 use soakbox_schemas::control::{KernelOffsets, Settings};
 
-/// The recorder overwrites these; they make a valid program of an object that nobody has set up.
+/// The recorder overwrites these values. They are valid ones, so that the object can also be loaded
+/// without them being set.
 #[unsafe(no_mangle)]
 pub static SETTINGS: Settings = Settings {
     interval_ns: 1_000_000_000,
@@ -17,8 +18,8 @@ pub static SETTINGS: Settings = Settings {
     offsets: KernelOffsets::ABSENT,
 };
 
-/// Reads a setting, such as `setting!(offsets.task_mm)`: each member by itself, and volatile,
-/// because the compiler must not put in the values above.
+/// Reads a setting, such as `setting!(offsets.task_mm)`. Each member is read by itself, and
+/// volatile, because otherwise the compiler would insert the values above.
 macro_rules! setting {
     ($($member:ident).+) => {
         unsafe { core::ptr::read_volatile(&raw const $crate::settings::SETTINGS.$($member).+) }

@@ -1,5 +1,5 @@
-//! The operations in flight of each thread, and how those are counted that its stack was cut back
-//! past.
+//! The operations in flight of each thread, and the counting of those that were removed because its
+//! stack was unwound.
 
 use aya_ebpf::macros::btf_map;
 use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
@@ -15,7 +15,7 @@ pub static FUNCTIONS: TaskStorage<Frames> = TaskStorage::new();
 #[btf_map]
 pub static MARKERS: TaskStorage<Frames> = TaskStorage::new();
 
-/// Removes the frames below `stack_pointer`: the stack was cut back past them (an exception, a
+/// Removes the frames below `stack_pointer`: the stack was unwound past them (an exception, a
 /// longjmp).
 #[inline(always)]
 pub fn unwind(frames: &mut Frames, stack_pointer: u64) {
@@ -27,7 +27,7 @@ pub fn unwind(frames: &mut Frames, stack_pointer: u64) {
     }
 }
 
-/// Removes every frame: the thread ended, or runs another program.
+/// Removes every frame, because the thread ended or runs another program.
 #[inline(always)]
 pub fn unwind_all(frames: &mut Frames) {
     unwind_frames(frames, u64::MAX, true);
@@ -56,7 +56,7 @@ struct Unwinding {
     frames: *mut Frames,
     stack_pointer: u64,
     now: u64,
-    /// Of the overflow.
+    /// Whether uretprobes observe the finishes of the overflow.
     by_uretprobe: bool,
     ended: bool,
 }
@@ -101,7 +101,7 @@ unsafe extern "C" fn unwind_overflow_of(operation: u32, unwinding: *mut Unwindin
     0
 }
 
-/// The overflow was unwound, although the innermost frame was not.
+/// Removes the overflow, which was unwound although the innermost frame was not.
 #[inline(always)]
 pub fn unwind_overflow(frames: &mut Frames, by_uretprobe: bool) {
     let mut unwinding = Unwinding {
@@ -116,8 +116,8 @@ pub fn unwind_overflow(frames: &mut Frames, by_uretprobe: bool) {
 }
 
 /// Counts operations that were unwound without a finish. A uretprobe is placed only where nothing
-/// unwinds, so that those finished unseen, deeper than the kernel follows; all others will never
-/// finish.
+/// unwinds, so that its operations did finish, nested deeper than the kernel follows; all others
+/// will never finish.
 #[inline(always)]
 fn count_unwound(operation: u16, by_uretprobe: bool, number: u64, now: u64) {
     counters::with_cell(operation, now, |cell| {
@@ -130,13 +130,13 @@ fn count_unwound(operation: u16, by_uretprobe: bool, number: u64, now: u64) {
     });
 }
 
-/// Prepares the frames for the begin of a marker, so that a full stack of frames never stops the
-/// thread from being followed.
+/// Prepares the frames for the begin of a marker, so that a full stack of frames never prevents
+/// later begins from being followed.
 ///
-/// The stack pointer tells two cases apart. Below the innermost frame's it is a recursion: nothing
-/// happens here, and the begin will be counted as overflow. Otherwise earlier begins were unwound,
-/// by an exception for example: the overflow is counted as such, and of a full stack the oldest
-/// frame is counted as abandoned and removed.
+/// The stack pointer tells two cases apart. If it is below that of the innermost frame, the begin
+/// is a recursion: nothing happens here, and the begin will be counted as overflow. Otherwise
+/// earlier begins were unwound, by an exception for example: the overflow is counted as unwound,
+/// and if every frame is in use, the oldest one is counted as abandoned and removed.
 #[inline(always)]
 pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
     let Some(&Frame {

@@ -14,7 +14,7 @@ use soakbox_schemas::control::ABSENT;
 
 use crate::settings::setting;
 
-/// Task-local storage, which aya-ebpf has no type for: the kernel frees it with the thread, and it
+/// Task-local storage, for which aya-ebpf has no type. The kernel frees it with the thread, and it
 /// never fills up.
 #[repr(C)]
 pub struct TaskStorage<T> {
@@ -123,7 +123,7 @@ unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
     unsafe { core::ptr::read_volatile(structure.cast::<u8>().add(offset as usize).cast::<T>()) }
 }
 
-/// User and system time of the current thread, as the tick counts them.
+/// User and system time of the current thread, as the timer tick counts them.
 #[inline(always)]
 pub fn user_and_system_ns() -> Option<(u64, u64)> {
     let (user, system) = (setting!(offsets.task_utime), setting!(offsets.task_stime));
@@ -135,7 +135,7 @@ pub fn user_and_system_ns() -> Option<(u64, u64)> {
 }
 
 /// Resident memory of the current process: file, anonymous and shared pages, without the changes
-/// that each CPU has not added to the sum yet.
+/// that are still in counters of single CPUs.
 #[inline(always)]
 pub fn resident_bytes() -> Option<u64> {
     let (mm, rss) = (setting!(offsets.task_mm), setting!(offsets.mm_rss));

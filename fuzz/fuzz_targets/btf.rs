@@ -1,4 +1,4 @@
-//! The kernel's description of its types, damaged: looking members up never panics or loops.
+//! Damaged BTF, the kernel's description of its types: looking members up never panics or loops.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Machine code, jump tables and relocations as they could be: the analysis of a function ends, and never panics.
+//! Arbitrary machine code, jump tables and relocations: the analysis of a function ends, and never
+//! panics.
 #![no_main]
 
 #[path = "../../recorder/tests/binary_support/parsers.rs"]

@@ -1,4 +1,5 @@
-//! Symbols and names that somebody writes for them: demangling and comparing end, and never panic.
+//! Arbitrary symbols, and names as a person may write them: demangling and comparing end, and never
+//! panic. A demangled name matches its symbol.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

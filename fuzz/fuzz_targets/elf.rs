@@ -1,5 +1,5 @@
-//! Files as they could be: listing and resolving must end, and never panic. Start from small real binaries:
-//! `cargo fuzz run -s none elf corpus/elf ../target/debug/some-program`.
+//! Arbitrary files: listing and resolving must end, and never panic. Start from small real
+//! binaries: `cargo fuzz run -s none elf corpus/elf ../target/debug/some-program`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

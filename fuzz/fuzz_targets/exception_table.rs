@@ -1,4 +1,4 @@
-//! Exception tables (language-specific data) as they could be: reading ends, and never panics.
+//! Arbitrary exception tables (LSDA): reading ends, and never panics.
 #![no_main]
 
 #[path = "../../recorder/tests/binary_support/parsers.rs"]

@@ -1,4 +1,5 @@
-//! The journal's frames, from memory and from a file: what they cover, and that what is read can be written again.
+//! Frames of a journal, from memory and from a file: together they cover all bytes, and a batch
+//! that was read can be written again.
 #![no_main]
 
 use std::io::Write;
@@ -6,7 +7,7 @@ use std::io::Write;
 use libfuzzer_sys::fuzz_target;
 use soakbox_schemas::journal::{Frame, Frames, MAGIC, encode, frames_in};
 
-/// `payload` with a header that holds, so that the batch in it is looked at.
+/// `payload` with a valid header, so that the batch in it is read.
 fn frame_of(payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_le_bytes();
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&length), payload).to_le_bytes();
@@ -14,11 +15,11 @@ fn frame_of(payload: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    look_at(bytes);
-    look_at(&frame_of(bytes));
+    check(bytes);
+    check(&frame_of(bytes));
 });
 
-fn look_at(bytes: &[u8]) {
+fn check(bytes: &[u8]) {
     let mut expected = 0;
     let mut in_memory = Vec::new();
     for frame in frames_in(bytes) {
@@ -35,7 +36,7 @@ fn look_at(bytes: &[u8]) {
         in_memory.push(frame);
     }
     assert!(expected <= bytes.len() as u64);
-    // Windows of a file end elsewhere than memory does.
+    // A file is read in windows, which end at other offsets than the bytes in memory.
     let mut file = tempfile::tempfile().expect("a temporary file");
     file.write_all(bytes).expect("room for it");
     let mut frames = Frames::new(file, bytes.len() as u64);

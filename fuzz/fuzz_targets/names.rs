@@ -1,4 +1,5 @@
-//! File names and configurations as they could lie around: reading never panics, and a segment's name reads back.
+//! Arbitrary file names and configurations: parsing never panics, and the name of a segment parses
+//! to the same again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

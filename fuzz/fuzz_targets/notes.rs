@@ -1,4 +1,4 @@
-//! Notes: USDT sites, build ids, properties as they could be: reading ends, and never panics.
+//! Arbitrary notes (USDT sites, build ids, properties): reading ends, and never panics.
 #![no_main]
 
 #[path = "../../recorder/tests/binary_support/parsers.rs"]

@@ -1,4 +1,5 @@
-//! Probes as they could be typed: parsing never panics, and what parses is shown as something that parses to the same.
+//! Arbitrary probes: parsing never panics, and a parsed probe is printed as text that parses to the
+//! same probe.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Unwind tables as they could be: reading ends, and never panics.
+//! Arbitrary unwind tables: reading ends, and never panics.
 #![no_main]
 
 #[path = "../../recorder/tests/binary_support/parsers.rs"]

@@ -1,9 +1,10 @@
-//! Measures one core on the way from events to a sealed segment: building batches, the journal, the seal.
+//! Measures the throughput of one core from events to a sealed segment: building batches, the
+//! journal, the seal.
 //!
 //!     cargo run --release -p soakbox-recorder --example seal_throughput -- [EVENTS] [DIRECTORY]
-//!
-//! The events are made up, in the shape of real ones: three operations of a few threads, log-normal durations, memory
-//! that wanders by pages, rare failures. Prints CPU seconds of this thread, so a busy machine hardly matters.
+//! The events are synthetic, in the shape of real ones: three operations of a few threads,
+//! log-normal durations, memory that changes by pages, rare failures. CPU time of this thread is
+//! measured, so a busy machine hardly matters.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::File;
@@ -19,7 +20,7 @@ use soakbox_schemas::recording::{Footer, JournalName};
 use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
 
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
-/// Rows of a batch: what 10 ms bring at 800,000 operations a second.
+/// Rows of a batch: those of 10 ms at 800,000 operations a second.
 const BATCH: usize = 8_192;
 
 /// First argument of the process that only seals, so that its memory is that of a seal.
@@ -153,7 +154,7 @@ fn status_bytes(key: &str) -> u64 {
     number.parse::<u64>().unwrap() << 10
 }
 
-/// Made-up events in order of their finish.
+/// Synthetic events, in order of their finish.
 struct Events {
     random: u64,
     now: u64,
@@ -169,8 +170,8 @@ impl Events {
         }
     }
 
-    /// Evenly distributed in 0..1 (SplitMix64).
-    fn even(&mut self) -> f64 {
+    /// Uniformly distributed in 0..1 (SplitMix64).
+    fn uniform(&mut self) -> f64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -179,8 +180,8 @@ impl Events {
     }
 
     fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.even()).ln()).sqrt();
-        radius * (self.even() * std::f64::consts::TAU).cos()
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (self.uniform() * std::f64::consts::TAU).cos()
     }
 }
 
@@ -188,24 +189,28 @@ impl Iterator for Events {
     type Item = OperationEvent;
 
     fn next(&mut self) -> Option<OperationEvent> {
-        self.now += (-(1.0 - self.even()).ln() * 10_000.0) as u64;
-        let operation = match self.even() {
+        self.now += (-(1.0 - self.uniform()).ln() * 10_000.0) as u64;
+        let operation = match self.uniform() {
             share if share < 0.2 => 0u16,
             share if share < 0.7 => 1,
             _ => 2,
         };
         let median = [900_000.0, 12_000.0, 2_500.0][usize::from(operation)];
         let duration_ns = (median * (0.4 * self.normal()).exp()) as u64;
-        let waits = if self.even() < 0.3 { self.even() } else { 0.01 };
-        let process = usize::from(self.even() < 0.3);
-        let delta = match self.even() {
-            share if share < 0.02 => 4_096 * (1 + (self.even() * 16.0) as i64),
-            share if share < 0.035 => -4_096 * (1 + (self.even() * 16.0) as i64),
+        let waits = if self.uniform() < 0.3 {
+            self.uniform()
+        } else {
+            0.01
+        };
+        let process = usize::from(self.uniform() < 0.3);
+        let delta = match self.uniform() {
+            share if share < 0.02 => 4_096 * (1 + (self.uniform() * 16.0) as i64),
+            share if share < 0.035 => -4_096 * (1 + (self.uniform() * 16.0) as i64),
             _ => 0,
         };
         self.memory[process] = self.memory[process].saturating_add_signed(delta);
-        let failed = self.even() < 0.001;
-        let thread = (self.even() * 8.0) as u32;
+        let failed = self.uniform() < 0.001;
+        let thread = (self.uniform() * 8.0) as u32;
         Some(OperationEvent {
             finished_boot_ns: self.now,
             duration_ns,

@@ -32,7 +32,7 @@ pub enum Command {
     Probes(Probes),
     /// Seal the journals that a crashed recorder left in a recording
     Recover(Recover),
-    /// Write a made-up recording, for hosts without BPF rights
+    /// Write a synthetic recording, for hosts without BPF rights
     Replay(Replay),
 }
 
@@ -116,10 +116,10 @@ pub struct Recover {
 /// `replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Seed of the made-up operations
+    /// Seed of the synthetic operations
     #[arg(long, value_name = "SEED")]
     pub synthetic: u64,
-    /// Length of the recording; it ends now
+    /// Length of the recording in seconds; it ends now
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub seconds: u64,
     /// Make the operations slower, leak memory and fail more often

@@ -1,5 +1,5 @@
 //! The two clocks of a recording, read together: the boot clock, which only goes forward and counts
-//! through suspend, and UTC, which people can step. Everything that needs the time is given a
+//! through suspend, and UTC, which can be stepped. Everything that needs the time is given a
 //! [`ClockPair`] or a [`Clock`], so that a test can step it back; how long something takes is
 //! measured by a [`Stopwatch`], and waited for by a [`Timer`]. Nothing else in the recorder reads a
 //! clock.
@@ -113,7 +113,7 @@ impl Timer {
     }
 }
 
-/// A clock that only moves when it is set, and whose UTC can be stepped: for tests and made-up
+/// A clock that only moves when it is set, and whose UTC can be stepped: for tests and synthetic
 /// recordings.
 #[derive(Debug, Default)]
 pub struct ManualClock {

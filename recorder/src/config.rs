@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
 
-/// Keys of the file that are no limits, in the order of the documentation.
+/// Keys of the file that are not limits, in the order of the documentation.
 const OTHER_KEYS: [&str; 4] = ["output", "op", "pid", "skip_refused"];
 
 /// The file as written, each value checked by itself.
@@ -39,7 +39,7 @@ pub enum ConfigError {
     Read {
         /// Path of the file, as it was given.
         path: PathBuf,
-        /// The answer of the file system.
+        /// The error of the file system.
         source: std::io::Error,
     },
     /// It is not valid.
@@ -58,9 +58,9 @@ pub enum ConfigError {
 pub struct Mistake {
     /// Line of the file, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The reason for the refusal.
     pub reason: String,
-    /// What would be right.
+    /// The text to write instead.
     pub hint: String,
 }
 
@@ -112,7 +112,7 @@ impl Config {
                     }
                     Ok(())
                 }
-                ("limits", value) => Err(other_kind("limits", value, "a table: [limits]")),
+                ("limits", value) => Err(wrong_type("limits", value, "a table: [limits]")),
                 (name, value) => config.set(false, name, value),
             };
             result.map_err(|(reason, hint)| mistake(key.span(), reason, hint))?;
@@ -149,39 +149,39 @@ impl Config {
 /// A key of a table and its value.
 type Entry<'a, 'text> = (&'a Spanned<DeString<'text>>, &'a Spanned<DeValue<'text>>);
 
-/// The entries of a table as they are written, so that the first mistake is the one reported.
+/// The entries of a table in the order of the file, so that the first mistake is the one reported.
 fn in_order<'a, 'text>(table: &'a DeTable<'text>) -> Vec<Entry<'a, 'text>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
-fn other_kind(name: &str, value: &DeValue<'_>, expected: &str) -> (String, String) {
-    let reason = format!("{name} is of the kind {}", value.type_str());
+fn wrong_type(name: &str, value: &DeValue<'_>, expected: &str) -> (String, String) {
+    let reason = format!("{name} has the type {}", value.type_str());
     (reason, format!("write {expected}"))
 }
 
 fn text(name: &str, value: &DeValue<'_>) -> Result<String, (String, String)> {
     let text = value.as_str().map(str::to_owned);
-    text.ok_or_else(|| other_kind(name, value, "text in quotes"))
+    text.ok_or_else(|| wrong_type(name, value, "text in quotes"))
 }
 
 fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String)> {
     let list = value.as_array();
-    let list = list.ok_or_else(|| other_kind(name, value, "a list of texts: [\"…\", \"…\"]"))?;
+    let list = list.ok_or_else(|| wrong_type(name, value, "a list of texts: [\"…\", \"…\"]"))?;
     let texts = list.iter().map(Spanned::get_ref);
     texts.map(|value| text(name, value)).collect()
 }
 
 fn flag(name: &str, value: &DeValue<'_>) -> Result<bool, (String, String)> {
     let flag = value.as_bool();
-    flag.ok_or_else(|| other_kind(name, value, "true or false"))
+    flag.ok_or_else(|| wrong_type(name, value, "true or false"))
 }
 
 fn pid(value: &DeValue<'_>) -> Result<NonZeroU32, (String, String)> {
     let number = value
         .as_integer()
-        .ok_or_else(|| other_kind("pid", value, "the number of a process"))?;
+        .ok_or_else(|| wrong_type("pid", value, "the number of a process"))?;
     let pid = u32::from_str_radix(number.as_str(), number.radix());
     pid.ok().and_then(NonZeroU32::new).ok_or_else(|| {
         let every = "leave it out to observe every process that runs the files";
@@ -192,10 +192,10 @@ fn pid(value: &DeValue<'_>) -> Result<NonZeroU32, (String, String)> {
 fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, String)> {
     let written = match (limit.unit, value) {
         (Unit::Time, DeValue::String(text)) => text.to_string(),
-        (Unit::Time, _) => return Err(other_kind(&limit.key(), value, "a time in quotes")),
+        (Unit::Time, _) => return Err(wrong_type(&limit.key(), value, "a time in quotes")),
         (_, DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
             .map_or_else(|_| number.to_string(), |number| number.to_string()),
-        _ => return Err(other_kind(&limit.key(), value, "a number without quotes")),
+        _ => return Err(wrong_type(&limit.key(), value, "a number without quotes")),
     };
     limit.parse(&written).map_err(|allowed| {
         let reason = format!("{} is '{written}' (as --{})", limit.key(), limit.flag);
@@ -255,9 +255,9 @@ mod tests {
                 let mistake = Config::parse(&text).unwrap_err();
                 assert_eq!(mistake.line, 3, "{text}");
                 assert!(mistake.reason.contains(&limit.key()), "{mistake}");
-                let is_of_the_kind = (limit.unit == Unit::Time) == value.starts_with('\'')
+                let has_the_type = (limit.unit == Unit::Time) == value.starts_with('\'')
                     && !["1e9", "true", "[]"].contains(&value);
-                assert_eq!(mistake.hint.contains("from "), is_of_the_kind, "{mistake}");
+                assert_eq!(mistake.hint.contains("from "), has_the_type, "{mistake}");
             }
         }
     }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_another_kind_and_what_is_no_toml_are_refused() {
+    fn values_of_another_type_and_invalid_toml_are_refused() {
         for text in [
             "output = \n",
             "output = 1\n",

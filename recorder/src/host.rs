@@ -1,4 +1,4 @@
-//! The host by the names that a recording keeps: read once per command, here and nowhere else.
+//! The names of the host that a recording keeps: read once per command, and only here.
 
 /// Names of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub struct Host {
     pub name: String,
     /// Kernel release as `uname -r` prints it, such as `6.18.2-cloud-amd64`.
     pub kernel: String,
-    /// Boot id, which is another one after each start of the host; empty without /proc.
+    /// Boot id: it changes with each start of the host. Empty without /proc.
     pub boot_id: String,
 }
 

@@ -1,6 +1,6 @@
 //! The limits of a recording, each declared once: name, unit, default, bounds and meaning. The
 //! flags of `record`, the keys of the configuration file, the errors and the table in
-//! docs/configuration.md follow from the declarations. Reads nothing and knows no other part of the
+//! docs/configuration.md follow from the declarations. No I/O, and no import of another part of the
 //! recorder.
 
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ const TEN_YEARS_NS: u64 = 10 * 8_766 * HOUR_NS;
 /// The declaration of a limit.
 #[derive(Debug)]
 pub struct Limit {
-    /// Its flag, without the dashes before it; with underscores, its key.
+    /// Its flag, without the dashes at its start. Its key has underscores in place of dashes.
     pub flag: &'static str,
-    /// Whether the key stands in the table `[limits]`.
+    /// Whether the key is in the table `[limits]`.
     pub in_limits: bool,
     /// Unit of the value, and how it is written.
     pub unit: Unit,
-    /// Value without flag and key; `None` where there is no such limit then.
+    /// Value where neither a flag nor a key sets it; `None` for no limit.
     pub default: Option<u64>,
     /// Lowest value.
     pub least: u64,
@@ -46,7 +46,7 @@ pub enum Unit {
     Time,
 }
 
-/// When to stop.
+/// Time after which the recording stops.
 pub const DURATION: Limit = Limit {
     flag: "duration",
     in_limits: false,
@@ -68,7 +68,7 @@ pub const ROTATE_AFTER: Limit = Limit {
     help: "Seal a file after this long",
 };
 
-/// The longest time of a row in memory alone.
+/// The longest time that a row exists only in memory.
 pub const FLUSH_INTERVAL: Limit = Limit {
     flag: "flush-interval",
     in_limits: false,
@@ -79,7 +79,7 @@ pub const FLUSH_INTERVAL: Limit = Limit {
     help: "Rows become durable at most this long after they reached the recorder",
 };
 
-/// The kernel's ring.
+/// Size of the kernel's ring buffer.
 pub const RING_BYTES: Limit = Limit {
     flag: "ring-bytes",
     in_limits: true,
@@ -124,7 +124,7 @@ pub const PROCESSES: Limit = Limit {
     help: "Largest number of processes of the command that are followed at a time",
 };
 
-/// Places in the channel between the recorder's threads.
+/// Capacity of the channel between the recorder's threads.
 pub const QUEUE_BATCHES: Limit = Limit {
     flag: "queue-batches",
     in_limits: true,
@@ -167,18 +167,18 @@ impl Limit {
         }
     }
 
-    /// A value from its text.
+    /// Parses a value.
     ///
     /// # Errors
-    /// The values that are allowed, where it is none of them.
+    /// The allowed values, as a hint, where the text is not one of them.
     pub fn parse(&self, text: &str) -> Result<u64, String> {
         let value = match self.unit {
-            // To humantime `M` is a month, which who writes `10M` hardly means.
+            // In humantime `M` is a month; a person who writes `10M` hardly means that.
             Unit::Time if text.contains('M') => None,
             Unit::Time => humantime::parse_duration(text)
                 .ok()
                 .and_then(|time| u64::try_from(time.as_nanos()).ok()),
-            // Rust's parser also takes a sign.
+            // Rust's parser also accepts a sign.
             _ if text.starts_with('+') => None,
             _ => text.parse().ok(),
         };
@@ -187,7 +187,7 @@ impl Limit {
         value.ok_or_else(|| self.allowed())
     }
 
-    /// The allowed values, as an advice.
+    /// The allowed values, as a hint.
     pub fn allowed(&self) -> String {
         let bounds = format!(
             "from {} to {}",
@@ -221,7 +221,7 @@ impl Limit {
                 Unit::Time => "TIME",
             })
             .help(format!("{}{default}", self.help))
-            // A negative number is a value that is out of bounds, not an unknown flag.
+            // A negative number is a value outside the bounds, not an unknown flag.
             .allow_negative_numbers(true)
             .value_parser(move |text: &str| self.parse(text))
     }
@@ -288,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_none_is_refused_with_the_bounds() {
-        let shapes = [
+    fn a_text_that_is_no_value_is_refused_with_the_bounds() {
+        let texts = [
             "",
             " ",
             "0",
@@ -318,7 +318,7 @@ mod tests {
             "1e3s",
         ];
         for limit in LIMITS {
-            for text in shapes {
+            for text in texts {
                 let is_value = limit.unit == Unit::Number && text == "10";
                 let parsed = limit.parse(text);
                 assert_eq!(parsed.is_ok(), is_value, "{}: '{text}'", limit.flag);

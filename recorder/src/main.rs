@@ -1,5 +1,5 @@
-//! The recorder's program: parses the command line and runs the command. What goes wrong goes to
-//! stderr in one line, with exit status 2.
+//! The recorder's program: parses the command line and runs the command. An error is one line on
+//! stderr, with exit status 2.
 
 use std::process::ExitCode;
 

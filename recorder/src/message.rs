@@ -4,12 +4,12 @@ use std::fmt;
 
 use soakbox_cli::Program;
 
-/// The recorder, as it presents itself to people.
+/// The recorder's name before its messages.
 pub const PROGRAM: Program = Program {
     prefix: "soakbox-recorder: ",
 };
 
 /// Writes one line to stderr. Where that is closed or full, the recording goes on.
 pub fn line(text: fmt::Arguments<'_>) {
-    PROGRAM.say(text);
+    PROGRAM.message(text);
 }

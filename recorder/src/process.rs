@@ -1,5 +1,6 @@
-//! A process under observation, held by a descriptor from the moment it was named: its number may
-//! be given to another process, its descriptor never is. It is never signalled.
+//! A process under observation, held by a descriptor (pidfd) from the moment it was named: its
+//! number may later be given to another process, its descriptor never is. The process is never
+//! signalled.
 
 use std::fs;
 use std::num::NonZeroU32;
@@ -21,9 +22,9 @@ pub struct Process {
 /// Why a process cannot be observed.
 #[derive(Debug, Error)]
 pub enum ProcessError {
-    /// Nothing has that number.
+    /// No process has that number.
     #[error(
-        "there is no process {0}; hint: name it as `ps` does where the recorder runs: another PID namespace has other numbers"
+        "there is no process {0}; hint: use the number that `ps` shows where the recorder runs; another PID namespace has other numbers"
     )]
     Missing(NonZeroU32),
     /// It has ended, and its parent has not waited for it yet.
@@ -32,7 +33,7 @@ pub enum ProcessError {
     /// The number is a thread's.
     #[error("{0} is a thread, not a process; hint: {hint}", hint = owner_hint(.1))]
     Thread(NonZeroU32, Option<u32>),
-    /// Something else.
+    /// The kernel refuses for another reason.
     #[error(
         "cannot observe process {0}: {1}; hint: soakbox needs pidfd_open, which a sandbox may forbid"
     )]
@@ -40,7 +41,7 @@ pub enum ProcessError {
 }
 
 impl Process {
-    /// Holds the process that our own PID namespace knows as `pid`, whatever namespace /proc shows.
+    /// Opens the process `pid` of our own PID namespace, even where /proc is that of another one.
     ///
     /// # Errors
     /// Where there is none, it has ended, or the number is a thread's.
@@ -49,7 +50,7 @@ impl Process {
         let number = number.ok_or(ProcessError::Missing(pid))?;
         let descriptor = pidfd_open(number, PidfdFlags::empty()).map_err(|error| match error {
             Errno::SRCH => ProcessError::Missing(pid),
-            // The second since Linux 6.15.
+            // Linux returns ENOENT since 6.15, EINVAL before.
             Errno::INVAL | Errno::NOENT => ProcessError::Thread(pid, owner(pid)),
             error => ProcessError::Refused(pid, error.into()),
         })?;
@@ -72,10 +73,10 @@ impl Process {
         poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
-    /// Where its root directory is; `None` where /proc does not show the process.
+    /// Path of its root directory; `None` where /proc does not show the process.
     pub fn root(&self) -> Option<PathBuf> {
-        // Not by our own number: /proc may be another PID namespace's, which numbers the process
-        // otherwise.
+        // Our own number for it cannot be used: /proc may be that of another PID namespace, where
+        // the process has another number.
         let path = format!("/proc/self/fdinfo/{}", self.descriptor.as_raw_fd());
         let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
         Some(format!("/proc/{shown}/root").into())
@@ -89,7 +90,7 @@ impl AsFd for Process {
     }
 }
 
-/// The process that a thread belongs to, where /proc numbers them as we do.
+/// The process that a thread belongs to; `None` where /proc is not that of our PID namespace.
 fn owner(thread: NonZeroU32) -> Option<u32> {
     let own = fs::read_link("/proc/self").ok()?;
     if own != Path::new(&std::process::id().to_string()) {
@@ -102,7 +103,7 @@ fn owner(thread: NonZeroU32) -> Option<u32> {
 fn owner_hint(process: &Option<u32>) -> String {
     match process {
         Some(process) => format!("its process is {process}"),
-        None => "name its process, of which all threads are observed".to_owned(),
+        None => "name its process; all threads of a process are observed".to_owned(),
     }
 }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_has_ended_before_its_parent_takes_notice() {
+    fn a_process_has_ended_before_its_parent_waits_for_it() {
         let (mut child, pid) = waiting();
         let process = Process::open(pid).unwrap();
         assert!(!process.has_ended());
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_beyond_all_is_a_process() {
+    fn a_number_above_all_pids_is_no_process() {
         for pid in [4_194_305, i32::MAX as u32, u32::MAX] {
             let opened = Process::open(NonZeroU32::new(pid).unwrap());
             assert!(

@@ -1,5 +1,4 @@
-//! Answers on stdout: it is no error when the reader goes away, and a full disk is reported in one
-//! line.
+//! Output on stdout: a reader that goes away is no error, and a full disk is reported in one line.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -9,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::host;
 
-/// Each command that answers, in both forms.
+/// Each command that writes to stdout, in both formats.
 fn commands(recording: &str) -> Vec<Vec<&str>> {
     let commands = [
         vec!["check"],
@@ -50,27 +49,27 @@ fn a_reader_that_goes_away_is_no_error() {
     for command in commands(&directory.path().display().to_string()) {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let (status, said) = answer(&command, writer.into());
+        let (status, stderr) = answer(&command, writer.into());
         if command[0] == "check" && !allowed {
-            assert_eq!(status, Some(2), "{command:?}: {said}");
-            assert!(said.contains("does not allow"), "{command:?}: {said}");
+            assert_eq!(status, Some(2), "{command:?}: {stderr}");
+            assert!(stderr.contains("does not allow"), "{command:?}: {stderr}");
         } else {
-            assert_eq!((status, said.as_str()), (Some(0), ""), "{command:?}");
+            assert_eq!((status, stderr.as_str()), (Some(0), ""), "{command:?}");
         }
     }
 }
 
 #[test]
-fn a_full_disk_is_said_in_one_line() {
+fn a_full_disk_is_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     for command in commands(&directory.path().display().to_string()) {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let (status, said) = answer(&command, full.into());
-        assert_eq!(status, Some(2), "{command:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{command:?}: {said}");
+        let (status, stderr) = answer(&command, full.into());
+        assert_eq!(status, Some(2), "{command:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{command:?}: {stderr}");
         assert!(
-            said.contains("to stdout: no space left") && said.contains("hint: "),
-            "{command:?}: {said}"
+            stderr.contains("to stdout: no space left") && stderr.contains("hint: "),
+            "{command:?}: {stderr}"
         );
     }
 }

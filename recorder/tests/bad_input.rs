@@ -1,4 +1,4 @@
-//! Bad input gets one clear line and exit status 2, and what was recorded stays readable.
+//! Bad input is refused with one clear line and exit status 2, and leaves nothing behind.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -15,7 +15,7 @@ use support::recording::Recording;
 use support::targets;
 
 #[test]
-fn what_is_not_there_is_named_with_what_is_like_it() {
+fn missing_files_and_names_are_refused_with_similar_names() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("recording").display().to_string();
     let program = targets::build("ops.c", &[]).display().to_string();
@@ -138,7 +138,7 @@ fn a_mistyped_command_line_is_refused_in_one_line() {
 }
 
 #[test]
-fn what_is_out_of_bounds_is_refused_by_its_flag() {
+fn values_out_of_bounds_are_refused_by_their_flag() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("recording").display().to_string();
     let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
@@ -181,7 +181,7 @@ fn what_is_out_of_bounds_is_refused_by_its_flag() {
 }
 
 #[test]
-fn a_place_that_takes_no_recording_is_refused() {
+fn an_output_that_cannot_hold_a_recording_is_refused() {
     let program = targets::build("ops.c", &[]);
     let probe = format!("op=uprobe:{}:op", program.display());
     let file = program.display().to_string();
@@ -192,7 +192,7 @@ fn a_place_that_takes_no_recording_is_refused() {
     if !host::allows_bpf() {
         return;
     }
-    // mkdir says ENOENT there, although the directory above exists.
+    // mkdir fails with ENOENT there, although the parent directory exists.
     let line = refused(&["record", "-o", "/proc/x", "--op", &probe]);
     assert!(line.contains("/proc/x"), "{line}");
 }
@@ -230,7 +230,7 @@ fn an_empty_command_is_refused_and_leaves_no_recording() {
         let line = refused(&[&configured, words].concat());
         assert!(line.contains("the command after -- is empty"), "{line}");
     }
-    // A command whose last word is `--` is one.
+    // A command whose last argument is `--` is not empty.
     let line = refused(&["record", "-o", &output, "--", "no-such-program", "--"]);
     assert!(
         line.contains("no-such-program") || line.contains("--op"),
@@ -274,7 +274,7 @@ fn check_attaches_nothing() {
     let calls = String::from_utf8_lossy(&traced.stderr);
     assert!(traced.status.success(), "{calls}");
     assert!(calls.contains("BPF_PROG_LOAD"), "{calls}");
-    // aya asks whether links are known, with a descriptor that is none.
+    // aya tests whether the kernel supports links by calls with an invalid descriptor.
     let attached = calls.lines().find(|line| {
         [
             "BPF_RAW_TRACEPOINT_OPEN",
@@ -288,10 +288,10 @@ fn check_attaches_nothing() {
 }
 
 #[test]
-fn probes_lists_what_a_file_offers() {
+fn probes_lists_the_functions_and_markers_of_a_file() {
     let program = targets::build("ops_marker.c", &[]).display().to_string();
-    let (status, table, said) = recorder::run(&["probes", &program]);
-    assert!(status.success(), "{said}");
+    let (status, table, stderr) = recorder::run(&["probes", &program]);
+    assert!(status.success(), "{stderr}");
     assert!(table.contains("marker    op\n"), "{table}");
     let (_, json, _) = recorder::run(&["probes", &program, "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -1,4 +1,4 @@
-//! Damaged files: no panic, no endless loop, whatever is cut off or flipped.
+//! Damaged files: no panic and no endless loop, whichever bytes are cut off or flipped.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod binary_support;
@@ -24,7 +24,7 @@ fn read_all(bytes: &[u8]) {
     );
 }
 
-/// One of each kind, built once.
+/// One binary of each kind, built once.
 fn binaries() -> &'static [Vec<u8>] {
     static BINARIES: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
     BINARIES.get_or_init(|| {
@@ -98,7 +98,8 @@ fn sections(name: &str) -> Vec<&'static [u8]> {
     bytes.collect()
 }
 
-/// A part of a section, with some bytes overwritten; arbitrary bytes where no binary has the section.
+/// A part of a section, with some bytes overwritten; arbitrary bytes where no binary has the
+/// section.
 fn damaged(name: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let flips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..16);
     let arbitrary = prop::collection::vec(any::<u8>(), 1..256);

@@ -1,4 +1,4 @@
-//! Functions of every shape, compiled here, resolve to exactly the returns that objdump sees, or
+//! Functions of every shape, compiled here, resolve to exactly the returns that objdump finds, or
 //! are refused with the reason.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
@@ -21,7 +21,7 @@ const ACCEPTED: [&str; 8] = [
     "work",
 ];
 
-/// Return sites of a function that no uretprobe is used on.
+/// The return sites of a function that is observed without a uretprobe.
 fn returns(function: &Function) -> BTreeSet<u64> {
     match &function.finish {
         Finish::Returns { sites, .. } => sites.iter().map(|site| site.address).collect(),
@@ -29,7 +29,7 @@ fn returns(function: &Function) -> BTreeSet<u64> {
     }
 }
 
-/// Flags that import longjmp, so that no uretprobe is used and return sites are shown.
+/// A flag that imports longjmp, so that return sites are used instead of a uretprobe.
 const RETURNS: &str = "-Wl,-u,longjmp";
 
 #[test]
@@ -101,7 +101,7 @@ fn a_cold_part_with_a_return_is_found_with_and_without_symbols() {
 }
 
 #[test]
-fn what_cannot_be_observed_is_refused_with_the_reason() {
+fn functions_that_cannot_be_observed_are_refused_with_the_reason() {
     let workshop = Workshop::new();
     let bytes = workshop.build("gcc", "shapes.c", &["-O2", RETURNS]);
     let tail = refusal(&bytes, "tail_caller");
@@ -151,8 +151,8 @@ fn a_plain_program_gets_the_cheap_uretprobe_and_stack_order() {
     ));
 }
 
-/// A program with a function that jumps to its split-off part; `calls` and `within` are other calls of
-/// that part, in main and in the part itself.
+/// A program with a function that jumps to its split-off part; `calls` and `within` are other calls
+/// of that part, in main and in the part itself.
 fn split(workshop: &Workshop, calls: &str, within: &str) -> Vec<u8> {
     let text = format!(
         "

@@ -1,5 +1,5 @@
-//! Hazards of real programs: a uretprobe is not used where anything could unwind, and the order of
-//! stack pointers proves nothing where anything could switch stacks.
+//! Hazards of real programs: where something could unwind, no uretprobe is used; where something
+//! could switch stacks, the order of stack pointers is not used.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod binary_support;
@@ -17,7 +17,7 @@ fn program(headers: &str, body: &str) -> String {
     )
 }
 
-/// Whether a uretprobe may be used, and whether the order of stack pointers may.
+/// Whether a uretprobe may be used, and whether the order of stack pointers may be used.
 fn judge(bytes: &[u8]) -> (bool, bool) {
     judge_on(bytes, "op", KERNEL)
 }

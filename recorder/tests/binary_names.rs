@@ -1,4 +1,5 @@
-//! A readable name stands for exactly one function, or is refused with all that it could stand for.
+//! A readable name stands for exactly one function, or is refused with all functions that it could
+//! stand for.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod binary_support;
@@ -34,9 +35,9 @@ fn choices(bytes: &[u8], name: &str) -> Vec<Choice> {
     }
 }
 
-/// The name is refused with exactly the functions of these signatures, each of which selects its
-/// own.
-fn is_refused_with(bytes: &[u8], name: &str, signatures: &[&str]) {
+/// The name is refused with exactly the functions of these signatures, and each signature or symbol
+/// selects its own function.
+fn assert_refused_with(bytes: &[u8], name: &str, signatures: &[&str]) {
     let choices = choices(bytes, name);
     let listed: Vec<&str> = choices
         .iter()
@@ -164,9 +165,9 @@ fn overloads_are_refused_together_and_each_is_selected_by_its_signature_or_symbo
     for (compiler, flags) in BUILDS {
         let bytes = workshop.build(compiler, "names.cpp", flags);
         for (name, signatures) in OVERLOADS {
-            is_refused_with(&bytes, name, signatures);
+            assert_refused_with(&bytes, name, signatures);
         }
-        // The only one of its name needs no more than that.
+        // A function that is the only one of its name is selected by its path alone.
         let only = address(&bytes, "app::Store::only");
         assert_eq!(only, address(&bytes, "_ZNK3app5Store4onlyEi"));
         assert_eq!(only, address(&bytes, "app::Store::only(int) const"));
@@ -192,7 +193,7 @@ fn constructors_at_one_address_are_one_function_and_others_are_not() {
         destroyed.aliases,
         ["_ZN3app5StoreD1Ev", "_ZN3app5StoreD2Ev"]
     );
-    is_refused_with(
+    assert_refused_with(
         &bytes,
         "app::Store::Store",
         &[
@@ -250,7 +251,7 @@ fn functions_of_one_symbol_cannot_be_told_apart() {
     }
 }
 
-/// Symbols, each a function of its own, in a program without any other.
+/// A program with these symbols, each a function of its own, and main.
 fn with_symbols(workshop: &Workshop, symbols: &[&str]) -> Vec<u8> {
     let mut text = String::from(".text\n.globl main\nmain:\n");
     for name in symbols {
@@ -263,7 +264,7 @@ fn with_symbols(workshop: &Workshop, symbols: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn copies_and_parts_are_no_functions_of_their_own() {
+fn copies_and_parts_are_not_functions_of_their_own() {
     let workshop = Workshop::new();
     for (base, name) in [
         ("_ZN3app2opEi", "app::op"),
@@ -298,18 +299,18 @@ fn copies_and_parts_are_no_functions_of_their_own() {
 }
 
 #[test]
-fn a_symbol_of_exactly_that_name_is_meant_by_it() {
+fn a_symbol_of_exactly_that_name_takes_precedence() {
     let workshop = Workshop::new();
     let bytes = with_symbols(&workshop, &["op", "_Z2opi", "_Z2opl"]);
     assert_eq!(function(&bytes, "op").unwrap().symbol, "op");
     assert_eq!(function(&bytes, "op(int)").unwrap().symbol, "_Z2opi");
-    // A copy's name is not exactly that.
+    // The symbol of a copy is not exactly the name.
     let bytes = with_symbols(&workshop, &["op.constprop.0", "_Z2opi"]);
     assert_eq!(choices_of(&bytes, "op"), 2);
 }
 
 #[test]
-fn a_mangling_that_cannot_be_read_does_not_vanish() {
+fn a_mangled_name_that_cannot_be_read_stays_a_choice() {
     let workshop = Workshop::new();
     // A constraint of C++20.
     let unread = "_ZN3app5Store3getITkSt8integraliEET_S2_";
@@ -321,7 +322,7 @@ fn a_mangling_that_cannot_be_read_does_not_vanish() {
         "_ZN3app5Store3getEv"
     );
     assert_eq!(function(&bytes, unread).unwrap().symbol, unread);
-    // By itself it is not resolved by a guess.
+    // Alone it is only suggested, never guessed.
     let bytes = with_symbols(&workshop, &[unread]);
     let reason = function(&bytes, "app::Store::get").unwrap_err().to_string();
     assert!(
@@ -331,7 +332,7 @@ fn a_mangling_that_cannot_be_read_does_not_vanish() {
 }
 
 #[test]
-fn what_is_not_there_is_answered_with_readable_names() {
+fn an_unknown_name_is_answered_with_similar_readable_names() {
     let workshop = Workshop::new();
     let bytes = workshop.build("g++", "names.cpp", &["-O1"]);
     let reason = |name: &str| function(&bytes, name).unwrap_err().to_string();

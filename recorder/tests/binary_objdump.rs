@@ -18,8 +18,8 @@ struct Survey {
     refused: BTreeMap<String, Vec<String>>,
 }
 
-/// Analyses every `step`th function of the file; each return found must be one for objdump too, and
-/// each return that objdump sees in the function's parts must be found.
+/// Analyses every `step`th function of the file. The returns found must be exactly those that
+/// objdump finds in the function's parts.
 fn survey(path: &Path, step: usize) -> Survey {
     let bytes = std::fs::read(path).unwrap();
     let elf = Elf::parse(&bytes).unwrap();
@@ -49,7 +49,7 @@ fn survey(path: &Path, step: usize) -> Survey {
             Ok(body) => {
                 survey.resolved += 1;
                 survey.guessed += usize::from(body.guessed);
-                // The unwind table gives the stack's depth at the begin independently.
+                // The unwind table has the depth of the stack at the begin from another source.
                 if let Some(Cfa::StackPointer(offset)) = unwind.cfa_at(body.begin.address) {
                     let delta = i64::from(body.begin.stack_delta);
                     assert_eq!(delta, offset - 8, "{} in {}", symbol.name, path.display());
@@ -167,7 +167,7 @@ fn cold_parts_are_found_without_their_names() {
         let full = control_flow::analyse(&named, &named_unwind, &extent, KERNEL);
         let bare = control_flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {
-            // A function without a name that is tail-called from here alone is a part of this one:
+            // A nameless function that is tail-called only from here counts as a part of this one:
             // its returns count too.
             assert!(
                 bare.returns

@@ -1,4 +1,5 @@
-//! What `check` says of each probe: where its finish is observed and why there, its risk and its cost.
+//! The output of `check` for each probe: where its finish is observed and why, its risk and its
+//! cost.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -7,12 +8,12 @@ use serde_json::Value;
 use support::recorder;
 use support::targets;
 
-/// The probe as JSON and as the table has it. Whether this host allows BPF does not matter to either.
+/// The probe as JSON, and the whole table. Neither depends on whether this host allows BPF.
 fn check(operation: &str) -> (Value, String) {
     let (_, table, _) = recorder::run(&["check", "--op", operation]);
-    let (_, json, said) = recorder::run(&["check", "--op", operation, "--format", "json"]);
+    let (_, json, stderr) = recorder::run(&["check", "--op", operation, "--format", "json"]);
     let answer: Value =
-        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {said}"));
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     (answer["probes"][0].clone(), table)
 }
 
@@ -51,7 +52,7 @@ fn a_function_that_may_be_unwound_finishes_at_its_returns_and_pays_for_it() {
 }
 
 #[test]
-fn a_function_that_nothing_can_leave_otherwise_finishes_by_a_uretprobe() {
+fn a_function_that_can_only_return_finishes_by_a_uretprobe() {
     let program = targets::build("cpu.c", &[]);
     let (probe, table) = check(&format!(
         "op=uprobe:{}:op,success=ret:i32>=0",
@@ -66,7 +67,7 @@ fn a_function_that_nothing_can_leave_otherwise_finishes_by_a_uretprobe() {
 }
 
 #[test]
-fn a_marker_finishes_by_itself_at_no_single_step() {
+fn a_marker_finishes_by_itself_without_a_single_step() {
     let program = targets::build("ops_marker.c", &[]);
     let (probe, table) = check(&format!("op=marker:{}:op", program.display()));
     assert_eq!(

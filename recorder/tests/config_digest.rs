@@ -1,4 +1,5 @@
-//! The digest of the configuration covers what decides which operations are recorded and how, and nothing else.
+//! The digest of the configuration covers the settings that decide which operations are recorded
+//! and how, and nothing else.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -17,7 +18,7 @@ fn digest(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn two_recordings_made_alike_have_the_same_and_others_do_not() {
+fn recordings_with_the_same_settings_have_the_same_digest_and_others_do_not() {
     let program = targets::build("ops.c", &[]).display().to_string();
     let probe = format!("op=uprobe:{program}:op");
     let typed = format!("{probe},type=2");

@@ -87,7 +87,7 @@ fn every_flag_of_record_has_its_key_and_every_key_its_flag() {
         .get_opts()
         .filter_map(|flag| flag.get_long())
         .collect();
-    // It names the file itself.
+    // This flag names the configuration file itself.
     flags.retain(|flag| *flag != "config");
     flags.sort_unstable();
     let keys = Config::keys();

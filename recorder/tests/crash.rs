@@ -51,8 +51,8 @@ fn sealed(root: &Path) -> BTreeMap<PathBuf, i64> {
     files.map(rows).collect()
 }
 
-/// Recovers, and what it says it saved is what has come to the sealed files, none of which has
-/// changed.
+/// Recovers. The rows that are reported as saved must be the rows of the new sealed files, and no
+/// earlier file may have changed.
 fn recover_and_compare(root: &Path) {
     let before = sealed(root);
     let gaps = |root: &Path| Recording::open(root).gaps().len() as i64;
@@ -61,7 +61,7 @@ fn recover_and_compare(root: &Path) {
     let after = sealed(root);
     let new = after.iter().filter(|(path, _)| !before.contains_key(*path));
     let new: i64 = new.map(|(_, rows)| rows).sum();
-    // The gap's own row is what the recovery has to say, not what it saved.
+    // The row of the gap is written by the recovery, not saved by it.
     let saved = new - (gaps(root) - gaps_before);
     assert_eq!(report["rows_saved"].as_i64(), Some(saved), "{report}");
     assert_unchanged(&before, &after);
@@ -73,7 +73,7 @@ fn assert_unchanged(before: &BTreeMap<PathBuf, i64>, after: &BTreeMap<PathBuf, i
     }
 }
 
-/// Times and values of the rows of each recorder's run, from the file names' uuid.
+/// Times and values of the rows of each recorder's run, by the UUID in the file names.
 fn rows_by_run(recording: &Recording) -> Vec<Vec<(i64, i64)>> {
     let mut runs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     for path in recording.files("operation_log") {
@@ -116,7 +116,7 @@ fn kill(times: u64) {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("recording");
     let program = targets::own_copy(&targets::build("cpu.c", &[]), directory.path());
-    // An operation each millisecond, for as long as it takes, which returns 0, 1, 2, …
+    // An endless series of operations, one each millisecond, which return 0, 1, 2, …
     let target = Endless::start(&program, &["sleep", "100000000", "1000000"]);
     let seed = host::seed();
     let probe = format!("op=uprobe:{}:op", program.display());
@@ -156,8 +156,8 @@ fn kill(times: u64) {
             rows[0].0 - started < SECOND_NS / 4,
             "the beginning is there"
         );
-        // One thread: in order of time each value follows the one before it, none is missing and
-        // none there twice.
+        // There is one thread, so in order of time the values are consecutive: none is missing, and
+        // none is there twice.
         for pair in rows.windows(2) {
             assert_eq!(pair[1].1, pair[0].1 + 1, "{pair:?}");
         }
@@ -245,14 +245,14 @@ fn sealing_writes_syncs_renames_and_syncs_the_directory_in_that_order() {
             .expect("the journal is deleted");
         assert!(
             directory < deleted,
-            "the directory is synced before the journal goes"
+            "the directory is synced before the journal is deleted"
         );
         assert!(
             !lines[..rename].iter().any(is_deleted),
             "the journal is there until its segment is"
         );
     }
-    // A file only gets the name of a segment by the rename.
+    // A file gets the name of a segment only by the rename.
     assert!(
         !lines
             .iter()
@@ -275,7 +275,7 @@ fn two_recorders_share_a_directory() {
     let outcome = targets::run(&program, &["calls", "4000", "2", "0"]);
     assert!(outcome.status.success());
     second.stop().check();
-    // The second one's start and end did not touch the first one's journals.
+    // The start and the end of the second recorder did not touch the journals of the first.
     first.stop().check();
     let recording = Recording::open(&root);
     assert_eq!(recording.checked("first").finished, 4_000);
@@ -284,7 +284,7 @@ fn two_recorders_share_a_directory() {
 }
 
 #[test]
-fn what_overflows_the_ring_is_counted_as_lost() {
+fn events_that_overflow_the_ring_are_counted_as_lost() {
     if !host::allows_bpf() {
         return;
     }
@@ -293,7 +293,7 @@ fn what_overflows_the_ring_is_counted_as_lost() {
     let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
     let probe = format!("op=marker:{}:op", program.display());
     let recorder = Recorder::start(&root, &["--op", &probe, "--ring-bytes", "4096"]);
-    // A recorder that is stopped drains nothing; its kernel side goes on counting.
+    // A recorder that is stopped drains nothing; its BPF programs go on counting.
     recorder.signal(libc::SIGSTOP);
     let outcome = targets::run(&program, &["calls", "20000", "2", "3"]);
     recorder.signal(libc::SIGCONT);

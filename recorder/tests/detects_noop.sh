@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The kernel tests are worth something only if they fail where nothing is observed. Builds the recorder with probes that
-# are never attached (feature noop-attach) and passes when the tests below fail, each one of them.
-# Says so and passes on a host without BPF rights, unless SOAKBOX_REQUIRE_KERNEL=1. What the host otherwise has not got
-# (strace, PostgreSQL, a namespace) leaves the tests that need it out, and that is said too.
+# The kernel tests prove something only if they fail where nothing is observed. Builds the recorder
+# with probes that are never attached (feature noop-attach) and passes when the tests below fail,
+# each one of them. Without BPF rights it reports that and passes, unless SOAKBOX_REQUIRE_KERNEL=1.
+# Tests that need something else that the host does not have (strace, PostgreSQL, a namespace) are
+# left out, which is reported too.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 recorder=${CARGO_TARGET_DIR:-target}/debug/soakbox-recorder
 
 tests=(--test 'kernel*' --test crash --test postgresql --test replaced)
-# Of these files: what makes no use of a probe (sealing a synthetic recording, noticing that a file changes), and thirty
-# kills, which take most of a minute to fail.
-not_these=(--skip sealing_writes_syncs --skip overwritten_by_who_had_it_open_all_along --skip kill_loses
+# Tests of these files that use no probe (sealing a synthetic recording, noticing that a file
+# changes), and thirty kills, which take most of a minute to fail.
+not_these=(--skip sealing_writes_syncs --skip overwritten_by_a_writer_from_before_the_recording --skip kill_loses
   --skip a_name_of_several_functions)
 
 cargo build --workspace --bins --examples --locked --quiet
@@ -20,12 +21,13 @@ if ! "$recorder" check >/dev/null 2>&1; then
   exit
 fi
 
-# The ordinary programs again in their place, however this ends.
+# Builds the ordinary programs again, however this ends.
 trap 'cargo build --workspace --bins --examples --locked --quiet' EXIT
 noop=(cargo test --workspace --locked --no-fail-fast --features soakbox-recorder/noop-attach "${tests[@]}")
 "${noop[@]}" --no-run
 
-# Skips are forbidden, so that each test fails: for want of an attach, or for want of what it needs.
+# Skips are forbidden, so that each test fails: because nothing is attached, or because something
+# that it needs is missing.
 output=$(SOAKBOX_REQUIRE_KERNEL=1 SOAKBOX_REQUIRE_TOOLS=1 "${noop[@]}" -- "${not_these[@]}" 2>&1) && status=0 || status=$?
 results=$(grep '^test result:' <<<"$output" || true)
 if [ "$status" = 0 ] || [ -z "$results" ] || grep -qE '^test .* \.\.\. ok$' <<<"$output"; then
@@ -33,11 +35,11 @@ if [ "$status" = 0 ] || [ -z "$results" ] || grep -qE '^test .* \.\.\. ok$' <<<"
   echo "detects_noop: FAILED: kernel tests passed although nothing was attached" >&2
   exit 1
 fi
-wanting=$(grep -E '^SOAKBOX_REQUIRE_(KERNEL|TOOLS)=1, but no ' <<<"$output" || true)
-if [ -n "$wanting" ]; then
-  sed 's/^SOAKBOX_REQUIRE_[A-Z]*=1, but no /skipped: proof that a test detects an attach that does nothing needs /' <<<"$wanting" >&2
+missing=$(grep -E '^SOAKBOX_REQUIRE_(KERNEL|TOOLS)=1, but no ' <<<"$output" || true)
+if [ -n "$missing" ]; then
+  sed 's/^SOAKBOX_REQUIRE_[A-Z]*=1, but no /skipped: proof that a test detects an attach that does nothing needs /' <<<"$missing" >&2
   [ "${SOAKBOX_REQUIRE_TOOLS:-0}" != 1 ]
 fi
-# In words of its own, so that nobody takes the wanted failures for real ones.
+# In other words than those of cargo, so that nobody mistakes the expected failures for real ones.
 sed 's/^test result: FAILED\./with nothing attached:/; s/; finished in.*//' <<<"$results"
 echo "detects_noop: with nothing attached the kernel tests fail, as they must"

@@ -1,5 +1,5 @@
-//! A recording that lasts: complete to the last row, and a recorder that does not grow. Run by
-//! `make endurance`.
+//! A long recording is complete to the last row, and the memory of its recorder does not grow. Run
+//! by `make endurance`.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -16,7 +16,7 @@ use support::targets;
 
 const PER_SECOND: u64 = 5_000;
 const JOURNAL_BYTES: u64 = 1 << 20;
-/// What the memory may move by between the first and the last part of the recording.
+/// The most by which the memory may grow from the first part of the recording to the last, bytes.
 const MEMORY_SLACK: i64 = 4 << 20;
 
 #[test]
@@ -69,7 +69,7 @@ fn a_long_recording_is_complete_and_its_recorder_does_not_grow() {
     };
     let (early, late) = (&settled[..part], &settled[settled.len() - part..]);
     let memory = [early, late].map(|samples| most(samples, |sample| sample.memory_bytes));
-    // The fewest: a seal that is under way holds some for a moment, a leak never gives them back.
+    // The fewest, because a running seal holds some for a moment, and a leak never releases them.
     let fewest = |samples: &[Sample]| samples.iter().map(|sample| sample.descriptors).min();
     let descriptors = [early, late].map(|samples| fewest(samples).unwrap_or_default());
     let journals = most(&samples, |sample| sample.journal_bytes);
@@ -101,11 +101,11 @@ fn a_long_recording_is_complete_and_its_recorder_does_not_grow() {
     );
     assert!(memory[1] <= memory[0] + MEMORY_SLACK, "{memory:?}");
     assert!(descriptors[1] <= descriptors[0], "{descriptors:?}");
-    // One of the four tables fills its journal while another journal is sealed.
+    // While one of the tables fills its journal, another journal is being sealed.
     assert!(journals <= 3 * JOURNAL_BYTES as i64, "{journals}");
 }
 
-/// The recorder at one moment.
+/// The resources of the recorder at one moment.
 struct Sample {
     memory_bytes: i64,
     descriptors: i64,

@@ -1,4 +1,4 @@
-//! `--pid` follows one process, whatever numbers /proc shows, and ends when it ends.
+//! `--pid` follows one process, whichever process ids /proc shows, and ends when it ends.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -13,8 +13,8 @@ use support::recorder::{Recorder, refused};
 use support::recording::Recording;
 use support::targets;
 
-/// A recorder that does not see the end of its process ends after this long, and says nothing of
-/// that end.
+/// A recorder that does not notice the end of its process ends after this long, without an
+/// annotation of that end.
 const TOO_LONG: &str = "20s";
 
 fn sees_the_end(root: &Path) -> bool {
@@ -22,8 +22,8 @@ fn sees_the_end(root: &Path) -> bool {
     kinds.iter().any(|kind| kind == "target_exited")
 }
 
-/// Target and recorder live in a namespace together, or in none; the target starts once the
-/// recorder is attached, and its number is another's when it has ended.
+/// Runs target and recorder together at `place`; the target starts its work once the recorder is
+/// attached. Where `rooted`, the target runs in a chroot, and the probe's path is the one inside.
 fn followed_in(place: &Place, rooted: bool) {
     let directory = tempfile::tempdir().unwrap();
     let (dir, root) = (directory.path(), directory.path().join("recording"));
@@ -44,8 +44,8 @@ fn followed_in(place: &Place, rooted: bool) {
     let script = format!(
         "mkfifo {dir}/go; {start} --wait {arguments} <{dir}/go >{dir}/out & target=$!; exec 9>{dir}/go
          while ! readlink /proc/[0-9]*/exe | grep -qx {program}; do sleep 0.02; done
-         {recorder} record -o {root} --op op=uprobe:{file}:op --duration {TOO_LONG} --pid $target 2>{dir}/said & recorder=$!
-         while ! grep -qs 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+         {recorder} record -o {root} --op op=uprobe:{file}:op --duration {TOO_LONG} --pid $target 2>{dir}/stderr & recorder=$!
+         while ! grep -qs 'recording ' {dir}/stderr; do kill -0 $recorder || exit 90; sleep 0.02; done
          echo go >&9; exec 9>&-; wait $target || exit 91; wait $recorder || exit 92",
         dir = dir.display(),
         arguments = arguments.join(" "),
@@ -57,18 +57,18 @@ fn followed_in(place: &Place, rooted: bool) {
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
+    let stderr = fs::read_to_string(dir.join("stderr")).unwrap_or_default();
     let name = place.name;
-    assert_eq!(ended.code(), Some(0), "{name} {rooted}: {said}");
+    assert_eq!(ended.code(), Some(0), "{name} {rooted}: {stderr}");
     assert_eq!(
         fs::read_to_string(dir.join("out")).unwrap(),
         alone.stdout,
         "{name} {rooted}"
     );
-    assert!(sees_the_end(&root), "{name} {rooted}: {said}");
+    assert!(sees_the_end(&root), "{name} {rooted}: {stderr}");
     let recording = Recording::open(&root);
     let totals = recording.checked("op");
-    assert_eq!(totals.finished, 300, "{name} {rooted}: {said}");
+    assert_eq!(totals.finished, 300, "{name} {rooted}: {stderr}");
     if place.is_namespace {
         let own = |pid: Option<i64>| pid.is_some_and(|pid| pid < 200);
         assert!(
@@ -157,12 +157,16 @@ fn a_process_that_nobody_reaps_has_ended() {
         .unwrap()
         .write_all(b"go\n")
         .unwrap();
-    let said = recorder.wait().check().stderr;
+    let stderr = recorder.wait().check().stderr;
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     assert!(state.contains(") Z "), "a zombie: {state}");
-    assert!(sees_the_end(&root), "{said}");
-    assert_eq!(Recording::open(&root).checked("op").finished, 50, "{said}");
-    // Nor is it one to begin with.
+    assert!(sees_the_end(&root), "{stderr}");
+    assert_eq!(
+        Recording::open(&root).checked("op").finished,
+        50,
+        "{stderr}"
+    );
+    // A zombie is refused from the start, too.
     let late = refused(&["check", "--op", &op, "--pid", &pid]);
     assert!(late.contains(&format!("process {pid} has ended")), "{late}");
     assert!(waiting.child.wait().unwrap().success());
@@ -171,7 +175,7 @@ fn a_process_that_nobody_reaps_has_ended() {
 }
 
 #[test]
-fn the_number_of_an_ended_process_may_be_anothers() {
+fn the_id_of_an_ended_process_may_be_reused() {
     let last = Path::new("/proc/sys/kernel/ns_last_pid");
     if !host::allows_bpf()
         || !host::has_tool("unshare")
@@ -182,11 +186,11 @@ fn the_number_of_an_ended_process_may_be_anothers() {
     let directory = tempfile::tempdir().unwrap();
     let (dir, root) = (directory.path(), directory.path().join("recording"));
     let program = targets::own_copy(&targets::build("ops.c", &[]), dir);
-    // The recorder is stopped while the target ends and another process takes its number.
+    // The recorder is stopped while the target ends and another process gets its id.
     let script = format!(
         "mkfifo {dir}/go; {program} --wait calls 50 1 0 <{dir}/go >{dir}/out & target=$!; exec 9>{dir}/go
-         {recorder} record -o {root} --op op=uprobe:{program}:op --duration {TOO_LONG} --pid $target 2>{dir}/said & recorder=$!
-         while ! grep -qs 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+         {recorder} record -o {root} --op op=uprobe:{program}:op --duration {TOO_LONG} --pid $target 2>{dir}/stderr & recorder=$!
+         while ! grep -qs 'recording ' {dir}/stderr; do kill -0 $recorder || exit 90; sleep 0.02; done
          kill -STOP $recorder; echo go >&9; exec 9>&-; wait $target || exit 91
          echo $((target - 1)) >{last}; sleep 60 & [ $! = $target ] || exit 92
          kill -CONT $recorder; wait $recorder || exit 93",
@@ -202,25 +206,29 @@ fn the_number_of_an_ended_process_may_be_anothers() {
         BARE
     };
     let ended = (place.command)(&script).status().unwrap();
-    let said = fs::read_to_string(dir.join("said")).unwrap_or_default();
-    assert_eq!(ended.code(), Some(0), "{said}");
-    assert!(sees_the_end(&root), "{said}");
-    assert_eq!(Recording::open(&root).checked("op").finished, 50, "{said}");
+    let stderr = fs::read_to_string(dir.join("stderr")).unwrap_or_default();
+    assert_eq!(ended.code(), Some(0), "{stderr}");
+    assert!(sees_the_end(&root), "{stderr}");
+    assert_eq!(
+        Recording::open(&root).checked("op").finished,
+        50,
+        "{stderr}"
+    );
 }
 
 #[test]
-fn a_thread_is_no_process() {
+fn a_thread_is_not_a_process() {
     let op = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
-    let said = std::thread::spawn(move || {
-        // SAFETY: takes and touches nothing.
+    let stderr = std::thread::spawn(move || {
+        // SAFETY: has no argument and accesses no memory.
         let thread = unsafe { libc::gettid() }.to_string();
         refused(&["check", "--op", &op, "--pid", &thread])
     });
-    let said = said.join().unwrap();
+    let stderr = stderr.join().unwrap();
     let process = std::process::id();
-    assert!(said.contains("is a thread"), "{said}");
+    assert!(stderr.contains("is a thread"), "{stderr}");
     assert!(
-        said.contains(&format!("its process is {process}")),
-        "{said}"
+        stderr.contains(&format!("its process is {process}")),
+        "{stderr}"
     );
 }

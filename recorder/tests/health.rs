@@ -1,4 +1,4 @@
-//! `recorder_health` misses nothing of what it counts, however short the recording.
+//! `recorder_health` counts every event and every byte, however short the recording is.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -18,10 +18,10 @@ fn recorded(arguments: &[&str]) -> (tempfile::TempDir, Recording) {
     );
     let mut words = vec!["record", "-o", &output, "--op", &probe, "--", &program];
     words.extend(arguments);
-    let (status, _, said) = recorder::run(&words);
-    assert!(status.success(), "{said}");
+    let (status, _, stderr) = recorder::run(&words);
+    assert!(status.success(), "{stderr}");
     let recording = Recording::open(&root);
-    assert_eq!(recording.checked("op").lost, 0, "{said}");
+    assert_eq!(recording.checked("op").lost, 0, "{stderr}");
     (directory, recording)
 }
 

@@ -1,5 +1,5 @@
-//! What a host does to a recorder: no rights, no room, a hangup, an earlier recording that cannot
-//! be finished. What was recorded stays readable.
+//! A hostile host: no rights, no disk space, a hangup, an earlier recording that cannot be
+//! recovered. Every row that was recorded stays readable.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -17,14 +17,14 @@ use support::recording::Recording;
 use support::targets;
 use support::tmpfs::Tmpfs;
 
-/// Root in name only: no capability is left to any program that it starts.
+/// Root by user id only: no program that it starts has any capability.
 const WITHOUT_CAPABILITIES: &[&str] = &["--bounding-set=-all", "--inh-caps=-all"];
-/// Another user. Not to be had where / itself is closed to others, as in a chroot below a private
+/// Another user. Not possible where / itself is closed to others, as in a chroot below a private
 /// directory.
 const ANOTHER_USER: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 #[test]
-fn without_rights_the_reason_is_said() {
+fn without_rights_the_reason_is_reported() {
     if !host::allows_bpf() || !host::has_tool("setpriv") {
         return;
     }
@@ -38,7 +38,7 @@ fn without_rights_the_reason_is_said() {
     }
 }
 
-/// `setpriv` takes the rights away.
+/// Every command must be refused with the reason where `setpriv` has removed the rights.
 fn refused_without_rights(setpriv: &[&str]) {
     let directory = tempfile::Builder::new()
         .prefix("rights")
@@ -61,22 +61,22 @@ fn refused_without_rights(setpriv: &[&str]) {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(2), "{said}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{stderr}");
         assert!(
-            said.lines().count() == 1 && said.contains("root") && said.contains("hint: "),
-            "{said}"
+            stderr.lines().count() == 1 && stderr.contains("root") && stderr.contains("hint: "),
+            "{stderr}"
         );
         String::from_utf8(ended.stdout).unwrap()
     };
     refused(&["record", "-o", &output, "--op", &probe]);
     assert!(!Path::new(&output).exists(), "nothing is left behind");
-    // What is there stays as it is.
+    // An existing directory stays as it is.
     fs::create_dir(&output).unwrap();
     fs::set_permissions(&output, fs::Permissions::from_mode(0o777)).unwrap();
     refused(&["record", "-o", &output, "--op", &probe]);
     assert_eq!(fs::read_dir(&output).unwrap().count(), 0);
-    // `check` still says what it knows.
+    // `check` still prints everything that it knows.
     let table = refused(&["check", "--op", &probe]);
     assert!(
         table.contains("kernel ") && table.contains("not allowed") && table.contains("begin "),
@@ -103,7 +103,7 @@ fn a_read_only_directory_is_refused_at_once() {
 }
 
 #[test]
-fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
+fn a_full_disk_ends_the_recording_and_its_rows_stay_readable() {
     if !host::allows_bpf() {
         return;
     }
@@ -113,7 +113,7 @@ fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
     let root = mount.path().join("recording");
     let probe = format!("op=marker:{}:op", program.display());
     let output = root.display().to_string();
-    let (status, _, said) = recorder::run(&[
+    let (status, _, stderr) = recorder::run(&[
         "record",
         "-o",
         &output,
@@ -126,14 +126,14 @@ fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
         "2",
         "0",
     ]);
-    assert_eq!(status.code(), Some(2), "{said}");
-    let errors: Vec<&str> = said
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    let errors: Vec<&str> = stderr
         .lines()
         .filter(|line| line.contains("error: "))
         .collect();
-    assert_eq!(errors.len(), 1, "{said}");
-    assert!(errors[0].contains("No space left"), "{said}");
-    // With room again, recovery seals what was written until then.
+    assert_eq!(errors.len(), 1, "{stderr}");
+    assert!(errors[0].contains("No space left"), "{stderr}");
+    // With room again, recovery seals the rows that were written until then.
     mount.remount("size=64m");
     let (status, stdout, stderr) = recorder::run(&["recover", &output, "--format", "json"]);
     assert!(status.success(), "{stderr}");
@@ -141,7 +141,7 @@ fn a_full_disk_ends_the_recording_and_what_is_there_stays_readable() {
     assert!(rows > 1_000, "{rows} rows, {stdout}");
 }
 
-/// A recorder that is recording, its directory, and what it said so far.
+/// Starts a recorder that records into `directory`.
 fn recording(directory: &Path) -> Recorder {
     let program = targets::own_copy(&targets::build("ops.c", &[]), directory);
     let probe = format!("op=uprobe:{}:op", program.display());
@@ -156,7 +156,7 @@ fn a_hangup_ends_a_recording_properly() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = recording(directory.path());
     recorder.signal(libc::SIGHUP);
-    // A terminal that goes can send it twice.
+    // A terminal that is closed can send it twice.
     recorder.signal(libc::SIGHUP);
     let ended = recorder.wait().check();
     assert!(ended.stderr.contains("sealed "), "{}", ended.stderr);
@@ -182,8 +182,8 @@ fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut next = || said.next().map(Result::unwrap);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || stderr.next().map(Result::unwrap);
     while !next().expect("it records").contains("recording ") {}
     let started = Instant::now();
     // SAFETY: our own child, which has not been waited for.
@@ -197,12 +197,12 @@ fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
 }
 
 #[test]
-fn what_cannot_be_recovered_does_not_stop_a_new_recording() {
+fn a_journal_that_cannot_be_recovered_does_not_stop_a_new_recording() {
     if !host::allows_bpf() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    // A place that cannot be taken, by root neither: a directory has the lock's name.
+    // A journal directory that not even root can lock: a directory has the name of its lock file.
     let left = directory
         .path()
         .join("recording/journal/0a6c1d1e-1111-4111-8111-111111111111");

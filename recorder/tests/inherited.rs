@@ -1,5 +1,5 @@
-//! A command runs as it would without the recorder: everything that a process has from whoever
-//! started it is the same.
+//! A command runs as it would without the recorder: every kind of state that a process inherits
+//! from its caller is the same.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use support::{host, targets};
 
-/// One thing that a caller does before it starts a program. Runs in the forked child: allocates
+/// A change that a caller makes before it starts a program. Runs in the forked child: allocates
 /// nothing.
 type Step = fn() -> io::Result<()>;
 
@@ -26,11 +26,11 @@ fn done(result: impl Into<i64>) -> io::Result<()> {
     Ok(())
 }
 
-/// The kernel's own call: the C library keeps signals 32 and 33 to itself.
+/// By the system call itself, because the C library reserves signals 32 and 33.
 fn ignore(signal: i32) -> io::Result<()> {
     let action: [usize; 4] = [libc::SIG_IGN, 0, 0, 0];
     let old: *mut usize = std::ptr::null_mut();
-    // SAFETY: an action of the kernel's shape.
+    // SAFETY: an action in the kernel's layout.
     done(unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), old, 8) })
 }
 
@@ -53,7 +53,7 @@ fn block(set: u64) -> io::Result<()> {
 }
 
 fn close(fds: &[i32]) -> io::Result<()> {
-    // SAFETY: nobody else uses them in the forked child.
+    // SAFETY: nothing else uses them in the forked child.
     fds.iter()
         .try_for_each(|&fd| done(unsafe { libc::close(fd) }))
 }
@@ -106,7 +106,7 @@ fn write(path: &std::ffi::CStr, text: &[u8]) -> io::Result<()> {
 
 const ALL_SIGNALS: u64 = u64::MAX;
 
-/// Every kind of state, by name. Those of one number go together.
+/// Every kind of state, by name. Those with the same number are tested together.
 const STEPS: &[(usize, &str, Step)] = &[
     (0, "nothing", || Ok(())),
     (1, "SIGPIPE ignored", || ignore(libc::SIGPIPE)),
@@ -229,7 +229,7 @@ const STEPS: &[(usize, &str, Step)] = &[
     }),
 ];
 
-/// A place for the target, and what it printed there.
+/// A directory with a target, in which it writes its output.
 struct Place {
     directory: tempfile::TempDir,
     program: PathBuf,
@@ -242,7 +242,7 @@ impl Place {
         Self { directory, program }
     }
 
-    /// Starts the target with `steps` taken, by the recorder where `recorded`; what it printed.
+    /// Starts the target after `steps`, by the recorder where `recorded`; returns its output.
     fn run(&self, steps: &[Step], recorded: bool, change: impl Fn(&mut Command)) -> String {
         let output = self.directory.path().join("printed");
         let target = [self.program.as_os_str(), output.as_os_str()];
@@ -267,15 +267,15 @@ impl Place {
         };
         command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        let said = fs::File::create(self.directory.path().join("said")).unwrap();
-        command.stderr(said);
+        let stderr = fs::File::create(self.directory.path().join("stderr")).unwrap();
+        command.stderr(stderr);
         change(&mut command);
         let steps = steps.to_vec();
         // SAFETY: each step makes system calls only.
         unsafe { command.pre_exec(move || steps.iter().try_for_each(|step| step())) };
         let status = command.status().unwrap();
-        let said = fs::read_to_string(self.directory.path().join("said")).unwrap();
-        assert!(status.success(), "{status}: {said}");
+        let stderr = fs::read_to_string(self.directory.path().join("stderr")).unwrap();
+        assert!(status.success(), "{status}: {stderr}");
         let printed = String::from_utf8_lossy(&fs::read(&output).unwrap()).into_owned();
         fs::remove_file(&output).unwrap();
         printed
@@ -307,7 +307,7 @@ impl Place {
 }
 
 #[test]
-fn a_command_inherits_what_it_would_without_the_recorder() {
+fn a_command_inherits_the_same_state_as_without_the_recorder() {
     if !host::allows_bpf() {
         return;
     }
@@ -320,14 +320,14 @@ fn a_command_inherits_what_it_would_without_the_recorder() {
 }
 
 #[test]
-fn and_so_it_does_in_any_combination() {
+fn it_inherits_the_same_state_in_random_combinations() {
     if !host::allows_bpf() {
         return;
     }
     let place = Place::new();
     let mut seed = host::seed();
     for _ in 0..3 {
-        // Those that change descriptors last: the others say nothing then.
+        // The steps that close descriptors come last, because another step copies descriptors.
         let mut chosen: Vec<_> = STEPS
             .iter()
             .filter(|_| {
@@ -337,11 +337,11 @@ fn and_so_it_does_in_any_combination() {
             .collect();
         let closes = |name: &str| name.contains("closed");
         chosen.sort_by_key(|(_, name, _)| closes(name));
-        // A descriptor is closed once, and is there to be copied.
+        // Only one of them is kept: a descriptor can be closed only once.
         if let Some(first) = chosen.iter().position(|(_, name, _)| closes(name)) {
             chosen.truncate(first + 1);
         }
-        // A session's leader is in no other group.
+        // The leader of a session cannot change its group.
         let own_session = chosen.iter().any(|step| step.1 == "a session of its own");
         chosen.retain(|step| !own_session || step.1 != "a group of its own");
         place.compare_all(&chosen);
@@ -367,7 +367,7 @@ fn the_environment_is_the_same_byte_for_byte() {
 }
 
 #[test]
-fn what_named_the_recorder_names_the_command() {
+fn variables_that_named_the_recorder_name_the_command() {
     if !host::allows_bpf() {
         return;
     }
@@ -403,7 +403,7 @@ fn a_terminal_stays_the_commands_own() {
     }
     let place = Place::new();
     let (mut leader, mut follower) = (0, 0);
-    // SAFETY: two descriptors to be filled in, and nothing that is read.
+    // SAFETY: two descriptors to be filled in; nothing is read.
     let opened = unsafe {
         libc::openpty(
             &raw mut leader,
@@ -450,7 +450,7 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
     );
     let probe = format!("op=uprobe:{}:op", place.program.display());
     let recording = place.directory.path().join("recording");
-    let (status, _, said) = support::recorder::run(&[
+    let (status, _, stderr) = support::recorder::run(&[
         Path::new("record"),
         Path::new("-o"),
         &recording,
@@ -459,9 +459,9 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
         Path::new("--"),
         &script,
     ]);
-    assert!(status.success(), "{said}");
+    assert!(status.success(), "{stderr}");
     assert!(
-        said.contains("the command ended with exit status 7"),
-        "{said}"
+        stderr.contains("the command ended with exit status 7"),
+        "{stderr}"
     );
 }

@@ -1,5 +1,5 @@
-//! Every call of a function is recorded exactly once, of the processes that are wanted and of no others: counts against
-//! the target's own counter.
+//! Every call of a function in the observed processes is recorded exactly once, and no call in
+//! other processes: the counts are compared with the target's own counter.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -30,11 +30,11 @@ fn a_function_is_recorded_exactly_once_through_threads_recursion_and_forks() {
     assert_counts(&counts, &totals, &recording);
 }
 
-/// Levels of one thread that the kernel side follows.
+/// Levels of one thread that the BPF programs follow.
 const FOLLOWED: i64 = 64;
 
 #[test]
-fn two_hundred_levels_deep_what_is_not_followed_is_counted() {
+fn two_hundred_levels_deep_the_levels_that_are_not_followed_are_counted() {
     if !host::allows_bpf() {
         return;
     }
@@ -88,7 +88,7 @@ fn processes_from_before_the_attach_and_after_it_are_recorded() {
 }
 
 #[test]
-fn processes_that_start_later_are_seen_and_others_by_pid_are_not() {
+fn the_process_of_a_pid_is_observed_and_others_are_not() {
     if !host::allows_bpf() {
         return;
     }
@@ -128,10 +128,10 @@ fn a_command_is_followed_with_its_descendants_and_nothing_else() {
     );
     let probe = probe("uprobe", &program);
     let output = root.display().to_string();
-    let (status, _, said) = recorder::run(&[
+    let (status, _, stderr) = recorder::run(&[
         "record", "-o", &output, "--op", &probe, "--", "sh", "-c", &script,
     ]);
-    assert!(status.success(), "{said}");
+    assert!(status.success(), "{stderr}");
     assert!(waiting.go().status.success());
     let recording = Recording::open(&root);
     assert_eq!(recording.checked("op").finished, 500);
@@ -143,14 +143,15 @@ fn a_command_is_followed_with_its_descendants_and_nothing_else() {
 }
 
 #[test]
-fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
+fn processes_beyond_the_limit_are_reported_and_leave_a_gap() {
     if !host::allows_bpf() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
     let number = 200 + host::seed() % 100;
-    // Two at once and the shell, where only one more process can be followed; then one alone.
+    // Two processes at once next to the shell, where only one of them can be followed; then one
+    // alone.
     let script = format!(
         "{0} rate {number} 200 & {0} rate {number} 200 & wait; {0} calls 50 1 0",
         program.display()
@@ -164,22 +165,26 @@ fn processes_beyond_the_bound_are_said_and_leave_a_gap() {
         let output = root.display().to_string();
         let options = ["--op", &probe, "--processes", processes];
         let command = ["--", "sh", "-c", &script];
-        let (status, _, said) =
+        let (status, _, stderr) =
             recorder::run(&[&["record", "-o", &output], &options[..], &command].concat());
-        assert!(status.success(), "{said}");
+        assert!(status.success(), "{stderr}");
         assert_eq!(
-            said.contains("--processes above 2"),
+            stderr.contains("--processes above 2"),
             !causes.is_empty(),
-            "{said}"
+            "{stderr}"
         );
         let recording = Recording::open(&root);
-        assert_eq!(recording.checked("op").finished, finished as i64, "{said}");
-        assert_eq!(recording.gap_causes(), causes, "{said}");
+        assert_eq!(
+            recording.checked("op").finished,
+            finished as i64,
+            "{stderr}"
+        );
+        assert_eq!(recording.gap_causes(), causes, "{stderr}");
     }
 }
 
 #[test]
-fn a_millisecond_by_the_targets_clock_is_a_millisecond_in_the_recording() {
+fn a_millisecond_of_the_targets_clock_is_a_millisecond_in_the_recording() {
     if !host::allows_bpf() {
         return;
     }
@@ -241,7 +246,7 @@ fn a_recording_that_stops_in_the_middle_abandons_and_loses_nothing() {
 }
 
 #[test]
-fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
+fn calls_left_without_a_return_do_not_keep_the_in_flight_map_full() {
     if !host::allows_bpf() {
         return;
     }
@@ -254,7 +259,8 @@ fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
     recorder.stop().check();
     let (counts, totals) = (outcome.counts(), Recording::open(&root).checked("op"));
     assert_eq!(totals.begun, counts.begun, "{totals:?}");
-    // A begin without room is lost, and taken as finished: its finish, where it returns, is unmatched.
+    // A begin without room is lost, and counts as finished: if the call returns, its finish is
+    // unmatched.
     assert_eq!(totals.lost, totals.lost_no_memory, "{totals:?}");
     assert_eq!(
         totals.recorded,
@@ -269,7 +275,7 @@ fn calls_left_without_a_return_do_not_fill_the_book_of_a_process() {
     );
     assert!(
         lost_and_thrown > 0 && totals.abandoned >= 1_000,
-        "the book was full: {totals:?}"
+        "the in-flight map was full: {totals:?}"
     );
     assert!(
         totals.recorded > counts.finished * 9 / 10,

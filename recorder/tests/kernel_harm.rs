@@ -1,5 +1,6 @@
-//! The target comes to no harm: what it prints and how it exits is what it is without the recorder, through
-//! exceptions, panics, longjmp, fibers, cancelled threads and exec; and every begin is accounted for.
+//! The target comes to no harm: its output and its exit status are the same as without the
+//! recorder, through exceptions, panics, longjmp, fibers, cancelled threads and exec; and every
+//! begin is accounted for.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -12,7 +13,8 @@ use support::recorder::Recorder;
 use support::recording::{Recording, Totals};
 use support::targets::{self, Outcome};
 
-/// Runs `arguments` of `source` without and with the recorder; both must show the same. Returns both sides' counts.
+/// Runs `arguments` of `source` without and with the recorder; both outcomes must be the same.
+/// Returns the outcome and the recorded totals.
 fn unharmed(source: &str, flags: &[&str], probe: &str, arguments: &[&str]) -> (Outcome, Totals) {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("recording");
@@ -29,7 +31,7 @@ fn for_program(probe: &str, program: &Path) -> String {
     probe.replace("FILE", &program.display().to_string())
 }
 
-/// The same, and the recording counts what the target counted.
+/// The same; also, the recording must have the same counts as the target.
 fn unharmed_and_counted(source: &str, flags: &[&str], probe: &str, arguments: &[&str]) {
     let (outcome, totals) = unharmed(source, flags, probe, arguments);
     let counts = outcome.counts();
@@ -62,7 +64,7 @@ fn exceptions_inside_and_above_the_operation() {
 }
 
 #[test]
-fn an_exception_that_nobody_catches_ends_the_program_as_ever() {
+fn an_uncaught_exception_ends_the_program_as_without_the_recorder() {
     if !host::allows_bpf() {
         return;
     }
@@ -122,13 +124,14 @@ fn handlers_on_an_alternate_stack_inside_the_operation() {
 }
 
 #[test]
-fn operations_that_are_called_again_by_what_they_call() {
+fn operations_that_are_called_again_by_their_callees() {
     if !host::allows_bpf() {
         return;
     }
     for flags in [&["-O0"][..], &["-O0", "-DPOINTER"], &["-O0", "-DCALLBACK"]] {
         unharmed_and_counted("mutual.c", flags, FUNCTION, &["mutual", "20", "60"]);
-        // Deeper than the kernel follows by itself: every return is seen.
+        // Deeper than the kernel follows nested returns of a uretprobe: every return is observed
+        // all the same.
         let (outcome, totals) = unharmed("mutual.c", flags, FUNCTION, &["mutual", "20", "200"]);
         let counts = outcome.counts();
         let seen = (totals.begun, totals.finished, totals.unmatched);

@@ -1,5 +1,5 @@
-//! Every operation that a marker announces is recorded exactly once, from C and from Rust, and the markers' callers come
-//! to no harm: counts against the target's own counter.
+//! Every operation that a marker announces is recorded exactly once, from C and from Rust, and the
+//! callers of the markers come to no harm: the counts are compared with the target's own counter.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -27,13 +27,13 @@ fn a_marker_is_recorded_exactly_once_through_threads_recursion_and_forks() {
 }
 
 #[test]
-fn a_rule_of_a_marker_wins_over_its_own_success() {
+fn a_rule_takes_precedence_over_the_success_of_a_marker() {
     if !host::allows_bpf() {
         return;
     }
     let number = 1_000 + (host::seed() % 1_000) as i64;
     let program = targets::build("ops_marker.c", &[]);
-    // As ops.c's head says: every seventh fails.
+    // As modes.h defines it: every seventh call fails.
     let values = (0..number).map(|index| {
         if index % 7 == 0 {
             -1 - index % 100
@@ -97,7 +97,8 @@ fn rust_markers_are_recorded_exactly_once_also_where_a_panic_drops_their_guards(
         assert_eq!(counts.finished, 3 * 5 * rounds as i64);
         assert_eq!(totals.lost, 0, "{totals:?}");
         assert_counts(&counts, &totals, &recording);
-        // Each round's number once on each thread, with and (every other one) without a token.
+        // Each thread finishes one operation with the value 1, and two (one with a token) with the
+        // value 2.
         let values = recording.of("op", "return_value");
         let ones = values.iter().filter(|&&value| value == Some(1)).count();
         let twos = values.iter().filter(|&&value| value == Some(2)).count();
@@ -149,13 +150,13 @@ fn a_full_in_flight_map_loses_begins_and_goes_on() {
     assert_eq!(totals.lost, totals.lost_no_memory, "{totals:?}");
     assert_eq!(
         totals.unmatched, totals.lost,
-        "each lost begin leaves its finish alone: {totals:?}"
+        "the finish of each lost begin is unmatched: {totals:?}"
     );
     assert_eq!(totals.in_flight, 0, "no entry leaks: {totals:?}");
 }
 
 #[test]
-fn markers_left_without_a_finish_do_not_end_the_following_of_their_thread() {
+fn a_thread_is_still_followed_after_markers_left_without_a_finish() {
     if !host::allows_bpf() {
         return;
     }

@@ -30,21 +30,23 @@ fn sum(recording: &Recording, column: &str) -> i64 {
         .sum()
 }
 
-/// Within a tenth of the target's own figure, or, where that is next to nothing, within `floor` of it.
+/// Within a tenth of the target's own figure, or within `floor` of it where that is more.
 fn is_near(found: i64, own: i64, floor: i64) -> bool {
     (found - own).abs() <= (own / 10).max(floor)
 }
 
 const OPERATION_NS: i64 = 5_000_000;
 const OPERATIONS: i64 = 2_000;
-/// Where a tenth of the target's own figure is less than this, this is allowed: 2% of what an operation lasts. Its own
-/// readings lie around the probes' traps, which its clock counts and the recording does not (30 to 60 µs here).
+/// The least difference that is always allowed: 2% of the duration of an operation. The target
+/// reads its clock outside of the probes' traps, which its clock counts and the recording does not
+/// (30 to 60 µs here).
 const FLOOR_NS: i64 = OPERATION_NS / 50;
 
-/// One kind at a time: two that spin leave no CPU of two for anybody else.
+/// One test at a time: on two CPUs, two tests that spin leave no CPU for anything else.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Records thousands of operations of one kind, and compares on-CPU time per operation, user and system time in sums.
+/// Records thousands of operations of one kind, and compares on-CPU time per operation, user and
+/// system time in sums.
 fn measures(mode: &str) {
     if !host::allows_bpf() {
         return;
@@ -65,12 +67,14 @@ fn measures(mode: &str) {
     assert_eq!(far.len() as i64, OPERATIONS);
     far.retain(|&(own, recorded)| !is_near(recorded, own, FLOOR_NS));
     eprintln!("{mode}: {} of {OPERATIONS} are off", far.len());
-    // Not all: a hypervisor that takes the CPU away in the middle of an operation (or of going to sleep, so that the kernel
-    // never switches to another thread) shows in the recording as on-CPU time, and not in the target's clock.
+    // Some may be off: where a hypervisor takes the CPU away in the middle of an operation (or
+    // while it goes to sleep, so that the kernel never switches to another thread), the recording
+    // counts on-CPU time that the target's clock does not.
     assert!(far.len() as i64 * 50 <= OPERATIONS, "{mode}: {far:?}");
 
-    // In sums, and ticks for user and system time: whoever runs at a tick (each 1 to 10 ms) gets all of it. Over 10 s
-    // that is right to a few hundredths; of a kind of time that is hardly used, a few ticks are many times what there is.
+    // Sums only. User and system time are counted in ticks: a thread that runs at a tick (each 1 to
+    // 10 ms) is charged all of it. Over 10 s the sum is right to a few hundredths; for a kind of
+    // time that is hardly used, a few ticks are many times its true value.
     for (column, own) in [
         ("cpu_ns", "cpu_ns"),
         ("cpu_user_ns", "user_ns"),
@@ -103,7 +107,7 @@ fn on_cpu_user_and_system_time_of_sleeping() {
 }
 
 #[test]
-fn an_operation_that_touches_64_mib_shows_them() {
+fn an_operation_that_touches_64_mib_has_them_in_its_memory_delta() {
     if !host::allows_bpf() {
         return;
     }

@@ -1,5 +1,5 @@
-//! Each of several functions of one readable name is recorded by its signature or symbol with exactly its own calls; by
-//! the name alone none of them is.
+//! Several functions of one readable name: each is recorded by its signature or symbol with exactly
+//! its own calls; the name alone is refused.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

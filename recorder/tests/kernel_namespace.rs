@@ -1,5 +1,5 @@
-//! The same without harm and with the same counts inside a PID namespace, where a process has another id than outside:
-//! recorder and target live in it together, and the target is named by `--pid`.
+//! No harm and the same counts inside a PID namespace, where a process has another id than outside:
+//! recorder and target run in it together, and the target is named by `--pid`.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -8,7 +8,8 @@ use support::host;
 use support::recording::Recording;
 use support::targets;
 
-/// Runs `arguments` of `source` alone, then observed inside a namespace of its own: both must show the same.
+/// Runs `arguments` of `source` alone, then observed inside a namespace of its own: both outcomes
+/// must be the same.
 fn unharmed_and_counted(source: &str, arguments: &[&str], status: i32) {
     if !host::allows_bpf() || !host::has_pid_namespaces() {
         return;
@@ -23,8 +24,8 @@ fn unharmed_and_counted(source: &str, arguments: &[&str], status: i32) {
         "mkfifo {dir}/go
          {program} --wait {arguments} <{dir}/go >{dir}/out 2>{dir}/err & target=$!
          exec 9>{dir}/go; echo $target >{dir}/pid
-         {recorder} record -o {root} --op {probe} --pid $target 2>{dir}/said & recorder=$!
-         while ! grep -q 'recording ' {dir}/said; do kill -0 $recorder || exit 90; sleep 0.02; done
+         {recorder} record -o {root} --op {probe} --pid $target 2>{dir}/stderr & recorder=$!
+         while ! grep -q 'recording ' {dir}/stderr; do kill -0 $recorder || exit 90; sleep 0.02; done
          echo go >&9; exec 9>&-; wait $target; status=$?; wait $recorder || exit 91; exit $status",
         dir = directory.path().display(),
         program = program.display(),
@@ -35,7 +36,7 @@ fn unharmed_and_counted(source: &str, arguments: &[&str], status: i32) {
     );
     let ended = host::in_pid_namespace(&script).status().unwrap();
     let read = |name| std::fs::read_to_string(directory.path().join(name)).unwrap_or_default();
-    let case = format!("{source} {arguments:?}: {}", read("said"));
+    let case = format!("{source} {arguments:?}: {}", read("stderr"));
     assert_eq!(ended.code(), Some(status), "{case}");
     assert_eq!(read("out"), alone.stdout, "{case}");
     assert_eq!(read("err"), alone.stderr, "{case}");

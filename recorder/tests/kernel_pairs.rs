@@ -1,4 +1,5 @@
-//! Each finish is paired with its own begin: what every row says, against what the operation itself wrote down.
+//! Each finish is paired with its own begin: every row is compared with the log that the operation
+//! itself wrote.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -14,12 +15,14 @@ use support::targets;
 const FUNCTION: &str = "uprobe";
 const MARKER: &str = "marker";
 
-/// A row's and a target's reading of one clock may differ by so much: the kernel reads it without its lock.
+/// The most by which a row's and a target's reading of one clock may differ, because the kernel
+/// reads it without its lock.
 const CLOCK_NS: i64 = 1_000;
-/// UTC is derived from the boot clock by pairs that are read while the machine does other things.
+/// The most by which UTC may differ: it is derived from the boot clock by pairs of readings between
+/// which the machine may do other things.
 const UTC_NS: i64 = 1_000_000;
 
-/// What an operation wrote down; `pairs.cpp` says when each time is taken.
+/// One line of the log that an operation wrote; `pairs.cpp` says when each time is read.
 #[derive(Debug)]
 struct Own {
     value: i64,
@@ -78,7 +81,7 @@ struct Row {
     finished_at: i64,
 }
 
-/// Rows by their value, which must be there once.
+/// Rows by their value; each value must be there once.
 fn rows(recording: &Recording) -> BTreeMap<i64, Row> {
     let column = |name: &str| {
         let values = recording.integers("operation_log", name);
@@ -103,7 +106,7 @@ fn rows(recording: &Recording) -> BTreeMap<i64, Row> {
     rows
 }
 
-/// Runs a mode of `pairs.cpp` and compares each row with what its operation wrote down.
+/// Runs a mode of `pairs.cpp` and compares each row with the log of its operation.
 fn paired(kind: &str, flags: &[&str], mode: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let (root, log) = (
@@ -149,7 +152,7 @@ fn paired(kind: &str, flags: &[&str], mode: &[&str]) {
             (pid, own.thread, 2),
             "{case}: {own:?}"
         );
-        // What is around it may have been abandoned.
+        // The operation around it may have been abandoned.
         if let Some(outer) = rows.get(&own.parent) {
             assert!(
                 outer.finished_at - outer.duration_ns < row.finished_at - row.duration_ns
@@ -160,15 +163,15 @@ fn paired(kind: &str, flags: &[&str], mode: &[&str]) {
     }
 }
 
-/// Functions and markers, each in both of the kernel side's books: by the thread's stack, and by a key.
-fn paired_in_each_book(mode: &[&str]) {
+/// Functions and markers, each in both ways of pairing: by the thread's stack, and by a key.
+fn paired_by_stack_and_by_key(mode: &[&str]) {
     paired(FUNCTION, &[], mode);
     paired(FUNCTION, &["-DFIBERS"], mode);
     paired(MARKER, &["-DMARKERS"], mode);
     paired(MARKER, &["-DMARKERS", "-DTOKENS"], mode);
 }
 
-/// How `check` says that an abandoned begin of `pairs.cpp` is recognised.
+/// The way in which an abandoned begin of `pairs.cpp` is recognised, in the words of `check`.
 fn abandonment(flags: &[&str]) -> String {
     let program = targets::build("pairs.cpp", flags);
     let probe = format!("op=uprobe:{}:op", program.display());
@@ -186,7 +189,7 @@ fn each_level_of_a_recursion_has_its_own_duration() {
     }
     let depth = (3 + host::seed() % 20).to_string();
     let mode = ["recurse", "60", &depth];
-    paired_in_each_book(&mode);
+    paired_by_stack_and_by_key(&mode);
     paired(FUNCTION, &["-O0"], &mode);
 }
 
@@ -196,7 +199,7 @@ fn each_row_has_the_thread_the_value_and_the_time_of_its_operation() {
         return;
     }
     let calls = (2_000 + host::seed() % 1_000).to_string();
-    paired_in_each_book(&["threads", &calls, "4"]);
+    paired_by_stack_and_by_key(&["threads", &calls, "4"]);
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn after_operations_left_by_an_exception_or_longjmp_each_finish_still_has_its_ow
     if !host::allows_bpf() {
         return;
     }
-    // Both books, or this shows less than it says.
+    // The two builds are paired in different ways, or this would test only one of them.
     assert!(abandonment(&["-DFIBERS"]).starts_with("an equal stack pointer"));
     assert!(!abandonment(&[]).starts_with("an equal stack pointer"));
     let depth = (4 + host::seed() % 12).to_string();

@@ -1,5 +1,5 @@
-//! Only the programs that a plan names are loaded: one that this kernel refuses takes down only what
-//! needs it.
+//! Only the programs that a plan names are loaded: a program that this kernel refuses affects only
+//! the hooks that need it.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -14,7 +14,7 @@ use soakbox_recorder::plan::lifecycle_hooks;
 use soakbox_schemas::control::OperationRule;
 use support::{hooks, host};
 
-/// The programs of this process are counted: only one test at a time may load some.
+/// The programs of this process are counted, so only one test at a time may load programs.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn settings(tree: Option<u32>) -> KernelSettings {
@@ -27,7 +27,8 @@ fn settings(tree: Option<u32>) -> KernelSettings {
     }
 }
 
-/// Names of the BPF programs that this process holds, as the kernel tells them: at most 15 bytes.
+/// Names of the BPF programs that this process holds, from the kernel, which keeps at most 15
+/// bytes.
 fn held() -> BTreeSet<String> {
     let descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
     let ids: BTreeSet<u32> = descriptors
@@ -87,7 +88,7 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
     }
 }
 
-/// The built object with an instruction in the function `program` that no kernel accepts.
+/// The built object, with an instruction in the function `program` that no kernel accepts.
 fn damaged(program: &str) -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/soakbox.x86_64.bpf.o");
     let mut bytes = fs::read(path).unwrap();
@@ -96,14 +97,14 @@ fn damaged(program: &str) -> Vec<u8> {
     let symbol = symbol.unwrap();
     let section = file.section_by_index(symbol.section_index().unwrap());
     let (start, _) = section.unwrap().file_range().unwrap();
-    // Its last instruction, which refers to nothing.
+    // The last instruction, to which no relocation belongs.
     let last = usize::try_from(start + symbol.address() + symbol.size() - 8).unwrap();
     bytes[last] = 0xff;
     bytes
 }
 
 #[test]
-fn a_program_that_the_kernel_refuses_takes_nothing_else_down() {
+fn a_program_that_the_kernel_refuses_does_not_affect_the_others() {
     if !host::allows_bpf() {
         return;
     }

@@ -1,5 +1,5 @@
-//! A directory may have any name that the file system allows: what is recorded there is found there,
-//! and each message stays one line of text.
+//! A directory may have any name that the file system allows: a recording in it is found again, and
+//! each message stays one line of text.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -35,7 +35,7 @@ fn recorder(arguments: &[&OsStr]) -> Output {
         .unwrap()
 }
 
-/// Every message: lines that begin as messages do, with nothing that acts on a terminal.
+/// The messages. Each line must begin as messages do and hold nothing that controls a terminal.
 fn messages(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     for line in text.lines() {
@@ -59,24 +59,24 @@ fn with_output<'a>(command: &[&'a str], root: &'a Path) -> Vec<&'a OsStr> {
 }
 
 #[test]
-fn a_made_up_recording_is_written_and_recovered_under_any_name() {
+fn a_synthetic_recording_is_written_and_recovered_under_any_name() {
     let directory = tempfile::tempdir().unwrap();
     for name in NAMES {
         let root = directory.path().join(OsStr::from_bytes(name));
         let replay = ["replay", "--synthetic", "1", "--seconds", "2"];
         let output = recorder(&with_output(&replay, &root));
-        let told = messages(&output);
-        assert!(output.status.success(), "{told}");
+        let stderr = messages(&output);
+        assert!(output.status.success(), "{stderr}");
         let rows = Recording::open(&root).batches("operation_log");
         assert!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>() > 0);
         let output = recorder(&[OsStr::new("recover"), root.as_os_str()]);
-        let told = messages(&output);
-        assert!(output.status.success(), "{told}");
+        let stderr = messages(&output);
+        assert!(output.status.success(), "{stderr}");
     }
 }
 
 #[test]
-fn what_is_refused_is_one_line_whatever_the_name() {
+fn a_refusal_is_one_line_whatever_the_name() {
     let directory = tempfile::tempdir().unwrap();
     let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
     for name in NAMES {
@@ -107,9 +107,9 @@ fn what_is_refused_is_one_line_whatever_the_name() {
             ],
         ] {
             let output = recorder(&arguments);
-            let told = messages(&output);
-            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-            assert_eq!(told.lines().count(), 1, "{told}");
+            let stderr = messages(&output);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
         }
         assert!(!missing.exists());
     }
@@ -130,9 +130,13 @@ fn an_observed_program_is_recorded_under_any_name() {
         arguments.push(program.as_os_str());
         arguments.extend(words(&["calls", "100", "1", "0"]));
         let output = recorder(&arguments);
-        let told = messages(&output);
-        assert!(output.status.success(), "{told}");
-        assert_eq!(Recording::open(&root).checked("op").finished, 100, "{told}");
+        let stderr = messages(&output);
+        assert!(output.status.success(), "{stderr}");
+        assert_eq!(
+            Recording::open(&root).checked("op").finished,
+            100,
+            "{stderr}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! A server that nobody here wrote: PostgreSQL, in a cluster of the test's own, counted by its own statistics.
+//! A server that is not part of this project: PostgreSQL, in a cluster of the test's own. The
+//! recording is compared with the server's own statistics.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -11,7 +12,8 @@ use support::host;
 use support::recorder::Recorder;
 use support::recording::Recording;
 
-/// A cluster in a directory of its own, run by the user that Debian's package made, ended by its own pid.
+/// A cluster in a directory of its own, run as the user that Debian's package created. Only its own
+/// process is ended.
 struct Cluster {
     programs: PathBuf,
     directory: tempfile::TempDir,
@@ -120,14 +122,14 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Fast shutdown, of our own postmaster alone.
+        // Fast shutdown of our own postmaster only.
         // SAFETY: our own child, not waited for.
         unsafe { libc::kill(self.postmaster.id() as i32, libc::SIGINT) };
         let _ = self.postmaster.wait();
     }
 }
 
-/// Version 15, which the figures are of, or else the newest.
+/// Version 15, for which the figures in the documentation were measured, or else the newest.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let found = versions
@@ -140,7 +142,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 #[test]
-fn rows_equal_what_the_server_counted_itself() {
+fn rows_equal_the_servers_own_count() {
     let found = programs();
     let shown = found
         .clone()

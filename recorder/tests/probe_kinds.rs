@@ -1,5 +1,5 @@
-//! A kind of probe is one declaration: one that is made up here parses, is in the help, resolves, is
-//! explained by `check`, loaded and attached, and no other file knows about it.
+//! A kind of probe is one declaration: a kind that only this test declares is parsed, listed in the
+//! help, resolved, explained by `check`, loaded and attached, and no other file knows about it.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -96,7 +96,7 @@ fn hook(operation: u16) -> Hook {
     }
 }
 
-/// The registry of this version and the made-up kind.
+/// The registry of this version, with the kind of this test.
 fn registry() -> Registry {
     let mut kinds = KINDS.to_vec();
     kinds.push(&SwitchKind);
@@ -169,7 +169,7 @@ fn it_resolves_to_an_operation_without_a_file() {
 }
 
 #[test]
-fn check_shows_what_it_tells_about_itself() {
+fn check_shows_its_own_explanation() {
     let resolved = resolved();
     let answers = explained(&resolved);
     let mut table = Vec::new();

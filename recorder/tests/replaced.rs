@@ -1,5 +1,5 @@
-//! An observed program that is overwritten or replaced while it is recorded: the new one runs as ever, and the
-//! recording says from when on it is not observed.
+//! An observed program that is overwritten or replaced while it is recorded: the new one runs
+//! unharmed, and the recording has a gap from when on it is not observed.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -16,7 +16,7 @@ use support::targets::{self, Outcome};
 
 const CALLS: &[&str] = &["1000"];
 
-/// A program in a directory of its own, and the version that is to take its place.
+/// A program in a directory of its own, and the version that will replace it.
 struct Scene {
     _directory: tempfile::TempDir,
     root: PathBuf,
@@ -44,7 +44,7 @@ impl Scene {
         Recorder::start(&self.root, &[&["--op", &probe], arguments].concat())
     }
 
-    /// Runs what is at the program's path now; must be the next version, unharmed.
+    /// Runs the file that is at the program's path now; it must be the next version, unharmed.
     fn run_next(&self) {
         let alone = targets::run(&self.next, CALLS);
         assert!(alone.stdout.starts_with("version 2"), "{alone:?}");
@@ -55,7 +55,7 @@ impl Scene {
         Recording::open(&self.root)
     }
 
-    /// Operations that were recorded, all of them finished.
+    /// Number of recorded operations, all of which must have finished.
     fn finished(&self) -> i64 {
         let totals = self.recording().checked("op");
         assert_eq!(totals.begun, totals.finished, "{totals:?}");
@@ -97,7 +97,7 @@ fn a_program_that_is_overwritten_while_nobody_runs_it() {
 }
 
 #[test]
-fn a_program_that_is_overwritten_by_who_had_it_open_all_along() {
+fn a_program_that_is_overwritten_by_a_writer_from_before_the_recording() {
     if !host::allows_bpf() {
         return;
     }
@@ -131,7 +131,7 @@ fn a_program_that_is_replaced_while_it_runs() {
     fs::copy(&scene.next, &new).unwrap();
     fs::rename(&new, &scene.program).unwrap();
     scene.run_next();
-    // Who ran before is still observed.
+    // A process that ran before is still observed.
     ran_first(&running.go());
     std::thread::sleep(Duration::from_secs(3));
     recorder.stop().check();
@@ -144,7 +144,7 @@ fn a_program_that_is_replaced_while_it_runs() {
 }
 
 #[test]
-fn a_program_behind_a_link_that_comes_to_lead_elsewhere() {
+fn a_program_behind_a_link_that_is_changed_to_another_file() {
     if !host::allows_bpf() {
         return;
     }

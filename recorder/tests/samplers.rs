@@ -1,5 +1,5 @@
-//! A sampler is one file behind one trait, and a table one declaration: rows of a made-up sampler
-//! for a made-up table arrive in sealed Parquet files.
+//! A sampler is one file behind one trait, and a table one declaration: rows of a sampler and a
+//! table that only this test declares arrive in sealed Parquet files.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use anyhow::Result;
@@ -98,7 +98,7 @@ fn rows_of_a_further_sampler_and_table_are_sealed_with_the_others() {
 }
 
 #[test]
-fn a_made_up_recording_is_as_long_as_asked_however_young_the_host_is() {
+fn a_synthetic_recording_is_as_long_as_asked_however_young_the_host_is() {
     for (seconds, booted_ago) in [(1, 0), (7, 0), (20, 3), (20, 19), (20, 20), (20, 5_000)] {
         let root = tempfile::tempdir().unwrap();
         synthesize(&plan(root.path(), seconds), &booted(booted_ago), Vec::new()).unwrap();
@@ -135,7 +135,7 @@ fn a_made_up_recording_is_as_long_as_asked_however_young_the_host_is() {
 }
 
 #[test]
-fn what_cannot_be_made_up_is_refused_and_leaves_nothing() {
+fn a_synthetic_recording_from_before_1970_is_refused_and_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let place = root.path().join("recording");
     for seconds in [1_700_000_001, u64::MAX] {

@@ -1,5 +1,5 @@
 //! Recorders and recoveries that are killed: at random moments, and at every single step that
-//! touches a file. The killed process is this test binary again, in the role that it is given.
+//! touches a file. The killed process is this test binary itself, started in a role.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;
@@ -16,8 +16,8 @@ use soakbox_recorder::clock::SystemClock;
 use soakbox_recorder::segment::{RecoveryReport, recover};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
 
-/// What the kills are aimed at: every system call that changes a file or a directory, or takes the
-/// lock.
+/// The system calls at which processes are killed: all that change a file or a directory, or take
+/// the lock.
 const STEPS: [&str; 12] = [
     "mkdir",
     "pwrite64",
@@ -54,9 +54,9 @@ fn main() -> ExitCode {
             kill_at_every_step_of_a_recording_loses_no_acknowledged_row,
         ),
         (
-            "kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end",
+            "kill_at_every_step_of_a_recovery_does_not_change_its_result",
             has_strace,
-            kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end,
+            kill_at_every_step_of_a_recovery_does_not_change_its_result,
         ),
         (
             "a_live_recorder_is_left_alone_until_it_is_dead",
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     role::main(&TESTS)
 }
 
-/// Runs it under strace, which kills it at its `count`-th `step`.
+/// Runs `role` under strace, which kills it at its `count`-th `step`.
 fn run_killed_at(
     step: &str,
     count: usize,
@@ -96,7 +96,7 @@ fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9) || status.code() == Some(137)
 }
 
-/// Counters are whole from `first` on, and reach at least to `acknowledged`.
+/// The counters are consecutive from `first` on, and reach at least `acknowledged`.
 fn assert_whole(root: &Path, first: u64, acknowledged: u64, context: &str) {
     let found = counters(root);
     let expected: Vec<i64> = (first as i64..).take(found.len()).collect();
@@ -126,7 +126,8 @@ fn recovered(root: &Path, context: &str) -> RecoveryReport {
     recover(root, &SystemClock).unwrap_or_else(|error| panic!("{context}: {error}"))
 }
 
-/// Lets it run for a while after its first acknowledgement, kills it, and returns the last one.
+/// Lets `child` run for `wait` after its first acknowledgement, kills it, and returns the last
+/// acknowledged counter.
 fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let seen = lines.find(|line| line.as_ref().unwrap().starts_with("appended "));
@@ -151,7 +152,7 @@ fn kill_at_a_random_moment_loses_no_acknowledged_row() {
         let child = start("record", root.path(), first);
         let acknowledged = kill_after(child, wait, first);
         let sealed_before = counters(root.path());
-        // Every other recovery is killed, too, a few times.
+        // In every other round, a few recoveries are killed, too.
         for _ in 0..(round % 2) * 3 {
             let mut recovery = start("recover", root.path(), 0);
             std::thread::sleep(Duration::from_micros(random.below(12_000)));
@@ -176,7 +177,7 @@ fn kill_at_every_step_of_a_recording_loses_no_acknowledged_row() {
     assert!(killed > 50, "the kills were not aimed: {killed}");
 }
 
-/// How often the recording takes `step`.
+/// Kills a recording at each `step` in turn; returns how often it takes `step`.
 fn kill_a_recording_at_each(step: &str) -> usize {
     for count in 1.. {
         let root = tempfile::tempdir().unwrap();
@@ -196,19 +197,19 @@ fn kill_a_recording_at_each(step: &str) -> usize {
         }
         let rows = counters(root.path()).len();
         assert!(gaps <= 1, "{context}: {gaps} gaps");
-        // Where rows were still to come, the recording says that they are missing.
+        // Where rows are missing, the recording has a gap.
         assert!(gaps == 1 || rows == 0 || rows == 300, "{context}: {rows}");
     }
     unreachable!()
 }
 
-fn kill_at_every_step_of_a_recovery_and_it_still_comes_to_the_same_end() {
+fn kill_at_every_step_of_a_recovery_does_not_change_its_result() {
     let killed: usize = STEPS.into_iter().map(kill_a_recovery_at_each).sum();
     eprintln!("killed at each of {killed} steps");
     assert!(killed > 20, "the kills were not aimed: {killed}");
 }
 
-/// How often the recovery takes `step`.
+/// Kills a recovery at each `step` in turn; returns how often it takes `step`.
 fn kill_a_recovery_at_each(step: &str) -> usize {
     for count in 1.. {
         let root = tempfile::tempdir().unwrap();
@@ -216,7 +217,7 @@ fn kill_a_recovery_at_each(step: &str) -> usize {
         let acknowledged = kill_after(child, Duration::from_millis(3), 7);
         let (status, _) = run_killed_at(step, count, "recover", root.path(), 0);
         let context = format!("{step} {count}");
-        // And once more, somewhere in what is left.
+        // Another recovery is killed at one of the remaining steps.
         run_killed_at("fsync", count % 5 + 1, "recover", root.path(), 0);
         recovered(root.path(), &context);
         assert_whole(root.path(), 7, acknowledged, &context);
@@ -238,7 +239,7 @@ fn a_live_recorder_is_left_alone_until_it_is_dead() {
         .find(|line| line.as_ref().unwrap().starts_with("appended "))
         .unwrap()
         .unwrap();
-    // It goes on writing: somebody has to read.
+    // It goes on writing to the pipe, which must be read.
     let reader = std::thread::spawn(move || lines.map_while(Result::ok).count());
     for _ in 0..5 {
         let report = recovered(root.path(), "live");
@@ -300,8 +301,8 @@ fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
             let found = found.unwrap_or_else(|| panic!("no {step} after line {from} of\n{log}"));
             from += found + 1;
         }
-        // Nothing is written to the temporary after its fsync, nor is the journal gone before the
-        // rename.
+        // Nothing is written to the temporary file after its fsync, and the journal is not removed
+        // before the rename.
         let at = |step: &String| lines.iter().rposition(|line| matches(line, step)).unwrap();
         assert!(at(&steps[2]) < at(&steps[3]) && at(&steps[4]) < at(&steps[6]));
     }
@@ -311,7 +312,7 @@ fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
     }
 }
 
-/// Whether the parts of `pattern` between its stars follow one another in `line`.
+/// Whether `line` contains the parts of `pattern` between its stars, in their order.
 fn matches(line: &str, pattern: &str) -> bool {
     let mut rest = line;
     pattern.split('*').all(|part| match rest.find(part) {

@@ -1,5 +1,5 @@
-//! System calls that fail in the middle of a recording (strace makes them): the recorder goes on,
-//! every append that succeeded is in the recording once, and every one that failed is not.
+//! System calls that fail in the middle of a recording (strace injects the errors): the recorder
+//! goes on, every append that succeeded is in the recording once, and every one that failed is not.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     )])
 }
 
-/// Runs a recording whose `call` fails from the `from`-th time on, `times` times; what it printed.
+/// Runs a recording whose `call` fails from the `from`-th time on, `times` times, and compares the
+/// recovered rows with the appends that it printed as successful.
 fn record_with(call: &str, error: &str, from: usize, times: usize) {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().join("recording");
@@ -72,7 +73,7 @@ fn a_failed_call_costs_at_most_the_append_that_it_belongs_to() {
         }
         record_with(call, error, 3, 20);
     }
-    // The first ones are the program's own start.
+    // The first calls belong to the start of the program.
     for from in [20, 25, 30, 35] {
         record_with("openat", "EMFILE", from, 1);
     }

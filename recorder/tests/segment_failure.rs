@@ -1,4 +1,4 @@
-//! Disks that are full, directories that cannot be written, bits that flip.
+//! Full disks, directories that cannot be written, flipped bits.
 #![allow(clippy::unwrap_used)]
 
 mod segment_support;
@@ -22,7 +22,7 @@ use soakbox_schemas::tables::Table;
 
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000000";
 
-/// Takes all the room that is left.
+/// Fills the disk with one file; returns its path.
 fn fill(directory: &Path) -> PathBuf {
     let path = directory.join("ballast");
     let mut size = 4 << 20;
@@ -61,7 +61,7 @@ fn no_temporaries(root: &Path) {
 }
 
 #[test]
-fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
+fn a_full_disk_is_reported_in_one_line_and_costs_only_the_refused_rows() {
     let Some(disk) = Tmpfs::mount("size=3m") else {
         return;
     };
@@ -92,7 +92,7 @@ fn a_full_disk_is_told_in_one_line_and_costs_only_what_was_refused() {
         "{text}"
     );
     assert_eq!(text.lines().count(), 1);
-    // With room again it goes on in the same journal, and what was refused left no trace.
+    // With room again it goes on in the same journal, and the refused rows left no trace.
     std::fs::remove_file(&ballast).unwrap();
     append(&mut writer, 5_000).unwrap();
     writer.flush().unwrap();
@@ -132,17 +132,17 @@ fn a_seal_that_found_the_disk_full_is_tried_again_while_recording() {
     writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     let ballast = fill(disk.path());
     let started = std::time::Instant::now();
-    let mut told = 0;
+    let mut reported = 0;
     while Contents::list(&root).unwrap().segments.is_empty() {
         if let Err(error) = writer.tick(SystemClock.now()) {
             assert!(error.is_disk_full(), "{error}");
-            told += 1;
+            reported += 1;
             let _ = std::fs::remove_file(&ballast);
         }
         assert!(started.elapsed().as_secs() < 60);
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    assert_eq!(told, 1);
+    assert_eq!(reported, 1);
     assert_eq!(writer.finish().unwrap().seals_failed, 1);
     assert_eq!(counters(&root), (0..5_000).collect::<Vec<_>>());
 }
@@ -172,7 +172,7 @@ fn a_full_disk_while_a_crash_is_recovered_loses_nothing() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_told_at_once() {
+fn a_directory_that_cannot_be_written_is_reported_at_once() {
     let readonly = Tmpfs::mount("ro");
     let Some(disk) = readonly else {
         return;
@@ -189,7 +189,7 @@ fn a_directory_that_cannot_be_written_is_told_at_once() {
 }
 
 #[test]
-fn a_file_in_the_place_of_the_directory_is_told() {
+fn a_file_in_the_place_of_the_directory_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = RecorderDirectory::create(file.path(), 0)
         .unwrap_err()
@@ -265,7 +265,7 @@ fn a_journal_of_a_newer_format_is_left_to_a_newer_version() {
 }
 
 #[test]
-fn a_journal_without_a_whole_frame_is_no_segment() {
+fn a_journal_without_a_whole_frame_makes_no_segment() {
     let root = tempfile::tempdir().unwrap();
     let name = journal_name(1);
     for contents in [&b""[..], b"SBJ1torn"] {
@@ -288,7 +288,7 @@ fn journal_name(sequence: u64) -> JournalName {
     }
 }
 
-/// A journal of batches, each a number of rows and a time.
+/// Writes a journal of batches, each given by its number of rows and their time.
 fn journal(root: &Path, parts: &[(u64, i64)]) -> JournalName {
     let name = journal_name(1);
     std::fs::create_dir_all(name.path(root).parent().unwrap()).unwrap();

@@ -174,8 +174,8 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
     });
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let mut segments = Vec::new();
-    // A row every 100 s, a look every second: 95 s before midnight are the first segment's, then
-    // ten minutes each.
+    // A row every 100 s, a tick every second. The first segment ends at midnight, 5 s after the
+    // start; the next ones last ten minutes each.
     for second in 0..1_300 {
         let now = clock.now();
         if second % 100 == 0 {
@@ -234,7 +234,7 @@ fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
 }
 
 #[test]
-fn two_recorders_and_a_recovery_beside_them_do_not_touch_one_another() {
+fn two_recorders_and_a_recovery_at_the_same_time_do_not_touch_one_another() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
     let mut first = writer(root.path(), &clock, SegmentLimits::default());
@@ -258,7 +258,7 @@ fn two_recorders_and_a_recovery_beside_them_do_not_touch_one_another() {
 }
 
 #[test]
-fn a_directory_taken_and_given_up_before_a_row_leaves_nothing() {
+fn a_directory_that_is_dropped_before_a_row_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let below = root.path().join("a/b");
     drop(RecorderDirectory::create(&below, 0).unwrap());
@@ -298,7 +298,8 @@ fn a_foreign_file_in_the_segments_place_is_not_replaced() {
     let error = writer.finish().unwrap_err();
     assert!(matches!(error, SegmentError::Occupied { .. }), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
-    // Moved away, the journal is sealed, and the good end is remembered: no gap.
+    // Once the file is gone, the journal is sealed; the recorder had stopped cleanly, so there is
+    // no gap.
     assert!(recover(root.path(), &clock).is_err());
     std::fs::remove_file(&path).unwrap();
     let report = recover(root.path(), &clock).unwrap();
@@ -307,7 +308,7 @@ fn a_foreign_file_in_the_segments_place_is_not_replaced() {
 }
 
 #[test]
-fn an_identity_reaches_the_footer_of_a_recovered_segment() {
+fn the_provenance_reaches_the_footer_of_a_recovered_segment() {
     let root = tempfile::tempdir().unwrap();
     let clock = clock();
     let directory = RecorderDirectory::create(root.path(), NOON).unwrap();

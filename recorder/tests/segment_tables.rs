@@ -1,6 +1,6 @@
-//! Every table goes through the whole life of a segment with what is declared of it alone: a value
-//! is read under the name that it was written under, and a table that nothing but its own
-//! declaration knows is written, sealed and recovered like any other.
+//! Every table goes through the whole life of a segment by its declaration alone: a value is read
+//! under the name that it was written under, and a table that only this test declares is written,
+//! sealed and recovered like any other.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../schemas/tests/distinct_rows/mod.rs"]
@@ -129,7 +129,7 @@ fn its_journal_is_recovered_by_a_version_that_does_not_know_it() {
 }
 
 #[test]
-fn a_declared_table_takes_no_other_columns_than_its_own() {
+fn a_declared_table_accepts_only_its_own_columns() {
     let root = tempfile::tempdir().unwrap();
     let mut writer = writer(root.path(), &SystemClock, SegmentLimits::default());
     let now = SystemClock.now();

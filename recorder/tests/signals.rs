@@ -1,5 +1,5 @@
-//! A signal never leaves a recording unsealed without a word: which end it, which do not, and what
-//! two in a row do.
+//! No signal leaves a recording unsealed without a message: which signals end it, which do not, and
+//! the effect of two in a row.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -15,7 +15,7 @@ use support::recorder::{self, Recorder};
 use support::recording::Recording;
 use support::targets::{self, Endless};
 
-/// A place with a target of its own.
+/// A directory with a target of its own.
 struct Place {
     directory: tempfile::TempDir,
     program: PathBuf,
@@ -41,17 +41,17 @@ impl Place {
     }
 }
 
-/// Journals that nobody sealed.
+/// Number of runs with journals that are not sealed.
 fn journals(root: &Path) -> usize {
     let runs = fs::read_dir(root.join("journal"));
     runs.into_iter().flatten().flatten().count()
 }
 
-fn assert_sealed(root: &Path, said: &str) {
-    assert_eq!(journals(root), 0, "{said}");
-    assert_eq!(Recording::open(root).gaps(), [], "{said}");
-    assert!(said.contains("sealed "), "{said}");
-    assert!(!said.contains("not sealed"), "{said}");
+fn assert_sealed(root: &Path, stderr: &str) {
+    assert_eq!(journals(root), 0, "{stderr}");
+    assert_eq!(Recording::open(root).gaps(), [], "{stderr}");
+    assert!(stderr.contains("sealed "), "{stderr}");
+    assert!(!stderr.contains("not sealed"), "{stderr}");
 }
 
 /// Signals that ask for an end.
@@ -79,13 +79,13 @@ fn every_signal_that_asks_for_an_end_seals_the_recording() {
         let calls = targets::run(&place.program, &["calls", "50", "1", "0"]);
         assert!(calls.status.success());
         recorder.signal(signal);
-        let said = recorder.wait().check().stderr;
+        let stderr = recorder.wait().check().stderr;
         let root = place.root(&name);
-        assert_sealed(&root, &said);
+        assert_sealed(&root, &stderr);
         assert_eq!(
             Recording::open(&root).checked("op").finished,
             50,
-            "{name}: {said}"
+            "{name}: {stderr}"
         );
     }
 }
@@ -114,22 +114,22 @@ fn a_signal_that_asks_for_nothing_ends_nothing() {
     }
     let calls = targets::run(&place.program, &["calls", "50", "1", "0"]);
     assert!(calls.status.success());
-    let said = recorder.stop().check().stderr;
-    assert_sealed(&place.root("recording"), &said);
+    let stderr = recorder.stop().check().stderr;
+    assert_sealed(&place.root("recording"), &stderr);
     let totals = Recording::open(&place.root("recording")).checked("op");
-    assert_eq!(totals.finished, 50, "{said}");
-    let noted: Vec<&str> = said
+    assert_eq!(totals.finished, 50, "{stderr}");
+    let noted: Vec<&str> = stderr
         .lines()
         .filter(|line| line.contains("goes on"))
         .collect();
     assert_eq!(
         noted.len(),
         unexpected.len(),
-        "each is reported once: {said}"
+        "each is reported once: {stderr}"
     );
     assert!(
         noted[0].contains("SIGUSR1") && noted[0].contains("hint: "),
-        "{said}"
+        "{stderr}"
     );
 }
 
@@ -152,8 +152,8 @@ fn signals_within_a_second_are_one_request() {
         if first.elapsed() < Duration::from_millis(990) {
             recorder.signal_if_there(signals[round / 3 % 3]);
         }
-        let said = recorder.wait().check().stderr;
-        assert_sealed(&place.root(&name), &said);
+        let stderr = recorder.wait().check().stderr;
+        assert_sealed(&place.root(&name), &stderr);
     }
     drop(target);
 }
@@ -167,7 +167,7 @@ fn gnu_timeout_ends_a_recording_in_order() {
     let start = |round: usize| {
         let root = place.root(&format!("round {round}"));
         let mut command = Command::new("timeout");
-        // It signals its child, and then its group, in which the child is.
+        // It signals its child, and then its group, which the child is in.
         command.args([
             "1.5",
             env!("CARGO_BIN_EXE_soakbox-recorder"),
@@ -189,16 +189,16 @@ fn gnu_timeout_ends_a_recording_in_order() {
         let started: Vec<_> = (0..6).map(start).collect();
         for (root, child) in started {
             let output = child.wait_with_output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(124), "{said}");
-            assert_sealed(&root, &said);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(124), "{stderr}");
+            assert_sealed(&root, &stderr);
             fs::remove_dir_all(&root).unwrap();
         }
     }
 }
 
 #[test]
-fn what_was_started_with_a_signal_blocked_ends_all_the_same() {
+fn a_recorder_started_with_signals_blocked_ends_all_the_same() {
     if !host::allows_bpf() {
         return;
     }
@@ -225,8 +225,8 @@ fn what_was_started_with_a_signal_blocked_ends_all_the_same() {
     let started = Instant::now();
     let recorder = Recorder::spawn(command);
     recorder.signal(libc::SIGTERM);
-    let said = recorder.wait().check().stderr;
-    assert_sealed(&root, &said);
+    let stderr = recorder.wait().check().stderr;
+    assert_sealed(&root, &stderr);
     assert!(
         started.elapsed() < Duration::from_secs(20),
         "not by its duration"
@@ -234,7 +234,7 @@ fn what_was_started_with_a_signal_blocked_ends_all_the_same() {
 }
 
 #[test]
-fn a_later_second_signal_ends_at_once_and_what_it_leaves_is_reported_and_recovered() {
+fn a_later_second_signal_ends_at_once_and_unsealed_journals_are_reported_and_recovered() {
     if !host::allows_bpf() {
         return;
     }
@@ -243,11 +243,12 @@ fn a_later_second_signal_ends_at_once_and_what_it_leaves_is_reported_and_recover
     let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
     let probe = format!("op=marker:{}:op", program.display());
     let mut recorder = Recorder::start(&root, &["--op", &probe]);
-    // Enough to be sealed for a while.
+    // Enough rows for a seal that takes a while.
     targets::run(&program, &["calls", "1000000", "1", "0"]);
     std::thread::sleep(Duration::from_millis(2_500));
     recorder.signal(libc::SIGTERM);
-    // Its end has begun; then it stands still until the second signal is a request of its own.
+    // It has begun to end; then it is stopped until the second signal counts as a request of its
+    // own.
     recorder.wait_for_line("SIGTERM: ending");
     recorder.signal(libc::SIGSTOP);
     std::thread::sleep(Duration::from_millis(1_100));
@@ -298,9 +299,9 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
         let recorder = Recorder::start(&root, &["--op", &place.probe(), "--", "sh", "-c", &script]);
         std::thread::sleep(Duration::from_millis(700));
         recorder.signal(signal);
-        let said = recorder.wait().check().stderr;
-        assert_sealed(&root, &said);
-        assert!(said.contains("runs on, unobserved"), "{said}");
+        let stderr = recorder.wait().check().stderr;
+        assert_sealed(&root, &stderr);
+        assert!(stderr.contains("runs on, unobserved"), "{stderr}");
         fs::write(&go, "").unwrap();
         let waited = Instant::now();
         while !done.exists() {
@@ -338,17 +339,17 @@ fn a_command_that_ends_is_reported_once_its_recording_is_complete() {
         let words = [
             "record", "-o", &path, "--op", &probe, "--", "sh", "-c", script,
         ];
-        let (status, _, said) = recorder::run(&words);
-        assert!(status.success(), "{said}");
-        let lines: Vec<&str> = said.lines().collect();
+        let (status, _, stderr) = recorder::run(&words);
+        assert!(status.success(), "{stderr}");
+        let lines: Vec<&str> = stderr.lines().collect();
         let at = |text: &str| lines.iter().position(|line| line.contains(text));
-        assert!(at(line).is_some() && at(line) > at("sealed "), "{said}");
-        assert_sealed(&root, &said);
+        assert!(at(line).is_some() && at(line) > at("sealed "), "{stderr}");
+        assert_sealed(&root, &stderr);
     }
 }
 
 #[test]
-fn a_caller_that_ignores_its_children_learns_nothing_less() {
+fn the_status_of_a_command_is_reported_where_the_caller_ignores_sigchld() {
     if !host::allows_bpf() {
         return;
     }
@@ -371,8 +372,8 @@ fn a_caller_that_ignores_its_children_learns_nothing_less() {
         });
     }
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     assert_eq!(output.status.signal(), None);
-    assert!(said.contains("exit status 5"), "{said}");
+    assert!(stderr.contains("exit status 5"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Anything but a program is refused at once, in little memory, whatever kind of file it is.
+//! A file that is not a program is refused at once and in little memory, whichever kind it is.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::fs::{self, File};
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs the recorder with at most ten seconds and 1 GB of address space; its one line.
+/// Runs the recorder with at most ten seconds and 1 GB of address space; returns its one line.
 fn refused(arguments: &[&str]) -> String {
     let limited = "ulimit -v 1000000; exec timeout 10 \"$0\" \"$@\"";
     let output = Command::new("sh")
@@ -21,7 +21,7 @@ fn refused(arguments: &[&str]) -> String {
     stderr
 }
 
-/// Every command that reads a program, on this one; `expected` is in each answer.
+/// Runs every command that reads a program on this file; each message must contain `expected`.
 fn all_refuse(path: &Path, expected: &str) {
     let file = path.display().to_string();
     let root = tempfile::tempdir().unwrap();
@@ -92,7 +92,7 @@ fn files_without_a_program_in_them() {
         (at("cut", &program[..20], None), "damaged"),
         (at("core", &core, Some(1 << 40)), "a core dump"),
         (at("huge", &program, Some(1 << 40)), "larger than 4 GiB"),
-        // Smaller than what is read at most, and larger than the memory that there is.
+        // Smaller than the largest program that is read, and larger than the available memory.
         (at("large", &program, Some(3 << 30)), "memory"),
     ] {
         all_refuse(&path, expected);

@@ -1,5 +1,5 @@
-//! A recording that cannot start leaves nothing: no probe, no file, no command, no process;
-//! whichever step of its start fails.
+//! A recording that cannot start leaves nothing, whichever step of its start fails: no probe, no
+//! file, no command, no process.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -22,12 +22,12 @@ const STEPS: [(&str, &str); 9] = [
     ("perf_event_open", "EMFILE"),
     ("bpf", "EPERM"),
 ];
-/// Attempts at one step: a start takes each of them less often, but for `bpf`.
+/// Limit of the count of one step. A start makes each of these calls less often, except `bpf`.
 const MOST: usize = 400;
 
 struct Attempt {
     code: Option<i32>,
-    said: String,
+    stderr: String,
     /// The command ran.
     ran: bool,
 }
@@ -56,12 +56,12 @@ fn attempt(directory: &Path, program: &Path, call: &str, error: &str, count: usi
         .unwrap();
     Attempt {
         code: output.status.code(),
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         ran: ran.exists(),
     }
 }
 
-/// Fails `call` at each step up to the one that is not reached; how often a start failed by it.
+/// Fails `call` at each step up to the first that is not reached; returns how many starts failed.
 fn fail_each(program: &Path, call: &str, error: &str) -> usize {
     let mut failed = 0;
     let mut count = 1;
@@ -69,21 +69,22 @@ fn fail_each(program: &Path, call: &str, error: &str) -> usize {
         let directory = tempfile::tempdir().unwrap();
         let recording: PathBuf = directory.path().join("recording");
         let context = format!("{call} {error} {count}");
-        let Attempt { code, said, ran } = attempt(directory.path(), program, call, error, count);
+        let Attempt { code, stderr, ran } = attempt(directory.path(), program, call, error, count);
         if ran {
-            // It had started: what fails later is another test's.
+            // It had started. Later failures belong to other tests.
             if code == Some(0) && failed > 0 {
                 break;
             }
         } else {
             failed += 1;
-            assert_eq!(code, Some(2), "{context}: {said}");
-            let errors = said.lines().filter(|line| line.contains("error: "));
-            assert_eq!(errors.count(), 1, "{context}: {said}");
-            assert!(!said.contains("panicked"), "{context}: {said}");
-            assert!(!recording.exists(), "{context}: {said}");
+            assert_eq!(code, Some(2), "{context}: {stderr}");
+            let errors = stderr.lines().filter(|line| line.contains("error: "));
+            assert_eq!(errors.count(), 1, "{context}: {stderr}");
+            assert!(!stderr.contains("panicked"), "{context}: {stderr}");
+            assert!(!recording.exists(), "{context}: {stderr}");
         }
-        // The first ones each, then ever fewer: the kernel is asked for the same thing many times.
+        // Each of the first calls, then fewer and fewer of them: many calls ask the kernel for the
+        // same thing.
         count += 1 + count / 12;
     }
     failed

@@ -1,5 +1,6 @@
-//! What a marker costs while nobody records: a begin and finish pair over a pair of calls of empty functions, which
-//! no observable operation could do without. Prints one JSON line; exits with 1 above the promised 2 ns.
+//! Measures the cost of a marker while nobody records: the time of a begin and finish pair above
+//! that of a pair of calls of empty functions, which every observable operation needs. Prints one
+//! JSON line; exits with 1 above the promised 2 ns.
 //!
 //!     cargo run --release -p soakbox-schemas --example marker_cost
 
@@ -36,7 +37,7 @@ fn ns_per_pair(mut pair: impl FnMut(i64)) -> f64 {
 
 fn main() -> ExitCode {
     let (mut marker, mut empty) = (f64::INFINITY, f64::INFINITY);
-    // In turn, and the fastest round of each: what else the machine does only ever adds.
+    // In turn, and the fastest round of each counts: other load on the machine only adds time.
     for _ in 0..ROUNDS {
         marker = marker.min(ns_per_pair(|value| MEASURED.begin().finish(value, true)));
         empty = empty.min(ns_per_pair(|value| {

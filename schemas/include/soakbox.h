@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Soakbox markers for C and C++. There is nothing to link, and they cost next to nothing while nobody records.
+ * Soakbox markers for C and C++. There is nothing to link, and they cost next to nothing while
+ * nobody records.
  *
  *     #include "soakbox.h"
  *     SOAKBOX_OPERATION(rule_refresh);            // once, at file scope; a shared header is fine
@@ -13,13 +14,15 @@
  *
  *     soakbox-recorder record --op rule_refresh=marker:./program:rule_refresh -o recording
  *
- * Begins and finishes are paired last in, first out, per operation and thread. An operation that finishes on another
- * thread needs a token, which is not 0 and is unique among the operations in flight: soakbox_begin_token,
- * soakbox_finish_token. In C++, a soakbox::operation fails when an exception leaves its scope.
+ * Begins and finishes are paired last in, first out, per operation and thread. An operation that
+ * finishes on another thread needs a token, which is not 0 and is unique among the operations in
+ * flight: soakbox_begin_token, soakbox_finish_token. In C++, a soakbox::operation fails when an
+ * exception leaves its scope.
  *
- * Each marker is a pair of functions whose first instruction is a nop that a probe may replace: a 1-byte nop, followed
- * by a 5-byte nop (docs/markers.md has the reason for both). They must stay functions, and must not be inlined: a caller
- * keeps nothing below its stack pointer during a call, so that a probe cannot change its locals.
+ * Each marker is a pair of functions whose first instruction is a nop that a probe may replace: a
+ * 1-byte nop, followed by a 5-byte nop (docs/markers.md has the reason for both). They must stay
+ * functions, and must not be inlined: a caller keeps nothing below its stack pointer during a call,
+ * so that a probe cannot change its locals.
  */
 #ifndef SOAKBOX_H
 #define SOAKBOX_H
@@ -47,9 +50,9 @@
 #endif
 
 #if SOAKBOX_MARKERS
-/* A function of nops and a return, and the note (stapsdt, version 3) that has its address. They are in a section group, so
- * that several files may declare the same operation. Link-time optimisation puts the code of several files into one
- * assembly; the first declaration is used there. */
+/* A function of nops and a return, and the note (stapsdt, version 3) that has its address. They are
+ * in a section group, so that several files may declare the same operation. Link-time optimisation
+ * puts the code of several files into one assembly; the first declaration is used there. */
 #define SOAKBOX_FUNCTION_(FUNCTION, PROBE, ARGUMENTS)                                              \
     __asm__(".ifndef " FUNCTION "\n"                                                               \
             ".pushsection .text." FUNCTION ", \"axG\", %progbits, " FUNCTION ", comdat\n"          \
@@ -104,7 +107,8 @@
 namespace soakbox {
 
 /* SOAKBOX_OPERATION(rule_refresh);
- * { soakbox::operation op(soakbox_begin_rule_refresh, soakbox_finish_rule_refresh); ...; op.finish(items, true); } */
+ * { soakbox::operation op(soakbox_begin_rule_refresh, soakbox_finish_rule_refresh);
+ *   ...; op.finish(items, true); } */
 class operation {
   public:
     typedef void (*begin_function)(uint64_t);

@@ -1,26 +1,29 @@
-//! What the recorder gives the kernel side: the settings of a recording, the rule of each operation
-//! and the cookie of each probe.
+//! The data that the recorder gives the kernel side: the settings of a recording, the rule of each
+//! operation and the cookie of each probe.
 
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
-/// Operations in flight that are followed per thread and kind (functions, markers); deeper ones are
-/// counted as finished and lost (`lost_too_deep`).
+/// Most operations in flight that are followed per thread and kind (functions, markers); deeper
+/// ones are counted as finished and lost (`lost_too_deep`).
 pub const MAX_DEPTH: usize = 64;
 
-/// The number that each probe gives its program: the kernel keeps it with the probe.
+/// The BPF cookie of a probe: a number that the kernel stores with the probe and passes to its
+/// program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Index of the operation.
     pub operation: u16,
-    /// Added to the stack pointer at the probe, it gives the one at the function's entry; bytes.
+    /// Distance in bytes from the stack pointer at the probe to the stack pointer at the entry of
+    /// the function.
     pub stack_delta: i16,
-    /// How a finish finds its begin.
+    /// How a finish is paired with its begin.
     pub pair_by: PairBy,
-    /// Whether a uretprobe sees the finish; the kernel follows at most 64 nested ones per thread.
+    /// Whether a uretprobe observes the finish; the kernel follows at most 64 nested ones per
+    /// thread.
     pub by_uretprobe: bool,
 }
 
-/// How the finish of a function finds its begin, and what proves that a begin will never have its
+/// How the finish of a function is paired with its begin, and what proves that a begin will have no
 /// finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairBy {
@@ -52,7 +55,7 @@ impl Cookie {
         numbers | pair_by | uretprobe
     }
 
-    /// The cookie of that number.
+    /// The cookie that `packed` contains.
     #[inline(always)]
     pub const fn unpack(packed: u64) -> Self {
         Self {
@@ -103,7 +106,7 @@ pub mod comparison {
     pub const AT_LEAST: u32 = 6;
     /// … not in −4095..=−1, the range of `-errno`.
     pub const NOT_ERRNO: u32 = 7;
-    /// … not asked for: the success argument of the marker tells.
+    /// … not used: the success argument of the marker decides.
     pub const MARKER: u32 = 8;
 }
 
@@ -122,7 +125,7 @@ impl OperationRule {
         }
     }
 
-    /// Whether `value` means success; `None` where the rule does not tell.
+    /// Whether `value` means success; `None` where the rule does not decide it.
     #[inline(always)]
     pub const fn success(&self, value: i64) -> Option<bool> {
         let operand = self.operand;
@@ -150,15 +153,15 @@ impl OperationRule {
 /// Name of the kernel side's global of type [`Settings`].
 pub const SETTINGS: &str = "SETTINGS";
 
-/// Settings that hold for a whole recording, given to the kernel side before it is loaded. The
-/// global is frozen then, so that each member is a constant to the verifier, which removes the code
-/// that a setting switches off.
+/// Settings of a whole recording, written into the kernel side before it is loaded. After that the
+/// global is frozen, so that each member is a constant to the verifier, which removes the code that
+/// a setting switches off.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Length of an interval, ns; not 0.
     pub interval_ns: u64,
-    /// Unread bytes of the ring from which on each event wakes the recorder.
+    /// Number of unread bytes in the ring from which on each event wakes the recorder.
     pub wake_bytes: u64,
     /// Device of the recorder's PID namespace; 0 in the initial one.
     pub namespace_device: u64,
@@ -172,7 +175,7 @@ pub struct Settings {
     pub page_bytes: u32,
     /// Zero.
     pub reserved: u32,
-    /// Places of members in this kernel's structures.
+    /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
 }
 
@@ -203,7 +206,7 @@ pub struct KernelOffsets {
 }
 
 impl KernelOffsets {
-    /// No member is known.
+    /// Every member is absent.
     pub const ABSENT: Self = Self {
         task_utime: ABSENT,
         task_stime: ABSENT,

@@ -1,18 +1,18 @@
-//! The counters that the kernel keeps per operation, interval and CPU, in memory that the recorder
-//! maps: each is declared here once, with its name and meaning. The kernel side only adds; the
-//! recorder reads and clears in one step (an atomic swap with 0), so that nothing is counted twice
-//! or missed.
+//! The counters that the kernel side keeps per operation, interval and CPU, in memory that the
+//! recorder maps. Each is declared once, here, with its name and meaning. The kernel side only
+//! adds; the recorder reads and clears a counter in one step (an atomic swap with 0), so that
+//! nothing is counted twice or missed.
 
 use core::ops::AddAssign;
 use core::sync::atomic::AtomicU64;
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::Ordering;
 
-/// Interval slots in turn: interval `i` counts in slot `i % SLOTS`. A recorder that stalls for
-/// longer sees two intervals in one slot; totals stay exact.
+/// Slots for intervals, used in turn: interval `i` counts in slot `i % SLOTS`. If the recorder
+/// stalls for longer, two intervals share a slot; totals stay exact.
 pub const SLOTS: u32 = 16;
 
-/// Counters that a cell has room for: 128 bytes, two cache lines.
+/// Number of counters that fit into a cell: 128 bytes, two cache lines.
 const CELL_WORDS: usize = 16;
 
 /// Calls the macro `$use` with every counter, `#[doc] name,` each, in the order of the cell. A
@@ -20,9 +20,9 @@ const CELL_WORDS: usize = 16;
 macro_rules! for_each_counter {
     ($use:ident) => {
         $use! {
-            /// Begins seen.
+            /// Begins that were observed.
             begun,
-            /// Operations that finished while observed: their begin was seen too.
+            /// Operations that finished while observed: their begin was observed too.
             finished,
             /// Finished operations whose event was sent to the recorder.
             recorded,
@@ -32,10 +32,10 @@ macro_rules! for_each_counter {
             sampled_out,
             /// Finished operations without an event, because the ring buffer had no room.
             lost_ring_full,
-            /// Finished operations without an event, because they were nested deeper than is
-            /// followed.
+            /// Finished operations without an event, because they were nested deeper than the
+            /// kernel side follows.
             lost_too_deep,
-            /// Operations whose begin the kernel had no memory to remember. They are counted as
+            /// Operations whose begin the kernel had no memory to store. They are counted as
             /// finished when they begin, because their finish cannot be recognised.
             lost_no_memory,
             /// Operations that began and can never finish: unwound, longjmp, end of the thread or
@@ -65,11 +65,11 @@ macro_rules! declare {
         #[derive(Debug, Default)]
         pub struct CounterCell {
             $($(#[doc = $doc])+ pub $counter: AtomicU64,)*
-            /// Zero; room for counters to come.
+            /// Zero; space for future counters.
             pub reserved: [AtomicU64; CELL_WORDS - COUNTERS.len()],
         }
 
-        /// What was counted of one operation since the counters were last read.
+        /// The counts of one operation since the counters were last read.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct CounterValues {
             $($(#[doc = $doc])+ pub $counter: u64,)*
@@ -90,10 +90,10 @@ macro_rules! declare {
         }
 
         impl CounterValues {
-            /// Asks `value` for each counter by its name.
+            /// Calls `value` with the name of each counter.
             ///
             /// # Errors
-            /// The first that `value` answers with.
+            /// The first error of `value`.
             pub fn from_names<E>(
                 mut value: impl FnMut(&'static str) -> Result<u64, E>,
             ) -> Result<Self, E> {
@@ -127,7 +127,7 @@ macro_rules! declare {
 
 for_each_counter!(declare);
 
-/// A counter's declaration.
+/// The declaration of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
     /// Name of the field, of the column of `operation_metrics`, and in answers.
@@ -137,7 +137,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// The cause, where this counter counts losses by one cause: `ring_full` of `lost_ring_full`.
+    /// The cause, if this counter counts losses: `ring_full` of `lost_ring_full`.
     pub fn loss_cause(&self) -> Option<&'static str> {
         self.name.strip_prefix("lost_")
     }
@@ -153,7 +153,7 @@ pub const fn cell_index(cpu: u32, operations: u32, operation: u32, interval: u64
 mod tests {
     use super::*;
 
-    /// A value of its own for each counter: its position, from 1.
+    /// A different value for each counter: its position, from 1.
     fn position(name: &str) -> Result<u64, String> {
         let found = COUNTERS.iter().position(|counter| counter.name == name);
         found.map(|at| at as u64 + 1).ok_or_else(|| name.to_owned())
@@ -164,8 +164,7 @@ mod tests {
         let cell = CounterCell::default();
         let start = (&raw const cell).cast::<AtomicU64>();
         for (at, counter) in COUNTERS.iter().enumerate() {
-            // As the kernel side does: a number at its place in the cell.
-            // SAFETY: the cell begins with a number for each counter.
+            // As the kernel side writes it: a number at its position in the cell.
             unsafe { &*start.add(at) }.store(position(counter.name).unwrap(), Ordering::Relaxed);
         }
         let mut values = cell.take();

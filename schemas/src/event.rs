@@ -1,5 +1,6 @@
-//! The wire event: what the kernel hands to the recorder for each finished operation. Fixed size
-//! and layout, versioned; what only some sources have belongs in a second record, not here.
+//! The event that the kernel side sends to the recorder for each finished operation. Its size and
+//! layout are fixed and have a version. Fields that only some sources have belong in a second
+//! record, not here.
 
 /// Version of [`OperationEvent`]'s layout; the loader refuses a kernel object of another one.
 pub const WIRE_VERSION: u32 = 1;
@@ -25,9 +26,10 @@ pub struct OperationEvent {
     pub memory_bytes: u64,
     /// Its change since the begin ([`flags::MEMORY_DELTA`]).
     pub memory_delta_bytes: i64,
-    /// What the operation returned, sign-extended to its declared width ([`flags::RETURN`]).
+    /// The value that the operation returned, sign-extended from its declared width
+    /// ([`flags::RETURN`]).
     pub return_value: i64,
-    /// Data processed, by the operation's rule ([`flags::BYTES`]).
+    /// Size of the data that the operation processed, by its rule ([`flags::BYTES`]).
     pub bytes: u64,
     /// Process id, as the recorder's PID namespace sees it; 0 where it does not see it.
     pub pid: u32,

@@ -1,8 +1,9 @@
 //! Log-linear histogram buckets: 64 linear steps to each power of two, exact below 64.
 //!
-//! A bucket that starts at `lower ≥ 64` is at most `lower / 64` wide, so its midpoint is within 1/128 of every
-//! value in it: that is the relative error of each quantile read from such a histogram. Pure, `no_std`, no
-//! allocation; the same scheme as HdrHistogram's (G. Tene), indexed by the top seven significant bits.
+//! A bucket that starts at `lower ≥ 64` is at most `lower / 64` wide, so its midpoint is within
+//! 1/128 of every value in it: that is the relative error of each quantile read from such a
+//! histogram. No I/O, no allocation, `no_std`. The scheme is that of HdrHistogram (G. Tene),
+//! indexed by the top seven significant bits.
 
 /// Bits of linear resolution inside a power of two.
 pub const LINEAR_BITS: u32 = 6;
@@ -47,7 +48,7 @@ pub const fn upper(index: usize) -> u64 {
     }
 }
 
-/// The value that stands for bucket `index`: within [`MAX_RELATIVE_ERROR`] of all that fell into it.
+/// The value that represents bucket `index`: within [`MAX_RELATIVE_ERROR`] of every value in it.
 #[inline]
 pub const fn midpoint(index: usize) -> u64 {
     let low = lower(index);

@@ -1,24 +1,27 @@
-//! The marker ABI: operations that a program announces itself, at no cost worth naming while nobody records.
+//! The marker ABI: a program marks its own operations, at almost no cost while nobody records.
 //!
-//! A marker is two functions of its own, `begin` and `finish`. Each is a 1-byte nop, where the probe goes, a 5-byte
-//! nop, and a return (x86-64), or a 4-byte nop and a return (aarch64). Nothing of the caller lives below its stack
-//! pointer while it calls, so a probe there cannot corrupt anything; that is why a marker must never be inlined.
+//! A marker is a pair of functions, `begin` and `finish`. Each is a 1-byte nop, where the probe is
+//! placed, a 5-byte nop, and a return (x86-64), or a 4-byte nop and a return (aarch64). A caller
+//! keeps nothing below its stack pointer during a call, so that a probe there cannot corrupt its
+//! locals; therefore a marker must never be inlined.
 //!
-//! Why the probe is not on the 5-byte nop: kernels from 6.18 on turn a probed one into a call into a page that they
-//! map for it. A child of fork inherits the call but not the page, and dies at its first marker. The 5-byte nop
-//! stays for recorders of kernels that map the page in children too: it is the cheaper of the two.
+//! The probe is not on the 5-byte nop, because kernels from 6.18 on replace a probed one by a call
+//! into a page that they map for it. A child of fork inherits the call but not the page, and dies
+//! at its first marker. The 5-byte nop is there for recorders on kernels that map the page in
+//! children too: a probe on it is the cheaper of the two.
 //!
-//! A `.note.stapsdt` note (provider [`PROVIDER`], names `NAME__begin` and `NAME__finish`) tells tools where they are;
-//! `include/soakbox.h` is the same ABI for C and C++.
+//! A `.note.stapsdt` note (provider [`PROVIDER`], names `NAME__begin` and `NAME__finish`) has the
+//! address of each; `include/soakbox.h` is the same ABI for C and C++.
 //!
-//! Arguments, in the order of the C calling convention: begin takes a token; finish a token, a value and a success
-//! (0 or 1). Token 0 pairs last in first out per operation and thread, any other token pairs by itself, across threads.
+//! Arguments, in the order of the C calling convention: a token for `begin`; a token, a value and a
+//! success (0 or 1) for `finish`. Token 0 pairs last in, first out, per operation and thread; any
+//! other token pairs with the same token of the operation, across threads.
 
 /// Provider of every marker's notes.
 pub const PROVIDER: &str = "soakbox";
-/// What follows the marker's name in the note of its begin.
+/// Suffix of the marker's name in the note of its begin.
 pub const BEGIN_SUFFIX: &str = "__begin";
-/// What follows the marker's name in the note of its finish.
+/// Suffix of the marker's name in the note of its finish.
 pub const FINISH_SUFFIX: &str = "__finish";
 
 /// A declared marker; made by [`marker!`](crate::marker!).
@@ -35,7 +38,8 @@ impl Marker {
         Self { begin, finish }
     }
 
-    /// Begins an operation on this thread. Dropping the guard (a panic, an early return) finishes it as failed.
+    /// Begins an operation on this thread. Dropping the guard (a panic, an early return) finishes
+    /// it as failed.
     #[inline(always)]
     pub fn begin(&'static self) -> Operation {
         (self.begin)(0);
@@ -45,8 +49,8 @@ impl Marker {
         }
     }
 
-    /// Begins an operation that may finish on another thread. `token` must be unique among those in flight; 0 is
-    /// the thread's own pairing.
+    /// Begins an operation that may finish on another thread. `token` must be unique among those in
+    /// flight; 0 pairs as [`Marker::begin`] does.
     #[inline(always)]
     pub fn begin_token(&'static self, token: u64) -> Operation {
         (self.begin)(token);
@@ -66,7 +70,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Finishes the operation with a value of your choice (it becomes `return_value`) and its success.
+    /// Finishes the operation with a value of your choice (it becomes `return_value`) and its
+    /// success.
     #[inline(always)]
     pub fn finish(self, value: i64, success: bool) {
         (self.marker.finish)(self.token, value, i32::from(success));
@@ -83,8 +88,8 @@ impl Drop for Operation {
 
 /// Declares a marker: `marker!(pub RULE_REFRESH = "rule_refresh");`
 ///
-/// The name takes letters, digits and `_`. On architectures other than x86-64 and aarch64 it compiles to functions
-/// that do nothing.
+/// The name may have letters, digits and `_`. On architectures other than x86-64 and aarch64 the
+/// functions do nothing.
 #[macro_export]
 macro_rules! marker {
     ($(#[$meta:meta])* $visibility:vis $marker:ident = $name:literal) => {

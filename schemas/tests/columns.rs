@@ -1,5 +1,5 @@
-//! What is declared of the tables holds: each value is read under the name that it was written under, and
-//! `docs/columns.md` has what the declarations have.
+//! Tests of the declared tables: each value is read under the name that it was written under, and
+//! `docs/columns.md` is what the declarations generate.
 #![allow(clippy::unwrap_used)]
 
 mod distinct_rows;
@@ -31,7 +31,7 @@ fn a_unit_is_the_last_word_of_a_name_and_the_first_column_is_the_time() {
         };
         assert_eq!((time.kind, time.nullable), ("time", false));
         for column in others {
-            // `in_flight` and the like: units of other dimensions are the noun itself.
+            // `in_flight` and the like: such a unit (operations, events) is not part of the name.
             for (suffix, unit) in [("_ns", "ns"), ("bytes", "bytes")] {
                 let named = column.name.trim_end_matches("_max").ends_with(suffix);
                 let measured = column.unit == unit && column.kind != "time";
@@ -42,7 +42,7 @@ fn a_unit_is_the_last_word_of_a_name_and_the_first_column_is_the_time() {
 }
 
 #[test]
-fn a_readers_schema_says_what_each_column_means() {
+fn a_readers_schema_has_the_meaning_of_each_column() {
     for declaration in DECLARATIONS {
         let (plain, documented) = (declaration.schema(), declaration.documented_schema());
         for (index, column) in declaration.columns.iter().enumerate() {

@@ -1,5 +1,6 @@
-//! The marker ABI, as a tool sees it: `soakbox.h` and `marker!` leave the same notes and the same
-//! instructions at each site, whatever the language, the optimisation and the number of files that declare an operation.
+//! Tests of the marker ABI, as a tool sees it: `soakbox.h` and `marker!` leave the same notes and
+//! the same instructions at each site, whatever the language, the optimisation and the number of
+//! files that declare an operation.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test file's helpers are tests too")]
 
@@ -74,16 +75,18 @@ fn rust_leaves_the_same_notes_in_this_very_binary() {
     sites.check();
 }
 
-/// Says that something is skipped, where libtest does not capture it; a failure where `SOAKBOX_REQUIRE_TOOLS=1`.
+/// Reports a skip on the real stderr, which libtest does not capture. With
+/// `SOAKBOX_REQUIRE_TOOLS=1` a skip is a failure.
 fn skip(reason: &str) {
     let required = std::env::var_os("SOAKBOX_REQUIRE_TOOLS").is_some_and(|value| value == "1");
     assert!(!required, "SOAKBOX_REQUIRE_TOOLS=1, but {reason}");
     let thread = std::thread::current();
-    let said = format!("skipped: {} {reason}\n", thread.name().unwrap_or_default());
-    let _ = std::io::stderr().write_all(said.as_bytes());
+    let line = format!("skipped: {} {reason}\n", thread.name().unwrap_or_default());
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// Whether a program without markers links at all: clang's link-time optimisation needs a plugin of its own.
+/// Whether a program without markers links at all: the link-time optimisation of clang needs a
+/// plugin, which may be missing.
 fn links(directory: &Path, c: &str, flags: &[&str]) -> bool {
     let source = directory.join("empty.c");
     fs::write(&source, "int main(void) { return 0; }\n").unwrap();
@@ -136,7 +139,8 @@ struct Note {
     arguments: String,
 }
 
-/// The notes of a 64-bit little-endian ELF file, by name, with what is needed to look at their sites.
+/// The notes of a 64-bit little-endian ELF file, by name, and the bytes of the file, which has
+/// their sites.
 #[derive(Debug)]
 struct Sites {
     file: Vec<u8>,
@@ -170,7 +174,8 @@ impl Sites {
         Self { file, notes }
     }
 
-    /// Each site is a 1-byte nop, a 5-byte nop, then ret, and the note says where the arguments are.
+    /// Each site is a 1-byte nop, a 5-byte nop, then ret, and its note has the places of the
+    /// arguments.
     fn check(&self) {
         for note in &self.notes {
             assert_eq!(note.provider, PROVIDER);
@@ -216,7 +221,7 @@ fn section<'a>(file: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     })
 }
 
-/// Where the byte of a virtual address lies in the file, by the program headers.
+/// File offset of the byte at a virtual address, by the program headers.
 fn file_offset(file: &[u8], address: u64) -> usize {
     let headers = u64_at(file, 0x20) as usize;
     let (size, count) = (u16_at(file, 0x36) as usize, u16_at(file, 0x38) as usize);

@@ -1,6 +1,7 @@
-//! Pictures: latency percentiles over time as SVG, the same bytes for the same figures. Pure: no
-//! I/O, no clock. `scale` chooses units and ticks, `panel` draws with plotters, `svg` adds what
-//! screen readers and dark screens need. Text of a recording is escaped here, once.
+//! Charts of latency percentiles over time, as SVG. The same figures give the same bytes. Pure: no
+//! I/O, no clock. `scale` chooses units and ticks, `panel` draws with plotters, `svg` adds the
+//! description for screen readers and the colours of the dark mode. Text of a recording is escaped
+//! here, once.
 
 mod axis;
 mod panel;
@@ -19,7 +20,7 @@ use panel::{legend, panel};
 use scale::ValueScale;
 use theme::{MUTED, PAPER, bold, text};
 
-/// Width of a page.
+/// Width of a chart in a file of its own.
 const WIDTH: u32 = 960;
 /// Height of the title, the subtitle and the legend.
 const HEADER: u32 = 88;
@@ -32,10 +33,10 @@ const EMBEDDED: u32 = 256;
 /// Height of a legend above an embedded panel.
 const LEGEND: u32 = 28;
 
-/// A page of its own: a title, a legend, and one panel per operation.
+/// A chart as a file of its own: a title, a legend, and one panel per operation.
 ///
 /// # Errors
-/// Where plotters fails, which writing to memory rules out.
+/// Where plotters fails; drawing into memory does not fail.
 pub fn page(recording: &str, timeline: &Timeline) -> Result<String> {
     let recording = escaped(recording);
     let panels = timeline.operations.len() as u32;
@@ -69,8 +70,9 @@ pub fn page(recording: &str, timeline: &Timeline) -> Result<String> {
     Ok(svg::finish(&drawn, "chart", &title, &description, true))
 }
 
-/// One operation's chart for a document. `compared` is the same operation in other recordings: all
-/// get one scale, so that they can be compared by eye. `id` must be unique in the document.
+/// The chart of one operation, to be embedded in a document. `compared` is the same operation in
+/// other recordings: all have the same scale, so that they can be compared by eye. `id` must be
+/// unique in the document.
 ///
 /// # Errors
 /// As [`page`].
@@ -144,10 +146,8 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
     }
     match timeline.unobserved.len() {
         0 => {}
-        1 => text.push_str(". One stretch, shaded, was not observed"),
-        stretches => text.push_str(&format!(
-            ". {stretches} stretches, shaded, were not observed"
-        )),
+        1 => text.push_str(". One period, shaded, was not observed"),
+        periods => text.push_str(&format!(". {periods} periods, shaded, were not observed")),
     }
     text.push('.');
     text

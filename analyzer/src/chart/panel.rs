@@ -15,14 +15,14 @@ use crate::units::round_duration;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-/// A letter's width in a legend or label, roughly, pixels.
+/// Approximate width of a letter in a legend or label, pixels.
 const LETTER: i32 = 7;
-/// Letters of a moment's text that are shown.
+/// Longest label of an annotated moment, letters.
 const MOMENT_LETTERS: usize = 28;
-/// Height of the strip of losses as a share of the panel's.
+/// Height of the strip that shows losses, as a share of the panel's height.
 const LOSS_STRIP: f64 = 0.03;
 
-/// Draws the legend, from `at` to the right.
+/// Draws the legend to the right of `at`, pixels.
 pub(super) fn legend<'a>(
     area: &Area<'a>,
     at: (i32, i32),
@@ -60,7 +60,7 @@ pub(super) fn legend<'a>(
     Ok(())
 }
 
-/// Draws one operation.
+/// Draws the panel of one operation.
 pub(super) fn panel<'a>(
     area: &Area<'a>,
     timeline: &Timeline,
@@ -123,12 +123,12 @@ pub(super) fn panel<'a>(
         |window: &LatencyWindow| window.p99_ns,
     ];
     for (line, value) in LINES.iter().zip(value).rev() {
-        for run in runs(operation) {
-            let points = run.iter().map(|window| {
+        for part in consecutive(operation) {
+            let points = part.iter().map(|window| {
                 let middle = window.at_ns + operation.width_ns / 2;
                 (times.position(middle), values.position(value(window)))
             });
-            match run {
+            match part {
                 [_] => {
                     chart.draw_series(points.map(|at| Circle::new(at, 2, line.colour.filled())))?
                 }
@@ -139,8 +139,8 @@ pub(super) fn panel<'a>(
     Ok(())
 }
 
-/// Windows that follow one another without a hole: a line never crosses a window without rows.
-fn runs(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]> {
+/// Parts of consecutive windows: a line never crosses a window without rows.
+fn consecutive(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]> {
     let width_ns = operation.width_ns;
     operation
         .windows
@@ -149,8 +149,8 @@ fn runs(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]>
 
 type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
-/// Notes, starts and exits of the target, as thin lines. Words that would run into those of the
-/// moment before are left out.
+/// Draws notes, starts and exits of the target as thin lines. A label that would overlap the one
+/// before it is left out.
 fn moments<'a>(
     chart: &mut Plot<'a, '_>,
     timeline: &Timeline,
@@ -158,7 +158,7 @@ fn moments<'a>(
     span: (f64, f64),
 ) -> Drawn<'a> {
     let (width, _) = chart.plotting_area().dim_in_pixel();
-    let mut free = 0;
+    let mut free_from = 0;
     let shown = timeline
         .moments
         .iter()
@@ -169,8 +169,8 @@ fn moments<'a>(
             vec![(at, span.0), (at, span.1)],
             MOMENT.stroke_width(1),
         )])?;
-        let words = words(moment);
-        let length = words.chars().count() as i32 * LETTER;
+        let label = label(moment);
+        let length = label.chars().count() as i32 * LETTER;
         let end = times.position(times.range.last_ns);
         let pixel = (at / end * f64::from(width)) as i32;
         let (left, anchor, shift) = if pixel + length + 8 < width as i32 {
@@ -178,20 +178,20 @@ fn moments<'a>(
         } else {
             (pixel - length - 8, HPos::Right, -5)
         };
-        if left < free {
+        if left < free_from {
             continue;
         }
-        free = left + length + 12;
+        free_from = left + length + 12;
         let style = text(13, MUTED).pos(Pos::new(anchor, VPos::Top));
         chart
-            .draw_series([EmptyElement::at((at, span.1)) + Text::new(words, (shift, 3), style)])?;
+            .draw_series([EmptyElement::at((at, span.1)) + Text::new(label, (shift, 3), style)])?;
     }
     Ok(())
 }
 
 fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
     let inside = (times.range.first_ns..=times.range.last_ns).contains(&moment.at_ns);
-    // The recording's own start and end are the axis' ends.
+    // The axis starts and ends with the recording.
     let is_end = matches!(
         moment.kind,
         AnnotationKind::RecordingStarted | AnnotationKind::RecordingStopped
@@ -199,11 +199,11 @@ fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
     inside && !is_end
 }
 
-fn words(moment: &Moment) -> String {
+fn label(moment: &Moment) -> String {
     let kind = moment.kind.name().replace('_', " ");
     let text = match moment.kind {
         AnnotationKind::Note => moment.text.clone(),
-        // Its text is a command line.
+        // The text is a command line, too long for a label.
         AnnotationKind::TargetStarted => kind,
         _ => format!("{kind}, {}", moment.text),
     };

@@ -1,4 +1,4 @@
-//! Units, ranges and ticks that a person would have chosen. Pure arithmetic.
+//! Units, ranges and round ticks of the axes. Pure arithmetic.
 
 use chrono::{DateTime, Utc};
 
@@ -6,13 +6,13 @@ use crate::figures::OperationTimeline;
 use crate::recording::TimeRange;
 
 const SECOND: i64 = 1_000_000_000;
-/// Ticks on the time axis, at most.
+/// Most ticks on the time axis.
 const TIME_TICKS: i64 = 8;
-/// From this ratio of the largest to the smallest value on, a linear axis would hide the small
-/// ones.
+/// From this ratio of the largest to the smallest value on, the axis is logarithmic: a linear one
+/// would hide the small values.
 const LOG_FROM: f64 = 40.0;
 
-/// The axis of durations. `position` maps a value to the axis: linear, or its logarithm.
+/// The axis of durations. `position` maps a value to the axis, linearly or by its logarithm.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ValueScale {
     pub(super) low: f64,
@@ -23,7 +23,7 @@ pub(super) struct ValueScale {
 }
 
 impl ValueScale {
-    /// For all values of these operations.
+    /// The scale for all values of these operations.
     pub(super) fn covering<'a>(
         operations: impl IntoIterator<Item = &'a OperationTimeline>,
     ) -> Self {
@@ -111,7 +111,7 @@ fn nice_step(least: f64) -> f64 {
         .unwrap_or(10.0 * power)
 }
 
-/// Without an exponent and without needless zeros.
+/// As a decimal number without trailing zeros.
 fn plain(value: f64) -> String {
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -145,7 +145,7 @@ impl TimeScale {
         (at - self.range.first_ns) as f64
     }
 
-    /// The dates that it covers, in words.
+    /// The date that it covers, or the first and the last one.
     pub(super) fn dates(&self) -> String {
         let date = |at| utc(at).format("%Y-%m-%d").to_string();
         let (first, last) = (date(self.range.first_ns), date(self.range.last_ns));

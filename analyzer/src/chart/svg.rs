@@ -1,6 +1,6 @@
-//! Adds to an SVG, since plotters does not write them: a title and a description for screen
-//! readers, dash patterns, fonts and colours that follow the reader's screen. Works on the text;
-//! moves nothing.
+//! Adds the parts of an SVG that plotters does not write: a title and a description for screen
+//! readers, dash patterns, fonts, and colours for the dark mode. It edits the text of the SVG and
+//! moves no element.
 
 use maud::html;
 
@@ -9,7 +9,7 @@ use super::theme::{DARK, LINES, hex};
 /// The style sheet that the pictures need; once per document.
 pub const STYLE: Style = Style;
 
-/// Shown as CSS.
+/// Its `Display` is the CSS.
 #[derive(Clone, Copy, Debug)]
 pub struct Style;
 
@@ -26,8 +26,14 @@ impl std::fmt::Display for Style {
     }
 }
 
-/// Completes a drawing. `id` prefixes the ids in it.
-pub(super) fn finish(drawn: &str, id: &str, title: &str, description: &str, alone: bool) -> String {
+/// Completes a drawing. `id` prefixes the ids in it. A `standalone` one has its own style sheet.
+pub(super) fn finish(
+    drawn: &str,
+    id: &str,
+    title: &str,
+    description: &str,
+    standalone: bool,
+) -> String {
     let mut dashed = drawn.to_owned();
     for line in LINES.iter().filter(|line| !line.dash.is_empty()) {
         let stroke = format!("stroke=\"{}\"", hex(line.colour));
@@ -35,7 +41,7 @@ pub(super) fn finish(drawn: &str, id: &str, title: &str, description: &str, alon
         dashed = dashed.replace(&stroke, &with_dash);
     }
     let (head, body) = dashed.split_once('>').unwrap_or((&dashed, ""));
-    let style = if alone {
+    let style = if standalone {
         format!("\n<style>\n{STYLE}\n</style>")
     } else {
         String::new()

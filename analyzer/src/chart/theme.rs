@@ -4,11 +4,11 @@
 use plotters::prelude::*;
 use plotters::style::TextStyle;
 
-/// Background of a page.
+/// Background.
 pub(super) const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// Text.
 pub(super) const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
-/// Text in the background.
+/// Secondary text.
 pub(super) const MUTED: RGBColor = RGBColor(0x59, 0x63, 0x6e);
 /// Axes.
 pub(super) const AXIS: RGBColor = RGBColor(0x81, 0x8b, 0x98);
@@ -18,7 +18,7 @@ pub(super) const GRID: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
 pub(super) const GAP: RGBColor = RGBColor(0xe6, 0xe8, 0xeb);
 /// Where operations were lost (reddish purple).
 pub(super) const LOSS: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
-/// A moment that was annotated.
+/// The line at an annotated moment.
 pub(super) const MOMENT: RGBColor = RGBColor(0x6e, 0x77, 0x81);
 
 /// A percentile's line.
@@ -49,7 +49,7 @@ pub(super) const LINES: [Line; 3] = [
     },
 ];
 
-/// Colours that dark screens need lighter: the one on a light screen, the one on a dark screen.
+/// Colours that differ in the dark mode: the one in the light mode, the one in the dark mode.
 pub(super) const DARK: [(RGBColor, &str); 9] = [
     (PAPER, "#0d1117"),
     (INK, "#e6edf3"),

@@ -1,5 +1,5 @@
-//! One file per command. Each takes a [`Reading`](crate::figures::Reading), asks for the figures
-//! that it shows and prints or writes them. None of them opens a recording.
+//! One file per command. Each takes a [`Reading`](crate::figures::Reading), reads the
+//! figures that it shows, and prints or writes them. None of them opens a recording.
 
 pub(crate) mod chart;
 pub(crate) mod info;

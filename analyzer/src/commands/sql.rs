@@ -1,4 +1,4 @@
-//! `sql`: the rows of a query, printed as they come.
+//! `sql`: the rows of a query, printed as they arrive.
 
 use std::io::{BufWriter, Write};
 
@@ -9,8 +9,9 @@ use crate::cli::RowFormat;
 use crate::figures::Reading;
 use crate::output::{CsvRows, JsonRows, RowEncoder, TextRows};
 
-/// Rows that are compared with the kernel's counts before a query runs: a scan of some seconds.
-pub(crate) const COMPARED_ROWS: u64 = 50_000_000;
+/// Most rows that are compared with the kernel's counts before a query runs. The scan takes some
+/// seconds.
+pub(crate) const MAX_COMPARED_ROWS: u64 = 50_000_000;
 
 pub(crate) fn run(reading: &Reading, query: &str, format: RowFormat) -> Result<()> {
     let query = reading.session.prepare(query)?;

@@ -9,7 +9,7 @@ use crate::output;
 pub(crate) fn run(reading: &Reading, format: Format) -> Result<()> {
     let summary = Summary::read(reading)?;
     if format == Format::Json {
-        // The text has the warnings under its figures.
+        // The text lists the warnings below its figures.
         warn(&summary.warnings);
     }
     answer::write(|out| match format {

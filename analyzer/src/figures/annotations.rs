@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use serde::Serialize;
 use soakbox_cli::Result;
 use soakbox_schemas::tables::AnnotationKind;
 
 use crate::sql::columns::Columns;
-use crate::sql::{Session, queries};
 use crate::units::serialize;
 
-/// A stretch of time in which nothing, or not everything, was observed.
+/// A period in which nothing, or not everything, was observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// Its start; RFC 3339 in JSON, as all times.
@@ -36,13 +36,13 @@ impl Gap {
 pub struct Moment {
     /// When, ns UTC.
     pub at_ns: i64,
-    /// Of which kind; never a gap.
+    /// Its kind; never a gap.
     pub kind: AnnotationKind,
     /// A note, a command line, an exit status.
     pub text: String,
 }
 
-/// When a recorder started and stopped, by its own annotations, ns UTC.
+/// When a recorder started and stopped, as its own annotations tell, ns UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct StartAndStop {
     pub(super) started_ns: Option<i64>,
@@ -61,15 +61,16 @@ pub(super) struct Annotations {
 }
 
 impl Annotations {
-    /// Reads all annotations; those of a kind that this version does not know are left out.
-    pub(super) fn read(session: &Session) -> Result<Self> {
+    /// From the result of [`queries::ANNOTATIONS`](crate::sql::queries::ANNOTATIONS). Annotations
+    /// of a kind that this version does not know are left out.
+    pub(super) fn of(batches: &[RecordBatch]) -> Result<Self> {
         let mut annotations = Self::default();
-        let Some(found) = Columns::new(&session.collect(queries::ANNOTATIONS)?)? else {
+        let Some(found) = Columns::new(batches)? else {
             return Ok(annotations);
         };
         let (times, until) = (found.times("at")?, found.times("until")?);
-        let (kinds, texts) = (found.words("kind")?, found.words("text")?);
-        let recorders = found.words("recorder")?;
+        let (kinds, texts) = (found.texts("kind")?, found.texts("text")?);
+        let recorders = found.texts("recorder")?;
         let rows = times
             .into_iter()
             .zip(until)

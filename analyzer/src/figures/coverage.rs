@@ -1,4 +1,4 @@
-//! When a recording was observed: from the start to the stop of each recorder's run, without the
+//! The time that a recording covers: from the start to the stop of each recorder's run, without the
 //! gaps. Rates are per second of this time, and charts begin and end with it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,14 +9,14 @@ use super::Gap;
 use super::annotations::StartAndStop;
 use crate::recording::{Recording, TimeRange};
 
-/// When a recording was observed, and when not.
+/// The time that a recording covers, and the periods inside it that were not observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
     /// From the first to the last moment; `None` without rows.
     pub range: Option<TimeRange>,
-    /// Time observed inside the range, ns.
+    /// Observed time inside the range, ns.
     pub observed_ns: i64,
-    /// Stretches inside the range in which nothing was observed: gaps, and time between runs.
+    /// Periods inside the range in which nothing was observed: gaps, and the time between runs.
     pub unobserved: Vec<TimeRange>,
     /// Recorders that recorded their own stop.
     pub stopped: BTreeSet<String>,
@@ -35,19 +35,20 @@ impl Coverage {
             .collect();
         let range = runs.iter().copied().reduce(TimeRange::union);
         let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
-        let hidden_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
+        let unobserved_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
         let stopped = annotated.iter().filter(|(_, run)| run.stopped_ns.is_some());
         Self {
             range,
-            observed_ns: range.map_or(0, TimeRange::length_ns) - hidden_ns,
+            observed_ns: range.map_or(0, TimeRange::length_ns) - unobserved_ns,
             unobserved,
             stopped: stopped.map(|(recorder, _)| recorder.clone()).collect(),
         }
     }
 }
 
-/// One recorder's run by its annotations. An end without one (it still runs, or was killed) is
-/// where its rows end, and a row outside extends the run.
+/// The run of one recorder, from the annotation of its start to that of its stop. Where one of the
+/// two is missing (the recorder still runs, or was killed), the first or last row counts instead. A
+/// row of `operation_log` outside the run extends it.
 fn run(
     recording: &Recording,
     recorder: &str,
@@ -70,7 +71,7 @@ fn run(
     Some(log.map_or(run, |log| run.union(log)))
 }
 
-/// The time inside `range` that no run covers or that a gap takes out of one.
+/// The parts of `range` that lie outside all runs or inside a gap.
 fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeRange> {
     // A gap without an end lasts until the end of the run that it began in.
     let end = |gap: &Gap| {

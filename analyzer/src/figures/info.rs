@@ -12,10 +12,10 @@ use super::{Gap, OperationCounts, Reading, Warning};
 use crate::recording::Recording;
 use crate::units::serialize;
 
-/// `soakbox.info/1`.
+/// The content of a recording; in JSON the schema `soakbox.info/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Info {
-    /// Name and version of this shape.
+    /// Name and version of the JSON schema.
     pub schema: &'static str,
     /// The recording's directory.
     #[serde(serialize_with = "serialize::path")]
@@ -26,11 +26,11 @@ pub struct Info {
     /// Last moment.
     #[serde(rename = "to", serialize_with = "serialize::optional_time")]
     pub to_ns: Option<i64>,
-    /// Hosts.
+    /// Names of the hosts that it was recorded on.
     pub hosts: Vec<String>,
-    /// Runs, by the first eight digits of their UUIDs.
+    /// The recorders' runs, by the first eight digits of their UUIDs.
     pub recorders: Vec<String>,
-    /// Runs whose recorder holds its journals: it still runs, or a recovery works on them.
+    /// Runs whose recorder still runs: it holds the lock of its journals.
     pub running: Vec<String>,
     /// Versions of the recorder.
     pub recorder_versions: Vec<String>,
@@ -44,11 +44,11 @@ pub struct Info {
     pub tables: BTreeMap<String, TableExtent>,
     /// The kernel's counts, per operation.
     pub operations: Vec<OperationCounts>,
-    /// When observation was incomplete.
+    /// When nothing, or not everything, was observed.
     pub gaps: Vec<Gap>,
     /// Whether all counts agree; `None` where there are no counters to compare.
     pub identity_ok: Option<bool>,
-    /// Why the recording holds less than everything that happened.
+    /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
 }
 
@@ -72,7 +72,7 @@ impl Target {
         }
     }
 
-    /// For people: the path, and the file where that is another.
+    /// As text: the path, followed by the file in parentheses if it differs.
     pub fn label(&self) -> String {
         if self.path == self.file {
             self.path.clone()
@@ -82,14 +82,14 @@ impl Target {
     }
 }
 
-/// Extent of a table.
+/// How many rows, files and bytes a table has.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct TableExtent {
     /// Rows, those of journals included.
     pub rows: u64,
     /// Sealed files and journals.
     pub files: u64,
-    /// Their size.
+    /// Size of these files.
     pub bytes: u64,
 }
 

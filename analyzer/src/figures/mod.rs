@@ -1,4 +1,4 @@
-//! What a recording tells, as numbers: coverage, gaps, counts and warnings, read once for all
+//! The facts of a recording as numbers: coverage, gaps, counts and warnings, read once for all
 //! commands ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
 //! `output`, `chart` and `report` turn a figure into text.
 

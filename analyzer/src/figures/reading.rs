@@ -6,9 +6,10 @@ use std::path::Path;
 use soakbox_cli::Result;
 
 use super::annotations::Annotations;
+use super::reconciliation::IntervalRows;
 use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
 use crate::recording::{self, Recording};
-use crate::sql::Session;
+use crate::sql::{Session, queries};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -16,15 +17,15 @@ pub struct Reading {
     pub recording: Recording,
     /// Its tables, ready for queries.
     pub session: Session,
-    /// When observation was incomplete.
+    /// When nothing, or not everything, was observed.
     pub gaps: Vec<Gap>,
     /// Annotated moments, in order.
     pub moments: Vec<Moment>,
-    /// When it was observed.
+    /// The time that the recording covers.
     pub coverage: Coverage,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
     pub counts: Vec<OperationCounts>,
-    /// Why the recording holds less than everything that happened. Empty if it is complete.
+    /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
 }
 
@@ -37,14 +38,24 @@ impl Reading {
     pub fn open(root: &Path, skip_damaged: bool, comparison: Comparison) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
+        let queries = [
+            queries::ANNOTATIONS.to_owned(),
+            reconciliation::complete_intervals(&recording),
+            reconciliation::in_flight(),
+        ];
+        let [annotations, complete, in_flight] = session.collect_all(queries);
         let Annotations {
             gaps,
             moments,
             runs,
-        } = Annotations::read(&session)?;
+        } = Annotations::of(&annotations?)?;
         let coverage = Coverage::of(&recording, &runs, &gaps);
+        let intervals = IntervalRows {
+            complete: complete?,
+            in_flight: in_flight?,
+        };
         let (counts, not_compared) =
-            reconciliation::read(&recording, &session, &coverage, comparison)?;
+            reconciliation::read(&recording, &session, &coverage, &intervals, comparison)?;
         let mut warnings = Warning::all(&recording, &counts, &gaps);
         warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
         Ok(Self {
@@ -69,7 +80,8 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soakbox_testing::Soak;
+    use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
+    use soakbox_testing::{Recorder, Soak, annotation};
 
     #[test]
     fn rows_that_are_too_many_to_be_compared_are_reported() {
@@ -89,5 +101,27 @@ mod tests {
         assert_eq!(reading.counts_agree(), None);
         let reason = "there are 700 of them".to_owned();
         assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
+    }
+
+    #[test]
+    fn a_gap_without_an_end_cuts_no_interval_of_another_run() {
+        let place = tempfile::tempdir().unwrap();
+        let earlier = [
+            annotation(-20, None, AnnotationKind::RecordingStarted, "0.1.0"),
+            annotation(-10, None, AnnotationKind::Gap, "file replaced"),
+            annotation(-5, None, AnnotationKind::RecordingStopped, "0.1.0"),
+        ];
+        let batch = Annotation::batch(&earlier).unwrap();
+        Recorder::new(place.path())
+            .with_uuid("11111111-2222-4333-8444-555555555555", "soak-1")
+            .seal(Table::ANNOTATIONS, &batch);
+        let soak = Soak {
+            seconds: 10,
+            ..Soak::default()
+        };
+        soak.seal(place.path());
+        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
+        assert_eq!(reading.gaps.len(), 1);
+        assert_eq!(reading.counts_agree(), Some(true));
     }
 }

@@ -3,12 +3,14 @@
 //!
 //! Per operation and interval: finished = recorded + filtered + sampled_out + lost, and recorded =
 //! rows in `operation_log`. Per operation over a recorder's run: begun = finished + abandoned + in
-//! flight, and once more recorded = rows. Intervals that a gap cut, and the last ones of a recorder
-//! that still runs or did not stop in good order, are incomplete and not compared.
+//! flight, and again recorded = rows. Intervals after the last one that no gap cut are not
+//! compared; neither are the last ones of a recorder that still runs or did not stop cleanly, since
+//! they may be incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
+use arrow::array::RecordBatch;
 use serde::{Serialize, Serializer};
 use soakbox_cli::Result;
 use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
@@ -20,8 +22,8 @@ use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 use crate::units::count;
 
-/// Intervals at the end of a run that may not be written completely: one is being counted, one
-/// being flushed.
+/// Intervals at the end of a run that may not be written completely: one is still being counted,
+/// another is being flushed.
 const INCOMPLETE_INTERVALS: i64 = 2;
 
 /// The kernel's counts of one operation.
@@ -34,9 +36,9 @@ pub struct OperationCounts {
     /// Sums of the kernel's counters; in JSON each under its own name, except the losses.
     #[serde(flatten, serialize_with = "all_but_losses")]
     pub counters: CounterValues,
-    /// Lost, per cause: those that the kernel counted, and those of the recorder.
+    /// Operations lost, by cause: those that the kernel counted, and those of the recorder.
     pub lost: BTreeMap<&'static str, u64>,
-    /// Begun, neither finished nor abandoned, at the end.
+    /// Operations that had begun and were neither finished nor abandoned at the end.
     pub in_flight: i64,
     /// Rows in `operation_log`.
     pub rows: u64,
@@ -46,7 +48,7 @@ pub struct OperationCounts {
 }
 
 impl OperationCounts {
-    /// Operations lost, of all causes.
+    /// Operations lost, for all causes together.
     pub fn lost(&self) -> u64 {
         self.lost.values().sum()
     }
@@ -62,78 +64,100 @@ fn all_but_losses<S: Serializer>(
     serializer.collect_map(others.filter(|(name, _)| !losses.contains(name)))
 }
 
-/// Whether the counts are compared with the rows, which are scanned for it.
+/// Whether the counts are compared with the rows. The comparison scans all rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// Always, and rows that cannot be read are a failure.
     Required,
-    /// For an answer that needs few rows itself: only where the recording has at most this number of
-    /// rows, and all can be read. Otherwise a warning reports that they were not compared.
+    /// Only where the recording has at most this number of rows and all of them can be read.
+    /// Otherwise a warning reports that they were not compared. For answers that may need few rows
+    /// themselves.
     UpTo(u64),
 }
 
-/// Counts per operation, by name, each compared with the rows; and where they were not compared,
-/// the reason.
-pub(super) fn read(
-    recording: &Recording,
-    session: &Session,
-    coverage: &Coverage,
-    comparison: Comparison,
-) -> Result<(Vec<OperationCounts>, Option<String>)> {
-    let complete = last_complete_interval(recording, session, coverage)?;
-    let slots = SLOTS.to_string();
-    let sums = sums();
-    let values = [
-        ("complete", complete.as_str()),
-        ("slots", slots.as_str()),
-        ("sums", sums.as_str()),
-    ];
-    let query = |query| Columns::new(&session.collect(&queries::fill(query, &values))?);
-    let mut reconciliation = Reconciliation::default();
-    if let Some(found) = query(queries::COUNTERS)? {
-        reconciliation.add_counters(&found)?;
-    }
-    if let Some(found) = query(queries::IN_FLIGHT)? {
-        reconciliation.add_in_flight(&found)?;
-    }
-    let rows = recording.rows(Table::OPERATION_LOG);
-    let balance = match comparison {
-        Comparison::UpTo(limit) if rows > limit => {
-            return Ok((
-                reconciliation.without_rows(),
-                Some(format!("there are {} of them", count(rows))),
-            ));
-        }
-        _ => query(queries::BALANCE),
-    };
-    match (balance, comparison) {
-        (Err(failure), Comparison::UpTo(_)) => {
-            let reason = failure.reason().to_owned();
-            return Ok((reconciliation.without_rows(), Some(reason)));
-        }
-        (Err(failure), Comparison::Required) => return Err(failure),
-        (Ok(Some(found)), _) => reconciliation.add_balance(&found)?,
-        (Ok(None), _) => {}
-    }
-    Ok((reconciliation.finish(), None))
-}
-
-/// An SQL expression for the last complete interval of a row's recorder.
-fn last_complete_interval(
-    recording: &Recording,
-    session: &Session,
-    coverage: &Coverage,
-) -> Result<String> {
+/// The query for [`IntervalRows::complete`].
+pub(super) fn complete_intervals(recording: &Recording) -> String {
     let interval_ns = recording.interval_ns().to_string();
     let values = [
         ("interval_ns", interval_ns.as_str()),
         ("gap", AnnotationKind::Gap.name()),
     ];
-    let query = queries::fill(queries::COMPLETE_INTERVALS, &values);
+    queries::fill(queries::COMPLETE_INTERVALS, &values)
+}
+
+/// The query for [`IntervalRows::in_flight`].
+pub(super) fn in_flight() -> String {
+    let slots = SLOTS.to_string();
+    queries::fill(queries::IN_FLIGHT, &[("slots", slots.as_str())])
+}
+
+/// Results that the comparison starts from.
+pub(super) struct IntervalRows {
+    /// Of [`complete_intervals`].
+    pub(super) complete: Vec<RecordBatch>,
+    /// Of [`in_flight`].
+    pub(super) in_flight: Vec<RecordBatch>,
+}
+
+/// The counts per operation, by name, each compared with the rows; and the reason if they were not
+/// compared.
+pub(super) fn read(
+    recording: &Recording,
+    session: &Session,
+    coverage: &Coverage,
+    observed: &IntervalRows,
+    comparison: Comparison,
+) -> Result<(Vec<OperationCounts>, Option<String>)> {
+    let complete = last_complete_interval(recording, coverage, &observed.complete)?;
+    let sums = sums();
+    let values = [("complete", complete.as_str()), ("sums", sums.as_str())];
+    let filled = |query| queries::fill(query, &values);
+    let rows = recording.rows(Table::OPERATION_LOG);
+    let (counters, balance) = match comparison {
+        Comparison::UpTo(limit) if rows > limit => {
+            let reason = format!("there are {} of them", count(rows));
+            (session.collect(&filled(queries::COUNTERS)), Err(reason))
+        }
+        _ => {
+            let queries = [filled(queries::COUNTERS), filled(queries::BALANCE)];
+            let [counters, balance] = session.collect_all(queries);
+            match (balance, comparison) {
+                (Err(failure), Comparison::Required) => return Err(failure),
+                (balance, _) => {
+                    let balance = balance.map_err(|failure| failure.reason().to_owned());
+                    (counters, balance)
+                }
+            }
+        }
+    };
+    let mut reconciliation = Reconciliation::default();
+    if let Some(found) = Columns::new(&counters?)? {
+        reconciliation.add_counters(&found)?;
+    }
+    if let Some(found) = Columns::new(&observed.in_flight)? {
+        reconciliation.add_in_flight(&found)?;
+    }
+    match balance {
+        Ok(balance) => {
+            if let Some(found) = Columns::new(&balance)? {
+                reconciliation.add_balance(&found)?;
+            }
+            Ok((reconciliation.finish(), None))
+        }
+        Err(reason) => Ok((reconciliation.without_rows(), Some(reason))),
+    }
+}
+
+/// An SQL expression for the last complete interval of a row's recorder.
+fn last_complete_interval(
+    recording: &Recording,
+    coverage: &Coverage,
+    complete: &[RecordBatch],
+) -> Result<String> {
     let mut cases = String::new();
-    if let Some(found) = Columns::new(&session.collect(&query)?)? {
+    if let Some(found) = Columns::new(complete)? {
         let intervals = found.integers("interval")?;
-        for (recorder, interval) in found.words("recorder")?.iter().zip(intervals) {
+        for (recorder, interval) in found.texts("recorder")?.iter().zip(intervals) {
             let mut interval = interval.unwrap_or(-1);
             if recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder) {
                 interval -= INCOMPLETE_INTERVALS;
@@ -153,7 +177,7 @@ fn lost_column(cause: &str) -> String {
     format!("lost_{cause}")
 }
 
-/// SQL: the sum of each counter and of each cause of loss, by its own name.
+/// SQL expressions: the sum of each counter and of each cause of loss, under its own name.
 fn sums() -> String {
     let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
     let columns: BTreeSet<String> = counters.chain(LOSS_CAUSES.map(lost_column)).collect();
@@ -165,19 +189,19 @@ fn sums() -> String {
 type Key = (String, String);
 
 fn keys(found: &Columns) -> Result<Vec<Key>> {
-    let recorders = found.words("recorder")?.into_iter();
-    Ok(recorders.zip(found.words("operation")?).collect())
+    let recorders = found.texts("recorder")?.into_iter();
+    Ok(recorders.zip(found.texts("operation")?).collect())
 }
 
-/// The counts of one operation by one recorder, as far as they are compared.
+/// The counts of one operation in one recorder's run that are compared.
 #[derive(Default)]
 struct RunCounts {
     /// Complete intervals with counters.
     complete: u64,
-    /// Some complete interval does not add up.
+    /// Whether the counts of some complete interval do not add up.
     is_unbalanced: bool,
     /// begun − finished − abandoned.
-    open: i64,
+    unfinished: i64,
     /// In-flight samples of the last intervals, in order of time.
     in_flight: Vec<i64>,
     /// Rows minus `recorded`, of complete intervals.
@@ -185,18 +209,19 @@ struct RunCounts {
 }
 
 impl RunCounts {
-    /// Operations in flight at the end. A count that arrives late has a row of an earlier interval
-    /// and the newer sample, so that the latest sample can be any of the last few.
+    /// Operations in flight at the end. A late count is written as another row of its earlier
+    /// interval, together with a newer in-flight sample. This is why the newest sample can be in
+    /// any of the last rows.
     fn in_flight(&self) -> i64 {
-        if self.in_flight.contains(&self.open) {
-            self.open
+        if self.in_flight.contains(&self.unfinished) {
+            self.unfinished
         } else {
             self.in_flight.last().copied().unwrap_or(0)
         }
     }
 
     fn agrees(&self) -> bool {
-        !self.is_unbalanced && self.surplus == 0 && self.in_flight() == self.open
+        !self.is_unbalanced && self.surplus == 0 && self.in_flight() == self.unfinished
     }
 }
 
@@ -243,7 +268,8 @@ impl Reconciliation {
             }
             let run = self.run(key);
             run.complete += complete[row];
-            run.open = difference(counted.begun, counted.finished + counted.abandoned);
+            run.unfinished =
+                saturating_difference(counted.begun, counted.finished + counted.abandoned);
             run.surplus -= i128::from(complete_recorded[row]);
         }
         Ok(())
@@ -286,7 +312,8 @@ impl Reconciliation {
             *agrees &= run.agrees();
         }
         for (name, operation) in &mut operations {
-            // Without a complete interval nothing can agree; a disagreement counts all the same.
+            // Without a complete interval there is nothing that could agree, but a disagreement is
+            // still one.
             operation.identity_ok = match agree.get(name.as_str()) {
                 Some((0, true)) | None => None,
                 Some((_, agrees)) => Some(*agrees),
@@ -296,6 +323,8 @@ impl Reconciliation {
     }
 }
 
-fn difference(of: u64, other: u64) -> i64 {
-    i64::try_from(i128::from(of) - i128::from(other)).unwrap_or(i64::MAX)
+fn saturating_difference(left: u64, right: u64) -> i64 {
+    let difference = i128::from(left) - i128::from(right);
+    let bounded = difference.clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(bounded).unwrap_or_default()
 }

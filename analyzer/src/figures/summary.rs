@@ -1,5 +1,5 @@
-//! Figures per operation: how many, how fast, how costly. They are those of the rows in
-//! `operation_log`, with the kernel's counts next to them so that losses are never overlooked.
+//! Figures per operation: how many, how fast, how costly. They are computed from the rows in
+//! `operation_log`. The kernel's counts are next to them, so that losses are never overlooked.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::sql::columns::Columns;
 use crate::sql::queries;
 use crate::units::serialize;
 
-/// `soakbox.summary/1`.
+/// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Name and version of this shape.
+    /// Name and version of the JSON schema.
     pub schema: &'static str,
     /// The recording's directory.
     #[serde(serialize_with = "serialize::path")]
@@ -25,43 +25,44 @@ pub struct Summary {
     /// Last moment.
     #[serde(rename = "to", serialize_with = "serialize::optional_time")]
     pub to_ns: Option<i64>,
-    /// Time that was observed, without gaps, ns; `None` without rows.
+    /// Observed time, without gaps, ns; `None` without rows.
     #[serde(rename = "observed_s", serialize_with = "serialize::optional_seconds")]
     pub observed_ns: Option<i64>,
-    /// No warning: no loss, no gap, nothing unsealed or left out, and all counts agree.
+    /// Whether there are no warnings: no loss, no gap, nothing unsealed or left out, and all counts
+    /// agree.
     pub complete: bool,
-    /// Runs whose recorder still runs: their figures are those until now.
+    /// Runs whose recorder still runs: their figures are those so far.
     pub running: Vec<String>,
-    /// Why the recording holds less than everything that happened.
+    /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
     /// Per operation, by name.
     pub operations: Vec<OperationSummary>,
 }
 
-/// Figures of one operation. A missing one is null, never 0.
+/// Figures of one operation. A missing figure is null, never 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct OperationSummary {
     /// The operation's name.
     pub operation: String,
     /// The operation's code.
     pub operation_type: i64,
-    /// Rows in `operation_log`, on which all figures below rest.
+    /// Rows in `operation_log`, from which the figures below are computed.
     pub count: u64,
-    /// Rows without success; `None` where no row has an outcome.
+    /// Rows whose outcome is a failure; `None` where no row has an outcome.
     pub failures: Option<u64>,
-    /// Failures among the rows with an outcome; `None` where there are none.
+    /// Failures ÷ rows with an outcome; `None` where there are none.
     pub failure_rate: Option<f64>,
     /// `count` per second observed; `None` where no time passed.
     pub rate_per_s: Option<f64>,
-    /// Quantiles of the duration (nearest rank, within 1/128): the median.
+    /// Median of the duration. All quantiles are nearest-rank ones, within 1/128.
     pub p50_ns: Option<i64>,
-    /// 90%.
+    /// 90th percentile of the duration.
     pub p90_ns: Option<i64>,
-    /// 95%.
+    /// 95th percentile of the duration.
     pub p95_ns: Option<i64>,
-    /// 99%.
+    /// 99th percentile of the duration.
     pub p99_ns: Option<i64>,
-    /// 99.9%.
+    /// 99.9th percentile of the duration.
     pub p999_ns: Option<i64>,
     /// Longest duration, exact.
     pub max_ns: Option<i64>,
@@ -75,9 +76,9 @@ pub struct OperationSummary {
     pub memory_bytes: Option<i64>,
     /// Data processed, sum over all operations.
     pub bytes: Option<i64>,
-    /// Finished, by the kernel's counters; `None` where there are none.
+    /// Operations finished, by the kernel's counters; `None` where there are none.
     pub finished: Option<u64>,
-    /// Finished and lost; `None` likewise.
+    /// Operations that finished and were lost; `None` where there are no counters.
     pub lost: Option<u64>,
 }
 
@@ -101,7 +102,7 @@ impl Summary {
             let name = &counts.operation;
             let found = operations.iter().position(|o| o.operation == *name);
             let index = found.unwrap_or_else(|| {
-                // Counted, and not a single row: all lost, filtered, or still in flight.
+                // Counted, but without any row: all are lost, filtered, or still in flight.
                 operations.push(OperationSummary {
                     operation: name.clone(),
                     operation_type: counts.operation_type,
@@ -128,7 +129,7 @@ impl Summary {
 }
 
 fn read(found: &Columns, observed_ns: Option<i64>) -> Result<Vec<OperationSummary>> {
-    let names = found.words("operation")?;
+    let names = found.texts("operation")?;
     let types = found.integers("operation_type")?;
     let (counts, with_outcome) = (found.counts("count")?, found.counts("with_outcome")?);
     let failures = found.counts("failures")?;

@@ -1,6 +1,6 @@
-//! Operations over time: percentiles of the duration per window, losses, unobserved stretches and
-//! annotated moments. The width of an operation's windows follows from the length of the recording
-//! and the operation's rows, so that a chart has some 100 of them.
+//! Operations over time: percentiles of the duration per window, losses, unobserved periods and
+//! annotated moments. The width of an operation's windows depends on the length of the recording
+//! and on the operation's number of rows, so that a chart has about 100 windows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,12 @@ use crate::recording::TimeRange;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 
-/// The fewest and the most windows of a recording.
+/// The fewest and the most windows of an operation.
 const WINDOWS: std::ops::RangeInclusive<i64> = 10..=150;
-/// Rows per window, on the average, below which there are fewer windows: a percentile of a handful
-/// of rows tells little.
+/// With fewer rows per window on average, wider windows are chosen: a percentile of a few rows
+/// tells little.
 const ROWS_PER_WINDOW: u64 = 40;
-/// Widths of windows, in milliseconds.
+/// The widths that windows can have, milliseconds.
 const WIDTHS_MS: [i64; 24] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
     300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000,
@@ -32,9 +32,9 @@ pub struct LatencyWindow {
     pub count: u64,
     /// Median of the duration.
     pub p50_ns: i64,
-    /// 95%.
+    /// 95th percentile of the duration.
     pub p95_ns: i64,
-    /// 99%.
+    /// 99th percentile of the duration.
     pub p99_ns: i64,
     /// Operations lost.
     pub lost: u64,
@@ -60,15 +60,15 @@ pub struct Timeline {
     pub range: TimeRange,
     /// By name.
     pub operations: Vec<OperationTimeline>,
-    /// When nothing was observed.
+    /// Periods in which nothing was observed.
     pub unobserved: Vec<TimeRange>,
     /// Annotated moments, in order.
     pub moments: Vec<Moment>,
 }
 
 impl Timeline {
-    /// Reads the operations over time that `wanted` names, all where it is empty; `None` where the
-    /// recording has no rows.
+    /// Reads the operations that `wanted` names, or all if it is empty; `None` where the recording
+    /// has no rows.
     ///
     /// # Errors
     /// Where a query fails.
@@ -115,7 +115,8 @@ fn width_ns(length_ns: i64, rows: u64) -> i64 {
     })
 }
 
-/// Fills in the windows of all operations, each of its own width, by one scan of each table.
+/// Fills in the windows of all operations, each with the width of its operation, by one scan of
+/// each table.
 fn read_windows(session: &Session, operations: &mut [OperationTimeline]) -> Result<()> {
     let names = literals(operations.iter());
     let query = |query, time| {
@@ -131,7 +132,7 @@ fn read_windows(session: &Session, operations: &mut [OperationTimeline]) -> Resu
         .collect();
     if let Some(found) = lost {
         let (starts, lost) = (found.times("since")?, found.counts("lost")?);
-        for (row, name) in found.words("operation")?.into_iter().enumerate() {
+        for (row, name) in found.texts("operation")?.into_iter().enumerate() {
             if let (Some(operation), Some(at_ns)) = (by_name.get_mut(&name), starts[row]) {
                 operation.lost.insert(at_ns, lost[row]);
             }
@@ -140,7 +141,7 @@ fn read_windows(session: &Session, operations: &mut [OperationTimeline]) -> Resu
     if let Some(found) = windows {
         let (starts, counts) = (found.times("at")?, found.counts("count")?);
         let durations = found.lists("duration")?;
-        for (row, name) in found.words("operation")?.into_iter().enumerate() {
+        for (row, name) in found.texts("operation")?.into_iter().enumerate() {
             if let (Some(operation), Some(at_ns), &[p50_ns, p95_ns, p99_ns]) =
                 (by_name.get_mut(&name), starts[row], &durations[row][..])
             {
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_neither_too_many_nor_too_thin() {
+    fn windows_are_neither_too_many_nor_too_short() {
         let second = 1_000_000_000;
         assert_eq!(width_ns(2 * second, 140), second / 2);
         assert_eq!(width_ns(600 * second, 42_000), 5 * second);

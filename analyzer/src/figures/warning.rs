@@ -1,4 +1,4 @@
-//! Why a recording holds less than everything that happened: losses, gaps, a recorder that was
+//! Why a recording does not hold everything that happened: losses, gaps, a recorder that was
 //! killed, counts that disagree, files left out. A type, so that every command, the JSON and the
 //! report have the same warnings.
 
@@ -24,7 +24,7 @@ pub enum Warning {
         /// Why it is not known whether the recorder still runs; `None` where it does not.
         unknown: Option<String>,
     },
-    /// Operations finished and have no row.
+    /// Operations that finished were lost: they have no row.
     Loss {
         /// The operation.
         operation: String,
@@ -39,7 +39,7 @@ pub enum Warning {
     Gaps {
         /// Number of gaps.
         gaps: usize,
-        /// Their length in all, ns; `None` where one did not end.
+        /// Their total length, ns; `None` where one did not end.
         length_ns: Option<i64>,
         /// Their causes, each once.
         causes: Vec<String>,
@@ -56,16 +56,16 @@ pub enum Warning {
     },
     /// Frames of a journal are damaged; their rows are missing.
     DamagedJournals {
-        /// Number of damaged stretches.
+        /// Number of damaged places.
         frames: u64,
-        /// Their length.
+        /// Their total size.
         bytes: u64,
     },
-    /// Segments that recovery made of journals with damage.
+    /// Segments that recovery made from damaged journals.
     Recovered {
         /// Number of segments.
         files: usize,
-        /// Bytes that were no whole frame.
+        /// Bytes in these journals that do not belong to a whole frame.
         bytes: u64,
     },
     /// A file was left out.
@@ -198,7 +198,7 @@ impl fmt::Display for Warning {
                     .collect();
                 write!(
                     f,
-                    "{operation}: {} of {} finished operations have no row ({}): lost, {}",
+                    "{operation}: {} of {} finished operations were lost ({}): {}",
                     count(*lost),
                     count(*finished),
                     percent(*lost as f64 / (*finished).max(1) as f64),
@@ -216,14 +216,14 @@ impl fmt::Display for Warning {
                     write!(f, " ({gaps} gaps)")?;
                 }
                 match length_ns {
-                    Some(length) => write!(f, ", for {} in all", duration(*length as f64))?,
+                    Some(length) => write!(f, ", for {} in total", duration(*length as f64))?,
                     None => write!(f, ", until the end")?,
                 }
                 write!(f, ": {}", causes.join(", "))
             }
             Warning::Disagreement { operation } => write!(
                 f,
-                "{operation}: the kernel's counts and the rows disagree; see the columns of `info`"
+                "{operation}: the kernel's counts and the rows disagree; `info` shows both"
             ),
             Warning::NotCompared { reason } => write!(
                 f,
@@ -244,8 +244,8 @@ impl fmt::Display for Warning {
                 bytes: left_out,
             } => write!(
                 f,
-                "recovery found {} in the journals of {files} {} that were no whole frame; the \
-                 rows there are missing",
+                "{} in the journals of {files} {} do not belong to a whole frame, and recovery could \
+                 not save them; their rows are missing",
                 bytes(*left_out as f64),
                 plural(*files as u64, "segment")
             ),

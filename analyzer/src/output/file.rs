@@ -1,9 +1,10 @@
-//! The file that a command writes. It is prepared before the long run, so that a bad path fails at
-//! once, and filled at its end, so that a failed run leaves the earlier content.
+//! The file that a command writes. It is prepared before the command reads a recording, so that a
+//! bad path fails at once. It is written at the end, so that a failed command leaves the earlier
+//! content.
 //!
 //! A symlink stays a symlink: the file that it leads to is written. A regular file is replaced by
-//! a rename, with its owner and mode; where that is impossible (another owner, further links, a
-//! directory that may not be written), it is overwritten. Devices, pipes and descriptors
+//! a rename, with its owner and mode; where that is impossible (another owner, further hard
+//! links, a directory without write permission), it is overwritten. Devices, pipes and descriptors
 //! (`/dev/stdout`) are written as they are.
 
 use std::fs::{File, Metadata, Permissions};
@@ -16,15 +17,15 @@ use tempfile::NamedTempFile;
 
 /// Stands for stdout on the command line.
 const STDOUT: &str = "-";
-/// Symlinks that are followed before a path counts as a circle; Linux allows 40.
+/// Most symlinks that are followed for one path; Linux allows 40.
 const MAX_LINKS: usize = 40;
-/// Mode of a new file, less the umask.
+/// Mode of a new file, before the umask is applied.
 const NEW_FILE_MODE: u32 = 0o666;
 
 /// Where a command's result goes.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// As typed, for messages.
+    /// The path as typed, for messages.
     path: PathBuf,
     target: Target,
 }
@@ -64,7 +65,7 @@ impl OutputFile {
         })
     }
 
-    /// Writes all of it and puts it into place.
+    /// Writes the whole content and puts the file into place.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -90,7 +91,8 @@ impl OutputFile {
     }
 }
 
-/// On disk, so that a rename never shows an empty file after a power cut. Some file systems cannot.
+/// Flushes the file to disk, so that after a power cut the renamed file is never empty. Some file
+/// systems do not support this.
 fn synced(file: &File) -> io::Result<()> {
     match file.sync_data() {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -104,7 +106,7 @@ fn open(path: &Path) -> io::Result<Target> {
     }
     let path = match follow(path.to_owned())? {
         End::Stdout => return Ok(Target::Stdout),
-        // After the earlier content, as a write through the descriptor would be.
+        // Appended to the earlier content, as a write through the descriptor would be.
         End::Descriptor(path) => {
             let file = File::options().append(true).open(path)?;
             return Ok(Target::Open(file));
@@ -119,7 +121,7 @@ fn open(path: &Path) -> io::Result<Target> {
         }
         Err(error) => return Err(error),
     };
-    // Whoever may not write the file may not replace it either.
+    // A user who may not write the file may not replace it either.
     let file = open_to_write(&path)?;
     if !earlier.is_file() {
         return Ok(Target::Open(file));
@@ -134,12 +136,12 @@ fn open_to_write(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
-/// Where a path leads to in the end.
+/// The end of a chain of symlinks.
 enum End {
     Stdout,
     /// An open descriptor by its name under `/proc`.
     Descriptor(PathBuf),
-    /// No symlink; perhaps nothing is there yet.
+    /// A path that is no symlink; it may not exist yet.
     Path(PathBuf),
 }
 
@@ -150,7 +152,7 @@ fn follow(mut path: PathBuf) -> io::Result<End> {
             Err(_) => return Ok(End::Path(path)),
         };
         let directory = directory_of(&path);
-        // Links there only look like paths: the file may have another name by now, or none.
+        // Links under /proc only look like paths: the file may have another name by now, or none.
         let real = std::fs::canonicalize(directory)?;
         if real.starts_with("/proc") {
             let is_own = std::fs::canonicalize("/proc/self/fd").is_ok_and(|own| own == real);
@@ -167,7 +169,7 @@ fn follow(mut path: PathBuf) -> io::Result<End> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// The directory that holds `path`.
+/// The directory that contains `path`.
 fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,

@@ -1,9 +1,9 @@
-//! The measures of an operation in the order and words that people see, wherever they are shown.
+//! The measures of an operation: their names, order and text in everything that people read.
 
 use crate::figures::OperationSummary;
 use crate::units::{bytes, count, duration, percent, rate};
 
-/// Stands where nothing could be measured.
+/// Shown in place of a missing value.
 pub const MISSING: &str = "–";
 
 /// One measure of an operation.
@@ -11,15 +11,15 @@ pub const MISSING: &str = "–";
 pub struct Measure {
     /// Its name, a column's heading.
     pub name: &'static str,
-    /// The number that differences are made of.
+    /// The number from which differences are computed; `None` where it is missing.
     pub value: Option<f64>,
     /// The same as text, with its unit.
     pub text: String,
-    /// A share of something: differences are in percentage points.
+    /// Whether it is a share: its differences are in percentage points.
     pub is_share: bool,
 }
 
-/// All measures of an operation; the same ones in the same order for every operation.
+/// All measures of an operation; every operation has the same ones in the same order.
 pub fn measures(operation: &OperationSummary) -> Vec<Measure> {
     let measure = |name, value: Option<f64>, show: &dyn Fn(f64) -> String| Measure {
         name,

@@ -1,5 +1,5 @@
-//! How figures look: aligned tables for people, JSON for programs, rows of a query, files. Text of
-//! a recording is escaped on its way to a terminal, and unchanged in JSON and CSV.
+//! The forms of output: aligned tables for people, JSON for programs, rows of a query, files. Text
+//! of a recording is escaped in tables, and unchanged in JSON and CSV.
 
 mod file;
 mod measures;
@@ -19,7 +19,7 @@ pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};
 
-/// A figure as indented JSON, with a line end.
+/// Writes a figure as indented JSON and a line end.
 ///
 /// # Errors
 /// Where `out` cannot be written.

@@ -1,6 +1,6 @@
 //! Rows of a query as bytes, batch by batch, so that memory does not grow with their number. Pure:
-//! the caller writes the bytes. Values are as the recording has them, nothing is escaped but what
-//! the format itself demands.
+//! the caller writes the bytes. Values are as the recording has them; only the characters that
+//! the format itself requires are escaped.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use arrow::json::writer::{JsonArray, Writer, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use soakbox_cli::{Failure, Result};
 
-/// A format of rows.
+/// An encoder of rows in one format.
 pub trait RowEncoder {
-    /// Appends a batch to `out`; the first may be empty, for its columns.
+    /// Appends a batch to `out`. The first batch may be empty: it gives the columns.
     ///
     /// # Errors
     /// Where the format cannot hold the values.
@@ -43,10 +43,10 @@ pub(super) fn formatter<'a>(
 pub struct JsonRows(Writer<Vec<u8>, JsonArray>);
 
 impl JsonRows {
-    /// Before the first row.
+    /// An encoder without rows so far.
     #[expect(
         clippy::new_without_default,
-        reason = "as the other formats, which take arguments"
+        reason = "like the other formats, which take arguments"
     )]
     pub fn new() -> Self {
         let builder = WriterBuilder::new().with_explicit_nulls(true);
@@ -75,10 +75,10 @@ pub struct CsvRows {
 }
 
 impl CsvRows {
-    /// Before the first row.
+    /// An encoder without rows so far.
     #[expect(
         clippy::new_without_default,
-        reason = "as the other formats, which take arguments"
+        reason = "like the other formats, which take arguments"
     )]
     pub fn new() -> Self {
         Self { is_first: true }
@@ -98,7 +98,7 @@ impl RowEncoder for CsvRows {
     }
 }
 
-/// The batch with its nested columns as text: Arrow's CSV writer refuses them.
+/// The batch with its nested columns as text, since Arrow's CSV writer refuses nested ones.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     let mut fields = Vec::new();

@@ -9,7 +9,7 @@ use super::{Align, MISSING, Measure, TextTable, measures};
 use crate::figures::{Gap, Info, OperationCounts, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
 
-const NOTHING: &str = "  no operation was seen yet\n";
+const NOTHING: &str = "  no operation was observed yet\n";
 
 fn styled() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -93,7 +93,7 @@ fn operations(operations: &[OperationCounts]) -> String {
     if operations.is_empty() {
         return NOTHING.to_owned();
     }
-    // A cause without a loss would only take room.
+    // A cause without losses has no column.
     let causes: Vec<&str> = LOSS_CAUSES
         .into_iter()
         .filter(|cause| {
@@ -129,7 +129,9 @@ fn operations(operations: &[OperationCounts]) -> String {
         operation.identity_ok == Some(true) && operation.counters.recorded != operation.rows
     };
     if operations.iter().any(is_cut_off) {
-        text.push_str("  Intervals that a gap or the running end cut off are not compared.\n");
+        text.push_str(
+            "  Incomplete intervals, cut off by a gap or by the end of a run, are not compared.\n",
+        );
     }
     text
 }
@@ -192,7 +194,7 @@ fn summary_table(summary: &Summary) -> String {
     let Some(first) = rows.first() else {
         return NOTHING.to_owned();
     };
-    // A column that is missing throughout would only take room.
+    // A measure that no operation has gets no column.
     let columns: Vec<usize> = (0..first.len())
         .filter(|&column| rows.iter().any(|row| row[column].text != MISSING))
         .collect();

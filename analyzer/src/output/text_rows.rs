@@ -9,31 +9,31 @@ use unicode_width::UnicodeWidthStr;
 use super::rows::{RowEncoder, formatter};
 use super::text_table::{Align, line};
 
-/// Rows that determine the widths.
+/// Rows from which the widths are computed.
 const MEASURED_ROWS: usize = 1000;
 /// Widest column; wider cells shift those after them.
 const MAX_WIDTH: usize = 64;
 
 /// An aligned table, printed while its rows arrive.
 pub struct TextRows {
-    /// Cells keep their line breaks.
+    /// Whether cells keep their line breaks.
     keeps_lines: bool,
-    /// Rows before the widths are known, the headings first.
+    /// Rows that wait until the widths are known; the headings are the first.
     pending: Vec<Vec<String>>,
-    /// Sides of the columns; empty before the first batch.
-    sides: Vec<Align>,
-    /// Widths and sides of the columns, once they are known.
+    /// Alignment of each column; empty before the first batch.
+    alignments: Vec<Align>,
+    /// Width and alignment of each column, once the widths are known.
     columns: Option<Vec<(usize, Align)>>,
 }
 
 impl TextRows {
-    /// Before the first row. With `keeps_lines` a cell may have several lines, as a query's plan
-    /// does; a recording's own text is always on one.
+    /// A table without rows so far. With `keeps_lines` a cell may have several lines, as a query's
+    /// plan does. Text of a recording is always on one line.
     pub fn new(keeps_lines: bool) -> Self {
         Self {
             keeps_lines,
             pending: Vec::new(),
-            sides: Vec::new(),
+            alignments: Vec::new(),
             columns: None,
         }
     }
@@ -57,9 +57,10 @@ impl TextRows {
                 .unwrap_or(0)
                 .min(MAX_WIDTH)
         };
-        let sides = self.sides.iter().enumerate();
-        let columns: Vec<(usize, Align)> =
-            sides.map(|(column, side)| (width(column), *side)).collect();
+        let alignments = self.alignments.iter().enumerate();
+        let columns: Vec<(usize, Align)> = alignments
+            .map(|(column, align)| (width(column), *align))
+            .collect();
         let rule: Vec<String> = columns
             .iter()
             .map(|&(width, _)| "-".repeat(width))
@@ -81,16 +82,16 @@ fn print(row: &[String], columns: &[(usize, Align)], out: &mut Vec<u8>) {
 
 impl RowEncoder for TextRows {
     fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        if self.sides.is_empty() {
+        if self.alignments.is_empty() {
             let schema = batch.schema();
-            let sides = schema.fields().iter().map(|field| {
+            let alignments = schema.fields().iter().map(|field| {
                 if field.data_type().is_numeric() {
                     Align::Right
                 } else {
                     Align::Left
                 }
             });
-            self.sides = sides.collect();
+            self.alignments = alignments.collect();
             let names = schema.fields().iter().map(|field| self.shown(field.name()));
             self.pending.push(names.collect());
         }

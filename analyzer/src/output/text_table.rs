@@ -1,18 +1,18 @@
-//! An aligned table of text, by the width that each character has on a terminal. Pure; styled only
-//! where asked for.
+//! An aligned table of text. Alignment uses the width of each character on a terminal. Pure; styled
+//! only where the caller asks for it.
 
 use soakbox_cli::escaped;
 use unicode_width::UnicodeWidthStr;
 
-/// Between two columns.
+/// The space between two columns.
 const GUTTER: &str = "  ";
 
-/// On which side the cells of a column meet.
+/// Alignment of the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// Text.
+    /// For text.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
@@ -74,7 +74,8 @@ impl TextTable {
     }
 }
 
-/// Cells padded to the width and side of their columns; a wider cell shifts those after it.
+/// A row as a line: cells padded to the width and alignment of their columns. A wider cell shifts
+/// those after it.
 pub(super) fn line(cells: &[impl AsRef<str>], columns: &[(usize, Align)]) -> String {
     let mut line = String::new();
     for (index, (cell, &(width, align))) in cells.iter().zip(columns).enumerate() {
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_meet_whatever_the_width_of_a_character_is() {
+    fn columns_are_aligned_whatever_the_width_of_a_character_is() {
         let mut table = TextTable::new([("name", Align::Left), ("n", Align::Right)]);
         for name in ["plain", "日本語", "e\u{301}", "😀", "a\tb\nc\u{202e}"] {
             table.row(vec![name.to_owned(), "1".to_owned()]);

@@ -1,5 +1,5 @@
 //! One journal that is not sealed: its bytes at the moment of opening, and a walk over its frames.
-//! A torn last frame is no damage: so a journal looks while it is being written.
+//! A torn last frame is no damage: a journal that is being written may end with one.
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use soakbox_schemas::tables::Table;
 use super::segment::Unreadable;
 use super::{Origin, TimeRange};
 
-/// A journal, read.
+/// A journal that was read.
 #[derive(Clone, Debug)]
 pub struct Journal {
     /// The table that its rows belong to.
     pub table: Table,
-    /// The file's content; bounded by the recorder's limit on a journal.
+    /// The file's content; its size is bounded by the recorder's limit for a journal.
     pub bytes: Arc<[u8]>,
     /// Rows in whole frames.
     pub rows: u64,
@@ -28,11 +28,12 @@ pub struct Journal {
     pub columns: Option<SchemaRef>,
     /// From the earliest to the latest row.
     pub range: Option<TimeRange>,
-    /// Damaged stretches before the last whole frame: their number and bytes.
+    /// Damaged places before the last whole frame: their number and bytes.
     pub damaged: (u64, u64),
     /// The run that wrote it.
     pub origin: Origin,
-    /// The footer of the segment that it will be, by the first whole frame that has one.
+    /// The footer of the segment that the journal will become, from the first whole frame that has
+    /// one.
     pub footer: Option<Footer>,
 }
 
@@ -93,7 +94,7 @@ impl Journal {
                 Err(error @ FooterError::Version(_)) => {
                     return Err(Unreadable::Damaged(error.to_string()));
                 }
-                // The rows are read all the same: another frame may say where they come from.
+                // The rows are read nevertheless: another frame may have a valid footer.
                 Err(_) => {}
             }
         }

@@ -1,5 +1,5 @@
-//! A recording, opened: the files and the rows of journals that belong to it, their footers, and
-//! whether its recorders still run. Reads; never writes or deletes anything in a recording.
+//! An open recording: its files, the rows of its journals, the footers, and whether its recorders
+//! still run. This folder never writes or deletes anything in a recording.
 
 mod journal;
 mod open;
@@ -20,7 +20,7 @@ use soakbox_cli::escaped_path;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
-/// A stretch of time, ns UTC.
+/// A period of time, ns UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
     /// The first moment.
@@ -62,7 +62,7 @@ pub struct Recording {
     pub segments: Vec<Segment>,
     /// Journals that no segment supersedes.
     pub journals: Vec<Journal>,
-    /// Runs that are not sealed, by their UUID.
+    /// Runs that are not sealed, ordered by UUID.
     pub unsealed: Vec<UnsealedRun>,
     /// Files that could not be read and were left out, as the caller allowed.
     pub damaged: Vec<Damaged>,
@@ -78,7 +78,7 @@ impl Recording {
         )
     }
 
-    /// The tables that this version declares, and those that the files have besides.
+    /// The tables that this version declares, and any others that the files have.
     pub fn tables(&self) -> Vec<Table> {
         let of_files = self.segments.iter().map(|segment| segment.table);
         let of_files = of_files.chain(self.journals.iter().map(|journal| journal.table));
@@ -86,7 +86,8 @@ impl Recording {
         Table::ALL.into_iter().chain(others).collect()
     }
 
-    /// The columns of a table: as declared, otherwise those that its files have, in the order of the files.
+    /// The columns of a table: those that this version declares. For a table that it does not
+    /// declare, the columns of its files, in their order.
     pub fn columns(&self, table: Table) -> SchemaRef {
         table.schema().unwrap_or_else(|| {
             let segments = self.segments(table).map(|segment| &segment.columns);
@@ -141,7 +142,7 @@ impl Recording {
             .sum()
     }
 
-    /// Runs whose journals somebody holds.
+    /// Runs whose recorder still runs.
     pub fn running(&self) -> Vec<String> {
         let runs = self.unsealed.iter();
         runs.filter(|run| run.owner == Owner::Alive)
@@ -157,7 +158,7 @@ impl Recording {
             .collect()
     }
 
-    /// Where its files come from, by their footers.
+    /// The provenance of each file, from its footer.
     pub fn provenances(&self) -> impl Iterator<Item = &Provenance> {
         let segments = self.segments.iter().map(|segment| &segment.footer);
         let journals = self.journals.iter();

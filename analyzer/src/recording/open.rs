@@ -1,6 +1,6 @@
-//! Opening: list, read footers and journals, and begin again where a file vanished in between (a
-//! journal that was just sealed, a segment that retention removed), so that nothing is read twice
-//! and nothing is missed.
+//! Opens a recording: lists its files and reads footers and journals. If a file vanishes in between
+//! (a journal that was just sealed, a segment that retention removed), it begins again, so that
+//! nothing is read twice and nothing is missed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::owner::{UnsealedRun, owner};
 use super::segment::Unreadable;
 use super::{Journal, Recording, Segment};
 
-/// Listings before giving up on a directory that changes under our eyes.
+/// Listings before giving up on a directory whose files keep vanishing.
 const ATTEMPTS: usize = 20;
 
 /// A file that was left out.
@@ -32,11 +32,11 @@ pub struct Damaged {
 /// Where there is no recording, or a file of it cannot be read.
 pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     for _ in 0..ATTEMPTS {
-        let contents = Contents::list(root).map_err(|error| missing(root, &error))?;
+        let contents = Contents::list(root).map_err(|error| unlistable(root, &error))?;
         if contents.is_empty() && contents.foreign.is_empty() {
-            return Err(nothing(root));
+            return Err(no_files(root));
         }
-        let unsealed = unsealed(root, &contents).map_err(|error| missing(root, &error))?;
+        let unsealed = unsealed(root, &contents).map_err(|error| unlistable(root, &error))?;
         if let Some(recording) = read(root, &contents, unsealed) {
             return accept(recording, skip_damaged);
         }
@@ -48,8 +48,7 @@ pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     .hint("is something deleting the recording?"))
 }
 
-/// Runs whose journal directory tells of rows that are not sealed, or of a recorder that was
-/// killed.
+/// Runs whose journal directory shows that rows are not sealed or that the recorder was killed.
 fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
     let mut runs = Vec::new();
     let listing = match std::fs::read_dir(root.join(JOURNAL_DIRECTORY)) {
@@ -69,7 +68,7 @@ fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
     Ok(runs)
 }
 
-/// `None` where a file vanished.
+/// Reads all listed files; `None` if one of them vanished.
 fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<Recording> {
     let mut recording = Recording {
         root: root.to_owned(),
@@ -78,7 +77,7 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
         unsealed,
         damaged: Vec::new(),
     };
-    // Journals first: they change.
+    // Journals first, since they change.
     for file in &contents.journals {
         match Journal::read(file) {
             Ok(journal) => recording.journals.push(journal),
@@ -125,7 +124,7 @@ fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
     }
 }
 
-fn missing(root: &Path, error: &io::Error) -> Failure {
+fn unlistable(root: &Path, error: &io::Error) -> Failure {
     let failure = Failure::path(root, plain_io_error(error));
     match error.kind() {
         io::ErrorKind::NotFound => {
@@ -138,7 +137,7 @@ fn missing(root: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn nothing(root: &Path) -> Failure {
+fn no_files(root: &Path) -> Failure {
     let mut names: Vec<&str> = Table::ALL.iter().map(Table::name).collect();
     names.push(JOURNAL_DIRECTORY);
     if names.iter().any(|name| root.join(name).is_dir()) {

@@ -1,5 +1,5 @@
-//! Whether the recorder that writes the journals of a run still runs. The run's lock is taken for
-//! a moment, shared, and only where nobody else has it; nothing is written.
+//! Whether the recorder that writes the journals of a run still runs. To find this out, a shared
+//! lock is tried for a moment; nothing is written.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
@@ -32,8 +32,8 @@ pub struct UnsealedRun {
 /// First word of a lock whose recorder has not stopped.
 const RUNNING: &str = "running";
 
-/// Who owns the journals in the directory of a run; `None` where the directory tells of nothing
-/// that is missing: it has no journal, and its recorder has not started or has stopped.
+/// Who owns the journals in the directory of a run; `None` where nothing is missing: the directory
+/// has no journal, and its recorder has not started yet or has stopped.
 pub(super) fn owner(directory: &Path, has_journals: bool) -> Option<Owner> {
     let mut lock = match open(&directory.join(LOCK_FILE)) {
         Ok(lock) => lock,
@@ -43,7 +43,7 @@ pub(super) fn owner(directory: &Path, has_journals: bool) -> Option<Owner> {
         }
         Err(error) => return has_journals.then(|| unknown(&error)),
     };
-    // A lock that is not written yet is best not touched: its recorder is about to take it.
+    // A lock file without content is not touched: its recorder is about to lock it.
     if !has_journals && !starts_with(&mut lock, RUNNING) {
         return None;
     }
@@ -54,7 +54,7 @@ pub(super) fn owner(directory: &Path, has_journals: bool) -> Option<Owner> {
         }
         Err(TryLockError::WouldBlock) => Some(Owner::Alive),
         Err(TryLockError::Error(error)) => Some(unknown(&error)),
-        // Its recorder has just removed it, as the last step of a good end.
+        // Its recorder has just removed the file, as the last step of a clean stop.
         Ok(()) if lock.metadata().is_ok_and(|lock| lock.nlink() == 0) => {
             has_journals.then_some(Owner::Alive)
         }
@@ -110,14 +110,14 @@ mod tests {
         std::fs::remove_file(&plan).unwrap();
         drop(held);
         assert_eq!(look(true), Some(Owner::Gone));
-        // The look leaves no lock behind.
+        // No lock is left behind.
         File::open(&path).unwrap().try_lock().unwrap();
     }
 
     #[test]
     fn a_lock_that_cannot_be_read_proves_nothing() {
         let place = tempfile::tempdir().unwrap();
-        // Root may open any file, but this is none.
+        // A directory, since root may open any file.
         std::fs::create_dir(place.path().join(LOCK_FILE)).unwrap();
         assert_eq!(owner(place.path(), false), None);
         let found = owner(place.path(), true);

@@ -1,5 +1,5 @@
-//! One sealed Parquet file, known by its footer alone: whether it is Soakbox's, its table, its rows
-//! and their time.
+//! One sealed Parquet file, of which only the footer is read: whether Soakbox wrote it, its table,
+//! its number of rows and their time.
 
 use std::fs::File;
 use std::io;
@@ -41,9 +41,9 @@ pub struct Segment {
 /// Why a file is not a readable segment.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// It is gone since it was listed: sealed, or removed by retention.
+    /// It vanished after it was listed: sealed, or removed by retention.
     Vanished,
-    /// It is damaged or not Soakbox's; the reason.
+    /// It is damaged, or Soakbox did not write it; the reason.
     Damaged(String),
 }
 

@@ -1,5 +1,5 @@
-//! Whether a recording holds everything that happened: losses, gaps and all else that a reader must
-//! know before the figures.
+//! Whether a recording holds everything that happened: losses, gaps and the other warnings, which a
+//! reader must know before the figures.
 
 use maud::{Markup, html};
 
@@ -17,7 +17,7 @@ pub(super) fn notes(sides: &[Side]) -> Markup {
     }
 }
 
-/// Whose note it is, where there are several.
+/// The side that a note is about, if there are several sides.
 fn prefix(sides: &[Side], index: usize) -> String {
     match sides {
         [_] => String::new(),
@@ -30,9 +30,9 @@ fn note(side: &Side, whose: &str) -> Markup {
         let checked = if side.info.identity_ok == Some(true) {
             "the kernel’s counts and the rows agree"
         } else {
-            "the recording has no counters to check the rows against"
+            "the recording has no counters to compare the rows with"
         };
-        let note = format!("{whose}no loss and no gaps on record; {checked}.");
+        let note = format!("{whose}no losses and no gaps were recorded; {checked}.");
         return html! { p class="complete" { (capital(&note)) } "\n" };
     }
     let heading = format!("{whose}this recording does not hold everything that happened.");
@@ -74,8 +74,8 @@ fn gaps(side: &Side, whose: &str) -> Markup {
         ("cause", Align::Left),
     ];
     let summary = match rows.len() {
-        1 => format!("{whose}the gap"),
-        gaps => format!("{whose}the {gaps} gaps"),
+        1 => format!("{whose}1 gap"),
+        gaps => format!("{whose}{gaps} gaps"),
     };
     html! {
         details {

@@ -1,6 +1,6 @@
 //! Base and candidates next to each other: each measure, and the difference as a plain number. The
-//! report does not tell whether it is good or bad, or more than chance: one run per side cannot
-//! show that.
+//! report does not judge whether a difference is good or bad, or larger than chance: one run per
+//! side cannot show that.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +30,8 @@ pub(super) fn section(sides: &[Side]) -> Markup {
         section {
             h2 { "Differences" } "\n"
             p {
-                "A difference is candidate / base − 1; of a share, such as failures, it is in "
-                "percentage points."
+                "A difference is candidate / base − 1. The difference of a share, such as "
+                "failures, is in percentage points."
             } "\n"
             div class="tables" { "\n"
                 @for operation in operations {

@@ -1,5 +1,5 @@
-//! Small pieces of HTML. `maud` escapes every text; [`shown`] first writes out the characters of a
-//! recording's text that would act on the page.
+//! Small pieces of HTML. `maud` escapes every text; [`shown`] first replaces the characters in a
+//! recording's text that would act on the page by escape sequences.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,14 @@ use soakbox_cli::escaped;
 
 use crate::output::Align;
 
-/// Text of a recording for the page: controls, changes of direction and the like are written out.
+/// Text of a recording for the page: control characters, changes of direction and the like are
+/// escaped.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text)
 }
 
-/// A table: a caption for those who hear it, headings, rows of text. The first column names the
-/// row.
+/// A table: a caption for screen readers, headings, rows of text. The first column is the heading
+/// of its row.
 pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<String>]) -> Markup {
     let class = |column: usize| {
         let is_text = column == 0 || headings[column].1 == Align::Left;
@@ -47,7 +48,7 @@ pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<Strin
     }
 }
 
-/// With a capital letter first.
+/// The text with a capital first letter.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {

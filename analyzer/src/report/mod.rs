@@ -1,6 +1,6 @@
-//! The report: one HTML file that needs nothing else, no script, no font, no network. Readable with
-//! a screen reader, on paper and on a dark screen. It shows figures next to each other and judges
-//! none of them: verdicts belong to `compare`.
+//! The report: one self-contained HTML file without scripts, fonts or network access. It is
+//! readable with a screen reader, on paper and in dark mode. It shows figures next to each other
+//! and judges none of them: verdicts belong to `compare`.
 
 mod completeness;
 mod differences;
@@ -15,7 +15,7 @@ use crate::figures::{Info, Reading, Summary, Timeline};
 
 use html::shown;
 
-/// One recording of a report.
+/// One recording in a report.
 #[derive(Clone, Debug)]
 pub struct Side {
     /// The recording's name.
@@ -89,7 +89,7 @@ fn style() -> Markup {
     ))
 }
 
-/// The name of a side in a comparison: base, candidate, or candidates in turn.
+/// The role of a side in a comparison: base, candidate, or numbered candidates.
 fn role(sides: &[Side], index: usize) -> String {
     match (index, sides.len()) {
         (0, _) => "base".to_owned(),

@@ -1,5 +1,5 @@
-//! Each operation over time: a chart, and its numbers as a table for those who do not see it or
-//! want to copy them.
+//! Each operation over time: a chart, and the same numbers as a table for screen readers and for
+//! copying.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
             figure {
                 "\n" (PreEscaped(picture)) figcaption { (shown(&caption)) } "\n"
                 details {
-                    summary { "Its numbers" } "\n"
+                    summary { "Numbers per window" } "\n"
                     (numbers(operation))
                 } "\n"
             } "\n"

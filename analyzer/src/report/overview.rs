@@ -8,7 +8,7 @@ use crate::figures::{Summary, Target};
 use crate::output::{Align, MISSING, Measure, measures};
 use crate::units::{duration, span};
 
-/// Title and facts.
+/// The title, and the facts about each recording.
 pub(super) fn header(sides: &[Side]) -> Markup {
     html! {
         header {
@@ -67,7 +67,7 @@ fn facts(side: &Side) -> Markup {
 pub(super) fn summary(summary: &Summary) -> Markup {
     let all: Vec<Vec<Measure>> = summary.operations.iter().map(measures).collect();
     let figures = match all.first() {
-        None => html! { p { "No operation was seen yet." } "\n" },
+        None => html! { p { "No operation was observed yet." } "\n" },
         Some(first) => figures(summary, &all, first),
     };
     html! { section { h2 { "Operations" } "\n" (figures) } "\n" }

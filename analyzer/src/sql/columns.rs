@@ -1,5 +1,5 @@
-//! Columns of a small result as plain Rust values, found by name. Not for tables of a recording:
-//! those are streamed.
+//! Columns of a small query result as plain Rust values, found by name. Tables of a recording are
+//! streamed instead.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
@@ -11,12 +11,12 @@ fn unexpected(error: ArrowError) -> Failure {
     Failure::new("result", error)
 }
 
-/// A whole result.
+/// The whole result of a query.
 #[derive(Debug)]
 pub struct Columns(RecordBatch);
 
 impl Columns {
-    /// Puts the batches of a result together.
+    /// Joins the batches of a result; `None` without batches.
     ///
     /// # Errors
     /// Where they do not have the same columns.
@@ -28,7 +28,7 @@ impl Columns {
         Ok(Some(Self(all)))
     }
 
-    /// Number of rows.
+    /// Number of rows of the result.
     pub fn len(&self) -> usize {
         self.0.num_rows()
     }
@@ -77,11 +77,11 @@ impl Columns {
     ///
     /// # Errors
     /// As [`Columns::integers`].
-    pub fn words(&self, name: &str) -> Result<Vec<String>> {
+    pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         let column = self.column(name, &DataType::Utf8)?;
-        let words = column.as_string::<i32>().iter();
-        Ok(words
-            .map(|word| word.unwrap_or_default().to_owned())
+        let texts = column.as_string::<i32>().iter();
+        Ok(texts
+            .map(|text| text.unwrap_or_default().to_owned())
             .collect())
     }
 

@@ -1,5 +1,5 @@
-//! The answer to `DESCRIBE TABLE`: to each column its type and, for a table that this version
-//! declares or whose files carry notes, its unit, its meaning and its source.
+//! The answer to `DESCRIBE TABLE`: the type of each column; and its unit, meaning and source, if
+//! this version declares the table or the table's files have notes on their columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::recording::Recording;
 pub(super) struct Notes(HashMap<Table, Vec<ColumnNote>>);
 
 impl Notes {
-    /// As declared; of a table that this version does not declare, as its newest file has them.
+    /// The declared notes; for a table that this version does not declare, those of its newest
+    /// file.
     pub(super) fn of(recording: &Recording) -> Self {
         let notes = recording.tables().into_iter().map(|table| {
             let of_files = || {
@@ -33,7 +34,7 @@ impl Notes {
         Self(notes.collect())
     }
 
-    /// The table that `query` describes, as rows.
+    /// The description of the table that `query` names, as rows.
     pub(super) fn describe(&self, query: &str, schema: &Schema) -> Result<RecordBatch, ArrowError> {
         let none = Vec::new();
         let table = described_table(query).and_then(|name| Table::from_name(&name));
@@ -90,7 +91,7 @@ fn described_table(query: &str) -> Option<String> {
     })
 }
 
-/// Notes on the columns that a reader adds.
+/// Notes on the two columns that the analyzer adds.
 fn origin_notes() -> Vec<ColumnNote> {
     let [recorder, host] = ORIGIN_COLUMNS;
     let note = |name: &str, description: &str, source: &str| ColumnNote {
@@ -105,6 +106,10 @@ fn origin_notes() -> Vec<ColumnNote> {
             "First eight digits of the UUID of the recorder's run.",
             "name of the file",
         ),
-        note(host, "Host that it was recorded on.", "footer of the file"),
+        note(
+            host,
+            "Host on which the row was recorded.",
+            "footer of the file",
+        ),
     ]
 }

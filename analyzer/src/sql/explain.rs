@@ -1,9 +1,9 @@
-//! DataFusion's errors in plain words, about the query.
+//! DataFusion's errors in plain words about the query.
 
 use datafusion::error::DataFusionError;
 use soakbox_cli::Failure;
 
-use super::session::{CATALOG, SCHEMA};
+use super::catalog::{CATALOG, SCHEMA};
 
 /// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [
@@ -29,7 +29,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
         .strip_prefix("ParserError(\"")
         .and_then(|rest| rest.strip_suffix("\")"))
         .unwrap_or(reason);
-    // The words of our own functions, without DataFusion's sentence around them.
+    // The message of one of our own functions, without DataFusion's sentence around it.
     let reason = reason
         .split_once("coercion failed with: Error during planning: ")
         .and_then(|(_, rest)| rest.split_once(". No function matches"))
@@ -66,7 +66,7 @@ fn advice(reason: &str) -> (&str, Option<String>) {
     }
 }
 
-/// In lower case, unless the first word is in capitals.
+/// With a lower-case first letter, unless the first word is in capitals.
 fn lower_start(text: &str) -> String {
     let mut letters = text.chars();
     match letters.next() {

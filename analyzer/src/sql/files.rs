@@ -1,5 +1,5 @@
-//! Reads sealed files by their paths. DataFusion's own way leads through a URL, which cannot name
-//! every path: a tab or a byte that is not UTF-8 in the recording's path would make it unreadable.
+//! Reads sealed files by their paths. DataFusion itself names files by URL, which does not work for
+//! every path: a recording whose path has a tab or a byte that is not UTF-8 would be unreadable.
 
 use std::fs::File;
 use std::ops::Range;
@@ -24,7 +24,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 #[derive(Debug)]
 struct FilePath(PathBuf);
 
-/// The file at `path` for a scan. DataFusion gets a name that it can print, and never opens it.
+/// The file at `path`, for a scan. DataFusion gets a name for its messages, and never opens it.
 pub(super) fn partitioned_file(path: &Path, bytes: u64) -> PartitionedFile {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let file = PartitionedFile::new_from_meta(ObjectMeta {
@@ -64,7 +64,7 @@ impl ParquetFileReaderFactory for FileReaders {
     }
 }
 
-/// One open file. Reads block the thread that asks; the file is a local one.
+/// One open file. Reads block the calling thread, which is fine for a local file.
 struct FileReader {
     file: File,
     bytes: u64,

@@ -1,5 +1,5 @@
-//! Rows of a journal as a stream: one frame is decoded at a time, so that a journal costs its own
-//! bytes and one batch.
+//! Rows of a journal as a stream: one frame is decoded at a time, so that a journal needs
+//! memory for its own bytes and one batch only.
 
 use std::sync::Arc;
 
@@ -54,7 +54,8 @@ impl PartitionStream for JournalRows {
     }
 }
 
-/// The batch with exactly the columns of `schema`: missing ones null, the origin last.
+/// The batch with exactly the columns of `schema`: missing ones are null, and the origin columns
+/// are the last.
 fn fit(batch: &RecordBatch, schema: &SchemaRef, origin: &[ScalarValue]) -> Result<RecordBatch> {
     let rows = batch.num_rows();
     let own = schema.fields().len() - origin.len();

@@ -1,6 +1,7 @@
-//! The recording as SQL: a DataFusion session with its tables, views and functions, and queries run
-//! on it. No other folder knows DataFusion.
+//! SQL on a recording: a DataFusion session with its tables, views and functions, and the queries
+//! that run on it. No other folder uses DataFusion.
 
+mod catalog;
 pub mod columns;
 mod describe;
 mod explain;

@@ -1,4 +1,4 @@
-//! The two columns that every table has next to its own: the recorder and the host of a row. Their
+//! The two columns that the analyzer adds to every table: the recorder and the host of a row. Their
 //! values are the same for all rows of a file.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) fn origin_fields() -> Vec<FieldRef> {
     fields.to_vec()
 }
 
-/// Their values in the files of one run.
+/// The values of [`ORIGIN_COLUMNS`] in the files of one run.
 pub(super) fn origin_values(origin: &Origin) -> [ScalarValue; 2] {
     [&origin.recorder, &origin.host]
         .map(|value| wrap_partition_value_in_dict(ScalarValue::from(value.as_str())))

@@ -1,7 +1,7 @@
-//! The SQL texts, each a file of its own under `queries/`. `{name}` in a text stands for a number
-//! or quoted text that [`fill`] puts there.
+//! The SQL texts, each in a file of its own under `queries/`. [`fill`] replaces each `{name}` in a
+//! text by a number, a quoted text or an expression.
 
-/// Views with the words of the proposal that Soakbox grew from.
+/// Views with the column names of the proposal that Soakbox started from.
 pub const VIEWS: [(&str, &str); 2] = [
     ("access_log", include_str!("queries/access_log.sql")),
     (
@@ -10,18 +10,18 @@ pub const VIEWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The last interval of each recorder whose counters and rows are both complete, as far as no gap
-/// (`{gap}`) cut it off.
+/// The last interval of each recorder that no gap (an annotation of kind `{gap}`) overlaps;
+/// `{interval_ns}` is the length of an interval.
 pub const COMPLETE_INTERVALS: &str = include_str!("queries/complete_intervals.sql");
-/// The kernel's counts per recorder and operation; `{sums}` are those of the columns to add up,
-/// `{complete}` is the last complete interval of a row's recorder.
+/// The kernel's counts per recorder and operation; `{sums}` is the list of sums of the columns,
+/// `{complete}` the last complete interval of a row's recorder.
 pub const COUNTERS: &str = include_str!("queries/counters.sql");
 /// Operations in flight in the last `{slots}` intervals, per recorder and operation, in order of
 /// time.
 pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
-/// Rows of `operation_log` per recorder and operation, all and up to `{complete}`, and the number
-/// of intervals up to there whose counts do not add up. Counts of one interval may be in several
-/// rows: some arrive late.
+/// Rows of `operation_log` per recorder and operation: all rows, those up to the interval
+/// `{complete}`, and the number of intervals up to there whose counts do not add up. The counts of
+/// one interval may be in several rows, since some arrive late.
 pub const BALANCE: &str = include_str!("queries/balance.sql");
 /// All annotations in order of time.
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
@@ -38,7 +38,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// `query` with each `{name}` replaced by its value. A value is never searched for names.
+/// `query` with each `{name}` replaced by its value. Names inside a value are not replaced.
 pub fn fill(query: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(query.len());
     let mut rest = query;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_never_filled_in_itself() {
+    fn names_inside_a_value_are_not_replaced() {
         let values = [("a", "{b}'{"), ("b", "x")];
         assert_eq!(fill("{a} {b} {c} {", &values), "{b}'{ x {c} {");
     }

@@ -1,5 +1,5 @@
-//! The session: a bounded, read-only DataFusion over one recording. Only queries run; nothing
-//! outside the recording can be read by SQL.
+//! The session: DataFusion on one recording, read-only and with bounded memory. Only queries run,
+//! and SQL cannot read anything outside the recording.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
+use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::table::RecordingTable;
@@ -23,13 +24,9 @@ use crate::recording::Recording;
 /// Memory that sorting and grouping may use before they spill to temporary files.
 const MEMORY_BYTES: usize = 2 << 30;
 
-/// Advice for a statement that is no query.
+/// Advice for a statement that is not a query.
 const READ_ONLY: &str =
     "a recording is read-only: it answers SELECT, SHOW TABLES, DESCRIBE and EXPLAIN";
-
-/// Where the tables are registered; nobody needs to type it.
-pub(super) const CATALOG: &str = "soakbox";
-pub(super) const SCHEMA: &str = "recording";
 
 /// A recording that answers queries.
 pub struct Session {
@@ -53,13 +50,14 @@ impl Session {
             notes: Notes::of(recording),
             runtime,
         };
-        for (name, query) in queries::VIEWS {
-            session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
+        let views = queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
+        for view in session.collect_all(views) {
+            view?;
         }
         Ok(session)
     }
 
-    /// Runs one of our queries to its end; for results that are small by construction.
+    /// Runs one of our own queries to its end; only for small results.
     ///
     /// # Errors
     /// Where DataFusion fails.
@@ -69,7 +67,23 @@ impl Session {
             .map_err(|error| query_failure(&error))
     }
 
-    /// Plans a person's query. Queries only: no statement that changes or writes anything.
+    /// Runs several of them at the same time; each has a result of its own.
+    pub fn collect_all<const N: usize>(
+        &self,
+        queries: [String; N],
+    ) -> [Result<Vec<RecordBatch>>; N] {
+        let tasks = queries.map(|query| {
+            let context = self.context.clone();
+            self.runtime
+                .spawn(async move { context.sql(&query).await?.collect().await })
+        });
+        tasks.map(|task| match self.runtime.block_on(task) {
+            Ok(done) => done.map_err(|error| query_failure(&error)),
+            Err(error) => Err(Failure::new("query engine", error)),
+        })
+    }
+
+    /// Plans a user's query. A statement that changes or writes anything is refused.
     ///
     /// # Errors
     /// Where the query is refused.
@@ -133,12 +147,12 @@ fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFus
 pub struct Query<'a> {
     session: &'a Session,
     frame: DataFrame,
-    /// The answer to a `DESCRIBE`: the engine's own knows no units and no meanings.
+    /// The answer to a `DESCRIBE`; DataFusion's own answer has no units and no descriptions.
     description: Option<RecordBatch>,
 }
 
 impl Query<'_> {
-    /// Whether its rows are plans (`EXPLAIN`) and not the recording's.
+    /// Whether its rows are a query plan (`EXPLAIN`) and not rows of the recording.
     pub fn is_explanation(&self) -> bool {
         matches!(
             self.frame.logical_plan(),
@@ -146,8 +160,8 @@ impl Query<'_> {
         )
     }
 
-    /// Runs the query and passes each batch to `consume`, as it comes. The first batch is empty,
-    /// for the columns.
+    /// Runs the query and passes each batch to `consume` as soon as it is there. The first batch is
+    /// empty: it gives the columns.
     ///
     /// # Errors
     /// Where the query fails, or `consume` does.

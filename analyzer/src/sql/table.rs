@@ -1,5 +1,5 @@
-//! A table of the recording as DataFusion scans it: an explicit list of sealed files, each with the
-//! time range of its footer for pruning, and the rows of journals next to them.
+//! A table of the recording for DataFusion to scan: an explicit list of sealed files, each with the
+//! time range from its footer for pruning, and the rows of the journals.
 
 use std::sync::Arc;
 
@@ -132,12 +132,12 @@ impl TableProvider for RecordingTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        // They prune files and row groups; each row is tested again above the scan.
+        // The filters prune files and row groups only; each row is tested again after the scan.
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 }
 
-/// The table's columns; one that some file lacks can be null.
+/// The table's columns. A column that some file lacks is nullable.
 fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
     let schema = recording.columns(table);
     let lacking = |name: &String| match table.is_declared() {

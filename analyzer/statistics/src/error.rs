@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// Why a calculation was refused before it began.
 ///
-/// Data that are only too few or too noisy are no error: they make a result inconclusive.
+/// Too few or too noisy data are not an error: they make a result inconclusive.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// An option lies outside the range in which the method means anything.
     #[error("{name} is {value}: it must be {must}")]
     Option {
-        /// As the caller knows it, for instance `threshold`.
+        /// Its name for the caller, for instance `threshold`.
         name: &'static str,
         /// The value that was given.
         value: f64,
@@ -44,7 +44,7 @@ pub enum Error {
         candidate: usize,
     },
     /// Runs that are compared were cut into windows of different lengths.
-    #[error("runs have windows of {first:?} and of {second:?}: they must be of one length")]
+    #[error("runs have windows of {first:?} and of {second:?}: they must have the same length")]
     WindowLengths {
         /// Length of the windows of one run.
         first: Duration,

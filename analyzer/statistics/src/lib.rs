@@ -11,7 +11,7 @@
 //! | Did it get worse? | [`compare()`], [`compare_all`] | a [`Comparison`] of [`Effect`]s |
 //! | When did it change? | [`changes()`] | [`Change`]s |
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
-//! | Does it repeat itself? | [`period`] | a [`Period`] |
+//! | Is it periodic? | [`period`] | a [`Period`] |
 //! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
 //! | Is it steady, and from when on? | [`steady_state()`], [`warm_up()`] | a [`SteadyState`] |
 //! | How well is this mean known? | [`mean_of_windows`] | a [`MeanOfWindows`] |
@@ -39,7 +39,7 @@
 //!
 //! let comparison = compare(&[run(800)?], &[run(1_000)?], &Options::default())?;
 //! assert_eq!(comparison.verdict, Verdict::Regressed);
-//! // One run per side says nothing about the variance from run to run.
+//! // With one run per side the variance from run to run is unknown.
 //! assert_eq!(comparison.scope, Scope::Pair);
 //! let median = &comparison.effects[0];
 //! assert_eq!(median.metric.name(), "duration_p50");

@@ -1,7 +1,7 @@
 //! The shape of the data: windows of equal length, and runs made of them.
 //!
-//! A run has one column per metric, so that a comparison walks along memory. It holds numbers and
-//! knows which are missing. It draws no conclusion.
+//! A run has one column per metric, so that a comparison reads contiguous memory. It holds numbers
+//! and knows which are missing. It draws no conclusions.
 
 use crate::error::{Error, within};
 use crate::math::histogram::Histogram;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// One operation in one window, with the columns of `operation_metrics`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window {
-    /// Number of recorded operations, with a row or a place in the histogram.
+    /// Number of recorded operations: those with a row or in the histogram.
     pub count: u64,
     /// How many of `count` failed.
     pub failures: u64,
@@ -32,20 +32,20 @@ pub struct Window {
 pub(crate) enum Column {
     /// A number that has the same weight in every window.
     Plain(Vec<f64>),
-    /// A sum over the window's operations. The metric is sum ÷ operations over the run.
-    PerOperation(Vec<f64>),
+    /// Sums over operations, and the number of operations behind each sum. The metric is sum ÷
+    /// operations over the run.
+    PerOperation { sums: Vec<f64>, counts: Vec<f64> },
 }
 
 /// One operation during one start of the target under one load: its windows in order.
 ///
-/// Build it [`from_windows`](Run::from_windows), or from columns by [`new`](Run::new) and
+/// It is made by [`from_windows`](Run::from_windows), or from columns by [`new`](Run::new) and
 /// [`with`](Run::with).
 #[derive(Debug, Clone, Default)]
 pub struct Run {
     length: usize,
     window: Option<Duration>,
     lost_fraction: f64,
-    counts: Vec<f64>,
     columns: Vec<(Metric, Column)>,
     durations: Vec<Option<Histogram>>,
 }
@@ -87,12 +87,16 @@ impl Run {
         };
         let (recorded, lost) = (sum(&|w| w.count), sum(&|w| w.lost));
         let finished = |w: &Window| Some((w.count as f64 + w.lost as f64) / seconds);
+        let per_operation = |read: &dyn Fn(&Window) -> Option<f64>| Column::PerOperation {
+            sums: column(read),
+            counts: column(&|w| Some(w.count as f64)),
+        };
         let columns = [
-            (Metric::Cpu, Column::PerOperation(column(&|w| w.cpu_ns))),
+            (Metric::Cpu, per_operation(&|w| w.cpu_ns)),
             (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
             (
                 Metric::FailureRate,
-                Column::PerOperation(column(&|w| Some(w.failures as f64))),
+                per_operation(&|w| Some(w.failures as f64)),
             ),
             (Metric::Rate, Column::Plain(column(&finished))),
             (
@@ -101,7 +105,7 @@ impl Run {
             ),
         ];
         let measured = |column: &Column| match column {
-            Column::Plain(values) | Column::PerOperation(values) => {
+            Column::Plain(values) | Column::PerOperation { sums: values, .. } => {
                 values.iter().any(|v| v.is_finite())
             }
         };
@@ -117,7 +121,6 @@ impl Run {
             } else {
                 0.0
             },
-            counts: column(&|w| Some(w.count as f64)),
             columns: columns
                 .into_iter()
                 .filter(|(_, column)| measured(column))
@@ -133,22 +136,23 @@ impl Run {
     /// Adds one number per window, in the metric's unit. NaN and infinite numbers are missing. Runs
     /// are compared by the mean of these numbers.
     ///
-    /// Any metric may be given like this, also a percentile per window. A `rate` must count lost
+    /// Any metric may be given in this way, also a percentile per window. A `rate` must count lost
     /// operations too, since they finished. Where windows differ in load, give the failures and
-    /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead.
+    /// counts of a `failure_rate` by [`with_counts`](Run::with_counts) instead. The column that the
+    /// metric had before is replaced.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
     pub fn with(mut self, metric: Metric, values: Vec<f64>) -> Result<Run, Error> {
-        self.fit(values.len())?;
-        self.columns.retain(|(known, _)| *known != metric);
-        self.columns.push((metric, Column::Plain(values)));
+        self.check_length(values.len())?;
+        self.set(metric, Column::Plain(values));
         Ok(self)
     }
 
-    /// Adds the number of operations of each window and a sum over them: failures for
-    /// `failure_rate`, nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so
-    /// that a busy window weighs more.
+    /// Adds a sum over the operations of each window, and their number: failures for `failure_rate`,
+    /// nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so that a busy
+    /// window weighs more. Each metric keeps its own counts. The column that the metric had before
+    /// is replaced.
     ///
     /// # Errors
     /// A length other than that of the columns given before.
@@ -158,15 +162,18 @@ impl Run {
         sums: Vec<f64>,
         counts: Vec<f64>,
     ) -> Result<Run, Error> {
-        self.fit(sums.len())?;
-        self.fit(counts.len())?;
-        self.counts = counts;
-        self.columns.retain(|(known, _)| *known != metric);
-        self.columns.push((metric, Column::PerOperation(sums)));
+        self.check_length(sums.len())?;
+        self.check_length(counts.len())?;
+        self.set(metric, Column::PerOperation { sums, counts });
         Ok(self)
     }
 
-    fn fit(&mut self, length: usize) -> Result<(), Error> {
+    fn set(&mut self, metric: Metric, column: Column) {
+        self.columns.retain(|(known, _)| *known != metric);
+        self.columns.push((metric, column));
+    }
+
+    fn check_length(&mut self, length: usize) -> Result<(), Error> {
         if self.length == 0 && self.columns.is_empty() && self.durations.is_empty() {
             self.length = length;
         }
@@ -201,7 +208,7 @@ impl Run {
         metric.quantile().is_some() && !self.durations.is_empty()
     }
 
-    /// The length of a window where it is known: of runs made from windows.
+    /// The length of a window; `None` for a run that was made from columns.
     pub(crate) fn window(&self) -> Option<Duration> {
         self.window
     }
@@ -211,10 +218,6 @@ impl Run {
             .iter()
             .find(|(known, _)| *known == metric)
             .map(|(_, column)| column)
-    }
-
-    pub(crate) fn counts(&self) -> &[f64] {
-        &self.counts
     }
 
     pub(crate) fn durations(&self) -> &[Option<Histogram>] {

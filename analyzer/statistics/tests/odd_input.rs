@@ -1,5 +1,5 @@
-//! No input makes anything panic, options outside their range are refused, and a unit changes
-//! nothing.
+//! No input causes a panic, options outside their range are refused, and results do not depend on
+//! the unit.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"
@@ -41,7 +41,7 @@ fn options_out_of_range_are_refused() {
     assert!(compare(&[], &side, &Options::default()).is_err());
 }
 
-/// Numbers at the edges of what a float can be.
+/// Numbers at the limits of floating point, and some ordinary ones.
 fn odd() -> impl Strategy<Value = f64> {
     prop_oneof![
         Just(0.0),
@@ -56,7 +56,7 @@ fn odd() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// Windows with such numbers.
+/// Windows with numbers from [`odd`].
 fn odd_window() -> impl Strategy<Value = Option<Window>> {
     let histogram = proptest::option::of(proptest::collection::vec(
         (0usize..4000, any::<u64>()),
@@ -81,7 +81,7 @@ fn odd_window() -> impl Strategy<Value = Option<Window>> {
     )
 }
 
-/// Every number is finite, and no interval is the wrong way round.
+/// Every number is finite, the verdict has a reason, and no interval has its lower end above its upper end.
 fn sound(effect: &Effect) {
     let known = [
         effect.base,
@@ -93,6 +93,7 @@ fn sound(effect: &Effect) {
         effect.q,
     ];
     assert!(known.iter().flatten().all(|v| v.is_finite()), "{effect:?}");
+    assert!(!effect.reason.is_empty(), "{effect:?}");
     if let (Some(low), Some(high)) = (effect.low, effect.high) {
         assert!(low <= high, "{effect:?}");
     }
@@ -128,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn a_unit_changes_nothing(scale in 1e-6..1e6f64, seed in 0usize..1000) {
+    fn results_do_not_depend_on_the_unit(scale in 1e-6..1e6f64, seed in 0usize..1000) {
         let effect = |scale: f64| {
             let side = |level, seed| [run(Metric::Cpu, level * scale, seed)];
             one(&side(100.0, seed), &side(103.0, seed + 1), &Options::default())

@@ -1,4 +1,5 @@
-//! Runs are the units: their scope, pairs, a history, the warm-up of both sides, many operations.
+//! Runs are the statistical units: scope, pairs, a history, the warm-up of both sides, many
+//! operations.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"
@@ -13,7 +14,7 @@ use std::time::Duration;
 use support::{one, run, scatter};
 
 #[test]
-fn one_run_speaks_for_itself_and_a_history_for_the_build() {
+fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
     let (base, candidate) = ([run(Metric::Cpu, 100.0, 1)], [run(Metric::Cpu, 109.0, 2)]);
     let alone = one(&base, &candidate, &Options::default());
     assert_eq!(
@@ -91,7 +92,7 @@ fn welchs_interval_is_scipys() {
         (effect.low.unwrap() - 0.03937386434349752).abs() < 1e-9,
         "{effect:?}"
     );
-    // One spread ten times the other: Welch's degrees of freedom (equal_var=False).
+    // One standard deviation is ten times the other: Welch's degrees of freedom (equal_var=False).
     let candidate: Vec<Run> = [110.0, 90.0, 140.0].map(constant).to_vec();
     let effect = one(&base, &candidate, &options);
     assert!(

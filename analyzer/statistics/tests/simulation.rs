@@ -1,6 +1,6 @@
 //! The small form of `examples/simulate`: the same trials with fixed seeds and few repetitions, so
-//! that `cargo test` fails when a change breaks a figure. The bounds are those that few repetitions
-//! can hold. The example with `--full` is the measurement.
+//! that `cargo test` fails when a change breaks a figure. The bounds are wide, since
+//! there are few repetitions. The example with `--full` is the measurement.
 #![allow(dead_code, reason = "the example uses all of it")]
 
 #[path = "../examples/simulate/table.rs"]
@@ -18,7 +18,7 @@ fn random(seed: u128) -> Random {
     Random::new(seed << 64 | 1)
 }
 
-/// True when so few alarms agree with a rate of 5%.
+/// True when this number of alarms agrees with a rate of 5%.
 fn rare(alarms: usize, trials: usize) -> bool {
     alarms as f64 / trials as f64 <= accepted_rate(0.05, trials)
 }
@@ -55,7 +55,7 @@ fn a_slower_tail_is_found_and_an_unshifted_one_passes() {
 }
 
 #[test]
-fn runs_are_the_units() {
+fn runs_are_the_statistical_units() {
     let mut simulator = Simulator::new();
     let counts = builds::several(&mut simulator, 25, &mut random(12));
     assert!(

@@ -1,4 +1,4 @@
-//! Verdicts follow their intervals, a change is worse when it goes up, and loss is never hidden.
+//! Verdicts follow from their intervals, a larger change is always worse, and loss is never hidden.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"
@@ -11,7 +11,7 @@ use std::slice::from_ref;
 use support::{observed, one, run, scatter, values, windows};
 
 #[test]
-fn up_is_worse_and_a_lower_rate_is_worse() {
+fn a_higher_cost_and_a_lower_rate_are_worse() {
     let options = Options::default();
     let slower = one(
         &[run(Metric::Cpu, 100.0, 1)],
@@ -134,7 +134,7 @@ fn no_evidence_is_never_a_pass() {
 }
 
 #[test]
-fn zero_failures_bound_the_rate_without_claiming_more() {
+fn zero_failures_give_an_upper_bound_of_the_rate() {
     let quiet = |n: usize| {
         let run = Run::new(0.0).unwrap();
         run.with_counts(Metric::FailureRate, vec![0.0; n], vec![1000.0; n])
@@ -145,7 +145,7 @@ fn zero_failures_bound_the_rate_without_claiming_more() {
         one(&[quiet(300)], &[quiet(300)], &options).verdict,
         Verdict::Pass
     );
-    // 12 windows of 1,000: three failures in ten thousand may well have been missed.
+    // 12 windows of 1,000 operations: a rate of three in ten thousand may show no failure there.
     let strict = Options {
         failure_threshold: 0.0002,
         ..Options::default()
@@ -167,7 +167,7 @@ fn zero_failures_bound_the_rate_without_claiming_more() {
 }
 
 #[test]
-fn loss_widens_and_never_passes_in_silence() {
+fn loss_widens_the_bounds_and_never_passes_silently() {
     let clean = observed(&windows(200, 1.0, 0, 1));
     let lossy = observed(&windows(200, 1.0, 9, 2));
     let options = |metric| Options {
@@ -188,7 +188,7 @@ fn loss_widens_and_never_passes_in_silence() {
         &options(Metric::DurationP50),
     );
     assert!(p50.loss.high.unwrap() > p50.high.unwrap());
-    // A large regression stands whatever the lost ones were.
+    // A large regression remains one, whatever the durations of the lost operations were.
     let slow = observed(&windows(200, 1.5, 9, 3));
     let p50 = one(from_ref(&clean), &[slow], &options(Metric::DurationP50));
     assert_eq!(p50.verdict, Verdict::Regressed);

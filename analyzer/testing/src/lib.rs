@@ -1,22 +1,22 @@
 //! Writes recordings as the recorder does: sealed segments with their footers, journals, in the
-//! layout of `schemas`. The data is made up from a fixed seed, so that every figure in the tests is
-//! the same on each run.
+//! layout of `schemas`. The data are synthetic, from a fixed seed, so that every figure in the
+//! tests is the same on each run.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
     reason = "a test ends where it fails"
 )]
 
+mod foreign_texts;
 mod recorder;
 mod soak;
-mod words;
 
 use arrow::array::RecordBatch;
 use soakbox_schemas::tables::{Annotation, AnnotationKind};
 
+pub use foreign_texts::{ForeignTexts, HOSTILE_TEXTS};
 pub use recorder::{Recorder, write_parquet};
 pub use soak::{Rows, Soak, plan};
-pub use words::{HOSTILE_TEXTS, Words};
 
 /// 2026-11-24T08:00:00Z.
 pub const START_NS: i64 = 1_795_507_200_000_000_000;

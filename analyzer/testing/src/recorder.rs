@@ -1,4 +1,4 @@
-//! A run of a recorder: its lock, its journals and its sealed files.
+//! A run of a simulated recorder: its lock, its journals and its sealed files.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -21,8 +21,8 @@ use soakbox_schemas::tables::Table;
 
 use crate::{SECOND, START_NS, UUID};
 
-/// One run of a recorder. While it lives it holds the lock of its journals; dropped with journals
-/// in place it leaves them as a kill does.
+/// One run of a recorder. It holds the lock of its journals until it is dropped. If journals are
+/// left then, they are as after a kill of the recorder.
 pub struct Recorder {
     pub root: PathBuf,
     pub uuid: String,
@@ -77,7 +77,7 @@ impl Recorder {
         *sequence
     }
 
-    /// Writes a sealed segment; its path.
+    /// Writes a sealed segment and returns its path.
     pub fn seal(&mut self, table: Table, batch: &RecordBatch) -> PathBuf {
         let sequence = self.next_sequence(table);
         self.seal_as(table, batch, sequence)
@@ -87,7 +87,7 @@ impl Recorder {
         self.seal_with(table, batch, sequence, &[])
     }
 
-    /// With more in its footer.
+    /// As [`Recorder::seal_as`], with further entries in the footer.
     pub fn seal_with(
         &self,
         table: Table,
@@ -118,7 +118,7 @@ impl Recorder {
         path
     }
 
-    /// Takes the lock of its journals, as a recorder does before its first row.
+    /// Locks the journals, as a recorder does before its first row.
     pub fn start(&mut self) {
         if self.lock.is_none() {
             let directory = journal_directory(&self.root, &self.uuid);
@@ -131,7 +131,7 @@ impl Recorder {
         }
     }
 
-    /// Writes a journal of one frame per batch; its path.
+    /// Writes a journal with one frame per batch and returns its path.
     pub fn journal(&mut self, table: Table, batches: &[RecordBatch]) -> PathBuf {
         let sequence = self.next_sequence(table);
         let name = JournalName {

@@ -1,4 +1,4 @@
-//! A made-up load: two operations, with what may go wrong.
+//! A synthetic load: two operations, with slowdown, losses and a gap if wanted.
 
 use std::path::Path;
 
@@ -26,13 +26,13 @@ impl Noise {
         z ^ (z >> 31)
     }
 
-    /// From 0 to 1.
+    /// Uniform in [0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// A made-up load, from which a recording is written.
+/// A synthetic load, from which a recording is written.
 #[derive(Clone, Copy)]
 pub struct Soak {
     pub seconds: i64,
@@ -42,7 +42,7 @@ pub struct Soak {
     pub slowdown: f64,
     /// Operations of `traffic_control` lost in each of the seconds 20 to 24.
     pub lost: u64,
-    /// A gap of ten seconds starts here.
+    /// The second at which a gap of ten seconds starts.
     pub gap_at: Option<i64>,
     pub seed: u64,
 }
@@ -77,7 +77,7 @@ pub struct Rows {
 }
 
 impl Soak {
-    /// One with a loss and a gap.
+    /// A load with losses and a gap.
     pub fn incomplete() -> Self {
         Self {
             lost: 3,
@@ -207,7 +207,7 @@ impl Soak {
         }
     }
 
-    /// Writes it, sealed, in two segments of `operation_log` and one of each other table.
+    /// Writes a sealed recording: two segments of `operation_log` and one of each other table.
     pub fn seal(&self, root: &Path) -> Recorder {
         let mut recorder = Recorder::new(root);
         let rows = self.rows();

@@ -1,4 +1,4 @@
-//! Runs the built program, as a person would.
+//! Runs the built program, as a user would.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::Path;
@@ -25,8 +25,8 @@ pub fn printed(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// The error of a command that fails: exit code 2, nothing on stdout, one line next to the
-/// warnings.
+/// The stderr of a command that fails: exit code 2, nothing on stdout, and one error line besides
+/// the warnings.
 pub fn refused(arguments: &[&str]) -> String {
     let output = analyzer(arguments);
     let message = text(&output.stderr);
@@ -73,7 +73,7 @@ impl Place {
         self.path().to_str().unwrap()
     }
 
-    /// The path is another one in each run.
+    /// The text without the path of this directory, which differs in each run.
     pub fn plain(&self, text: &str) -> String {
         text.replace(self.text(), "[DIR]")
     }

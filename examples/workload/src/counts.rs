@@ -1,4 +1,4 @@
-//! The workload's own counts of its operations, and the JSON line that has them.
+//! The workload's own counts of its operations, and the JSON line with them.
 
 /// Counts of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

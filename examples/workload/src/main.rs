@@ -1,8 +1,8 @@
-//! A small service with two operations, for recordings. `rule_refresh` is announced by a marker; it
-//! parses and sorts a rule table. `traffic_control` is a plain function; it checks batches of
-//! packets against the table.
+//! A small service with two operations, for recordings. `rule_refresh` has a marker; it parses and
+//! sorts a rule table. `traffic_control` is a plain function; it checks batches of packets against
+//! the table.
 //!
-//! It works by a schedule that is drawn from a seed. It can be made slower, leaky and faulty. At
+//! The work depends on a seed only. The service can be made slower, leaky and faulty. At
 //! the end it prints its exact counts as one JSON line on standard output, so that tests can
 //! compare a recording with them.
 
@@ -29,13 +29,13 @@ struct Arguments {
     /// Stop after this many seconds [default: 20, or none with --operations]
     #[arg(long, value_name = "S", value_parser = seconds)]
     seconds: Option<Duration>,
-    /// Stop after this many operations, over both names and all threads
+    /// Stop after this many operations, both kinds and all threads together
     #[arg(long, value_name = "N")]
     operations: Option<u64>,
-    /// rule_refresh per second over all threads
+    /// rule_refresh operations per second, all threads together
     #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
     refresh_rate: f64,
-    /// traffic_control per second over all threads
+    /// traffic_control operations per second, all threads together
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1000.0, value_parser = rate)]
     traffic_rate: f64,
     /// Keep the order of the schedule, but never wait

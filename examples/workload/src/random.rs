@@ -34,7 +34,7 @@ impl Random {
         self.unit() < share
     }
 
-    /// Log-normal: `median` times e to a normal of standard deviation `sigma` (Box-Muller).
+    /// Log-normal: `median` × e^z, where z is normal with standard deviation `sigma` (Box-Muller).
     pub(crate) fn lognormal(&mut self, median: f64, sigma: f64) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         let normal = radius * (std::f64::consts::TAU * self.unit()).cos();

@@ -1,5 +1,5 @@
-//! The rule table: text as a control plane sends it is parsed, sorted and searched. `refresh` is
-//! the work of the operation rule_refresh.
+//! The rule table. It is parsed from text such as a control plane sends, sorted and searched.
+//! `refresh` is the work of the operation rule_refresh.
 
 use crate::random::Random;
 
@@ -18,7 +18,7 @@ pub(crate) struct RuleTable {
     rules: Vec<Rule>,
 }
 
-/// The number of the first line that is no rule, counted from 0.
+/// The number of the first line that is not a rule, counted from 0.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadLine(pub(crate) usize);
 

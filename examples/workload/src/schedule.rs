@@ -8,10 +8,10 @@ use std::time::Duration;
 pub(crate) struct Limits {
     pub(crate) time: Option<Duration>,
     pub(crate) operations: Option<u64>,
-    /// Per second, over all threads.
+    /// Operations per second, all threads together; likewise `traffic_rate`.
     pub(crate) refresh_rate: f64,
     pub(crate) traffic_rate: f64,
-    /// Whether to wait for the time of an operation.
+    /// Whether a thread waits for the time of an operation.
     pub(crate) paced: bool,
 }
 

@@ -13,11 +13,11 @@ use crate::traffic::{self, Batch, PACKET_BYTES};
 
 marker!(RULE_REFRESH = "rule_refresh");
 
-/// Rules of a refresh: median, and the spread of their logarithm. About 2 ms on the machines of
-/// 2026.
+/// Rules of a refresh: median, and standard deviation of the logarithm. The median takes about 2 ms
+/// on a machine of 2026.
 const RULES: f64 = 10_000.0;
 const RULES_SIGMA: f64 = 0.3;
-/// Packets of a batch. About 130 µs.
+/// Packets of a batch, likewise. The median takes about 130 µs.
 const PACKETS: f64 = 450.0;
 const PACKETS_SIGMA: f64 = 0.4;
 /// The largest multiple of the median that is drawn. The smallest is its inverse.
@@ -26,7 +26,7 @@ const LARGEST: f64 = 4.0;
 /// How healthy the service is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behaviour {
-    /// Work of each operation, 1 being healthy.
+    /// Work of each operation, relative to a healthy service.
     pub(crate) work: f64,
     /// Bytes that each rule_refresh leaks.
     pub(crate) leak_bytes: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Behaviour {
     pub(crate) failure_share: f64,
 }
 
-/// Runs the service to its limits and adds up the counts of its threads.
+/// Runs the service up to its limits and adds up the counts of its threads.
 pub(crate) fn run(threads: u64, limits: Limits, behaviour: Behaviour, seed: u64) -> Totals {
     let start = Instant::now();
     let mut totals = Totals::default();
@@ -166,7 +166,7 @@ mod tests {
     };
 
     #[test]
-    fn it_does_as_many_operations_as_it_was_told() {
+    fn the_service_does_exactly_the_given_number_of_operations() {
         let behaviour = Behaviour {
             work: 1.0,
             leak_bytes: 100,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_should_fail_all_fail() {
+    fn with_a_failure_share_of_one_all_operations_fail() {
         let behaviour = Behaviour {
             work: 1.0,
             leak_bytes: 0,

@@ -1,7 +1,7 @@
 //! Batches of packets and the operation traffic_control: a plain function with a C symbol, which is
 //! observed by its name.
 //!
-//! Its end must not become a jump: it returns by `ret` at every level of optimisation.
+//! It must not end in a tail call: it returns by `ret` at every level of optimisation.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use crate::rules::RuleTable;
 
 /// Bytes of one packet.
 pub(crate) const PACKET_BYTES: usize = 256;
-/// What traffic_control returns for a malformed batch (-EINVAL).
+/// The result of traffic_control for a malformed batch (-EINVAL).
 pub(crate) const MALFORMED: i32 = -22;
 
 const MAGIC: u8 = 0x45;
@@ -35,7 +35,7 @@ impl Batch {
         Self { bytes }
     }
 
-    /// Makes it malformed, or well-formed again.
+    /// Makes the batch malformed, or well-formed again.
     pub(crate) fn set_malformed(&mut self, malformed: bool) {
         if let Some(first) = self.bytes.first_mut() {
             *first = if malformed { 0 } else { MAGIC };
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_malformed_batch_fails_and_a_sound_one_does_not() {
+    fn a_malformed_batch_fails_and_a_valid_one_does_not() {
         let mut random = Random::new(1, 0);
         let table = RuleTable::refresh("0.0.0.0/0 allow 9\n", 1).unwrap();
         let mut batch = Batch::new(&mut random, 10);

@@ -1,5 +1,5 @@
 //! `annotations` about the observation itself: processes that are not observed, and intervals that
-//! were not counted apart.
+//! were not counted separately.
 
 use anyhow::Result;
 use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
@@ -7,7 +7,7 @@ use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
 use super::{Rows, Sampler, Tick};
 use crate::clock::ClockPair;
 
-/// A moment and a text, as a row.
+/// A row for the moment `now`.
 pub(crate) fn annotation(now: ClockPair, kind: AnnotationKind, text: String) -> Result<Rows> {
     let row = Annotation {
         at_ns: now.utc_ns,
@@ -18,7 +18,7 @@ pub(crate) fn annotation(now: ClockPair, kind: AnnotationKind, text: String) -> 
     Ok(Rows(Table::ANNOTATIONS, Annotation::batch(&[row])?))
 }
 
-/// Notes what the tick's figures do not cover.
+/// Makes rows about stalls, and about processes that are not observed.
 #[derive(Debug, Default)]
 pub(super) struct ObservationGaps {
     /// Some processes are not observed: the gap lasts to the end.

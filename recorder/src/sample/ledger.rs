@@ -1,10 +1,10 @@
-//! Turns counts of intervals into rows of `operation_metrics`, with what is in flight after each.
-//! Pure.
+//! Turns the counts of intervals into rows of `operation_metrics`, and keeps the number of
+//! operations in flight. No I/O.
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
 
-/// Counts operations in flight.
+/// The number of operations in flight, by operation.
 #[derive(Debug)]
 pub(super) struct Ledger {
     operations: Vec<OperationInfo>,
@@ -20,7 +20,7 @@ impl Ledger {
         }
     }
 
-    /// The row for what was counted of `operation` in `interval`, which began at `at_ns` UTC.
+    /// The row for the counts of `operation` in `interval`, which began at `at_ns` UTC.
     pub(super) fn row(
         &mut self,
         operation: usize,
@@ -44,8 +44,8 @@ impl Ledger {
     }
 }
 
-/// By how much these counts raise the number of operations in flight. An operation may end in a
-/// later interval than it began in.
+/// The change of the number of operations in flight that follows from these counts. It may be
+/// negative: an operation may end in a later interval than it began in.
 pub(crate) fn in_flight(counted: &CounterValues) -> i64 {
     counted.begun as i64 - counted.finished as i64 - counted.abandoned as i64
 }

@@ -1,6 +1,5 @@
-//! Rows of a recording that are made at each tick: every sampler is one file here, behind one
-//! trait. A sampler says what happened since its last rows; it never decides when it is asked, and
-//! never writes.
+//! The samplers of a recording, one file each, behind one trait. At each tick, a sampler makes the
+//! rows for the time since the previous tick; it never decides when it is called, and never writes.
 
 mod annotations;
 mod ledger;
@@ -31,16 +30,16 @@ pub struct Rows(pub Table, pub RecordBatch);
 
 /// Makes rows of one or more tables.
 pub trait Sampler: Send {
-    /// The rows for the time since the last call. Called once per tick, the last time after the
-    /// last event of the recording was handed to the writing thread.
+    /// The rows for the time since the last call. It is called once per tick; the last call is
+    /// after the last event of the recording was sent to the writing thread.
     ///
     /// # Errors
-    /// Where it makes no sense to go on recording: what cannot be measured is null in a row
-    /// instead.
+    /// Where recording cannot go on. A value that cannot be measured is no error: it is null in its
+    /// row.
     fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>>;
 }
 
-/// Every sampler of a recording of `operations`. A further one is a file of this folder and a line
+/// Every sampler of a recording of `operations`. A new one is a file of this folder and a line
 /// here.
 pub(crate) fn samplers(
     operations: Vec<OperationInfo>,

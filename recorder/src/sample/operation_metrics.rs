@@ -1,4 +1,4 @@
-//! `operation_metrics`: what the source counted of each operation in each interval.
+//! `operation_metrics`: the source's counts of each operation in each interval.
 
 use anyhow::Result;
 use soakbox_schemas::counters::CounterValues;
@@ -7,7 +7,7 @@ use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 use super::ledger::Ledger;
 use super::{Rows, Sampler, Tick};
 
-/// A row per operation and interval, and a further one where something was counted late.
+/// Makes a row per operation and interval, and another row for counts that came late.
 #[derive(Debug)]
 pub(super) struct OperationCounts {
     ledger: Ledger,

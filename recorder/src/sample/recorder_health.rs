@@ -1,4 +1,4 @@
-//! `recorder_health`: the recorder about itself, a row per tick.
+//! `recorder_health`: measurements of the recorder itself, a row per tick.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::self_usage::SelfUsage;
 use super::{Rows, Sampler, Tick};
 use crate::segment::ActivityCounters;
 
-/// Puts together what the recorder's threads counted about themselves.
+/// Collects the measurements of the recorder's threads and of its process.
 #[derive(Debug)]
 pub(super) struct SelfHealth {
     activity: Arc<ActivityCounters>,
@@ -17,7 +17,7 @@ pub(super) struct SelfHealth {
 }
 
 impl SelfHealth {
-    /// `activity` is what the writing and sealing threads count.
+    /// `activity` has the counts of the writing and sealing threads.
     pub(super) fn new(activity: Arc<ActivityCounters>) -> Self {
         Self {
             activity,

@@ -2,7 +2,7 @@
 
 use soakbox_schemas::tables::RecorderHealth;
 
-/// CPU time that was in the rows so far.
+/// CPU time that the rows so far contain.
 #[derive(Debug, Default)]
 pub(super) struct SelfUsage {
     user_ns: u64,

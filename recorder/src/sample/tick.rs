@@ -1,5 +1,5 @@
-//! The figures of a tick: counts of the intervals that are over, and of the events since the tick
-//! before.
+//! The figures of a tick: counts of the intervals that have ended, and of the events since the
+//! previous tick.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use soakbox_schemas::counters::CounterValues;
 
 use crate::clock::ClockPair;
 
-/// The counts of one interval, or those added to it after they were read.
+/// The counts of one interval, or counts that came after the interval was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntervalCounts {
     /// Boot clock divided by the length of an interval.
@@ -16,28 +16,27 @@ pub struct IntervalCounts {
     pub at_ns: i64,
     /// By operation.
     pub counted: Vec<CounterValues>,
-    /// The interval was counted before: these are further counts.
+    /// Whether the counts of the interval were read before: these are added to them.
     pub is_late: bool,
 }
 
-/// Events since the tick before.
+/// Counts of the events since the previous tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventCounts {
     /// Records that the source gave.
     pub received: u64,
-    /// Records among them that became no row: unreadable, or of an operation that the plan does not
-    /// have.
+    /// Records among them without a row: unreadable, or of an operation that is not in the plan.
     pub dropped: u64,
-    /// Events that came after younger ones had been written.
+    /// Events that arrived after later ones had been written.
     pub late: u64,
     /// Most bytes that were drained at once.
     pub drained_bytes_max: u64,
 }
 
-/// A moment at which every sampler is asked for its rows: once per interval, and once at the end.
+/// The figures at a moment when every sampler is called: once per interval, and once at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Tick {
-    /// The clocks.
+    /// Both clocks at the tick.
     pub now: ClockPair,
     /// The interval that the boot clock is in.
     pub interval: u64,
@@ -45,7 +44,7 @@ pub struct Tick {
     pub counts: Vec<IntervalCounts>,
     /// Intervals whose counts are in those of later ones, because the recorder stalled.
     pub merged_intervals: u64,
-    /// Processes that were to be observed and that there was no room for.
+    /// Processes that were not followed because the map of the kernel side was full.
     pub unfollowed: u64,
     /// Events of the source.
     pub events: EventCounts,
@@ -54,11 +53,11 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// What a stall did to the counts, in words; `None` without one.
+    /// A sentence about counts that a stall merged; `None` without a stall.
     pub fn stall(&self) -> Option<impl fmt::Display> {
         (self.merged_intervals > 0).then(|| {
             format!(
-                "the recorder stalled: counts of the {} intervals before are booked in later ones",
+                "the recorder stalled: the counts of {} earlier intervals are in those of later ones",
                 self.merged_intervals
             )
         })

@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -16,6 +17,10 @@ use soakbox_schemas::recording::LOCK_FILE;
 
 use super::durable;
 use super::error::SegmentError;
+
+/// How often, and how long apart, the lock is tried again while only readers hold it.
+const READER_ATTEMPTS: u32 = 50;
+const READER_MOMENT: Duration = Duration::from_millis(2);
 
 const RUNNING: &str = "running";
 const STOPPED: &str = "stopped";
@@ -101,7 +106,7 @@ impl Lock {
             opened => opened.map_err(|error| SegmentError::io("open", &path, error))?,
         };
         let lock = Self { file, path };
-        if !lock.acquire()? {
+        if !lock.acquire_after_readers()? {
             let attempt = if lock.is_linked()? {
                 LockAttempt::Held
             } else {
@@ -137,6 +142,24 @@ impl Lock {
         }
     }
 
+    /// The same, but waits for readers: to see whether the recorder lives, they hold the lock
+    /// shared for a moment.
+    fn acquire_after_readers(&self) -> Result<bool, SegmentError> {
+        for _ in 0..READER_ATTEMPTS {
+            if self.acquire()? {
+                return Ok(true);
+            }
+            let shared = FlockOperation::NonBlockingLockShared;
+            if !self.is_linked()? || rustix::fs::flock(&self.file, shared).is_err() {
+                return Ok(false);
+            }
+            // Not kept: another recovery would wait for it in turn.
+            let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+            std::thread::sleep(READER_MOMENT);
+        }
+        self.acquire()
+    }
+
     fn is_linked(&self) -> Result<bool, SegmentError> {
         let stat = rustix::fs::fstat(&self.file)
             .map_err(|error| SegmentError::io("read", &self.path, error))?;
@@ -162,3 +185,42 @@ impl Lock {
 }
 
 const _: () = assert!(RUNNING.len() == STOPPED.len());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A recorder's directory after a crash, and its lock file as another process sees it.
+    fn crashed() -> (tempfile::TempDir, File) {
+        let place = tempfile::tempdir().unwrap();
+        let lock = Lock::create(place.path(), 1).unwrap().unwrap();
+        drop(lock);
+        let other = File::open(place.path().join(LOCK_FILE)).unwrap();
+        (place, other)
+    }
+
+    #[test]
+    fn a_reader_that_looks_for_a_moment_is_no_live_recorder() {
+        let (place, reader) = crashed();
+        reader.lock_shared().unwrap();
+        let looks = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            drop(reader);
+        });
+        let attempt = Lock::attempt(place.path()).unwrap();
+        assert!(matches!(attempt, LockAttempt::Acquired(..)), "{attempt:?}");
+        looks.join().unwrap();
+    }
+
+    #[test]
+    fn the_lock_of_a_live_recorder_is_held_whoever_else_reads() {
+        let (place, recorder) = crashed();
+        recorder.lock().unwrap();
+        let attempt = Lock::attempt(place.path()).unwrap();
+        assert!(matches!(attempt, LockAttempt::Held), "{attempt:?}");
+        recorder.unlock().unwrap();
+        recorder.lock_shared().unwrap();
+        let attempt = Lock::attempt(place.path()).unwrap();
+        assert!(matches!(attempt, LockAttempt::Held), "{attempt:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The thread that seals closed journals, so that appends wait for a seal only when [`QUEUE`]
 //! journals wait already. A seal that failed by an error of the system (a full disk) is tried
-//! retries later; its journal is kept.
+//! again later; its journal is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::clock::{Stopwatch, Timer};
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
-/// Time after which a failed seal is tried retries.
+/// Time after which a failed seal is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// A closed journal.
@@ -100,9 +100,9 @@ struct Worker {
     root: PathBuf,
     counters: Arc<ActivityCounters>,
     failure: Arc<Mutex<Option<SegmentError>>>,
-    /// Failed by an error of the system: tried retries.
+    /// Failed by an error of the system: tried again.
     retries: Vec<Job>,
-    /// When `retries` are tried retries; `None` where it is empty.
+    /// When `retries` are tried again; `None` where it is empty.
     retry_at: Option<Timer>,
     /// Failed for another reason: tried once more at the end, then left to recovery.
     refused: Vec<Job>,

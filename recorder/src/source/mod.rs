@@ -13,26 +13,27 @@ pub use crate::kernel::Drained;
 pub use probes::ProbeSource;
 pub use reorder::{REORDER_WINDOW_NS, Reorder};
 
-/// A source of finished operations and of the counts of all operations, including those that it
-/// could not give: probes, a made-up service, the ring of another program.
+/// A source of finished operations, and of the counts of all operations, including those whose
+/// event was lost. Sources are probes, a synthetic service, or the ring buffer of another program.
 ///
-/// Events and counts come from one value, so that both are of the same operations: counts that are
-/// taken after the last event of an interval are those of the events.
+/// One value gives both events and counts, so that they are about the same operations: counts that
+/// are read after the last event of an interval include all events of that interval.
 pub trait Source: Send {
-    /// Waits until there is reason to look, at most `timeout`.
+    /// Waits until events may be ready, at most `timeout`.
     fn wait(&mut self, timeout: Duration);
 
-    /// Appends the events of at most `limit` records to `batch`, nearly in order of their finish;
-    /// no records where there are none at the moment.
+    /// Appends the events of at most `limit` records to `batch`, nearly in order of their finish.
+    /// It appends none if none are ready.
     fn drain(&mut self, batch: &mut Vec<OperationEvent>, limit: usize) -> Drained;
 
-    /// Takes the counts of each operation, by index, in the interval `interval`, and sets them to
-    /// 0: counts that come late are given by the next call for the same interval. The counts of the
-    /// last [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept apart; those of an older
-    /// one are given with a later one, never lost.
+    /// Reads the counts of each operation in `interval`, by index, and sets them to 0; counts that
+    /// come late are in the result of the next call for the same interval. The counts of the last
+    /// [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept separately; those of an older
+    /// interval are added to a later one, never lost.
     fn take_counts(&mut self, interval: u64) -> Vec<CounterValues>;
 
-    /// Takes the number of processes that were to be observed and that there was no room for.
+    /// Reads and resets the number of processes that were not followed because the map of the
+    /// kernel side was full.
     fn take_unfollowed(&mut self) -> u64 {
         0
     }

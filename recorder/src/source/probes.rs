@@ -1,4 +1,4 @@
-//! Operations observed by probes of our own: the kernel side's ring and counters.
+//! Operations that Soakbox's own probes observe: the kernel side's ring and counters.
 
 use std::time::Duration;
 
@@ -8,14 +8,15 @@ use soakbox_schemas::event::OperationEvent;
 use super::{Drained, Source};
 use crate::kernel::{Counters, Ring};
 
-/// Drains the ring and takes the counters.
+/// Drains the ring and reads the counters.
 pub struct ProbeSource {
     ring: Ring,
     counters: Counters,
 }
 
 impl ProbeSource {
-    /// Reads from `ring` and `counters`, which one kernel side fills.
+    /// Reads from `ring` and `counters`, which must be of the same
+    /// [`Kernel`](crate::kernel::Kernel).
     pub fn new(ring: Ring, counters: Counters) -> Self {
         Self { ring, counters }
     }

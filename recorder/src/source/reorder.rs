@@ -1,5 +1,5 @@
-//! Events of several CPUs arrive slightly out of order. This puts them in order again, within a
-//! bounded window. It is pure: the caller gives the time.
+//! Sorts events by finish, within a bounded window: those of several CPUs arrive slightly out of
+//! order. No I/O and no clock: the caller gives the time.
 
 use soakbox_schemas::event::OperationEvent;
 
@@ -21,7 +21,7 @@ impl Reorder {
         &mut self.held
     }
 
-    /// Releases what finished before `now_ns` minus the window, in order of finish.
+    /// Releases the events that finished before `now_ns` minus the window, in order of finish.
     pub fn release(&mut self, now_ns: u64) -> Vec<OperationEvent> {
         self.release_before(now_ns.saturating_sub(REORDER_WINDOW_NS))
     }

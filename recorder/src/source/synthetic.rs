@@ -1,6 +1,6 @@
-//! Made-up operations for hosts without BPF rights and for tests: a healthy service or a degraded
-//! one. Seeded: the same seed makes the same events. Its clock
-//! decides how many seconds it has given.
+//! Synthetic operations for hosts without BPF rights and for tests: those of a healthy service or
+//! of a degraded one. The same seed makes the same events; the clock decides how many seconds of
+//! them there are.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use soakbox_schemas::event::{OperationEvent, flags};
 use super::{Drained, Source};
 use crate::clock::Clock;
 
-/// The operations that the events are of, with their types.
+/// The operations of the synthetic service, with their types.
 pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control", 2)];
 
-/// A second, which is an interval of the made-up counters.
+/// A second, which is the length of an interval of the synthetic counts.
 pub const SECOND_NS: u64 = 1_000_000_000;
 
-/// How the made-up service behaves.
+/// The behaviour of the synthetic service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Behaviour {
     per_second: u64,
@@ -112,8 +112,8 @@ impl Synthetic {
     }
 }
 
-/// A made-up service as a source: gives the events of every second that is over, or is in its last
-/// nanosecond.
+/// A synthetic service as a source: it gives the events of each second that has ended. A second
+/// counts as ended in its last nanosecond.
 #[derive(Debug)]
 pub struct SyntheticSource {
     synthetic: Synthetic,

@@ -1,4 +1,5 @@
-//! Compiles small programs and reads them back with `objdump`, an opinion other than ours.
+//! Compiles small programs and reads them back with `objdump`, which is independent of this
+//! project.
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -18,7 +19,7 @@ pub(crate) const KERNEL: KernelVersion = KernelVersion {
     minor: 18,
 };
 
-/// A directory of its own for a test's binaries; gone with the value.
+/// A temporary directory for a test's binaries, removed on drop.
 pub(crate) struct Workshop(tempfile::TempDir);
 
 impl Workshop {
@@ -38,7 +39,7 @@ impl Workshop {
         self.compile(compiler, &source, flags)
     }
 
-    /// Compiles text.
+    /// Compiles source text and returns the binary's bytes.
     pub(crate) fn build_text(
         &self,
         compiler: &str,
@@ -73,7 +74,7 @@ impl Workshop {
     }
 }
 
-/// The function with what is known of its file.
+/// The function, with the build id and the warnings.
 pub(crate) fn found(bytes: &[u8], name: &str) -> Result<Found<Function>, ResolveError> {
     resolve_function(bytes, "./program", name, KERNEL).map_err(|reason| ResolveError {
         probe: format!("uprobe:./program:{name}"),
@@ -93,7 +94,7 @@ pub(crate) fn refusal(bytes: &[u8], name: &str) -> String {
     }
 }
 
-/// Return addresses per symbol, by `objdump -d`.
+/// Addresses of return instructions by symbol, and all of them, by `objdump -d`.
 pub(crate) fn objdump_returns(path: &Path) -> (BTreeMap<String, BTreeSet<u64>>, BTreeSet<u64>) {
     let output = Command::new("objdump")
         .args(["-d", "--no-show-raw-insn"])

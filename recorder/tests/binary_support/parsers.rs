@@ -1,5 +1,6 @@
-//! The parsers of single sections, each given arbitrary bytes in a valid file. Results do not matter: a parser must
-//! end, and must not panic. The tests of damage and the fuzz targets share these.
+//! The parsers of single sections, each run on arbitrary bytes in a valid file. Results do not
+//! matter: a parser must end, and must not panic. The tests of damage and the fuzz targets share
+//! these.
 #![allow(dead_code, reason = "each user needs its own part")]
 
 use soakbox_recorder::binary::control_flow::{self, Extent};
@@ -22,7 +23,7 @@ fn with_file(contents: &[Content<'_>], read: impl FnOnce(&Elf<'_>)) {
     }
 }
 
-/// The unwind table of some code.
+/// Reads an unwind table.
 pub(crate) fn unwind(bytes: &[u8]) {
     let code = [0x90; 64];
     with_file(
@@ -40,7 +41,7 @@ pub(crate) fn unwind(bytes: &[u8]) {
     );
 }
 
-/// Notes: USDT sites, a build id, properties.
+/// Reads notes: USDT sites, a build id, properties.
 pub(crate) fn notes(bytes: &[u8]) {
     for name in [".note.stapsdt", ".note.gnu.build-id", ".note.gnu.property"] {
         with_file(
@@ -55,7 +56,7 @@ pub(crate) fn notes(bytes: &[u8]) {
     }
 }
 
-/// The exception table of a function.
+/// Reads the exception table of a function.
 pub(crate) fn exception_table(bytes: &[u8]) {
     let contents: [Content<'_>; 2] = [
         (".text", true, &[0xc3]),
@@ -66,7 +67,7 @@ pub(crate) fn exception_table(bytes: &[u8]) {
     });
 }
 
-/// Code with jump tables, the tables, and the relocations of these.
+/// Analyses code with its jump tables and the relocations of the tables.
 pub(crate) fn code(code: &[u8], tables: &[u8], relocations: &[u8]) {
     let contents: [Content<'_>; 3] = [
         (".text", true, code),

@@ -1,5 +1,5 @@
-//! A program around given bytes: a valid ELF file whose sections hold them, so that arbitrary bytes reach the parser of
-//! one section instead of failing at the file's header.
+//! A program around given bytes: a valid ELF file whose sections hold them, so that arbitrary bytes
+//! reach the parser of one section instead of failing at the file's header.
 #![allow(dead_code, reason = "each user needs its own part")]
 
 /// One section: its name, whether it holds code, its bytes.
@@ -21,8 +21,8 @@ fn pages(bytes: &[u8]) -> u64 {
     (bytes.len() as u64).div_ceil(PAGE).max(1) * PAGE
 }
 
-/// The file. Each section is a segment of its own, at the same address as offset; all of them are writable or
-/// executable.
+/// The file. Each section is a segment of its own, whose address equals its file offset; each is
+/// writable or executable.
 pub(crate) fn program(contents: &[Content<'_>]) -> Vec<u8> {
     let mut file = vec![0; HEADER];
     file[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);

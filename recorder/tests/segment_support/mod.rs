@@ -1,4 +1,4 @@
-//! What the segment tests share: rows with known counters, and reading segments back.
+//! Helpers of the segment tests: rows with known counters, and reading segments back.
 #![allow(dead_code, clippy::unwrap_used)]
 
 #[path = "../support/host.rs"]
@@ -143,7 +143,7 @@ pub(crate) fn counters(root: &Path) -> Vec<i64> {
     found
 }
 
-/// From and until of each gap in the sealed annotations; the cause of each is a crash.
+/// Start and end of each gap in the sealed annotations; the cause of each must be a crash.
 pub(crate) fn gaps(root: &Path) -> Vec<(i64, i64)> {
     let mut found = Vec::new();
     for file in Contents::list(root).unwrap().segments {
@@ -194,7 +194,7 @@ pub(crate) fn columns(batches: &[RecordBatch]) -> Vec<ArrayRef> {
     whole.collect()
 }
 
-/// SplitMix64: a sequence that its seed repeats. Drawn when the test runs, and printed.
+/// SplitMix64, a sequence that its seed repeats. The seed is drawn when the test runs, and printed.
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
-//! The processes that the tests start: this test binary again, in a role. Its `main` plays the role
-//! that the environment names, or runs the tests where it names none.
+//! The processes that the tests start: this test binary itself, in a role. Its `main` plays the
+//! role that the environment names, or runs the tests where it names none.
 
 use std::io::Write;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn play(role: &str) {
     }
 }
 
-/// Appends operations with counters from `first` on, and prints which of them are safe from a kill.
+/// Appends operations with counters from `first` on, and prints which of them survive a kill.
 fn record(root: &Path, first: u64, batches: u64) {
     let limits = SegmentLimits {
         max_bytes: 16_000,
@@ -131,14 +131,14 @@ pub(crate) fn in_role(mut command: Command, role: &str, root: &Path, first: u64)
     command
 }
 
-/// `env` runs it as it is.
+/// Starts this binary in `role`, by `env`, which changes nothing.
 pub(crate) fn start(role: &str, root: &Path, first: u64) -> Child {
     in_role(Command::new("env"), role, root, first)
         .spawn()
         .unwrap()
 }
 
-/// The highest counter that the process printed as safe.
+/// The highest counter that the process printed as appended, or `first`.
 pub(crate) fn acknowledged(output: &str, first: u64) -> u64 {
     let lines = output.lines();
     let mut ends = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());

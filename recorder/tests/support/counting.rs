@@ -1,4 +1,4 @@
-//! Records a target once and compares what was counted: the recorder's books against the target's own.
+//! Records a target once and compares the counts of the recording with those of the target.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use super::recorder::Recorder;
 use super::recording::{Recording, Totals};
 use super::targets::{self, Counts, Outcome};
 
-/// `--op`'s value for the operation `op` of `program`; by its value where `kind` is `uprobe`, as a marker says itself.
+/// The value of `--op` for the operation `op` of `program`. Its success is decided by its return
+/// value where `kind` is `uprobe`; a marker carries its own.
 pub(crate) fn probe(kind: &str, program: &Path) -> String {
     format!("op={kind}:{}:op{}", program.display(), rule(kind))
 }
@@ -19,7 +20,8 @@ fn rule(kind: &str) -> &'static str {
     }
 }
 
-/// Records `arguments` of a copy of `program`, started after the attach and probed as `op` by `kind`.
+/// Records `arguments` of a copy of `program`, started after the attach and probed as `op` by
+/// `kind`.
 pub(crate) fn record(
     program: &Path,
     kind: &str,
@@ -28,7 +30,7 @@ pub(crate) fn record(
     record_with_rule(program, kind, rule(kind), arguments)
 }
 
-/// The same with rules of its own: `,success=…`.
+/// The same with other rules: `,success=…`.
 pub(crate) fn record_with_rule(
     program: &Path,
     kind: &str,

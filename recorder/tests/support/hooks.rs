@@ -1,4 +1,4 @@
-//! Hooks to load programs with; none of them is meant to be attached.
+//! Hooks for loading programs; none of them is meant to be attached.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use soakbox_recorder::binary::Binary;
 use soakbox_recorder::plan::{Hook, lifecycle_hooks};
 use soakbox_recorder::probe::KINDS;
 
-/// A hook with every program of the kind with this name.
+/// One hook for every program of the kind with this name.
 pub(crate) fn of_kind(name: &str) -> Vec<Hook> {
     let own = PathBuf::from("/proc/self/exe");
     let own = Arc::new(Binary::open(own.clone(), own).unwrap().0);
@@ -15,7 +15,7 @@ pub(crate) fn of_kind(name: &str) -> Vec<Hook> {
     kind.trial_hooks(&own)
 }
 
-/// A hook with every program.
+/// One hook for every program.
 pub(crate) fn all() -> Vec<Hook> {
     let kinds = KINDS.iter().flat_map(|kind| of_kind(kind.name()));
     kinds.chain(lifecycle_hooks(true)).collect()

@@ -10,7 +10,7 @@ use std::process::Command;
 const KERNEL: &str = "SOAKBOX_REQUIRE_KERNEL";
 const TOOLS: &str = "SOAKBOX_REQUIRE_TOOLS";
 
-/// `false`, loudly, where this host does not allow BPF programs.
+/// `false`, with a message, where this host does not allow BPF programs.
 pub(crate) fn allows_bpf() -> bool {
     let check = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
         .arg("check")
@@ -20,25 +20,25 @@ pub(crate) fn allows_bpf() -> bool {
     allow(KERNEL, output.status.success(), "BPF", reason.trim())
 }
 
-/// `false`, loudly, where `program` is not installed.
+/// `false`, with a message, where `program` is not installed.
 pub(crate) fn has_tool(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).exists());
     allow(TOOLS, found, program, "not installed")
 }
 
-/// `false`, loudly, where there is no such file (a program or library of the system).
+/// `false`, with a message, where there is no such file (a program or library of the system).
 pub(crate) fn has_file(path: &str) -> bool {
     allow(TOOLS, Path::new(path).exists(), path, "not there")
 }
 
-/// `false`, loudly, where a small file system cannot be mounted.
+/// `false`, with a message, where a small file system cannot be mounted.
 pub(crate) fn may_mount(mounted: bool, reason: &str) -> bool {
     allow(TOOLS, mounted, "a mount", reason)
 }
 
-/// `false`, loudly, where a PID namespace with a /proc of its own cannot be made (in a chroot without a mounted /proc,
-/// for one).
+/// `false`, with a message, where a PID namespace with a /proc of its own cannot be created (for
+/// example in a chroot without a mounted /proc).
 pub(crate) fn has_pid_namespaces() -> bool {
     let made = in_pid_namespace("true").output();
     let made = made.is_ok_and(|output| output.status.success());
@@ -50,9 +50,9 @@ pub(crate) fn has_pid_namespaces() -> bool {
     )
 }
 
-/// Runs `script` in a PID namespace with a /proc of its own; what it leaves behind ends with it. Not by unshare's
-/// `--mount-proc`, which wants to make / private, and that is no mount point in a chroot: /proc is enough, or the new
-/// one would show outside.
+/// Runs `script` in a PID namespace with a /proc of its own; processes that it leaves behind end
+/// with it. Without `--mount-proc` of unshare, which makes / private: in a chroot, / is not a mount
+/// point. To make /proc private is enough to keep the new one from showing outside.
 pub(crate) fn in_pid_namespace(script: &str) -> Command {
     let mut command = Command::new("unshare");
     command
@@ -70,14 +70,14 @@ fn allow(variable: &str, allowed: bool, what: &str, reason: &str) -> bool {
         assert!(!required, "{variable}=1, but no {what}: {reason}");
         let thread = std::thread::current();
         let test = thread.name().unwrap_or_default();
-        // Not eprintln: libtest would keep it to itself, since the test passes.
-        let said = format!("skipped: {test} needs {what}: {reason}\n");
-        let _ = std::io::stderr().write_all(said.as_bytes());
+        // Not eprintln: libtest does not show the output of a test that passes.
+        let line = format!("skipped: {test} needs {what}: {reason}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     allowed
 }
 
-/// A seed drawn now, printed so that a failure can be told from another.
+/// A random seed, printed so that a failure can be traced to it.
 pub(crate) fn seed() -> u64 {
     let bytes = std::fs::read("/proc/sys/kernel/random/uuid").expect("a random uuid");
     let seed = bytes.iter().fold(0u64, |sum, &byte| {

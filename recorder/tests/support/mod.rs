@@ -1,4 +1,5 @@
-//! What the end-to-end tests share: target programs, a recorder to run, a recording to read, a host to require.
+//! Helpers of the end-to-end tests: target programs, running the recorder, reading a recording,
+//! requirements on the host.
 #![allow(
     dead_code,
     unused_imports,

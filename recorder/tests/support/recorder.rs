@@ -1,4 +1,4 @@
-//! Runs the recorder's program and stops it, as a person would.
+//! Runs the recorder and stops it, as a person would.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -6,12 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
-/// A recorder that is recording. Killed where a test fails before it stops it.
+/// A recorder that is recording. It is killed on drop, where a test fails before it stops it.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     child: Child,
     stderr: BufReader<ChildStderr>,
-    said: String,
+    read_so_far: String,
 }
 
 /// How a recorder ended.
@@ -25,7 +25,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
 }
 
-/// Runs the recorder with `arguments` to its end; (status, stdout, stderr).
+/// Runs the recorder with `arguments` to its end; returns its status, stdout and stderr.
 pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, String) {
     let output = program()
         .args(arguments)
@@ -36,14 +36,14 @@ pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> (ExitStatus, String, Stri
     (output.status, text(output.stdout), text(output.stderr))
 }
 
-/// What a command that succeeds answers with `--format json`.
+/// The output of a command with `--format json`, which must succeed.
 pub(crate) fn json(arguments: &[&str]) -> serde_json::Value {
     let (status, stdout, stderr) = run(&[arguments, &["--format", "json"]].concat());
     assert!(status.success(), "{arguments:?}: {stderr}");
     serde_json::from_str(&stdout).expect("JSON")
 }
 
-/// Runs the recorder, which must refuse; its one line.
+/// Runs the recorder, which must refuse; returns its one line.
 pub(crate) fn refused(arguments: &[&str]) -> String {
     let (status, stdout, stderr) = run(arguments);
     assert_eq!(status.code(), Some(2), "{arguments:?}: {stdout}{stderr}");
@@ -72,7 +72,7 @@ impl Recorder {
             .args(arguments)
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
-        // As from a terminal, also where these tests themselves run under nohup.
+        // SIGHUP is not ignored, even where these tests themselves run under nohup.
         // SAFETY: signal is async-signal-safe.
         unsafe {
             command.pre_exec(|| {
@@ -83,14 +83,14 @@ impl Recorder {
         Self::spawn(command)
     }
 
-    /// Starts `command`, which records with its stderr piped, and waits until all probes are attached.
+    /// Starts `command`, a recorder with its stderr piped, and waits until all probes are attached.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the recorder starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut recorder = Self {
             child,
             stderr,
-            said: String::new(),
+            read_so_far: String::new(),
         };
         recorder.wait_for_line("recording ");
         recorder
@@ -98,13 +98,16 @@ impl Recorder {
 
     /// Waits until a line with `text` is on its stderr.
     pub(crate) fn wait_for_line(&mut self, text: &str) {
-        while !self.said.contains(text) {
-            let read = self.stderr.read_line(&mut self.said).expect("stderr");
+        while !self.read_so_far.contains(text) {
+            let read = self
+                .stderr
+                .read_line(&mut self.read_so_far)
+                .expect("stderr");
             assert!(
                 read > 0,
                 "the recorder ended early: {:?}\n{}",
                 self.child.wait(),
-                self.said
+                self.read_so_far
             );
         }
     }
@@ -118,45 +121,47 @@ impl Recorder {
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
     }
 
-    /// The same where it may have ended by now.
+    /// The same for a recorder that may have ended by now.
     pub(crate) fn signal_if_there(&self, signal: i32) {
         // SAFETY: our own child, which has not been waited for.
         let _ = unsafe { libc::kill(self.child.id() as i32, signal) };
     }
 
-    /// SIGINT, then its end.
+    /// Sends SIGINT and waits for its end.
     pub(crate) fn stop(self) -> Ended {
         self.signal(libc::SIGINT);
         self.wait()
     }
 
-    /// SIGKILL, then its end.
+    /// Sends SIGKILL and waits for its end.
     pub(crate) fn kill(self) -> Ended {
         self.signal(libc::SIGKILL);
         self.wait()
     }
 
     pub(crate) fn wait(mut self) -> Ended {
-        let mut said = std::mem::take(&mut self.said);
-        self.stderr.read_to_string(&mut said).expect("stderr");
+        let mut read_so_far = std::mem::take(&mut self.read_so_far);
+        self.stderr
+            .read_to_string(&mut read_so_far)
+            .expect("stderr");
         let status = self.child.wait().expect("the recorder's end");
         Ended {
             status,
-            stderr: said,
+            stderr: read_so_far,
         }
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // A recorder that was waited for is gone already.
+        // Fails where it was waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Ended {
-    /// It must have ended in good order.
+    /// Asserts that it succeeded.
     pub(crate) fn check(self) -> Self {
         assert!(self.status.success(), "{:?}\n{}", self.status, self.stderr);
         self

@@ -1,4 +1,5 @@
-//! Reads a recording's sealed files with the Parquet library alone, knowing nothing of the recorder's code.
+//! Reads a recording's sealed files with the Parquet library alone, independently of the recorder's
+//! code.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +11,7 @@ use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// Everything that was sealed.
+/// The sealed files of a recording.
 #[derive(Debug)]
 pub(crate) struct Recording {
     root: PathBuf,
@@ -22,7 +23,7 @@ macro_rules! totals {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub(crate) struct Totals {
             $(pub(crate) $column: i64,)*
-            /// A level: that of the last interval.
+            /// A level, not a sum: the value of the last interval.
             pub(crate) in_flight: i64,
         }
 
@@ -53,7 +54,8 @@ totals! {
 }
 
 impl Totals {
-    /// What holds in each interval by itself: whatever finished is somewhere, and has a row where it was recorded.
+    /// Asserts the identities that hold in each interval by itself: every finished operation is
+    /// counted once, and each recorded one has a row.
     fn check(&self, rows: i64, of: &str) {
         assert_eq!(self.recorded, rows, "recorded = rows, {of}: {self:?}");
         assert_eq!(
@@ -100,7 +102,8 @@ impl Recording {
         self.read(table, None)
     }
 
-    /// All rows of `table`, with these columns alone where some are named: a test may record millions of rows.
+    /// All rows of `table`, with only these columns where some are named, because a test may record
+    /// millions of rows.
     fn read(&self, table: &str, columns: Option<&[&str]>) -> Vec<RecordBatch> {
         let read = |path: &PathBuf| {
             let file = File::open(path).expect("a sealed file");
@@ -120,7 +123,7 @@ impl Recording {
         self.files(table).iter().flat_map(read).collect()
     }
 
-    /// A column of integers; `None` where it is null.
+    /// A column of integers; `None` for each null.
     pub(crate) fn integers(&self, table: &str, column: &str) -> Vec<Option<i64>> {
         self.read(table, Some(&[column]))
             .iter()
@@ -135,7 +138,7 @@ impl Recording {
             .collect()
     }
 
-    /// A column of integers of the rows of `operation`.
+    /// A column of integers of `operation_log`, of the rows of `operation` only.
     pub(crate) fn of(&self, operation: &str, column: &str) -> Vec<Option<i64>> {
         let mut found = Vec::new();
         for batch in self.read("operation_log", Some(&["operation", column])) {
@@ -182,7 +185,7 @@ impl Recording {
             .collect()
     }
 
-    /// When each gap began, and its cause.
+    /// The start and the cause of each gap.
     pub(crate) fn gaps(&self) -> Vec<(i64, String)> {
         let kinds = self.words("annotations", "kind");
         let times = self.times("annotations", "at");
@@ -198,7 +201,7 @@ impl Recording {
         self.gaps().into_iter().map(|(_, cause)| cause).collect()
     }
 
-    /// Values of `success`: (true, false, unknown).
+    /// Number of rows by `success`: true, false, unknown.
     pub(crate) fn successes(&self) -> (usize, usize, usize) {
         let (mut yes, mut no, mut unknown) = (0, 0, 0);
         for batch in self.read("operation_log", Some(&["success"])) {
@@ -222,7 +225,7 @@ impl Recording {
         self.batches(table).iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// What the kernel counted of `operation`, by interval.
+    /// The counts of `operation` by interval.
     pub(crate) fn intervals(&self, operation: &str) -> BTreeMap<i64, Totals> {
         let mut intervals: BTreeMap<i64, Totals> = BTreeMap::new();
         self.each_metric(operation, |interval, value| {
@@ -231,7 +234,8 @@ impl Recording {
         intervals
     }
 
-    /// Calls `each` with the interval and the columns of each row of `operation` in `operation_metrics`.
+    /// Calls `each` with the interval and the columns of each row of `operation` in
+    /// `operation_metrics`.
     fn each_metric(&self, operation: &str, mut each: impl FnMut(i64, &dyn Fn(&str) -> i64)) {
         for batch in self.batches("operation_metrics") {
             let names = batch.column_by_name("operation").expect("operation");
@@ -248,14 +252,15 @@ impl Recording {
         }
     }
 
-    /// What the kernel counted of `operation` in all.
+    /// The counts of `operation` in the whole recording.
     pub(crate) fn totals(&self, operation: &str) -> Totals {
         let mut totals = Totals::default();
         self.each_metric(operation, |_, value| totals.add(value));
         totals
     }
 
-    /// The totals of `operation`, after checking both identities, the first one in each interval too.
+    /// The totals of `operation`, after the identities are checked: those of finished operations in
+    /// each interval, that of begun ones in the whole.
     pub(crate) fn checked(&self, operation: &str) -> Totals {
         let mut rows: BTreeMap<i64, i64> = BTreeMap::new();
         for interval in self.of(operation, "interval").into_iter().flatten() {

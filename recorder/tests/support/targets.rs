@@ -1,5 +1,5 @@
-//! Builds and runs the target programs of `tests/targets`, and reads what they counted themselves.
-//! Knows nothing of recordings.
+//! Builds and runs the target programs of `tests/targets`, and reads the counts that they print.
+//! Does not read recordings.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-/// What each target prints; `target.h` says what the first five mean.
+/// The counts that a target prints; `target.h` defines the first five.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) begun: i64,
@@ -20,7 +20,7 @@ pub(crate) struct Counts {
     pub(crate) failures: i64,
     pub(crate) abandoned: i64,
     pub(crate) unmatched: i64,
-    /// All keys, the further ones included.
+    /// All keys, including those of one target only.
     pub(crate) all: BTreeMap<String, i64>,
 }
 
@@ -46,7 +46,8 @@ impl Counts {
     }
 }
 
-/// Everything that a target showed to the outside: the same with and without a recorder.
+/// Everything of a target that is visible from outside; it must be the same with and without a
+/// recorder.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) stdout: String,
@@ -80,7 +81,7 @@ impl Waiting {
     }
 }
 
-/// A target that runs until this is dropped, also where a test fails before its end.
+/// A target that runs until it is dropped, also where a test fails.
 #[derive(Debug)]
 pub(crate) struct Endless {
     child: Child,
@@ -102,15 +103,16 @@ impl Endless {
 
 impl Drop for Endless {
     fn drop(&mut self) {
-        // One that has ended is gone already.
+        // Fails where it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Compiles `tests/targets/<name>` (with its ending: `ops.c`, `exceptions.cpp`, `panics.rs`) by gcc, g++ or rustc.
-/// `flags` come after the usual ones: `["-O0"]`, `["-C", "opt-level=0"]`; the default is an optimised build
-/// without debug information. The result is kept until a source or a flag changes.
+/// Compiles `tests/targets/<name>` (with its ending: `ops.c`, `exceptions.cpp`, `panics.rs`) by
+/// gcc, g++ or rustc. `flags` come after the usual ones: `["-O0"]`, `["-C", "opt-level=0"]`; the
+/// default is an optimised build without debug information. The result is kept until a source or a
+/// flag changes.
 pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let source = tests.join("targets").join(name);
@@ -149,7 +151,8 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     if is_newer(&program, sources) {
         return program;
     }
-    // Several tests may build the same target at once: each makes its own file and renames it into place.
+    // Several tests may build the same target at once: each makes its own file and renames it into
+    // place.
     static BUILDS: AtomicU32 = AtomicU32::new(0);
     let unique = BUILDS.fetch_add(1, Ordering::Relaxed);
     let building = directory.join(format!("{stem}-{}-{unique}.new", std::process::id()));
@@ -167,10 +170,12 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// A copy of a program in `directory`: probes go by file, so each test observes one of its own.
+/// A copy of a program in `directory`: a probe is on a file, so each test observes a file of its
+/// own.
 pub(crate) fn own_copy(program: &Path, directory: &Path) -> PathBuf {
     let copy = directory.join(program.file_name().expect("a file name"));
-    // Not by this process: a child that another test forks meanwhile would hold it open for writing ("text file busy").
+    // By another process: a child that another test forks meanwhile would inherit the copy open for
+    // writing ("text file busy").
     let copied = Command::new("cp").arg(program).arg(&copy).status();
     assert!(
         copied.is_ok_and(|status| status.success()),
@@ -186,7 +191,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Outcome {
     outcome(spawn(Command::new(program).args(arguments)))
 }
 
-/// Starts a target that waits; attach, then let it [`Waiting::go`].
+/// Starts a target that waits until [`Waiting::go`], so that a test can attach before.
 pub(crate) fn start_waiting<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Waiting {
     let child = spawn(Command::new(program).arg("--wait").args(arguments));
     Waiting { child }

@@ -5,11 +5,11 @@ use std::process::Command;
 
 use super::host;
 
-/// A small file system of its own; unmounted however the test ends.
+/// A mounted tmpfs, unmounted on drop.
 pub(crate) struct Tmpfs(tempfile::TempDir);
 
 impl Tmpfs {
-    /// `None`, loudly, where this host does not allow it.
+    /// `None`, with a message, where this host does not allow it.
     pub(crate) fn mount(options: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")

@@ -1,10 +1,11 @@
-/* Signal handlers on an alternate stack that run an operation, `op`, inside another one of the same thread.
+/* Signal handlers on an alternate stack that call an operation, `op`, inside another one of the
+ * same thread.
  *
- *   [--wait] above N     N operations on a second thread, each interrupted halfway; the alternate stack lies above the
- *                        thread's own (in main's frame)
+ *   [--wait] above N     N operations on a second thread, each interrupted halfway; the alternate
+ *                        stack lies above the thread's own (in main's frame)
  *            below N     the same on the main thread; the alternate stack lies below its own
  *
- * Built as it is, sigaltstack is asked for by syscall(); with -DINLINE by an instruction, with -DLIBC by its name.
+ * sigaltstack is called by syscall(); with -DINLINE by an instruction, with -DLIBC by its name.
  * With -DPLAIN the operation has a frame pointer and its locals live in memory.
  */
 #define _GNU_SOURCE

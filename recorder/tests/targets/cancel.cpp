@@ -1,10 +1,12 @@
-// Threads that end inside an operation, `op`, with C++ destructors and a C cleanup handler above it.
+// Threads that end inside an operation, `op`, with C++ destructors and a C cleanup handler above
+// it.
 //
 //   [--wait] cancel N     N threads that pthread_cancel ends while they block in the operation
 //            exit N       N threads that call pthread_exit in the operation
 //            return N     N threads that return from it
 //
-// Prints how many destructors and cleanup handlers ran; each should have run for every thread.
+// Prints the number of destructors and cleanup handlers that ran; each must have run for every
+// thread.
 #include "target.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* An operation, `op`, of which the compiler makes copies for some callers (built with -O2).
+/* An operation, `op`, of which the compiler makes copies (clones) for some callers (built with
+ * -O2).
  *
  *   [--wait] clones N     N rounds: one call of each copy and one through a pointer
  */

@@ -1,10 +1,11 @@
-/* Operations that use a known kind of time: `op`, NS nanoseconds each by the program's clock; they return 0, 1, 2, …
+/* Operations that use a known kind of time: `op`, NS nanoseconds each by the program's clock; they
+ * return 0, 1, 2, …
  *
  *   [--wait] spin|syscall|sleep N NS [FILE]
  *
- * Prints what the thread used by its own clocks: `cpu_ns`, the sum of CLOCK_THREAD_CPUTIME_ID over the operations;
- * with FILE, each operation's is a line there; `user_ns` and `system_ns`, the change of getrusage(RUSAGE_THREAD)
- * over the whole loop; `wall_ns` of all operations.
+ * Prints what the thread used by its own clocks: `cpu_ns`, the sum of CLOCK_THREAD_CPUTIME_ID over
+ * the operations; with FILE, that of each operation is a line in it; `user_ns` and `system_ns`,
+ * the change of getrusage(RUSAGE_THREAD) over the whole loop; `wall_ns` of all operations.
  */
 #define _GNU_SOURCE
 #include "target.h"

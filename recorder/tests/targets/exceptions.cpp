@@ -1,12 +1,15 @@
-// C++ exceptions around an operation, `op` (C linkage: its name shows no sign of C++). Exits with 7 when all is well.
+// C++ exceptions around an operation, `op` (C linkage: its name shows no sign of C++). Exits with
+// 7 when all is well.
 //
 //   [--wait] inside N        thrown and caught inside the operation: all finish
 //            above N         thrown through the operation, caught above it: all abandoned
-//            nested N        operation inside an operation; the outer one catches what the inner one throws
+//            nested N        operation inside an operation; the outer one catches what the inner
+//                            one throws
 //            deep N          two operations inside one another, both thrown through, caught above
 //            mixed N         N of each, in turn, with N that return normally
-//            marker N        RAII marker `marked`: N finish with a value, N by an exception (finished as failed)
-//            uncaught N      N normal calls, then an exception that nobody catches: std::terminate, SIGABRT
+//            marker N        RAII marker `marked`: N finish with a value, N by an exception
+//                            (finished as failed)
+//            uncaught N      N normal calls, then an uncaught exception: std::terminate, SIGABRT
 #include "soakbox.h"
 #include "target.h"
 
@@ -66,7 +69,7 @@ extern "C" OPERATION int op(long index, int how)
 
 namespace {
 
-// One call of the outermost operation, caught above, and what it should have done.
+// One call of the outermost operation, with its exception caught here; adds the expected counts.
 OPERATION void once(counts &c, long index, how how)
 {
     bool inner = how == catches_inner || how == calls_thrower;

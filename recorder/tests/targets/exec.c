@@ -1,13 +1,14 @@
-/* Operations, `op`, that the end of a program, thread or process cuts off.
+/* Operations, `op`, that the end of a program, thread or process interrupts.
  *
- *   [--wait] exec N M       N calls, then one that executes this program anew inside it, which makes M calls
+ *   [--wait] exec N M       N calls, then one that executes this program anew inside it, which
+ *                           makes M calls
  *            thread N       N threads whose system call `exit` ends them inside the operation
- *            leader N       N calls, then the main thread ends inside the operation; another thread makes N more
- *                           calls and prints
+ *            leader N       N calls, then the main thread ends inside the operation; another
+ *                           thread makes N more calls and prints
  *            exit N CODE    N calls, then one that ends the process with CODE
  *            kill N         N calls, then one that ends the process by SIGKILL
  *
- * What the last operation leaves behind is counted as abandoned.
+ * The last operation, which does not return, is counted as abandoned.
  */
 #define _GNU_SOURCE
 #include "target.h"
@@ -54,7 +55,7 @@ static void call(struct counts *c, long calls)
     c->finished += calls;
 }
 
-/* The main thread is gone, or about to be: waits until it is a zombie, then goes on with the calls. */
+/* Waits until the main thread, which is ending, is a zombie; then makes the further calls. */
 static void *run_after_leader(void *argument)
 {
     struct counts *c = argument;
@@ -78,7 +79,7 @@ int main(int argc, char **argv)
     static struct counts c;
     long calls = argument(argc, argv, 2);
     if (is_mode(argc, argv, "again")) {
-        long before = argument(argc, argv, 3); /* what the program did before it executed itself */
+        long before = argument(argc, argv, 3); /* calls before it executed itself */
         c.begun = before + 1;
         c.finished = before;
         c.abandoned = 1;

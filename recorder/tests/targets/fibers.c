@@ -1,9 +1,10 @@
 /* Two fibers (swapcontext) on one thread that interleave inside an operation, `op`.
  *
- *   [--wait] fibers N     N operations, half of them on each fiber; each hands over to the other fiber halfway
+ *   [--wait] fibers N     N operations, half of them on each fiber; each hands over to the other
+ *                         fiber halfway
  *
- * Prints the checksum of what the operations returned beside their expected one: a tracer that follows returns by
- * the order of the stack changes them without a word.
+ * Prints the checksum of the returned values next to the expected one: a tracer that pairs returns
+ * by the order of the stack changes them silently.
  */
 #include "target.h"
 
@@ -30,7 +31,7 @@ static void run(int fiber)
         done[fiber]++;
     }
     finished_fibers[fiber] = 1;
-    /* The one that ends first leaves the other alone; the last one ends the program's loop. */
+    /* The fiber that ends first hands over to the other; the last one returns to main. */
     if (!finished_fibers[!fiber])
         swapcontext(&fibers[fiber], &fibers[!fiber]);
     else

@@ -1,6 +1,6 @@
-/* Prints to the file argv[1] everything that a process has from whoever started it, a line each, so that two starts can
- * be compared. Numbers of processes are only shown as "started" where they are this process or its parent: with and
- * without a program in between the one that was started. */
+/* Prints to the file argv[1] all state that a process inherits from its caller, a line each, so
+ * that two starts can be compared. The id of this process or of its parent is printed as
+ * "started", because it is one or the other, depending on whether a recorder is in between. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-/* What a recorder observes: called once. */
+/* The observed operation: called once. */
 __attribute__((noinline)) int op(int value) {
   __asm__ volatile("" : : "r"(value) : "memory");
   return value;
@@ -35,7 +35,7 @@ static void link_of(const char *name, const char *path) {
   say("%s %s\n", name, size < 0 ? "none" : target);
 }
 
-/* Before anything is opened: a closed descriptor is seen as such. */
+/* Called before anything is opened, so that closed descriptors are found. */
 static void descriptors(void) {
   for (int fd = 0; fd < 256; fd++) {
     char name[32], path[64];

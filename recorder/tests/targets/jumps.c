@@ -1,8 +1,9 @@
 /* longjmp past an operation, `op`, and operations after it at other depths of the stack.
  *
- *   [--wait] jumps N EVERY DEPTH    N rounds; each calls op once DEPTH frames down, and every EVERY-th of these
- *                                   leaves by longjmp; then one normal call at the same, a deeper and a shallower
- *                                   stack, and every EVERY-th round two nested calls that are both jumped over
+ *   [--wait] jumps N EVERY DEPTH    N rounds; each calls op once DEPTH frames down, and every
+ *                                   EVERY-th of these leaves by longjmp; then one normal call at
+ *                                   the same, a deeper and a shallower stack, and every EVERY-th
+ *                                   round two nested calls that are both left by longjmp
  */
 #include "target.h"
 
@@ -31,7 +32,7 @@ OPERATION int at_depth(long depth, long index, int nested, int jumps)
     return result + (frame[0] != (char)depth);
 }
 
-/* One call that may be jumped over; the counts live outside of this frame. */
+/* One call that longjmp may leave; the counts live outside of this frame. */
 OPERATION void once(struct counts *c, long depth, long index, int nested, int jumps)
 {
     c->begun += 1 + nested;

@@ -1,9 +1,12 @@
-// Operations that are left without a finish, far more than anybody keeps books on, and good ones after them.
+// Operations that are left without a finish, far more than a recorder can keep track of, and
+// normal ones after them.
 //
-//   [--wait] markers N EVERY    N operations of marker `op`; every EVERY-th is left without its finish
-//            throws N M         N calls of `op` that throw, each at a stack pointer of its own, then M that return; the
-//                               program could switch stacks (it imports swapcontext), so that a frame cannot be told
-//                               dead by the order of stack pointers
+//   [--wait] markers N EVERY    N operations of marker `op`; every EVERY-th is left without its
+//                               finish
+//            throws N M         N calls of `op` that throw, each at a stack pointer of its own,
+//                               then M that return; the program could switch stacks (it imports
+//                               swapcontext), so that the order of stack pointers does not prove
+//                               that a frame was left
 #include "target.h"
 
 #include "soakbox.h"
@@ -20,7 +23,7 @@ extern "C" OPERATION int op(long index, int throwing)
     return (int)(index % 1000);
 }
 
-// 16 bytes of stack for each step, as alloca rounds.
+// Uses 16 bytes of stack for each step, because alloca rounds to that.
 static void throw_deeper(long index, long step)
 {
     volatile char *room = (volatile char *)alloca((size_t)step * 16 + 16);

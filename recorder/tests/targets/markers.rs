@@ -1,12 +1,14 @@
-//! Operations announced by Rust markers (`marker!`), `op`; compiled by rustc alone, with the marker ABI's own source.
-//! Exits with 7 when all is well.
+//! Operations announced by Rust markers (`marker!`), `op`; compiled by rustc alone, with the
+//! source of the marker ABI. Exits with 7 when all is well.
 //!
-//!   [--wait] mix N THREADS     on each thread N rounds of: one finished with the round's number, as failed where that is
-//!                              odd; one whose guard an early return drops; two inside one another that a panic unwinds;
-//!                              one with a token whose guard moves to another thread, which finishes it as succeeded, or
-//!                              drops it where the number is odd
+//!   [--wait] mix N THREADS     on each thread N rounds of: one finished with the round's number,
+//!                              as failed where that is odd; one whose guard an early return
+//!                              drops; two inside one another that a panic unwinds; one with a
+//!                              token whose guard moves to another thread, which finishes it as
+//!                              succeeded, or drops it where the number is odd
 //!
-//! Whatever a guard that is dropped finishes has failed, with the value 0. Prints the keys of target.h.
+//! An operation that is finished by the drop of its guard has failed, with the value 0. Prints the
+//! keys of target.h.
 
 #[path = "../../../schemas/src/marker.rs"]
 pub mod marker;

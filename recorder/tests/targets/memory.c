@@ -1,10 +1,12 @@
 /* Operations that touch memory, `op`; in between, `op` with 0 bytes.
  *
- *   [--wait] touch N BYTES    N operations that map and touch BYTES, each followed by one that touches nothing; the
- *                             memory is unmapped between operations, not inside one
+ *   [--wait] touch N BYTES    N operations that map and touch BYTES, each followed by one that
+ *                             touches nothing; the memory is unmapped between operations, not
+ *                             inside one
  *            leak N BYTES     the same, never unmapped
  *
- * Prints the resident memory by /proc/self/statm before the first and while the last mapping is held.
+ * Prints the resident memory from /proc/self/statm before the first mapping and while the last one
+ * is held.
  */
 #include "target.h"
 

@@ -1,7 +1,9 @@
-/* The modes that ops.c and ops_marker.c share, over one function: op(index, depth, fail_every, spin_ns).
+/* The modes that ops.c and ops_marker.c share, over one function: op(index, depth, fail_every,
+ * spin_ns).
  *
- * op fails (returns -1 - index % 100) where fail_every > 0 and index % fail_every == 0, else returns index % 1000.
- * With depth > 1 it calls itself first, with the same index, so that each level fails or none.
+ * op fails (returns -1 - index % 100) where fail_every > 0 and index % fail_every == 0, else
+ * returns index % 1000. With depth > 1 it calls itself first, with the same index, so that either
+ * all levels fail or none.
  */
 #ifndef MODES_H
 #define MODES_H
@@ -14,7 +16,8 @@
 
 int op(long index, long depth, long fail_every, long spin_ns);
 
-/* Set while a call of op is to fork halfway; the fork's result, for the caller to tell who it is. */
+/* Set where the next call of op forks halfway; and the result of that fork, by which the caller
+ * knows whether it is the child. */
 static __thread int fork_inside;
 static __thread pid_t fork_result;
 
@@ -83,7 +86,8 @@ static void run_threads(struct counts *c, long calls, long threads, long depth, 
     }
 }
 
-/* In a forked child: `calls` operations of its own; what it counted goes to its parent through the pipe. */
+/* In a forked child: makes `calls` calls of its own, and sends its counts to its parent through
+ * the pipe. */
 static void end_child(const int result[2], struct counts *c, long calls, long fail_every)
 {
     for (long i = 0; i < calls; i++)
@@ -91,7 +95,7 @@ static void end_child(const int result[2], struct counts *c, long calls, long fa
     _exit(write(result[1], c, sizeof *c) == (ssize_t)sizeof *c ? 0 : 3);
 }
 
-/* Adds what a child counted. A child that was killed makes this program fail. */
+/* Adds the counts of a child. If the child was killed, this program fails. */
 static void take_child(pid_t child, const int result[2], struct counts *c)
 {
     struct counts counted;
@@ -107,9 +111,9 @@ static void take_child(pid_t child, const int result[2], struct counts *c)
     add_counts(c, &counted);
 }
 
-/* A child between operations, then one inside an operation, which first returns from the operation that its parent
- * entered. (Through pipes: shared memory would make this a program that imports mmap, which a careful tracer takes
- * for one that could switch stacks.) */
+/* A child between operations, then one inside an operation, which first returns from the operation
+ * that its parent entered. (Through pipes: with shared memory this program would import mmap, and
+ * a careful tracer would assume that it could switch stacks.) */
 static void run_forks(struct counts *c, long calls, long fail_every)
 {
     struct counts counted = {0, 0, 0, 0, 0};
@@ -159,7 +163,7 @@ static void run_spins(struct counts *c, long calls, long spin_ns)
     free(around);
 }
 
-/* `calls` calls that do next to nothing; what they took the thread, in CPU time. */
+/* `calls` calls that do almost nothing; prints the CPU time that they used. */
 static void run_cost(struct counts *c, long calls)
 {
     char extra[64];
@@ -173,7 +177,7 @@ static void run_cost(struct counts *c, long calls)
     print_counts(c, extra);
 }
 
-/* `calls` calls at a steady rate: each millisecond those that are due. */
+/* `calls` calls at a steady rate: each millisecond makes the calls that are due. */
 static void run_rate(struct counts *c, long calls, long per_second)
 {
     int64_t start = now_ns();

@@ -1,8 +1,9 @@
-/* An operation, `op`, that is called again by what it calls.
+/* An operation, `op`, that is called again by a function that it calls (mutual recursion).
  *
  *   [--wait] mutual N DEPTH    N calls, each DEPTH levels of op deep
  *
- * Built as it is, by a function of its own; with -DPOINTER through a pointer; with -DCALLBACK by the C library.
+ * It is called by a function of this program; with -DPOINTER through a pointer; with -DCALLBACK by
+ * the C library.
  */
 #include "target.h"
 
@@ -34,7 +35,7 @@ OPERATION long op(long depth)
 #if defined(POINTER)
     result += pointer(depth);
 #elif defined(CALLBACK)
-    /* One comparison, whichever of the two comes first. */
+    /* One comparison; its two arguments are equal, so their order does not matter. */
     bsearch(&depth, &depth, 1, sizeof depth, compare);
 #else
     result += deeper(depth);

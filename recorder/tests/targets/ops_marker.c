@@ -1,11 +1,14 @@
-/* The same operation announced by markers (soakbox.h), named `op`. A finish carries the return value and its sign
- * as the success. Modes of ops.c, and
+/* The operation of ops.c announced by markers (soakbox.h), named `op`. A finish carries the return
+ * value; it succeeded where that is not negative. Modes of ops.c, and
  *
- *   [--wait] locals N                 N calls of leaf functions that keep locals alive around a marker pair, in
- *                                     registers and in the red zone; prints how many found them unchanged
- *            tokens N WINDOW          N operations begun on one thread and finished on another, up to WINDOW in
- *                                     flight, finished in the reverse order inside a window; odd ones fail
- *            nested N                 N pairs of operations inside one another without a token: last in, first out
+ *   [--wait] locals N                 N calls of leaf functions that keep locals alive around a
+ *                                     marker pair, in registers and in the red zone; prints how
+ *                                     many found them unchanged
+ *            tokens N WINDOW          N operations begun on one thread and finished on another, up
+ *                                     to WINDOW in flight, finished in the reverse order inside a
+ *                                     window; odd ones fail
+ *            nested N                 N pairs of operations inside one another without a token:
+ *                                     last in, first out
  */
 #include "modes.h"
 #include "soakbox.h"
@@ -20,8 +23,8 @@ OPERATION int op(long index, long depth, long fail_every, long spin_ns)
     return result;
 }
 
-/* Nothing but the markers is called, and the array is small: an optimiser is free to keep it below the stack
- * pointer wherever the markers' calls allow that. */
+/* Calls only the markers, and the array is small: the optimiser may keep it below the stack
+ * pointer wherever the calls of the markers allow that. */
 OPERATION int locals_survive(long seed)
 {
     volatile long kept[12];
@@ -51,7 +54,8 @@ static int run_locals(long calls)
     return 0;
 }
 
-/* A window of tokens goes from the thread that begins to the one that finishes; both wait for each other. */
+/* Hands a window of tokens from the thread that begins to the one that finishes; both wait for
+ * each other. */
 struct handover {
     long calls, window;
     pthread_barrier_t full, empty;

@@ -1,8 +1,8 @@
 // Functions that share a readable name, each of which counts its own calls.
 //
-//   [--wait] N     N rounds: so many times N calls as the number in each function
+//   [--wait] N     N rounds; each calls every function as often as the number in it
 //
-// The line that is printed has a key for each function besides the usual ones.
+// The printed line has a key for each function in addition to the usual ones.
 #include "target.h"
 
 namespace {
@@ -33,7 +33,8 @@ struct Store {
     OPERATION int only() { return count(9, value) + 9; }
 };
 
-// Made through the constructor for bases: of a class without virtual ones, the same code.
+// Calls the base-object constructor (C2), which without virtual bases is the same code as the
+// complete one (C1).
 struct Special : Store {
     OPERATION Special(int start) : Store(start) { value++; }
 };

@@ -1,18 +1,22 @@
-// Operations, `op`, each of which writes down what it was, so that a test can tell which begin a finish was paired with:
-// its value (what it returns, or its marker finishes with) is a number of its own.
+// Operations, `op`, each of which writes a log line, so that a test can find out which begin a
+// finish was paired with: its value (which it returns, or with which its marker finishes) is
+// unique.
 //
-//   [--wait] FILE recurse N DEPTH     N calls, each DEPTH levels deep; each level works before and after the one inside
+//   [--wait] FILE recurse N DEPTH     N calls, each DEPTH levels deep; each level works before and
+//                                     after the one inside
 //            FILE threads N THREADS   N calls over so many threads, one or two levels deep
-//            FILE throws N DEPTH      N calls, each DEPTH levels deep, of which the innermost throws an exception, caught
-//                                     at each level in turn, where another operation follows
+//            FILE throws N DEPTH      N calls, each DEPTH levels deep, of which the innermost
+//                                     throws an exception, caught at each level in turn, where
+//                                     another operation follows
 //            FILE jumps N DEPTH       the same by longjmp
 //            FILE crossed N           N pairs of which the first begun finishes first (-DTOKENS)
-//            FILE fibers N            N calls on each of two fibers, one to three levels deep, that switch in the
-//                                     innermost (-DFIBERS)
+//            FILE fibers N            N calls on each of two fibers, one to three levels deep,
+//                                     that switch in the innermost (-DFIBERS)
 //
-// -DMARKERS announces the same operations by markers, with -DTOKENS each by a token. FILE gets a line of each
-// operation that finished: its value, that of the operation around it (-1: none), its thread; the boot clock before the
-// call, first and last in the operation, and after the call; UTC last in it and after it.
+// -DMARKERS announces the same operations by markers, with -DTOKENS each by a token. FILE gets a
+// line of each operation that finished: its value, that of the operation around it (-1: none), its
+// thread; the boot clock before the call, first and last in the operation, and after the call; UTC
+// last in it and after it.
 #include "target.h"
 
 #ifdef MARKERS

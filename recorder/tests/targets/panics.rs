@@ -5,7 +5,7 @@
 //!            nested N     an operation that catches the panic of an operation inside it
 //!            mixed N      N of each in turn, with N that return normally
 //!
-//! The line it prints has the keys of target.h, then `caught` and `drops`.
+//! The printed line has the keys of target.h, then `caught` and `drops`.
 
 mod target;
 

@@ -1,5 +1,5 @@
-/* The plainest operation, `op`: a frame of its own, one return, nothing that unwinds, switches stacks or calls itself.
- * Modes of ops.c but for recurse, fork and mix; depth is not looked at.
+/* The plainest operation, `op`: a frame of its own, one return, nothing that unwinds, switches
+ * stacks or calls itself. Modes of ops.c except recurse, fork and mix; depth is ignored.
  */
 #include "modes.h"
 

@@ -1,5 +1,6 @@
-/* A program of two versions (-DVERSION=1, -DVERSION=2). Where `op` of the first returns, the second is elsewhere, with
- * an address on its stack that leads nowhere: a probe of the first that is put into the second ends it.
+/* A program of two versions (-DVERSION=1, -DVERSION=2). At the offset where `op` of the first
+ * returns, `op` of the second is in other code, with an invalid address on top of its stack: a
+ * probe of the first in the second makes it crash.
  *
  *   [--wait] N     N calls
  */

@@ -1,11 +1,13 @@
-/* What every target program shares: its operation's attributes, its clock, `--wait`, and the line that it prints.
+/* Shared by all target programs: the attributes of an operation, the clock, `--wait`, and the
+ * printed line.
  *
- * A target counts for itself what it does and prints one JSON object on one line, so that a test compares the
- * recording with it. The first five keys are always there:
+ * A target counts its own operations and prints the counts as one JSON object on one line, with
+ * which a test compares the recording. The first five keys are always there:
  *   begun       operations entered
  *   finished    operations that returned where they were entered
  *   failures    finished with a value below 0
- *   abandoned   entered and left by other means: unwound, longjmp, the end of the thread, process or program
+ *   abandoned   entered and left by other means: unwound, longjmp, the end of the thread, process
+ *               or program
  *   unmatched   returns in a forked child of an operation that its parent entered
  */
 #ifndef TARGET_H
@@ -17,14 +19,15 @@
 #include <string.h>
 #include <time.h>
 
-/* A function that stays one: not inlined, cloned, split, or analysed through. */
+/* A function that the compiler keeps as it is: not inlined, cloned, split, or analysed across
+ * calls. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define OPERATION __attribute__((noinline, noclone, noipa, used))
 #else
 #define OPERATION __attribute__((noinline, used))
 #endif
 
-/* Placed after a call, keeps it from becoming a jump. */
+/* Placed after a call, keeps it from becoming a tail call. */
 #define NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
 
 
@@ -58,8 +61,8 @@ static inline void print_counts(const struct counts *c, const char *extra)
     fflush(stdout);
 }
 
-/* `--wait` as the first argument: reads one line before anything else happens, so that a test attaches first.
- * Shifts it out of the arguments. */
+/* `--wait` as the first argument: reads one line before anything else happens, so that a test
+ * attaches first. Shifts it out of the arguments. */
 static inline void target_start(int *argc, char **argv)
 {
     if (*argc > 1 && strcmp(argv[1], "--wait") == 0) {

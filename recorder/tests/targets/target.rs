@@ -1,6 +1,6 @@
-//! What the Rust targets share; target.h says the same for C.
+//! Shared by the Rust targets, as target.h is by those in C.
 
-/// The arguments, once the line that `--wait` waits for has come; `None` where it never came.
+/// The arguments, after the line for which `--wait` waits has come; `None` where it never came.
 pub(crate) fn arguments() -> Option<Vec<String>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "--wait") {

@@ -1,5 +1,5 @@
-//! Reading a journal frame by frame, damaged ones included: what cannot be read is counted and skipped. The one rule
-//! for where reading goes on lives here, for the recorder, its recovery and the analyzer alike.
+//! Reads a journal frame by frame, also a damaged one: bytes that cannot be read are counted and
+//! skipped. The recorder, its recovery and the analyzer all read by the rules of this file.
 
 use arrow::array::RecordBatch;
 
@@ -7,14 +7,15 @@ use super::payload::batch;
 use super::source::{Memory, ReadAt};
 use super::{HEADER_BYTES, MAGIC, checked_payload, frame_length};
 
-/// Bytes looked through at once for the next magic.
+/// Bytes that are searched at once for the next magic.
 const WINDOW_BYTES: usize = 64 << 10;
 
-/// Bytes whose checksum a reader of a journal of `length` bytes computes without success before it counts the rest as
-/// damaged.
+/// For a journal of `length` bytes: the number of bytes over which a reader computes checksums that
+/// turn out wrong, before it counts the rest as damaged.
 ///
-/// Bytes that only look like a frame's header cost a checksum over as much as they claim. This is enough for sixteen
-/// that claim the whole journal and for any number of small ones, and keeps the time linear in the journal's length.
+/// Bytes that only look like the header of a frame cost a checksum over the length that they give.
+/// The budget is enough for sixteen such headers that give the length of the whole journal, and for
+/// many that give a short one; it keeps the time linear in the length of the journal.
 pub const fn resync_budget(length: u64) -> u64 {
     (64 << 20) + length.saturating_mul(16)
 }
@@ -24,20 +25,20 @@ pub const fn resync_budget(length: u64) -> u64 {
 pub enum Frame {
     /// The rows of a whole frame.
     Batch(RecordBatch),
-    /// A stretch without a readable frame: torn at the end, or damaged.
+    /// Bytes without a readable frame: torn at the end, or damaged.
     Damaged {
-        /// Where it starts.
+        /// Offset in the journal, bytes.
         offset: u64,
-        /// How long it is.
+        /// Their number.
         bytes: u64,
     },
 }
 
 /// Iterates over the frames of a journal. Together they cover all of its bytes, in order.
 ///
-/// A frame is one where its magic, its length and its checksum hold. Where none starts, the reader goes on at the next
-/// offset where one does. One that holds and yet is no batch is damaged as a whole: reading goes on behind it, and never
-/// inside it.
+/// Bytes are a frame if the magic, the length and the checksum in its header are right. If no frame
+/// starts at an offset, the reader goes on at the next offset where one does. A frame whose payload
+/// is not a batch is damaged as a whole: reading goes on after it, and never inside it.
 #[derive(Debug)]
 pub struct Frames<R> {
     source: R,
@@ -46,7 +47,7 @@ pub struct Frames<R> {
     budget: u64,
     frame: Vec<u8>,
     window: Vec<u8>,
-    /// A read failed: there is nothing to go on with.
+    /// A read failed: the iterator ends.
     failed: bool,
 }
 
@@ -74,12 +75,12 @@ impl<R: ReadAt> Frames<R> {
         }
     }
 
-    /// Length of what was read so far, damaged stretches included.
+    /// Offset up to which the journal was read, damaged bytes included.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The frame at the current offset, or the damaged stretch up to the next one.
+    /// The frame at the current offset, or the damaged bytes up to the next one.
     fn read(&mut self) -> Result<Frame, R::Error> {
         let start = self.offset;
         let found = self.frame_at(start, batch)?;
@@ -99,7 +100,8 @@ impl<R: ReadAt> Frames<R> {
         })
     }
 
-    /// `read` of the payload of the frame at `offset`, and the frame's length; `None` where no frame starts there.
+    /// The result of `read` on the payload of the frame at `offset`, and the length of the frame;
+    /// `None` where no frame starts there.
     fn frame_at<T>(
         &mut self,
         offset: u64,
@@ -113,7 +115,7 @@ impl<R: ReadAt> Frames<R> {
         let Some(bytes) = frame_length(header) else {
             return Ok(None);
         };
-        // A length that cannot be paid for any more is not believed.
+        // A frame that is longer than the budget or than the rest of the journal is not read.
         let after = self.budget.checked_sub(bytes as u64);
         let Some(after) = after.filter(|_| bytes as u64 <= rest) else {
             return Ok(None);

@@ -1,8 +1,9 @@
 //! The journal's codec: record batches in frames that survive a torn tail and flipped bits.
 //!
-//! A frame is [`MAGIC`], the payload's length and a CRC32C of length and payload, then the payload: an Arrow IPC
-//! stream of its own with the schema, the dictionaries and one batch. So a damaged frame costs its own rows and no
-//! others. [`Frames`] reads a journal from a file or from memory, by one rule. Never writes a file.
+//! A frame is [`MAGIC`], the payload's length and a CRC32C of length and payload, then the payload:
+//! an Arrow IPC stream with the schema, the dictionaries and one batch. Each frame can be read
+//! without the others, so that damage costs only the rows of the frame that it hits. [`Frames`]
+//! reads a journal from a file or from memory, by the same rules. No file is written here.
 
 mod frames;
 mod payload;
@@ -19,18 +20,19 @@ use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
-/// What each frame starts with.
+/// The first bytes of each frame.
 pub const MAGIC: [u8; 4] = *b"SBJ1";
-/// Bytes before the payload.
+/// Length of the header: the bytes before the payload.
 pub const HEADER_BYTES: usize = 12;
-/// Largest payload that a reader accepts.
+/// Largest payload that a reader accepts, bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 256 << 20;
 
-/// Appends `batch` to `out` as one frame, compressed with LZ4. The batch's schema metadata travels along.
+/// Appends `batch` to `out` as one frame, compressed with LZ4. The frame has the metadata of the
+/// batch's schema too.
 ///
 /// # Errors
-/// Where Arrow cannot encode the batch, or it is larger than a reader accepts ([`MAX_PAYLOAD_BYTES`],
-/// [`MAX_BATCH_BYTES`]).
+/// Where Arrow cannot encode the batch, or it is larger than a reader accepts
+/// ([`MAX_PAYLOAD_BYTES`], [`MAX_BATCH_BYTES`]).
 pub fn encode(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER_BYTES]);
@@ -61,14 +63,15 @@ fn checksum(length: &[u8], payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(length), payload)
 }
 
-/// Length of the frame whose header `bytes` start with, header included; `None` where they start with none.
+/// Length of the frame, header included, whose header is at the start of `bytes`; `None` where no
+/// header is there.
 fn frame_length(bytes: &[u8]) -> Option<usize> {
     let rest = bytes.get(..HEADER_BYTES)?.strip_prefix(&MAGIC)?;
     let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
     (length <= MAX_PAYLOAD_BYTES).then_some(HEADER_BYTES + length)
 }
 
-/// The payload of `frame`, where its checksum holds.
+/// The payload of `frame`; `None` where its checksum is wrong.
 fn checked_payload(frame: &[u8]) -> Option<&[u8]> {
     let (header, payload) = frame.split_at_checked(HEADER_BYTES)?;
     (checksum(&header[4..8], payload).to_le_bytes() == header[8..]).then_some(payload)

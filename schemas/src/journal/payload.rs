@@ -1,9 +1,10 @@
-//! Reading the payload of a frame: an Arrow IPC stream with one batch.
+//! Reads the payload of a frame: an Arrow IPC stream with one batch.
 //!
-//! A checksum holds also for bytes that somebody made up, and Arrow's reader believes the numbers that it is given:
-//! lengths make it take memory, other contradictions make it panic. So each message is checked first (it lies inside the
-//! payload, its buffers lie inside it and decompress to at most [`MAX_BATCH_BYTES`]), and a panic is caught. Either way
-//! the payload is no batch.
+//! A right checksum does not prove that the content is valid, and Arrow's reader trusts the numbers
+//! in its input: a false length makes it allocate that much memory, other contradictions make it
+//! panic. Therefore each message is checked first (it is inside the payload, its buffers are inside
+//! it and decompress to at most [`MAX_BATCH_BYTES`]), and a panic is caught. In both cases the
+//! payload counts as not a batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,17 +13,18 @@ use arrow::buffer::Buffer;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::{self, Message, MessageHeader};
 
-/// Bytes that the buffers of one batch may have when they are decompressed.
+/// Largest total size of the buffers of one batch when they are decompressed, bytes.
 pub const MAX_BATCH_BYTES: u64 = 1 << 30;
 
 /// Marks a message; the length of its metadata follows.
 const CONTINUATION: [u8; 4] = [0xff; 4];
-/// Bytes before a compressed buffer: its length when decompressed, −1 where it is stored as it is.
+/// Bytes before a compressed buffer: its length when decompressed, −1 where it is stored
+/// uncompressed.
 const PREFIX_BYTES: usize = 8;
 
 /// The batch in `payload`; `None` where it is not an Arrow IPC stream with a batch.
 pub(super) fn batch(payload: &[u8]) -> Option<RecordBatch> {
-    // A copy of its own, aligned as Arrow's arrays are.
+    // A copy, which is aligned as arrays of Arrow are.
     let bytes = Buffer::from(payload);
     check(&bytes)?;
     catch_unwind(AssertUnwindSafe(|| decode(bytes))).ok()?
@@ -41,8 +43,8 @@ fn decode(mut rest: Buffer) -> Option<RecordBatch> {
 /// `None` where a message must not reach Arrow's reader.
 fn check(payload: &[u8]) -> Option<()> {
     let (mut rest, mut budget) = (payload, MAX_BATCH_BYTES);
-    while let Some((message, behind)) = message(rest)? {
-        let body = behind.get(..usize::try_from(message.bodyLength()).ok()?)?;
+    while let Some((message, after)) = message(rest)? {
+        let body = after.get(..usize::try_from(message.bodyLength()).ok()?)?;
         let batch = match message.header_type() {
             MessageHeader::DictionaryBatch => Some(message.header_as_dictionary_batch()?.data()?),
             MessageHeader::RecordBatch => Some(message.header_as_record_batch()?),
@@ -54,13 +56,13 @@ fn check(payload: &[u8]) -> Option<()> {
                 budget = budget.checked_sub(decoded_bytes(body, buffer, compressed)?)?;
             }
         }
-        rest = &behind[body.len()..];
+        rest = &after[body.len()..];
     }
     Some(())
 }
 
-/// The message that `bytes` start with and what lies behind its metadata: `Some(None)` at the stream's end, `None` where
-/// there is no whole message.
+/// The message at the start of `bytes`, and the bytes after its metadata: `Some(None)` at the end
+/// of the stream, `None` where there is no whole message.
 fn message(bytes: &[u8]) -> Option<Option<(Message<'_>, &[u8])>> {
     if bytes.is_empty() {
         return Some(None);
@@ -71,11 +73,11 @@ fn message(bytes: &[u8]) -> Option<Option<(Message<'_>, &[u8])>> {
     if length == 0 {
         return Some(None);
     }
-    let (metadata, behind) = rest.split_at_checked(length)?;
-    Some(Some((ipc::root_as_message(metadata).ok()?, behind)))
+    let (metadata, after) = rest.split_at_checked(length)?;
+    Some(Some((ipc::root_as_message(metadata).ok()?, after)))
 }
 
-/// Bytes of a buffer when it is decompressed; `None` where it lies outside the body.
+/// Size of a buffer when it is decompressed, bytes; `None` where the buffer is not inside the body.
 fn decoded_bytes(body: &[u8], buffer: &ipc::Buffer, compressed: bool) -> Option<u64> {
     let start = usize::try_from(buffer.offset()).ok()?;
     let length = usize::try_from(buffer.length()).ok()?;

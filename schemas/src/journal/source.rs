@@ -1,13 +1,14 @@
-//! Where a journal's bytes are read from: memory, or a file of which one frame at a time is in memory.
+//! The sources of a journal's bytes: memory, or a file, of which one frame at a time is in memory.
 
 use std::convert::Infallible;
 
-/// Bytes that can be read at any place.
+/// Bytes that can be read at any offset.
 pub trait ReadAt {
-    /// Why reading failed.
+    /// The reason for a read that failed.
     type Error;
 
-    /// The `length` bytes at `offset`, in `buffer` or where they lie. The caller stays inside the journal's length.
+    /// The `length` bytes at `offset`: copied into `buffer`, or borrowed where they are in memory
+    /// already. The caller stays inside the length of the journal.
     ///
     /// # Errors
     /// Where they cannot be read.

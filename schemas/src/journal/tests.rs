@@ -1,4 +1,5 @@
-//! The reader's promises: damage costs the frames that it hits and no others, and a file is read as memory is.
+//! Tests of the reader: damage costs the frames that it hits and no others, and a file is read
+//! exactly as memory is.
 
 use std::fs::File;
 
@@ -33,7 +34,7 @@ fn journal(sizes: &[u64]) -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
-/// `payload` with a header that holds.
+/// `payload` as a frame with a right header.
 fn frame_of(payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_le_bytes();
     let checksum = checksum(&length, payload).to_le_bytes();
@@ -67,7 +68,7 @@ fn a_written_journal_reads_back() {
     );
 }
 
-/// A megabyte of headers that each claim all the rest.
+/// A megabyte of headers, each with the length of all the rest.
 fn false_magics() -> Vec<u8> {
     const BYTES: usize = 1 << 20;
     let mut bytes = Vec::new();
@@ -99,7 +100,7 @@ fn a_megabyte_of_false_magics_is_read_in_time() {
 }
 
 #[test]
-fn a_frame_behind_a_few_false_magics_is_found() {
+fn a_frame_after_a_few_false_magics_is_found() {
     let mut bytes = Vec::new();
     let (valid, _) = journal(&[5]);
     for _ in 0..12 {
@@ -113,9 +114,10 @@ fn a_frame_behind_a_few_false_magics_is_found() {
     assert_eq!(rows(&bytes), [5]);
 }
 
-/// Its checksum holds, so its length can be believed: frames inside it are not the journal's.
+/// The checksum is right, so that the length can be trusted: frames inside the payload are not
+/// frames of the journal.
 #[test]
-fn a_frame_that_holds_and_is_no_batch_is_damaged_as_a_whole() {
+fn a_frame_with_a_right_checksum_and_no_batch_is_damaged_as_a_whole() {
     let (inner, _) = journal(&[1, 2]);
     for payload in [b"no batch".to_vec(), inner, Vec::new()] {
         let foreign = frame_of(&payload);
@@ -152,10 +154,10 @@ fn payload_of(rows: u64) -> Vec<u8> {
     journal(&[rows]).0.split_off(HEADER_BYTES)
 }
 
-/// Lengths that are made up cost no memory, wherever they stand: a reader that believed them would be ended by the
-/// system.
+/// False lengths cost no memory, wherever they are: a reader that trusted them would be killed for
+/// the memory that it uses.
 #[test]
-fn no_number_in_a_payload_is_believed() {
+fn no_number_in_a_payload_is_trusted() {
     let row = Annotation {
         at_ns: 1,
         until_ns: None,
@@ -169,13 +171,13 @@ fn no_number_in_a_payload_is_believed() {
         for value in [i32::MAX as u32, u32::MAX] {
             let mut harmed = payload.to_vec();
             harmed[place..place + 4].copy_from_slice(&value.to_le_bytes());
-            // Whatever it reads: it comes back, soon.
+            // Whatever the result is, the call returns soon.
             let _ = rows(&frame_of(&harmed));
         }
     }
 }
 
-/// What can happen to the bytes of a journal.
+/// Damage to the bytes of a journal.
 #[derive(Clone, Debug)]
 enum Harm {
     Flip(f64, u8),
@@ -269,8 +271,8 @@ proptest! {
         prop_assert_eq!(damage(&harmed), [(at as u64, more.len() as u64)]);
     }
 
-    /// Whatever happens to a journal: every batch read is one that was written, in order; the frames cover all bytes,
-    /// one after the other; and a file is read exactly as memory is.
+    /// Whatever the damage to a journal: every batch that is read was written, in the same order;
+    /// the frames cover all bytes, one after the other; and a file is read exactly as memory is.
     #[test]
     fn any_harm_leaves_frames_that_were_written_and_covers_every_byte(
         sizes in proptest::collection::vec(0u64..30, 0..6),

@@ -1,4 +1,4 @@
-//! What lies in a recording's directory. Reads directories; writes nothing.
+//! The segments and journals in a recording's directory. Reads directories; writes nothing.
 
 use std::collections::HashSet;
 use std::io;
@@ -10,28 +10,28 @@ use crate::tables::Table;
 /// A sealed segment found in a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentFile {
-    /// Its table, by the directory it lies in.
+    /// Its table, by the directory that it is in.
     pub table: Table,
-    /// Its name, read.
+    /// Its name, parsed.
     pub name: SegmentName,
     /// Its path.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size, bytes.
     pub bytes: u64,
 }
 
 /// A journal found in a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalFile {
-    /// Its name, read.
+    /// Its name, parsed.
     pub name: JournalName,
     /// Its path.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size, bytes.
     pub bytes: u64,
 }
 
-/// What lies in a recording's directory.
+/// The segments and journals in a recording's directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// Sealed segments, by table and start.
@@ -40,20 +40,20 @@ pub struct Contents {
     pub journals: Vec<JournalFile>,
     /// Journals whose segment is already sealed: to be deleted, never to be read.
     pub superseded: Vec<JournalFile>,
-    /// Files named `*.parquet` below a table that are no segments of ours.
+    /// Files named `*.parquet` in the directory of a table that are not segments of Soakbox.
     pub foreign: Vec<PathBuf>,
 }
 
 impl Contents {
-    /// Lists the recording at `root`. A missing table or journal directory is an empty one; a file that vanishes
-    /// while listing (a journal that is being sealed) is left out.
+    /// Lists the recording at `root`. A missing table or journal directory is an empty one; a file
+    /// that vanishes during the listing (a journal that is being sealed) is left out.
     ///
     /// # Errors
     /// Where `root` or a directory below it cannot be read.
     pub fn list(root: &Path) -> io::Result<Self> {
         std::fs::read_dir(root)?;
-        // Journals first: one that is sealed between the two listings is then found twice and superseded, never
-        // missed.
+        // Journals first: one that is sealed between the two listings is then found twice and
+        // counts as superseded. In the other order it could be missed.
         let journals = list_journals(root)?;
         let mut contents = Self::default();
         for (name, directory) in entries(root)? {
@@ -61,7 +61,7 @@ impl Contents {
                 continue;
             };
             let listed = list_segments(&directory, table, &mut contents);
-            // Any other directory is nothing that a recording could fail by.
+            // Another directory that cannot be read does not matter to the recording.
             if table.is_declared() {
                 listed?;
             }
@@ -86,7 +86,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Whether there is nothing of ours.
+    /// Whether there is neither a segment nor a journal.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.journals.is_empty()
     }
@@ -108,8 +108,8 @@ fn list_journals(root: &Path) -> io::Result<Vec<JournalFile>> {
     Ok(journals)
 }
 
-/// Lists what lies in a directory with the name of a table. One that this version does not declare is a table where it
-/// holds a segment; other Parquet files in it are somebody else's business.
+/// Lists the segments in a directory whose name a table can have. If this version does not declare
+/// the table, only its segments count, and other Parquet files in the directory are ignored.
 fn list_segments(directory: &Path, table: Table, contents: &mut Contents) -> io::Result<()> {
     for (_, day) in entries(directory)? {
         for (file_name, path) in entries(&day)? {

@@ -1,5 +1,5 @@
-//! The layout of a recording: where segments and journals lie, what they are called, what their footers say.
-//! Reads directories; writes nothing.
+//! The layout of a recording: the directories and names of segments and journals, and the contents
+//! of their footers. Reads directories; writes nothing.
 
 mod contents;
 pub mod footer;
@@ -15,10 +15,11 @@ pub const FORMAT_VERSION: &str = "1";
 pub const JOURNAL_DIRECTORY: &str = "journal";
 /// File in a recorder's journal directory that it keeps locked (flock) while it runs.
 pub const LOCK_FILE: &str = "lock";
-/// File in it that a recovery keeps its plan in while it finishes a crashed recorder's journals.
+/// File in that directory with the plan of a recovery, while it seals the journals of a crashed
+/// recorder.
 pub const RECOVERY_FILE: &str = "recovery";
-/// Ending of the temporary file that a segment is written to. It is in the folder of its journal and
-/// is never read.
+/// Ending of the temporary file that a segment is written to. It is in the folder of its journal
+/// and is never read.
 pub const SEALING_EXTENSION: &str = "sealing";
 /// Ending of a journal.
 pub const JOURNAL_EXTENSION: &str = "journal";

@@ -1,4 +1,5 @@
-//! Names of segments and journals: made and read, the same way for writer and reader. Pure.
+//! Names of segments and journals, formatted and parsed by the same code for writers and readers.
+//! No I/O.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ impl SegmentName {
         })
     }
 
-    /// Where it lies below the recording's root.
+    /// Its path below the recording's root.
     pub fn path(&self, root: &Path, table: Table) -> PathBuf {
         let date = utc(self.start_ns).format("%Y-%m-%d");
         root.join(table.name())
@@ -78,19 +79,19 @@ impl fmt::Display for SegmentName {
     }
 }
 
-/// A journal's place: `journal/<uuid>/<table>-<sequence>.journal`.
+/// The name of a journal, with its directory: `journal/<uuid>/<table>-<sequence>.journal`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JournalName {
     /// UUID of the recorder's run.
     pub uuid: String,
-    /// The table it holds.
+    /// The table whose rows it has.
     pub table: Table,
-    /// Sequence number, the segment's to be.
+    /// Sequence number, which its segment will have too.
     pub sequence: u64,
 }
 
 impl JournalName {
-    /// Where it lies below the recording's root.
+    /// Its path below the recording's root.
     pub fn path(&self, root: &Path) -> PathBuf {
         let name = format!(
             "{}-{:06}.{JOURNAL_EXTENSION}",

@@ -1,4 +1,5 @@
-//! `annotations`: a moment, or a stretch of time, and a text. Charts draw them; a gap is one.
+//! `annotations`: a text about a moment or a stretch of time. Charts draw them. A gap in the
+//! observation is an annotation too.
 
 use super::kind::{Optional, Text, Time, Word};
 
@@ -11,9 +12,10 @@ pub enum AnnotationKind {
     RecordingStopped,
     /// The command under observation was started.
     TargetStarted,
-    /// It ended; the text has its status.
+    /// The command ended; the text has its exit status.
     TargetExited,
-    /// Nothing, or not everything, was observed from `at` to `until`; the text is the cause (`crash`, …).
+    /// Not everything was observed from `at` to `until`, or nothing; the text is the cause
+    /// (`crash`, …).
     Gap,
     /// A person's note.
     Note,
@@ -61,9 +63,11 @@ table! {
     pub struct Annotation, AnnotationBuilder {
         /// The moment of the event, or the start of the stretch.
         pub at_ns as at: Time, "ns", "recorder: clock";
-        /// The end of the stretch; null for an event, and for a gap that lasted to the end of the recording.
+        /// The end of the stretch; null for an event, and for a gap that lasted to the end of the
+        /// recording.
         pub until_ns as until: Optional<Time>, "ns", "recorder: clock";
-        /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or `note`.
+        /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or
+        /// `note`.
         pub kind: Word<AnnotationKind>, "", "recorder";
         /// A description in words; for a gap, its cause.
         pub text: Text, "", "recorder, or a person";

@@ -1,5 +1,6 @@
-//! What is declared of a table: its columns with their meaning, unit, source and kind. Schemas, the metadata of fields
-//! and `docs/columns.md` follow from it. Values only; `table!` makes them.
+//! The declaration of a table: its columns with their meaning, unit, source and kind. Schemas, the
+//! metadata of fields and `docs/columns.md` follow from it. These are plain values, which `table!`
+//! makes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::Table;
 
 /// Key of a field's metadata: the Parquet field id.
 pub const FIELD_ID_KEY: &str = "PARQUET:field_id";
-/// Key of a field's metadata: what a value means.
+/// Key of a field's metadata: the meaning of a value.
 pub const DESCRIPTION_KEY: &str = "description";
 /// Key of a field's metadata: the unit of a value; absent where it has none.
 pub const UNIT_KEY: &str = "unit";
@@ -22,15 +23,15 @@ pub const SOURCE_KEY: &str = "source";
 pub struct Column {
     /// Its name, with the unit last.
     pub name: &'static str,
-    /// What a value means, in lines as they were written.
+    /// The meaning of a value, with its line breaks as declared.
     pub meaning: &'static str,
     /// The unit of a value; empty where it has none.
     pub unit: &'static str,
     /// Where a value comes from.
     pub source: &'static str,
-    /// Where nothing writes it yet: the value that every row has.
+    /// For a column that nothing writes yet: the value that every row has.
     pub reserved: Option<&'static str>,
-    /// time, number, truth, word or text.
+    /// Its kind: time, number, truth, word or text.
     pub kind: &'static str,
     /// Whether a value can be missing.
     pub nullable: bool,
@@ -39,7 +40,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// What a value means, in one line.
+    /// The meaning of a value, in one line.
     pub fn description(&self) -> String {
         let mut text = one_line(self.meaning);
         if let Some(value) = self.reserved {
@@ -56,24 +57,26 @@ impl Column {
 pub struct Declaration {
     /// The table.
     pub table: Table,
-    /// What a row is, in lines as they were written.
+    /// The meaning of a row, with its line breaks as declared.
     pub about: &'static str,
-    /// The columns in order: the first is the time that rows are ordered by. A column's field id is its place, from 1.
+    /// The columns in order: the first is the time that rows are ordered by. The field id of a
+    /// column is its position, from 1.
     pub columns: &'static [Column],
 }
 
 impl Declaration {
-    /// What a row is, in one line.
+    /// The meaning of a row, in one line.
     pub fn description(&self) -> String {
         one_line(self.about)
     }
 
-    /// Column order, types, nullability and Parquet field ids: what files have.
+    /// Column order, types, nullability and Parquet field ids: the schema of files.
     pub fn schema(&self) -> SchemaRef {
         self.schema_with(|_| Vec::new())
     }
 
-    /// The same with the meaning, unit and source of each column in the metadata of its field: for readers.
+    /// The schema for readers: the meaning, unit and source of each column are in the metadata of
+    /// its field.
     pub fn documented_schema(&self) -> SchemaRef {
         self.schema_with(|column| {
             let mut pairs = vec![

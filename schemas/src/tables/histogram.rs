@@ -1,38 +1,41 @@
-//! Histograms as bytes, on the buckets of [`histogram`](crate::histogram): the values of a column, and
-//! the state of an aggregate. Compact, versioned, bounded; bytes that somebody made up never make
-//! decoding panic or take memory. `docs/format.md` has the encoding with an example.
+//! Histograms as bytes, with the buckets of [`histogram`](crate::histogram): the values of a
+//! column, and the state of an aggregate. The encoding is compact and bounded and has a version;
+//! false bytes never make decoding panic or allocate much memory. `docs/format.md` has the encoding
+//! with an example.
 
 use crate::histogram::{BUCKETS, bucket, midpoint};
 
 /// The first byte.
 pub const VERSION: u8 = 1;
-/// Largest bucket's key; the smallest is `-1 - MAX_KEY`.
+/// Key of the largest bucket; that of the smallest is `-1 - MAX_KEY`.
 pub const MAX_KEY: i16 = (BUCKETS - 1) as i16;
-/// This much is taken off `level × n` before it is rounded up: 0.07 × 100 is 7.000000000000001 in binary and means 7.
+/// Factor on `level × n` before it is rounded up: 0.07 × 100 is 7.000000000000001 in binary, and
+/// must give 7.
 const ROUNDING: f64 = 1.0 - 1e-12;
 
-/// Why bytes are no histogram.
+/// The reason why bytes are not a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistogramError {
-    /// There is no byte, or the first is another version's.
+    /// There is no byte, or the first is that of another version.
     #[error("a histogram of another version")]
     Version,
-    /// The bytes end within a number, or go on behind the last.
+    /// The bytes end within a number.
     #[error("a histogram that is cut off")]
     Cut,
-    /// A bucket, a count or an extreme that cannot be.
+    /// A bucket, a count or an extreme is impossible.
     #[error("a histogram with impossible numbers")]
     Value,
 }
 
-/// The bucket of a signed value: from 0 on those of `histogram`; below, mirrored: −1 is that of 0 of a negative number.
+/// The key of the bucket of a signed value. From 0 on it is the index of the bucket in `histogram`;
+/// for a negative value it is `-1 - index`, with the index of its absolute value.
 #[inline]
 pub fn key(value: i64) -> i16 {
     let index = bucket(value.unsigned_abs()) as i16;
     if value < 0 { -1 - index } else { index }
 }
 
-/// The value that stands for a bucket, within 1/128 of every value in it.
+/// The value that represents a bucket, within 1/128 of every value in it.
 pub fn representative(key: i16) -> i64 {
     let magnitude = |index: i16| i64::try_from(midpoint(index as usize)).unwrap_or(i64::MAX);
     if key < 0 {
@@ -42,13 +45,15 @@ pub fn representative(key: i16) -> i64 {
     }
 }
 
-/// The nearest rank of a quantile's `level` (0 to 1) among `total` values; 0 and 1 are the smallest.
+/// The nearest rank of the quantile at `level` (0 to 1) among `total` values; ranks 0 and 1 are the
+/// smallest value.
 #[inline]
 pub fn rank(level: f64, total: u64) -> u64 {
     (level * total as f64 * ROUNDING).ceil() as u64
 }
 
-/// Counts of values by bucket, with the exact extremes. Without values it is empty and has no extremes.
+/// Counts of values by bucket, with the exact smallest and largest value. Without values it is
+/// empty and has no extremes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SparseHistogram {
     /// Key and count, by key; no count is 0.
@@ -57,7 +62,7 @@ pub struct SparseHistogram {
 }
 
 impl SparseHistogram {
-    /// Of these values.
+    /// The histogram of these values.
     pub fn of(values: impl IntoIterator<Item = i64>) -> Self {
         let mut histogram = Self::default();
         values.into_iter().for_each(|value| histogram.add(value));
@@ -67,7 +72,7 @@ impl SparseHistogram {
     /// Adds a value.
     pub fn add(&mut self, value: i64) {
         self.count(key(value), 1);
-        self.stretch((value, value));
+        self.extend_extremes((value, value));
     }
 
     /// Adds the values of another: the result is the histogram of both together.
@@ -76,7 +81,7 @@ impl SparseHistogram {
             self.count(key, count);
         }
         if let Some(extremes) = other.extremes {
-            self.stretch(extremes);
+            self.extend_extremes(extremes);
         }
     }
 
@@ -96,8 +101,9 @@ impl SparseHistogram {
         &self.buckets
     }
 
-    /// The nearest-rank quantile: the smallest value that at least `level × n` values (0 to 1) do not exceed, within
-    /// 1/128. The first and the last rank are exact. `None` without values.
+    /// The nearest-rank quantile: the smallest value that at least a share `level` (0 to 1) of the
+    /// values does not exceed, within 1/128. The first and the last rank are exact. `None` without
+    /// values.
     pub fn quantile(&self, level: f64) -> Option<i64> {
         let ((min, max), total) = (self.extremes?, self.total());
         let rank = rank(level, total);
@@ -120,7 +126,7 @@ impl SparseHistogram {
         encode(self.extremes, self.buckets.iter().copied(), out);
     }
 
-    /// From all of `bytes`.
+    /// Reads a histogram, which is all of `bytes`.
     ///
     /// # Errors
     /// Where they are not one histogram.
@@ -137,13 +143,14 @@ impl SparseHistogram {
         }
     }
 
-    fn stretch(&mut self, (min, max): (i64, i64)) {
+    fn extend_extremes(&mut self, (min, max): (i64, i64)) {
         let (least, most) = self.extremes.unwrap_or((min, max));
         self.extremes = Some((least.min(min), most.max(max)));
     }
 }
 
-/// Appends a histogram: its extremes (`None` without values) and its buckets by key, each with values.
+/// Appends a histogram: its extremes (`None` without values) and its non-empty buckets, in order of
+/// their keys.
 pub fn encode(
     extremes: Option<(i64, i64)>,
     buckets: impl IntoIterator<Item = (i16, u64)>,
@@ -218,7 +225,8 @@ fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
-/// Appends a number in base 128, the least significant digit first, each but the last with its top bit set (LEB128).
+/// Appends a number in base 128, the least significant digit first; each digit but the last has its
+/// top bit set (LEB128).
 fn put(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -332,7 +340,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic_and_what_is_read_is_written_so(
+        fn no_bytes_make_it_panic_and_a_decoded_histogram_reads_back(
             noise in proptest::collection::vec(any::<u8>(), 0..60),
             values in values(),
             place in any::<prop::sample::Index>(),

@@ -1,5 +1,6 @@
-//! The kinds of columns: the Rust value that a row has for each, and how values become an Arrow array.
-//! Signed 64-bit integers throughout (Spark and Trino have no unsigned); the names are those of `docs/format.md`.
+//! The kinds of columns: for each, the Rust value that a row has, and how values become an Arrow
+//! array. Integers are signed 64-bit ones (Spark and Trino have no unsigned integers); the names of
+//! the kinds are those of `docs/format.md`.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use arrow::error::ArrowError;
 
 /// One kind of column.
 pub trait Kind {
-    /// The value that a row has of it.
+    /// The value that a row has in a column of this kind.
     type Value;
     /// Collects values into an array.
     type Builder: Default;
-    /// As the documentation names it: time, number, truth, word or text.
+    /// Its name in the documentation: time, number, truth, word or text.
     const NAME: &'static str;
     /// Whether a value can be missing.
     const NULLABLE: bool = false;
@@ -92,7 +93,8 @@ impl Kind for Number {
     }
 }
 
-/// A number that is never negative. Values above 2^63 − 1 (292 years in nanoseconds) are stored as that.
+/// A number that is never negative. Values above 2^63 − 1 (292 years in nanoseconds) are stored as
+/// 2^63 − 1.
 #[derive(Debug)]
 pub enum Count {}
 
@@ -146,7 +148,7 @@ impl Kind for Truth {
     }
 }
 
-/// Text of which few rows have the same.
+/// Text that is mostly different in each row.
 #[derive(Debug)]
 pub enum Text {}
 
@@ -172,7 +174,8 @@ impl Kind for Text {
     }
 }
 
-/// Text of which many rows have the same, stored as a dictionary. `T` is what a row holds of it.
+/// Text that is the same in many rows, stored as a dictionary. `T` is the type of the value in a
+/// row.
 #[derive(Debug)]
 pub struct Word<T = String>(PhantomData<T>);
 
@@ -198,7 +201,7 @@ impl<T: AsRef<str>> Kind for Word<T> {
     }
 }
 
-/// A word that a row names by its place in a list, which the column's builder has.
+/// A word that a row names by its index in a list of words, which the builder of the column has.
 #[derive(Debug)]
 pub enum Key {}
 
@@ -235,7 +238,7 @@ pub struct KeyBuilder {
 }
 
 impl KeyBuilder {
-    /// For keys that are places in `words`.
+    /// For keys that are indexes of `words`.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             keys: Int32Builder::new(),
@@ -250,7 +253,7 @@ impl Default for KeyBuilder {
     }
 }
 
-/// A column of kind `K` of which values can be missing.
+/// A column of kind `K` in which values can be missing.
 #[derive(Debug)]
 pub struct Optional<K>(PhantomData<K>);
 

@@ -1,7 +1,9 @@
-//! `table!`: declares a table once. The type of its rows, the columns' builder, `batch`, and the
-//! [`Declaration`](crate::tables::Declaration) follow from it, each column found by its name and never by its place.
+//! `table!`: declares a table once. The type of its rows, the builder of its columns, `batch`, and
+//! the [`Declaration`](crate::tables::Declaration) follow from it. Each column is found by its
+//! name, never by its position.
 
-/// Declares a table: what a row is, its name, the type of a row, the type that collects rows, and the columns.
+/// Declares a table: the meaning of a row, the name of the table, the type of a row, the type that
+/// collects rows, and the columns.
 ///
 /// ```
 /// use soakbox_schemas::table;
@@ -38,9 +40,10 @@
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A column is `pub FIELD [as COLUMN]: KIND, UNIT, SOURCE[, reserved VALUE];` or, where its value follows from others,
-/// `fn METHOD: KIND, …;` with a method of the row's type of that name. The first column is the time that rows are
-/// ordered by. Field ids are the columns' places, so a new column goes last and none is ever removed.
+/// A column is `pub FIELD [as COLUMN]: KIND, UNIT, SOURCE[, reserved VALUE];` or, if it is computed
+/// from others, `fn METHOD: KIND, …;` with a method of that name on the type of the rows. The first
+/// column is the time that rows are ordered by. The field id of a column is its position, so a new
+/// column goes last and none is ever removed.
 #[macro_export]
 macro_rules! table {
     (
@@ -55,7 +58,8 @@ macro_rules! table {
             )+
         }
     ) => {
-        // The lines of each comment become one value, which can then be used at any depth.
+        // The lines of each comment become one value, which can then be used at any depth of
+        // repetition.
         $crate::declared_table! {
             concat!($($about, "\n"),+), $name, [$(#[$attribute])*], $Row, $Builder,
             $({
@@ -89,7 +93,7 @@ macro_rules! declared_table {
         }
 
         impl $Row {
-            /// What is declared of the table.
+            /// The declaration of the table.
             pub const DECLARATION: &'static $crate::tables::Declaration =
                 &$crate::tables::Declaration {
                     table: $crate::tables::Table::declared($name),
@@ -111,7 +115,7 @@ macro_rules! declared_table {
             /// The rows as a batch.
             ///
             /// # Errors
-            /// Where Arrow refuses a column: never for rows that the declaration's kinds can hold.
+            /// Where Arrow refuses a column, which it does not for values of the declared kinds.
             pub fn batch(
                 rows: &[Self],
             ) -> Result<$crate::tables::RecordBatch, $crate::tables::ArrowError> {
@@ -165,7 +169,7 @@ macro_rules! declared_table {
                 self.rows
             }
 
-            /// Whether there are none.
+            /// Whether there is no row since the last batch.
             pub fn is_empty(&self) -> bool {
                 self.rows == 0
             }
@@ -173,7 +177,7 @@ macro_rules! declared_table {
             /// The rows so far as a batch; none are left afterwards.
             ///
             /// # Errors
-            /// As `batch` of the row's type.
+            /// The same as of `batch` of the type of the rows.
             pub fn finish(
                 &mut self,
             ) -> Result<$crate::tables::RecordBatch, $crate::tables::ArrowError> {

@@ -1,5 +1,5 @@
-//! The tables of a recording: what is declared of each, and the builders that turn rows into batches.
-//! Units last in a name; missing is null, never 0.
+//! The tables of a recording: the declaration of each, and the builders that turn rows into
+//! batches. A unit is the last part of a column's name; a missing value is null, never 0.
 
 #[macro_use]
 mod macros;
@@ -19,11 +19,11 @@ pub use operation_metrics::{LOSS_CAUSES, OperationMetrics, OperationMetricsBuild
 pub use recorder_health::{RecorderHealth, RecorderHealthBuilder};
 pub use table::{MAX_NAME_BYTES, Table};
 
-// Named by what `table!` makes, also in other packages.
+// The expansion of `table!` names these, also in other packages.
 #[doc(hidden)]
 pub use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
 
-/// What is declared of every table, in the order of the documentation.
+/// The declaration of every table, in the order of the documentation.
 pub const DECLARATIONS: [&Declaration; 4] = [
     OperationRow::DECLARATION,
     OperationMetrics::DECLARATION,
@@ -31,8 +31,9 @@ pub const DECLARATIONS: [&Declaration; 4] = [
     Annotation::DECLARATION,
 ];
 
-/// Columns that the files do not have and a reader adds from each file's footer, behind the table's own: the first
-/// eight digits of the recorder's UUID, and the host. `interval` is only comparable within one recorder.
+/// Columns that the files do not have and a reader adds from the footer of each file, after the
+/// columns of the table: the first eight digits of the recorder's UUID, and the host. `interval` is
+/// only comparable within one recorder.
 pub const ORIGIN_COLUMNS: [&str; 2] = ["recorder", "host"];
 
 #[cfg(test)]

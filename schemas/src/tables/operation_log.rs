@@ -1,4 +1,5 @@
-//! `operation_log`: one row per recorded operation, and how a row follows from the kernel's event.
+//! `operation_log`: one row per recorded operation, and how a row is made from the event of the
+//! kernel side.
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -6,7 +7,7 @@ use arrow::error::ArrowError;
 use super::kind::{Count, Key, KeyBuilder, Number, Optional, Time, Truth};
 use crate::event::{OperationEvent, flags};
 
-/// What the plan knows of an operation; its index is [`OperationEvent::operation`].
+/// Name and type of an operation of the plan; its index is [`OperationEvent::operation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationInfo {
     /// Its name, as given with `--op NAME=…`.
@@ -16,15 +17,16 @@ pub struct OperationInfo {
 }
 
 table! {
-    /// One row per recorded operation. The rows of a file are in the order of `finished_at` if its footer has
-    /// `soakbox.sorted` = `true`.
+    /// One row per recorded operation. The rows of a file are in the order of `finished_at` if its
+    /// footer has `soakbox.sorted` = `true`.
     "operation_log";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationRow, OperationRowBuilder {
         /// When the operation finished.
         pub finished_at_ns as finished_at: Time, "ns", "kernel: boot clock; recorder: its distance to UTC";
-        /// The interval in which it finished: boot clock divided by the interval's length, rounded down. Comparable
-        /// within the run of one recorder only; the same number as in `operation_metrics`.
+        /// The interval in which it finished: boot clock divided by the interval's length, rounded
+        /// down. Comparable within the run of one recorder only; the same number as in
+        /// `operation_metrics`.
         pub interval: Number, "", "kernel: boot clock";
         /// Name of the operation.
         pub operation: Key, "", "configuration: `--op NAME=…`";
@@ -32,29 +34,33 @@ table! {
         pub operation_type: Number, "", "configuration: rule `type=`";
         /// The source's own code of the operation, for sources that have codes.
         pub source_type: Optional<Number>, "", "source", reserved "always null";
-        /// Process id, as the recorder's PID namespace sees it; null where it does not see the process.
+        /// Process id, as the recorder's PID namespace sees it; null where it does not see the
+        /// process.
         pub pid: Optional<Number>, "", "kernel";
-        /// Thread id, as the recorder's PID namespace sees it; null where it does not see the process.
+        /// Thread id, as the recorder's PID namespace sees it; null where it does not see the
+        /// process.
         pub tid: Optional<Number>, "", "kernel";
         /// Time from begin to finish.
         pub duration_ns: Count, "ns", "kernel: boot clock";
-        /// Time that the operation's thread was on a CPU between begin and finish; null where it was not measured.
+        /// Time that the operation's thread was on a CPU between begin and finish; null where it
+        /// was not measured.
         pub cpu_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_method`";
-        /// The part of `cpu_ns` in user mode; null where it was not measured. Counted in ticks: correct in sums over many
-        /// operations, not for a single one.
+        /// The part of `cpu_ns` in user mode; null where it was not measured. Counted in ticks:
+        /// correct in sums over many operations, not for a single one.
         pub cpu_user_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
-        /// The part of `cpu_ns` in the kernel; null where it was not measured. Counted in ticks, like `cpu_user_ns`.
+        /// The part of `cpu_ns` in the kernel; null where it was not measured. Counted in ticks,
+        /// like `cpu_user_ns`.
         pub cpu_system_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_split_method`";
-        /// Resident memory of the process at the finish; null where it could not be read. The footer's
-        /// `soakbox.memory_error_bytes` is its largest error.
+        /// Resident memory of the process at the finish; null where it could not be read. The
+        /// footer's `soakbox.memory_error_bytes` is its largest error.
         pub memory_bytes: Optional<Count>, "bytes", "kernel: the footer's `soakbox.memory_method`";
-        /// Change of the process's resident memory from begin to finish, caused by any of its threads; null where it
-        /// could not be read.
+        /// Change of the process's resident memory from begin to finish, caused by any of its
+        /// threads; null where it could not be read.
         pub memory_delta_bytes: Optional<Number>, "bytes", "kernel: the footer's `soakbox.memory_method`";
         /// Whether the operation succeeded; null where this is unknown.
         pub success: Optional<Truth>, "", "rule `success=`, or the marker's finish";
-        /// The value that the operation returned, or that the marker's finish passed, sign-extended from the width that the rule
-        /// names; null where it was not read.
+        /// The value that the operation returned, or that the marker's finish passed, sign-extended
+        /// from the width that the rule names; null where it was not read.
         pub return_value: Optional<Number>, "", "kernel: return register, or the marker's argument";
         /// Data that the operation processed.
         pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";
@@ -71,7 +77,7 @@ pub struct OperationLogBuilder {
 }
 
 impl OperationLogBuilder {
-    /// For events whose `operation` indexes `operations`.
+    /// For events whose `operation` is an index of `operations`.
     pub fn new(operations: &[OperationInfo]) -> Self {
         let names = operations.iter().map(|operation| operation.name.as_str());
         let types = operations.iter().map(|operation| operation.operation_type);
@@ -84,8 +90,8 @@ impl OperationLogBuilder {
         }
     }
 
-    /// Appends one event. `utc_offset_ns` is UTC minus boot clock. `false`, and nothing appended, where the event
-    /// names an operation that the plan does not have.
+    /// Appends one event. `utc_offset_ns` is UTC minus boot clock. `false`, and nothing is
+    /// appended, where the plan does not have the operation of the event.
     #[inline]
     #[must_use = "an event without a row is to be counted"]
     pub fn push(&mut self, event: &OperationEvent, utc_offset_ns: i64) -> bool {
@@ -120,7 +126,7 @@ impl OperationLogBuilder {
         self.rows.len()
     }
 
-    /// Whether there is nothing to finish.
+    /// Whether there is no row since the last batch.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -128,7 +134,7 @@ impl OperationLogBuilder {
     /// The rows so far as a batch; the builder is empty afterwards.
     ///
     /// # Errors
-    /// Only where Arrow refuses the columns, which the schema's tests rule out.
+    /// Where Arrow refuses a column, which it does not for values of the declared kinds.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows.finish()
     }

@@ -4,10 +4,10 @@ use super::kind::{Count, Number, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
 table! {
-    /// One row per operation and interval: the kernel's counts in this interval. Only `in_flight` is
-    /// different: it is the number at the end of the interval. An operation can have several rows for an
-    /// interval, because counts that were read late get a row of their own: add them up.
-    /// finished = recorded + filtered + sampled_out + lost.
+    /// One row per operation and interval: the kernel's counts in this interval. Only `in_flight`
+    /// is different: it is the number at the end of the interval. An operation can have several
+    /// rows for an interval, because counts that were read late get a row of their own: add them
+    /// up. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct OperationMetrics, OperationMetricsBuilder {
@@ -37,8 +37,8 @@ table! {
         pub lost_ring_full: Count, "operations", "kernel counter";
         /// Lost because more operations were nested than are followed.
         pub lost_too_deep: Count, "operations", "kernel counter";
-        /// Lost because the kernel had no place to keep the begin: no memory, or the limit `in_flight`
-        /// was reached.
+        /// Lost because the kernel had no place to keep the begin: no memory, or the limit
+        /// `in_flight` was reached.
         pub lost_no_memory: Count, "operations", "kernel counter";
         /// Lost because the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
@@ -61,7 +61,7 @@ table! {
 
 macro_rules! from_counters {
     ($($(#[$doc:meta])+ $counter:ident,)*) => {
-        /// Each counter is the column of its name; the others are left empty.
+        /// Each counter is the column of its name; the other columns keep their defaults.
         impl From<CounterValues> for OperationMetrics {
             fn from(counted: CounterValues) -> Self {
                 Self { $($counter: counted.$counter,)* ..Self::default() }
@@ -76,8 +76,8 @@ for_each_counter!(from_counters);
 pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
 
 impl OperationMetrics {
-    /// Finished without a row, whatever the cause: `finished = recorded + filtered + sampled_out +
-    /// lost`.
+    /// Finished operations without a row, for any cause: `finished = recorded + filtered +
+    /// sampled_out + lost`.
     pub fn lost(&self) -> u64 {
         self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
     }

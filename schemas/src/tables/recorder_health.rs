@@ -1,10 +1,12 @@
-//! `recorder_health`: one row per interval and one at the end, the recorder about itself, and a clock pair.
+//! `recorder_health`: measurements of the recorder itself, one row per interval and one at the end,
+//! each with a clock pair.
 
 use super::kind::{Count, Optional, Time};
 
 table! {
-    /// One row per interval and one at the end: measurements of the recorder itself. Counts begin at the previous row.
-    /// The last flush and the seals at the end of the recording come after the last row, so that no row counts them.
+    /// One row per interval and one at the end: measurements of the recorder itself. Counts begin
+    /// at the previous row. The last flush and the seals at the end of the recording come after the
+    /// last row, so that no row counts them.
     "recorder_health";
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct RecorderHealth, RecorderHealthBuilder {
@@ -12,12 +14,14 @@ table! {
         pub at_ns as at: Time, "ns", "recorder: clock";
         /// Boot clock at the same moment; with `at` this is the clock pair.
         pub boot_ns: Count, "ns", "recorder: clock";
-        /// The interval in which the row was made: boot clock divided by the interval's length, rounded down.
+        /// The interval in which the row was made: boot clock divided by the interval's length,
+        /// rounded down.
         pub interval: Count, "", "recorder: clock";
-        /// Events read from the ring buffer. In a run that ended in order they add up to the rows of
-        /// `operation_log` and `events_dropped`.
+        /// Events read from the ring buffer. In a run that ended in order they add up to the rows
+        /// of `operation_log` and `events_dropped`.
         pub events_received: Count, "events", "recorder";
-        /// Events that arrived after later ones had been written; the rows of their file are not in order.
+        /// Events that arrived after later ones had been written; the rows of their file are not in
+        /// order.
         pub events_late: Count, "events", "recorder";
         /// Largest number of unread bytes in the ring buffer when it was drained.
         pub ring_bytes_max: Count, "bytes", "recorder";
@@ -37,8 +41,8 @@ table! {
         pub recorder_cpu_system_ns: Optional<Count>, "ns", "`/proc/self`";
         /// Resident memory of the recorder; null where it could not be read.
         pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc/self`";
-        /// Events that were read and became no row of `operation_log`, because they had an unexpected size or an unknown
-        /// operation. 0, unless there is a bug.
+        /// Events that were read and became no row of `operation_log`, because they had an
+        /// unexpected size or an unknown operation. 0, unless there is a bug.
         pub events_dropped: Count, "events", "recorder";
         /// Seals that failed. Their journals are kept, and the seals are tried again.
         pub seals_failed: Count, "seals", "recorder";

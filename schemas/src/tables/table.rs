@@ -1,5 +1,6 @@
-//! A table, known by its name alone. Which columns it has is told by its declaration, where this version has one, and
-//! otherwise by its files: a reader can list, query and recover tables that a newer recorder added.
+//! A table, identified by its name alone. Its columns are those of its declaration, if this version
+//! has one, and otherwise those of its files: a reader can list, query and recover tables that a
+//! newer recorder added.
 
 use std::fmt;
 
@@ -12,11 +13,11 @@ use super::{
 /// Longest name of a table, bytes.
 pub const MAX_NAME_BYTES: usize = 48;
 
-/// A name that no table can have: the directory of the journals lies next to those of the tables.
+/// A name that no table can have: the directory of the journals is next to those of the tables.
 const RESERVED_NAME: &[u8] = b"journal";
 
-/// A table of a recording, by its name: a lower-case letter, then lower-case letters, digits and `_`.
-/// In order of the names.
+/// A table of a recording, by its name: a lower-case letter, then lower-case letters, digits and
+/// `_`. Tables are ordered by their names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table {
     /// Padded with zeros.
@@ -68,7 +69,8 @@ impl Table {
         Some(Table { name })
     }
 
-    /// The table of that name, for declarations: a name that no table can have does not compile there.
+    /// The table of that name, for declarations: a name that no table can have does not compile in
+    /// a constant.
     ///
     /// # Panics
     /// Where no table can have that name.
@@ -86,7 +88,7 @@ impl Table {
         std::str::from_utf8(name).unwrap_or_default()
     }
 
-    /// What this version declares of it.
+    /// Its declaration; `None` where this version has none.
     pub fn declaration(&self) -> Option<&'static Declaration> {
         DECLARATIONS
             .into_iter()
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_leave_the_recording_or_its_place_in_sql_is_no_name() {
+    fn a_name_that_could_leave_the_recording_or_break_sql_is_refused() {
         let long = "x".repeat(MAX_NAME_BYTES + 1);
         for text in [
             "", "journal", ".", "..", "a/b", "a-b", "A", "1a", "_a", "a\0", "é", &long,

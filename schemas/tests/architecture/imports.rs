@@ -15,7 +15,7 @@ pub(crate) struct Import {
     pub(crate) own: bool,
 }
 
-/// What one file says about its package.
+/// The paths that one file names, and the names that it exports.
 #[derive(Debug, Default)]
 pub(crate) struct File {
     pub(crate) imports: Vec<Import>,

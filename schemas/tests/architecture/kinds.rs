@@ -1,5 +1,5 @@
-//! A kind of probe is one file: nothing else in the programs names its types, its word or its kernel
-//! programs.
+//! A test that a kind of probe is one file: no other file of the programs names its types, its word
+//! or its kernel programs.
 
 use crate::imports::code;
 use crate::lexer::{Placed, Token};
@@ -13,7 +13,7 @@ const KINDS: &str = "recorder/src/probe/kind";
 struct Names {
     /// Types that its file declares.
     types: Vec<String>,
-    /// The word that a probe's text has for it, and the kernel programs that it places.
+    /// The word for it at the start of a probe, and the kernel programs that it attaches.
     texts: Vec<String>,
 }
 

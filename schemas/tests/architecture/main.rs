@@ -1,4 +1,5 @@
-//! The maps of ARCHITECTURE.md are those of the imports, and the programs stay apart.
+//! Tests of ARCHITECTURE.md: its maps match the imports, and the programs do not depend on each
+//! other.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod imports;
@@ -82,4 +83,31 @@ fn a_confined_crate_is_used_in_its_places_only() {
         .flat_map(|(folder, _)| sources(folder))
         .collect();
     fail_with(&escaped_crates(&confined, &all));
+}
+
+/// Everything else gets the time as an argument or through the `Clock` trait, so that tests can set
+/// it.
+#[test]
+fn only_the_file_of_the_clocks_reads_a_clock() {
+    const READS: [&str; 4] = [
+        "Instant::now",
+        "SystemTime::now",
+        "clock_gettime",
+        "Utc::now",
+    ];
+    let mut broken = Vec::new();
+    let mut reading = Vec::new();
+    for source in FOLDERS.iter().flat_map(|(folder, _)| sources(folder)) {
+        let code = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in (1..).zip(code.lines()) {
+            if READS.iter().any(|read| line.contains(read)) {
+                reading.push(source.path.clone());
+                broken.push(format!("{}:{number}: reads a clock", source.path));
+            }
+        }
+    }
+    let allowed = "recorder/src/clock.rs";
+    assert!(reading.iter().any(|path| path == allowed));
+    broken.retain(|line| !line.starts_with(allowed));
+    fail_with(&broken);
 }

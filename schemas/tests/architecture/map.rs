@@ -1,5 +1,4 @@
-//! The tables of ARCHITECTURE.md that say which module may import which, and which crate is used
-//! where.
+//! The tables of ARCHITECTURE.md: which module may import which, and which crate may be used where.
 
 /// A module, with the modules that it may import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +10,7 @@ pub(crate) struct Row {
     pub(crate) imports: Vec<Vec<String>>,
 }
 
-/// The modules of one source folder, ground floor first.
+/// The modules of one source folder, those that import no other first.
 #[derive(Debug, Default)]
 pub(crate) struct Map {
     /// From the repository's root, for instance `recorder/src`.
@@ -86,7 +85,7 @@ fn cells(line: &str) -> Option<Vec<&str>> {
     Some(inside.split('|').collect())
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 fn quoted(text: &str) -> Vec<String> {
     let odd = text.split('`').skip(1).step_by(2);
     odd.map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Which packages are built from which: invariant 1 of ARCHITECTURE.md.
+//! Tests of the dependencies between packages: invariant 1 of ARCHITECTURE.md.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -11,7 +11,8 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-/// What breaks the map of one folder. `package` is how its programs call its library.
+/// The violations of the map of one folder. `package` is the name by which its programs import its
+/// library.
 pub(crate) fn broken_arrows(map: &Map, package: &str, sources: &[Source]) -> Vec<String> {
     let files: Vec<(&Source, Vec<String>, imports::File)> = sources
         .iter()

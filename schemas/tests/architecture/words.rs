@@ -1,13 +1,15 @@
-//! Phrases that are hard to read are kept out of comments and documents.
+//! A test that keeps phrases that are hard to read out of comments and documents.
 //!
-//! The list has only phrases that are never right here. "is reported" stands for "is said", "next to"
-//! for "beside", "folder" or "file" for "room", a number or a name for "so many".
+//! The list has only phrases that are never right here. Write "is reported" for "is said", "next
+//! to" for "beside", "folder" or "file" for "room", a number or a name for "so many", "is sent to"
+//! for "handed to", "are added to" for "booked", "is trusted" for "is believed", "interface" for
+//! "seam".
 
 use crate::lexer::comments;
 use std::fs;
 use std::path::Path;
 
-const PHRASES: [&str; 14] = [
+const PHRASES: [&str; 23] = [
     "is said",
     "are said",
     "was said",
@@ -21,7 +23,16 @@ const PHRASES: [&str; 14] = [
     "the house",
     "beside",
     "handed over",
+    "handed to",
+    "hands over",
     "unless told",
+    "are told",
+    "is believed",
+    "booked",
+    "in vain",
+    "paid for",
+    "what stands",
+    "the seam",
 ];
 
 /// The phrases in a text, by whole words, with the line of each, counted from 1.
@@ -93,8 +104,8 @@ fn no_comment_or_document_has_a_phrase_that_is_hard_to_read() {
     assert!(all.iter().any(|path| path == "README.md"), "{all:?}");
     let mut broken = Vec::new();
     for path in all {
-        // This list itself; and the kernel side, where a comment changes the digest of the object.
-        if path.ends_with("/words.rs") || path.starts_with("ebpf/src/") {
+        // This file has the phrases themselves.
+        if path.ends_with("/words.rs") {
             continue;
         }
         let text = fs::read_to_string(root.join(&path)).unwrap();

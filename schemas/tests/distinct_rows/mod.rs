@@ -1,5 +1,6 @@
-//! A row of each table in which every column has a value of its own, and those values by column name: what is written
-//! under one name must be read under the same. Shared by the tests of the journal and of the segments.
+//! A row of each table in which every column has a different value, and those values by column
+//! name: a value must be read under the name that it was written under. The tests of the journal
+//! and of the segments share this file.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 use arrow::array::{Array, RecordBatch};
@@ -21,7 +22,8 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// Fails where a column of `batch` has another value than the row's, or is not one of the row's.
+    /// Fails where a column of `batch` has another value than the row has, or is not a column of
+    /// the row.
     pub fn assert_read(&self, batch: &RecordBatch) {
         assert_eq!(batch.num_rows(), 1, "{:?}", self.table);
         for &(name, expected) in &self.values {
@@ -38,7 +40,7 @@ impl Distinct {
         for field in batch.schema().fields() {
             assert!(
                 known(field.name()),
-                "{:?}.{} was not looked at",
+                "{:?}.{} was not compared",
                 self.table,
                 field.name()
             );

@@ -1,5 +1,5 @@
-//! The two forms in which DataFusion runs an aggregate: for a whole table, and for many groups at
-//! once. Both keep histograms; partitions exchange encoded histograms.
+//! The two accumulators that DataFusion needs for an aggregate: one for a whole table, one for many
+//! groups at once. Both hold histograms; partitions exchange encoded histograms.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ fn counted(values: &Int64Array, filter: Option<&BooleanArray>, row: usize) -> bo
     values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
-/// For a query without groups, and for windows.
+/// The accumulator of a query without groups, and of window functions.
 #[derive(Debug)]
 pub(super) struct Single {
     pub(super) histogram: Histogram,
@@ -117,7 +117,7 @@ impl Accumulator for Single {
     }
 }
 
-/// For `GROUP BY`.
+/// The accumulator of `GROUP BY`.
 #[derive(Debug)]
 pub(super) struct Grouped {
     groups: Vec<Histogram>,

@@ -1,17 +1,20 @@
 //! A histogram of signed integers on the buckets of `soakbox_schemas::histogram`, from which
-//! quantiles are read. Small ones hold their buckets one by one, larger ones a dense run of counts.
-//! Pure; merging is exact, so that a quantile does not depend on how the rows were divided among
-//! threads or files.
+//! quantiles are read. A small histogram lists the bucket of each value, a larger one has a dense
+//! array of counts. Pure; merging is exact, so that a quantile does not depend on how the rows were
+//! divided among threads or files.
 
 use soakbox_schemas::tables::histogram::{self, key, rank, representative};
 
-/// Values held one by one before a histogram turns dense.
+/// Most values of a histogram that lists them one by one.
 const FEW: usize = 64;
 /// Dense counts grow by whole blocks of this many buckets, one power of two.
 const BLOCK: i16 = 64;
+
 #[derive(Clone, Debug)]
 enum Counts {
+    /// The bucket of each value, in any order.
     Few(Vec<i16>),
+    /// Counts of the buckets from `first` on.
     Dense { first: i16, counts: Vec<u64> },
 }
 
@@ -44,7 +47,7 @@ impl Histogram {
         self.count(key(value), 1);
     }
 
-    /// Adds all values of another.
+    /// Adds all values of another histogram.
     pub fn merge(&mut self, other: &Self) {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -143,8 +146,8 @@ impl Histogram {
         Some(levels.iter().map(quantile).collect())
     }
 
-    /// Appends it to `out`; [`Histogram::decode`] reads it back. Nothing is appended for an empty
-    /// one.
+    /// Appends the encoded histogram to `out`; [`Histogram::decode`] reads it back. An empty
+    /// histogram is encoded as no bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         if self.total > 0 {
             histogram::encode(Some((self.min, self.max)), self.entries(), out);

@@ -1,4 +1,4 @@
-//! The functions as SQL sees them: names, arguments, types. `quantile(column, p)` gives one value,
+//! The functions as SQL knows them: names, arguments, types. `quantile(column, p)` gives one value,
 //! `quantiles(column, p, …)` a list of them from one pass and one histogram.
 
 use std::hash::Hash;
@@ -93,7 +93,7 @@ impl AggregateUDFImpl for Quantile {
         }
         if !arg_types[0].is_integer() && !arg_types[0].is_null() {
             return plan_err!(
-                "{}: the column must be of integers, not {}; cast it (CAST(… AS BIGINT))",
+                "{}: the column must have an integer type, not {}; cast it (CAST(… AS BIGINT))",
                 self.name,
                 arg_types[0]
             );
@@ -230,7 +230,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn groups_nulls_and_filters_give_what_sorting_gives(
+        fn groups_nulls_and_filters_agree_with_sorted_values(
             rows in rows(), partitions in 1usize..4, skip_partial: bool, ordered: bool, percent in 0usize..=100
         ) {
             let level = percent as f64 / 100.0;

@@ -1,15 +1,15 @@
-//! The command line.
+//! The command line of the simulation.
 
 /// Which figures are simulated, how often, and from which seed.
 pub(crate) struct Arguments {
     pub(crate) repetitions: usize,
     pub(crate) seed: u64,
-    /// Only figures whose name contains this.
+    /// Only figures whose name contains this text are simulated.
     only: Option<String>,
 }
 
 impl Arguments {
-    /// Parses the words after the program's name; the error is a message.
+    /// Parses the arguments after the program's name; the error is a message.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         let mut parsed = Arguments {
             repetitions: 200,

@@ -1,4 +1,4 @@
-//! Simulates what the statistics promise and prints it as one table:
+//! Simulates what the statistics promise and prints the results as one table:
 //! `-- [--full] [--repetitions N] [--seed N] [--only WORD]`.
 //!
 //! The seed is drawn at run time and printed. Exit status 1 when a figure misses its bound, 2 on

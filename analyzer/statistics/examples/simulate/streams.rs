@@ -1,4 +1,4 @@
-//! Random numbers, and repetitions in two threads.
+//! The streams of random numbers, and repetitions in two threads.
 
 use crate::trials::process::Random;
 use crate::trials::service::Simulator;

@@ -1,6 +1,6 @@
 //! One table of figures: the bound, the result, and whether it holds.
 
-/// Prints each figure as soon as it is known, and remembers those that missed their bound.
+/// Prints each figure as soon as it is known, and remembers the figures that missed their bound.
 #[derive(Default)]
 pub(crate) struct Table {
     missed: Vec<String>,
@@ -10,12 +10,12 @@ pub(crate) struct Table {
 impl Table {
     /// Prints the seed and the table's heading.
     pub(crate) fn start(&self, seed: u64, repetitions: usize) {
-        println!("seed {seed} (repeat with --seed {seed}), {repetitions} repetitions a figure");
-        println!("| figure | bound | seen | holds |");
+        println!("seed {seed} (repeat with --seed {seed}), {repetitions} repetitions per figure");
+        println!("| figure | bound | observed | holds |");
         println!("| --- | --- | --- | --- |");
     }
 
-    /// A figure with its bound in words. `holds` is `None` where no bound is set.
+    /// A figure with its bound as text. `holds` is `None` where no bound is set.
     pub(crate) fn row(&mut self, figure: &str, bound: &str, seen: &str, holds: Option<bool>) {
         let word = match holds {
             Some(true) => "yes",
@@ -29,20 +29,20 @@ impl Table {
         }
     }
 
-    /// A share without a bound.
+    /// A share for which no bound is set.
     pub(crate) fn shown(&mut self, figure: &str, hits: usize, trials: usize) {
         let seen = format!("{:.1}% of {trials}", hits as f64 / trials as f64 * 100.0);
         self.row(figure, "", &seen, None);
     }
 
-    /// An alarm rate: at most 5%, accepted up to 3.3 standard errors above. `asked` is false where
-    /// no bound is set.
-    pub(crate) fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, asked: bool) {
+    /// An alarm rate. Its bound is 5%, and it is accepted up to 3.3 standard errors above.
+    /// `bounded` is false where no bound is set.
+    pub(crate) fn alarms(&mut self, figure: &str, alarms: usize, trials: usize, bounded: bool) {
         let accepted = accepted_rate(0.05, trials);
         let rate = alarms as f64 / trials as f64;
         let bound = format!("≤ 5% (accepted {:.1}%)", accepted * 100.0);
         let seen = format!("{:.1}% of {trials}", rate * 100.0);
-        self.row(figure, &bound, &seen, asked.then_some(rate <= accepted));
+        self.row(figure, &bound, &seen, bounded.then_some(rate <= accepted));
     }
 
     /// A share that must reach `least`.

@@ -1,14 +1,14 @@
 //! The difference candidate − base on the log scale, with its standard errors.
 //!
-//! It knows the variance inside runs and between runs. It knows no thresholds, levels or verdicts.
+//! It owns the variance within runs and between runs. It knows no thresholds, levels or verdicts.
 //!
 //! With one run per side, the variance of each run's mean comes from its windows
 //! (`long_run_variance`), and the degrees of freedom are those of Welch and Satterthwaite. With
 //! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947),
-//! or by the paired t where runs were interleaved. The variance inside the runs is the smallest
+//! or by the paired t where runs were interleaved. The variance within the runs is the smallest
 //! variance that is used, so that runs which agree by chance do not look exact. A history of good
-//! runs adds degrees of freedom to the pooled variance. Where the interval of a side reaches
-//! further to one end than to the other, the ends are combined as in MOVER (Zou and Donner 2008).
+//! runs adds degrees of freedom to the pooled variance. Where the interval of a side is
+//! asymmetric, the ends are combined as in MOVER (Zou and Donner 2008).
 
 use crate::compare::estimate::{Estimate, ROUNDING};
 use crate::compare::run_variance::{RunVariance, sample_variance};
@@ -26,8 +26,8 @@ pub(crate) struct Difference {
     /// Standard errors downwards and upwards; infinite when unknown.
     pub(crate) errors: (f64, f64),
     /// How far the difference may be off downwards and upwards because histogram buckets have a
-    /// width. This is no random error.
-    pub(crate) slack: (f64, f64),
+    /// width. This is not a random error.
+    pub(crate) resolution: (f64, f64),
     /// How far lost operations could move the difference downwards and upwards; infinite when
     /// unknown.
     pub(crate) loss: (f64, f64),
@@ -43,7 +43,7 @@ impl Difference {
         Difference {
             delta: -self.delta,
             errors: swap(self.errors),
-            slack: swap(self.slack),
+            resolution: swap(self.resolution),
             loss: swap(self.loss),
             ..self
         }
@@ -62,11 +62,11 @@ pub(crate) fn difference(
         return None;
     }
     let (errors, degrees, scope) = match (base, candidate, history) {
-        ([base], [candidate], None) => pair(base, candidate)?,
+        ([base], [candidate], None) => single_runs(base, candidate)?,
         _ if paired && base.len() == candidate.len() && base.len() > 1 => {
             paired_runs(base, candidate)?
         }
-        _ => runs(base, candidate, history)?,
+        _ => independent_runs(base, candidate, history)?,
     };
     let mean = |side: &[Estimate], read: &dyn Fn(&Estimate) -> f64| -> f64 {
         side.iter().map(read).sum::<f64>() / side.len() as f64
@@ -76,14 +76,14 @@ pub(crate) fn difference(
         |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).0);
     let up = |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).1);
     let lost = |r: &Estimate| (r.centre - r.loss.0, r.loss.1 - r.centre);
-    let wide = |r: &Estimate| r.resolution();
+    let resolution = |r: &Estimate| r.resolution();
     let delta = centre(candidate) - centre(base);
     Some(Difference {
         delta: if delta.abs() < ROUNDING { 0.0 } else { delta },
         errors,
-        slack: (
-            down(candidate, &wide) + up(base, &wide),
-            up(candidate, &wide) + down(base, &wide),
+        resolution: (
+            down(candidate, &resolution) + up(base, &resolution),
+            up(candidate, &resolution) + down(base, &resolution),
         ),
         loss: (
             down(candidate, &lost) + up(base, &lost),
@@ -98,7 +98,7 @@ pub(crate) fn difference(
 type Errors = ((f64, f64), f64, Scope);
 
 /// One run per side.
-fn pair(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
+fn single_runs(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
     let combined = combine(&[
         (&base.scales, base.slope * base.slope),
         (&candidate.scales, candidate.slope * candidate.slope),
@@ -112,9 +112,9 @@ fn pair(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
     ))
 }
 
-/// The variance of a run's estimate from the noise inside the run. Of its two directions the mean
-/// counts, or the one that is known.
-fn inside(estimate: &Estimate) -> f64 {
+/// The variance of a run's estimate from the noise within the run: the square of the mean of the
+/// errors downwards and upwards, or of the one that is finite.
+fn within_run(estimate: &Estimate) -> f64 {
     let Some(combined) = combine(&[(&estimate.scales, 1.0)]) else {
         return 0.0;
     };
@@ -127,13 +127,17 @@ fn inside(estimate: &Estimate) -> f64 {
     }
 }
 
-/// The mean of [`inside`] over the runs of a side.
-fn inside_mean(side: &[Estimate]) -> f64 {
-    side.iter().map(inside).sum::<f64>() / side.len() as f64
+/// The mean of [`within_run`] over the runs of a side.
+fn mean_within_run(side: &[Estimate]) -> f64 {
+    side.iter().map(within_run).sum::<f64>() / side.len() as f64
 }
 
 /// Several runs on at least one side, or a history.
-fn runs(base: &[Estimate], candidate: &[Estimate], history: Option<RunVariance>) -> Option<Errors> {
+fn independent_runs(
+    base: &[Estimate],
+    candidate: &[Estimate],
+    history: Option<RunVariance>,
+) -> Option<Errors> {
     let side = |side: &[Estimate]| {
         let centres: Vec<f64> = side.iter().map(|r| r.centre).collect();
         let degrees = centres.len() as f64 - 1.0;
@@ -142,20 +146,25 @@ fn runs(base: &[Estimate], candidate: &[Estimate], history: Option<RunVariance>)
         } else {
             0.0
         };
-        (between, degrees, inside_mean(side), centres.len() as f64)
+        (
+            between,
+            degrees,
+            mean_within_run(side),
+            centres.len() as f64,
+        )
     };
-    let (base_spread, base_degrees, base_inside, base_runs) = side(base);
-    let (spread, degrees, inside, count) = side(candidate);
+    let (base_between, base_degrees, base_within, base_runs) = side(base);
+    let (between, degrees, within, runs) = side(candidate);
     if history.is_none() && base_degrees > 0.0 && degrees > 0.0 {
         let parts = (
-            spread.max(inside) / count,
-            base_spread.max(base_inside) / base_runs,
+            between.max(within) / runs,
+            base_between.max(base_within) / base_runs,
         );
         let total = parts.0 + parts.1;
         let welch = parts.0 * parts.0 / degrees + parts.1 * parts.1 / base_degrees;
         // With equally many runs and similar variances all degrees of freedom are kept: the pooled
         // statistic is then the same number as Welch's.
-        let similar = count == base_runs
+        let similar = runs == base_runs
             && parts.0.max(parts.1) <= EQUAL_VARIANCE_RATIO * parts.0.min(parts.1);
         let freedom = if similar || welch <= 0.0 {
             degrees + base_degrees
@@ -169,8 +178,9 @@ fn runs(base: &[Estimate], candidate: &[Estimate], history: Option<RunVariance>)
         (h.deviation * h.deviation, h.degrees_of_freedom)
     });
     let freedom = base_degrees + degrees + prior_degrees;
-    let pooled = (base_degrees * base_spread + degrees * spread + prior_degrees * prior) / freedom;
-    let error = (pooled.max(inside) / count + pooled.max(base_inside) / base_runs).sqrt();
+    let pooled =
+        (base_degrees * base_between + degrees * between + prior_degrees * prior) / freedom;
+    let error = (pooled.max(within) / runs + pooled.max(base_within) / base_runs).sqrt();
     (freedom > 0.0).then_some(((error, error), freedom, Scope::Runs))
 }
 
@@ -182,7 +192,7 @@ fn paired_runs(base: &[Estimate], candidate: &[Estimate]) -> Option<Errors> {
         .map(|(c, b)| c.centre - b.centre)
         .collect();
     let pairs = differences.len() as f64;
-    let floor = inside_mean(base) + inside_mean(candidate);
+    let floor = mean_within_run(base) + mean_within_run(candidate);
     let error = (sample_variance(&differences).max(floor) / pairs).sqrt();
     Some(((error, error), pairs - 1.0, Scope::Runs))
 }

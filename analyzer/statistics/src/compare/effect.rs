@@ -1,6 +1,6 @@
-//! The result of a comparison: the fields of `soakbox.verdict/1`, one to one.
+//! The result of a comparison: exactly the fields of `soakbox.verdict/1`.
 //!
-//! Types only. The numbers are made in `difference`, `uncorrected` and `compare`.
+//! Types only. `difference`, `uncorrected` and `compare` compute the numbers.
 
 use crate::compare::verdict::{Scope, Verdict};
 use crate::metric::Metric;
@@ -24,8 +24,8 @@ pub struct Effect {
     pub operation: String,
     /// The quantity that was compared.
     pub metric: Metric,
-    /// Value of the base, in the metric's unit. Of several runs it is the geometric mean, for
-    /// absolute metrics the mean.
+    /// Value of the base, in the metric's unit: of several runs the geometric mean, or the
+    /// arithmetic mean for absolute metrics.
     pub base: Option<f64>,
     /// Value of the candidate, as for the base.
     pub candidate: Option<f64>,
@@ -43,7 +43,7 @@ pub struct Effect {
     pub q: Option<f64>,
     /// The threshold that was applied, in the unit of `change`.
     pub threshold: f64,
-    /// The smallest change that these data would have called regressed with 80% probability.
+    /// The smallest change that would have got the verdict regressed with 80% probability.
     pub detectable: Option<f64>,
     /// Number of windows compared on each side, without warm-up and missing windows.
     pub blocks: [usize; 2],
@@ -53,9 +53,9 @@ pub struct Effect {
     pub warmup_cut: [usize; 2],
     /// How far lost operations could move the change.
     pub loss: LossEffect,
-    /// What this effect is valid for.
+    /// Whether the effect is valid for the builds or only for these runs.
     pub scope: Scope,
-    /// The judgement.
+    /// The verdict on this effect.
     pub verdict: Verdict,
     /// The reason of the verdict, in one line.
     pub reason: String,

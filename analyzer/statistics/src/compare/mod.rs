@@ -1,7 +1,7 @@
 //! Base against candidate: every metric of every operation, judged together.
 //!
-//! This file owns the correction for multiple tests. A single effect is made in `uncorrected`, and
-//! no variance is computed here.
+//! This file owns the correction for multiple tests. `uncorrected` computes the single effects; no
+//! variance is computed here.
 
 pub(crate) mod difference;
 pub(crate) mod effect;
@@ -10,6 +10,7 @@ pub(crate) mod options;
 mod reason;
 pub(crate) mod run_variance;
 mod scale;
+mod sides;
 pub(crate) mod uncorrected;
 pub(crate) mod verdict;
 

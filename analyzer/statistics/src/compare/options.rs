@@ -4,7 +4,7 @@ use crate::compare::run_variance::RunVariance;
 use crate::metric::Metric;
 use crate::run::Run;
 
-/// How a comparison judges.
+/// Options of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Relative change that is still acceptable, 0..1 (0.05 is 5%).
@@ -15,8 +15,9 @@ pub struct Options {
     /// False discovery rate over all effects of the comparison. It is also the false coverage rate
     /// of each end of the intervals.
     pub q: f64,
-    /// The n-th runs of both sides ran next to each other (base, candidate, candidate, base, …), so
-    /// that a drift of the machine affects both.
+    /// The runs are pairs: the n-th runs of both sides ran one after the other (base, candidate,
+    /// candidate, base, …), so that a drift of the machine affects both. A metric that can be
+    /// estimated in only one run of a pair is inconclusive.
     pub paired: bool,
     /// Detect warm-up and cut it.
     pub warm_up: bool,
@@ -47,10 +48,10 @@ impl Default for Options {
 /// One operation with the runs of both sides.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
-    /// Copied into the effects.
+    /// Name, copied into the effects.
     pub name: &'a str,
-    /// At least one.
+    /// Runs of the base, at least one.
     pub base: &'a [Run],
-    /// At least one.
+    /// Runs of the candidate, at least one.
     pub candidate: &'a [Run],
 }

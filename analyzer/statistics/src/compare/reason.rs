@@ -1,13 +1,17 @@
-//! The verdict of an effect once loss is weighed, and its reason in one line.
+//! The verdict of an effect after the loss is taken into account, and its reason in one line.
 
 use crate::compare::effect::Effect;
 use crate::compare::verdict::{Scope, Verdict};
 
-/// Weighs loss: `plain` is the verdict of the interval without it. Means without bounds under loss
-/// keep their verdict when at most `tolerated_loss` was lost.
-pub(super) fn weighed(effect: &Effect, plain: Verdict, tolerated_loss: f64) -> (Verdict, String) {
+/// The verdict under loss. `plain` is the verdict of the interval without loss. Means, which have
+/// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost.
+pub(super) fn verdict_under_loss(
+    effect: &Effect,
+    plain: Verdict,
+    tolerated_loss: f64,
+) -> (Verdict, String) {
     let scope = match effect.scope {
-        Scope::Pair => "; one run per side speaks for these runs, not for the builds",
+        Scope::Pair => "; with one run per side this is valid for these runs, not for the builds",
         Scope::Runs => "",
     };
     if plain == Verdict::Inconclusive {
@@ -16,13 +20,14 @@ pub(super) fn weighed(effect: &Effect, plain: Verdict, tolerated_loss: f64) -> (
     if effect.loss.fraction > 0.0 {
         let under_loss = Verdict::of(effect.loss.low, effect.loss.high, effect.threshold);
         let unbounded = effect.loss.low.is_none() && effect.loss.high.is_none();
-        let excused = unbounded && effect.loss.fraction <= tolerated_loss;
+        let tolerated = unbounded && effect.loss.fraction <= tolerated_loss;
         let stands =
             under_loss == plain || (plain == Verdict::Improved && under_loss == Verdict::Pass);
-        if !stands && !excused {
+        if !stands && !tolerated {
             let percent = effect.loss.fraction * 100.0;
             let word = plain.name();
-            let text = format!("lost operations ({percent:.3}%) could hide the opposite of {word}");
+            let text =
+                format!("the lost operations ({percent:.3}%) could change the verdict {word}");
             return (Verdict::Inconclusive, text + scope);
         }
     }
@@ -38,13 +43,14 @@ pub(super) fn weighed(effect: &Effect, plain: Verdict, tolerated_loss: f64) -> (
 fn inconclusive(effect: &Effect) -> String {
     let edge = effect.threshold;
     match (effect.low, effect.high, effect.detectable) {
-        (None, None, _) => "the data bound the change on neither side".to_owned(),
+        (None, None, _) => "the data give no bound for the change".to_owned(),
         (None, _, _) | (_, None, _) => {
-            "too few operations beyond this percentile to bound the change".to_owned()
+            "too few operations lie beyond this percentile to bound the change".to_owned()
         }
         (_, _, Some(least)) => {
             format!(
-                "the interval includes the threshold {edge}; a change of {least:.4} would have shown"
+                "the interval includes the threshold {edge}; a change of {least:.4} would have been \
+                 detected"
             )
         }
         _ => format!("the interval includes the threshold {edge}"),

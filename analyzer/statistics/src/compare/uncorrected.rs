@@ -1,23 +1,23 @@
 //! An effect before the correction for multiple tests, and the finished effect.
 //!
 //! The level of an interval depends on all effects of a comparison together. This is why an effect
-//! is made in two steps: its p-values first, and its interval and verdict once the levels are
-//! known. An effect never looks at another one.
+//! is computed in two steps: its p-values first, and its interval and verdict when the levels are
+//! known. An effect does not depend on another one in any other way.
 
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
-use crate::compare::estimate::{Estimate, NoEstimate, estimate, estimate_with_series};
+use crate::compare::estimate::Estimate;
 use crate::compare::options::{Operation, Options};
-use crate::compare::reason::weighed;
+use crate::compare::reason::verdict_under_loss;
 use crate::compare::scale::{from_log_scale, to_log_scale};
+use crate::compare::sides::Sides;
 use crate::compare::verdict::{Scope, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
 use crate::metric::Metric;
 use crate::run::Run;
-use crate::series::warm_up::{MAX_SHARE, warm_up};
 
-/// One-sided levels of the ends of all intervals: `low` of the lower ends, the other two of the
-/// upper ends where they decide about an improvement or a pass.
+/// One-sided levels of the ends of all intervals: `low` is that of the lower ends; `improved` and
+/// `pass` are those of the upper ends, which decide about an improvement or a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
     pub(crate) low: f64,
@@ -25,7 +25,7 @@ pub(crate) struct Levels {
     pub(crate) pass: f64,
 }
 
-/// An effect before the correction for many tests.
+/// An effect before the correction for multiple tests.
 pub(crate) struct Uncorrected {
     effect: Effect,
     difference: Option<Difference>,
@@ -38,30 +38,25 @@ pub(crate) struct Uncorrected {
 }
 
 impl Uncorrected {
-    /// The p-values, and all fields of the effect but those of the interval.
+    /// Computes the p-values and all fields of the effect except those of the interval.
     pub(crate) fn new(operation: &Operation<'_>, metric: Metric, options: &Options) -> Uncorrected {
         let threshold = if metric.is_absolute() {
             options.failure_threshold
         } else {
             options.threshold
         };
-        let Sides {
-            cut,
-            base,
-            candidate,
-            missing,
-        } = estimates(operation, metric, options.warm_up);
+        let sides = Sides::of(operation, metric, options.warm_up);
+        let (cut, base, candidate) = (sides.cut, &sides.base, &sides.candidate);
         let history = options
             .history
             .iter()
             .find(|(known, _)| *known == metric)
             .map(|h| h.1);
         let history = history.filter(|h| h.degrees_of_freedom > 0.0);
-        let uneven = options.paired && base.len() != candidate.len();
-        let difference = if uneven {
+        let difference = if options.paired && !sides.whole_pairs {
             None
         } else {
-            difference(&base, &candidate, options.paired, history)
+            difference(base, candidate, options.paired, history)
         };
         let difference = difference.map(|c| {
             if metric.lower_is_worse() {
@@ -78,8 +73,8 @@ impl Uncorrected {
         let effect = Effect {
             operation: operation.name.to_owned(),
             metric,
-            base: typical(&base, metric),
-            candidate: typical(&candidate, metric),
+            base: typical(base, metric),
+            candidate: typical(candidate, metric),
             change: difference
                 .map(|c| from_log_scale(metric, c.delta))
                 .and_then(finite),
@@ -89,7 +84,7 @@ impl Uncorrected {
             q: None,
             threshold,
             detectable: None,
-            blocks: [windows(&base), windows(&candidate)],
+            blocks: [windows(base), windows(candidate)],
             runs: [operation.base.len(), operation.candidate.len()],
             warmup_cut: [cut, cut],
             loss: LossEffect {
@@ -99,9 +94,7 @@ impl Uncorrected {
             },
             scope: difference.map_or(without_test, |c| c.scope),
             verdict: Verdict::Inconclusive,
-            reason: missing
-                .map_or("not measured on both sides", NoEstimate::reason)
-                .to_owned(),
+            reason: sides.why_missing(),
         };
         let mut judged = Uncorrected {
             effect,
@@ -118,13 +111,13 @@ impl Uncorrected {
             let Difference {
                 delta,
                 errors,
-                slack,
+                resolution,
                 degrees,
                 ..
             } = difference;
-            judged.worse = tail(delta - slack.0 - up, errors.0, degrees);
-            judged.better = tail(down - delta - slack.1, errors.1, degrees);
-            judged.passing = tail(up - delta - slack.1, errors.1, degrees);
+            judged.worse = tail(delta - resolution.0 - up, errors.0, degrees);
+            judged.better = tail(down - delta - resolution.1, errors.1, degrees);
+            judged.passing = tail(up - delta - resolution.1, errors.1, degrees);
         }
         judged
     }
@@ -137,25 +130,24 @@ impl Uncorrected {
         let Difference {
             delta,
             errors,
-            slack,
+            resolution,
             loss,
             degrees,
             ..
         } = difference;
         let effect = &mut self.effect;
         let (metric, threshold) = (effect.metric, effect.threshold);
-        let reach = |error: f64, level: f64| {
+        let margin = |error: f64, level: f64| {
             if error == 0.0 {
                 0.0
             } else {
                 error * t_upper_quantile(level, degrees)
             }
         };
-        let below = reach(errors.0, levels.low) + slack.0;
+        let below = margin(errors.0, levels.low) + resolution.0;
         // The upper end decides about a pass and about an improvement, each at its own level. Where
-        // it would show an improvement that only the weaker level allows, the stricter level is
-        // used.
-        let above_at = |level| reach(errors.1, level) + slack.1;
+        // it shows an improvement at the level of a pass, the stricter of the two levels is used.
+        let above_at = |level| margin(errors.1, level) + resolution.1;
         let mut above = above_at(levels.pass);
         if from_log_scale(metric, delta + above) < -threshold {
             above = above_at(levels.pass.min(levels.improved));
@@ -164,7 +156,7 @@ impl Uncorrected {
         effect.high = finite(from_log_scale(metric, delta + above));
         effect.p = finite(self.worse);
         effect.q = finite(q);
-        let needed = below + reach(errors.0, 0.2);
+        let needed = below + margin(errors.0, 0.2);
         effect.detectable = finite(from_log_scale(
             metric,
             to_log_scale(metric, threshold) + needed,
@@ -172,59 +164,8 @@ impl Uncorrected {
         effect.loss.low = finite(from_log_scale(metric, delta - below - loss.0));
         effect.loss.high = finite(from_log_scale(metric, delta + above + loss.1));
         let plain = Verdict::of(effect.low, effect.high, threshold);
-        (effect.verdict, effect.reason) = weighed(effect, plain, tolerated_loss);
+        (effect.verdict, effect.reason) = verdict_under_loss(effect, plain, tolerated_loss);
         self.effect
-    }
-}
-
-/// The estimates of both sides, one per run that has one.
-struct Sides {
-    /// Number of windows that were cut from the start of every run.
-    cut: usize,
-    base: Vec<Estimate>,
-    candidate: Vec<Estimate>,
-    /// Why the last run without an estimate has none.
-    missing: Option<NoEstimate>,
-}
-
-/// Estimates both sides. The longest warm-up of any run is cut from all of them.
-fn estimates(operation: &Operation<'_>, metric: Metric, cut_warm_up: bool) -> Sides {
-    let mut cut = 0;
-    let mut missing = None;
-    let mut side = |runs: &[Run]| -> Vec<(usize, Estimate)> {
-        let mut kept = Vec::with_capacity(runs.len());
-        for (index, run) in runs.iter().enumerate() {
-            match estimate_with_series(run, metric, 0) {
-                Ok((estimate, series)) => {
-                    if cut_warm_up {
-                        cut = cut.max(warm_up(&series));
-                    }
-                    kept.push((index, estimate));
-                }
-                Err(why) => missing = Some(why),
-            }
-        }
-        kept
-    };
-    let (base, candidate) = (side(operation.base), side(operation.candidate));
-    // The same number of windows on both sides, and at most the allowed share of the shortest run.
-    let runs = || operation.base.iter().chain(operation.candidate);
-    let shortest = runs().map(Run::windows).min().unwrap_or(0);
-    let cut = cut.min((shortest as f64 * MAX_SHARE) as usize);
-    let without_warm_up = |runs: &[Run], kept: Vec<(usize, Estimate)>| -> Vec<Estimate> {
-        let each = kept.into_iter();
-        if cut == 0 {
-            each.map(|(_, estimate)| estimate).collect()
-        } else {
-            each.filter_map(|(index, _)| estimate(&runs[index], metric, cut).ok())
-                .collect()
-        }
-    };
-    Sides {
-        cut,
-        base: without_warm_up(operation.base, base),
-        candidate: without_warm_up(operation.candidate, candidate),
-        missing,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Verdicts and the rule that turns an interval into one.
 //!
-//! No number is made here, and the rule has no exceptions. Loss is weighed in `reason`.
+//! No number is computed here, and the rule has no exceptions. `reason` takes loss into account.
 
 /// The judgement on one effect or on a whole comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,8 +27,8 @@ impl Verdict {
     }
 
     /// The verdict of an interval. Regressed if `low > threshold`; else improved if
-    /// `high < −threshold`; else pass if `high < threshold`; else inconclusive. A missing end is no
-    /// evidence.
+    /// `high < −threshold`; else pass if `high < threshold`; else inconclusive. A missing end
+    /// decides nothing.
     pub fn of(low: Option<f64>, high: Option<f64>, threshold: f64) -> Verdict {
         if low.is_some_and(|low| low > threshold) {
             Verdict::Regressed
@@ -64,7 +64,7 @@ impl Verdict {
     }
 }
 
-/// What a result is valid for.
+/// The range in which a result is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// These two runs only, because the variance between runs of one build is unknown.

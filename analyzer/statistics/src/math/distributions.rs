@@ -1,7 +1,8 @@
 //! Tail probabilities and quantiles of Student's t, the normal and the chi-squared distribution.
 //!
 //! It owns the choice of special functions (statrs) and their edge cases. It knows nothing about
-//! windows. The tests below hold its results to those of scipy 1.x within a relative 1e-10.
+//! windows. The tests below compare its results with those of scipy 1.x, to a relative error of
+//! 1e-10.
 
 use statrs::function::{beta, erf, gamma};
 

@@ -32,7 +32,7 @@ impl Histogram {
         histogram
     }
 
-    /// From raw values (for instance nanoseconds).
+    /// From single values (for instance nanoseconds).
     pub fn from_values(values: &[u64]) -> Histogram {
         let mut indices: Vec<u16> = values.iter().map(|&value| bucket(value) as u16).collect();
         indices.sort_unstable();
@@ -73,8 +73,8 @@ impl Histogram {
         self.buckets.last().map_or(0, |&last| usize::from(last) + 1)
     }
 
-    /// How many operations lie below `point`: all of the buckets before it, and of its own bucket
-    /// the share that `point` stands for.
+    /// How many operations lie below `point`: all operations in the buckets before it, and the
+    /// corresponding share of those in its own bucket.
     pub(crate) fn below(&self, point: Point) -> f64 {
         let place = self
             .buckets
@@ -106,7 +106,8 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// The value at this position. A bucket of one whole number reaches half a unit to both sides.
+    /// The value at this position. A bucket extends half a unit beyond its whole numbers on both
+    /// sides.
     pub(crate) fn value(self) -> f64 {
         let low = (lower(self.bucket) as f64 - 0.5).max(0.0);
         let high = upper(self.bucket) as f64 + 0.5;

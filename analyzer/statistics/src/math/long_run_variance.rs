@@ -1,4 +1,4 @@
-//! The variance of a mean of autocorrelated windows, and how many degrees of freedom it has.
+//! The variance of a mean of autocorrelated windows, and the degrees of freedom of that variance.
 //!
 //! It owns the long-run variance and nothing else: it has no thresholds and no verdicts.
 //!
@@ -7,7 +7,8 @@
 //! is multiplied by (1 + ρ) / (1 − ρ), where ρ is the lag-one correlation of the block means,
 //! corrected for its bias. The largest of these variances is used. The fine scales describe
 //! autoregressive noise well. The coarse scales see bursts, cycles and everything slow. A negative
-//! ρ is set to 0, so that a rhythm never makes a mean look more certain than its own spread.
+//! ρ is set to 0, so that a periodic series never makes a mean look more certain than independent
+//! windows would.
 //!
 //! Sources: batch means, Conway 1963, Flegal and Jones 2010; the first-order autoregressive form
 //! and the bias (1 + 3ρ) / n, Kendall 1954; degrees of freedom, Welch 1947 and Satterthwaite 1946,
@@ -20,18 +21,20 @@ use crate::math::time_scales::{Scale, TimeScales};
 /// From this many blocks on, the variance of block means is corrected by their correlation. With
 /// fewer blocks the correlation is too uncertain.
 const CORRECTED_BLOCKS: usize = 16;
-/// A run shorter than this many windows may look calm by chance. Below this length each side keeps
-/// its own correlation, the correction begins at [`CORRECTED_BLOCKS_OF_SHORT`] blocks, and the
-/// larger variance of the two sides is used for both.
-const SHORT: usize = 400;
-/// [`CORRECTED_BLOCKS`] for runs below [`SHORT`].
-const CORRECTED_BLOCKS_OF_SHORT: usize = 8;
+/// A run shorter than this many windows may show little noise by chance. Below this length each
+/// side keeps its own correlation, the correction begins at [`CORRECTED_BLOCKS_OF_SHORT_RUN`]
+/// blocks, and the larger variance of the two sides is used for both.
+const SHORT_RUN: usize = 400;
+/// [`CORRECTED_BLOCKS`] for runs below [`SHORT_RUN`].
+const CORRECTED_BLOCKS_OF_SHORT_RUN: usize = 8;
 /// A comparison of two sides gets at most one degree of freedom per this many windows, since noise
-/// may keep its level that long.
+/// may stay at one level that long.
 const WINDOWS_PER_DEGREE: f64 = 20.0;
 /// The scale whose correlation limits the degrees of freedom of a comparison: sixteenths of a run.
 const SLOW_BLOCKS: usize = 16;
+/// Largest correlation of block means that is used.
 const MAX_CORRELATION: f64 = 0.97;
+/// Most degrees of freedom of a variance.
 const MAX_DEGREES: f64 = 12.0;
 /// [`MAX_DEGREES`] for residuals of a fitted series.
 const MAX_DEGREES_OF_RESIDUALS: f64 = 30.0;
@@ -57,7 +60,8 @@ pub struct MeanOfWindows {
     pub standard_error: f64,
     /// Degrees of freedom of that standard error, at most 12.
     pub degrees_of_freedom: f64,
-    /// The number of independent windows that would tell as much; at most `windows`.
+    /// Effective sample size: the number of independent windows whose mean has the same standard
+    /// error; at most `windows`.
     pub effective_size: f64,
 }
 
@@ -87,14 +91,15 @@ pub fn mean_of_windows(values: &[f64]) -> Option<MeanOfWindows> {
     })
 }
 
-/// How carefully a variance is estimated.
+/// Settings of an estimate of variances.
 #[derive(Debug, Clone, Copy)]
-struct Care {
+struct Settings {
     /// The series are short: each keeps its own correlation, and the largest variance is used for
     /// all of them.
     short: bool,
     /// Number of blocks from which on the correlation of their means is corrected for.
     corrected_from: usize,
+    /// Upper limit of the degrees of freedom.
     most_degrees: f64,
 }
 
@@ -103,39 +108,39 @@ struct Care {
 /// `weight` turns a variance into the common scale of the comparison. `None` without series.
 pub(crate) fn combine(sides: &[(&TimeScales, f64)]) -> Option<Combined> {
     let shortest = sides.iter().map(|(side, _)| side.length).min()?;
-    let short = shortest < SHORT;
+    let short = shortest < SHORT_RUN;
     let mut most_degrees = MAX_DEGREES;
     if sides.len() > 1 {
         most_degrees = most_degrees
             .min(shortest as f64 / WINDOWS_PER_DEGREE)
             .max(1.0);
     }
-    let care = Care {
+    let settings = Settings {
         short,
         corrected_from: if short {
-            CORRECTED_BLOCKS_OF_SHORT
+            CORRECTED_BLOCKS_OF_SHORT_RUN
         } else {
             CORRECTED_BLOCKS
         },
         most_degrees,
     };
-    largest(sides, care)
+    largest(sides, settings)
 }
 
-/// `(variance of the mean, degrees of freedom)` of the residuals of one fitted series. A large
-/// effect is looked for there at a strict level, so that more degrees of freedom are allowed than
-/// in [`combine`].
+/// `(variance of the mean, degrees of freedom)` of the residuals of one fitted series. Such
+/// residuals are used to find large effects at a strict level, so that more degrees of freedom are
+/// allowed than in [`combine`].
 pub(crate) fn of_residuals(scales: &TimeScales) -> Option<(f64, f64)> {
-    let care = Care {
+    let settings = Settings {
         short: false,
         corrected_from: CORRECTED_BLOCKS,
         most_degrees: MAX_DEGREES_OF_RESIDUALS,
     };
-    let combined = largest(&[(scales, 1.0)], care)?;
+    let combined = largest(&[(scales, 1.0)], settings)?;
     Some((combined.variances[0], combined.degrees))
 }
 
-fn largest(sides: &[(&TimeScales, f64)], care: Care) -> Option<Combined> {
+fn largest(sides: &[(&TimeScales, f64)], settings: Settings) -> Option<Combined> {
     let common = sides.iter().map(|(side, _)| side.scales.len()).min()?;
     let mut best: Option<(f64, Combined)> = None;
     let mut effective = f64::INFINITY;
@@ -143,13 +148,13 @@ fn largest(sides: &[(&TimeScales, f64)], care: Care) -> Option<Combined> {
         let pooled = pooled_correlation(sides, index);
         let slow = |(side, _): &(&TimeScales, f64)| side.scales[index].blocks == SLOW_BLOCKS;
         if sides.len() > 1 && sides.iter().all(slow) {
-            // Where sixteenths of a run are still correlated, few of them are independent: this
-            // limits the degrees of freedom at every scale.
+            // If sixteenths of a run are still correlated, few of them are independent. This limits
+            // the degrees of freedom at every scale.
             let correlation = pooled + (1.0 + 3.0 * pooled) / SLOW_BLOCKS as f64;
             let correlation = correlation.clamp(0.0, MAX_CORRELATION);
             effective = SLOW_BLOCKS as f64 * (1.0 - correlation) / (1.0 + correlation) - 1.0;
         }
-        let (total, combined) = at_scale(sides, index, pooled, care);
+        let (total, combined) = at_scale(sides, index, pooled, settings);
         if best.as_ref().is_none_or(|(largest, _)| total > *largest) {
             best = Some((total, combined));
         }
@@ -175,44 +180,44 @@ fn at_scale(
     sides: &[(&TimeScales, f64)],
     index: usize,
     pooled: f64,
-    care: Care,
+    settings: Settings,
 ) -> (f64, Combined) {
     let (mut total, mut spread) = (0.0, 0.0);
     let mut variances = Vec::with_capacity(sides.len());
     for (side, weight) in sides {
         let scale = &side.scales[index];
         let blocks = scale.blocks as f64;
-        let mut correlation = if care.short {
+        let mut correlation = if settings.short {
             ratio(scale.products, scale.squares)
         } else {
             pooled
         };
         correlation += (1.0 + 3.0 * correlation) / blocks;
         correlation = correlation.clamp(0.0, MAX_CORRELATION);
-        if scale.blocks < care.corrected_from {
+        if scale.blocks < settings.corrected_from {
             correlation = 0.0;
         }
-        let stretch = (1.0 + correlation) / (1.0 - correlation);
-        let variance = scale.squares / (blocks - 1.0) / blocks * stretch;
-        let degrees = (blocks / stretch - 1.0).max(1.0);
+        let inflation = (1.0 + correlation) / (1.0 - correlation);
+        let variance = scale.squares / (blocks - 1.0) / blocks * inflation;
+        let degrees = (blocks / inflation - 1.0).max(1.0);
         total += weight * variance;
         spread += (weight * variance).powi(2) / degrees;
         variances.push(variance);
     }
     let degrees = if spread > 0.0 {
-        (total * total / spread).min(care.most_degrees)
+        (total * total / spread).min(settings.most_degrees)
     } else {
-        care.most_degrees
+        settings.most_degrees
     };
-    if care.short && sides.len() > 1 {
-        total = share_largest(sides, &mut variances);
+    if settings.short && sides.len() > 1 {
+        total = use_largest_for_all(sides, &mut variances);
     }
     (total, Combined { variances, degrees })
 }
 
-/// Gives all series the largest variance per window among them: no short series knows its own slow
-/// noise. Returns the new weighted sum.
-fn share_largest(sides: &[(&TimeScales, f64)], variances: &mut [f64]) -> f64 {
+/// Gives all series the largest variance per window among them: a short series alone does not
+/// show its slow noise. Returns the new weighted sum.
+fn use_largest_for_all(sides: &[(&TimeScales, f64)], variances: &mut [f64]) -> f64 {
     let largest = sides
         .iter()
         .zip(variances.iter())
@@ -244,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_constant_has_no_spread() {
+    fn a_constant_has_no_variance() {
         let known = mean_of_windows(&[0.1; 100]).unwrap();
         assert!((known.mean - 0.1).abs() < 1e-15);
         assert_eq!(known.standard_error, 0.0);
@@ -260,7 +265,8 @@ mod tests {
 
     #[test]
     fn the_error_is_never_below_the_independent_one() {
-        // An alternating series: its mean is known much better than 1/√n says, which is not used.
+        // An alternating series: the error of its mean is much smaller than that of independent
+        // windows, which is used nevertheless.
         let values: Vec<f64> = (0..400).map(|i| f64::from(i % 2)).collect();
         let known = mean_of_windows(&values).unwrap();
         assert!(known.standard_error >= (0.25 / 400.0_f64).sqrt());

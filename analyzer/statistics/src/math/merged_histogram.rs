@@ -1,4 +1,4 @@
-//! Many histograms added up: the percentiles of a run are read from it.
+//! The sum of many histograms, from which the percentiles of a run are read.
 //!
 //! It turns counts into quantiles and their bounds. It knows nothing about windows in time.
 

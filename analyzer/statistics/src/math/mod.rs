@@ -1,4 +1,5 @@
-//! Numbers about numbers: the tools that every question of this package shares.
+//! The mathematics that all questions of this package share: distributions, histograms, variances,
+//! false discovery rate, spectrum.
 //!
 //! Nothing here knows a metric, a run or a verdict, and nothing here imports the folders that do.
 

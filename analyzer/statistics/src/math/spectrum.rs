@@ -1,12 +1,13 @@
-//! The power spectrum of a series, and how far each frequency stands out of those around it.
+//! The power spectrum of a series, and how far each frequency stands out from those around it.
 //!
-//! It does no statistics beyond that: which peak is a period is decided in `series::periods`.
+//! `series::periods` decides which peak is a period.
 
-/// Frequencies on each side of a peak that make its background.
+/// Number of frequencies on each side of a peak that form its background.
 const BACKGROUND: usize = 40;
-/// Frequencies next to a peak that belong to it, because padding and tapering widen it.
+/// Number of frequencies on each side of a peak that belong to it, because padding and tapering
+/// widen it.
 const LOBE: usize = 4;
-/// The number of independent ordinates that the median of a background is worth.
+/// Effective number of independent ordinates in the median of a background.
 pub(crate) const INDEPENDENT_ORDINATES: f64 = 20.0;
 
 /// The power at the frequencies `0, 1/padded, …` below one half, where `padded` is a power of two.

@@ -1,11 +1,12 @@
-//! A series summed over blocks of several lengths: the raw material of its long-run variance.
+//! A series summed over blocks of several lengths. `long_run_variance` computes the variance of a
+//! mean from these sums.
 //!
-//! It owns the sums and their speed. What they say about the variance of a mean is decided in
-//! `long_run_variance`.
+//! This file owns the sums, and that they are computed fast.
 
-/// Fewer windows than this say nothing about their own variance.
+/// With fewer windows than this their variance is unknown.
 pub const MIN_WINDOWS: usize = 12;
-/// The largest number of blocks, single windows aside. More blocks cost time and tell nothing new.
+/// The largest number of blocks, except for single windows. More blocks cost time and add no
+/// information.
 const FINEST: usize = 256;
 
 /// One time scale: the series is cut into `blocks` blocks of equal length.
@@ -49,8 +50,8 @@ impl TimeScales {
         if !squares.is_finite() {
             return None;
         }
-        // The mean of a constant is rounded, which leaves deviations of a few bits: they are no
-        // spread.
+        // The mean of a constant series is rounded, which leaves deviations of a few bits. They are
+        // set to 0.
         if squares.sqrt() <= 1e-12 * mean.abs() * (length as f64).sqrt() {
             squares = 0.0;
             centred.fill(0.0);
@@ -62,7 +63,7 @@ impl TimeScales {
             products,
         }];
         // Powers of two from the finest down: two blocks make one block of the next scale. The 6
-        // and 12 blocks are made apart.
+        // and 12 blocks are computed separately.
         let twelve = block_sums(&centred, 12);
         let mut powers: Vec<Scale> = Vec::new();
         let finest = (length / 3)
@@ -89,13 +90,13 @@ impl TimeScales {
         })
     }
 
-    /// What the variance of the mean would be if windows were independent.
+    /// The variance that the mean would have if windows were independent.
     pub(crate) fn independent_variance(&self) -> f64 {
         self.scales[0].squares / (self.length - 1) as f64 / self.length as f64
     }
 }
 
-/// The sum in four lanes: one chain of additions would limit the speed on a long series.
+/// The sum, in four lanes: a single chain of additions would be slow on a long series.
 pub(crate) fn sum(values: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let chunks = values.chunks_exact(4);
@@ -108,7 +109,7 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
     lanes[0] + lanes[1] + (lanes[2] + lanes[3]) + rest
 }
 
-/// The sum of products in four lanes.
+/// The sum of products, in four lanes.
 fn product(left: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (left, right) = (left.chunks_exact(4), right.chunks_exact(4));

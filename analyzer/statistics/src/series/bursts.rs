@@ -1,16 +1,15 @@
 //! Failures that come in bursts.
 //!
-//! It looks at counts of rare events per window. Whether a failure rate changed is decided in
-//! `compare`.
+//! It examines counts of rare events per window. `compare` decides whether a failure rate changed.
 
 use crate::error::{Error, within};
 use crate::math::distributions::chi_squared_upper;
 use statrs::function::gamma;
 
-/// A burst goes on over at most this number of windows without one.
+/// Most consecutive windows inside a burst that are not bursts themselves.
 const PAUSE: usize = 3;
 
-/// One stretch of windows with too many failures.
+/// A part of the run whose windows have too many failures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Burst {
     /// First window, 0-based.
@@ -21,7 +20,8 @@ pub struct Burst {
     pub failures: f64,
     /// Number of failures to expect in its windows at the usual rate.
     pub expected: f64,
-    /// Chance that any window of the run has as many failures as its worst one, at the usual rate.
+    /// Probability that any window of the run has as many failures as the worst window of the
+    /// burst, at the usual rate.
     pub p: f64,
 }
 
@@ -35,7 +35,8 @@ pub struct Bursts {
     /// Index of dispersion: 1 for independent failures, more for clustered ones; `None` without
     /// failures.
     pub dispersion: Option<f64>,
-    /// Chance that independent failures are as dispersed as these.
+    /// P-value of the dispersion test: the probability that independent failures are at least as
+    /// dispersed as these.
     pub p: Option<f64>,
     /// In order of time.
     pub bursts: Vec<Burst>,
@@ -118,7 +119,8 @@ fn at_least(count: f64, mean: f64) -> f64 {
     }
 }
 
-/// The bursts that the windows of `hit` form. `windows` is how many windows are not missing.
+/// The bursts that the windows in `hit` form. `windows` is the number of windows that are not
+/// missing.
 fn joined(
     hit: &[bool],
     failures: &[f64],
@@ -153,7 +155,7 @@ fn joined(
     found
 }
 
-/// The index of dispersion of the failures and the chance of such a one; `None` without failures.
+/// The index of dispersion of the failures and its p-value; `None` without failures.
 fn dispersion(
     failures: &[f64],
     operations: &[f64],

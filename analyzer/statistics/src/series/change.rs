@@ -1,4 +1,4 @@
-//! One change of a series: the shape of the result, nothing about how it is found.
+//! One change of a series: the type of the result. `changes` finds it.
 
 /// The ways in which a series can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub struct Change {
     pub index: usize,
     /// The time of that point; its index when no times were given.
     pub time: f64,
-    /// Which kind of change was found.
+    /// The kind of the change.
     pub kind: ChangeKind,
     /// The mean before a step, from the previous change on; the median of the points around an
     /// outlier; the fitted value at the start of a drift.
@@ -39,7 +39,7 @@ pub struct Change {
     pub after: f64,
     /// after / before − 1; `None` when `before` is 0.
     pub change: Option<f64>,
-    /// Chance that stationary noise shows such a change anywhere in the part of the series that was
-    /// searched.
+    /// P-value: the probability that stationary noise shows such a change anywhere in the part of
+    /// the series that was searched.
     pub p: f64,
 }

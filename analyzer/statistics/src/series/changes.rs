@@ -1,15 +1,15 @@
 //! The changes of one series at a stated rate of false alarms, which holds under autocorrelation.
 //!
-//! It owns input and output: missing points, times, and the outliers, which are taken out first.
-//! Where the level changes is found in `change_points`. A change is not judged here.
+//! It owns input and output: missing points, times, and the outliers, which are removed first.
+//! `change_points` finds where the level changes. No change is judged as good or bad.
 
 use crate::error::{Error, within};
 use crate::series::change::{Change, ChangeKind};
 use crate::series::change_points::{ChangePoint, OUTLIERS, Series};
 use crate::series::outliers::outliers;
 
-/// Finds changes in `values`, of which NaN and infinite ones are missing. In a series without
-/// changes any is reported with probability at most `false_alarm` (0..=0.5).
+/// Finds changes in `values`, of which NaN and infinite ones are missing. The probability of any
+/// report in a series without changes is at most `false_alarm` (0..=0.5).
 ///
 /// Assumes that the noise around the levels is stationary, with a memory that is short compared to
 /// the series. Times may be irregular: steps depend on the order only, drifts use the times. After
@@ -54,8 +54,8 @@ pub fn changes(
     );
     for point in series.change_points(false_alarm) {
         let index = places[point.start];
-        // Next to a doubtful point the leap is no evidence: such a step must be certain by its
-        // levels.
+        // Next to a doubtful point the jump is no evidence: there the difference of the levels
+        // alone must be significant.
         let near_doubtful = doubtful.iter().any(|d| d.abs_diff(index) <= 2);
         if near_doubtful && point.kind == ChangeKind::Step && point.p > false_alarm / 1e4 {
             continue;
@@ -105,7 +105,7 @@ fn checked_times(length: usize, times: Option<&[f64]>) -> Result<Option<Vec<f64>
             right_length: times.len(),
         });
     }
-    let must = "finite and not before the one before it";
+    let must = "finite and not before the previous time";
     let mut last = f64::MIN;
     for &time in times {
         within("time", time, last, f64::MAX, must)?;

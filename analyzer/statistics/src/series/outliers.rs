@@ -1,15 +1,15 @@
 //! Single points that lie far from the points before them and from the points after them.
 //!
-//! Outliers are taken out of the series before steps are looked for, so that no outlier is reported
+//! Outliers are removed from the series before steps are searched, so that no outlier is reported
 //! as a step.
 
 /// Number of points on each side with which a point is compared.
 const NEIGHBOURS: usize = 3;
-/// Smallest tail index that is used. The normal distribution has about this one in a series of this
-/// kind; a smaller estimate is chance.
+/// Smallest tail index that is used. Normal noise has about this tail index here; a smaller
+/// estimate is due to chance.
 const LEAST_TAIL_INDEX: f64 = 0.12;
-/// One point in ten deviates by more than some distance. A point that deviates by this multiple of
-/// the distance is left out of the search for steps, even where it is no outlier.
+/// A point whose deviation exceeds the 90th percentile of all deviations by this factor is left out
+/// of the search for steps, even if it is not an outlier.
 const DOUBTFUL: f64 = 3.5;
 
 /// A point that is reported.
@@ -18,13 +18,13 @@ pub(crate) struct Outlier {
     pub(crate) index: usize,
     /// Median of the points around it.
     pub(crate) usual: f64,
-    /// Chance that any point of the series deviates as far.
+    /// P-value: the probability that any point of the series deviates as far.
     pub(crate) p: f64,
 }
 
-/// The outliers of a finite series, in order, at a familywise rate of about `rate`; and in order
-/// the indices of all points that are no evidence for a level: the outliers and those that may be
-/// one.
+/// The outliers of a finite series, in order, at a familywise rate of about `rate`. Also, in order,
+/// the indices of all points that are not used to estimate levels: the outliers and the points that
+/// may be outliers.
 ///
 /// The deviation of a point is the smaller of two distances: to the median of the points before it
 /// and to the median of the points after it. The first point of a new level is far from one side
@@ -109,7 +109,7 @@ fn median(values: &[f64]) -> f64 {
 fn deviation(values: &[f64], index: usize) -> f64 {
     let (before, after) = sides(values, index);
     let distance = |side: &[f64]| {
-        // With fewer than three neighbours the median is no majority.
+        // With fewer than three neighbours the median is not robust.
         if side.len() < NEIGHBOURS {
             None
         } else {

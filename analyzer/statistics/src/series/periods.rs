@@ -1,4 +1,4 @@
-//! The period of a series that repeats itself.
+//! The period of a periodic series.
 //!
 //! A peak of the spectrum is compared with the frequencies around it. Autocorrelated noise has a
 //! high spectrum at low frequencies and raises no alarm.
@@ -9,15 +9,15 @@ use statrs::function::beta;
 
 /// A period is found only when the series repeats it at least this many times.
 pub const MIN_REPEATS: f64 = 4.0;
-/// The longest series that is looked at. A longer one is averaged in chunks to this length.
+/// Most values that are analysed. A longer series is averaged in chunks to this length.
 const LONGEST: usize = 1 << 17;
-/// Number of harmonics that are summed, to find a period that is no sine.
+/// Number of harmonics that are summed, to find a period that is not a sine.
 const HARMONICS: usize = 4;
 /// The most that one harmonic adds to the sum. Without this bound a single sine would also count
 /// for the frequencies at 1/2, 1/3 and 1/4 of its own.
 const MOST_OF_ONE_HARMONIC: f64 = 15.0;
 
-/// How a series repeats itself.
+/// The period of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Period {
     /// Windows from one repeat to the next.
@@ -26,12 +26,12 @@ pub struct Period {
     pub strength: f64,
     /// Half of the distance from peak to trough of the sine of this period, in the data's unit.
     pub amplitude: f64,
-    /// Chance that noise has such a peak at any frequency.
+    /// P-value: the probability that noise has such a peak at any frequency.
     pub p: f64,
 }
 
-/// The clearest period of `values`, if there is one. In a series without a period one is found with
-/// probability at most `false_alarm`.
+/// The clearest period of `values`, if there is one. The probability to find one in a series
+/// without a period is at most `false_alarm`.
 ///
 /// Assumes evenly spaced windows and a noise spectrum that is smooth over two dozen neighbouring
 /// frequencies. NaN and infinite windows are set to the mean. Needs at least 32 windows and
@@ -111,9 +111,9 @@ fn centred(values: &[f64], stride: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The frequency whose period is the best multiple of a found one. A short job has many harmonics,
-/// and the strongest of them need not be the first. Periods are compared by epoch folding (Larsson
-/// 1996), adjusted for the number of bins.
+/// The frequency whose period is the best multiple of a found one. A short periodic job has many
+/// harmonics, and the strongest of them is not always the first. Periods are compared by epoch
+/// folding (Larsson 1996), adjusted for the number of bins.
 fn fundamental(series: &[f64], frequency: f64) -> f64 {
     let longest = series.len() as f64 / MIN_REPEATS;
     let total = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;
@@ -152,8 +152,9 @@ fn folded(series: &[f64], frequency: f64) -> f64 {
 }
 
 /// P(X > x) of the F distribution.
-fn f_upper(x: f64, above: f64, below: f64) -> f64 {
-    beta::checked_beta_reg(below / 2.0, above / 2.0, below / (below + above * x)).unwrap_or(1.0)
+fn f_upper(x: f64, numerator_df: f64, denominator_df: f64) -> f64 {
+    let ratio = denominator_df / (denominator_df + numerator_df * x);
+    beta::checked_beta_reg(denominator_df / 2.0, numerator_df / 2.0, ratio).unwrap_or(1.0)
 }
 
 /// The frequency within one `step` of `frequency` at which a sine explains most, and its amplitude.
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Uniform on −1..1 from a hash (Steele, Lea and Flood 2014): a lattice would repeat itself.
+    /// Uniform on −1..1 from a hash (Steele, Lea and Flood 2014): a lattice would be periodic.
     fn noise(i: usize) -> f64 {
         let mut z = (i as u64)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_in_nothing() {
+    fn an_empty_or_constant_series_has_no_period() {
         assert_eq!(period(&[], 0.05).unwrap(), None);
         assert_eq!(period(&[4.0; 1000], 0.05).unwrap(), None);
         assert!(period(&[], f64::NAN).is_err());

@@ -1,6 +1,6 @@
 //! How many windows at the start of a run are warm-up.
 //!
-//! It finds the number. `compare` cuts the windows, the same number from both sides.
+//! It finds this number. `compare` cuts the windows, the same number on both sides.
 
 use crate::math::distributions::t_upper_quantile;
 use crate::math::long_run_variance::combine;
@@ -8,7 +8,7 @@ use crate::math::time_scales::{MIN_WINDOWS, TimeScales, sum};
 
 /// The largest share of a run that can be warm-up.
 pub(crate) const MAX_SHARE: f64 = 0.2;
-/// Number of windows that are averaged; the 5 of MSER-5.
+/// Number of windows that are averaged: the 5 of MSER-5.
 const BATCH: usize = 5;
 /// Two-sided level at which the start must differ from the rest to be warm-up.
 const LEVEL: f64 = 0.001;
@@ -16,7 +16,7 @@ const LEVEL: f64 = 0.001;
 /// Number of leading windows to cut: at most a fifth, and 0 when the start does not differ from the
 /// rest.
 ///
-/// The place is that of MSER-5 (White 1997; White, Cobb and Spratt 2000): the cut that minimises
+/// The cut is that of MSER-5 (White 1997; White, Cobb and Spratt 2000): the one that minimises
 /// the standard error of the mean of the remaining windows. Windows are cut only when their mean
 /// differs from the mean of the rest at level 0.001 under autocorrelation, so that a stationary run
 /// keeps all of its windows. NaN and infinite values are skipped. Time O(n).
@@ -78,8 +78,8 @@ fn differs(start: &[f64], rest: &[f64]) -> bool {
         return false;
     };
     let share = rest.len() as f64 / start.len() as f64;
-    // The start is a shorter mean of the same noise. The variance of independent windows is never
-    // the larger one, and it is cheap: it is tested first.
+    // The start is a mean over fewer windows of the same noise. The variance of independent windows
+    // is a lower bound that is cheap to compute, so that it is tested first.
     if distance * distance <= 10.0 * scales.independent_variance() * (1.0 + share) {
         return false;
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_fifth_goes() {
+    fn at_most_a_fifth_is_cut() {
         let ramp: Vec<f64> = (0..100).map(|i| if i < 50 { 100.0 } else { 1.0 }).collect();
         assert!(warm_up(&ramp) <= 20);
         assert_eq!(warm_up(&[]), 0);

@@ -1,10 +1,10 @@
-//! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak), one to one.
+//! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak).
 //!
-//! Types only. The numbers are made in `leak`.
+//! Types only. `leak` computes the numbers.
 
 use crate::soak::trend::Trend;
 
-/// The two ways of growing that are looked for.
+/// The two kinds of growth that are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FindingKind {
     /// The troughs of a sawtooth rise (without a sawtooth: the series itself).
@@ -23,7 +23,7 @@ impl FindingKind {
     }
 }
 
-/// The answer of a finding.
+/// Whether growth was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The whole interval lies above the tolerance.
@@ -48,22 +48,25 @@ impl Status {
 /// One finding of `soakbox.soak/1`; slopes in the data's unit per hour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What was looked for.
+    /// The kind of growth.
     pub kind: FindingKind,
     /// Name of the series, as the caller gave it.
     pub subject: String,
     /// Whether it was found.
     pub status: Status,
-    /// Slope, unit per hour; `None` when there were too few points.
+    /// Slope, unit per hour, less the slope of the reference if there is one; `None` when there were
+    /// too few points.
     pub slope_per_hour: Option<f64>,
     /// Lower end of its 95% interval.
     pub low: Option<f64>,
     /// Upper end of its 95% interval.
     pub high: Option<f64>,
-    /// Seconds from the last peak until the limit is reached at this slope; `None` without a limit
-    /// or when nothing was found.
+    /// Seconds from the last peak until the series reaches the limit at the slope of its own
+    /// `trend`; 0 if it is there already. `None` without a limit, when nothing was found, and when
+    /// the interval of the trend's slope includes 0 or less: compared with a reference that falls,
+    /// growth is also found in a series that does not rise.
     pub time_to_limit_s: Option<f64>,
-    /// The smallest slope that these data would have called found with 80% probability.
+    /// The smallest slope that would have been found with 80% probability.
     pub detectable: Option<f64>,
     /// Number of periods of the sawtooth; `None` without a sawtooth.
     pub periods: Option<f64>,
@@ -78,7 +81,7 @@ pub struct Finding {
 pub struct SoakOptions {
     /// Growth per hour, relative to the level at the start, that is still acceptable.
     pub tolerance_per_hour: f64,
-    /// The value that must not be reached, in the data's unit.
+    /// The value that must not be reached, finite, in the data's unit.
     pub limit: Option<f64>,
     /// The line of a known-good run: only growth beyond its slope counts.
     pub reference: Option<Trend>,

@@ -1,8 +1,8 @@
 //! Leaks and drifts: whether a series grows that should not.
 //!
-//! A straight line through a garbage collector's sawtooth is wrong. The line goes through its
-//! troughs instead, which are what survives each collection. The slope is judged here. Troughs are
-//! found in `sawtooth`, and the line is fitted in `trend`.
+//! A straight line through all points of a garbage collector's sawtooth is misleading. The line is
+//! fitted to the troughs instead: they are the memory that survives each collection. This file
+//! judges the slope; `sawtooth` finds the troughs, and `trend` fits the line.
 
 use crate::error::{Error, within};
 use crate::math::distributions::t_upper_quantile;
@@ -10,24 +10,26 @@ use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
 use crate::soak::sawtooth::sawtooth;
 use crate::soak::trend::{Trend, trend};
 
-/// With fewer periods of a sawtooth than this nothing is concluded about its troughs.
+/// With fewer periods of a sawtooth than this the finding is inconclusive.
 pub const MIN_PERIODS: f64 = 5.0;
 const SECONDS_PER_HOUR: f64 = 3600.0;
 /// The probability beyond each end of a finding's interval.
 const LEVEL: f64 = 0.025;
 
-/// Looks for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
+/// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
 ///
 /// The series has a sawtooth when it swings by half of its own range, clearly above its
-/// point-to-point noise. With fewer than [`MIN_PERIODS`] periods nothing is concluded. A first rise
+/// point-to-point noise. With fewer than [`MIN_PERIODS`] periods both findings are
+/// inconclusive. A first rise
 /// that has not fallen yet cannot be distinguished from a leak and counts as one.
 ///
 /// A finding is found if its whole interval lies above the tolerance, absent if it lies below, and
 /// otherwise inconclusive. Assumes what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
-/// Times of another length, not finite or descending; a tolerance below 0.
+/// Times of another length, not finite or descending; a tolerance below 0; a limit that is not
+/// finite.
 pub fn soak(
     subject: &str,
     times: &[f64],
@@ -41,6 +43,9 @@ pub fn soak(
         1e6,
         "0 or more",
     )?;
+    if let Some(limit) = options.limit {
+        within("limit", limit, f64::MIN, f64::MAX, "finite")?;
+    }
     if times.len() != values.len() {
         return Err(Error::Length {
             left: "values",
@@ -56,7 +61,7 @@ pub fn soak(
             time,
             last,
             f64::MAX,
-            "finite and not before the one before it",
+            "finite and not before the previous time",
         )?;
         last = time;
     }
@@ -71,7 +76,7 @@ pub fn soak(
         Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
             periods: Some(sawtooth.periods),
             reason: format!(
-                "only {:.1} periods of the sawtooth were seen",
+                "only {:.1} periods of the sawtooth were observed",
                 sawtooth.periods
             ),
             ..of(FindingKind::Leak)
@@ -94,7 +99,7 @@ pub fn soak(
     Ok([leak, drift])
 }
 
-/// A finding without a line.
+/// An inconclusive finding, without a fitted line.
 fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
     Finding {
         kind,
@@ -107,11 +112,11 @@ fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
         detectable: None,
         periods: None,
         trend: None,
-        reason: "too few points to read a slope".to_owned(),
+        reason: "too few points to estimate a slope".to_owned(),
     }
 }
 
-/// The finding from its line. `height` is what the peaks lie above the line.
+/// The finding from its line. `height` is the distance from the line to the peaks.
 fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOptions) -> Finding {
     let Some(line) = line else { return blank };
     let mut compared = line;
@@ -143,11 +148,8 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
             "the slope's interval includes the tolerance",
         )
     };
-    let room = options.limit.map(|limit| limit - (line.end + height));
-    let left = room
-        .filter(|_| status == Status::Found)
-        .map(|room| room.max(0.0) / line.slope);
-    let sure = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
+    let limit = options.limit.filter(|_| status == Status::Found);
+    let deviations = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
         + t_upper_quantile(0.2, compared.degrees_of_freedom);
     let finite = |value: f64| value.is_finite().then_some(value);
     Finding {
@@ -155,12 +157,25 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
         slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
         low: finite(low * SECONDS_PER_HOUR),
         high: finite(high * SECONDS_PER_HOUR),
-        time_to_limit_s: left.and_then(finite),
-        detectable: finite((tolerance + sure * compared.standard_error) * SECONDS_PER_HOUR),
+        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
+        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
         trend: Some(line),
         reason: reason.to_owned(),
         ..blank
     }
+}
+
+/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
+/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
+/// may never get there. Without a reference every line that is found rises.
+fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
+    let room = limit - (line.end + height);
+    if room <= 0.0 {
+        return Some(0.0);
+    }
+    let (low, _) = line.interval(LEVEL);
+    let seconds = room / line.slope;
+    (low > 0.0 && seconds.is_finite()).then_some(seconds)
 }
 
 #[cfg(test)]
@@ -209,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_than_five_periods_say_nothing() {
+    fn fewer_than_five_periods_are_inconclusive() {
         for points in [120, 150, 200, 240, 290] {
             for growth in [0.0, 0.05] {
                 let found = leak(points, 60, growth, &SoakOptions::default());
@@ -219,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_good_run_takes_its_slope_off() {
+    fn the_slope_of_a_known_good_run_is_subtracted() {
         let good = leak(8640, 60, 0.01, &SoakOptions::default()).trend;
         let options = SoakOptions {
             reference: good,

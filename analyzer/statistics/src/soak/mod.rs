@@ -1,7 +1,7 @@
 //! Questions about a soak test as a whole: does it leak, does it drift, did it reach a steady
 //! state?
 //!
-//! It uses the answers of `series` and the tools of `math`. It compares no builds.
+//! It uses the results of `series` and `math`. It does not compare builds.
 
 pub(crate) mod finding;
 pub(crate) mod leak;

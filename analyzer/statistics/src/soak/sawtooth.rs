@@ -1,11 +1,13 @@
 //! A garbage collector's sawtooth: the time and the value of each trough.
 //!
-//! It finds troughs in any series that swings. Whether the troughs rise is decided in `leak`.
+//! It finds troughs in any series that swings. `leak` decides whether the troughs rise.
 
 use crate::soak::trend::trend;
 
 /// The smallest swing, in deviations of the point-to-point noise.
 const SWING_OVER_NOISE: f64 = 5.0;
+/// A swing below this share of the largest value is a rounding error.
+const ROUNDING: f64 = 1e-12;
 
 /// A sawtooth by its troughs.
 pub(crate) struct Sawtooth {
@@ -15,7 +17,7 @@ pub(crate) struct Sawtooth {
     pub(crate) troughs: Vec<f64>,
     /// Median distance from a trough to the next peak, in the data's unit.
     pub(crate) height: f64,
-    /// Number of periods, the last one in part.
+    /// Number of periods; the last one may be incomplete.
     pub(crate) periods: f64,
 }
 
@@ -35,7 +37,9 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     let steps: Vec<f64> = flat.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     let noise = 1.4826 * quantile(&steps, 0.5) / std::f64::consts::SQRT_2;
     let swing = 0.5 * (quantile(&flat, 0.95) - quantile(&flat, 0.05));
-    if swing <= 0.0 || swing < SWING_OVER_NOISE * noise {
+    // The rounding errors of a straight line are no swing.
+    let largest = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+    if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
         return None;
     }
     // A fall is complete when the series is a swing below its last peak; a rise is complete when it
@@ -104,4 +108,23 @@ fn quantile(values: &[f64], p: f64) -> f64 {
         .get(rank.min(sorted.len().saturating_sub(1)))
         .copied()
         .unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exact_line_is_no_sawtooth() {
+        for points in [12, 100, 2000, 50_000] {
+            for start in [0.0, 1e9, -0.3] {
+                for slope in [1.0 / 3.0, -0.7, 4096.0, 1e-3] {
+                    let times: Vec<f64> = (0..points).map(|i| 10.0 * f64::from(i)).collect();
+                    let values: Vec<f64> = times.iter().map(|t| start + slope * t).collect();
+                    let found = sawtooth(&times, &values);
+                    assert!(found.is_none(), "{points} {start} {slope}");
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Whether a run reached a steady state, and from which window on.
 //!
-//! It combines the answers of `warm_up`, `changes` and `mean_of_windows`.
+//! It combines the results of `warm_up`, `changes` and `mean_of_windows`.
 
 use crate::error::Error;
 use crate::math::long_run_variance::mean_of_windows;
@@ -8,7 +8,8 @@ use crate::series::change::{Change, ChangeKind};
 use crate::series::changes::changes;
 use crate::series::warm_up::warm_up;
 
-/// With a smaller effective size, "no change was found" is no evidence.
+/// With a smaller effective sample size, it is no evidence of a steady state that no change was
+/// found.
 const MIN_EFFECTIVE_SIZE: f64 = 15.0;
 
 /// The answer of [`steady_state`].
@@ -31,7 +32,8 @@ pub struct SteadyState {
     pub from: usize,
     /// Number of steps and drifts after the warm-up.
     pub changes: usize,
-    /// Number of independent windows that the windows of the last level are worth.
+    /// Effective sample size of the last level: the number of independent windows whose mean has
+    /// the same standard error.
     pub effective_size: f64,
 }
 
@@ -39,8 +41,8 @@ pub struct SteadyState {
 /// `false_alarm`.
 ///
 /// The run is steady if nothing drifts after the warm-up, if at least half of the run comes after
-/// the last step, and if those windows are worth at least 15 independent ones. It is moving if a
-/// drift was found or the last step lies in the second half. Assumes what
+/// the last step, and if the effective sample size of those windows is at least 15. It is moving if
+/// a drift was found or the last step lies in the second half. Assumes what
 /// [`changes`](crate::changes()) assumes.
 ///
 /// # Errors
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_from_where_on() {
+    fn the_first_steady_window_is_reported() {
         let step: Vec<f64> = (0..600)
             .map(|i| noise(i) + if i < 150 { 4.0 } else { 0.0 })
             .collect();

@@ -1,6 +1,6 @@
 //! A straight line through a series, with an interval for its slope under autocorrelation.
 //!
-//! Whether a slope is a leak is decided in `leak`.
+//! `leak` decides whether a slope is a leak.
 
 use crate::math::distributions::t_upper_quantile;
 use crate::math::long_run_variance::combine;
@@ -29,12 +29,12 @@ pub struct Trend {
 impl Trend {
     /// The interval of the slope, with probability `level` beyond each end (0.025 gives 95%).
     pub fn interval(&self, level: f64) -> (f64, f64) {
-        let reach = if self.standard_error == 0.0 {
+        let margin = if self.standard_error == 0.0 {
             0.0
         } else {
             t_upper_quantile(level, self.degrees_of_freedom) * self.standard_error
         };
-        (self.slope - reach, self.slope + reach)
+        (self.slope - margin, self.slope + margin)
     }
 }
 
@@ -44,8 +44,8 @@ impl Trend {
 /// The standard error uses the long-run variance of the residuals instead of their variance. For a
 /// trend, ordinary least squares is then as good as generalised least squares (Grenander and
 /// Rosenblatt 1957). Assumes residuals that are stationary, with a memory that is short compared to
-/// the series. With fewer than 12 points their plain variance is used, with n − 2 degrees of
-/// freedom, multiplied for their lag-one correlation. `None` with fewer than 5 points, or when all
+/// the series. With fewer than 12 points their plain variance is used, inflated for their
+/// lag-one correlation, with n − 2 degrees of freedom. `None` with fewer than 5 points, or when all
 /// times are equal.
 pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
     let usable = |v: f64| v.abs() < 1e140;
@@ -59,28 +59,28 @@ pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
         return None;
     }
     let count = points as f64;
-    let (middle, mean) = (
+    let (mean_time, mean) = (
         times.iter().sum::<f64>() / count,
         values.iter().sum::<f64>() / count,
     );
-    let (mut across, mut along) = (0.0, 0.0);
+    let (mut sxx, mut sxy) = (0.0, 0.0);
     for (time, value) in times.iter().zip(&values) {
-        across += (time - middle).powi(2);
-        along += (time - middle) * (value - mean);
+        sxx += (time - mean_time).powi(2);
+        sxy += (time - mean_time) * (value - mean);
     }
-    if across <= 0.0 || !across.is_finite() || !along.is_finite() {
+    if sxx <= 0.0 || !sxx.is_finite() || !sxy.is_finite() {
         return None;
     }
     // The rounding errors of a constant are neither slope nor noise.
     let rounding = 1e-12 * mean.abs();
-    let slope = along / across;
-    let span = (across / count).sqrt();
+    let slope = sxy / sxx;
+    let span = (sxx / count).sqrt();
     let slope = if slope.abs() * span < rounding {
         0.0
     } else {
         slope
     };
-    let fitted = |time: f64| mean + slope * (time - middle);
+    let fitted = |time: f64| mean + slope * (time - mean_time);
     let residuals: Vec<f64> = times
         .iter()
         .zip(&values)
@@ -92,7 +92,7 @@ pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
     let last = times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Some(Trend {
         slope,
-        standard_error: (variance / across).sqrt(),
+        standard_error: (variance / sxx).sqrt(),
         degrees_of_freedom,
         start: fitted(first),
         end: fitted(last),
@@ -118,8 +118,8 @@ fn residual_variance(residuals: &[f64]) -> Option<(f64, f64)> {
     } else {
         0.0
     };
-    let stretch = (1.0 + correlation) / (1.0 - correlation);
-    Some((squares / (count - 2.0) * stretch, count - 2.0))
+    let inflation = (1.0 + correlation) / (1.0 - correlation);
+    Some((squares / (count - 2.0) * inflation, count - 2.0))
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn few_points_are_ordinary_least_squares() {
         // scipy.stats.linregress([0,1,2,3,4,5], [1.0,2.9,5.2,6.8,9.1,11.0]): slope and stderr; the
-        // residuals' lag-one correlation is negative, so nothing is stretched.
+        // residuals' lag-one correlation is negative, so that nothing is inflated.
         let found = trend(
             &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             &[1.0, 2.9, 5.2, 6.8, 9.1, 11.0],

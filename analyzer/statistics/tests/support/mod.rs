@@ -1,4 +1,4 @@
-//! Runs with a fixed scatter, and the one effect of a comparison.
+//! Runs with pseudo-random noise that is always the same, and the only effect of a comparison.
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
@@ -35,7 +35,7 @@ pub(crate) fn one(base: &[Run], candidate: &[Run], options: &Options) -> Effect 
     effects.remove(0)
 }
 
-/// Windows of 300 operations whose durations are `slow` times 1 to 3 ms, each with `lost` more.
+/// `n` windows of 300 recorded and `lost` lost operations. Durations are `slow` times 1 to 3 ms.
 pub(crate) fn windows(n: usize, slow: f64, lost: u64, seed: usize) -> Vec<Option<Window>> {
     let operation = |t: usize, i: usize| {
         let u = scatter(1000 * t + i, seed);
@@ -56,7 +56,30 @@ pub(crate) fn windows(n: usize, slow: f64, lost: u64, seed: usize) -> Vec<Option
         .collect()
 }
 
-/// A run of windows of one second.
+/// A run whose windows are one second long.
 pub(crate) fn observed(windows: &[Option<Window>]) -> Run {
     Run::from_windows(Duration::from_secs(1), windows).unwrap()
+}
+
+/// A run of one column of CPU time.
+pub(crate) fn cpu_run(values: Vec<f64>) -> Run {
+    let run = Run::new(0.0).unwrap();
+    run.with(Metric::Cpu, values).unwrap()
+}
+
+/// Every order of the items.
+pub(crate) fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (index, first) in items.iter().enumerate() {
+        let mut rest = items.to_vec();
+        rest.remove(index);
+        for mut order in orders(&rest) {
+            order.insert(0, first.clone());
+            all.push(order);
+        }
+    }
+    all
 }

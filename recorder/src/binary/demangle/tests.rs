@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Symbols as compilers write them, with the names that mean them and names that do not.
+/// Symbols as compilers write them, with names that match them and names that do not.
 const NAMES: &[(&str, &[&str], &[&str])] = &[
     (
         "_ZN3app5Store3getEv",
@@ -187,7 +187,7 @@ const NAMES: &[(&str, &[&str], &[&str])] = &[
         &["app::pack", "app::pack<int>", "app::pack<int>(int)"],
         &["app::pack<int, >"],
     ),
-    // The function of a thunk is another one.
+    // A thunk is not the function that it calls.
     ("_ZThn16_N3app1D1fEv", &[], &["app::D::f", "app::D::f()"]),
     (
         "_ZN5tokio7runtime4task3raw8schedule17h58283b0d59863309E",
@@ -253,7 +253,7 @@ const NAMES: &[(&str, &[&str], &[&str])] = &[
         &["mycrate::foo::{closure#0}"],
         &["mycrate::foo"],
     ),
-    // No mangled names.
+    // Symbols that are not mangled.
     ("main", &[], &["main"]),
     ("_ZN", &[], &["", "_ZN"]),
     ("_Z99x", &[], &["x"]),
@@ -274,7 +274,7 @@ fn a_symbol_has_the_names_that_a_person_may_write_and_no_others() {
 }
 
 #[test]
-fn what_is_shown_can_be_written() {
+fn a_demangled_name_matches_its_symbol() {
     for (symbol, names, _) in NAMES.iter().filter(|(_, names, _)| !names.is_empty()) {
         let (path, signature) = (path(symbol).unwrap(), signature(symbol).unwrap());
         assert!(names.contains(&path.as_str()), "{path}");
@@ -304,7 +304,7 @@ fn the_suffixes_of_copies_and_parts_are_not_in_a_name() {
 }
 
 #[test]
-fn a_mangling_that_is_not_read_could_be_of_each_path_that_it_spells() {
+fn a_symbol_that_cannot_be_read_could_have_each_path_that_it_spells() {
     // Constraints of C++20, which the demangler does not know.
     for (symbol, could, could_not) in [
         (
@@ -350,7 +350,7 @@ fn a_mangling_that_is_not_read_could_be_of_each_path_that_it_spells() {
 
 #[test]
 fn short_symbols_of_endless_names_are_not_read() {
-    // Each argument is a pair of the one before: the name doubles with each step.
+    // Each argument is a pair of the one before, so the name doubles with each step.
     let mut symbol = "_Z1f1aS_".to_owned();
     let digits: Vec<char> = ('0'..='9').chain('A'..='Z').collect();
     for last in digits.iter().take(30) {

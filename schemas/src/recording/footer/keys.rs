@@ -1,8 +1,10 @@
-//! The keys of a file's metadata: schema metadata in a journal, key-value metadata in a segment's footer.
+//! The keys of a file's metadata: schema metadata in a journal, key-value metadata in the footer of
+//! a segment.
 
-/// What all keys of ours begin with; others in a file are somebody else's.
+/// The prefix of every key of Soakbox; keys without it are those of other software.
 pub const PREFIX: &str = "soakbox.";
-/// [`FORMAT_VERSION`](crate::recording::FORMAT_VERSION); a file without it is foreign.
+/// [`FORMAT_VERSION`](crate::recording::FORMAT_VERSION); a file without it is not a file of
+/// Soakbox.
 pub const FORMAT: &str = "soakbox.format";
 /// Name of the table.
 pub const TABLE: &str = "soakbox.table";
@@ -22,12 +24,13 @@ pub const BOOT_ID: &str = "soakbox.boot_id";
 pub const INTERVAL_NS: &str = "soakbox.interval_ns";
 /// The observed files, a JSON list of [`ObservedFile`](super::ObservedFile).
 pub const TARGETS: &str = "soakbox.targets";
-/// Paths of the observed files, `:` between them: what [`TARGETS`] says, for readers that do not know it.
+/// Paths of the observed files with `:` between them, for readers that do not know [`TARGETS`].
 pub const TARGET: &str = "soakbox.target";
-/// Their build ids, `:` between them, empty where there is none; likewise.
+/// Their build ids with `:` between them, for the same readers; a file without one has an empty
+/// text.
 pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
-/// Digest of the configuration in effect: probes with their rules, whose operations, bounds, flush interval. Tells
-/// configurations apart, and protects nothing.
+/// Digest of the configuration in effect: probes with their rules, process filter, limits, flush
+/// interval. It tells configurations apart and is not used for security.
 pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
 /// How `cpu_ns` was measured.
 pub const CPU_METHOD: &str = "soakbox.cpu_method";
@@ -47,5 +50,6 @@ pub const ROWS: &str = "soakbox.rows";
 pub const SORTED: &str = "soakbox.sorted";
 /// Bytes of the journal that were damaged and left out (segments made by recovery).
 pub const DAMAGED_BYTES: &str = "soakbox.damaged_bytes";
-/// The columns' meaning, unit and source, a JSON list of [`ColumnNote`](super::ColumnNote) (segments).
+/// Meaning, unit and source of the columns, a JSON list of [`ColumnNote`](super::ColumnNote)
+/// (segments).
 pub const COLUMNS: &str = "soakbox.columns";

@@ -1,5 +1,6 @@
-//! The metadata that every file of a recording carries, as a value: which segment it is, who recorded it and how, and of
-//! a segment its extent. The text of each key is made and read here and nowhere else. Pure.
+//! The metadata of each file of a recording, as a value: which segment it is, who recorded it and
+//! how, and the extent of a segment. The text of each key is formatted and parsed only here. No
+//! I/O.
 
 mod keys;
 mod observed;
@@ -23,17 +24,17 @@ pub struct Footer {
     pub name: JournalName,
     /// Who recorded it, where and how: the same in all files of a recorder's run.
     pub provenance: Provenance,
-    /// Of a segment; a journal's frames do not know theirs.
+    /// Of a segment; `None` for a journal, whose frames are written before its extent is known.
     pub extent: Option<Extent>,
     /// Bytes of the journal that were damaged and left out.
     pub damaged_bytes: u64,
     /// Notes on the columns, in segments of versions that write them.
     pub columns: Vec<ColumnNote>,
-    /// Keys of ours that this version does not know, kept as they are.
+    /// Keys of Soakbox that this version does not know, kept unchanged.
     pub others: BTreeMap<String, String>,
 }
 
-/// Who recorded something, where and how.
+/// Who made a recording, where and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// Version of the recorder.
@@ -44,7 +45,7 @@ pub struct Provenance {
     pub kernel: String,
     /// Boot id.
     pub boot_id: String,
-    /// Length of an interval, ns; 0 where the file does not say.
+    /// Length of an interval, ns; 0 where the file does not have it.
     pub interval_ns: u64,
     /// The observed files.
     pub observed: Vec<ObservedFile>,
@@ -73,12 +74,12 @@ pub struct Extent {
     pub sorted: bool,
 }
 
-/// What a column means, for readers of the file that do not have the declaration.
+/// The meaning of a column, for readers of the file that do not have the declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnNote {
     /// Its name.
     pub name: String,
-    /// What a value means.
+    /// The meaning of a value.
     #[serde(default)]
     pub description: String,
     /// The unit of a value; empty where it has none.
@@ -102,25 +103,25 @@ impl ColumnNote {
     }
 }
 
-/// Why metadata is not that of a file of ours.
+/// The reason why metadata is not that of a file of Soakbox.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FooterError {
     /// It has no format.
     #[error("foreign Parquet file: its footer is not Soakbox's")]
     Foreign,
-    /// It is of another version.
+    /// It has another version of the format.
     #[error("has format {0}; this version reads format {FORMAT_VERSION}")]
     Version(String),
-    /// A key is missing that every file has.
+    /// A key is missing that every file must have.
     #[error("its footer has no {0}")]
     Missing(&'static str),
-    /// A value is not what its key is for.
+    /// A value is not valid for its key.
     #[error("its footer's {0} is {1:?}")]
     Value(&'static str, String),
 }
 
 impl Footer {
-    /// Of a journal's frames.
+    /// The metadata of a journal's frames.
     pub fn of_journal(name: JournalName, provenance: Provenance) -> Self {
         Self {
             name,
@@ -132,7 +133,7 @@ impl Footer {
         }
     }
 
-    /// As text: a value for each key, in order of the keys.
+    /// The metadata as text: a value for each key, in order of the keys.
     pub fn to_pairs(&self) -> BTreeMap<String, String> {
         let Provenance {
             recorder_version,
@@ -189,8 +190,8 @@ impl Footer {
         pairs
     }
 
-    /// From text. Keys of others are ignored, keys of ours that this version does not know are kept. Of a key that is
-    /// there twice the last value counts.
+    /// Reads the metadata from text. Keys without the prefix of Soakbox are ignored; unknown keys
+    /// with it are kept. If a key is there twice, the last value counts.
     ///
     /// # Errors
     /// Where it is not the metadata of a file of this format.
@@ -240,7 +241,7 @@ impl Footer {
     }
 }
 
-/// What is left to be read.
+/// The pairs that are not read yet.
 struct Pairs(BTreeMap<String, String>);
 
 impl Pairs {
@@ -248,7 +249,7 @@ impl Pairs {
         self.0.remove(key)
     }
 
-    /// A text that a file need not have.
+    /// An optional text, empty where the file does not have it.
     fn text(&mut self, key: &'static str) -> String {
         self.take(key).unwrap_or_default()
     }
@@ -306,6 +307,6 @@ impl Pairs {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Lists of texts: there is nothing in them that JSON cannot hold.
+    // Lists of texts: JSON can hold each of them.
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! A file under observation as a footer names it, with its path kept byte for byte: Linux allows any bytes in a path,
-//! JSON only text.
+//! A file under observation as a footer names it, with its path kept byte for byte: Linux allows
+//! any bytes in a path, JSON only text.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct ObservedFile {
     /// Its path as it was typed.
     pub path: StoredPath,
-    /// The file that this led to, without symbolic links.
+    /// Path of the file that this led to, without symbolic links.
     pub file: StoredPath,
     /// Its build id, where it has one.
     pub build_id: Option<String>,
@@ -21,7 +21,7 @@ pub struct ObservedFile {
 pub struct StoredPath(Vec<u8>);
 
 impl StoredPath {
-    /// Of these bytes.
+    /// The path of these bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
@@ -46,7 +46,7 @@ impl From<&std::path::Path> for StoredPath {
     }
 }
 
-/// For people: bytes that are no text are shown as U+FFFD.
+/// For people: bytes that are not UTF-8 are shown as U+FFFD.
 impl fmt::Display for StoredPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))
@@ -59,7 +59,8 @@ impl fmt::Debug for StoredPath {
     }
 }
 
-/// An element of the list: the path as text, and where it is no text also its bytes as hex digits.
+/// An element of the list: each path as text, and where it is not UTF-8, also its bytes as hex
+/// digits.
 #[derive(Serialize, Deserialize)]
 struct Element {
     path: String,
@@ -76,9 +77,9 @@ struct Element {
 pub(super) fn to_json(files: &[ObservedFile]) -> String {
     let elements = files.iter().map(|file| Element {
         path: file.path.to_string(),
-        path_bytes: hex_where_no_text(&file.path),
+        path_bytes: hex_if_not_utf8(&file.path),
         file: file.file.to_string(),
-        file_bytes: hex_where_no_text(&file.file),
+        file_bytes: hex_if_not_utf8(&file.file),
         build_id: file.build_id.clone(),
     });
     super::json(&elements.collect::<Vec<_>>())
@@ -110,7 +111,8 @@ pub(super) fn to_joined(files: &[ObservedFile]) -> (String, String) {
     )
 }
 
-/// The list of a file that has only the joined form. A `:` separates where a `/` follows: the paths were absolute.
+/// The list from the joined form, for a file that has nothing else. Its paths are absolute, so that
+/// a `:` separates two paths where a `/` follows it.
 pub(super) fn from_joined(paths: &str, build_ids: &str) -> Vec<ObservedFile> {
     if paths.is_empty() {
         return Vec::new();
@@ -134,7 +136,7 @@ pub(super) fn from_joined(paths: &str, build_ids: &str) -> Vec<ObservedFile> {
     files.collect()
 }
 
-fn hex_where_no_text(path: &StoredPath) -> Option<String> {
+fn hex_if_not_utf8(path: &StoredPath) -> Option<String> {
     std::str::from_utf8(&path.0).is_err().then(|| {
         let digits = path.0.iter().map(|byte| format!("{byte:02x}"));
         digits.collect()

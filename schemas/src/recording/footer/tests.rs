@@ -1,4 +1,5 @@
-//! A footer reads back as it was written, whatever is in it; what others wrote never makes reading panic.
+//! Tests of footers: each reads back as it was written, and metadata that other software wrote
+//! never makes reading panic.
 
 use super::*;
 use proptest::collection::{btree_map, vec};
@@ -28,7 +29,7 @@ fn observed(path: &str, file: &str, build_id: Option<&str>) -> ObservedFile {
     }
 }
 
-/// What a version of format 1 wrote before there was `soakbox.targets`.
+/// The metadata that versions of format 1 wrote before `soakbox.targets` existed.
 fn old(targets: &str, build_ids: &str) -> BTreeMap<String, String> {
     let mut pairs = Footer::of_journal(name(), Provenance::default()).to_pairs();
     pairs.remove(TARGETS);
@@ -53,7 +54,7 @@ fn two_files_are_two_and_a_path_with_a_colon_is_one() {
         r#"[{"path":"bin/a:/b","file":"/srv/bin/a:/b","build_id":"abcd"},{"path":"/usr/bin/redis-server","file":"/usr/bin/redis-check-rdb"}]"#
     );
     assert_eq!(read(&pairs).unwrap().provenance.observed, files);
-    // Readers that do not know the list find what they always found.
+    // Readers that do not know the list find the same text as before.
     assert_eq!(pairs[TARGET], "/srv/bin/a:/b:/usr/bin/redis-check-rdb");
     assert_eq!(pairs[TARGET_BUILD_ID], "abcd:");
 }
@@ -76,7 +77,7 @@ fn files_of_older_versions_are_split_where_an_absolute_path_begins() {
 }
 
 #[test]
-fn a_path_that_is_no_text_is_kept_byte_for_byte() {
+fn a_path_that_is_not_utf8_is_kept_byte_for_byte() {
     let path = StoredPath::new(*b"/tmp/\xff\n\"x");
     let file = ObservedFile {
         path: path.clone(),

@@ -1,4 +1,4 @@
-//! Alarms in comparisons of two runs of one service.
+//! False alarms in comparisons of two runs of one service.
 
 use super::Figures;
 use crate::trials::comparison;
@@ -6,7 +6,7 @@ use crate::trials::process::Process;
 use crate::trials::service::Service;
 
 /// Noise under which the alarm rate must hold.
-const ASKED: [Process; 22] = [
+const BOUNDED: [Process; 22] = [
     Process::Ar(0.0),
     Process::Ar(0.5),
     Process::Ar(0.7),
@@ -30,9 +30,9 @@ const ASKED: [Process; 22] = [
     Process::Cron,
     Process::Volatility,
 ];
-/// Noise with a memory as long as the run. A single run cannot know it: it is shown, without a
-/// bound.
-const SHOWN: [Process; 4] = [
+/// Noise with a memory as long as the run, which a single run cannot reveal: the rate is shown
+/// without a bound.
+const UNBOUNDED: [Process; 4] = [
     Process::Ar(0.97),
     Process::Levels(0.005),
     Process::Long(0.2),
@@ -41,18 +41,19 @@ const SHOWN: [Process; 4] = [
 
 impl Figures {
     pub(super) fn alarms(&mut self) {
-        let asked = ASKED.iter().map(|process| (*process, true));
-        let shown = SHOWN.iter().map(|process| (*process, false));
-        for (process, asked) in asked.chain(shown) {
+        let bounded = BOUNDED.iter().map(|process| (*process, true));
+        let shown = UNBOUNDED.iter().map(|process| (*process, false));
+        for (process, bounded) in bounded.chain(shown) {
             for n in [200, 600, 2000] {
                 let figure = format!("alarms {process:?} {n} windows");
                 if !self.wanted(&figure) {
                     continue;
                 }
-                // A level holds for 50 windows on average: a quarter of the shortest run.
-                let asked = asked && !(process == Process::Levels(0.02) && n == 200);
+                // No bound where a level lasts for a quarter of the run, 50 of 200 windows on
+                // average.
+                let bounded = bounded && !(process == Process::Levels(0.02) && n == 200);
                 let repetitions = self.arguments.repetitions;
-                let trials = if asked {
+                let trials = if bounded {
                     repetitions
                 } else {
                     repetitions.min(100)
@@ -61,12 +62,12 @@ impl Figures {
                 let alarms = self.counted(&figure, trials, |simulator, trials, random| {
                     comparison::false_alarms(simulator, service, n, trials, random)
                 });
-                self.alarms_at(&figure, alarms, ["0", "5%"], trials, asked);
+                self.alarms_at(&figure, alarms, ["0", "5%"], trials, bounded);
             }
         }
     }
 
-    /// Services that are hard for other reasons than their noise.
+    /// Services that are hard to compare for other reasons than the kind of their noise.
     pub(super) fn alarms_of_services(&mut self) {
         let trials = self.arguments.repetitions;
         for n in [200, 600] {

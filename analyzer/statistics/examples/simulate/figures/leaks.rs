@@ -1,4 +1,4 @@
-//! Leaks beneath a sawtooth: found, absent, and inconclusive where too little was seen.
+//! Leaks beneath a sawtooth: found, absent, and inconclusive after too few periods.
 
 use super::Figures;
 use crate::trials::heap;
@@ -28,9 +28,9 @@ impl Figures {
             self.table.shown(&row, absent, trials);
             if !ragged {
                 for periods in [1.5, 2.5, 3.5, 4.8] {
-                    let unsure = count(Status::Inconclusive, periods / 6.0, 0.01);
+                    let inconclusive = count(Status::Inconclusive, periods / 6.0, 0.01);
                     let row = format!("leak, {periods} periods seen: inconclusive");
-                    self.table.share(&row, unsure, trials, 1.0);
+                    self.table.share(&row, inconclusive, trials, 1.0);
                 }
             }
         }

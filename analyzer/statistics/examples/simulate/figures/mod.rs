@@ -12,7 +12,7 @@ use crate::table::Table;
 use crate::trials::process::Random;
 use crate::trials::service::Simulator;
 
-/// The table and what was asked for.
+/// The table and the arguments.
 pub(crate) struct Figures {
     arguments: Arguments,
     table: Table,
@@ -48,7 +48,7 @@ impl Figures {
         stream(self.arguments.seed, figure)
     }
 
-    /// What `work` counts in `trials` repetitions.
+    /// The counts of `work` in `trials` repetitions.
     fn counted<const K: usize>(
         &self,
         figure: &str,
@@ -58,18 +58,18 @@ impl Figures {
         counted(self.arguments.seed, figure, trials, work)
     }
 
-    /// Prints the alarms at each threshold. `asked` is false where no bound is set.
+    /// Prints the alarms at each threshold. `bounded` is false where no bound is set.
     fn alarms_at(
         &mut self,
         figure: &str,
         alarms: [usize; 2],
         thresholds: [&str; 2],
         trials: usize,
-        asked: bool,
+        bounded: bool,
     ) {
         for (count, threshold) in alarms.into_iter().zip(thresholds) {
             let row = format!("{figure}, threshold {threshold}");
-            self.table.alarms(&row, count, trials, asked);
+            self.table.alarms(&row, count, trials, bounded);
         }
     }
 }

@@ -37,7 +37,7 @@ impl Figures {
         let [warned] = self.counted("runs 1 + 1", trials, |simulator, trials, random| {
             [builds::single(simulator, trials, random)]
         });
-        let row = "runs 1 + 1: says that it cannot speak for the builds";
+        let row = "runs 1 + 1: reports that it is not valid for the builds";
         self.table.share(row, warned, trials, 1.0);
     }
 }

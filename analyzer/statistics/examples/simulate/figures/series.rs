@@ -7,7 +7,7 @@ use crate::trials::series;
 /// Correlations of neighbouring windows.
 const PHI: [f64; 4] = [0.0, 0.5, 0.7, 0.9];
 /// Noise for which no bound is set.
-const SHOWN: [Process; 10] = [
+const UNBOUNDED: [Process; 10] = [
     Process::Hidden,
     Process::ArHeavy(0.9),
     Process::Heavy(2.5),
@@ -29,7 +29,7 @@ impl Figures {
                 self.false_changes(&figure, Process::Ar(phi), n, trials, true);
             }
         }
-        for process in SHOWN {
+        for process in UNBOUNDED {
             for n in [200, 2000] {
                 let figure = format!("changes {process:?} {n} points");
                 self.false_changes(&figure, process, n, trials, false);
@@ -46,11 +46,11 @@ impl Figures {
         process: Process,
         n: usize,
         trials: usize,
-        asked: bool,
+        bounded: bool,
     ) {
         if self.wanted(figure) {
             let count = series::false_changes(process, n, trials, &mut self.random(figure));
-            self.table.alarms(figure, count, trials, asked);
+            self.table.alarms(figure, count, trials, bounded);
         }
     }
 

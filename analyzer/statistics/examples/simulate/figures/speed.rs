@@ -1,5 +1,5 @@
-//! How long the promised sizes take, in milliseconds. The best of three counts, since the machine
-//! has other work.
+//! How long comparisons of the promised sizes take, in milliseconds. The fastest of three counts,
+//! since the machine has other work.
 
 use super::Figures;
 use crate::trials::process::{Process, Random};

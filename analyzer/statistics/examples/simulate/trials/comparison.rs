@@ -27,7 +27,7 @@ pub(crate) fn busy(phi: f64) -> Service {
     }
 }
 
-/// Options with one threshold for all metrics; that of the failure rate is in proportion.
+/// Options with one threshold for all metrics; that of the failure rate is 2% of it.
 pub(crate) fn at(threshold: f64) -> Options {
     Options {
         threshold,

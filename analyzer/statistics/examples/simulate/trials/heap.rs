@@ -5,24 +5,24 @@ use rand_distr::{Distribution, StandardNormal};
 use soakbox_statistics::{SoakOptions, Status, soak};
 
 /// Seconds between points.
-const EVERY: f64 = 10.0;
+const POINT_INTERVAL: f64 = 10.0;
 /// Seconds between collections.
 const PERIOD: f64 = 600.0;
 
 /// The status of the leak finding of one simulated heap. The time between collections varies if
 /// `ragged`.
 pub(crate) fn status(hours: f64, growth: f64, ragged: bool, random: &mut Random) -> Status {
-    let points = (hours * 3600.0 / EVERY) as usize;
+    let points = (hours * 3600.0 / POINT_INTERVAL) as usize;
     let mut phase = uniform(random);
     let mut length = PERIOD;
     let mut times = Vec::with_capacity(points);
     let mut values = Vec::with_capacity(points);
     for index in 0..points {
-        let time = index as f64 * EVERY;
+        let time = index as f64 * POINT_INTERVAL;
         let noise: f64 = StandardNormal.sample(random);
         times.push(time);
         values.push(1e9 * (1.0 + growth * time / 3600.0 + 0.3 * phase + 0.02 * noise));
-        phase += EVERY / length;
+        phase += POINT_INTERVAL / length;
         if phase >= 1.0 {
             phase -= 1.0;
             if ragged {

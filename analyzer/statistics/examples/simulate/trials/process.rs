@@ -1,8 +1,7 @@
-//! Stationary noise, as services and textbooks have it: the windows of the simulations are drawn
-//! from it.
+//! Stationary noise of the kinds that services and textbooks have. The windows of the simulations
+//! are drawn from it.
 //!
-//! Every process has a mean near 0, a standard deviation near 1 and no trend. Nothing is judged
-//! here.
+//! Every process has a mean near 0, a standard deviation near 1 and no trend.
 
 use rand_distr::{Distribution, Exp1, Normal, StandardNormal, StudentT, Uniform};
 use rand_pcg::Pcg64Mcg;
@@ -17,7 +16,7 @@ pub(crate) enum Process {
     Ar(f64),
     /// Autoregressive, order 1, with Student-t noise of 3 degrees of freedom.
     ArHeavy(f64),
-    /// Autoregressive, order 2, so that it nearly repeats itself.
+    /// Autoregressive, order 2, with complex roots: it is nearly periodic.
     Ar2,
     /// Moving average over this number of windows.
     Average(usize),
@@ -25,22 +24,23 @@ pub(crate) enum Process {
     Periods(f64),
     /// A sawtooth with this number of periods in the run, random phase, and little noise.
     Sawtooth(f64),
-    /// Two states: the chances per window to enter and to leave the burst.
+    /// Two states, with these probabilities per window to enter and to leave the burst.
     Bursts(f64, f64),
     /// Independent Student-t noise with this number of degrees of freedom.
     Heavy(f64),
-    /// The level jumps to a new value with this chance per window.
+    /// The level jumps to a new value with this probability per window.
     Levels(f64),
     /// Rare exponential spikes that decay over some windows: collector pauses, cron jobs.
     Spikes,
     /// A job that starts every `n / 17.3` windows and takes three windows.
     Cron,
-    /// Calm and rough times (stochastic volatility); the values themselves are not correlated.
+    /// Times of small and of large noise (stochastic volatility); the values themselves are not
+    /// correlated.
     Volatility,
-    /// Slow AR(0.9) noise of 0.65 under white noise of 0.76. A percentile per window looks like
-    /// this.
+    /// AR(0.9) noise with a standard deviation of 0.65, plus white noise with one of 0.76. A
+    /// percentile per window looks like this.
     Hidden,
-    /// Fractional noise with memory `d`.
+    /// Fractionally integrated noise of order `d`: long memory.
     Long(f64),
 }
 

@@ -5,7 +5,7 @@ use super::process::{Process, Random};
 use rand_distr::{Distribution, StandardNormal};
 use soakbox_statistics::{Change, ChangeKind, changes, period};
 
-/// The stated rate of all change figures.
+/// The false alarm rate of all figures about changes and periods.
 pub(crate) const RATE: f64 = 0.05;
 
 fn found(values: &[f64]) -> Vec<Change> {
@@ -74,8 +74,8 @@ pub(crate) fn false_periods(
         .count()
 }
 
-/// In how many of `trials` series a job is found with its period: 3 windows every 60, under AR(0.7)
-/// noise.
+/// In how many of `trials` series the period of a job is found: 3 of every 60 windows, under
+/// AR(0.7) noise.
 pub(crate) fn jobs_found(trials: usize, random: &mut Random) -> usize {
     (0..trials)
         .filter(|_| {

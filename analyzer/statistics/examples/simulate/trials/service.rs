@@ -10,9 +10,9 @@ use std::time::Duration;
 /// The service's load and noise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Service {
-    /// How its windows vary.
+    /// The noise of its windows.
     pub(crate) process: Process,
-    /// Relative standard deviation of that variation.
+    /// Relative standard deviation of that noise.
     pub(crate) noise: f64,
     /// Operations per window on average.
     pub(crate) operations: usize,
@@ -43,12 +43,12 @@ const WINDOW: Duration = Duration::from_secs(1);
 const SIGMA: f64 = 0.5;
 /// The standard normal's p98.
 const P98: f64 = 2.053_748_910_631_823;
-/// The table from logarithms to buckets: its steps per unit, and its ends.
+/// The table from logarithms to buckets: its steps per unit, its lower end and its upper end.
 const STEPS: f64 = 2048.0;
 const LOW: f64 = 6.0;
 const HIGH: f64 = 24.0;
 
-/// Simulates runs. It keeps its scratch memory from run to run.
+/// Simulates runs. It uses the same scratch memory for all of them.
 pub(crate) struct Simulator {
     of_log: Vec<u16>,
     counts: Vec<u32>,

@@ -1,8 +1,9 @@
-//! The estimate of one metric of one run: its value, and a series of windows that has its variance.
+//! The estimate of one metric of one run: its value, and a series of windows whose mean has the
+//! variance of that value.
 //!
-//! A ratio or a quantile is no mean of windows, but its linearisation is (quantile: Woodruff 1952;
-//! ratio: Cochran 1977, chapter 6). In this way `long_run_variance` can give the variance of every
-//! metric. Two runs are never compared here.
+//! A ratio or a quantile is not a mean of windows, but its linearisation is (quantile: Woodruff
+//! 1952; ratio: Cochran 1977, chapter 6). In this way `long_run_variance` can give the variance of
+//! every metric. Two runs are never compared here.
 
 mod mean;
 mod quantile;
@@ -12,8 +13,8 @@ use crate::math::time_scales::{TimeScales, sum};
 use crate::metric::Metric;
 use crate::run::{Column, Run};
 
-/// The errors of a quantile are read from its distribution at this number of standard errors of its
-/// rank.
+/// Number of standard errors of a quantile's rank at which its own errors are read from the
+/// distribution.
 const RANK_ERRORS: f64 = 2.5;
 /// Relative deviations below this are rounding errors.
 pub(crate) const ROUNDING: f64 = 1e-12;
@@ -21,7 +22,7 @@ pub(crate) const ROUNDING: f64 = 1e-12;
 /// One metric of one run, after the warm-up was cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Estimate {
-    /// In the metric's unit.
+    /// The value, in the metric's unit.
     pub(crate) value: f64,
     /// The logarithm of `value`; of an absolute metric `value` itself.
     pub(crate) centre: f64,
@@ -34,15 +35,15 @@ pub(crate) struct Estimate {
     kind: Kind,
 }
 
-/// What the series of an estimate stands for.
+/// The meaning of an estimate's series.
 #[derive(Debug, Clone)]
 enum Kind {
     /// The deviation of each window from the mean, in the scale of `centre`.
     Mean,
-    /// The failures of each window. One more cluster of them is always possible: the variance is at
-    /// least `least`, the square of a typical cluster's size ÷ operations.
+    /// The failures of each window. One more cluster of failures is always possible, so that the
+    /// variance is at least `least`: the square of a typical cluster's size ÷ operations.
     Failures { least: f64 },
-    /// The share of operations below the quantile.
+    /// The share of operations below the quantile, in each window.
     Quantile {
         p: f64,
         distribution: MergedHistogram,
@@ -51,24 +52,25 @@ enum Kind {
     },
 }
 
-/// Why a metric of a run cannot be estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a metric of a run cannot be estimated, in the order in which the reasons of several runs are
+/// listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NoEstimate {
+    NotMeasured,
+    NoOperations,
     TooFewWindows,
     NotPositive,
-    NoOperations,
-    NotMeasured,
 }
 
 impl NoEstimate {
     pub(crate) fn reason(self) -> &'static str {
         match self {
+            NoEstimate::NotMeasured => "not measured",
+            NoEstimate::NoOperations => "no operations were observed",
             NoEstimate::TooFewWindows => "too few windows to know their variance",
             NoEstimate::NotPositive => {
                 "the mean is not positive, so a relative change has no meaning"
             }
-            NoEstimate::NoOperations => "no operations were observed",
-            NoEstimate::NotMeasured => "not measured",
         }
     }
 }
@@ -89,21 +91,18 @@ pub(crate) fn estimate_with_series(
         (Some(Column::Plain(values)), _) => {
             mean::of_windows(run, metric, &values[cut.min(values.len())..])
         }
-        (Some(Column::PerOperation(sums)), _) => {
-            let counts = run.counts();
-            mean::per_operation(
-                run,
-                metric,
-                &sums[cut.min(sums.len())..],
-                &counts[cut.min(counts.len())..],
-            )
-        }
+        (Some(Column::PerOperation { sums, counts }), _) => mean::per_operation(
+            run,
+            metric,
+            &sums[cut.min(sums.len())..],
+            &counts[cut.min(counts.len())..],
+        ),
         (None, Some(p)) if !run.durations().is_empty() => quantile::quantile(run, metric, p, cut),
         _ => Err(NoEstimate::NotMeasured),
     }
 }
 
-/// The estimate whose linearised series is known.
+/// Completes the estimate from its linearised series.
 fn finish(
     run: &Run,
     metric: Metric,
@@ -125,8 +124,9 @@ fn finish(
         value.ln()
     };
     let lost = run.lost_fraction();
-    // A mean has no bounds under loss. A failure rate has: none or all of the lost operations
-    // failed. A rate counts lost operations already, and memory is no property of operations.
+    // A mean has no bounds under loss. A failure rate has bounds: none or all of the lost
+    // operations failed. A rate includes lost operations already, and memory does not depend on
+    // operations.
     let loss = match metric {
         _ if lost == 0.0 => (centre, centre),
         Metric::FailureRate => (value * (1.0 - lost), value * (1.0 - lost) + lost),

@@ -1,11 +1,11 @@
 //! Where the level of a series changes: its steps and drifts.
 //!
 //! The series is split in two where the means differ most, and then each part again (binary
-//! segmentation, Vostrikova 1981; the least-squares place, Bai 1994). A split is accepted when the
-//! largest split of pure noise would rarely differ as much. The noise is the long-run variance of
-//! the residuals *after* the split. The tail of the largest split is that of the standardised
+//! segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is accepted when
+//! the largest split of pure noise would rarely differ as much. The noise is the long-run variance
+//! of the residuals *after* the split. The tail of the largest split is that of the standardised
 //! Brownian bridge (James, James and Siegmund 1987), at the normal quantile that corresponds to the
-//! t value. `changes` takes missing points and outliers out first.
+//! t value. `changes` removes missing points and outliers before.
 
 mod drift;
 mod split;
@@ -15,16 +15,17 @@ use crate::math::long_run_variance::of_residuals;
 use crate::math::time_scales::TimeScales;
 use crate::series::change::ChangeKind;
 
-/// Share of the false alarm rate that is spent on steps.
+/// Share of the false alarm rate that is used for steps.
 const STEPS: f64 = 0.45;
-/// … on temporary shifts: the level moves and later returns.
+/// Share for temporary shifts: the level moves and later returns.
 const TEMPORARY: f64 = 0.15;
-/// … on drifts.
+/// Share for drifts.
 const DRIFTS: f64 = 0.1;
-/// … on outliers.
+/// Share for outliers.
 pub(crate) const OUTLIERS: f64 = 0.2;
-const MOST_CHANGES: usize = 1000;
-/// Fewer points than this are not searched at all.
+/// Most changes of one series.
+const MAX_CHANGES: usize = 1000;
+/// A part with fewer points than this is not searched.
 const MIN_POINTS: usize = 24;
 
 /// A step or drift; [`Change`](crate::Change) among the points that are present.
@@ -47,7 +48,7 @@ pub(crate) struct Series {
     centre: f64,
 }
 
-/// What explains a part of the series best.
+/// The best explanation of a part of the series.
 enum Found {
     Nothing,
     /// Indices at which the part is split.
@@ -95,7 +96,7 @@ impl Series {
                     splits.extend(at);
                 }
             }
-            if splits.len() + parts.len() >= MOST_CHANGES {
+            if splits.len() + parts.len() >= MAX_CHANGES {
                 break;
             }
         }
@@ -110,26 +111,26 @@ impl Series {
                 kind: ChangeKind::Step,
                 before: self.mean(start, at),
                 after: self.mean(at, end),
-                p: self.evidence(start, at, end, difference),
+                p: self.step_p_value(start, at, end, difference),
             });
         }
         parts
     }
 
-    /// Tests each split again between its neighbours. It moves to the best place there, and is
-    /// dropped when it no longer counts.
+    /// Tests each split again between its neighbours. It moves to the best position there, and
+    /// is dropped when it is no longer significant.
     fn confirmed(&self, splits: &[usize], rate: f64) -> Vec<usize> {
         let length = self.values.len();
         let mut kept: Vec<usize> = Vec::new();
         for (i, &split) in splits.iter().enumerate() {
             let start = kept.last().copied().unwrap_or(0);
             let end = splits.get(i + 1).copied().unwrap_or(length);
-            if end - split < least(end - start) || split - start < least(end - start) {
+            if end - split < min_segment(end - start) || split - start < min_segment(end - start) {
                 kept.push(split);
                 continue;
             }
             match self.best_split(start, end) {
-                Some((at, difference)) if self.evidence(start, at, end, difference) <= rate => {
+                Some((at, difference)) if self.step_p_value(start, at, end, difference) <= rate => {
                     kept.push(at);
                 }
                 Some(_) => {}
@@ -139,7 +140,7 @@ impl Series {
         kept
     }
 
-    /// What happens in `start..end`, where a false alarm is allowed at `rate`.
+    /// The best explanation of `start..end` at the false alarm rate `rate`.
     fn explain(&self, start: usize, end: usize, rate: f64) -> Found {
         if end - start < MIN_POINTS {
             return Found::Nothing;
@@ -147,7 +148,7 @@ impl Series {
         let Some((at, difference)) = self.best_split(start, end) else {
             return Found::Nothing;
         };
-        let step = self.chance(start, at, end, difference);
+        let step = self.p_value(start, at, end, difference);
         let line = self.line(start, end);
         let stepped = step <= rate * STEPS
             || (step <= rate * split::ABRUPT_FACTOR && self.abrupt(start, at, end));
@@ -160,7 +161,7 @@ impl Series {
                 let rest = Series::new(residuals, self.times[start..end].to_vec());
                 let again = rest.best_split(0, end - start);
                 let flat =
-                    again.is_none_or(|(split, d)| rest.chance(0, split, end - start, d) > 0.05);
+                    again.is_none_or(|(split, d)| rest.p_value(0, split, end - start, d) > 0.05);
                 if flat {
                     return Found::Drift(part);
                 }
@@ -174,20 +175,20 @@ impl Series {
     }
 }
 
-/// The smallest number of points that can be a level of their own.
-fn least(length: usize) -> usize {
+/// The smallest number of points in a segment with a level of its own.
+fn min_segment(length: usize) -> usize {
     (((length as f64).sqrt() / 2.0) as usize).max(6)
 }
 
 /// A scaled difference divided by the long-run deviation of the residuals, and the degrees of
-/// freedom of that deviation. `None` when nothing but rounding differs.
+/// freedom of that deviation. `None` when the difference is only rounding.
 fn standardised(residuals: &[f64], difference: f64) -> Option<(f64, f64)> {
     let (variance, degrees) = of_residuals(&TimeScales::new(residuals)?)?;
     let deviation = (variance * residuals.len() as f64).sqrt();
     if deviation > 0.0 {
         Some((difference / deviation, degrees))
     } else {
-        // Without noise any difference is a change, rounding aside.
+        // Without noise any difference that is larger than rounding is a change.
         let size = residuals.iter().map(|r| r.abs()).fold(0.0, f64::max);
         (difference > 1e-9 * size.max(f64::MIN_POSITIVE)).then_some((f64::INFINITY, 1.0))
     }

@@ -1,14 +1,14 @@
-//! One split of a series into two levels: how far they differ, and how probable that is.
+//! One split of a series into two levels: their difference and its p-value.
 
-use super::{Series, least, standardised};
+use super::{Series, min_segment, standardised};
 use crate::math::distributions::{normal_upper_quantile, t_upper};
 
 /// An abrupt split is accepted at a rate that is higher by this factor: under slow noise the levels
-/// are poorly known, but an abrupt leap is clear.
+/// are poorly known, but an abrupt jump is clear.
 pub(super) const ABRUPT_FACTOR: f64 = 12.0;
-/// A leap is abrupt when it is larger than this number of deviations of all other leaps …
+/// A jump is abrupt when it is larger than this number of deviations of all other jumps …
 const ABRUPT_DEVIATIONS: f64 = 7.0;
-/// … and larger than the largest other leap by this factor.
+/// … and larger than the largest other jump by this factor.
 const ABRUPT_RATIO: f64 = 1.7;
 
 impl Series {
@@ -21,7 +21,7 @@ impl Series {
 
     /// The index at which the means differ most, and the difference there.
     pub(super) fn best_split(&self, start: usize, end: usize) -> Option<(usize, f64)> {
-        let margin = least(end - start);
+        let margin = min_segment(end - start);
         let mut best: Option<(usize, f64)> = None;
         for at in start + margin..(end + 1).saturating_sub(margin) {
             let difference = self.difference(start, at, end);
@@ -39,41 +39,41 @@ impl Series {
         (start..end).map(|i| self.values[i] - level(i)).collect()
     }
 
-    /// Chance that the best split of pure noise has at least this difference.
-    pub(super) fn chance(&self, start: usize, at: usize, end: usize, difference: f64) -> f64 {
+    /// The probability that the best split of pure noise has at least this difference.
+    pub(super) fn p_value(&self, start: usize, at: usize, end: usize, difference: f64) -> f64 {
         let residuals = self.residuals(start, at, end);
-        let margin = least(end - start) as f64 / (end - start) as f64;
+        let margin = min_segment(end - start) as f64 / (end - start) as f64;
         let Some((t, degrees)) = standardised(&residuals, difference) else {
             return 1.0;
         };
         largest_split(normal_upper_quantile(t_upper(t, degrees)), margin)
     }
 
-    /// The chance of a split; of an abrupt one divided by [`ABRUPT_FACTOR`].
-    pub(super) fn evidence(&self, start: usize, at: usize, end: usize, difference: f64) -> f64 {
-        let chance = self.chance(start, at, end, difference);
+    /// The p-value of a step: that of its split, divided by [`ABRUPT_FACTOR`] if it is abrupt.
+    pub(super) fn step_p_value(&self, start: usize, at: usize, end: usize, difference: f64) -> f64 {
+        let p = self.p_value(start, at, end, difference);
         if self.abrupt(start, at, end) {
-            chance / ABRUPT_FACTOR
+            p / ABRUPT_FACTOR
         } else {
-            chance
+            p
         }
     }
 
-    /// True when the leap at `at` is far larger than any other. A leap is the difference between
+    /// True when the jump at `at` is far larger than any other. A jump is the difference between
     /// the medians of three points on either side.
     pub(super) fn abrupt(&self, start: usize, at: usize, end: usize) -> bool {
         if at < start + 3 || at + 3 > end {
             return false;
         }
-        let leap =
+        let jump =
             |i: usize| (median3(&self.values[i..i + 3]) - median3(&self.values[i - 3..i])).abs();
         let elsewhere = (start + 3..end - 2).filter(|i| i.abs_diff(at) > 5);
-        let mut others: Vec<f64> = elsewhere.map(leap).collect();
+        let mut others: Vec<f64> = elsewhere.map(jump).collect();
         others.sort_by(f64::total_cmp);
         let (Some(&middle), Some(&most)) = (others.get(others.len() / 2), others.last()) else {
             return false;
         };
-        let here = leap(at);
+        let here = jump(at);
         here > ABRUPT_DEVIATIONS * 1.4826 * middle && here > ABRUPT_RATIO * most
     }
 }
@@ -84,8 +84,8 @@ fn median3(values: &[f64]) -> f64 {
     a.max(b).min(a.min(b).max(c))
 }
 
-/// Chance that the largest standardised split exceeds `x`, among splits that leave at least the
-/// share `margin` of the points on either side.
+/// The probability that the largest standardised split of pure noise exceeds `x`, among splits that
+/// leave at least the share `margin` of the points on either side.
 fn largest_split(x: f64, margin: f64) -> f64 {
     if x < 1.5 {
         return 1.0;

@@ -1,15 +1,16 @@
 //! A temporary shift: the level moves and later returns, so that no single split shows it.
 
-use super::{Series, least, standardised};
+use super::{Series, min_segment, standardised};
 use crate::math::distributions::t_upper;
 
-/// Fewer points than this are not searched for a temporary shift.
-const TEMPORARY_POINTS: usize = 150;
-/// Number of cells of the coarse grid on which temporary shifts are looked for.
+/// A part with fewer points than this is not searched for a temporary shift.
+const MIN_POINTS: usize = 150;
+/// Number of cells of the coarse grid on which temporary shifts are searched.
 const GRID: usize = 48;
 
 impl Series {
-    /// The two ends of a temporary shift: found on a coarse grid first, then to the point.
+    /// The two ends of a temporary shift: found on a coarse grid first, then refined
+    /// to single points.
     pub(super) fn temporary_shift(
         &self,
         start: usize,
@@ -17,8 +18,8 @@ impl Series {
         rate: f64,
     ) -> Option<Vec<usize>> {
         let length = end - start;
-        let cells = GRID.min(length / least(length));
-        if cells < 4 || length < TEMPORARY_POINTS {
+        let cells = GRID.min(length / min_segment(length));
+        if cells < 4 || length < MIN_POINTS {
             return None;
         }
         let edge = |cell: usize| start + cell * length / cells;
@@ -52,7 +53,7 @@ impl Series {
                 }
             }
         }
-        let margin = least(length);
+        let margin = min_segment(length);
         if b - a < margin || a - start < margin || end - b < margin {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Recordings with texts that somebody else chose.
+//! Recordings with hostile texts: names and notes that somebody else chose.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use soakbox_schemas::tables::{
 use crate::soak::Noise;
 use crate::{Recorder, Soak, annotation};
 
-/// Texts that a program, a host or a person may put into a recording; each would do harm in a way
-/// of its own where a terminal or a page obeyed it.
+/// Texts that a program, a host or a person may put into a recording. Each would do harm in its own
+/// way if a terminal or a page interpreted it.
 pub const HOSTILE_TEXTS: [&str; 14] = [
     "\u{1b}[31mred\nline2",
     "\r\u{1b}[2K\u{1b}[1Agone",
@@ -28,9 +28,9 @@ pub const HOSTILE_TEXTS: [&str; 14] = [
     "{operations} {window} '; DROP TABLE operation_log; --",
 ];
 
-/// Everything in a recording that somebody else chooses: a program's name, a host's, a note.
+/// The texts in a recording that somebody else chooses: names of programs and hosts, notes.
 #[derive(Clone, Debug)]
-pub struct Words {
+pub struct ForeignTexts {
     pub operation: String,
     pub host: String,
     pub target: String,
@@ -38,7 +38,7 @@ pub struct Words {
     pub gap: String,
 }
 
-impl Words {
+impl ForeignTexts {
     /// The same text everywhere.
     pub fn all(text: &str) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Words {
         }
     }
 
-    /// A small recording with these words, a loss and a gap, sealed.
+    /// Writes a small sealed recording with these texts, losses and a gap.
     pub fn seal(&self, root: &Path) {
         let mut recorder = Recorder::new(root);
         recorder.host.clone_from(&self.host);
