@@ -1,4 +1,4 @@
-//! Refuses to build with a kernel object that is older than its sources, wherever the sources are there.
+//! Refuses to build with a kernel object that is older than its sources, where these are present.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn collect(root: &Path, directory: &str, sources: &mut Vec<String>) {
     }
 }
 
-/// What `sha256sum FILES | sha256sum` prints.
+/// The digest that `sha256sum FILES | sha256sum` prints.
 fn digest(root: &Path, sources: &[String]) -> String {
     let mut list = String::new();
     for source in sources {

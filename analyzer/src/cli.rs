@@ -8,7 +8,7 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///
-/// Data goes to stdout, messages to stderr. Exit codes: 0 success, 2 usage or runtime error.
+/// Data goes to stdout, messages to stderr. Exit status: 0 success, 2 usage or runtime error.
 #[derive(Debug, Parser)]
 #[command(name = "soakbox-analyzer", version, styles = STYLES, propagate_version = true)]
 pub struct Arguments {
@@ -18,8 +18,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the contents of a recording: tables, files, time range, hosts, losses, gaps, and whether
-    /// the counts agree
+    /// Show the contents of a recording: tables, files, time range, hosts, losses, gaps, and
+    /// whether the counts agree
     Info {
         #[command(flatten)]
         source: Source,
@@ -38,8 +38,8 @@ enum Command {
     /// Run a query on a recording, also while it is being recorded
     ///
     /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log,
-    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give quantiles (p from 0 to
-    /// 1) with a relative error of at most 1/128.
+    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give quantiles (p from 0
+    /// to 1) with a relative error of at most 1/128.
     Sql {
         #[command(flatten)]
         source: Source,

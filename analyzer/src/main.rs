@@ -1,5 +1,5 @@
 //! Parse, plan, run: the arguments become a plan, the plan runs, a failure becomes one line and an
-//! exit code.
+//! exit status.
 
 use std::process::ExitCode;
 

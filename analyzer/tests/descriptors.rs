@@ -30,7 +30,7 @@ fn run(arguments: &[&str], redirections: &str) -> Output {
         .unwrap()
 }
 
-/// A command, whether its answer goes to stdout, and its exit code if both descriptors can be
+/// A command, whether its answer goes to stdout, and its exit status if both descriptors can be
 /// written.
 struct Case<'a> {
     arguments: Vec<&'a str>,

@@ -115,7 +115,7 @@ fn a_symlink_stays_and_the_file_that_it_leads_to_is_written() {
     }
     assert_eq!(place.names(), names);
     assert_eq!(fs::read_dir(out("deep")).unwrap().count(), 2);
-    // A circle of symlinks is an error, and is not changed.
+    // A cycle of symbolic links is an error, and is not changed.
     symlink("b", out("a")).unwrap();
     symlink("a", out("b")).unwrap();
     place.fail(&out("a"));

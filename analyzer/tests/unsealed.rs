@@ -104,8 +104,8 @@ fn listed(root: &Path) -> Vec<String> {
 
 fn ended(recorder: &str, rows: &str) -> String {
     format!(
-        "the recorder {recorder} ended without sealing: {rows} in its journals are read, rows \
-         after them may be missing; `soakbox-recorder recover DIR` seals them"
+        "the recorder {recorder} ended without sealing: {rows} in its journals are read, and \
+         later rows may be missing; `soakbox-recorder recover DIR` seals the journals"
     )
 }
 

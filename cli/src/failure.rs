@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::escape::{escaped, escaped_path};
 
-/// Exit code of usage and runtime errors.
+/// Exit status of usage and runtime errors.
 pub const EXIT_FAILURE: u8 = 2;
 
 /// `Result` with a [`Failure`].
@@ -54,7 +54,7 @@ impl Failure {
     }
 
     /// An output could not be written. With a closed pipe (`… | head`) its reader has read enough,
-    /// so that nothing is reported and the exit code is 0.
+    /// so that nothing is reported and the exit status is 0.
     pub fn output(thing: impl fmt::Display, error: &io::Error) -> Self {
         let mut failure = Self::new(thing, plain_io_error(error));
         failure.is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;

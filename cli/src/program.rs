@@ -1,5 +1,4 @@
-//! A program from its command line to its exit code: parse, run, report the one thing that went
-//! wrong.
+//! A program from its command line to its exit status: parse, run, report the error in one line.
 
 use std::process::ExitCode;
 

@@ -38,10 +38,11 @@ pub enum Command {
 
 const SIGNALS_HELP: &str = "\
 Signals:
-  SIGINT, SIGTERM, SIGQUIT    end the recording in order. Another one more than a second later ends
-                              it at once (exit status 130); `recover` seals the files that are left
+  SIGINT, SIGTERM, SIGQUIT    end the recording cleanly. A second one that comes more than a second
+                              later ends it at once (exit status 130); `recover` then seals the
+                              files that are left
   SIGHUP, SIGALRM, SIGVTALRM,
-  SIGPROF, SIGXCPU, SIGPWR    end the recording in order
+  SIGPROF, SIGXCPU, SIGPWR    end the recording cleanly, however often they are sent
   SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
 The recorder never signals a command, which goes on if its recording ends first.";
 
@@ -51,7 +52,8 @@ pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub probes: ProbeArgs,
-    /// Directory of the recording. It is created if it is missing; an existing recording is added to
+    /// Directory of the recording. It is created if it is missing; an existing recording is
+    /// extended
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Record the other operations where some cannot be observed. Each of these is reported once, and
@@ -76,8 +78,8 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Observe only this process, until it ends, instead of every process that runs the file. PID is
-    /// its number in the recorder's own PID namespace
+    /// Observe only this process, until it ends, instead of every process that runs the file. PID
+    /// is its number in the recorder's own PID namespace
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
 }

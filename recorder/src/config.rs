@@ -1,5 +1,5 @@
-//! The configuration file: TOML, each flag of `record` by its name; unknown keys are refused. A
-//! flag wins over the file.
+//! The configuration file, in TOML: each key has the name of a flag of `record`. Unknown keys are
+//! refused. A flag overrides the file.
 
 use std::num::NonZeroU32;
 use std::ops::Range;

@@ -1,5 +1,5 @@
 //! Tests of the declared tables: each value is read under the name that it was written under, and
-//! `docs/columns.md` is what the declarations generate.
+//! `docs/columns.md` is the text that the declarations generate.
 #![allow(clippy::unwrap_used)]
 
 mod distinct_rows;

@@ -49,7 +49,7 @@ pub(super) const LINES: [Line; 3] = [
     },
 ];
 
-/// Colours that differ in the dark mode: the one in the light mode, the one in the dark mode.
+/// Colours that differ between the modes: each in the light mode and in the dark mode.
 pub(super) const DARK: [(RGBColor, &str); 9] = [
     (PAPER, "#0d1117"),
     (INK, "#e6edf3"),

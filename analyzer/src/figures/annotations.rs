@@ -42,7 +42,7 @@ pub struct Moment {
     pub text: String,
 }
 
-/// When a recorder started and stopped, as its own annotations tell, ns UTC.
+/// When a recorder started and stopped, according to its own annotations, ns UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct StartAndStop {
     pub(super) started_ns: Option<i64>,

@@ -3,9 +3,9 @@
 //!
 //! Per operation and interval: finished = recorded + filtered + sampled_out + lost, and recorded =
 //! rows in `operation_log`. Per operation over a recorder's run: begun = finished + abandoned + in
-//! flight, and again recorded = rows. Intervals after the last one that no gap cut are not
-//! compared; neither are the last ones of a recorder that still runs or did not stop cleanly, since
-//! they may be incomplete.
+//! flight, and again recorded = rows. The intervals of a recorder are compared up to the last one
+//! that none of its gaps touches. If the recorder still runs or did not stop cleanly, the last two
+//! of these are not compared either, since they may be incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -70,8 +70,8 @@ pub enum Comparison {
     /// Always, and rows that cannot be read are a failure.
     Required,
     /// Only where the recording has at most this number of rows and all of them can be read.
-    /// Otherwise a warning reports that they were not compared. For answers that may need few rows
-    /// themselves.
+    /// Otherwise a warning reports that they were not compared. It is for commands whose own answer
+    /// may need few rows.
     UpTo(u64),
 }
 
@@ -193,7 +193,7 @@ fn keys(found: &Columns) -> Result<Vec<Key>> {
     Ok(recorders.zip(found.texts("operation")?).collect())
 }
 
-/// The counts of one operation in one recorder's run that are compared.
+/// The counts that are compared: those of one operation in the run of one recorder.
 #[derive(Default)]
 struct RunCounts {
     /// Complete intervals with counters.

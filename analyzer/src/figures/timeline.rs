@@ -1,6 +1,6 @@
 //! Operations over time: percentiles of the duration per window, losses, unobserved periods and
 //! annotated moments. The width of an operation's windows depends on the length of the recording
-//! and on the operation's number of rows, so that a chart has about 100 windows.
+//! and on the operation's number of rows: few rows have few and wide windows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::recording::TimeRange;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 
-/// The fewest and the most windows of an operation.
+/// Bounds of the number of windows of an operation: few rows give up to 10, many rows up to 150.
 const WINDOWS: std::ops::RangeInclusive<i64> = 10..=150;
-/// With fewer rows per window on average, wider windows are chosen: a percentile of a few rows
-/// tells little.
+/// Windows are as wide as needed to have at least this number of rows on average: a percentile of a
+/// few rows tells little.
 const ROWS_PER_WINDOW: u64 = 40;
 /// The widths that windows can have, milliseconds.
 const WIDTHS_MS: [i64; 24] = [

@@ -173,14 +173,14 @@ impl fmt::Display for Warning {
                     None => write!(f, "the recorder {recorder} ended without sealing")?,
                     Some(reason) => write!(
                         f,
-                        "the recorder {recorder} has not sealed, and it is not known whether it \
-                         still runs ({reason})"
+                        "the recorder {recorder} has not sealed its journals, and it is not known \
+                         whether it still runs ({reason})"
                     )?,
                 }
                 write!(
                     f,
-                    ": {} {} in its journals {} read, rows after them may be missing; \
-                     `soakbox-recorder recover DIR` seals them",
+                    ": {} {} in its journals {} read, and later rows may be missing; \
+                     `soakbox-recorder recover DIR` seals the journals",
                     count(*rows),
                     plural(*rows, "row"),
                     if *rows == 1 { "is" } else { "are" }

@@ -2,9 +2,9 @@
 //! bad path fails at once. It is written at the end, so that a failed command leaves the earlier
 //! content.
 //!
-//! A symlink stays a symlink: the file that it leads to is written. A regular file is replaced by
-//! a rename, with its owner and mode; where that is impossible (another owner, further hard
-//! links, a directory without write permission), it is overwritten. Devices, pipes and descriptors
+//! A symbolic link is kept: the file that it leads to is written. A regular file is replaced by a
+//! rename, with its owner and mode; where that is impossible (another owner, further hard links, a
+//! directory without write permission), it is overwritten. Devices, pipes and descriptors
 //! (`/dev/stdout`) are written as they are.
 
 use std::fs::{File, Metadata, Permissions};
@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 
 /// Stands for stdout on the command line.
 const STDOUT: &str = "-";
-/// Most symlinks that are followed for one path; Linux allows 40.
+/// Most symbolic links that are followed for one path; Linux allows 40.
 const MAX_LINKS: usize = 40;
 /// Mode of a new file, before the umask is applied.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -136,12 +136,12 @@ fn open_to_write(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
-/// The end of a chain of symlinks.
+/// The end of a chain of symbolic links.
 enum End {
     Stdout,
     /// An open descriptor by its name under `/proc`.
     Descriptor(PathBuf),
-    /// A path that is no symlink; it may not exist yet.
+    /// A path that is no symbolic link; it may not exist yet.
     Path(PathBuf),
 }
 

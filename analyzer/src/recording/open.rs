@@ -131,7 +131,7 @@ fn unlistable(root: &Path, error: &io::Error) -> Failure {
             failure.hint("give the directory that `soakbox-recorder record -o DIR` wrote")
         }
         io::ErrorKind::NotADirectory => failure.hint(
-            "give the recording's directory, the one that holds operation_log/ and the others",
+            "give the recording's directory, which holds operation_log/ and those of the other tables",
         ),
         _ => failure,
     }
@@ -145,7 +145,7 @@ fn no_files(root: &Path) -> Failure {
             root,
             "the recording is empty: no segment and no journal yet",
         )
-        .hint("does the recorder still run? `soakbox-recorder recover DIR` seals what a crash left")
+        .hint("does the recorder still run? `soakbox-recorder recover DIR` seals the journals that a crash left")
     } else {
         Failure::path(
             root,

@@ -71,7 +71,10 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn unknown(error: &io::Error) -> Owner {
-    Owner::Unknown(format!("its lock: {}", plain_io_error(error)))
+    Owner::Unknown(format!(
+        "its lock cannot be examined: {}",
+        plain_io_error(error)
+    ))
 }
 
 fn starts_with(file: &mut File, word: &str) -> bool {

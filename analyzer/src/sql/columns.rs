@@ -33,7 +33,7 @@ impl Columns {
         self.0.num_rows()
     }
 
-    /// Whether there are none.
+    /// Whether the result has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -4,7 +4,7 @@
 //! inside a run, several runs of one build. It does not know where the data come from. It has no
 //! input or output, no clock, no threads, no randomness, no Arrow and no DataFusion, so that
 //! thousands of simulations run without linking a query engine. Missing numbers are NaN or `None`,
-//! never 0. No evidence is never a pass.
+//! never 0. Without evidence the verdict is never `pass`.
 //!
 //! | question | call | answer |
 //! | --- | --- | --- |

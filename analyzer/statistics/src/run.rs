@@ -149,10 +149,10 @@ impl Run {
         Ok(self)
     }
 
-    /// Adds a sum over the operations of each window, and their number: failures for `failure_rate`,
-    /// nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so that a busy
-    /// window weighs more. Each metric keeps its own counts. The column that the metric had before
-    /// is replaced.
+    /// Adds a sum over the operations of each window, and their number: failures for
+    /// `failure_rate`, nanoseconds for `cpu`. The metric is sum ÷ operations over the whole run, so
+    /// that a busy window weighs more. Each metric keeps its own counts. The column that the metric
+    /// had before is replaced.
     ///
     /// # Errors
     /// A length other than that of the columns given before.

@@ -81,7 +81,8 @@ fn odd_window() -> impl Strategy<Value = Option<Window>> {
     )
 }
 
-/// Every number is finite, the verdict has a reason, and no interval has its lower end above its upper end.
+/// Every number is finite, the verdict has a reason, and no interval has its lower end above its
+/// upper end.
 fn sound(effect: &Effect) {
     let known = [
         effect.base,

@@ -1,4 +1,4 @@
-//! A synthetic load: two operations, with slowdown, losses and a gap if wanted.
+//! A synthetic load: two operations, with slowdown, losses and a gap on request.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Tests that the machine does not allow. A skip is reported on stderr past libtest's capture
 //! (`.ci/run` lists skips), and it is a failure if `SOAKBOX_REQUIRE_…=1` forbids it. All test files
-//! of this package skip tests through this one.
+//! of this package use this file to skip tests.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::io::Write;

@@ -25,7 +25,7 @@ pub fn printed(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// The stderr of a command that fails: exit code 2, nothing on stdout, and one error line besides
+/// The stderr of a command that fails: exit status 2, nothing on stdout, and one error line besides
 /// the warnings.
 pub fn refused(arguments: &[&str]) -> String {
     let output = analyzer(arguments);

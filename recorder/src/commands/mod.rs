@@ -14,7 +14,7 @@ use soakbox_cli::Failure;
 
 use crate::cli::Command;
 
-/// Runs a command and returns its exit code.
+/// Runs a command and returns the exit status.
 ///
 /// # Errors
 /// The failure, in words for the person who typed the command.

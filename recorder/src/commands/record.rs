@@ -8,10 +8,10 @@ use anyhow::{Result, bail};
 use crate::run::{self, Outcome};
 use crate::{cli, message, resolve};
 
-/// Exit code after a second signal, as a shell gives it for SIGINT.
+/// Exit status after a second signal: the one that a shell gives for SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Records until a signal, the end of the command or the duration; returns the exit code.
+/// Records until a signal, the end of the command or the duration; returns the exit status.
 ///
 /// # Errors
 /// Where the arguments are not a valid plan, or the recording cannot be made.

@@ -86,7 +86,7 @@ pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -
         Some(Errno::PERM | Errno::ACCESS) => RIGHTS,
         Some(Errno::SRCH) => "is the process still running?",
         _ => {
-            "the file must lie on a filesystem that the kernel can probe (not in the upper layer of another mount's overlay)"
+            "the file must lie on a file system that the kernel can probe (not in the upper layer of another mount's overlay)"
         }
     };
     KernelError::Attach {

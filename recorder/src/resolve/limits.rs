@@ -1,4 +1,4 @@
-//! The limits of a recording: a flag wins over the configuration, which wins over the default.
+//! The limits of a recording: a flag overrides the configuration, which overrides the default.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::message;
 /// One recording's events.
 #[derive(Debug)]
 pub(super) struct Control {
-    /// The recording is to end in order.
+    /// The recording is to end cleanly.
     pub(super) stop: Event,
     /// Somebody may be opening an observed file for writing.
     pub(super) check_files: Arc<Event>,
@@ -54,7 +54,7 @@ impl Control {
             Request::StopAtOnce => {}
             Request::CheckFiles => self.check_files.set(),
             Request::GoOn(signal) => message::line(format_args!(
-                "the recorder ignores {}: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP end it",
+                "the recorder ignores {}: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP ends it",
                 name(signal)
             )),
         }

@@ -30,7 +30,7 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// The observed files, each with its guard.
 pub(super) struct Files {
     files: Vec<File>,
-    /// Processes that start later are observed too, so the paths are checked.
+    /// Whether the paths are checked, because processes that start later are observed too.
     follows_paths: bool,
 }
 
@@ -70,7 +70,7 @@ impl Files {
             let (binary, path) = (file.binary.clone(), file.typed_path.display());
             let guard = Lease::take(&binary).map(Guard::Lease).unwrap_or_else(|error| {
                 message::line(format_args!(
-                    "warning: {path}: no lease ({error}); if it is overwritten in place, programs that start right then may crash; hint: {}",
+                    "warning: {path}: no lease ({error}); if it is overwritten in place, programs that start at that moment may crash; hint: {}",
                     hint(error.kind())
                 ));
                 Guard::Comparison

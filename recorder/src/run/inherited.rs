@@ -1,6 +1,6 @@
 //! The state that this process got from its caller and that a command must get as if the recorder
-//! were not there: signals that are ignored or blocked, closed standard descriptors, and what exec
-//! keeps but fork does not.
+//! were not there: signals that are ignored or blocked, closed standard descriptors, and the state
+//! that exec keeps and fork does not.
 //!
 //! It is read before `main`: Rust's runtime ignores SIGPIPE and opens /dev/null in the place of a
 //! closed standard descriptor before the first line of `main` runs. Everything else (environment,
@@ -47,7 +47,7 @@ impl SignalSet {
     }
 }
 
-/// What this process was started with.
+/// The state that this process was started with.
 #[derive(Debug)]
 pub(super) struct Inherited {
     ignored: SignalSet,
@@ -74,7 +74,7 @@ extern "C" fn capture() {
     let _ = AT_START.set(Inherited::read());
 }
 
-/// What this process was started with.
+/// The state that this process was started with.
 pub(super) fn inherited() -> &'static Inherited {
     AT_START.get_or_init(Inherited::read)
 }

@@ -24,8 +24,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// # Errors
-    /// Where another process has the file open for writing, the file is another user's, or its
-    /// filesystem has no leases.
+    /// Where another process has the file open for writing, the file is another user's, or its file
+    /// system has no leases.
     pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
         let mut tries = 1;
         loop {

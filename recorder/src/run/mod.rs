@@ -52,8 +52,8 @@ pub enum Outcome {
 /// even while the others wait for the disk.
 ///
 /// # Errors
-/// Where the directory, the kernel, a probe or the command refuses. What was recorded by then stays
-/// readable.
+/// Where the directory, the kernel, a probe or the command refuses. The rows that were written by
+/// then stay readable.
 pub fn record(plan: RecordPlan) -> Result<Outcome> {
     let mut signals = Signals::take_over().context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);

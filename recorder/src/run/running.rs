@@ -26,8 +26,8 @@ use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
 
 /// Everything that was started. Where a start fails or a thread panics, the fields are dropped in
-/// this order: without an open gate nothing is written; then the order is that of
-/// [`Running::stop`].
+/// this order. The gate is the first: dropped before it was opened, it prevents all writing. The
+/// others follow in the order of [`Running::stop`].
 pub(super) struct Running<'a> {
     write_gate: Option<WriteGate>,
     files: Option<FileWatch>,

@@ -1,5 +1,5 @@
-//! Signals to the recorder: which end a recording in order, which end it at once, and after which
-//! it goes on. They are blocked in every thread and read from a signalfd, so that none kills a
+//! Signals to the recorder: which end a recording cleanly, which end it at once, and after which it
+//! goes on. They are blocked in every thread and read from a signalfd, so that none kills a
 //! recorder with unsealed files.
 //!
 //! The command gets the dispositions and the mask that the recorder was started with (`inherited`).
@@ -48,17 +48,17 @@ fn meaning(signal: c_int) -> Option<Meaning> {
     })
 }
 
-/// Whether a signal is handled although this process was started with it ignored: a shell
-/// without job control ignores SIGINT for what it starts in the background, which must be
-/// stoppable; and the kernel reports a writer of an observed file by SIGIO.
+/// Whether a signal is handled although this process was started with it ignored: a shell without
+/// job control ignores SIGINT for programs that it starts in the background, and it must be
+/// possible to stop them; and the kernel reports a writer of an observed file by SIGIO.
 fn is_handled_although_ignored(signal: c_int) -> bool {
     matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
 }
 
-/// What the recorder is to do.
+/// The reaction of the recorder to a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// End the recording in order.
+    /// End the recording cleanly.
     Stop(c_int),
     /// End at once and leave the rest to recovery.
     StopAtOnce,

@@ -1,5 +1,5 @@
 //! Writes a synthetic recording by the same collector, samplers and files as a real one, in
-//! simulated time. Its footers say that it is made up.
+//! simulated time. Its footers state that it is synthetic.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use soakbox_schemas::tables::RecorderHealth;
 
-/// CPU time that the rows so far contain.
+/// Measures the process; its fields are the CPU time that earlier rows contain.
 #[derive(Debug, Default)]
 pub(super) struct SelfUsage {
     user_ns: u64,

@@ -8,7 +8,7 @@ use parquet::errors::ParquetError;
 use rustix::io::Errno;
 use soakbox_schemas::recording::FooterError;
 
-/// A failure of a recording's files. What was recorded before it stays readable.
+/// A failure of a recording's files. The rows that were written before it stay readable.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
     /// The system refused.
@@ -100,7 +100,7 @@ fn is_full(error: &io::Error) -> bool {
 
 fn hint(error: &io::Error) -> &'static str {
     if is_full(error) {
-        return "; hint: free space there (what was recorded stays readable)";
+        return "; hint: free space there (the rows that were written stay readable)";
     }
     match errno(error) {
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {

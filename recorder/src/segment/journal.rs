@@ -93,7 +93,7 @@ impl JournalWriter {
         journal::encode(&batch, &mut self.frame).map_err(encode)?;
         if let Err(error) = self.file.write_all_at(&self.frame, self.bytes) {
             // Cut the torn frame off; where that fails too, the next frame is written over it, and
-            // a reader skips what is left of it.
+            // a reader skips the rest of it.
             let _ = self.file.set_len(self.bytes);
             return Err(SegmentError::io("write", &self.path, error));
         }

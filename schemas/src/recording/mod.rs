@@ -18,7 +18,7 @@ pub const LOCK_FILE: &str = "lock";
 /// File in that directory with the plan of a recovery, while it seals the journals of a crashed
 /// recorder.
 pub const RECOVERY_FILE: &str = "recovery";
-/// Ending of the temporary file that a segment is written to. It is in the folder of its journal
+/// Ending of the temporary file that a segment is written to. It is in the directory of its journal
 /// and is never read.
 pub const SEALING_EXTENSION: &str = "sealing";
 /// Ending of a journal.

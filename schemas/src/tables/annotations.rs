@@ -1,5 +1,5 @@
-//! `annotations`: a text about a moment or a stretch of time. Charts draw them. A gap in the
-//! observation is an annotation too.
+//! `annotations`: a text about a moment or a period. Charts draw them. A gap in the observation is
+//! an annotation too.
 
 use super::kind::{Optional, Text, Time, Word};
 
@@ -8,7 +8,7 @@ use super::kind::{Optional, Text, Time, Word};
 pub enum AnnotationKind {
     /// The recorder began to observe.
     RecordingStarted,
-    /// The recorder stopped in good order.
+    /// The recorder stopped cleanly.
     RecordingStopped,
     /// The command under observation was started.
     TargetStarted,
@@ -57,13 +57,13 @@ impl AsRef<str> for AnnotationKind {
 }
 
 table! {
-    /// One row per event or stretch of time: starts, stops, gaps, notes.
+    /// One row per event or period: starts, stops, gaps, notes.
     "annotations";
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Annotation, AnnotationBuilder {
-        /// The moment of the event, or the start of the stretch.
+        /// The moment of the event, or the start of the period.
         pub at_ns as at: Time, "ns", "recorder: clock";
-        /// The end of the stretch; null for an event, and for a gap that lasted to the end of the
+        /// The end of the period; null for an event, and for a gap that lasted to the end of the
         /// recording.
         pub until_ns as until: Optional<Time>, "ns", "recorder: clock";
         /// `recording_started`, `recording_stopped`, `target_started`, `target_exited`, `gap` or

@@ -31,7 +31,7 @@ pub struct Column {
     pub source: &'static str,
     /// For a column that nothing writes yet: the value that every row has.
     pub reserved: Option<&'static str>,
-    /// Its kind: time, number, truth, word or text.
+    /// Its kind: time, number, boolean, word or text.
     pub kind: &'static str,
     /// Whether a value can be missing.
     pub nullable: bool,

@@ -18,7 +18,7 @@ pub trait Kind {
     type Value;
     /// Collects values into an array.
     type Builder: Default;
-    /// Its name in the documentation: time, number, truth, word or text.
+    /// Its name in the documentation: time, number, boolean, word or text.
     const NAME: &'static str;
     /// Whether a value can be missing.
     const NULLABLE: bool = false;
@@ -121,14 +121,14 @@ impl Kind for Count {
     }
 }
 
-/// Yes or no.
+/// True or false.
 #[derive(Debug)]
 pub enum Truth {}
 
 impl Kind for Truth {
     type Value = bool;
     type Builder = BooleanBuilder;
-    const NAME: &'static str = "truth";
+    const NAME: &'static str = "boolean";
 
     fn data_type() -> DataType {
         DataType::Boolean

@@ -45,8 +45,8 @@ table! {
         /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
         /// process ended.
         pub abandoned: Count, "operations", "kernel counter";
-        /// Finishes whose begin is not known, because it came before the probes were attached or is
-        /// counted in `lost_no_memory`; not part of `finished`.
+        /// Finishes whose begin is not known, because it came before the probes were attached, or
+        /// in the parent before a fork, or is counted in `lost_no_memory`; not part of `finished`.
         pub unmatched: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";

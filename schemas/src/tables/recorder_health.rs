@@ -17,8 +17,8 @@ table! {
         /// The interval in which the row was made: boot clock divided by the interval's length,
         /// rounded down.
         pub interval: Count, "", "recorder: clock";
-        /// Events read from the ring buffer. In a run that ended in order they add up to the rows
-        /// of `operation_log` and `events_dropped`.
+        /// Events read from the ring buffer. In a run that ended cleanly they add up to the rows of
+        /// `operation_log` and `events_dropped`.
         pub events_received: Count, "events", "recorder";
         /// Events that arrived after later ones had been written; the rows of their file are not in
         /// order.

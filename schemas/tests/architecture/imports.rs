@@ -1,6 +1,6 @@
 //! The paths that a source file names, as paths from the root of its package.
 //!
-//! Items under `#[cfg(test)]` are left out: a test may use what it likes.
+//! Items under `#[cfg(test)]` are left out: a test may import any module.
 
 use crate::lexer::{Placed, Token, tokens};
 use std::collections::BTreeSet;

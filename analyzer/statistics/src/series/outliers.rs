@@ -1,6 +1,6 @@
 //! Single points that lie far from the points before them and from the points after them.
 //!
-//! Outliers are removed from the series before steps are searched, so that no outlier is reported
+//! Outliers are removed from the series before the search for steps, so that no outlier is reported
 //! as a step.
 
 /// Number of points on each side with which a point is compared.

@@ -111,9 +111,9 @@ fn centred(values: &[f64], stride: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The frequency whose period is the best multiple of a found one. A short periodic job has many
-/// harmonics, and the strongest of them is not always the first. Periods are compared by epoch
-/// folding (Larsson 1996), adjusted for the number of bins.
+/// The frequency whose period is the best multiple of the period of `frequency`. A short periodic
+/// job has many harmonics, and the strongest of them is not always the first. Periods are compared
+/// by epoch folding (Larsson 1996), adjusted for the number of bins.
 fn fundamental(series: &[f64], frequency: f64) -> f64 {
     let longest = series.len() as f64 / MIN_REPEATS;
     let total = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;

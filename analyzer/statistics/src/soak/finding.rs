@@ -4,7 +4,7 @@
 
 use crate::soak::trend::Trend;
 
-/// The two kinds of growth that are searched.
+/// The two kinds of growth that are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FindingKind {
     /// The troughs of a sawtooth rise (without a sawtooth: the series itself).
@@ -54,8 +54,8 @@ pub struct Finding {
     pub subject: String,
     /// Whether it was found.
     pub status: Status,
-    /// Slope, unit per hour, less the slope of the reference if there is one; `None` when there were
-    /// too few points.
+    /// Slope, unit per hour, less the slope of the reference if there is one; `None` when there
+    /// were too few points.
     pub slope_per_hour: Option<f64>,
     /// Lower end of its 95% interval.
     pub low: Option<f64>,

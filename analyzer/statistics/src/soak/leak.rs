@@ -1,4 +1,4 @@
-//! Leaks and drifts: whether a series grows that should not.
+//! Leaks and drifts: whether a series that should not grow does.
 //!
 //! A straight line through all points of a garbage collector's sawtooth is misleading. The line is
 //! fitted to the troughs instead: they are the memory that survives each collection. This file

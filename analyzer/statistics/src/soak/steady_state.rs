@@ -8,8 +8,7 @@ use crate::series::change::{Change, ChangeKind};
 use crate::series::changes::changes;
 use crate::series::warm_up::warm_up;
 
-/// With a smaller effective sample size, it is no evidence of a steady state that no change was
-/// found.
+/// Smallest effective sample size at which a series without a change is evidence of a steady state.
 const MIN_EFFECTIVE_SIZE: f64 = 15.0;
 
 /// The answer of [`steady_state`].

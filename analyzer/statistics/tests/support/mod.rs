@@ -1,4 +1,4 @@
-//! Runs with pseudo-random noise that is always the same, and the only effect of a comparison.
+//! Runs with pseudo-random noise that is always the same, and the comparison of one effect.
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 

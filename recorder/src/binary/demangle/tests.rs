@@ -1,3 +1,5 @@
+//! Tests of readable names: which names a symbol has, and which it does not have.
+
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::collections::BTreeSet;

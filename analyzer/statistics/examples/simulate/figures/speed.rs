@@ -1,5 +1,5 @@
-//! How long comparisons of the promised sizes take, in milliseconds. The fastest of three counts,
-//! since the machine has other work.
+//! How long comparisons of the promised sizes take, in milliseconds. Each is run three times, and
+//! the shortest time is used, since the machine has other work.
 
 use super::Figures;
 use crate::trials::process::{Process, Random};
@@ -39,7 +39,7 @@ impl Figures {
     }
 }
 
-/// The fastest of three, in milliseconds.
+/// The shortest time of three runs, in milliseconds.
 fn best(mut work: impl FnMut()) -> f64 {
     let once = |work: &mut dyn FnMut()| {
         let start = Instant::now();

@@ -34,8 +34,8 @@ pub(crate) enum Process {
     Spikes,
     /// A job that starts every `n / 17.3` windows and takes three windows.
     Cron,
-    /// Times of small and of large noise (stochastic volatility); the values themselves are not
-    /// correlated.
+    /// Periods of small noise and periods of large noise (stochastic volatility); the values
+    /// themselves are not correlated.
     Volatility,
     /// AR(0.9) noise with a standard deviation of 0.65, plus white noise with one of 0.76. A
     /// percentile per window looks like this.

@@ -5,7 +5,7 @@ use crate::math::distributions::t_upper;
 
 /// A part with fewer points than this is not searched for a temporary shift.
 const MIN_POINTS: usize = 150;
-/// Number of cells of the coarse grid on which temporary shifts are searched.
+/// Number of cells of the coarse grid on which temporary shifts are searched for.
 const GRID: usize = 48;
 
 impl Series {
