@@ -100,6 +100,11 @@ pub struct Check {
 pub struct Probes {
     /// Program or library
     pub file: PathBuf,
+    /// Add how each function would be observed, with its cost class: emulated, uretprobe, one_step
+    /// or two_steps (single-stepped instructions), or the reason for a refusal. Takes seconds for
+    /// thousands of functions
+    #[arg(long)]
+    pub costs: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
 use self::limits::Effective;
+use crate::binary::KernelVersion;
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
@@ -127,6 +128,20 @@ pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<Resolved
     let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
     ResolvedProbes::resolve(probes(arguments, config)?, process)
+}
+
+/// The version of this host's kernel.
+///
+/// # Errors
+/// Where its release has no version in it.
+pub fn kernel_version() -> Result<KernelVersion> {
+    version_of(&Host::read())
+}
+
+fn version_of(host: &Host) -> Result<KernelVersion> {
+    let release = &host.kernel;
+    KernelVersion::parse(release)
+        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
 }
 
 /// Reads the configuration file, where one is named.

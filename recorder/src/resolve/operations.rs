@@ -7,12 +7,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use soakbox_cli::error_chain;
 use soakbox_schemas::control::MAX_OPERATIONS;
 use soakbox_schemas::tables::OperationInfo;
 
-use crate::binary::KernelVersion;
 use crate::host::Host;
 use crate::plan::{Hook, ObservedFile, PlannedOperation};
 use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved};
@@ -64,7 +63,7 @@ impl ResolvedProbes {
     /// Where nothing can be resolved on this host.
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
         let host = Host::read();
-        let kernel = version_of(&host)?;
+        let kernel = super::version_of(&host)?;
         let mut files = Files::new(process.clone());
         let mut all = Self {
             host,
@@ -179,12 +178,6 @@ impl ResolvedProbes {
             }
         }
     }
-}
-
-fn version_of(host: &Host) -> Result<KernelVersion> {
-    let release = &host.kernel;
-    KernelVersion::parse(release)
-        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
 }
 
 /// Refuses the operations of a pattern where one is named as another operation: one that was typed,
