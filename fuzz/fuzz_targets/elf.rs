@@ -3,13 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use soakbox_recorder::binary::{KernelVersion, list, resolve_function, resolve_marker};
+use soakbox_recorder::binary::{KernelVersion, list, pattern, resolve_function, resolve_marker};
 
 fuzz_target!(|bytes: &[u8]| {
     let kernel = KernelVersion {
         major: 6,
         minor: 18,
     };
+    let _ = pattern::matches(bytes, "f", "*e?*");
     let Ok(listing) = list(bytes) else { return };
     for (name, ..) in listing.functions.iter().take(8) {
         let _ = resolve_function(bytes, "f", name, kernel);

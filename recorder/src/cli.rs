@@ -56,6 +56,10 @@ pub struct Record {
     /// extended
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Record the other operations where some cannot be observed. Each of these is reported once, and
+    /// noted in the recording
+    #[arg(long)]
+    pub skip_refused: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
@@ -96,6 +100,11 @@ pub struct Check {
 pub struct Probes {
     /// Program or library
     pub file: PathBuf,
+    /// Add how each function would be observed, with its cost class: emulated, uretprobe, one_step
+    /// or two_steps (single-stepped instructions), or the reason for a refusal. Takes seconds for
+    /// thousands of functions
+    #[arg(long)]
+    pub costs: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

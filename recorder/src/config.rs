@@ -12,7 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 3] = ["output", "op", "pid"];
+const OTHER_KEYS: [&str; 4] = ["output", "op", "pid", "skip_refused"];
 
 /// The file as written, each value checked by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Config {
     pub op: Vec<String>,
     /// Process to observe.
     pub pid: Option<NonZeroU32>,
+    /// Whether the other operations are recorded where some cannot be observed.
+    pub skip_refused: bool,
     /// Limits of the recording.
     pub limits: SetLimits,
 }
@@ -133,6 +135,7 @@ impl Config {
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
             ("op", None) if !in_limits => self.op = texts(name, value)?,
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
+            ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
                 let table = if in_limits { "limits." } else { "" };
                 let keys = format!("the keys are {}", Self::keys().join(", "));
@@ -170,6 +173,11 @@ fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String
     texts.map(|value| text(name, value)).collect()
 }
 
+fn flag(name: &str, value: &DeValue<'_>) -> Result<bool, (String, String)> {
+    let flag = value.as_bool();
+    flag.ok_or_else(|| wrong_type(name, value, "true or false"))
+}
+
 fn pid(value: &DeValue<'_>) -> Result<NonZeroU32, (String, String)> {
     let number = value
         .as_integer()
@@ -203,11 +211,12 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let config = Config::parse(
-            "output = 'soak'\nop = ['a=uprobe:/bin/x:f']\nduration = '8h'\n[limits]\nring_bytes = 4096\n",
+            "output = 'soak'\nop = ['a=uprobe:/bin/x:f']\nskip_refused = true\nduration = '8h'\n[limits]\nring_bytes = 4096\n",
         )
         .unwrap();
         assert_eq!(config.output, Some("soak".into()));
         assert_eq!(config.op, ["a=uprobe:/bin/x:f"]);
+        assert!(config.skip_refused);
         assert_eq!(config.limits.get(&RING_BYTES), Some(4096));
         assert_eq!(config.limits.get(&FLUSH_INTERVAL), None);
         assert_eq!(Config::parse("").unwrap(), Config::default());
@@ -280,6 +289,8 @@ mod tests {
             "pid = 0\n",
             "pid = -1\n",
             "pid = 4294967296\n",
+            "skip_refused = 1\n",
+            "skip_refused = 'true'\n",
             "limits = 1\n",
             "output = 'a'\noutput = 'b'\n",
             "\u{0}",

@@ -24,6 +24,30 @@ pub(super) struct Clones<'a> {
     pub(super) ambiguous: Vec<&'a str>,
 }
 
+/// What the suffix of a symbol tells of its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role<'s> {
+    /// It has none that compilers add.
+    Function,
+    /// A copy of the function with this name.
+    CopyOf(&'s str),
+    /// A part that was split off a function (`.cold`, `.part.N`).
+    Part,
+}
+
+/// What the suffix of `symbol` tells, whether or not its function has a symbol of its own.
+pub(super) fn role(symbol: &str) -> Role<'_> {
+    let mut dots = symbol.match_indices('.').filter(|(at, _)| *at > 0);
+    let role = dots.find_map(|(at, _)| {
+        let (name, rest) = (&symbol[..at], &symbol[at + 1..]);
+        if rest.split('.').any(|word| word == "part" || word == "cold") {
+            return Some(Role::Part);
+        }
+        is_clone(symbol, name).then_some(Role::CopyOf(name))
+    });
+    role.unwrap_or(Role::Function)
+}
+
 /// The copies of the function with these names, except the code at `address`.
 pub(super) fn of<'a>(elf: &Elf<'a>, names: &[&str], address: Option<u64>) -> Clones<'a> {
     let mut found: Vec<Symbol<'a>> = elf
@@ -90,7 +114,23 @@ fn is_clone(symbol: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_clone;
+    use super::{Role, is_clone, role};
+
+    #[test]
+    fn a_suffix_tells_copies_and_parts_from_functions() {
+        for (symbol, expected) in [
+            ("op", Role::Function),
+            (".hidden", Role::Function),
+            ("op.avx2", Role::Function),
+            ("op.constprop.0.isra.0", Role::CopyOf("op")),
+            ("_Z2opv.llvm.77", Role::CopyOf("_Z2opv")),
+            ("op.avx2.constprop.0", Role::CopyOf("op.avx2")),
+            ("op.part.0", Role::Part),
+            ("op.constprop.0.cold", Role::Part),
+        ] {
+            assert_eq!(role(symbol), expected, "{symbol}");
+        }
+    }
 
     #[test]
     fn names_of_copies() {

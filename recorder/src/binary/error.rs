@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use soakbox_schemas::control::MAX_OPERATIONS;
+
 /// A probe that cannot be resolved, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{probe}: {reason}; hint: {}", reason.hint())]
@@ -53,6 +55,26 @@ pub enum Reason {
         near: Vec<String>,
         /// The kind of symbols that the file has, in words.
         symbols: String,
+    },
+    /// No function of the file has a name that the pattern stands for.
+    #[error("{file} has no function whose name matches '{pattern}'")]
+    NoMatch {
+        /// The file as it was asked for.
+        file: String,
+        /// The pattern as it was asked for.
+        pattern: String,
+        /// The kind of symbols that the file has, in words.
+        symbols: String,
+    },
+    /// More functions match the pattern than one recording can follow.
+    #[error("'{pattern}' is a pattern that {count} functions match, {} more than fit: one recording follows at most {MAX_OPERATIONS} operations", .count - .room)]
+    TooManyMatches {
+        /// The pattern as it was asked for.
+        pattern: String,
+        /// Number of functions that match.
+        count: usize,
+        /// Number of operations that the others leave.
+        room: usize,
     },
     /// Another file defines the function.
     #[error("'{function}' is imported by the file, not defined in it")]
@@ -169,7 +191,8 @@ impl Reason {
             }
             Self::Damaged(_) => "build or copy the file again".into(),
             Self::Go => "go: probes come in a later version".into(),
-            Self::UnknownFunction { symbols, .. } => {
+            Self::TooManyMatches { .. } => "write a longer pattern".into(),
+            Self::NoMatch { symbols, .. } | Self::UnknownFunction { symbols, .. } => {
                 format!("{symbols}; soakbox-recorder probes FILE lists what can be observed")
             }
             Self::Imported { needed, .. } if needed.is_empty() => {

@@ -1,14 +1,14 @@
 //! Functions: from a name to its range, its begin and its finishes.
 
-use super::clones::{self, Clones};
+use super::clones::{self, Clones, Role};
 use super::control_flow::{self, Body, Extent};
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::hazards;
-use super::lookup;
+use super::lookup::{self, NamedFunction};
 use super::unwind::Unwind;
-use super::{Finish, Function, KernelVersion, Site};
+use super::{Finish, Function, KernelVersion, Site, Surveyed};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be observed.
@@ -22,18 +22,46 @@ pub(super) fn resolve(
         return Err(Reason::Go);
     }
     let found = lookup::find(elf, file, function)?;
-    let program = Program {
-        elf,
-        unwind: Unwind::parse(elf),
-        kernel,
+    resolve_found(&Program::new(elf, kernel), &found)
+}
+
+/// The cost class of each function of the file, by the symbols that stand for it alone, in their
+/// order; the reason where one cannot be observed. Without IFUNCs, copies and split-off parts.
+pub(super) fn survey<'a>(elf: &Elf<'a>, kernel: KernelVersion) -> Vec<Surveyed<'a>> {
+    let program = Program::new(elf, kernel);
+    let class = |symbol: &Symbol<'a>| {
+        if elf.is_go() {
+            return Err(Reason::Go);
+        }
+        let found = NamedFunction {
+            symbol: *symbol,
+            name: symbol.name,
+        };
+        let (function, _) = resolve_found(&program, &found)?;
+        Ok(function.cost_class())
     };
+    let symbols = elf.symbols.iter();
+    symbols
+        .filter(|symbol| !symbol.indirect && clones::role(symbol.name) == Role::Function)
+        .map(|symbol| Surveyed {
+            symbol: symbol.name,
+            address: symbol.address,
+            class: class(symbol),
+        })
+        .collect()
+}
+
+fn resolve_found<'a>(
+    program: &Program<'_, 'a>,
+    found: &NamedFunction<'a>,
+) -> Result<(Function, Vec<String>), Reason> {
+    let elf = program.elf;
     let extent = program.extent(&found.symbol)?;
     let body = program.body(&extent);
     let copies = clones::of(elf, &copied_names(&extent, found.name), Some(extent.start));
     let mut warnings = unobserved_calls(elf, &extent, &body, &copies);
 
-    let stack_switch = hazards::stack_switch(elf);
-    let no_uretprobe = program.excludes_uretprobe(stack_switch.as_deref(), &extent, &copies);
+    let no_uretprobe = program.excludes_uretprobe(&extent, &copies);
     let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe)?;
     let mut observed = Vec::new();
     for copy in copies.unique {
@@ -58,7 +86,7 @@ pub(super) fn resolve(
         address: extent.start,
         begins,
         finish,
-        stack_switch,
+        stack_switch: program.stack_switch.clone(),
     };
     Ok((function, warnings))
 }
@@ -111,23 +139,30 @@ struct Program<'e, 'a> {
     elf: &'e Elf<'a>,
     unwind: Unwind<'a>,
     kernel: KernelVersion,
+    /// How it could switch stacks, in words; `None` where it cannot.
+    stack_switch: Option<String>,
 }
 
-impl<'a> Program<'_, 'a> {
+impl<'e, 'a> Program<'e, 'a> {
+    fn new(elf: &'e Elf<'a>, kernel: KernelVersion) -> Self {
+        Self {
+            elf,
+            unwind: Unwind::parse(elf),
+            kernel,
+            stack_switch: hazards::stack_switch(elf),
+        }
+    }
+
     fn body(&self, extent: &Extent<'_>) -> Result<Body, Reason> {
         control_flow::analyse(self.elf, &self.unwind, extent, self.kernel)
     }
 
     /// The reason why the function must not be observed by a uretprobe; `None` where it may.
-    fn excludes_uretprobe(
-        &self,
-        stack_switch: Option<&str>,
-        extent: &Extent<'_>,
-        copies: &Clones<'_>,
-    ) -> Option<String> {
+    fn excludes_uretprobe(&self, extent: &Extent<'_>, copies: &Clones<'_>) -> Option<String> {
         if !copies.unique.is_empty() {
             return Some("the compiler made copies of it".into());
         }
+        let stack_switch = self.stack_switch.as_deref();
         hazards::uretprobe(self.elf, &self.unwind, stack_switch, self.kernel).or_else(|| {
             let why = hazards::may_reenter(self.elf, &self.unwind, extent.start)?;
             Some(format!(

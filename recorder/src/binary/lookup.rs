@@ -47,6 +47,14 @@ pub(super) fn find<'a>(
     }
 }
 
+/// Whether something in the file has this very name: a function, several, or an import.
+pub(super) fn is_name(elf: &Elf<'_>, name: &str) -> bool {
+    elf.imports.contains(name)
+        || !symbols_named(elf, name).is_empty()
+        || copies_named(elf, name).is_some()
+        || !named_readably(elf, name).is_empty()
+}
+
 fn symbols_named<'a>(elf: &Elf<'a>, name: &str) -> Vec<NamedFunction<'a>> {
     let of_name = elf.symbols.iter().filter(|symbol| symbol.name == name);
     of_default_version(of_name.copied().collect())
@@ -151,7 +159,8 @@ fn near(elf: &Elf<'_>, function: &str) -> Vec<String> {
     suggest::nearest(function, readable.iter().map(String::as_str))
 }
 
-fn symbol_hint(elf: &Elf<'_>) -> String {
+/// The kind of symbols that the file has, in words.
+pub(super) fn symbol_hint(elf: &Elf<'_>) -> String {
     match (elf.has_symtab, elf.symbols.len()) {
         (_, 0) => "the file is stripped of all function symbols".into(),
         (false, count) => {

@@ -7,6 +7,7 @@
 pub mod begin;
 mod clones;
 pub mod control_flow;
+mod cost_class;
 pub mod demangle;
 pub mod disassembly;
 pub mod elf;
@@ -18,11 +19,13 @@ mod list;
 mod lookup;
 pub mod lsda;
 mod marker;
+pub mod pattern;
 mod plt;
 pub mod suggest;
 pub mod unwind;
 pub mod usdt;
 
+pub use cost_class::{CostClass, Surveyed};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
@@ -148,6 +151,15 @@ pub fn resolve_function(
         build_id: elf.build_id().map(ToOwned::to_owned),
         warnings,
     })
+}
+
+/// The cost class of each function of a file, or why it cannot be observed. Takes seconds for
+/// thousands of functions.
+///
+/// # Errors
+/// Where the file is no program.
+pub fn survey(bytes: &[u8], kernel: KernelVersion) -> Result<Vec<Surveyed<'_>>, Reason> {
+    Ok(function::survey(&Elf::parse(bytes)?, kernel))
 }
 
 /// Finds the sites of a marker, like [`resolve_function`].

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use soakbox_cli::{answer, escaped};
+use soakbox_cli::{answer, error_chain, escaped};
 use soakbox_schemas::control::OperationRule;
 
 use crate::binary::Binary;
@@ -33,6 +33,17 @@ struct Answer<'a> {
     /// Whether the kernel accepts the programs of each kind of probe.
     kinds: Vec<KindAnswer>,
     probes: Vec<ProbeAnswer<'a>>,
+    /// The operations that cannot be observed.
+    refused: Vec<RefusedAnswer<'a>>,
+}
+
+/// An operation that cannot be observed.
+#[derive(Debug, Serialize)]
+struct RefusedAnswer<'a> {
+    operation: &'a str,
+    probe: &'a str,
+    /// The reason, with a hint.
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,8 +65,7 @@ pub struct ProbeAnswer<'a> {
 /// Prints the answer on stdout.
 ///
 /// # Errors
-/// Where a probe does not resolve, or this host does not allow BPF; the answer is printed before
-/// the latter.
+/// Where a probe is refused, or this host does not allow BPF; the answer is printed before.
 pub fn run(arguments: &cli::Check) -> Result<()> {
     let config = resolve::read_config(&arguments.probes)?;
     let resolved = resolve::resolve_probes(&arguments.probes, &config)?;
@@ -76,9 +86,22 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         memory: facts.offsets.has_memory(),
         kinds,
         probes: explained(&resolved),
+        refused: refused(&resolved),
     };
     answer::print(&answer, arguments.format, table)?;
-    loaded.context("this host does not allow recording")
+    loaded.context("this host does not allow recording")?;
+    resolved.all_resolved()
+}
+
+fn refused(resolved: &ResolvedProbes) -> Vec<RefusedAnswer<'_>> {
+    let refused = resolved.refused.iter();
+    refused
+        .map(|refused| RefusedAnswer {
+            operation: &refused.name,
+            probe: &refused.probe,
+            reason: error_chain(refused.reason.as_ref()),
+        })
+        .collect()
 }
 
 /// Whether the kernel accepts the programs: those of each kind, and all that the operations need.
@@ -174,6 +197,10 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "memory          {}", yes(answer.memory))?;
     for probe in &answer.probes {
         print_probe(probe, out)?;
+    }
+    for refused in &answer.refused {
+        let (name, reason) = (refused.operation, escaped(&refused.reason));
+        writeln!(out, "\n{name}\n  {:13} {reason}", "refused")?;
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! `probes`: prints the functions, markers and USDT probes of a file. Not every listed name can be
-//! observed safely: `check` reports whether one can.
+//! observed safely: `check` reports whether one can, and `--costs` adds it to each.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::binary::{self, Binary, Listing, demangle};
+use crate::binary::{self, Binary, CostClass, Listing, Surveyed, demangle};
 use crate::cli::Probes;
+use crate::resolve;
 
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
@@ -19,6 +21,10 @@ struct Answer<'a> {
     usdt: Vec<Usdt<'a>>,
     go: bool,
     stripped: bool,
+    /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
+    /// only where costs were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<BTreeMap<&'static str, usize>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -28,7 +34,15 @@ struct Function<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
     address: String,
+    #[serde(skip)]
+    at: u64,
     size: u64,
+    /// The cost class, where costs were asked for and the function can be observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_class: Option<&'static str>,
+    /// The reason why it cannot be observed, where costs were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,7 +66,13 @@ pub fn run(arguments: &Probes) -> Result<()> {
     })?;
     let listing = binary::list(&bytes)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
-    let answer = describe(arguments.file.display().to_string(), &listing);
+    let mut answer = describe(arguments.file.display().to_string(), &listing);
+    if arguments.costs {
+        add_costs(
+            &mut answer,
+            binary::survey(&bytes, resolve::kernel_version()?)?,
+        );
+    }
     answer::print(&answer, arguments.format, table)?;
     Ok(())
 }
@@ -68,7 +88,10 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 name,
                 signature: demangle::signature(name),
                 address: format!("{address:#x}"),
+                at: address,
                 size,
+                cost_class: None,
+                refused: None,
             })
             .collect(),
         markers: &listing.markers,
@@ -81,7 +104,42 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
             .collect(),
         go: listing.go,
         stripped: listing.stripped,
+        totals: None,
     }
+}
+
+/// The name under which refused functions are counted and shown.
+const REFUSED: &str = "refused";
+
+/// Adds to each function how it would be observed. Without those that stand for no function alone:
+/// copies and split-off parts.
+fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>) {
+    let classes = CostClass::ALL.iter().map(|class| class.name());
+    let mut totals: BTreeMap<_, _> = classes.chain([REFUSED]).map(|name| (name, 0)).collect();
+    let mut counted = BTreeSet::new();
+    let mut ways: HashMap<(&str, u64), _> = HashMap::new();
+    for function in surveyed {
+        let name = function
+            .class
+            .as_ref()
+            .map_or(REFUSED, |class| class.name());
+        // Names at one address are one function.
+        if counted.insert(function.address) {
+            *totals.entry(name).or_default() += 1;
+        }
+        ways.insert((function.symbol, function.address), function.class);
+    }
+    answer.functions.retain_mut(|function| {
+        let Some(class) = ways.remove(&(function.name, function.at)) else {
+            return false;
+        };
+        match class {
+            Ok(class) => function.cost_class = Some(class.name()),
+            Err(reason) => function.refused = Some(format!("{reason}; hint: {}", reason.hint())),
+        }
+        true
+    });
+    answer.totals = Some(totals);
 }
 
 fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
@@ -100,15 +158,27 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     for function in &answer.functions {
         write!(
             out,
-            "function  {:>12} {:>8} bytes  {}",
-            function.address,
-            function.size,
-            escaped(function.name)
+            "function  {:>12} {:>8} bytes  ",
+            function.address, function.size
         )?;
+        if answer.totals.is_some() {
+            write!(out, "{:9}  ", function.cost_class.unwrap_or(REFUSED))?;
+        }
+        write!(out, "{}", escaped(function.name))?;
         if let Some(signature) = &function.signature {
             write!(out, "  {}", escaped(signature))?;
         }
+        if let Some(reason) = &function.refused {
+            write!(out, "  ({})", escaped(reason))?;
+        }
         writeln!(out)?;
+    }
+    if let Some(totals) = &answer.totals {
+        let totals: Vec<String> = totals
+            .iter()
+            .map(|(class, count)| format!("{class} {count}"))
+            .collect();
+        writeln!(out, "totals    {}", totals.join(", "))?;
     }
     if answer.go {
         writeln!(

@@ -20,6 +20,9 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
         bail!("the command after -- is empty; hint: name a program, or leave -- out");
     }
     let plan = resolve::record(arguments)?;
+    for left_out in &plan.left_out {
+        message::line(format_args!("warning: left out: {}", left_out.text));
+    }
     for warning in &plan.warnings {
         message::line(format_args!("warning: {warning}"));
     }

@@ -54,6 +54,15 @@ impl ProcessFilter {
     }
 }
 
+/// An operation that was asked for and will not be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: String,
+    /// Its name and the reason, in a sentence.
+    pub text: String,
+}
+
 /// The plan of a recording.
 #[derive(Clone, Debug)]
 pub struct RecordPlan {
@@ -63,6 +72,8 @@ pub struct RecordPlan {
     pub output: PathBuf,
     /// Operations, at least one. The index of each is its number in events.
     pub operations: Vec<PlannedOperation>,
+    /// The operations that cannot be observed, where the others are recorded all the same.
+    pub left_out: Vec<LeftOut>,
     /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
     /// The files that the operations are in, each once.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 mod escape;
+mod expansion;
 mod explanation;
 mod files;
 mod kind;
@@ -20,9 +21,10 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use expansion::expand;
 pub use explanation::{Explanation, Location};
 pub use files::{Files, OpenFile};
-pub use kind::{KINDS, Kind, LATER, Later, Probe};
+pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe};
 pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};

@@ -11,7 +11,7 @@ use super::{ProbeError, ProbeSpec, Refusal, shown};
 /// Longest text of a probe, bytes.
 const LONGEST: usize = 8192;
 /// Longest name of an operation, bytes.
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 
 /// The kinds of this version.
 pub const REGISTRY: Registry = Registry {

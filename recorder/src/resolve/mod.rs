@@ -15,14 +15,15 @@ use anyhow::{Context, Result, bail};
 use soakbox_schemas::control::MAX_OPERATIONS;
 
 use self::limits::Effective;
+use crate::binary::KernelVersion;
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
-use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
+use crate::plan::{LeftOut, ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
 
-pub use operations::ResolvedProbes;
+pub use operations::{RefusedOperation, ResolvedProbes};
 
 /// Length of an interval of the counters.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +38,9 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
     refuse_file(&output)?;
     let resolved = resolve_probes(&arguments.probes, &config)?;
+    if !arguments.skip_refused && !config.skip_refused {
+        refuse_partly(&resolved)?;
+    }
     let processes = match (&resolved.process, arguments.words.is_empty()) {
         (Some(_), false) => {
             bail!("--pid and a command exclude each other; hint: leave one of them out")
@@ -49,6 +53,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         }
     };
     if resolved.operations.is_empty() {
+        resolved.all_resolved()?;
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
     let effective = Effective::new(arguments, &config);
@@ -57,6 +62,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         host: resolved.host.clone(),
         output,
         warnings: resolved.warnings(),
+        left_out: resolved.refused.iter().map(left_out).collect(),
         operations: resolved.operations,
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,
@@ -67,6 +73,25 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         duration: effective.duration(),
         config_digest,
     })
+}
+
+/// Refuses a recording of a part of the operations, which was not asked for.
+fn refuse_partly(resolved: &ResolvedProbes) -> Result<()> {
+    resolved.all_resolved().map_err(|refused| {
+        let others = resolved.operations.len();
+        if others == 0 {
+            return refused;
+        }
+        let number = if others == 1 { "one" } else { "ones" };
+        anyhow::anyhow!("{refused}, or record the other {number} with --skip-refused")
+    })
+}
+
+fn left_out(refused: &RefusedOperation) -> LeftOut {
+    LeftOut {
+        name: refused.name.clone(),
+        text: refused.to_string(),
+    }
 }
 
 /// The plan of a synthetic recording.
@@ -94,14 +119,29 @@ fn refuse_file(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens the process that is named, and resolves the probes.
+/// Opens the process that is named, and resolves the probes; those that cannot be observed are in
+/// the result, with the reasons.
 ///
 /// # Errors
-/// Where the process does not exist, a probe does not resolve, or two are on one instruction.
+/// Where the process does not exist, or a probe does not parse.
 pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<ResolvedProbes> {
     let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
     ResolvedProbes::resolve(probes(arguments, config)?, process)
+}
+
+/// The version of this host's kernel.
+///
+/// # Errors
+/// Where its release has no version in it.
+pub fn kernel_version() -> Result<KernelVersion> {
+    version_of(&Host::read())
+}
+
+fn version_of(host: &Host) -> Result<KernelVersion> {
+    let release = &host.kernel;
+    KernelVersion::parse(release)
+        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
 }
 
 /// Reads the configuration file, where one is named.

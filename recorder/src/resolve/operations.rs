@@ -1,16 +1,20 @@
-//! From probes to numbered operations: resolves each probe, and refuses two on one instruction.
+//! From probes to numbered operations: resolves each probe, and refuses two on one instruction. A
+//! probe that is refused is kept with its reason: the caller decides whether the others are enough.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
+use soakbox_cli::error_chain;
+use soakbox_schemas::control::MAX_OPERATIONS;
 use soakbox_schemas::tables::OperationInfo;
 
-use crate::binary::KernelVersion;
 use crate::host::Host;
 use crate::plan::{Hook, ObservedFile, PlannedOperation};
-use crate::probe::{Context, Explanation, Files, ProbeSpec};
+use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved};
 use crate::process::Process;
 
 /// The probes, resolved: the same for `record` and `check`.
@@ -20,24 +24,46 @@ pub struct ResolvedProbes {
     pub host: Host,
     /// The one process, where only one is observed.
     pub process: Option<Arc<Process>>,
-    /// The probes as typed, in the order of their operations.
+    /// The probes as typed.
     pub specs: Vec<ProbeSpec>,
     /// The operations in the order of their numbers.
     pub operations: Vec<PlannedOperation>,
     /// The explanation of the probe of each operation, in the same order.
     pub explanations: Vec<Explanation>,
+    /// The probes that cannot be observed, in the order in which they were typed.
+    pub refused: Vec<RefusedOperation>,
     /// The files that they are in, each once.
     pub files: Vec<ObservedFile>,
 }
 
+/// An operation whose probe does not resolve or could harm the observed program.
+#[derive(Debug)]
+pub struct RefusedOperation {
+    /// Its name.
+    pub name: String,
+    /// Its probe as typed, without rules.
+    pub probe: String,
+    /// The reason, with a hint.
+    pub reason: anyhow::Error,
+}
+
+impl fmt::Display for RefusedOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason: &(dyn Error + 'static) = self.reason.as_ref();
+        write!(f, "{}: {}", self.name, error_chain(reason))
+    }
+}
+
 impl ResolvedProbes {
-    /// Resolves `specs`; the index of each is its operation's number.
+    /// Resolves `specs`. The operations that can be observed are numbered in order; the others are
+    /// in `refused`, with the reasons: a probe that does not resolve or could harm the observed
+    /// program, or code that an operation before it observes.
     ///
     /// # Errors
-    /// Where one does not resolve or could harm the observed program, or two observe the same code.
+    /// Where nothing can be resolved on this host.
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
         let host = Host::read();
-        let kernel = version_of(&host)?;
+        let kernel = super::version_of(&host)?;
         let mut files = Files::new(process.clone());
         let mut all = Self {
             host,
@@ -45,33 +71,88 @@ impl ResolvedProbes {
             specs: Vec::new(),
             operations: Vec::new(),
             explanations: Vec::new(),
+            refused: Vec::new(),
             files: Vec::new(),
         };
         let mut places = HashMap::new();
-        for (operation, spec) in specs.iter().enumerate() {
+        for spec in all.expand(&specs, &mut files) {
             let mut context = Context {
-                operation: operation as u16,
+                operation: all.operations.len() as u16,
                 rules: spec.rules,
                 kernel,
                 files: &mut files,
             };
-            let resolved = spec.probe.resolve(&mut context);
-            let resolved = resolved.with_context(|| spec.name.clone())?;
-            refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
-            all.add_files(resolved.files);
-            all.explanations.push(resolved.explanation);
-            all.operations.push(PlannedOperation {
-                info: OperationInfo {
-                    name: spec.name.clone(),
-                    operation_type: i64::from(spec.rules.operation_type.unwrap_or(0)),
-                },
-                rule: spec.rules.operation_rule(resolved.outcome),
-                pairing: resolved.pairing,
-                hooks: resolved.hooks,
+            let resolved = spec.probe.resolve(&mut context).and_then(|resolved| {
+                refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
+                Ok(resolved)
             });
+            match resolved {
+                Ok(resolved) => all.add(&spec, resolved),
+                Err(reason) => all.refuse(&spec, reason),
+            }
         }
         all.specs = specs;
         Ok(all)
+    }
+
+    /// The error for the person who asked, where a probe was refused: the first of the reasons, and
+    /// the number of refused probes where there are several.
+    ///
+    /// # Errors
+    /// Where a probe was refused.
+    pub fn all_resolved(&self) -> Result<()> {
+        match self.refused.as_slice() {
+            [] => Ok(()),
+            [only] => bail!("{only}"),
+            [first, ..] => bail!(
+                "{} of {} probes are refused, the first of them: {first}",
+                self.refused.len(),
+                self.refused.len() + self.operations.len()
+            ),
+        }
+    }
+
+    /// Every operation by itself, where one stands for several. One whose probe matches nothing, or
+    /// more than the others leave room for, is refused.
+    fn expand(&mut self, specs: &[ProbeSpec], files: &mut Files) -> Vec<ProbeSpec> {
+        let mut expanded: Vec<ProbeSpec> = Vec::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let following = specs.len() - index - 1;
+            let room = MAX_OPERATIONS.saturating_sub(expanded.len() + following);
+            let found = probe::expand(spec, files, room).and_then(|found| {
+                if found.iter().any(|found| found.name != spec.name) {
+                    refuse_same_name(&found, &expanded, specs)?;
+                }
+                Ok(found)
+            });
+            match found {
+                Ok(found) => expanded.extend(found),
+                Err(reason) => self.refuse(spec, reason),
+            }
+        }
+        expanded
+    }
+
+    fn refuse(&mut self, spec: &ProbeSpec, reason: anyhow::Error) {
+        self.refused.push(RefusedOperation {
+            name: spec.name.clone(),
+            probe: spec.probe.to_string(),
+            reason,
+        });
+    }
+
+    fn add(&mut self, spec: &ProbeSpec, resolved: Resolved) {
+        self.add_files(resolved.files);
+        self.explanations.push(resolved.explanation);
+        self.operations.push(PlannedOperation {
+            info: OperationInfo {
+                name: spec.name.clone(),
+                operation_type: i64::from(spec.rules.operation_type.unwrap_or(0)),
+            },
+            rule: spec.rules.operation_rule(resolved.outcome),
+            pairing: resolved.pairing,
+            hooks: resolved.hooks,
+        });
     }
 
     /// The warnings of all operations, each after the operation's name.
@@ -99,27 +180,38 @@ impl ResolvedProbes {
     }
 }
 
-fn version_of(host: &Host) -> Result<KernelVersion> {
-    let release = &host.kernel;
-    KernelVersion::parse(release)
-        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
+/// Refuses the operations of a pattern where one is named as another operation: one that was typed,
+/// or that an earlier pattern made.
+fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpec]) -> Result<()> {
+    let mut others = others.iter().chain(typed);
+    match others.find(|other| found.iter().any(|found| found.name == other.name)) {
+        Some(other) => bail!(
+            "two operations are named {}; hint: give the pattern another name",
+            other.name
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Refuses an operation on an instruction that another one observes; `places` has the operation of
-/// each instruction so far.
+/// each instruction so far, to which those of an operation that is not refused are added.
 fn refuse_same_code(
     places: &mut HashMap<(PathBuf, u64), String>,
     name: &str,
     hooks: &[Hook],
 ) -> Result<()> {
-    for (file, offset) in hooks.iter().filter_map(|hook| hook.point.instruction()) {
-        let other = places.insert((file.path().to_owned(), offset), name.to_owned());
-        if let Some(other) = other.filter(|other| other != name) {
+    let instructions = || {
+        let hooks = hooks.iter().filter_map(|hook| hook.point.instruction());
+        hooks.map(|(file, offset)| (file.path().to_owned(), offset))
+    };
+    for place in instructions() {
+        if let Some(other) = places.get(&place) {
             bail!(
                 "{other} and {name} observe the same code in {}; hint: leave one of them out",
-                file.path().display()
+                place.0.display()
             );
         }
     }
+    places.extend(instructions().map(|place| (place, name.to_owned())));
     Ok(())
 }

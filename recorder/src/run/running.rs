@@ -130,6 +130,11 @@ impl<'a> Running<'a> {
         let names = self.sampling.names();
         self.sampling
             .annotate(started, AnnotationKind::RecordingStarted, names)?;
+        for left_out in &plan.left_out {
+            let text = format!("operation left out: {}", left_out.text);
+            self.sampling
+                .annotate(started, AnnotationKind::Note, text)?;
+        }
         if let (ProcessFilter::Command(words), Some(_)) =
             (&plan.processes, self.supervisor.command())
         {

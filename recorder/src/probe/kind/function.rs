@@ -10,10 +10,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use soakbox_schemas::control::Cookie;
 
-use super::{Kind, Probe};
-use crate::binary::{self, Binary, Finish, Function, ResolveError, Site};
+use super::{Expanded, Kind, Probe};
+use crate::binary::{self, Binary, Finish, Function, Reason, ResolveError, Site, pattern};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
-use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
+use crate::probe::{
+    Context, Explanation, Files, Location, OpenFile, Place, Refusal, Resolved, Rules,
+};
 
 /// Runs at an instruction of the prologue.
 const BEGIN: ProgramId = ProgramId::new("function_begin");
@@ -62,15 +64,49 @@ impl fmt::Display for FunctionProbe {
     }
 }
 
+impl FunctionProbe {
+    fn refused(&self, reason: Reason) -> ResolveError {
+        ResolveError {
+            probe: self.to_string(),
+            reason,
+        }
+    }
+}
+
 impl Probe for FunctionProbe {
+    fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
+        let Place { file, name } = &self.0;
+        if !pattern::may_be_one(name) {
+            return Ok(None);
+        }
+        let open = files.open(file)?;
+        let found = pattern::matches(&open.bytes, file, name);
+        let Some(found) = found.map_err(|reason| self.refused(reason))? else {
+            return Ok(None);
+        };
+        if found.len() > room {
+            return Err(self.refused(Reason::TooManyMatches {
+                pattern: name.clone(),
+                count: found.len(),
+                room,
+            }))?;
+        }
+        let probe = |symbol| {
+            let file = file.clone();
+            Arc::new(Self(Place { file, name: symbol }))
+        };
+        let found = found.into_iter().map(|found| Expanded {
+            name: found.path,
+            probe: probe(found.symbol),
+        });
+        Ok(Some(found.collect()))
+    }
+
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
         let found = binary::resolve_function(&open.bytes, file, name, context.kernel);
-        let found = found.map_err(|reason| ResolveError {
-            probe: self.to_string(),
-            reason,
-        })?;
+        let found = found.map_err(|reason| self.refused(reason))?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,
             Some(_) => Pairing::ExactStackPointer,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Context, Refusal, Resolved};
+use super::{Context, Files, Refusal, Resolved};
 use crate::binary::Binary;
 use crate::plan::Hook;
 
@@ -38,11 +38,29 @@ pub trait Kind: Sync {
 
 /// A parsed probe. Its `Display` is the text that parses to it, from the name of the kind on.
 pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
+    /// The probes that this one stands for, at most `room` of them; `None` where it stands for itself
+    /// alone.
+    ///
+    /// # Errors
+    /// Where there are none or too many, or its file cannot be read.
+    fn expand(&self, _files: &mut Files, _room: usize) -> Result<Option<Vec<Expanded>>> {
+        Ok(None)
+    }
+
     /// Finds the places to observe on this host.
     ///
     /// # Errors
     /// Where the file has no such function or marker, or observing it could harm the program.
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved>;
+}
+
+/// One of several probes that a probe stands for.
+#[derive(Clone, Debug)]
+pub struct Expanded {
+    /// Its own name, which the name of its operation ends with: a function's readable path.
+    pub name: String,
+    /// The probe.
+    pub probe: Arc<dyn Probe>,
 }
 
 /// A kind of probe that only a later version observes.

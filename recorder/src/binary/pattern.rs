@@ -1,0 +1,152 @@
+//! Patterns in function names: `set*` stands for every function whose name begins with `set`.
+//!
+//! A name that some function has is no pattern: `operator*` is the name of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clones::{self, Role};
+use super::demangle;
+use super::elf::Elf;
+use super::error::Reason;
+use super::lookup;
+
+/// A function that a pattern stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Its symbol, without the suffix of a copy: the name that stands for this function alone.
+    pub symbol: String,
+    /// The readable path of a mangled symbol, else the symbol.
+    pub path: String,
+}
+
+/// Whether a name has a `*` or `?` in it, so that it is a pattern where no function has it.
+pub fn may_be_one(name: &str) -> bool {
+    name.contains(['*', '?'])
+}
+
+/// The functions that `pattern` stands for, by their symbols; `None` where it is the name of a
+/// function, or may not be a pattern. `file` is the name of the file for messages.
+///
+/// Names at one address are one function, and so are the copies that a compiler made of it.
+///
+/// # Errors
+/// Where the file is no program, or no function matches.
+pub fn matches(bytes: &[u8], file: &str, pattern: &str) -> Result<Option<Vec<Match>>, Reason> {
+    if !may_be_one(pattern) {
+        return Ok(None);
+    }
+    let elf = Elf::parse(bytes)?;
+    if lookup::is_name(&elf, pattern) {
+        return Ok(None);
+    }
+    let found = matching(&elf, pattern);
+    if found.is_empty() {
+        return Err(Reason::NoMatch {
+            file: file.into(),
+            pattern: pattern.into(),
+            symbols: lookup::symbol_hint(&elf),
+        });
+    }
+    Ok(Some(found))
+}
+
+/// By symbol, so that the order does not depend on where a linker puts the functions.
+fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
+    let symbols: BTreeSet<&str> = elf.symbols.iter().map(|symbol| symbol.name).collect();
+    let mut seen = BTreeSet::new();
+    let mut found = BTreeMap::new();
+    for symbol in &elf.symbols {
+        let name = match clones::role(symbol.name) {
+            Role::Function => symbol.name,
+            // Of some functions a compiler keeps only copies.
+            Role::CopyOf(original) if !symbols.contains(original) => original,
+            Role::CopyOf(_) | Role::Part => continue,
+        };
+        if !seen.contains(&symbol.address)
+            && let Some(named) = named(name, pattern)
+        {
+            seen.insert(symbol.address);
+            found.insert(name, named);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The function of this symbol, where its name matches: the symbol itself, or its readable name with
+/// or without parameters.
+fn named(symbol: &str, pattern: &str) -> Option<Match> {
+    let path = demangle::path(symbol);
+    let readable = path.as_deref().is_some_and(|path| is_match(pattern, path))
+        || pattern.contains('(')
+            && demangle::signature(symbol).is_some_and(|name| is_match(pattern, &name));
+    (readable || is_match(pattern, symbol)).then(|| Match {
+        symbol: symbol.to_owned(),
+        path: path.unwrap_or_else(|| symbol.to_owned()),
+    })
+}
+
+/// Whether all of `name` is as `pattern` says: `*` is any number of characters, `?` is one.
+pub fn is_match(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    let (mut at, mut next) = (0, 0);
+    // Where to go on when a later character differs: after the last star, which then stands for one
+    // character more.
+    let mut retry: Option<(usize, usize)> = None;
+    while next < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                retry = Some((at + 1, next));
+                at += 1;
+            }
+            Some(&expected) if expected == '?' || expected == name[next] => {
+                at += 1;
+                next += 1;
+            }
+            _ => match retry {
+                Some((after_star, covered)) => {
+                    retry = Some((after_star, covered + 1));
+                    at = after_star;
+                    next = covered + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_any_text_and_a_question_mark_is_one_character() {
+        for (pattern, name, expected) in [
+            ("set*", "set", true),
+            ("set*", "setCommand", true),
+            ("set*", "reset", false),
+            ("*Command", "setCommand", true),
+            ("*Command", "setCommandOptions", false),
+            ("s*t*d", "setCommand", true),
+            ("s*t*x", "setCommand", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("?et?*", "getx", true),
+            ("?et?*", "get", false),
+            ("*a*b*c*", "xxaxxbxxcxx", true),
+            ("*ab", "aab", true),
+            ("**", "x", true),
+            ("app::*::get", "app::Store::get", true),
+            ("?", "é", true),
+        ] {
+            assert_eq!(is_match(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_exponential_time() {
+        let pattern = "a*".repeat(200) + "b";
+        assert!(!is_match(&pattern, &"a".repeat(5000)));
+    }
+}
