@@ -22,6 +22,12 @@ mod arch {
         unsafe { (*regs).rax }
     }
 
+    /// Where Go code keeps the address of its goroutine.
+    #[inline(always)]
+    pub fn goroutine(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).r14 }
+    }
+
     #[inline(always)]
     pub fn argument_0(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).rdi }
@@ -56,6 +62,12 @@ mod arch {
     #[inline(always)]
     pub fn return_value(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).regs[0] }
+    }
+
+    /// Where Go code keeps the address of its goroutine.
+    #[inline(always)]
+    pub fn goroutine(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).regs[28] }
     }
 
     #[inline(always)]

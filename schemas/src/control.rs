@@ -33,11 +33,19 @@ pub enum PairBy {
     /// By process and equal stack pointer: the stack may be switched inside the operation, so that
     /// only the end of the process or of its program proves that no finish will come.
     ExactStackPointer,
+    /// By goroutine and distance from the top of its stack, which the runtime moves. A begin at a
+    /// larger distance than the goroutine's present one was left by a panic.
+    Goroutine {
+        /// Offset of the id in a goroutine, bytes.
+        id_offset: u16,
+    },
 }
 
 impl Cookie {
     const EXACT_STACK_POINTER: u64 = 1 << 32;
     const BY_URETPROBE: u64 = 1 << 33;
+    const GOROUTINE: u64 = 1 << 34;
+    const ID_OFFSET: u32 = 48;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -46,6 +54,9 @@ impl Cookie {
         let pair_by = match self.pair_by {
             PairBy::StackOrder => 0,
             PairBy::ExactStackPointer => Self::EXACT_STACK_POINTER,
+            PairBy::Goroutine { id_offset } => {
+                Self::GOROUTINE | (id_offset as u64) << Self::ID_OFFSET
+            }
         };
         let uretprobe = if self.by_uretprobe {
             Self::BY_URETPROBE
@@ -61,7 +72,11 @@ impl Cookie {
         Self {
             operation: packed as u16,
             stack_delta: (packed >> 16) as u16 as i16,
-            pair_by: if packed & Self::EXACT_STACK_POINTER == 0 {
+            pair_by: if packed & Self::GOROUTINE != 0 {
+                PairBy::Goroutine {
+                    id_offset: (packed >> Self::ID_OFFSET) as u16,
+                }
+            } else if packed & Self::EXACT_STACK_POINTER == 0 {
                 PairBy::StackOrder
             } else {
                 PairBy::ExactStackPointer
@@ -285,8 +300,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool) {
+        fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool, goroutine: Option<u16>) {
             let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
+            let pair_by = goroutine.map_or(pair_by, |id_offset| PairBy::Goroutine { id_offset });
             let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe };
             prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
         }

@@ -11,10 +11,12 @@ use iced_x86::{
 
 use super::KernelVersion;
 
+mod go;
 pub mod jump_table;
 mod probe_site;
 mod stack;
 
+pub use go::member_set_from_counter;
 pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
 pub use stack::StackEffect;
 

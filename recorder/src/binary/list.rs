@@ -2,6 +2,7 @@
 
 use super::elf::Elf;
 use super::error::Reason;
+use super::go::{self, GoListing};
 use super::marker;
 use super::usdt::{self, UsdtSite};
 
@@ -14,8 +15,9 @@ pub struct Listing<'a> {
     pub usdt: Vec<UsdtSite<'a>>,
     /// Markers by name.
     pub markers: Vec<&'a str>,
-    /// The file contains Go code, whose functions this version does not observe.
-    pub go: bool,
+    /// The Go functions, where the file contains Go code, or why they cannot be read. The other
+    /// functions of such a file cannot be observed.
+    pub go: Option<Result<GoListing<'a>, Reason>>,
     /// Only exported names are left.
     pub stripped: bool,
 }
@@ -37,7 +39,7 @@ pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
             .into_iter()
             .filter(|site| site.marker().is_none())
             .collect(),
-        go: elf.is_go(),
+        go: elf.is_go().then(|| go::list(&elf)),
         stripped: !elf.has_symtab,
     })
 }

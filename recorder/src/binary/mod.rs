@@ -14,6 +14,7 @@ pub mod elf;
 pub mod error;
 pub mod file;
 mod function;
+pub mod go;
 pub mod hazards;
 mod list;
 mod lookup;
@@ -29,6 +30,7 @@ pub use cost_class::{CostClass, Surveyed};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
+pub use go::{GoFunction, GoListing};
 pub use list::{Listing, list};
 
 use elf::Elf;
@@ -146,6 +148,26 @@ pub fn resolve_function(
 ) -> Result<Found<Function>, Reason> {
     let elf = Elf::parse(bytes)?;
     let (part, warnings) = function::resolve(&elf, file, function, kernel)?;
+    Ok(Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    })
+}
+
+/// Finds the sites of a Go function, like [`resolve_function`].
+///
+/// # Errors
+/// Where there is none of that name, or its begins or finishes are not certain.
+pub fn resolve_go(
+    bytes: &[u8],
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+) -> Result<Found<GoFunction>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    let mut part = go::Program::parse(&elf)?.resolve(file, function, kernel)?;
+    let warnings = std::mem::take(&mut part.warnings);
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),

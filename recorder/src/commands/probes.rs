@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::binary::{self, Binary, CostClass, Listing, Surveyed, demangle};
+use crate::binary::{self, Binary, CostClass, GoListing, Listing, Surveyed, demangle};
 use crate::cli::Probes;
 use crate::resolve;
 
@@ -19,7 +19,14 @@ struct Answer<'a> {
     functions: Vec<Function<'a>>,
     markers: &'a [&'a str],
     usdt: Vec<Usdt<'a>>,
+    /// Whether the file contains Go code.
     go: bool,
+    /// The version of Go that built it, where that can be read.
+    go_version: Option<String>,
+    /// The Go functions, without those in assembly.
+    go_functions: Vec<GoFunction<'a>>,
+    /// Why the Go functions cannot be observed, where they cannot.
+    go_refused: Option<String>,
     stripped: bool,
     /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
     /// only where costs were asked for.
@@ -43,6 +50,13 @@ struct Function<'a> {
     /// The reason why it cannot be observed, where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct GoFunction<'a> {
+    name: &'a str,
+    address: String,
+    size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +94,7 @@ pub fn run(arguments: &Probes) -> Result<()> {
 fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
     let functions = listing.functions.iter();
     let usdt = listing.usdt.iter();
+    let go = listing.go.as_ref().and_then(|go| go.as_ref().ok());
     Answer {
         schema: "soakbox.probes/1",
         file,
@@ -102,10 +117,27 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 address: format!("{:#x}", site.address),
             })
             .collect(),
-        go: listing.go,
+        go: listing.go.is_some(),
+        go_version: go.map(|go| go.version.to_string()),
+        go_functions: go.map(go_functions).unwrap_or_default(),
+        go_refused: match &listing.go {
+            Some(Err(reason)) => Some(reason.to_string()),
+            _ => None,
+        },
         stripped: listing.stripped,
         totals: None,
     }
+}
+
+fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
+    let functions = go.functions.iter();
+    functions
+        .map(|(name, address, size)| GoFunction {
+            name,
+            address: format!("{address:#x}"),
+            size: *size,
+        })
+        .collect()
 }
 
 /// The name under which refused functions are counted and shown.
@@ -155,7 +187,22 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             site.address
         )?;
     }
-    for function in &answer.functions {
+    for function in &answer.go_functions {
+        writeln!(
+            out,
+            "go        {:>12} {:>8} bytes  {}",
+            function.address,
+            function.size,
+            escaped(function.name)
+        )?;
+    }
+    // The other functions of a file with Go code cannot be observed.
+    let functions = if answer.go {
+        &[]
+    } else {
+        answer.functions.as_slice()
+    };
+    for function in functions {
         write!(
             out,
             "function  {:>12} {:>8} bytes  ",
@@ -180,13 +227,13 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             .collect();
         writeln!(out, "totals    {}", totals.join(", "))?;
     }
-    if answer.go {
-        writeln!(
-            out,
-            "this is a Go program, whose functions cannot be observed"
-        )?;
+    if let Some(version) = &answer.go_version {
+        writeln!(out, "this is a Go program, built by {}", escaped(version))?;
     }
-    if answer.stripped {
+    if let Some(reason) = &answer.go_refused {
+        writeln!(out, "the functions cannot be observed: {}", escaped(reason))?;
+    }
+    if answer.stripped && !answer.go {
         writeln!(
             out,
             "the symbol table is stripped: only exported functions are listed"
