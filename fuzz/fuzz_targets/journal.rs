@@ -1,5 +1,5 @@
-//! Frames of a journal, from memory and from a file: together they cover all bytes, and a batch
-//! that was read can be written again.
+//! Frames of a journal: together they cover all bytes, a batch that was read can be written again,
+//! and those from a file are those from memory.
 #![no_main]
 
 use std::io::Write;
@@ -42,5 +42,5 @@ fn check(bytes: &[u8]) {
     let mut frames = Frames::new(file, bytes.len() as u64);
     let in_file: Vec<Frame> = frames.by_ref().map(|frame| frame.expect("readable")).collect();
     assert_eq!(frames.offset(), bytes.len() as u64, "all of it is covered");
-    assert_eq!(in_file.len(), in_memory.len());
+    assert_eq!(in_file, in_memory);
 }

@@ -118,3 +118,18 @@ fn a_path_is_shown_as_it_was_typed_next_to_where_it_leads() {
         assert!(table.contains(&both), "{table}");
     }
 }
+
+/// The key of a built program is exact: `-DLIMIT=-1` is not `-DLIMIT=1`.
+#[test]
+fn targets_with_other_flags_are_other_programs() {
+    let mut programs = vec![
+        targets::build("plain.c", &[]),
+        targets::build("plain.c", &["-DLIMIT=1"]),
+        targets::build("plain.c", &["-DLIMIT=-1"]),
+        targets::build("plain.c", &["-DLIMIT=1 "]),
+        targets::build("plain.c", &["-D", "LIMIT=1"]),
+    ];
+    programs.sort();
+    programs.dedup();
+    assert_eq!(programs.len(), 5, "{programs:?}");
+}

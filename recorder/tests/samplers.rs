@@ -16,7 +16,7 @@ use soakbox_schemas::table;
 use soakbox_schemas::tables::kind::{Count, Time};
 
 table! {
-    /// One row per tick of a made-up sampler.
+    /// One row per tick of a sampler of this test.
     "tides";
     #[derive(Clone, Debug, Default)]
     pub struct Tide, TideBuilder {

@@ -59,11 +59,7 @@ pub fn analyse(
 ) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
     walk.add_part(extent.start, extent.end)?;
-    let mut next = 0;
-    while next < walk.parts.len() {
-        walk.scan(next)?;
-        next += 1;
-    }
+    walk.follow_all()?;
     if walk.guessed && !elf.has_symtab {
         return Err(Reason::UnknownJump {
             at: extent.start,
@@ -72,13 +68,10 @@ pub fn analyse(
     }
     walk.check_boundaries()?;
     let returns = walk.returns()?;
-    // Other names inside the function are entries of their own: hand-written code jumps there from
-    // elsewhere.
-    let inner = elf.symbols.iter().map(|symbol| symbol.address);
-    walk.targets
-        .extend(inner.filter(|address| extent.start < *address && *address < extent.end));
     let first = &walk.parts[0];
-    let begin = begin::choose(&first.code, first.bytes, &walk.targets, kernel)?;
+    let mut entries = walk.inner_names(first);
+    entries.extend(&walk.targets);
+    let begin = begin::choose(&first.code, first.bytes, &entries, kernel)?;
     Ok(Body {
         parts: walk
             .parts
@@ -107,6 +100,8 @@ struct Walk<'w, 'a> {
     parts: Vec<Part<'a>>,
     /// Addresses that a jump of the function, a jump table or the unwinder leads to.
     targets: BTreeSet<u64>,
+    /// Those of them that another part, a jump table or the unwinder leads to.
+    far_targets: BTreeSet<u64>,
     /// The length of some jump table is not certain.
     guessed: bool,
     /// Whether only this function refers to an address, for the addresses that were searched for.
@@ -122,6 +117,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             extent,
             parts: Vec::new(),
             targets: BTreeSet::new(),
+            far_targets: BTreeSet::new(),
             guessed: false,
             exclusive: BTreeMap::new(),
             searches_left: MOST_SEARCHES,
@@ -178,19 +174,42 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(())
     }
 
-    /// Follows every jump out of one part's instructions.
-    fn scan(&mut self, part: usize) -> Result<(), Reason> {
+    /// Follows every jump, and those of every part that is found. Each further target can take a
+    /// bound or an address from a table jump that was followed before, so the tables are followed
+    /// again until there is none.
+    fn follow_all(&mut self) -> Result<(), Reason> {
+        let mut scanned = 0;
+        loop {
+            while scanned < self.parts.len() {
+                self.follow_direct_jumps(scanned)?;
+                scanned += 1;
+            }
+            let before = (self.far_targets.len(), self.parts.len());
+            self.follow_tables()?;
+            if before == (self.far_targets.len(), self.parts.len()) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn follow_direct_jumps(&mut self, part: usize) -> Result<(), Reason> {
         for index in 0..self.parts[part].code.len() {
             let instruction = self.parts[part].code[index];
-            match instruction.next {
-                Next::Jumps(target) | Next::Branches(target) => {
-                    self.follow(instruction.address, target)?;
+            if let Next::Jumps(target) | Next::Branches(target) = instruction.next {
+                self.follow(instruction.address, target)?;
+                let Part { start, end, .. } = self.parts[part];
+                if !(start..end).contains(&target) {
+                    self.far_targets.insert(target);
                 }
-                Next::JumpsIndirectly => self.follow_table(part, index)?,
-                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Other names inside a part: hand-written code jumps there from elsewhere.
+    fn inner_names(&self, part: &Part<'_>) -> BTreeSet<u64> {
+        let inner = self.elf.symbols_between(part.start + 1, part.end);
+        inner.iter().map(|symbol| symbol.address).collect()
     }
 
     /// Adds the target of a jump at `source`, and the part that it is in.
@@ -213,6 +232,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.add_part(start, end)?;
         }
         self.targets.insert(pad);
+        self.far_targets.insert(pad);
         Ok(())
     }
 

@@ -196,6 +196,15 @@ impl<'a> Elf<'a> {
             .take_while(move |symbol| symbol.address == address)
     }
 
+    /// Symbols that start in the address range.
+    pub fn symbols_between(&self, start: u64, end: u64) -> &[Symbol<'a>] {
+        let before = |bound| {
+            self.symbols
+                .partition_point(|symbol| symbol.address < bound)
+        };
+        &self.symbols[before(start)..before(end)]
+    }
+
     /// The symbol that the address belongs to: the last one at or below it that covers it.
     pub fn symbol_covering(&self, address: u64) -> Option<&Symbol<'a>> {
         let end = self

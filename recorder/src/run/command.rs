@@ -197,13 +197,15 @@ impl Environment {
         // SAFETY: strings of the environment, which stay as they are.
         let text = |variable: *const c_char| unsafe { CStr::from_ptr(variable) }.to_bytes();
         let own = own.to_string();
-        let names_recorder = |variable: *const c_char, name: &[u8]| {
+        let value = |variable: *const c_char, name: &[u8]| {
             let value = text(variable).strip_prefix(name);
-            value.and_then(|value| value.strip_prefix(b"=")) == Some(own.as_bytes())
+            value.and_then(|value| value.strip_prefix(b"="))
         };
+        let names_recorder =
+            |variable: *const c_char, name: &[u8]| value(variable, name) == Some(own.as_bytes());
         let listens = |variable: &*const c_char| names_recorder(*variable, NAMES_PROCESS[0]);
         if variables.iter().any(listens) {
-            variables.retain(|&variable| !text(variable).starts_with(NAMES_PIDFD));
+            variables.retain(|&variable| value(variable, NAMES_PIDFD).is_none());
         }
         let mut renamed = Vec::new();
         for (index, &variable) in variables.iter().enumerate() {
@@ -271,6 +273,8 @@ mod tests {
             c"no equals sign",
             c"A=1",
             c"A=2",
+            c"LISTEN_PIDFDIDS=6",
+            c"LISTEN_PIDFDID",
         ];
         let expected = |pid: u32| {
             let text = format!("LISTEN_PID={pid}");
@@ -278,7 +282,10 @@ mod tests {
         };
         let found = renamed(&variables, 77);
         assert_eq!(found[..3], expected(own));
-        assert_eq!(found[3..], ["=odd", "no equals sign", "A=1", "A=2"]);
+        let others = ["=odd", "no equals sign", "A=1", "A=2"];
+        assert_eq!(found[3..7], others);
+        // Their names only begin as that of the pidfd does.
+        assert_eq!(found[7..], ["LISTEN_PIDFDIDS=6", "LISTEN_PIDFDID"]);
         let unchanged = renamed(&variables, 7);
         assert_eq!(unchanged.len(), variables.len());
         assert_eq!(unchanged[0], "LISTEN_PID=77");

@@ -4,7 +4,8 @@
 //! detached. The watch runs on its own thread, so that slow recording I/O never delays a process
 //! that is overwriting an observed file.
 
-use std::io::ErrorKind;
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -49,12 +50,47 @@ enum Guard {
     Detached,
 }
 
+/// Why a file's probes must be detached.
+enum Danger {
+    Overwritten,
+    /// Whether its lease is intact is not known.
+    Unguarded(io::Error),
+}
+
 impl Guard {
-    fn is_overwritten(&self, binary: &Binary) -> bool {
-        match self {
+    fn danger(&self, binary: &Binary) -> Option<Danger> {
+        let is_overwritten = match self {
             Guard::Lease(lease) => lease.is_breaking(),
-            Guard::Comparison => binary.is_changed(),
-            Guard::Detached => false,
+            Guard::Comparison => Ok(binary.is_changed()),
+            Guard::Detached => Ok(false),
+        };
+        match is_overwritten {
+            Ok(is_overwritten) => is_overwritten.then_some(Danger::Overwritten),
+            Err(error) => Some(Danger::Unguarded(error)),
+        }
+    }
+}
+
+impl Danger {
+    /// The cause of the gap.
+    fn cause(&self) -> &'static str {
+        match self {
+            Danger::Overwritten => "file overwritten",
+            Danger::Unguarded(_) => "file not guarded",
+        }
+    }
+}
+
+impl Display for Danger {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Danger::Overwritten => out.write_str("was opened for writing"),
+            Danger::Unguarded(error) => {
+                write!(
+                    out,
+                    "may be opened for writing, as its lease cannot be read ({error})"
+                )
+            }
         }
     }
 }
@@ -190,16 +226,16 @@ impl Watch {
 
     fn check_files(&mut self) {
         for file in &mut self.files {
-            if !file.guard.is_overwritten(&file.binary) {
+            let Some(danger) = file.guard.danger(&file.binary) else {
                 continue;
-            }
+            };
             let now = self.clock.now();
             (self.detach)(&file.binary);
             // Releases the lease: only now may the writer go on, and nothing else may delay it.
             file.guard = Guard::Detached;
-            self.unsent.extend(gap(now, "file overwritten"));
+            self.unsent.extend(gap(now, danger.cause()));
             message::line(format_args!(
-                "warning: {} was opened for writing: its probes are detached, and it is not observed from now on; hint: start the recorder again",
+                "warning: {} {danger}: its probes are detached, and it is not observed from now on; hint: start the recorder again",
                 file.binary.path().display()
             ));
         }

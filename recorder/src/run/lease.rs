@@ -1,6 +1,7 @@
 //! A read lease (fcntl(2)): a process that opens the file for writing waits until the lease is
 //! released, at most the 45 s of /proc/sys/fs/lease-break-time.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ impl Lease {
     pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
         let mut tries = 1;
         loop {
-            match fcntl(binary, F_SETLEASE, F_RDLCK) {
+            match fcntl(binary.file(), F_SETLEASE, F_RDLCK) {
                 Ok(_) => {
                     return Ok(Self {
                         binary: binary.clone(),
@@ -45,23 +46,50 @@ impl Lease {
     }
 
     /// Whether a writer waits for its release, or went on after the longest wait.
-    pub(super) fn is_breaking(&self) -> bool {
-        fcntl(&self.binary, F_GETLEASE, 0).is_ok_and(|kind| kind != F_RDLCK)
+    ///
+    /// # Errors
+    /// Where the kernel refuses to tell; then a writer may be waiting.
+    pub(super) fn is_breaking(&self) -> io::Result<bool> {
+        is_breaking(self.binary.file())
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // The kernel may have released it already.
-        let _ = fcntl(&self.binary, F_SETLEASE, F_UNLCK);
+        let _ = fcntl(self.binary.file(), F_SETLEASE, F_UNLCK);
     }
 }
 
-fn fcntl(binary: &Binary, command: i32, argument: i32) -> io::Result<i32> {
+fn is_breaking(file: &File) -> io::Result<bool> {
+    Ok(fcntl(file, F_GETLEASE, 0)? != F_RDLCK)
+}
+
+fn fcntl(file: &File, command: i32, argument: i32) -> io::Result<i32> {
     // SAFETY: neither command takes a pointer, and the file is open.
-    let answer = unsafe { libc::fcntl(binary.file().as_raw_fd(), command, argument) };
+    let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, argument) };
     if answer < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_that_cannot_be_read_is_an_error_and_not_an_intact_lease() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = File::open(file.path()).unwrap();
+        assert!(is_breaking(&read).unwrap(), "no lease was taken");
+        let mut path_only = File::options();
+        path_only.read(true).custom_flags(libc::O_PATH);
+        let error = is_breaking(&path_only.open(file.path()).unwrap()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
 }

@@ -126,12 +126,8 @@ impl Drop for RecorderDirectory {
 /// it, both stay: the next recovery needs them.
 pub(crate) fn release(directory: &Path, lock: Lock) -> Result<(), SegmentError> {
     durable::sync_directory(directory)?;
-    let listing =
-        std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;
-    let others = listing
-        .flatten()
-        .any(|entry| entry.file_name() != LOCK_FILE);
-    if others {
+    let listing = durable::list(directory)?;
+    if listing.iter().any(|path| !path.ends_with(LOCK_FILE)) {
         return Ok(());
     }
     lock.remove()?;

@@ -1,9 +1,9 @@
 //! The file operations that durability is built from, each with its error. The callers decide their
 //! order: write, fsync, rename, fsync the directory, unlink.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -93,6 +93,32 @@ pub(crate) fn remove(path: &Path) -> Result<(), SegmentError> {
     }
 }
 
+/// Writes all of `contents` to the start of a file, durably.
+///
+/// # Errors
+/// Also where only a part of it was written: the file system is full.
+pub(crate) fn write_start(file: &File, contents: &[u8]) -> io::Result<()> {
+    let count = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, contents, 0))?;
+    if count < contents.len() {
+        return Err(Errno::NOSPC.into());
+    }
+    file.sync_all()
+}
+
+/// The paths of all entries of `directory`.
+///
+/// # Errors
+/// Also where only some of them could be read: a list that is not complete must not look like one.
+pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>, SegmentError> {
+    std::fs::read_dir(directory)
+        .and_then(all_paths)
+        .map_err(|error| SegmentError::io("read", directory, error))
+}
+
+fn all_paths(listing: impl IntoIterator<Item = io::Result<DirEntry>>) -> io::Result<Vec<PathBuf>> {
+    listing.into_iter().map(|entry| Ok(entry?.path())).collect()
+}
+
 /// Writes a small file atomically, by a rename of `temporary`: it exists whole or not at all.
 pub(crate) fn write_whole(
     path: &Path,
@@ -101,16 +127,8 @@ pub(crate) fn write_whole(
 ) -> Result<(), SegmentError> {
     remove(temporary)?;
     let file = create_new(temporary)?;
-    let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, contents, 0))
-        .map_err(io::Error::from)
-        .and_then(|count| {
-            if count == contents.len() {
-                file.sync_all()
-            } else {
-                Err(Errno::NOSPC.into())
-            }
-        })
-        .map_err(|error| SegmentError::io("write", temporary, error));
+    let written =
+        write_start(&file, contents).map_err(|error| SegmentError::io("write", temporary, error));
     let placed = written.and_then(|()| {
         std::fs::rename(temporary, path).map_err(|error| SegmentError::io("place", path, error))
     });
@@ -119,4 +137,38 @@ pub(crate) fn write_whole(
     }
     placed?;
     sync_directory(parent(path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+    use super::*;
+
+    #[test]
+    fn a_write_of_a_part_is_an_error() {
+        // A file that cannot grow takes the whole pages of a write and no more, as a full disk does.
+        const PAGE: u64 = 4096;
+        let file = memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&file, PAGE).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        let file = File::from(file);
+        let contents = vec![1; PAGE as usize + 1];
+        let error = write_start(&file, &contents).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{error}");
+        assert_eq!(rustix::io::pwrite(&file, &contents, 0), Ok(PAGE as usize));
+        write_start(&file, &contents[1..]).unwrap();
+    }
+
+    #[test]
+    fn a_list_that_is_not_complete_is_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("lock"), "").unwrap();
+        assert_eq!(list(place.path()).unwrap(), [place.path().join("lock")]);
+        let listing = std::fs::read_dir(place.path()).unwrap();
+        let error = all_paths(listing.chain([Err(Errno::IO.into())])).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::IO.raw_os_error()));
+    }
 }

@@ -178,8 +178,7 @@ impl Lock {
     }
 
     fn write(&self, text: &str) -> Result<(), SegmentError> {
-        rustix::io::pwrite(&self.file, text.as_bytes(), 0)
-            .and_then(|_| rustix::fs::fsync(&self.file))
+        durable::write_start(&self.file, text.as_bytes())
             .map_err(|error| SegmentError::io("write", &self.path, error))
     }
 }

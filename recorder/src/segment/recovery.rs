@@ -5,6 +5,7 @@
 //! reported and kept.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde::Serialize;
@@ -119,10 +120,11 @@ fn recorders(root: &Path) -> Result<Vec<String>, SegmentError> {
         return Ok(Vec::new());
     }
     let mut uuids = Vec::new();
-    for entry in std::fs::read_dir(&journals).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if let (true, Ok(uuid)) = (entry.path().is_dir(), entry.file_name().into_string()) {
-            uuids.push(uuid);
+    for path in durable::list(&journals)? {
+        if path.is_dir()
+            && let Some(uuid) = path.file_name().and_then(OsStr::to_str)
+        {
+            uuids.push(uuid.to_owned());
         }
     }
     uuids.sort();
@@ -327,10 +329,7 @@ impl Found {
 
 /// Removes the temporary files of seals that a crash interrupted before their rename.
 fn remove_temporaries(directory: &Path) -> Result<(), SegmentError> {
-    let listing =
-        std::fs::read_dir(directory).map_err(|error| SegmentError::io("read", directory, error))?;
-    for entry in listing.flatten() {
-        let path = entry.path();
+    for path in durable::list(directory)? {
         if path
             .extension()
             .is_some_and(|ending| ending == SEALING_EXTENSION)

@@ -3,7 +3,10 @@
 //! these.
 #![allow(dead_code, reason = "each user needs its own part")]
 
+use std::collections::BTreeSet;
+
 use soakbox_recorder::binary::control_flow::{self, Extent};
+use soakbox_recorder::binary::disassembly::jump_table::{self, Code, Entries};
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::unwind::Unwind;
 use soakbox_recorder::binary::{KernelVersion, disassembly, lsda, usdt};
@@ -77,8 +80,13 @@ pub(crate) fn code(code: &[u8], tables: &[u8], relocations: &[u8]) {
     with_file(&contents, |elf| {
         let start = address(&contents, 0);
         if let Ok(instructions) = disassembly::sweep(code, start) {
+            let entries = Entries::new(&instructions, BTreeSet::new());
+            let code = Code {
+                instructions: &instructions,
+                entries: &entries,
+            };
             for index in 0..instructions.len() {
-                let _ = disassembly::jump_table::recognise(&instructions, index);
+                let _ = jump_table::recognise(code, index);
             }
         }
         let extent = Extent {

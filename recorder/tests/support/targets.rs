@@ -128,17 +128,7 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
 
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets");
     fs::create_dir_all(&directory).expect("a directory for the targets");
-    let variant: String = flags
-        .concat()
-        .chars()
-        .filter(|letter| letter.is_ascii_alphanumeric())
-        .collect();
-    let variant = if variant.is_empty() {
-        "default"
-    } else {
-        &variant
-    };
-    let program = directory.join(format!("{stem}-{variant}"));
+    let program = directory.join(format!("{stem}-{}", variant(flags)));
     let headers = [
         tests.join("targets/target.h"),
         tests.join("targets/target.rs"),
@@ -168,6 +158,21 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
     );
     fs::rename(&building, &program).expect("the program in its place");
     program
+}
+
+/// A name for the flags that no other flags have.
+pub(crate) fn variant(flags: &[&str]) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    // FNV-1a; the end of a flag is a byte that no flag has.
+    for flag in flags {
+        for byte in flag.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    let words: String = flags.concat();
+    let words = words.chars().filter(char::is_ascii_alphanumeric);
+    let readable: String = words.take(40).collect();
+    format!("{readable}-{hash:016x}")
 }
 
 /// A copy of a program in `directory`: a probe is on a file, so each test observes a file of its

@@ -99,7 +99,7 @@ fn list_journals(root: &Path) -> io::Result<Vec<JournalFile>> {
             let Some(name) = JournalName::parse(&uuid, &file_name) else {
                 continue;
             };
-            if let Some(bytes) = size(&path) {
+            if let Some(bytes) = size(&path)? {
                 journals.push(JournalFile { name, path, bytes });
             }
         }
@@ -116,17 +116,19 @@ fn list_segments(directory: &Path, table: Table, contents: &mut Contents) -> io:
             if !file_name.ends_with(SEGMENT_EXTENSION) {
                 continue;
             }
-            match (SegmentName::parse(&file_name), size(&path)) {
-                (Some(name), Some(bytes)) => {
-                    contents.segments.push(SegmentFile {
-                        table,
-                        name,
-                        path,
-                        bytes,
-                    });
+            match SegmentName::parse(&file_name) {
+                Some(name) => {
+                    if let Some(bytes) = size(&path)? {
+                        contents.segments.push(SegmentFile {
+                            table,
+                            name,
+                            path,
+                            bytes,
+                        });
+                    }
                 }
-                (None, Some(_)) if table.is_declared() => contents.foreign.push(path),
-                _ => {}
+                None if table.is_declared() && path.is_file() => contents.foreign.push(path),
+                None => {}
             }
         }
     }
@@ -157,11 +159,13 @@ fn entries(directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-fn size(path: &Path) -> Option<u64> {
-    std::fs::metadata(path)
-        .ok()
-        .filter(std::fs::Metadata::is_file)
-        .map(|metadata| metadata.len())
+/// The size of a file, bytes; `None` where it is gone, or is no file.
+fn size(path: &Path) -> io::Result<Option<u64>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,24 @@
 //! Looks at instructions only; `control_flow` reads the table's entries and checks that they stay
 //! in the function.
 
+use std::collections::BTreeSet;
+
 use iced_x86::{Mnemonic, OpKind, Register};
 
 use super::{Instruction, Next, writes};
 
+mod bounds;
+mod entries;
+
+pub use entries::Entries;
+
 /// How a table's entries are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entries {
-    /// Signed 32-bit offsets from the table's own address.
-    Offsets,
-    /// 64-bit addresses.
-    Pointers,
+pub enum Entry {
+    /// A signed 32-bit offset from the table's own address.
+    Offset,
+    /// A 64-bit address.
+    Pointer,
 }
 
 /// A jump through a table.
@@ -21,21 +28,64 @@ pub enum Entries {
 pub struct TableJump {
     /// The table's address, where it is loaded near the jump.
     pub table: Option<u64>,
-    /// How its entries are read.
-    pub entries: Entries,
-    /// Number of entries, where a bounds check precedes the jump.
+    /// How each of its entries is read.
+    pub entry: Entry,
+    /// Number of entries, where every path to the jump passes a bounds check.
     pub count: Option<u64>,
 }
 
-/// Most instructions before a jump that are searched for its loads and its bounds check.
+/// Most instructions before a load of an entry that are searched for its bounds check.
 const WINDOW: usize = 40;
+/// Most instructions, on all paths to a use of a register, that are searched for its writes.
+const MOST_SEARCHED: usize = 256;
+/// Most times that an entry is copied from register to register.
+const MOST_COPIES: u32 = 8;
 
-/// The jump at `index`, where it has the shape of a table jump.
-pub fn recognise(code: &[Instruction], index: usize) -> Option<TableJump> {
-    let jump = &code.get(index)?.raw;
+/// Code without a gap, such as one part of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Code<'a> {
+    /// All of it, in the order of the addresses.
+    pub instructions: &'a [Instruction],
+    /// Where else than from the preceding instruction its instructions are reached from.
+    pub entries: &'a Entries,
+}
+
+impl<'a> Code<'a> {
+    /// The instructions before `index` that every path to it passes right before it, the last one
+    /// first.
+    fn before(self, index: usize) -> impl Iterator<Item = (usize, &'a Instruction)> {
+        (index.saturating_sub(WINDOW)..index)
+            .rev()
+            .take_while(move |at| !self.entries.lead_to(&self.instructions[at + 1]))
+            .map(move |at| (at, &self.instructions[at]))
+    }
+
+    /// The instructions that can be executed right before `index`; `None` where some are not known.
+    fn predecessors(self, index: usize) -> Option<Vec<usize>> {
+        let instruction = &self.instructions[index];
+        let jumps = self.entries.jumps_to(instruction)?;
+        let preceding = index.checked_sub(1)?;
+        let goes_on = matches!(
+            self.instructions[preceding].next,
+            Next::Falls | Next::Branches(_) | Next::Calls(_)
+        );
+        let jumps = jumps.iter().copied();
+        Some(jumps.chain(goes_on.then_some(preceding)).collect())
+    }
+}
+
+/// The jump at `index`, where it has the shape of a table jump on every path: all tables that it
+/// may go through.
+pub fn recognise(code: Code<'_>, index: usize) -> Option<Vec<TableJump>> {
+    let jump = &code.instructions.get(index)?.raw;
     match jump.op0_kind() {
-        OpKind::Memory => pointer_table(code, index, jump),
-        OpKind::Register => through_register(code, index, jump.op0_register().full_register()),
+        OpKind::Memory => pointer_tables(code, index, jump),
+        OpKind::Register => through_register(
+            code,
+            index,
+            jump.op0_register().full_register(),
+            MOST_COPIES,
+        ),
         _ => None,
     }
 }
@@ -62,99 +112,147 @@ fn loaded_address(raw: &iced_x86::Instruction) -> Option<u64> {
     constant.then(|| raw.immediate(1))
 }
 
-fn through_register(code: &[Instruction], index: usize, register: Register) -> Option<TableJump> {
-    let (at, raw) = last_write(code, index, register)?;
-    match raw.mnemonic() {
-        Mnemonic::Mov if raw.op1_kind() == OpKind::Memory => pointer_table(code, at, raw),
-        Mnemonic::Mov if raw.op1_kind() == OpKind::Register => {
-            through_register(code, at, raw.op1_register().full_register())
-        }
-        Mnemonic::Add if raw.op1_kind() == OpKind::Register => {
-            let other = raw.op1_register().full_register();
-            offset_table(code, at, register, other)
-                .or_else(|| offset_table(code, at, other, register))
-        }
-        // No compiler emits an add with base and offset in one memory operand for a switch: add
-        // (%rdx,%rax,8),%rdx.
-        _ => None,
+fn through_register(
+    code: Code<'_>,
+    index: usize,
+    register: Register,
+    copies_left: u32,
+) -> Option<Vec<TableJump>> {
+    let copies_left = copies_left.checked_sub(1)?;
+    let mut tables = Vec::new();
+    for at in last_writes(code, index, register)? {
+        let raw = &code.instructions[at].raw;
+        let found = match raw.mnemonic() {
+            Mnemonic::Mov if raw.op1_kind() == OpKind::Memory => pointer_tables(code, at, raw),
+            Mnemonic::Mov if raw.op1_kind() == OpKind::Register => {
+                through_register(code, at, raw.op1_register().full_register(), copies_left)
+            }
+            Mnemonic::Add if raw.op1_kind() == OpKind::Register => {
+                let other = raw.op1_register().full_register();
+                offset_tables(code, at, register, other)
+                    .or_else(|| offset_tables(code, at, other, register))
+            }
+            // No compiler emits an add with base and offset in one memory operand for a switch: add
+            // (%rdx,%rax,8),%rdx.
+            _ => None,
+        };
+        tables.extend(found?);
     }
+    Some(tables)
 }
 
 /// `offset` must be a sign-extended load; `base` is the table, if it is loaded near the jump.
-fn offset_table(
-    code: &[Instruction],
+fn offset_tables(
+    code: Code<'_>,
     at: usize,
     offset: Register,
     base: Register,
-) -> Option<TableJump> {
-    let load = sign_extended_load(code, at, offset)?;
-    let table = last_write(code, at, base).and_then(|(_, raw)| loaded_address(raw));
-    Some(TableJump {
-        table,
-        entries: Entries::Offsets,
-        count: entry_count(code, load),
-    })
-}
-
-fn sign_extended_load(code: &[Instruction], at: usize, register: Register) -> Option<usize> {
-    let (found, raw) = last_write(code, at, register)?;
-    match raw.mnemonic() {
-        Mnemonic::Movsxd if raw.op1_kind() == OpKind::Memory => Some(found),
-        Mnemonic::Movsxd => narrow_load(code, found, raw.op1_register().full_register()),
-        Mnemonic::Cdqe => narrow_load(code, found, Register::RAX),
-        _ => None,
+) -> Option<Vec<TableJump>> {
+    let mut found = Vec::new();
+    for load in sign_extended_loads(code, at, offset)? {
+        let count = bounds::entry_count(code, load);
+        for table in table_addresses(code, at, base) {
+            found.push(TableJump {
+                table,
+                entry: Entry::Offset,
+                count,
+            });
+        }
     }
+    Some(found)
 }
 
-fn narrow_load(code: &[Instruction], at: usize, register: Register) -> Option<usize> {
-    let (found, raw) = last_write(code, at, register)?;
-    let load = raw.mnemonic() == Mnemonic::Mov
-        && raw.op1_kind() == OpKind::Memory
-        && raw.op0_register().is_gpr32();
-    load.then_some(found)
+fn sign_extended_loads(code: Code<'_>, at: usize, register: Register) -> Option<Vec<usize>> {
+    let mut loads = Vec::new();
+    for found in last_writes(code, at, register)? {
+        let raw = &code.instructions[found].raw;
+        match raw.mnemonic() {
+            Mnemonic::Movsxd if raw.op1_kind() == OpKind::Memory => loads.push(found),
+            Mnemonic::Movsxd => {
+                loads.extend(narrow_loads(
+                    code,
+                    found,
+                    raw.op1_register().full_register(),
+                )?);
+            }
+            Mnemonic::Cdqe => loads.extend(narrow_loads(code, found, Register::RAX)?),
+            _ => return None,
+        }
+    }
+    Some(loads)
+}
+
+fn narrow_loads(code: Code<'_>, at: usize, register: Register) -> Option<Vec<usize>> {
+    let loads = last_writes(code, at, register)?;
+    let is_load = |found: &usize| {
+        let raw = &code.instructions[*found].raw;
+        raw.mnemonic() == Mnemonic::Mov
+            && raw.op1_kind() == OpKind::Memory
+            && raw.op0_register().is_gpr32()
+    };
+    loads.iter().all(is_load).then_some(loads)
 }
 
 /// A memory operand that indexes eight-byte entries.
-fn pointer_table(
-    code: &[Instruction],
+fn pointer_tables(
+    code: Code<'_>,
     at: usize,
     raw: &iced_x86::Instruction,
-) -> Option<TableJump> {
+) -> Option<Vec<TableJump>> {
     if raw.memory_index() == Register::None || raw.memory_index_scale() != 8 {
         return None;
     }
     let displacement = raw.memory_displacement64();
-    let table = match raw.memory_base() {
-        Register::None => Some(displacement),
-        base => last_write(code, at, base.full_register())
-            .and_then(|(_, write)| loaded_address(write))
-            .map(|address| address.wrapping_add(displacement)),
+    let tables = match raw.memory_base() {
+        Register::None => vec![Some(displacement)],
+        base => table_addresses(code, at, base.full_register())
+            .into_iter()
+            .map(|table| Some(table?.wrapping_add(displacement)))
+            .collect(),
     };
-    Some(TableJump {
+    let count = bounds::entry_count(code, at);
+    let jump = |table| TableJump {
         table,
-        entries: Entries::Pointers,
-        count: entry_count(code, at),
-    })
+        entry: Entry::Pointer,
+        count,
+    };
+    Some(tables.into_iter().map(jump).collect())
 }
 
-/// The last instruction before `index`, in a straight line, that writes the register.
-fn last_write(
-    code: &[Instruction],
-    index: usize,
-    register: Register,
-) -> Option<(usize, &iced_x86::Instruction)> {
-    for at in (index.saturating_sub(WINDOW)..index).rev() {
-        let instruction = &code[at];
-        match instruction.next {
-            Next::Falls | Next::Branches(_) => {}
-            Next::Calls(_) if is_callee_saved(register) => {}
-            _ => return None,
-        }
-        if writes(&instruction.raw, register) {
-            return Some((at, &instruction.raw));
+/// The addresses that the register can hold; one `None` where some path does not load one.
+fn table_addresses(code: Code<'_>, at: usize, register: Register) -> Vec<Option<u64>> {
+    let address = |at: &usize| loaded_address(&code.instructions[*at].raw);
+    let loaded: Option<Vec<u64>> =
+        last_writes(code, at, register).and_then(|writes| writes.iter().map(address).collect());
+    loaded.map_or(vec![None], |all| all.into_iter().map(Some).collect())
+}
+
+/// The instructions that write the register last before `index`, one for each path; `None` where
+/// that is not certain for some path.
+fn last_writes(code: Code<'_>, index: usize, register: Register) -> Option<Vec<usize>> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut pending = vec![index];
+    while let Some(at) = pending.pop() {
+        for before in code.predecessors(at)? {
+            if !seen.insert(before) {
+                continue;
+            }
+            if seen.len() > MOST_SEARCHED {
+                return None;
+            }
+            let instruction = &code.instructions[before];
+            if matches!(instruction.next, Next::Calls(_)) && !is_callee_saved(register) {
+                return None;
+            }
+            if writes(&instruction.raw, register) {
+                found.push(before);
+            } else {
+                pending.push(before);
+            }
         }
     }
-    None
+    (!found.is_empty()).then_some(found)
 }
 
 /// Callee-saved registers: a called function preserves them.
@@ -168,92 +266,4 @@ fn is_callee_saved(register: Register) -> bool {
             | Register::R14
             | Register::R15
     )
-}
-
-/// The register or memory that holds the index into the table, at a point before the load.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Value {
-    Register(Register),
-    Memory(Register, u64),
-}
-
-/// The number of entries, where `cmp $n; ja …` or `and $n` before the load provably bounds the
-/// index.
-fn entry_count(code: &[Instruction], load: usize) -> Option<u64> {
-    let mut value = Value::Register(scaled_index(&code[load].raw)?);
-    let mut beyond = None;
-    for at in (load.saturating_sub(WINDOW)..load).rev() {
-        let raw = &code[at].raw;
-        match code[at].next {
-            Next::Falls => {}
-            Next::Branches(_) if beyond.is_none() => {
-                beyond = match raw.mnemonic() {
-                    Mnemonic::Ja => Some(1),
-                    Mnemonic::Jae => Some(0),
-                    _ => return None,
-                };
-                continue;
-            }
-            _ => return None,
-        }
-        if raw.mnemonic() == Mnemonic::Cmp && operand(raw, 0) == Some(value) {
-            return small_immediate(raw)?.checked_add(beyond?);
-        }
-        match value {
-            Value::Memory(..) if raw.op_count() > 0 && operand(raw, 0) == Some(value) => {
-                return None;
-            }
-            Value::Register(register) if writes(raw, register) => match raw.mnemonic() {
-                Mnemonic::And if operand(raw, 0) == Some(value) => {
-                    return small_immediate(raw)?.checked_add(1);
-                }
-                Mnemonic::Mov | Mnemonic::Movzx => value = operand(raw, 1)?,
-                // lea 0(,%rax,4),%rdx: the index of unoptimised code.
-                Mnemonic::Lea if raw.memory_base() == Register::None => {
-                    value = Value::Register(raw.memory_index().full_register());
-                }
-                _ => return None,
-            },
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The register that selects the entry in a table's load.
-fn scaled_index(raw: &iced_x86::Instruction) -> Option<Register> {
-    let (base, index) = (raw.memory_base(), raw.memory_index());
-    match (index, raw.memory_index_scale()) {
-        (Register::None, _) => None,
-        // Base and index are interchangeable: the address that was scaled before is the base in
-        // gcc's -O0 code.
-        (_, 1) => (base != Register::None).then(|| base.full_register()),
-        _ => Some(index.full_register()),
-    }
-}
-
-fn operand(raw: &iced_x86::Instruction, op: u32) -> Option<Value> {
-    match raw.op_kind(op) {
-        OpKind::Register => Some(Value::Register(raw.op_register(op).full_register())),
-        OpKind::Memory if raw.memory_index() == Register::None => Some(Value::Memory(
-            raw.memory_base(),
-            raw.memory_displacement64(),
-        )),
-        _ => None,
-    }
-}
-
-fn small_immediate(raw: &iced_x86::Instruction) -> Option<u64> {
-    const MOST: u64 = 1 << 16;
-    let value = match raw.op1_kind() {
-        OpKind::Immediate8
-        | OpKind::Immediate16
-        | OpKind::Immediate32
-        | OpKind::Immediate8to16
-        | OpKind::Immediate8to32
-        | OpKind::Immediate8to64
-        | OpKind::Immediate32to64 => raw.immediate(1),
-        _ => return None,
-    };
-    (value < MOST).then_some(value)
 }
