@@ -1,6 +1,6 @@
 //! The functions, markers and USDT sites of a file, for the `probes` command.
 
-use super::elf::Elf;
+use super::Image;
 use super::error::Reason;
 use super::go::{self, GoListing};
 use super::marker;
@@ -24,8 +24,8 @@ pub struct Listing<'a> {
 
 /// Lists a file's functions, USDT probes and markers. A function that is listed may still be
 /// refused as unsafe.
-pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
-    let elf = Elf::parse(bytes)?;
+pub fn list<'a>(image: impl Into<Image<'a>>) -> Result<Listing<'a>, Reason> {
+    let elf = image.into().parse()?;
     let sites = usdt::sites(&elf);
     Ok(Listing {
         functions: elf

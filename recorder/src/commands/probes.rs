@@ -8,7 +8,9 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::binary::{self, Binary, CostClass, GoListing, Listing, Surveyed, demangle};
+use crate::binary::{
+    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, demangle,
+};
 use crate::cli::Probes;
 use crate::resolve;
 
@@ -28,6 +30,9 @@ struct Answer<'a> {
     /// Why the Go functions cannot be observed, where they cannot.
     go_refused: Option<String>,
     stripped: bool,
+    /// Path of the file that has the symbols, where the file itself was stripped of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_file: Option<String>,
     /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
     /// only where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,18 +78,24 @@ struct Usdt<'a> {
 pub fn run(arguments: &Probes) -> Result<()> {
     let file = escaped_path(&arguments.file);
     let opened = Binary::open(arguments.file.clone(), arguments.file.clone());
-    let (_, bytes) = opened.map_err(|error| {
+    let (binary, bytes) = opened.map_err(|error| {
         anyhow::anyhow!(
             "cannot read {file}: {error}; hint: name a program or a library by its path"
         )
     })?;
-    let listing = binary::list(&bytes)
+    let debug = DebugFile::find(binary.path(), &bytes);
+    let image = Image {
+        bytes: &bytes,
+        debug: debug.as_ref().map(|debug| debug.bytes.as_slice()),
+    };
+    let listing = binary::list(image)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
     let mut answer = describe(arguments.file.display().to_string(), &listing);
+    answer.symbols_file = debug.as_ref().map(|debug| debug.path.display().to_string());
     if arguments.costs {
         add_costs(
             &mut answer,
-            binary::survey(&bytes, resolve::kernel_version()?)?,
+            binary::survey(image, resolve::kernel_version()?)?,
         );
     }
     answer::print(&answer, arguments.format, table)?;
@@ -125,6 +136,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
             _ => None,
         },
         stripped: listing.stripped,
+        symbols_file: None,
         totals: None,
     }
 }
@@ -232,6 +244,9 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     }
     if let Some(reason) = &answer.go_refused {
         writeln!(out, "the functions cannot be observed: {}", escaped(reason))?;
+    }
+    if let Some(symbols) = &answer.symbols_file {
+        writeln!(out, "the symbols are those of {}", escaped(symbols))?;
     }
     if answer.stripped && !answer.go {
         writeln!(

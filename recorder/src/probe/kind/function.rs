@@ -80,7 +80,7 @@ impl Probe for FunctionProbe {
             return Ok(None);
         }
         let open = files.open(file)?;
-        let found = pattern::matches(&open.bytes, file, name);
+        let found = pattern::matches(open.image(), file, name);
         let Some(found) = found.map_err(|reason| self.refused(reason))? else {
             return Ok(None);
         };
@@ -105,7 +105,7 @@ impl Probe for FunctionProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        let found = binary::resolve_function(&open.bytes, file, name, context.kernel);
+        let found = binary::resolve_function(open.image(), file, name, context.kernel);
         let found = found.map_err(|reason| self.refused(reason))?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,
