@@ -155,7 +155,7 @@ fn finishing_thread() -> Option<u64> {
     }
 }
 
-pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
+pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
     let operation = cookie.operation;
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
@@ -247,10 +247,33 @@ fn count_overflow_finish(operation: u16) {
     });
 }
 
+/// The value that a function returned. No `Option`, of which the compiler would leave one half
+/// without a value, which the verifier does not let into a call.
+#[derive(Clone, Copy)]
+pub struct ReturnValue {
+    pub value: u64,
+    pub is_known: bool,
+}
+
+impl ReturnValue {
+    pub const UNKNOWN: Self = Self {
+        value: 0,
+        is_known: false,
+    };
+
+    #[inline(always)]
+    pub fn known(value: u64) -> Self {
+        Self {
+            value,
+            is_known: true,
+        }
+    }
+}
+
 /// The end of an operation.
 enum Outcome {
-    /// A function returned this number.
-    Returned(u64),
+    /// A function returned this.
+    Returned(ReturnValue),
     /// A marker reported these.
     Reported { value: u64, success: bool },
 }
@@ -310,15 +333,16 @@ fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     };
     let (raw, reported) = match outcome {
         Outcome::Returned(raw) => (raw, None),
-        Outcome::Reported { value, success } => (value, Some(success)),
+        Outcome::Reported { value, success } => (ReturnValue::known(value), Some(success)),
     };
-    if rule.width != 0 {
-        event.return_value = rule.widen(raw);
+    let has_value = rule.width != 0 && raw.is_known;
+    if has_value {
+        event.return_value = rule.widen(raw.value);
         event.flags |= flags::RETURN;
     }
     let success = match rule.comparison {
         comparison::MARKER => reported,
-        _ if rule.width == 0 => None,
+        _ if !has_value => None,
         _ => rule.success(event.return_value),
     };
     if let Some(success) = success {

@@ -1,6 +1,10 @@
 //! The data that the recorder gives the kernel side: the settings of a recording, the rule of each
 //! operation and the cookie of each probe.
 
+mod way_out;
+
+pub use way_out::{Base, Condition, Part, Returned, WayOut, When};
+
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
 /// Most operations in flight that are followed per thread and kind (functions, markers); deeper
@@ -21,6 +25,8 @@ pub struct Cookie {
     /// Whether a uretprobe observes the finish; the kernel follows at most 64 nested ones per
     /// thread.
     pub by_uretprobe: bool,
+    /// For a finish that is observed before the return.
+    pub way_out: WayOut,
 }
 
 /// How the finish of a function is paired with its begin, and what proves that a begin will have no
@@ -38,6 +44,7 @@ pub enum PairBy {
 impl Cookie {
     const EXACT_STACK_POINTER: u64 = 1 << 32;
     const BY_URETPROBE: u64 = 1 << 33;
+    const WAY_OUT: u32 = 34;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -52,7 +59,7 @@ impl Cookie {
         } else {
             0
         };
-        numbers | pair_by | uretprobe
+        numbers | pair_by | uretprobe | self.way_out.pack() << Self::WAY_OUT
     }
 
     /// The cookie that `packed` contains.
@@ -67,6 +74,7 @@ impl Cookie {
                 PairBy::ExactStackPointer
             },
             by_uretprobe: packed & Self::BY_URETPROBE != 0,
+            way_out: WayOut::unpack(packed >> Self::WAY_OUT),
         }
     }
 }
@@ -229,6 +237,8 @@ impl KernelOffsets {
     }
 }
 
+const _: () = assert!(Cookie::WAY_OUT + WayOut::BITS == 64);
+
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
     assert!(size_of::<OperationRule>() == 24);
@@ -287,8 +297,15 @@ mod tests {
         #[test]
         fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool) {
             let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
-            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe };
-            prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+            let way_out = WayOut {
+                when: When::HoldsNot(Condition::new(15)),
+                base: Base::FramePointer,
+                returned: Returned::Constant(-1),
+            };
+            for way_out in [WayOut::default(), way_out] {
+                let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
+                prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+            }
         }
 
         #[test]
