@@ -16,11 +16,37 @@ use crate::task;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Key {
-    /// Stack pointer or token.
+    /// Stack pointer, token, or address of a goroutine.
     id: u64,
     process: u32,
-    /// Operation + 1 of a token; 0 for a stack pointer.
+    /// Operation + 1 of a token; 0 for a stack pointer; from [`GOROUTINE`] on for a goroutine.
     kind: u32,
+}
+
+/// [`Key::kind`] of a goroutine's innermost operation. The operations around it have the numbers
+/// after this one, the outermost the first of them.
+const GOROUTINE: u32 = 1 << 31;
+
+/// An operation in flight.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub frame: Frame,
+    /// Id of the goroutine; 0 for other operations.
+    pub goroutine: u64,
+    /// Number of operations of the same goroutine around this one; 0 for other operations.
+    pub outer: u64,
+}
+
+impl Entry {
+    #[inline(always)]
+    fn of_process(frame: &Frame) -> Self {
+        Self {
+            frame: *frame,
+            goroutine: 0,
+            outer: 0,
+        }
+    }
 }
 
 impl Key {
@@ -41,12 +67,31 @@ impl Key {
             kind: operation as u32 + 1,
         }
     }
+
+    /// The innermost operation of the goroutine at this address.
+    #[inline(always)]
+    pub fn goroutine(address: u64) -> Self {
+        Self {
+            id: address,
+            process: task::process(),
+            kind: GOROUTINE,
+        }
+    }
+
+    /// The operation of the same goroutine that `outer` - 1 operations are around.
+    #[inline(always)]
+    pub fn around(&self, outer: u64) -> Self {
+        Self {
+            kind: GOROUTINE | outer as u32,
+            ..*self
+        }
+    }
 }
 
 /// The recorder sets its size. If the map is full, begins are lost (and counted), but never the
 /// finishes of other operations.
 #[map]
-static IN_FLIGHT: HashMap<Key, Frame> = HashMap::with_max_entries(1, 0);
+static IN_FLIGHT: HashMap<Key, Entry> = HashMap::with_max_entries(1, 0);
 
 /// Processes with entries in [`IN_FLIGHT`], and the number of their entries.
 #[map]
@@ -63,6 +108,13 @@ fn entry_count(process: u32) -> Option<&'static AtomicU64> {
 /// returned. `Err` where the map is full.
 #[inline(always)]
 pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
+    let stale = insert_entry(key, &Entry::of_process(frame))?;
+    Ok(stale.map(|stale| stale.frame))
+}
+
+/// The same for a whole entry.
+#[inline(always)]
+pub fn insert_entry(key: &Key, entry: &Entry) -> Result<Option<Entry>, ()> {
     let stale = unsafe { IN_FLIGHT.get(key) }.copied();
     if stale.is_none() {
         if entry_count(key.process).is_none() {
@@ -74,7 +126,7 @@ pub fn insert(key: &Key, frame: &Frame) -> Result<Option<Frame>, ()> {
         };
         counters::increment(count);
     }
-    if IN_FLIGHT.insert(key, frame, 0).is_ok() {
+    if IN_FLIGHT.insert(key, entry, 0).is_ok() {
         return Ok(stale);
     }
     if stale.is_none() {
@@ -94,12 +146,28 @@ fn count_removed(process: u32) {
 /// Removes and returns the entry of `operation` under `key`; an entry of another operation stays.
 #[inline(always)]
 pub fn take(key: &Key, operation: u16) -> Option<Frame> {
-    let frame = unsafe { IN_FLIGHT.get(key) }.copied()?;
-    if frame.operation != operation || IN_FLIGHT.remove(key).is_err() {
-        return None;
+    let frame = get(key)?.frame;
+    if frame.operation == operation && remove(key) {
+        Some(frame)
+    } else {
+        None
     }
-    count_removed(key.process);
-    Some(frame)
+}
+
+/// A copy of the entry under `key`.
+#[inline(always)]
+pub fn get(key: &Key) -> Option<Entry> {
+    unsafe { IN_FLIGHT.get(key) }.copied()
+}
+
+/// Removes the entry under `key`; `false` where there is none.
+#[inline(always)]
+pub fn remove(key: &Key) -> bool {
+    let removed = IN_FLIGHT.remove(key).is_ok();
+    if removed {
+        count_removed(key.process);
+    }
+    removed
 }
 
 /// Makes room in a full map: counts the operations that `thread` began below `stack_pointer` as
@@ -163,11 +231,12 @@ struct Sweep {
 unsafe extern "C" fn abandon_entry(
     _map: *mut c_void,
     key: *const Key,
-    frame: *const Frame,
+    entry: *const Entry,
     sweep: *const Sweep,
 ) -> i64 {
     let (key, sweep) = unsafe { (*key, &*sweep) };
-    let (operation, thread) = unsafe { ((*frame).operation, (*frame).thread) };
+    let frame = unsafe { &(*entry).frame };
+    let (operation, thread) = (frame.operation, frame.thread);
     let dead = sweep.thread == 0
         || (thread == sweep.thread && key.kind == 0 && key.id < sweep.stack_pointer);
     if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {

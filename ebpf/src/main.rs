@@ -7,6 +7,7 @@
 
 mod counters;
 mod frames;
+mod goroutines;
 mod in_flight;
 mod lifetime;
 mod operation;
@@ -65,6 +66,38 @@ pub fn function_return(context: RetProbeContext) -> u32 {
         entry,
         ReturnValue::known(registers::return_value(regs)),
     );
+    0
+}
+
+/// The begin of a Go function, after its stack check.
+#[uprobe]
+pub fn go_begin(context: ProbeContext) -> u32 {
+    let regs = context.regs;
+    operation::begin_on_goroutine(
+        cookie(&context),
+        registers::stack_pointer(regs),
+        registers::goroutine(regs),
+    );
+    0
+}
+
+/// A RET instruction of a Go function.
+#[uprobe]
+pub fn go_finish(context: ProbeContext) -> u32 {
+    let regs = context.regs;
+    operation::finish_on_goroutine(
+        cookie(&context),
+        registers::stack_pointer(regs),
+        registers::goroutine(regs),
+        registers::return_value(regs),
+    );
+    0
+}
+
+/// `runtime.Goexit()`: none of the functions that are in flight on the goroutine will return.
+#[uprobe]
+pub fn go_exit(context: ProbeContext) -> u32 {
+    goroutines::ended(registers::goroutine(context.regs));
     0
 }
 

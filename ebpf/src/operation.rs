@@ -9,6 +9,7 @@ use soakbox_schemas::control::{Cookie, MAX_OPERATIONS, OperationRule, PairBy, co
 use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
+use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Key};
 use crate::settings::setting;
 use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind, unwind_overflow};
@@ -23,6 +24,8 @@ static RULES: Array<OperationRule> = Array::with_max_entries(MAX_OPERATIONS as u
 
 /// [`Frame::memory_bytes`] where it could not be read.
 const NO_MEMORY: u64 = u64::MAX;
+/// [`Frame::thread`] where a finish on the same thread means nothing.
+const NO_THREAD: u32 = 0;
 
 #[inline(always)]
 fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
@@ -133,6 +136,28 @@ fn begin_keyed(thread: &mut Thread, key: &Key, frame: &Frame) {
     }
 }
 
+/// The begin of a function on the goroutine at `address`.
+pub fn begin_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64) {
+    let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
+    let Some(thread) = beginning_thread(cookie.operation) else {
+        return;
+    };
+    let PairBy::Goroutine { id_offset } = cookie.pair_by else {
+        return;
+    };
+    let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
+        return count_lost_begin(cookie.operation);
+    };
+    goroutine.abandon_from(goroutine.depth);
+    let mut frame = frame(cookie, goroutine.depth, thread.off_cpu_ns);
+    // The thread may run other goroutines meanwhile: its times are not the operation's.
+    frame.thread = NO_THREAD;
+    match goroutine.push(&frame) {
+        Ok(()) => count_begin(cookie.operation, frame.begun_ns),
+        Err(()) => count_lost_begin(cookie.operation),
+    }
+}
+
 /// The current thread's off-CPU time so far; `None` where its operations are not observed.
 #[inline(always)]
 fn finishing_thread() -> Option<u64> {
@@ -166,11 +191,32 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
             Some(frame) => Begin::Frame(frame),
             None => Begin::Missing,
         },
+        PairBy::Goroutine { .. } => Begin::Missing,
     };
     match begin {
         Begin::Frame(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
         Begin::Overflow => count_overflow_finish(operation),
         Begin::Missing => count_orphan(operation),
+    }
+}
+
+/// The finish of a function on the goroutine at `address`.
+pub fn finish_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64, returned: u64) {
+    let operation = cookie.operation;
+    let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
+    let Some(off_cpu_ns) = finishing_thread() else {
+        return;
+    };
+    let PairBy::Goroutine { id_offset } = cookie.pair_by else {
+        return;
+    };
+    let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
+        return count_orphan(operation);
+    };
+    goroutine.abandon_from(goroutine.depth.wrapping_add(1));
+    match goroutine.take(operation) {
+        Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
+        None => count_orphan(operation),
     }
 }
 

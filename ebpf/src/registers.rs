@@ -40,6 +40,12 @@ mod arch {
         unsafe { (*regs).rax }
     }
 
+    /// Where Go code keeps the address of its goroutine.
+    #[inline(always)]
+    pub fn goroutine(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).r14 }
+    }
+
     #[inline(always)]
     pub fn frame_pointer(regs: *mut pt_regs) -> u64 {
         read!(regs, rbp)
@@ -123,6 +129,12 @@ mod arch {
     #[inline(always)]
     pub fn numbered(regs: *mut pt_regs, _number: u8) -> u64 {
         return_value(regs)
+    }
+
+    /// Where Go code keeps the address of its goroutine.
+    #[inline(always)]
+    pub fn goroutine(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).regs[28] }
     }
 
     #[inline(always)]

@@ -3,13 +3,27 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use soakbox_recorder::binary::{KernelVersion, list, pattern, resolve_function, resolve_marker};
+use std::path::Path;
+
+use soakbox_recorder::binary::{
+    Image, KernelVersion, debug_link, list, pattern, resolve_function, resolve_marker,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let kernel = KernelVersion {
         major: 6,
         minor: 18,
     };
+    let _ = debug_link::candidates(bytes, Path::new("/a/b"), Path::new("/r"));
+    let (program, debug) = bytes.split_at(bytes.len() / 2);
+    let _ = list(Image {
+        bytes: program,
+        debug: Some(debug),
+    });
+    let _ = list(Image {
+        bytes,
+        debug: Some(bytes),
+    });
     let _ = pattern::matches(bytes, "f", "*e?*");
     let Ok(listing) = list(bytes) else { return };
     for (name, ..) in listing.functions.iter().take(8) {

@@ -25,7 +25,7 @@ pub struct Cookie {
     /// Whether a uretprobe observes the finish; the kernel follows at most 64 nested ones per
     /// thread.
     pub by_uretprobe: bool,
-    /// For a finish that is observed before the return.
+    /// For a finish that is observed before the return; the default with [`PairBy::Goroutine`].
     pub way_out: WayOut,
 }
 
@@ -39,12 +39,21 @@ pub enum PairBy {
     /// By process and equal stack pointer: the stack may be switched inside the operation, so that
     /// only the end of the process or of its program proves that no finish will come.
     ExactStackPointer,
+    /// By goroutine and distance from the top of its stack, which the runtime moves. A begin at a
+    /// larger distance than the goroutine's present one was left by a panic.
+    Goroutine {
+        /// Offset of the id in a goroutine, bytes.
+        id_offset: u16,
+    },
 }
 
 impl Cookie {
     const EXACT_STACK_POINTER: u64 = 1 << 32;
     const BY_URETPROBE: u64 = 1 << 33;
-    const WAY_OUT: u32 = 34;
+    /// In the number of the operation, of which there are [`MAX_OPERATIONS`] at most.
+    const GOROUTINE: u64 = 1 << 15;
+    /// Of a goroutine, the offset of its id; otherwise a [`WayOut`].
+    const PLACE: u32 = 34;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -53,28 +62,39 @@ impl Cookie {
         let pair_by = match self.pair_by {
             PairBy::StackOrder => 0,
             PairBy::ExactStackPointer => Self::EXACT_STACK_POINTER,
+            PairBy::Goroutine { .. } => Self::GOROUTINE,
+        };
+        let place = match self.pair_by {
+            PairBy::Goroutine { id_offset } => id_offset as u64,
+            _ => self.way_out.pack(),
         };
         let uretprobe = if self.by_uretprobe {
             Self::BY_URETPROBE
         } else {
             0
         };
-        numbers | pair_by | uretprobe | self.way_out.pack() << Self::WAY_OUT
+        numbers | pair_by | uretprobe | place << Self::PLACE
     }
 
     /// The cookie that `packed` contains.
     #[inline(always)]
     pub const fn unpack(packed: u64) -> Self {
+        let place = packed >> Self::PLACE;
+        let on_goroutine = packed & Self::GOROUTINE != 0;
         Self {
-            operation: packed as u16,
+            operation: (packed & (Self::GOROUTINE - 1)) as u16,
             stack_delta: (packed >> 16) as u16 as i16,
-            pair_by: if packed & Self::EXACT_STACK_POINTER == 0 {
+            pair_by: if on_goroutine {
+                PairBy::Goroutine {
+                    id_offset: place as u16,
+                }
+            } else if packed & Self::EXACT_STACK_POINTER == 0 {
                 PairBy::StackOrder
             } else {
                 PairBy::ExactStackPointer
             },
             by_uretprobe: packed & Self::BY_URETPROBE != 0,
-            way_out: WayOut::unpack(packed >> Self::WAY_OUT),
+            way_out: WayOut::unpack(if on_goroutine { 0 } else { place }),
         }
     }
 }
@@ -237,7 +257,8 @@ impl KernelOffsets {
     }
 }
 
-const _: () = assert!(Cookie::WAY_OUT + WayOut::BITS == 64);
+const _: () =
+    assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS as u64 <= Cookie::GOROUTINE);
 
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
@@ -295,7 +316,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool) {
+        fn a_cookie_reads_back(
+            operation in 0..MAX_OPERATIONS as u16,
+            stack_delta: i16,
+            by_uretprobe: bool,
+            exact: bool,
+            id_offset: u16,
+        ) {
             let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
             let way_out = WayOut {
                 when: When::HoldsNot(Condition::new(15)),
@@ -306,6 +333,10 @@ mod tests {
                 let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
                 prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
             }
+            let pair_by = PairBy::Goroutine { id_offset };
+            let way_out = WayOut::default();
+            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
+            prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
         }
 
         #[test]

@@ -12,12 +12,14 @@ use iced_x86::{
 use super::KernelVersion;
 
 mod frame;
+mod go;
 pub mod jump_table;
 mod probe_site;
 mod result;
 mod stack;
 
 pub use frame::Frame;
+pub use go::member_set_from_counter;
 pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
 pub use result::Value;
 pub use stack::StackEffect;

@@ -44,6 +44,36 @@ pub enum Reason {
     /// The program contains Go code.
     #[error("the program contains Go code, whose stacks move while it runs")]
     Go,
+    /// The file contains no Go code.
+    #[error("the file contains no Go code")]
+    NotGo,
+    /// The version of Go is not one that can be observed.
+    #[error(
+        "the program was built by {0}, and only programs of Go 1.18 and later, with arguments in registers, can be observed"
+    )]
+    GoVersion(String),
+    /// The tables of a Go program cannot be read, in words.
+    #[error("the tables of the Go program cannot be read: {0}")]
+    GoTables(String),
+    /// The Go function is written in assembly.
+    #[error("'{0}' is written in assembly, which does not say where its goroutine is")]
+    GoAssembly(String),
+    /// The Go function leaves by a jump.
+    #[error("it leaves by a jump to another function at {at:#x}{}, so its finish is that function's", to_callee(.callee))]
+    GoTailCall {
+        /// Address of the jump.
+        at: u64,
+        /// The function that it leads to, where that is known.
+        callee: Option<String>,
+    },
+    /// The code of the Go function is not as it is known.
+    #[error("its code cannot be observed safely: {why} at {at:#x}")]
+    GoCode {
+        /// Address of the contradiction.
+        at: u64,
+        /// The contradiction, in words.
+        why: &'static str,
+    },
     /// The file defines no such function.
     #[error("{file} has no function '{function}'{}", did_you_mean(.near))]
     UnknownFunction {
@@ -190,7 +220,18 @@ impl Reason {
                 "record on a machine of the program's own architecture once this version supports it".into()
             }
             Self::Damaged(_) => "build or copy the file again".into(),
-            Self::Go => "go: probes come in a later version".into(),
+            Self::Go => "for Go functions write go:FILE:FUNCTION".into(),
+            Self::NotGo => "for functions of other languages write uprobe:FILE:FUNCTION".into(),
+            Self::GoVersion(_) => "build the program with a later version of Go".into(),
+            Self::GoTables(_) => {
+                "build the program again with the Go toolchain, without packing it".into()
+            }
+            Self::GoAssembly(_) | Self::GoCode { .. } | Self::GoTailCall { callee: None, .. } => {
+                "observe a function that calls it, or one that it calls".into()
+            }
+            Self::GoTailCall { callee: Some(name), .. } => {
+                format!("observe '{name}' instead")
+            }
             Self::TooManyMatches { .. } => "write a longer pattern".into(),
             Self::NoMatch { symbols, .. } | Self::UnknownFunction { symbols, .. } => {
                 format!("{symbols}; soakbox-recorder probes FILE lists what can be observed")

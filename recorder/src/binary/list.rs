@@ -1,7 +1,8 @@
 //! The functions, markers and USDT sites of a file, for the `probes` command.
 
-use super::elf::Elf;
+use super::Image;
 use super::error::Reason;
+use super::go::{self, GoListing};
 use super::marker;
 use super::usdt::{self, UsdtSite};
 
@@ -14,16 +15,17 @@ pub struct Listing<'a> {
     pub usdt: Vec<UsdtSite<'a>>,
     /// Markers by name.
     pub markers: Vec<&'a str>,
-    /// The file contains Go code, whose functions this version does not observe.
-    pub go: bool,
+    /// The Go functions, where the file contains Go code, or why they cannot be read. The other
+    /// functions of such a file cannot be observed.
+    pub go: Option<Result<GoListing<'a>, Reason>>,
     /// Only exported names are left.
     pub stripped: bool,
 }
 
 /// Lists a file's functions, USDT probes and markers. A function that is listed may still be
 /// refused as unsafe.
-pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
-    let elf = Elf::parse(bytes)?;
+pub fn list<'a>(image: impl Into<Image<'a>>) -> Result<Listing<'a>, Reason> {
+    let elf = image.into().parse()?;
     let sites = usdt::sites(&elf);
     Ok(Listing {
         functions: elf
@@ -37,7 +39,7 @@ pub fn list(bytes: &[u8]) -> Result<Listing<'_>, Reason> {
             .into_iter()
             .filter(|site| site.marker().is_none())
             .collect(),
-        go: elf.is_go(),
+        go: elf.is_go().then(|| go::list(&elf)),
         stripped: !elf.has_symtab,
     })
 }

@@ -8,6 +8,8 @@ pub mod begin;
 mod clones;
 pub mod control_flow;
 mod cost_class;
+mod debug_file;
+pub mod debug_link;
 pub mod demangle;
 pub mod disassembly;
 pub mod elf;
@@ -15,7 +17,9 @@ pub mod error;
 pub mod exit_sites;
 pub mod file;
 mod function;
+pub mod go;
 pub mod hazards;
+mod image;
 mod list;
 mod lookup;
 pub mod lsda;
@@ -27,9 +31,12 @@ pub mod unwind;
 pub mod usdt;
 
 pub use cost_class::{CostClass, Surveyed};
+pub use debug_file::DebugFile;
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
+pub use go::{GoFunction, GoListing};
+pub use image::Image;
 pub use list::{Listing, list};
 
 use soakbox_schemas::control::WayOut;
@@ -156,15 +163,35 @@ pub struct Found<T> {
 ///
 /// # Errors
 /// Where there is none of that name, or observing it could do harm.
-pub fn resolve_function(
-    bytes: &[u8],
+pub fn resolve_function<'a>(
+    image: impl Into<Image<'a>>,
     file: &str,
     function: &str,
     kernel: KernelVersion,
     result_bits: u32,
 ) -> Result<Found<Function>, Reason> {
-    let elf = Elf::parse(bytes)?;
+    let elf = image.into().parse()?;
     let (part, warnings) = function::resolve(&elf, file, function, kernel, result_bits)?;
+    Ok(Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    })
+}
+
+/// Finds the sites of a Go function, like [`resolve_function`].
+///
+/// # Errors
+/// Where there is none of that name, or its begins or finishes are not certain.
+pub fn resolve_go(
+    bytes: &[u8],
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+) -> Result<Found<GoFunction>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    let mut part = go::Program::parse(&elf)?.resolve(file, function, kernel)?;
+    let warnings = std::mem::take(&mut part.warnings);
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),
@@ -177,21 +204,24 @@ pub fn resolve_function(
 ///
 /// # Errors
 /// Where the file is no program.
-pub fn survey(bytes: &[u8], kernel: KernelVersion) -> Result<Vec<Surveyed<'_>>, Reason> {
-    Ok(function::survey(&Elf::parse(bytes)?, kernel))
+pub fn survey<'a>(
+    image: impl Into<Image<'a>>,
+    kernel: KernelVersion,
+) -> Result<Vec<Surveyed<'a>>, Reason> {
+    Ok(function::survey(&image.into().parse()?, kernel))
 }
 
 /// Finds the sites of a marker, like [`resolve_function`].
 ///
 /// # Errors
 /// Where there is none of that name, or one of its sites is not the code of a marker.
-pub fn resolve_marker(
-    bytes: &[u8],
+pub fn resolve_marker<'a>(
+    image: impl Into<Image<'a>>,
     file: &str,
     marker: &str,
     kernel: KernelVersion,
 ) -> Result<Found<Marker>, Reason> {
-    let elf = Elf::parse(bytes)?;
+    let elf = image.into().parse()?;
     let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
     Ok(Found {
         part: Marker {

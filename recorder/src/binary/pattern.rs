@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Image;
 use super::clones::{self, Role};
 use super::demangle;
 use super::elf::Elf;
@@ -31,11 +32,15 @@ pub fn may_be_one(name: &str) -> bool {
 ///
 /// # Errors
 /// Where the file is no program, or no function matches.
-pub fn matches(bytes: &[u8], file: &str, pattern: &str) -> Result<Option<Vec<Match>>, Reason> {
+pub fn matches<'a>(
+    image: impl Into<Image<'a>>,
+    file: &str,
+    pattern: &str,
+) -> Result<Option<Vec<Match>>, Reason> {
     if !may_be_one(pattern) {
         return Ok(None);
     }
-    let elf = Elf::parse(bytes)?;
+    let elf = image.into().parse()?;
     if lookup::is_name(&elf, pattern) {
         return Ok(None);
     }

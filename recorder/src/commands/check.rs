@@ -228,6 +228,9 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
             )?;
         }
     }
+    if let Some(symbols) = &known.symbols_file {
+        line("symbols of", symbols)?;
+    }
     line("begin", &addresses(&known.begins))?;
     let finishes = addresses(&known.finishes);
     line("finish", &format!("{}: {finishes}", known.finish))?;

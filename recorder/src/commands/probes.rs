@@ -8,7 +8,9 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
-use crate::binary::{self, Binary, CostClass, Listing, Surveyed, demangle};
+use crate::binary::{
+    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, demangle,
+};
 use crate::cli::Probes;
 use crate::resolve;
 
@@ -19,8 +21,18 @@ struct Answer<'a> {
     functions: Vec<Function<'a>>,
     markers: &'a [&'a str],
     usdt: Vec<Usdt<'a>>,
+    /// Whether the file contains Go code.
     go: bool,
+    /// The version of Go that built it, where that can be read.
+    go_version: Option<String>,
+    /// The Go functions, without those in assembly.
+    go_functions: Vec<GoFunction<'a>>,
+    /// Why the Go functions cannot be observed, where they cannot.
+    go_refused: Option<String>,
     stripped: bool,
+    /// Path of the file that has the symbols, where the file itself was stripped of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_file: Option<String>,
     /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
     /// only where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +58,13 @@ struct Function<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct GoFunction<'a> {
+    name: &'a str,
+    address: String,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct Usdt<'a> {
     provider: &'a str,
     name: &'a str,
@@ -59,18 +78,24 @@ struct Usdt<'a> {
 pub fn run(arguments: &Probes) -> Result<()> {
     let file = escaped_path(&arguments.file);
     let opened = Binary::open(arguments.file.clone(), arguments.file.clone());
-    let (_, bytes) = opened.map_err(|error| {
+    let (binary, bytes) = opened.map_err(|error| {
         anyhow::anyhow!(
             "cannot read {file}: {error}; hint: name a program or a library by its path"
         )
     })?;
-    let listing = binary::list(&bytes)
+    let debug = DebugFile::find(binary.path(), &bytes);
+    let image = Image {
+        bytes: &bytes,
+        debug: debug.as_ref().map(|debug| debug.bytes.as_slice()),
+    };
+    let listing = binary::list(image)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
     let mut answer = describe(arguments.file.display().to_string(), &listing);
+    answer.symbols_file = debug.as_ref().map(|debug| debug.path.display().to_string());
     if arguments.costs {
         add_costs(
             &mut answer,
-            binary::survey(&bytes, resolve::kernel_version()?)?,
+            binary::survey(image, resolve::kernel_version()?)?,
         );
     }
     answer::print(&answer, arguments.format, table)?;
@@ -80,6 +105,7 @@ pub fn run(arguments: &Probes) -> Result<()> {
 fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
     let functions = listing.functions.iter();
     let usdt = listing.usdt.iter();
+    let go = listing.go.as_ref().and_then(|go| go.as_ref().ok());
     Answer {
         schema: "soakbox.probes/1",
         file,
@@ -102,10 +128,28 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 address: format!("{:#x}", site.address),
             })
             .collect(),
-        go: listing.go,
+        go: listing.go.is_some(),
+        go_version: go.map(|go| go.version.to_string()),
+        go_functions: go.map(go_functions).unwrap_or_default(),
+        go_refused: match &listing.go {
+            Some(Err(reason)) => Some(reason.to_string()),
+            _ => None,
+        },
         stripped: listing.stripped,
+        symbols_file: None,
         totals: None,
     }
+}
+
+fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
+    let functions = go.functions.iter();
+    functions
+        .map(|(name, address, size)| GoFunction {
+            name,
+            address: format!("{address:#x}"),
+            size: *size,
+        })
+        .collect()
 }
 
 /// The name under which refused functions are counted and shown.
@@ -155,7 +199,22 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             site.address
         )?;
     }
-    for function in &answer.functions {
+    for function in &answer.go_functions {
+        writeln!(
+            out,
+            "go        {:>12} {:>8} bytes  {}",
+            function.address,
+            function.size,
+            escaped(function.name)
+        )?;
+    }
+    // The other functions of a file with Go code cannot be observed.
+    let functions = if answer.go {
+        &[]
+    } else {
+        answer.functions.as_slice()
+    };
+    for function in functions {
         write!(
             out,
             "function  {:>12} {:>8} bytes  ",
@@ -180,13 +239,16 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             .collect();
         writeln!(out, "totals    {}", totals.join(", "))?;
     }
-    if answer.go {
-        writeln!(
-            out,
-            "this is a Go program, whose functions cannot be observed"
-        )?;
+    if let Some(version) = &answer.go_version {
+        writeln!(out, "this is a Go program, built by {}", escaped(version))?;
     }
-    if answer.stripped {
+    if let Some(reason) = &answer.go_refused {
+        writeln!(out, "the functions cannot be observed: {}", escaped(reason))?;
+    }
+    if let Some(symbols) = &answer.symbols_file {
+        writeln!(out, "the symbols are those of {}", escaped(symbols))?;
+    }
+    if answer.stripped && !answer.go {
         writeln!(
             out,
             "the symbol table is stripped: only exported functions are listed"

@@ -30,6 +30,12 @@ pub enum Pairing {
     ExactStackPointer,
     /// By the token that begin and finish carry; without a token, last in, first out per thread.
     Token,
+    /// By goroutine and place on its stack: a begin has no finish any more when the goroutine runs
+    /// an operation further up on its stack, or ends.
+    Goroutine {
+        /// Offset of the id in a goroutine, bytes.
+        id_offset: u16,
+    },
 }
 
 impl Pairing {
@@ -38,6 +44,7 @@ impl Pairing {
         match self {
             Self::StackOrder | Self::Token => PairBy::StackOrder,
             Self::ExactStackPointer => PairBy::ExactStackPointer,
+            Self::Goroutine { id_offset } => PairBy::Goroutine { id_offset },
         }
     }
 }

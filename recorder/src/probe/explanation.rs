@@ -17,6 +17,9 @@ pub struct Explanation {
     /// Path of the opened file, if symbolic links in `file` lead to another path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_file: Option<String>,
+    /// Path of the file that has the symbols of `file`, where that was stripped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbols_file: Option<String>,
     /// How finishes are observed, with the reason.
     pub finish: String,
     /// The proof that a begin will have no finish.
@@ -46,6 +49,10 @@ impl Explanation {
             kind,
             file: Some(typed.display().to_string()),
             resolved_file: (typed != opened).then(|| opened.display().to_string()),
+            symbols_file: {
+                let debug = file.debug.as_ref();
+                debug.map(|debug| debug.path.display().to_string())
+            },
             ..Self::default()
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::binary::Binary;
+use crate::binary::{Binary, DebugFile, Image};
 use crate::plan::ObservedFile;
 use crate::process::Process;
 
@@ -16,8 +16,11 @@ use crate::process::Process;
 #[derive(Debug, Default)]
 pub struct Files {
     process: Option<Arc<Process>>,
-    open: HashMap<PathBuf, (Arc<Binary>, Arc<[u8]>)>,
+    open: HashMap<PathBuf, ReadFile>,
 }
+
+/// A file with its bytes, and its symbols where it was stripped.
+type ReadFile = (Arc<Binary>, Arc<[u8]>, Option<Arc<DebugFile>>);
 
 /// A file that was opened and read.
 #[derive(Clone, Debug)]
@@ -26,11 +29,21 @@ pub struct OpenFile {
     pub binary: Arc<Binary>,
     /// Its bytes.
     pub bytes: Arc<[u8]>,
+    /// The file with its symbols, where it was stripped and there is one.
+    pub debug: Option<Arc<DebugFile>>,
     /// Path as this probe names it, made absolute; symbolic links in it are not resolved.
     pub typed_path: PathBuf,
 }
 
 impl OpenFile {
+    /// Its bytes, with those of its symbols.
+    pub fn image(&self) -> Image<'_> {
+        Image {
+            bytes: &self.bytes,
+            debug: self.debug.as_deref().map(|debug| debug.bytes.as_slice()),
+        }
+    }
+
     /// The file as the plan names it, with the bytes of its build id.
     pub fn observed(&self, build_id: Option<&[u8]>) -> ObservedFile {
         let hexadecimal = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -67,15 +80,19 @@ impl Files {
                 )
             })?;
             let mut known = self.open.values();
-            let known = known.find(|(known, _)| known.is_same_file(&binary));
+            let known = known.find(|(known, ..)| known.is_same_file(&binary));
             let file = known.cloned();
-            let file = file.unwrap_or_else(|| (Arc::new(binary), bytes.into()));
+            let file = file.unwrap_or_else(|| {
+                let debug = DebugFile::find(binary.path(), &bytes).map(Arc::new);
+                (Arc::new(binary), bytes.into(), debug)
+            });
             self.open.insert(found.clone(), file);
         }
-        let (binary, bytes) = self.open[&found].clone();
+        let (binary, bytes, debug) = self.open[&found].clone();
         Ok(OpenFile {
             binary,
             bytes,
+            debug,
             // Only an empty path, which cannot be opened, has no absolute form.
             typed_path: std::path::absolute(path).unwrap_or(found),
         })

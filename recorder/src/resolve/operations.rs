@@ -82,7 +82,8 @@ impl ResolvedProbes {
                 kernel,
                 files: &mut files,
             };
-            let resolved = spec.probe.resolve(&mut context).and_then(|resolved| {
+            let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {
+                leave_out_shared(&all.operations, &mut resolved.hooks);
                 refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
                 Ok(resolved)
             });
@@ -193,6 +194,20 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
     }
 }
 
+/// Leaves out hooks of no single operation that an earlier operation has too, such as those at the
+/// end of a goroutine.
+fn leave_out_shared(earlier: &[PlannedOperation], hooks: &mut Vec<Hook>) {
+    let place = |hook: &Hook| {
+        let (file, offset) = hook.point.instruction()?;
+        Some((file.path().to_owned(), offset, hook.program))
+    };
+    let is_known = |hook: &Hook| {
+        let mut earlier = earlier.iter().flat_map(|operation| &operation.hooks);
+        earlier.any(|known| known.cookie.is_none() && place(known) == place(hook))
+    };
+    hooks.retain(|hook| hook.cookie.is_some() || !is_known(hook));
+}
+
 /// Refuses an operation on an instruction that another one observes; `places` has the operation of
 /// each instruction so far, to which those of an operation that is not refused are added.
 fn refuse_same_code(
@@ -201,8 +216,9 @@ fn refuse_same_code(
     hooks: &[Hook],
 ) -> Result<()> {
     let instructions = || {
-        let hooks = hooks.iter().filter_map(|hook| hook.point.instruction());
-        hooks.map(|(file, offset)| (file.path().to_owned(), offset))
+        let own = hooks.iter().filter(|hook| hook.cookie.is_some());
+        let own = own.filter_map(|hook| hook.point.instruction());
+        own.map(|(file, offset)| (file.path().to_owned(), offset))
     };
     for place in instructions() {
         if let Some(other) = places.get(&place) {

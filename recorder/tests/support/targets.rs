@@ -166,6 +166,38 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
+/// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that of another toolchain
+/// than the installed one, such as `go1.21.13`, which Go downloads. Go keeps what it has built itself.
+pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/targets")
+        .join(name);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets");
+    fs::create_dir_all(&directory).expect("a directory for the targets");
+    static BUILDS: AtomicU32 = AtomicU32::new(0);
+    let unique = BUILDS.fetch_add(1, Ordering::Relaxed);
+    let program = directory.join(format!("{name}-{}-{unique}", std::process::id()));
+    let mut command = Command::new("go");
+    command
+        .args(["build", "-o"])
+        .arg(&program)
+        .args(flags)
+        .arg(".");
+    command
+        .current_dir(&source)
+        .env("GOFLAGS", "-mod=mod -buildvcs=false");
+    command.env("GOTOOLCHAIN", version.unwrap_or("local"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    program
+}
+
 /// A name for the flags that no other flags have.
 pub(crate) fn variant(flags: &[&str]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;

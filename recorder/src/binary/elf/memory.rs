@@ -79,10 +79,10 @@ impl<'a> Elf<'a> {
 
     fn relative_relocations(&self) -> HashMap<u64, u64> {
         const RELATIVE: u64 = 8;
-        let Some(section) = self.section(".rela.dyn") else {
-            return HashMap::new();
-        };
-        let entries = section.data.chunks_exact(24).map(|entry| {
+        // Go's own linker calls the section `.rela`.
+        let sections = [".rela.dyn", ".rela"].into_iter();
+        let data = sections.filter_map(|name| Some(self.section(name)?.data));
+        let entries = data.flat_map(|data| data.chunks_exact(24)).map(|entry| {
             let word = |at: usize| {
                 entry[at..at + 8]
                     .try_into()

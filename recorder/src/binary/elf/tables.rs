@@ -82,6 +82,20 @@ impl<'a> Elf<'a> {
                 });
             }
         }
+        self.sort_symbols();
+        Ok(())
+    }
+
+    /// Adds the function symbols of the file that was split off this one.
+    pub fn add_symbols(&mut self, debug: &Elf<'a>) {
+        let in_code = |symbol: &&Symbol<'a>| self.is_executable(symbol.address);
+        let added: Vec<Symbol<'a>> = debug.symbols.iter().filter(in_code).copied().collect();
+        self.symbols.extend(added);
+        self.has_symtab |= debug.has_symtab;
+        self.sort_symbols();
+    }
+
+    fn sort_symbols(&mut self) {
         self.symbols.sort_by_key(|symbol| {
             (
                 symbol.address,
@@ -92,7 +106,6 @@ impl<'a> Elf<'a> {
         });
         self.symbols
             .dedup_by(|later, first| later.address == first.address && later.name == first.name);
-        Ok(())
     }
 
     /// Reads the libraries from the dynamic segment, which is there even without section headers.

@@ -85,7 +85,7 @@ impl Probe for FunctionProbe {
             return Ok(None);
         }
         let open = files.open(file)?;
-        let found = pattern::matches(&open.bytes, file, name);
+        let found = pattern::matches(open.image(), file, name);
         let Some(found) = found.map_err(|reason| self.refused(reason))? else {
             return Ok(None);
         };
@@ -112,7 +112,7 @@ impl Probe for FunctionProbe {
         let open = context.files.open(file)?;
         // The return value is recorded whether or not a rule reads it.
         let bits = context.rules.operation_rule(OUTCOME).width;
-        let found = binary::resolve_function(&open.bytes, file, name, context.kernel, bits);
+        let found = binary::resolve_function(open.image(), file, name, context.kernel, bits);
         let found = found.map_err(|reason| self.refused(reason))?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,

@@ -68,7 +68,7 @@ impl Probe for MarkerProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        let found = binary::resolve_marker(&open.bytes, file, name, context.kernel);
+        let found = binary::resolve_marker(open.image(), file, name, context.kernel);
         let found = found.map_err(|reason| ResolveError {
             probe: self.to_string(),
             reason,

@@ -3,6 +3,7 @@
 //! new kind is a file and an entry in [`KINDS`].
 
 mod function;
+mod go;
 mod marker;
 
 use std::fmt;
@@ -73,13 +74,12 @@ pub struct Later {
 }
 
 /// The kinds of this version.
-pub const KINDS: &[&dyn Kind] = &[&function::FunctionKind, &marker::MarkerKind];
+pub const KINDS: &[&dyn Kind] = &[&function::FunctionKind, &marker::MarkerKind, &go::GoKind];
 
 /// The kinds that come later.
 pub const LATER: &[Later] = &[
     later("syscall", "syscall:NAME"),
     later("kfunc", "kfunc:FUNCTION"),
-    later("go", "go:FILE:FUNCTION"),
     later("usdt", "usdt:FILE:PROVIDER:BEGIN..FINISH"),
     later("tracepoint", "tracepoint:CATEGORY:BEGIN..FINISH"),
     later("bpf", "bpf:PROGRAM"),

@@ -1,0 +1,18 @@
+//! The tables of Go programs as they could be: listing and resolving must end, and never panic. Start from small real
+//! programs: `cargo fuzz run -s none go corpus/go some-go-program`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use soakbox_recorder::binary::{KernelVersion, list, resolve_go};
+
+fuzz_target!(|bytes: &[u8]| {
+    let kernel = KernelVersion {
+        major: 6,
+        minor: 18,
+    };
+    let Ok(listing) = list(bytes) else { return };
+    let Some(Ok(go)) = listing.go else { return };
+    for (name, ..) in go.functions.iter().take(8) {
+        let _ = resolve_go(bytes, "f", name, kernel);
+    }
+});

@@ -1,0 +1,133 @@
+//! `go:FILE:FUNCTION`: the calls of a Go function, from the end of its stack check to its return.
+//!
+//! Never a uretprobe: the runtime moves stacks, and would find the changed return address. Begin and
+//! finish are paired by goroutine, because a goroutine may go on on another thread.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Result;
+use soakbox_schemas::control::{Cookie, WayOut};
+
+use super::{Kind, Probe};
+use crate::binary::{self, Binary, GoFunction, ResolveError, Site};
+use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
+use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
+
+/// Runs after the stack check.
+const BEGIN: ProgramId = ProgramId::new("go_begin");
+/// Runs at a return instruction.
+const FINISH: ProgramId = ProgramId::new("go_finish");
+/// Runs at the begin of `runtime.Goexit`.
+const EXIT: ProgramId = ProgramId::new("go_exit");
+
+/// `go` in the list of kinds.
+pub(super) struct GoKind;
+
+impl Kind for GoKind {
+    fn name(&self) -> &'static str {
+        "go"
+    }
+
+    fn syntax(&self) -> &'static str {
+        "go:FILE:FUNCTION"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the calls of a Go function, such as main.(*Server).Put"
+    }
+
+    fn parse(&self, text: &str) -> Result<Box<dyn Probe>, Refusal> {
+        Ok(Box::new(GoProbe(Place::parse(self, text)?)))
+    }
+
+    fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
+        vec![
+            Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
+            Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
+            Hook::uprobe(Phase::Lifetime, EXIT, file, 0, None),
+        ]
+    }
+}
+
+/// A parsed `go:FILE:FUNCTION`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct GoProbe(Place);
+
+impl fmt::Display for GoProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", GoKind.name(), self.0)
+    }
+}
+
+impl Probe for GoProbe {
+    fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
+        let Place { file, name } = &self.0;
+        let open = context.files.open(file)?;
+        let found = binary::resolve_go(&open.bytes, file, name, context.kernel);
+        let found = found.map_err(|reason| ResolveError {
+            probe: self.to_string(),
+            reason,
+        })?;
+        let pairing = Pairing::Goroutine {
+            id_offset: found.part.goroutine_id_offset,
+        };
+        Ok(Resolved {
+            hooks: hooks(&found.part, &open.binary, context.operation, pairing),
+            pairing,
+            outcome: OutcomeSource::ReturnValue,
+            files: vec![open.observed(found.build_id.as_deref())],
+            explanation: explain(&found.part, found.warnings, &open, &context.rules),
+        })
+    }
+}
+
+fn hooks(function: &GoFunction, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
+    let at = |phase, program, site: &Site| {
+        let cookie = Cookie {
+            operation,
+            stack_delta: site.stack_delta,
+            pair_by: pairing.pair_by(),
+            by_uretprobe: false,
+            way_out: WayOut::default(),
+        };
+        Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
+    };
+    let begins = function.begins.iter();
+    let begins = begins.map(|site| at(Phase::Begin, BEGIN, site));
+    let returns = function.returns.iter();
+    let returns = returns.map(|site| at(Phase::Finish, FINISH, site));
+    // It is of no operation: all that are in flight on the goroutine end with it.
+    let exit = function.exit.iter();
+    let exit = exit.map(|site| Hook::uprobe(Phase::Lifetime, EXIT, file, site.file_offset, None));
+    begins.chain(returns).chain(exit).collect()
+}
+
+fn explain(
+    function: &GoFunction,
+    warnings: Vec<String>,
+    file: &OpenFile,
+    rules: &Rules,
+) -> Explanation {
+    let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
+    let mut explanation = Explanation {
+        finish: format!(
+            "at {} return instructions (a uretprobe would corrupt the stacks of Go)",
+            function.returns.len()
+        ),
+        abandonment: format!(
+            "the goroutine's next operation further up on its stack, runtime.Goexit, or the end of the process (stacks of goroutines, {})",
+            function.version
+        ),
+        success: match &rules.success {
+            Some(success) => success.to_string(),
+            None => "unknown".to_owned(),
+        },
+        begins: locations(&function.begins),
+        finishes: locations(&function.returns),
+        warnings,
+        ..Explanation::of_file("Go function", file)
+    };
+    explanation.cost = explanation.cost_of_instructions();
+    explanation
+}

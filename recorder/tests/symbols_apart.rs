@@ -1,0 +1,74 @@
+//! A stripped program whose symbols are in a file of their own: its functions have their names, and
+//! are observed at the same places as before.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{recorder, targets};
+
+fn run(directory: &Path, program: &str, arguments: &[&str]) {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(directory);
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// What `check` answers about `op` of `program`.
+fn check(program: &Path) -> Value {
+    let operation = format!("op=uprobe:{}:op", program.display());
+    let (_, json, said) = recorder::run(&["check", "--op", &operation, "--format", "json"]);
+    serde_json::from_str(&json).unwrap_or_else(|_| panic!("{said}"))
+}
+
+#[test]
+fn a_stripped_program_is_observed_by_the_names_of_its_symbols_file() {
+    for (source, flags) in [
+        ("ops.c", &["-Wl,--build-id"][..]),
+        ("exceptions.cpp", &["-Wl,--build-id"]),
+        ("ops.c", &["-Wl,--build-id=none"]),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::copy(targets::build(source, flags), at("program")).unwrap();
+        let whole = check(&at("program"));
+        assert_eq!(whole["refused"], serde_json::json!([]));
+        assert!(whole["probes"][0].get("symbols_file").is_none());
+        let here = directory.path();
+        run(
+            here,
+            "objcopy",
+            &["--only-keep-debug", "program", "program.debug"],
+        );
+        run(here, "strip", &["program"]);
+        run(
+            here,
+            "objcopy",
+            &["--add-gnu-debuglink=program.debug", "program"],
+        );
+        let apart = check(&at("program"));
+        let symbols = at("program.debug").display().to_string();
+        assert_eq!(apart["probes"][0]["symbols_file"], symbols.as_str());
+        for key in ["begins", "finishes", "aliases", "copies", "warnings"] {
+            assert_eq!(apart["probes"][0][key], whole["probes"][0][key], "{key}");
+        }
+        let listed = recorder::json(&["probes", &at("program").display().to_string()]);
+        assert_eq!(listed["stripped"], false);
+        assert_eq!(listed["symbols_file"], symbols.as_str());
+        let functions = listed["functions"].as_array().unwrap();
+        assert!(functions.iter().any(|function| function["name"] == "op"));
+
+        // The symbols of another build are those of another program.
+        let other = targets::build("cpu.c", flags);
+        fs::copy(other, at("program.debug")).unwrap();
+        let refused = check(&at("program"));
+        let reason = refused["refused"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("has no function 'op'"), "{reason}");
+        let listed = recorder::json(&["probes", &at("program").display().to_string()]);
+        assert_eq!(listed["stripped"], true);
+        assert!(listed.get("symbols_file").is_none());
+    }
+}

@@ -1,0 +1,3 @@
+module example.com/goroutines.v2
+
+go 1.19
