@@ -89,7 +89,7 @@ pub fn go_finish(context: ProbeContext) -> u32 {
         cookie(&context),
         registers::stack_pointer(regs),
         registers::goroutine(regs),
-        registers::return_value(regs),
+        ReturnValue::known(registers::return_value(regs)),
     );
     0
 }

@@ -201,7 +201,12 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
 }
 
 /// The finish of a function on the goroutine at `address`.
-pub fn finish_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64, returned: u64) {
+pub fn finish_on_goroutine(
+    cookie: Cookie,
+    stack_pointer: u64,
+    address: u64,
+    returned: ReturnValue,
+) {
     let operation = cookie.operation;
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let Some(off_cpu_ns) = finishing_thread() else {
