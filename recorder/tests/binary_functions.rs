@@ -268,3 +268,31 @@ fn calls_that_are_not_observed_are_in_a_warning() {
     assert_eq!(found.copies, ["op.constprop.1.isra.0"]);
     assert_eq!(found.begins.len(), 2);
 }
+
+#[test]
+fn too_many_jumps_on_the_ways_out_leave_the_returns() {
+    let workshop = Workshop::new();
+    for (ways, used) in [(3, true), (63, true), (64, false), (200, false)] {
+        let ways_flag = format!("-DWAYS={ways}");
+        let file = workshop.build("gcc", "ways_out.c", &[&ways_flag, RETURNS]);
+        let found = function(&file, "ways_out").unwrap();
+        let Finish::Returns {
+            sites,
+            exits,
+            kept,
+            why,
+        } = &found.finish
+        else {
+            panic!("{found:?}");
+        };
+        // One jump for each way out, and the last one for two.
+        let jumps = if used { ways + 1 } else { 0 };
+        assert_eq!((sites.len(), exits.len()), (ways + 1, jumps));
+        assert_eq!(kept.is_empty(), used);
+        let reason = format!(
+            "it has {} jumps on its ways out, more than the 64",
+            ways + 1
+        );
+        assert_eq!(why.contains(&reason), !used, "{why}");
+    }
+}

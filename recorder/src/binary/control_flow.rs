@@ -14,7 +14,7 @@ mod paths;
 mod returns;
 mod tables;
 
-pub use exits::{Exit, Exits};
+pub use exits::{Exit, Exits, MOST_JUMPS};
 
 use super::KernelVersion;
 use super::begin::{self, Begin};

@@ -144,6 +144,8 @@ struct BodySites {
     exits: Vec<ExitSite>,
     /// Of the returns, those that no exit stands for.
     kept: Vec<Site>,
+    /// See [`control_flow::Exits`].
+    too_many_jumps: Option<usize>,
 }
 
 /// The program that the function is in, and the kernel that will run it.
@@ -207,6 +209,13 @@ impl<'e, 'a> Program<'e, 'a> {
             (None, ..) => "its first instruction is single-stepped anyway".into(),
         };
         let sites = self.body_sites(&body?)?;
+        let why = match sites.too_many_jumps {
+            None => why,
+            Some(count) => format!(
+                "{why}; it has {count} jumps on its ways out, more than the {} that are used",
+                control_flow::MOST_JUMPS
+            ),
+        };
         let finish = Finish::Returns {
             sites: sites.returns,
             exits: sites.exits,
@@ -256,6 +265,7 @@ impl<'e, 'a> Program<'e, 'a> {
                 .iter()
                 .map(on_return)
                 .collect::<Result<_, _>>()?,
+            too_many_jumps: exits.too_many_jumps,
         })
     }
 

@@ -108,7 +108,8 @@ pub enum Finish {
         exits: Vec<ExitSite>,
         /// The return sites that need a probe of their own.
         kept: Vec<Site>,
-        /// The reason against the cheaper uretprobe, in words.
+        /// The reason against the cheaper uretprobe, and against jumps where there are too many, in
+        /// words.
         why: String,
     },
     /// By a uretprobe on the function's first instruction: nothing in the program unwinds.

@@ -20,6 +20,9 @@ pub struct Exit {
     pub way_out: WayOut,
 }
 
+/// Most jumps at which the finishes of one function are observed: each is a probe to attach.
+pub const MOST_JUMPS: usize = 64;
+
 /// Where the finishes of a function are observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exits {
@@ -27,6 +30,8 @@ pub struct Exits {
     pub jumps: Vec<Exit>,
     /// Addresses of the return instructions that need a probe of their own, ascending.
     pub returns: Vec<u64>,
+    /// The number of jumps that would be needed, where it is above [`MOST_JUMPS`] and none is used.
+    pub too_many_jumps: Option<usize>,
 }
 
 impl Body {
@@ -39,8 +44,8 @@ impl Body {
     /// return is one of those listed. The lowest `result_bits` of the return value are known there.
     pub fn exits(&self, result_bits: u32) -> Exits {
         let all_returns = || Exits {
-            jumps: Vec::new(),
             returns: self.returns.clone(),
+            ..Exits::default()
         };
         let Some(paths) = &self.paths else {
             return all_returns();
@@ -56,9 +61,17 @@ impl Body {
             let position = edges.iter().position(|(_, other)| other == way)?;
             search.exit(*index, position)
         });
+        let jumps = merged(jumps.collect());
+        if jumps.len() > MOST_JUMPS {
+            return Exits {
+                too_many_jumps: Some(jumps.len()),
+                ..all_returns()
+            };
+        }
         Exits {
-            jumps: merged(jumps.collect()),
+            jumps,
             returns: returns.map(|index| search.address(*index)).collect(),
+            too_many_jumps: None,
         }
     }
 }
