@@ -55,10 +55,11 @@ mod run;
 mod series;
 mod soak;
 
-pub use compare::effect::{Comparison, Effect, LossEffect};
-pub use compare::options::{Operation, Options};
+pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
+pub use compare::options::{Acceptable, OneSided, Operation, Options, Threshold};
 pub use compare::run_variance::RunVariance;
-pub use compare::verdict::{Scope, Verdict};
+pub use compare::unusable::{Unusable, UnusableRun};
+pub use compare::verdict::{Scope, Side, Verdict};
 pub use compare::{compare, compare_all};
 pub use error::Error;
 pub use math::distributions::{
@@ -69,7 +70,7 @@ pub use math::histogram::Histogram;
 pub use math::long_run_variance::{MeanOfWindows, mean_of_windows};
 pub use math::merged_histogram::{MergedHistogram, loss_ranks};
 pub use math::time_scales::MIN_WINDOWS;
-pub use metric::Metric;
+pub use metric::{Metric, Quantity};
 pub use run::{Run, Window};
 pub use series::bursts::{Burst, Bursts, bursts};
 pub use series::change::{Change, ChangeKind};

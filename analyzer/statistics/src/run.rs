@@ -17,6 +17,8 @@ pub struct Window {
     pub failures: u64,
     /// Number of operations that finished in this window and were not recorded.
     pub lost: u64,
+    /// Sum of the durations, nanoseconds; `None` when not measured.
+    pub duration_ns: Option<f64>,
     /// Sum of the operations' CPU time, nanoseconds; `None` when not measured.
     pub cpu_ns: Option<f64>,
     /// Memory in this window, bytes; `None` when not measured.
@@ -43,6 +45,8 @@ pub(crate) enum Column {
 /// [`with`](Run::with).
 #[derive(Debug, Clone, Default)]
 pub struct Run {
+    name: String,
+    pair: Option<u64>,
     length: usize,
     window: Option<Duration>,
     lost_fraction: f64,
@@ -92,6 +96,7 @@ impl Run {
             counts: column(&|w| Some(w.count as f64)),
         };
         let columns = [
+            (Metric::DurationMean, per_operation(&|w| w.duration_ns)),
             (Metric::Cpu, per_operation(&|w| w.cpu_ns)),
             (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
             (
@@ -114,6 +119,8 @@ impl Run {
             .map(|w| w.as_ref().and_then(|w| w.durations.clone()));
         let kept = windows.iter().flatten().any(|w| w.durations.is_some());
         Ok(Run {
+            name: String::new(),
+            pair: None,
             length: windows.len(),
             window: Some(window),
             lost_fraction: if lost > 0.0 {
@@ -131,6 +138,33 @@ impl Run {
                 Vec::new()
             },
         })
+    }
+
+    /// Gives the run a name, for instance that of its recording. Reports name a run that cannot be
+    /// used by it.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Run {
+        self.name = name.into();
+        self
+    }
+
+    /// Makes the run one of a pair: the other one has the same number and is on the other side.
+    /// Pairs need no order and no equal number of runs. Runs without a number are paired by their
+    /// position.
+    #[must_use]
+    pub fn in_pair(mut self, pair: u64) -> Run {
+        self.pair = Some(pair);
+        self
+    }
+
+    /// The name of the run; empty without one.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of its pair.
+    pub fn pair(&self) -> Option<u64> {
+        self.pair
     }
 
     /// Adds one number per window, in the metric's unit. NaN and infinite numbers are missing. Runs
@@ -198,13 +232,21 @@ impl Run {
         self.lost_fraction
     }
 
-    /// The metrics that this run can be compared in, in the order of [`Metric::ALL`].
+    /// The metrics that this run can be compared in, in the order of [`Metric::ALL`], and then
+    /// the caller's own by name.
     pub fn metrics(&self) -> Vec<Metric> {
-        let has = |metric: &Metric| self.column(*metric).is_some() || self.has_quantile(*metric);
-        Metric::ALL.into_iter().filter(has).collect()
+        let has = |metric: &Metric| self.column(metric).is_some() || self.has_quantile(metric);
+        let mut metrics: Vec<Metric> = Metric::ALL.into_iter().filter(has).collect();
+        let others = self.columns.iter().map(|(metric, _)| metric);
+        let mut others: Vec<&Metric> = others
+            .filter(|metric| matches!(metric, Metric::Other(_)))
+            .collect();
+        others.sort();
+        metrics.extend(others.into_iter().cloned());
+        metrics
     }
 
-    fn has_quantile(&self, metric: Metric) -> bool {
+    fn has_quantile(&self, metric: &Metric) -> bool {
         metric.quantile().is_some() && !self.durations.is_empty()
     }
 
@@ -213,10 +255,10 @@ impl Run {
         self.window
     }
 
-    pub(crate) fn column(&self, metric: Metric) -> Option<&Column> {
+    pub(crate) fn column(&self, metric: &Metric) -> Option<&Column> {
         self.columns
             .iter()
-            .find(|(known, _)| *known == metric)
+            .find(|(known, _)| known == metric)
             .map(|(_, column)| column)
     }
 
@@ -245,7 +287,7 @@ mod tests {
         );
         assert_eq!(run.lost_fraction(), 0.25);
         assert!(
-            matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
+            matches!(run.column(&Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
         );
     }
 
@@ -264,9 +306,9 @@ mod tests {
         ] {
             let length = Duration::from_millis(length);
             let run = Run::from_windows(length, &[Some(window.clone())]).unwrap();
-            assert!(matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == rate));
+            assert!(matches!(run.column(&Metric::Rate), Some(Column::Plain(v)) if v[0] == rate));
             assert!(
-                matches!(run.column(Metric::BytesRate), Some(Column::Plain(v)) if v[0] == bytes)
+                matches!(run.column(&Metric::BytesRate), Some(Column::Plain(v)) if v[0] == bytes)
             );
         }
         assert!(Run::from_windows(Duration::ZERO, &[]).is_err());

@@ -2,7 +2,8 @@
 //!
 //! Types only. `difference`, `uncorrected` and `compare` compute the numbers.
 
-use crate::compare::verdict::{Scope, Verdict};
+use crate::compare::unusable::UnusableRun;
+use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::metric::Metric;
 
 /// How far lost operations could move the change.
@@ -29,9 +30,12 @@ pub struct Effect {
     pub base: Option<f64>,
     /// Value of the candidate, as for the base.
     pub candidate: Option<f64>,
-    /// candidate / base − 1, or candidate − base for absolute metrics. The sign is such that up is
-    /// worse.
+    /// candidate / base − 1, or candidate − base where it is [`absolute`](Effect::absolute). The
+    /// sign is such that up is worse.
     pub change: Option<f64>,
+    /// True when `change`, its interval and the threshold are differences in the metric's unit:
+    /// for absolute metrics, and for metrics that are 0 or below in a run.
+    pub absolute: bool,
     /// Lower end of the interval of `change`, adjusted for the number of effects; `None` when no
     /// bound is known.
     pub low: Option<f64>,
@@ -47,8 +51,10 @@ pub struct Effect {
     pub detectable: Option<f64>,
     /// Number of windows compared on each side, without warm-up and missing windows.
     pub blocks: [usize; 2],
-    /// Number of runs on each side.
+    /// Number of runs on each side that were used.
     pub runs: [usize; 2],
+    /// The runs that could not be used. With any of them the verdict is never pass or improved.
+    pub unusable: Vec<UnusableRun>,
     /// Number of windows cut at the start of every run of each side.
     pub warmup_cut: [usize; 2],
     /// How far lost operations could move the change.
@@ -70,4 +76,17 @@ pub struct Comparison {
     pub scope: Scope,
     /// One per operation and metric that any run measured.
     pub effects: Vec<Effect>,
+    /// The operations that have runs on one side only.
+    pub one_sided: Vec<OneSidedOperation>,
+}
+
+/// An operation that was observed on one side only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneSidedOperation {
+    /// Its name.
+    pub operation: String,
+    /// The side that has it.
+    pub side: Side,
+    /// The verdict that it counts as; `None` when it is only named.
+    pub verdict: Option<Verdict>,
 }
