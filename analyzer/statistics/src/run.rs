@@ -29,6 +29,27 @@ pub struct Window {
     pub durations: Option<Histogram>,
 }
 
+impl Window {
+    /// Adds what follows this window. `weights` are the lengths of both, in any unit: the memory is
+    /// their mean. What one of them did not measure is missing.
+    pub fn merge(&mut self, next: &Window, weights: (f64, f64)) {
+        let mean = |a: f64, b: f64| (a * weights.0 + b * weights.1) / (weights.0 + weights.1);
+        let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        self.count = self.count.saturating_add(next.count);
+        self.failures = self.failures.saturating_add(next.failures);
+        self.lost = self.lost.saturating_add(next.lost);
+        self.duration_ns = sum(self.duration_ns, next.duration_ns);
+        self.cpu_ns = sum(self.cpu_ns, next.cpu_ns);
+        self.bytes = sum(self.bytes, next.bytes);
+        let memory = self.memory_bytes.zip(next.memory_bytes);
+        self.memory_bytes = memory.map(|(a, b)| mean(a, b));
+        self.durations = match (self.durations.take(), &next.durations) {
+            (Some(first), Some(second)) => Some(first.merged(second)),
+            _ => None,
+        };
+    }
+}
+
 /// One number per window of one metric.
 #[derive(Debug, Clone)]
 pub(crate) enum Column {
@@ -65,6 +86,27 @@ impl Run {
         Ok(Run {
             lost_fraction,
             ..Run::default()
+        })
+    }
+
+    /// As [`from_windows`](Run::from_windows) without copies of the histograms.
+    ///
+    /// # Errors
+    /// A window of length 0.
+    pub fn from_owned_windows(
+        window: Duration,
+        mut windows: Vec<Option<Window>>,
+    ) -> Result<Run, Error> {
+        let kept = windows.iter().flatten().any(|w| w.durations.is_some());
+        let take = |w: &mut Option<Window>| w.as_mut().and_then(|w| w.durations.take());
+        let durations = if kept {
+            windows.iter_mut().map(take).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Run {
+            durations,
+            ..Run::from_windows(window, &windows)?
         })
     }
 

@@ -115,7 +115,7 @@ fn single_runs(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
 
 /// The variance of a run's estimate from the noise within the run: the square of the mean of the
 /// errors downwards and upwards, or of the one that is finite.
-fn within_run(estimate: &Estimate) -> f64 {
+pub(crate) fn within_run(estimate: &Estimate) -> f64 {
     let Some(combined) = combine(&[(&estimate.scales, 1.0)]) else {
         return 0.0;
     };

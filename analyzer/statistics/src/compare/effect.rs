@@ -2,6 +2,8 @@
 //!
 //! Types only. `difference`, `uncorrected` and `compare` compute the numbers.
 
+use crate::compare::explanation::Explanation;
+use crate::compare::runs_needed::RunsNeeded;
 use crate::compare::unusable::UnusableRun;
 use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::metric::Metric;
@@ -61,6 +63,17 @@ pub struct Effect {
     pub loss: LossEffect,
     /// Whether the effect is valid for the builds or only for these runs.
     pub scope: Scope,
+    /// True when the comparison cannot pass without a decision on this effect. It is decided from
+    /// the base alone, or by [`Options::gates`](crate::Options::gates).
+    pub gates: bool,
+    /// The smallest threshold at which an unchanged candidate would pass in 90%, in the unit of
+    /// `change`, from the noise of the base alone; `None` when it is unknown.
+    pub passable: Option<f64>,
+    /// How many runs per side would decide an inconclusive effect; `None` when it is decided, when
+    /// the change is too near the threshold, or when nothing is known.
+    pub runs_needed: Option<RunsNeeded>,
+    /// The figures from which the verdict came about.
+    pub explanation: Explanation,
     /// The verdict on this effect.
     pub verdict: Verdict,
     /// The reason of the verdict, in one line.
@@ -72,7 +85,7 @@ pub struct Effect {
 pub struct Comparison {
     /// The verdict on all effects together.
     pub verdict: Verdict,
-    /// `Runs` only if every effect is valid for the builds.
+    /// Whether the verdict is valid for the builds: `Runs` if the effects that decide it are.
     pub scope: Scope,
     /// One per operation and metric that any run measured.
     pub effects: Vec<Effect>,

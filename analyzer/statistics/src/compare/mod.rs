@@ -3,13 +3,20 @@
 //! This file owns the correction for multiple tests. `uncorrected` computes the single effects; no
 //! variance is computed here.
 
+pub(crate) mod conclusion;
 pub(crate) mod difference;
 pub(crate) mod effect;
 pub(crate) mod estimate;
+pub(crate) mod explanation;
+mod gate;
 pub(crate) mod options;
+pub(crate) mod plan;
+pub(crate) mod reading;
 mod reason;
 pub(crate) mod run_variance;
+pub(crate) mod runs_needed;
 mod scale;
+pub(crate) mod self_test;
 mod sides;
 mod stop;
 pub(crate) mod uncorrected;
@@ -24,7 +31,7 @@ use effect::{Comparison, Effect, OneSidedOperation};
 use options::{Acceptable, OneSided, Operation, Options};
 use std::collections::BTreeSet;
 use uncorrected::{Levels, Uncorrected};
-use verdict::{Scope, Side, Verdict};
+use verdict::{Side, Verdict};
 
 /// Compares one operation, as [`compare_all`] does.
 ///
@@ -71,10 +78,11 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         tails(|j| j.passing),
     );
     let adjusted = benjamini_hochberg(&worse);
-    let (_, low_level) = matching_level(&worse, options.q);
-    let (_, improved_level) = matching_level(&better, options.q);
-    let (_, pass_level) = matching_level(&passing, options.q);
+    let (_, low_level) = matching_level(&worse, options.level());
+    let (_, improved_level) = matching_level(&better, options.level());
+    let (_, pass_level) = matching_level(&passing, options.level());
     let levels = Levels {
+        tests: worse.iter().filter(|p| !p.is_nan()).count(),
         low: low_level,
         improved: improved_level,
         pass: pass_level,
@@ -84,16 +92,14 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         .zip(adjusted)
         .map(|(one, q)| one.effect(q, levels, options.tolerated_loss))
         .collect();
-    let pair = effects.iter().any(|e| e.scope == Scope::Pair) || effects.is_empty();
     let one_sided: Vec<OneSidedOperation> = operations
         .iter()
         .filter_map(|operation| one_sided(operation, options))
         .collect();
-    let verdicts = effects.iter().map(|effect| effect.verdict);
-    let of_one_side = one_sided.iter().filter_map(|operation| operation.verdict);
+    let verdict = gate::overall(&effects, &one_sided, options);
     Ok(Comparison {
-        verdict: Verdict::overall(verdicts.chain(of_one_side)),
-        scope: if pair { Scope::Pair } else { Scope::Runs },
+        verdict,
+        scope: gate::scope(&effects, verdict, options),
         effects,
         one_sided,
     })

@@ -29,13 +29,44 @@ pub struct Options {
     pub history: Vec<(Metric, RunVariance)>,
     /// Compare only these metrics; all when empty.
     pub metrics: Vec<Metric>,
+    /// The metrics that must pass, and that alone can regress the comparison. When empty, the base
+    /// decides: a metric must pass if an unchanged candidate would pass in 90% with the base's
+    /// noise, and a regression in any metric counts.
+    pub gates: Vec<Metric>,
     /// The mean of a metric without bounds under loss (CPU, bytes) is still judged when at most
     /// this fraction of the operations was lost. Above it the verdict is inconclusive.
     pub tolerated_loss: f64,
+    /// Runs are added until the comparison is decided, and this is one of its looks at the data.
+    pub looks: Option<Looks>,
     /// What an operation that has runs on the base side only counts as.
     pub only_base: OneSided,
     /// What an operation that has runs on the candidate side only counts as.
     pub only_candidate: OneSided,
+}
+
+/// One look at a comparison to which runs are added until it is decided.
+///
+/// The error rate is spent over the looks (Lan and DeMets 1983; the share t² of it at the share t of
+/// the planned runs, Kim and DeMets 1987). Each look gets the part that was spent since the last
+/// one, so that the sum over all looks is at most [`Options::q`], however the looks depend on each
+/// other. The number and the times of the looks need no plan, but they must not depend on the data
+/// except that the first decision ends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Runs per side at the end, at least 1.
+    pub planned: usize,
+    /// Runs per side now.
+    pub now: usize,
+    /// Runs per side at the look before this one; 0 at the first.
+    pub before: usize,
+}
+
+impl Looks {
+    /// The share of the error rate that this look may spend, 0..=1.
+    fn share(self) -> f64 {
+        let spent = |runs: usize| (runs as f64 / self.planned.max(1) as f64).min(1.0).powi(2);
+        (spent(self.now) - spent(self.before)).max(0.0)
+    }
 }
 
 /// The largest change of one metric that is still acceptable.
@@ -71,6 +102,11 @@ pub enum OneSided {
 }
 
 impl Options {
+    /// The false discovery rate of this look.
+    pub(super) fn level(&self) -> f64 {
+        self.q * self.looks.map_or(1.0, Looks::share)
+    }
+
     /// The threshold of one metric of one operation: a fraction, or in the metric's unit on an
     /// absolute scale. A relative threshold is used there too when the base, of which it is a
     /// fraction, is above 0. Of both the larger one is used.
@@ -124,7 +160,9 @@ impl Default for Options {
             warm_up: true,
             history: Vec::new(),
             metrics: Vec::new(),
+            gates: Vec::new(),
             tolerated_loss: 0.001,
+            looks: None,
             only_base: OneSided::Inconclusive,
             only_candidate: OneSided::Named,
         }

@@ -7,13 +7,16 @@
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
 use crate::compare::estimate::Estimate;
+use crate::compare::explanation::Explanation;
+use crate::compare::gate::passable;
 use crate::compare::options::{Operation, Options};
 use crate::compare::reason::{blocked, scope_note, verdict_under_loss};
 use crate::compare::run_variance::RunVariance;
+use crate::compare::runs_needed::{RunNoise, to_decide};
 use crate::compare::scale::Scale;
 use crate::compare::sides::{Sides, Used};
 use crate::compare::stop;
-use crate::compare::verdict::{Scope, Verdict};
+use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
 use crate::metric::Metric;
 use crate::run::Run;
@@ -22,6 +25,8 @@ use crate::run::Run;
 /// `pass` are those of the upper ends, which decide about an improvement or a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
+    /// Number of effects that were tested.
+    pub(crate) tests: usize,
     pub(crate) low: f64,
     pub(crate) improved: f64,
     pub(crate) pass: f64,
@@ -32,6 +37,7 @@ pub(crate) struct Uncorrected {
     effect: Effect,
     scale: Scale,
     difference: Option<Difference>,
+    noise: Option<RunNoise>,
     /// Why runs could not be used.
     missing: String,
     /// The reason of a candidate that stopped.
@@ -76,6 +82,30 @@ impl Uncorrected {
         let several = operation.base.len().max(operation.candidate.len()) > 1;
         let without_test = if several { Scope::Runs } else { Scope::Pair };
         let windows = |side: &[&Estimate]| side.iter().map(|r| r.scales.length).sum();
+        let passable = passable(&base, scale, history, options);
+        let gates = if options.gates.is_empty() {
+            passable.is_some_and(|least| least < threshold)
+        } else {
+            options.gates.contains(&metric)
+        };
+        let noise = difference.as_ref().map(|c| {
+            let runs = [base.len() as f64, candidate.len() as f64];
+            RunNoise {
+                variance: c.errors.0.max(c.errors.1).powi(2) / (1.0 / runs[0] + 1.0 / runs[1])
+                    * 2.0,
+                paired: options.paired && base.len() > 1,
+                history: history.map_or(0.0, |h| h.degrees_of_freedom),
+                recorded: base.len().min(candidate.len()),
+                at_least: c.scope == Scope::Pair,
+            }
+        });
+        let explanation = Explanation::new(
+            [
+                (Side::Base, operation.base, &sides.base),
+                (Side::Candidate, operation.candidate, &sides.candidate),
+            ],
+            difference.as_ref(),
+        );
         let effect = Effect {
             operation: operation.name.to_owned(),
             metric,
@@ -99,6 +129,10 @@ impl Uncorrected {
                 high: None,
             },
             scope: difference.map_or(without_test, |c| c.scope),
+            gates,
+            passable,
+            runs_needed: None,
+            explanation,
             verdict: Verdict::Inconclusive,
             reason: String::new(),
         };
@@ -106,6 +140,7 @@ impl Uncorrected {
             effect,
             scale,
             difference,
+            noise,
             missing: sides.why_missing(),
             stopped,
             worse: f64::NAN,
@@ -174,6 +209,15 @@ impl Uncorrected {
         let plain = Verdict::of(effect.low, effect.high, threshold);
         let judged = verdict_under_loss(effect, plain, tolerated_loss);
         (effect.verdict, effect.reason) = blocked(effect, judged, &self.missing);
+        effect.explanation.tests = levels.tests;
+        effect.explanation.low_level = finite(levels.low);
+        effect.explanation.high_level = finite(levels.pass);
+        if plain == Verdict::Inconclusive
+            && let Some(noise) = &self.noise
+        {
+            let level = levels.low.min(levels.pass);
+            effect.runs_needed = to_decide(&difference, scale, threshold, level, noise);
+        }
         self.effect
     }
 }
