@@ -176,7 +176,8 @@ mod tests {
         assert_eq!(counted, total);
         let run = windows.into_run().unwrap();
         let rate = crate::read(&run, &Metric::Rate, 0).unwrap();
-        assert!((rate.value - 5.6).abs() < 0.01, "{rate:?}");
+        // 50 operations in 9 windows, lost ones included.
+        assert!((rate.value - 50.0 / 9.0).abs() < 0.001, "{rate:?}");
         let mean = crate::read(&run, &Metric::DurationMean, 0).unwrap();
         assert!((mean.value - 1e6).abs() < 1e-3, "{mean:?}");
     }

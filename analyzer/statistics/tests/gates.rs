@@ -7,8 +7,8 @@
 mod support;
 
 use soakbox_statistics::{
-    Acceptable, Conclusion, Metric, Options, Plan, Run, RunVariance, Scope, Side, Threshold,
-    Verdict, compare, read, self_test,
+    Acceptable, Conclusion, Histogram, Metric, Options, Plan, Run, RunVariance, Scope, Side,
+    Threshold, Verdict, compare, read, self_test,
 };
 use std::slice::from_ref;
 use support::{observed, one, run, scatter, windows};
@@ -22,8 +22,17 @@ fn side(runs: usize, level: f64, spread: f64, seed: usize) -> Vec<Run> {
 
 #[test]
 fn a_metric_that_the_base_cannot_show_does_not_block_the_others() {
-    // 60 windows of 300 operations cannot bound p99.9 within 5%.
-    let of = |seed| observed(&windows(60, 1.0, 0, seed));
+    // 18 operations beyond p99.9 of a heavy tail cannot bound it within 5%.
+    let slower = |slow: f64, seed: usize| {
+        let mut all = windows(60, slow, 0, seed);
+        for (t, window) in all.iter_mut().flatten().enumerate() {
+            let one = |i| 1e6 * slow * (1.0 - scatter(300 * t + i, seed)).powf(-0.7);
+            let durations: Vec<u64> = (0..300).map(|i| one(i) as u64).collect();
+            window.durations = Some(Histogram::from_values(&durations));
+        }
+        observed(&all)
+    };
+    let of = |seed| slower(1.0, seed);
     let (base, candidate) = (of(1), of(2));
     let result = compare(from_ref(&base), from_ref(&candidate), &Options::default()).unwrap();
     let find = |metric: Metric| result.effects.iter().find(|e| e.metric == metric).unwrap();
@@ -37,7 +46,7 @@ fn a_metric_that_the_base_cannot_show_does_not_block_the_others() {
     assert_eq!(result.verdict, Verdict::Pass, "{result:?}");
     // What gates does not depend on the candidate.
     for (slow, seed) in [(1.0, 3), (1.02, 4), (1.4, 5), (0.5, 6)] {
-        let other = observed(&windows(60, slow, 0, seed));
+        let other = slower(slow, seed);
         let judged = compare(from_ref(&base), &[other], &Options::default()).unwrap();
         let gates = |c: &soakbox_statistics::Comparison| -> Vec<(Metric, bool, Option<f64>)> {
             let effects = c.effects.iter();
@@ -138,9 +147,9 @@ fn the_variance_of_builds_whose_levels_differ_is_pooled() {
 
 #[test]
 fn an_inconclusive_effect_names_the_runs_that_would_decide_it() {
-    let base = side(3, 100.0, 0.05, 1);
+    let base = side(3, 100.0, 0.1, 1);
     for (level, seed) in [(100.0, 20), (115.0, 30)] {
-        let effect = one(&base, &side(3, level, 0.05, seed), &Options::default());
+        let effect = one(&base, &side(3, level, 0.1, seed), &Options::default());
         assert_eq!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
         let needed = effect.runs_needed.unwrap();
         assert!(
@@ -149,7 +158,7 @@ fn an_inconclusive_effect_names_the_runs_that_would_decide_it() {
         );
         // With twice the number it is decided.
         let many = 2 * needed.per_side;
-        let (base, other) = (side(many, 100.0, 0.05, 1), side(many, level, 0.05, seed));
+        let (base, other) = (side(many, 100.0, 0.1, 1), side(many, level, 0.1, seed));
         let effect = one(&base, &other, &Options::default());
         assert_ne!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
         assert_eq!(effect.runs_needed, None);

@@ -4,7 +4,6 @@
 //! where the effect is absolute. Up is worse.
 
 use crate::compare::difference::{Difference, within_run};
-use crate::compare::estimate::Estimate;
 use crate::compare::run_variance::sample_variance;
 use crate::compare::sides::Used;
 use crate::compare::verdict::Side;
@@ -98,7 +97,7 @@ fn noise(used: &[Used]) -> Option<SideNoise> {
     }
     let estimates = || used.iter().map(|used| &used.estimate);
     let centres: Vec<f64> = estimates().map(|estimate| estimate.centre).collect();
-    let within = estimates().map(|e: &Estimate| within_run(e)).sum::<f64>() / used.len() as f64;
+    let within = estimates().map(within_run).sum::<f64>() / used.len() as f64;
     Some(SideNoise {
         within: within.is_finite().then(|| within.sqrt()),
         between: (centres.len() > 1).then(|| sample_variance(&centres).sqrt()),

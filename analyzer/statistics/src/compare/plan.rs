@@ -1,6 +1,7 @@
 //! What a comparison could show, from the base alone, before anybody records a candidate.
 
 use crate::compare::difference::within_run;
+use crate::compare::estimate::Estimate;
 use crate::compare::options::{Operation, Options};
 use crate::compare::run_variance::sample_variance;
 use crate::compare::runs_needed::RunNoise;
@@ -52,7 +53,7 @@ impl Plan {
         let pooled = (between + history * prior) / (degrees + history);
         let value = sides.scale.value(mean(&mut centres.iter().copied()));
         let threshold = options.threshold_of(operation, metric, sides.scale, Some(value));
-        let up = |r: &&crate::compare::estimate::Estimate| r.resolution().0 + r.resolution().1;
+        let up = |r: &&Estimate| r.resolution().0 + r.resolution().1;
         Some(Plan {
             noise: RunNoise {
                 variance: 2.0 * pooled.max(within),
