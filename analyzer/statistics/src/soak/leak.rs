@@ -7,7 +7,7 @@
 use crate::error::{Error, within};
 use crate::math::distributions::t_upper_quantile;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
-use crate::soak::sawtooth::sawtooth;
+use crate::soak::sawtooth::{quantile, sawtooth};
 use crate::soak::trend::{Trend, trend};
 
 /// With fewer periods of a sawtooth than this the finding is inconclusive.
@@ -15,6 +15,10 @@ pub const MIN_PERIODS: f64 = 5.0;
 const SECONDS_PER_HOUR: f64 = 3600.0;
 /// The probability beyond each end of a finding's interval.
 const LEVEL: f64 = 0.025;
+/// [`LEVEL`] for the last half, which is judged in addition.
+const LATE_LEVEL: f64 = 0.0125;
+/// With fewer points than this the last half is not judged.
+const MIN_LATE_POINTS: usize = 5;
 
 /// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
@@ -24,8 +28,9 @@ const LEVEL: f64 = 0.025;
 /// inconclusive. A first rise
 /// that has not fallen yet cannot be distinguished from a leak and counts as one.
 ///
-/// A finding is found if its whole interval lies above the tolerance, absent if it lies below, and
-/// otherwise inconclusive. Assumes what [`trend`](crate::trend()) assumes.
+/// A finding is found if its whole interval lies above the tolerance, absent if it does not exceed
+/// it, and otherwise inconclusive. The last half is judged too, at half of the level: growth that
+/// begins late is found there. Assumes what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
 /// Times of another length, not finite or descending; a tolerance below 0; a limit that is not
@@ -41,6 +46,13 @@ pub fn soak(
         options.tolerance_per_hour,
         0.0,
         1e6,
+        "0 or more",
+    )?;
+    within(
+        "absolute_tolerance_per_hour",
+        options.absolute_tolerance_per_hour,
+        0.0,
+        f64::MAX,
         "0 or more",
     )?;
     if let Some(limit) = options.limit {
@@ -82,19 +94,34 @@ pub fn soak(
             ..of(FindingKind::Leak)
         },
         Some(sawtooth) => {
-            let line = trend(&sawtooth.times, &sawtooth.troughs);
-            let mut finding = judged(of(FindingKind::Leak), line, sawtooth.height, options);
+            let blank = of(FindingKind::Leak);
+            let height = sawtooth.height;
+            let mut finding = both(
+                blank,
+                &sawtooth.times,
+                &sawtooth.troughs,
+                height,
+                true,
+                options,
+            );
             finding.periods = Some(sawtooth.periods);
             finding
         }
-        None => judged(of(FindingKind::Leak), trend(&times, &values), 0.0, options),
+        None => both(of(FindingKind::Leak), &times, &values, 0.0, false, options),
     };
     let drift = match &sawtooth {
         Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
             reason: leak.reason.clone(),
             ..of(FindingKind::Drift)
         },
-        _ => judged(of(FindingKind::Drift), trend(&times, &values), 0.0, options),
+        _ => both(
+            of(FindingKind::Drift),
+            &times,
+            &values,
+            0.0,
+            sawtooth.is_some(),
+            options,
+        ),
     };
     Ok([leak, drift])
 }
@@ -112,12 +139,68 @@ fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
         detectable: None,
         periods: None,
         trend: None,
+        since: None,
         reason: "too few points to estimate a slope".to_owned(),
     }
 }
 
-/// The finding from its line. `height` is the distance from the line to the peaks.
-fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOptions) -> Finding {
+/// The finding of the whole series and of its last half: growth that begins late hardly moves the
+/// line through all points. Growth is absent when the whole series shows it and the last half does not
+/// contradict; `detectable` is then the growth that the last half could have shown. `swings` is true
+/// where a sawtooth explains how the values fall.
+fn both(
+    blank: Finding,
+    times: &[f64],
+    values: &[f64],
+    height: f64,
+    swings: bool,
+    options: &SoakOptions,
+) -> Finding {
+    let judge = |from: usize, level: f64| {
+        let line = trend(&times[from..], &values[from..]);
+        let since = times.get(from).copied();
+        let blank = Finding {
+            since,
+            ..blank.clone()
+        };
+        judged(blank, line, height, level, options)
+    };
+    let whole = judge(0, LEVEL);
+    let late = match (times.first(), times.last()) {
+        (Some(first), Some(last)) => times.partition_point(|t| *t < 0.5 * (first + last)),
+        _ => return whole,
+    };
+    if whole.status == Status::Found || times.len() - late < MIN_LATE_POINTS {
+        return whole;
+    }
+    let last = judge(late, LATE_LEVEL);
+    // A rise that only brings the series back to where it was is part of a swing.
+    let highest = if swings {
+        f64::NEG_INFINITY
+    } else {
+        quantile(&values[..late], 0.995)
+    };
+    match (whole.status, last.status) {
+        (_, Status::Found) if last.trend.is_some_and(|line| line.end > highest) => Finding {
+            reason: format!("{}, in the last half", last.reason),
+            ..last
+        },
+        (_, Status::Found) => whole,
+        _ => Finding {
+            detectable: last.detectable.or(whole.detectable),
+            ..whole
+        },
+    }
+}
+
+/// The finding from its line, with the probability `level` beyond each end. `height` is the distance from the line to the peaks.
+fn judged(
+    blank: Finding,
+    line: Option<Trend>,
+    height: f64,
+    level: f64,
+    options: &SoakOptions,
+) -> Finding {
     let Some(line) = line else { return blank };
     let mut compared = line;
     if let Some(good) = options.reference {
@@ -130,17 +213,18 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
             compared.degrees_of_freedom = total * total / parts;
         }
     }
-    let (low, high) = compared.interval(LEVEL);
-    let tolerance = options.tolerance_per_hour * line.start.abs() / SECONDS_PER_HOUR;
+    let (low, high) = compared.interval(level);
+    let relative = options.tolerance_per_hour * line.start.abs();
+    let tolerance = relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR;
     let (status, reason) = if low > tolerance {
         (
             Status::Found,
             "the slope's whole interval lies above the tolerance",
         )
-    } else if high < tolerance {
+    } else if high <= tolerance {
         (
             Status::Absent,
-            "the slope's whole interval lies below the tolerance",
+            "the slope's whole interval is within the tolerance",
         )
     } else {
         (
@@ -149,7 +233,7 @@ fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOption
         )
     };
     let limit = options.limit.filter(|_| status == Status::Found);
-    let deviations = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
+    let deviations = t_upper_quantile(level, compared.degrees_of_freedom)
         + t_upper_quantile(0.2, compared.degrees_of_freedom);
     let finite = |value: f64| value.is_finite().then_some(value);
     Finding {

@@ -1,12 +1,22 @@
 //! Leaks beneath a sawtooth: found, absent, and inconclusive after too few periods.
 
 use super::Figures;
-use crate::trials::heap;
+use crate::trials::heap::{self, Unusual};
 use soakbox_statistics::Status;
 
 impl Figures {
     pub(super) fn leaks(&mut self) {
         let trials = self.arguments.repetitions;
+        let figure = "leak 24 h, 2%/h from the middle on: found";
+        if self.wanted(figure) {
+            let found = heap::unusual(Unusual::LateLeak, trials, &mut self.random(figure));
+            self.table.share(figure, found, trials, 0.95);
+        }
+        let figure = "leak 24 h, teeth grow fourfold on a flat floor: found";
+        if self.wanted(figure) {
+            let found = heap::unusual(Unusual::GrowingTeeth, trials, &mut self.random(figure));
+            self.table.alarms(figure, found, trials, true);
+        }
         for ragged in [false, true] {
             let teeth = if ragged { "ragged teeth" } else { "even teeth" };
             let figure = format!("leak 24 h, {teeth}");

@@ -34,6 +34,38 @@ pub(crate) fn status(hours: f64, growth: f64, ragged: bool, random: &mut Random)
     found.map_or(Status::Inconclusive, |[leak, _]| leak.status)
 }
 
+/// What is unusual about a heap with even teeth of 24 hours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unusual {
+    /// It leaks 2%/h from the middle on.
+    LateLeak,
+    /// Its teeth grow fourfold on a flat floor.
+    GrowingTeeth,
+}
+
+/// How many of `trials` unusual heaps are found to leak.
+pub(crate) fn unusual(unusual: Unusual, trials: usize, random: &mut Random) -> usize {
+    const POINTS: usize = 8640;
+    let leaks = |random: &mut Random| {
+        let phase = uniform(random);
+        let times: Vec<f64> = (0..POINTS).map(|i| i as f64 * POINT_INTERVAL).collect();
+        let value = |(i, time): (usize, &f64)| {
+            let noise: f64 = StandardNormal.sample(random);
+            let tooth = 0.3 * (time / PERIOD + phase).fract();
+            let share = i as f64 / POINTS as f64;
+            let unusual = match unusual {
+                Unusual::LateLeak => tooth + 0.02 * (24.0 * (share - 0.5)).max(0.0),
+                Unusual::GrowingTeeth => tooth * (1.0 + 3.0 * share),
+            };
+            1e9 * (1.0 + unusual + 0.02 * noise)
+        };
+        let values: Vec<f64> = times.iter().enumerate().map(value).collect();
+        let found = soak("heap", &times, &values, &SoakOptions::default());
+        found.is_ok_and(|[leak, _]| leak.status == Status::Found)
+    };
+    (0..trials).filter(|_| leaks(random)).count()
+}
+
 /// How many of `trials` heaps have the status `wanted`.
 pub(crate) fn count(
     wanted: Status,
