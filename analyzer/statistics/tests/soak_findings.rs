@@ -120,3 +120,94 @@ fn growth_within_an_absolute_tolerance_is_absent() {
     };
     assert!(soak("memory", &times, &[1.0], &options).is_err());
 }
+
+/// Values of a process that begins anew every `life` points, and the times of its restarts.
+fn lives(points: usize, life: usize, growth: f64, teeth: f64) -> (Vec<f64>, Vec<f64>) {
+    let value = |i: usize| {
+        let hours = (i % life) as f64 * STEP / 3600.0;
+        let tooth = teeth * (i % 60) as f64 / 60.0;
+        100.0 * (1.0 + growth * hours) + tooth + 2.0 * noise(i, 11)
+    };
+    let restarts = (1..points / life).map(|i| (i * life) as f64 * STEP);
+    ((0..points).map(value).collect(), restarts.collect())
+}
+
+#[test]
+fn a_leak_is_found_across_the_restarts_of_a_process() {
+    for (points, growth) in [(8640, 0.01), (8640, 0.05), (25_920, 0.01), (25_920, 0.05)] {
+        for teeth in [0.0, 30.0] {
+            let (values, restarts) = lives(points, 2160, growth, teeth);
+            let options = SoakOptions {
+                restarts,
+                ..SoakOptions::default()
+            };
+            for finding in findings(&values, &options) {
+                assert_eq!(
+                    finding.status,
+                    Status::Found,
+                    "{growth} {teeth}: {finding:?}"
+                );
+                let slope = finding.slope_per_hour.unwrap();
+                let error = (slope / (100.0 * growth) - 1.0).abs();
+                assert!(error < 0.2, "{growth} {teeth}: {finding:?}");
+            }
+        }
+    }
+    let (values, restarts) = lives(8640, 2160, 0.0, 30.0);
+    let options = SoakOptions {
+        restarts,
+        ..SoakOptions::default()
+    };
+    for finding in findings(&values, &options) {
+        assert_ne!(finding.status, Status::Found, "{finding:?}");
+    }
+}
+
+#[test]
+fn a_floor_that_falls_back_is_not_absent() {
+    let (values, _) = lives(25_920, 2160, 0.05, 30.0);
+    let [leak, _] = findings(&values, &SoakOptions::default());
+    assert_eq!(leak.status, Status::Inconclusive, "{leak:?}");
+    assert!(leak.reason.contains("restarts"), "{leak:?}");
+}
+
+#[test]
+fn restarts_and_cycles_that_are_no_times_are_refused() {
+    let values = [1.0; 50];
+    let times: Vec<f64> = (0..50).map(f64::from).collect();
+    for restarts in [vec![2.0, 1.0], vec![f64::NAN]] {
+        let options = SoakOptions {
+            restarts,
+            ..SoakOptions::default()
+        };
+        assert!(soak("memory", &times, &values, &options).is_err());
+    }
+    for cycle in [0.0, -1.0, f64::NAN] {
+        let options = SoakOptions {
+            cycle_s: Some(cycle),
+            ..SoakOptions::default()
+        };
+        assert!(soak("memory", &times, &values, &options).is_err());
+    }
+}
+
+#[test]
+fn a_leak_is_found_under_a_daily_cycle() {
+    for (phase, growth) in [(0.0, 0.01), (2.0, 0.01), (4.0, 0.0), (5.5, 0.0)] {
+        let values: Vec<f64> = (0..25_920)
+            .map(|i| {
+                let hours = i as f64 * STEP / 3600.0;
+                let day = (std::f64::consts::TAU * hours / 24.0 + phase).sin();
+                let tooth = 30.0 * (i % 60) as f64 / 60.0;
+                100.0 * (1.0 + growth * hours + 0.1 * day) + tooth + 2.0 * noise(i, 12)
+            })
+            .collect();
+        let [leak, _] = findings(&values, &SoakOptions::default());
+        assert_eq!(
+            leak.status == Status::Found,
+            growth > 0.0,
+            "{phase}: {leak:?}"
+        );
+        assert!(leak.reason.contains("cycle"), "{leak:?}");
+    }
+}

@@ -82,7 +82,7 @@ pub struct Finding {
 }
 
 /// When growth counts as found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SoakOptions {
     /// Growth per hour, relative to the level at the start, that is still acceptable.
     pub tolerance_per_hour: f64,
@@ -93,6 +93,12 @@ pub struct SoakOptions {
     pub limit: Option<f64>,
     /// The line of a known-good run: only growth beyond its slope counts.
     pub reference: Option<Trend>,
+    /// Times at which the process began anew, ascending. Growth is then judged inside its lives,
+    /// with one slope for all of them.
+    pub restarts: Vec<f64>,
+    /// Length of a cycle of the load, seconds. It is taken off when the series covers it at least
+    /// twice and has it.
+    pub cycle_s: Option<f64>,
 }
 
 impl Default for SoakOptions {
@@ -102,6 +108,8 @@ impl Default for SoakOptions {
             absolute_tolerance_per_hour: 0.0,
             limit: None,
             reference: None,
+            restarts: Vec::new(),
+            cycle_s: Some(86_400.0),
         }
     }
 }

@@ -5,20 +5,13 @@
 //! judges the slope; `sawtooth` finds the troughs, and `trend` fits the line.
 
 use crate::error::{Error, within};
-use crate::math::distributions::t_upper_quantile;
+use crate::soak::cycle::without_cycle;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
-use crate::soak::sawtooth::{quantile, sawtooth};
-use crate::soak::trend::{Trend, trend};
+use crate::soak::growth::{Points, inconclusive};
+use crate::soak::sawtooth::{Sawtooth, sawtooth, sawtooth_of_lives};
 
 /// With fewer periods of a sawtooth than this the finding is inconclusive.
 pub const MIN_PERIODS: f64 = 5.0;
-const SECONDS_PER_HOUR: f64 = 3600.0;
-/// The probability beyond each end of a finding's interval.
-const LEVEL: f64 = 0.025;
-/// [`LEVEL`] for the last half, which is judged in addition.
-const LATE_LEVEL: f64 = 0.0125;
-/// With fewer points than this the last half is not judged.
-const MIN_LATE_POINTS: usize = 5;
 
 /// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
@@ -58,6 +51,10 @@ pub fn soak(
     if let Some(limit) = options.limit {
         within("limit", limit, f64::MIN, f64::MAX, "finite")?;
     }
+    if let Some(length) = options.cycle_s {
+        within("cycle_s", length, f64::MIN_POSITIVE, f64::MAX, "above 0")?;
+    }
+    ascending("restart", &options.restarts)?;
     if times.len() != values.len() {
         return Err(Error::Length {
             left: "values",
@@ -66,206 +63,91 @@ pub fn soak(
             right_length: times.len(),
         });
     }
-    let mut last = f64::MIN;
-    for &time in times {
-        within(
-            "time",
-            time,
-            last,
-            f64::MAX,
-            "finite and not before the previous time",
-        )?;
-        last = time;
-    }
+    ascending("time", times)?;
     let present = times
         .iter()
         .zip(values)
         .filter(|(t, v)| t.abs() < 1e140 && v.abs() < 1e140);
     let (times, values): (Vec<f64>, Vec<f64>) = present.map(|(t, v)| (*t, *v)).unzip();
-    let sawtooth = sawtooth(&times, &values);
-    let of = |kind| inconclusive(kind, subject);
-    let leak = match &sawtooth {
-        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
-            periods: Some(sawtooth.periods),
-            reason: format!(
+    let flat = options
+        .cycle_s
+        .and_then(|length| without_cycle(&times, &values, length));
+    let cycle = flat.is_some();
+    let values = flat.unwrap_or(values);
+    let sawtooth = sawtooth_of_lives(&times, &values, &options.restarts);
+    let [leak, drift] =
+        [FindingKind::Leak, FindingKind::Drift].map(|kind| inconclusive(kind, subject));
+    let (mut leak, mut drift) = match &sawtooth {
+        Some(teeth) if teeth.periods < MIN_PERIODS => {
+            let reason = format!(
                 "only {:.1} periods of the sawtooth were observed",
-                sawtooth.periods
-            ),
-            ..of(FindingKind::Leak)
-        },
-        Some(sawtooth) => {
-            let blank = of(FindingKind::Leak);
-            let height = sawtooth.height;
-            let mut finding = both(
-                blank,
-                &sawtooth.times,
-                &sawtooth.troughs,
-                height,
-                true,
-                options,
+                teeth.periods
             );
-            finding.periods = Some(sawtooth.periods);
-            finding
+            let leak = Finding {
+                periods: Some(teeth.periods),
+                reason: reason.clone(),
+                ..leak
+            };
+            (leak, Finding { reason, ..drift })
         }
-        None => both(of(FindingKind::Leak), &times, &values, 0.0, false, options),
+        Some(teeth) => {
+            let floor = Points {
+                times: &teeth.times,
+                values: &teeth.troughs,
+                height: teeth.height,
+            };
+            let leak = Finding {
+                periods: Some(teeth.periods),
+                ..floor.growth(leak, options)
+            };
+            let all = Points::of(&times, &values);
+            (falling_back(leak, teeth), all.growth(drift, options))
+        }
+        None => {
+            let all = Points::of(&times, &values);
+            (all.growth(leak, options), all.growth(drift, options))
+        }
     };
-    let drift = match &sawtooth {
-        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
-            reason: leak.reason.clone(),
-            ..of(FindingKind::Drift)
-        },
-        _ => both(
-            of(FindingKind::Drift),
-            &times,
-            &values,
-            0.0,
-            sawtooth.is_some(),
-            options,
-        ),
-    };
+    if cycle {
+        for finding in [&mut leak, &mut drift] {
+            finding.reason.push_str(", after the cycle was taken off");
+        }
+    }
     Ok([leak, drift])
 }
 
-/// An inconclusive finding, without a fitted line.
-fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
+/// `Ok` when the times are finite and none comes before the previous one.
+fn ascending(name: &'static str, times: &[f64]) -> Result<(), Error> {
+    let must = "finite and not before the previous time";
+    let mut last = f64::MIN;
+    for &time in times {
+        within(name, time, last, f64::MAX, must)?;
+        last = time;
+    }
+    Ok(())
+}
+
+/// A floor that rises and falls back is no evidence that nothing grows: the process may restart, or
+/// collect on two levels. The restarts decide it.
+fn falling_back(leak: Finding, teeth: &Sawtooth) -> Finding {
+    let falls = sawtooth(&teeth.times, &teeth.troughs).map_or(0.0, |floor| floor.periods);
+    if leak.status == Status::Found || falls < 1.0 {
+        return leak;
+    }
     Finding {
-        kind,
-        subject: subject.to_owned(),
         status: Status::Inconclusive,
-        slope_per_hour: None,
-        low: None,
-        high: None,
-        time_to_limit_s: None,
-        detectable: None,
-        periods: None,
-        trend: None,
-        since: None,
-        reason: "too few points to estimate a slope".to_owned(),
+        reason: "the floor of the sawtooth rises and falls back: give the restarts of the process"
+            .to_owned(),
+        ..leak
     }
-}
-
-/// The finding of the whole series and of its last half: growth that begins late hardly moves the
-/// line through all points. Growth is absent when the whole series shows it and the last half does not
-/// contradict; `detectable` is then the growth that the last half could have shown. `swings` is true
-/// where a sawtooth explains how the values fall.
-fn both(
-    blank: Finding,
-    times: &[f64],
-    values: &[f64],
-    height: f64,
-    swings: bool,
-    options: &SoakOptions,
-) -> Finding {
-    let judge = |from: usize, level: f64| {
-        let line = trend(&times[from..], &values[from..]);
-        let since = times.get(from).copied();
-        let blank = Finding {
-            since,
-            ..blank.clone()
-        };
-        judged(blank, line, height, level, options)
-    };
-    let whole = judge(0, LEVEL);
-    let late = match (times.first(), times.last()) {
-        (Some(first), Some(last)) => times.partition_point(|t| *t < 0.5 * (first + last)),
-        _ => return whole,
-    };
-    if whole.status == Status::Found || times.len() - late < MIN_LATE_POINTS {
-        return whole;
-    }
-    let last = judge(late, LATE_LEVEL);
-    // A rise that only brings the series back to where it was is part of a swing.
-    let highest = if swings {
-        f64::NEG_INFINITY
-    } else {
-        quantile(&values[..late], 0.995)
-    };
-    match (whole.status, last.status) {
-        (_, Status::Found) if last.trend.is_some_and(|line| line.end > highest) => Finding {
-            reason: format!("{}, in the last half", last.reason),
-            ..last
-        },
-        (_, Status::Found) => whole,
-        _ => Finding {
-            detectable: last.detectable.or(whole.detectable),
-            ..whole
-        },
-    }
-}
-
-/// The finding from its line, with the probability `level` beyond each end. `height` is the distance from the line to the peaks.
-fn judged(
-    blank: Finding,
-    line: Option<Trend>,
-    height: f64,
-    level: f64,
-    options: &SoakOptions,
-) -> Finding {
-    let Some(line) = line else { return blank };
-    let mut compared = line;
-    if let Some(good) = options.reference {
-        compared.slope -= good.slope;
-        let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
-        let total = own + other;
-        let parts = own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
-        compared.standard_error = total.sqrt();
-        if parts > 0.0 {
-            compared.degrees_of_freedom = total * total / parts;
-        }
-    }
-    let (low, high) = compared.interval(level);
-    let relative = options.tolerance_per_hour * line.start.abs();
-    let tolerance = relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR;
-    let (status, reason) = if low > tolerance {
-        (
-            Status::Found,
-            "the slope's whole interval lies above the tolerance",
-        )
-    } else if high <= tolerance {
-        (
-            Status::Absent,
-            "the slope's whole interval is within the tolerance",
-        )
-    } else {
-        (
-            Status::Inconclusive,
-            "the slope's interval includes the tolerance",
-        )
-    };
-    let limit = options.limit.filter(|_| status == Status::Found);
-    let deviations = t_upper_quantile(level, compared.degrees_of_freedom)
-        + t_upper_quantile(0.2, compared.degrees_of_freedom);
-    let finite = |value: f64| value.is_finite().then_some(value);
-    Finding {
-        status,
-        slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
-        low: finite(low * SECONDS_PER_HOUR),
-        high: finite(high * SECONDS_PER_HOUR),
-        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
-        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
-        trend: Some(line),
-        reason: reason.to_owned(),
-        ..blank
-    }
-}
-
-/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
-/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
-/// may never get there. Without a reference every line that is found rises.
-fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
-    let room = limit - (line.end + height);
-    if room <= 0.0 {
-        return Some(0.0);
-    }
-    let (low, _) = line.interval(LEVEL);
-    let seconds = room / line.slope;
-    (low > 0.0 && seconds.is_finite()).then_some(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const SECONDS_PER_HOUR: f64 = 3600.0;
 
     fn noise(i: usize) -> f64 {
         ((i * 7919) % 101) as f64 / 101.0 + ((i * 104_729) % 97) as f64 / 97.0 - 1.0

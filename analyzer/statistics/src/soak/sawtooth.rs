@@ -85,6 +85,39 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     })
 }
 
+/// The sawtooth of a process that began anew at the ascending `restarts`: that of its lives
+/// together. `None` unless the lives that have one hold most of the points.
+pub(crate) fn sawtooth_of_lives(
+    times: &[f64],
+    values: &[f64],
+    restarts: &[f64],
+) -> Option<Sawtooth> {
+    let mut edges: Vec<usize> = restarts
+        .iter()
+        .map(|restart| times.partition_point(|time| time < restart))
+        .collect();
+    edges.insert(0, 0);
+    edges.push(times.len());
+    let (mut all, mut points): (Option<Sawtooth>, usize) = (None, 0);
+    for edge in edges.windows(2) {
+        let Some(one) = sawtooth(&times[edge[0]..edge[1]], &values[edge[0]..edge[1]]) else {
+            continue;
+        };
+        points += edge[1] - edge[0];
+        all = Some(match all {
+            None => one,
+            Some(mut all) => {
+                all.times.extend(one.times);
+                all.troughs.extend(one.troughs);
+                all.height = all.height.max(one.height);
+                all.periods += one.periods;
+                all
+            }
+        });
+    }
+    all.filter(|_| 2 * points > times.len())
+}
+
 /// The falls of a series, and how long its swings last.
 struct Zigzag {
     /// First point at the bottom of each fall.
@@ -156,7 +189,7 @@ fn floor(times: &[f64], tooth: &[f64]) -> f64 {
 }
 
 /// The sample quantile by nearest rank; 0 when there are no values.
-pub(crate) fn quantile(values: &[f64], p: f64) -> f64 {
+fn quantile(values: &[f64], p: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (p * sorted.len() as f64) as usize;
