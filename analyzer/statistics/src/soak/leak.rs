@@ -5,16 +5,13 @@
 //! judges the slope; `sawtooth` finds the troughs, and `trend` fits the line.
 
 use crate::error::{Error, within};
-use crate::math::distributions::t_upper_quantile;
+use crate::soak::cycle::without_cycle;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
-use crate::soak::sawtooth::sawtooth;
-use crate::soak::trend::{Trend, trend};
+use crate::soak::growth::{Points, inconclusive};
+use crate::soak::sawtooth::{Sawtooth, sawtooth, sawtooth_of_lives};
 
 /// With fewer periods of a sawtooth than this the finding is inconclusive.
 pub const MIN_PERIODS: f64 = 5.0;
-const SECONDS_PER_HOUR: f64 = 3600.0;
-/// The probability beyond each end of a finding's interval.
-const LEVEL: f64 = 0.025;
 
 /// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
@@ -24,8 +21,9 @@ const LEVEL: f64 = 0.025;
 /// inconclusive. A first rise
 /// that has not fallen yet cannot be distinguished from a leak and counts as one.
 ///
-/// A finding is found if its whole interval lies above the tolerance, absent if it lies below, and
-/// otherwise inconclusive. Assumes what [`trend`](crate::trend()) assumes.
+/// A finding is found if its whole interval lies above the tolerance, absent if it does not exceed
+/// it, and otherwise inconclusive. The last half is judged too, at half of the level: growth that
+/// begins late is found there. Assumes what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
 /// Times of another length, not finite or descending; a tolerance below 0; a limit that is not
@@ -43,9 +41,20 @@ pub fn soak(
         1e6,
         "0 or more",
     )?;
+    within(
+        "absolute_tolerance_per_hour",
+        options.absolute_tolerance_per_hour,
+        0.0,
+        f64::MAX,
+        "0 or more",
+    )?;
     if let Some(limit) = options.limit {
         within("limit", limit, f64::MIN, f64::MAX, "finite")?;
     }
+    if let Some(length) = options.cycle_s {
+        within("cycle_s", length, f64::MIN_POSITIVE, f64::MAX, "above 0")?;
+    }
+    ascending("restart", &options.restarts)?;
     if times.len() != values.len() {
         return Err(Error::Length {
             left: "values",
@@ -54,134 +63,91 @@ pub fn soak(
             right_length: times.len(),
         });
     }
-    let mut last = f64::MIN;
-    for &time in times {
-        within(
-            "time",
-            time,
-            last,
-            f64::MAX,
-            "finite and not before the previous time",
-        )?;
-        last = time;
-    }
+    ascending("time", times)?;
     let present = times
         .iter()
         .zip(values)
         .filter(|(t, v)| t.abs() < 1e140 && v.abs() < 1e140);
     let (times, values): (Vec<f64>, Vec<f64>) = present.map(|(t, v)| (*t, *v)).unzip();
-    let sawtooth = sawtooth(&times, &values);
-    let of = |kind| inconclusive(kind, subject);
-    let leak = match &sawtooth {
-        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
-            periods: Some(sawtooth.periods),
-            reason: format!(
+    let flat = options
+        .cycle_s
+        .and_then(|length| without_cycle(&times, &values, length));
+    let cycle = flat.is_some();
+    let values = flat.unwrap_or(values);
+    let sawtooth = sawtooth_of_lives(&times, &values, &options.restarts);
+    let [leak, drift] =
+        [FindingKind::Leak, FindingKind::Drift].map(|kind| inconclusive(kind, subject));
+    let (mut leak, mut drift) = match &sawtooth {
+        Some(teeth) if teeth.periods < MIN_PERIODS => {
+            let reason = format!(
                 "only {:.1} periods of the sawtooth were observed",
-                sawtooth.periods
-            ),
-            ..of(FindingKind::Leak)
-        },
-        Some(sawtooth) => {
-            let line = trend(&sawtooth.times, &sawtooth.troughs);
-            let mut finding = judged(of(FindingKind::Leak), line, sawtooth.height, options);
-            finding.periods = Some(sawtooth.periods);
-            finding
+                teeth.periods
+            );
+            let leak = Finding {
+                periods: Some(teeth.periods),
+                reason: reason.clone(),
+                ..leak
+            };
+            (leak, Finding { reason, ..drift })
         }
-        None => judged(of(FindingKind::Leak), trend(&times, &values), 0.0, options),
+        Some(teeth) => {
+            let floor = Points {
+                times: &teeth.times,
+                values: &teeth.troughs,
+                height: teeth.height,
+            };
+            let leak = Finding {
+                periods: Some(teeth.periods),
+                ..floor.growth(leak, options)
+            };
+            let all = Points::of(&times, &values);
+            (falling_back(leak, teeth), all.growth(drift, options))
+        }
+        None => {
+            let all = Points::of(&times, &values);
+            (all.growth(leak, options), all.growth(drift, options))
+        }
     };
-    let drift = match &sawtooth {
-        Some(sawtooth) if sawtooth.periods < MIN_PERIODS => Finding {
-            reason: leak.reason.clone(),
-            ..of(FindingKind::Drift)
-        },
-        _ => judged(of(FindingKind::Drift), trend(&times, &values), 0.0, options),
-    };
+    if cycle {
+        for finding in [&mut leak, &mut drift] {
+            finding.reason.push_str(", after the cycle was taken off");
+        }
+    }
     Ok([leak, drift])
 }
 
-/// An inconclusive finding, without a fitted line.
-fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
+/// `Ok` when the times are finite and none comes before the previous one.
+fn ascending(name: &'static str, times: &[f64]) -> Result<(), Error> {
+    let must = "finite and not before the previous time";
+    let mut last = f64::MIN;
+    for &time in times {
+        within(name, time, last, f64::MAX, must)?;
+        last = time;
+    }
+    Ok(())
+}
+
+/// A floor that rises and falls back is no evidence that nothing grows: the process may restart, or
+/// collect on two levels. The restarts decide it.
+fn falling_back(leak: Finding, teeth: &Sawtooth) -> Finding {
+    let falls = sawtooth(&teeth.times, &teeth.troughs).map_or(0.0, |floor| floor.periods);
+    if leak.status == Status::Found || falls < 1.0 {
+        return leak;
+    }
     Finding {
-        kind,
-        subject: subject.to_owned(),
         status: Status::Inconclusive,
-        slope_per_hour: None,
-        low: None,
-        high: None,
-        time_to_limit_s: None,
-        detectable: None,
-        periods: None,
-        trend: None,
-        reason: "too few points to estimate a slope".to_owned(),
+        reason: "the floor of the sawtooth rises and falls back: give the restarts of the process"
+            .to_owned(),
+        ..leak
     }
-}
-
-/// The finding from its line. `height` is the distance from the line to the peaks.
-fn judged(blank: Finding, line: Option<Trend>, height: f64, options: &SoakOptions) -> Finding {
-    let Some(line) = line else { return blank };
-    let mut compared = line;
-    if let Some(good) = options.reference {
-        compared.slope -= good.slope;
-        let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
-        let total = own + other;
-        let parts = own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
-        compared.standard_error = total.sqrt();
-        if parts > 0.0 {
-            compared.degrees_of_freedom = total * total / parts;
-        }
-    }
-    let (low, high) = compared.interval(LEVEL);
-    let tolerance = options.tolerance_per_hour * line.start.abs() / SECONDS_PER_HOUR;
-    let (status, reason) = if low > tolerance {
-        (
-            Status::Found,
-            "the slope's whole interval lies above the tolerance",
-        )
-    } else if high < tolerance {
-        (
-            Status::Absent,
-            "the slope's whole interval lies below the tolerance",
-        )
-    } else {
-        (
-            Status::Inconclusive,
-            "the slope's interval includes the tolerance",
-        )
-    };
-    let limit = options.limit.filter(|_| status == Status::Found);
-    let deviations = t_upper_quantile(LEVEL, compared.degrees_of_freedom)
-        + t_upper_quantile(0.2, compared.degrees_of_freedom);
-    let finite = |value: f64| value.is_finite().then_some(value);
-    Finding {
-        status,
-        slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
-        low: finite(low * SECONDS_PER_HOUR),
-        high: finite(high * SECONDS_PER_HOUR),
-        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
-        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
-        trend: Some(line),
-        reason: reason.to_owned(),
-        ..blank
-    }
-}
-
-/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
-/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
-/// may never get there. Without a reference every line that is found rises.
-fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
-    let room = limit - (line.end + height);
-    if room <= 0.0 {
-        return Some(0.0);
-    }
-    let (low, _) = line.interval(LEVEL);
-    let seconds = room / line.slope;
-    (low > 0.0 && seconds.is_finite()).then_some(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const SECONDS_PER_HOUR: f64 = 3600.0;
 
     fn noise(i: usize) -> f64 {
         ((i * 7919) % 101) as f64 / 101.0 + ((i * 104_729) % 97) as f64 / 97.0 - 1.0

@@ -6,6 +6,10 @@ use crate::soak::trend::trend;
 
 /// The smallest swing, in deviations of the point-to-point noise.
 const SWING_OVER_NOISE: f64 = 5.0;
+/// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall alike.
+const RISE_OVER_FALL: f64 = 2.5;
+/// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
+const FEW_TEETH: f64 = 1.0;
 /// A swing below this share of the largest value is a rounding error.
 const ROUNDING: f64 = 1e-12;
 
@@ -23,7 +27,8 @@ pub(crate) struct Sawtooth {
 
 /// The sawtooth of a series of finite values; `None` when it has none. A swing is half of the range
 /// of the series without its trend (5th to 95th percentile), and must be clearly larger than the
-/// point-to-point noise.
+/// point-to-point noise. A sawtooth rises slowly and falls fast; whatever rises as fast as it falls
+/// is a cycle or noise.
 pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if values.len() < 12 {
         return None;
@@ -42,30 +47,13 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
         return None;
     }
-    // A fall is complete when the series is a swing below its last peak; a rise is complete when it
-    // is a swing above its last trough.
-    let mut falls: Vec<usize> = Vec::new();
-    let (mut falling, mut extreme, mut at) = (false, flat[0], 0);
-    for (index, &value) in flat.iter().enumerate() {
-        if falling {
-            if value < extreme {
-                (extreme, at) = (value, index);
-            } else if value - extreme >= swing {
-                falls.push(at);
-                (falling, extreme) = (false, value);
-            }
-        } else {
-            if value > extreme {
-                extreme = value;
-            } else if extreme - value >= swing {
-                (falling, extreme, at) = (true, value, index);
-            }
-        }
-    }
-    if falling {
-        falls.push(at);
-    }
-    if falls.is_empty() {
+    let Zigzag { falls, slow, fast } = zigzag(&flat, swing);
+    let least = if falls.len() < 5 {
+        FEW_TEETH
+    } else {
+        RISE_OVER_FALL
+    };
+    if falls.is_empty() || fast as f64 * least > slow as f64 {
         return None;
     }
     let gaps: Vec<f64> = falls.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
@@ -79,16 +67,14 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     let (mut troughs, mut when, mut heights) = (Vec::new(), Vec::new(), Vec::new());
     for (i, &fall) in falls.iter().enumerate() {
         let end = falls.get(i + 1).copied().unwrap_or(values.len());
-        // The trough is the mean of the lowest tenth of the period.
-        let mut part: Vec<f64> = values[fall..end].to_vec();
-        part.sort_by(f64::total_cmp);
-        let bottom = (part.len() / 10).max(1);
-        let trough = part[..bottom].iter().sum::<f64>() / bottom as f64;
-        if end - fall >= (spacing / 2.0) as usize || i + 1 < falls.len() {
-            troughs.push(trough);
-            when.push(times[fall]);
-            heights.push(part[part.len() - 1] - trough);
+        if end - fall < (spacing / 2.0) as usize && i + 1 == falls.len() {
+            continue;
         }
+        let tooth = &values[fall..end];
+        let floor = floor(&times[fall..end], tooth);
+        troughs.push(floor);
+        when.push(times[fall]);
+        heights.push(tooth.iter().copied().fold(f64::MIN, f64::max) - floor);
     }
     let height = quantile(&heights, 0.5);
     Some(Sawtooth {
@@ -97,6 +83,109 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
         height,
         periods,
     })
+}
+
+/// The sawtooth of a process that began anew at the ascending `restarts`: that of its lives
+/// together. `None` unless the lives that have one hold most of the points.
+pub(crate) fn sawtooth_of_lives(
+    times: &[f64],
+    values: &[f64],
+    restarts: &[f64],
+) -> Option<Sawtooth> {
+    let mut edges: Vec<usize> = restarts
+        .iter()
+        .map(|restart| times.partition_point(|time| time < restart))
+        .collect();
+    edges.insert(0, 0);
+    edges.push(times.len());
+    let (mut all, mut points): (Option<Sawtooth>, usize) = (None, 0);
+    for edge in edges.windows(2) {
+        let Some(one) = sawtooth(&times[edge[0]..edge[1]], &values[edge[0]..edge[1]]) else {
+            continue;
+        };
+        points += edge[1] - edge[0];
+        all = Some(match all {
+            None => one,
+            Some(mut all) => {
+                all.times.extend(one.times);
+                all.troughs.extend(one.troughs);
+                all.height = all.height.max(one.height);
+                all.periods += one.periods;
+                all
+            }
+        });
+    }
+    all.filter(|_| 2 * points > times.len())
+}
+
+/// The falls of a series, and how long its swings last.
+struct Zigzag {
+    /// First point at the bottom of each fall.
+    falls: Vec<usize>,
+    /// Points from a trough until the series is a swing higher, summed.
+    slow: usize,
+    /// Points from a peak until the series is a swing lower, summed.
+    fast: usize,
+}
+
+/// A fall is complete when the series is a swing below its last peak; a rise is complete when it is
+/// a swing above its last trough.
+fn zigzag(flat: &[f64], swing: f64) -> Zigzag {
+    let mut found = Zigzag {
+        falls: Vec::new(),
+        slow: 0,
+        fast: 0,
+    };
+    // The first rise begins at the start.
+    let (mut low, mut low_at, mut rising) = (flat[0], 0, true);
+    let (mut high, mut high_at) = (flat[0], 0);
+    let mut falling = false;
+    let mut dropped = 0;
+    for (index, &value) in flat.iter().enumerate() {
+        if falling {
+            if value < low {
+                (low, low_at) = (value, index);
+            } else if value - low >= swing {
+                let bottom = flat[dropped..=low_at].iter();
+                let at = bottom.take_while(|v| **v > low + 0.25 * swing).count();
+                found.falls.push(dropped + at);
+                found.slow += index - low_at;
+                (falling, rising, high, high_at) = (false, false, value, index);
+            }
+            continue;
+        }
+        if rising && value < low {
+            (low, low_at) = (value, index);
+        }
+        if rising && value - low >= swing {
+            found.slow += index - low_at;
+            rising = false;
+        }
+        if value > high {
+            (high, high_at) = (value, index);
+        } else if high - value >= swing {
+            found.fast += index - high_at;
+            (falling, low, low_at, dropped) = (true, value, index, index);
+        }
+    }
+    if falling {
+        let bottom = flat[dropped..=low_at].iter();
+        let at = bottom.take_while(|v| **v > low + 0.25 * swing).count();
+        found.falls.push(dropped + at);
+        // The last rise is not complete: it lasts at least as long as this.
+        found.slow += flat.len() - 1 - low_at;
+    }
+    found
+}
+
+/// The level from which a tooth rises: the line through its first third, at its first point. The
+/// mean of its lowest points would grow with the height of the tooth.
+fn floor(times: &[f64], tooth: &[f64]) -> f64 {
+    let third = (tooth.len() / 3).max(6).min(tooth.len());
+    trend(&times[..third], &tooth[..third]).map_or_else(
+        || tooth.iter().copied().fold(f64::MAX, f64::min),
+        |line| line.start,
+    )
 }
 
 /// The sample quantile by nearest rank; 0 when there are no values.

@@ -48,31 +48,52 @@ impl Trend {
 /// lag-one correlation, with n − 2 degrees of freedom. `None` with fewer than 5 points, or when all
 /// times are equal.
 pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
+    trend_of_lives(times, values, &[])
+}
+
+/// As [`trend`], with one slope and a level for each life of a process: a life begins at each of
+/// the ascending `restarts`. Lives with fewer than 3 points are left out.
+pub(crate) fn trend_of_lives(times: &[f64], values: &[f64], restarts: &[f64]) -> Option<Trend> {
     let usable = |v: f64| v.abs() < 1e140;
     let pairs = times
         .iter()
         .zip(values)
         .filter(|(t, v)| usable(**t) && usable(**v));
-    let (times, values): (Vec<f64>, Vec<f64>) = pairs.map(|(t, v)| (*t, *v)).unzip();
-    let points = values.len();
-    if points < MIN_POINTS {
+    let mut lives: Vec<Life> = Vec::new();
+    let mut current = usize::MAX;
+    for (&time, &value) in pairs {
+        let life = restarts.partition_point(|restart| *restart <= time);
+        if life != current {
+            lives.push(Life::default());
+            current = life;
+        }
+        if let Some(life) = lives.last_mut() {
+            life.points.push((time, value));
+        }
+    }
+    if !restarts.is_empty() {
+        lives.retain(|life| life.points.len() >= 3);
+    }
+    let points: usize = lives.iter().map(|life| life.points.len()).sum();
+    let coefficients = lives.len() + 1;
+    if points < MIN_POINTS.max(coefficients + 1) {
         return None;
     }
     let count = points as f64;
-    let (mean_time, mean) = (
-        times.iter().sum::<f64>() / count,
-        values.iter().sum::<f64>() / count,
-    );
-    let (mut sxx, mut sxy) = (0.0, 0.0);
-    for (time, value) in times.iter().zip(&values) {
-        sxx += (time - mean_time).powi(2);
-        sxy += (time - mean_time) * (value - mean);
+    let (mut sxx, mut sxy, mut size) = (0.0, 0.0, 0.0_f64);
+    for life in &mut lives {
+        life.centre();
+        size = size.max(life.mean.abs());
+        for (time, value) in &life.points {
+            sxx += (time - life.mean_time).powi(2);
+            sxy += (time - life.mean_time) * (value - life.mean);
+        }
     }
     if sxx <= 0.0 || !sxx.is_finite() || !sxy.is_finite() {
         return None;
     }
     // The rounding errors of a constant are neither slope nor noise.
-    let rounding = 1e-12 * mean.abs();
+    let rounding = 1e-12 * size;
     let slope = sxy / sxx;
     let span = (sxx / count).sqrt();
     let slope = if slope.abs() * span < rounding {
@@ -80,34 +101,51 @@ pub fn trend(times: &[f64], values: &[f64]) -> Option<Trend> {
     } else {
         slope
     };
-    let fitted = |time: f64| mean + slope * (time - mean_time);
-    let residuals: Vec<f64> = times
+    let fitted = |life: &Life, time: f64| life.mean + slope * (time - life.mean_time);
+    let residual = |r: f64| if r.abs() < rounding { 0.0 } else { r };
+    let residuals: Vec<f64> = lives
         .iter()
-        .zip(&values)
-        .map(|(t, v)| v - fitted(*t))
-        .map(|r| if r.abs() < rounding { 0.0 } else { r })
+        .flat_map(|life| life.points.iter().map(move |(t, v)| v - fitted(life, *t)))
+        .map(residual)
         .collect();
-    let (variance, degrees_of_freedom) = residual_variance(&residuals)?;
-    let first = times.iter().copied().fold(f64::INFINITY, f64::min);
-    let last = times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (variance, degrees_of_freedom) = residual_variance(&residuals, coefficients as f64)?;
+    let all = || lives.iter().flat_map(|life| &life.points);
+    let first = all().map(|p| p.0).fold(f64::INFINITY, f64::min);
+    let last = all().map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);
     Some(Trend {
         slope,
         standard_error: (variance / sxx).sqrt(),
         degrees_of_freedom,
-        start: fitted(first),
-        end: fitted(last),
+        start: fitted(lives.first()?, first),
+        end: fitted(lives.last()?, last),
         points,
     })
 }
 
-/// The variance of a residual for the slope's standard error, and its degrees of freedom.
-fn residual_variance(residuals: &[f64]) -> Option<(f64, f64)> {
+/// The points of one life of a process, with their means.
+#[derive(Default)]
+struct Life {
+    points: Vec<(f64, f64)>,
+    mean_time: f64,
+    mean: f64,
+}
+
+impl Life {
+    fn centre(&mut self) {
+        let count = self.points.len() as f64;
+        self.mean_time = self.points.iter().map(|p| p.0).sum::<f64>() / count;
+        self.mean = self.points.iter().map(|p| p.1).sum::<f64>() / count;
+    }
+}
+
+/// The variance of a residual for the slope's standard error, and its degrees of freedom, after
+/// this number of coefficients were fitted.
+fn residual_variance(residuals: &[f64], coefficients: f64) -> Option<(f64, f64)> {
     let count = residuals.len() as f64;
     if residuals.len() >= MIN_WINDOWS {
         let combined = combine(&[(&TimeScales::new(residuals)?, 1.0)])?;
-        // The line has two fitted coefficients.
         return Some((
-            combined.variances[0] * count * count / (count - 2.0),
+            combined.variances[0] * count * count / (count - coefficients),
             combined.degrees,
         ));
     }
@@ -119,7 +157,10 @@ fn residual_variance(residuals: &[f64]) -> Option<(f64, f64)> {
         0.0
     };
     let inflation = (1.0 + correlation) / (1.0 - correlation);
-    Some((squares / (count - 2.0) * inflation, count - 2.0))
+    Some((
+        squares / (count - coefficients) * inflation,
+        count - coefficients,
+    ))
 }
 
 #[cfg(test)]

@@ -1,12 +1,131 @@
 //! Leaks beneath a sawtooth: found, absent, and inconclusive after too few periods.
 
 use super::Figures;
-use crate::trials::heap;
+use crate::trials::heap::{self, HEALTHY, Heap};
 use soakbox_statistics::Status;
 
+/// The heaps that are judged. Those that grow must be found, the others must not.
+const LEAKS: [(&str, Heap); 11] = [
+    (
+        "24 h, 2%/h from the middle on",
+        Heap {
+            growth: 0.02,
+            begin: 0.5,
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, 5%/h from three quarters on",
+        Heap {
+            growth: 0.05,
+            begin: 0.75,
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, teeth grow fourfold on a flat floor",
+        Heap {
+            taller: 4.0,
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, restart every 6 h, healthy",
+        Heap {
+            life: Some(6.0),
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, restart every 6 h, 1%/h",
+        Heap {
+            growth: 0.01,
+            life: Some(6.0),
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, restart every 6 h, 5%/h",
+        Heap {
+            growth: 0.05,
+            life: Some(6.0),
+            ..HEALTHY
+        },
+    ),
+    (
+        "72 h, restart every 6 h, 1%/h",
+        Heap {
+            hours: 72.0,
+            growth: 0.01,
+            life: Some(6.0),
+            ..HEALTHY
+        },
+    ),
+    (
+        "24 h, a day of ± 10%, healthy",
+        Heap {
+            day: 0.1,
+            ..HEALTHY
+        },
+    ),
+    (
+        "72 h, a day of ± 10%, healthy",
+        Heap {
+            hours: 72.0,
+            day: 0.1,
+            ..HEALTHY
+        },
+    ),
+    (
+        "72 h, a day of ± 10%, 1%/h",
+        Heap {
+            hours: 72.0,
+            growth: 0.01,
+            day: 0.1,
+            ..HEALTHY
+        },
+    ),
+    (
+        "72 h, a day of ± 10%, 5%/h from the middle on",
+        Heap {
+            hours: 72.0,
+            growth: 0.05,
+            begin: 0.5,
+            day: 0.1,
+            ..HEALTHY
+        },
+    ),
+];
+
 impl Figures {
+    fn heap(&mut self, name: &str, heap: Heap, trials: usize) {
+        let figure = format!("leak {name}");
+        if !self.wanted(&figure) {
+            return;
+        }
+        let [found, absent] = heap.statuses(trials, &mut self.random(&figure));
+        let row = format!("{figure}: found");
+        if heap.growth > 0.0 {
+            self.table.share(&row, found, trials, 0.95);
+        } else {
+            self.table.alarms(&row, found, trials, true);
+        }
+        self.table
+            .shown(&format!("{figure}: absent"), absent, trials);
+    }
+
     pub(super) fn leaks(&mut self) {
         let trials = self.arguments.repetitions;
+        for (name, heap) in LEAKS {
+            self.heap(name, heap, trials);
+        }
+        for n in [600, 8640] {
+            let figure = format!("leak AR(0.9) {n} points without teeth: found");
+            if self.wanted(&figure) {
+                let found = heap::noise_found(n, trials, &mut self.random(&figure));
+                self.table.alarms(&figure, found, trials, true);
+            }
+        }
         for ragged in [false, true] {
             let teeth = if ragged { "ragged teeth" } else { "even teeth" };
             let figure = format!("leak 24 h, {teeth}");

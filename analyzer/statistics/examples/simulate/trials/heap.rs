@@ -1,6 +1,6 @@
 //! Leaks under a garbage collector's sawtooth.
 
-use super::process::{Random, uniform};
+use super::process::{Process, Random, uniform};
 use rand_distr::{Distribution, StandardNormal};
 use soakbox_statistics::{SoakOptions, Status, soak};
 
@@ -32,6 +32,90 @@ pub(crate) fn status(hours: f64, growth: f64, ragged: bool, random: &mut Random)
     }
     let found = soak("heap", &times, &values, &SoakOptions::default());
     found.map_or(Status::Inconclusive, |[leak, _]| leak.status)
+}
+
+/// A heap with even teeth, and what else happens to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heap {
+    pub(crate) hours: f64,
+    /// Share of the level that is lost per hour.
+    pub(crate) growth: f64,
+    /// Share of the run after which the leak begins.
+    pub(crate) begin: f64,
+    /// Height of the teeth at the end over that at the start.
+    pub(crate) taller: f64,
+    /// Hours after which the process begins anew.
+    pub(crate) life: Option<f64>,
+    /// Height of a daily cycle, as a share of the level.
+    pub(crate) day: f64,
+}
+
+/// Even teeth of 24 hours, without a leak.
+pub(crate) const HEALTHY: Heap = Heap {
+    hours: 24.0,
+    growth: 0.0,
+    begin: 0.0,
+    taller: 1.0,
+    life: None,
+    day: 0.0,
+};
+
+impl Heap {
+    /// `[found, absent]` of the leak findings of `trials` such heaps. The restarts are given.
+    pub(crate) fn statuses(self, trials: usize, random: &mut Random) -> [usize; 2] {
+        let mut counts = [0, 0];
+        for _ in 0..trials {
+            match self.status(random) {
+                Status::Found => counts[0] += 1,
+                Status::Absent => counts[1] += 1,
+                Status::Inconclusive => {}
+            }
+        }
+        counts
+    }
+
+    fn status(self, random: &mut Random) -> Status {
+        let points = (self.hours * 3600.0 / POINT_INTERVAL) as usize;
+        let (phase, day_phase) = (uniform(random), uniform(random));
+        let times: Vec<f64> = (0..points).map(|i| i as f64 * POINT_INTERVAL).collect();
+        let life = self.life.unwrap_or(f64::INFINITY);
+        let values: Vec<f64> = times
+            .iter()
+            .map(|time| {
+                let noise: f64 = StandardNormal.sample(random);
+                let (hour, share) = (time / 3600.0, time / 3600.0 / self.hours);
+                let tooth = 0.3 * (time / PERIOD + phase).fract();
+                let since = if life.is_finite() {
+                    hour % life
+                } else {
+                    (hour - self.begin * self.hours).max(0.0)
+                };
+                let turn = std::f64::consts::TAU * (hour / 24.0 + day_phase);
+                let tooth = tooth * (1.0 + (self.taller - 1.0) * share);
+                1e9 * (1.0 + self.growth * since + tooth + self.day * turn.sin() + 0.02 * noise)
+            })
+            .collect();
+        let mut options = SoakOptions::default();
+        if life.is_finite() {
+            let lives = (self.hours / life).ceil() as usize;
+            options.restarts = (1..lives).map(|i| i as f64 * life * 3600.0).collect();
+        }
+        let found = soak("heap", &times, &values, &options);
+        found.map_or(Status::Inconclusive, |[leak, _]| leak.status)
+    }
+}
+
+/// How many of `trials` series of AR(0.9) noise, without teeth, are found to leak.
+pub(crate) fn noise_found(n: usize, trials: usize, random: &mut Random) -> usize {
+    let times: Vec<f64> = (0..n).map(|i| i as f64 * POINT_INTERVAL).collect();
+    (0..trials)
+        .filter(|_| {
+            let mut values = Process::Ar(0.9).series(n, random);
+            values.iter_mut().for_each(|v| *v = 100.0 + *v);
+            let found = soak("heap", &times, &values, &SoakOptions::default());
+            found.is_ok_and(|[leak, _]| leak.status == Status::Found)
+        })
+        .count()
 }
 
 /// How many of `trials` heaps have the status `wanted`.

@@ -1,0 +1,181 @@
+//! One finding: the growth of a series, in the whole of it and in its last half.
+//!
+//! `leak` chooses the series; `trend` fits the lines.
+
+use crate::math::distributions::t_upper_quantile;
+use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
+use crate::soak::trend::{Trend, trend_of_lives};
+
+const SECONDS_PER_HOUR: f64 = 3600.0;
+/// The probability beyond each end of a finding's interval.
+const LEVEL: f64 = 0.025;
+/// [`LEVEL`] for the last half, which is judged in addition.
+const LATE_LEVEL: f64 = 0.0125;
+/// With fewer points than this the last half is not judged.
+const MIN_LATE_POINTS: usize = 5;
+/// Number of blocks whose means show how high the first half came.
+const BLOCKS: usize = 20;
+/// The last half must end above the first one by this number of deviations of a block's mean.
+const ABOVE: f64 = 2.0;
+
+/// A series whose growth is judged.
+pub(crate) struct Points<'a> {
+    /// Seconds, ascending.
+    pub(crate) times: &'a [f64],
+    /// Finite, in the data's unit.
+    pub(crate) values: &'a [f64],
+    /// Distance from the values to the peaks of a sawtooth above them.
+    pub(crate) height: f64,
+}
+
+/// An inconclusive finding, without a fitted line.
+pub(crate) fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
+    Finding {
+        kind,
+        subject: subject.to_owned(),
+        status: Status::Inconclusive,
+        slope_per_hour: None,
+        low: None,
+        high: None,
+        time_to_limit_s: None,
+        detectable: None,
+        periods: None,
+        trend: None,
+        since: None,
+        reason: "too few points to estimate a slope".to_owned(),
+    }
+}
+
+impl<'a> Points<'a> {
+    /// A series without a sawtooth above it.
+    pub(crate) fn of(times: &'a [f64], values: &'a [f64]) -> Points<'a> {
+        Points {
+            times,
+            values,
+            height: 0.0,
+        }
+    }
+
+    /// The finding of the whole series and of its last half: growth that begins late hardly moves
+    /// the line through all points. `detectable` of the whole is what the last half could have
+    /// shown.
+    pub(crate) fn growth(&self, blank: Finding, options: &SoakOptions) -> Finding {
+        let judge = |from: usize, level: f64| {
+            let (times, values) = (&self.times[from..], &self.values[from..]);
+            let line = trend_of_lives(times, values, &options.restarts);
+            let blank = Finding {
+                since: times.first().copied(),
+                ..blank.clone()
+            };
+            judged(blank, line, self.height, level, options)
+        };
+        let whole = judge(0, LEVEL);
+        let late = match (self.times.first(), self.times.last()) {
+            (Some(first), Some(last)) => self.times.partition_point(|t| *t < 0.5 * (first + last)),
+            _ => return whole,
+        };
+        if whole.status == Status::Found || self.times.len() - late < MIN_LATE_POINTS {
+            return whole;
+        }
+        let last = judge(late, LATE_LEVEL);
+        let new = |line: Trend| !options.restarts.is_empty() || self.ends_above(late, &line);
+        match last.status {
+            Status::Found if last.trend.is_some_and(new) => Finding {
+                reason: format!("{}, in the last half", last.reason),
+                ..last
+            },
+            Status::Found => whole,
+            _ => Finding {
+                detectable: last.detectable.or(whole.detectable),
+                ..whole
+            },
+        }
+    }
+
+    /// True when the points from `late` on end clearly above all that came before, and so does the
+    /// `line` through them: a rise that only brings the series back is part of a swing.
+    fn ends_above(&self, late: usize, line: &Trend) -> bool {
+        let mean = |block: &[f64]| block.iter().sum::<f64>() / block.len() as f64;
+        let length = (late / BLOCKS).max(1);
+        let blocks = self.values[..late].chunks(length);
+        let highest = blocks.map(mean).fold(f64::NEG_INFINITY, f64::max);
+        let (times, values) = (&self.times[late..], &self.values[late..]);
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let rise = (line.end - line.start) / (last - first).max(f64::MIN_POSITIVE);
+        let residual = |(time, value): (&f64, &f64)| value - line.start - rise * (time - first);
+        let squares: f64 = times.iter().zip(values).map(residual).map(|r| r * r).sum();
+        let error = (squares / values.len() as f64 / length as f64).sqrt();
+        let end = line.end.min(mean(&values[values.len() - length.min(values.len())..]));
+        end > highest + ABOVE * error
+    }
+}
+
+/// The finding from its line, with the probability `level` beyond each end. `height` is
+/// the distance from the line to the peaks.
+fn judged(
+    blank: Finding,
+    line: Option<Trend>,
+    height: f64,
+    level: f64,
+    options: &SoakOptions,
+) -> Finding {
+    let Some(line) = line else { return blank };
+    let mut compared = line;
+    if let Some(good) = options.reference {
+        compared.slope -= good.slope;
+        let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
+        let total = own + other;
+        let parts = own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
+        compared.standard_error = total.sqrt();
+        if parts > 0.0 {
+            compared.degrees_of_freedom = total * total / parts;
+        }
+    }
+    let (low, high) = compared.interval(level);
+    let relative = options.tolerance_per_hour * line.start.abs();
+    let tolerance = relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR;
+    let (status, reason) = if low > tolerance {
+        (
+            Status::Found,
+            "the slope's whole interval lies above the tolerance",
+        )
+    } else if high <= tolerance {
+        (
+            Status::Absent,
+            "the slope's whole interval is within the tolerance",
+        )
+    } else {
+        (
+            Status::Inconclusive,
+            "the slope's interval includes the tolerance",
+        )
+    };
+    let limit = options.limit.filter(|_| status == Status::Found);
+    let deviations = t_upper_quantile(level, compared.degrees_of_freedom)
+        + t_upper_quantile(0.2, compared.degrees_of_freedom);
+    let finite = |value: f64| value.is_finite().then_some(value);
+    Finding {
+        status,
+        slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
+        low: finite(low * SECONDS_PER_HOUR),
+        high: finite(high * SECONDS_PER_HOUR),
+        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
+        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
+        trend: Some(line),
+        reason: reason.to_owned(),
+        ..blank
+    }
+}
+
+/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
+/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
+/// may never get there. Without a reference every line that is found rises.
+fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
+    let room = limit - (line.end + height);
+    if room <= 0.0 {
+        return Some(0.0);
+    }
+    let (low, _) = line.interval(LEVEL);
+    let seconds = room / line.slope;
+    (low > 0.0 && seconds.is_finite()).then_some(seconds)
+}
