@@ -231,6 +231,9 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     if let Some(symbols) = &known.symbols_file {
         line("symbols of", symbols)?;
     }
+    if let Some(section) = known.symbols_section {
+        line("symbols of", &format!("its section {section}"))?;
+    }
     line("begin", &addresses(&known.begins))?;
     let finishes = addresses(&known.finishes);
     line("finish", &format!("{}: {finishes}", known.finish))?;

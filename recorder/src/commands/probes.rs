@@ -9,7 +9,7 @@ use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
 use crate::binary::{
-    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, demangle,
+    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, SymbolSource, demangle,
 };
 use crate::cli::Probes;
 use crate::resolve;
@@ -33,6 +33,9 @@ struct Answer<'a> {
     /// Path of the file that has the symbols, where the file itself was stripped of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     symbols_file: Option<String>,
+    /// Section of the file that has names of functions, where it was stripped of its symbols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_section: Option<&'static str>,
     /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
     /// only where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,12 +89,16 @@ pub fn run(arguments: &Probes) -> Result<()> {
     let debug = DebugFile::find(binary.path(), &bytes);
     let image = Image {
         bytes: &bytes,
-        debug: debug.as_ref().map(|debug| debug.bytes.as_slice()),
+        symbols: debug.as_ref().map(DebugFile::symbols),
     };
     let listing = binary::list(image)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
     let mut answer = describe(arguments.file.display().to_string(), &listing);
-    answer.symbols_file = debug.as_ref().map(|debug| debug.path.display().to_string());
+    match debug.as_ref().map(|debug| &debug.source) {
+        Some(SymbolSource::File(path)) => answer.symbols_file = Some(path.display().to_string()),
+        Some(SymbolSource::Section(name)) => answer.symbols_section = Some(name),
+        None => {}
+    }
     if arguments.costs {
         add_costs(
             &mut answer,
@@ -137,6 +144,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
         },
         stripped: listing.stripped,
         symbols_file: None,
+        symbols_section: None,
         totals: None,
     }
 }
@@ -247,6 +255,9 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     }
     if let Some(symbols) = &answer.symbols_file {
         writeln!(out, "the symbols are those of {}", escaped(symbols))?;
+    }
+    if let Some(section) = answer.symbols_section {
+        writeln!(out, "the symbols are those of the section {section}")?;
     }
     if answer.stripped && !answer.go {
         writeln!(

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::OpenFile;
-use crate::binary::{Cost, Site};
+use crate::binary::{Cost, Site, SymbolSource};
 
 /// A resolved probe, described for people and programs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -19,6 +19,9 @@ pub struct Explanation {
     /// Path of the file that has the symbols of `file`, where that was stripped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols_file: Option<String>,
+    /// Section of the file that has names of functions, where it was stripped of its symbols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbols_section: Option<&'static str>,
     /// How finishes are observed, with the reason.
     pub finish: String,
     /// The proof that a begin will have no finish.
@@ -44,14 +47,17 @@ impl Explanation {
     /// The explanation of a probe on `file`, with all other fields empty.
     pub fn of_file(kind: &'static str, file: &OpenFile) -> Self {
         let (typed, opened) = (&file.typed_path, file.binary.path());
+        let (symbols_file, symbols_section) = match file.debug.as_ref().map(|debug| &debug.source) {
+            Some(SymbolSource::File(path)) => (Some(path.display().to_string()), None),
+            Some(SymbolSource::Section(name)) => (None, Some(*name)),
+            None => (None, None),
+        };
         Self {
             kind,
             file: Some(typed.display().to_string()),
             resolved_file: (typed != opened).then(|| opened.display().to_string()),
-            symbols_file: {
-                let debug = file.debug.as_ref();
-                debug.map(|debug| debug.path.display().to_string())
-            },
+            symbols_file,
+            symbols_section,
             ..Self::default()
         }
     }
