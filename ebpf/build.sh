@@ -24,6 +24,6 @@ done
 {
   find ebpf/src -name '*.rs'
   printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \
-    schemas/src/{lib,control,counters,event,histogram,marker}.rs
+    schemas/src/{lib,control,control/way_out,counters,event,histogram,marker}.rs
 } |
   LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1 >recorder/bpf/soakbox.digest

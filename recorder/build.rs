@@ -7,13 +7,14 @@ use std::{env, fs};
 use sha2::{Digest, Sha256};
 
 /// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",
     "ebpf/build.sh",
     "schemas/Cargo.toml",
     "schemas/src/lib.rs",
     "schemas/src/control.rs",
+    "schemas/src/control/way_out.rs",
     "schemas/src/counters.rs",
     "schemas/src/event.rs",
     "schemas/src/histogram.rs",

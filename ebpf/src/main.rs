@@ -2,7 +2,7 @@
 //! call the other files.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![allow(internal_features, reason = "for counters::add")]
 
 mod counters;
@@ -15,11 +15,13 @@ mod registers;
 mod settings;
 mod stacks;
 mod task;
+mod way_out;
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::macros::{btf_tracepoint, uprobe, uretprobe};
 use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
+use operation::ReturnValue;
 use soakbox_schemas::control::Cookie;
 
 #[inline(always)]
@@ -34,6 +36,14 @@ pub fn function_begin(context: ProbeContext) -> u32 {
     0
 }
 
+/// An instruction on the way out of a function, after its last call: a finish where the flags say
+/// that the jump goes the way that leads out.
+#[uprobe]
+pub fn function_exit(context: ProbeContext) -> u32 {
+    way_out::finish(cookie(&context), context.regs);
+    0
+}
+
 /// A RET instruction of a function: the stack pointer is the one of its entry.
 #[uprobe]
 pub fn function_finish(context: ProbeContext) -> u32 {
@@ -41,7 +51,7 @@ pub fn function_finish(context: ProbeContext) -> u32 {
     operation::finish_function(
         cookie(&context),
         registers::stack_pointer(context.regs),
-        returned,
+        ReturnValue::known(returned),
     );
     0
 }
@@ -51,7 +61,11 @@ pub fn function_finish(context: ProbeContext) -> u32 {
 pub fn function_return(context: RetProbeContext) -> u32 {
     let regs = context.regs;
     let entry = registers::stack_pointer_before_return(regs);
-    operation::finish_function(cookie(&context), entry, registers::return_value(regs));
+    operation::finish_function(
+        cookie(&context),
+        entry,
+        ReturnValue::known(registers::return_value(regs)),
+    );
     0
 }
 
@@ -75,7 +89,7 @@ pub fn go_finish(context: ProbeContext) -> u32 {
         cookie(&context),
         registers::stack_pointer(regs),
         registers::goroutine(regs),
-        registers::return_value(regs),
+        ReturnValue::known(registers::return_value(regs)),
     );
     0
 }

@@ -180,7 +180,7 @@ fn finishing_thread() -> Option<u64> {
     }
 }
 
-pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
+pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
     let operation = cookie.operation;
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
@@ -196,12 +196,17 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: u64) {
     match begin {
         Begin::Frame(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
         Begin::Overflow => count_overflow_finish(operation),
-        Begin::Missing => count_orphan(operation),
+        Begin::Missing => count_unmatched(operation),
     }
 }
 
 /// The finish of a function on the goroutine at `address`.
-pub fn finish_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64, returned: u64) {
+pub fn finish_on_goroutine(
+    cookie: Cookie,
+    stack_pointer: u64,
+    address: u64,
+    returned: ReturnValue,
+) {
     let operation = cookie.operation;
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let Some(off_cpu_ns) = finishing_thread() else {
@@ -211,12 +216,12 @@ pub fn finish_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64, ret
         return;
     };
     let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
-        return count_orphan(operation);
+        return count_unmatched(operation);
     };
     goroutine.abandon_from(goroutine.depth.wrapping_add(1));
     match goroutine.take(operation) {
         Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
-        None => count_orphan(operation),
+        None => count_unmatched(operation),
     }
 }
 
@@ -225,7 +230,7 @@ enum Begin {
     Frame(Frame),
     /// It was nested too deep to have a frame.
     Overflow,
-    /// It was not observed: the finish is an orphan.
+    /// None is stored: the finish is unmatched.
     Missing,
 }
 
@@ -260,11 +265,11 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     if token != 0 {
         return match in_flight::take(&Key::token(operation, token), operation) {
             Some(frame) => finish(&frame, off_cpu_ns, outcome),
-            None => count_orphan(operation),
+            None => count_unmatched(operation),
         };
     }
     let Some(frames) = MARKERS.get() else {
-        return count_orphan(operation);
+        return count_unmatched(operation);
     };
     // Last in, first out: the overflow began last.
     if frames.finish_overflow(operation) {
@@ -272,13 +277,13 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     }
     match frames.take_latest(operation) {
         Some(frame) => finish(&frame, off_cpu_ns, outcome),
-        None => count_orphan(operation),
+        None => count_unmatched(operation),
     }
 }
 
 /// A finish without a begin.
 #[inline(always)]
-fn count_orphan(operation: u16) {
+fn count_unmatched(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
         counters::increment(&cell.unmatched)
     });
@@ -293,10 +298,33 @@ fn count_overflow_finish(operation: u16) {
     });
 }
 
+/// The value that a function returned. No `Option`, of which the compiler would leave one half
+/// without a value, which the verifier does not let into a call.
+#[derive(Clone, Copy)]
+pub struct ReturnValue {
+    pub value: u64,
+    pub is_known: bool,
+}
+
+impl ReturnValue {
+    pub const UNKNOWN: Self = Self {
+        value: 0,
+        is_known: false,
+    };
+
+    #[inline(always)]
+    pub fn known(value: u64) -> Self {
+        Self {
+            value,
+            is_known: true,
+        }
+    }
+}
+
 /// The end of an operation.
 enum Outcome {
-    /// A function returned this number.
-    Returned(u64),
+    /// A function returned this.
+    Returned(ReturnValue),
     /// A marker reported these.
     Reported { value: u64, success: bool },
 }
@@ -356,15 +384,16 @@ fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     };
     let (raw, reported) = match outcome {
         Outcome::Returned(raw) => (raw, None),
-        Outcome::Reported { value, success } => (value, Some(success)),
+        Outcome::Reported { value, success } => (ReturnValue::known(value), Some(success)),
     };
-    if rule.width != 0 {
-        event.return_value = rule.widen(raw);
+    let has_value = rule.width != 0 && raw.is_known;
+    if has_value {
+        event.return_value = rule.widen(raw.value);
         event.flags |= flags::RETURN;
     }
     let success = match rule.comparison {
         comparison::MARKER => reported,
-        _ if rule.width == 0 => None,
+        _ if !has_value => None,
         _ => rule.success(event.return_value),
     };
     if let Some(success) = success {

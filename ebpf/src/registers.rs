@@ -6,6 +6,24 @@ use aya_ebpf::bindings::pt_regs;
 mod arch {
     use super::pt_regs;
 
+    /// Reads a register by an instruction of its own: of two that are chosen between, the compiler
+    /// would make one read at a computed offset, which the verifier does not allow.
+    macro_rules! read {
+        ($regs:expr, $name:ident) => {{
+            let value: u64;
+            unsafe {
+                core::arch::asm!(
+                    "{value} = *(u64 *)({regs} + {offset})",
+                    value = out(reg) value,
+                    regs = in(reg) $regs,
+                    offset = const core::mem::offset_of!(pt_regs, $name),
+                    options(nostack, readonly, preserves_flags),
+                );
+            }
+            value
+        }};
+    }
+
     #[inline(always)]
     pub fn stack_pointer(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).rsp }
@@ -26,6 +44,39 @@ mod arch {
     #[inline(always)]
     pub fn goroutine(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).r14 }
+    }
+
+    #[inline(always)]
+    pub fn frame_pointer(regs: *mut pt_regs) -> u64 {
+        read!(regs, rbp)
+    }
+
+    #[inline(always)]
+    pub fn flags(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).eflags }
+    }
+
+    /// The register of that number in instructions.
+    #[inline(always)]
+    pub fn numbered(regs: *mut pt_regs, number: u8) -> u64 {
+        match number {
+            0 => read!(regs, rax),
+            1 => read!(regs, rcx),
+            2 => read!(regs, rdx),
+            3 => read!(regs, rbx),
+            4 => read!(regs, rsp),
+            5 => read!(regs, rbp),
+            6 => read!(regs, rsi),
+            7 => read!(regs, rdi),
+            8 => read!(regs, r8),
+            9 => read!(regs, r9),
+            10 => read!(regs, r10),
+            11 => read!(regs, r11),
+            12 => read!(regs, r12),
+            13 => read!(regs, r13),
+            14 => read!(regs, r14),
+            _ => read!(regs, r15),
+        }
     }
 
     #[inline(always)]
@@ -62,6 +113,22 @@ mod arch {
     #[inline(always)]
     pub fn return_value(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).regs[0] }
+    }
+
+    /// No finish of this architecture is observed before the return yet.
+    #[inline(always)]
+    pub fn frame_pointer(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).regs[29] }
+    }
+
+    #[inline(always)]
+    pub fn flags(_regs: *mut pt_regs) -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    pub fn numbered(regs: *mut pt_regs, _number: u8) -> u64 {
+        return_value(regs)
     }
 
     /// Where Go code keeps the address of its goroutine.

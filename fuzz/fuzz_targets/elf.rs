@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = pattern::matches(bytes, "f", "*e?*");
     let Ok(listing) = list(bytes) else { return };
     for (name, ..) in listing.functions.iter().take(8) {
-        let _ = resolve_function(bytes, "f", name, kernel);
+        let _ = resolve_function(bytes, "f", name, kernel, 64);
     }
     for name in listing.markers.iter().take(8) {
         let _ = resolve_marker(bytes, "f", name, kernel);

@@ -15,7 +15,7 @@ fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);
     for name in ["two_hundred_cases", "with_cold_part", "interpreter", "main"] {
-        let _ = resolve_function(bytes, "p", name, KERNEL);
+        let _ = resolve_function(bytes, "p", name, KERNEL, 64);
     }
     let _ = resolve_marker(bytes, "p", "rule_refresh", KERNEL);
     assert!(

@@ -243,7 +243,7 @@ fn refusals_say_why() {
         let checksum = refused("crypto/internal/fips140/sha256.(*Digest).Write");
         assert!(checksum.contains("checksum"), "{checksum}");
     }
-    let c = resolve_function(&bytes, "./program", "main.main", KERNEL).unwrap_err();
+    let c = resolve_function(&bytes, "./program", "main.main", KERNEL, 64).unwrap_err();
     assert!(c.hint().contains("go:FILE:FUNCTION"), "{}", c.hint());
     let own = fs::read("/proc/self/exe").unwrap();
     assert!(matches!(

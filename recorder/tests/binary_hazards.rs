@@ -23,7 +23,7 @@ fn judge(bytes: &[u8]) -> (bool, bool) {
 }
 
 fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
-    let found = resolve_function(bytes, "./program", name, kernel);
+    let found = resolve_function(bytes, "./program", name, kernel, 64);
     let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
     let order = function.stack_switch.is_none();

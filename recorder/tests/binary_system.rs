@@ -26,7 +26,7 @@ fn postgres_functions_resolve_to_their_returns() {
     ] {
         match function(&bytes, name) {
             Ok(found) => {
-                let Finish::Returns { sites, why } = &found.finish else {
+                let Finish::Returns { sites, why, .. } = &found.finish else {
                     panic!("{name}: uretprobe")
                 };
                 println!(

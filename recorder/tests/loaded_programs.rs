@@ -62,7 +62,12 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
     let (function, marker) = (hooks::of_kind("uprobe"), hooks::of_kind("marker"));
     let lifecycle = ["sched_switch", "sched_process_exec", "sched_process_exit"];
     let tree = ["sched_process_fork", "register_recorder"];
-    let functions = ["function_begin", "function_finish", "function_return"];
+    let functions = [
+        "function_begin",
+        "function_exit",
+        "function_finish",
+        "function_return",
+    ];
     let markers = ["marker_begin", "marker_finish"];
     assert_eq!(held(), names(&[]));
     for (tree_size, kinds, expected) in [

@@ -15,7 +15,7 @@ use soakbox_recorder::probe::{
     Context, Explanation, KINDS, Kind, LATER, Later, Location, Probe, Refusal, Registry, Resolved,
 };
 use soakbox_recorder::resolve::ResolvedProbes;
-use soakbox_schemas::control::{Cookie, PairBy, comparison};
+use soakbox_schemas::control::{Cookie, PairBy, WayOut, comparison};
 use support::host;
 
 /// `switch:NAME`: an operation that has no file, no offset and no stack.
@@ -61,6 +61,7 @@ impl Probe for Switch {
             address: format!("sched:{}", self.0),
             file_offset: None,
             stepped: false,
+            way: None,
         };
         Ok(Resolved {
             hooks: vec![hook(context.operation)],
@@ -92,6 +93,7 @@ fn hook(operation: u16) -> Hook {
             stack_delta: 0,
             pair_by: PairBy::StackOrder,
             by_uretprobe: false,
+            way_out: WayOut::default(),
         }),
     }
 }

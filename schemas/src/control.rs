@@ -1,6 +1,10 @@
 //! The data that the recorder gives the kernel side: the settings of a recording, the rule of each
 //! operation and the cookie of each probe.
 
+mod way_out;
+
+pub use way_out::{Base, Condition, Part, Returned, WayOut, When};
+
 /// Most operations that one recording follows; the kernel side's per-thread tables are sized by it.
 pub const MAX_OPERATIONS: usize = 64;
 /// Most operations in flight that are followed per thread and kind (functions, markers); deeper
@@ -21,14 +25,16 @@ pub struct Cookie {
     /// Whether a uretprobe observes the finish; the kernel follows at most 64 nested ones per
     /// thread.
     pub by_uretprobe: bool,
+    /// For a finish that is observed before the return; the default with [`PairBy::Goroutine`].
+    pub way_out: WayOut,
 }
 
 /// How the finish of a function is paired with its begin, and what proves that a begin will have no
 /// finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairBy {
-    /// By the order of stack pointers on the thread. A begin at a lower stack pointer than the
-    /// thread's present one was unwound.
+    /// By thread, operation and equal stack pointer. A begin at a lower stack pointer than the
+    /// thread's present one was unwound: it has no finish.
     StackOrder,
     /// By process and equal stack pointer: the stack may be switched inside the operation, so that
     /// only the end of the process or of its program proves that no finish will come.
@@ -44,8 +50,10 @@ pub enum PairBy {
 impl Cookie {
     const EXACT_STACK_POINTER: u64 = 1 << 32;
     const BY_URETPROBE: u64 = 1 << 33;
-    const GOROUTINE: u64 = 1 << 34;
-    const ID_OFFSET: u32 = 48;
+    /// In the number of the operation, of which there are [`MAX_OPERATIONS`] at most.
+    const GOROUTINE: u64 = 1 << 15;
+    /// Of a goroutine, the offset of its id; otherwise a [`WayOut`].
+    const PLACE: u32 = 34;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -54,27 +62,31 @@ impl Cookie {
         let pair_by = match self.pair_by {
             PairBy::StackOrder => 0,
             PairBy::ExactStackPointer => Self::EXACT_STACK_POINTER,
-            PairBy::Goroutine { id_offset } => {
-                Self::GOROUTINE | (id_offset as u64) << Self::ID_OFFSET
-            }
+            PairBy::Goroutine { .. } => Self::GOROUTINE,
+        };
+        let place = match self.pair_by {
+            PairBy::Goroutine { id_offset } => id_offset as u64,
+            _ => self.way_out.pack(),
         };
         let uretprobe = if self.by_uretprobe {
             Self::BY_URETPROBE
         } else {
             0
         };
-        numbers | pair_by | uretprobe
+        numbers | pair_by | uretprobe | place << Self::PLACE
     }
 
     /// The cookie that `packed` contains.
     #[inline(always)]
     pub const fn unpack(packed: u64) -> Self {
+        let place = packed >> Self::PLACE;
+        let on_goroutine = packed & Self::GOROUTINE != 0;
         Self {
-            operation: packed as u16,
+            operation: (packed & (Self::GOROUTINE - 1)) as u16,
             stack_delta: (packed >> 16) as u16 as i16,
-            pair_by: if packed & Self::GOROUTINE != 0 {
+            pair_by: if on_goroutine {
                 PairBy::Goroutine {
-                    id_offset: (packed >> Self::ID_OFFSET) as u16,
+                    id_offset: place as u16,
                 }
             } else if packed & Self::EXACT_STACK_POINTER == 0 {
                 PairBy::StackOrder
@@ -82,6 +94,7 @@ impl Cookie {
                 PairBy::ExactStackPointer
             },
             by_uretprobe: packed & Self::BY_URETPROBE != 0,
+            way_out: WayOut::unpack(if on_goroutine { 0 } else { place }),
         }
     }
 }
@@ -244,6 +257,9 @@ impl KernelOffsets {
     }
 }
 
+const _: () =
+    assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS as u64 <= Cookie::GOROUTINE);
+
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
     assert!(size_of::<OperationRule>() == 24);
@@ -300,10 +316,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cookie_reads_back(operation: u16, stack_delta: i16, by_uretprobe: bool, exact: bool, goroutine: Option<u16>) {
+        fn a_cookie_reads_back(
+            operation in 0..MAX_OPERATIONS as u16,
+            stack_delta: i16,
+            by_uretprobe: bool,
+            exact: bool,
+            id_offset: u16,
+        ) {
             let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
-            let pair_by = goroutine.map_or(pair_by, |id_offset| PairBy::Goroutine { id_offset });
-            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe };
+            let way_out = WayOut {
+                when: When::HoldsNot(Condition::new(15)),
+                base: Base::FramePointer,
+                returned: Returned::Constant(-1),
+            };
+            for way_out in [WayOut::default(), way_out] {
+                let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
+                prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+            }
+            let pair_by = PairBy::Goroutine { id_offset };
+            let way_out = WayOut::default();
+            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
             prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
         }
 

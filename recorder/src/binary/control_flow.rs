@@ -6,10 +6,15 @@
 //! decode, a tail call) is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+mod exits;
 mod parts;
+mod paths;
 mod returns;
 mod tables;
+
+pub use exits::{Exit, Exits};
 
 use super::KernelVersion;
 use super::begin::{self, Begin};
@@ -31,7 +36,7 @@ pub struct Extent<'a> {
 }
 
 /// The result of the analysis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Body {
     /// Address ranges: the function itself, then its cold parts.
     pub parts: Vec<(u64, u64)>,
@@ -41,6 +46,10 @@ pub struct Body {
     pub begin: Begin,
     /// The length of some jump table is not certain.
     pub guessed: bool,
+    /// The ways through it; `None` where a jump may lead to places that are not known.
+    paths: Option<paths::Paths>,
+    /// The unwind table's rows, by address.
+    rows: Vec<Row>,
 }
 
 /// Largest part that is analysed, in bytes.
@@ -68,6 +77,7 @@ pub fn analyse(
     }
     walk.check_boundaries()?;
     let returns = walk.returns()?;
+    let paths = walk.paths(kernel);
     let first = &walk.parts[0];
     let mut entries = walk.inner_names(first);
     entries.extend(&walk.targets);
@@ -81,6 +91,8 @@ pub fn analyse(
         returns,
         begin,
         guessed: walk.guessed,
+        paths,
+        rows: walk.all_rows(),
     })
 }
 
@@ -102,6 +114,12 @@ struct Walk<'w, 'a> {
     targets: BTreeSet<u64>,
     /// Those of them that another part, a jump table or the unwinder leads to.
     far_targets: BTreeSet<u64>,
+    /// The targets of each jump through a table, by the jump's address.
+    tables: BTreeMap<u64, Vec<u64>>,
+    /// Where the unwinder lands.
+    landing_pads: BTreeSet<u64>,
+    /// Code from which it lands there.
+    guarded: Vec<Range<u64>>,
     /// The length of some jump table is not certain.
     guessed: bool,
     /// Whether only this function refers to an address, for the addresses that were searched for.
@@ -118,6 +136,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             parts: Vec::new(),
             targets: BTreeSet::new(),
             far_targets: BTreeSet::new(),
+            tables: BTreeMap::new(),
+            landing_pads: BTreeSet::new(),
+            guarded: Vec::new(),
             guessed: false,
             exclusive: BTreeMap::new(),
             searches_left: MOST_SEARCHES,
@@ -154,11 +175,11 @@ impl<'w, 'a> Walk<'w, 'a> {
             Some(fde) if fde.start <= start => self.unwind.rows(fde).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let mut landing_pads = Vec::new();
+        let mut landings = Vec::new();
         if let Some(fde) = self.unwind.fde_at(start)
             && let Some(address) = fde.lsda
         {
-            landing_pads = lsda::landing_pads(self.elf, address, fde.start)
+            landings = lsda::landings(self.elf, address, fde.start)
                 .ok_or(unreadable("its exception table cannot be read"))?;
         }
         self.parts.push(Part {
@@ -168,8 +189,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             code,
             rows,
         });
-        for pad in landing_pads {
-            self.follow_landing_pad(pad)?;
+        for landing in landings {
+            self.follow_landing_pad(landing.pad)?;
+            self.landing_pads.insert(landing.pad);
+            self.guarded.push(landing.from);
         }
         Ok(())
     }

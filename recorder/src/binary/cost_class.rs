@@ -8,7 +8,7 @@ use super::{Finish, Function, Site};
 /// How a function is observed, by cost, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CostClass {
-    /// Begin and finishes are at instructions that the kernel emulates.
+    /// Begin and every finish are at instructions that the kernel emulates.
     Emulated,
     /// The begin is at an instruction that the kernel emulates; a uretprobe finishes it.
     Uretprobe,
@@ -53,7 +53,7 @@ impl Function {
     /// Its class: that of the most expensive way through it.
     pub fn cost_class(&self) -> CostClass {
         let finishes = match &self.finish {
-            Finish::Returns { sites, .. } => sites,
+            Finish::Returns { kept, .. } => kept,
             Finish::Uretprobe(_) => return by_uretprobe(&self.begins),
         };
         match (is_stepped(&self.begins), is_stepped(finishes)) {

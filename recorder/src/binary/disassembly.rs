@@ -11,13 +11,17 @@ use iced_x86::{
 
 use super::KernelVersion;
 
+mod frame;
 mod go;
 pub mod jump_table;
 mod probe_site;
+mod result;
 mod stack;
 
+pub use frame::Frame;
 pub use go::member_set_from_counter;
 pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
+pub use result::Value;
 pub use stack::StackEffect;
 
 /// The instruction that is executed next.
@@ -116,6 +120,35 @@ impl Instruction {
         self.raw.has_rep_prefix()
             || self.raw.has_repne_prefix()
             || matches!(self.raw.mnemonic(), Mnemonic::Syscall | Mnemonic::Int)
+    }
+
+    /// The number of the condition of a conditional jump that depends on nothing but the flags.
+    pub fn jump_condition(&self) -> Option<u8> {
+        let raw = &self.raw;
+        let jump = raw.is_jcc_short_or_near();
+        // The numbers from 0 in the order of the instructions' codes; iced's begin with 1.
+        jump.then(|| raw.condition_code() as u8 - 1)
+    }
+
+    /// Whether it does nothing.
+    pub fn is_filler(&self) -> bool {
+        let raw = &self.raw;
+        let same = || raw.op_count() == 2 && raw.op0_register() == raw.op1_register();
+        match raw.mnemonic() {
+            Mnemonic::Nop | Mnemonic::Int3 => true,
+            Mnemonic::Xchg => same() && raw.op0_kind() == OpKind::Register,
+            _ => false,
+        }
+    }
+
+    /// Whether it touches memory elsewhere than relative to the stack or frame pointer.
+    pub fn may_fault(&self) -> bool {
+        let raw = &self.raw;
+        let has_memory = (0..raw.op_count()).any(|op| raw.op_kind(op) == OpKind::Memory);
+        let in_frame = matches!(raw.memory_base(), Register::RSP | Register::RBP);
+        let divides = matches!(raw.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
+        divides
+            || has_memory && !in_frame && !matches!(raw.mnemonic(), Mnemonic::Lea | Mnemonic::Nop)
     }
 
     /// The address of its memory operand, where that is relative to the instruction pointer (RIP).

@@ -8,7 +8,7 @@ use super::error::Reason;
 use super::hazards;
 use super::lookup::{self, NamedFunction};
 use super::unwind::Unwind;
-use super::{Finish, Function, KernelVersion, Site, Surveyed};
+use super::{ExitSite, Finish, Function, KernelVersion, Site, Surveyed};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be observed.
@@ -17,18 +17,20 @@ pub(super) fn resolve(
     file: &str,
     function: &str,
     kernel: KernelVersion,
+    result_bits: u32,
 ) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
         return Err(Reason::Go);
     }
     let found = lookup::find(elf, file, function)?;
-    resolve_found(&Program::new(elf, kernel), &found)
+    resolve_found(&Program::new(elf, kernel, result_bits), &found)
 }
 
 /// The cost class of each function of the file, by the symbols that stand for it alone, in their
 /// order; the reason where one cannot be observed. Without IFUNCs, copies and split-off parts.
 pub(super) fn survey<'a>(elf: &Elf<'a>, kernel: KernelVersion) -> Vec<Surveyed<'a>> {
-    let program = Program::new(elf, kernel);
+    // Without a rule the whole return value is recorded.
+    let program = Program::new(elf, kernel, 64);
     let class = |symbol: &Symbol<'a>| {
         if elf.is_go() {
             return Err(Reason::Go);
@@ -66,9 +68,16 @@ fn resolve_found<'a>(
     let mut observed = Vec::new();
     for copy in copies.unique {
         match (program.copy_sites(&copy), &mut finish) {
-            (Ok(more), Finish::Returns { sites, .. }) => {
+            (
+                Ok(more),
+                Finish::Returns {
+                    sites, exits, kept, ..
+                },
+            ) => {
                 begins.push(more.begin);
                 sites.extend(more.returns);
+                exits.extend(more.exits);
+                kept.extend(more.kept);
                 observed.push(copy.name.to_owned());
             }
             // Where there are copies, no uretprobe is used.
@@ -128,10 +137,13 @@ fn unobserved_calls(
     warnings
 }
 
-/// The begin and the returns of one body of code.
+/// The begin and the finishes of one body of code.
 struct BodySites {
     begin: Site,
     returns: Vec<Site>,
+    exits: Vec<ExitSite>,
+    /// Of the returns, those that no exit stands for.
+    kept: Vec<Site>,
 }
 
 /// The program that the function is in, and the kernel that will run it.
@@ -139,16 +151,19 @@ struct Program<'e, 'a> {
     elf: &'e Elf<'a>,
     unwind: Unwind<'a>,
     kernel: KernelVersion,
+    /// How many of the lowest bits of the return value are recorded.
+    result_bits: u32,
     /// How it could switch stacks, in words; `None` where it cannot.
     stack_switch: Option<String>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
-    fn new(elf: &'e Elf<'a>, kernel: KernelVersion) -> Self {
+    fn new(elf: &'e Elf<'a>, kernel: KernelVersion, result_bits: u32) -> Self {
         Self {
             elf,
             unwind: Unwind::parse(elf),
             kernel,
+            result_bits,
             stack_switch: hazards::stack_switch(elf),
         }
     }
@@ -191,12 +206,14 @@ impl<'e, 'a> Program<'e, 'a> {
             }
             (None, ..) => "its first instruction is single-stepped anyway".into(),
         };
-        let BodySites { begin, returns } = self.body_sites(&body?)?;
+        let sites = self.body_sites(&body?)?;
         let finish = Finish::Returns {
-            sites: returns,
+            sites: sites.returns,
+            exits: sites.exits,
+            kept: sites.kept,
             why,
         };
-        Ok((vec![begin], finish))
+        Ok((vec![sites.begin], finish))
     }
 
     fn copy_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
@@ -208,15 +225,37 @@ impl<'e, 'a> Program<'e, 'a> {
         let missing = Reason::NoBegin("it is not in the file");
         let begin = &body.begin;
         let begin = Site::at(self.elf, begin.address, begin.stack_delta, begin.cost);
-        let returns = body.returns.iter().map(|address| {
+        let on_return = |address: &u64| {
             Site::at(self.elf, *address, 0, Cost::SingleStepped).ok_or(Reason::Unreadable {
                 at: *address,
                 why: "the kernel accepts no probe on a return",
             })
+        };
+        let exits = body.exits(self.result_bits);
+        let on_the_way = exits.jumps.iter().map(|exit| {
+            let site = Site::at(self.elf, exit.address, exit.stack_delta, Cost::Emulated);
+            let missing = Reason::Unreadable {
+                at: exit.address,
+                why: "a jump of it is not in the file",
+            };
+            Ok(ExitSite {
+                site: site.ok_or(missing)?,
+                way_out: exit.way_out,
+            })
         });
         Ok(BodySites {
             begin: begin.ok_or(missing)?,
-            returns: returns.collect::<Result<_, _>>()?,
+            returns: body
+                .returns
+                .iter()
+                .map(on_return)
+                .collect::<Result<_, _>>()?,
+            exits: on_the_way.collect::<Result<_, _>>()?,
+            kept: exits
+                .returns
+                .iter()
+                .map(on_return)
+                .collect::<Result<_, _>>()?,
         })
     }
 

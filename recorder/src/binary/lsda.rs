@@ -1,13 +1,24 @@
 //! The language-specific data area (LSDA) of a function: its landing pads, where the unwinder
 //! enters it.
 
+use std::ops::Range;
+
 use gimli::{DwEhPe, EndianSlice, LittleEndian, Reader, constants};
 
 use super::elf::Elf;
 
-/// Addresses of all landing pads of the `function` whose table is at `address`; `None` where the
-/// table cannot be read.
-pub fn landing_pads(elf: &Elf<'_>, address: u64, function: u64) -> Option<Vec<u64>> {
+/// Code that the unwinder leaves for a landing pad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landing {
+    /// The code.
+    pub from: Range<u64>,
+    /// Address of the landing pad.
+    pub pad: u64,
+}
+
+/// All landings of the `function` whose table is at `address`; `None` where the table cannot be
+/// read.
+pub fn landings(elf: &Elf<'_>, address: u64, function: u64) -> Option<Vec<Landing>> {
     let bytes = elf.bytes_from(address)?;
     let mut reader = EndianSlice::new(bytes, LittleEndian);
     let at = |reader: &EndianSlice<'_, LittleEndian>| {
@@ -26,19 +37,20 @@ pub fn landing_pads(elf: &Elf<'_>, address: u64, function: u64) -> Option<Vec<u6
     let encoding = DwEhPe(reader.read_u8().ok()?);
     let length = usize::try_from(reader.read_uleb128().ok()?).ok()?;
     let mut sites = reader.split(length).ok()?;
-    let mut pads = Vec::new();
+    let mut landings = Vec::new();
     while !sites.is_empty() {
-        read_encoded(&mut sites, encoding, 0)?;
-        read_encoded(&mut sites, encoding, 0)?;
+        let start = function.wrapping_add(read_encoded(&mut sites, encoding, 0)?);
+        let length = read_encoded(&mut sites, encoding, 0)?;
         let pad = read_encoded(&mut sites, encoding, 0)?;
         sites.read_uleb128().ok()?;
         if pad != 0 {
-            pads.push(base.wrapping_add(pad));
+            landings.push(Landing {
+                from: start..start.wrapping_add(length),
+                pad: base.wrapping_add(pad),
+            });
         }
     }
-    pads.sort_unstable();
-    pads.dedup();
-    Some(pads)
+    Some(landings)
 }
 
 fn read_encoded(

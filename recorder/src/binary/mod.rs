@@ -14,6 +14,7 @@ pub mod demangle;
 pub mod disassembly;
 pub mod elf;
 pub mod error;
+pub mod exit_sites;
 pub mod file;
 mod function;
 pub mod go;
@@ -38,6 +39,8 @@ pub use file::Binary;
 pub use go::{GoFunction, GoListing};
 pub use image::{Image, Symbols};
 pub use list::{Listing, list};
+
+use soakbox_schemas::control::WayOut;
 
 use elf::Elf;
 
@@ -85,13 +88,27 @@ impl Site {
     }
 }
 
+/// An instruction on the way out of a function, after which it only returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitSite {
+    /// The instruction; [`Site::stack_delta`] counts from the register [`WayOut::base`].
+    pub site: Site,
+    /// Which way from it is out, and where the return value is found.
+    pub way_out: WayOut,
+}
+
 /// How finishes of a function are observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// At each return instruction.
+    /// At each return instruction, or on the way to it.
     Returns {
         /// All return sites, cold parts included; the stack pointer there is the one at entry.
         sites: Vec<Site>,
+        /// Cheaper places: every way out crosses exactly one of these, or none and ends at one of
+        /// the `kept`.
+        exits: Vec<ExitSite>,
+        /// The return sites that need a probe of their own.
+        kept: Vec<Site>,
         /// The reason against the cheaper uretprobe, in words.
         why: String,
     },
@@ -142,7 +159,8 @@ pub struct Found<T> {
 }
 
 /// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file`
-/// is the name of the file for messages.
+/// is the name of the file for messages. The lowest `result_bits` of the return value will be known
+/// at each finish.
 ///
 /// # Errors
 /// Where there is none of that name, or observing it could do harm.
@@ -151,9 +169,10 @@ pub fn resolve_function<'a>(
     file: &str,
     function: &str,
     kernel: KernelVersion,
+    result_bits: u32,
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
-    let (part, warnings) = function::resolve(&elf, file, function, kernel)?;
+    let (part, warnings) = function::resolve(&elf, file, function, kernel, result_bits)?;
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),

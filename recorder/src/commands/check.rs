@@ -247,13 +247,16 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
 
 fn addresses(locations: &[Location]) -> String {
     const SHOWN: usize = 8;
-    let mut shown: Vec<&str> = locations
+    let shown = locations
         .iter()
         .take(SHOWN)
-        .map(|location| location.address.as_str())
-        .collect();
+        .map(|location| match location.way {
+            Some(way) => format!("{} ({way})", location.address),
+            None => location.address.clone(),
+        });
+    let mut shown: Vec<String> = shown.collect();
     if locations.len() > SHOWN {
-        shown.push("…");
+        shown.push("…".to_owned());
     }
     shown.join(" ")
 }

@@ -2,9 +2,10 @@
 //! probe fills them in; these are plain values.
 
 use serde::Serialize;
+use soakbox_schemas::control::When;
 
 use super::OpenFile;
-use crate::binary::{Cost, Site, SymbolSource};
+use crate::binary::{Cost, ExitSite, Site, SymbolSource};
 
 /// A resolved probe, described for people and programs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -89,6 +90,9 @@ pub struct Location {
     pub file_offset: Option<u64>,
     /// Whether the kernel single-steps the instruction, which costs more.
     pub stepped: bool,
+    /// Of a conditional jump: `taken` or `not taken`, where only one of its ways counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<&'static str>,
 }
 
 impl From<&Site> for Location {
@@ -97,6 +101,20 @@ impl From<&Site> for Location {
             address: format!("{:#x}", site.address),
             file_offset: Some(site.file_offset),
             stepped: matches!(site.cost, Cost::SingleStepped),
+            way: None,
+        }
+    }
+}
+
+impl From<&ExitSite> for Location {
+    fn from(exit: &ExitSite) -> Self {
+        Self {
+            way: match exit.way_out.when {
+                When::Always => None,
+                When::Holds(_) => Some("taken"),
+                When::HoldsNot(_) => Some("not taken"),
+            },
+            ..Self::from(&exit.site)
         }
     }
 }

@@ -76,7 +76,7 @@ impl Workshop {
 
 /// The function, with the build id and the warnings.
 pub(crate) fn found(bytes: &[u8], name: &str) -> Result<Found<Function>, ResolveError> {
-    resolve_function(bytes, "./program", name, KERNEL).map_err(|reason| ResolveError {
+    resolve_function(bytes, "./program", name, KERNEL, 64).map_err(|reason| ResolveError {
         probe: format!("uprobe:./program:{name}"),
         reason,
     })

@@ -66,7 +66,7 @@ pub(crate) fn exception_table(bytes: &[u8]) {
         (".gcc_except_table", false, bytes),
     ];
     with_file(&contents, |elf| {
-        let _ = lsda::landing_pads(elf, address(&contents, 1), address(&contents, 0));
+        let _ = lsda::landings(elf, address(&contents, 1), address(&contents, 0));
     });
 }
 

@@ -114,12 +114,17 @@ impl Drop for Endless {
 /// default is an optimised build without debug information. The result is kept until a source or a
 /// flag changes.
 pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
+    build_by("gcc", name, flags)
+}
+
+/// The same with another compiler for C.
+pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let source = tests.join("targets").join(name);
     let include = tests.join("../../schemas/include");
     let (stem, ending) = name.rsplit_once('.').expect("a name with its ending");
     let mut command = match ending {
-        "c" => c_compiler("gcc", "gnu11", &include),
+        "c" => c_compiler(compiler, "gnu11", &include),
         "cpp" => c_compiler("g++", "gnu++17", &include),
         "rs" => rust_compiler(),
         _ => panic!("{name}: no compiler for it"),
@@ -128,7 +133,8 @@ pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
 
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets");
     fs::create_dir_all(&directory).expect("a directory for the targets");
-    let program = directory.join(format!("{stem}-{}", variant(flags)));
+    let name = variant(&[&[compiler], flags].concat());
+    let program = directory.join(format!("{stem}-{name}"));
     let headers = [
         tests.join("targets/target.h"),
         tests.join("targets/target.rs"),

@@ -96,6 +96,7 @@ impl Walk<'_, '_> {
             found |= !targets.is_empty();
             for target in targets {
                 self.follow(at, target)?;
+                self.tables.entry(at).or_default().push(target);
                 self.far_targets.insert(target);
             }
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::Cookie;
+use soakbox_schemas::control::{Cookie, WayOut};
 
 use super::{Expanded, Kind, Probe};
 use crate::binary::{self, Binary, Finish, Function, Reason, ResolveError, Site, pattern};
@@ -19,11 +19,15 @@ use crate::probe::{
 
 /// Runs at an instruction of the prologue.
 const BEGIN: ProgramId = ProgramId::new("function_begin");
+/// Runs at an instruction on the way out.
+const EXIT: ProgramId = ProgramId::new("function_exit");
 /// Runs at a return instruction.
 const FINISH: ProgramId = ProgramId::new("function_finish");
 /// Runs by a uretprobe, when the function returns to the address that the kernel put in place of
 /// the return address.
 const RETURN: ProgramId = ProgramId::new("function_return");
+
+const OUTCOME: OutcomeSource = OutcomeSource::ReturnValue;
 
 /// `uprobe` in the list of kinds.
 pub(super) struct FunctionKind;
@@ -48,6 +52,7 @@ impl Kind for FunctionKind {
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
         vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
+            Hook::uprobe(Phase::Finish, EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uretprobe(RETURN, file, 0, None),
         ]
@@ -97,7 +102,9 @@ impl Probe for FunctionProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        let found = binary::resolve_function(open.image(), file, name, context.kernel);
+        // The return value is recorded whether or not a rule reads it.
+        let bits = context.rules.operation_rule(OUTCOME).width;
+        let found = binary::resolve_function(open.image(), file, name, context.kernel, bits);
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,
@@ -106,7 +113,7 @@ impl Probe for FunctionProbe {
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
             pairing,
-            outcome: OutcomeSource::ReturnValue,
+            outcome: OUTCOME,
             files: vec![open.observed(found.build_id.as_deref())],
             explanation: explain(&found.part, found.warnings, &open, &context.rules),
         })
@@ -114,29 +121,62 @@ impl Probe for FunctionProbe {
 }
 
 fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
-    let cookie = |site: &Site| {
+    let cookie = |site: &Site, way_out| {
         Some(Cookie {
             operation,
             stack_delta: site.stack_delta,
             pair_by: pairing.pair_by(),
             by_uretprobe: matches!(function.finish, Finish::Uretprobe(_)),
+            way_out,
         })
     };
     let at = |phase, program, site: &Site| {
-        Hook::uprobe(phase, program, file, site.file_offset, cookie(site))
+        let cookie = cookie(site, WayOut::default());
+        Hook::uprobe(phase, program, file, site.file_offset, cookie)
     };
     let begins = function.begins.iter();
     let mut hooks: Vec<Hook> = begins.map(|site| at(Phase::Begin, BEGIN, site)).collect();
     match &function.finish {
-        Finish::Returns { sites, .. } => {
-            hooks.extend(sites.iter().map(|site| at(Phase::Finish, FINISH, site)));
+        Finish::Returns { exits, kept, .. } => {
+            hooks.extend(exits.iter().map(|exit| {
+                let cookie = cookie(&exit.site, exit.way_out);
+                Hook::uprobe(Phase::Finish, EXIT, file, exit.site.file_offset, cookie)
+            }));
+            hooks.extend(kept.iter().map(|site| at(Phase::Finish, FINISH, site)));
         }
         Finish::Uretprobe(site) => {
-            let hook = Hook::uretprobe(RETURN, file, site.file_offset, cookie(site));
+            let hook = Hook::uretprobe(
+                RETURN,
+                file,
+                site.file_offset,
+                cookie(site, WayOut::default()),
+            );
             hooks.push(hook);
         }
     }
     hooks
+}
+
+/// How a function is finished without a uretprobe, in words.
+fn instructions(jumps: usize, returns: usize, why: &str) -> String {
+    let plural = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    };
+    let jumps_text = || plural(jumps, "jump");
+    let returns_text = || plural(returns, "return instruction");
+    match (jumps, returns) {
+        (_, 0) => format!(
+            "at {} on the way out, after the last call ({why})",
+            jumps_text()
+        ),
+        (0, _) => format!("at {} ({why})", returns_text()),
+        _ => format!(
+            "at {} on the way out, after the last call, and at {} ({why})",
+            jumps_text(),
+            returns_text()
+        ),
+    }
 }
 
 fn explain(
@@ -147,10 +187,13 @@ fn explain(
 ) -> Explanation {
     let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
     let (finish, finishes) = match &function.finish {
-        Finish::Returns { sites, why } => (
-            format!("at {} return instructions ({why})", sites.len()),
-            locations(sites),
-        ),
+        Finish::Returns {
+            exits, kept, why, ..
+        } => {
+            let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
+            finishes.extend(kept.iter().map(Location::from));
+            (instructions(exits.len(), kept.len(), why), finishes)
+        }
         Finish::Uretprobe(site) => (
             "by a uretprobe (nothing in the program can unwind or switch stacks)".to_owned(),
             locations(std::slice::from_ref(site)),

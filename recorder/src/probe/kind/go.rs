@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::Cookie;
+use soakbox_schemas::control::{Cookie, WayOut};
 
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, GoFunction, ResolveError, Site};
@@ -86,6 +86,7 @@ fn hooks(function: &GoFunction, file: &Arc<Binary>, operation: u16, pairing: Pai
             stack_delta: site.stack_delta,
             pair_by: pairing.pair_by(),
             by_uretprobe: false,
+            way_out: WayOut::default(),
         };
         Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
     };

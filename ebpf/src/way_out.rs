@@ -1,0 +1,49 @@
+//! A finish before the return: whether the operation ends here, where it was entered, and the value
+//! that it will return.
+
+use aya_ebpf::bindings::pt_regs;
+use aya_ebpf::helpers::bpf_probe_read_user;
+use soakbox_schemas::control::{Base, Cookie, Returned, When};
+
+use crate::operation::{self, ReturnValue};
+use crate::registers;
+
+#[inline(always)]
+pub fn finish(cookie: Cookie, regs: *mut pt_regs) {
+    let is_out = match cookie.way_out.when {
+        When::Always => true,
+        When::Holds(condition) => condition.holds(registers::flags(regs)),
+        When::HoldsNot(condition) => !condition.holds(registers::flags(regs)),
+    };
+    if !is_out {
+        return;
+    }
+    let base = match cookie.way_out.base {
+        Base::StackPointer => registers::stack_pointer(regs),
+        Base::FramePointer => registers::frame_pointer(regs),
+    };
+    let entry = base.wrapping_add_signed(cookie.stack_delta as i64);
+    operation::finish_function(
+        cookie,
+        entry,
+        returned(cookie.way_out.returned, entry, regs),
+    );
+}
+
+/// The value that the function will return; not known where its frame cannot be read.
+#[inline(always)]
+fn returned(place: Returned, entry: u64, regs: *mut pt_regs) -> ReturnValue {
+    match place {
+        Returned::Register { number, part } => {
+            ReturnValue::known(part.of(registers::numbered(regs, number)))
+        }
+        Returned::Constant(value) => ReturnValue::known(value as i64 as u64),
+        Returned::Frame { offset, part } => {
+            let address = entry.wrapping_add_signed(offset as i64) as *const u64;
+            match unsafe { bpf_probe_read_user(address) } {
+                Ok(word) => ReturnValue::known(part.of(word)),
+                Err(_) => ReturnValue::UNKNOWN,
+            }
+        }
+    }
+}
