@@ -118,6 +118,17 @@ fn the_others_are_recorded_and_the_recording_tells_what_was_left_out() {
         let totals = recording.checked("good");
         assert_eq!(totals.finished, outcome.counts().finished);
         assert!(totals.finished > 0);
+        let footer = recording.footer();
+        let left_out: Vec<&str> = footer
+            .provenance
+            .left_out
+            .iter()
+            .map(|left_out| left_out.operation.as_str())
+            .collect();
+        assert_eq!(left_out, REASONS.map(|(name, _)| name));
+        for (left_out, (_, reason)) in footer.provenance.left_out.iter().zip(REASONS) {
+            assert!(left_out.reason.contains(reason), "{left_out:?}");
+        }
         let notes = recording.words("annotations", "text");
         for (name, reason) in REASONS {
             let lines = said.lines().filter(|line| line.contains(reason)).count();
