@@ -69,12 +69,22 @@ impl Explanation {
         all.filter(|location| location.stepped).count()
     }
 
-    /// The overhead as far as the probed instructions decide it.
+    /// The overhead as far as the probed instructions decide it, with the cheaper way of a program
+    /// that can have markers.
     pub fn cost_of_instructions(&self) -> String {
+        let cost = self.cost_without_markers();
+        match self.stepped() {
+            0 => cost,
+            _ => format!("{cost}; a marker is cheaper"),
+        }
+    }
+
+    /// The overhead as far as the probed instructions decide it.
+    pub fn cost_without_markers(&self) -> String {
         match self.stepped() {
             0 => "about 1 to 3 µs for each operation".to_owned(),
             stepped => format!(
-                "probes on instructions that the kernel single-steps ({stepped}): 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines; a marker is cheaper"
+                "probes on instructions that the kernel single-steps ({stepped}): 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines"
             ),
         }
     }
