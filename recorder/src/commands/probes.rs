@@ -8,10 +8,13 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
+use super::check;
 use crate::binary::{
     self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, SymbolSource, demangle,
 };
 use crate::cli::Probes;
+use crate::costs::{PairCost, ProbeCosts};
+use crate::kernel::KernelFacts;
 use crate::resolve;
 
 #[derive(Debug, Serialize)]
@@ -40,6 +43,13 @@ struct Answer<'a> {
     /// only where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<BTreeMap<&'static str, usize>>,
+    /// What the probes of a begin and of a finish cost on this host, by cost class; only where
+    /// costs were asked for and can be measured.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    measured: BTreeMap<&'static str, PairCost>,
+    /// Why costs that were asked for could not be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_measured: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +65,9 @@ struct Function<'a> {
     /// The cost class, where costs were asked for and the function can be observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_class: Option<&'static str>,
+    /// The cost of that class, as measured on this host.
+    #[serde(flatten)]
+    measured: Option<PairCost>,
     /// The reason why it cannot be observed, where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
@@ -100,10 +113,11 @@ pub fn run(arguments: &Probes) -> Result<()> {
         None => {}
     }
     if arguments.costs {
-        add_costs(
-            &mut answer,
-            binary::survey(image, resolve::kernel_version()?)?,
-        );
+        let costs = KernelFacts::inspect().and_then(|facts| ProbeCosts::measure(&facts));
+        let surveyed = binary::survey(image, resolve::kernel_version()?)?;
+        add_costs(&mut answer, surveyed, costs.as_ref().ok());
+        answer.measured = check::by_name(costs.as_ref().ok());
+        answer.not_measured = costs.err().map(|error| error.to_string());
     }
     answer::print(&answer, arguments.format, table)?;
     Ok(())
@@ -124,6 +138,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 at: address,
                 size,
                 cost_class: None,
+                measured: None,
                 refused: None,
             })
             .collect(),
@@ -146,6 +161,8 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
         symbols_file: None,
         symbols_section: None,
         totals: None,
+        measured: BTreeMap::new(),
+        not_measured: None,
     }
 }
 
@@ -165,7 +182,7 @@ const REFUSED: &str = "refused";
 
 /// Adds to each function how it would be observed. Without those that stand for no function alone:
 /// copies and split-off parts.
-fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>) {
+fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option<&ProbeCosts>) {
     let classes = CostClass::ALL.iter().map(|class| class.name());
     let mut totals: BTreeMap<_, _> = classes.chain([REFUSED]).map(|name| (name, 0)).collect();
     let mut counted = BTreeSet::new();
@@ -186,7 +203,10 @@ fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>) {
             return false;
         };
         match class {
-            Ok(class) => function.cost_class = Some(class.name()),
+            Ok(class) => {
+                function.cost_class = Some(class.name());
+                function.measured = costs.map(|costs| costs.of(class));
+            }
             Err(reason) => function.refused = Some(format!("{reason}; hint: {}", reason.hint())),
         }
         true
@@ -246,6 +266,19 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             .map(|(class, count)| format!("{class} {count}"))
             .collect();
         writeln!(out, "totals    {}", totals.join(", "))?;
+    }
+    for (class, cost) in &answer.measured {
+        let PairCost {
+            begin_us,
+            finish_us,
+        } = cost;
+        writeln!(
+            out,
+            "measured  {class:9}  {begin_us:.1} µs per begin, {finish_us:.1} µs per finish on this host"
+        )?;
+    }
+    if let Some(reason) = &answer.not_measured {
+        writeln!(out, "the costs are not measured: {}", escaped(reason))?;
     }
     if let Some(version) = &answer.go_version {
         writeln!(out, "this is a Go program, built by {}", escaped(version))?;
