@@ -24,6 +24,7 @@ mod list;
 mod lookup;
 pub mod lsda;
 mod marker;
+pub mod mini_debug_info;
 pub mod pattern;
 mod plt;
 pub mod suggest;
@@ -31,12 +32,12 @@ pub mod unwind;
 pub mod usdt;
 
 pub use cost_class::{CostClass, Surveyed};
-pub use debug_file::DebugFile;
+pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
 pub use go::{GoFunction, GoListing};
-pub use image::Image;
+pub use image::{Image, Symbols};
 pub use list::{Listing, list};
 
 use soakbox_schemas::control::WayOut;

@@ -120,7 +120,13 @@ impl Probe for FunctionProbe {
     }
 }
 
-fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
+/// The programs that observe a function of `file`, and where.
+pub fn hooks(
+    function: &Function,
+    file: &Arc<Binary>,
+    operation: u16,
+    pairing: Pairing,
+) -> Vec<Hook> {
     let cookie = |site: &Site, way_out| {
         Some(Cookie {
             operation,
