@@ -1,5 +1,5 @@
-//! The tables of Go programs as they could be: listing and resolving must end, and never panic. Start from small real
-//! programs: `cargo fuzz run -s none go corpus/go some-go-program`.
+//! The tables of Go programs as they could be: listing and resolving must end, and never panic.
+//! Start from small real programs: `cargo fuzz run -s none go corpus/go some-go-program`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Go programs as the machine's Go builds them, against what `go tool nm` and `objdump` read in them.
+//! Go programs as the machine's Go builds them, compared with what `go tool nm` and `objdump` read.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod binary_support;

@@ -1,4 +1,5 @@
-//! Go functions: what was recorded, against what the program counted itself, on many goroutines whose stacks move.
+//! Go functions: the recorded counts equal those of the program itself, on many goroutines whose
+//! stacks move.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -44,7 +45,7 @@ fn record(way: Way, function: &str, arguments: [&str; 3]) -> (Counts, Totals) {
     (outcome.counts(), Recording::open(&root).checked("op"))
 }
 
-/// The books of the recorder are those of the program, to the last operation.
+/// The counts of the recorder are those of the program, to the last operation.
 fn exact(way: Way, function: &str, arguments: [&str; 3]) {
     let (counts, totals) = record(way, function, arguments);
     assert_eq!(

@@ -2,6 +2,7 @@
 //! has a next step.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use soakbox_schemas::control::MAX_OPERATIONS;
 
@@ -13,6 +14,16 @@ pub struct ResolveError {
     pub probe: String,
     /// The reason; its hint is part of the message.
     pub reason: Reason,
+}
+
+impl ResolveError {
+    /// The refusal of `probe`, which is shown as it was written.
+    pub fn of(probe: &impl fmt::Display, reason: Reason) -> Self {
+        Self {
+            probe: probe.to_string(),
+            reason,
+        }
+    }
 }
 
 /// One of several functions that a name stands for.

@@ -1,4 +1,4 @@
-//! An operation that stands for several: one for each thing that its probe matches, named after both.
+//! An operation that stands for several: one for each match of its probe, named after both.
 
 use std::collections::HashSet;
 

@@ -152,22 +152,14 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     static BUILDS: AtomicU32 = AtomicU32::new(0);
     let unique = BUILDS.fetch_add(1, Ordering::Relaxed);
     let building = directory.join(format!("{stem}-{}-{unique}.new", std::process::id()));
-    let output = command
-        .arg("-o")
-        .arg(&building)
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    run_compiler(command.arg("-o").arg(&building));
     fs::rename(&building, &program).expect("the program in its place");
     program
 }
 
-/// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that of another toolchain
-/// than the installed one, such as `go1.21.13`, which Go downloads. Go keeps what it has built itself.
+/// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that of
+/// another toolchain than the installed one, such as `go1.21.13`, which Go downloads. Go caches its
+/// builds itself.
 pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/targets")
@@ -187,6 +179,11 @@ pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> Pat
         .current_dir(&source)
         .env("GOFLAGS", "-mod=mod -buildvcs=false");
     command.env("GOTOOLCHAIN", version.unwrap_or("local"));
+    run_compiler(&mut command);
+    program
+}
+
+fn run_compiler(command: &mut Command) {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
@@ -195,7 +192,6 @@ pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> Pat
         "{command:?}:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    program
 }
 
 /// A name for the flags that no other flags have.

@@ -61,7 +61,8 @@ fn with_arguments(name: &str, arguments: &str) -> String {
     result
 }
 
-/// The name as it is in the source: `gopkg.in/yaml.v3.Unmarshal`, in the file `gopkg.in/yaml%2ev3.…`.
+/// The name as it is in the source, `gopkg.in/yaml.v3.Unmarshal`, of a name in the file,
+/// `gopkg.in/yaml%2ev3.Unmarshal`.
 pub(super) fn readable(name: &str) -> Cow<'_, str> {
     if !name.contains('%') {
         return Cow::Borrowed(name);

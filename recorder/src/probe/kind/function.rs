@@ -69,15 +69,6 @@ impl fmt::Display for FunctionProbe {
     }
 }
 
-impl FunctionProbe {
-    fn refused(&self, reason: Reason) -> ResolveError {
-        ResolveError {
-            probe: self.to_string(),
-            reason,
-        }
-    }
-}
-
 impl Probe for FunctionProbe {
     fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
         let Place { file, name } = &self.0;
@@ -86,15 +77,16 @@ impl Probe for FunctionProbe {
         }
         let open = files.open(file)?;
         let found = pattern::matches(open.image(), file, name);
-        let Some(found) = found.map_err(|reason| self.refused(reason))? else {
+        let Some(found) = found.map_err(|reason| ResolveError::of(self, reason))? else {
             return Ok(None);
         };
         if found.len() > room {
-            return Err(self.refused(Reason::TooManyMatches {
+            let reason = Reason::TooManyMatches {
                 pattern: name.clone(),
                 count: found.len(),
                 room,
-            }))?;
+            };
+            return Err(ResolveError::of(self, reason).into());
         }
         let probe = |symbol| {
             let file = file.clone();
@@ -113,7 +105,7 @@ impl Probe for FunctionProbe {
         // The return value is recorded whether or not a rule reads it.
         let bits = context.rules.operation_rule(OUTCOME).width;
         let found = binary::resolve_function(open.image(), file, name, context.kernel, bits);
-        let found = found.map_err(|reason| self.refused(reason))?;
+        let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = match &found.part.stack_switch {
             None => Pairing::StackOrder,
             Some(_) => Pairing::ExactStackPointer,

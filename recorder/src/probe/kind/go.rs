@@ -65,10 +65,7 @@ impl Probe for GoProbe {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
         let found = binary::resolve_go(&open.bytes, file, name, context.kernel);
-        let found = found.map_err(|reason| ResolveError {
-            probe: self.to_string(),
-            reason,
-        })?;
+        let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = Pairing::Goroutine {
             id_offset: found.part.goroutine_id_offset,
         };

@@ -69,10 +69,7 @@ impl Probe for MarkerProbe {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
         let found = binary::resolve_marker(open.image(), file, name, context.kernel);
-        let found = found.map_err(|reason| ResolveError {
-            probe: self.to_string(),
-            reason,
-        })?;
+        let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let marker = found.part;
         let hook = |phase, program, site: &Site| {
             let cookie = Cookie {
