@@ -237,7 +237,7 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
     match begin {
         Begin::Frame(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
         Begin::Overflow => count_overflow_finish(operation),
-        Begin::Missing => count_orphan(operation),
+        Begin::Missing => count_unmatched(operation),
     }
 }
 
@@ -257,12 +257,12 @@ pub fn finish_on_goroutine(
         return;
     };
     let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
-        return count_orphan(operation);
+        return count_unmatched(operation);
     };
     goroutine.abandon_from(goroutine.depth.wrapping_add(1));
     match goroutine.take(operation) {
         Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
-        None => count_orphan(operation),
+        None => count_unmatched(operation),
     }
 }
 
@@ -271,7 +271,7 @@ enum Begin {
     Frame(Frame),
     /// It was nested too deep to have a frame.
     Overflow,
-    /// It was not observed: the finish is an orphan.
+    /// None is stored: the finish is unmatched.
     Missing,
 }
 
@@ -306,11 +306,11 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     if token != 0 {
         return match in_flight::take(&Key::token(operation, token), operation) {
             Some(frame) => finish(&frame, off_cpu_ns, outcome),
-            None => count_orphan(operation),
+            None => count_unmatched(operation),
         };
     }
     let Some(frames) = MARKERS.get() else {
-        return count_orphan(operation);
+        return count_unmatched(operation);
     };
     // Last in, first out: the overflow began last.
     if frames.finish_overflow(operation) {
@@ -318,13 +318,13 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
     }
     match frames.take_latest(operation) {
         Some(frame) => finish(&frame, off_cpu_ns, outcome),
-        None => count_orphan(operation),
+        None => count_unmatched(operation),
     }
 }
 
 /// A finish without a begin.
 #[inline(always)]
-fn count_orphan(operation: u16) {
+fn count_unmatched(operation: u16) {
     counters::with_cell(operation, task::now(), |cell| {
         counters::increment(&cell.unmatched)
     });

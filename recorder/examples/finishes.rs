@@ -57,9 +57,15 @@ fn survey(path: &str) -> Result<Survey> {
             start: symbol.address,
             end: symbol.address + symbol.size,
         };
-        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, KERNEL) else {
-            survey.refused += 1;
-            continue;
+        let body = match control_flow::analyse(&elf, &unwind, &extent, KERNEL) {
+            Ok(body) => body,
+            Err(reason) => {
+                survey.refused += 1;
+                if std::env::var_os("REFUSED").is_some() {
+                    println!("REFUSED {} {:#x}: {reason:?}", symbol.name, symbol.address);
+                }
+                continue;
+            }
         };
         let cheap_begin = body.begin.cost == Cost::Emulated;
         survey.stepped_begins += usize::from(!cheap_begin);

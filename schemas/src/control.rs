@@ -33,8 +33,8 @@ pub struct Cookie {
 /// finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairBy {
-    /// By the order of stack pointers on the thread. A begin at a lower stack pointer than the
-    /// thread's present one was unwound.
+    /// By thread, operation and equal stack pointer. A begin at a lower stack pointer than the
+    /// thread's present one was unwound: it has no finish.
     StackOrder,
     /// By process and equal stack pointer: the stack may be switched inside the operation, so that
     /// only the end of the process or of its program proves that no finish will come.

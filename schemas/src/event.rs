@@ -31,9 +31,10 @@ pub struct OperationEvent {
     pub return_value: i64,
     /// Size of the data that the operation processed, by its rule ([`flags::BYTES`]).
     pub bytes: u64,
-    /// Process id, as the recorder's PID namespace sees it; 0 where it does not see it.
+    /// Id of the process that finished the operation, in the recorder's PID namespace; 0 for a
+    /// process that this namespace does not have.
     pub pid: u32,
-    /// Thread id, likewise.
+    /// Id of its thread, in the same namespace; 0 likewise.
     pub tid: u32,
     /// `floor(finished_boot_ns / interval length)`, assigned by the kernel.
     pub interval: u32,

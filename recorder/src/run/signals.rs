@@ -23,7 +23,7 @@ enum Meaning {
     /// A person or a service manager asks for an end; when asked again later, for an end at once.
     Stop,
     /// The terminal, a timer, a limit or the power supply asks for an end, maybe many times.
-    StopInOrder,
+    StopCleanly,
     /// A program opens an observed file for writing.
     FileOpened,
     /// Needs no reaction: a write above the file size limit returns an error of its own.
@@ -37,8 +37,8 @@ enum Meaning {
 fn meaning(signal: c_int) -> Option<Meaning> {
     Some(match signal {
         libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
-        libc::SIGHUP | libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopInOrder,
-        libc::SIGXCPU | libc::SIGPWR => Meaning::StopInOrder,
+        libc::SIGHUP | libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopCleanly,
+        libc::SIGXCPU | libc::SIGPWR => Meaning::StopCleanly,
         libc::SIGIO => Meaning::FileOpened,
         libc::SIGXFSZ => Meaning::Nothing,
         libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
@@ -86,7 +86,7 @@ impl Requests {
                 Some(_) => return None,
                 None => self.stop_at = Some(now),
             },
-            Meaning::StopInOrder => {}
+            Meaning::StopCleanly => {}
             Meaning::FileOpened => return Some(Request::CheckFiles),
             Meaning::Nothing => return None,
             Meaning::Unexpected => {

@@ -2,7 +2,7 @@
 //! rows for the time since the previous tick; it never decides when it is called, and never writes.
 
 mod annotations;
-mod ledger;
+mod in_flight;
 mod operation_metrics;
 mod recorder_health;
 mod self_usage;
@@ -17,7 +17,7 @@ use soakbox_schemas::tables::{OperationInfo, Table};
 use crate::segment::ActivityCounters;
 
 pub(crate) use annotations::annotation;
-pub(crate) use ledger::in_flight;
+pub(crate) use in_flight::in_flight;
 pub use tick::{EventCounts, IntervalCounts, Tick};
 
 use annotations::ObservationGaps;

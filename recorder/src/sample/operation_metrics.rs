@@ -4,19 +4,19 @@ use anyhow::Result;
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 
-use super::ledger::Ledger;
+use super::in_flight::InFlight;
 use super::{Rows, Sampler, Tick};
 
 /// Makes a row per operation and interval, and another row for counts that came late.
 #[derive(Debug)]
 pub(super) struct OperationCounts {
-    ledger: Ledger,
+    in_flight: InFlight,
 }
 
 impl OperationCounts {
     pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
         Self {
-            ledger: Ledger::new(operations),
+            in_flight: InFlight::new(operations),
         }
     }
 }
@@ -27,7 +27,7 @@ impl Sampler for OperationCounts {
         for counts in &tick.counts {
             for (operation, counted) in counts.counted.iter().enumerate() {
                 let row = self
-                    .ledger
+                    .in_flight
                     .row(operation, counts.interval, counts.at_ns, counted);
                 if !counts.is_late || *counted != CounterValues::default() {
                     rows.push(row);

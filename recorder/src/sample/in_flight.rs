@@ -6,12 +6,12 @@ use soakbox_schemas::tables::{OperationInfo, OperationMetrics};
 
 /// The number of operations in flight, by operation.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct InFlight {
     operations: Vec<OperationInfo>,
     in_flight: Vec<i64>,
 }
 
-impl Ledger {
+impl InFlight {
     pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
         let in_flight = vec![0; operations.len()];
         Self {
