@@ -27,7 +27,12 @@ use soakbox_schemas::control::{Cookie, PairBy};
 
 #[inline(always)]
 fn cookie(context: &impl EbpfContext) -> Cookie {
-    Cookie::unpack(unsafe { bpf_get_attach_cookie(context.as_ptr()) })
+    Cookie::unpack(packed_cookie(context))
+}
+
+#[inline(always)]
+fn packed_cookie(context: &impl EbpfContext) -> u64 {
+    unsafe { bpf_get_attach_cookie(context.as_ptr()) }
 }
 
 /// The begin of a function, at an instruction of its straight-line prologue.
@@ -79,7 +84,7 @@ pub fn tail_jump(context: ProbeContext) -> u32 {
 /// that the jump goes the way that leads out.
 #[uprobe]
 pub fn function_exit(context: ProbeContext) -> u32 {
-    way_out::finish(cookie(&context), context.regs);
+    way_out::finish(packed_cookie(&context), context.regs);
     0
 }
 
@@ -88,7 +93,7 @@ pub fn function_exit(context: ProbeContext) -> u32 {
 pub fn function_finish(context: ProbeContext) -> u32 {
     let returned = registers::return_value(context.regs);
     operation::finish_function(
-        cookie(&context),
+        packed_cookie(&context),
         registers::stack_pointer(context.regs),
         ReturnValue::known(returned),
     );
@@ -101,7 +106,7 @@ pub fn function_return(context: RetProbeContext) -> u32 {
     let regs = context.regs;
     let entry = registers::stack_pointer_before_return(regs);
     operation::finish_function(
-        cookie(&context),
+        packed_cookie(&context),
         entry,
         ReturnValue::known(registers::return_value(regs)),
     );

@@ -213,7 +213,18 @@ fn finishing_thread() -> Option<u64> {
     }
 }
 
-pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
+/// The finish of a function whose entry had this stack pointer.
+#[inline(always)]
+pub fn finish_function(cookie: u64, entry: u64, returned: ReturnValue) {
+    finish_entered(cookie, entry, returned.value, returned.is_known);
+}
+
+/// Only numbers are passed: the verifier does not let values with parts that are not set into a
+/// call.
+#[inline(never)]
+fn finish_entered(cookie: u64, entry: u64, value: u64, is_known: bool) {
+    let cookie = Cookie::unpack(cookie);
+    let returned = ReturnValue { value, is_known };
     let operation = cookie.operation;
     let Some(off_cpu_ns) = finishing_thread() else {
         return;

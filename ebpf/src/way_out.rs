@@ -29,13 +29,14 @@ pub fn entry(cookie: Cookie, regs: *mut pt_regs) -> u64 {
 }
 
 #[inline(always)]
-pub fn finish(cookie: Cookie, regs: *mut pt_regs) {
+pub fn finish(packed: u64, regs: *mut pt_regs) {
+    let cookie = Cookie::unpack(packed);
     if !is_out(cookie, regs) {
         return;
     }
     let entry = entry(cookie, regs);
     operation::finish_function(
-        cookie,
+        packed,
         entry,
         returned(cookie.way_out.returned, entry, regs),
     );
