@@ -12,7 +12,7 @@ use soakbox_statistics::Status;
 use table::accepted_rate;
 use trials::process::{Process, Random};
 use trials::service::Simulator;
-use trials::{builds, comparison, heap, series};
+use trials::{builds, comparison, heap, series, steps};
 
 fn random(seed: u128) -> Random {
     Random::new(seed << 64 | 1)
@@ -82,6 +82,22 @@ fn changes_keep_their_rate_and_find_steps() {
             0,
             "φ={phi}"
         );
+    }
+}
+
+#[test]
+fn several_steps_do_not_hide_each_other() {
+    for (seed, (phi, least)) in (50..).zip([(0.0, 0.92), (0.5, 0.80)]) {
+        for n in [365, 1000] {
+            for count in [2, 3, 5, 8] {
+                let process = Process::Ar(phi);
+                let steps = steps::several(process, n, count, 40, &mut random(seed));
+                let share = steps.found as f64 / steps.given as f64;
+                assert!(share >= least, "φ={phi} n={n} {count} steps: {steps:?}");
+                let true_share = steps.found as f64 / steps.reported as f64;
+                assert!(true_share >= 0.95, "φ={phi} n={n} {count} steps: {steps:?}");
+            }
+        }
     }
 }
 

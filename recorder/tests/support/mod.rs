@@ -13,3 +13,4 @@ pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod targets;
 pub(crate) mod tmpfs;
+pub(crate) mod uprobe_counts;

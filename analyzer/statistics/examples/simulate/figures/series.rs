@@ -2,7 +2,7 @@
 
 use super::Figures;
 use crate::trials::process::Process;
-use crate::trials::series;
+use crate::trials::{series, steps};
 
 /// Correlations of neighbouring windows.
 const PHI: [f64; 4] = [0.0, 0.5, 0.7, 0.9];
@@ -38,6 +38,32 @@ impl Figures {
         for phi in PHI {
             self.true_changes(phi, trials);
         }
+        for (phi, least) in [(0.0, Some(0.95)), (0.5, Some(0.85)), (0.9, None)] {
+            for n in [365, 1000] {
+                for count in [2, 3, 5, 8] {
+                    self.several_steps(phi, least, n, count);
+                }
+            }
+        }
+    }
+
+    /// The share of several steps that is found, and the share of reports that are steps. `least`
+    /// is the bound of the first.
+    fn several_steps(&mut self, phi: f64, least: Option<f64>, n: usize, count: usize) {
+        let figure = format!("changes {count} steps φ={phi} {n} points");
+        if !self.wanted(&figure) {
+            return;
+        }
+        let trials = self.arguments.repetitions;
+        let mut random = self.random(&figure);
+        let steps = steps::several(Process::Ar(phi), n, count, trials, &mut random);
+        let row = format!("{figure}: found within 5 points");
+        match least {
+            Some(least) => self.table.share(&row, steps.found, steps.given, least),
+            None => self.table.shown(&row, steps.found, steps.given),
+        }
+        let row = format!("{figure}: reports that are steps");
+        self.table.shown(&row, steps.found, steps.reported);
     }
 
     fn false_changes(

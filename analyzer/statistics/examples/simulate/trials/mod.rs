@@ -8,3 +8,4 @@ pub(crate) mod heap;
 pub(crate) mod process;
 pub(crate) mod series;
 pub(crate) mod service;
+pub(crate) mod steps;

@@ -1,6 +1,7 @@
 //! Where the level of a series changes: its steps and drifts.
 //!
-//! The series is split in two where the means differ most, and then each part again (binary
+//! Large jumps are found first (`jumps`), since several of them hide each other. Then each part is
+//! searched on its own: it is split in two where the means differ most, and then each part again (binary
 //! segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is accepted when
 //! the largest split of pure noise would rarely differ as much. The noise is the long-run variance
 //! of the residuals *after* the split. The tail of the largest split is that of the standardised
@@ -8,6 +9,7 @@
 //! t value. `changes` removes missing points and outliers before.
 
 mod drift;
+mod jumps;
 mod split;
 mod temporary_shift;
 
@@ -80,9 +82,14 @@ impl Series {
     /// All steps and drifts at the familywise `rate`: drifts first, then steps in order.
     pub(crate) fn change_points(&self, rate: f64) -> Vec<ChangePoint> {
         let length = self.values.len();
-        let mut splits = Vec::new();
+        // Large jumps first: the noise of each part is then free of them.
+        let jumps = self.jumps(rate);
+        let mut splits = jumps.clone();
         let mut parts = Vec::new();
-        let mut open = vec![(0, length)];
+        let mut edges = vec![0];
+        edges.extend(&splits);
+        edges.push(length);
+        let mut open: Vec<(usize, usize)> = edges.windows(2).map(|w| (w[0], w[1])).collect();
         while let Some((start, end)) = open.pop() {
             let share = rate * (end - start) as f64 / length as f64;
             match self.explain(start, end, share) {
@@ -101,7 +108,7 @@ impl Series {
             }
         }
         splits.sort_unstable();
-        let kept = self.confirmed(&splits, rate);
+        let kept = self.confirmed(&splits, &jumps, rate);
         for (i, &at) in kept.iter().enumerate() {
             let start = if i == 0 { 0 } else { kept[i - 1] };
             let end = kept.get(i + 1).copied().unwrap_or(length);
@@ -118,13 +125,17 @@ impl Series {
     }
 
     /// Tests each split again between its neighbours. It moves to the best position there, and
-    /// is dropped when it is no longer significant.
-    fn confirmed(&self, splits: &[usize], rate: f64) -> Vec<usize> {
+    /// is dropped when it is no longer significant. Large jumps were tested in this way before.
+    fn confirmed(&self, splits: &[usize], jumps: &[usize], rate: f64) -> Vec<usize> {
         let length = self.values.len();
         let mut kept: Vec<usize> = Vec::new();
         for (i, &split) in splits.iter().enumerate() {
             let start = kept.last().copied().unwrap_or(0);
             let end = splits.get(i + 1).copied().unwrap_or(length);
+            if jumps.binary_search(&split).is_ok() {
+                kept.push(split);
+                continue;
+            }
             if end - split < min_segment(end - start) || split - start < min_segment(end - start) {
                 kept.push(split);
                 continue;

@@ -79,9 +79,18 @@ impl Series {
 }
 
 /// The median of three values.
-fn median3(values: &[f64]) -> f64 {
+pub(super) fn median3(values: &[f64]) -> f64 {
     let [a, b, c] = [values[0], values[1], values[2]];
     a.max(b).min(a.min(b).max(c))
+}
+
+/// The upper median; 0 without values.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0.0;
+    }
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// The probability that the largest standardised split of pure noise exceeds `x`, among splits that

@@ -1,0 +1,99 @@
+//! Several steps in one series: a staircase without noise, many steps in a long series, and states
+//! that come back, which are no changes.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers outside the test functions: a panic is a failed test"
+)]
+
+mod support;
+
+use soakbox_statistics::{ChangeKind, changes};
+use std::time::Instant;
+use support::scatter;
+
+/// The indices of the steps.
+fn steps(values: &[f64]) -> Vec<usize> {
+    let found = changes(values, None, 0.05).unwrap();
+    let steps = found.iter().filter(|c| c.kind == ChangeKind::Step);
+    steps.map(|c| c.index).collect()
+}
+
+/// Noise of deviation 1, approximately normal.
+fn noise(i: usize, seed: usize) -> f64 {
+    let sum: f64 = (0..12).map(|k| scatter(12 * i + k, seed)).sum();
+    sum - 6.0
+}
+
+#[test]
+fn a_staircase_without_noise_has_every_step() {
+    for each in [20, 30, 64, 100] {
+        for levels in [3, 4, 6] {
+            for sign in [1.0, -1.0] {
+                let values: Vec<f64> = (0..each * levels)
+                    .map(|i| sign * (1 + i / each) as f64)
+                    .collect();
+                let expected: Vec<usize> = (1..levels).map(|i| i * each).collect();
+                assert_eq!(steps(&values), expected, "{levels} levels of {each}");
+            }
+        }
+    }
+}
+
+#[test]
+fn eleven_steps_in_a_long_series_are_found_in_moderate_time() {
+    let places: Vec<usize> = (1..=11)
+        .map(|i| i * 8_000 + (i * i * 613) % 3_000)
+        .collect();
+    let heights = [1.0, -2.0, 3.0, 1.0, -4.0, 2.0, 2.0, -1.0, 5.0, -3.0, 1.0];
+    let mut values: Vec<f64> = (0..100_000).map(|i| noise(i, 3)).collect();
+    for (place, height) in places.iter().zip(heights) {
+        values[*place..].iter_mut().for_each(|v| *v += height);
+    }
+    let start = Instant::now();
+    let found = steps(&values);
+    // An unoptimised build on a busy machine needs seconds at most.
+    assert!(start.elapsed().as_secs() < 30);
+    assert_eq!(found.len(), places.len(), "{found:?} of {places:?}");
+    for (found, place) in found.iter().zip(&places) {
+        assert!(found.abs_diff(*place) <= 30, "{found} is not {place}");
+    }
+}
+
+#[test]
+fn two_states_that_come_back_again_and_again_are_no_changes() {
+    for seed in 0..20 {
+        let mut busy = false;
+        let values: Vec<f64> = (0..600)
+            .map(|i| {
+                busy ^= scatter(i, 70 + seed) < 0.05;
+                5.0 * f64::from(busy) + noise(i, 90 + seed)
+            })
+            .collect();
+        let found = steps(&values);
+        assert!(found.len() <= 2, "seed {seed}: {found:?}");
+    }
+}
+
+#[test]
+fn steps_are_found_between_missing_points_and_outliers() {
+    let mut values: Vec<f64> = (0..400).map(|i| noise(i, 7)).collect();
+    for place in [90, 200, 310] {
+        values[place..].iter_mut().for_each(|v| *v += 8.0);
+    }
+    for i in (0..400).filter(|i| i % 7 == 3) {
+        values[i] = f64::NAN;
+    }
+    values[152] += 60.0;
+    let found = changes(&values, None, 0.05).unwrap();
+    let kinds: Vec<ChangeKind> = found.iter().map(|c| c.kind).collect();
+    let expected = [
+        ChangeKind::Step,
+        ChangeKind::Outlier,
+        ChangeKind::Step,
+        ChangeKind::Step,
+    ];
+    assert_eq!(kinds, expected, "{found:?}");
+    for (change, place) in found.iter().zip([90, 152, 200, 310]) {
+        assert!(change.index.abs_diff(place) <= 3, "{found:?}");
+    }
+}
