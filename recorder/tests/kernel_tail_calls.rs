@@ -36,11 +36,19 @@ fn own(stdout: &str) -> Vec<Own> {
     stdout.lines().map(line).collect()
 }
 
-/// Records the functions of `shapes_of_tail_calls.c` for which `chosen` holds, and compares counts
-/// and values with the program's own. Returns how many of them end in tail calls.
-fn compared(compiler: &str, flags: &[&str], chosen: impl Fn(usize) -> bool) -> usize {
+const SHAPES: &str = "shapes_of_tail_calls.c";
+const THROWS: &str = "throws_through_tail_calls.cc";
+
+/// Records the functions of the program for which `chosen` holds, and compares counts and values
+/// with the program's own. Returns how many of them end in tail calls.
+fn compared(
+    source: &str,
+    compiler: &str,
+    flags: &[&str],
+    chosen: impl Fn(usize) -> bool,
+) -> usize {
     let flags = [flags, &["-w", "-pthread"]].concat();
-    let program = targets::build_by(compiler, "shapes_of_tail_calls.c", &flags);
+    let program = targets::build_by(compiler, source, &flags);
     let directory = tempfile::tempdir().unwrap();
     let program = targets::own_copy(&program, directory.path());
     let root = directory.path().join("recording");
@@ -106,7 +114,7 @@ fn calls_that_finish_in_tail_called_functions_are_exact() {
         if *compiler == "clang" && !host::has_tool("clang") {
             continue;
         }
-        let tails = compared(compiler, flags, |_| true);
+        let tails = compared(SHAPES, compiler, flags, |_| true);
         println!("{compiler} {flags:?}: {tails} functions end in tail calls");
         assert!(tails >= 2);
     }
@@ -118,6 +126,18 @@ fn an_observed_function_need_not_have_its_tail_called_functions_observed() {
         return;
     }
     for part in 0..3 {
-        assert!(compared("gcc", &["-O2"], |index| index % 3 == part) > 0);
+        assert!(compared(SHAPES, "gcc", &["-O2"], |index| index % 3 == part) > 0);
+    }
+}
+
+#[test]
+fn exceptions_out_of_tail_called_functions_leave_their_callers() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for compiler in ["g++", "clang++"] {
+        if host::has_tool(compiler) {
+            assert_eq!(compared(THROWS, compiler, &["-O2"], |_| true), 2);
+        }
     }
 }
