@@ -9,6 +9,7 @@
 pub(crate) mod counting;
 pub(crate) mod hooks;
 pub(crate) mod host;
+pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod targets;
