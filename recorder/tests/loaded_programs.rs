@@ -54,6 +54,8 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
         "function_exit",
         "function_finish",
         "function_return",
+        "tail_enter",
+        "tail_jump",
     ];
     let markers = ["marker_begin", "marker_finish"];
     assert_eq!(held(), names(&[]));

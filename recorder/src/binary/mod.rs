@@ -28,6 +28,7 @@ pub mod mini_debug_info;
 pub mod pattern;
 mod plt;
 pub mod suggest;
+mod tail_calls;
 pub mod unwind;
 pub mod usdt;
 
@@ -117,6 +118,22 @@ pub enum Finish {
     Uretprobe(Site),
 }
 
+/// The functions in which an operation goes on after its own has jumped to one of them: those that
+/// it tail-calls, and those that these tail-call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TailCalls {
+    /// The jumps, in the function and in these.
+    pub jumps: Vec<ExitSite>,
+    /// Names of the functions, in the order of [`Self::begins`]; the address where one has no name.
+    pub functions: Vec<String>,
+    /// Sites of their begins.
+    pub begins: Vec<Site>,
+    /// Their finishes on the way out.
+    pub exits: Vec<ExitSite>,
+    /// Their return sites that need a probe of their own.
+    pub kept: Vec<Site>,
+}
+
 /// A function with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
@@ -132,6 +149,8 @@ pub struct Function {
     pub begins: Vec<Site>,
     /// Sites of its finish.
     pub finish: Finish,
+    /// The functions that it ends in; empty with a uretprobe.
+    pub tail_calls: TailCalls,
     /// How the program could switch stacks, in words. `None` where it cannot: then a stack pointer
     /// above a frame proves that the frame was left.
     pub stack_switch: Option<String>,

@@ -17,6 +17,7 @@ mod place;
 mod registry;
 mod resolved;
 mod rules;
+mod tail_calls;
 
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,13 @@ impl Walk<'_, '_> {
                 let next = (index + 1 < part.code.len()).then_some(here + 1);
                 let after = match instruction.next {
                     Next::Falls => next.into_iter().map(|next| (next, Way::Always)).collect(),
+                    Next::Jumps(_) if self.tails.contains_key(&instruction.address) => Vec::new(),
                     Next::Jumps(target) => vec![(node(target)?, Way::Always)],
+                    // The other way is a tail call: the jump counts as work, so that no finish is
+                    // observed before it.
+                    Next::Branches(_) if self.tails.contains_key(&instruction.address) => {
+                        vec![(next?, Way::Falls)]
+                    }
                     Next::Branches(target) => {
                         vec![(node(target)?, Way::Taken), (next?, Way::Falls)]
                     }
@@ -146,12 +152,14 @@ impl Walk<'_, '_> {
 
     fn works(&self, instruction: &Instruction) -> bool {
         let at = instruction.address;
+        let is_tail_jump = self.tails.contains_key(&at);
         let is_guarded = || self.guarded.iter().any(|range| range.contains(&at));
         matches!(instruction.next, Next::Calls(_))
             || instruction.is_long_running()
             || instruction.is_system_call()
             || matches!(instruction.next, Next::Branches(_))
                 && instruction.jump_condition().is_none()
+            || is_tail_jump && matches!(instruction.next, Next::Branches(_))
             || instruction.may_fault() && is_guarded()
     }
 
