@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use soakbox_schemas::control::{OperationRule, WayOut};
 
-use crate::binary::{Binary, Cost, CostClass, ExitSite, Finish, Function, Site};
+use crate::binary::{Binary, Cost, CostClass, ExitSite, Finish, Function, Site, TailCalls};
 use crate::clock::Stopwatch;
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope, own_file_offset};
 use crate::plan::{Hook, Pairing, Phase};
@@ -232,6 +232,7 @@ impl Way {
             begins: vec![site(begin)],
             finish,
             stack_switch: None,
+            tail_calls: TailCalls::default(),
         };
         Ok(function_hooks(
             &function,

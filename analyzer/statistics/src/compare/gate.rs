@@ -68,7 +68,7 @@ pub(super) fn overall(
     let operations: BTreeSet<&str> = effects.iter().map(|e| e.operation.as_str()).collect();
     let uncertain = |name: &&str| !is_covered(effects, name, options);
     if effects.is_empty()
-        || operations.iter().any(|name| uncertain(&name))
+        || operations.iter().any(uncertain)
         || of_one_side().any(|v| v == Verdict::Inconclusive)
     {
         return Verdict::Inconclusive;
