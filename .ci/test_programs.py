@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the test programs of the workspace two at a time, since most of them spend their time waiting. Those
-that compare times run alone.
+"""Runs the test programs of the workspace two at a time, since some of them wait. Those that compare times
+run alone. Examples in the documentation (`cargo test --doc`) are no programs and are not among them.
 
     test_programs.py [ARGUMENT...]      ARGUMENTs are those of `cargo test`
 
