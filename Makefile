@@ -39,6 +39,7 @@ test-lint: components ## clippy, warnings are errors
 test-rust: ## cargo test for the workspace, two programs at a time; kernel tests need BPF rights
 	cargo build --workspace --bins --examples --locked
 	.ci/test_programs.py --workspace --locked
+	cargo test --workspace --locked --doc
 
 .PHONY: test-detects-noop
 test-detects-noop: ## The kernel tests must fail when nothing is attached

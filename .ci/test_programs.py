@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the test programs of the workspace two at a time, since most of them spend their time waiting. Those
-that compare times run alone.
+"""Runs the test programs of the workspace two at a time, since some of them wait. Those that compare times
+run alone. Examples in the documentation (`cargo test --doc`) are no programs and are not among them.
 
     test_programs.py [ARGUMENT...]      ARGUMENTs are those of `cargo test`
 
@@ -17,8 +17,10 @@ import sys
 import typing
 
 AT_ONCE = 2
-# Tests that compare on-CPU time with the target's own clock, and the age of rows with a limit.
-ALONE = ("tests/kernel_measures.rs", "tests/live.rs")
+# Their tests compare durations, on-CPU time and the age of rows with limits of a few milliseconds to a second.
+ALONE = {
+    f"tests/{name}.rs" for name in ("crash", "kernel_counts", "kernel_measures", "live", "replaced", "signals")
+}
 
 
 class Program(typing.NamedTuple):

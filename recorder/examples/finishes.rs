@@ -5,6 +5,8 @@
 //! ```text
 //! cargo run -p soakbox-recorder --example finishes -- /usr/bin/redis-server …
 //! ```
+//! With `EACH=1` it also lists the functions that keep a return, with `JUMPS=1` how many functions
+//! have how many jumps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,14 +54,7 @@ fn survey(path: &str) -> Result<Survey> {
             continue;
         }
         survey.functions += 1;
-        let extent = Extent {
-            names: elf
-                .symbols_at(symbol.address)
-                .map(|other| other.name)
-                .collect(),
-            start: symbol.address,
-            end: symbol.address + symbol.size,
-        };
+        let extent = Extent::of(&elf, symbol);
         // Through all functions that it tail-calls.
         if let Some(Err(reason)) = classes.get(&symbol.address) {
             survey.refused += 1;

@@ -1,5 +1,5 @@
-//! Functions that finish at jumps on the way out are recorded exactly: each call once, with the value that it
-//! returned, for code of several compilers and every optimisation.
+//! Functions that finish at jumps on the way out are recorded exactly: each call once, with the
+//! value that it returned, for code of several compilers and every optimisation.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -32,8 +32,8 @@ fn own(stdout: &str) -> Vec<Own> {
     stdout.lines().map(line).collect()
 }
 
-/// Records every function of `shapes_of_exits.c` and compares calls and values with the program's own. Returns how many
-/// finishes are at jumps and how many at returns.
+/// Records every function of `shapes_of_exits.c` and compares calls and values with the program's
+/// own. Returns how many finishes are at jumps and how many at returns.
 fn compared(compiler: &str, flags: &[&str]) -> (usize, usize) {
     let program = targets::build_by(
         compiler,

@@ -43,10 +43,6 @@ fn jumping(file: &Path) -> Vec<Jumping> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for symbol in &elf.symbols {
-        let names: Vec<&str> = elf
-            .symbols_at(symbol.address)
-            .map(|other| other.name)
-            .collect();
         let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         // Of several names, some may have a version in parentheses.
         if symbol.size == 0 || symbol.indirect || !is_plain(symbol.name) {
@@ -55,11 +51,7 @@ fn jumping(file: &Path) -> Vec<Jumping> {
         if !seen.insert(symbol.address) {
             continue;
         }
-        let extent = Extent {
-            names,
-            start: symbol.address,
-            end: symbol.address + symbol.size,
-        };
+        let extent = Extent::of(&elf, symbol);
         let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, kernel) else {
             continue;
         };

@@ -21,7 +21,7 @@ pub use tail_jumps::TailJump;
 use super::KernelVersion;
 use super::begin::{self, Begin};
 use super::disassembly::{self, Instruction, Next};
-use super::elf::Elf;
+use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::lsda;
 use super::unwind::{Cfa, Row, Unwind};
@@ -35,6 +35,18 @@ pub struct Extent<'a> {
     pub start: u64,
     /// One past the last.
     pub end: u64,
+}
+
+impl<'a> Extent<'a> {
+    /// That of a symbol, by its size.
+    pub fn of(elf: &Elf<'a>, symbol: &Symbol<'a>) -> Self {
+        let same = elf.symbols_at(symbol.address);
+        Self {
+            names: same.map(|symbol| symbol.name).collect(),
+            start: symbol.address,
+            end: symbol.address.saturating_add(symbol.size),
+        }
+    }
 }
 
 /// The result of the analysis.

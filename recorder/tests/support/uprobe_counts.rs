@@ -9,6 +9,8 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// The counters of a file's places, one per CPU each, counting since they were opened.
 #[derive(Debug)]
 pub(crate) struct UprobeCounts {
@@ -19,9 +21,9 @@ impl UprobeCounts {
     pub(crate) fn open(file: &Path, offsets: &[u64]) -> Self {
         allow_many_files();
         let path = CString::new(file.as_os_str().as_bytes()).expect("a path");
-        let cpus = online_cpus();
+        let (kind, cpus) = (kind_of_uprobes(), online_cpus());
         let place = |offset: &u64| {
-            let on_cpu = |cpu: &i32| open(&path, *offset, *cpu);
+            let on_cpu = |cpu: &i32| open(kind, &path, *offset, *cpu);
             cpus.iter().map(on_cpu).collect()
         };
         Self {
@@ -58,10 +60,15 @@ struct Attributes {
     offset: u64,
 }
 
-fn open(path: &CString, offset: u64, cpu: i32) -> File {
+/// The type of perf events that the kernel has given to uprobes.
+fn kind_of_uprobes() -> u32 {
     let kind = fs::read_to_string("/sys/bus/event_source/devices/uprobe/type").expect("uprobes");
+    kind.trim().parse().expect("a number")
+}
+
+fn open(kind: u32, path: &CString, offset: u64, cpu: i32) -> File {
     let attributes = Attributes {
-        kind: kind.trim().parse().expect("a number"),
+        kind,
         size: size_of::<Attributes>() as u32,
         path: path.as_ptr() as u64,
         offset,
@@ -96,14 +103,10 @@ fn online_cpus() -> Vec<i32> {
 }
 
 fn allow_many_files() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
     };
-    // SAFETY: the limit is ours to read and to raise up to its maximum.
-    unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
-        limit.rlim_cur = limit.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-    }
+    setrlimit(Resource::Nofile, most).expect("the limit may rise to its maximum");
 }

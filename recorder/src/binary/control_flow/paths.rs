@@ -1,4 +1,5 @@
-//! The ways through a function: its instructions as a graph, and what is known of the stack at each.
+//! The ways through a function: its instructions as a graph, and what is known of the stack at
+//! each.
 //!
 //! Edges that may be there count as there, and code that nothing seems to lead to counts as entered
 //! from outside, so that a rule that holds for all of these paths holds for the real ones.
@@ -122,7 +123,7 @@ impl Walk<'_, '_> {
     fn known_entries(&self, node: &dyn Fn(u64) -> Option<usize>) -> BTreeMap<usize, Frame> {
         let mut entries = BTreeMap::from([(0, Frame::ENTRY)]);
         for pad in &self.landing_pads {
-            entries.extend(node(*pad).map(|at| (at, self.landed(*pad))));
+            entries.extend(node(*pad).map(|at| (at, frame_by(self.cfa_at(*pad)))));
         }
         let inner = self.elf.symbols.iter().map(|symbol| symbol.address);
         let is_inner = |address: &u64| {
@@ -132,22 +133,6 @@ impl Walk<'_, '_> {
         let inner = inner.filter(is_inner).filter_map(node);
         entries.extend(inner.map(|at| (at, Frame::default())));
         entries
-    }
-
-    /// The frame where the unwinder lands, as the unwind table has it.
-    fn landed(&self, pad: u64) -> Frame {
-        const RBP: u16 = 6;
-        match self.cfa_at(pad) {
-            Some(Cfa::StackPointer(up)) => Frame {
-                stack: up.checked_sub(8),
-                frame: None,
-            },
-            Some(Cfa::Register(RBP, up)) => Frame {
-                stack: None,
-                frame: up.checked_sub(8),
-            },
-            _ => Frame::default(),
-        }
     }
 
     fn works(&self, instruction: &Instruction) -> bool {
@@ -172,6 +157,22 @@ impl Walk<'_, '_> {
             .flatten()
             .is_some_and(named)
             || self.elf.symbols_at(target).any(|symbol| named(symbol.name))
+    }
+}
+
+/// The pointer that a rule of the unwind table counts from, where that is followed.
+pub(super) fn frame_by(rule: Option<Cfa>) -> Frame {
+    const RBP: u16 = 6;
+    match rule {
+        Some(Cfa::StackPointer(up)) => Frame {
+            stack: up.checked_sub(8),
+            frame: None,
+        },
+        Some(Cfa::Register(RBP, up)) => Frame {
+            stack: None,
+            frame: up.checked_sub(8),
+        },
+        _ => Frame::default(),
     }
 }
 
