@@ -201,7 +201,10 @@ fn a_tail_call_is_followed_into_the_other_function() {
     let Finish::Returns { exits, kept, .. } = plain.finish else {
         panic!("{:?}", plain.finish);
     };
-    assert_eq!((found.tail_calls.exits, found.tail_calls.kept), (exits, kept));
+    assert_eq!(
+        (found.tail_calls.exits, found.tail_calls.kept),
+        (exits, kept)
+    );
     assert_eq!(plain.tail_calls, TailCalls::default());
 }
 

@@ -55,7 +55,11 @@ fn assembly(shapes: &[Shape]) -> String {
         "
     .to_owned();
     for (index, shape) in shapes.iter().enumerate() {
-        write!(text, ".type f{index}, @function\nf{index}: .cfi_startproc\n nop\n").unwrap();
+        write!(
+            text,
+            ".type f{index}, @function\nf{index}: .cfi_startproc\n nop\n"
+        )
+        .unwrap();
         for other in &shape.conditional {
             write!(text, " test %edi, %edi\n je f{other}\n").unwrap();
         }

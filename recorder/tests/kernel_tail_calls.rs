@@ -41,12 +41,7 @@ const THROWS: &str = "throws_through_tail_calls.cc";
 
 /// Records the functions of the program for which `chosen` holds, and compares counts and values
 /// with the program's own. Returns how many of them end in tail calls.
-fn compared(
-    source: &str,
-    compiler: &str,
-    flags: &[&str],
-    chosen: impl Fn(usize) -> bool,
-) -> usize {
+fn compared(source: &str, compiler: &str, flags: &[&str], chosen: impl Fn(usize) -> bool) -> usize {
     let flags = [flags, &["-w", "-pthread"]].concat();
     let program = targets::build_by(compiler, source, &flags);
     let directory = tempfile::tempdir().unwrap();
