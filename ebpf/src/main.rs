@@ -129,11 +129,13 @@ pub fn go_begin(context: ProbeContext) -> u32 {
 #[uprobe]
 pub fn go_finish(context: ProbeContext) -> u32 {
     let regs = context.regs;
+    let cookie = cookie(&context);
+    let register = operation::result_register(cookie.operation);
     operation::finish_on_goroutine(
-        cookie(&context),
+        cookie,
         registers::stack_pointer(regs),
         registers::goroutine(regs),
-        ReturnValue::known(registers::return_value(regs)),
+        ReturnValue::known(registers::go_result(regs, register)),
     );
     0
 }

@@ -254,6 +254,15 @@ fn finish_entered(cookie: u64, entry: u64, value: u64, is_known: bool) {
     }
 }
 
+/// The register for results that the operation's rule reads, by its place among them.
+#[inline(always)]
+pub fn result_register(operation: u16) -> u32 {
+    match RULES.get(operation as u32) {
+        Some(rule) => rule.register,
+        None => 0,
+    }
+}
+
 /// The finish of a function on the goroutine at `address`.
 pub fn finish_on_goroutine(
     cookie: Cookie,
@@ -457,6 +466,7 @@ fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
     }
     let success = match rule.comparison {
         comparison::MARKER => reported,
+        comparison::GO_ERROR => Some(raw.value == 0),
         _ if !has_value => None,
         _ => rule.success(event.return_value),
     };

@@ -46,6 +46,22 @@ mod arch {
         unsafe { (*regs).r14 }
     }
 
+    /// The register at this place among those for the integer results of Go functions.
+    #[inline(always)]
+    pub fn go_result(regs: *mut pt_regs, place: u32) -> u64 {
+        match place {
+            0 => read!(regs, rax),
+            1 => read!(regs, rbx),
+            2 => read!(regs, rcx),
+            3 => read!(regs, rdi),
+            4 => read!(regs, rsi),
+            5 => read!(regs, r8),
+            6 => read!(regs, r9),
+            7 => read!(regs, r10),
+            _ => read!(regs, r11),
+        }
+    }
+
     #[inline(always)]
     pub fn frame_pointer(regs: *mut pt_regs) -> u64 {
         read!(regs, rbp)
@@ -135,6 +151,12 @@ mod arch {
     #[inline(always)]
     pub fn goroutine(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).regs[28] }
+    }
+
+    /// No Go program of this architecture is observed yet.
+    #[inline(always)]
+    pub fn go_result(regs: *mut pt_regs, _place: u32) -> u64 {
+        return_value(regs)
     }
 
     #[inline(always)]

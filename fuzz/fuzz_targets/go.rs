@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use soakbox_recorder::binary::{KernelVersion, list, resolve_go};
+use soakbox_recorder::binary::{ErrorPlace, KernelVersion, list, resolve_go};
 
 fuzz_target!(|bytes: &[u8]| {
     let kernel = KernelVersion {
@@ -13,6 +13,6 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(listing) = list(bytes) else { return };
     let Some(Ok(go)) = listing.go else { return };
     for (name, ..) in go.functions.iter().take(8) {
-        let _ = resolve_go(bytes, "f", name, kernel);
+        let _ = resolve_go(bytes, "f", name, Some(ErrorPlace::Known), kernel);
     }
 });

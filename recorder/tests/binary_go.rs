@@ -119,7 +119,7 @@ fn the_version_is_that_of_the_compiler() {
 }
 
 fn resolved(bytes: &[u8], name: &str) -> Result<GoFunction, Reason> {
-    resolve_go(bytes, "./program", name, KERNEL).map(|found| found.part)
+    resolve_go(bytes, "./program", name, None, KERNEL).map(|found| found.part)
 }
 
 /// Instructions of a function by `objdump`: address and mnemonic with operands.
@@ -256,7 +256,7 @@ fn refusals_say_why() {
     assert!(c.hint().contains("go:FILE:FUNCTION"), "{}", c.hint());
     let own = fs::read("/proc/self/exe").unwrap();
     assert!(matches!(
-        resolve_go(&own, "p", "main.main", KERNEL),
+        resolve_go(&own, "p", "main.main", None, KERNEL),
         Err(Reason::NotGo)
     ));
 }

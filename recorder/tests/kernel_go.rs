@@ -139,3 +139,59 @@ fn each_row_has_the_id_of_its_goroutine() {
         assert_eq!(ids.len(), 60, "one id for each goroutine");
     }
 }
+
+/// Functions of `results.go`: the mode that calls it, its name, and the number of registers for the
+/// results before its error.
+const ERRORS: [(&str, &str, u32); 13] = [
+    ("only", "only", 0),
+    ("after_int", "after_int", 1),
+    ("after_string", "after_string", 2),
+    ("after_slice", "after_slice", 3),
+    ("after_float", "after_float", 0),
+    ("after_pointers", "after_pointers", 4),
+    ("after_interfaces", "after_interfaces", 5),
+    ("after_struct", "after_struct", 3),
+    ("after_nested", "after_nested", 7),
+    ("after_array", "after_array", 1),
+    ("after_seven", "after_seven", 7),
+    ("after_panic", "after_panic", 2),
+    ("after_pointer", "(*store[...]).after_pointer", 1),
+];
+
+#[test]
+fn an_operation_failed_if_its_last_result_is_an_error() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for (way, tells) in [(PLAIN, true), (UNOPTIMISED, true), (STRIPPED, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("recording");
+        let built = built(way);
+        let program = targets::own_copy(&built, directory.path());
+        fs::remove_file(built).unwrap();
+        let probes = ERRORS.map(|(mode, name, register)| {
+            let rule = if tells {
+                "goerr".to_owned()
+            } else {
+                format!("goerr:{register}")
+            };
+            format!("{mode}=go:{}:main.{name},success={rule}", program.display())
+        });
+        let arguments: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
+        let recorder = Recorder::start(&root, &arguments);
+        let counts = ERRORS.map(|(mode, ..)| targets::run(&program, &[mode, "40", "9"]).counts());
+        recorder.stop().check();
+        for ((mode, ..), counts) in ERRORS.iter().zip(counts) {
+            let recording = Recording::open(&root);
+            let totals = recording.checked(mode);
+            assert_eq!(
+                (totals.finished, totals.failures),
+                (counts.finished, counts.failures),
+                "{way:?} {mode}: {totals:?}"
+            );
+            assert!(0 < counts.failures && counts.failures < counts.finished);
+            let values = recording.of(mode, "return_value");
+            assert!(values.iter().all(Option::is_none), "{mode}");
+        }
+    }
+}

@@ -157,8 +157,9 @@ pub struct OperationRule {
     pub width: u32,
     /// Not 0 where the return value is signed.
     pub signed: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// The register with the type of a Go function's error ([`comparison::GO_ERROR`]), by its place
+    /// among the registers for results; otherwise 0.
+    pub register: u32,
     /// Number that the return value is compared with.
     pub operand: i64,
 }
@@ -183,6 +184,8 @@ pub mod comparison {
     pub const NOT_ERRNO: u32 = 7;
     /// … not used: the success argument of the marker decides.
     pub const MARKER: u32 = 8;
+    /// … not read: it succeeded where the register for the type of the Go function's error is 0.
+    pub const GO_ERROR: u32 = 9;
 }
 
 impl OperationRule {
@@ -207,7 +210,7 @@ impl OperationRule {
         // An unsigned 64-bit value above i64::MAX is larger than any operand.
         if self.signed == 0 && value < 0 {
             return match self.comparison {
-                comparison::NONE | comparison::MARKER => None,
+                comparison::NONE | comparison::MARKER | comparison::GO_ERROR => None,
                 comparison::EQUAL | comparison::LESS | comparison::AT_MOST => Some(false),
                 _ => Some(true),
             };
@@ -314,7 +317,7 @@ const _: () = {
     assert!(offset_of!(OperationRule, comparison) == 0);
     assert!(offset_of!(OperationRule, width) == 4);
     assert!(offset_of!(OperationRule, signed) == 8);
-    assert!(offset_of!(OperationRule, reserved) == 12);
+    assert!(offset_of!(OperationRule, register) == 12);
     assert!(offset_of!(OperationRule, operand) == 16);
 
     assert!(size_of::<Settings>() == 80);

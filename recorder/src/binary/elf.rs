@@ -12,6 +12,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::error::Reason;
 
+mod compressed;
 mod header;
 mod memory;
 mod notes;
@@ -46,6 +47,8 @@ pub struct Section<'a> {
     pub address: u64,
     /// Its bytes in the file: none for `.bss` and for compressed sections.
     pub data: &'a [u8],
+    /// The bytes in the file of a compressed section, with their header; none for others.
+    pub compressed: &'a [u8],
     /// Whether code in it may run.
     pub executable: bool,
     /// Alignment in bytes.

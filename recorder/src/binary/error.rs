@@ -6,6 +6,8 @@ use std::fmt;
 
 use soakbox_schemas::control::MAX_OPERATIONS;
 
+use super::go::GO_ERROR_HINT;
+
 /// A probe that cannot be resolved, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{probe}: {reason}; hint: {}", reason.hint())]
@@ -66,6 +68,9 @@ pub enum Reason {
     /// The tables of a Go program cannot be read, in words.
     #[error("the tables of the Go program cannot be read: {0}")]
     GoTables(String),
+    /// The place of the Go function's error is not known, in words.
+    #[error("success=goerr cannot be observed: {0}")]
+    GoError(String),
     /// The Go function is written in assembly.
     #[error("'{0}' is written in assembly, which does not say where its goroutine is")]
     GoAssembly(String),
@@ -248,6 +253,7 @@ impl Reason {
             Self::GoTables(_) => {
                 "build the program again with the Go toolchain, without packing it".into()
             }
+            Self::GoError(_) => GO_ERROR_HINT.into(),
             Self::GoAssembly(_) | Self::GoCode { .. } | Self::GoTailCall { callee: None, .. } => {
                 "observe a function that calls it, or one that it calls".into()
             }

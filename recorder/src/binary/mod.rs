@@ -37,7 +37,7 @@ pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
-pub use go::{GoFunction, GoListing};
+pub use go::{ErrorPlace, GO_ERROR_HINT, GoFunction, GoListing};
 pub use image::{Image, Symbols};
 pub use list::{Listing, list};
 
@@ -200,18 +200,21 @@ pub fn resolve_function<'a>(
     })
 }
 
-/// Finds the sites of a Go function, like [`resolve_function`].
+/// Finds the sites of a Go function, like [`resolve_function`], and where it returns its error if
+/// `error` asks for it.
 ///
 /// # Errors
-/// Where there is none of that name, or its begins or finishes are not certain.
+/// Where there is none of that name, or its begins or finishes are not certain, or its error is
+/// asked for and not known.
 pub fn resolve_go(
     bytes: &[u8],
     file: &str,
     function: &str,
+    error: Option<ErrorPlace>,
     kernel: KernelVersion,
 ) -> Result<Found<GoFunction>, Reason> {
     let elf = Elf::parse(bytes)?;
-    let mut part = go::Program::parse(&elf)?.resolve(file, function, kernel)?;
+    let mut part = go::Program::parse(&elf)?.resolve(file, function, error, kernel)?;
     let warnings = std::mem::take(&mut part.warnings);
     Ok(Found {
         part,

@@ -61,4 +61,9 @@ pub enum OutcomeSource {
     ReturnValue,
     /// The finish carries whether the operation succeeded.
     Finish,
+    /// The error of a Go function, whose type is in a register; only with the rule for it.
+    GoError {
+        /// Its place among the registers for results.
+        register: u32,
+    },
 }

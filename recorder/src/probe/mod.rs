@@ -17,6 +17,7 @@ mod place;
 mod registry;
 mod resolved;
 mod rules;
+mod success;
 mod tail_calls;
 
 #[cfg(test)]
@@ -29,7 +30,8 @@ pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe, function_hooks};
 pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};
-pub use rules::{Comparison, Rules, Success, Width};
+pub use rules::Rules;
+pub use success::{Comparison, Success, Width};
 
 /// An operation as it was typed: its name, its probe, and its rules.
 #[derive(Clone, Debug)]

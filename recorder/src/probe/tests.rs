@@ -121,9 +121,8 @@ fn every_comparison_and_width_parses() {
                 .rules
                 .success
                 .unwrap()
-                .width()
                 .to_string(),
-            width
+            format!("ret:{width}!=16")
         );
     }
 }
@@ -172,7 +171,10 @@ fn refusals_name_the_thing_and_the_next_step() {
             "-1 is outside the range of u32",
         ),
         ("a=uprobe:p:f,success=errno:u32", "must be signed"),
-        ("a=uprobe:p:f,success=goerr", "not available yet"),
+        ("a=go:p:f,success=goerr:8", "from 0 to 7"),
+        ("a=go:p:f,success=goerr:", "cannot be read"),
+        ("a=go:p:f,success=goerr1", "cannot be read"),
+        ("a=go:p:f,success=goerr:-1", "success=goerr:N"),
         ("a=uprobe:p:f,success=arg1==0", "not available yet"),
         ("a=uprobe:p:f,bytes=arg2", "not available yet"),
         ("a=uprobe:p:f,key=arg1", "not available yet"),
@@ -249,7 +251,7 @@ fn success() -> impl Strategy<Value = Success> {
         Comparison::Greater,
         Comparison::GreaterOrEqual,
     ]);
-    (widths, comparisons, any::<i64>(), any::<bool>()).prop_map(
+    let of_values = (widths, comparisons, any::<i64>(), any::<bool>()).prop_map(
         |(width, comparison, value, errno)| {
             if errno && width.is_signed() {
                 return Success::Errno { width };
@@ -267,7 +269,9 @@ fn success() -> impl Strategy<Value = Success> {
                 value,
             }
         },
-    )
+    );
+    let of_errors = prop::option::of(0..8u32).prop_map(|before| Success::GoError { before });
+    prop_oneof![of_values, of_errors]
 }
 
 proptest! {

@@ -13,8 +13,8 @@ use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
-use crate::plan::{Hook, ObservedFile, PlannedOperation};
-use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved};
+use crate::plan::{Hook, ObservedFile, OutcomeSource, PlannedOperation};
+use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved, Success};
 use crate::process::Process;
 
 /// The probes, resolved: the same for `record` and `check`.
@@ -83,6 +83,7 @@ impl ResolvedProbes {
                 files: &mut files,
             };
             let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {
+                refuse_other_errors(&spec, &resolved)?;
                 leave_out_shared(&all.operations, &mut resolved.hooks);
                 refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
                 Ok(resolved)
@@ -192,6 +193,15 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
         ),
         None => Ok(()),
     }
+}
+
+/// Refuses the rule for errors of Go functions at a probe of another kind.
+fn refuse_other_errors(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
+    let rule = matches!(spec.rules.success, Some(Success::GoError { .. }));
+    if rule && !matches!(resolved.outcome, OutcomeSource::GoError { .. }) {
+        bail!("success=goerr is for go:FILE:FUNCTION only; hint: use another rule");
+    }
+    Ok(())
 }
 
 /// Leaves out hooks of no single operation that an earlier operation has too, such as those at the

@@ -26,6 +26,7 @@ impl<'a> Elf<'a> {
                 name,
                 address: section.sh_addr(endian),
                 data: if compressed { &[] } else { data },
+                compressed: if compressed { data } else { &[] },
                 executable: section.sh_flags(endian).0 & elf::SHF_EXECINSTR.0 != 0,
                 alignment: section.sh_addralign(endian),
             });

@@ -1,15 +1,11 @@
 //! Go functions: from a name to the sites of its begin and its finishes.
-//!
-//! A function with a stack check begins after it: where the stack has to grow, or the goroutine is
-//! preempted there, the runtime starts the function again from its first instruction.
 
 use std::collections::BTreeSet;
 
-use super::super::disassembly::jump_table::{self, Code, Entries};
-use super::super::disassembly::{self, Instruction, Next};
 use super::super::error::{Choice, Reason};
-use super::super::{Cost, KernelVersion, Site, suggest};
-use super::{Entry, Program, names};
+use super::super::{KernelVersion, Site, suggest};
+use super::body::Body;
+use super::{Entry, Program, Types, Unknown, names};
 
 /// A Go function with its sites. Register 14 holds the goroutine at each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +24,38 @@ pub struct GoFunction {
     pub goroutine_id_offset: u16,
     /// The version of Go that built the program.
     pub version: String,
+    /// Where it returns its error, if that was asked for: the number of registers for the results
+    /// before the error.
+    pub error_register: Option<u32>,
     /// Calls that will not be seen, a sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Largest function that is analysed, bytes.
-const LARGEST: u64 = 4 << 20;
-/// Most instructions before the end of the stack check.
-const PROLOGUE: usize = 6;
-/// Most entries of one jump table.
-const MOST_ENTRIES: u64 = 65_536;
+/// Where a function returns its error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorPlace {
+    /// The debug information tells it.
+    Known,
+    /// After results in as many registers, unless the debug information tells otherwise.
+    After(u32),
+}
+
 /// Ends the goroutine that calls it.
 const EXIT: &str = "runtime.Goexit";
 /// Most bodies of one function.
 const MOST_BODIES: usize = 256;
 
 impl<'a> Program<'_, 'a> {
-    /// Finds the sites of a function.
+    /// Finds the sites of a function, and where it returns its error if `error` asks for it.
     ///
     /// # Errors
-    /// Where there is none of that name, or its begins or finishes are not certain.
+    /// Where there is none of that name, or its begins or finishes are not certain, or its error is
+    /// asked for and not known.
     pub fn resolve(
         &self,
         file: &str,
         function: &str,
+        error: Option<ErrorPlace>,
         kernel: KernelVersion,
     ) -> Result<GoFunction, Reason> {
         let bodies = self.find(file, function)?;
@@ -67,6 +71,7 @@ impl<'a> Program<'_, 'a> {
             begins.push(begin);
             returns.extend(finishes);
         }
+        let error = error.map(|error| self.error_register(&bodies, error));
         let exit = self.functions.iter().find(|entry| entry.name == EXIT);
         let exit = exit.map(|entry| Body::read(self, &entry)?.begin_site(kernel));
         let mut warnings = Vec::new();
@@ -82,8 +87,34 @@ impl<'a> Program<'_, 'a> {
             exit: exit.transpose()?,
             goroutine_id_offset,
             version: self.version.text.clone(),
+            error_register: error.transpose()?,
             warnings,
         })
+    }
+
+    /// Where the bodies return their error.
+    fn error_register(&self, bodies: &[Entry<'_>], error: ErrorPlace) -> Result<u32, Reason> {
+        let types = Types::read(self.elf);
+        let known = |body: &Entry<'_>| types.as_ref().map_err(|why| *why)?.error_register(body);
+        let mut found = None;
+        for body in bodies {
+            let register = match (known(body), error) {
+                (Ok(register), ErrorPlace::After(given)) if register != given => {
+                    let why = format!(
+                        "the results before its error need {register} registers, not {given}"
+                    );
+                    return Err(Reason::GoError(why));
+                }
+                (Ok(register), _) => register,
+                (Err(Unknown::NotThere(_)), ErrorPlace::After(given)) => given,
+                (Err(unknown), _) => return Err(Reason::GoError(unknown.why().to_owned())),
+            };
+            if *found.get_or_insert(register) != register {
+                let why = "its instances return their errors in different registers";
+                return Err(Reason::GoError(why.to_owned()));
+            }
+        }
+        Ok(found.unwrap_or_default())
     }
 
     /// The bodies of the one function that the name means.
@@ -139,23 +170,6 @@ impl<'a> Program<'_, 'a> {
             symbols: "a function that is inlined everywhere has no code of its own, and type arguments are written [...]".into(),
         }
     }
-
-    /// Whether the program may compare the function's code with a checksum when it starts. It would
-    /// find the breakpoint of a probe, and end.
-    fn checks_itself(&self, entry: &Entry<'_>) -> bool {
-        let limit = |name| {
-            let mut limits = self.functions.iter();
-            Some(limits.find(|entry| entry.name.ends_with(name))?.start)
-        };
-        let (start, end) = (limit(":textfipsstart"), limit(":textfipsend"));
-        let range = start.zip(end);
-        range.is_some_and(|(start, end)| (start..end).contains(&entry.start))
-    }
-
-    /// Name of the function that starts at the address.
-    fn name_at(&self, address: u64) -> Option<&'a str> {
-        Some(self.functions.starting_at(address)?.name)
-    }
 }
 
 fn choice(entry: &Entry<'_>) -> Choice {
@@ -163,205 +177,5 @@ fn choice(entry: &Entry<'_>) -> Choice {
         symbol: names::readable(entry.name).into_owned(),
         signature: None,
         address: entry.start,
-    }
-}
-
-/// The code of a function.
-struct Body<'p, 'e, 'a> {
-    program: &'p Program<'e, 'a>,
-    entry: Entry<'a>,
-    bytes: &'a [u8],
-    code: Vec<Instruction>,
-}
-
-impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
-    fn read(program: &'p Program<'e, 'a>, entry: &Entry<'a>) -> Result<Self, Reason> {
-        let refuse = |at, why| Reason::GoCode { at, why };
-        let size = entry.end - entry.start;
-        if program.checks_itself(entry) {
-            return Err(refuse(
-                entry.start,
-                "it is in the cryptographic module (FIPS 140), which compares its code with a checksum",
-            ));
-        }
-        if size > LARGEST {
-            return Err(refuse(entry.start, "its size is not plausible"));
-        }
-        let bytes = program.elf.bytes_at(entry.start, size);
-        let bytes = bytes.ok_or(refuse(entry.start, "it is not in the file"))?;
-        let code = disassembly::sweep(bytes, entry.start)
-            .map_err(|at| refuse(at, "there is something that is no instruction"))?;
-        Ok(Self {
-            program,
-            entry: *entry,
-            bytes,
-            code,
-        })
-    }
-
-    fn begin_site(&self, kernel: KernelVersion) -> Result<Site, Reason> {
-        let begin = self.begin()?;
-        self.check_jumps(begin)?;
-        self.site(begin, kernel)
-    }
-
-    fn sites(&self, kernel: KernelVersion) -> Result<(Site, Vec<Site>), Reason> {
-        let begin = self.begin_site(kernel)?;
-        let returns = self.code.iter().filter(|code| code.next == Next::Returns);
-        let returns: Vec<Site> = returns
-            .map(|code| self.site(code, kernel))
-            .collect::<Result<_, _>>()?;
-        if returns.is_empty() {
-            return Err(Reason::NeverReturns);
-        }
-        match returns.iter().find(|site| site.stack_delta != 0) {
-            Some(site) => Err(self.refuse(site.address, "a return with something on the stack")),
-            None => Ok((begin, returns)),
-        }
-    }
-
-    /// The instruction after the stack check; the first one where there is no check.
-    fn begin(&self) -> Result<&Instruction, Reason> {
-        let first = self.code.first();
-        let first = first.ok_or(self.refuse(self.entry.start, "it is empty"))?;
-        let prologue = &self.code[..self.code.len().min(PROLOGUE)];
-        let check = prologue.iter().position(Instruction::checks_stack);
-        let branch = check.and_then(|check| self.code.get(check + 1));
-        if let (Some(check), Some(branch)) = (check, branch)
-            && branch.jumps_if_below_or_equal()
-            && let Next::Branches(target) = branch.next
-            && self.grows_stack_at(target)
-        {
-            let begin = self.code.get(check + 2);
-            return begin.ok_or(self.refuse(branch.address, "nothing follows its stack check"));
-        }
-        if self.code.iter().any(|code| self.calls_for_stack(code)) {
-            return Err(self.refuse(
-                first.address,
-                "its stack check does not look as it is known",
-            ));
-        }
-        let before_calls = self
-            .code
-            .iter()
-            .take_while(|code| !matches!(code.next, Next::Calls(_)));
-        match before_calls
-            .into_iter()
-            .find(|code| code.changes_goroutine())
-        {
-            Some(code) => {
-                Err(self.refuse(code.address, "assembly code calls it, without a goroutine"))
-            }
-            None => Ok(first),
-        }
-    }
-
-    /// Whether the code at the address leads to a call that makes the stack grow.
-    fn grows_stack_at(&self, address: u64) -> bool {
-        let Ok(index) = self.index_of(address) else {
-            return false;
-        };
-        let call = self.code[index..]
-            .iter()
-            .find(|code| code.next != Next::Falls);
-        call.is_some_and(|call| self.calls_for_stack(call))
-    }
-
-    fn calls_for_stack(&self, code: &Instruction) -> bool {
-        let Next::Calls(Some(target)) = code.next else {
-            return false;
-        };
-        let callee = self.program.name_at(target);
-        callee.is_some_and(|name| name.starts_with("runtime.morestack"))
-    }
-
-    /// Every jump must stay in the function and not lead to its begin.
-    fn check_jumps(&self, begin: &Instruction) -> Result<(), Reason> {
-        for (index, code) in self.code.iter().enumerate() {
-            let targets = match code.next {
-                Next::Jumps(target) | Next::Branches(target) => vec![target],
-                Next::JumpsIndirectly => self.table_targets(index, begin)?,
-                _ => continue,
-            };
-            for target in targets {
-                if !(self.entry.start..self.entry.end).contains(&target) {
-                    let callee = self.program.name_at(target);
-                    return Err(Reason::GoTailCall {
-                        at: code.address,
-                        callee: callee.map(|name| names::readable(name).into_owned()),
-                    });
-                }
-                self.index_of(target)?;
-                if target == begin.address {
-                    return Err(self.refuse(target, "a loop leads back to its begin"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The targets of a jump through a table; none where they are not known and none can be the
-    /// begin, because the stack is deeper there.
-    fn table_targets(&self, index: usize, begin: &Instruction) -> Result<Vec<u64>, Reason> {
-        let jump = &self.code[index];
-        if !jump.jumps_through_table() {
-            return Err(Reason::GoTailCall {
-                at: jump.address,
-                callee: None,
-            });
-        }
-        if self.depth(jump)? != self.depth(begin)? {
-            return Ok(Vec::new());
-        }
-        let uncertain = self.refuse(jump.address, "a jump could lead back to its begin");
-        let entries = Entries::new(&self.code, BTreeSet::new());
-        let code = Code {
-            instructions: &self.code,
-            entries: &entries,
-        };
-        let mut targets = Vec::new();
-        for table in jump_table::recognise(code, index).unwrap_or_default() {
-            let (Some(table), Some(count)) = (table.table, table.count) else {
-                return Err(uncertain);
-            };
-            for entry in 0..count.min(MOST_ENTRIES) {
-                let target = self.program.elf.pointer_entry(table, entry);
-                targets.push(target.ok_or_else(|| uncertain.clone())?);
-            }
-        }
-        if targets.is_empty() {
-            return Err(uncertain);
-        }
-        Ok(targets)
-    }
-
-    fn index_of(&self, address: u64) -> Result<usize, Reason> {
-        let found = self
-            .code
-            .binary_search_by_key(&address, |code| code.address);
-        found.map_err(|_| self.refuse(address, "a jump leads into the middle of an instruction"))
-    }
-
-    fn depth(&self, code: &Instruction) -> Result<i16, Reason> {
-        let depth = self
-            .program
-            .functions
-            .stack_depth(&self.entry, code.address);
-        depth
-            .and_then(|depth| i16::try_from(depth).ok())
-            .ok_or(self.refuse(code.address, "the depth of its stack is not known"))
-    }
-
-    fn site(&self, code: &Instruction, kernel: KernelVersion) -> Result<Site, Reason> {
-        let skip = usize::try_from(code.address - self.entry.start).unwrap_or(usize::MAX);
-        let cost: Option<Cost> =
-            code.probe_cost(self.bytes.get(skip..).unwrap_or_default(), kernel);
-        let cost = cost.ok_or(self.refuse(code.address, "the kernel accepts no probe"))?;
-        Site::at(self.program.elf, code.address, self.depth(code)?, cost)
-            .ok_or(self.refuse(code.address, "it is not in the file"))
-    }
-
-    fn refuse(&self, at: u64, why: &'static str) -> Reason {
-        Reason::GoCode { at, why }
     }
 }

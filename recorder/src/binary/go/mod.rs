@@ -3,18 +3,23 @@
 //!
 //! Go 1.18 and later, on amd64. Trusts no offset or size in the file.
 
+mod body;
 mod build_info;
+mod debug_info;
 mod function;
 mod function_table;
 mod goroutine;
 mod listing;
 mod module;
 mod names;
+mod results;
 
 pub use build_info::Version;
-pub use function::GoFunction;
+pub use debug_info::Unknown;
+pub use function::{ErrorPlace, GoFunction};
 pub use function_table::{Entry, FunctionTable};
 pub use listing::{GoListing, list};
+pub use results::{GO_ERROR_HINT, Types};
 
 use super::elf::Elf;
 use super::error::Reason;

@@ -10,9 +10,11 @@ use anyhow::Result;
 use soakbox_schemas::control::{Cookie, WayOut};
 
 use super::{Kind, Probe};
-use crate::binary::{self, Binary, GoFunction, ResolveError, Site};
+use crate::binary::{self, Binary, ErrorPlace, GoFunction, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
-use crate::probe::{Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules};
+use crate::probe::{
+    Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
+};
 
 /// Runs after the stack check.
 const BEGIN: ProgramId = ProgramId::new("go_begin");
@@ -64,7 +66,14 @@ impl Probe for GoProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        let found = binary::resolve_go(&open.bytes, file, name, context.kernel);
+        let error = match context.rules.success {
+            Some(Success::GoError { before: None }) => Some(ErrorPlace::Known),
+            Some(Success::GoError {
+                before: Some(before),
+            }) => Some(ErrorPlace::After(before)),
+            _ => None,
+        };
+        let found = binary::resolve_go(&open.bytes, file, name, error, context.kernel);
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = Pairing::Goroutine {
             id_offset: found.part.goroutine_id_offset,
@@ -72,10 +81,17 @@ impl Probe for GoProbe {
         Ok(Resolved {
             hooks: hooks(&found.part, &open.binary, context.operation, pairing),
             pairing,
-            outcome: OutcomeSource::ReturnValue,
+            outcome: outcome(&found.part),
             files: vec![open.observed(found.build_id.as_deref())],
             explanation: explain(&found.part, found.warnings, &open, &context.rules),
         })
+    }
+}
+
+fn outcome(function: &GoFunction) -> OutcomeSource {
+    match function.error_register {
+        Some(register) => OutcomeSource::GoError { register },
+        None => OutcomeSource::ReturnValue,
     }
 }
 
@@ -116,9 +132,10 @@ fn explain(
             "the goroutine's next operation further up on its stack, runtime.Goexit, or the end of the process (stacks of goroutines, {})",
             function.version
         ),
-        success: match &rules.success {
-            Some(success) => success.to_string(),
-            None => "unknown".to_owned(),
+        success: match (&rules.success, function.error_register) {
+            (_, Some(register)) => format!("goerr:{register}"),
+            (Some(success), None) => success.to_string(),
+            (None, None) => "unknown".to_owned(),
         },
         begins: locations(&function.begins),
         finishes: locations(&function.returns),

@@ -251,6 +251,10 @@ func main() {
 		}
 		on_goroutines(goroutines, calls, func(n int) { closure(n) })
 	default:
+		if call, known := results[mode]; known {
+			on_goroutines(goroutines, calls, call)
+			break
+		}
 		var get getter = outer{&inner{calls}}
 		fmt.Fprintln(os.Stderr, choose(calls), large(calls), get.get(), sha256.Sum256([]byte(mode)))
 		os.Exit(1)
