@@ -20,6 +20,8 @@ const FLOATS: u32 = 15;
 const LARGEST: u64 = 512 << 20;
 /// Most types that are inside of each other.
 const DEEPEST: u32 = 32;
+/// Most types that are read for one function; damaged ones could be without end.
+const MOST_TYPES: u32 = 10_000;
 
 /// How a person tells where the error is.
 pub const GO_ERROR_HINT: &str = "write success=goerr:N with the number of registers for the results before the error, from 0 to 7: 0 for error, 1 for (int, error) or (*T, error), 2 for (string, error), 3 for ([]T, error)";
@@ -82,11 +84,12 @@ impl<'a> Types<'a> {
     }
 }
 
-/// Registers that are used.
+/// Registers that are used, and the number of types that were read.
 #[derive(Clone, Copy, Default)]
 struct Used {
     integers: u32,
     floats: u32,
+    types: u32,
 }
 
 fn place_of_error(units: &Units<'_>, results: &[Place]) -> Result<u32, Unknown> {
@@ -104,6 +107,7 @@ fn place_of_error(units: &Units<'_>, results: &[Place]) -> Result<u32, Unknown> 
         if takes(units, *result, &mut with, 0)? && with.fits() {
             used = with;
         }
+        used.types = with.types;
     }
     if used.integers + 2 > REGISTERS {
         return Err(NoError("it returns its error on the stack"));
@@ -135,7 +139,8 @@ fn takes<'s>(
     depth: u32,
 ) -> Result<bool, Unknown> {
     const NOT_KNOWN: Unknown = NotThere("the type of a result before its error is not known");
-    if depth > DEEPEST {
+    used.types += 1;
+    if depth > DEEPEST || used.types > MOST_TYPES {
         return Err(NOT_KNOWN);
     }
     let unit = units.unit(place.unit)?;
