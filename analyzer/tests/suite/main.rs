@@ -1,0 +1,17 @@
+//! The tests of the analyzer, one file per subject, linked once. `cargo test --workspace --test suite
+//! SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod browser;
+mod cli;
+mod descriptors;
+mod hostile_text;
+mod live;
+mod outputs;
+mod paths;
+mod pictures;
+mod recordings;
+mod unsealed;
+
+mod host;
+mod program;

@@ -1,0 +1,108 @@
+//! Go functions: the recorded counts equal those of the program itself, on many goroutines whose
+//! stacks move.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::host;
+use crate::support::recorder::Recorder;
+use crate::support::recording::{Recording, Totals};
+use crate::support::targets::{self, Counts};
+
+/// Ways of building: a name, flags, and another toolchain.
+type Way = (&'static str, &'static [&'static str], Option<&'static str>);
+
+const PLAIN: Way = ("plain", &[], None);
+const STRIPPED: Way = ("stripped", &["-ldflags=-s -w"], None);
+const PIE: Way = ("PIE", &["-buildmode=pie"], None);
+/// Linked by the C linker.
+const EXTERNAL: Way = (
+    "external",
+    &["-ldflags=-linkmode=external", "-buildmode=pie"],
+    None,
+);
+const UNOPTIMISED: Way = ("unoptimised", &["-gcflags=all=-N -l"], None);
+
+fn built(way: Way) -> PathBuf {
+    targets::build_go("goroutines", way.1, way.2)
+}
+
+/// Records one run of the program: `function` as the operation `op`.
+fn record(way: Way, function: &str, arguments: [&str; 3]) -> (Counts, Totals) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let built = built(way);
+    let program = targets::own_copy(&built, directory.path());
+    fs::remove_file(built).unwrap();
+    let probe = format!("op=go:{}:{function}", program.display());
+    let recorder = Recorder::start(&root, &["--op", &probe]);
+    let outcome = targets::run(&program, &arguments);
+    recorder.stop().check();
+    assert!(outcome.status.success(), "{way:?} {function}: {outcome:?}");
+    (outcome.counts(), Recording::open(&root).checked("op"))
+}
+
+/// The counts of the recorder are those of the program, to the last operation.
+fn exact(way: Way, function: &str, arguments: [&str; 3]) {
+    let (counts, totals) = record(way, function, arguments);
+    assert_eq!(
+        (
+            totals.begun,
+            totals.finished,
+            totals.abandoned,
+            totals.unmatched,
+            totals.lost
+        ),
+        (counts.begun, counts.finished, counts.abandoned, 0, 0),
+        "{way:?} {function} {arguments:?}: {totals:?}"
+    );
+    assert!(counts.begun > 0);
+}
+
+#[test]
+fn goroutines_with_growing_stacks_are_counted_exactly() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for way in [PLAIN, STRIPPED, PIE, EXTERNAL, UNOPTIMISED] {
+        exact(way, "main.op", ["op", "500", "70"]);
+    }
+}
+
+#[test]
+fn each_level_of_a_recursion_is_counted() {
+    if !host::allows_bpf() {
+        return;
+    }
+    exact(PLAIN, "main.op", ["recursion", "200", "30"]);
+}
+
+#[test]
+fn operations_that_a_recovered_panic_leaves_are_abandoned() {
+    if !host::allows_bpf() {
+        return;
+    }
+    exact(PLAIN, "main.panics", ["panics", "200", "20"]);
+    exact(PLAIN, "main.op_recovers", ["op_recovers", "200", "20"]);
+}
+
+#[test]
+fn operations_that_end_with_their_goroutine_are_abandoned() {
+    if !host::allows_bpf() {
+        return;
+    }
+    exact(PLAIN, "main.exits", ["exits", "100", "20"]);
+}
+
+#[test]
+fn generic_functions_are_counted_in_all_their_instances_and_closures_by_their_names() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for way in [PLAIN, STRIPPED] {
+        exact(way, "main.sum[...]", ["sum", "50", "20"]);
+        exact(way, "main.(*list[...]).push", ["push", "50", "20"]);
+        // The function that `op` is called from.
+        exact(way, "main.main.func1", ["op", "50", "20"]);
+    }
+}
