@@ -13,15 +13,17 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 import typing
 
 AT_ONCE = 2
 # Their tests compare durations, on-CPU time and the age of rows with limits of a few milliseconds to a second.
-ALONE = {"crash", "kernel_counts", "kernel_measures", "live", "replaced", "signals"}
+ALONE = {"kernel_counts", "kernel_measures", "live", "signals"}
 # The longest subjects, which start first, so that none of them is still running when all others have ended.
-FIRST = ["kernel_exits", "kernel_tail_calls", "kernel_whole_binaries", "browser", "descriptors"]
+FIRST = ["crash", "kernel_exits", "kernel_tail_calls", "kernel_whole_binaries", "browser", "descriptors"]
 
 
 class Run(typing.NamedTuple):
@@ -33,10 +35,13 @@ class Run(typing.NamedTuple):
     # The module whose tests run; all of the program where it is empty.
     subject: str
 
+    def is_one_of(self, subjects: typing.Container[str]) -> bool:
+        return self.source.parent.name == "suite" and self.subject in subjects
+
     def title(self) -> str:
         kind = "" if self.source.parts[0] == "tests" else "unittests "
         subject = f" {self.subject}" if self.subject else ""
-        return f"     Running {kind}{self.source}{subject} ({self.executable})"
+        return f"{kind}{self.source}{subject} ({self.executable})"
 
     def command(self, *arguments: str) -> list[str]:
         return [self.executable, *([f"{self.subject}::"] if self.subject else []), *arguments]
@@ -81,10 +86,17 @@ def build(arguments: list[str]) -> list[Run]:
             package = pathlib.Path(message["manifest_path"]).parent
             source = pathlib.Path(message["target"]["src_path"]).relative_to(package)
             runs += subjects(Run(package, source, message["executable"], ""))
-    return sorted(runs, key=lambda run: (run.subject not in FIRST, run))
+    return sorted(runs, key=lambda run: (not run.is_one_of(FIRST), run))
 
 
-def execute(run: Run) -> tuple[Run, int, bytes]:
+def default_signals() -> None:
+    """Of a job in the background, shells ignore these; the tests send them to programs that would inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def execute(run: Run) -> tuple[Run, int, bytes, float]:
+    start = time.monotonic()
     ended = subprocess.run(
         run.command(),
         cwd=run.package,
@@ -92,8 +104,9 @@ def execute(run: Run) -> tuple[Run, int, bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=default_signals,
     )
-    return run, ended.returncode, ended.stdout
+    return run, ended.returncode, ended.stdout, time.monotonic() - start
 
 
 def report(runs: list[Run], at_once: int) -> list[str]:
@@ -102,12 +115,12 @@ def report(runs: list[Run], at_once: int) -> list[str]:
     pool = concurrent.futures.ThreadPoolExecutor(at_once)
     try:
         for ended in concurrent.futures.as_completed([pool.submit(execute, run) for run in runs]):
-            run, status, output = ended.result()
-            print(run.title(), flush=True)
+            run, status, output, seconds = ended.result()
+            print(f"     Running {run.title()}: {seconds:.1f} s", flush=True)
             sys.stdout.buffer.write(output)
             sys.stdout.flush()
             if status != 0:
-                failed.append(f"{run.title().strip()}: ended with {status}")
+                failed.append(f"{run.title()}: ended with {status}")
     finally:
         # After Ctrl-C no further process starts.
         pool.shutdown(cancel_futures=True)
@@ -119,9 +132,9 @@ def main() -> int:
     if not runs:
         print("error: there are no test programs", file=sys.stderr)
         return 1
-    alone = [run for run in runs if run.subject in ALONE]
-    together = [run for run in runs if run.subject not in ALONE]
-    missing = ALONE.union(FIRST) - {run.subject for run in runs}
+    alone = [run for run in runs if run.is_one_of(ALONE)]
+    together = [run for run in runs if not run.is_one_of(ALONE)]
+    missing = ALONE.union(FIRST) - {run.subject for run in alone + together}
     if missing:
         print(f"error: no test program has the subjects {', '.join(sorted(missing))}", file=sys.stderr)
         return 1

@@ -266,7 +266,10 @@ fn check_attaches_only_to_its_own_process() {
     let probe = format!("op=uprobe:{}:op", targets::build("ops.c", &[]).display());
     let traced = Command::new("strace")
         .args(["-f", "-e", "trace=bpf,perf_event_open", "-o"])
-        .args([log.as_os_str(), env!("CARGO_BIN_EXE_soakbox-recorder").as_ref()])
+        .args([
+            log.as_os_str(),
+            env!("CARGO_BIN_EXE_soakbox-recorder").as_ref(),
+        ])
         .args(["check", "--op", &probe])
         .output()
         .unwrap();

@@ -161,8 +161,10 @@ fn cold_parts_are_found_without_their_names() {
                 full.returns,
                 bare.returns
             );
-            assert_eq!(full.returns, bare.returns, "{}", symbol.name);
-            compared += 1;
+            if full.tail_jumps.is_empty() {
+                assert_eq!(full.returns, bare.returns, "{}", symbol.name);
+                compared += 1;
+            }
             with_cold += usize::from(full.parts.len() > 1);
         }
     }

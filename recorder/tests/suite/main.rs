@@ -27,6 +27,7 @@ mod kernel_counts;
 mod kernel_exits;
 mod kernel_go;
 mod kernel_harm;
+mod kernel_links;
 mod kernel_markers;
 mod kernel_measures;
 mod kernel_names;

@@ -208,7 +208,7 @@ fn it_is_loaded_and_attached_like_any_other() {
     let hooks = &resolved.operations[0].hooks;
     let mut kernel = Kernel::load(&KernelFacts::inspect().unwrap(), &settings, hooks).unwrap();
     assert_eq!(kernel.programs(), [ProgramId::new("sched_switch")]);
-    kernel.attach(&hooks[0], Scope::File).unwrap();
+    kernel.attach([&hooks[0]], Scope::File).unwrap();
     kernel.detach_all();
 }
 
