@@ -5,7 +5,7 @@
 //! Each run takes some of the functions, by random; `SOAKBOX_ROUNDS=100` takes all of them in turn.
 //! Of the C library it takes first those that the programs import.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -22,7 +22,7 @@ use crate::support::{host, targets};
 const PYTHON: &str = "/usr/bin/python3.11";
 const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
 /// Functions per round. One recording takes at most 64; each counter takes time to detach.
-const PER_ROUND: usize = 40;
+const PER_ROUND: usize = 20;
 
 /// A function that finishes at jumps, at least on some of its ways out.
 struct Jumping {
@@ -37,6 +37,12 @@ fn jumping(file: &Path) -> Vec<Jumping> {
     let unwind = Unwind::parse(&elf);
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let kernel = KernelVersion::parse(&release).unwrap();
+    // Versions of a symbol have one name and several addresses.
+    let mut addresses: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for symbol in &elf.symbols {
+        let of_name = addresses.entry(symbol.name).or_default();
+        of_name.insert(symbol.address);
+    }
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for symbol in &elf.symbols {
@@ -45,7 +51,7 @@ fn jumping(file: &Path) -> Vec<Jumping> {
         if symbol.size == 0 || symbol.indirect || !is_plain(symbol.name) {
             continue;
         }
-        if !seen.insert(symbol.address) {
+        if addresses[symbol.name].len() > 1 || !seen.insert(symbol.address) {
             continue;
         }
         let extent = Extent::of(&elf, symbol);
