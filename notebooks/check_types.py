@@ -39,6 +39,7 @@ TABLES: dict[str, Columns] = {
         ("return_value", INTEGER, True),
         ("bytes", INTEGER, True),
         ("sample_weight", INTEGER, False),
+        ("goroutine", INTEGER, True),
     ],
     "operation_metrics": [
         ("at", TIME, False),

@@ -24,6 +24,8 @@ static RULES: Array<OperationRule> = Array::with_max_entries(MAX_OPERATIONS as u
 
 /// [`Frame::memory_bytes`] where it could not be read.
 const NO_MEMORY: u64 = u64::MAX;
+/// The runtime counts the ids of goroutines from 1.
+const NO_GOROUTINE: u64 = 0;
 /// [`Frame::thread`] where a finish on the same thread means nothing.
 const NO_THREAD: u32 = 0;
 
@@ -272,7 +274,7 @@ pub fn finish_on_goroutine(
     };
     goroutine.abandon_from(goroutine.depth.wrapping_add(1));
     match goroutine.take(operation) {
-        Some(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),
+        Some(frame) => finish_of(&frame, off_cpu_ns, Outcome::Returned(returned), goroutine.id),
         None => count_unmatched(operation),
     }
 }
@@ -381,8 +383,14 @@ enum Outcome {
     Reported { value: u64, success: bool },
 }
 
+/// The finish of an operation on no goroutine.
 #[inline(always)]
 fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
+    finish_of(frame, off_cpu_ns, outcome, NO_GOROUTINE);
+}
+
+#[inline(always)]
+fn finish_of(frame: &Frame, off_cpu_ns: u64, outcome: Outcome, goroutine: u64) {
     let now = task::now();
     let duration_ns = now.saturating_sub(frame.begun_ns);
     let mut event = OperationEvent {
@@ -408,6 +416,10 @@ fn finish(frame: &Frame, off_cpu_ns: u64, outcome: Outcome) {
             event.memory_delta_bytes = memory_bytes.wrapping_sub(frame.memory_bytes) as i64;
             event.flags |= flags::MEMORY_DELTA;
         }
+    }
+    if goroutine != NO_GOROUTINE {
+        event.detail = goroutine;
+        event.flags |= flags::GOROUTINE;
     }
     set_outcome(&mut event, outcome);
     (event.pid, event.tid) = task::ids();

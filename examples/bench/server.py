@@ -20,10 +20,10 @@ ROUNDS = 5
 
 
 @contextmanager
-def redis(directory: Path, server: str) -> Iterator[Path]:
+def redis(directory: Path, server: Path) -> Iterator[Path]:
     """A server of the benchmark's own, which listens on a socket in the directory only."""
     socket = directory / "redis.sock"
-    command = [server, "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    command = [str(server), "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
         for _ in range(100):
@@ -54,9 +54,11 @@ def redis_throughput(directory: Path) -> None:
     if server is None or shutil.which("redis-benchmark") is None:
         print("skipped: redis is not installed", file=sys.stderr)
         return
-    program = Path(server)
+    # A copy, so that no other server of this machine is ever probed. The program looks at its own name.
+    program = directory / "redis-server"
+    shutil.copy(server, program)
     output = directory / "redis"
-    with redis(directory, server) as socket:
+    with redis(directory, program) as socket:
         alone = throughput(socket, nullcontext())
         recorded = throughput(socket, recording(output, f"uprobe:{program}:{FUNCTION}"))
         traced = None

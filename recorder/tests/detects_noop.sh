@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 recorder=${CARGO_TARGET_DIR:-target}/debug/soakbox-recorder
 
-subjects=(crash:: postgresql:: replaced::)
+subjects=(crash:: postgresql:: redis:: replaced::)
 for file in recorder/tests/suite/kernel_*.rs; do
   subjects+=("$(basename "$file" .rs)::")
 done

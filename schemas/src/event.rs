@@ -3,7 +3,7 @@
 //! record, not here.
 
 /// Version of [`OperationEvent`]'s layout; the loader refuses a kernel object of another one.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// One finished operation, as written to the ring buffer.
 ///
@@ -42,10 +42,10 @@ pub struct OperationEvent {
     pub operation: u16,
     /// Which fields are valid, and the success bit: see [`flags`].
     pub flags: u16,
-    /// The source's own operation code ([`flags::SOURCE_TYPE`]).
-    pub source_type: u32,
-    /// Zero; keeps the size a multiple of eight without hidden padding.
-    pub reserved: u32,
+    /// What only some sources have, at most one of these: the source's own operation code
+    /// ([`flags::SOURCE_TYPE`]), which has 32 bits, or the id of the goroutine
+    /// ([`flags::GOROUTINE`]).
+    pub detail: u64,
 }
 
 /// Bits of [`OperationEvent::flags`].
@@ -62,12 +62,14 @@ pub mod flags {
     pub const RETURN: u16 = 1 << 4;
     /// `bytes` is valid.
     pub const BYTES: u16 = 1 << 5;
-    /// `source_type` is valid.
+    /// `detail` is the source's own operation code.
     pub const SOURCE_TYPE: u16 = 1 << 6;
     /// Success is known; [`SUCCESS`] holds it.
     pub const SUCCESS_KNOWN: u16 = 1 << 7;
     /// The operation succeeded.
     pub const SUCCESS: u16 = 1 << 8;
+    /// `detail` is the id of a goroutine.
+    pub const GOROUTINE: u16 = 1 << 9;
 }
 
 impl OperationEvent {
@@ -113,6 +115,5 @@ const _: () = {
     assert!(offset_of!(OperationEvent, interval) == 80);
     assert!(offset_of!(OperationEvent, operation) == 84);
     assert!(offset_of!(OperationEvent, flags) == 86);
-    assert!(offset_of!(OperationEvent, source_type) == 88);
-    assert!(offset_of!(OperationEvent, reserved) == 92);
+    assert!(offset_of!(OperationEvent, detail) == 88);
 };

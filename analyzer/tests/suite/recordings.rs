@@ -302,6 +302,18 @@ fn a_file_without_newer_columns_reads_with_nulls() {
     assert_eq!(rows, serde_json::json!([{"n": 16_800, "known": 8_400}]));
 }
 
+#[test]
+fn a_recording_of_an_older_version_has_no_goroutines() {
+    let place = Place::new();
+    let log = concat(&Soak::default().rows().log);
+    let older: Vec<usize> = (0..log.schema().index_of("goroutine").unwrap()).collect();
+    let older = log.project(&older).unwrap();
+    Recorder::new(place.path()).seal(Table::OPERATION_LOG, &older);
+    let query = "SELECT count(*) AS n, count(goroutine) AS known FROM operation_log";
+    let rows = json(&["sql", place.text(), query, "--format", "json"]);
+    assert_eq!(rows, serde_json::json!([{"n": 8_400, "known": 0}]));
+}
+
 table! {
     /// One row per process and interval: its page faults.
     "page_faults";

@@ -51,30 +51,38 @@ fn listed(bytes: &[u8]) -> GoListing<'_> {
     list(bytes).unwrap().go.unwrap().unwrap()
 }
 
-fn names(listing: &GoListing<'_>) -> BTreeMap<u64, String> {
+/// Names and sizes by address.
+fn functions(listing: &GoListing<'_>) -> BTreeMap<u64, (String, u64)> {
     let functions = listing.functions.iter();
     functions
-        .map(|(name, address, _)| (*address, name.to_string()))
+        .map(|(name, address, size)| (*address, (name.to_string(), *size)))
         .collect()
 }
 
 #[test]
-fn every_function_has_the_name_and_address_that_nm_gives_it() {
+fn every_function_has_the_name_address_and_size_that_nm_gives_it() {
     for flags in [WAYS[0], WAYS[2], WAYS[4]] {
         let built = Built::new(flags);
         let bytes = built.bytes();
-        let found = names(&listed(&bytes));
-        let mut compared = 0;
-        for line in output("go", &["tool", "nm"], &built.0).lines() {
+        let found = functions(&listed(&bytes));
+        let (mut compared, mut sizes) = (0, 0);
+        for line in output("go", &["tool", "nm", "-size"], &built.0).lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let [address, "T" | "t", name] = words[..] else {
+            let [address, size, "T" | "t", name] = words[..] else {
                 continue;
             };
+            let address = u64::from_str_radix(address, 16).unwrap();
+            let size: u64 = size.parse().unwrap();
+            // Symbols that mark a place have no size.
+            let known = found.get(&address).filter(|_| size > 0);
+            if let Some((found, listed)) = known {
+                assert_eq!(*listed, size, "{flags:?}: {name} is {found}");
+                sizes += 1;
+            }
             if !name.starts_with("main.") {
                 continue;
             }
-            let address = u64::from_str_radix(address, 16).unwrap();
-            let found = &found[&address];
+            let (found, _) = known.unwrap();
             // Up to Go 1.20 the tables have `[...]` for type arguments.
             let (start, end) = found.split_once("[...]").unwrap_or((found, ""));
             assert!(
@@ -84,6 +92,7 @@ fn every_function_has_the_name_and_address_that_nm_gives_it() {
             compared += 1;
         }
         assert!(compared > 20, "{flags:?}: {compared}");
+        assert!(sizes > 1000, "{flags:?}: {sizes}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Go functions: the recorded counts equal those of the program itself, on many goroutines whose
 //! stacks move.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::host;
 use crate::support::recorder::Recorder;
@@ -27,19 +28,29 @@ fn built(way: Way) -> PathBuf {
     targets::build_go("goroutines", way.1, way.2)
 }
 
-/// Records one run of the program: `function` as the operation `op`.
-fn record(way: Way, function: &str, arguments: [&str; 3]) -> (Counts, Totals) {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
+/// Records one run of the program in `directory`: `function` as the operation `op`.
+fn record_in(
+    directory: &Path,
+    way: Way,
+    function: &str,
+    arguments: [&str; 3],
+) -> (Counts, Recording) {
+    let root = directory.join("recording");
     let built = built(way);
-    let program = targets::own_copy(&built, directory.path());
+    let program = targets::own_copy(&built, directory);
     fs::remove_file(built).unwrap();
     let probe = format!("op=go:{}:{function}", program.display());
     let recorder = Recorder::start(&root, &["--op", &probe]);
     let outcome = targets::run(&program, &arguments);
     recorder.stop().check();
     assert!(outcome.status.success(), "{way:?} {function}: {outcome:?}");
-    (outcome.counts(), Recording::open(&root).checked("op"))
+    (outcome.counts(), Recording::open(&root))
+}
+
+fn record(way: Way, function: &str, arguments: [&str; 3]) -> (Counts, Totals) {
+    let directory = tempfile::tempdir().unwrap();
+    let (counts, recording) = record_in(directory.path(), way, function, arguments);
+    (counts, recording.checked("op"))
 }
 
 /// The counts of the recorder are those of the program, to the last operation.
@@ -104,5 +115,24 @@ fn generic_functions_are_counted_in_all_their_instances_and_closures_by_their_na
         exact(way, "main.(*list[...]).push", ["push", "50", "20"]);
         // The function that `op` is called from.
         exact(way, "main.main.func1", ["op", "50", "20"]);
+    }
+}
+
+#[test]
+fn each_row_has_the_id_of_its_goroutine() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for way in [PLAIN, EXTERNAL] {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = ["identified", "60", "25"];
+        let (counts, recording) = record_in(directory.path(), way, "main.identified", arguments);
+        let totals = recording.checked("op");
+        assert_eq!((totals.finished, counts.begun), (60 * 25, 60 * 25));
+        // The function returns the id itself.
+        let ids = recording.of("op", "goroutine");
+        assert_eq!(ids, recording.of("op", "return_value"));
+        let ids: BTreeSet<i64> = ids.into_iter().flatten().collect();
+        assert_eq!(ids.len(), 60, "one id for each goroutine");
     }
 }

@@ -34,7 +34,7 @@ fn own(stdout: &str) -> Vec<Own> {
 }
 
 const SHAPES: &str = "shapes_of_tail_calls.c";
-const THROWS: &str = "throws_through_tail_calls.cc";
+const THROWS: &str = "throws_through_tail_calls.cpp";
 
 /// Records the functions of the program for which `chosen` holds, and compares counts and values
 /// with the program's own. Returns how many of them end in tail calls.

@@ -40,6 +40,7 @@ mod odd_paths;
 mod patterns;
 mod postgresql;
 mod probe_kinds;
+mod redis;
 mod refused_probes;
 mod replaced;
 mod samplers;

@@ -67,6 +67,9 @@ table! {
         pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";
         /// Number of operations that the row stands for.
         pub sample_weight: Number, "operations", "recorder", reserved "always 1";
+        /// Id of the goroutine that ran the operation, of a function of a Go program; null for all
+        /// other operations. No other goroutine of the same process ever has this id.
+        pub goroutine: Optional<Number>, "", "Go's runtime: `g.goid`";
     }
 }
 
@@ -105,7 +108,7 @@ impl OperationLogBuilder {
             interval: i64::from(event.interval),
             operation: event.operation,
             operation_type,
-            source_type: event.optional(flags::SOURCE_TYPE, i64::from(event.source_type)),
+            source_type: event.optional(flags::SOURCE_TYPE, event.detail.cast_signed()),
             pid: seen(event.pid),
             tid: seen(event.tid),
             duration_ns: event.duration_ns,
@@ -118,6 +121,7 @@ impl OperationLogBuilder {
             return_value: event.optional(flags::RETURN, event.return_value),
             bytes: event.optional(flags::BYTES, event.bytes),
             sample_weight: 1,
+            goroutine: event.optional(flags::GOROUTINE, event.detail.cast_signed()),
         });
         true
     }

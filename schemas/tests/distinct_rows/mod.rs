@@ -93,16 +93,31 @@ fn operation_log() -> Distinct {
             | flags::MEMORY_DELTA
             | flags::RETURN
             | flags::BYTES
-            | flags::SOURCE_TYPE
             | flags::SUCCESS_KNOWN
             | flags::SUCCESS,
-        source_type: 5,
-        reserved: 0,
+        detail: 5,
     };
-    assert!(builder.push(&event, 2_000_000_000));
+    // No event has both a code of its source and a goroutine.
+    let event = |detail, flag| OperationEvent {
+        detail,
+        flags: event.flags | flag,
+        ..event
+    };
+    let mut rows = [event(5, flags::SOURCE_TYPE), event(18, flags::GOROUTINE)].map(|event| {
+        assert!(builder.push(&event, 2_000_000_000));
+        builder.finish().unwrap()
+    });
+    for (row, missing) in rows.iter().zip(["goroutine", "source_type"]) {
+        assert!(row.column_by_name(missing).unwrap().is_null(0));
+    }
+    let mut columns = rows[0].columns().to_vec();
+    let goroutine = rows[0].schema().index_of("goroutine").unwrap();
+    columns[goroutine] = rows[1].column(goroutine).clone();
+    rows[0] = RecordBatch::try_new(rows[0].schema(), columns).unwrap();
+    let [batch, _] = rows;
     Distinct {
         table: Table::OPERATION_LOG,
-        batch: builder.finish().unwrap(),
+        batch,
         values: vec![
             ("finished_at", "3000000001"),
             ("interval", "2"),
@@ -121,6 +136,7 @@ fn operation_log() -> Distinct {
             ("return_value", "-14"),
             ("bytes", "15"),
             ("sample_weight", "1"),
+            ("goroutine", "18"),
         ],
     }
 }

@@ -130,18 +130,25 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
         let start = self.text.checked_add(self.start_of(index)?.into())?;
         let next = self.text.checked_add(self.start_of(index + 1)?.into())?;
         let code = self.elf.bytes_at(start, next.checked_sub(start)?)?;
-        let padding = code
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == PADDING)
-            .count();
+        // The last byte of the code may look like the padding that follows it.
+        let padding = code.iter().rev();
+        let padding = padding.take_while(|byte| **byte == PADDING).count();
+        let padded = next - padding as u64..=next;
+        let end = self.end(record, start).filter(|end| padded.contains(end));
         let name = word(self.data, record.checked_add(4)?)?;
         Some(Entry {
             name: self.text_at(self.names, name)?,
             start,
-            end: next - padding as u64,
+            end: end.unwrap_or(*padded.start()),
             record,
         })
+    }
+
+    /// One past the last byte of a function's code: the end of the list of its source files.
+    fn end(&self, record: usize, start: u64) -> Option<u64> {
+        let offset = word(self.data, record.checked_add(20)?)?;
+        let (end, _) = self.values(offset, start).last()?;
+        (offset != 0).then_some(end)
     }
 
     /// The text at `offset` of a part, up to its zero byte.

@@ -113,10 +113,11 @@ impl Drop for Endless {
 /// default is an optimised build without debug information. The result is kept until a source or a
 /// flag changes.
 pub(crate) fn build(name: &str, flags: &[&str]) -> PathBuf {
-    build_by("gcc", name, flags)
+    let compiler = if name.ends_with(".cpp") { "g++" } else { "gcc" };
+    build_by(compiler, name, flags)
 }
 
-/// The same with another compiler for C.
+/// The same with another compiler for C or C++.
 pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let source = tests.join("targets").join(name);
@@ -124,7 +125,7 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     let (stem, ending) = name.rsplit_once('.').expect("a name with its ending");
     let mut command = match ending {
         "c" => c_compiler(compiler, "gnu11", &include),
-        "cpp" => c_compiler("g++", "gnu++17", &include),
+        "cpp" => c_compiler(compiler, "gnu++17", &include),
         "rs" => rust_compiler(),
         _ => panic!("{name}: no compiler for it"),
     };

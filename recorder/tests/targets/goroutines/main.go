@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -175,6 +176,22 @@ type outer struct{ *inner }
 
 type getter interface{ get() int }
 
+// Returns the id of its goroutine, which the runtime gives away in traces only: "goroutine 18 [running]".
+//
+//go:noinline
+func identified(n int) int {
+	begun.Add(1)
+	grow(n % 40)
+	if n%3 == 0 {
+		runtime.Gosched()
+	}
+	var trace [64]byte
+	words := strings.Fields(string(trace[:runtime.Stack(trace[:], false)]))
+	id, _ := strconv.Atoi(words[1])
+	finished.Add(1)
+	return id
+}
+
 func on_goroutines(goroutines, calls int, call func(n int)) {
 	var all sync.WaitGroup
 	for goroutine := 0; goroutine < goroutines; goroutine++ {
@@ -223,6 +240,8 @@ func main() {
 			(&list[int]{}).push(n)
 			(&list[string]{}).push("a")
 		})
+	case "identified":
+		on_goroutines(goroutines, calls, func(n int) { identified(n) })
 	case "closure":
 		closure := func(n int) int {
 			begun.Add(1)
