@@ -1,6 +1,7 @@
 //! A cycle of known length, such as that of a day, is taken off before growth is judged.
 //!
-//! The line and the cycle are fitted together, so that a leak is not counted as a part of the cycle.
+//! The line and the cycle are fitted together, so that a leak is not counted as a part of the
+//! cycle.
 
 /// A cycle is only known when the series covers it this many times.
 const LEAST_REPEATS: f64 = 2.0;
@@ -57,7 +58,8 @@ pub(crate) fn without_cycle(times: &[f64], values: &[f64], length: f64) -> Optio
     (with.is_finite() && with - without > LEAST_SHARE * with).then_some(left)
 }
 
-/// The solution of a symmetric system, by Gaussian elimination with pivots; `None` when it has none.
+/// The solution of a symmetric system, by Gaussian elimination with pivots; `None` when it has
+/// none.
 fn solve(mut system: [[f64; TERMS + 1]; TERMS]) -> Option<[f64; TERMS]> {
     for column in 0..TERMS {
         let size = |row: &usize| system[*row][column].abs();

@@ -67,8 +67,8 @@ pub struct Finding {
     /// the interval of the trend's slope includes 0 or less: compared with a reference that falls,
     /// growth is also found in a series that does not rise.
     pub time_to_limit_s: Option<f64>,
-    /// The smallest slope that would have been found with 80% probability, in the last half alone if
-    /// that was judged.
+    /// The smallest slope that would have been found with 80% probability, in the last half alone
+    /// if that was judged.
     pub detectable: Option<f64>,
     /// Number of periods of the sawtooth; `None` without a sawtooth.
     pub periods: Option<f64>,
@@ -86,8 +86,8 @@ pub struct Finding {
 pub struct SoakOptions {
     /// Growth per hour, relative to the level at the start, that is still acceptable.
     pub tolerance_per_hour: f64,
-    /// Growth in the data's unit per hour that is still acceptable. The larger of the two tolerances
-    /// is used: a level of 0 has no relative one.
+    /// Growth in the data's unit per hour that is still acceptable. The larger of the two
+    /// tolerances is used: a level of 0 has no relative one.
     pub absolute_tolerance_per_hour: f64,
     /// The value that must not be reached, finite, in the data's unit.
     pub limit: Option<f64>,

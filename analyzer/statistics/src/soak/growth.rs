@@ -110,8 +110,8 @@ impl<'a> Points<'a> {
     }
 }
 
-/// The finding from its line, with the probability `level` beyond each end. `height` is
-/// the distance from the line to the peaks.
+/// The finding from its line, with the probability `level` beyond each end.
+/// `height` is the distance from the line to the peaks.
 fn judged(
     blank: Finding,
     line: Option<Trend>,

@@ -6,7 +6,8 @@ use crate::soak::trend::trend;
 
 /// The smallest swing, in deviations of the point-to-point noise.
 const SWING_OVER_NOISE: f64 = 5.0;
-/// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall alike.
+/// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall
+/// alike.
 const RISE_OVER_FALL: f64 = 2.5;
 /// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
 const FEW_TEETH: f64 = 1.0;
