@@ -105,7 +105,9 @@ impl<'a> Points<'a> {
         let residual = |(time, value): (&f64, &f64)| value - line.start - rise * (time - first);
         let squares: f64 = times.iter().zip(values).map(residual).map(|r| r * r).sum();
         let error = (squares / values.len() as f64 / length as f64).sqrt();
-        let end = line.end.min(mean(&values[values.len() - length.min(values.len())..]));
+        let end = line
+            .end
+            .min(mean(&values[values.len() - length.min(values.len())..]));
         end > highest + ABOVE * error
     }
 }
