@@ -36,9 +36,10 @@ test-lint: components ## clippy, warnings are errors
 	ebpf/lint.sh
 
 .PHONY: test-rust
-test-rust: ## cargo test for the workspace; kernel tests need BPF rights
+test-rust: ## cargo test for the workspace, two programs at a time; kernel tests need BPF rights
 	cargo build --workspace --bins --examples --locked
-	cargo test --workspace --locked
+	.ci/test_programs.py --workspace --locked
+	cargo test --workspace --locked --doc
 
 .PHONY: test-detects-noop
 test-detects-noop: ## The kernel tests must fail when nothing is attached

@@ -18,6 +18,7 @@ use soakbox_analyzer::figures::{
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
+use soakbox_schemas::recording::footer::LeftOut;
 use soakbox_schemas::tables::AnnotationKind;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, SECOND, START_NS};
 
@@ -204,6 +205,10 @@ fn side(words: &[String; 4]) -> Side {
                 path: host.clone(),
                 file: note.clone(),
                 build_id: Some(note.clone()),
+            }],
+            left_out: vec![LeftOut {
+                operation: operation.clone(),
+                reason: note.clone(),
             }],
             journals: 0,
             tables: BTreeMap::new(),

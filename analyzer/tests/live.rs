@@ -43,7 +43,7 @@ fn a_running_recording_is_at_most_two_seconds_old() {
             .args(["record", "--op", &probe, "-o"])
             .arg(&recording),
     );
-    let _workload = Own::start(Command::new(&program).args(["--seconds", "60"]));
+    let _workload = Own::start(Command::new(&program).args(["--seconds", "600"]));
     let query = "SELECT CAST(max(finished_at) AS BIGINT) FROM operation_log";
     let deadline = Instant::now() + Duration::from_secs(30);
     while ask(&recording, query).is_none() {

@@ -49,6 +49,7 @@ impl Goroutine {
             frame: *frame,
             goroutine: self.id,
             outer: 0,
+            jumped: 0,
         };
         if let Some(around) = in_flight::get(&innermost) {
             entry.outer = around.outer + 1;

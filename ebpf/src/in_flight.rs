@@ -19,9 +19,13 @@ pub struct Key {
     /// Stack pointer, token, or address of a goroutine.
     id: u64,
     process: u32,
-    /// Operation + 1 of a token; 0 for a stack pointer; from [`GOROUTINE`] on for a goroutine.
+    /// Operation + 1 of a token; 0 for a stack pointer; from [`TAIL_CALLS`] on the operation of a
+    /// stack pointer that several operations may share; from [`GOROUTINE`] on for a goroutine.
     kind: u32,
 }
+
+/// [`Key::kind`] of operation 0 where it follows tail calls.
+const TAIL_CALLS: u32 = 1 << 30;
 
 /// [`Key::kind`] of a goroutine's innermost operation. The operations around it have the numbers
 /// after this one, the outermost the first of them.
@@ -36,6 +40,8 @@ pub struct Entry {
     pub goroutine: u64,
     /// Number of operations of the same goroutine around this one; 0 for other operations.
     pub outer: u64,
+    /// Not 0 from a jump to a tail-called function until that function begins.
+    pub jumped: u64,
 }
 
 impl Entry {
@@ -45,6 +51,7 @@ impl Entry {
             frame: *frame,
             goroutine: 0,
             outer: 0,
+            jumped: 0,
         }
     }
 }
@@ -57,6 +64,22 @@ impl Key {
             process: task::process(),
             kind: 0,
         }
+    }
+
+    /// An operation that follows tail calls. Its function and those that it tail-calls begin with
+    /// the same stack pointer, and each of them may be an operation of its own.
+    #[inline(always)]
+    pub fn tail_calls(operation: u16, stack_pointer: u64) -> Self {
+        Self {
+            id: stack_pointer,
+            process: task::process(),
+            kind: TAIL_CALLS | operation as u32,
+        }
+    }
+
+    #[inline(always)]
+    fn is_stack(&self) -> bool {
+        self.kind == 0 || self.kind & (GOROUTINE | TAIL_CALLS) == TAIL_CALLS
     }
 
     #[inline(always)]
@@ -154,6 +177,56 @@ pub fn take(key: &Key, operation: u16) -> Option<Frame> {
     }
 }
 
+/// The entry of an operation that follows tail calls.
+#[inline(always)]
+fn following(key: &Key) -> Option<&'static mut Entry> {
+    IN_FLIGHT
+        .get_ptr_mut(key)
+        .and_then(|entry| unsafe { entry.as_mut() })
+}
+
+/// Marks the operation under `key`, if there is one: control jumps to a tail-called function.
+#[inline(always)]
+pub fn mark_jump(key: &Key) {
+    if let Some(entry) = following(key) {
+        entry.jumped = 1;
+    }
+}
+
+/// The begin of a function that was tail-called, or was not.
+pub enum Entered {
+    /// By the operation under the key, which goes on in it.
+    Continued,
+    /// No: the operation under the key was left, since another call has its place on the stack.
+    Left,
+    /// No such operation is in flight.
+    Alone,
+}
+
+/// A function begins where the operation under `key` may be. `jumps`: with a jump to a further one.
+#[inline(always)]
+pub fn enter(key: &Key, jumps: bool) -> Entered {
+    let Some(entry) = following(key) else {
+        return Entered::Alone;
+    };
+    if entry.jumped == 0 {
+        return Entered::Left;
+    }
+    entry.jumped = jumps as u64;
+    Entered::Continued
+}
+
+/// Removes and returns the operation under `key`, if the function that returns is part of it.
+#[inline(always)]
+pub fn take_followed(key: &Key) -> Option<Frame> {
+    let entry = get(key)?;
+    if entry.jumped == 0 && remove(key) {
+        Some(entry.frame)
+    } else {
+        None
+    }
+}
+
 /// A copy of the entry under `key`.
 #[inline(always)]
 pub fn get(key: &Key) -> Option<Entry> {
@@ -238,7 +311,7 @@ unsafe extern "C" fn abandon_entry(
     let frame = unsafe { &(*entry).frame };
     let (operation, thread) = (frame.operation, frame.thread);
     let dead = sweep.thread == 0
-        || (thread == sweep.thread && key.kind == 0 && key.id < sweep.stack_pointer);
+        || (thread == sweep.thread && key.is_stack() && key.id < sweep.stack_pointer);
     if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {
         count_removed(key.process);
         counters::with_cell(operation, sweep.now, |cell| {

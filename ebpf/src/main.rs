@@ -18,21 +18,65 @@ mod task;
 mod way_out;
 
 use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::pt_regs;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::macros::{btf_tracepoint, uprobe, uretprobe};
 use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
 use operation::ReturnValue;
-use soakbox_schemas::control::Cookie;
+use soakbox_schemas::control::{Cookie, PairBy};
 
 #[inline(always)]
 fn cookie(context: &impl EbpfContext) -> Cookie {
-    Cookie::unpack(unsafe { bpf_get_attach_cookie(context.as_ptr()) })
+    Cookie::unpack(packed_cookie(context))
+}
+
+#[inline(always)]
+fn packed_cookie(context: &impl EbpfContext) -> u64 {
+    unsafe { bpf_get_attach_cookie(context.as_ptr()) }
 }
 
 /// The begin of a function, at an instruction of its straight-line prologue.
 #[uprobe]
 pub fn function_begin(context: ProbeContext) -> u32 {
-    operation::begin_function(cookie(&context), registers::stack_pointer(context.regs));
+    let cookie = cookie(&context);
+    let regs = context.regs;
+    operation::begin_function(
+        cookie,
+        registers::stack_pointer(regs),
+        begins_with_jump(cookie, regs),
+    );
+    0
+}
+
+/// Whether a function begins at a jump to another one, which leaves.
+#[inline(always)]
+fn begins_with_jump(cookie: Cookie, regs: *mut pt_regs) -> bool {
+    match cookie.pair_by {
+        PairBy::TailCalls(site) => site.is_jump() && way_out::is_out(cookie, regs),
+        _ => false,
+    }
+}
+
+/// The begin of a function that an observed one may tail-call.
+#[uprobe]
+pub fn tail_enter(context: ProbeContext) -> u32 {
+    let cookie = cookie(&context);
+    let regs = context.regs;
+    operation::enter_tail_called(
+        cookie,
+        registers::stack_pointer(regs),
+        begins_with_jump(cookie, regs),
+    );
+    0
+}
+
+/// A jump out of a function, to one that it tail-calls.
+#[uprobe]
+pub fn tail_jump(context: ProbeContext) -> u32 {
+    let cookie = cookie(&context);
+    if way_out::is_out(cookie, context.regs) {
+        operation::jump_to_tail_called(cookie, way_out::entry(cookie, context.regs));
+    }
     0
 }
 
@@ -40,7 +84,7 @@ pub fn function_begin(context: ProbeContext) -> u32 {
 /// that the jump goes the way that leads out.
 #[uprobe]
 pub fn function_exit(context: ProbeContext) -> u32 {
-    way_out::finish(cookie(&context), context.regs);
+    way_out::finish(packed_cookie(&context), context.regs);
     0
 }
 
@@ -49,7 +93,7 @@ pub fn function_exit(context: ProbeContext) -> u32 {
 pub fn function_finish(context: ProbeContext) -> u32 {
     let returned = registers::return_value(context.regs);
     operation::finish_function(
-        cookie(&context),
+        packed_cookie(&context),
         registers::stack_pointer(context.regs),
         ReturnValue::known(returned),
     );
@@ -62,7 +106,7 @@ pub fn function_return(context: RetProbeContext) -> u32 {
     let regs = context.regs;
     let entry = registers::stack_pointer_before_return(regs);
     operation::finish_function(
-        cookie(&context),
+        packed_cookie(&context),
         entry,
         ReturnValue::known(registers::return_value(regs)),
     );

@@ -10,7 +10,7 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::goroutines::Goroutine;
-use crate::in_flight::{self, Key};
+use crate::in_flight::{self, Entered, Key};
 use crate::settings::setting;
 use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind, unwind_overflow};
 use crate::task::{self, THREADS, Thread};
@@ -77,7 +77,8 @@ fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
     }
 }
 
-pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
+/// `jumps`: the instruction is a jump that leaves the function.
+pub fn begin_function(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let Some(thread) = beginning_thread(cookie.operation) else {
         return;
@@ -85,6 +86,19 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
     if cookie.pair_by == PairBy::ExactStackPointer {
         let frame = frame(cookie, entry, thread.off_cpu_ns);
         return begin_keyed(thread, &Key::stack(entry), &frame);
+    }
+    if let PairBy::TailCalls(_) = cookie.pair_by {
+        let key = Key::tail_calls(cookie.operation, entry);
+        // A tail call of a function that is in flight already goes on with the same operation.
+        if let Entered::Continued = in_flight::enter(&key, jumps) {
+            return;
+        }
+        let frame = frame(cookie, entry, thread.off_cpu_ns);
+        begin_keyed(thread, &key, &frame);
+        if jumps {
+            in_flight::mark_jump(&key);
+        }
+        return;
     }
     let Some(frames) = FUNCTIONS.get_or_create() else {
         return count_lost_begin(cookie.operation);
@@ -94,6 +108,25 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64) {
     let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
     frames.push(&frame);
+}
+
+/// The begin of a function that the operation may tail-call. `jumps`: the instruction is a jump to
+/// a further one.
+pub fn enter_tail_called(cookie: Cookie, stack_pointer: u64, jumps: bool) {
+    let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
+    let key = Key::tail_calls(cookie.operation, entry);
+    if let Entered::Left = in_flight::enter(&key, jumps)
+        && in_flight::remove(&key)
+    {
+        counters::with_cell(cookie.operation, task::now(), |cell| {
+            counters::increment(&cell.abandoned)
+        });
+    }
+}
+
+/// A jump to a tail-called function, from the function whose call entered with this stack pointer.
+pub fn jump_to_tail_called(cookie: Cookie, entry: u64) {
+    in_flight::mark_jump(&Key::tail_calls(cookie.operation, entry));
 }
 
 pub fn begin_marker(cookie: Cookie, stack_pointer: u64, token: u64) {
@@ -180,7 +213,18 @@ fn finishing_thread() -> Option<u64> {
     }
 }
 
-pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
+/// The finish of a function whose entry had this stack pointer.
+#[inline(always)]
+pub fn finish_function(cookie: u64, entry: u64, returned: ReturnValue) {
+    finish_entered(cookie, entry, returned.value, returned.is_known);
+}
+
+/// Only numbers are passed: the verifier does not let values with parts that are not set into a
+/// call.
+#[inline(never)]
+fn finish_entered(cookie: u64, entry: u64, value: u64, is_known: bool) {
+    let cookie = Cookie::unpack(cookie);
+    let returned = ReturnValue { value, is_known };
     let operation = cookie.operation;
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
@@ -192,6 +236,14 @@ pub fn finish_function(cookie: Cookie, entry: u64, returned: ReturnValue) {
             None => Begin::Missing,
         },
         PairBy::Goroutine { .. } => Begin::Missing,
+        PairBy::TailCalls(site) => {
+            match in_flight::take_followed(&Key::tail_calls(operation, entry)) {
+                Some(frame) => Begin::Frame(frame),
+                // Of a call by others, who are not observed by this operation.
+                None if site.is_shared() => return,
+                None => Begin::Missing,
+            }
+        }
     };
     match begin {
         Begin::Frame(frame) => finish(&frame, off_cpu_ns, Outcome::Returned(returned)),

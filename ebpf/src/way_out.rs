@@ -8,23 +8,35 @@ use soakbox_schemas::control::{Base, Cookie, Returned, When};
 use crate::operation::{self, ReturnValue};
 use crate::registers;
 
+/// Whether control leaves by the way that the cookie is about.
 #[inline(always)]
-pub fn finish(cookie: Cookie, regs: *mut pt_regs) {
-    let is_out = match cookie.way_out.when {
+pub fn is_out(cookie: Cookie, regs: *mut pt_regs) -> bool {
+    match cookie.way_out.when {
         When::Always => true,
         When::Holds(condition) => condition.holds(registers::flags(regs)),
         When::HoldsNot(condition) => !condition.holds(registers::flags(regs)),
-    };
-    if !is_out {
-        return;
     }
+}
+
+/// The stack pointer at the entry of the function.
+#[inline(always)]
+pub fn entry(cookie: Cookie, regs: *mut pt_regs) -> u64 {
     let base = match cookie.way_out.base {
         Base::StackPointer => registers::stack_pointer(regs),
         Base::FramePointer => registers::frame_pointer(regs),
     };
-    let entry = base.wrapping_add_signed(cookie.stack_delta as i64);
+    base.wrapping_add_signed(cookie.stack_delta as i64)
+}
+
+#[inline(always)]
+pub fn finish(packed: u64, regs: *mut pt_regs) {
+    let cookie = Cookie::unpack(packed);
+    if !is_out(cookie, regs) {
+        return;
+    }
+    let entry = entry(cookie, regs);
     operation::finish_function(
-        cookie,
+        packed,
         entry,
         returned(cookie.way_out.returned, entry, regs),
     );

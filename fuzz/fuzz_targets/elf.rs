@@ -6,7 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
 use soakbox_recorder::binary::{
-    Image, KernelVersion, debug_link, list, pattern, resolve_function, resolve_marker,
+    Image, KernelVersion, Symbols, debug_link, elf::Elf, list, pattern, resolve_function,
+    resolve_marker,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,15 +15,17 @@ fuzz_target!(|bytes: &[u8]| {
         major: 6,
         minor: 18,
     };
-    let _ = debug_link::candidates(bytes, Path::new("/a/b"), Path::new("/r"));
+    if let Ok(elf) = Elf::parse(bytes) {
+        let _ = debug_link::candidates(&elf, Path::new("/a/b"), Path::new("/r"));
+    }
     let (program, debug) = bytes.split_at(bytes.len() / 2);
     let _ = list(Image {
         bytes: program,
-        debug: Some(debug),
+        symbols: Some(Symbols::Names(debug)),
     });
     let _ = list(Image {
         bytes,
-        debug: Some(bytes),
+        symbols: Some(Symbols::All(bytes)),
     });
     let _ = pattern::matches(bytes, "f", "*e?*");
     let Ok(listing) = list(bytes) else { return };

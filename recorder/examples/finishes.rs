@@ -5,6 +5,8 @@
 //! ```text
 //! cargo run -p soakbox-recorder --example finishes -- /usr/bin/redis-server …
 //! ```
+//! With `EACH=1` it also lists the functions that keep a return, with `JUMPS=1` how many functions
+//! have how many jumps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +14,7 @@ use anyhow::{Context, Result};
 use soakbox_recorder::binary::control_flow::{self, Extent};
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::unwind::Unwind;
-use soakbox_recorder::binary::{Cost, KernelVersion};
+use soakbox_recorder::binary::{self, Cost, CostClass, KernelVersion};
 
 /// Bytes of the smallest function that counts.
 const SMALLEST: u64 = 16;
@@ -42,6 +44,9 @@ fn survey(path: &str) -> Result<Survey> {
     let bytes = std::fs::read(path).with_context(|| path.to_owned())?;
     let elf = Elf::parse(&bytes)?;
     let unwind = Unwind::parse(&elf);
+    let surveyed = binary::survey(bytes.as_slice(), KERNEL)?;
+    let surveyed = surveyed.into_iter();
+    let classes: BTreeMap<u64, _> = surveyed.map(|one| (one.address, one.class)).collect();
     let mut seen = BTreeSet::new();
     let mut survey = Survey::default();
     for symbol in &elf.symbols {
@@ -49,22 +54,23 @@ fn survey(path: &str) -> Result<Survey> {
             continue;
         }
         survey.functions += 1;
-        let extent = Extent {
-            names: elf
-                .symbols_at(symbol.address)
-                .map(|other| other.name)
-                .collect(),
-            start: symbol.address,
-            end: symbol.address + symbol.size,
-        };
-        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, KERNEL) else {
+        let extent = Extent::of(&elf, symbol);
+        // Through all functions that it tail-calls.
+        if let Some(Err(reason)) = classes.get(&symbol.address) {
             survey.refused += 1;
+            if std::env::var_os("REFUSED").is_some() {
+                println!("{} {:#x}: {reason}", symbol.name, symbol.address);
+            }
+            continue;
+        }
+        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, KERNEL) else {
             continue;
         };
         let cheap_begin = body.begin.cost == Cost::Emulated;
         survey.stepped_begins += usize::from(!cheap_begin);
         let exits = body.exits(64);
-        survey.emulated += usize::from(cheap_begin && exits.returns.is_empty());
+        let class = classes.get(&symbol.address);
+        survey.emulated += usize::from(class == Some(&Ok(CostClass::Emulated)));
         survey.partly += usize::from(!exits.returns.is_empty() && !exits.jumps.is_empty());
         survey.jumps += exits.jumps.len();
         survey.returns_covered += body.returns.len() - exits.returns.len();

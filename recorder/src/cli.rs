@@ -101,8 +101,9 @@ pub struct Probes {
     /// Program or library
     pub file: PathBuf,
     /// Add how each function would be observed, with its cost class: emulated, uretprobe, one_step
-    /// or two_steps (single-stepped instructions), or the reason for a refusal. Takes seconds for
-    /// thousands of functions
+    /// or two_steps (single-stepped instructions), or the reason for a refusal. With BPF rights the
+    /// costs of the classes are measured on a function of the recorder itself; that of one_step is
+    /// with a single-stepped finish. Takes seconds for thousands of functions
     #[arg(long)]
     pub costs: bool,
     /// Output format

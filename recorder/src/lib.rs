@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod costs;
 pub mod host;
 pub mod kernel;
 pub mod limits;

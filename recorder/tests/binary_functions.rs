@@ -8,7 +8,7 @@ mod binary_support;
 use std::collections::BTreeSet;
 
 use binary_support::{Workshop, function, objdump_returns, refusal};
-use soakbox_recorder::binary::{Cost, Finish, Function};
+use soakbox_recorder::binary::{Cost, Finish, Function, TailCalls};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -104,11 +104,6 @@ fn a_cold_part_with_a_return_is_found_with_and_without_symbols() {
 fn functions_that_cannot_be_observed_are_refused_with_the_reason() {
     let workshop = Workshop::new();
     let bytes = workshop.build("gcc", "shapes.c", &["-O2", RETURNS]);
-    let tail = refusal(&bytes, "tail_caller");
-    assert!(
-        tail.contains("tail call") && tail.contains("hint: name the tail-called function 'plain'"),
-        "{tail}"
-    );
     for name in ["through_pointer", "dispatch"] {
         assert!(
             refusal(&bytes, name).contains("tail call"),
@@ -195,6 +190,25 @@ fn split(workshop: &Workshop, calls: &str, within: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_tail_call_is_followed_into_the_other_function() {
+    let workshop = Workshop::new();
+    let bytes = workshop.build("gcc", "shapes.c", &["-O2", RETURNS]);
+    let found = function(&bytes, "tail_caller").unwrap();
+    assert_eq!(found.tail_calls.functions, ["'plain'"]);
+    assert_eq!(returns(&found), BTreeSet::new(), "none of its own");
+    let plain = function(&bytes, "plain").unwrap();
+    assert_eq!(found.tail_calls.begins, plain.begins);
+    let Finish::Returns { exits, kept, .. } = plain.finish else {
+        panic!("{:?}", plain.finish);
+    };
+    assert_eq!(
+        (found.tail_calls.exits, found.tail_calls.kept),
+        (exits, kept)
+    );
+    assert_eq!(plain.tail_calls, TailCalls::default());
+}
+
+#[test]
 fn a_split_off_part_counts_only_where_nobody_else_calls_it() {
     let workshop = Workshop::new();
     assert_eq!(
@@ -206,8 +220,9 @@ fn a_split_off_part_counts_only_where_nobody_else_calls_it() {
         ("", "call op.part.0"),
         ("lea op.part.0(%rip), %rax", ""),
     ] {
-        let refused = refusal(&split(&workshop, calls, within), "op");
-        assert!(refused.contains("to 'op.part.0'"), "{refused}");
+        let found = function(&split(&workshop, calls, within), "op").unwrap();
+        assert_eq!(returns(&found).len(), 1);
+        assert_eq!(found.tail_calls.functions, ["'op.part.0'"], "tail-called");
     }
 }
 
@@ -267,4 +282,32 @@ fn calls_that_are_not_observed_are_in_a_warning() {
     assert_eq!(found.symbol, "op.constprop.0");
     assert_eq!(found.copies, ["op.constprop.1.isra.0"]);
     assert_eq!(found.begins.len(), 2);
+}
+
+#[test]
+fn too_many_jumps_on_the_ways_out_leave_the_returns() {
+    let workshop = Workshop::new();
+    for (ways, used) in [(3, true), (63, true), (64, false), (200, false)] {
+        let ways_flag = format!("-DWAYS={ways}");
+        let file = workshop.build("gcc", "ways_out.c", &[&ways_flag, RETURNS]);
+        let found = function(&file, "ways_out").unwrap();
+        let Finish::Returns {
+            sites,
+            exits,
+            kept,
+            why,
+        } = &found.finish
+        else {
+            panic!("{found:?}");
+        };
+        // One jump for each way out, and the last one for two.
+        let jumps = if used { ways + 1 } else { 0 };
+        assert_eq!((sites.len(), exits.len()), (ways + 1, jumps));
+        assert_eq!(kept.is_empty(), used);
+        let reason = format!(
+            "it has {} jumps on its ways out, more than the 64",
+            ways + 1
+        );
+        assert_eq!(why.contains(&reason), !used, "{why}");
+    }
 }

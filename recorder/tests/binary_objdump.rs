@@ -36,15 +36,7 @@ fn survey(path: &Path, step: usize) -> Survey {
         if symbol.size == 0 || symbol.indirect || !seen.insert(symbol.address) {
             continue;
         }
-        let names: Vec<&str> = elf
-            .symbols_at(symbol.address)
-            .map(|symbol| symbol.name)
-            .collect();
-        let extent = Extent {
-            names,
-            start: symbol.address,
-            end: symbol.address + symbol.size,
-        };
+        let extent = Extent::of(&elf, symbol);
         match control_flow::analyse(&elf, &unwind, &extent, KERNEL) {
             Ok(body) => {
                 survey.resolved += 1;
@@ -155,15 +147,7 @@ fn cold_parts_are_found_without_their_names() {
     assert!(stripped.symbols.is_empty());
     let (mut compared, mut with_cold) = (0, 0);
     for symbol in &named.symbols {
-        let names = named
-            .symbols_at(symbol.address)
-            .map(|symbol| symbol.name)
-            .collect();
-        let extent = Extent {
-            names,
-            start: symbol.address,
-            end: symbol.address + symbol.size,
-        };
+        let extent = Extent::of(&named, symbol);
         let full = control_flow::analyse(&named, &named_unwind, &extent, KERNEL);
         let bare = control_flow::analyse(&stripped, &stripped_unwind, &extent, KERNEL);
         if let (Ok(full), Ok(bare)) = (full, bare) {

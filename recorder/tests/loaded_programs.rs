@@ -12,7 +12,7 @@ use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_recorder::plan::lifecycle_hooks;
 use soakbox_schemas::control::OperationRule;
-use support::{hooks, host};
+use support::{hooks, host, programs};
 
 /// The programs of this process are counted, so only one test at a time may load programs.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -27,24 +27,11 @@ fn settings(tree: Option<u32>) -> KernelSettings {
     }
 }
 
-/// Names of the BPF programs that this process holds, from the kernel, which keeps at most 15
-/// bytes.
+/// Names of the BPF programs that this process holds.
 fn held() -> BTreeSet<String> {
-    let descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
-    let ids: BTreeSet<u32> = descriptors
-        .filter_map(|descriptor| {
-            let text = fs::read_to_string(descriptor.path()).ok()?;
-            let id = text
-                .lines()
-                .find_map(|line| line.strip_prefix("prog_id:"))?;
-            id.trim().parse().ok()
-        })
-        .collect();
-    let programs = aya::programs::loaded_programs().filter_map(Result::ok);
-    programs
-        .filter(|program| ids.contains(&program.id()))
-        .map(|program| program.name_as_str().unwrap().to_owned())
-        .collect()
+    let programs = programs::held();
+    let names = programs.iter().map(|program| program.name_as_str());
+    names.map(|name| name.unwrap().to_owned()).collect()
 }
 
 fn names(names: &[&str]) -> BTreeSet<String> {
@@ -67,6 +54,8 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
         "function_exit",
         "function_finish",
         "function_return",
+        "tail_enter",
+        "tail_jump",
     ];
     let markers = ["marker_begin", "marker_finish"];
     assert_eq!(held(), names(&[]));

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use soakbox_recorder::binary::pattern::{self, is_match};
+use soakbox_recorder::binary::pattern;
 use support::recorder::{self, Recorder, refused};
 use support::recording::Recording;
 use support::{host, targets};
+use wildmatch::WildMatch;
 
 /// The end of the operation's name and the key under which the target prints the function's count.
 const METHODS: [(&str, &str); 10] = [
@@ -84,7 +85,7 @@ fn the_functions_that_match_are_those_whose_symbols_or_readable_names_do() {
         // Each address by one of its names.
         let mut expected: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
         for (symbol, readable, address) in &elf {
-            if is_match(text, symbol) || is_match(text, readable) {
+            if WildMatch::new(text).matches(symbol) || WildMatch::new(text).matches(readable) {
                 expected.entry(*address).or_default().push(symbol);
             }
         }

@@ -173,7 +173,7 @@ fn it_resolves_to_an_operation_without_a_file() {
 #[test]
 fn check_shows_its_own_explanation() {
     let resolved = resolved();
-    let answers = explained(&resolved);
+    let answers = explained(&resolved, None);
     let mut table = Vec::new();
     print_probe(&answers[0], &mut table).unwrap();
     let table = String::from_utf8(table).unwrap();

@@ -9,24 +9,18 @@ use std::collections::BTreeMap;
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_schemas::control::{ABSENT, KernelOffsets, OperationRule};
 
-use support::{hooks, host};
+use support::{hooks, host, programs};
 
 /// Size of the instructions that the kernel kept of each program, in bytes, by the program's name.
 fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
-    let known: Vec<u32> = programs().map(|program| program.id()).collect();
     let kernel = Kernel::load(facts, &settings(tree), &hooks::all()).unwrap();
-    let new = programs().filter(|program| !known.contains(&program.id()));
-    let kept = new.map(|program| {
+    let kept = programs::held().into_iter().map(|program| {
         let name = program.name_as_str().unwrap().to_owned();
         (name, program.size_translated().unwrap())
     });
     let kept = kept.collect();
     drop(kernel);
     kept
-}
-
-fn programs() -> impl Iterator<Item = aya::programs::ProgramInfo> {
-    aya::programs::loaded_programs().filter_map(Result::ok)
 }
 
 fn settings(tree: Option<u32>) -> KernelSettings {

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use support::{recorder, targets};
+use support::{host, recorder, targets};
 
 /// What `check` knows of these functions: the class of each, or `refused: ` and the reason.
 fn by_check(program: &str, symbols: &[&str]) -> Vec<String> {
@@ -109,6 +109,42 @@ fn each_function_has_the_class_and_the_reason_that_check_has() {
     for class in ["uretprobe", "one_step", "refused"] {
         assert!(seen.contains(class), "{class} is not among {seen:?}");
     }
+}
+
+#[test]
+fn costs_are_measured_on_this_host_and_a_step_costs_more_than_none() {
+    let program = targets::build("ops.c", &[]).display().to_string();
+    let answer = recorder::json(&["probes", "--costs", &program]);
+    if !host::allows_bpf() {
+        assert!(answer["not_measured"].is_string(), "{answer}");
+        return;
+    }
+    assert!(answer.get("not_measured").is_none());
+    let of = |class: &str, key: &str| answer["measured"][class][key].as_f64().unwrap();
+    for class in ["emulated", "uretprobe", "one_step", "two_steps"] {
+        for key in ["begin_us", "finish_us"] {
+            let us = of(class, key);
+            assert!((0.05..500.0).contains(&us), "{class} {key}: {us}");
+        }
+    }
+    assert!(of("two_steps", "begin_us") > of("one_step", "begin_us"));
+    assert!(of("one_step", "finish_us") > of("emulated", "finish_us"));
+    for function in answer["functions"].as_array().unwrap() {
+        for key in ["begin_us", "finish_us"] {
+            let class = function.get("cost_class");
+            let expected = class.map(|class| of(class.as_str().unwrap(), key));
+            assert_eq!(
+                function.get(key).and_then(Value::as_f64),
+                expected,
+                "{function}"
+            );
+        }
+    }
+    // `check` has the costs of the very places.
+    let operation = format!("op=uprobe:{program}:op");
+    let checked = recorder::json(&["check", "--op", &operation]);
+    let us = |key: &str| checked["probes"][0][key].as_f64().unwrap();
+    assert!(us("begin_us") > 0.0 && us("finish_us") > 0.0, "{checked}");
 }
 
 #[test]

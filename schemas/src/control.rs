@@ -45,6 +45,47 @@ pub enum PairBy {
         /// Offset of the id in a goroutine, bytes.
         id_offset: u16,
     },
+    /// By process, operation and equal stack pointer: the operation may end in another function,
+    /// which it jumps to at its end (a tail call) and which begins with the same stack pointer.
+    TailCalls(TailSite),
+}
+
+/// The place of a probe in an operation that follows tail calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailSite {
+    /// In the function itself.
+    Own,
+    /// The same: the function begins at a jump to another one, which leaves where
+    /// [`WayOut::when`] says so.
+    OwnJump,
+    /// In a function that is tail-called, or at a jump to one.
+    Callee,
+    /// The same: the tail-called function begins at a jump to a further one.
+    CalleeJump,
+}
+
+impl TailSite {
+    /// Whether other functions and operations may use the instruction too.
+    #[inline(always)]
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Callee | Self::CalleeJump)
+    }
+
+    /// Whether the function begins at a jump to another one.
+    #[inline(always)]
+    pub const fn is_jump(self) -> bool {
+        matches!(self, Self::OwnJump | Self::CalleeJump)
+    }
+
+    #[inline(always)]
+    const fn unpack(packed: u64) -> Self {
+        match packed & 3 {
+            0 => Self::Own,
+            1 => Self::OwnJump,
+            2 => Self::Callee,
+            _ => Self::CalleeJump,
+        }
+    }
 }
 
 impl Cookie {
@@ -52,6 +93,9 @@ impl Cookie {
     const BY_URETPROBE: u64 = 1 << 33;
     /// In the number of the operation, of which there are [`MAX_OPERATIONS`] at most.
     const GOROUTINE: u64 = 1 << 15;
+    /// In the number of the operation too, with a [`TailSite`] below.
+    const TAIL_CALLS: u64 = 1 << 14;
+    const TAIL_SITE: u32 = 12;
     /// Of a goroutine, the offset of its id; otherwise a [`WayOut`].
     const PLACE: u32 = 34;
 
@@ -63,6 +107,7 @@ impl Cookie {
             PairBy::StackOrder => 0,
             PairBy::ExactStackPointer => Self::EXACT_STACK_POINTER,
             PairBy::Goroutine { .. } => Self::GOROUTINE,
+            PairBy::TailCalls(site) => Self::TAIL_CALLS | (site as u64) << Self::TAIL_SITE,
         };
         let place = match self.pair_by {
             PairBy::Goroutine { id_offset } => id_offset as u64,
@@ -82,12 +127,14 @@ impl Cookie {
         let place = packed >> Self::PLACE;
         let on_goroutine = packed & Self::GOROUTINE != 0;
         Self {
-            operation: (packed & (Self::GOROUTINE - 1)) as u16,
+            operation: (packed & ((1 << Self::TAIL_SITE) - 1)) as u16,
             stack_delta: (packed >> 16) as u16 as i16,
             pair_by: if on_goroutine {
                 PairBy::Goroutine {
                     id_offset: place as u16,
                 }
+            } else if packed & Self::TAIL_CALLS != 0 {
+                PairBy::TailCalls(TailSite::unpack(packed >> Self::TAIL_SITE))
             } else if packed & Self::EXACT_STACK_POINTER == 0 {
                 PairBy::StackOrder
             } else {
@@ -258,7 +305,7 @@ impl KernelOffsets {
 }
 
 const _: () =
-    assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS as u64 <= Cookie::GOROUTINE);
+    assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS <= 1 << Cookie::TAIL_SITE);
 
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
@@ -323,13 +370,22 @@ mod tests {
             exact: bool,
             id_offset: u16,
         ) {
-            let pair_by = if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder };
+            let of_functions = [
+                if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder },
+                PairBy::TailCalls(TailSite::Own),
+                PairBy::TailCalls(TailSite::OwnJump),
+                PairBy::TailCalls(TailSite::Callee),
+                PairBy::TailCalls(TailSite::CalleeJump),
+            ];
             let way_out = WayOut {
                 when: When::HoldsNot(Condition::new(15)),
                 base: Base::FramePointer,
                 returned: Returned::Constant(-1),
             };
-            for way_out in [WayOut::default(), way_out] {
+            for (pair_by, way_out) in of_functions
+                .into_iter()
+                .flat_map(|pair_by| [(pair_by, WayOut::default()), (pair_by, way_out)])
+            {
                 let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
                 prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
             }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use soakbox_schemas::recording::ObservedFile;
+use soakbox_schemas::recording::footer::LeftOut;
 use soakbox_schemas::tables::Table;
 
 use super::{Gap, OperationCounts, Reading, Warning};
@@ -38,6 +39,8 @@ pub struct Info {
     pub targets: Vec<String>,
     /// The observed files: the path that was typed, the file it led to, and its build id.
     pub observed: Vec<Target>,
+    /// The operations that were asked for and not recorded, with the reasons.
+    pub left_out: Vec<LeftOut>,
     /// Journals that are not sealed.
     pub journals: usize,
     /// Rows, files and bytes of each table.
@@ -108,6 +111,10 @@ impl Info {
             .flat_map(|provenance| &provenance.observed)
             .collect();
         let observed: Vec<Target> = observed.into_iter().map(Target::of).collect();
+        let left_out = recording.provenances();
+        let left_out: BTreeSet<&LeftOut> = left_out
+            .flat_map(|provenance| &provenance.left_out)
+            .collect();
         let origins = recording.origins();
         let hosts: BTreeSet<&str> = origins.iter().map(|origin| origin.host.as_str()).collect();
         let recorders: BTreeSet<&str> = origins
@@ -126,6 +133,7 @@ impl Info {
             recorder_versions: owned(versions),
             targets: observed.iter().map(|target| target.path.clone()).collect(),
             observed,
+            left_out: left_out.into_iter().cloned().collect(),
             journals: recording.journals.len(),
             tables: recording
                 .tables()

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use soakbox_cli::{escaped, escaped_path};
+use soakbox_schemas::recording::footer::LeftOut;
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
@@ -42,11 +43,23 @@ pub fn info_text(info: &Info) -> String {
     text.push_str(&tables.render(styled()));
     text.push('\n');
     text.push_str(&operations(&info.operations));
+    if !info.left_out.is_empty() {
+        text.push('\n');
+        text.push_str(&left_out(&info.left_out));
+    }
     if !info.gaps.is_empty() {
         text.push('\n');
         text.push_str(&gaps(&info.gaps));
     }
     text
+}
+
+fn left_out(operations: &[LeftOut]) -> String {
+    let mut table = TextTable::new([("left out", Align::Left), ("reason", Align::Left)]);
+    for left_out in operations {
+        table.row(vec![left_out.operation.clone(), left_out.reason.clone()]);
+    }
+    table.render(styled())
 }
 
 fn facts(info: &Info) -> [(&'static str, Option<String>); 7] {

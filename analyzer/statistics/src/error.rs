@@ -43,6 +43,16 @@ pub enum Error {
         /// Number of candidate runs.
         candidate: usize,
     },
+    /// Two runs of one side have the same pair number.
+    #[error(
+        "two {side} runs are numbered as those of pair {pair}: a pair has one run of each side"
+    )]
+    TwiceInPair {
+        /// `base` or `candidate`.
+        side: &'static str,
+        /// The number.
+        pair: u64,
+    },
     /// Runs that are compared were cut into windows of different lengths.
     #[error("runs have windows of {first:?} and of {second:?}: they must have the same length")]
     WindowLengths {

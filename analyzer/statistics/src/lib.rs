@@ -54,22 +54,31 @@ mod metric;
 mod run;
 mod series;
 mod soak;
+mod windows;
 
-pub use compare::effect::{Comparison, Effect, LossEffect};
-pub use compare::options::{Operation, Options};
+pub use compare::conclusion::Conclusion;
+pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
+pub use compare::explanation::{Explanation, RunValue, SideNoise};
+pub use compare::options::{Acceptable, Looks, OneSided, Operation, Options, Threshold};
+pub use compare::plan::Plan;
+pub use compare::reading::{Reading, read};
 pub use compare::run_variance::RunVariance;
-pub use compare::verdict::{Scope, Verdict};
+pub use compare::runs_needed::RunsNeeded;
+pub use compare::self_test::{SelfTest, self_test};
+pub use compare::unusable::{Unusable, UnusableRun};
+pub use compare::verdict::{Scope, Side, Verdict};
 pub use compare::{compare, compare_all};
 pub use error::Error;
 pub use math::distributions::{
-    chi_squared_upper, normal_upper, normal_upper_quantile, t_upper, t_upper_quantile,
+    binomial_interval, chi_squared_upper, normal_upper, normal_upper_quantile, t_upper,
+    t_upper_quantile,
 };
 pub use math::false_discovery::{benjamini_hochberg, matching_level};
 pub use math::histogram::Histogram;
 pub use math::long_run_variance::{MeanOfWindows, mean_of_windows};
 pub use math::merged_histogram::{MergedHistogram, loss_ranks};
 pub use math::time_scales::MIN_WINDOWS;
-pub use metric::Metric;
+pub use metric::{Metric, Quantity};
 pub use run::{Run, Window};
 pub use series::bursts::{Burst, Bursts, bursts};
 pub use series::change::{Change, ChangeKind, LeastChange};
@@ -80,3 +89,4 @@ pub use soak::finding::{Finding, FindingKind, SoakOptions, Status};
 pub use soak::leak::{MIN_PERIODS, soak};
 pub use soak::steady_state::{Steadiness, SteadyState, steady_state};
 pub use soak::trend::{MIN_POINTS, Trend, trend};
+pub use windows::{Windows, window_length};

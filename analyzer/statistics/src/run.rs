@@ -17,6 +17,8 @@ pub struct Window {
     pub failures: u64,
     /// Number of operations that finished in this window and were not recorded.
     pub lost: u64,
+    /// Sum of the durations, nanoseconds; `None` when not measured.
+    pub duration_ns: Option<f64>,
     /// Sum of the operations' CPU time, nanoseconds; `None` when not measured.
     pub cpu_ns: Option<f64>,
     /// Memory in this window, bytes; `None` when not measured.
@@ -25,6 +27,27 @@ pub struct Window {
     pub bytes: Option<f64>,
     /// Durations, nanoseconds; `None` when not kept.
     pub durations: Option<Histogram>,
+}
+
+impl Window {
+    /// Adds what follows this window. `weights` are the lengths of both, in any unit: the memory is
+    /// their mean. What one of them did not measure is missing.
+    pub fn merge(&mut self, next: &Window, weights: (f64, f64)) {
+        let mean = |a: f64, b: f64| (a * weights.0 + b * weights.1) / (weights.0 + weights.1);
+        let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        self.count = self.count.saturating_add(next.count);
+        self.failures = self.failures.saturating_add(next.failures);
+        self.lost = self.lost.saturating_add(next.lost);
+        self.duration_ns = sum(self.duration_ns, next.duration_ns);
+        self.cpu_ns = sum(self.cpu_ns, next.cpu_ns);
+        self.bytes = sum(self.bytes, next.bytes);
+        let memory = self.memory_bytes.zip(next.memory_bytes);
+        self.memory_bytes = memory.map(|(a, b)| mean(a, b));
+        self.durations = match (self.durations.take(), &next.durations) {
+            (Some(first), Some(second)) => Some(first.merged(second)),
+            _ => None,
+        };
+    }
 }
 
 /// One number per window of one metric.
@@ -43,6 +66,8 @@ pub(crate) enum Column {
 /// [`with`](Run::with).
 #[derive(Debug, Clone, Default)]
 pub struct Run {
+    name: String,
+    pair: Option<u64>,
     length: usize,
     window: Option<Duration>,
     lost_fraction: f64,
@@ -61,6 +86,27 @@ impl Run {
         Ok(Run {
             lost_fraction,
             ..Run::default()
+        })
+    }
+
+    /// As [`from_windows`](Run::from_windows) without copies of the histograms.
+    ///
+    /// # Errors
+    /// A window of length 0.
+    pub fn from_owned_windows(
+        window: Duration,
+        mut windows: Vec<Option<Window>>,
+    ) -> Result<Run, Error> {
+        let kept = windows.iter().flatten().any(|w| w.durations.is_some());
+        let take = |w: &mut Option<Window>| w.as_mut().and_then(|w| w.durations.take());
+        let durations = if kept {
+            windows.iter_mut().map(take).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Run {
+            durations,
+            ..Run::from_windows(window, &windows)?
         })
     }
 
@@ -92,6 +138,7 @@ impl Run {
             counts: column(&|w| Some(w.count as f64)),
         };
         let columns = [
+            (Metric::DurationMean, per_operation(&|w| w.duration_ns)),
             (Metric::Cpu, per_operation(&|w| w.cpu_ns)),
             (Metric::Memory, Column::Plain(column(&|w| w.memory_bytes))),
             (
@@ -114,6 +161,8 @@ impl Run {
             .map(|w| w.as_ref().and_then(|w| w.durations.clone()));
         let kept = windows.iter().flatten().any(|w| w.durations.is_some());
         Ok(Run {
+            name: String::new(),
+            pair: None,
             length: windows.len(),
             window: Some(window),
             lost_fraction: if lost > 0.0 {
@@ -131,6 +180,33 @@ impl Run {
                 Vec::new()
             },
         })
+    }
+
+    /// Gives the run a name, for instance that of its recording. Reports name a run that cannot be
+    /// used by it.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Run {
+        self.name = name.into();
+        self
+    }
+
+    /// Makes the run one of a pair: the other one has the same number and is on the other side.
+    /// Pairs need no order and no equal number of runs. Runs without a number are paired by their
+    /// position.
+    #[must_use]
+    pub fn in_pair(mut self, pair: u64) -> Run {
+        self.pair = Some(pair);
+        self
+    }
+
+    /// The name of the run; empty without one.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of its pair.
+    pub fn pair(&self) -> Option<u64> {
+        self.pair
     }
 
     /// Adds one number per window, in the metric's unit. NaN and infinite numbers are missing. Runs
@@ -198,13 +274,21 @@ impl Run {
         self.lost_fraction
     }
 
-    /// The metrics that this run can be compared in, in the order of [`Metric::ALL`].
+    /// The metrics that this run can be compared in, in the order of [`Metric::ALL`], and then
+    /// the caller's own by name.
     pub fn metrics(&self) -> Vec<Metric> {
-        let has = |metric: &Metric| self.column(*metric).is_some() || self.has_quantile(*metric);
-        Metric::ALL.into_iter().filter(has).collect()
+        let has = |metric: &Metric| self.column(metric).is_some() || self.has_quantile(metric);
+        let mut metrics: Vec<Metric> = Metric::ALL.into_iter().filter(has).collect();
+        let others = self.columns.iter().map(|(metric, _)| metric);
+        let mut others: Vec<&Metric> = others
+            .filter(|metric| matches!(metric, Metric::Other(_)))
+            .collect();
+        others.sort();
+        metrics.extend(others.into_iter().cloned());
+        metrics
     }
 
-    fn has_quantile(&self, metric: Metric) -> bool {
+    fn has_quantile(&self, metric: &Metric) -> bool {
         metric.quantile().is_some() && !self.durations.is_empty()
     }
 
@@ -213,10 +297,10 @@ impl Run {
         self.window
     }
 
-    pub(crate) fn column(&self, metric: Metric) -> Option<&Column> {
+    pub(crate) fn column(&self, metric: &Metric) -> Option<&Column> {
         self.columns
             .iter()
-            .find(|(known, _)| *known == metric)
+            .find(|(known, _)| known == metric)
             .map(|(_, column)| column)
     }
 
@@ -245,7 +329,7 @@ mod tests {
         );
         assert_eq!(run.lost_fraction(), 0.25);
         assert!(
-            matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
+            matches!(run.column(&Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
         );
     }
 
@@ -264,9 +348,9 @@ mod tests {
         ] {
             let length = Duration::from_millis(length);
             let run = Run::from_windows(length, &[Some(window.clone())]).unwrap();
-            assert!(matches!(run.column(Metric::Rate), Some(Column::Plain(v)) if v[0] == rate));
+            assert!(matches!(run.column(&Metric::Rate), Some(Column::Plain(v)) if v[0] == rate));
             assert!(
-                matches!(run.column(Metric::BytesRate), Some(Column::Plain(v)) if v[0] == bytes)
+                matches!(run.column(&Metric::BytesRate), Some(Column::Plain(v)) if v[0] == bytes)
             );
         }
         assert!(Run::from_windows(Duration::ZERO, &[]).is_err());

@@ -26,14 +26,14 @@ fn each_metric_keeps_its_own_counts() {
     ];
     for order in orders(&columns) {
         let mut made = Run::new(0.0).unwrap();
-        for &(metric, sum, count) in &order {
+        for (metric, sum, count) in order {
             made = add(made, metric, sum, count);
         }
         let effects = compare(from_ref(&made), from_ref(&made), &Options::default());
         let effects = effects.unwrap().effects;
         assert_eq!(effects.len(), columns.len());
-        for &(metric, sum, count) in &columns {
-            let effect = effects.iter().find(|e| e.metric == metric).unwrap();
+        for (metric, sum, count) in &columns {
+            let effect = effects.iter().find(|e| e.metric == *metric).unwrap();
             let value = effect.base.unwrap();
             assert!((value / (sum / count) - 1.0).abs() < 1e-9, "{effect:?}");
         }

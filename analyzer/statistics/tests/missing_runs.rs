@@ -7,7 +7,7 @@
 
 mod support;
 
-use soakbox_statistics::{Metric, Options, Run, Verdict};
+use soakbox_statistics::{Metric, Options, Run, Side, Unusable, UnusableRun, Verdict};
 use std::slice::from_ref;
 use support::{cpu_run, one, orders, run, values};
 
@@ -87,10 +87,32 @@ fn pairs_are_never_formed_across_missing_runs() {
     for (base, candidate) in [(0, 5), (5, 0), (2, 3)] {
         let effect = one(&side(base, 10), &side(candidate, 20), &options);
         assert_eq!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
-        assert_eq!((effect.change, effect.low, effect.high), (None, None, None));
-        assert_eq!(effect.reason, "2 of 12 runs: not measured");
+        let start = "2 of 12 runs: not measured; the other runs alone would be pass";
+        assert_eq!(effect.reason, start, "{effect:?}");
+        // The four whole pairs remain, each of runs of the same level.
+        assert_eq!(effect.runs, [4, 4]);
+        let known = [effect.change, effect.low, effect.high].map(Option::unwrap);
+        assert!(known.iter().all(|v| v.abs() < 0.02), "{effect:?}");
+        let named = |side, run, why| UnusableRun {
+            side,
+            run,
+            name: String::new(),
+            why,
+        };
+        let mut wanted = vec![
+            named(Side::Base, base, Unusable::NotMeasured),
+            named(Side::Base, candidate, Unusable::NoPartner),
+            named(Side::Candidate, base, Unusable::NoPartner),
+            named(Side::Candidate, candidate, Unusable::NotMeasured),
+        ];
+        wanted.sort_by_key(|run| (run.side, run.run));
+        assert_eq!(effect.unusable, wanted);
     }
-    // Without the same pair on both sides the other pairs remain.
+    // The same pair is missing on both sides: it may have been worse too.
     let effect = one(&side(3, 10), &side(3, 20), &options);
-    assert_eq!(effect.verdict, Verdict::Pass, "{effect:?}");
+    assert_eq!(
+        (effect.verdict, effect.runs),
+        (Verdict::Inconclusive, [5, 5])
+    );
+    assert!(effect.high < Some(0.05), "{effect:?}");
 }

@@ -67,6 +67,7 @@ fn odd_window() -> impl Strategy<Value = Option<Window>> {
         proptest::option::of(odd()),
         proptest::option::of(odd()),
         proptest::option::of(odd()),
+        proptest::option::of(odd()),
     );
     proptest::option::of(
         (counts, sums, histogram).prop_map(|(counts, sums, pairs)| Window {
@@ -76,6 +77,7 @@ fn odd_window() -> impl Strategy<Value = Option<Window>> {
             cpu_ns: sums.0,
             memory_bytes: sums.1,
             bytes: sums.2,
+            duration_ns: sums.3,
             durations: pairs.map(|pairs| Histogram::from_counts(&pairs)),
         }),
     )
@@ -123,7 +125,7 @@ proptest! {
         base in proptest::collection::vec(odd(), 0..60), candidate in proptest::collection::vec(odd(), 0..60)
     ) {
         for metric in Metric::ALL {
-            let run = |values: &[f64]| Run::new(0.01).unwrap().with(metric, values.to_vec()).unwrap();
+            let run = |values: &[f64]| Run::new(0.01).unwrap().with(metric.clone(), values.to_vec()).unwrap();
             let result = compare(&[run(&base)], &[run(&candidate)], &Options::default()).unwrap();
             result.effects.iter().for_each(sound);
         }

@@ -13,13 +13,15 @@ mod parts;
 mod paths;
 mod returns;
 mod tables;
+mod tail_jumps;
 
-pub use exits::{Exit, Exits};
+pub use exits::{Exit, Exits, MOST_JUMPS};
+pub use tail_jumps::TailJump;
 
 use super::KernelVersion;
 use super::begin::{self, Begin};
 use super::disassembly::{self, Instruction, Next};
-use super::elf::Elf;
+use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::lsda;
 use super::unwind::{Cfa, Row, Unwind};
@@ -35,6 +37,18 @@ pub struct Extent<'a> {
     pub end: u64,
 }
 
+impl<'a> Extent<'a> {
+    /// That of a symbol, by its size.
+    pub fn of(elf: &Elf<'a>, symbol: &Symbol<'a>) -> Self {
+        let same = elf.symbols_at(symbol.address);
+        Self {
+            names: same.map(|symbol| symbol.name).collect(),
+            start: symbol.address,
+            end: symbol.address.saturating_add(symbol.size),
+        }
+    }
+}
+
 /// The result of the analysis.
 #[derive(Clone, Debug)]
 pub struct Body {
@@ -42,6 +56,8 @@ pub struct Body {
     pub parts: Vec<(u64, u64)>,
     /// Addresses of all return instructions, ascending.
     pub returns: Vec<u64>,
+    /// The jumps to other functions at its ends (tail calls), ascending.
+    pub tail_jumps: Vec<TailJump>,
     /// The instruction at which its begin is observed.
     pub begin: Begin,
     /// The length of some jump table is not certain.
@@ -66,6 +82,20 @@ pub fn analyse(
     extent: &Extent<'_>,
     kernel: KernelVersion,
 ) -> Result<Body, Reason> {
+    let body = analyse_tail_called(elf, unwind, extent, kernel)?;
+    if body.returns.is_empty() && body.tail_jumps.is_empty() {
+        return Err(Reason::NeverReturns);
+    }
+    Ok(body)
+}
+
+/// Analyses a function that another one tail-calls: it need not return.
+pub fn analyse_tail_called(
+    elf: &Elf<'_>,
+    unwind: &Unwind<'_>,
+    extent: &Extent<'_>,
+    kernel: KernelVersion,
+) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
     walk.add_part(extent.start, extent.end)?;
     walk.follow_all()?;
@@ -78,6 +108,7 @@ pub fn analyse(
     walk.check_boundaries()?;
     let returns = walk.returns()?;
     let paths = walk.paths(kernel);
+    let tail_jumps = walk.tail_jumps(paths.as_ref(), kernel)?;
     let first = &walk.parts[0];
     let mut entries = walk.inner_names(first);
     entries.extend(&walk.targets);
@@ -89,6 +120,7 @@ pub fn analyse(
             .map(|part| (part.start, part.end))
             .collect(),
         returns,
+        tail_jumps,
         begin,
         guessed: walk.guessed,
         paths,
@@ -114,6 +146,8 @@ struct Walk<'w, 'a> {
     targets: BTreeSet<u64>,
     /// Those of them that another part, a jump table or the unwinder leads to.
     far_targets: BTreeSet<u64>,
+    /// The function that each direct jump to another function leads to, by the jump's address.
+    tails: BTreeMap<u64, u64>,
     /// The targets of each jump through a table, by the jump's address.
     tables: BTreeMap<u64, Vec<u64>>,
     /// Where the unwinder lands.
@@ -136,6 +170,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             parts: Vec::new(),
             targets: BTreeSet::new(),
             far_targets: BTreeSet::new(),
+            tails: BTreeMap::new(),
             tables: BTreeMap::new(),
             landing_pads: BTreeSet::new(),
             guarded: Vec::new(),
@@ -219,7 +254,13 @@ impl<'w, 'a> Walk<'w, 'a> {
         for index in 0..self.parts[part].code.len() {
             let instruction = self.parts[part].code[index];
             if let Next::Jumps(target) | Next::Branches(target) = instruction.next {
-                self.follow(instruction.address, target)?;
+                match self.follow(instruction.address, target) {
+                    Err(Reason::TailCall { .. }) if self.is_function(target) => {
+                        self.tails.insert(instruction.address, target);
+                        continue;
+                    }
+                    followed => followed?,
+                }
                 let Part { start, end, .. } = self.parts[part];
                 if !(start..end).contains(&target) {
                     self.far_targets.insert(target);

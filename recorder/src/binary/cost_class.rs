@@ -52,11 +52,17 @@ pub struct Surveyed<'a> {
 impl Function {
     /// Its class: that of the most expensive way through it.
     pub fn cost_class(&self) -> CostClass {
-        let finishes = match &self.finish {
+        let kept = match &self.finish {
             Finish::Returns { kept, .. } => kept,
             Finish::Uretprobe(_) => return by_uretprobe(&self.begins),
         };
-        match (is_stepped(&self.begins), is_stepped(finishes)) {
+        let tails = &self.tail_calls;
+        let begins = is_stepped(&self.begins) || is_stepped(&tails.begins);
+        let mut jumps = tails.jumps.iter();
+        let finishes = is_stepped(kept)
+            || is_stepped(&tails.kept)
+            || jumps.any(|jump| jump.site.cost == Cost::SingleStepped);
+        match (begins, finishes) {
             (false, false) => CostClass::Emulated,
             (true, true) => CostClass::TwoSteps,
             _ => CostClass::OneStep,

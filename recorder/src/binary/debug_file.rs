@@ -1,11 +1,14 @@
-//! Opens the file that has the symbols of a stripped program: found by the program's build id or
-//! its `.gnu_debuglink`, and used only where it belongs to the program.
+//! The file that has the symbols of a stripped program: another one, which is found by the
+//! program's build id or its `.gnu_debuglink` and used only where it belongs to the program, or the
+//! one inside of the program's own `.gnu_debugdata`.
 
 use std::path::{Path, PathBuf};
 
 use super::debug_link::{self, Candidate};
 use super::elf::Elf;
 use super::file::Binary;
+use super::image::Symbols;
+use super::mini_debug_info;
 
 /// Where a distribution keeps the files of symbols.
 const ROOT: &str = "/usr/lib/debug";
@@ -13,10 +16,19 @@ const ROOT: &str = "/usr/lib/debug";
 /// A file with the symbols of a program.
 #[derive(Clone, Debug)]
 pub struct DebugFile {
-    /// Its path.
-    pub path: PathBuf,
+    /// Where it was found.
+    pub source: SymbolSource,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+/// The place of a file with symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SymbolSource {
+    /// A file of its own, at this path.
+    File(PathBuf),
+    /// A section of the program itself, of this name.
+    Section(&'static str),
 }
 
 impl DebugFile {
@@ -26,21 +38,36 @@ impl DebugFile {
         Self::find_below(path, bytes, Path::new(ROOT))
     }
 
+    /// Its symbols.
+    pub fn symbols(&self) -> Symbols<'_> {
+        match self.source {
+            SymbolSource::File(_) => Symbols::All(&self.bytes),
+            SymbolSource::Section(_) => Symbols::Names(&self.bytes),
+        }
+    }
+
     fn find_below(path: &Path, bytes: &[u8], root: &Path) -> Option<Self> {
-        let candidates = debug_link::candidates(bytes, path, root);
-        candidates.into_iter().find_map(|Candidate { path, crc }| {
+        let elf = Elf::parse(bytes).ok().filter(|elf| !elf.has_symtab)?;
+        let mut candidates = debug_link::candidates(&elf, path, root).into_iter();
+        let apart = candidates.find_map(|Candidate { path, crc }| {
             let (_, found) = Binary::open(path.clone(), path.clone()).ok()?;
             let belongs = match crc {
                 Some(crc) => crc32fast::hash(&found) == crc,
-                None => build_id(&found)? == build_id(bytes)?,
+                None => Elf::parse(&found).ok()?.build_id()? == elf.build_id()?,
             };
-            belongs.then_some(Self { path, bytes: found })
+            belongs.then_some(Self {
+                source: SymbolSource::File(path),
+                bytes: found,
+            })
+        });
+        apart.or_else(|| {
+            let section = elf.section(mini_debug_info::SECTION)?;
+            Some(Self {
+                source: SymbolSource::Section(mini_debug_info::SECTION),
+                bytes: mini_debug_info::decompress(section.data)?,
+            })
         })
     }
-}
-
-fn build_id(bytes: &[u8]) -> Option<&[u8]> {
-    Elf::parse(bytes).ok()?.build_id()
 }
 
 #[cfg(test)]
@@ -85,7 +112,7 @@ mod tests {
             let bytes = fs::read(&program).unwrap();
             let symbols = fs::read(&debug).unwrap();
             let found = || DebugFile::find_below(&program, &bytes, root.path());
-            assert_eq!(found().unwrap().path, debug);
+            assert_eq!(found().unwrap().source, SymbolSource::File(debug.clone()));
             fs::remove_file(&debug).unwrap();
             assert!(found().is_none());
             let below = directory.path().strip_prefix("/").unwrap();
@@ -100,7 +127,8 @@ mod tests {
                 fs::create_dir_all(place.parent().unwrap()).unwrap();
                 fs::write(&place, &symbols).unwrap();
                 let file = found().unwrap();
-                assert_eq!((&file.path, &file.bytes), (&place, &symbols));
+                assert_eq!(file.source, SymbolSource::File(place.clone()));
+                assert_eq!(file.bytes, symbols);
                 // Of another build, damaged, or no file at all.
                 let other = tempfile::tempdir().unwrap();
                 let id = if by_link_only { "none" } else { "0xab12ce" };
@@ -122,6 +150,8 @@ mod tests {
     fn a_program_with_symbols_needs_no_other_file() {
         let own = Path::new("/proc/self/exe");
         let bytes = fs::read(own).unwrap();
-        assert!(debug_link::candidates(&bytes, own, Path::new("/")).is_empty());
+        assert!(DebugFile::find_below(own, &bytes, Path::new("/")).is_none());
+        let elf = Elf::parse(&bytes).unwrap();
+        assert!(debug_link::candidates(&elf, own, Path::new("/")).is_empty());
     }
 }

@@ -17,10 +17,7 @@ pub struct Candidate {
 
 /// The files to look for, the most certain first; none where the program has its symbols. `path` is
 /// the program's own, `root` is where a distribution keeps such files (`/usr/lib/debug`).
-pub fn candidates(bytes: &[u8], path: &Path, root: &Path) -> Vec<Candidate> {
-    let Ok(elf) = Elf::parse(bytes) else {
-        return Vec::new();
-    };
+pub fn candidates(elf: &Elf<'_>, path: &Path, root: &Path) -> Vec<Candidate> {
     if elf.has_symtab {
         return Vec::new();
     }

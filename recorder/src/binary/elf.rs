@@ -97,6 +97,9 @@ pub struct Elf<'a> {
     pub symbols: Vec<Symbol<'a>>,
     /// Whether there is a full symbol table (`.symtab`).
     pub has_symtab: bool,
+    /// Whether its functions have names, apart from those that it exports: in a full symbol table,
+    /// or in an incomplete one (`.gnu_debugdata`).
+    pub has_names: bool,
     /// Names in the dynamic symbol table, by the index that relocations use.
     pub dynamic_names: Vec<&'a str>,
     /// Symbols that other files define.
@@ -168,6 +171,7 @@ impl<'a> Elf<'a> {
             sections: Vec::new(),
             symbols: Vec::new(),
             has_symtab: false,
+            has_names: false,
             dynamic_names: Vec::new(),
             imports: BTreeSet::new(),
             exported: None,

@@ -152,6 +152,17 @@ pub enum Reason {
         /// The function that it leads to, where that is known.
         callee: Option<String>,
     },
+    /// A function that it tail-calls, directly or through others, cannot be observed.
+    #[error("it ends in tail calls that lead to {callee}, whose finish cannot be observed: {why}")]
+    TailCallee {
+        /// That function.
+        callee: String,
+        /// The reason why it cannot be observed.
+        why: Box<Reason>,
+    },
+    /// Its tail calls lead to too many functions.
+    #[error("it ends in tail calls that lead to more than {0} functions")]
+    TooManyCallees(usize),
     /// The function has a jump whose targets are not known.
     #[error("the jump at {at:#x} cannot be followed ({why}), so its finishes are not certain")]
     UnknownJump {
@@ -269,6 +280,8 @@ impl Reason {
             }
             Self::NeverReturns => "observe a function that it calls, or use a marker".into(),
             Self::NotCode { .. }
+            | Self::TailCallee { .. }
+            | Self::TooManyCallees(_)
             | Self::UnknownJump { .. }
             | Self::Unreadable { .. }
             | Self::NoBegin(_) => MARKER.into(),

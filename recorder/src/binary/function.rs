@@ -1,5 +1,11 @@
 //! Functions: from a name to its range, its begin and its finishes.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use soakbox_schemas::control::WayOut;
+
 use super::clones::{self, Clones, Role};
 use super::control_flow::{self, Body, Extent};
 use super::disassembly::{self, Cost};
@@ -7,6 +13,7 @@ use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::hazards;
 use super::lookup::{self, NamedFunction};
+use super::tail_calls::{Chain, Tail};
 use super::unwind::Unwind;
 use super::{ExitSite, Finish, Function, KernelVersion, Site, Surveyed};
 
@@ -64,10 +71,19 @@ fn resolve_found<'a>(
     let mut warnings = unobserved_calls(elf, &extent, &body, &copies);
 
     let no_uretprobe = program.excludes_uretprobe(&extent, &copies);
-    let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe)?;
+    let mut chain = Chain::new(
+        std::iter::once(extent.start).chain(copies.unique.iter().map(|copy| copy.address)),
+    );
+    let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe, &mut chain)?;
     let mut observed = Vec::new();
     for copy in copies.unique {
-        match (program.copy_sites(&copy), &mut finish) {
+        let sites = program.copy_sites(&copy).and_then(|sites| {
+            let mut longer = chain.clone();
+            longer.add(program, &sites)?;
+            chain = longer;
+            Ok(sites)
+        });
+        match (sites, &mut finish) {
             (
                 Ok(more),
                 Finish::Returns {
@@ -82,6 +98,12 @@ fn resolve_found<'a>(
             }
             // Where there are copies, no uretprobe is used.
             (Ok(_), Finish::Uretprobe(_)) => {}
+            (Err(why), _) if chain.leads_to(copy.address) => {
+                return Err(Reason::TailCallee {
+                    callee: program.name_at(copy.address),
+                    why: Box::new(why),
+                });
+            }
             (Err(reason), _) => warnings.push(format!(
                 "{}, a copy of it made by the compiler, is not observed: {reason}",
                 copy.name
@@ -95,6 +117,7 @@ fn resolve_found<'a>(
         address: extent.start,
         begins,
         finish,
+        tail_calls: chain.into_tail_calls(),
         stack_switch: program.stack_switch.clone(),
     };
     Ok((function, warnings))
@@ -138,16 +161,23 @@ fn unobserved_calls(
 }
 
 /// The begin and the finishes of one body of code.
-struct BodySites {
-    begin: Site,
+#[derive(Clone)]
+pub(super) struct BodySites {
+    pub(super) begin: Site,
     returns: Vec<Site>,
-    exits: Vec<ExitSite>,
+    pub(super) exits: Vec<ExitSite>,
     /// Of the returns, those that no exit stands for.
-    kept: Vec<Site>,
+    pub(super) kept: Vec<Site>,
+    /// See [`control_flow::Exits`].
+    too_many_jumps: Option<usize>,
+    /// Jumps to other functions.
+    pub(super) tails: Vec<Tail>,
+    /// Address ranges of the code.
+    pub(super) parts: Vec<(u64, u64)>,
 }
 
 /// The program that the function is in, and the kernel that will run it.
-struct Program<'e, 'a> {
+pub(super) struct Program<'e, 'a> {
     elf: &'e Elf<'a>,
     unwind: Unwind<'a>,
     kernel: KernelVersion,
@@ -155,6 +185,8 @@ struct Program<'e, 'a> {
     result_bits: u32,
     /// How it could switch stacks, in words; `None` where it cannot.
     stack_switch: Option<String>,
+    /// The functions that others tail-call, by address.
+    tail_called: RefCell<HashMap<u64, Result<Rc<BodySites>, Reason>>>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
@@ -165,6 +197,7 @@ impl<'e, 'a> Program<'e, 'a> {
             kernel,
             result_bits,
             stack_switch: hazards::stack_switch(elf),
+            tail_called: RefCell::default(),
         }
     }
 
@@ -194,6 +227,7 @@ impl<'e, 'a> Program<'e, 'a> {
         extent: &Extent<'_>,
         body: Result<Body, Reason>,
         no_uretprobe: Option<String>,
+        chain: &mut Chain,
     ) -> Result<(Vec<Site>, Finish), Reason> {
         let entry = self.entry_site(extent.start);
         let why = match (no_uretprobe, entry, &body) {
@@ -201,12 +235,22 @@ impl<'e, 'a> Program<'e, 'a> {
             (None, Some(entry), Err(Reason::TailCall { .. } | Reason::UnknownJump { .. })) => {
                 return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
             }
-            (None, Some(entry), Ok(_)) if entry.cost == Cost::Emulated => {
+            (None, Some(entry), Ok(body))
+                if entry.cost == Cost::Emulated || !body.tail_jumps.is_empty() =>
+            {
                 return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
             }
             (None, ..) => "its first instruction is single-stepped anyway".into(),
         };
         let sites = self.body_sites(&body?)?;
+        let why = match sites.too_many_jumps {
+            None => why,
+            Some(count) => format!(
+                "{why}; it has {count} jumps on its ways out, more than the {} that are used",
+                control_flow::MOST_JUMPS
+            ),
+        };
+        chain.add(self, &sites)?;
         let finish = Finish::Returns {
             sites: sites.returns,
             exits: sites.exits,
@@ -219,6 +263,47 @@ impl<'e, 'a> Program<'e, 'a> {
     fn copy_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
         let body = self.body(&self.extent(copy)?)?;
         self.body_sites(&body)
+    }
+
+    /// The function at the address, which another one tail-calls.
+    pub(super) fn tail_called(&self, address: u64) -> Result<Rc<BodySites>, Reason> {
+        if let Some(known) = self.tail_called.borrow().get(&address) {
+            return known.clone();
+        }
+        let sites = self.unnamed_extent(address).and_then(|extent| {
+            let analyse = control_flow::analyse_tail_called;
+            let body = analyse(self.elf, &self.unwind, &extent, self.kernel)?;
+            self.body_sites(&body)
+        });
+        let sites = sites.map(Rc::new);
+        let mut known = self.tail_called.borrow_mut();
+        known.insert(address, sites.clone());
+        sites
+    }
+
+    fn unnamed_extent(&self, address: u64) -> Result<Extent<'a>, Reason> {
+        if let Some(symbol) = self.elf.symbols_at(address).next() {
+            return self.extent(symbol);
+        }
+        let fde = self.unwind.fde_at(address);
+        let fde = fde.filter(|fde| fde.start == address);
+        let fde = fde.ok_or(Reason::Unreadable {
+            at: address,
+            why: "no unwind entry covers a function that it tail-calls",
+        })?;
+        Ok(Extent {
+            names: Vec::new(),
+            start: fde.start,
+            end: fde.end,
+        })
+    }
+
+    /// The function at the address, in words.
+    pub(super) fn name_at(&self, address: u64) -> String {
+        match self.elf.symbols_at(address).next() {
+            Some(symbol) => format!("'{}'", symbol.name),
+            None => format!("the function at {address:#x}"),
+        }
     }
 
     fn body_sites(&self, body: &Body) -> Result<BodySites, Reason> {
@@ -243,7 +328,24 @@ impl<'e, 'a> Program<'e, 'a> {
                 way_out: exit.way_out,
             })
         });
+        let tails = body.tail_jumps.iter().map(|tail| {
+            let missing = Reason::Unreadable {
+                at: tail.address,
+                why: "a jump of it is not in the file",
+            };
+            let way_out = WayOut {
+                when: tail.when,
+                ..WayOut::default()
+            };
+            let site = Site::at(self.elf, tail.address, 0, tail.cost).ok_or(missing)?;
+            Ok(Tail {
+                jump: ExitSite { site, way_out },
+                target: tail.target,
+            })
+        });
         Ok(BodySites {
+            tails: tails.collect::<Result<_, _>>()?,
+            parts: body.parts.clone(),
             begin: begin.ok_or(missing)?,
             returns: body
                 .returns
@@ -256,6 +358,7 @@ impl<'e, 'a> Program<'e, 'a> {
                 .iter()
                 .map(on_return)
                 .collect::<Result<_, _>>()?,
+            too_many_jumps: exits.too_many_jumps,
         })
     }
 

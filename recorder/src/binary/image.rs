@@ -8,8 +8,18 @@ use super::error::Reason;
 pub struct Image<'a> {
     /// The whole file.
     pub bytes: &'a [u8],
-    /// The whole file of its symbols (`.debug`), as a distribution keeps it apart.
-    pub debug: Option<&'a [u8]>,
+    /// The symbols that were found elsewhere.
+    pub symbols: Option<Symbols<'a>>,
+}
+
+/// A whole ELF file that has the symbols of a stripped program.
+#[derive(Clone, Copy, Debug)]
+pub enum Symbols<'a> {
+    /// All of them, as a distribution keeps them apart (`.debug`).
+    All(&'a [u8]),
+    /// Names of functions, decompressed from the program itself (`.gnu_debugdata`). A code part
+    /// may be without one.
+    Names(&'a [u8]),
 }
 
 impl<'a> Image<'a> {
@@ -17,9 +27,14 @@ impl<'a> Image<'a> {
     /// that file belongs to it, by its build id; another one, and one that is damaged, adds nothing.
     pub(super) fn parse(self) -> Result<Elf<'a>, Reason> {
         let mut elf = Elf::parse(self.bytes)?;
-        let debug = self.debug.and_then(|debug| Elf::parse(debug).ok());
-        if let Some(debug) = debug.filter(|debug| debug.build_id() == elf.build_id()) {
-            elf.add_symbols(&debug);
+        let (bytes, are_all) = match self.symbols {
+            None => return Ok(elf),
+            Some(Symbols::All(bytes)) => (bytes, true),
+            Some(Symbols::Names(bytes)) => (bytes, false),
+        };
+        let other = Elf::parse(bytes).ok();
+        if let Some(other) = other.filter(|other| other.build_id() == elf.build_id()) {
+            elf.add_symbols(&other, are_all);
         }
         Ok(elf)
     }
@@ -28,6 +43,9 @@ impl<'a> Image<'a> {
 impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Image<'a> {
     fn from(bytes: &'a T) -> Self {
         let bytes = bytes.as_ref();
-        Self { bytes, debug: None }
+        Self {
+            bytes,
+            symbols: None,
+        }
     }
 }

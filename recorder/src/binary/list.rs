@@ -40,6 +40,6 @@ pub fn list<'a>(image: impl Into<Image<'a>>) -> Result<Listing<'a>, Reason> {
             .filter(|site| site.marker().is_none())
             .collect(),
         go: elf.is_go().then(|| go::list(&elf)),
-        stripped: !elf.has_symtab,
+        stripped: !elf.has_names,
     })
 }

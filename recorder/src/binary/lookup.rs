@@ -161,7 +161,7 @@ fn near(elf: &Elf<'_>, function: &str) -> Vec<String> {
 
 /// The kind of symbols that the file has, in words.
 pub(super) fn symbol_hint(elf: &Elf<'_>) -> String {
-    match (elf.has_symtab, elf.symbols.len()) {
+    match (elf.has_names, elf.symbols.len()) {
         (_, 0) => "the file is stripped of all function symbols".into(),
         (false, count) => {
             format!("the file is stripped: only its {count} exported functions have names")

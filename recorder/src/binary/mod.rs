@@ -24,19 +24,21 @@ mod list;
 mod lookup;
 pub mod lsda;
 mod marker;
+pub mod mini_debug_info;
 pub mod pattern;
 mod plt;
 pub mod suggest;
+mod tail_calls;
 pub mod unwind;
 pub mod usdt;
 
 pub use cost_class::{CostClass, Surveyed};
-pub use debug_file::DebugFile;
+pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
 pub use go::{GoFunction, GoListing};
-pub use image::Image;
+pub use image::{Image, Symbols};
 pub use list::{Listing, list};
 
 use soakbox_schemas::control::WayOut;
@@ -108,11 +110,28 @@ pub enum Finish {
         exits: Vec<ExitSite>,
         /// The return sites that need a probe of their own.
         kept: Vec<Site>,
-        /// The reason against the cheaper uretprobe, in words.
+        /// The reason against the cheaper uretprobe, and against jumps where there are too many, in
+        /// words.
         why: String,
     },
     /// By a uretprobe on the function's first instruction: nothing in the program unwinds.
     Uretprobe(Site),
+}
+
+/// The functions in which an operation goes on after its own has jumped to one of them: those that
+/// it tail-calls, and those that these tail-call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TailCalls {
+    /// The jumps, in the function and in these.
+    pub jumps: Vec<ExitSite>,
+    /// Names of the functions, in the order of [`Self::begins`]; the address where one has no name.
+    pub functions: Vec<String>,
+    /// Sites of their begins.
+    pub begins: Vec<Site>,
+    /// Their finishes on the way out.
+    pub exits: Vec<ExitSite>,
+    /// Their return sites that need a probe of their own.
+    pub kept: Vec<Site>,
 }
 
 /// A function with its sites.
@@ -130,6 +149,8 @@ pub struct Function {
     pub begins: Vec<Site>,
     /// Sites of its finish.
     pub finish: Finish,
+    /// The functions that it ends in; empty with a uretprobe.
+    pub tail_calls: TailCalls,
     /// How the program could switch stacks, in words. `None` where it cannot: then a stack pointer
     /// above a frame proves that the frame was left.
     pub stack_switch: Option<String>,

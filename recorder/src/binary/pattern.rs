@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wildmatch::WildMatch;
+
 use super::Image;
 use super::clones::{self, Role};
 use super::demangle;
@@ -57,6 +59,7 @@ pub fn matches<'a>(
 
 /// By symbol, so that the order does not depend on where a linker puts the functions.
 fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
+    let pattern = WildMatch::new(pattern);
     let symbols: BTreeSet<&str> = elf.symbols.iter().map(|symbol| symbol.name).collect();
     let mut seen = BTreeSet::new();
     let mut found = BTreeMap::new();
@@ -68,7 +71,7 @@ fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
             Role::CopyOf(_) | Role::Part => continue,
         };
         if !seen.contains(&symbol.address)
-            && let Some(named) = named(name, pattern)
+            && let Some(named) = named(name, &pattern)
         {
             seen.insert(symbol.address);
             found.insert(name, named);
@@ -79,46 +82,15 @@ fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
 
 /// The function of this symbol, where its name matches: the symbol itself, or its readable name with
 /// or without parameters.
-fn named(symbol: &str, pattern: &str) -> Option<Match> {
+fn named(symbol: &str, pattern: &WildMatch) -> Option<Match> {
     let path = demangle::path(symbol);
-    let readable = path.as_deref().is_some_and(|path| is_match(pattern, path))
-        || pattern.contains('(')
-            && demangle::signature(symbol).is_some_and(|name| is_match(pattern, &name));
-    (readable || is_match(pattern, symbol)).then(|| Match {
+    let readable = path.as_deref().is_some_and(|path| pattern.matches(path))
+        || pattern.pattern_chars().contains(&'(')
+            && demangle::signature(symbol).is_some_and(|name| pattern.matches(&name));
+    (readable || pattern.matches(symbol)).then(|| Match {
         symbol: symbol.to_owned(),
         path: path.unwrap_or_else(|| symbol.to_owned()),
     })
-}
-
-/// Whether all of `name` is as `pattern` says: `*` is any number of characters, `?` is one.
-pub fn is_match(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    let (mut at, mut next) = (0, 0);
-    // Where to go on when a later character differs: after the last star, which then stands for one
-    // character more.
-    let mut retry: Option<(usize, usize)> = None;
-    while next < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                retry = Some((at + 1, next));
-                at += 1;
-            }
-            Some(&expected) if expected == '?' || expected == name[next] => {
-                at += 1;
-                next += 1;
-            }
-            _ => match retry {
-                Some((after_star, covered)) => {
-                    retry = Some((after_star, covered + 1));
-                    at = after_star;
-                    next = covered + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
 }
 
 #[cfg(test)]
@@ -145,13 +117,14 @@ mod tests {
             ("app::*::get", "app::Store::get", true),
             ("?", "é", true),
         ] {
-            assert_eq!(is_match(pattern, name), expected, "{pattern} {name}");
+            let matches = named(name, &WildMatch::new(pattern)).is_some();
+            assert_eq!(matches, expected, "{pattern} {name}");
         }
     }
 
     #[test]
     fn many_stars_take_no_exponential_time() {
         let pattern = "a*".repeat(200) + "b";
-        assert!(!is_match(&pattern, &"a".repeat(5000)));
+        assert!(named(&"a".repeat(5000), &WildMatch::new(&pattern)).is_none());
     }
 }

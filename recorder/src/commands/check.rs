@@ -1,7 +1,8 @@
 //! `check`: whether this host allows a recording, where each probe would be placed, its risk to the
-//! observed program and its cost. To find out, the programs are loaded and unloaded; nothing is
-//! attached. The explanations come from the probes: this file only prints them.
+//! observed program and its cost. To find out, the programs are loaded and unloaded; they are
+//! attached only to functions of the recorder itself, to measure the cost. The explanations come from the probes: this file only prints them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use soakbox_schemas::control::OperationRule;
 
 use crate::binary::Binary;
 use crate::cli;
+use crate::costs::{FinishPlace, PairCost, ProbeCosts};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
-use crate::plan::lifecycle_hooks;
+use crate::plan::{AttachPoint, PlannedOperation, lifecycle_hooks};
 use crate::probe::{Explanation, KINDS, Kind, Location};
 use crate::resolve::{self, ResolvedProbes};
 
@@ -32,6 +34,12 @@ struct Answer<'a> {
     memory: bool,
     /// Whether the kernel accepts the programs of each kind of probe.
     kinds: Vec<KindAnswer>,
+    /// What the probes of a begin and of a finish cost on this host, by cost class; none where it
+    /// could not be measured.
+    measured: BTreeMap<&'static str, PairCost>,
+    /// Why it could not be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_measured: Option<String>,
     probes: Vec<ProbeAnswer<'a>>,
     /// The operations that cannot be observed.
     refused: Vec<RefusedAnswer<'a>>,
@@ -60,6 +68,9 @@ pub struct ProbeAnswer<'a> {
     operation: &'a str,
     #[serde(flatten)]
     explanation: &'a Explanation,
+    /// The most that one of its begins and one of its finishes cost, as measured on this host.
+    #[serde(flatten)]
+    measured: Option<PairCost>,
 }
 
 /// Prints the answer on stdout.
@@ -71,6 +82,10 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
     let resolved = resolve::resolve_probes(&arguments.probes, &config)?;
     let facts = KernelFacts::inspect()?;
     let (kinds, loaded) = load(&facts, &resolved)?;
+    let costs = match &loaded {
+        Ok(()) => ProbeCosts::measure(&facts).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
     let answer = Answer {
         schema: "soakbox.check/1",
         allowed: loaded.is_ok(),
@@ -85,7 +100,9 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         cpu_split: facts.offsets.has_cpu_split(),
         memory: facts.offsets.has_memory(),
         kinds,
-        probes: explained(&resolved),
+        measured: by_name(costs.as_ref().ok()),
+        not_measured: costs.as_ref().err().cloned(),
+        probes: explained(&resolved, costs.as_ref().ok()),
         refused: refused(&resolved),
     };
     answer::print(&answer, arguments.format, table)?;
@@ -154,14 +171,41 @@ fn trial_settings() -> KernelSettings {
 }
 
 /// Each operation with the explanation of its probe.
-pub fn explained(resolved: &ResolvedProbes) -> Vec<ProbeAnswer<'_>> {
+pub fn explained<'a>(
+    resolved: &'a ResolvedProbes,
+    costs: Option<&ProbeCosts>,
+) -> Vec<ProbeAnswer<'a>> {
     let operations = resolved.operations.iter().zip(&resolved.explanations);
     operations
         .map(|(operation, explanation)| ProbeAnswer {
             operation: &operation.info.name,
             explanation,
+            measured: costs.map(|costs| measured(costs, operation, explanation)),
         })
         .collect()
+}
+
+fn measured(
+    costs: &ProbeCosts,
+    operation: &PlannedOperation,
+    explanation: &Explanation,
+) -> PairCost {
+    let stepped = |places: &[Location]| places.iter().any(|place| place.stepped);
+    let mut points = operation.hooks.iter().map(|hook| &hook.point);
+    let finish = if points.any(|point| matches!(point, AttachPoint::Uretprobe { .. })) {
+        FinishPlace::Uretprobe
+    } else if stepped(&explanation.finishes) {
+        FinishPlace::Stepped
+    } else {
+        FinishPlace::Emulated
+    };
+    costs.of_places(stepped(&explanation.begins), finish)
+}
+
+/// The measured costs, by the names of the classes.
+pub fn by_name(costs: Option<&ProbeCosts>) -> BTreeMap<&'static str, PairCost> {
+    let costs = costs.into_iter().flat_map(ProbeCosts::by_class);
+    costs.map(|(class, cost)| (class.name(), *cost)).collect()
 }
 
 fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -195,6 +239,9 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "on-CPU time     yes")?;
     writeln!(out, "user, system    {}", yes(answer.cpu_split))?;
     writeln!(out, "memory          {}", yes(answer.memory))?;
+    if let Some(reason) = &answer.not_measured {
+        writeln!(out, "costs           not measured: {}", escaped(reason))?;
+    }
     for probe in &answer.probes {
         print_probe(probe, out)?;
     }
@@ -231,6 +278,9 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     if let Some(symbols) = &known.symbols_file {
         line("symbols of", symbols)?;
     }
+    if let Some(section) = known.symbols_section {
+        line("symbols of", &format!("its section {section}"))?;
+    }
     line("begin", &addresses(&known.begins))?;
     let finishes = addresses(&known.finishes);
     line("finish", &format!("{}: {finishes}", known.finish))?;
@@ -239,7 +289,16 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     for warning in &known.warnings {
         line("warning", warning)?;
     }
-    line("cost", &known.cost)
+    line("cost", &known.cost)?;
+    if let Some(PairCost {
+        begin_us,
+        finish_us,
+    }) = probe.measured
+    {
+        let text = format!("{begin_us:.1} µs per begin, {finish_us:.1} µs per finish on this host");
+        line("measured", &text)?;
+    }
+    Ok(())
 }
 
 fn addresses(locations: &[Location]) -> String {

@@ -8,10 +8,13 @@ use anyhow::Result;
 use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
+use super::check;
 use crate::binary::{
-    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, demangle,
+    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, SymbolSource, demangle,
 };
 use crate::cli::Probes;
+use crate::costs::{PairCost, ProbeCosts};
+use crate::kernel::KernelFacts;
 use crate::resolve;
 
 #[derive(Debug, Serialize)]
@@ -33,10 +36,20 @@ struct Answer<'a> {
     /// Path of the file that has the symbols, where the file itself was stripped of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     symbols_file: Option<String>,
+    /// Section of the file that has names of functions, where it was stripped of its symbols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_section: Option<&'static str>,
     /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
     /// only where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<BTreeMap<&'static str, usize>>,
+    /// What the probes of a begin and of a finish cost on this host, by cost class; only where
+    /// costs were asked for and can be measured.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    measured: BTreeMap<&'static str, PairCost>,
+    /// Why costs that were asked for could not be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_measured: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +65,9 @@ struct Function<'a> {
     /// The cost class, where costs were asked for and the function can be observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_class: Option<&'static str>,
+    /// The cost of that class, as measured on this host.
+    #[serde(flatten)]
+    measured: Option<PairCost>,
     /// The reason why it cannot be observed, where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
@@ -86,17 +102,22 @@ pub fn run(arguments: &Probes) -> Result<()> {
     let debug = DebugFile::find(binary.path(), &bytes);
     let image = Image {
         bytes: &bytes,
-        debug: debug.as_ref().map(|debug| debug.bytes.as_slice()),
+        symbols: debug.as_ref().map(DebugFile::symbols),
     };
     let listing = binary::list(image)
         .map_err(|reason| anyhow::anyhow!("{file}: {reason}; hint: {}", reason.hint()))?;
     let mut answer = describe(arguments.file.display().to_string(), &listing);
-    answer.symbols_file = debug.as_ref().map(|debug| debug.path.display().to_string());
+    match debug.as_ref().map(|debug| &debug.source) {
+        Some(SymbolSource::File(path)) => answer.symbols_file = Some(path.display().to_string()),
+        Some(SymbolSource::Section(name)) => answer.symbols_section = Some(name),
+        None => {}
+    }
     if arguments.costs {
-        add_costs(
-            &mut answer,
-            binary::survey(image, resolve::kernel_version()?)?,
-        );
+        let costs = KernelFacts::inspect().and_then(|facts| ProbeCosts::measure(&facts));
+        let surveyed = binary::survey(image, resolve::kernel_version()?)?;
+        add_costs(&mut answer, surveyed, costs.as_ref().ok());
+        answer.measured = check::by_name(costs.as_ref().ok());
+        answer.not_measured = costs.err().map(|error| error.to_string());
     }
     answer::print(&answer, arguments.format, table)?;
     Ok(())
@@ -117,6 +138,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 at: address,
                 size,
                 cost_class: None,
+                measured: None,
                 refused: None,
             })
             .collect(),
@@ -137,7 +159,10 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
         },
         stripped: listing.stripped,
         symbols_file: None,
+        symbols_section: None,
         totals: None,
+        measured: BTreeMap::new(),
+        not_measured: None,
     }
 }
 
@@ -157,7 +182,7 @@ const REFUSED: &str = "refused";
 
 /// Adds to each function how it would be observed. Without those that stand for no function alone:
 /// copies and split-off parts.
-fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>) {
+fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option<&ProbeCosts>) {
     let classes = CostClass::ALL.iter().map(|class| class.name());
     let mut totals: BTreeMap<_, _> = classes.chain([REFUSED]).map(|name| (name, 0)).collect();
     let mut counted = BTreeSet::new();
@@ -178,7 +203,10 @@ fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>) {
             return false;
         };
         match class {
-            Ok(class) => function.cost_class = Some(class.name()),
+            Ok(class) => {
+                function.cost_class = Some(class.name());
+                function.measured = costs.map(|costs| costs.of(class));
+            }
             Err(reason) => function.refused = Some(format!("{reason}; hint: {}", reason.hint())),
         }
         true
@@ -239,6 +267,19 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             .collect();
         writeln!(out, "totals    {}", totals.join(", "))?;
     }
+    for (class, cost) in &answer.measured {
+        let PairCost {
+            begin_us,
+            finish_us,
+        } = cost;
+        writeln!(
+            out,
+            "measured  {class:9}  {begin_us:.1} µs per begin, {finish_us:.1} µs per finish on this host"
+        )?;
+    }
+    if let Some(reason) = &answer.not_measured {
+        writeln!(out, "the costs are not measured: {}", escaped(reason))?;
+    }
     if let Some(version) = &answer.go_version {
         writeln!(out, "this is a Go program, built by {}", escaped(version))?;
     }
@@ -247,6 +288,9 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     }
     if let Some(symbols) = &answer.symbols_file {
         writeln!(out, "the symbols are those of {}", escaped(symbols))?;
+    }
+    if let Some(section) = answer.symbols_section {
+        writeln!(out, "the symbols are those of the section {section}")?;
     }
     if answer.stripped && !answer.go {
         writeln!(

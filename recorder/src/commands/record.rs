@@ -21,7 +21,7 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
     }
     let plan = resolve::record(arguments)?;
     for left_out in &plan.left_out {
-        message::line(format_args!("warning: left out: {}", left_out.text));
+        message::line(format_args!("warning: left out: {}", left_out));
     }
     for warning in &plan.warnings {
         message::line(format_args!("warning: {warning}"));

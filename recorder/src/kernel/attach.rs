@@ -98,7 +98,7 @@ extern "C" fn registration_point() {
 }
 
 /// File offset of an address in the recorder's own code; `None` if no mapping contains it.
-fn own_file_offset(address: u64) -> Option<u64> {
+pub fn own_file_offset(address: u64) -> Option<u64> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     maps.lines().find_map(|line| {
         let mut fields = line.split_whitespace();

@@ -12,6 +12,7 @@ mod point;
 mod ring;
 mod settings;
 
+pub use attach::own_file_offset;
 pub use counters::Counters;
 pub use error::KernelError;
 pub use facts::{KERNEL_BTF, KernelFacts, PidNamespace};

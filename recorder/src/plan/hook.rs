@@ -35,6 +35,8 @@ pub enum Phase {
     Lifetime,
     /// Observes finishes of operations.
     Finish,
+    /// Observes begins of functions that operations tail-call.
+    TailCall,
     /// Observes begins of operations.
     Begin,
 }
@@ -42,12 +44,25 @@ pub enum Phase {
 impl Phase {
     /// The order of attaching. Finishes come before begins, so that the finish of each observed
     /// begin is observed too.
-    pub const ATTACH: [Self; 4] = [Self::Scheduling, Self::Lifetime, Self::Finish, Self::Begin];
+    pub const ATTACH: [Self; 5] = [
+        Self::Scheduling,
+        Self::Lifetime,
+        Self::Finish,
+        Self::TailCall,
+        Self::Begin,
+    ];
     /// The order of detaching. Begins come first, so that no operation begins whose finish would
     /// not be observed; then the tracepoints that report abandonment, because operations that are
-    /// open at the end are not abandoned; context switches last, because off-CPU time is measured
+    /// open at the end are not abandoned; the begins of tail-called functions before the jumps to
+    /// them, because a begin without its jump means abandonment too; context switches last, because off-CPU time is measured
     /// up to the last finish.
-    pub const DETACH: [Self; 4] = [Self::Begin, Self::Lifetime, Self::Finish, Self::Scheduling];
+    pub const DETACH: [Self; 5] = [
+        Self::Begin,
+        Self::Lifetime,
+        Self::TailCall,
+        Self::Finish,
+        Self::Scheduling,
+    ];
 }
 
 /// Where a program runs.

@@ -9,6 +9,7 @@ mod limits;
 mod operation;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +60,14 @@ impl ProcessFilter {
 pub struct LeftOut {
     /// Its name.
     pub name: String,
-    /// Its name and the reason, in a sentence.
-    pub text: String,
+    /// The reason, with a hint.
+    pub reason: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
 }
 
 /// The plan of a recording.

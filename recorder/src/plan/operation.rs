@@ -1,7 +1,7 @@
 //! An operation of the plan: its name, its rule, its hooks, and how a finish is paired with its
 //! begin.
 
-use soakbox_schemas::control::{OperationRule, PairBy};
+use soakbox_schemas::control::{OperationRule, PairBy, TailSite};
 use soakbox_schemas::tables::OperationInfo;
 
 use super::hook::Hook;
@@ -28,6 +28,10 @@ pub enum Pairing {
     /// By process and equal stack pointer, where a switch of stacks cannot be excluded: only the
     /// end of the process or an exec proves that no finish will come.
     ExactStackPointer,
+    /// By process, operation and equal stack pointer, through all functions that the operation's own
+    /// tail-calls: an equal stack pointer of another call, or the end of the process or an exec,
+    /// proves that no finish will come.
+    TailCalls,
     /// By the token that begin and finish carry; without a token, last in, first out per thread.
     Token,
     /// By goroutine and place on its stack: a begin has no finish any more when the goroutine runs
@@ -44,6 +48,7 @@ impl Pairing {
         match self {
             Self::StackOrder | Self::Token => PairBy::StackOrder,
             Self::ExactStackPointer => PairBy::ExactStackPointer,
+            Self::TailCalls => PairBy::TailCalls(TailSite::Own),
             Self::Goroutine { id_offset } => PairBy::Goroutine { id_offset },
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use soakbox_schemas::control::When;
 
 use super::OpenFile;
-use crate::binary::{Cost, ExitSite, Site};
+use crate::binary::{Cost, ExitSite, Site, SymbolSource};
 
 /// A resolved probe, described for people and programs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -20,6 +20,9 @@ pub struct Explanation {
     /// Path of the file that has the symbols of `file`, where that was stripped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols_file: Option<String>,
+    /// Section of the file that has names of functions, where it was stripped of its symbols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbols_section: Option<&'static str>,
     /// How finishes are observed, with the reason.
     pub finish: String,
     /// The proof that a begin will have no finish.
@@ -45,14 +48,17 @@ impl Explanation {
     /// The explanation of a probe on `file`, with all other fields empty.
     pub fn of_file(kind: &'static str, file: &OpenFile) -> Self {
         let (typed, opened) = (&file.typed_path, file.binary.path());
+        let (symbols_file, symbols_section) = match file.debug.as_ref().map(|debug| &debug.source) {
+            Some(SymbolSource::File(path)) => (Some(path.display().to_string()), None),
+            Some(SymbolSource::Section(name)) => (None, Some(*name)),
+            None => (None, None),
+        };
         Self {
             kind,
             file: Some(typed.display().to_string()),
             resolved_file: (typed != opened).then(|| opened.display().to_string()),
-            symbols_file: {
-                let debug = file.debug.as_ref();
-                debug.map(|debug| debug.path.display().to_string())
-            },
+            symbols_file,
+            symbols_section,
             ..Self::default()
         }
     }
@@ -63,12 +69,22 @@ impl Explanation {
         all.filter(|location| location.stepped).count()
     }
 
-    /// The overhead as far as the probed instructions decide it.
+    /// The overhead as far as the probed instructions decide it, with the cheaper way of a program
+    /// that can have markers.
     pub fn cost_of_instructions(&self) -> String {
+        let cost = self.cost_without_markers();
+        match self.stepped() {
+            0 => cost,
+            _ => format!("{cost}; a marker is cheaper"),
+        }
+    }
+
+    /// The overhead as far as the probed instructions decide it.
+    pub fn cost_without_markers(&self) -> String {
         match self.stepped() {
             0 => "about 1 to 3 µs for each operation".to_owned(),
             stepped => format!(
-                "probes on instructions that the kernel single-steps ({stepped}): 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines; a marker is cheaper"
+                "probes on instructions that the kernel single-steps ({stepped}): 0.3 to 0.9 µs each on bare metal, about 11 µs in some virtual machines"
             ),
         }
     }

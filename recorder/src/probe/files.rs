@@ -40,7 +40,7 @@ impl OpenFile {
     pub fn image(&self) -> Image<'_> {
         Image {
             bytes: &self.bytes,
-            debug: self.debug.as_deref().map(|debug| debug.bytes.as_slice()),
+            symbols: self.debug.as_deref().map(DebugFile::symbols),
         }
     }
 

@@ -17,6 +17,7 @@ mod place;
 mod registry;
 mod resolved;
 mod rules;
+mod tail_calls;
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ mod tests;
 pub use expansion::expand;
 pub use explanation::{Explanation, Location};
 pub use files::{Files, OpenFile};
-pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe};
+pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe, function_hooks};
 pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use soakbox_cli::error_chain;
 use soakbox_schemas::control::MAX_OPERATIONS;
 
 use self::limits::Effective;
@@ -90,7 +91,7 @@ fn refuse_partly(resolved: &ResolvedProbes) -> Result<()> {
 fn left_out(refused: &RefusedOperation) -> LeftOut {
     LeftOut {
         name: refused.name.clone(),
-        text: refused.to_string(),
+        reason: error_chain(refused.reason.as_ref()),
     }
 }
 

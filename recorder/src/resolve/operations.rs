@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use soakbox_cli::error_chain;
-use soakbox_schemas::control::MAX_OPERATIONS;
+use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
@@ -208,6 +208,16 @@ fn leave_out_shared(earlier: &[PlannedOperation], hooks: &mut Vec<Hook>) {
     hooks.retain(|hook| hook.cookie.is_some() || !is_known(hook));
 }
 
+/// Whether the hook is for the code of its operation alone. Tail-called functions may belong to
+/// several operations, one of them their own.
+fn is_own(hook: &Hook) -> bool {
+    match hook.cookie.map(|cookie| cookie.pair_by) {
+        Some(PairBy::TailCalls(site)) => !site.is_shared(),
+        Some(_) => true,
+        None => false,
+    }
+}
+
 /// Refuses an operation on an instruction that another one observes; `places` has the operation of
 /// each instruction so far, to which those of an operation that is not refused are added.
 fn refuse_same_code(
@@ -216,7 +226,7 @@ fn refuse_same_code(
     hooks: &[Hook],
 ) -> Result<()> {
     let instructions = || {
-        let own = hooks.iter().filter(|hook| hook.cookie.is_some());
+        let own = hooks.iter().filter(|hook| is_own(hook));
         let own = own.filter_map(|hook| hook.point.instruction());
         own.map(|(file, offset)| (file.path().to_owned(), offset))
     };

@@ -3,6 +3,7 @@
 use crate::kernel::KernelFacts;
 use crate::plan::RecordPlan;
 use crate::segment::of_host;
+use soakbox_schemas::recording::footer::LeftOut;
 use soakbox_schemas::recording::{ObservedFile, Provenance};
 
 /// A CPU holds back at most this many pages of a counter (`percpu_counter_batch`, at least 32).
@@ -16,6 +17,10 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
     let held_back = batch_pages(cpus) * cpus * rustix::param::page_size() as u64;
     let memory = offsets.has_memory();
     let per_cpu = offsets.mm_rss_stride != 8;
+    let left_out = plan.left_out.iter().map(|left_out| LeftOut {
+        operation: left_out.name.clone(),
+        reason: left_out.reason.clone(),
+    });
     Provenance {
         interval_ns: plan.interval_ns(),
         observed: plan
@@ -28,6 +33,7 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
             })
             .collect(),
         config_digest: plan.config_digest.clone(),
+        left_out: left_out.collect(),
         cpu_method: Some(
             "duration minus off-CPU time seen at sched_switch, of the thread".to_owned(),
         ),

@@ -131,7 +131,7 @@ impl<'a> Running<'a> {
         self.sampling
             .annotate(started, AnnotationKind::RecordingStarted, names)?;
         for left_out in &plan.left_out {
-            let text = format!("operation left out: {}", left_out.text);
+            let text = format!("operation left out: {}", left_out);
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
         }

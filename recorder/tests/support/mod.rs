@@ -9,7 +9,9 @@
 pub(crate) mod counting;
 pub(crate) mod hooks;
 pub(crate) mod host;
+pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod targets;
 pub(crate) mod tmpfs;
+pub(crate) mod uprobe_counts;

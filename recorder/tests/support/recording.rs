@@ -10,6 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use soakbox_schemas::recording::Footer;
 
 /// The sealed files of a recording.
 #[derive(Debug)]
@@ -95,6 +96,16 @@ impl Recording {
         files.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
         files.sort();
         files
+    }
+
+    /// The metadata of the first sealed file of the counters.
+    pub(crate) fn footer(&self) -> Footer {
+        let file = File::open(&self.files("operation_metrics")[0]).expect("a sealed file");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+        let pairs = reader.metadata().file_metadata().key_value_metadata();
+        let pairs = pairs.expect("metadata").iter();
+        let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
+        Footer::from_pairs(pairs).expect("a footer of Soakbox")
     }
 
     /// All rows of `table`.

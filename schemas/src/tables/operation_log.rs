@@ -40,8 +40,8 @@ table! {
         /// Thread id, as the recorder's PID namespace sees it; null where it does not see the
         /// process.
         pub tid: Optional<Number>, "", "kernel";
-        /// Time from begin to finish. Of a function it may leave out the last instructions before the return (at most 64),
-        /// never a call.
+        /// Time from begin to finish. Of a function it may leave out the last instructions before
+        /// the return (at most 64), never a call.
         pub duration_ns: Count, "ns", "kernel: boot clock";
         /// Time that the operation's thread was on a CPU between begin and finish; null where it
         /// was not measured.

@@ -53,8 +53,8 @@ impl Difference {
 /// The difference from the estimates of both sides, one per run. `None` when a side has none, or
 /// when its variance cannot be known.
 pub(crate) fn difference(
-    base: &[Estimate],
-    candidate: &[Estimate],
+    base: &[&Estimate],
+    candidate: &[&Estimate],
     paired: bool,
     history: Option<RunVariance>,
 ) -> Option<Difference> {
@@ -68,13 +68,14 @@ pub(crate) fn difference(
         }
         _ => independent_runs(base, candidate, history)?,
     };
-    let mean = |side: &[Estimate], read: &dyn Fn(&Estimate) -> f64| -> f64 {
-        side.iter().map(read).sum::<f64>() / side.len() as f64
+    let mean = |side: &[&Estimate], read: &dyn Fn(&Estimate) -> f64| -> f64 {
+        side.iter().copied().map(read).sum::<f64>() / side.len() as f64
     };
-    let centre = |side: &[Estimate]| mean(side, &|r| r.centre);
+    let centre = |side: &[&Estimate]| mean(side, &|r| r.centre);
     let down =
-        |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).0);
-    let up = |side: &[Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).1);
+        |side: &[&Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).0);
+    let up =
+        |side: &[&Estimate], part: &dyn Fn(&Estimate) -> (f64, f64)| mean(side, &|r| part(r).1);
     let lost = |r: &Estimate| (r.centre - r.loss.0, r.loss.1 - r.centre);
     let resolution = |r: &Estimate| r.resolution();
     let delta = centre(candidate) - centre(base);
@@ -114,7 +115,7 @@ fn single_runs(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
 
 /// The variance of a run's estimate from the noise within the run: the square of the mean of the
 /// errors downwards and upwards, or of the one that is finite.
-fn within_run(estimate: &Estimate) -> f64 {
+pub(crate) fn within_run(estimate: &Estimate) -> f64 {
     let Some(combined) = combine(&[(&estimate.scales, 1.0)]) else {
         return 0.0;
     };
@@ -128,17 +129,17 @@ fn within_run(estimate: &Estimate) -> f64 {
 }
 
 /// The mean of [`within_run`] over the runs of a side.
-fn mean_within_run(side: &[Estimate]) -> f64 {
-    side.iter().map(within_run).sum::<f64>() / side.len() as f64
+fn mean_within_run(side: &[&Estimate]) -> f64 {
+    side.iter().copied().map(within_run).sum::<f64>() / side.len() as f64
 }
 
 /// Several runs on at least one side, or a history.
 fn independent_runs(
-    base: &[Estimate],
-    candidate: &[Estimate],
+    base: &[&Estimate],
+    candidate: &[&Estimate],
     history: Option<RunVariance>,
 ) -> Option<Errors> {
-    let side = |side: &[Estimate]| {
+    let side = |side: &[&Estimate]| {
         let centres: Vec<f64> = side.iter().map(|r| r.centre).collect();
         let degrees = centres.len() as f64 - 1.0;
         let between = if centres.len() > 1 {
@@ -185,7 +186,7 @@ fn independent_runs(
 }
 
 /// Several runs that were interleaved: the differences of the pairs are the data.
-fn paired_runs(base: &[Estimate], candidate: &[Estimate]) -> Option<Errors> {
+fn paired_runs(base: &[&Estimate], candidate: &[&Estimate]) -> Option<Errors> {
     let differences: Vec<f64> = candidate
         .iter()
         .zip(base)

@@ -2,7 +2,10 @@
 //!
 //! Types only. `difference`, `uncorrected` and `compare` compute the numbers.
 
-use crate::compare::verdict::{Scope, Verdict};
+use crate::compare::explanation::Explanation;
+use crate::compare::runs_needed::RunsNeeded;
+use crate::compare::unusable::UnusableRun;
+use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::metric::Metric;
 
 /// How far lost operations could move the change.
@@ -29,9 +32,12 @@ pub struct Effect {
     pub base: Option<f64>,
     /// Value of the candidate, as for the base.
     pub candidate: Option<f64>,
-    /// candidate / base − 1, or candidate − base for absolute metrics. The sign is such that up is
-    /// worse.
+    /// candidate / base − 1, or candidate − base where it is [`absolute`](Effect::absolute). The
+    /// sign is such that up is worse.
     pub change: Option<f64>,
+    /// True when `change`, its interval and the threshold are differences in the metric's unit:
+    /// for absolute metrics, and for metrics that are 0 or below in a run.
+    pub absolute: bool,
     /// Lower end of the interval of `change`, adjusted for the number of effects; `None` when no
     /// bound is known.
     pub low: Option<f64>,
@@ -47,14 +53,27 @@ pub struct Effect {
     pub detectable: Option<f64>,
     /// Number of windows compared on each side, without warm-up and missing windows.
     pub blocks: [usize; 2],
-    /// Number of runs on each side.
+    /// Number of runs on each side that were used.
     pub runs: [usize; 2],
+    /// The runs that could not be used. With any of them the verdict is never pass or improved.
+    pub unusable: Vec<UnusableRun>,
     /// Number of windows cut at the start of every run of each side.
     pub warmup_cut: [usize; 2],
     /// How far lost operations could move the change.
     pub loss: LossEffect,
     /// Whether the effect is valid for the builds or only for these runs.
     pub scope: Scope,
+    /// True when the comparison cannot pass without a decision on this effect. It is decided from
+    /// the base alone, or by [`Options::gates`](crate::Options::gates).
+    pub gates: bool,
+    /// The smallest threshold at which an unchanged candidate would pass in 90%, in the unit of
+    /// `change`, from the noise of the base alone; `None` when it is unknown.
+    pub passable: Option<f64>,
+    /// How many runs per side would decide an inconclusive effect; `None` when it is decided, when
+    /// the change is too near the threshold, or when nothing is known.
+    pub runs_needed: Option<RunsNeeded>,
+    /// The figures from which the verdict came about.
+    pub explanation: Explanation,
     /// The verdict on this effect.
     pub verdict: Verdict,
     /// The reason of the verdict, in one line.
@@ -66,8 +85,21 @@ pub struct Effect {
 pub struct Comparison {
     /// The verdict on all effects together.
     pub verdict: Verdict,
-    /// `Runs` only if every effect is valid for the builds.
+    /// Whether the verdict is valid for the builds: `Runs` if the effects that decide it are.
     pub scope: Scope,
     /// One per operation and metric that any run measured.
     pub effects: Vec<Effect>,
+    /// The operations that have runs on one side only.
+    pub one_sided: Vec<OneSidedOperation>,
+}
+
+/// An operation that was observed on one side only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneSidedOperation {
+    /// Its name.
+    pub operation: String,
+    /// The side that has it.
+    pub side: Side,
+    /// The verdict that it counts as; `None` when it is only named.
+    pub verdict: Option<Verdict>,
 }

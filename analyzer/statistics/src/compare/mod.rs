@@ -3,25 +3,35 @@
 //! This file owns the correction for multiple tests. `uncorrected` computes the single effects; no
 //! variance is computed here.
 
+pub(crate) mod conclusion;
 pub(crate) mod difference;
 pub(crate) mod effect;
 pub(crate) mod estimate;
+pub(crate) mod explanation;
+mod gate;
 pub(crate) mod options;
+pub(crate) mod plan;
+pub(crate) mod reading;
 mod reason;
 pub(crate) mod run_variance;
+pub(crate) mod runs_needed;
 mod scale;
+pub(crate) mod self_test;
 mod sides;
+mod stop;
 pub(crate) mod uncorrected;
+pub(crate) mod unusable;
 pub(crate) mod verdict;
 
 use crate::error::{Error, within};
 use crate::math::false_discovery::{benjamini_hochberg, matching_level};
 use crate::metric::Metric;
 use crate::run::Run;
-use effect::{Comparison, Effect};
-use options::{Operation, Options};
+use effect::{Comparison, Effect, OneSidedOperation};
+use options::{Acceptable, OneSided, Operation, Options};
+use std::collections::BTreeSet;
 use uncorrected::{Levels, Uncorrected};
-use verdict::{Scope, Verdict};
+use verdict::{Side, Verdict};
 
 /// Compares one operation, as [`compare_all`] does.
 ///
@@ -47,14 +57,17 @@ pub fn compare(base: &[Run], candidate: &[Run], options: &Options) -> Result<Com
 /// changes are fractions. `docs/statistics.md` names the methods and their sources.
 ///
 /// # Errors
-/// Options outside their range; a side without runs; runs with windows of different lengths;
-/// unequal numbers of runs where they are to be paired.
+/// Options outside their range; a side without runs of any operation; runs with windows of
+/// different lengths; where runs are to be paired, unequal numbers of runs without a pair number,
+/// or two runs of one side with the same number.
 pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Comparison, Error> {
     check(operations, options)?;
     let mut uncorrected: Vec<Uncorrected> = Vec::new();
     for operation in operations {
-        for metric in metrics_of(operation, options) {
-            uncorrected.push(Uncorrected::new(operation, metric, options));
+        if !operation.base.is_empty() && !operation.candidate.is_empty() {
+            for metric in metrics_of(operation, options) {
+                uncorrected.push(Uncorrected::new(operation, metric, options));
+            }
         }
     }
     let tails =
@@ -65,10 +78,11 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         tails(|j| j.passing),
     );
     let adjusted = benjamini_hochberg(&worse);
-    let (_, low_level) = matching_level(&worse, options.q);
-    let (_, improved_level) = matching_level(&better, options.q);
-    let (_, pass_level) = matching_level(&passing, options.q);
+    let (_, low_level) = matching_level(&worse, options.level());
+    let (_, improved_level) = matching_level(&better, options.level());
+    let (_, pass_level) = matching_level(&passing, options.level());
     let levels = Levels {
+        tests: worse.iter().filter(|p| !p.is_nan()).count(),
         low: low_level,
         improved: improved_level,
         pass: pass_level,
@@ -78,11 +92,34 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         .zip(adjusted)
         .map(|(one, q)| one.effect(q, levels, options.tolerated_loss))
         .collect();
-    let pair = effects.iter().any(|e| e.scope == Scope::Pair) || effects.is_empty();
+    let one_sided: Vec<OneSidedOperation> = operations
+        .iter()
+        .filter_map(|operation| one_sided(operation, options))
+        .collect();
+    let verdict = gate::overall(&effects, &one_sided, options);
     Ok(Comparison {
-        verdict: Verdict::overall(effects.iter().map(|effect| effect.verdict)),
-        scope: if pair { Scope::Pair } else { Scope::Runs },
+        verdict,
+        scope: gate::scope(&effects, verdict, options),
         effects,
+        one_sided,
+    })
+}
+
+/// The operation if only one side has runs of it.
+fn one_sided(operation: &Operation<'_>, options: &Options) -> Option<OneSidedOperation> {
+    let (side, counts_as) = match (operation.base.is_empty(), operation.candidate.is_empty()) {
+        (false, true) => (Side::Base, options.only_base),
+        (true, false) => (Side::Candidate, options.only_candidate),
+        _ => return None,
+    };
+    Some(OneSidedOperation {
+        operation: operation.name.to_owned(),
+        side,
+        verdict: match counts_as {
+            OneSided::Named => None,
+            OneSided::Inconclusive => Some(Verdict::Inconclusive),
+            OneSided::Regressed => Some(Verdict::Regressed),
+        },
     })
 }
 
@@ -121,15 +158,27 @@ fn check(operations: &[Operation<'_>], options: &Options) -> Result<(), Error> {
             must,
         )?;
     }
-    for operation in operations {
-        for (side, runs) in [("base", operation.base), ("candidate", operation.candidate)] {
-            if runs.is_empty() {
-                return Err(Error::NoRuns { side });
+    for threshold in &options.thresholds {
+        match threshold.change {
+            Acceptable::Relative(change) => {
+                within("threshold", change, 0.0, 0.99, "between 0 and 0.99")?;
+            }
+            Acceptable::Absolute(change) => {
+                let must = "finite and not negative";
+                within("absolute threshold", change, 0.0, 1e300, must)?;
             }
         }
-        let (base, candidate) = (operation.base.len(), operation.candidate.len());
-        if options.paired && base != candidate {
-            return Err(Error::Unpaired { base, candidate });
+    }
+    let all_empty = |runs: fn(&Operation<'_>) -> bool| operations.iter().all(runs);
+    if all_empty(|operation| operation.base.is_empty()) {
+        return Err(Error::NoRuns { side: "base" });
+    }
+    if all_empty(|operation| operation.candidate.is_empty()) {
+        return Err(Error::NoRuns { side: "candidate" });
+    }
+    for operation in operations {
+        if options.paired && !operation.base.is_empty() && !operation.candidate.is_empty() {
+            check_pairs(operation)?;
         }
         let runs = operation.base.iter().chain(operation.candidate);
         let mut lengths = runs.filter_map(Run::window);
@@ -142,13 +191,29 @@ fn check(operations: &[Operation<'_>], options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
+/// The errors of runs that are to be paired.
+fn check_pairs(operation: &Operation<'_>) -> Result<(), Error> {
+    let (base, candidate) = (operation.base.len(), operation.candidate.len());
+    let mut runs = operation.base.iter().chain(operation.candidate);
+    if base != candidate && runs.any(|run| run.pair().is_none()) {
+        return Err(Error::Unpaired { base, candidate });
+    }
+    for (side, runs) in [("base", operation.base), ("candidate", operation.candidate)] {
+        let mut numbers = BTreeSet::new();
+        for (index, run) in runs.iter().enumerate() {
+            let pair = run.pair().unwrap_or(index as u64);
+            if !numbers.insert(pair) {
+                return Err(Error::TwiceInPair { side, pair });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The metrics that any run measured, of those that were asked for.
 fn metrics_of(operation: &Operation<'_>, options: &Options) -> Vec<Metric> {
     let runs = || operation.base.iter().chain(operation.candidate);
-    let measured: Vec<Vec<Metric>> = runs().map(Run::metrics).collect();
-    Metric::ALL
-        .into_iter()
-        .filter(|metric| options.metrics.is_empty() || options.metrics.contains(metric))
-        .filter(|metric| measured.iter().any(|known| known.contains(metric)))
-        .collect()
+    let measured: BTreeSet<Metric> = runs().flat_map(Run::metrics).collect();
+    let wanted = |metric: &Metric| options.metrics.is_empty() || options.metrics.contains(metric);
+    measured.into_iter().filter(wanted).collect()
 }

@@ -1,6 +1,7 @@
 //! The input of a comparison: the operations with their runs, and the options with their defaults.
 
 use crate::compare::run_variance::RunVariance;
+use crate::compare::scale::Scale;
 use crate::metric::Metric;
 use crate::run::Run;
 
@@ -15,9 +16,12 @@ pub struct Options {
     /// False discovery rate over all effects of the comparison. It is also the false coverage rate
     /// of each end of the intervals.
     pub q: f64,
-    /// The runs are pairs: the n-th runs of both sides ran one after the other (base, candidate,
-    /// candidate, base, …), so that a drift of the machine affects both. A metric that can be
-    /// estimated in only one run of a pair is inconclusive.
+    /// Thresholds of single metrics and operations, instead of the two above. Of several that fit,
+    /// one that names the operation is used, otherwise the first.
+    pub thresholds: Vec<Threshold>,
+    /// The runs are pairs: both runs of a pair ran one after the other (base, candidate, candidate,
+    /// base, …), so that a drift of the machine affects both. [`Run::in_pair`] says which runs are
+    /// a pair. Without that the n-th runs of both sides are one.
     pub paired: bool,
     /// Detect warm-up and cut it.
     pub warm_up: bool,
@@ -25,9 +29,124 @@ pub struct Options {
     pub history: Vec<(Metric, RunVariance)>,
     /// Compare only these metrics; all when empty.
     pub metrics: Vec<Metric>,
+    /// The metrics that must pass, and that alone can regress the comparison. When empty, the base
+    /// decides: a metric must pass if an unchanged candidate would pass in 90% with the base's
+    /// noise, and a regression in any metric counts.
+    pub gates: Vec<Metric>,
     /// The mean of a metric without bounds under loss (CPU, bytes) is still judged when at most
     /// this fraction of the operations was lost. Above it the verdict is inconclusive.
     pub tolerated_loss: f64,
+    /// Runs are added until the comparison is decided, and this is one of its looks at the data.
+    pub looks: Option<Looks>,
+    /// What an operation that has runs on the base side only counts as.
+    pub only_base: OneSided,
+    /// What an operation that has runs on the candidate side only counts as.
+    pub only_candidate: OneSided,
+}
+
+/// One look at a comparison to which runs are added until it is decided.
+///
+/// The error rate is spent over the looks (Lan and DeMets 1983; the share t² of it at the share t of
+/// the planned runs, Kim and DeMets 1987). Each look gets the part that was spent since the last
+/// one, so that the sum over all looks is at most [`Options::q`], however the looks depend on each
+/// other. The number and the times of the looks need no plan, but they must not depend on the data
+/// except that the first decision ends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Runs per side at the end, at least 1.
+    pub planned: usize,
+    /// Runs per side now.
+    pub now: usize,
+    /// Runs per side at the look before this one; 0 at the first.
+    pub before: usize,
+}
+
+impl Looks {
+    /// The share of the error rate that this look may spend, 0..=1.
+    fn share(self) -> f64 {
+        let spent = |runs: usize| (runs as f64 / self.planned.max(1) as f64).min(1.0).powi(2);
+        (spent(self.now) - spent(self.before)).max(0.0)
+    }
+}
+
+/// The largest change of one metric that is still acceptable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    /// The operation that it is for; all operations when `None`.
+    pub operation: Option<String>,
+    /// The metric that it is for.
+    pub metric: Metric,
+    /// The change.
+    pub change: Acceptable,
+}
+
+/// A change that is still acceptable.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Acceptable {
+    /// A fraction of the base, 0..1. It is used where a change is a ratio.
+    Relative(f64),
+    /// A difference in the metric's unit, 0 or more. It is used where a change is a difference: for
+    /// absolute metrics, and for metrics that are 0 or below in a run.
+    Absolute(f64),
+}
+
+/// What an operation that only one side has counts as in the verdict on the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneSided {
+    /// It is named, and the verdict does not depend on it.
+    Named,
+    /// The comparison cannot pass.
+    Inconclusive,
+    /// The comparison is regressed.
+    Regressed,
+}
+
+impl Options {
+    /// The false discovery rate of this look.
+    pub(super) fn level(&self) -> f64 {
+        self.q * self.looks.map_or(1.0, Looks::share)
+    }
+
+    /// The threshold of one metric of one operation: a fraction, or in the metric's unit on an
+    /// absolute scale. A relative threshold is used there too when the base, of which it is a
+    /// fraction, is above 0. Of both the larger one is used.
+    pub(super) fn threshold_of(
+        &self,
+        operation: &str,
+        metric: &Metric,
+        scale: Scale,
+        base: Option<f64>,
+    ) -> f64 {
+        let fits = |t: &&Threshold| {
+            t.metric == *metric && t.operation.as_ref().is_none_or(|name| name == operation)
+        };
+        let find = |read: fn(Acceptable) -> Option<f64>| {
+            let known = |t: &Threshold| Some((t.operation.is_none(), read(t.change)?));
+            let all = self.thresholds.iter().filter(fits).filter_map(known);
+            all.min_by_key(|(any, _)| *any).map(|(_, change)| change)
+        };
+        let relative = find(|change| match change {
+            Acceptable::Relative(change) => Some(change),
+            Acceptable::Absolute(_) => None,
+        });
+        let relative = relative.unwrap_or(self.threshold);
+        if !scale.absolute {
+            return relative;
+        }
+        let absolute = find(|change| match change {
+            Acceptable::Absolute(change) => Some(change),
+            Acceptable::Relative(_) => None,
+        });
+        match absolute {
+            _ if *metric == Metric::FailureRate => absolute.unwrap_or(self.failure_threshold),
+            Some(absolute) if metric.is_absolute() => absolute,
+            None if metric.is_absolute() => 0.0,
+            _ => {
+                let of_base = base.map_or(0.0, |base| relative * base.max(0.0));
+                absolute.unwrap_or(0.0).max(of_base)
+            }
+        }
+    }
 }
 
 impl Default for Options {
@@ -35,12 +154,17 @@ impl Default for Options {
         Options {
             threshold: 0.05,
             failure_threshold: 0.001,
+            thresholds: Vec::new(),
             q: 0.05,
             paired: false,
             warm_up: true,
             history: Vec::new(),
             metrics: Vec::new(),
+            gates: Vec::new(),
             tolerated_loss: 0.001,
+            looks: None,
+            only_base: OneSided::Inconclusive,
+            only_candidate: OneSided::Named,
         }
     }
 }
@@ -50,8 +174,8 @@ impl Default for Options {
 pub struct Operation<'a> {
     /// Name, copied into the effects.
     pub name: &'a str,
-    /// Runs of the base, at least one.
+    /// Runs of the base. They may be empty if another operation has some.
     pub base: &'a [Run],
-    /// Runs of the candidate, at least one.
+    /// Runs of the candidate. They may be empty if another operation has some.
     pub candidate: &'a [Run],
 }

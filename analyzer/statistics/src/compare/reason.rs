@@ -10,10 +10,7 @@ pub(super) fn verdict_under_loss(
     plain: Verdict,
     tolerated_loss: f64,
 ) -> (Verdict, String) {
-    let scope = match effect.scope {
-        Scope::Pair => "; with one run per side this is valid for these runs, not for the builds",
-        Scope::Runs => "",
-    };
+    let scope = scope_note(effect.scope);
     if plain == Verdict::Inconclusive {
         return (plain, inconclusive(effect) + scope);
     }
@@ -38,6 +35,35 @@ pub(super) fn verdict_under_loss(
         _ => format!("the whole interval lies below the threshold {edge}"),
     };
     (plain, why + scope)
+}
+
+/// What follows the reason of an effect that is valid for its runs only.
+pub(super) fn scope_note(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Pair => "; with one run per side this is valid for these runs, not for the builds",
+        Scope::Runs => "",
+    }
+}
+
+/// The verdict and its reason when runs could not be used, for the reasons in `missing`: the other
+/// runs may show a regression, but nothing passes without a run that may have been worse.
+pub(super) fn blocked(
+    effect: &Effect,
+    judged: (Verdict, String),
+    missing: &str,
+) -> (Verdict, String) {
+    if effect.unusable.is_empty() {
+        return judged;
+    }
+    let (verdict, reason) = judged;
+    match verdict {
+        Verdict::Pass | Verdict::Improved => {
+            let word = verdict.name();
+            let text = format!("{missing}; the other runs alone would be {word}");
+            (Verdict::Inconclusive, text)
+        }
+        Verdict::Regressed | Verdict::Inconclusive => (verdict, format!("{reason}; {missing}")),
+    }
 }
 
 fn inconclusive(effect: &Effect) -> String {

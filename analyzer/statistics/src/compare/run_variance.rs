@@ -17,17 +17,26 @@ impl RunVariance {
     /// `None` when fewer than two remain. Assumes that the runs were independent starts under the
     /// same load.
     pub fn from_history(values: &[f64], absolute: bool) -> Option<RunVariance> {
-        let known = values
-            .iter()
-            .copied()
-            .filter(|v| v.is_finite() && (absolute || *v > 0.0));
-        let scaled: Vec<f64> = known.map(|v| if absolute { v } else { v.ln() }).collect();
-        if scaled.len() < 2 {
-            return None;
+        RunVariance::from_builds(&[values], absolute)
+    }
+
+    /// As [`from_history`](RunVariance::from_history) from the runs of several builds, whose levels
+    /// may differ: the variance around the mean of each build, pooled over the builds. A build with
+    /// fewer than two values is left out.
+    pub fn from_builds(builds: &[&[f64]], absolute: bool) -> Option<RunVariance> {
+        let (mut squares, mut degrees_of_freedom) = (0.0, 0.0);
+        for values in builds {
+            let usable = |v: &&f64| v.is_finite() && (absolute || **v > 0.0);
+            let known = values.iter().filter(usable);
+            let scaled: Vec<f64> = known.map(|v| if absolute { *v } else { v.ln() }).collect();
+            if scaled.len() > 1 {
+                let degrees = scaled.len() as f64 - 1.0;
+                squares += sample_variance(&scaled) * degrees;
+                degrees_of_freedom += degrees;
+            }
         }
-        let degrees_of_freedom = scaled.len() as f64 - 1.0;
-        Some(RunVariance {
-            deviation: sample_variance(&scaled).sqrt(),
+        (degrees_of_freedom > 0.0).then(|| RunVariance {
+            deviation: (squares / degrees_of_freedom).sqrt(),
             degrees_of_freedom,
         })
     }

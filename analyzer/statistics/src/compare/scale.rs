@@ -1,25 +1,60 @@
-//! The scale in which two sides are compared: logarithms, or plain numbers for absolute metrics.
+//! The scale in which two sides are compared: logarithms, or plain numbers for absolute changes.
 //!
 //! Up is worse on this scale for every metric.
 
 use crate::metric::Metric;
 
-/// The change (a fraction, or a difference for absolute metrics) that corresponds to a difference
-/// on the log scale.
-pub(super) fn from_log_scale(metric: Metric, difference: f64) -> f64 {
-    match (metric.is_absolute(), metric.lower_is_worse()) {
-        (true, _) => difference,
-        (false, false) => difference.exp_m1(),
-        (false, true) => -(-difference).exp_m1(),
-    }
+/// The scale of one metric in one comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scale {
+    /// Plain numbers: the change is a difference in the metric's unit, not a ratio.
+    pub(crate) absolute: bool,
+    lower_is_worse: bool,
 }
 
-/// The inverse of [`from_log_scale`].
-pub(super) fn to_log_scale(metric: Metric, change: f64) -> f64 {
-    match (metric.is_absolute(), metric.lower_is_worse()) {
-        (true, _) => change,
-        (false, false) => change.ln_1p(),
-        (false, true) => -(-change).ln_1p(),
+impl Scale {
+    /// The scale in which a metric is compared where all of its values are positive.
+    pub(crate) fn of(metric: &Metric) -> Scale {
+        Scale {
+            absolute: metric.is_absolute(),
+            lower_is_worse: metric.lower_is_worse(),
+        }
+    }
+
+    /// The scale of absolute changes, for a metric that is 0 or below in a run.
+    pub(crate) fn absolute(metric: &Metric) -> Scale {
+        Scale {
+            absolute: true,
+            ..Scale::of(metric)
+        }
+    }
+
+    /// The value of a run on this scale.
+    pub(crate) fn centre(self, value: f64) -> f64 {
+        if self.absolute { value } else { value.ln() }
+    }
+
+    /// The inverse of [`centre`](Scale::centre).
+    pub(crate) fn value(self, centre: f64) -> f64 {
+        if self.absolute { centre } else { centre.exp() }
+    }
+
+    /// The change (a fraction, or a difference) of a difference on this scale.
+    pub(crate) fn change(self, difference: f64) -> f64 {
+        match (self.absolute, self.lower_is_worse) {
+            (true, _) => difference,
+            (false, false) => difference.exp_m1(),
+            (false, true) => -(-difference).exp_m1(),
+        }
+    }
+
+    /// The inverse of [`change`](Scale::change).
+    pub(crate) fn difference(self, change: f64) -> f64 {
+        match (self.absolute, self.lower_is_worse) {
+            (true, _) => change,
+            (false, false) => change.ln_1p(),
+            (false, true) => -(-change).ln_1p(),
+        }
     }
 }
 
@@ -30,8 +65,9 @@ mod tests {
     #[test]
     fn a_change_survives_the_way_to_the_scale_and_back() {
         for metric in Metric::ALL {
+            let scale = Scale::of(&metric);
             for change in [-0.5, -0.01, 0.0, 0.03, 0.8] {
-                let again = from_log_scale(metric, to_log_scale(metric, change));
+                let again = scale.change(scale.difference(change));
                 assert!(
                     (again - change).abs() < 1e-12,
                     "{metric:?} {change} {again}"
@@ -39,7 +75,8 @@ mod tests {
             }
         }
         // A rate that halves is 50% worse, and a duration that doubles is 100% worse.
-        assert!((from_log_scale(Metric::Rate, 2.0_f64.ln()) - 0.5).abs() < 1e-12);
-        assert!((from_log_scale(Metric::Cpu, 2.0_f64.ln()) - 1.0).abs() < 1e-12);
+        let doubled = 2.0_f64.ln();
+        assert!((Scale::of(&Metric::Rate).change(doubled) - 0.5).abs() < 1e-12);
+        assert!((Scale::of(&Metric::Cpu).change(doubled) - 1.0).abs() < 1e-12);
     }
 }

@@ -2,100 +2,183 @@
 //!
 //! The longest warm-up of any run is cut from all of them. No side is compared with the other here.
 
-use crate::compare::estimate::{Estimate, NoEstimate, estimate, estimate_with_series};
-use crate::compare::options::Operation;
+use crate::compare::estimate::{Estimate, estimate, estimate_with_series};
+use crate::compare::options::{Operation, Options};
+use crate::compare::scale::Scale;
+use crate::compare::stop;
+use crate::compare::unusable::{Unusable, UnusableRun};
+use crate::compare::verdict::Side;
 use crate::metric::Metric;
 use crate::run::Run;
 use crate::series::warm_up::{MAX_SHARE, warm_up};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The estimates of both sides, one per run that has one, in the order of the runs.
+/// The estimates of both sides, one per usable run. Where runs are paired, the n-th estimates of
+/// both sides are a pair; otherwise they are in the order of the runs.
 pub(super) struct Sides {
     /// Number of windows that were cut from the start of every run.
     pub(super) cut: usize,
-    pub(super) base: Vec<Estimate>,
-    pub(super) candidate: Vec<Estimate>,
-    /// Runs have an estimate at the same positions on both sides, so that the n-th estimates of
-    /// both sides are a pair.
-    pub(super) whole_pairs: bool,
+    pub(super) scale: Scale,
+    pub(super) base: Vec<Used>,
+    pub(super) candidate: Vec<Used>,
+    /// The runs that were left out, base first.
+    pub(super) unusable: Vec<UnusableRun>,
     /// Number of runs of both sides.
     runs: usize,
-    /// Number of runs without an estimate, by reason. It does not depend on the order of the runs.
-    missing: BTreeMap<NoEstimate, usize>,
 }
 
-/// The estimates of one side with the positions of their runs.
-type Kept = Vec<(usize, Estimate)>;
+/// A run that is used.
+#[derive(Debug, Clone)]
+pub(crate) struct Used {
+    /// Its position on its side.
+    pub(crate) run: usize,
+    pub(crate) estimate: Estimate,
+}
 
 impl Sides {
     /// Estimates `metric` in all runs of both sides.
-    pub(super) fn of(operation: &Operation<'_>, metric: Metric, cut_warm_up: bool) -> Sides {
-        let mut missing = BTreeMap::new();
-        let mut count = |why: NoEstimate| *missing.entry(why).or_insert(0) += 1;
+    pub(super) fn of(operation: &Operation<'_>, metric: &Metric, options: &Options) -> Sides {
+        let scale = Scale::of(metric);
+        let mut sides = Sides::on(operation, metric, scale, options);
+        // A metric that can be 0 and is, or is below, in a run: an absolute change.
+        // A rate that stopped is a change of −100% and needs no other scale.
+        let not_positive = |run: &UnusableRun| run.why == Unusable::NotPositive;
+        let stopped = || {
+            let rate = *metric == Metric::Rate;
+            rate && !stop::stopped(operation.base, operation.candidate).is_empty()
+        };
+        if metric.may_be_zero() && sides.unusable.iter().any(not_positive) && !stopped() {
+            sides = Sides::on(operation, metric, Scale::absolute(metric), options);
+        }
+        if options.paired {
+            sides.keep_whole_pairs(operation);
+        }
+        sides.unusable.sort_by_key(|run| (run.side, run.run));
+        sides
+    }
+
+    fn on(operation: &Operation<'_>, metric: &Metric, scale: Scale, options: &Options) -> Sides {
+        let mut unusable = Vec::new();
         let mut cut = 0;
-        let mut side = |runs: &[Run]| -> Kept {
+        let mut side = |side: Side, runs: &[Run]| -> Vec<Used> {
+            let working = runs.iter().any(|run| !stop::is_empty(run));
             let mut kept = Vec::with_capacity(runs.len());
             for (index, run) in runs.iter().enumerate() {
-                match estimate_with_series(run, metric, 0) {
+                let mut estimated = estimate_with_series(run, metric, scale, 0);
+                // Next to runs that did work, a run that finished nothing has no rate: it stopped,
+                // or it never started.
+                let rate = *metric == Metric::Rate && runs.len() > 1 && working;
+                let unmeasured = matches!(estimated, Err(Unusable::NotMeasured));
+                if (rate || unmeasured) && stop::is_empty(run) {
+                    estimated = Err(Unusable::NoOperations);
+                }
+                match estimated {
                     Ok((estimate, series)) => {
-                        if cut_warm_up {
+                        if options.warm_up {
                             cut = cut.max(warm_up(&series));
                         }
-                        kept.push((index, estimate));
+                        kept.push(Used {
+                            run: index,
+                            estimate,
+                        });
                     }
-                    Err(why) => count(why),
+                    Err(why) => unusable.push(left_out(side, runs, index, why)),
                 }
             }
             kept
         };
-        let (mut base, mut candidate) = (side(operation.base), side(operation.candidate));
+        let mut base = side(Side::Base, operation.base);
+        let mut candidate = side(Side::Candidate, operation.candidate);
         // The same number of windows on both sides, and at most the allowed share of the shortest
         // run.
         let runs = || operation.base.iter().chain(operation.candidate);
         let shortest = runs().map(Run::windows).min().unwrap_or(0);
         let cut = cut.min((shortest as f64 * MAX_SHARE) as usize);
         if cut > 0 {
-            let mut without_warm_up = |runs: &[Run], kept: &mut Kept| {
-                kept.retain_mut(
-                    |(index, whole)| match estimate(&runs[*index], metric, cut) {
-                        Ok(rest) => {
-                            *whole = rest;
-                            true
-                        }
-                        Err(why) => {
-                            count(why);
-                            false
-                        }
-                    },
-                );
+            let mut without_warm_up = |side: Side, runs: &[Run], kept: &mut Vec<Used>| {
+                kept.retain_mut(|used| match estimate(&runs[used.run], metric, scale, cut) {
+                    Ok(rest) => {
+                        used.estimate = rest;
+                        true
+                    }
+                    Err(why) => {
+                        unusable.push(left_out(side, runs, used.run, why));
+                        false
+                    }
+                });
             };
-            without_warm_up(operation.base, &mut base);
-            without_warm_up(operation.candidate, &mut candidate);
+            without_warm_up(Side::Base, operation.base, &mut base);
+            without_warm_up(Side::Candidate, operation.candidate, &mut candidate);
         }
-        let positions = |kept: &Kept| -> Vec<usize> { kept.iter().map(|(at, _)| *at).collect() };
-        let estimates = |kept: Kept| kept.into_iter().map(|(_, estimate)| estimate).collect();
         Sides {
             cut,
-            whole_pairs: positions(&base) == positions(&candidate),
-            base: estimates(base),
-            candidate: estimates(candidate),
+            scale,
+            base,
+            candidate,
+            unusable,
             runs: runs().count(),
-            missing,
+        }
+    }
+
+    /// Keeps the runs whose partner can be used too, in the order of their pairs.
+    fn keep_whole_pairs(&mut self, operation: &Operation<'_>) {
+        let pairs = |runs: &[Run], used: &[Used]| -> BTreeSet<u64> {
+            used.iter().map(|used| pair(runs, used.run)).collect()
+        };
+        let base = pairs(operation.base, &self.base);
+        let candidate = pairs(operation.candidate, &self.candidate);
+        let whole: BTreeSet<u64> = base.intersection(&candidate).copied().collect();
+        let sides = [
+            (Side::Base, operation.base, &mut self.base),
+            (Side::Candidate, operation.candidate, &mut self.candidate),
+        ];
+        for (side, runs, used) in sides {
+            used.retain(|used| {
+                let stays = whole.contains(&pair(runs, used.run));
+                if !stays {
+                    let why = Unusable::NoPartner;
+                    self.unusable.push(left_out(side, runs, used.run, why));
+                }
+                stays
+            });
+            used.sort_by_key(|used| pair(runs, used.run));
         }
     }
 
     /// Why runs have no estimate, in one line: the reason alone if it is that of all runs,
-    /// otherwise each reason with its number of runs.
+    /// otherwise each reason with its number of runs. Runs without a partner are left out where
+    /// the reason of the partner is known.
     pub(super) fn why_missing(&self) -> String {
+        let mut counts: BTreeMap<Unusable, usize> = BTreeMap::new();
+        for run in &self.unusable {
+            *counts.entry(run.why).or_insert(0) += 1;
+        }
+        if counts.len() > 1 {
+            counts.remove(&Unusable::NoPartner);
+        }
         let runs = self.runs;
-        let part = |(why, count): (&NoEstimate, &usize)| {
+        let part = |(why, count): (&Unusable, &usize)| {
             if *count == runs {
                 why.reason().to_owned()
             } else {
                 format!("{count} of {runs} runs: {}", why.reason())
             }
         };
-        let parts: Vec<String> = self.missing.iter().map(part).collect();
+        let parts: Vec<String> = counts.iter().map(part).collect();
         parts.join("; ")
+    }
+}
+
+/// The number of a run's pair; its position when it has none.
+fn pair(runs: &[Run], run: usize) -> u64 {
+    runs[run].pair().unwrap_or(run as u64)
+}
+
+fn left_out(side: Side, runs: &[Run], run: usize, why: Unusable) -> UnusableRun {
+    UnusableRun {
+        side,
+        run,
+        name: runs[run].name().to_owned(),
+        why,
     }
 }

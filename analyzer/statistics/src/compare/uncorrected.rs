@@ -7,11 +7,16 @@
 use crate::compare::difference::{Difference, difference};
 use crate::compare::effect::{Effect, LossEffect};
 use crate::compare::estimate::Estimate;
+use crate::compare::explanation::Explanation;
+use crate::compare::gate::passable;
 use crate::compare::options::{Operation, Options};
-use crate::compare::reason::verdict_under_loss;
-use crate::compare::scale::{from_log_scale, to_log_scale};
-use crate::compare::sides::Sides;
-use crate::compare::verdict::{Scope, Verdict};
+use crate::compare::reason::{blocked, scope_note, verdict_under_loss};
+use crate::compare::run_variance::RunVariance;
+use crate::compare::runs_needed::{RunNoise, to_decide};
+use crate::compare::scale::Scale;
+use crate::compare::sides::{Sides, Used};
+use crate::compare::stop;
+use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
 use crate::metric::Metric;
 use crate::run::Run;
@@ -20,6 +25,8 @@ use crate::run::Run;
 /// `pass` are those of the upper ends, which decide about an improvement or a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
+    /// Number of effects that were tested.
+    pub(crate) tests: usize,
     pub(crate) low: f64,
     pub(crate) improved: f64,
     pub(crate) pass: f64,
@@ -28,7 +35,13 @@ pub(crate) struct Levels {
 /// An effect before the correction for multiple tests.
 pub(crate) struct Uncorrected {
     effect: Effect,
+    scale: Scale,
     difference: Option<Difference>,
+    noise: Option<RunNoise>,
+    /// Why runs could not be used.
+    missing: String,
+    /// The reason of a candidate that stopped.
+    stopped: Option<String>,
     /// The p-value of the hypothesis "change ≤ threshold"; NaN without a test.
     pub(crate) worse: f64,
     /// The p-value of the hypothesis "change ≥ −threshold"; NaN without a test.
@@ -40,24 +53,18 @@ pub(crate) struct Uncorrected {
 impl Uncorrected {
     /// Computes the p-values and all fields of the effect except those of the interval.
     pub(crate) fn new(operation: &Operation<'_>, metric: Metric, options: &Options) -> Uncorrected {
-        let threshold = if metric.is_absolute() {
-            options.failure_threshold
-        } else {
-            options.threshold
-        };
-        let sides = Sides::of(operation, metric, options.warm_up);
-        let (cut, base, candidate) = (sides.cut, &sides.base, &sides.candidate);
-        let history = options
-            .history
-            .iter()
-            .find(|(known, _)| *known == metric)
-            .map(|h| h.1);
-        let history = history.filter(|h| h.degrees_of_freedom > 0.0);
-        let difference = if options.paired && !sides.whole_pairs {
-            None
-        } else {
-            difference(base, candidate, options.paired, history)
-        };
+        let sides = Sides::of(operation, &metric, options);
+        let (cut, scale) = (sides.cut, sides.scale);
+        let (base, candidate) = (estimates(&sides.base), estimates(&sides.candidate));
+        let of_base = typical(&base, scale);
+        let threshold = options.threshold_of(operation.name, &metric, scale, of_base);
+        let history = options.history.iter().find(|(known, _)| *known == metric);
+        let history = history.map(|(_, variance)| *variance);
+        // The history of a relative metric says nothing about a difference in its unit.
+        let known =
+            |h: &RunVariance| h.degrees_of_freedom > 0.0 && scale.absolute == metric.is_absolute();
+        let history = history.filter(known);
+        let difference = difference(&base, &candidate, options.paired, history);
         let difference = difference.map(|c| {
             if metric.lower_is_worse() {
                 c.reversed()
@@ -65,27 +72,56 @@ impl Uncorrected {
                 c
             }
         });
+        let stopped = if metric == Metric::Rate {
+            stopped_reason(operation)
+        } else {
+            None
+        };
         let runs = || operation.base.iter().chain(operation.candidate);
         let fraction = runs().map(Run::lost_fraction).fold(0.0, f64::max);
         let several = operation.base.len().max(operation.candidate.len()) > 1;
         let without_test = if several { Scope::Runs } else { Scope::Pair };
-        let windows = |side: &[Estimate]| side.iter().map(|r| r.scales.length).sum();
+        let windows = |side: &[&Estimate]| side.iter().map(|r| r.scales.length).sum();
+        let passable = passable(&base, scale, history, options);
+        let gates = if options.gates.is_empty() {
+            passable.is_some_and(|least| least < threshold)
+        } else {
+            options.gates.contains(&metric)
+        };
+        let noise = difference.as_ref().map(|c| {
+            let runs = [base.len() as f64, candidate.len() as f64];
+            RunNoise {
+                variance: c.errors.0.max(c.errors.1).powi(2) / (1.0 / runs[0] + 1.0 / runs[1])
+                    * 2.0,
+                paired: options.paired && base.len() > 1,
+                history: history.map_or(0.0, |h| h.degrees_of_freedom),
+                recorded: base.len().min(candidate.len()),
+                at_least: c.scope == Scope::Pair,
+            }
+        });
+        let explanation = Explanation::new(
+            [
+                (Side::Base, operation.base, &sides.base),
+                (Side::Candidate, operation.candidate, &sides.candidate),
+            ],
+            difference.as_ref(),
+        );
         let effect = Effect {
             operation: operation.name.to_owned(),
             metric,
-            base: typical(base, metric),
-            candidate: typical(candidate, metric),
-            change: difference
-                .map(|c| from_log_scale(metric, c.delta))
-                .and_then(finite),
+            base: of_base,
+            candidate: typical(&candidate, scale),
+            change: difference.map(|c| scale.change(c.delta)).and_then(finite),
+            absolute: scale.absolute,
             low: None,
             high: None,
             p: None,
             q: None,
             threshold,
             detectable: None,
-            blocks: [windows(base), windows(candidate)],
-            runs: [operation.base.len(), operation.candidate.len()],
+            blocks: [windows(&base), windows(&candidate)],
+            runs: [base.len(), candidate.len()],
+            unusable: sides.unusable.clone(),
             warmup_cut: [cut, cut],
             loss: LossEffect {
                 fraction,
@@ -93,21 +129,26 @@ impl Uncorrected {
                 high: None,
             },
             scope: difference.map_or(without_test, |c| c.scope),
+            gates,
+            passable,
+            runs_needed: None,
+            explanation,
             verdict: Verdict::Inconclusive,
-            reason: sides.why_missing(),
+            reason: String::new(),
         };
         let mut judged = Uncorrected {
             effect,
+            scale,
             difference,
+            noise,
+            missing: sides.why_missing(),
+            stopped,
             worse: f64::NAN,
             better: f64::NAN,
             passing: f64::NAN,
         };
         if let Some(difference) = difference {
-            let (up, down) = (
-                to_log_scale(metric, threshold),
-                to_log_scale(metric, -threshold),
-            );
+            let (up, down) = (scale.difference(threshold), scale.difference(-threshold));
             let Difference {
                 delta,
                 errors,
@@ -124,7 +165,12 @@ impl Uncorrected {
 
     /// The finished effect. `q` is its adjusted p-value.
     pub(crate) fn effect(mut self, q: f64, levels: Levels, tolerated_loss: f64) -> Effect {
+        let scale = self.scale;
+        if let Some(reason) = self.stopped {
+            return stopped_effect(self.effect, reason);
+        }
         let Some(difference) = self.difference else {
+            self.effect.reason = self.missing;
             return self.effect;
         };
         let Difference {
@@ -136,7 +182,7 @@ impl Uncorrected {
             ..
         } = difference;
         let effect = &mut self.effect;
-        let (metric, threshold) = (effect.metric, effect.threshold);
+        let threshold = effect.threshold;
         let margin = |error: f64, level: f64| {
             if error == 0.0 {
                 0.0
@@ -149,37 +195,79 @@ impl Uncorrected {
         // it shows an improvement at the level of a pass, the stricter of the two levels is used.
         let above_at = |level| margin(errors.1, level) + resolution.1;
         let mut above = above_at(levels.pass);
-        if from_log_scale(metric, delta + above) < -threshold {
+        if scale.change(delta + above) < -threshold {
             above = above_at(levels.pass.min(levels.improved));
         }
-        effect.low = finite(from_log_scale(metric, delta - below));
-        effect.high = finite(from_log_scale(metric, delta + above));
+        effect.low = finite(scale.change(delta - below));
+        effect.high = finite(scale.change(delta + above));
         effect.p = finite(self.worse);
         effect.q = finite(q);
         let needed = below + margin(errors.0, 0.2);
-        effect.detectable = finite(from_log_scale(
-            metric,
-            to_log_scale(metric, threshold) + needed,
-        ));
-        effect.loss.low = finite(from_log_scale(metric, delta - below - loss.0));
-        effect.loss.high = finite(from_log_scale(metric, delta + above + loss.1));
+        effect.detectable = finite(scale.change(scale.difference(threshold) + needed));
+        effect.loss.low = finite(scale.change(delta - below - loss.0));
+        effect.loss.high = finite(scale.change(delta + above + loss.1));
         let plain = Verdict::of(effect.low, effect.high, threshold);
-        (effect.verdict, effect.reason) = verdict_under_loss(effect, plain, tolerated_loss);
+        let judged = verdict_under_loss(effect, plain, tolerated_loss);
+        (effect.verdict, effect.reason) = blocked(effect, judged, &self.missing);
+        effect.explanation.tests = levels.tests;
+        effect.explanation.low_level = finite(levels.low);
+        effect.explanation.high_level = finite(levels.pass);
+        if plain == Verdict::Inconclusive
+            && let Some(noise) = &self.noise
+        {
+            let level = levels.low.min(levels.pass);
+            effect.runs_needed = to_decide(&difference, scale, threshold, level, noise);
+        }
         self.effect
     }
 }
 
+fn estimates(used: &[Used]) -> Vec<&Estimate> {
+    used.iter().map(|used| &used.estimate).collect()
+}
+
 /// The value of a side, in the metric's unit.
-fn typical(side: &[Estimate], metric: Metric) -> Option<f64> {
+fn typical(side: &[&Estimate], scale: Scale) -> Option<f64> {
     if let [one] = side {
         return finite(one.value);
     }
     let mean = side.iter().map(|r| r.centre).sum::<f64>() / side.len() as f64;
-    finite(if metric.is_absolute() {
-        mean
+    finite(scale.value(mean))
+}
+
+/// The reason of a candidate in which the operation stopped; `None` when it did not.
+fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
+    let stopped = stop::stopped(operation.base, operation.candidate);
+    let (first, windows) = stopped.first()?;
+    let run = &operation.candidate[*first];
+    let name = if run.name().is_empty() {
+        (first + 1).to_string()
     } else {
-        mean.exp()
+        run.name().to_owned()
+    };
+    let (count, all) = (stopped.len(), operation.candidate.len());
+    Some(if *windows >= run.windows() {
+        format!("stopped: {count} of {all} candidate runs, run {name} finished no operation")
+    } else {
+        format!(
+            "stopped: {count} of {all} candidate runs, run {name} finished no operation in its \
+             last {windows} windows"
+        )
     })
+}
+
+/// The effect of a rate that fell to 0: a change of −100%, which no variance makes uncertain.
+fn stopped_effect(effect: Effect, reason: String) -> Effect {
+    let change = Some(1.0);
+    Effect {
+        candidate: effect.candidate.or(Some(0.0)),
+        change,
+        low: change,
+        high: change,
+        verdict: Verdict::Regressed,
+        reason: reason + scope_note(effect.scope),
+        ..effect
+    }
 }
 
 /// P(T > distance / error); without an error 0 or 1.

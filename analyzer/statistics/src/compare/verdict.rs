@@ -64,6 +64,25 @@ impl Verdict {
     }
 }
 
+/// One of the two sides of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// What is compared against.
+    Base,
+    /// What is judged.
+    Candidate,
+}
+
+impl Side {
+    /// The word in reasons and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Base => "base",
+            Side::Candidate => "candidate",
+        }
+    }
+}
+
 /// The range in which a result is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {

@@ -113,6 +113,41 @@ pub fn chi_squared_upper(x: f64, df: f64) -> f64 {
     }
 }
 
+/// The exact two-sided interval of a probability at `confidence` (0..1) when `hits` of `trials`
+/// independent trials had it. Source: Clopper and Pearson 1934. `None` without trials, with more
+/// hits than trials, or with another confidence.
+pub fn binomial_interval(hits: u64, trials: u64, confidence: f64) -> Option<(f64, f64)> {
+    if trials == 0 || hits > trials || !(confidence > 0.0 && confidence < 1.0) {
+        return None;
+    }
+    let tail = (1.0 - confidence) / 2.0;
+    let (hits, misses) = (hits as f64, (trials - hits) as f64);
+    // The quantile of a beta distribution, by bisection of its distribution function.
+    let quantile = |a: f64, b: f64, p: f64| {
+        let (mut low, mut high) = (0.0_f64, 1.0_f64);
+        for _ in 0..200 {
+            let middle = 0.5 * (low + high);
+            if beta::beta_reg(a, b, middle) < p {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        0.5 * (low + high)
+    };
+    let low = if hits == 0.0 {
+        0.0
+    } else {
+        quantile(hits, misses + 1.0, tail)
+    };
+    let high = if misses == 0.0 {
+        1.0
+    } else {
+        quantile(hits + 1.0, misses, 1.0 - tail)
+    };
+    Some((low, high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +158,20 @@ mod tests {
             (got - want).abs() <= 1e-10 * want.abs(),
             "{got} is not {want}"
         );
+    }
+
+    #[test]
+    fn binomial_intervals_are_those_of_clopper_and_pearson() {
+        let interval = |hits, trials| binomial_interval(hits, trials, 0.95).unwrap();
+        // Without hits, and with one, an end has a closed form.
+        assert_eq!(interval(0, 5).0, 0.0);
+        close(interval(0, 5).1, 1.0 - 0.025_f64.powf(0.2));
+        close(interval(1, 10).0, 1.0 - 0.975_f64.powf(0.1));
+        // R 4: binom.test(1, 10)$conf.int
+        assert!((interval(1, 10).1 - 0.445_016_117).abs() < 1e-9);
+        assert_eq!(interval(7, 7).1, 1.0);
+        assert_eq!(binomial_interval(1, 0, 0.95), None);
+        assert_eq!(binomial_interval(3, 2, 0.95), None);
     }
 
     #[test]

@@ -43,6 +43,25 @@ impl Histogram {
         histogram
     }
 
+    /// The sum of both: the histogram of all operations together.
+    pub fn merged(&self, other: &Histogram) -> Histogram {
+        let mut merged = Histogram::default();
+        let (mut left, mut right) = (self.pairs().peekable(), other.pairs().peekable());
+        let mut total = 0_u64;
+        loop {
+            let next = match (left.peek(), right.peek()) {
+                (Some(a), Some(b)) if b.0 < a.0 => right.next(),
+                (Some(_), _) => left.next(),
+                (None, _) => right.next(),
+            };
+            let Some((index, count)) = next else {
+                return merged;
+            };
+            total = total.saturating_add(count);
+            merged.set(index as u16, total);
+        }
+    }
+
     /// Sets the cumulative count of the last bucket, which is `index`.
     fn set(&mut self, index: u16, total: u64) {
         match (self.buckets.last(), self.cumulative.last_mut()) {
@@ -127,6 +146,13 @@ mod tests {
             let again: Vec<_> = histogram.pairs().collect();
             prop_assert_eq!(&Histogram::from_counts(&again), &histogram);
             prop_assert_eq!(histogram.count(), pairs.iter().map(|p| p.1).sum::<u64>());
+        }
+
+        #[test]
+        fn the_sum_is_that_of_all_pairs(a in proptest::collection::vec((0usize..60, 0u64..1 << 40), 0..50),
+                                        b in proptest::collection::vec((0usize..60, 0u64..1 << 40), 0..50)) {
+            let sum = Histogram::from_counts(&a).merged(&Histogram::from_counts(&b));
+            prop_assert_eq!(sum, Histogram::from_counts(&[a, b].concat()));
         }
     }
 }

@@ -3,9 +3,8 @@
 use soakbox_schemas::control::{Base, Condition, Returned, WayOut, When};
 
 use super::super::disassembly::{Next, Value};
-use super::super::exit_sites::{self, Node, Role, Way};
-use super::super::unwind::Cfa;
-use super::paths::{Paths, Step};
+use super::super::exit_sites::{self, Node, Role, Tail, Way};
+use super::paths::{Paths, Step, frame_by};
 use super::{Body, Walk};
 
 /// A jump (or another instruction that is cheap to probe) after which a function only returns.
@@ -20,6 +19,9 @@ pub struct Exit {
     pub way_out: WayOut,
 }
 
+/// Most jumps at which the finishes of one function are observed: each is a probe to attach.
+pub const MOST_JUMPS: usize = 64;
+
 /// Where the finishes of a function are observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exits {
@@ -27,6 +29,8 @@ pub struct Exits {
     pub jumps: Vec<Exit>,
     /// Addresses of the return instructions that need a probe of their own, ascending.
     pub returns: Vec<u64>,
+    /// The number of jumps that would be needed, where it is above [`MOST_JUMPS`] and none is used.
+    pub too_many_jumps: Option<usize>,
 }
 
 impl Body {
@@ -39,26 +43,36 @@ impl Body {
     /// return is one of those listed. The lowest `result_bits` of the return value are known there.
     pub fn exits(&self, result_bits: u32) -> Exits {
         let all_returns = || Exits {
-            jumps: Vec::new(),
             returns: self.returns.clone(),
+            ..Exits::default()
         };
         let Some(paths) = &self.paths else {
             return all_returns();
         };
-        let search = Search::new(self, paths, result_bits);
-        let chosen = exit_sites::choose(&search.nodes, &paths.entries, |index, way| {
-            search.exit(index, way).is_some()
+        let nodes: Vec<Node> = paths.steps.iter().map(node).collect();
+        let tail = Tail::of(&nodes);
+        let search = Search::new(self, paths, &nodes, &tail, result_bits);
+        let chosen = exit_sites::choose(&nodes, &tail, &paths.entries, |index, position| {
+            search.exit(index, position).is_some()
         });
         let returns = chosen.returns.iter();
         let jumps = chosen.sites.iter();
         let jumps = jumps.filter_map(|(index, way)| {
-            let edges = &search.nodes[*index].successors;
+            let edges = &nodes[*index].successors;
             let position = edges.iter().position(|(_, other)| other == way)?;
             search.exit(*index, position)
         });
+        let jumps = merged(jumps.collect());
+        if jumps.len() > MOST_JUMPS {
+            return Exits {
+                too_many_jumps: Some(jumps.len()),
+                ..all_returns()
+            };
+        }
         Exits {
-            jumps: merged(jumps.collect()),
+            jumps,
             returns: returns.map(|index| search.address(*index)).collect(),
+            too_many_jumps: None,
         }
     }
 }
@@ -85,15 +99,20 @@ fn merged(exits: Vec<Exit>) -> Vec<Exit> {
 struct Search<'a> {
     body: &'a Body,
     paths: &'a Paths,
-    nodes: Vec<Node>,
+    nodes: &'a [Node],
     /// Where the return value is before each node; `None` where it cannot be told.
     values: Vec<Option<Value>>,
     result_bits: u32,
 }
 
 impl<'a> Search<'a> {
-    fn new(body: &'a Body, paths: &'a Paths, result_bits: u32) -> Self {
-        let nodes: Vec<Node> = paths.steps.iter().map(node).collect();
+    fn new(
+        body: &'a Body,
+        paths: &'a Paths,
+        nodes: &'a [Node],
+        tail: &Tail,
+        result_bits: u32,
+    ) -> Self {
         let mut search = Self {
             body,
             paths,
@@ -101,7 +120,7 @@ impl<'a> Search<'a> {
             nodes,
             result_bits,
         };
-        for index in exit_sites::tail(&search.nodes) {
+        for &index in tail.nodes() {
             search.values[index] = search.value_before(index);
         }
         search
@@ -205,19 +224,13 @@ fn returned(value: Value, bits: u32) -> Option<Returned> {
 
 impl Body {
     fn agrees_with_unwind_table(&self, step: &Step) -> bool {
-        const RBP: u16 = 6;
         let at = step.instruction.address;
         let row = self.rows.partition_point(|row| row.start <= at);
         let row = row.checked_sub(1).map(|before| &self.rows[before]);
-        let (stack, frame) = (step.frame.stack, step.frame.frame);
-        let agrees = |known: Option<i64>, up: i64| known.is_none_or(|known| known == up - 8);
-        match row.filter(|row| at < row.end).map(|row| row.cfa) {
-            None | Some(Cfa::Expression) => true,
-            Some(Cfa::StackPointer(up)) => agrees(stack, up),
-            Some(Cfa::Register(RBP, up)) => agrees(frame, up),
-            // Through a register that is not followed.
-            Some(Cfa::Register(..)) => true,
-        }
+        let table = frame_by(row.filter(|row| at < row.end).map(|row| row.cfa));
+        let agree =
+            |one: Option<i64>, other: Option<i64>| one.zip(other).is_none_or(|(a, b)| a == b);
+        agree(step.frame.stack, table.stack) && agree(step.frame.frame, table.frame)
     }
 }
 

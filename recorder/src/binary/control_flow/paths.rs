@@ -1,4 +1,5 @@
-//! The ways through a function: its instructions as a graph, and what is known of the stack at each.
+//! The ways through a function: its instructions as a graph, and what is known of the stack at
+//! each.
 //!
 //! Edges that may be there count as there, and code that nothing seems to lead to counts as entered
 //! from outside, so that a rule that holds for all of these paths holds for the real ones.
@@ -81,7 +82,13 @@ impl Walk<'_, '_> {
                 let next = (index + 1 < part.code.len()).then_some(here + 1);
                 let after = match instruction.next {
                     Next::Falls => next.into_iter().map(|next| (next, Way::Always)).collect(),
+                    Next::Jumps(_) if self.tails.contains_key(&instruction.address) => Vec::new(),
                     Next::Jumps(target) => vec![(node(target)?, Way::Always)],
+                    // The other way is a tail call: the jump counts as work, so that no finish is
+                    // observed before it.
+                    Next::Branches(_) if self.tails.contains_key(&instruction.address) => {
+                        vec![(next?, Way::Falls)]
+                    }
                     Next::Branches(target) => {
                         vec![(node(target)?, Way::Taken), (next?, Way::Falls)]
                     }
@@ -116,7 +123,7 @@ impl Walk<'_, '_> {
     fn known_entries(&self, node: &dyn Fn(u64) -> Option<usize>) -> BTreeMap<usize, Frame> {
         let mut entries = BTreeMap::from([(0, Frame::ENTRY)]);
         for pad in &self.landing_pads {
-            entries.extend(node(*pad).map(|at| (at, self.landed(*pad))));
+            entries.extend(node(*pad).map(|at| (at, frame_by(self.cfa_at(*pad)))));
         }
         let inner = self.elf.symbols.iter().map(|symbol| symbol.address);
         let is_inner = |address: &u64| {
@@ -128,30 +135,16 @@ impl Walk<'_, '_> {
         entries
     }
 
-    /// The frame where the unwinder lands, as the unwind table has it.
-    fn landed(&self, pad: u64) -> Frame {
-        const RBP: u16 = 6;
-        match self.cfa_at(pad) {
-            Some(Cfa::StackPointer(up)) => Frame {
-                stack: up.checked_sub(8),
-                frame: None,
-            },
-            Some(Cfa::Register(RBP, up)) => Frame {
-                stack: None,
-                frame: up.checked_sub(8),
-            },
-            _ => Frame::default(),
-        }
-    }
-
     fn works(&self, instruction: &Instruction) -> bool {
         let at = instruction.address;
+        let is_tail_jump = self.tails.contains_key(&at);
         let is_guarded = || self.guarded.iter().any(|range| range.contains(&at));
         matches!(instruction.next, Next::Calls(_))
             || instruction.is_long_running()
             || instruction.is_system_call()
             || matches!(instruction.next, Next::Branches(_))
                 && instruction.jump_condition().is_none()
+            || is_tail_jump && matches!(instruction.next, Next::Branches(_))
             || instruction.may_fault() && is_guarded()
     }
 
@@ -164,6 +157,22 @@ impl Walk<'_, '_> {
             .flatten()
             .is_some_and(named)
             || self.elf.symbols_at(target).any(|symbol| named(symbol.name))
+    }
+}
+
+/// The pointer that a rule of the unwind table counts from, where that is followed.
+pub(super) fn frame_by(rule: Option<Cfa>) -> Frame {
+    const RBP: u16 = 6;
+    match rule {
+        Some(Cfa::StackPointer(up)) => Frame {
+            stack: up.checked_sub(8),
+            frame: None,
+        },
+        Some(Cfa::Register(RBP, up)) => Frame {
+            stack: None,
+            frame: up.checked_sub(8),
+        },
+        _ => Frame::default(),
     }
 }
 

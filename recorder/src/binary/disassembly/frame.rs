@@ -1,5 +1,5 @@
-//! Where the stack pointer and the frame pointer are relative to the stack pointer at the function's
-//! entry, from one instruction to the next.
+//! Where the stack pointer and the frame pointer are relative to the stack pointer at the
+//! function's entry, from one instruction to the next.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 

@@ -46,6 +46,7 @@ impl<'a> Elf<'a> {
             };
             let dynamic = kind == elf::SHT_DYNSYM;
             self.has_symtab |= !dynamic && !table.is_empty();
+            self.has_names |= self.has_symtab;
             for (index, symbol) in table.symbols().iter().enumerate() {
                 let name = table.symbol_name(endian, symbol).unwrap_or_default();
                 let name = std::str::from_utf8(name).unwrap_or_default();
@@ -86,12 +87,14 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
-    /// Adds the function symbols of the file that was split off this one.
-    pub fn add_symbols(&mut self, debug: &Elf<'a>) {
+    /// Adds the function symbols of a file that was split off this one; `are_all` where it has the
+    /// full symbol table.
+    pub fn add_symbols(&mut self, debug: &Elf<'a>, are_all: bool) {
         let in_code = |symbol: &&Symbol<'a>| self.is_executable(symbol.address);
         let added: Vec<Symbol<'a>> = debug.symbols.iter().filter(in_code).copied().collect();
         self.symbols.extend(added);
-        self.has_symtab |= debug.has_symtab;
+        self.has_names |= debug.has_symtab;
+        self.has_symtab |= debug.has_symtab && are_all;
         self.sort_symbols();
     }
 

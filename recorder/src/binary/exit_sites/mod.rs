@@ -46,7 +46,8 @@ pub struct Node {
 /// Where the finishes are observed. Each list is in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exits {
-    /// Nodes with the way that finishes the operation. A node whose every way does has each of them.
+    /// Nodes with the way that finishes the operation. A node whose every way does has each of
+    /// them.
     pub sites: Vec<(usize, Way)>,
     /// Returns that no set of sites covers: each needs a probe of its own.
     pub returns: Vec<usize>,
@@ -55,17 +56,21 @@ pub struct Exits {
 /// Most instructions between a site and the return: they are not part of the measured duration.
 pub const MOST_AFTER_SITE: u32 = 64;
 
-/// Chooses the sites of a function that is entered at `entries` (its first instruction, and those
-/// where the unwinder may land). As late as possible, so that little of the operation lies behind
+/// Chooses the sites in the `tail` of a function that is entered at `entries` (its first
+/// instruction, and those where the unwinder may land). As late as possible, so that little of the operation lies behind
 /// them. `usable` tells whether the edge from a node to the successor at a position may be one.
-pub fn choose(graph: &[Node], entries: &[usize], usable: impl Fn(usize, usize) -> bool) -> Exits {
-    let tail = Tail::of(graph);
-    let candidates = candidates(graph, &tail, usable);
+pub fn choose(
+    graph: &[Node],
+    tail: &Tail,
+    entries: &[usize],
+    usable: impl Fn(usize, usize) -> bool,
+) -> Exits {
+    let candidates = candidates(graph, tail, usable);
     let [later, earlier] = [Conflict::DropLater, Conflict::DropEarlier].map(|conflict| {
         Search {
             graph,
             entries,
-            tail: &tail,
+            tail,
             candidate: candidates.clone(),
         }
         .run(conflict)
@@ -76,12 +81,6 @@ pub fn choose(graph: &[Node], entries: &[usize], usable: impl Fn(usize, usize) -
     } else {
         later
     }
-}
-
-/// The nodes from which nothing but returns is reached, by a bounded number of plain instructions
-/// and without a loop, in an order in which each comes after all of its successors.
-pub fn tail(graph: &[Node]) -> Vec<usize> {
-    Tail::of(graph).order
 }
 
 fn candidates(
@@ -99,8 +98,10 @@ fn candidates(
     graph.iter().enumerate().map(of_node).collect()
 }
 
-/// See [`tail`].
-struct Tail {
+/// The nodes from which nothing but returns is reached, by a bounded number of plain instructions
+/// and without a loop.
+pub struct Tail {
+    /// Each comes after all of its successors.
     order: Vec<usize>,
     contains: Vec<bool>,
     /// Nodes that control can come back to.
@@ -108,7 +109,8 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(graph: &[Node]) -> Self {
+    /// That of `graph`.
+    pub fn of(graph: &[Node]) -> Self {
         let in_loop = loops(graph);
         let mut length: Vec<Option<u32>> = vec![None; graph.len()];
         let mut missing: Vec<usize> = graph.iter().map(|node| node.successors.len()).collect();
@@ -145,6 +147,11 @@ impl Tail {
             contains: length.iter().map(Option::is_some).collect(),
             in_loop,
         }
+    }
+
+    /// Its nodes, each after all of its successors.
+    pub fn nodes(&self) -> &[usize] {
+        &self.order
     }
 }
 

@@ -8,13 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, WayOut};
+use soakbox_schemas::control::{Cookie, PairBy, TailSite, WayOut};
 
 use super::{Expanded, Kind, Probe};
 use crate::binary::{self, Binary, Finish, Function, Reason, ResolveError, Site, pattern};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{
-    Context, Explanation, Files, Location, OpenFile, Place, Refusal, Resolved, Rules,
+    Context, Explanation, Files, Location, OpenFile, Place, Refusal, Resolved, Rules, tail_calls,
 };
 
 /// Runs at an instruction of the prologue.
@@ -55,6 +55,8 @@ impl Kind for FunctionKind {
             Hook::uprobe(Phase::Finish, EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uretprobe(RETURN, file, 0, None),
+            Hook::uprobe(Phase::TailCall, tail_calls::ENTER, file, 0, None),
+            Hook::uprobe(Phase::Finish, tail_calls::JUMP, file, 0, None),
         ]
     }
 }
@@ -107,6 +109,7 @@ impl Probe for FunctionProbe {
         let found = binary::resolve_function(open.image(), file, name, context.kernel, bits);
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = match &found.part.stack_switch {
+            _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
             None => Pairing::StackOrder,
             Some(_) => Pairing::ExactStackPointer,
         };
@@ -120,7 +123,13 @@ impl Probe for FunctionProbe {
     }
 }
 
-fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
+/// The programs that observe a function of `file`, and where.
+pub fn hooks(
+    function: &Function,
+    file: &Arc<Binary>,
+    operation: u16,
+    pairing: Pairing,
+) -> Vec<Hook> {
     let cookie = |site: &Site, way_out| {
         Some(Cookie {
             operation,
@@ -134,8 +143,27 @@ fn hooks(function: &Function, file: &Arc<Binary>, operation: u16, pairing: Pairi
         let cookie = cookie(site, WayOut::default());
         Hook::uprobe(phase, program, file, site.file_offset, cookie)
     };
-    let begins = function.begins.iter();
-    let mut hooks: Vec<Hook> = begins.map(|site| at(Phase::Begin, BEGIN, site)).collect();
+    let tails = &function.tail_calls;
+    let begin = |site: &Site| match tail_calls::jump_at(tails, site) {
+        Some(jump) => {
+            let pair_by = PairBy::TailCalls(TailSite::OwnJump);
+            let cookie = cookie(site, jump.way_out).map(|cookie| Cookie { pair_by, ..cookie });
+            Hook::uprobe(Phase::Begin, BEGIN, file, site.file_offset, cookie)
+        }
+        None => at(Phase::Begin, BEGIN, site),
+    };
+    let mut hooks: Vec<Hook> = function.begins.iter().map(begin).collect();
+    let programs = tail_calls::FinishPrograms {
+        exit: EXIT,
+        finish: FINISH,
+    };
+    hooks.extend(tail_calls::hooks(
+        tails,
+        &function.begins,
+        file,
+        operation,
+        &programs,
+    ));
     match &function.finish {
         Finish::Returns { exits, kept, .. } => {
             hooks.extend(exits.iter().map(|exit| {
@@ -166,6 +194,7 @@ fn instructions(jumps: usize, returns: usize, why: &str) -> String {
     let jumps_text = || plural(jumps, "jump");
     let returns_text = || plural(returns, "return instruction");
     match (jumps, returns) {
+        (0, 0) => format!("at no instruction of its own ({why})"),
         (_, 0) => format!(
             "at {} on the way out, after the last call ({why})",
             jumps_text()
@@ -186,13 +215,19 @@ fn explain(
     rules: &Rules,
 ) -> Explanation {
     let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
+    let tails = &function.tail_calls;
     let (finish, finishes) = match &function.finish {
         Finish::Returns {
             exits, kept, why, ..
         } => {
             let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
             finishes.extend(kept.iter().map(Location::from));
-            (instructions(exits.len(), kept.len(), why), finishes)
+            let mut text = instructions(exits.len(), kept.len(), why);
+            if !tails.functions.is_empty() {
+                text += &tail_calls::described(tails);
+                finishes.extend(tail_calls::finishes(tails));
+            }
+            (text, finishes)
         }
         Finish::Uretprobe(site) => (
             "by a uretprobe (nothing in the program can unwind or switch stacks)".to_owned(),
@@ -200,6 +235,10 @@ fn explain(
         ),
     };
     let abandonment = match &function.stack_switch {
+        _ if !tails.jumps.is_empty() => {
+            "another call at an equal stack pointer, or the end of the process (it ends in tail calls)"
+                .to_owned()
+        }
         None => "the order of stack pointers".to_owned(),
         Some(why) => {
             format!("an equal stack pointer, or the end of the process ({why})")
@@ -230,6 +269,9 @@ fn explain(
         ..Explanation::of_file("function", file)
     };
     explanation.cost = explanation.cost_of_instructions();
+    if !tails.functions.is_empty() {
+        explanation.cost += &tail_calls::cost(tails);
+    }
     explanation
 }
 

@@ -125,6 +125,6 @@ fn explain(
         warnings,
         ..Explanation::of_file("Go function", file)
     };
-    explanation.cost = explanation.cost_of_instructions();
+    explanation.cost = explanation.cost_without_markers();
     explanation
 }

@@ -6,6 +6,8 @@ mod function;
 mod go;
 mod marker;
 
+pub use function::hooks as function_hooks;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -32,6 +32,9 @@ pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
 /// Digest of the configuration in effect: probes with their rules, process filter, limits, flush
 /// interval. It tells configurations apart and is not used for security.
 pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
+/// The operations that were asked for and left out, a JSON list of [`LeftOut`](super::LeftOut);
+/// absent where there were none.
+pub const LEFT_OUT: &str = "soakbox.left_out";
 /// How `cpu_ns` was measured.
 pub const CPU_METHOD: &str = "soakbox.cpu_method";
 /// How `cpu_user_ns` and `cpu_system_ns` were measured.

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use keys::*;
@@ -51,6 +52,8 @@ pub struct Provenance {
     pub observed: Vec<ObservedFile>,
     /// Digest of the effective configuration.
     pub config_digest: String,
+    /// The operations that were asked for and left out, because they cannot be observed.
+    pub left_out: Vec<LeftOut>,
     /// How `cpu_ns` was measured; `None` where it was not.
     pub cpu_method: Option<String>,
     /// How user and system time were measured.
@@ -59,6 +62,16 @@ pub struct Provenance {
     pub memory_method: Option<String>,
     /// Its largest error, bytes.
     pub memory_error_bytes: Option<u64>,
+}
+
+/// An operation that was asked for and is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub operation: String,
+    /// Why it cannot be observed.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// Number, times and order of a segment's rows.
@@ -143,6 +156,7 @@ impl Footer {
             interval_ns,
             observed,
             config_digest,
+            left_out,
             cpu_method,
             cpu_split_method,
             memory_method,
@@ -168,6 +182,7 @@ impl Footer {
         set(TARGET, Some(paths));
         set(TARGET_BUILD_ID, Some(build_ids));
         set(CONFIG_DIGEST, Some(config_digest.clone()));
+        set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
         set(CPU_METHOD, cpu_method.clone());
         set(CPU_SPLIT_METHOD, cpu_split_method.clone());
         set(MEMORY_METHOD, memory_method.clone());
@@ -223,6 +238,7 @@ impl Footer {
             interval_ns: pairs.number(INTERVAL_NS)?.unwrap_or(0),
             observed: pairs.observed()?,
             config_digest: pairs.text(CONFIG_DIGEST),
+            left_out: pairs.list(LEFT_OUT)?,
             cpu_method: pairs.take(CPU_METHOD),
             cpu_split_method: pairs.take(CPU_SPLIT_METHOD),
             memory_method: pairs.take(MEMORY_METHOD),
@@ -233,9 +249,7 @@ impl Footer {
             provenance,
             extent: pairs.extent()?,
             damaged_bytes: pairs.number(DAMAGED_BYTES)?.unwrap_or(0),
-            columns: pairs
-                .read(COLUMNS, |text| serde_json::from_str(text).ok())?
-                .unwrap_or_default(),
+            columns: pairs.list(COLUMNS)?,
             others: pairs.0,
         })
     }
@@ -270,6 +284,12 @@ impl Pairs {
             Some(value) => Ok(Some(value)),
             None => Err(FooterError::Value(key, text)),
         }
+    }
+
+    /// A JSON list, empty where the file does not have it.
+    fn list<T: DeserializeOwned>(&mut self, key: &'static str) -> Result<Vec<T>, FooterError> {
+        let found = self.read(key, |text| serde_json::from_str(text).ok())?;
+        Ok(found.unwrap_or_default())
     }
 
     fn number<T: std::str::FromStr>(

@@ -123,6 +123,7 @@ fn foreign_and_newer_files_and_bad_values_are_told_apart() {
         (ROWS, ""),
         (SORTED, "yes"),
         (COLUMNS, "{}"),
+        (LEFT_OUT, "[1]"),
         (DAMAGED_BYTES, "99999999999999999999"),
     ] {
         assert_eq!(
@@ -155,8 +156,10 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         option::of(".{0,9}"),
     ];
     let numbers = (any::<u64>(), any::<Option<u64>>());
-    (texts, methods, numbers, vec(any_file(), 0..4)).prop_map(
-        |(texts, methods, (interval_ns, memory_error_bytes), observed)| {
+    let left_out = vec((".{0,9}", ".{0,20}"), 0..3);
+    (texts, methods, numbers, vec(any_file(), 0..4), left_out).prop_map(
+        |(texts, methods, (interval_ns, memory_error_bytes), observed, left_out)| {
+            let left_out = left_out.into_iter();
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
             let [cpu_method, cpu_split_method, memory_method] = methods;
             Provenance {
@@ -167,6 +170,9 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                 interval_ns,
                 observed,
                 config_digest,
+                left_out: left_out
+                    .map(|(operation, reason)| LeftOut { operation, reason })
+                    .collect(),
                 cpu_method,
                 cpu_split_method,
                 memory_method,

@@ -32,8 +32,11 @@ const BOUNDED: [Process; 22] = [
 ];
 /// Noise with a memory as long as the run, which a single run cannot reveal: the rate is shown
 /// without a bound.
-const UNBOUNDED: [Process; 4] = [
+const UNBOUNDED: [Process; 7] = [
     Process::Ar(0.97),
+    Process::Held(0.7, 4),
+    Process::Held(0.9, 4),
+    Process::Held(0.9, 13),
     Process::Levels(0.005),
     Process::Long(0.2),
     Process::Long(0.4),

@@ -31,6 +31,9 @@ impl Figures {
         self.alarms();
         self.alarms_of_services();
         self.power();
+        self.short_runs();
+        self.passes();
+        self.added_pairs();
         self.changes();
         self.runs();
         self.leaks();

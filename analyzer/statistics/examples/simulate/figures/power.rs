@@ -21,6 +21,72 @@ impl Figures {
         }
     }
 
+    /// Runs of CI jobs, which last a minute.
+    pub(super) fn short_runs(&mut self) {
+        let trials = self.arguments.repetitions;
+        for n in [30, 60, 120] {
+            let figure = format!("short runs 5 + 5 of {n} windows, effect 1%");
+            if !self.wanted(&figure) {
+                continue;
+            }
+            let counts = self.counted(&figure, trials, |simulator, trials, random| {
+                builds::short(simulator, n, trials, random)
+            });
+            self.alarms_at(&figure, [counts[0], counts[1]], ["0", "5%"], trials, true);
+            let row = format!("{figure}: × 1.10, p50 regressed");
+            self.table.share(&row, counts[2], trials, 0.90);
+            let row = format!("{figure}: unchanged, the comparison passes");
+            self.table.shown(&row, counts[3], trials);
+        }
+        for n in [60, 120, 800] {
+            let figure = format!("short pair of {n} windows");
+            if !self.wanted(&figure) {
+                continue;
+            }
+            let [found, small] = self.counted(&figure, trials, |simulator, trials, random| {
+                builds::short_pair(simulator, n, trials, random)
+            });
+            self.table.share(
+                &format!("{figure}: × 1.25, p50 regressed"),
+                found,
+                trials,
+                0.80,
+            );
+            self.table
+                .shown(&format!("{figure}: × 1.10, p50 regressed"), small, trials);
+        }
+    }
+
+    /// Pairs that are added until the comparison is decided.
+    pub(super) fn added_pairs(&mut self) {
+        let figure = "pairs added until decided, at most 10, effect 3%";
+        if !self.wanted(figure) {
+            return;
+        }
+        let trials = self.arguments.repetitions;
+        let [at_zero, at_five, found, pairs] = self.counted(figure, trials, builds::added);
+        self.alarms_at(figure, [at_zero, at_five], ["0", "5%"], trials, true);
+        let row = format!("{figure}: × 1.15, regressed");
+        self.table.share(&row, found, trials, 0.95);
+        let seen = format!("{:.1} pairs", pairs as f64 / trials as f64);
+        self.table
+            .row(&format!("{figure}: × 1.15, pairs used"), "", &seen, None);
+    }
+
+    /// How often a healthy pair passes as a whole.
+    pub(super) fn passes(&mut self) {
+        let trials = self.arguments.repetitions;
+        for (n, phi) in [(200, 0.0), (200, 0.7), (600, 0.0), (600, 0.7), (2000, 0.9)] {
+            let figure = format!("passes: a healthy pair of {n} windows, φ={phi}");
+            if self.wanted(&figure) {
+                let [passed] = self.counted(&figure, trials, |simulator, trials, random| {
+                    [comparison::passes(simulator, phi, n, trials, random)]
+                });
+                self.table.shown(&figure, passed, trials);
+            }
+        }
+    }
+
     pub(super) fn runs(&mut self) {
         let figure = "runs 5 + 5, effect 3%";
         if !self.wanted(figure) {

@@ -5,7 +5,7 @@ use super::comparison::{at, judged, verdict};
 use super::process::{Process, Random};
 use super::service::{NONE, Service, Shift, Simulator};
 use rand_distr::{Distribution, StandardNormal};
-use soakbox_statistics::{Metric, Run, Scope, Verdict};
+use soakbox_statistics::{Looks, Metric, Options, Run, Scope, Verdict};
 
 /// The relative standard deviation from run to run.
 const EFFECT: f64 = 0.03;
@@ -64,4 +64,110 @@ pub(crate) fn single(simulator: &mut Simulator, trials: usize, random: &mut Rand
             })
         })
         .count()
+}
+
+/// A run of a CI job: exactly 1,000 operations a window and no other noise.
+const CALM: Service = Service {
+    process: Process::Ar(0.0),
+    noise: 0.0,
+    operations: 1000,
+    random_load: false,
+    failures: 0.0,
+};
+/// [`EFFECT`] of the runs of CI jobs.
+const CALM_EFFECT: f64 = 0.01;
+
+fn calm(simulator: &mut Simulator, n: usize, all: f64, random: &mut Random) -> Run {
+    let z: f64 = StandardNormal.sample(random);
+    let shift = Shift { all, tail: 1.0 };
+    simulator.run(CALM, n, shift, (CALM_EFFECT * z).exp(), random)
+}
+
+/// `[alarms at 0, alarms at 5%, p50 found when all durations are 10% longer, an unchanged candidate
+/// passes as a whole]` of five runs per side of `n` windows.
+pub(crate) fn short(
+    simulator: &mut Simulator,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for _ in 0..trials {
+        let mut side =
+            |all: f64| -> Vec<Run> { (0..RUNS).map(|_| calm(simulator, n, all, random)).collect() };
+        let (base, same, worse) = (side(1.0), side(1.0), side(1.1));
+        let of_same = [0.0, 0.05].map(|t| judged(&base, &same, &at(t)).map(|c| c.verdict));
+        counts[0] += usize::from(of_same[0] == Some(Verdict::Regressed));
+        counts[1] += usize::from(of_same[1] == Some(Verdict::Regressed));
+        let result = judged(&base, &worse, &at(0.05));
+        let p50 = verdict(result.as_ref(), Metric::DurationP50);
+        counts[2] += usize::from(p50 == Some(Verdict::Regressed));
+        counts[3] += usize::from(of_same[1] == Some(Verdict::Pass));
+    }
+    counts
+}
+
+/// `[p50 found when all durations are 25% longer, 10% longer]` of one run per side of `n` windows.
+pub(crate) fn short_pair(
+    simulator: &mut Simulator,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> [usize; 2] {
+    let mut counts = [0; 2];
+    for _ in 0..trials {
+        for (count, all) in counts.iter_mut().zip([1.25, 1.1]) {
+            let base = [calm(simulator, n, 1.0, random)];
+            let worse = [calm(simulator, n, all, random)];
+            let result = judged(&base, &worse, &at(0.05));
+            let p50 = verdict(result.as_ref(), Metric::DurationP50);
+            *count += usize::from(p50 == Some(Verdict::Regressed));
+        }
+    }
+    counts
+}
+
+/// Most pairs of a comparison to which pairs are added.
+pub(crate) const MOST_PAIRS: usize = 10;
+
+/// `[alarms at threshold 0, alarms at 5%, regressed when all durations are 15% longer, pairs used
+/// for that]` when pairs are added from the second on, until the comparison is decided.
+pub(crate) fn added(simulator: &mut Simulator, trials: usize, random: &mut Random) -> [usize; 4] {
+    let slower = Shift {
+        all: 1.15,
+        tail: 1.0,
+    };
+    let decide = |base: &[Run], candidate: &[Run], threshold: f64| {
+        for now in 2..=MOST_PAIRS {
+            let looks = Looks {
+                planned: MOST_PAIRS,
+                now,
+                before: if now == 2 { 0 } else { now - 1 },
+            };
+            let options = Options {
+                paired: true,
+                looks: Some(looks),
+                ..at(threshold)
+            };
+            let result = judged(&base[..now], &candidate[..now], &options);
+            let verdict = result.map_or(Verdict::Inconclusive, |c| c.verdict);
+            if verdict != Verdict::Inconclusive {
+                return (verdict, now);
+            }
+        }
+        (Verdict::Inconclusive, MOST_PAIRS)
+    };
+    let mut counts = [0; 4];
+    for _ in 0..trials {
+        let base = side(simulator, NONE, MOST_PAIRS, random);
+        let same = side(simulator, NONE, MOST_PAIRS, random);
+        let worse = side(simulator, slower, MOST_PAIRS, random);
+        for (count, threshold) in counts.iter_mut().zip([0.0, 0.05]) {
+            *count += usize::from(decide(&base, &same, threshold).0 == Verdict::Regressed);
+        }
+        let (verdict, pairs) = decide(&base, &worse, 0.05);
+        counts[2] += usize::from(verdict == Verdict::Regressed);
+        counts[3] += pairs;
+    }
+    counts
 }

@@ -99,6 +99,27 @@ pub(crate) fn power(
     hits
 }
 
+/// How often a whole comparison of two runs of one service is a pass at threshold 5%.
+pub(crate) fn passes(
+    simulator: &mut Simulator,
+    phi: f64,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    let service = Service {
+        operations: 1000,
+        ..healthy(Process::Ar(phi))
+    };
+    (0..trials)
+        .filter(|_| {
+            let mut run = || [simulator.run(service, n, NONE, 1.0, random)];
+            let (base, candidate) = (run(), run());
+            judged(&base, &candidate, &at(0.05)).is_some_and(|c| c.verdict == Verdict::Pass)
+        })
+        .count()
+}
+
 /// Counts `[alarms at 0, alarms at 0.001]` of the failure rate alone, when failures come in rare
 /// clusters: one window in a hundred has about five, the others none.
 pub(crate) fn rare_clusters(n: usize, trials: usize, random: &mut Random) -> [usize; 2] {

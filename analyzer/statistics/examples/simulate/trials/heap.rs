@@ -111,7 +111,7 @@ pub(crate) fn noise_found(n: usize, trials: usize, random: &mut Random) -> usize
     (0..trials)
         .filter(|_| {
             let mut values = Process::Ar(0.9).series(n, random);
-            values.iter_mut().for_each(|v| *v = 100.0 + *v);
+            values.iter_mut().for_each(|v| *v += 100.0);
             let found = soak("heap", &times, &values, &SoakOptions::default());
             found.is_ok_and(|[leak, _]| leak.status == Status::Found)
         })

@@ -40,6 +40,9 @@ pub(crate) enum Process {
     /// AR(0.9) noise with a standard deviation of 0.65, plus white noise with one of 0.76. A
     /// percentile per window looks like this.
     Hidden,
+    /// [`Ar`](Process::Ar) noise that each of this number of neighbouring windows shares: a run that
+    /// is cut more finely than its noise changes.
+    Held(f64, usize),
     /// Fractionally integrated noise of order `d`: long memory.
     Long(f64),
 }
@@ -168,6 +171,10 @@ impl Process {
                 slow.iter()
                     .map(|v| 0.65 * v + 0.76 * normal(random))
                     .collect()
+            }
+            Process::Held(phi, windows) => {
+                let values = Process::Ar(phi).series(n.div_ceil(windows), random);
+                (0..n).map(|i| values[i / windows]).collect()
             }
             Process::Long(d) => Process::fractional(n, d, random),
         }

@@ -1,6 +1,8 @@
 //! Estimates that are means: over the windows, or over the operations.
 
-use super::{Estimate, Kind, NoEstimate, ROUNDING, finish};
+use super::{Estimate, Kind, ROUNDING, finish};
+use crate::compare::scale::Scale;
+use crate::compare::unusable::Unusable;
 use crate::math::time_scales::sum;
 use crate::metric::Metric;
 use crate::run::Run;
@@ -8,28 +10,25 @@ use crate::run::Run;
 /// The mean over the windows.
 pub(super) fn of_windows(
     run: &Run,
-    metric: Metric,
+    metric: &Metric,
+    scale: Scale,
     values: &[f64],
-) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+) -> Result<(Estimate, Vec<f64>), Unusable> {
     let (mut total, mut present) = (sum(values), values.len());
     if !total.is_finite() {
         let finite = || values.iter().filter(|v| v.is_finite());
         (total, present) = (finite().sum(), finite().count());
     }
     if present == 0 {
-        return Err(NoEstimate::NotMeasured);
+        return Err(Unusable::NotMeasured);
     }
     let value = total / present as f64;
-    if !metric.is_absolute() && (value <= 0.0 || !value.is_finite()) {
-        return Err(NoEstimate::NotPositive);
+    if !value.is_finite() || (!scale.absolute && value <= 0.0) {
+        return Err(Unusable::NotPositive);
     }
-    let unit = if metric.is_absolute() {
-        1.0
-    } else {
-        1.0 / value
-    };
+    let unit = if scale.absolute { 1.0 } else { 1.0 / value };
     let series: Vec<f64> = values.iter().map(|v| rounded((v - value) * unit)).collect();
-    finish(run, metric, value, series, Kind::Mean)
+    finish(run, metric, scale, value, series, Kind::Mean)
 }
 
 /// The deviation, or 0 where it is a rounding error.
@@ -44,10 +43,11 @@ fn rounded(deviation: f64) -> f64 {
 /// Sum ÷ operations over the run.
 pub(super) fn per_operation(
     run: &Run,
-    metric: Metric,
+    metric: &Metric,
+    scale: Scale,
     sums: &[f64],
     counts: &[f64],
-) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+) -> Result<(Estimate, Vec<f64>), Unusable> {
     let (mut total, mut squares, mut operations, mut present) = (0.0, 0.0, 0.0, 0_usize);
     for (part, count) in sums.iter().zip(counts) {
         if part.is_finite() && count.is_finite() {
@@ -58,26 +58,22 @@ pub(super) fn per_operation(
         }
     }
     if present == 0 {
-        return Err(NoEstimate::NotMeasured);
+        return Err(Unusable::NotMeasured);
     }
     if operations <= 0.0 {
-        return Err(NoEstimate::NoOperations);
+        return Err(Unusable::NoOperations);
     }
     let value = total / operations;
-    if !metric.is_absolute() && (value <= 0.0 || !value.is_finite()) {
-        return Err(NoEstimate::NotPositive);
+    if !value.is_finite() || (!scale.absolute && value <= 0.0) {
+        return Err(Unusable::NotPositive);
     }
     let each = present as f64 / operations;
-    let unit = if metric.is_absolute() {
-        each
-    } else {
-        each / value
-    };
+    let unit = if scale.absolute { each } else { each / value };
     let series = sums
         .iter()
         .zip(counts)
         .map(|(part, count)| rounded((part - value * count) * unit));
-    let kind = if metric == Metric::FailureRate {
+    let kind = if *metric == Metric::FailureRate {
         // The size of the cluster that a typical failure belongs to; 1 without failures.
         let cluster = if total > 0.0 {
             (squares / total).max(1.0)
@@ -90,5 +86,5 @@ pub(super) fn per_operation(
     } else {
         Kind::Mean
     };
-    finish(run, metric, value, series.collect(), kind)
+    finish(run, metric, scale, value, series.collect(), kind)
 }

@@ -8,6 +8,8 @@
 mod mean;
 mod quantile;
 
+use crate::compare::scale::Scale;
+use crate::compare::unusable::Unusable;
 use crate::math::merged_histogram::MergedHistogram;
 use crate::math::time_scales::{TimeScales, sum};
 use crate::metric::Metric;
@@ -24,7 +26,7 @@ pub(crate) const ROUNDING: f64 = 1e-12;
 pub(crate) struct Estimate {
     /// The value, in the metric's unit.
     pub(crate) value: f64,
-    /// The logarithm of `value`; of an absolute metric `value` itself.
+    /// The value on the scale of the comparison: its logarithm, or the value itself.
     pub(crate) centre: f64,
     /// The linearised series at all time scales.
     pub(crate) scales: TimeScales,
@@ -52,64 +54,51 @@ enum Kind {
     },
 }
 
-/// Why a metric of a run cannot be estimated, in the order in which the reasons of several runs are
-/// listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NoEstimate {
-    NotMeasured,
-    NoOperations,
-    TooFewWindows,
-    NotPositive,
-}
-
-impl NoEstimate {
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            NoEstimate::NotMeasured => "not measured",
-            NoEstimate::NoOperations => "no operations were observed",
-            NoEstimate::TooFewWindows => "too few windows to know their variance",
-            NoEstimate::NotPositive => {
-                "the mean is not positive, so a relative change has no meaning"
-            }
-        }
-    }
-}
-
 /// The estimate without the first `cut` windows.
-pub(crate) fn estimate(run: &Run, metric: Metric, cut: usize) -> Result<Estimate, NoEstimate> {
-    let (estimate, _) = estimate_with_series(run, metric, cut)?;
+pub(crate) fn estimate(
+    run: &Run,
+    metric: &Metric,
+    scale: Scale,
+    cut: usize,
+) -> Result<Estimate, Unusable> {
+    let (estimate, _) = estimate_with_series(run, metric, scale, cut)?;
     Ok(estimate)
 }
 
 /// As [`estimate()`], with the linearised series: one number per window, NaN where it is missing.
 pub(crate) fn estimate_with_series(
     run: &Run,
-    metric: Metric,
+    metric: &Metric,
+    scale: Scale,
     cut: usize,
-) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+) -> Result<(Estimate, Vec<f64>), Unusable> {
     match (run.column(metric), metric.quantile()) {
         (Some(Column::Plain(values)), _) => {
-            mean::of_windows(run, metric, &values[cut.min(values.len())..])
+            mean::of_windows(run, metric, scale, &values[cut.min(values.len())..])
         }
         (Some(Column::PerOperation { sums, counts }), _) => mean::per_operation(
             run,
             metric,
+            scale,
             &sums[cut.min(sums.len())..],
             &counts[cut.min(counts.len())..],
         ),
-        (None, Some(p)) if !run.durations().is_empty() => quantile::quantile(run, metric, p, cut),
-        _ => Err(NoEstimate::NotMeasured),
+        (None, Some(p)) if !run.durations().is_empty() => {
+            quantile::quantile(run, metric, scale, p, cut)
+        }
+        _ => Err(Unusable::NotMeasured),
     }
 }
 
 /// Completes the estimate from its linearised series.
 fn finish(
     run: &Run,
-    metric: Metric,
+    metric: &Metric,
+    scale: Scale,
     value: f64,
     series: Vec<f64>,
     kind: Kind,
-) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+) -> Result<(Estimate, Vec<f64>), Unusable> {
     let total = sum(&series);
     let scales = if total.is_finite() {
         TimeScales::of_sum(&series, total)
@@ -117,12 +106,8 @@ fn finish(
         let present: Vec<f64> = series.iter().copied().filter(|v| v.is_finite()).collect();
         TimeScales::new(&present)
     };
-    let scales = scales.ok_or(NoEstimate::TooFewWindows)?;
-    let centre = if metric.is_absolute() {
-        value
-    } else {
-        value.ln()
-    };
+    let scales = scales.ok_or(Unusable::TooFewWindows)?;
+    let centre = scale.centre(value);
     let lost = run.lost_fraction();
     // A mean has no bounds under loss. A failure rate has bounds: none or all of the lost
     // operations failed. A rate includes lost operations already, and memory does not depend on
@@ -130,7 +115,7 @@ fn finish(
     let loss = match metric {
         _ if lost == 0.0 => (centre, centre),
         Metric::FailureRate => (value * (1.0 - lost), value * (1.0 - lost) + lost),
-        Metric::Rate | Metric::Memory | Metric::Value => (centre, centre),
+        Metric::Rate | Metric::Memory | Metric::Value | Metric::Other(_) => (centre, centre),
         _ => (f64::NEG_INFINITY, f64::INFINITY),
     };
     let mut estimate = Estimate {

@@ -1,6 +1,8 @@
 //! Estimates that are quantiles of the durations of all operations of a run.
 
-use super::{Estimate, Kind, NoEstimate, finish};
+use super::{Estimate, Kind, finish};
+use crate::compare::scale::Scale;
+use crate::compare::unusable::Unusable;
 use crate::math::histogram::Histogram;
 use crate::math::merged_histogram::{MergedHistogram, loss_ranks};
 use crate::metric::Metric;
@@ -9,19 +11,20 @@ use crate::run::Run;
 /// The `p` quantile of the durations.
 pub(super) fn quantile(
     run: &Run,
-    metric: Metric,
+    metric: &Metric,
+    scale: Scale,
     p: f64,
     cut: usize,
-) -> Result<(Estimate, Vec<f64>), NoEstimate> {
+) -> Result<(Estimate, Vec<f64>), Unusable> {
     let windows = &run.durations()[cut.min(run.durations().len())..];
     let distribution = MergedHistogram::merge(windows.iter().flatten());
     let total = distribution.count() as f64;
     let Some(point) = distribution.point(p) else {
-        return Err(NoEstimate::NoOperations);
+        return Err(Unusable::NoOperations);
     };
     let value = point.value();
     if value <= 0.0 {
-        return Err(NoEstimate::NotPositive);
+        return Err(Unusable::NotPositive);
     }
     let present = windows.iter().flatten().count() as f64;
     let share = |window: &Option<Histogram>| match window {
@@ -42,7 +45,7 @@ pub(super) fn quantile(
         distribution,
         resolution,
     };
-    let (mut estimate, series) = finish(run, metric, value, series, kind)?;
+    let (mut estimate, series) = finish(run, metric, scale, value, series, kind)?;
     estimate.loss = loss;
     Ok((estimate, series))
 }

@@ -1,0 +1,74 @@
+//! Whether an operation stopped: a run that finished none at all, or none from some window on.
+//!
+//! A stop is no matter of a mean and its variance: the rate from that moment on is 0, a change of
+//! −100%. It is distinguished from a pause by the pauses of all runs before it.
+
+use crate::metric::Metric;
+use crate::run::{Column, Run};
+
+/// Fewest windows without an operation at the end of a run that are a stop.
+const FEWEST: usize = 5;
+/// Smallest share of a run that they must be.
+const LEAST_SHARE: f64 = 0.1;
+/// They must be longer than the longest pause of any run by this factor, and by as many windows.
+const TIMES_A_PAUSE: usize = 3;
+
+/// The runs of the candidate that stopped while no run of the base did: their positions, and how
+/// many windows without an operation each had at its end.
+pub(super) fn stopped(base: &[Run], candidate: &[Run]) -> Vec<(usize, usize)> {
+    let worked = |run: &Run| rates(run).is_some_and(|rates| present(rates).any(|rate| rate > 0.0));
+    if !base.iter().any(worked) {
+        return Vec::new();
+    }
+    let in_base = base.iter().filter_map(rates).map(|r| longest_pause(r, 0));
+    // Without the windows at the end of a candidate run, which may be its stop.
+    let in_candidate = candidate
+        .iter()
+        .filter_map(rates)
+        .map(|r| longest_pause(r, idle_at_end(r)));
+    let pause = in_base.chain(in_candidate).max().unwrap_or(0);
+    let least = FEWEST.max(TIMES_A_PAUSE * (pause + 1));
+    let stop = |run: &Run| {
+        let rates = rates(run)?;
+        let windows = present(rates).count();
+        let at_end = idle_at_end(rates);
+        let long = at_end >= least && at_end as f64 >= LEAST_SHARE * windows as f64;
+        long.then_some(at_end)
+    };
+    let stops = candidate.iter().enumerate();
+    stops
+        .filter_map(|(index, run)| stop(run).map(|windows| (index, windows)))
+        .collect()
+}
+
+/// True when no operation finished in a run that counted them.
+pub(super) fn is_empty(run: &Run) -> bool {
+    rates(run).is_some_and(|rates| present(rates).count() > 0 && present(rates).all(|r| r == 0.0))
+}
+
+fn rates(run: &Run) -> Option<&[f64]> {
+    match run.column(&Metric::Rate) {
+        Some(Column::Plain(values)) => Some(values),
+        _ => None,
+    }
+}
+
+fn present(rates: &[f64]) -> impl DoubleEndedIterator<Item = f64> + '_ {
+    rates.iter().copied().filter(|rate| rate.is_finite())
+}
+
+/// The number of windows without an operation at the end.
+fn idle_at_end(rates: &[f64]) -> usize {
+    present(rates).rev().take_while(|rate| *rate == 0.0).count()
+}
+
+/// The largest number of neighbouring windows without an operation, not counting the last
+/// `without` windows.
+fn longest_pause(rates: &[f64], without: usize) -> usize {
+    let (mut longest, mut current) = (0, 0);
+    for rate in present(rates).rev().skip(without) {
+        current = if rate == 0.0 { current + 1 } else { 0 };
+        longest = longest.max(current);
+    }
+    longest
+}

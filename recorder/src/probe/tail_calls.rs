@@ -1,0 +1,115 @@
+//! The hooks of an operation in the functions that its own tail-calls, and their description.
+
+use std::sync::Arc;
+
+use soakbox_schemas::control::{Cookie, PairBy, TailSite, WayOut};
+
+use super::Location;
+use crate::binary::{Binary, ExitSite, Site, TailCalls};
+use crate::plan::{Hook, Phase, ProgramId};
+
+/// Runs at the begin of a tail-called function.
+pub(super) const ENTER: ProgramId = ProgramId::new("tail_enter");
+/// Runs at a jump to a tail-called function.
+pub(super) const JUMP: ProgramId = ProgramId::new("tail_jump");
+
+/// The programs that run at finishes.
+pub(super) struct FinishPrograms {
+    /// At an instruction on the way out.
+    pub(super) exit: ProgramId,
+    /// At a return instruction.
+    pub(super) finish: ProgramId,
+}
+
+/// The jump at the site, if one is there: the function begins with it.
+pub(super) fn jump_at<'t>(tails: &'t TailCalls, site: &Site) -> Option<&'t ExitSite> {
+    let mut jumps = tails.jumps.iter();
+    jumps.find(|jump| jump.site.address == site.address)
+}
+
+/// The hooks outside of the function's own code, and those at its jumps out. `own_begins` are the
+/// begins of the operation.
+pub(super) fn hooks(
+    tails: &TailCalls,
+    own_begins: &[Site],
+    file: &Arc<Binary>,
+    operation: u16,
+    programs: &FinishPrograms,
+) -> Vec<Hook> {
+    let cookie = |site: &Site, tail_site, way_out| {
+        Some(Cookie {
+            operation,
+            stack_delta: site.stack_delta,
+            pair_by: PairBy::TailCalls(tail_site),
+            by_uretprobe: false,
+            way_out,
+        })
+    };
+    let hook = |phase, program, site: &Site, tail_site, way_out| {
+        let cookie = cookie(site, tail_site, way_out);
+        Hook::uprobe(phase, program, file, site.file_offset, cookie)
+    };
+    let enter = |site: &Site| match jump_at(tails, site) {
+        Some(jump) => {
+            let way_out = jump.way_out;
+            hook(Phase::TailCall, ENTER, site, TailSite::CalleeJump, way_out)
+        }
+        None => {
+            let way_out = WayOut::default();
+            hook(Phase::TailCall, ENTER, site, TailSite::Callee, way_out)
+        }
+    };
+    // At the begin of a function the begin's own program sees the jump: the kernel promises no
+    // order between two programs at one instruction.
+    let is_begin = |jump: &&ExitSite| {
+        let mut begins = own_begins.iter().chain(&tails.begins);
+        begins.any(|begin| begin.address == jump.site.address)
+    };
+    let exit = |phase, program, exit: &ExitSite| {
+        let (site, way_out) = (&exit.site, exit.way_out);
+        hook(phase, program, site, TailSite::Callee, way_out)
+    };
+    let jumps = tails.jumps.iter().filter(|jump| !is_begin(jump));
+    let mut hooks: Vec<Hook> = tails.begins.iter().map(enter).collect();
+    hooks.extend(jumps.map(|jump| exit(Phase::Finish, JUMP, jump)));
+    let exits = tails.exits.iter();
+    hooks.extend(exits.map(|way| exit(Phase::Finish, programs.exit, way)));
+    hooks.extend(tails.kept.iter().map(|site| {
+        let way_out = WayOut::default();
+        let program = programs.finish;
+        hook(Phase::Finish, program, site, TailSite::Callee, way_out)
+    }));
+    hooks
+}
+
+/// The finishes in tail-called functions.
+pub(super) fn finishes(tails: &TailCalls) -> impl Iterator<Item = Location> {
+    let exits = tails.exits.iter().map(Location::from);
+    exits.chain(tails.kept.iter().map(Location::from))
+}
+
+/// The functions in which the operation may finish, for the sentence about finishes.
+pub(super) fn described(tails: &TailCalls) -> String {
+    const LISTED: usize = 4;
+    let count = tails.functions.len();
+    let mut names = tails.functions[..count.min(LISTED)].join(", ");
+    if count > LISTED {
+        names += &format!(" and {} more", count - LISTED);
+    }
+    format!("; where it ends in a tail call, in the function that it jumps to: {names}")
+}
+
+/// The cost of probes that other callers of these functions pass, in a sentence.
+pub(super) fn cost(tails: &TailCalls) -> String {
+    let stepped = |site: &&Site| site.cost == crate::binary::Cost::SingleStepped;
+    let exits = tails.exits.iter().map(|exit| &exit.site);
+    let sites = tails.begins.iter().chain(&tails.kept).chain(exits);
+    let stepped = sites.filter(stepped).count();
+    let functions = match tails.functions.len() {
+        1 => "the function that it tail-calls".to_owned(),
+        count => format!("the {count} functions that its tail calls lead to"),
+    };
+    format!(
+        "; {functions} cost every caller two probes a call ({stepped} of them single-stepped), which are not counted"
+    )
+}

@@ -1,0 +1,131 @@
+/* Functions that end in tail calls, of many shapes. Prints a line for each: its name, how many calls began, how many of
+ * them returned, how many a longjmp left, and the sum of the values that they returned. A function that tail calls reach
+ * again, while it is in flight, goes on with the same call.
+ *
+ *   shapes_of_tail_calls SEED ROUNDS
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__clang__)
+#define SHAPE __attribute__((noinline, used))
+#else
+#define SHAPE __attribute__((noinline, noclone, noipa, used))
+#endif
+
+#define SHAPES(use) use(l_leaf) use(l_other) use(l_tail) use(l_chain) use(l_middle) use(l_plain) use(l_branch) use(l_thunk) \
+    use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive)
+#define ID(name) ID_##name,
+enum { SHAPES(ID) IDS };
+
+struct count { long began, returned, left, sum; };
+enum { LEVELS = 128 };
+static __thread struct count *mine;
+/* The functions that each nested call has passed through by tail calls, innermost last. */
+static __thread unsigned passed[LEVELS];
+static __thread int level;
+static __thread jmp_buf back;
+
+#define ENTER(name) (mine[ID_##name].began += !(passed[level] >> ID_##name & 1), passed[level] |= 1u << ID_##name)
+
+static void finish(long value, int returned)
+{
+    for (int id = 0; id < IDS; id++) if (passed[level] >> id & 1) {
+        if (returned) { mine[id].returned++; mine[id].sum += value; } else mine[id].left++;
+    }
+    level--;
+}
+#define CALL(name, ...) ({ level++; passed[level] = 0; long value_ = name(__VA_ARGS__); finish(value_, 1); value_; })
+/* The same for functions in assembly, which do not count themselves. */
+#define CALL_ASM(name, ...) ({ level++; passed[level] = 0; ENTER(name); long value_ = name(__VA_ARGS__); finish(value_, 1); value_; })
+
+static volatile long sink;
+__attribute__((noinline)) static void nothing(long a) { sink ^= a; __asm__ volatile("" ::: "memory"); }
+
+SHAPE long l_leaf(long a, long b) { ENTER(l_leaf); nothing(a); if (a & 2) return b; nothing(b); return a * 3 + b; }
+SHAPE long l_other(long a, long b) { ENTER(l_other); if (a & 4) return 7; nothing(b); return CALL(l_leaf, b, a) + 1; }
+SHAPE long l_middle(long a, long b) { ENTER(l_middle); if (b & 1) return l_other(b, a); nothing(a); return l_leaf(a + 1, b); }
+SHAPE long l_tail(long a, long b) { ENTER(l_tail); if (a & 1) return l_leaf(b, a); nothing(a); return 5; }
+SHAPE long l_chain(long a, long b)
+{
+    ENTER(l_chain);
+    if (a & 8) { nothing(a); return CALL(l_middle, a, b) - 1; }
+    nothing(b);
+    return l_middle(b, a);
+}
+SHAPE long l_plain(long a, long b) { ENTER(l_plain); return l_leaf(a, b); }
+SHAPE long l_odd(long a, long b);
+SHAPE long l_even(long a, long b) { ENTER(l_even); if (a == 0) return b; return l_odd(a - 1, b + 1); }
+SHAPE long l_odd(long a, long b) { ENTER(l_odd); if (a == 0) return -b; nothing(a); return l_even(a - 1, b + 2); }
+SHAPE long l_left(long a, long b) { ENTER(l_left); nothing(a); if (a % 3 == 0) longjmp(back, 1); return a + b; }
+SHAPE long l_leaves(long a, long b) { ENTER(l_leaves); if (b & 1) return 3; nothing(b); return l_left(a, b); }
+SHAPE long l_deep(long a, long b) { ENTER(l_deep); if (a <= 0) return l_leaf(b, a); long sum = CALL(l_deep, a - 1, b); return l_other(sum, b); }
+SHAPE long l_recursive(long a, long b) { ENTER(l_recursive); if (a <= 0) return l_middle(b, b); nothing(CALL(l_recursive, a - 1, b)); return l_plain(a, b); }
+
+/* Functions whose first instructions are the jump. */
+long l_thunk(long a, long b);
+long l_branch(long a, long b);
+__asm__(".text\n"
+        ".globl l_thunk\n.type l_thunk, @function\nl_thunk:\n .cfi_startproc\n jmp l_leaf\n .cfi_endproc\n .size l_thunk, .-l_thunk\n"
+        ".globl l_branch\n.type l_branch, @function\nl_branch:\n .cfi_startproc\n test %rdi, %rdi\n je l_leaf\n mov %rsi, %rax\n nop\n ret\n"
+        " .cfi_endproc\n .size l_branch, .-l_branch\n");
+
+/* Calls from one place on the stack, so that each call has the stack pointers of the one before. */
+static void leave(long a, long b, int direct)
+{
+    volatile int before = level;
+    if (setjmp(back)) {
+        while (level > before) finish(0, 0);
+        return;
+    }
+    if (direct) CALL(l_left, a, b); else CALL(l_leaves, a, b);
+}
+
+static void rounds(unsigned seed, long number)
+{
+    unsigned long state = seed * 2654435761u + 1;
+    for (long i = 0; i < number; i++) {
+        state = state * 6364136223846793005ul + 1442695040888963407ul;
+        long a = (long)(state >> 33) % 1000, b = (long)(state >> 13) % 1000;
+        CALL(l_tail, a, b); CALL(l_leaf, a, b); CALL(l_chain, a, b); CALL(l_middle, b, a); CALL(l_plain, a, b);
+        CALL_ASM(l_thunk, a, b); CALL_ASM(l_branch, a & 1, b);
+        CALL(l_even, a & 31, b); CALL(l_odd, b & 15, a); CALL(l_other, a, b);
+        leave(a, b, (int)(state >> 20 & 1)); leave(b, a, (int)(state >> 21 & 1)); leave(a + 1, b + 1, 1); leave(a + 2, b, 0);
+        CALL(l_deep, a & 63, b); CALL(l_recursive, b % 90, a); CALL(l_plain, b, a);
+    }
+}
+
+struct job { struct count *counts; unsigned seed; long number; };
+static void *thread(void *argument) { struct job *job = argument; mine = job->counts; rounds(job->seed, job->number); return 0; }
+
+int main(int count, char **words)
+{
+    if (count != 3) return 2;
+    unsigned seed = (unsigned)atol(words[1]);
+    long number = atol(words[2]);
+    enum { JOBS = 4 };
+    struct count (*all)[IDS] = mmap(0, sizeof(struct count[JOBS][IDS]), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED) return 3;
+    pid_t child = fork();
+    if (!child) { mine = all[0]; rounds(seed + 7, number); _exit(0); }
+    struct job jobs[JOBS];
+    pthread_t threads[JOBS];
+    for (int i = 1; i < JOBS; i++) {
+        jobs[i] = (struct job){all[i], seed + (unsigned)i, number};
+        pthread_create(&threads[i], 0, thread, &jobs[i]);
+    }
+    for (int i = 1; i < JOBS; i++) pthread_join(threads[i], 0);
+    int status;
+    waitpid(child, &status, 0);
+#define PRINT(name) { struct count sum = {0, 0, 0, 0}; \
+    for (int i = 0; i < JOBS; i++) { struct count *one = &all[i][ID_##name]; \
+        sum.began += one->began; sum.returned += one->returned; sum.left += one->left; sum.sum += one->sum; } \
+    printf(#name " %ld %ld %ld %ld\n", sum.began, sum.returned, sum.left, sum.sum); }
+    SHAPES(PRINT)
+    return status;
+}
