@@ -28,8 +28,8 @@ impl FindingKind {
 pub enum Status {
     /// The whole interval lies above the tolerance.
     Found,
-    /// The whole interval does not exceed the tolerance, and the last half has no growth that is
-    /// found.
+    /// The whole interval does not exceed the tolerance, and no growth is found in the last parts
+    /// (half, quarter, eighth).
     Absent,
     /// The interval includes the tolerance, or there are too few data.
     Inconclusive,
@@ -75,7 +75,7 @@ pub struct Finding {
     /// The fitted line. It can be the reference of a later run.
     pub trend: Option<Trend>,
     /// First time of the part that the numbers describe, in the caller's seconds: the whole series,
-    /// or its last half when only that part grows. `None` without points.
+    /// or a last part when only that grows. `None` without points.
     pub since: Option<f64>,
     /// The reason of `status`, in one line.
     pub reason: String,
