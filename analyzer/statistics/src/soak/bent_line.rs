@@ -65,8 +65,9 @@ impl BentLine {
                     bent[TERMS][BENT] += after * (value - mean);
                 }
             }
-            for column in 0..TERMS {
-                bent[TERMS][column] = bent[column][TERMS];
+            let (above, last) = bent.split_at_mut(TERMS);
+            for (cell, row) in last[0].iter_mut().zip(above) {
+                *cell = row[TERMS];
             }
             let explained = |fitted: &[f64; BENT]| -> f64 {
                 (0..BENT).map(|k| fitted[k] * bent[k][BENT]).sum()
