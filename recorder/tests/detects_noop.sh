@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 recorder=${CARGO_TARGET_DIR:-target}/debug/soakbox-recorder
 
-tests=(--test 'kernel*' --test crash --test postgresql --test replaced)
+tests=(--test 'kernel*' --test crash --test postgresql --test redis --test replaced)
 # Tests of these files that attach no probe (sealing a synthetic recording, noticing that a file
 # changes, refusing a name, listing), and thirty kills, which take most of a minute to fail.
 not_these=(--skip sealing_writes_syncs --skip overwritten_by_a_writer_from_before_the_recording --skip kill_loses
