@@ -9,6 +9,7 @@ pub(crate) mod effect;
 pub(crate) mod estimate;
 pub(crate) mod explanation;
 mod gate;
+pub(crate) mod looks;
 pub(crate) mod options;
 pub(crate) mod plan;
 pub(crate) mod reading;
