@@ -12,7 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use aya::Ebpf;
 use aya::maps::{Map, MapData};
 use aya_obj::Object;
-use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_prog_type};
+use aya_obj::btf::{Btf, BtfFeatures};
+use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_func_info, bpf_prog_type};
 use soakbox_schemas::control::Cookie;
 
 use super::point::Scope;
@@ -31,6 +32,8 @@ const AT_RETURN: u32 = 1;
 /// The object's programs, ready to be loaded for links of many uprobes.
 pub(super) struct UprobeMulti {
     object: Object,
+    /// The object's types, loaded: the kernel requires them of programs that pass a function.
+    types: OwnedFd,
     loaded: HashMap<ProgramId, OwnedFd>,
     filters_processes: bool,
 }
@@ -40,6 +43,7 @@ impl UprobeMulti {
     /// not possible.
     pub(super) fn new(object: &[u8], ebpf: &Ebpf) -> Option<Self> {
         let mut object = Object::parse(object).ok()?;
+        let types = load_types(object.fixup_and_sanitize_btf(&ALL_OF_BTF).ok()??).ok()?;
         let maps = std::mem::take(&mut object.maps);
         let mut relocated = Vec::new();
         for (name, map) in &maps {
@@ -60,6 +64,7 @@ impl UprobeMulti {
             .and_then(KernelVersion::parse);
         Some(Self {
             object,
+            types,
             loaded: HashMap::new(),
             filters_processes: version.is_some_and(|version| version >= FILTERS_PROCESSES),
         })
@@ -76,7 +81,9 @@ impl UprobeMulti {
         let program = self.object.programs.get(id.name());
         let program = program.ok_or(io::ErrorKind::NotFound)?;
         let function = self.object.functions.get(&program.function_key());
-        let code = &function.ok_or(io::ErrorKind::NotFound)?.instructions;
+        let function = function.ok_or(io::ErrorKind::NotFound)?;
+        let code = &function.instructions;
+        let functions = &function.func_info.func_info;
         let mut name = [0; 16];
         // The last byte stays 0.
         for (to, from) in name[..15].iter_mut().zip(id.name().bytes()) {
@@ -89,9 +96,13 @@ impl UprobeMulti {
             license: program.license.as_ptr() as u64,
             name,
             attach_type: bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32,
+            types: self.types.as_raw_fd() as u32,
+            function_size: size_of::<bpf_func_info>() as u32,
+            functions: functions.as_ptr() as u64,
+            function_count: functions.len() as u32,
             ..LoadProgram::default()
         };
-        // SAFETY: the instructions and the license outlive the call.
+        // SAFETY: the instructions, the license and the list of functions outlive the call.
         let loaded = unsafe { call(bpf_cmd::BPF_PROG_LOAD, &request) }?;
         self.loaded.insert(id, loaded);
         Ok(())
@@ -147,6 +158,23 @@ struct LoadProgram {
     name: [u8; 16],
     interface: u32,
     attach_type: u32,
+    types: u32,
+    function_size: u32,
+    functions: u64,
+    function_count: u32,
+    reserved: u32,
+}
+
+/// The members of `union bpf_attr` for `BPF_BTF_LOAD`.
+#[repr(C)]
+#[derive(Default)]
+struct LoadTypes {
+    types: u64,
+    log: u64,
+    size: u32,
+    log_size: u32,
+    log_level: u32,
+    reserved: u32,
 }
 
 /// The members of `union bpf_attr` for `BPF_LINK_CREATE` of many uprobes.
@@ -187,6 +215,20 @@ unsafe fn call<T>(command: bpf_cmd, request: &T) -> io::Result<OwnedFd> {
     }
     // SAFETY: the kernel has just opened it for this call, with close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// What a kernel that has such links knows of BTF: all of it.
+const ALL_OF_BTF: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
+
+fn load_types(types: &Btf) -> io::Result<OwnedFd> {
+    let types = types.to_bytes();
+    let request = LoadTypes {
+        types: types.as_ptr() as u64,
+        size: types.len() as u32,
+        ..LoadTypes::default()
+    };
+    // SAFETY: the types outlive the call.
+    unsafe { call(bpf_cmd::BPF_BTF_LOAD, &request) }
 }
 
 /// The kinds of maps that the object has.
