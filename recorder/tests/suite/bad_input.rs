@@ -269,7 +269,13 @@ fn check_never_attaches_to_the_programs_that_it_explains() {
     let begin = check["probes"][0]["begins"][0]["file_offset"].as_u64();
     let waiting = targets::start_waiting(&program, &["calls", "10", "1", "0"]);
     let first_byte = || code_at(waiting.pid(), &program, begin.unwrap());
-    let original = first_byte();
+    // The program is mapped a moment after its process exists.
+    let original = loop {
+        match first_byte() {
+            Some(byte) => break byte,
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
     assert_ne!(original, BREAKPOINT);
 
     let mut recorder = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
@@ -280,7 +286,7 @@ fn check_never_attaches_to_the_programs_that_it_explains() {
         .unwrap();
     let mut looked = 0;
     let status = loop {
-        assert_eq!(first_byte(), original);
+        assert_eq!(first_byte(), Some(original));
         looked += 1;
         if let Some(status) = checking.try_wait().unwrap() {
             break status;
@@ -293,17 +299,17 @@ fn check_never_attaches_to_the_programs_that_it_explains() {
     let directory = tempfile::tempdir().unwrap();
     let recording = directory.path().join("recording");
     let recorder = Recorder::start(&recording, &["--op", &probe]);
-    assert_eq!(first_byte(), BREAKPOINT);
+    assert_eq!(first_byte(), Some(BREAKPOINT));
     recorder.stop();
-    assert_eq!(first_byte(), original);
+    assert_eq!(first_byte(), Some(original));
     assert_eq!(waiting.go().counts().finished, 10);
 }
 
 /// The instruction that the kernel puts in place of a probed one.
 const BREAKPOINT: u8 = 0xcc;
 
-/// The byte of a process's code that is at `offset` of its program.
-fn code_at(pid: u32, program: &Path, offset: u64) -> u8 {
+/// The byte of a process's code that is at `offset` of its program; `None` before it is mapped.
+fn code_at(pid: u32, program: &Path, offset: u64) -> Option<u8> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let hexadecimal = |text: &str| u64::from_str_radix(text, 16).unwrap();
     let address = maps.lines().find_map(|line| {
@@ -316,8 +322,8 @@ fn code_at(pid: u32, program: &Path, offset: u64) -> u8 {
     });
     let memory = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
     let mut byte = [0];
-    memory.read_exact_at(&mut byte, address.unwrap()).unwrap();
-    byte[0]
+    memory.read_exact_at(&mut byte, address?).unwrap();
+    Some(byte[0])
 }
 
 #[test]
