@@ -8,8 +8,6 @@ use soakbox_analyzer::run;
 use soakbox_cli::{Failure, Program};
 
 fn main() -> ExitCode {
-    Program { prefix: "" }.run(|arguments: Arguments| {
-        run::run(&Plan::try_from(arguments)?)?;
-        Ok::<_, Failure>(ExitCode::SUCCESS)
-    })
+    Program { prefix: "" }
+        .run(|arguments: Arguments| Ok::<ExitCode, Failure>(run::run(&Plan::try_from(arguments)?)?))
 }
