@@ -14,8 +14,11 @@ use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use crate::windows::{MOST_WINDOWS, Run, RunIdentity, Series, Window, WindowLength};
 
-/// The columns of numbers, with the sum that each has.
-const NUMBERS: [(&str, fn(&mut Window) -> &mut u64); 11] = [
+/// A column of numbers: its name, and the sum that it has.
+type Number = (&'static str, fn(&mut Window) -> &mut u64);
+
+/// The columns of numbers.
+const NUMBERS: [Number; 11] = [
     ("count", |window| &mut window.count),
     ("lost", |window| &mut window.lost),
     ("duration_ns", |window| &mut window.duration_ns),

@@ -29,17 +29,28 @@ fn file(place: &Place, name: &str) -> String {
 #[test]
 fn a_baseline_gives_the_verdicts_of_its_recordings() {
     let place = Place::new();
-    let runs: Vec<String> = (1..4).map(|seed| seal(&place, &format!("good-{seed}"), soak(seed, 1.0))).collect();
+    let runs: Vec<String> = (1..4)
+        .map(|seed| seal(&place, &format!("good-{seed}"), soak(seed, 1.0)))
+        .collect();
     let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
     let good = file(&place, "good.baseline");
     let output = analyzer(&["baseline", "create", runs[0], runs[1], "-o", &good]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).starts_with("wrote 2 runs into "), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).starts_with("wrote 2 runs into "),
+        "{}",
+        text(&output.stderr)
+    );
     printed(&["baseline", "add", &good, runs[2]]);
     assert!(fs::metadata(&good).unwrap().len() < 300_000);
     let slower = seal(&place, "slower", soak(9, 1.3));
     let effects = |base: &[&str], candidate: &str| {
-        let arguments = [&["compare"], base, &["--against", candidate, "--format", "json"]].concat();
+        let arguments = [
+            &["compare"],
+            base,
+            &["--against", candidate, "--format", "json"],
+        ]
+        .concat();
         let output = analyzer(&arguments);
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let mut effects = answer["effects"].clone();
@@ -50,7 +61,10 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
         (output.status.code(), answer["verdict"].clone(), effects)
     };
     let of_recordings = effects(&runs, &slower);
-    assert_eq!((of_recordings.0, &of_recordings.1), (Some(1), &"regressed".into()));
+    assert_eq!(
+        (of_recordings.0, &of_recordings.1),
+        (Some(1), &"regressed".into())
+    );
     // Without the recordings.
     for run in runs {
         fs::remove_dir_all(run).unwrap();
@@ -64,16 +78,35 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
 fn show_list_and_diff_name_the_runs_and_what_differs() {
     let place = Place::new();
     let run = seal(&place, "run", soak(1, 1.0));
-    let incomplete = seal(&place, "incomplete", Soak { begin: 500, ..Soak::incomplete() });
-    let (good, other) = (file(&place, "good.baseline"), file(&place, "other.baseline"));
+    let incomplete = seal(
+        &place,
+        "incomplete",
+        Soak {
+            begin: 500,
+            ..Soak::incomplete()
+        },
+    );
+    let (good, other) = (
+        file(&place, "good.baseline"),
+        file(&place, "other.baseline"),
+    );
     analyzer(&["baseline", "create", &run, "-o", &good]);
     analyzer(&["baseline", "create", &run, &incomplete, "-o", &other]);
-    insta::assert_snapshot!("baseline_show", place.plain(&printed(&["baseline", "show", &other])));
+    insta::assert_snapshot!(
+        "baseline_show",
+        place.plain(&printed(&["baseline", "show", &other]))
+    );
     let shown = json(&["baseline", "show", &good, "--format", "json"]);
     assert_eq!(shown["schema"], "soakbox.baseline/1");
     assert_eq!(shown["runs"][0]["operations"][0]["count"], 1200);
-    insta::assert_snapshot!("baseline_list", place.plain(&printed(&["baseline", "list", place.text()])));
-    insta::assert_snapshot!("baseline_diff", place.plain(&printed(&["baseline", "diff", &good, &other])));
+    insta::assert_snapshot!(
+        "baseline_list",
+        place.plain(&printed(&["baseline", "list", place.text()]))
+    );
+    insta::assert_snapshot!(
+        "baseline_diff",
+        place.plain(&printed(&["baseline", "diff", &good, &other]))
+    );
     assert!(printed(&["baseline", "diff", &good, &run]).contains("nothing differs"));
     let diff = json(&["baseline", "diff", &good, &other, "--format", "json"]);
     assert_eq!(diff["differences"][0]["property"], "runs");
@@ -90,7 +123,10 @@ fn foreign_names_are_shown_and_kept() {
         let good = file(&place, "good.baseline");
         analyzer(&["baseline", "create", root.to_str().unwrap(), "-o", &good]);
         let table = printed(&["baseline", "show", &good]);
-        assert!(!table.contains(|c: char| c.is_control() && c != '\n'), "{table}");
+        assert!(
+            !table.contains(|c: char| c.is_control() && c != '\n'),
+            "{table}"
+        );
         assert!(table.contains(&*escaped(hostile)), "{table}");
         let shown = json(&["baseline", "show", &good, "--format", "json"]);
         assert_eq!(shown["runs"][0]["operations"][0]["operation"], *hostile);
@@ -108,7 +144,11 @@ fn mistakes_get_one_clear_line_and_an_earlier_baseline_stays() {
     fs::write(file(&place, "text"), "no baseline").unwrap();
     fs::write(file(&place, "cut"), &before[..before.len() / 2]).unwrap();
     let segment = walk(&place.path().join("run/operation_log"));
-    let (text_file, cut, missing) = (file(&place, "text"), file(&place, "cut"), file(&place, "missing"));
+    let (text_file, cut, missing) = (
+        file(&place, "text"),
+        file(&place, "cut"),
+        file(&place, "missing"),
+    );
     let nowhere = file(&place, "missing/good");
     let cases: &[&[&str]] = &[
         &["baseline"],
@@ -131,7 +171,9 @@ fn mistakes_get_one_clear_line_and_an_earlier_baseline_stays() {
         transcript.push_str(&format!("$ {}\n{}\n", case.join(" "), refused(case)));
     }
     insta::assert_snapshot!("baseline_mistakes", place.plain(&transcript));
-    assert!(refused(&["baseline", "show", &segment]).contains("is a Parquet file, but no baseline"));
+    assert!(
+        refused(&["baseline", "show", &segment]).contains("is a Parquet file, but no baseline")
+    );
     assert_eq!(fs::read(&good).unwrap(), before);
     // A pipeline without a baseline yet: no mistake, and no pass.
     let output = analyzer(&["compare", &missing, "--against", &run]);
@@ -141,6 +183,15 @@ fn mistakes_get_one_clear_line_and_an_earlier_baseline_stays() {
 
 /// The first file below a directory.
 fn walk(directory: &std::path::Path) -> String {
-    let entry = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
-    if entry.is_dir() { walk(&entry) } else { entry.to_str().unwrap().to_owned() }
+    let entry = fs::read_dir(directory)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    if entry.is_dir() {
+        walk(&entry)
+    } else {
+        entry.to_str().unwrap().to_owned()
+    }
 }

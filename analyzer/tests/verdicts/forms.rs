@@ -116,7 +116,9 @@ fn run(text: &str) -> Run {
             }],
             ..RunIdentity::default()
         },
-        operations: [text.to_owned(), format!("only {text}")].map(|name| (name, series.clone())).into(),
+        operations: [text.to_owned(), format!("only {text}")]
+            .map(|name| (name, series.clone()))
+            .into(),
     }
 }
 
@@ -125,7 +127,9 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
     for hostile in HOSTILE_TEXTS {
         let base = run(hostile);
         let mut candidate = run(&format!("{hostile} "));
-        candidate.operations.insert(hostile.to_owned(), base.operations[hostile].clone());
+        candidate
+            .operations
+            .insert(hostile.to_owned(), base.operations[hostile].clone());
         let settings = Settings {
             explain: Some((hostile.to_owned(), Metric::DurationP50)),
             ..Settings::default()
@@ -133,8 +137,14 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
         let answer = compare(&[base], &[candidate], &settings).unwrap();
         let (table, markdown) = (verdict_text(&answer), verdict_markdown(&answer));
         for shown in [&table, &markdown] {
-            assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown}");
-            assert!(!shown.contains(['\u{202e}', '\u{2066}', '\u{200b}']), "{shown}");
+            assert!(
+                !shown.contains(|c: char| c.is_control() && c != '\n'),
+                "{shown}"
+            );
+            assert!(
+                !shown.contains(['\u{202e}', '\u{2066}', '\u{200b}']),
+                "{shown}"
+            );
         }
         assert!(table.contains(&*escaped(hostile)), "{table}");
         for markup in ["<script", "<svg", "](", "| |\n", "\n|\n"] {

@@ -65,7 +65,11 @@ fn files_in_any_number_and_order_give_the_same_windows() {
             let whole = &one[0].operations[operation].windows;
             let seconds = 1_000_000_000 / series.length.ns() as usize;
             assert_eq!(whole.len() - series.windows.len(), 2 * seconds);
-            assert_eq!(&whole[..series.windows.len()], series.windows, "{operation}");
+            assert_eq!(
+                &whole[..series.windows.len()],
+                series.windows,
+                "{operation}"
+            );
         }
     }
 }
@@ -75,7 +79,10 @@ fn each_second_has_its_rows_its_losses_and_its_gap() {
     let place = tempfile::tempdir().unwrap();
     SOAK.seal(place.path());
     let all = runs(place.path(), Some(WindowLength::SECOND));
-    let (refresh, control) = (&all[0].operations["rule_refresh"], &all[0].operations["traffic_control"]);
+    let (refresh, control) = (
+        &all[0].operations["rule_refresh"],
+        &all[0].operations["traffic_control"],
+    );
     for (series, count, measured) in [(refresh, 20, 0), (control, 50, 50)] {
         assert_eq!(series.windows.len(), 60);
         for (second, window) in series.windows.iter().enumerate() {
@@ -84,11 +91,25 @@ fn each_second_has_its_rows_its_losses_and_its_gap() {
                 continue;
             };
             assert!(!(40..50).contains(&second));
-            let lost = if measured > 0 && (20..25).contains(&second) { 7 } else { 0 };
-            assert_eq!((window.count, window.lost), (count, lost), "second {second}");
-            assert_eq!((window.with_outcome, window.with_bytes), (measured, measured));
+            let lost = if measured > 0 && (20..25).contains(&second) {
+                7
+            } else {
+                0
+            };
+            assert_eq!(
+                (window.count, window.lost),
+                (count, lost),
+                "second {second}"
+            );
+            assert_eq!(
+                (window.with_outcome, window.with_bytes),
+                (measured, measured)
+            );
             assert_eq!((window.with_cpu, window.with_memory), (count, count));
-            assert_eq!(window.memory_bytes / count, (64 << 20) + second as u64 * 4096);
+            assert_eq!(
+                window.memory_bytes / count,
+                (64 << 20) + second as u64 * 4096
+            );
             assert_eq!(window.histogram().total(), count);
         }
     }
@@ -104,11 +125,15 @@ fn each_second_has_its_rows_its_losses_and_its_gap() {
 #[test]
 fn each_recorder_has_a_run_of_its_own() {
     let place = tempfile::tempdir().unwrap();
-    let quiet = Soak { lost: 0, gap_at: None, ..SOAK };
+    let quiet = Soak {
+        lost: 0,
+        gap_at: None,
+        ..SOAK
+    };
     SOAK.seal(place.path());
     let rows = quiet.rows();
-    let mut other = Recorder::new(place.path())
-        .with_uuid("11111111-2222-4333-8444-555555555555", "soak-2");
+    let mut other =
+        Recorder::new(place.path()).with_uuid("11111111-2222-4333-8444-555555555555", "soak-2");
     other.seal(Table::OPERATION_LOG, &concat(&rows.log));
     other.seal(Table::OPERATION_METRICS, &metrics(&rows));
     other.seal(Table::ANNOTATIONS, &annotations(&rows));
@@ -116,8 +141,17 @@ fn each_recorder_has_a_run_of_its_own() {
     let hosts: Vec<&str> = all.iter().map(|run| run.identity.host.as_str()).collect();
     assert_eq!(hosts, ["soak-1", "soak-2"]);
     let missing = |series: &Series| series.windows.iter().filter(|w| w.is_none()).count();
-    let missing = all.iter().map(|run| missing(&run.operations["rule_refresh"]));
-    assert_eq!(missing.collect::<Vec<_>>(), [10, 0], "a gap is that of its own recorder");
+    let missing = all
+        .iter()
+        .map(|run| missing(&run.operations["rule_refresh"]));
+    assert_eq!(
+        missing.collect::<Vec<_>>(),
+        [10, 0],
+        "a gap is that of its own recorder"
+    );
     let names: Vec<&str> = all.iter().map(|run| run.identity.name.as_str()).collect();
-    assert!(names[0].ends_with("#0a1b2c3d") && names[1].ends_with("#11111111"), "{names:?}");
+    assert!(
+        names[0].ends_with("#0a1b2c3d") && names[1].ends_with("#11111111"),
+        "{names:?}"
+    );
 }
