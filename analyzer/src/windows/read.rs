@@ -34,7 +34,11 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
     let mut runs = Vec::new();
     for (plan, folds) in plans.into_iter().zip(folds) {
         let operations = folds.into_iter().map(|(operation, fold)| {
-            let series = fold.finish(&plan.gaps);
+            let mut series = fold.finish(&plan.gaps);
+            let complete = plan.complete.length_ns() / plan.length.ns();
+            series
+                .windows
+                .truncate(usize::try_from(complete).unwrap_or(0));
             (operation, series)
         });
         let provenance = provenance(recording, &plan.recorder);
@@ -46,7 +50,7 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
                 },
                 recording: root.clone(),
                 warnings: warnings.clone(),
-                ..RunIdentity::of(&provenance, &plan.recorder, plan.range)
+                ..RunIdentity::of(&provenance, &plan.recorder, plan.complete)
             },
             operations: operations.collect(),
         });
@@ -61,7 +65,10 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
 /// How one run is cut.
 struct RunPlan {
     recorder: String,
+    /// The time of its rows.
     range: TimeRange,
+    /// The part of it that is judged.
+    complete: TimeRange,
     gaps: Vec<TimeRange>,
     length: WindowLength,
 }
@@ -69,11 +76,12 @@ struct RunPlan {
 fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
     let runs = reading.coverage.runs.iter();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
-        let range = complete_part(reading, recorder, run.range);
+        let range = run.range;
         let finest = WindowLength::finest(range.length_ns());
         RunPlan {
             recorder: recorder.clone(),
             range,
+            complete: complete_part(reading, recorder, range),
             gaps: run.gaps.clone(),
             length: length.map_or(finest, |length| length.max(finest)),
         }

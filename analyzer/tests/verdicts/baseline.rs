@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::one_space;
 use crate::program::{Place, analyzer, json, printed, refused, text};
 use soakbox_cli::escaped;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
@@ -99,10 +100,8 @@ fn show_list_and_diff_name_the_runs_and_what_differs() {
     let shown = json(&["baseline", "show", &good, "--format", "json"]);
     assert_eq!(shown["schema"], "soakbox.baseline/1");
     assert_eq!(shown["runs"][0]["operations"][0]["count"], 1200);
-    insta::assert_snapshot!(
-        "baseline_list",
-        place.plain(&printed(&["baseline", "list", place.text()]))
-    );
+    let list = printed(&["baseline", "list", place.text()]);
+    insta::assert_snapshot!("baseline_list", one_space(&place.plain(&list)));
     insta::assert_snapshot!(
         "baseline_diff",
         place.plain(&printed(&["baseline", "diff", &good, &other]))

@@ -1,5 +1,6 @@
 //! The forms of a verdict, and mistakes.
 
+use crate::one_space;
 use crate::program::{Place, analyzer, printed, refused, text};
 use soakbox_analyzer::compare::{Settings, compare};
 use soakbox_analyzer::output::{verdict_markdown, verdict_text};
@@ -70,10 +71,14 @@ fn a_verdict_is_a_table_json_or_markdown() {
         ];
         let output = analyzer(&[&runs, more].concat());
         assert_eq!(text(&output.stderr), "");
-        insta::assert_snapshot!(
-            format!("compare_{form}"),
-            place.plain(&text(&output.stdout))
-        );
+        let answer = place.plain(&text(&output.stdout));
+        // The names of runs are as long as the directory of this test.
+        let answer = if form == "explained" {
+            one_space(&answer)
+        } else {
+            answer
+        };
+        insta::assert_snapshot!(format!("compare_{form}"), answer);
     }
     let output = analyzer(&[
         "compare",
