@@ -1,18 +1,28 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
-use soakbox_cli::Result;
+use std::process::ExitCode;
 
-use crate::cli::{Plan, Source};
+use soakbox_cli::{Result, escaped_path, message};
+
+use crate::cli::{BaselinePlan, ComparePlan, Plan, Source};
 use crate::commands;
 use crate::figures::{Comparison, Reading};
 use crate::output::OutputFile;
+use crate::runs;
 
-/// Runs the plan.
+/// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
+const NO_BASE: u8 = 3;
+/// The next step then.
+const MAKE_ONE: &str = "`soakbox-analyzer baseline create RECORDING… -o FILE` makes a baseline";
+
+/// Runs the plan. The exit status is that of an answer, which may be a verdict.
 ///
 /// # Errors
 /// Where a recording cannot be read or an output cannot be written.
-pub fn run(plan: &Plan) -> Result<()> {
+pub fn run(plan: &Plan) -> Result<ExitCode> {
     match plan {
+        Plan::Baseline(plan) => baseline(plan),
+        Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
         Plan::Sql(source, query, format) => {
@@ -32,7 +42,56 @@ pub fn run(plan: &Plan) -> Result<()> {
             let output = OutputFile::create(output)?;
             commands::report::run(sources.iter().map(open), output)
         }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn baseline(plan: &BaselinePlan) -> Result<()> {
+    match plan {
+        BaselinePlan::Create {
+            recordings,
+            output,
+            skip_damaged,
+        } => {
+            let file = OutputFile::create(output)?;
+            let runs = runs::open(recordings, *skip_damaged)?;
+            commands::baseline::create(runs, file, output)
+        }
+        BaselinePlan::Add {
+            file,
+            recordings,
+            skip_damaged,
+        } => {
+            let runs = runs::open(recordings, *skip_damaged)?;
+            commands::baseline::add(runs, file)
+        }
+        BaselinePlan::Show { file, format } => commands::baseline::show(file, *format),
+        BaselinePlan::List { paths, format } => commands::baseline::list(paths, *format),
+        BaselinePlan::Diff {
+            base,
+            other,
+            format,
+        } => {
+            let open = |path| runs::open(std::slice::from_ref(path), false);
+            commands::baseline::diff(&open(base)?, &open(other)?, *format)
+        }
     }
+}
+
+fn compare(plan: &ComparePlan) -> Result<u8> {
+    let copy = plan.json.as_deref().map(OutputFile::create).transpose()?;
+    let settings = plan.settings()?;
+    if let Some(missing) = plan.base.iter().find(|path| !path.exists()) {
+        // In the first run of a pipeline there is nothing to compare with, which is no mistake.
+        let path = escaped_path(missing);
+        message::line(format_args!(
+            "error: {path}: there is no such base; hint: {MAKE_ONE}"
+        ));
+        return Ok(NO_BASE);
+    }
+    let base = runs::open(&plan.base, plan.skip_damaged)?;
+    let candidate = runs::open(&plan.candidate, plan.skip_damaged)?;
+    commands::compare::run(&base, &candidate, &settings, plan.format, copy)
 }
 
 fn open(source: &Source) -> Result<Reading> {
