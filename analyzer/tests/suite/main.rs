@@ -2,8 +2,10 @@
 //! SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod baseline;
 mod browser;
 mod cli;
+mod compare;
 mod descriptors;
 mod hostile_text;
 mod live;
@@ -12,6 +14,8 @@ mod paths;
 mod pictures;
 mod recordings;
 mod unsealed;
+mod verdict_forms;
+mod windows;
 
 mod host;
 mod program;

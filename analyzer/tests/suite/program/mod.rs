@@ -77,3 +77,12 @@ impl Place {
         text.replace(self.text(), "[DIR]")
     }
 }
+
+/// The text with one space where a column was padded: the width of a path differs by machine.
+pub(crate) fn one_space(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.join(" ") + "\n"
+    });
+    lines.collect()
+}

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use crate::one_space;
-use crate::program::{Place, analyzer, json, printed, refused, text};
+use crate::program::{Place, analyzer, json, one_space, printed, refused, text};
 use soakbox_cli::escaped;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
 

@@ -1,7 +1,6 @@
 //! The forms of a verdict, and mistakes.
 
-use crate::one_space;
-use crate::program::{Place, analyzer, printed, refused, text};
+use crate::program::{Place, analyzer, one_space, printed, refused, text};
 use soakbox_analyzer::compare::{Settings, compare};
 use soakbox_analyzer::output::{verdict_markdown, verdict_text};
 use soakbox_analyzer::windows::{Run, RunIdentity, Series, Target, Window, WindowLength};
