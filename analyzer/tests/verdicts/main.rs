@@ -6,8 +6,10 @@
 mod program;
 
 mod baseline;
+mod changes;
 mod compare;
 mod forms;
+mod soak;
 mod windows;
 
 /// The text with one space where a column was padded: the width of a path differs by machine.
