@@ -2,7 +2,9 @@
 //! nothing else.
 
 mod baseline;
+mod changes;
 mod compare;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -10,7 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use soakbox_cli::{Failure, Format, Result, STYLES};
 
 pub use baseline::BaselinePlan;
+pub use changes::{ChangesPlan, SeriesInput};
 pub use compare::{ComparePlan, VerdictFormat};
+pub use soak::SoakPlan;
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///
@@ -66,6 +70,15 @@ enum Command {
     /// Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or runtime error;
     /// 3 inconclusive; 4 worse run.
     Compare(compare::CompareArguments),
+    /// Find when the metrics of a recording, or the numbers in a CSV file, changed
+    ///
+    /// Steps, single outliers and drifts, at a stated rate of false alarms that holds for
+    /// correlated numbers too. Missing points and irregular times are allowed.
+    Changes(changes::ChangesArguments),
+    /// Judge a long run by itself: leaks, drift, decay, bursts of failures, periods, gaps
+    ///
+    /// Each finding is found, absent or inconclusive, with the slope that the data could have shown.
+    Soak(soak::SoakArguments),
     /// Draw latency percentiles over time as SVG
     Chart {
         #[command(flatten)]
@@ -129,6 +142,10 @@ pub enum Plan {
     Baseline(BaselinePlan),
     /// Judge a candidate against a base.
     Compare(Box<ComparePlan>),
+    /// Find when numbers changed.
+    Changes(Box<ChangesPlan>),
+    /// Judge a long run by itself.
+    Soak(Box<SoakPlan>),
     /// Draw the named operations, or all if none is named, into a file.
     Chart {
         /// The recording.
@@ -166,6 +183,8 @@ impl TryFrom<Arguments> for Plan {
                 Plan::Sql(source, query, format)
             }
             Command::Baseline(plan) => Plan::Baseline(plan),
+            Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
+            Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),
             Command::Compare(arguments) => Plan::Compare(Box::new(arguments.plan()?)),
             Command::Chart {
                 source,

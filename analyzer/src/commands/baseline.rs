@@ -48,8 +48,13 @@ fn write(baseline: &BaselineFile, output: OutputFile, path: &Path) -> Result<()>
     let content = baseline.encode()?;
     output.write(&content)?;
     message::line(format_args!(
-        "wrote {} runs into {} ({})",
+        "wrote {} {} into {} ({})",
         count(baseline.runs.len() as u64),
+        if baseline.runs.len() == 1 {
+            "run"
+        } else {
+            "runs"
+        },
         escaped_path(path),
         bytes(content.len() as f64)
     ));

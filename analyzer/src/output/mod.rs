@@ -2,9 +2,11 @@
 //! of a recording is escaped in tables, and unchanged in JSON and CSV.
 
 mod baseline_text;
+mod changes_text;
 mod file;
 mod measures;
 mod rows;
+mod soak_text;
 mod text;
 mod text_rows;
 mod text_table;
@@ -17,9 +19,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use baseline_text::{baseline_diff_text, baseline_text, baselines_text};
+pub use changes_text::changes_text;
 pub use file::OutputFile;
 pub use measures::{MISSING, Measure, measures};
 pub use rows::{CsvRows, JsonRows, RowEncoder};
+pub use soak_text::soak_text;
 pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};

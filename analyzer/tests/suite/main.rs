@@ -4,6 +4,7 @@
 
 mod baseline;
 mod browser;
+mod changes;
 mod cli;
 mod compare;
 mod descriptors;
@@ -13,6 +14,7 @@ mod outputs;
 mod paths;
 mod pictures;
 mod recordings;
+mod soak;
 mod unsealed;
 mod verdict_forms;
 mod windows;
