@@ -59,7 +59,8 @@ fn jumping(file: &Path) -> Vec<Jumping> {
             continue;
         };
         let offset = |address: &u64| elf.file_offset(*address).unwrap();
-        if !body.exits(64).jumps.is_empty() {
+        // A tail call finishes at the returns of another function, which others call too.
+        if body.tail_jumps.is_empty() && !body.exits(64).jumps.is_empty() {
             found.push(Jumping {
                 name: symbol.name.to_owned(),
                 entry: offset(&symbol.address),
