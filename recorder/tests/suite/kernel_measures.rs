@@ -42,6 +42,9 @@ const FLOOR_NS: i64 = OPERATION_NS / 50;
 /// One test at a time: on two CPUs, two tests that spin leave no CPU for anything else.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// A hypervisor that takes the CPU away disturbs some recordings; a wrong measure, all of them.
+const ROUNDS: usize = 3;
+
 /// Records thousands of operations of one kind, and compares on-CPU time per operation, user and
 /// system time in sums.
 fn measures(mode: &str) {
@@ -49,6 +52,22 @@ fn measures(mode: &str) {
         return;
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut far = Vec::new();
+    for _ in 0..ROUNDS {
+        far = measured(mode);
+        // Some may be off: where a hypervisor takes the CPU away in the middle of an operation (or
+        // while it goes to sleep, so that the kernel never switches to another thread), the
+        // recording and the target's clock count different times.
+        if far.len() as i64 * 50 <= OPERATIONS {
+            return;
+        }
+    }
+    panic!("{mode}: in each of {ROUNDS} rounds, in the last one: {far:?}");
+}
+
+/// The on-CPU times that are far from each other, the target's own and the recorded one. All sums
+/// are near.
+fn measured(mode: &str) -> Vec<(i64, i64)> {
     let directory = tempfile::tempdir().unwrap();
     let each = directory.path().join("each").display().to_string();
     let numbers = [OPERATIONS, OPERATION_NS].map(|number| number.to_string());
@@ -64,10 +83,6 @@ fn measures(mode: &str) {
     assert_eq!(far.len() as i64, OPERATIONS);
     far.retain(|&(own, recorded)| !is_near(recorded, own, FLOOR_NS));
     eprintln!("{mode}: {} of {OPERATIONS} are off", far.len());
-    // Some may be off: where a hypervisor takes the CPU away in the middle of an operation (or
-    // while it goes to sleep, so that the kernel never switches to another thread), the recording
-    // counts on-CPU time that the target's clock does not.
-    assert!(far.len() as i64 * 50 <= OPERATIONS, "{mode}: {far:?}");
 
     // Sums only. User and system time are counted in ticks: a thread that runs at a tick (each 1 to
     // 10 ms) is charged all of it. Over 10 s the sum is right to a few hundredths; for a kind of
@@ -86,6 +101,7 @@ fn measures(mode: &str) {
     }
     let durations = recording.of("op", "duration_ns").into_iter().flatten();
     assert!(durations.min() >= Some(OPERATION_NS));
+    far
 }
 
 #[test]
