@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use soakbox_recorder::kernel::{Kernel, KernelFacts, KernelSettings, Scope};
-use soakbox_recorder::plan::{Hook, ProgramId, lifecycle_hooks};
+use soakbox_recorder::plan::{Hook, PlannedOperation, ProgramId, lifecycle_hooks};
 use soakbox_recorder::resolve::ResolvedProbes;
 use soakbox_schemas::counters::{CounterValues, SLOTS};
 
@@ -29,16 +29,13 @@ struct Observed {
     programs: usize,
 }
 
-/// Records `op` of the program while `run` runs, with the counters alone.
-fn observe<T>(
-    program: &Path,
-    single: bool,
-    scope: Scope,
-    run: impl FnOnce() -> T,
-) -> (Observed, T) {
+fn resolved(program: &Path) -> ResolvedProbes {
     let spec = format!("op=uprobe:{}:op", program.display());
-    let resolved = ResolvedProbes::resolve(vec![spec.parse().unwrap()], None).unwrap();
-    let operation = &resolved.operations[0];
+    ResolvedProbes::resolve(vec![spec.parse().unwrap()], None).unwrap()
+}
+
+/// The programs of the operation and of `others`, loaded.
+fn loaded(operation: &PlannedOperation, others: &[Hook]) -> Kernel {
     let settings = KernelSettings {
         rules: vec![operation.rule],
         interval_ns: 1_000_000_000,
@@ -46,10 +43,21 @@ fn observe<T>(
         in_flight: 1024,
         tree: None,
     };
+    let hooks = others.iter().chain(&operation.hooks);
+    Kernel::load(&KernelFacts::inspect().unwrap(), &settings, hooks).unwrap()
+}
+
+/// Records `op` of the program while `run` runs, with the counters alone.
+fn observe<T>(
+    program: &Path,
+    single: bool,
+    scope: Scope,
+    run: impl FnOnce() -> T,
+) -> (Observed, T) {
+    let resolved = resolved(program);
+    let operation = &resolved.operations[0];
     let lifecycle = lifecycle_hooks(false);
-    let hooks: Vec<&Hook> = lifecycle.iter().chain(&operation.hooks).collect();
-    let facts = KernelFacts::inspect().unwrap();
-    let mut kernel = Kernel::load(&facts, &settings, hooks.iter().copied()).unwrap();
+    let mut kernel = loaded(operation, &lifecycle);
     if single {
         kernel.use_single_links();
     }
@@ -138,18 +146,9 @@ fn a_place_where_no_probe_may_be_is_reported_by_its_offset() {
     }
     let _alone = programs::alone();
     let program = targets::build("ops.c", &[]);
-    let spec = format!("op=uprobe:{}:op", program.display());
-    let resolved = ResolvedProbes::resolve(vec![spec.parse().unwrap()], None).unwrap();
+    let resolved = resolved(&program);
     let operation = &resolved.operations[0];
-    let settings = KernelSettings {
-        rules: vec![operation.rule],
-        interval_ns: 1_000_000_000,
-        ring_bytes: 4096,
-        in_flight: 1,
-        tree: None,
-    };
-    let facts = KernelFacts::inspect().unwrap();
-    let mut kernel = Kernel::load(&facts, &settings, &operation.hooks).unwrap();
+    let mut kernel = loaded(operation, &[]);
     // Beyond the end of the file.
     let mut hooks = operation.hooks.clone();
     let last = hooks.pop().unwrap();
