@@ -3,7 +3,7 @@
 use soakbox_statistics::Metric;
 
 use super::{NumberSeries, Times};
-use crate::windows::{Run, Series, Window, WindowLength};
+use crate::windows::{Run, Series, Window, WindowLength, mean};
 
 /// The most points of a series.
 const MOST_POINTS: usize = 1024;
@@ -48,9 +48,7 @@ pub fn series_of(
     metrics: &[Metric],
 ) -> Vec<NumberSeries> {
     let mut all = Vec::new();
-    let chosen = run.operations.iter();
-    let chosen = chosen.filter(|(name, _)| operations.is_empty() || operations.contains(name));
-    for (operation, series) in chosen {
+    for (operation, series) in run.chosen(operations) {
         let series = series.clone().merged_to(length(series));
         let seconds = series.length.duration().as_secs_f64();
         for (metric, read) in METRICS {
@@ -100,10 +98,6 @@ fn length(series: &Series) -> WindowLength {
         (length, points) = (longer, points / 2);
     }
     length
-}
-
-fn mean(sum: u64, count: u64) -> Option<f64> {
-    (count > 0).then(|| sum as f64 / count as f64)
 }
 
 fn quantile(window: &Window, level: f64) -> Option<f64> {

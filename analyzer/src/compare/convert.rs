@@ -3,7 +3,7 @@
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Histogram, Metric, Run, Window};
 
-use crate::windows::{Series, Window as Sums};
+use crate::windows::{Series, Window as Sums, mean};
 
 /// The run of these windows. A metric that no operation has is absent; one that only some operations
 /// have is a mean over those.
@@ -12,7 +12,7 @@ use crate::windows::{Series, Window as Sums};
 /// Where the statistics refuse the windows.
 pub fn statistics_run(series: &Series) -> Result<Run> {
     let refused = |error: soakbox_statistics::Error| Failure::new("windows", error);
-    let any = |number: fn(&Sums) -> u64| series.windows.iter().flatten().any(|w| number(w) > 0);
+    let any = |number| series.any(number);
     let has_cpu = any(|window| window.with_cpu);
     let has_bytes = any(|window| window.with_bytes);
     let windows = series.windows.iter().map(|window| {
@@ -30,11 +30,7 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     });
     let mut run =
         Run::from_owned_windows(series.length.duration(), windows.collect()).map_err(refused)?;
-    let column = |number: fn(&Sums) -> u64| -> Vec<f64> {
-        let numbers = series.windows.iter();
-        let numbers = numbers.map(|window| window.as_ref().map_or(f64::NAN, |w| number(w) as f64));
-        numbers.collect()
-    };
+    let column = |number| series.column(number);
     if has_cpu {
         let (sums, counts) = (column(|w| w.cpu_ns), column(|w| w.with_cpu));
         run = run
@@ -49,10 +45,6 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
         run.without(&Metric::FailureRate)
     };
     Ok(run)
-}
-
-fn mean(sum: u64, count: u64) -> Option<f64> {
-    (count > 0).then(|| sum as f64 / count as f64)
 }
 
 /// The durations, which are never negative.

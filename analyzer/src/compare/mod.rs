@@ -19,9 +19,7 @@ pub use settings::{Change, Settings, ThresholdSetting, ThresholdsFile, metric_na
 pub use sides::{Operations, operations, window_length_for};
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{
-    Comparison, OneSided, OneSidedOperation, Operation, Options, Scope, Side, Verdict, compare_all,
-};
+use soakbox_statistics::{Operation, Options, compare_all, without_effects};
 
 use crate::windows::Run;
 
@@ -51,36 +49,4 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
         compare_all(&operations, &options).map_err(|error| Failure::new("compare", error))?
     };
     Answer::of(&comparison, base, candidate, &options, settings)
-}
-
-/// The comparison where a side has no operation at all: there is no evidence.
-fn without_effects(operations: &[Operation<'_>], options: &Options) -> Comparison {
-    let one_sided = |operation: &Operation<'_>| {
-        let (side, counts_as) = match (operation.base.is_empty(), operation.candidate.is_empty()) {
-            (false, true) => (Side::Base, options.only_base),
-            (true, false) => (Side::Candidate, options.only_candidate),
-            _ => return None,
-        };
-        Some(OneSidedOperation {
-            operation: operation.name.to_owned(),
-            side,
-            verdict: match counts_as {
-                OneSided::Named => None,
-                OneSided::Inconclusive => Some(Verdict::Inconclusive),
-                OneSided::Regressed => Some(Verdict::Regressed),
-            },
-        })
-    };
-    let one_sided: Vec<OneSidedOperation> = operations.iter().filter_map(one_sided).collect();
-    let regressed = |one: &OneSidedOperation| one.verdict == Some(Verdict::Regressed);
-    Comparison {
-        verdict: if one_sided.iter().any(regressed) {
-            Verdict::Regressed
-        } else {
-            Verdict::Inconclusive
-        },
-        scope: Scope::Pair,
-        effects: Vec::new(),
-        one_sided,
-    }
 }

@@ -14,15 +14,8 @@ use crate::windows::{Run, Series};
 /// Where the statistics refuse the windows.
 pub fn of_run(run: &Run, name: &str, operations: &[String]) -> Result<Vec<FindingAnswer>> {
     let mut findings = Vec::new();
-    let chosen = run.operations.iter();
-    let chosen = chosen.filter(|(name, _)| operations.is_empty() || operations.contains(name));
-    for (operation, series) in chosen {
-        let known = series
-            .windows
-            .iter()
-            .flatten()
-            .any(|window| window.with_outcome > 0);
-        if known {
+    for (operation, series) in run.chosen(operations) {
+        if series.any(|window| window.with_outcome) {
             let subject = [name, operation, "failures"].join(" ").trim().to_owned();
             findings.push(failures(run, series, &subject)?);
         }
@@ -34,13 +27,8 @@ pub fn of_run(run: &Run, name: &str, operations: &[String]) -> Result<Vec<Findin
 }
 
 fn failures(run: &Run, series: &Series, subject: &str) -> Result<FindingAnswer> {
-    let column = |read: fn(&crate::windows::Window) -> u64| -> Vec<f64> {
-        let windows = series.windows.iter();
-        windows
-            .map(|window| window.as_ref().map_or(f64::NAN, |w| read(w) as f64))
-            .collect()
-    };
-    let (failed, known) = (column(|w| w.failures), column(|w| w.with_outcome));
+    let failed = series.column(|window| window.failures);
+    let known = series.column(|window| window.with_outcome);
     let found =
         bursts(&failed, &known, FALSE_ALARM).map_err(|error| Failure::new(subject, error))?;
     let blank = |status| FindingAnswer::new("bursts", subject, &Metric::FailureRate, status);

@@ -16,4 +16,4 @@ pub use length::{MOST_WINDOWS, WindowLength};
 pub use read::read;
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;
-pub use window::Window;
+pub use window::{Window, mean};

@@ -18,6 +18,17 @@ pub struct Run {
     pub operations: BTreeMap<String, Series>,
 }
 
+impl Run {
+    /// The operations that are named, or all where `names` is empty.
+    pub fn chosen<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> impl Iterator<Item = (&'a String, &'a Series)> {
+        let operations = self.operations.iter();
+        operations.filter(|(name, _)| names.is_empty() || names.contains(name))
+    }
+}
+
 /// Who recorded a run, where, when and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunIdentity {

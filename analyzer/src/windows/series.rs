@@ -12,6 +12,19 @@ pub struct Series {
 }
 
 impl Series {
+    /// Whether a window has more than 0 of that number.
+    pub fn any(&self, number: fn(&Window) -> u64) -> bool {
+        self.windows.iter().flatten().any(|w| number(w) > 0)
+    }
+
+    /// That number of each window; NaN where the window is missing.
+    pub fn column(&self, number: fn(&Window) -> u64) -> Vec<f64> {
+        let windows = self.windows.iter().map(Option::as_ref);
+        windows
+            .map(|window| window.map_or(f64::NAN, |w| number(w) as f64))
+            .collect()
+    }
+
     /// The same run in windows of `length`: neighbours are merged. Windows at the end that do not
     /// fill a longer one are left out, and a longer window with a missing part is missing. Where
     /// `length` is not longer, nothing changes.

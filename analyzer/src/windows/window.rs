@@ -68,3 +68,8 @@ impl Window {
         SparseHistogram::decode(&self.durations).unwrap_or_default()
     }
 }
+
+/// The mean of a sum of that many numbers; `None` of none.
+pub fn mean(sum: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| sum as f64 / count as f64)
+}

@@ -68,7 +68,7 @@ pub use compare::runs_needed::RunsNeeded;
 pub use compare::self_test::{SelfTest, self_test};
 pub use compare::unusable::{Unusable, UnusableRun};
 pub use compare::verdict::{Scope, Side, Verdict};
-pub use compare::{compare, compare_all};
+pub use compare::{compare, compare_all, without_effects};
 pub use error::Error;
 pub use math::distributions::{
     binomial_interval, chi_squared_upper, normal_upper, normal_upper_quantile, t_upper,
