@@ -72,7 +72,7 @@ ebpf-toolchain: ## Install the compiler and linker of the kernel side (Debian 12
 
 .PHONY: bench
 bench: ## Costs and throughput on this machine; see docs/measurements.md
-	python3 examples/bench.py
+	python3 examples/bench
 
 .PHONY: endurance
 endurance: ## Tests that take too long for `make test`; see docs/measurements.md

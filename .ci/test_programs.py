@@ -1,92 +1,143 @@
 #!/usr/bin/env python3
-"""Runs the test programs of the workspace two at a time, since some of them wait. Those that compare times
-run alone. Examples in the documentation (`cargo test --doc`) are no programs and are not among them.
+"""Runs the tests of the workspace, two processes at a time, since some of them wait. A test program of
+several files (`tests/*/main.rs`) runs each of its subjects, the modules of its root, in a process of its own.
+Subjects that compare times run alone. Examples in the documentation (`cargo test --doc`) are not among them.
 
     test_programs.py [ARGUMENT...]      ARGUMENTs are those of `cargo test`
 
-The programs are built as `cargo test` builds them and run as it runs them. The output of a program is
-printed when it ends. Ends with 1 if a program failed; the others are run all the same.
+The programs are built as `cargo test` builds them and run as it runs them. The output of a process is
+printed when it ends. Ends with 1 if one failed; the others run all the same.
 """
 
 import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 import typing
 
 AT_ONCE = 2
 # Their tests compare durations, on-CPU time and the age of rows with limits of a few milliseconds to a second.
-ALONE = {
-    f"tests/{name}.rs" for name in ("crash", "kernel_counts", "kernel_measures", "live", "replaced", "signals")
-}
+ALONE = {"kernel_counts", "kernel_measures", "live", "signals"}
+# The longest subjects, which start first, so that none of them is still running when all others have ended.
+FIRST = ["crash", "kernel_exits", "kernel_tail_calls", "kernel_whole_binaries", "browser", "descriptors"]
 
 
-class Program(typing.NamedTuple):
-    """One test program: its package's directory, its source file and its executable."""
+class Run(typing.NamedTuple):
+    """One process: its package's directory, its program's source file and executable, and a subject."""
 
     package: pathlib.Path
     source: pathlib.Path
     executable: str
+    # The module whose tests run; all of the program where it is empty.
+    subject: str
+
+    def is_one_of(self, subjects: typing.Container[str]) -> bool:
+        return self.source.parent.name == "suite" and self.subject in subjects
 
     def title(self) -> str:
         kind = "" if self.source.parts[0] == "tests" else "unittests "
-        return f"     Running {kind}{self.source} ({self.executable})"
+        subject = f" {self.subject}" if self.subject else ""
+        return f"{kind}{self.source}{subject} ({self.executable})"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [self.executable, *([f"{self.subject}::"] if self.subject else []), *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"CARGO_MANIFEST_DIR": str(self.package)}
 
 
-def build(arguments: list[str]) -> list[Program]:
+def subjects(program: Run) -> list[Run]:
+    """The runs of a test program: one, or one for each module of a program of several files."""
+    if program.source.parts[0] != "tests" or program.source.name != "main.rs":
+        return [program]
+    listed = subprocess.run(
+        program.command("--list", "--format", "terse"),
+        cwd=program.package,
+        env=program.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    names = [line.removesuffix(": test") for line in listed.stdout.splitlines() if line.endswith(": test")]
+    if not names or any("::" not in name for name in names):
+        return [program]
+    modules = sorted({name.split("::")[0] for name in names})
+    # A filter selects by any part of a name.
+    for name in names:
+        matching = [module for module in modules if f"{module}::" in name]
+        if matching != [name.split("::")[0]]:
+            sys.exit(f"error: {program.source}: {name} belongs to several subjects: {', '.join(matching)}")
+    return [program._replace(subject=module) for module in modules]
+
+
+def build(arguments: list[str]) -> list[Run]:
     command = ["cargo", "test", "--no-run", "--message-format=json-render-diagnostics", *arguments]
     built = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
         sys.exit(built.returncode)
-    programs = []
+    runs: list[Run] = []
     for message in map(json.loads, built.stdout.splitlines()):
         if message["reason"] == "compiler-artifact" and message["profile"]["test"] and message["executable"]:
             package = pathlib.Path(message["manifest_path"]).parent
             source = pathlib.Path(message["target"]["src_path"]).relative_to(package)
-            programs.append(Program(package, source, message["executable"]))
-    return sorted(programs)
+            runs += subjects(Run(package, source, message["executable"], ""))
+    return sorted(runs, key=lambda run: (not run.is_one_of(FIRST), run))
 
 
-def run(program: Program) -> tuple[Program, int, bytes]:
-    environment = os.environ | {"CARGO_MANIFEST_DIR": str(program.package)}
+def default_signals() -> None:
+    """Of a job in the background, shells ignore these; the tests send them to programs that would inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def execute(run: Run) -> tuple[Run, int, bytes, float]:
+    start = time.monotonic()
     ended = subprocess.run(
-        [program.executable],
-        cwd=program.package,
-        env=environment,
+        run.command(),
+        cwd=run.package,
+        env=run.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=default_signals,
     )
-    return program, ended.returncode, ended.stdout
+    return run, ended.returncode, ended.stdout, time.monotonic() - start
 
 
-def report(programs: list[Program], at_once: int) -> list[str]:
-    """Prints the output of each program when it ends; returns a line for each that failed."""
+def report(runs: list[Run], at_once: int) -> list[str]:
+    """Prints the output of each process when it ends; returns a line for each that failed."""
     failed = []
     pool = concurrent.futures.ThreadPoolExecutor(at_once)
     try:
-        for ended in concurrent.futures.as_completed([pool.submit(run, program) for program in programs]):
-            program, status, output = ended.result()
-            print(program.title(), flush=True)
+        for ended in concurrent.futures.as_completed([pool.submit(execute, run) for run in runs]):
+            run, status, output, seconds = ended.result()
+            print(f"     Running {run.title()}: {seconds:.1f} s", flush=True)
             sys.stdout.buffer.write(output)
             sys.stdout.flush()
             if status != 0:
-                failed.append(f"{program.title().strip()}: ended with {status}")
+                failed.append(f"{run.title()}: ended with {status}")
     finally:
-        # After Ctrl-C no further program starts.
+        # After Ctrl-C no further process starts.
         pool.shutdown(cancel_futures=True)
     return failed
 
 
 def main() -> int:
-    programs = build(sys.argv[1:])
-    if not programs:
+    runs = build(sys.argv[1:])
+    if not runs:
         print("error: there are no test programs", file=sys.stderr)
         return 1
-    alone = [program for program in programs if str(program.source) in ALONE]
-    together = [program for program in programs if program not in alone]
+    alone = [run for run in runs if run.is_one_of(ALONE)]
+    together = [run for run in runs if not run.is_one_of(ALONE)]
+    missing = ALONE.union(FIRST) - {run.subject for run in alone + together}
+    if missing:
+        print(f"error: no test program has the subjects {', '.join(sorted(missing))}", file=sys.stderr)
+        return 1
     failed = report(alone, 1) + report(together, AT_ONCE)
     for line in failed:
         print(f"FAILED: {line}", file=sys.stderr)

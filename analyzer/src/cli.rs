@@ -1,14 +1,25 @@
 //! The command line as typed (`Arguments`) and its meaning (`Plan`). Parsing validates and does
 //! nothing else.
 
+mod baseline;
+mod changes;
+mod compare;
+mod soak;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use soakbox_cli::{Failure, Format, Result, STYLES};
 
+pub use baseline::BaselinePlan;
+pub use changes::{ChangesPlan, SeriesInput};
+pub use compare::{ComparePlan, VerdictFormat};
+pub use soak::SoakPlan;
+
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///
-/// Data goes to stdout, messages to stderr. Exit status: 0 success, 2 usage or runtime error.
+/// Data goes to stdout, messages to stderr. Exit status: 0 success, 2 usage or runtime error; of
+/// compare also 1 regressed, 3 inconclusive, 4 worse run.
 #[derive(Debug, Parser)]
 #[command(name = "soakbox-analyzer", version, styles = STYLES, propagate_version = true)]
 pub struct Arguments {
@@ -49,6 +60,25 @@ enum Command {
         #[arg(long, value_enum, default_value_t = RowFormat::Table)]
         format: RowFormat,
     },
+    /// Keep the runs of good recordings in one small file that compare accepts as a base
+    #[command(subcommand)]
+    Baseline(BaselinePlan),
+    /// Judge a candidate against a base: regressed, improved, pass or inconclusive
+    ///
+    /// Each side is one or more recordings, directories of recordings, or baselines. With one run per side the
+    /// verdict is about these two runs only: worse_run, better_run, like_run or inconclusive.
+    /// Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or runtime error;
+    /// 3 inconclusive; 4 worse run.
+    Compare(compare::CompareArguments),
+    /// Find when the metrics of a recording, or the numbers in a CSV file, changed
+    ///
+    /// Steps, single outliers and drifts, at a stated rate of false alarms that holds for
+    /// correlated numbers too. Missing points and irregular times are allowed.
+    Changes(changes::ChangesArguments),
+    /// Judge a long run by itself: leaks, drift, decay, bursts of failures, periods, gaps
+    ///
+    /// Each finding is found, absent or inconclusive, with the slope that the data could have shown.
+    Soak(soak::SoakArguments),
     /// Draw latency percentiles over time as SVG
     Chart {
         #[command(flatten)]
@@ -108,6 +138,14 @@ pub enum Plan {
     Summary(Source, Format),
     /// Run a query.
     Sql(Source, String, RowFormat),
+    /// Make, extend or show baselines.
+    Baseline(BaselinePlan),
+    /// Judge a candidate against a base.
+    Compare(Box<ComparePlan>),
+    /// Find when numbers changed.
+    Changes(Box<ChangesPlan>),
+    /// Judge a long run by itself.
+    Soak(Box<SoakPlan>),
     /// Draw the named operations, or all if none is named, into a file.
     Chart {
         /// The recording.
@@ -144,6 +182,10 @@ impl TryFrom<Arguments> for Plan {
                 }
                 Plan::Sql(source, query, format)
             }
+            Command::Baseline(plan) => Plan::Baseline(plan),
+            Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
+            Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),
+            Command::Compare(arguments) => Plan::Compare(Box::new(arguments.plan()?)),
             Command::Chart {
                 source,
                 output,

@@ -5,13 +5,20 @@
 //! It never writes into a recording, never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.
 
+pub mod baseline;
+pub mod changes;
 pub mod chart;
 pub mod cli;
 mod commands;
+pub mod compare;
+pub mod csv;
 pub mod figures;
 pub mod output;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod runs;
+pub mod soak;
 pub mod sql;
 pub mod units;
+pub mod windows;

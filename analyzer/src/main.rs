@@ -5,11 +5,8 @@ use std::process::ExitCode;
 
 use soakbox_analyzer::cli::{Arguments, Plan};
 use soakbox_analyzer::run;
-use soakbox_cli::{Failure, Program};
+use soakbox_cli::Program;
 
 fn main() -> ExitCode {
-    Program { prefix: "" }.run(|arguments: Arguments| {
-        run::run(&Plan::try_from(arguments)?)?;
-        Ok::<_, Failure>(ExitCode::SUCCESS)
-    })
+    Program { prefix: "" }.run(|arguments: Arguments| run::run(&Plan::try_from(arguments)?))
 }

@@ -1,18 +1,35 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
-use soakbox_cli::Result;
+use std::process::ExitCode;
 
-use crate::cli::{Plan, Source};
+use soakbox_cli::{Result, escaped_path, message};
+use soakbox_statistics::Metric;
+
+use crate::changes::{NumberSeries, series_of};
+use crate::cli::{BaselinePlan, ComparePlan, Plan, SeriesInput, SoakPlan, Source};
 use crate::commands;
+use crate::csv;
 use crate::figures::{Comparison, Reading};
 use crate::output::OutputFile;
+use crate::runs;
+use crate::soak::{self, SoakSettings};
+use crate::windows::Run;
 
-/// Runs the plan.
+/// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
+const NO_BASE: u8 = 3;
+/// The next step then.
+const MAKE_ONE: &str = "`soakbox-analyzer baseline create RECORDING… -o FILE` makes a baseline";
+
+/// Runs the plan. The exit status is that of an answer, which may be a verdict.
 ///
 /// # Errors
 /// Where a recording cannot be read or an output cannot be written.
-pub fn run(plan: &Plan) -> Result<()> {
+pub fn run(plan: &Plan) -> Result<ExitCode> {
     match plan {
+        Plan::Baseline(plan) => baseline(plan),
+        Plan::Changes(plan) => commands::changes::run(&series(&plan.input)?, plan),
+        Plan::Soak(plan) => soak(plan),
+        Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
         Plan::Sql(source, query, format) => {
@@ -32,7 +49,125 @@ pub fn run(plan: &Plan) -> Result<()> {
             let output = OutputFile::create(output)?;
             commands::report::run(sources.iter().map(open), output)
         }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn baseline(plan: &BaselinePlan) -> Result<()> {
+    match plan {
+        BaselinePlan::Create {
+            recordings,
+            output,
+            skip_damaged,
+        } => {
+            let file = OutputFile::create(output)?;
+            let runs = runs::open(recordings, *skip_damaged)?;
+            commands::baseline::create(runs, file, output)
+        }
+        BaselinePlan::Add {
+            file,
+            recordings,
+            skip_damaged,
+        } => {
+            let runs = runs::open(recordings, *skip_damaged)?;
+            commands::baseline::add(runs, file)
+        }
+        BaselinePlan::Show { file, format } => commands::baseline::show(file, *format),
+        BaselinePlan::List { paths, format } => commands::baseline::list(paths, *format),
+        BaselinePlan::Diff {
+            base,
+            other,
+            format,
+        } => {
+            let open = |path| runs::open(std::slice::from_ref(path), false);
+            commands::baseline::diff(&open(base)?, &open(other)?, *format)
+        }
     }
+}
+
+/// The series that a command line names. Those of several runs have the run in their names.
+fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
+    match input {
+        SeriesInput::Csv { file, value, time } => {
+            Ok(vec![csv::series(file, value, time.as_deref())?])
+        }
+        SeriesInput::Runs {
+            paths,
+            operations,
+            metrics,
+            skip_damaged,
+        } => {
+            let runs = runs::open(paths, *skip_damaged)?;
+            Ok(series_of_all(&runs, operations, metrics))
+        }
+    }
+}
+
+fn soak(plan: &SoakPlan) -> Result<()> {
+    let (series, others) = match &plan.input {
+        SeriesInput::Csv { .. } => (series(&plan.input)?, Vec::new()),
+        SeriesInput::Runs {
+            paths,
+            operations,
+            metrics,
+            skip_damaged,
+        } => {
+            let runs = runs::open(paths, *skip_damaged)?;
+            let mut others = Vec::new();
+            for (run, name) in named(&runs) {
+                others.extend(soak::of_run(run, name, operations)?);
+            }
+            (series_of_all(&runs, operations, metrics), others)
+        }
+    };
+    let reference = match &plan.reference {
+        Some(path) => {
+            let runs = runs::open(std::slice::from_ref(path), false)?;
+            series_of_all(&runs, &[], &[])
+        }
+        None => Vec::new(),
+    };
+    let settings = SoakSettings {
+        options: plan.options.clone(),
+        reference,
+    };
+    commands::soak::run(&series, others, &settings, plan.format)
+}
+
+/// The runs with their names, which are empty where there is only one.
+fn named(runs: &[Run]) -> impl Iterator<Item = (&Run, &str)> {
+    let one_run = runs.len() == 1;
+    runs.iter().map(move |run| {
+        (
+            run,
+            if one_run {
+                ""
+            } else {
+                run.identity.name.as_str()
+            },
+        )
+    })
+}
+
+fn series_of_all(runs: &[Run], operations: &[String], metrics: &[Metric]) -> Vec<NumberSeries> {
+    let series = named(runs).flat_map(|(run, name)| series_of(run, name, operations, metrics));
+    series.collect()
+}
+
+fn compare(plan: &ComparePlan) -> Result<u8> {
+    let copy = plan.json.as_deref().map(OutputFile::create).transpose()?;
+    let settings = plan.settings()?;
+    if let Some(missing) = plan.base.iter().find(|path| !path.exists()) {
+        // In the first run of a pipeline there is nothing to compare with, which is no mistake.
+        let path = escaped_path(missing);
+        message::line(format_args!(
+            "error: {path}: there is no such base; hint: {MAKE_ONE}"
+        ));
+        return Ok(NO_BASE);
+    }
+    let base = runs::open(&plan.base, plan.skip_damaged)?;
+    let candidate = runs::open(&plan.candidate, plan.skip_damaged)?;
+    commands::compare::run(&base, &candidate, &settings, plan.format, copy)
 }
 
 fn open(source: &Source) -> Result<Reading> {

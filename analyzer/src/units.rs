@@ -169,6 +169,24 @@ pub(crate) mod serialize {
         }
     }
 
+    /// A moment in ns UTC, as RFC 3339, in both directions.
+    pub(crate) mod moment {
+        use chrono::DateTime;
+        use serde::de::Error;
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        pub(crate) fn serialize<S: Serializer>(ns: &i64, to: S) -> Result<S::Ok, S::Error> {
+            super::time(ns, to)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+            let text = String::deserialize(from)?;
+            let moment = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
+            let ns = moment.timestamp_nanos_opt();
+            ns.ok_or_else(|| D::Error::custom("a time outside of 1677 to 2262"))
+        }
+    }
+
     /// A duration in ns as seconds, or null.
     pub(crate) fn optional_seconds<S: Serializer>(
         ns: &Option<i64>,

@@ -283,7 +283,12 @@ pub fn finish_on_goroutine(
     };
     goroutine.abandon_from(goroutine.depth.wrapping_add(1));
     match goroutine.take(operation) {
-        Some(frame) => finish_of(&frame, off_cpu_ns, Outcome::Returned(returned), goroutine.id),
+        Some(frame) => finish_of(
+            &frame,
+            off_cpu_ns,
+            Outcome::Returned(returned),
+            goroutine.id,
+        ),
         None => count_unmatched(operation),
     }
 }

@@ -1,9 +1,9 @@
 //! Arbitrary unwind tables: reading ends, and never panics.
 #![no_main]
 
-#[path = "../../recorder/tests/binary_support/parsers.rs"]
+#[path = "../../recorder/tests/suite/binary_support/parsers.rs"]
 mod parsers;
-#[path = "../../recorder/tests/binary_support/wrapped.rs"]
+#[path = "../../recorder/tests/suite/binary_support/wrapped.rs"]
 mod wrapped;
 
 use libfuzzer_sys::fuzz_target;

@@ -14,7 +14,7 @@ use soakbox_schemas::control::{OperationRule, WayOut};
 use crate::binary::{Binary, Cost, CostClass, ExitSite, Finish, Function, Site, TailCalls};
 use crate::clock::Stopwatch;
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope, own_file_offset};
-use crate::plan::{Hook, Pairing, Phase};
+use crate::plan::{Hook, Pairing};
 use crate::probe::function_hooks;
 
 /// Rounds of calls; the median of them counts.
@@ -69,11 +69,7 @@ impl ProbeCosts {
         let bare: Vec<PairCost> = WAYS.iter().map(typical).collect();
         let mut kernel = Kernel::load(facts, &settings, &hooks)?;
         let own_pid = NonZeroU32::new(std::process::id()).map_or(Scope::File, Scope::Process);
-        for phase in Phase::ATTACH {
-            for hook in hooks.iter().filter(|hook| hook.phase == phase) {
-                kernel.attach(hook, own_pid)?;
-            }
-        }
+        kernel.attach(&hooks, own_pid)?;
         let probed: Vec<PairCost> = WAYS.iter().map(typical).collect();
         kernel.detach_all();
         let costs = WAYS.iter().zip(probed.iter().zip(&bare));

@@ -1,9 +1,13 @@
 //! One file per command. Each takes a [`Reading`](crate::figures::Reading), reads the
 //! figures that it shows, and prints or writes them. None of them opens a recording.
 
+pub(crate) mod baseline;
+pub(crate) mod changes;
 pub(crate) mod chart;
+pub(crate) mod compare;
 pub(crate) mod info;
 pub(crate) mod report;
+pub(crate) mod soak;
 pub(crate) mod sql;
 pub(crate) mod summary;
 

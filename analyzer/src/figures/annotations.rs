@@ -42,11 +42,14 @@ pub struct Moment {
     pub text: String,
 }
 
-/// When a recorder started and stopped, according to its own annotations, ns UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct StartAndStop {
+/// When a recorder started and stopped and what it did not observe, according to its own
+/// annotations, ns UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
+    /// Start and end of each gap; without an end it lasted to the end of the run.
+    pub(super) gaps: Vec<(i64, Option<i64>)>,
 }
 
 /// All annotations of a recording.
@@ -57,7 +60,7 @@ pub(super) struct Annotations {
     /// In order of time.
     pub(super) moments: Vec<Moment>,
     /// By recorder.
-    pub(super) runs: BTreeMap<String, StartAndStop>,
+    pub(super) runs: BTreeMap<String, Noted>,
 }
 
 impl Annotations {
@@ -81,7 +84,9 @@ impl Annotations {
             let (Some(at_ns), Some(kind)) = (at_ns, kind_of(&kind)) else {
                 continue;
             };
+            let run = annotations.runs.entry(recorder).or_default();
             if kind == AnnotationKind::Gap {
+                run.gaps.push((at_ns, to_ns));
                 annotations.gaps.push(Gap {
                     from_ns: at_ns,
                     to_ns,
@@ -89,7 +94,6 @@ impl Annotations {
                 });
                 continue;
             }
-            let run = annotations.runs.entry(recorder).or_default();
             match kind {
                 AnnotationKind::RecordingStarted => {
                     run.started_ns = run.started_ns.or(Some(at_ns));

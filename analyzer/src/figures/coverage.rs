@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soakbox_schemas::tables::Table;
 
 use super::Gap;
-use super::annotations::StartAndStop;
+use super::annotations::Noted;
 use crate::recording::{Recording, TimeRange};
 
 /// The time that a recording covers, and the periods inside it that were not observed.
@@ -20,19 +20,35 @@ pub struct Coverage {
     pub unobserved: Vec<TimeRange>,
     /// Recorders that recorded their own stop.
     pub stopped: BTreeSet<String>,
+    /// The time of each recorder's run, by recorder; runs without rows are absent.
+    pub runs: BTreeMap<String, RunCoverage>,
+}
+
+/// The time that one recorder's run covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCoverage {
+    /// From its first to its last moment.
+    pub range: TimeRange,
+    /// Its gaps inside the range, in order; they do not touch.
+    pub gaps: Vec<TimeRange>,
 }
 
 impl Coverage {
     pub(super) fn of(
         recording: &Recording,
-        annotated: &BTreeMap<String, StartAndStop>,
+        annotated: &BTreeMap<String, Noted>,
         gaps: &[Gap],
     ) -> Self {
         let origins = recording.origins();
-        let runs: Vec<TimeRange> = origins
-            .iter()
-            .filter_map(|origin| run(recording, &origin.recorder, annotated))
-            .collect();
+        let covered = origins.iter().filter_map(|origin| {
+            let range = run(recording, &origin.recorder, annotated)?;
+            let noted = annotated.get(&origin.recorder);
+            let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
+            let gaps = gaps_inside(range, gaps);
+            Some((origin.recorder.clone(), RunCoverage { range, gaps }))
+        });
+        let covered: BTreeMap<String, RunCoverage> = covered.collect();
+        let runs: Vec<TimeRange> = covered.values().map(|run| run.range).collect();
         let range = runs.iter().copied().reduce(TimeRange::union);
         let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
         let unobserved_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
@@ -42,8 +58,18 @@ impl Coverage {
             observed_ns: range.map_or(0, TimeRange::length_ns) - unobserved_ns,
             unobserved,
             stopped: stopped.map(|(recorder, _)| recorder.clone()).collect(),
+            runs: covered,
         }
     }
+}
+
+/// The gaps of a run as ranges inside it.
+fn gaps_inside(range: TimeRange, gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
+    let inside = gaps.iter().map(|&(from_ns, to_ns)| TimeRange {
+        first_ns: from_ns.max(range.first_ns),
+        last_ns: to_ns.unwrap_or(range.last_ns).min(range.last_ns),
+    });
+    merge(inside.collect())
 }
 
 /// The run of one recorder, from the annotation of its start to that of its stop. Where one of the
@@ -52,7 +78,7 @@ impl Coverage {
 fn run(
     recording: &Recording,
     recorder: &str,
-    annotated: &BTreeMap<String, StartAndStop>,
+    annotated: &BTreeMap<String, Noted>,
 ) -> Option<TimeRange> {
     let range = |table| recording.range_of(table, Some(recorder));
     let log = range(Table::OPERATION_LOG);
@@ -63,7 +89,7 @@ fn run(
     });
     let tables = [log, range(Table::RECORDER_HEALTH), metrics];
     let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
-    let ends = annotated.get(recorder).copied().unwrap_or_default();
+    let ends = annotated.get(recorder).cloned().unwrap_or_default();
     let run = TimeRange {
         first_ns: ends.started_ns.unwrap_or(rows.first_ns),
         last_ns: ends.stopped_ns.unwrap_or(rows.last_ns),

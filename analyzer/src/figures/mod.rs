@@ -12,7 +12,7 @@ mod timeline;
 mod warning;
 
 pub use annotations::{Gap, Moment};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, RunCoverage};
 pub use info::{Info, TableExtent, Target};
 pub use reading::Reading;
 pub use reconciliation::{Comparison, OperationCounts};

@@ -1,23 +1,34 @@
 //! The forms of output: aligned tables for people, JSON for programs, rows of a query, files. Text
 //! of a recording is escaped in tables, and unchanged in JSON and CSV.
 
+mod baseline_text;
+mod changes_text;
 mod file;
 mod measures;
 mod rows;
+mod soak_text;
 mod text;
 mod text_rows;
 mod text_table;
+mod verdict;
+mod verdict_markdown;
+mod verdict_text;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use baseline_text::{baseline_diff_text, baseline_text, baselines_text};
+pub use changes_text::changes_text;
 pub use file::OutputFile;
 pub use measures::{MISSING, Measure, measures};
 pub use rows::{CsvRows, JsonRows, RowEncoder};
+pub use soak_text::soak_text;
 pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};
+pub use verdict_markdown::verdict_markdown;
+pub use verdict_text::verdict_text;
 
 /// Writes a figure as indented JSON and a line end.
 ///

@@ -12,7 +12,7 @@ use crate::units::{bytes, count, duration, rfc3339};
 
 const NOTHING: &str = "  no operation was observed yet\n";
 
-fn styled() -> bool {
+pub(super) fn styled() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stdout().is_terminal()
 }

@@ -1,11 +1,14 @@
 //! An open recording: its files, the rows of its journals, the footers, and whether its recorders
 //! still run. This folder never writes or deletes anything in a recording.
 
+mod batches;
+mod find;
 mod journal;
 mod open;
 mod owner;
 mod segment;
 
+pub use find::find;
 pub use journal::Journal;
 pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};

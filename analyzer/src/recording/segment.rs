@@ -129,7 +129,7 @@ fn value_type(data_type: &DataType) -> &DataType {
     }
 }
 
-fn not_parquet(error: &ParquetError) -> String {
+pub(super) fn not_parquet(error: &ParquetError) -> String {
     match error {
         ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
             Some(error) => plain_io_error(error),

@@ -244,6 +244,14 @@ impl Run {
         Ok(self)
     }
 
+    /// The run without the column of a metric, for instance a failure rate where no outcome is
+    /// known.
+    #[must_use]
+    pub fn without(mut self, metric: &Metric) -> Run {
+        self.columns.retain(|(known, _)| known != metric);
+        self
+    }
+
     fn set(&mut self, metric: Metric, column: Column) {
         self.columns.retain(|(known, _)| *known != metric);
         self.columns.push((metric, column));

@@ -7,7 +7,7 @@
 mod support;
 
 use soakbox_statistics::{
-    Acceptable, Conclusion, Histogram, Metric, Options, Plan, Run, RunVariance, Scope, Side,
+    Acceptable, Conclusion, Histogram, Looks, Metric, Options, Plan, Run, RunVariance, Scope, Side,
     Threshold, Verdict, compare, read, self_test,
 };
 use std::slice::from_ref;
@@ -83,6 +83,57 @@ fn a_metric_that_the_base_cannot_show_does_not_block_the_others() {
     };
     let result = compare(from_ref(&base), &[candidate], &blind).unwrap();
     assert_eq!(result.verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_candidate_at_0_or_warm_or_without_a_run_does_not_change_what_gates() {
+    // Levels that differ from run to run, so that it matters which runs and windows are used.
+    let column = |i: usize, seed: usize| support::values(300, 10.0 + i as f64 / 20.0, seed + i);
+    let side = |seed: usize| -> Vec<Vec<f64>> { (0..5).map(|i| column(i, seed)).collect() };
+    let mut warm = side(20);
+    for value in warm[1].iter_mut().take(40) {
+        *value *= 5.0;
+    }
+    let mut stopped = side(30);
+    stopped[4].fill(0.0);
+    let mut missing = side(40);
+    missing[0].fill(f64::NAN);
+    for paired in [false, true] {
+        // Thresholds around what the base can show.
+        let mut gated = [false; 2];
+        for (index, threshold) in [0.01, 0.05].into_iter().enumerate() {
+            let options = Options {
+                threshold,
+                paired,
+                ..Options::default()
+            };
+            let runs = |columns: &[Vec<f64>]| -> Vec<Run> {
+                let run = |c: &Vec<f64>| Run::new(0.0).unwrap().with(Metric::Value, c.clone());
+                columns.iter().map(|c| run(c).unwrap()).collect()
+            };
+            let base = runs(&side(1));
+            let plain = one(&base, &runs(&side(10)), &options);
+            gated[index] = plain.gates;
+            for (name, columns) in [("warm", &warm), ("0", &stopped), ("missing", &missing)] {
+                let effect = one(&base, &runs(columns), &options);
+                assert_eq!(effect.gates, plain.gates, "{name}: {effect:?}");
+                assert_eq!(effect.absolute, name == "0", "{effect:?}");
+                let unit = if effect.absolute {
+                    soakbox_statistics::read(&base[2], &Metric::Value, 0)
+                        .unwrap()
+                        .value
+                } else {
+                    1.0
+                };
+                let (least, plain) = (effect.passable.unwrap() / unit, plain.passable.unwrap());
+                assert!(
+                    (least / plain - 1.0).abs() < 0.02,
+                    "{name}: {least} {plain}"
+                );
+            }
+        }
+        assert_eq!(gated, [false, true], "{paired}");
+    }
 }
 
 #[test]
@@ -258,4 +309,42 @@ fn every_figure_of_a_verdict_is_in_its_explanation() {
     let pooled = (0.25 * (between[0].powi(2) + between[1].powi(2))).sqrt();
     assert!((pooled - error).abs() < 1e-12, "{figures:?}");
     assert_eq!(figures.tests, 1);
+}
+
+#[test]
+fn a_look_at_a_growing_comparison_spends_its_part_of_the_error_rate() {
+    // A change that is regressed at the full level, and at an early look is not.
+    let (base, candidate) = (side(4, 100.0, 0.04, 1), side(4, 113.0, 0.04, 30));
+    let mut verdicts = Vec::new();
+    for (planned, before, share) in [(4, 0, 1.0), (4, 2, 0.75), (8, 0, 0.25), (40, 3, 0.004375)] {
+        let looks = Looks {
+            planned,
+            now: 4,
+            before,
+        };
+        let options = Options {
+            looks: Some(looks),
+            ..Options::default()
+        };
+        let effect = one(&base, &candidate, &options);
+        let level = effect.explanation.low_level.unwrap();
+        assert!(
+            (level / (0.05 * share) - 1.0).abs() < 1e-9,
+            "{looks:?} {level}"
+        );
+        verdicts.push(effect.verdict);
+    }
+    assert_eq!(verdicts[0], Verdict::Regressed);
+    assert_eq!(verdicts[3], Verdict::Inconclusive);
+    let planned = Looks {
+        planned: 4,
+        now: 4,
+        before: 0,
+    };
+    let at_once = Options {
+        looks: Some(planned),
+        ..Options::default()
+    };
+    let plain = one(&base, &candidate, &Options::default());
+    assert_eq!(one(&base, &candidate, &at_once).low, plain.low);
 }

@@ -89,7 +89,9 @@ fn pairs_are_never_formed_across_missing_runs() {
         assert_eq!(effect.verdict, Verdict::Inconclusive, "{effect:?}");
         let start = "2 of 12 runs: not measured; the other runs alone would be pass";
         assert_eq!(effect.reason, start, "{effect:?}");
-        // The four whole pairs remain, each of runs of the same level.
+        // The four whole pairs remain, each of runs of the same level. Levels differ by 30% from
+        // pair to pair, so that one pair across the missing runs would widen the interval beyond
+        // this bound.
         assert_eq!(effect.runs, [4, 4]);
         let known = [effect.change, effect.low, effect.high].map(Option::unwrap);
         assert!(known.iter().all(|v| v.abs() < 0.02), "{effect:?}");
@@ -108,11 +110,23 @@ fn pairs_are_never_formed_across_missing_runs() {
         wanted.sort_by_key(|run| (run.side, run.run));
         assert_eq!(effect.unusable, wanted);
     }
-    // The same pair is missing on both sides: it may have been worse too.
-    let effect = one(&side(3, 10), &side(3, 20), &options);
+    // The same pair is missing on both sides: it may have been worse too, so that the comparison
+    // does not pass. The other pairs are judged as they are without it, which is a pass.
+    let (base, candidate) = (side(3, 10), side(3, 20));
+    let effect = one(&base, &candidate, &options);
     assert_eq!(
         (effect.verdict, effect.runs),
         (Verdict::Inconclusive, [5, 5])
     );
-    assert!(effect.high < Some(0.05), "{effect:?}");
+    let without = |runs: &[Run]| [&runs[..3], &runs[4..]].concat();
+    let rest = one(&without(&base), &without(&candidate), &options);
+    assert_eq!(rest.verdict, Verdict::Pass, "{rest:?}");
+    assert_eq!((effect.low, effect.high), (rest.low, rest.high));
+    // Pairs across the missing runs are what this test would see: the levels of a pair differ then.
+    let numbered = |runs: &[Run], from: u64| -> Vec<Run> {
+        let numbers = (from..).zip(without(runs));
+        numbers.map(|(pair, run)| run.in_pair(pair)).collect()
+    };
+    let shifted = one(&numbered(&base, 1), &numbered(&candidate, 0), &options);
+    assert!(shifted.high > Some(0.2), "{shifted:?}");
 }

@@ -81,16 +81,66 @@ fn teeth_that_grow_on_a_flat_floor_are_no_leak() {
 #[test]
 fn a_leak_that_begins_late_is_found_in_the_last_half() {
     for (seed, begin) in [(1, 0.5), (2, 0.6), (3, 0.5), (4, 0.6)] {
-        let values: Vec<f64> = (0..8640)
-            .map(|i| {
-                let hours = (i as f64 - begin * 8640.0).max(0.0) * STEP / 3600.0;
-                let tooth = 30.0 * (i % 60) as f64 / 60.0;
-                100.0 + 2.0 * hours + tooth + 2.0 * noise(i, seed)
-            })
-            .collect();
-        let [leak, drift] = findings(&values, &SoakOptions::default());
+        let [leak, drift] = findings(&late(8640, begin, 2.0, 0.0, seed), &SoakOptions::default());
         assert_eq!(leak.status, Status::Found, "{leak:?}");
         assert_eq!(drift.status, Status::Found, "{drift:?}");
+    }
+}
+
+/// A heap of 100 under teeth of 30 that grows by `growth` per hour after the share `begin`, with a
+/// cycle of a day of ± `day`.
+fn late(points: usize, begin: f64, growth: f64, day: f64, seed: usize) -> Vec<f64> {
+    let value = |i: usize| {
+        let hour = i as f64 * STEP / 3600.0;
+        let since = (i as f64 - begin * points as f64).max(0.0) * STEP / 3600.0;
+        let tooth = 30.0 * (i % 60) as f64 / 60.0;
+        let turn = std::f64::consts::TAU * (hour / 24.0 + 0.21 * seed as f64);
+        100.0 + growth * since + tooth + day * turn.sin() + 2.0 * noise(i, seed)
+    };
+    (0..points).map(value).collect()
+}
+
+#[test]
+fn a_leak_that_begins_very_late_is_found_in_the_last_part_that_it_fills() {
+    for (seed, begin, part, hours) in [
+        (1, 0.75, "quarter", 18.0),
+        (2, 0.8, "eighth", 21.0),
+        (3, 0.86, "eighth", 21.0),
+    ] {
+        let [leak, drift] = findings(&late(8640, begin, 5.0, 0.0, seed), &SoakOptions::default());
+        for finding in [leak, drift] {
+            assert_eq!(finding.status, Status::Found, "{begin}: {finding:?}");
+            assert!(finding.reason.contains("in the last"), "{finding:?}");
+            if finding.reason.contains(part) {
+                let since = finding.since.unwrap() / 3600.0;
+                assert!((since - hours).abs() < 0.2, "{begin}: {finding:?}");
+            }
+            let slope = finding.slope_per_hour.unwrap();
+            assert!((2.0..6.5).contains(&slope), "{begin}: {finding:?}");
+        }
+    }
+}
+
+#[test]
+fn growth_wider_than_the_teeth_does_not_hide_them() {
+    // From the middle of three days on, by 180 under teeth of 30, with and without a daily cycle.
+    for (day, seed) in [(0.0, 1), (10.0, 2), (10.0, 3), (25.0, 4)] {
+        for (begin, growth) in [(0.5, 5.0), (0.7, 5.0), (0.3, 5.0)] {
+            let values = late(25_920, begin, growth, day, seed);
+            let [leak, _] = findings(&values, &SoakOptions::default());
+            assert_eq!(leak.status, Status::Found, "{day} {begin}: {leak:?}");
+            let periods = leak.periods.unwrap();
+            assert!((periods - 432.0).abs() < 3.0, "{day} {begin}: {leak:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rise_in_a_run_shorter_than_its_cycle_is_never_absent() {
+    for seed in 0..25 {
+        let values = late(7200, 0.0, 0.0, 10.0, seed);
+        let [leak, _] = findings(&values, &SoakOptions::default());
+        assert_ne!(leak.status, Status::Absent, "{seed}: {leak:?}");
     }
 }
 

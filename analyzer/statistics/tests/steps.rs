@@ -7,7 +7,7 @@
 
 mod support;
 
-use soakbox_statistics::{ChangeKind, changes};
+use soakbox_statistics::{ChangeKind, LeastChange, changes, changes_of_at_least};
 use std::time::Instant;
 use support::scatter;
 
@@ -95,5 +95,34 @@ fn steps_are_found_between_missing_points_and_outliers() {
     assert_eq!(kinds, expected, "{found:?}");
     for (change, place) in found.iter().zip([90, 152, 200, 310]) {
         assert!(change.index.abs_diff(place) <= 3, "{found:?}");
+    }
+}
+
+#[test]
+fn steps_below_the_minimum_are_not_reported_and_join_their_levels() {
+    // Levels of 100, 104, 150 and 145.
+    let level = |i: usize| [100.0, 104.0, 150.0, 145.0][i / 100];
+    let values: Vec<f64> = (0..400).map(|i| level(i) + 0.5 * noise(i, 8)).collect();
+    let found = |relative: f64, absolute: f64| {
+        let least = LeastChange { relative, absolute };
+        changes_of_at_least(&values, None, 0.05, &least).unwrap()
+    };
+    let indices = |relative: f64, absolute: f64| -> Vec<usize> {
+        found(relative, absolute).iter().map(|c| c.index).collect()
+    };
+    assert_eq!(indices(0.0, 0.0), [100, 200, 300]);
+    assert_eq!(indices(0.035, 0.0), [100, 200]);
+    assert_eq!(indices(0.0, 4.5), [200, 300]);
+    assert_eq!(indices(0.1, 0.0), [200]);
+    assert_eq!(indices(0.0, 60.0), [0; 0]);
+    let joined = found(0.1, 0.0)[0];
+    assert!((joined.before - 102.0).abs() < 0.3, "{joined:?}");
+    assert!((joined.after - 147.5).abs() < 0.3, "{joined:?}");
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+        let least = LeastChange {
+            relative: bad,
+            absolute: 0.0,
+        };
+        assert!(changes_of_at_least(&values, None, 0.05, &least).is_err());
     }
 }

@@ -45,6 +45,10 @@ pub struct Soak {
     /// The second at which a gap of ten seconds starts.
     pub gap_at: Option<i64>,
     pub seed: u64,
+    /// Factor of every duration.
+    pub scale: f64,
+    /// Seconds from [`START_NS`] to the begin.
+    pub begin: i64,
 }
 
 impl Default for Soak {
@@ -57,6 +61,8 @@ impl Default for Soak {
             lost: 0,
             gap_at: None,
             seed: 1,
+            scale: 1.0,
+            begin: 0,
         }
     }
 }
@@ -99,7 +105,7 @@ impl Soak {
             metrics: Vec::new(),
             health: Vec::new(),
             annotations: vec![annotation(
-                0,
+                self.begin,
                 None,
                 AnnotationKind::RecordingStarted,
                 "0.1.0",
@@ -113,7 +119,7 @@ impl Soak {
             rows.log.push(builder.finish().unwrap());
             rows.metrics.push(metrics);
             rows.health.push(RecorderHealth {
-                at_ns: START_NS + (second + 1) * SECOND,
+                at_ns: START_NS + (self.begin + second + 1) * SECOND,
                 boot_ns: (BOOT_INTERVAL + second as u64 + 1) * SECOND as u64,
                 interval: BOOT_INTERVAL + second as u64,
                 events_received: self.refreshes_per_second + self.controls_per_second,
@@ -122,15 +128,20 @@ impl Soak {
             });
         }
         if let Some(at) = self.gap_at {
+            let at = self.begin + at;
             rows.annotations
                 .push(annotation(at, Some(at + 10), AnnotationKind::Gap, "crash"));
         }
         if self.seconds > 60 {
-            rows.annotations
-                .push(annotation(60, None, AnnotationKind::Note, "deploy 1.4"));
+            rows.annotations.push(annotation(
+                self.begin + 60,
+                None,
+                AnnotationKind::Note,
+                "deploy 1.4",
+            ));
         }
         rows.annotations.push(annotation(
-            self.seconds,
+            self.begin + self.seconds,
             None,
             AnnotationKind::RecordingStopped,
             "interrupted",
@@ -161,7 +172,8 @@ impl Soak {
                 1.0
             };
             // A long right tail, as latencies have.
-            let duration_ns = fast * slow * (0.8 + 0.4 * noise.unit() + 0.4 * -noise.unit().ln());
+            let duration_ns =
+                self.scale * fast * slow * (0.8 + 0.4 * noise.unit() + 0.4 * -noise.unit().ln());
             let failed = !refresh && noise.unit() < 0.01;
             failures += u64::from(failed);
             duration_sum_ns += duration_ns as u64;
@@ -185,7 +197,8 @@ impl Soak {
                 event.flags |= if failed { 0 } else { flags::SUCCESS };
                 event.bytes = 512;
             }
-            assert!(builder.push(&event, START_NS - BOOT_INTERVAL as i64 * SECOND));
+            let offset_ns = START_NS + (self.begin - BOOT_INTERVAL as i64) * SECOND;
+            assert!(builder.push(&event, offset_ns));
         }
         let lost = if !refresh && (20..25).contains(&second) {
             self.lost
@@ -193,7 +206,7 @@ impl Soak {
             0
         };
         OperationMetrics {
-            at_ns: START_NS + second * SECOND,
+            at_ns: START_NS + (self.begin + second) * SECOND,
             interval: BOOT_INTERVAL + second as u64,
             operation: plan()[usize::from(operation)].name.clone(),
             operation_type: i64::from(operation) + 1,

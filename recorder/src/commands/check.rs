@@ -1,6 +1,7 @@
 //! `check`: whether this host allows a recording, where each probe would be placed, its risk to the
 //! observed program and its cost. To find out, the programs are loaded and unloaded; they are
-//! attached only to functions of the recorder itself, to measure the cost. The explanations come from the probes: this file only prints them.
+//! attached only to functions of the recorder itself, to measure the cost. The explanations come
+//! from the probes: this file only prints them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

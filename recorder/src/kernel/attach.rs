@@ -1,8 +1,8 @@
-//! Attaching and detaching, phase by phase. With the build feature `noop-attach` nothing is
-//! attached: a test suite that passes with it proves nothing.
+//! Attaching and detaching, phase by phase.
 
 use std::ffi::c_void;
 use std::fs;
+use std::mem::discriminant;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,30 +18,72 @@ use crate::plan::{Hook, Phase, ProgramId};
 /// The program that learns which process the recorder is. It runs once, in the recorder.
 pub(super) const REGISTER_RECORDER: ProgramId = ProgramId::new("register_recorder");
 
-/// An attached hook: dropping it detaches the hook.
+/// Attached hooks of one phase and file: dropping it detaches them.
 pub(super) struct Link {
     phase: Phase,
-    /// The file that the hook is in; `None` for a tracepoint.
+    /// The file that the hooks are in; `None` for a tracepoint.
     file: Option<Arc<Binary>>,
     _attached: Attached,
 }
 
+/// For one test (recorder/tests/detects_noop.sh): the kernel tests must fail with it. A release
+/// build does not have this switch.
+fn attaches_nothing() -> bool {
+    cfg!(debug_assertions) && std::env::var_os("SOAKBOX_TEST_ATTACH_NOTHING").is_some()
+}
+
 impl Kernel {
-    /// Attaches one hook, whose program is loaded.
+    /// Attaches the hooks, whose programs are loaded, phase by phase.
     ///
     /// # Errors
-    /// [`KernelError::Attach`] with the kernel's reason.
-    pub fn attach(&mut self, hook: &Hook, scope: Scope) -> Result<(), KernelError> {
-        if cfg!(feature = "noop-attach") {
+    /// [`KernelError::Attach`] with the kernel's reason. What is attached stays so until it is
+    /// detached.
+    pub fn attach<'a>(
+        &mut self,
+        hooks: impl IntoIterator<Item = &'a Hook>,
+        scope: Scope,
+    ) -> Result<(), KernelError> {
+        if attaches_nothing() {
             return Ok(());
         }
-        let attached = point::attach(&mut self.ebpf, hook, scope)?;
+        let hooks: Vec<&Hook> = hooks.into_iter().collect();
+        for phase in Phase::ATTACH {
+            let of_phase = hooks.iter().copied().filter(|hook| hook.phase == phase);
+            for alike in grouped(of_phase) {
+                self.attach_alike(&alike, scope)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches hooks of one group: by one link, or else each by its own.
+    fn attach_alike(&mut self, hooks: &[&Hook], scope: Scope) -> Result<(), KernelError> {
+        let multi = self.multi.as_ref();
+        if let Some(Ok(link)) = multi.and_then(|multi| multi.attach(hooks, scope)) {
+            self.keep(hooks[0], Box::new(link));
+            return Ok(());
+        }
+        for hook in hooks {
+            if hook.point.instruction().is_some() {
+                point::load_uprobe(&mut self.ebpf, hook.program)?;
+            }
+            let attached = point::attach(&mut self.ebpf, hook, scope)?;
+            self.keep(hook, attached);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, hook: &Hook, attached: Attached) {
         self.links.push(Link {
             phase: hook.phase,
             file: hook.point.instruction().map(|(file, _)| file.clone()),
             _attached: attached,
         });
-        Ok(())
+    }
+
+    /// Number of links to the kernel: one for each group of uprobes, or for each hook.
+    pub fn links(&self) -> usize {
+        self.links.len()
     }
 
     /// Detaches everything, phase by phase.
@@ -89,6 +131,28 @@ impl Kernel {
             .detach(link)
             .map_err(|error| attach_error(&own.display(), &error))
     }
+}
+
+/// The hooks in groups of the same program, file and kind of point, each group in its order.
+fn grouped<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Vec<Vec<&'a Hook>> {
+    let mut groups: Vec<Vec<&Hook>> = Vec::new();
+    for hook in hooks {
+        match groups.iter_mut().find(|group| alike(group[0], hook)) {
+            Some(group) => group.push(hook),
+            None => groups.push(vec![hook]),
+        }
+    }
+    groups
+}
+
+fn alike(one: &Hook, other: &Hook) -> bool {
+    let same_file = match (one.point.instruction(), other.point.instruction()) {
+        (Some((one, _)), Some((other, _))) => Arc::ptr_eq(one, other),
+        _ => false,
+    };
+    same_file
+        && one.program == other.program
+        && discriminant(&one.point) == discriminant(&other.point)
 }
 
 /// Called once, under a uprobe, so that the kernel side learns which process the recorder is.

@@ -11,6 +11,7 @@ use super::attach::{Link, REGISTER_RECORDER};
 use super::error::{load_error, missing};
 use super::point::KernelTypes;
 use super::settings::Global;
+use super::uprobe_multi::UprobeMulti;
 use super::{Counters, KernelError, KernelFacts, Ring, chain, point};
 use crate::plan::{Hook, ProgramId};
 
@@ -36,6 +37,8 @@ pub struct KernelSettings {
 /// The loaded kernel side. Dropping it unloads everything.
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
+    /// `None` where the kernel cannot attach many uprobes by one link.
+    pub(super) multi: Option<UprobeMulti>,
     pub(super) links: Vec<Link>,
     programs: Vec<ProgramId>,
     types: KernelTypes,
@@ -95,6 +98,7 @@ impl Kernel {
             .map_err(|error| load_error(None, &error))?;
         let cpus = facts.possible_cpus;
         let mut kernel = Self {
+            multi: UprobeMulti::new(object, &ebpf),
             ebpf,
             operations,
             cpus,
@@ -166,11 +170,27 @@ impl Kernel {
     ) -> Result<(), KernelError> {
         for hook in hooks {
             if !self.programs.contains(&hook.program) {
-                point::load(&mut self.ebpf, hook, &mut self.types)?;
+                self.load_program(hook)?;
                 self.programs.push(hook.program);
             }
         }
         Ok(())
+    }
+
+    /// Loads the program for links of many uprobes where that is possible.
+    fn load_program(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        let multi = self.multi.as_mut();
+        if hook.point.instruction().is_some()
+            && multi.is_some_and(|multi| multi.load(hook.program).is_ok())
+        {
+            return Ok(());
+        }
+        point::load(&mut self.ebpf, hook, &mut self.types)
+    }
+
+    /// Attaches each uprobe by a link of its own from now on, as kernels before 6.6 need it.
+    pub fn use_single_links(&mut self) {
+        self.multi = None;
     }
 
     /// The programs that are loaded, each once.

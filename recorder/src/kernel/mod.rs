@@ -11,6 +11,7 @@ mod offsets;
 mod point;
 mod ring;
 mod settings;
+mod uprobe_multi;
 
 pub use attach::own_file_offset;
 pub use counters::Counters;

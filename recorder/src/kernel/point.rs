@@ -57,9 +57,12 @@ pub(super) fn load(
     }
 }
 
-/// Loads a program that runs at instructions of files.
+/// Loads a program that runs at instructions of files, once.
 pub(super) fn load_uprobe(ebpf: &mut Ebpf, id: ProgramId) -> Result<(), KernelError> {
     let program = program::<UProbe>(ebpf, id)?;
+    if program.fd().is_ok() {
+        return Ok(());
+    }
     program.load().map_err(|error| load_error(Some(id), &error))
 }
 

@@ -20,7 +20,7 @@ use super::write::{WriteGate, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
-use crate::plan::{Phase, ProcessFilter, RecordPlan};
+use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::samplers;
 use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
@@ -246,9 +246,7 @@ impl Probes {
                 .then_some(plan.limits.processes),
         };
         let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
-        for hook in &plan.lifecycle {
-            kernel.attach(hook, Scope::File)?;
-        }
+        kernel.attach(&plan.lifecycle, Scope::File)?;
         let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?);
         let kernel = Arc::new(Mutex::new(kernel));
         Ok((Self { kernel }, source))
@@ -263,14 +261,8 @@ impl Probes {
         if plan.processes.follows_tree() {
             kernel.follow_own_descendants()?;
         }
-        for phase in Phase::ATTACH {
-            let operations = plan.operations.iter();
-            let hooks = operations.flat_map(|operation| &operation.hooks);
-            for hook in hooks.filter(|hook| hook.phase == phase) {
-                kernel.attach(hook, scope)?;
-            }
-        }
-        Ok(())
+        let operations = plan.operations.iter();
+        kernel.attach(operations.flat_map(|operation| &operation.hooks), scope)
     }
 
     fn detach_file(&self) -> Detach {

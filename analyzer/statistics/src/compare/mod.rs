@@ -9,6 +9,7 @@ pub(crate) mod effect;
 pub(crate) mod estimate;
 pub(crate) mod explanation;
 mod gate;
+pub(crate) mod looks;
 pub(crate) mod options;
 pub(crate) mod plan;
 pub(crate) mod reading;
@@ -31,7 +32,7 @@ use effect::{Comparison, Effect, OneSidedOperation};
 use options::{Acceptable, OneSided, Operation, Options};
 use std::collections::BTreeSet;
 use uncorrected::{Levels, Uncorrected};
-use verdict::{Side, Verdict};
+use verdict::{Scope, Side, Verdict};
 
 /// Compares one operation, as [`compare_all`] does.
 ///
@@ -92,10 +93,7 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         .zip(adjusted)
         .map(|(one, q)| one.effect(q, levels, options.tolerated_loss))
         .collect();
-    let one_sided: Vec<OneSidedOperation> = operations
-        .iter()
-        .filter_map(|operation| one_sided(operation, options))
-        .collect();
+    let one_sided = all_one_sided(operations, options);
     let verdict = gate::overall(&effects, &one_sided, options);
     Ok(Comparison {
         verdict,
@@ -103,6 +101,25 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         effects,
         one_sided,
     })
+}
+
+/// The comparison where a side has no runs of any operation, which [`compare_all`] refuses: there is
+/// no evidence, so it is never a pass.
+pub fn without_effects(operations: &[Operation<'_>], options: &Options) -> Comparison {
+    let one_sided = all_one_sided(operations, options);
+    Comparison {
+        verdict: gate::overall(&[], &one_sided, options),
+        scope: Scope::Pair,
+        effects: Vec::new(),
+        one_sided,
+    }
+}
+
+fn all_one_sided(operations: &[Operation<'_>], options: &Options) -> Vec<OneSidedOperation> {
+    let operations = operations.iter();
+    operations
+        .filter_map(|operation| one_sided(operation, options))
+        .collect()
 }
 
 /// The operation if only one side has runs of it.

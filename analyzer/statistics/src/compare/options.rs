@@ -1,5 +1,6 @@
 //! The input of a comparison: the operations with their runs, and the options with their defaults.
 
+use crate::compare::looks::Looks;
 use crate::compare::run_variance::RunVariance;
 use crate::compare::scale::Scale;
 use crate::metric::Metric;
@@ -42,31 +43,6 @@ pub struct Options {
     pub only_base: OneSided,
     /// What an operation that has runs on the candidate side only counts as.
     pub only_candidate: OneSided,
-}
-
-/// One look at a comparison to which runs are added until it is decided.
-///
-/// The error rate is spent over the looks (Lan and DeMets 1983; the share t² of it at the share t of
-/// the planned runs, Kim and DeMets 1987). Each look gets the part that was spent since the last
-/// one, so that the sum over all looks is at most [`Options::q`], however the looks depend on each
-/// other. The number and the times of the looks need no plan, but they must not depend on the data
-/// except that the first decision ends them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Looks {
-    /// Runs per side at the end, at least 1.
-    pub planned: usize,
-    /// Runs per side now.
-    pub now: usize,
-    /// Runs per side at the look before this one; 0 at the first.
-    pub before: usize,
-}
-
-impl Looks {
-    /// The share of the error rate that this look may spend, 0..=1.
-    fn share(self) -> f64 {
-        let spent = |runs: usize| (runs as f64 / self.planned.max(1) as f64).min(1.0).powi(2);
-        (spent(self.now) - spent(self.before)).max(0.0)
-    }
 }
 
 /// The largest change of one metric that is still acceptable.

@@ -25,6 +25,15 @@ pub(super) struct Sides {
     pub(super) unusable: Vec<UnusableRun>,
     /// Number of runs of both sides.
     runs: usize,
+    /// True when the candidate changed how the base is estimated: by its warm-up, by a value of 0,
+    /// or by a run that has no partner.
+    of_candidate: bool,
+}
+
+/// The base as it is without a candidate: what gates is decided from it.
+pub(super) struct BaseAlone {
+    pub(super) scale: Scale,
+    pub(super) runs: Vec<Used>,
 }
 
 /// A run that is used.
@@ -48,7 +57,10 @@ impl Sides {
             rate && !stop::stopped(operation.base, operation.candidate).is_empty()
         };
         if metric.may_be_zero() && sides.unusable.iter().any(not_positive) && !stopped() {
+            let of_base = |run: &UnusableRun| run.side == Side::Base && not_positive(run);
+            let of_candidate = !sides.unusable.iter().any(of_base);
             sides = Sides::on(operation, metric, Scale::absolute(metric), options);
+            sides.of_candidate |= of_candidate;
         }
         if options.paired {
             sides.keep_whole_pairs(operation);
@@ -57,10 +69,38 @@ impl Sides {
         sides
     }
 
+    /// The base as it is without the candidate of `operation`, of which these are both sides.
+    pub(super) fn base_alone(
+        &self,
+        operation: &Operation<'_>,
+        metric: &Metric,
+        options: &Options,
+    ) -> BaseAlone {
+        if !self.of_candidate {
+            return BaseAlone {
+                scale: self.scale,
+                runs: self.base.clone(),
+            };
+        }
+        let alone = Operation {
+            candidate: &[],
+            ..*operation
+        };
+        let unpaired = Options {
+            paired: false,
+            ..options.clone()
+        };
+        let sides = Sides::of(&alone, metric, &unpaired);
+        BaseAlone {
+            scale: sides.scale,
+            runs: sides.base,
+        }
+    }
+
     fn on(operation: &Operation<'_>, metric: &Metric, scale: Scale, options: &Options) -> Sides {
         let mut unusable = Vec::new();
-        let mut cut = 0;
-        let mut side = |side: Side, runs: &[Run]| -> Vec<Used> {
+        let mut side = |side: Side, runs: &[Run]| -> (Vec<Used>, usize) {
+            let mut cut = 0;
             let working = runs.iter().any(|run| !stop::is_empty(run));
             let mut kept = Vec::with_capacity(runs.len());
             for (index, run) in runs.iter().enumerate() {
@@ -85,15 +125,19 @@ impl Sides {
                     Err(why) => unusable.push(left_out(side, runs, index, why)),
                 }
             }
-            kept
+            (kept, cut)
         };
-        let mut base = side(Side::Base, operation.base);
-        let mut candidate = side(Side::Candidate, operation.candidate);
+        let (mut base, base_cut) = side(Side::Base, operation.base);
+        let (mut candidate, candidate_cut) = side(Side::Candidate, operation.candidate);
         // The same number of windows on both sides, and at most the allowed share of the shortest
         // run.
-        let runs = || operation.base.iter().chain(operation.candidate);
-        let shortest = runs().map(Run::windows).min().unwrap_or(0);
-        let cut = cut.min((shortest as f64 * MAX_SHARE) as usize);
+        let allowed = |runs: &[Run]| {
+            let shortest = runs.iter().map(Run::windows).min();
+            shortest.map_or(usize::MAX, |n| (n as f64 * MAX_SHARE) as usize)
+        };
+        let most = allowed(operation.base).min(allowed(operation.candidate));
+        let cut = base_cut.max(candidate_cut).min(most);
+        let of_candidate = cut != base_cut.min(allowed(operation.base));
         if cut > 0 {
             let mut without_warm_up = |side: Side, runs: &[Run], kept: &mut Vec<Used>| {
                 kept.retain_mut(|used| match estimate(&runs[used.run], metric, scale, cut) {
@@ -116,7 +160,8 @@ impl Sides {
             base,
             candidate,
             unusable,
-            runs: runs().count(),
+            runs: operation.base.len() + operation.candidate.len(),
+            of_candidate,
         }
     }
 
@@ -137,6 +182,7 @@ impl Sides {
                 let stays = whole.contains(&pair(runs, used.run));
                 if !stays {
                     let why = Unusable::NoPartner;
+                    self.of_candidate |= side == Side::Base;
                     self.unusable.push(left_out(side, runs, used.run, why));
                 }
                 stays

@@ -14,7 +14,7 @@ use crate::compare::reason::{blocked, scope_note, verdict_under_loss};
 use crate::compare::run_variance::RunVariance;
 use crate::compare::runs_needed::{RunNoise, to_decide};
 use crate::compare::scale::Scale;
-use crate::compare::sides::{Sides, Used};
+use crate::compare::sides::{BaseAlone, Sides, Used};
 use crate::compare::stop;
 use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
@@ -58,12 +58,7 @@ impl Uncorrected {
         let (base, candidate) = (estimates(&sides.base), estimates(&sides.candidate));
         let of_base = typical(&base, scale);
         let threshold = options.threshold_of(operation.name, &metric, scale, of_base);
-        let history = options.history.iter().find(|(known, _)| *known == metric);
-        let history = history.map(|(_, variance)| *variance);
-        // The history of a relative metric says nothing about a difference in its unit.
-        let known =
-            |h: &RunVariance| h.degrees_of_freedom > 0.0 && scale.absolute == metric.is_absolute();
-        let history = history.filter(known);
+        let history = history_of(&metric, scale, options);
         let difference = difference(&base, &candidate, options.paired, history);
         let difference = difference.map(|c| {
             if metric.lower_is_worse() {
@@ -82,12 +77,8 @@ impl Uncorrected {
         let several = operation.base.len().max(operation.candidate.len()) > 1;
         let without_test = if several { Scope::Runs } else { Scope::Pair };
         let windows = |side: &[&Estimate]| side.iter().map(|r| r.scales.length).sum();
-        let passable = passable(&base, scale, history, options);
-        let gates = if options.gates.is_empty() {
-            passable.is_some_and(|least| least < threshold)
-        } else {
-            options.gates.contains(&metric)
-        };
+        let alone = sides.base_alone(operation, &metric, options);
+        let (gates, passable) = gate(operation.name, &metric, &alone, scale, options);
         let noise = difference.as_ref().map(|c| {
             let runs = [base.len() as f64, candidate.len() as f64];
             RunNoise {
@@ -220,6 +211,46 @@ impl Uncorrected {
         }
         self.effect
     }
+}
+
+/// Whether the metric gates, and the smallest threshold at which it would, as a change on the
+/// `scale` of the effect.
+fn gate(
+    operation: &str,
+    metric: &Metric,
+    base: &BaseAlone,
+    scale: Scale,
+    options: &Options,
+) -> (bool, Option<f64>) {
+    let runs = estimates(&base.runs);
+    let value = typical(&runs, base.scale);
+    let threshold = options.threshold_of(operation, metric, base.scale, value);
+    let least = passable(
+        &runs,
+        base.scale,
+        history_of(metric, base.scale, options),
+        options,
+    );
+    let gates = if options.gates.is_empty() {
+        least.is_some_and(|least| least < threshold)
+    } else {
+        options.gates.contains(metric)
+    };
+    // A candidate at 0 makes the change of a metric absolute whose base is above 0.
+    let unit = match value {
+        Some(value) if scale.absolute && !base.scale.absolute => value,
+        _ => 1.0,
+    };
+    (gates, least.map(|least| least * unit))
+}
+
+/// The history of a metric on this scale. That of a relative metric says nothing about a difference
+/// in its unit.
+fn history_of(metric: &Metric, scale: Scale, options: &Options) -> Option<RunVariance> {
+    let known = options.history.iter().find(|(known, _)| known == metric);
+    let usable =
+        |h: &RunVariance| h.degrees_of_freedom > 0.0 && scale.absolute == metric.is_absolute();
+    known.map(|(_, variance)| *variance).filter(usable)
 }
 
 fn estimates(used: &[Used]) -> Vec<&Estimate> {

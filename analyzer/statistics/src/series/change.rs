@@ -43,3 +43,19 @@ pub struct Change {
     /// the series that was searched.
     pub p: f64,
 }
+
+/// The smallest change that is reported. A change must reach both minima; 0 is no minimum.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LeastChange {
+    /// |after / before − 1|; a level of 0 before the change reaches any minimum.
+    pub relative: f64,
+    /// |after − before|, in the data's unit.
+    pub absolute: f64,
+}
+
+impl LeastChange {
+    pub(crate) fn is_reached(&self, before: f64, after: f64) -> bool {
+        let size = (after - before).abs();
+        size >= self.absolute && size >= self.relative * before.abs()
+    }
+}

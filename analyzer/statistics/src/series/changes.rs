@@ -4,7 +4,7 @@
 //! `change_points` finds where the level changes. No change is judged as good or bad.
 
 use crate::error::{Error, within};
-use crate::series::change::{Change, ChangeKind};
+use crate::series::change::{Change, ChangeKind, LeastChange};
 use crate::series::change_points::{ChangePoint, OUTLIERS, Series};
 use crate::series::outliers::outliers;
 
@@ -23,7 +23,24 @@ pub fn changes(
     times: Option<&[f64]>,
     false_alarm: f64,
 ) -> Result<Vec<Change>, Error> {
+    changes_of_at_least(values, times, false_alarm, &LeastChange::default())
+}
+
+/// As [`changes`], without the changes that are smaller than `least`. The levels on both sides of a
+/// step that is too small are one level.
+///
+/// # Errors
+/// Those of [`changes`]; a minimum below 0, infinite or NaN.
+pub fn changes_of_at_least(
+    values: &[f64],
+    times: Option<&[f64]>,
+    false_alarm: f64,
+    least: &LeastChange,
+) -> Result<Vec<Change>, Error> {
     within("false_alarm", false_alarm, 0.0, 0.5, "between 0 and 0.5")?;
+    let must = "finite and 0 or more";
+    within("least relative change", least.relative, 0.0, f64::MAX, must)?;
+    within("least absolute change", least.absolute, 0.0, f64::MAX, must)?;
     let all_times = checked_times(values.len(), times)?;
     let at = |index: usize| all_times.as_ref().map_or(index as f64, |t| t[index]);
     let mut places: Vec<usize> = (0..values.len()).filter(|&i| usable(values[i])).collect();
@@ -52,7 +69,7 @@ pub fn changes(
         places.iter().map(|&i| values[i]).collect(),
         places.iter().map(|&i| at(i)).collect(),
     );
-    for point in series.change_points(false_alarm) {
+    for point in series.change_points(false_alarm, least) {
         let index = places[point.start];
         // Next to a doubtful point the jump is no evidence: there the difference of the levels
         // alone must be significant.
@@ -78,6 +95,7 @@ pub fn changes(
             p,
         });
     }
+    found.retain(|change: &Change| least.is_reached(change.before, change.after));
     found.sort_by_key(|change| change.index);
     Ok(found)
 }

@@ -28,8 +28,8 @@ impl FindingKind {
 pub enum Status {
     /// The whole interval lies above the tolerance.
     Found,
-    /// The whole interval does not exceed the tolerance, and the last half has no growth that is
-    /// found.
+    /// The whole interval does not exceed the tolerance, and no growth is found in the last parts
+    /// (half, quarter, eighth).
     Absent,
     /// The interval includes the tolerance, or there are too few data.
     Inconclusive,
@@ -67,15 +67,15 @@ pub struct Finding {
     /// the interval of the trend's slope includes 0 or less: compared with a reference that falls,
     /// growth is also found in a series that does not rise.
     pub time_to_limit_s: Option<f64>,
-    /// The smallest slope that would have been found with 80% probability, in the last half alone if
-    /// that was judged.
+    /// The smallest slope that would have been found with 80% probability, in the last half alone
+    /// if that was judged.
     pub detectable: Option<f64>,
     /// Number of periods of the sawtooth; `None` without a sawtooth.
     pub periods: Option<f64>,
     /// The fitted line. It can be the reference of a later run.
     pub trend: Option<Trend>,
     /// First time of the part that the numbers describe, in the caller's seconds: the whole series,
-    /// or its last half when only that part grows. `None` without points.
+    /// or a last part when only that grows. `None` without points.
     pub since: Option<f64>,
     /// The reason of `status`, in one line.
     pub reason: String,
@@ -86,8 +86,8 @@ pub struct Finding {
 pub struct SoakOptions {
     /// Growth per hour, relative to the level at the start, that is still acceptable.
     pub tolerance_per_hour: f64,
-    /// Growth in the data's unit per hour that is still acceptable. The larger of the two tolerances
-    /// is used: a level of 0 has no relative one.
+    /// Growth in the data's unit per hour that is still acceptable. The larger of the two
+    /// tolerances is used: a level of 0 has no relative one.
     pub absolute_tolerance_per_hour: f64,
     /// The value that must not be reached, finite, in the data's unit.
     pub limit: Option<f64>,

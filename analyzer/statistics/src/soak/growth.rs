@@ -1,21 +1,30 @@
-//! One finding: the growth of a series, in the whole of it and in its last half.
+//! One finding: the growth of a series, in the whole of it and in its last parts.
 //!
 //! `leak` chooses the series; `trend` fits the lines.
 
 use crate::math::distributions::t_upper_quantile;
+use crate::math::time_scales::MIN_WINDOWS;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
 use crate::soak::trend::{Trend, trend_of_lives};
 
 const SECONDS_PER_HOUR: f64 = 3600.0;
 /// The probability beyond each end of a finding's interval.
 const LEVEL: f64 = 0.025;
-/// [`LEVEL`] for the last half, which is judged in addition.
-const LATE_LEVEL: f64 = 0.0125;
+/// The last parts that are judged in addition: the share of the time before each, its name, and
+/// its [`LEVEL`]. Growth that begins before the last one fills most of one of them, and all
+/// levels together are below 5%.
+const LATE: [(f64, &str, f64); 3] = [
+    (0.5, "half", LEVEL / 2.0),
+    (0.75, "quarter", LEVEL / 4.0),
+    (0.875, "eighth", LEVEL / 8.0),
+];
 /// With fewer points than this the last half is not judged.
 const MIN_LATE_POINTS: usize = 5;
-/// Number of blocks whose means show how high the first half came.
+/// [`MIN_LATE_POINTS`] for shorter parts: as many as the noise is known from.
+const MIN_SHORT_POINTS: usize = MIN_WINDOWS;
+/// Number of blocks whose means show how high the series came before a last part.
 const BLOCKS: usize = 20;
-/// The last half must end above the first one by this number of deviations of a block's mean.
+/// A last part must end above all before by this number of deviations of a block's mean.
 const ABOVE: f64 = 2.0;
 
 /// A series whose growth is judged.
@@ -56,9 +65,9 @@ impl<'a> Points<'a> {
         }
     }
 
-    /// The finding of the whole series and of its last half: growth that begins late hardly moves
-    /// the line through all points. `detectable` of the whole is what the last half could have
-    /// shown.
+    /// The finding of the whole series, or of the longest of its last parts in which growth is
+    /// found: growth that begins late hardly moves the line through all points. `detectable` of
+    /// the whole is what the last half could have shown.
     pub(crate) fn growth(&self, blank: Finding, options: &SoakOptions) -> Finding {
         let judge = |from: usize, level: f64| {
             let (times, values) = (&self.times[from..], &self.values[from..]);
@@ -69,27 +78,32 @@ impl<'a> Points<'a> {
             };
             judged(blank, line, self.height, level, options)
         };
-        let whole = judge(0, LEVEL);
-        let late = match (self.times.first(), self.times.last()) {
-            (Some(first), Some(last)) => self.times.partition_point(|t| *t < 0.5 * (first + last)),
-            _ => return whole,
+        let mut whole = judge(0, LEVEL);
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return whole;
         };
-        if whole.status == Status::Found || self.times.len() - late < MIN_LATE_POINTS {
+        if whole.status == Status::Found {
             return whole;
         }
-        let last = judge(late, LATE_LEVEL);
-        let new = |line: Trend| !options.restarts.is_empty() || self.ends_above(late, &line);
-        match last.status {
-            Status::Found if last.trend.is_some_and(new) => Finding {
-                reason: format!("{}, in the last half", last.reason),
-                ..last
-            },
-            Status::Found => whole,
-            _ => Finding {
-                detectable: last.detectable.or(whole.detectable),
-                ..whole
-            },
+        for (index, (before, name, level)) in LATE.into_iter().enumerate() {
+            let begin = first + before * (last - first);
+            let late = self.times.partition_point(|t| *t < begin);
+            let least = [MIN_LATE_POINTS, MIN_SHORT_POINTS][index.min(1)];
+            if self.times.len() - late < least {
+                break;
+            }
+            let part = judge(late, level);
+            let new = |line: Trend| !options.restarts.is_empty() || self.ends_above(late, &line);
+            if part.status != Status::Found {
+                if index == 0 {
+                    whole.detectable = part.detectable.or(whole.detectable);
+                }
+            } else if part.trend.is_some_and(new) {
+                let reason = format!("{}, in the last {name}", part.reason);
+                return Finding { reason, ..part };
+            }
         }
+        whole
     }
 
     /// True when the points from `late` on end clearly above all that came before, and so does the
@@ -112,8 +126,8 @@ impl<'a> Points<'a> {
     }
 }
 
-/// The finding from its line, with the probability `level` beyond each end. `height` is
-/// the distance from the line to the peaks.
+/// The finding from its line, with the probability `level` beyond each end.
+/// `height` is the distance from the line to the peaks.
 fn judged(
     blank: Finding,
     line: Option<Trend>,

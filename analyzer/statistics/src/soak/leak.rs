@@ -8,26 +8,24 @@ use crate::error::{Error, within};
 use crate::soak::cycle::without_cycle;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
 use crate::soak::growth::{Points, inconclusive};
-use crate::soak::sawtooth::{Sawtooth, sawtooth, sawtooth_of_lives};
-
-/// With fewer periods of a sawtooth than this the finding is inconclusive.
-pub const MIN_PERIODS: f64 = 5.0;
+use crate::soak::sawtooth::{MIN_PERIODS, Sawtooth, sawtooth, sawtooth_of_lives};
 
 /// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
 ///
 /// The series has a sawtooth when it swings by half of its own range, clearly above its
-/// point-to-point noise. With fewer than [`MIN_PERIODS`] periods both findings are
-/// inconclusive. A first rise
-/// that has not fallen yet cannot be distinguished from a leak and counts as one.
+/// point-to-point noise, and rises more slowly than it falls. With fewer than [`MIN_PERIODS`]
+/// periods both findings are inconclusive. A first rise that has not fallen yet cannot be
+/// distinguished from a leak and counts as one.
 ///
 /// A finding is found if its whole interval lies above the tolerance, absent if it does not exceed
-/// it, and otherwise inconclusive. The last half is judged too, at half of the level: growth that
-/// begins late is found there. Assumes what [`trend`](crate::trend()) assumes.
+/// it, and otherwise inconclusive. The last half, quarter and eighth are judged too, each at half of
+/// the level before: growth that begins late is found there. Assumes what
+/// [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
-/// Times of another length, not finite or descending; a tolerance below 0; a limit that is not
-/// finite.
+/// Times of another length; times or restarts that are not finite or descend; a tolerance below 0;
+/// a limit that is not finite; a cycle that is not longer than 0.
 pub fn soak(
     subject: &str,
     times: &[f64],

@@ -3,6 +3,7 @@
 //!
 //! It uses the results of `series` and `math`. It does not compare builds.
 
+pub(crate) mod bent_line;
 pub(crate) mod cycle;
 pub(crate) mod finding;
 pub(crate) mod growth;

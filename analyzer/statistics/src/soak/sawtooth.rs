@@ -2,14 +2,22 @@
 //!
 //! It finds troughs in any series that swings. `leak` decides whether the troughs rise.
 
+use crate::soak::bent_line::BentLine;
 use crate::soak::trend::trend;
+
+/// With fewer periods of a sawtooth than this a finding is inconclusive.
+pub const MIN_PERIODS: f64 = 5.0;
 
 /// The smallest swing, in deviations of the point-to-point noise.
 const SWING_OVER_NOISE: f64 = 5.0;
-/// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall alike.
+/// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall
+/// alike.
 const RISE_OVER_FALL: f64 = 2.5;
 /// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
 const FEW_TEETH: f64 = 1.0;
+/// The teeth around a line with a bend are used when they are this many times as many as those around
+/// a straight one.
+const FAR_MORE: f64 = 2.0;
 /// A swing below this share of the largest value is a rounding error.
 const ROUNDING: f64 = 1e-12;
 
@@ -28,26 +36,36 @@ pub(crate) struct Sawtooth {
 /// The sawtooth of a series of finite values; `None` when it has none. A swing is half of the range
 /// of the series without its trend (5th to 95th percentile), and must be clearly larger than the
 /// point-to-point noise. A sawtooth rises slowly and falls fast; whatever rises as fast as it falls
-/// is a cycle or noise.
+/// is a cycle or noise. Growth that begins on the way may be wider than the teeth around a straight
+/// line: a line with a bend is then used.
 pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if values.len() < 12 {
         return None;
     }
     let line = trend(times, values)?;
-    let flat: Vec<f64> = times
-        .iter()
-        .zip(values)
-        .map(|(t, v)| v - line.slope * (t - times[0]))
-        .collect();
+    let pairs = || times.iter().zip(values);
+    let flat = pairs().map(|(t, v)| v - line.slope * (t - times[0]));
+    let straight = around(times, values, &flat.collect::<Vec<f64>>());
+    let bent = BentLine::fit(times, values, None).and_then(|line| {
+        let flat: Vec<f64> = pairs().map(|(t, v)| v - line.at(*t)).collect();
+        around(times, values, &flat)
+    });
+    let seen = straight.as_ref().map_or(0.0, |teeth| teeth.periods);
+    let least = MIN_PERIODS.max(FAR_MORE * seen);
+    bent.filter(|teeth| teeth.periods >= least).or(straight)
+}
+
+/// The sawtooth of `values`, of which `flat` are the values without their trend.
+fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     let steps: Vec<f64> = flat.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     let noise = 1.4826 * quantile(&steps, 0.5) / std::f64::consts::SQRT_2;
-    let swing = 0.5 * (quantile(&flat, 0.95) - quantile(&flat, 0.05));
+    let swing = 0.5 * (quantile(flat, 0.95) - quantile(flat, 0.05));
     // The rounding errors of a straight line are no swing.
     let largest = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
     if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
         return None;
     }
-    let Zigzag { falls, slow, fast } = zigzag(&flat, swing);
+    let Zigzag { falls, slow, fast } = zigzag(flat, swing);
     let least = if falls.len() < 5 {
         FEW_TEETH
     } else {

@@ -1,12 +1,12 @@
 //! Where the level of a series changes: its steps and drifts.
 //!
 //! Large jumps are found first (`jumps`), since several of them hide each other. Then each part is
-//! searched on its own: it is split in two where the means differ most, and then each part again (binary
-//! segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is accepted when
-//! the largest split of pure noise would rarely differ as much. The noise is the long-run variance
-//! of the residuals *after* the split. The tail of the largest split is that of the standardised
-//! Brownian bridge (James, James and Siegmund 1987), at the normal quantile that corresponds to the
-//! t value. `changes` removes missing points and outliers before.
+//! searched on its own: it is split in two where the means differ most, and then each part again
+//! (binary segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is accepted
+//! when the largest split of pure noise would rarely differ as much. The noise is the long-run
+//! variance of the residuals *after* the split. The tail of the largest split is that of the
+//! standardised Brownian bridge (James, James and Siegmund 1987), at the normal quantile that
+//! corresponds to the t value. `changes` removes missing points and outliers before.
 
 mod drift;
 mod jumps;
@@ -15,7 +15,7 @@ mod temporary_shift;
 
 use crate::math::long_run_variance::of_residuals;
 use crate::math::time_scales::TimeScales;
-use crate::series::change::ChangeKind;
+use crate::series::change::{ChangeKind, LeastChange};
 
 /// Share of the false alarm rate that is used for steps.
 const STEPS: f64 = 0.45;
@@ -79,8 +79,9 @@ impl Series {
         self.centre + (self.prefix[end] - self.prefix[start]) / (end - start) as f64
     }
 
-    /// All steps and drifts at the familywise `rate`: drifts first, then steps in order.
-    pub(crate) fn change_points(&self, rate: f64) -> Vec<ChangePoint> {
+    /// All steps and drifts at the familywise `rate`: drifts first, then the steps of at least
+    /// `least`, in order.
+    pub(crate) fn change_points(&self, rate: f64, least: &LeastChange) -> Vec<ChangePoint> {
         let length = self.values.len();
         // Large jumps first: the noise of each part is then free of them.
         let jumps = self.jumps(rate);
@@ -108,7 +109,7 @@ impl Series {
             }
         }
         splits.sort_unstable();
-        let kept = self.confirmed(&splits, &jumps, rate);
+        let kept = self.large_enough(self.confirmed(&splits, &jumps, rate), least);
         for (i, &at) in kept.iter().enumerate() {
             let start = if i == 0 { 0 } else { kept[i - 1] };
             let end = kept.get(i + 1).copied().unwrap_or(length);
@@ -122,6 +123,27 @@ impl Series {
             });
         }
         parts
+    }
+
+    /// The splits without those whose levels differ by less than `least`: the smallest is removed
+    /// first, which changes the levels next to it.
+    fn large_enough(&self, mut splits: Vec<usize>, least: &LeastChange) -> Vec<usize> {
+        loop {
+            let levels = |i: usize| {
+                let start = if i == 0 { 0 } else { splits[i - 1] };
+                let end = splits.get(i + 1).copied().unwrap_or(self.values.len());
+                (self.mean(start, splits[i]), self.mean(splits[i], end))
+            };
+            let small = (0..splits.len())
+                .map(|i| (i, levels(i)))
+                .filter(|(_, (before, after))| !least.is_reached(*before, *after))
+                .map(|(i, (before, after))| (i, (after - before).abs()))
+                .min_by(|a, b| a.1.total_cmp(&b.1));
+            match small {
+                Some((i, _)) => splits.remove(i),
+                None => return splits,
+            };
+        }
     }
 
     /// Tests each split again between its neighbours. It moves to the best position there, and

@@ -1,0 +1,216 @@
+//! The file of a baseline. It is written as a whole and read as a whole.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use soakbox_cli::{Failure, Result, plain_io_error};
+
+use super::rows::{self, StoredRun};
+use crate::compare::window_length_for;
+use crate::windows::Run;
+
+/// Key of the format's version in the footer.
+const FORMAT: &str = "soakbox.baseline";
+/// The version that is written.
+const VERSION: &str = "1";
+/// Key of the runs, a JSON list.
+const RUNS: &str = "soakbox.baseline_runs";
+/// The first bytes of a Parquet file.
+const MAGIC: &[u8] = b"PAR1";
+
+/// The runs of a baseline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaselineFile {
+    /// In the order in which they were added.
+    pub runs: Vec<Run>,
+}
+
+/// Whether the path is a regular file, and so not a recording.
+pub fn is_baseline(path: &Path) -> bool {
+    path.is_file()
+}
+
+impl BaselineFile {
+    /// Adds runs, in windows that are as short as comparisons need them.
+    pub fn add(&mut self, runs: impl IntoIterator<Item = Run>) {
+        for mut run in runs {
+            for series in run.operations.values_mut() {
+                let length = window_length_for([&*series]);
+                *series = series.clone().merged_to(length);
+            }
+            self.runs.push(run);
+        }
+    }
+
+    /// Whether it has this run, of whatever recording.
+    pub fn has(&self, run: &Run) -> bool {
+        let key = |run: &Run| (run.identity.recorder.clone(), run.identity.first_ns);
+        self.runs.iter().any(|known| key(known) == key(run))
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is no baseline of this version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes =
+            std::fs::read(path).map_err(|error| Failure::path(path, plain_io_error(&error)))?;
+        if !bytes.starts_with(MAGIC) {
+            return Err(Failure::path(path, "is no baseline")
+                .hint("`soakbox-analyzer baseline create RECORDING… -o FILE` makes one"));
+        }
+        Self::decode(bytes).map_err(|reason| Failure::path(path, reason))
+    }
+
+    fn decode(bytes: Vec<u8>) -> std::result::Result<Self, String> {
+        let corrupt = |_| "corrupt baseline".to_owned();
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(corrupt)?;
+        let pairs = reader.metadata().file_metadata().key_value_metadata();
+        let value = |key: &str| -> Option<String> {
+            let pair = pairs.into_iter().flatten().find(|pair| pair.key == key)?;
+            pair.value.clone()
+        };
+        match value(FORMAT).as_deref() {
+            Some(VERSION) => {}
+            Some(other) => {
+                return Err(format!("has version {other}; this version reads {VERSION}"));
+            }
+            None => return Err("is a Parquet file, but no baseline".to_owned()),
+        }
+        let stored: Vec<StoredRun> = value(RUNS)
+            .and_then(|runs| serde_json::from_str(&runs).ok())
+            .ok_or("corrupt baseline: its list of runs")?;
+        let runs: Option<Vec<Run>> = stored.into_iter().map(StoredRun::empty).collect();
+        let mut runs = runs.ok_or("corrupt baseline: the windows of its runs")?;
+        for batch in reader.build().map_err(corrupt)? {
+            let batch = batch.map_err(|_| "corrupt baseline".to_owned())?;
+            rows::add(&batch, &mut runs).ok_or("corrupt baseline: a window")?;
+        }
+        Ok(Self { runs })
+    }
+
+    /// The content of its file.
+    ///
+    /// # Errors
+    /// Where Parquet refuses the rows, which it does not for these columns.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let failed = |error: &dyn std::fmt::Display| Failure::new("baseline", error);
+        let runs: Vec<StoredRun> = self.runs.iter().map(StoredRun::of).collect();
+        let runs = serde_json::to_string(&runs).map_err(|error| failed(&error))?;
+        let pairs = vec![
+            KeyValue::new(FORMAT.to_owned(), VERSION.to_owned()),
+            KeyValue::new(RUNS.to_owned(), runs),
+        ];
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by("soakbox-analyzer".to_owned())
+            .set_key_value_metadata(Some(pairs))
+            .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let mut bytes = Vec::new();
+        let schema = rows::schema();
+        let mut writer =
+            ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)
+                .map_err(|error| failed(&error))?;
+        let batch = rows::batch(&self.runs).map_err(|error| failed(&error))?;
+        writer.write(&batch).map_err(|error| failed(&error))?;
+        writer.close().map_err(|error| failed(&error))?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::{RunIdentity, Series, Target, Window, WindowLength};
+    use proptest::prelude::*;
+    use soakbox_schemas::tables::histogram::SparseHistogram;
+
+    fn window(durations: Vec<i64>, number: u32) -> Window {
+        let mut encoded = Vec::new();
+        SparseHistogram::of(durations.iter().copied()).encode(&mut encoded);
+        let number = u64::from(number);
+        Window {
+            count: durations.len() as u64,
+            lost: number % 3,
+            duration_ns: number * 7,
+            cpu_ns: number,
+            with_cpu: 2,
+            durations: if durations.is_empty() {
+                Vec::new()
+            } else {
+                encoded
+            },
+            ..Window::default()
+        }
+    }
+
+    fn run() -> impl Strategy<Value = Run> {
+        let durations = proptest::collection::vec(0i64..1 << 40, 0..20);
+        let window = proptest::option::weighted(
+            0.9,
+            (durations, any::<u32>()).prop_map(|(durations, number)| window(durations, number)),
+        );
+        let series =
+            (proptest::collection::vec(window, 0..30), 0u32..12).prop_map(|(windows, exponent)| {
+                Series {
+                    length: WindowLength::at_most(std::time::Duration::from_millis(2 << exponent)),
+                    windows,
+                }
+            });
+        let operations = proptest::collection::btree_map(any::<String>(), series, 0..4);
+        (operations, any::<String>(), any::<i32>()).prop_map(|(operations, text, second)| Run {
+            identity: RunIdentity {
+                name: text.clone(),
+                host: text.clone(),
+                first_ns: i64::from(second) * 1_000_000_007,
+                last_ns: i64::from(second) * 1_000_000_007 + 5,
+                targets: vec![Target {
+                    path: text.clone(),
+                    build_id: Some(text.clone()),
+                }],
+                warnings: vec![text],
+                ..RunIdentity::default()
+            },
+            operations,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn a_baseline_reads_back(runs in proptest::collection::vec(run(), 0..4)) {
+            let baseline = BaselineFile { runs };
+            let bytes = baseline.encode().unwrap();
+            prop_assert_eq!(&BaselineFile::decode(bytes.clone()), &Ok(baseline.clone()));
+            prop_assert_eq!(baseline.encode().unwrap(), bytes);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            runs in proptest::collection::vec(run(), 1..3),
+            harm in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = BaselineFile { runs }.encode().unwrap();
+            let end = end.index(bytes.len());
+            for (place, byte) in harm {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            let _ = BaselineFile::decode(bytes[..end].to_vec());
+            let _ = BaselineFile::decode(bytes);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! When did a number change? Series of a recording or of a CSV file, and the answer
+//! `soakbox.changes/1`. Pure; the statistics are in `soakbox-statistics`.
+
+mod of_run;
+
+pub use of_run::series_of;
+
+use serde::Serialize;
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{LeastChange, Metric, changes_of_at_least};
+
+use crate::units::rfc3339;
+
+/// A number over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberSeries {
+    /// What it is, for instance an operation and a metric.
+    pub name: String,
+    /// The metric, which gives the unit of its values.
+    pub metric: Metric,
+    /// The points; NaN is missing.
+    pub values: Vec<f64>,
+    /// The times of the points.
+    pub times: Times,
+}
+
+/// The times of the points of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Times {
+    /// Only their order is known.
+    Order,
+    /// Windows of equal length, ns UTC.
+    Windows {
+        /// Begin of the first one.
+        first_ns: i64,
+        /// Length of each.
+        length_ns: i64,
+    },
+    /// In seconds, each with its text in the file.
+    Points(Vec<(f64, String)>),
+}
+
+impl Times {
+    /// Seconds, ascending; `None` where only the order is known.
+    pub fn seconds(&self, points: usize) -> Option<Vec<f64>> {
+        match self {
+            Self::Order => None,
+            Self::Windows { length_ns, .. } => {
+                let length = *length_ns as f64 / 1e9;
+                Some((0..points).map(|index| index as f64 * length).collect())
+            }
+            Self::Points(points) => Some(points.iter().map(|(seconds, _)| *seconds).collect()),
+        }
+    }
+
+    /// The time of a point as text.
+    pub fn text(&self, index: usize) -> Option<String> {
+        match self {
+            Self::Order => None,
+            Self::Windows {
+                first_ns,
+                length_ns,
+            } => {
+                let since = length_ns.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX));
+                Some(rfc3339(first_ns.saturating_add(since)))
+            }
+            Self::Points(points) => points.get(index).map(|(_, text)| text.clone()),
+        }
+    }
+}
+
+/// The changes of all series; in JSON the schema `soakbox.changes/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangesAnswer {
+    /// Name and version of the JSON schema.
+    pub schema: &'static str,
+    /// The probability of any report if no series changed.
+    pub false_alarm: f64,
+    /// The series, in the order in which they were given.
+    pub series: Vec<SeriesAnswer>,
+}
+
+/// The changes of one series.
+#[derive(Clone, Debug, Serialize)]
+pub struct SeriesAnswer {
+    /// Its name.
+    pub name: String,
+    /// The unit of its values; empty where it has none or only the caller knows it.
+    pub unit: String,
+    /// Number of points, missing ones included.
+    pub points: usize,
+    /// How many of them are missing.
+    pub missing: usize,
+    /// Its changes in order of time.
+    pub changes: Vec<ChangeAnswer>,
+    #[serde(skip)]
+    pub(crate) metric: Metric,
+}
+
+/// One change.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeAnswer {
+    /// First point of the new level, from 0, missing points included.
+    pub index: usize,
+    /// The time of that point; null where only the order is known.
+    pub time: Option<String>,
+    /// `step`, `outlier` or `drift`.
+    pub kind: &'static str,
+    /// The level before, in the unit of the values.
+    pub before: f64,
+    /// The level after.
+    pub after: f64,
+    /// after / before − 1; null where the level before is 0.
+    pub change: Option<f64>,
+    /// The probability that a part without changes shows such a change anywhere.
+    pub p: f64,
+}
+
+/// Searches all series. The false-alarm rate is that of the whole answer: each series has an equal
+/// share.
+///
+/// # Errors
+/// Where the rate or the smallest change is impossible, or the times of a series descend.
+pub fn changes(
+    series: &[NumberSeries],
+    false_alarm: f64,
+    least: &LeastChange,
+) -> Result<ChangesAnswer> {
+    let share = false_alarm / series.len().max(1) as f64;
+    let answers = series.iter().map(|one| {
+        let times = one.times.seconds(one.values.len());
+        let found = changes_of_at_least(&one.values, times.as_deref(), share, least)
+            .map_err(|error| Failure::new(&one.name, error))?;
+        let found = found.into_iter().map(|change| ChangeAnswer {
+            index: change.index,
+            time: one.times.text(change.index),
+            kind: change.kind.name(),
+            before: change.before,
+            after: change.after,
+            change: change.change,
+            p: change.p,
+        });
+        Ok(SeriesAnswer {
+            name: one.name.clone(),
+            unit: one.metric.unit().to_owned(),
+            points: one.values.len(),
+            missing: one.values.iter().filter(|value| !value.is_finite()).count(),
+            changes: found.collect(),
+            metric: one.metric.clone(),
+        })
+    });
+    Ok(ChangesAnswer {
+        schema: "soakbox.changes/1",
+        false_alarm,
+        series: answers.collect::<Result<_>>()?,
+    })
+}

@@ -1,0 +1,136 @@
+//! The series of a run: each metric of each operation, one number per window.
+
+use soakbox_statistics::Metric;
+
+use super::{NumberSeries, Times};
+use crate::windows::{Run, Series, Window, WindowLength, mean};
+
+/// The most points of a series.
+const MOST_POINTS: usize = 1024;
+/// Operations that a window should have, for its percentiles.
+const OPERATIONS: u64 = 40;
+/// Points that a series keeps even if its windows then have fewer operations.
+const FEWEST_POINTS: usize = 64;
+
+/// A metric of a window; `None` where it was not measured.
+type Read = fn(&Window, f64) -> Option<f64>;
+
+/// The metrics, in the order of reports. The second argument is the length of the window, s.
+const METRICS: [(Metric, Read); 8] = [
+    (Metric::DurationP50, |window, _| quantile(window, 0.5)),
+    (Metric::DurationP99, |window, _| quantile(window, 0.99)),
+    (Metric::DurationMean, |window, _| {
+        mean(window.duration_ns, window.count)
+    }),
+    (Metric::Cpu, |window, _| {
+        mean(window.cpu_ns, window.with_cpu)
+    }),
+    (Metric::Memory, |window, _| {
+        mean(window.memory_bytes, window.with_memory)
+    }),
+    (Metric::FailureRate, |window, _| {
+        mean(window.failures, window.with_outcome)
+    }),
+    (Metric::Rate, |window, seconds| {
+        Some((window.count + window.lost) as f64 / seconds)
+    }),
+    (Metric::BytesRate, |window, seconds| {
+        (window.with_bytes > 0).then(|| window.bytes as f64 / seconds)
+    }),
+];
+
+/// The series of a run, of the operations and metrics that are named, or of all. A metric that was
+/// never measured has none. `run` is part of their names if it is not empty.
+pub fn series_of(
+    run: &Run,
+    name: &str,
+    operations: &[String],
+    metrics: &[Metric],
+) -> Vec<NumberSeries> {
+    let mut all = Vec::new();
+    for (operation, series) in run.chosen(operations) {
+        let series = series.clone().merged_to(length(series));
+        let seconds = series.length.duration().as_secs_f64();
+        for (metric, read) in METRICS {
+            if !metrics.is_empty() && !metrics.contains(&metric) {
+                continue;
+            }
+            let windows = series.windows.iter();
+            let values: Vec<f64> = windows
+                .map(|window| {
+                    window
+                        .as_ref()
+                        .and_then(|w| read(w, seconds))
+                        .unwrap_or(f64::NAN)
+                })
+                .collect();
+            if values.iter().all(|value| value.is_nan()) {
+                continue;
+            }
+            let prefix = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name} ")
+            };
+            all.push(NumberSeries {
+                name: format!("{prefix}{operation} {}", metric.name()),
+                metric,
+                values,
+                times: Times::Windows {
+                    first_ns: run.identity.first_ns,
+                    length_ns: series.length.ns(),
+                },
+            });
+        }
+    }
+    all
+}
+
+/// The shortest length with few enough points and enough operations in each.
+fn length(series: &Series) -> WindowLength {
+    let (mut length, mut points) = (series.length, series.windows.len());
+    let count = series.count();
+    while let Some(longer) = WindowLength::exactly(length.ns() * 2) {
+        let thin = count < OPERATIONS * points as u64 && points / 2 >= FEWEST_POINTS;
+        if points <= MOST_POINTS && !thin {
+            break;
+        }
+        (length, points) = (longer, points / 2);
+    }
+    length
+}
+
+fn quantile(window: &Window, level: f64) -> Option<f64> {
+    window.histogram().quantile(level).map(|value| value as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_neither_too_many_nor_too_thin() {
+        let series = |windows: usize, count: u64| Series {
+            length: WindowLength::exactly(15_625_000).unwrap(),
+            windows: vec![
+                Some(Window {
+                    count,
+                    ..Window::default()
+                });
+                windows
+            ],
+        };
+        let points = |series: Series| {
+            let length = length(&series);
+            series.merged_to(length).windows.len()
+        };
+        assert_eq!(points(series(3_840, 100)), 960);
+        assert_eq!(
+            points(series(3_840, 1)),
+            120,
+            "32 operations in each, for 64 points at least"
+        );
+        assert_eq!(points(series(3_840, 0)), 120);
+        assert_eq!(points(series(30, 1)), 30);
+    }
+}

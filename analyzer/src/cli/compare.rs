@@ -1,0 +1,178 @@
+//! `compare` as typed and what it means. The file of thresholds is read when the plan runs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_statistics::{Metric, OneSided, Options};
+
+use crate::compare::{Pairing, Settings, ThresholdSetting, ThresholdsFile, metric_named};
+
+/// `compare` as typed.
+#[derive(Debug, Args)]
+pub(super) struct CompareArguments {
+    /// The base: recordings, directories of recordings, or baselines
+    #[arg(value_name = "BASE", required = true)]
+    base: Vec<PathBuf>,
+    /// The candidate: the same
+    #[arg(long, value_name = "CANDIDATE", num_args = 1.., required = true)]
+    against: Vec<PathBuf>,
+    /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
+    /// times. A number without % is in the metric's unit. Default 5%; of failure_rate 0.1 percentage
+    /// points
+    #[arg(long, value_name = "CHANGE")]
+    threshold: Vec<ThresholdSetting>,
+    /// TOML file with thresholds and gates
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Compare only this metric; may be given several times
+    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
+    metric: Vec<Metric>,
+    /// Compare only this operation; may be given several times
+    #[arg(long, value_name = "NAME")]
+    operation: Vec<String>,
+    /// This metric must pass, and only such metrics can regress the comparison; may be given several
+    /// times. Without it the noise of the base decides which metrics must pass
+    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
+    gate: Vec<Metric>,
+    /// The n-th runs of both sides are a pair, by their begin. Without it, runs that were recorded in
+    /// turn are pairs
+    #[arg(long, conflicts_with = "unpaired")]
+    paired: bool,
+    /// The runs are not pairs
+    #[arg(long)]
+    unpaired: bool,
+    /// What an operation of the base counts as that the candidate does not have
+    #[arg(long, value_enum, value_name = "COUNTS", default_value_t = OneSidedWord::Inconclusive)]
+    only_base: OneSidedWord,
+    /// What an operation of the candidate counts as that the base does not have
+    #[arg(long, value_enum, value_name = "COUNTS", default_value_t = OneSidedWord::Named)]
+    only_candidate: OneSidedWord,
+    /// Print the figures behind the verdict on one effect
+    #[arg(long, num_args = 2, value_names = ["OPERATION", "METRIC"])]
+    explain: Vec<String>,
+    /// Kept in the answer; the same input and seed give the same answer
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
+    format: VerdictFormat,
+    /// Write the verdict as JSON into this file too
+    #[arg(long, value_name = "FILE.json")]
+    json: Option<PathBuf>,
+    /// Leave out files that cannot be read, and report them
+    #[arg(long)]
+    skip_damaged: bool,
+}
+
+/// Format of a verdict on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VerdictFormat {
+    /// For people
+    Table,
+    /// For programs, with a versioned schema
+    Json,
+    /// For the comment of a code review
+    Markdown,
+}
+
+/// What an operation of one side counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OneSidedWord {
+    /// It is only named
+    Named,
+    /// The comparison cannot pass
+    Inconclusive,
+    /// The comparison is regressed
+    Regressed,
+}
+
+impl From<OneSidedWord> for OneSided {
+    fn from(word: OneSidedWord) -> Self {
+        match word {
+            OneSidedWord::Named => Self::Named,
+            OneSidedWord::Inconclusive => Self::Inconclusive,
+            OneSidedWord::Regressed => Self::Regressed,
+        }
+    }
+}
+
+/// A comparison to run.
+#[derive(Clone, Debug)]
+pub struct ComparePlan {
+    /// Paths of the base.
+    pub base: Vec<PathBuf>,
+    /// Paths of the candidate.
+    pub candidate: Vec<PathBuf>,
+    /// Whether damaged files are left out.
+    pub skip_damaged: bool,
+    /// Format on stdout.
+    pub format: VerdictFormat,
+    /// A file for the JSON too.
+    pub json: Option<PathBuf>,
+    /// Thresholds as typed.
+    thresholds: Vec<ThresholdSetting>,
+    config: Option<PathBuf>,
+    /// Everything but the thresholds.
+    settings: Settings,
+}
+
+impl CompareArguments {
+    pub(super) fn plan(self) -> Result<ComparePlan> {
+        let explain = match self.explain.as_slice() {
+            [operation, metric] => {
+                let metric =
+                    metric_named(metric).map_err(|reason| Failure::new("--explain", reason))?;
+                Some((operation.clone(), metric))
+            }
+            _ => None,
+        };
+        let options = Options {
+            metrics: self.metric,
+            gates: self.gate,
+            only_base: self.only_base.into(),
+            only_candidate: self.only_candidate.into(),
+            ..Options::default()
+        };
+        Ok(ComparePlan {
+            base: self.base,
+            candidate: self.against,
+            skip_damaged: self.skip_damaged,
+            format: self.format,
+            json: self.json,
+            thresholds: self.threshold,
+            config: self.config,
+            settings: Settings {
+                options,
+                pairing: match (self.paired, self.unpaired) {
+                    (true, _) => Pairing::Always,
+                    (_, true) => Pairing::Never,
+                    _ => Pairing::Automatic,
+                },
+                operations: self.operation,
+                seed: self.seed,
+                explain,
+            },
+        })
+    }
+}
+
+impl ComparePlan {
+    /// The settings, with the thresholds of the file and of the command line.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or a threshold has no meaning.
+    pub fn settings(&self) -> Result<Settings> {
+        let file = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
+                let parsed = ThresholdsFile::parse(&text);
+                Some(parsed.map_err(|reason| Failure::path(path, reason))?)
+            }
+            None => None,
+        };
+        let settings = self.settings.clone();
+        settings.with_thresholds(file.as_ref(), &self.thresholds)
+    }
+}

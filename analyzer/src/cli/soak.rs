@@ -1,0 +1,109 @@
+//! `soak` as typed and what it means.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use soakbox_cli::{Failure, Format, Result};
+use soakbox_statistics::{Metric, SoakOptions};
+
+use super::SeriesInput;
+use crate::compare::{Change, metric_named};
+
+/// `soak` as typed.
+#[derive(Debug, Args)]
+pub(super) struct SoakArguments {
+    /// Recordings or baselines: each metric of each operation is a series
+    #[arg(
+        value_name = "DIR",
+        required_unless_present = "csv",
+        conflicts_with = "csv"
+    )]
+    recordings: Vec<PathBuf>,
+    /// A CSV file with a header, instead of a recording
+    #[arg(long, value_name = "FILE.csv", requires_all = ["value", "time"])]
+    csv: Option<PathBuf>,
+    /// Column of the CSV file with the numbers; an empty cell is a missing point
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    value: Option<String>,
+    /// Column of the CSV file with the times: seconds, RFC 3339 or dates, ascending
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    time: Option<String>,
+    /// A known-good run: only growth beyond its own counts
+    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    reference: Option<PathBuf>,
+    /// Judge only this operation; may be given several times
+    #[arg(long, value_name = "NAME", conflicts_with = "csv")]
+    operation: Vec<String>,
+    /// Judge only this metric; may be given several times
+    #[arg(long, value_name = "METRIC", value_parser = metric_named, conflicts_with = "csv")]
+    metric: Vec<Metric>,
+    /// Growth per hour that is still acceptable: 0.1%, or a number in the unit of the values
+    #[arg(long, value_name = "CHANGE", default_value = "0.1%")]
+    tolerance: Change,
+    /// A value that must not be reached, in the unit of the values; needs one --metric or --csv
+    #[arg(long, value_name = "VALUE")]
+    limit: Option<f64>,
+    /// Length of a cycle of the load, s, which is taken off; 0 for none
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400.0)]
+    cycle: f64,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Leave out files that cannot be read, and report them
+    #[arg(long)]
+    skip_damaged: bool,
+}
+
+/// A search for findings.
+#[derive(Clone, Debug)]
+pub struct SoakPlan {
+    /// Where the series come from.
+    pub input: SeriesInput,
+    /// A known-good run.
+    pub reference: Option<PathBuf>,
+    /// Tolerances, limit and cycle.
+    pub options: SoakOptions,
+    /// Format on stdout.
+    pub format: Format,
+}
+
+impl SoakArguments {
+    pub(super) fn plan(self) -> Result<SoakPlan> {
+        if self.limit.is_some() && self.csv.is_none() && self.metric.len() != 1 {
+            return Err(Failure::new("--limit", "is the limit of one metric")
+                .hint("name it: --metric memory --limit 2e9"));
+        }
+        if !self.cycle.is_finite() || self.cycle < 0.0 {
+            return Err(Failure::new("--cycle", "is a number of seconds, or 0"));
+        }
+        let (relative, absolute) = match self.tolerance {
+            Change::Fraction(relative) => (relative, 0.0),
+            Change::Number(absolute) => (0.0, absolute),
+        };
+        let input = match (self.csv, self.value) {
+            (Some(file), Some(value)) => SeriesInput::Csv {
+                file,
+                value,
+                time: self.time,
+            },
+            _ => SeriesInput::Runs {
+                paths: self.recordings,
+                operations: self.operation,
+                metrics: self.metric,
+                skip_damaged: self.skip_damaged,
+            },
+        };
+        Ok(SoakPlan {
+            input,
+            reference: self.reference,
+            options: SoakOptions {
+                tolerance_per_hour: relative,
+                absolute_tolerance_per_hour: absolute,
+                limit: self.limit,
+                cycle_s: (self.cycle > 0.0).then_some(self.cycle),
+                ..SoakOptions::default()
+            },
+            format: self.format,
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! `compare`: the verdict on a candidate, as text, JSON or Markdown.
+
+use soakbox_cli::{Result, answer};
+
+use crate::cli::VerdictFormat;
+use crate::compare::{self, Settings};
+use crate::output::{self, OutputFile};
+use crate::windows::Run;
+
+/// Prints the verdict, writes it into `copy` as JSON, and gives the exit status.
+pub(crate) fn run(
+    base: &[Run],
+    candidate: &[Run],
+    settings: &Settings,
+    format: VerdictFormat,
+    copy: Option<OutputFile>,
+) -> Result<u8> {
+    let verdict = compare::compare(base, candidate, settings)?;
+    if let Some(copy) = copy {
+        let mut json = Vec::new();
+        output::json(&verdict, &mut json).map_err(|error| answer::unwritable(&error))?;
+        copy.write(&json)?;
+    }
+    answer::write(|out| match format {
+        VerdictFormat::Table => out.write_all(output::verdict_text(&verdict).as_bytes()),
+        VerdictFormat::Markdown => out.write_all(output::verdict_markdown(&verdict).as_bytes()),
+        VerdictFormat::Json => output::json(&verdict, out),
+    })?;
+    Ok(verdict.exit_status())
+}

@@ -1,0 +1,249 @@
+//! The answer of a comparison: `soakbox.verdict/1`, as values. Scripts rely on its keys and words:
+//! add some, never rename one.
+
+use serde::Serialize;
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Comparison, Conclusion, Effect, Metric, Options, UnusableRun, Verdict};
+
+use super::{Difference, ExplanationAnswer, Settings, differences};
+use crate::windows::{Run, RunIdentity};
+
+/// The word for a whole comparison, with its exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word(pub Conclusion);
+
+impl Word {
+    /// 0 for a pass or an improvement, 1 for a regression of the build, 3 where the data decide
+    /// nothing, 4 for a run that is worse than the only other one.
+    pub const fn exit_status(self) -> u8 {
+        match self.0 {
+            Conclusion::Builds(Verdict::Regressed) => 1,
+            Conclusion::Runs(Verdict::Regressed) => 4,
+            Conclusion::Builds(Verdict::Inconclusive) | Conclusion::Runs(Verdict::Inconclusive) => {
+                3
+            }
+            Conclusion::Builds(Verdict::Pass | Verdict::Improved)
+            | Conclusion::Runs(Verdict::Pass | Verdict::Improved) => 0,
+        }
+    }
+}
+
+/// A comparison with its verdict.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// Name and version of the JSON schema.
+    pub(crate) schema: &'static str,
+    /// The word: of the builds `regressed`, `improved`, `pass` or `inconclusive`; of one run per
+    /// side `worse_run`, `better_run`, `like_run` or `inconclusive`.
+    pub(crate) verdict: &'static str,
+    #[serde(skip)]
+    pub(crate) word: Word,
+    /// `runs` if the verdict is valid for the builds, `pair` if only for these two runs.
+    pub(crate) scope: &'static str,
+    /// The seed as it was given.
+    pub(crate) seed: u64,
+    /// Whether the runs were compared in pairs.
+    pub(crate) paired: bool,
+    /// The base.
+    pub(crate) base: SideAnswer,
+    /// The candidate.
+    pub(crate) candidate: SideAnswer,
+    /// What is not the same on both sides, besides the build.
+    pub(crate) differences: Vec<Difference>,
+    /// One per operation and metric.
+    pub(crate) effects: Vec<EffectAnswer>,
+    /// Operations that only one side has.
+    pub(crate) one_sided: Vec<OneSidedAnswer>,
+}
+
+/// One side.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SideAnswer {
+    /// Its runs.
+    pub(crate) runs: Vec<RunIdentity>,
+}
+
+/// One metric of one operation.
+#[derive(Clone, Debug, Serialize)]
+pub struct EffectAnswer {
+    pub(crate) operation: String,
+    pub(crate) metric: String,
+    #[serde(skip)]
+    pub(crate) quantity: Metric,
+    /// Value of the base, in `unit`.
+    pub(crate) base: Option<f64>,
+    /// Value of the candidate.
+    pub(crate) candidate: Option<f64>,
+    pub(crate) unit: String,
+    /// candidate / base − 1, or candidate − base if `absolute`; up is worse.
+    pub(crate) change: Option<f64>,
+    /// Whether the change is a difference in `unit`.
+    pub(crate) absolute: bool,
+    /// Whether a lower value is worse, so that the sign of the change was reversed.
+    pub(crate) lower_is_worse: bool,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+    pub(crate) p: Option<f64>,
+    pub(crate) q: Option<f64>,
+    pub(crate) threshold: f64,
+    /// The smallest change that would have been called regressed with 80% probability.
+    pub(crate) detectable: Option<f64>,
+    /// The smallest threshold at which an unchanged candidate would pass in 90%.
+    pub(crate) passable: Option<f64>,
+    /// Whether the comparison cannot pass without a decision on this effect.
+    pub(crate) gates: bool,
+    /// Windows on each side.
+    pub(crate) blocks: [usize; 2],
+    /// Runs on each side that were used.
+    pub(crate) runs: [usize; 2],
+    /// Runs that could not be used.
+    pub(crate) unusable: Vec<UnusableAnswer>,
+    /// Windows that were cut off at the start of each run, as warm-up.
+    pub(crate) warmup_cut: [usize; 2],
+    pub(crate) loss: LossAnswer,
+    pub(crate) scope: &'static str,
+    /// Runs per side that would decide an inconclusive effect.
+    pub(crate) runs_needed: Option<RunsNeededAnswer>,
+    pub(crate) verdict: &'static str,
+    #[serde(skip)]
+    pub(crate) judged: Verdict,
+    pub(crate) reason: String,
+    /// The figures behind the verdict, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<ExplanationAnswer>,
+}
+
+/// How far lost operations could move the change.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct LossAnswer {
+    /// The largest lost fraction of a run.
+    pub(crate) fraction: f64,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+}
+
+/// The number of runs that would decide.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct RunsNeededAnswer {
+    pub(crate) per_side: usize,
+    /// Whether it is only a lower bound.
+    pub(crate) at_least: bool,
+}
+
+/// A run that could not be used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UnusableAnswer {
+    pub(crate) side: &'static str,
+    /// Its position on its side, from 0.
+    pub(crate) run: usize,
+    pub(crate) name: String,
+    pub(crate) reason: &'static str,
+}
+
+/// An operation that only one side has.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct OneSidedAnswer {
+    pub(crate) operation: String,
+    /// The side that has it.
+    pub(crate) side: &'static str,
+    /// The verdict that it counts as; null where it is only named.
+    pub(crate) verdict: Option<&'static str>,
+}
+
+impl Answer {
+    pub(super) fn of(
+        comparison: &Comparison,
+        base: &[Run],
+        candidate: &[Run],
+        options: &Options,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let conclusion = comparison.conclusion();
+        let side = |runs: &[Run]| SideAnswer {
+            runs: runs.iter().map(|run| run.identity.clone()).collect(),
+        };
+        let mut effects: Vec<EffectAnswer> = comparison.effects.iter().map(effect).collect();
+        if let Some((operation, metric)) = &settings.explain {
+            let wanted = |(_, one): &(&Effect, &mut EffectAnswer)| {
+                one.operation == *operation && one.quantity == *metric
+            };
+            let found = comparison.effects.iter().zip(&mut effects).find(wanted);
+            let (whole, explained) = found.ok_or_else(|| {
+                let asked = format!("--explain {operation} {}", metric.name());
+                Failure::new(asked, "is not one of the effects that were compared")
+            })?;
+            explained.explanation = Some(ExplanationAnswer::of(&whole.explanation));
+        }
+        let one_sided = comparison.one_sided.iter().map(|one| OneSidedAnswer {
+            operation: one.operation.clone(),
+            side: one.side.name(),
+            verdict: one.verdict.map(Verdict::name),
+        });
+        Ok(Self {
+            schema: "soakbox.verdict/1",
+            verdict: conclusion.name(),
+            word: Word(conclusion),
+            scope: comparison.scope.name(),
+            seed: settings.seed,
+            paired: options.paired,
+            base: side(base),
+            candidate: side(candidate),
+            differences: differences(base, candidate),
+            effects,
+            one_sided: one_sided.collect(),
+        })
+    }
+
+    /// The exit status of the command.
+    pub fn exit_status(&self) -> u8 {
+        self.word.exit_status()
+    }
+}
+
+fn effect(effect: &Effect) -> EffectAnswer {
+    let unusable = |run: &UnusableRun| UnusableAnswer {
+        side: run.side.name(),
+        run: run.run,
+        name: run.name.clone(),
+        reason: run.why.reason(),
+    };
+    // No change has no sign.
+    let without_sign = |change: f64| change + 0.0;
+    EffectAnswer {
+        operation: effect.operation.clone(),
+        metric: effect.metric.name().to_owned(),
+        quantity: effect.metric.clone(),
+        base: effect.base,
+        candidate: effect.candidate,
+        unit: effect.metric.unit().to_owned(),
+        change: effect.change.map(without_sign),
+        absolute: effect.absolute,
+        lower_is_worse: effect.metric.lower_is_worse(),
+        low: effect.low,
+        high: effect.high,
+        p: effect.p,
+        q: effect.q,
+        threshold: effect.threshold,
+        detectable: effect.detectable,
+        passable: effect.passable,
+        gates: effect.gates,
+        blocks: effect.blocks,
+        runs: effect.runs,
+        unusable: effect.unusable.iter().map(unusable).collect(),
+        warmup_cut: effect.warmup_cut,
+        loss: LossAnswer {
+            fraction: effect.loss.fraction,
+            low: effect.loss.low,
+            high: effect.loss.high,
+        },
+        scope: effect.scope.name(),
+        runs_needed: effect.runs_needed.map(|needed| RunsNeededAnswer {
+            per_side: needed.per_side,
+            at_least: needed.at_least,
+        }),
+        verdict: effect.verdict.name(),
+        judged: effect.verdict,
+        reason: effect.reason.clone(),
+        explanation: None,
+    }
+}

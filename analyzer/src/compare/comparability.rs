@@ -1,0 +1,119 @@
+//! What is not the same on both sides besides the build: each such difference may be the cause of a
+//! change. Differences are named; they change no verdict.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::windows::{Run, RunIdentity};
+
+/// A property that is not the same on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its name.
+    pub property: &'static str,
+    /// Its values on the base side, in order.
+    pub base: Vec<String>,
+    /// Its values on the candidate side.
+    pub candidate: Vec<String>,
+}
+
+/// A property of a run by its name.
+type Property = (&'static str, fn(&RunIdentity) -> String);
+
+/// The properties that should be equal. Build ids are expected to differ.
+const PROPERTIES: [Property; 7] = [
+    ("host", |run| run.host.clone()),
+    ("kernel", |run| run.kernel.clone()),
+    ("recorder version", |run| run.recorder_version.clone()),
+    ("configuration", |run| run.config_digest.clone()),
+    ("target", |run| {
+        let paths = run.targets.iter().map(|target| target.path.as_str());
+        paths.collect::<Vec<_>>().join(", ")
+    }),
+    ("CPU method", |run| {
+        run.cpu_method.clone().unwrap_or_default()
+    }),
+    ("memory method", |run| {
+        run.memory_method.clone().unwrap_or_default()
+    }),
+];
+
+/// The properties in which the sides differ. One that is not known of a side is not compared.
+pub fn differences(base: &[Run], candidate: &[Run]) -> Vec<Difference> {
+    let values = |runs: &[Run], read: fn(&RunIdentity) -> String| -> BTreeSet<String> {
+        let values = runs.iter().map(|run| read(&run.identity));
+        values.filter(|value| !value.is_empty()).collect()
+    };
+    let mut differences = Vec::new();
+    for (property, read) in PROPERTIES {
+        let (base, candidate) = (values(base, read), values(candidate, read));
+        if base != candidate && !base.is_empty() && !candidate.is_empty() {
+            differences.push(Difference {
+                property,
+                base: base.into_iter().collect(),
+                candidate: candidate.into_iter().collect(),
+            });
+        }
+    }
+    differences.extend(operations(base, candidate));
+    differences
+}
+
+/// The observed operations, where they differ.
+fn operations(base: &[Run], candidate: &[Run]) -> Option<Difference> {
+    let names = |runs: &[Run]| -> BTreeSet<String> {
+        runs.iter()
+            .flat_map(|run| run.operations.keys().cloned())
+            .collect()
+    };
+    let (base, candidate) = (names(base), names(candidate));
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+        one.difference(other).cloned().collect()
+    };
+    (base != candidate).then(|| Difference {
+        property: "operations of one side only",
+        base: only(&base, &candidate),
+        candidate: only(&candidate, &base),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::{Series, WindowLength};
+
+    fn run(host: &str, kernel: &str, operation: &str) -> Run {
+        let series = Series {
+            length: WindowLength::SECOND,
+            windows: Vec::new(),
+        };
+        Run {
+            identity: RunIdentity {
+                host: host.to_owned(),
+                kernel: kernel.to_owned(),
+                ..RunIdentity::default()
+            },
+            operations: [(operation.to_owned(), series)].into(),
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named_and_what_is_unknown_is_not() {
+        let base = [run("a", "6.1", "get"), run("b", "6.1", "get")];
+        assert_eq!(differences(&base, &base), []);
+        assert_eq!(
+            differences(&base, &[run("b", "6.1", "get"), run("a", "", "get")]),
+            []
+        );
+        let found = differences(&base, &[run("a", "6.12", "put")]);
+        let names: Vec<&str> = found.iter().map(|difference| difference.property).collect();
+        assert_eq!(names, ["host", "kernel", "operations of one side only"]);
+        assert_eq!(
+            (&found[0].base[..], &found[0].candidate[..]),
+            (&["a".to_owned(), "b".to_owned()][..], &["a".to_owned()][..])
+        );
+        assert_eq!(found[2].base, ["get"]);
+        assert_eq!(found[2].candidate, ["put"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! Base against candidate: runs in windows become the operations of a statistical comparison, and its
+//! result becomes the answer `soakbox.verdict/1`. All statistics are in `soakbox-statistics`; nothing
+//! is read or printed here.
+
+mod answer;
+mod comparability;
+mod convert;
+mod explanation;
+mod pairing;
+mod settings;
+mod sides;
+
+pub use answer::{Answer, EffectAnswer, Word};
+pub use comparability::{Difference, differences};
+pub use convert::statistics_run;
+pub use explanation::ExplanationAnswer;
+pub use pairing::{Pairing, pairs};
+pub use settings::{Change, Settings, ThresholdSetting, ThresholdsFile, metric_named};
+pub use sides::{Operations, operations, window_length_for};
+
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Operation, Options, compare_all, without_effects};
+
+use crate::windows::Run;
+
+/// Compares the runs of both sides.
+///
+/// # Errors
+/// Where the settings do not fit the runs.
+pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<Answer> {
+    let pairs = pairs(base, candidate, settings.pairing)?;
+    let prepared = operations(base, candidate, pairs.as_ref(), &settings.operations)?;
+    let options = Options {
+        paired: pairs.is_some(),
+        ..settings.options.clone()
+    };
+    let operations: Vec<Operation<'_>> = prepared
+        .iter()
+        .map(|operation| Operation {
+            name: &operation.name,
+            base: &operation.base,
+            candidate: &operation.candidate,
+        })
+        .collect();
+    let nothing = |runs: fn(&Operation<'_>) -> usize| operations.iter().all(|one| runs(one) == 0);
+    let comparison = if nothing(|one| one.base.len()) || nothing(|one| one.candidate.len()) {
+        without_effects(&operations, &options)
+    } else {
+        compare_all(&operations, &options).map_err(|error| Failure::new("compare", error))?
+    };
+    Answer::of(&comparison, base, candidate, &options, settings)
+}

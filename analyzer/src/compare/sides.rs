@@ -1,0 +1,134 @@
+//! The runs of both sides, operation by operation, in windows of one length.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Run as StatisticsRun, window_length};
+
+use super::statistics_run;
+use crate::windows::{Run, Series, WindowLength};
+
+/// One operation with the runs of both sides. A side of which no run has the operation is empty.
+#[derive(Debug)]
+pub struct Operations {
+    /// The operation's name.
+    pub name: String,
+    /// Runs of the base.
+    pub base: Vec<StatisticsRun>,
+    /// Runs of the candidate.
+    pub candidate: Vec<StatisticsRun>,
+}
+
+/// The operations of both sides by name, or only those in `wanted` if it is not empty. `pairs` has
+/// the number of the pair of each run.
+///
+/// # Errors
+/// Where a wanted operation is in no run.
+pub fn operations(
+    base: &[Run],
+    candidate: &[Run],
+    pairs: Option<&(Vec<u64>, Vec<u64>)>,
+    wanted: &[String],
+) -> Result<Vec<Operations>> {
+    let runs = || base.iter().chain(candidate);
+    let names: BTreeSet<&String> = runs().flat_map(|run| run.operations.keys()).collect();
+    if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
+        return Err(
+            Failure::new(format_args!("--operation {missing}"), "no run has it")
+                .hint("`soakbox-analyzer info DIR` lists the operations of a recording"),
+        );
+    }
+    let chosen = names.into_iter();
+    let chosen = chosen.filter(|name| wanted.is_empty() || wanted.contains(name));
+    let operation = |name: &String| {
+        let length = window_length_for(runs().filter_map(|run| run.operations.get(name)));
+        Ok(Operations {
+            name: name.clone(),
+            base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
+            candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
+        })
+    };
+    chosen.map(operation).collect()
+}
+
+/// The runs of one side. If any of them has the operation, one that does not observe it is a run
+/// without data, so that it is named and nothing passes without it.
+fn side(
+    runs: &[Run],
+    operation: &str,
+    length: WindowLength,
+    pairs: Option<&[u64]>,
+) -> Result<Vec<StatisticsRun>> {
+    if !runs
+        .iter()
+        .any(|run| run.operations.contains_key(operation))
+    {
+        return Ok(Vec::new());
+    }
+    let converted = runs.iter().enumerate().map(|(index, run)| {
+        let converted = match run.operations.get(operation) {
+            Some(series) => statistics_run(&series.clone().merged_to(length))?,
+            None => StatisticsRun::default(),
+        };
+        let named = converted.named(run.identity.name.clone());
+        Ok(match pairs {
+            Some(pairs) => named.in_pair(pairs[index]),
+            None => named,
+        })
+    });
+    converted.collect()
+}
+
+/// The length of the windows of an operation in these runs: what a comparison of them needs, and at
+/// least that of the longest windows which a run was cut into.
+pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> WindowLength {
+    let (mut longest, mut fewest, mut shortest) = (None, None, None);
+    for series in runs {
+        longest = longest.max(Some(series.length));
+        let windows = u32::try_from(series.windows.len()).unwrap_or(u32::MAX);
+        let span = series.length.duration().saturating_mul(windows);
+        shortest = Some(shortest.map_or(span, |so_far: Duration| so_far.min(span)));
+        // A run without operations tells nothing about the windows that operations need.
+        let count = series.count();
+        if count > 0 {
+            fewest = Some(fewest.map_or(count, |so_far: u64| so_far.min(count)));
+        }
+    }
+    let wanted = window_length(shortest.unwrap_or_default(), fewest.unwrap_or(0));
+    let wanted = WindowLength::at_most(wanted);
+    longest.map_or(wanted, |longest| longest.max(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::Window;
+
+    fn series(length: WindowLength, windows: usize, count: u64) -> Series {
+        let window = Window {
+            count,
+            ..Window::default()
+        };
+        Series {
+            length,
+            windows: vec![Some(window); windows],
+        }
+    }
+
+    #[test]
+    fn windows_are_as_short_as_the_smaller_run_allows() {
+        let ms = |ms| WindowLength::at_most(Duration::from_millis(ms));
+        let fine = series(ms(16), 3_840, 10);
+        // 60 s with 38,400 operations: 800 windows are enough.
+        assert_eq!(window_length_for([&fine]), ms(63));
+        // 240 operations: two in each window.
+        let few = series(ms(250), 240, 1);
+        assert_eq!(window_length_for([&fine, &few]), ms(500));
+        let rare = series(WindowLength::SECOND, 60, 1);
+        assert_eq!(window_length_for([&fine, &rare]), WindowLength::SECOND);
+        let idle = series(ms(16), 3_840, 0);
+        assert_eq!(window_length_for([&fine, &idle]), ms(63));
+        assert_eq!(window_length_for([&idle]), WindowLength::SECOND);
+    }
+}

@@ -1,0 +1,137 @@
+//! Baselines as a person reads them in a terminal.
+
+use soakbox_cli::{escaped, escaped_path};
+
+use super::text::styled;
+use super::verdict::value_text;
+use super::{Align, MISSING, TextTable};
+use crate::baseline::{BaselineDiff, Baselines, Contents};
+use crate::units::{count, duration, percent, rfc3339};
+
+/// The runs of a baseline and their figures.
+pub fn baseline_text(contents: &Contents) -> String {
+    let mut text = format!("{}\n", escaped_path(&contents.file));
+    for run in &contents.runs {
+        let identity = &run.identity;
+        let targets = identity
+            .targets
+            .iter()
+            .map(|target| match &target.build_id {
+                Some(build_id) => format!("{} (build {build_id})", target.path),
+                None => target.path.clone(),
+            });
+        let facts = [
+            ("run", identity.name.clone()),
+            (
+                "time",
+                format!(
+                    "{} to {}",
+                    rfc3339(identity.first_ns),
+                    rfc3339(identity.last_ns)
+                ),
+            ),
+            (
+                "host",
+                format!("{}, kernel {}", identity.host, identity.kernel),
+            ),
+            ("target", targets.collect::<Vec<_>>().join(", ")),
+            ("recorder", identity.recorder_version.clone()),
+        ];
+        text.push('\n');
+        for (name, fact) in facts {
+            text.push_str(&format!("  {name:<9} {}\n", escaped(&fact)));
+        }
+        for warning in &identity.warnings {
+            text.push_str(&format!("  warning   {}\n", escaped(warning)));
+        }
+        let mut table = TextTable::new([
+            ("operation", Align::Left),
+            ("count", Align::Right),
+            ("lost", Align::Right),
+            ("windows", Align::Right),
+            ("of", Align::Right),
+            ("metric", Align::Left),
+            ("value", Align::Right),
+            ("± standard error", Align::Right),
+        ]);
+        for operation in &run.operations {
+            let mut first = [
+                operation.operation.clone(),
+                count(operation.count),
+                count(operation.lost),
+                (operation.windows - operation.missing).to_string(),
+                duration(operation.window_s * 1e9),
+            ];
+            for metric in &operation.metrics {
+                let error = metric.error.map(|error| match metric.absolute {
+                    true => value_text(&metric.quantity, error),
+                    false => percent(error),
+                });
+                let mut cells = first.to_vec();
+                cells.push(metric.metric.clone());
+                cells.push(value_text(&metric.quantity, metric.value));
+                cells.push(error.unwrap_or_else(|| MISSING.to_owned()));
+                table.row(cells);
+                first = Default::default();
+            }
+            if operation.metrics.is_empty() {
+                table.row(first.to_vec());
+            }
+        }
+        text.push_str(&table.render(styled()));
+    }
+    text
+}
+
+/// Baselines in a table.
+pub fn baselines_text(baselines: &Baselines) -> String {
+    let mut table = TextTable::new([
+        ("baseline", Align::Left),
+        ("runs", Align::Right),
+        ("from", Align::Left),
+        ("to", Align::Left),
+        ("lost", Align::Right),
+        ("operations", Align::Left),
+        ("builds", Align::Left),
+    ]);
+    for one in &baselines.baselines {
+        let time = |ns: Option<i64>| ns.map_or_else(|| MISSING.to_owned(), rfc3339);
+        table.row(vec![
+            escaped_path(&one.file),
+            one.runs.to_string(),
+            time(one.first_ns),
+            time(one.last_ns),
+            count(one.lost),
+            one.operations.join(", "),
+            one.builds.join(", "),
+        ]);
+    }
+    if table.is_empty() {
+        return "  no baseline is there\n".to_owned();
+    }
+    table.render(styled())
+}
+
+/// What differs between two sides.
+pub fn baseline_diff_text(diff: &BaselineDiff) -> String {
+    let mut table = TextTable::new([
+        ("property", Align::Left),
+        ("base", Align::Left),
+        ("other", Align::Left),
+    ]);
+    for difference in &diff.differences {
+        let list = |values: &[String]| match values.is_empty() {
+            true => MISSING.to_owned(),
+            false => values.join(", "),
+        };
+        table.row(vec![
+            difference.property.to_owned(),
+            list(&difference.base),
+            list(&difference.candidate),
+        ]);
+    }
+    if table.is_empty() {
+        return "  nothing differs besides the measurements\n".to_owned();
+    }
+    table.render(styled())
+}

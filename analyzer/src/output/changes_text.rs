@@ -1,0 +1,65 @@
+//! Changes as a person reads them in a terminal.
+
+use super::text::styled;
+use super::verdict::value_text;
+use super::{Align, MISSING, TextTable};
+use crate::changes::ChangesAnswer;
+use crate::units::{percent, signed_percent};
+
+/// The fewest points in which changes are searched for.
+const FEWEST_POINTS: usize = 24;
+
+/// The changes of all series, and how many series have none.
+pub fn changes_text(answer: &ChangesAnswer) -> String {
+    let mut table = TextTable::new([
+        ("series", Align::Left),
+        ("change", Align::Left),
+        ("point", Align::Right),
+        ("time", Align::Left),
+        ("before", Align::Right),
+        ("after", Align::Right),
+        ("difference", Align::Right),
+        ("p", Align::Right),
+    ]);
+    let (mut without, mut short) = (0, 0);
+    for series in &answer.series {
+        if series.points - series.missing < FEWEST_POINTS {
+            short += 1;
+        } else if series.changes.is_empty() {
+            without += 1;
+        }
+        for change in &series.changes {
+            let missing = || MISSING.to_owned();
+            table.row(vec![
+                series.name.clone(),
+                change.kind.to_owned(),
+                change.index.to_string(),
+                change.time.clone().unwrap_or_else(missing),
+                value_text(&series.metric, change.before),
+                value_text(&series.metric, change.after),
+                change.change.map_or_else(missing, signed_percent),
+                format!("{:.1e}", change.p),
+            ]);
+        }
+    }
+    let mut text = if table.is_empty() {
+        String::new()
+    } else {
+        table.render(styled())
+    };
+    if without > 0 {
+        text.push_str(&format!(
+            "  {without} series without a change, at a false-alarm rate of {}\n",
+            percent(answer.false_alarm)
+        ));
+    }
+    if short > 0 {
+        text.push_str(&format!(
+            "  {short} series with fewer than {FEWEST_POINTS} points, too few to show a change\n"
+        ));
+    }
+    if answer.series.is_empty() {
+        text.push_str("  no operation was observed yet\n");
+    }
+    text
+}

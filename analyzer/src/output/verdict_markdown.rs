@@ -1,0 +1,68 @@
+//! A verdict as Markdown, for the comment of a code review. Foreign text is shown literally.
+
+use soakbox_cli::escaped;
+
+use super::verdict::{HEADINGS, cells, facts, headline, notes};
+use crate::compare::Answer;
+
+/// The verdict, the facts and the effects.
+pub fn verdict_markdown(answer: &Answer) -> String {
+    let mut text = format!("**{}**\n\n", literal(&headline(answer)));
+    for (name, fact) in facts(answer) {
+        text.push_str(&format!("- {name}: {}\n", literal(&fact)));
+    }
+    if !answer.effects.is_empty() {
+        text.push_str(&format!("\n| {} |\n", HEADINGS.join(" | ")));
+        text.push_str("| --- | --- | ---: | ---: | ---: | ---: | --- | --- |\n");
+    }
+    for effect in &answer.effects {
+        let cells = cells(effect).map(|cell| literal(&cell));
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    for note in notes(answer) {
+        text.push_str(&format!("\n{note}\n"));
+    }
+    text
+}
+
+/// Text that no Markdown reader interprets: as markup, as a link or as somebody's name.
+fn literal(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in escaped(text).chars() {
+        match character {
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '&' => shown.push_str("&amp;"),
+            '@' => shown.push_str("&#64;"),
+            // A number after it is a link to an issue.
+            '#' => shown.push_str("&#35;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => {
+                shown.push('\\');
+                shown.push(character);
+            }
+            other => shown.push(other),
+        }
+    }
+    // An address would become a link.
+    shown.replace("://", ":&#47;/").replace("www.", "www&#46;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_no_markup() {
+        for (text, shown) in [
+            ("request", "request"),
+            ("a|b\n*c*", "a\\|b\\\\n\\*c\\*"),
+            ("<img src=x>&amp;", "&lt;img src=x&gt;&amp;amp;"),
+            (
+                "@team #12 [x](https://e.org)",
+                "&#64;team &#35;12 \\[x\\](https:&#47;/e.org)",
+            ),
+        ] {
+            assert_eq!(literal(text), shown);
+        }
+    }
+}

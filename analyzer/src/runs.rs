@@ -1,0 +1,57 @@
+//! The runs that a command line names: of recordings, of directories of recordings, and of baselines.
+//! The warnings of every recording are reported on stderr; a baseline has kept those of its own.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use soakbox_cli::{Result, escaped_path, message};
+
+use crate::baseline::{BaselineFile, is_baseline};
+use crate::figures::{Comparison, Reading};
+use crate::recording;
+use crate::windows::{self, Run};
+
+/// Most rows that are compared with the kernel's counts before they are judged. The scan takes some
+/// seconds.
+const MAX_COMPARED_ROWS: u64 = 50_000_000;
+
+/// The runs of all `paths`, in the order of the paths. One recording is open at a time.
+///
+/// # Errors
+/// Where a path has no recording, or one cannot be read.
+pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for path in paths {
+        if is_baseline(path) {
+            runs.extend(of_baseline(path)?);
+            continue;
+        }
+        for root in recording::find(path)? {
+            runs.extend(of_recording(&root, skip_damaged)?);
+        }
+    }
+    Ok(runs)
+}
+
+fn of_baseline(path: &Path) -> Result<Vec<Run>> {
+    let mut runs = BaselineFile::read(path)?.runs;
+    let mut reported = BTreeSet::new();
+    for run in &mut runs {
+        run.identity.name = format!("{}: {}", path.to_string_lossy(), run.identity.name);
+        for warning in &run.identity.warnings {
+            if reported.insert((run.identity.recording.clone(), warning.clone())) {
+                message::line(format_args!("warning: {}: {warning}", run.identity.name));
+            }
+        }
+    }
+    Ok(runs)
+}
+
+fn of_recording(root: &Path, skip_damaged: bool) -> Result<Vec<Run>> {
+    let comparison = Comparison::UpTo(MAX_COMPARED_ROWS);
+    let reading = Reading::open(root, skip_damaged, comparison)?;
+    for warning in &reading.warnings {
+        message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
+    }
+    windows::read(&reading, None)
+}

@@ -1,0 +1,89 @@
+//! The answer of `soak`, as values. Scripts rely on its keys and words: add some, never rename one.
+
+use serde::Serialize;
+use soakbox_statistics::Metric;
+
+/// All findings; in JSON the schema `soakbox.soak/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SoakAnswer {
+    /// Name and version of the JSON schema.
+    pub schema: &'static str,
+    /// One per kind and subject, also those that are absent or inconclusive.
+    pub findings: Vec<FindingAnswer>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingAnswer {
+    /// `leak`, `drift`, `decay`, `bursts`, `period`, `unsteady` or `gap`.
+    pub kind: &'static str,
+    /// The series, or the run.
+    pub subject: String,
+    /// `found`, `absent` or `inconclusive`.
+    pub status: &'static str,
+    /// Change per hour, in `unit`.
+    pub slope_per_hour: Option<f64>,
+    /// Lower end of its 95% interval.
+    pub low: Option<f64>,
+    /// Upper end of that interval.
+    pub high: Option<f64>,
+    /// Seconds from the end of the series until it reaches the limit.
+    pub time_to_limit_s: Option<f64>,
+    /// The smallest slope that would have been found with 80% probability.
+    pub detectable: Option<f64>,
+    /// The unit of the values; empty where it has none or only the caller knows it.
+    pub unit: String,
+    /// Begin of the part that the finding is about.
+    pub from: Option<String>,
+    /// Its end.
+    pub to: Option<String>,
+    /// Seconds from one repeat of a period to the next.
+    pub period_s: Option<f64>,
+    /// The reason of the status, in one line.
+    pub reason: String,
+    #[serde(skip)]
+    pub(crate) metric: Metric,
+}
+
+impl FindingAnswer {
+    /// A finding without figures.
+    pub(super) fn new(
+        kind: &'static str,
+        subject: &str,
+        metric: &Metric,
+        status: &'static str,
+    ) -> Self {
+        Self {
+            kind,
+            subject: subject.to_owned(),
+            status,
+            slope_per_hour: None,
+            low: None,
+            high: None,
+            time_to_limit_s: None,
+            detectable: None,
+            unit: metric.unit().to_owned(),
+            from: None,
+            to: None,
+            period_s: None,
+            reason: String::new(),
+            metric: metric.clone(),
+        }
+    }
+}
+
+impl SoakAnswer {
+    /// The findings, those that were found first.
+    pub fn of(mut findings: Vec<FindingAnswer>) -> Self {
+        let rank = |finding: &FindingAnswer| match finding.status {
+            "found" => 0,
+            "inconclusive" => 1,
+            _ => 2,
+        };
+        findings.sort_by_key(rank);
+        Self {
+            schema: "soakbox.soak/1",
+            findings,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The columns of a batch that windows are made of. A column that an older file lacks is read as
+//! missing values.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray, RecordBatch, StringArray,
+    TimestampNanosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampNanosecondType};
+use soakbox_cli::{Failure, Result};
+
+use super::Row;
+
+/// The columns of `operation_log` that are read.
+pub(super) const LOG_COLUMNS: [&str; 8] = [
+    "finished_at",
+    "operation",
+    "duration_ns",
+    "cpu_ns",
+    "memory_bytes",
+    "success",
+    "bytes",
+    "sample_weight",
+];
+/// The columns of `operation_metrics` that are read.
+pub(super) const METRICS_COLUMNS: [&str; 3] = ["at", "operation", "lost"];
+
+/// The names of operations: a dictionary, and the word of each row.
+struct Words {
+    keys: PrimitiveArray<Int32Type>,
+    words: StringArray,
+}
+
+impl Words {
+    fn of(batch: &RecordBatch, name: &str) -> Result<Self> {
+        let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let column =
+            cast(&required(batch, name)?, &words).map_err(|error| Failure::new(name, error))?;
+        let column = column.as_dictionary::<Int32Type>();
+        Ok(Self {
+            keys: column.keys().clone(),
+            words: column.values().as_string::<i32>().clone(),
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(Option::unwrap_or_default)
+    }
+
+    #[inline]
+    fn word(&self, row: usize) -> Option<usize> {
+        if self.keys.is_null(row) {
+            return None;
+        }
+        usize::try_from(self.keys.value(row)).ok()
+    }
+}
+
+/// A batch of `operation_log`.
+pub(super) struct LogRows {
+    operation: Words,
+    finished_at: TimestampNanosecondArray,
+    duration: Int64Array,
+    cpu: Option<Int64Array>,
+    memory: Option<Int64Array>,
+    bytes: Option<Int64Array>,
+    weight: Option<Int64Array>,
+    success: Option<BooleanArray>,
+}
+
+impl LogRows {
+    pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
+        let [
+            finished_at,
+            operation,
+            duration,
+            cpu,
+            memory,
+            success,
+            bytes,
+            weight,
+        ] = LOG_COLUMNS;
+        Ok(Self {
+            operation: Words::of(batch, operation)?,
+            finished_at: times(batch, finished_at)?,
+            duration: integers(batch, duration)?,
+            cpu: optional(batch, cpu)?,
+            memory: optional(batch, memory)?,
+            bytes: optional(batch, bytes)?,
+            weight: optional(batch, weight)?,
+            success: match batch.column_by_name(success) {
+                Some(column) => Some(
+                    converted(column, success, &DataType::Boolean)?
+                        .as_boolean()
+                        .clone(),
+                ),
+                None => None,
+            },
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.duration.len()
+    }
+
+    /// The names of operations that rows may have.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.operation.iter()
+    }
+
+    /// The place of a row's operation in [`words`](Self::words), and the row.
+    #[inline]
+    pub(super) fn row(&self, index: usize) -> (Option<usize>, Row) {
+        let row = Row {
+            finished_at_ns: self.finished_at.value(index),
+            duration_ns: positive(self.duration.value(index)),
+            cpu_ns: value(self.cpu.as_ref(), index),
+            memory_bytes: value(self.memory.as_ref(), index),
+            bytes: value(self.bytes.as_ref(), index),
+            success: self
+                .success
+                .as_ref()
+                .filter(|success| success.is_valid(index))
+                .map(|success| success.value(index)),
+            weight: value(self.weight.as_ref(), index).unwrap_or(1).max(1),
+        };
+        (self.operation.word(index), row)
+    }
+}
+
+/// A batch of `operation_metrics`.
+pub(super) struct LossRows {
+    operation: Words,
+    at: TimestampNanosecondArray,
+    lost: Int64Array,
+}
+
+impl LossRows {
+    pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
+        let [at, operation, lost] = METRICS_COLUMNS;
+        Ok(Self {
+            operation: Words::of(batch, operation)?,
+            at: times(batch, at)?,
+            lost: integers(batch, lost)?,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lost.len()
+    }
+
+    /// The names of operations that rows may have.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.operation.iter()
+    }
+
+    /// The place of a row's operation in [`words`](Self::words), the begin of its interval (ns UTC)
+    /// and the number of operations lost in it.
+    pub(super) fn row(&self, index: usize) -> (Option<usize>, i64, u64) {
+        let lost = positive(self.lost.value(index));
+        (self.operation.word(index), self.at.value(index), lost)
+    }
+}
+
+fn positive(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+#[inline]
+fn value(column: Option<&Int64Array>, index: usize) -> Option<u64> {
+    let column = column.filter(|column| column.is_valid(index))?;
+    u64::try_from(column.value(index)).ok()
+}
+
+fn required(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
+    let column = batch.column_by_name(name);
+    let missing = || Failure::new(name, "a file of the recording has no such column");
+    column.cloned().ok_or_else(missing)
+}
+
+/// The column in the declared type; older files may have a narrower one.
+fn converted(column: &ArrayRef, name: &str, data_type: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == data_type {
+        return Ok(column.clone());
+    }
+    cast(column, data_type).map_err(|error| Failure::new(name, error))
+}
+
+fn integers(batch: &RecordBatch, name: &str) -> Result<Int64Array> {
+    let column = converted(&required(batch, name)?, name, &DataType::Int64)?;
+    Ok(column.as_primitive::<Int64Type>().clone())
+}
+
+fn optional(batch: &RecordBatch, name: &str) -> Result<Option<Int64Array>> {
+    match batch.column_by_name(name) {
+        Some(column) => {
+            let column = converted(column, name, &DataType::Int64)?;
+            Ok(Some(column.as_primitive::<Int64Type>().clone()))
+        }
+        None => Ok(None),
+    }
+}
+
+fn times(batch: &RecordBatch, name: &str) -> Result<TimestampNanosecondArray> {
+    let column = required(batch, name)?;
+    column
+        .as_primitive_opt::<TimestampNanosecondType>()
+        .cloned()
+        .ok_or_else(|| Failure::new(name, "is no time in a file of the recording"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soakbox_schemas::tables::Table;
+
+    #[test]
+    fn the_columns_are_those_of_the_contract() {
+        for (table, columns) in [
+            (Table::OPERATION_LOG, &LOG_COLUMNS[..]),
+            (Table::OPERATION_METRICS, &METRICS_COLUMNS[..]),
+        ] {
+            let schema = table.schema().unwrap();
+            for name in columns {
+                assert!(schema.column_with_name(name).is_some(), "{name}");
+            }
+        }
+    }
+}

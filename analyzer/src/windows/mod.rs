@@ -1,0 +1,19 @@
+//! Runs as windows: the rows and losses of each operation, summed over windows of equal length, in
+//! one pass over the files and bounded memory. Every command that judges a recording reads it here.
+//! [`read`] does the reading; everything else is pure.
+
+mod columns;
+mod fold;
+mod length;
+mod open_window;
+mod read;
+mod run;
+mod series;
+mod window;
+
+pub use fold::{Fold, Row};
+pub use length::{MOST_WINDOWS, WindowLength};
+pub use read::read;
+pub use run::{Run, RunIdentity, Target};
+pub use series::Series;
+pub use window::{Window, mean};

@@ -1,0 +1,97 @@
+//! One run of one recorder: who recorded it, when, and its operations as windows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use soakbox_schemas::recording::Provenance;
+
+use super::Series;
+use crate::recording::TimeRange;
+use crate::units::serialize;
+
+/// One run of one recorder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Who recorded it, where and when.
+    pub identity: RunIdentity,
+    /// The operations that were observed, by name, also those of which none finished.
+    pub operations: BTreeMap<String, Series>,
+}
+
+impl Run {
+    /// The operations that are named, or all where `names` is empty.
+    pub fn chosen<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> impl Iterator<Item = (&'a String, &'a Series)> {
+        let operations = self.operations.iter();
+        operations.filter(|(name, _)| names.is_empty() || names.contains(name))
+    }
+}
+
+/// Who recorded a run, where, when and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunIdentity {
+    /// Its name in reports: the recording, and the recorder where the recording has several runs.
+    pub name: String,
+    /// The recording's directory, as it was typed; bytes that are not UTF-8 are U+FFFD.
+    pub recording: String,
+    /// First eight digits of the run's UUID.
+    pub recorder: String,
+    /// Begin of the run, ns UTC.
+    #[serde(rename = "from", with = "serialize::moment")]
+    pub first_ns: i64,
+    /// Its end.
+    #[serde(rename = "to", with = "serialize::moment")]
+    pub last_ns: i64,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Version of the recorder.
+    pub recorder_version: String,
+    /// Digest of the effective configuration.
+    pub config_digest: String,
+    /// The observed files.
+    pub targets: Vec<Target>,
+    /// How `cpu_ns` was measured.
+    pub cpu_method: Option<String>,
+    /// How resident memory was measured.
+    pub memory_method: Option<String>,
+    /// Why the recording does not hold everything that happened.
+    pub warnings: Vec<String>,
+}
+
+/// An observed file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Target {
+    /// Its path as it was typed.
+    pub path: String,
+    /// Its build id, where it has one.
+    pub build_id: Option<String>,
+}
+
+impl RunIdentity {
+    /// From the footer of a file of the run.
+    pub(super) fn of(provenance: &Provenance, recorder: &str, range: TimeRange) -> Self {
+        let targets = provenance.observed.iter().map(|file| Target {
+            path: file.path.to_string(),
+            build_id: file.build_id.clone(),
+        });
+        Self {
+            name: String::new(),
+            recording: String::new(),
+            recorder: recorder.to_owned(),
+            first_ns: range.first_ns,
+            last_ns: range.last_ns,
+            host: provenance.host.clone(),
+            kernel: provenance.kernel.clone(),
+            recorder_version: provenance.recorder_version.clone(),
+            config_digest: provenance.config_digest.clone(),
+            targets: targets.collect(),
+            cpu_method: provenance.cpu_method.clone(),
+            memory_method: provenance.memory_method.clone(),
+            warnings: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The sums of one operation over one window. Sums only, so that windows can be merged in any order
+//! without a change of the result.
+
+use soakbox_schemas::tables::histogram::SparseHistogram;
+
+/// Sums over the operations that finished in one window. What is measured for some operations only
+/// has its own count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Operations with a row.
+    pub count: u64,
+    /// Operations that finished and were lost.
+    pub lost: u64,
+    /// Sum of the durations of the operations with a row, ns.
+    pub duration_ns: u64,
+    /// Operations whose outcome is known.
+    pub with_outcome: u64,
+    /// Operations that are known to have failed.
+    pub failures: u64,
+    /// Operations whose on-CPU time was measured.
+    pub with_cpu: u64,
+    /// Sum of these times, ns.
+    pub cpu_ns: u64,
+    /// Operations at whose finish the resident memory was read.
+    pub with_memory: u64,
+    /// Sum of these memories, bytes.
+    pub memory_bytes: u64,
+    /// Operations whose processed data are known.
+    pub with_bytes: u64,
+    /// Sum of these data, bytes.
+    pub bytes: u64,
+    /// The durations: a histogram in the encoding of `schemas`, empty without operations.
+    pub durations: Vec<u8>,
+}
+
+impl Window {
+    /// Adds the operations of another window.
+    pub fn merge(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.count, other.count),
+            (&mut self.lost, other.lost),
+            (&mut self.duration_ns, other.duration_ns),
+            (&mut self.with_outcome, other.with_outcome),
+            (&mut self.failures, other.failures),
+            (&mut self.with_cpu, other.with_cpu),
+            (&mut self.cpu_ns, other.cpu_ns),
+            (&mut self.with_memory, other.with_memory),
+            (&mut self.memory_bytes, other.memory_bytes),
+            (&mut self.with_bytes, other.with_bytes),
+            (&mut self.bytes, other.bytes),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+        if self.durations.is_empty() {
+            self.durations.clone_from(&other.durations);
+        } else if !other.durations.is_empty() {
+            let mut merged = self.histogram();
+            merged.merge(&other.histogram());
+            self.durations.clear();
+            merged.encode(&mut self.durations);
+        }
+    }
+
+    /// The durations. Bytes that are no histogram, which only a damaged file can have, are read as
+    /// an empty one; the readers of files refuse them.
+    pub fn histogram(&self) -> SparseHistogram {
+        SparseHistogram::decode(&self.durations).unwrap_or_default()
+    }
+}
+
+/// The mean of a sum of that many numbers; `None` of none.
+pub fn mean(sum: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| sum as f64 / count as f64)
+}

@@ -1,0 +1,195 @@
+//! Baselines: they stand for their recordings.
+
+use std::fs;
+
+use crate::program::{Place, analyzer, json, one_space, printed, refused, text};
+use soakbox_cli::escaped;
+use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
+
+fn seal(place: &Place, name: &str, soak: Soak) -> String {
+    let path = place.path().join(name);
+    soak.seal(&path);
+    path.to_str().unwrap().to_owned()
+}
+
+fn soak(seed: u64, scale: f64) -> Soak {
+    Soak {
+        seconds: 60,
+        seed,
+        scale,
+        begin: 100 * seed as i64,
+        ..Soak::default()
+    }
+}
+
+fn file(place: &Place, name: &str) -> String {
+    place.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_baseline_gives_the_verdicts_of_its_recordings() {
+    let place = Place::new();
+    let runs: Vec<String> = (1..4)
+        .map(|seed| seal(&place, &format!("good-{seed}"), soak(seed, 1.0)))
+        .collect();
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+    let good = file(&place, "good.baseline");
+    let output = analyzer(&["baseline", "create", runs[0], runs[1], "-o", &good]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).starts_with("wrote 2 runs into "),
+        "{}",
+        text(&output.stderr)
+    );
+    printed(&["baseline", "add", &good, runs[2]]);
+    assert!(fs::metadata(&good).unwrap().len() < 300_000);
+    let slower = seal(&place, "slower", soak(9, 1.3));
+    let effects = |base: &[&str], candidate: &str| {
+        let arguments = [
+            &["compare"],
+            base,
+            &["--against", candidate, "--format", "json"],
+        ]
+        .concat();
+        let output = analyzer(&arguments);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut effects = answer["effects"].clone();
+        for effect in effects.as_array_mut().unwrap() {
+            // The names of runs differ.
+            effect["unusable"] = serde_json::Value::Null;
+        }
+        (output.status.code(), answer["verdict"].clone(), effects)
+    };
+    let of_recordings = effects(&runs, &slower);
+    assert_eq!(
+        (of_recordings.0, &of_recordings.1),
+        (Some(1), &"regressed".into())
+    );
+    // Without the recordings.
+    for run in runs {
+        fs::remove_dir_all(run).unwrap();
+    }
+    assert_eq!(effects(&[&good], &slower), of_recordings);
+    let same = effects(&[&good], &good);
+    assert_ne!(same.1, "regressed");
+}
+
+#[test]
+fn show_list_and_diff_name_the_runs_and_what_differs() {
+    let place = Place::new();
+    let run = seal(&place, "run", soak(1, 1.0));
+    let incomplete = seal(
+        &place,
+        "incomplete",
+        Soak {
+            begin: 500,
+            ..Soak::incomplete()
+        },
+    );
+    let (good, other) = (
+        file(&place, "good.baseline"),
+        file(&place, "other.baseline"),
+    );
+    analyzer(&["baseline", "create", &run, "-o", &good]);
+    analyzer(&["baseline", "create", &run, &incomplete, "-o", &other]);
+    insta::assert_snapshot!(
+        "baseline_show",
+        place.plain(&printed(&["baseline", "show", &other]))
+    );
+    let shown = json(&["baseline", "show", &good, "--format", "json"]);
+    assert_eq!(shown["schema"], "soakbox.baseline/1");
+    assert_eq!(shown["runs"][0]["operations"][0]["count"], 1200);
+    let list = printed(&["baseline", "list", place.text()]);
+    insta::assert_snapshot!("baseline_list", one_space(&place.plain(&list)));
+    insta::assert_snapshot!(
+        "baseline_diff",
+        place.plain(&printed(&["baseline", "diff", &good, &other]))
+    );
+    assert!(printed(&["baseline", "diff", &good, &run]).contains("nothing differs"));
+    let diff = json(&["baseline", "diff", &good, &other, "--format", "json"]);
+    assert_eq!(diff["differences"][0]["property"], "runs");
+    insta::assert_snapshot!("baseline_help", printed(&["baseline", "--help"]));
+}
+
+#[test]
+fn foreign_names_are_shown_and_kept() {
+    // The other texts are in the test of a verdict, which has the same tables.
+    for hostile in &HOSTILE_TEXTS[..2] {
+        let place = Place::new();
+        let root = place.path().join("recording");
+        ForeignTexts::all(hostile).seal(&root);
+        let good = file(&place, "good.baseline");
+        analyzer(&["baseline", "create", root.to_str().unwrap(), "-o", &good]);
+        let table = printed(&["baseline", "show", &good]);
+        assert!(
+            !table.contains(|c: char| c.is_control() && c != '\n'),
+            "{table}"
+        );
+        assert!(table.contains(&*escaped(hostile)), "{table}");
+        let shown = json(&["baseline", "show", &good, "--format", "json"]);
+        assert_eq!(shown["runs"][0]["operations"][0]["operation"], *hostile);
+        assert_eq!(shown["runs"][0]["targets"][0]["path"], *hostile);
+    }
+}
+
+#[test]
+fn mistakes_get_one_clear_line_and_an_earlier_baseline_stays() {
+    let place = Place::new();
+    let run = seal(&place, "run", soak(1, 1.0));
+    let good = file(&place, "good.baseline");
+    analyzer(&["baseline", "create", &run, "-o", &good]);
+    let before = fs::read(&good).unwrap();
+    fs::write(file(&place, "text"), "no baseline").unwrap();
+    fs::write(file(&place, "cut"), &before[..before.len() / 2]).unwrap();
+    let segment = walk(&place.path().join("run/operation_log"));
+    let (text_file, cut, missing) = (
+        file(&place, "text"),
+        file(&place, "cut"),
+        file(&place, "missing"),
+    );
+    let nowhere = file(&place, "missing/good");
+    let cases: &[&[&str]] = &[
+        &["baseline"],
+        &["baseline", "create", &run],
+        &["baseline", "create", "-o", &good],
+        &["baseline", "create", &missing, "-o", &good],
+        &["baseline", "create", &run, "-o", &nowhere],
+        &["baseline", "add", &good, &run],
+        &["baseline", "add", &missing, &run],
+        &["baseline", "add", &text_file, &run],
+        &["baseline", "show", &run],
+        &["baseline", "show", &cut],
+        &["baseline", "list", &text_file],
+        &["baseline", "diff", &good],
+        &["compare", &text_file, "--against", &run],
+        &["compare", &run, "--against", &cut],
+    ];
+    let mut transcript = String::new();
+    for case in cases {
+        transcript.push_str(&format!("$ {}\n{}\n", case.join(" "), refused(case)));
+    }
+    insta::assert_snapshot!("baseline_mistakes", place.plain(&transcript));
+    assert!(
+        refused(&["baseline", "show", &segment]).contains("is a Parquet file, but no baseline")
+    );
+    assert_eq!(fs::read(&good).unwrap(), before);
+    // A pipeline without a baseline yet: no mistake, and no pass.
+    let output = analyzer(&["compare", &missing, "--against", &run]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("there is no such base; hint: "));
+}
+
+/// The first file below a directory.
+fn walk(directory: &std::path::Path) -> String {
+    let entry = fs::read_dir(directory)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    if entry.is_dir() {
+        walk(&entry)
+    } else {
+        entry.to_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,191 @@
+//! Report and chart in a real browser: they open, are laid out and drawn, and show text of a
+//! recording without interpreting it. Runs if `chromium` is found; with `SOAKBOX_REQUIRE_BROWSER=1`
+//! a missing browser is a failure.
+
+use crate::host;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program::printed;
+use serde_json::{Value, json};
+use soakbox_cli::escaped;
+use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
+
+fn browser() -> Option<PathBuf> {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&directories)
+        .flat_map(|directory| names.map(|name| directory.join(name)))
+        .find(|path| path.is_file())
+}
+
+fn chromium(browser: &Path, profile: &Path, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// The JSON that the script of `page` writes into its `pre` element. `page` is loaded from
+/// `directory`.
+fn measured(browser: &Path, directory: &Path, page: &str) -> Value {
+    let probe = directory.join("probe.html");
+    fs::write(&probe, page).unwrap();
+    let document = chromium(
+        browser,
+        &directory.join("profile"),
+        &[
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+            &format!("file://{}", probe.display()),
+        ],
+    );
+    let document = String::from_utf8(document).unwrap();
+    let found = document
+        .split("<pre>")
+        .nth(1)
+        .and_then(|rest| rest.split("</pre>").next());
+    // The browser writes its document as HTML.
+    let found = found.unwrap_or("null");
+    let found = found.replace("&lt;", "<").replace("&gt;", ">");
+    serde_json::from_str(&found.replace("&nbsp;", "\u{a0}").replace("&amp;", "&")).unwrap()
+}
+
+#[test]
+fn a_browser_renders_the_report() {
+    let Some(browser) = browser() else {
+        return host::skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH");
+    };
+    let root = tempfile::tempdir().unwrap();
+    let soak = Soak {
+        seconds: 70,
+        gap_at: Some(30),
+        lost: 2,
+        ..Soak::default()
+    };
+    soak.seal(&root.path().join("soak"));
+    let report = root.path().join("report.html");
+    let (soak, output) = (root.path().join("soak"), report.to_str().unwrap());
+    printed(&["report", soak.to_str().unwrap(), "-o", output]);
+
+    // A page of this test measures the report inside a frame, since the report itself has no
+    // script.
+    let found = measured(&browser, root.path(), PROBE);
+    assert_eq!(found["charts"], 2, "{found}");
+    assert_eq!(found["drawn"], 2, "a chart has no size");
+    assert_eq!(found["lines"].as_u64().map(|lines| lines >= 6), Some(true));
+    assert_eq!(found["errors"], 0);
+    assert_eq!(
+        found["overflow"], false,
+        "the page is wider than the window"
+    );
+
+    let picture = root.path().join("report.png");
+    chromium(
+        &browser,
+        &root.path().join("second profile"),
+        &[
+            "--window-size=1280,1400",
+            &format!("--screenshot={}", picture.display()),
+            &format!("file://{}", report.display()),
+        ],
+    );
+    // A blank page of this size compresses to a few kilobytes.
+    assert!(
+        fs::metadata(&picture).unwrap().len() > 40_000,
+        "the page is blank"
+    );
+}
+
+const PROBE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><body>
+<iframe src="report.html" width="1280" height="900"></iframe>
+<script>
+let errors = 0;
+addEventListener("error", () => errors++);
+document.querySelector("iframe").addEventListener("load", event => {
+  const page = event.target.contentDocument;
+  const charts = [...page.querySelectorAll("svg")];
+  const drawn = charts.filter(chart => chart.getBoundingClientRect().width > 300 && chart.getBoundingClientRect().height > 100);
+  const pre = document.createElement("pre");
+  pre.textContent = JSON.stringify({
+    charts: charts.length, drawn: drawn.length, lines: page.querySelectorAll("svg polyline").length, errors,
+    overflow: page.documentElement.scrollWidth > page.documentElement.clientWidth,
+  });
+  document.body.append(pre);
+});
+</script>
+"#;
+
+#[test]
+fn a_browser_shows_hostile_text_and_interprets_none() {
+    let Some(browser) = browser() else {
+        return host::skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH");
+    };
+    let root = tempfile::tempdir().unwrap();
+    let mut frames = String::new();
+    for (index, hostile) in HOSTILE_TEXTS.iter().enumerate() {
+        let recording = root.path().join(format!("recording-{index}"));
+        ForeignTexts::all(hostile).seal(&recording);
+        for (command, file) in [("report", "html"), ("chart", "svg")] {
+            let file = format!("{index}.{file}");
+            let path = root.path().join(&file);
+            let arguments = [recording.to_str().unwrap(), "-o", path.to_str().unwrap()];
+            printed(&[&[command], &arguments[..]].concat());
+            frames.push_str(&format!("<iframe src=\"{file}\"></iframe>\n"));
+        }
+    }
+    let page = HOSTILE_PROBE.replace("FRAMES", &frames);
+    let found = measured(&browser, root.path(), &page);
+    let expected: Vec<Value> = HOSTILE_TEXTS
+        .iter()
+        .flat_map(|hostile| {
+            let shown = escaped(hostile);
+            [
+                json!({"root": "html", "active": 0, "heading": shown}),
+                json!({"root": "svg", "active": 0, "heading": shown}),
+            ]
+        })
+        .collect();
+    assert_eq!(found, Value::from(expected));
+}
+
+const HOSTILE_PROBE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><body>
+FRAMES
+<script>
+addEventListener("load", () => {
+  const found = [...document.querySelectorAll("iframe")].map(frame => {
+    const page = frame.contentDocument;
+    const heading = page.querySelector("h3")?.textContent
+      ?? [...page.querySelectorAll("text")].filter(text => text.getAttribute("font-weight") === "bold")[1].textContent;
+    return {
+      root: page.documentElement.localName,
+      active: page.querySelectorAll("parsererror, script, [onload]").length,
+      heading: heading.replace(/^\n|\n$/g, ""),
+    };
+  });
+  const pre = document.createElement("pre");
+  pre.textContent = JSON.stringify(found);
+  document.body.append(pre);
+});
+</script>
+"#;

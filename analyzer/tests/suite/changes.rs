@@ -1,0 +1,170 @@
+//! `changes` on recordings and on CSV files.
+
+use std::fs;
+
+use soakbox_testing::Soak;
+
+use crate::program::{Place, json, printed, refused};
+
+#[test]
+fn a_recording_that_became_slower_has_a_step_at_that_time() {
+    let place = Place::new();
+    Soak {
+        slowdown: 1.5,
+        gap_at: Some(20),
+        ..Soak::default()
+    }
+    .seal(place.path());
+    let answer = json(&["changes", place.text(), "--format", "json"]);
+    assert_eq!(answer["schema"], "soakbox.changes/1");
+    let series = answer["series"].as_array().unwrap();
+    let named = |name: &str| series.iter().find(|one| one["name"] == name).unwrap();
+    let median = named("rule_refresh duration_p50");
+    assert_eq!(
+        (&median["unit"], median["changes"].as_array().unwrap().len()),
+        (&"ns".into(), 1),
+        "{median}"
+    );
+    assert!(median["missing"].as_u64().unwrap() > 0, "the gap");
+    let step = &median["changes"][0];
+    assert_eq!(step["kind"], "step");
+    let change = step["change"].as_f64().unwrap();
+    assert!((0.4..0.6).contains(&change), "{step}");
+    // The soak became slower after 60 s; a point is less than 2 s long.
+    let time = step["time"].as_str().unwrap();
+    assert!(
+        ("2026-11-24T08:00:55Z".."2026-11-24T08:01:05Z").contains(&time),
+        "{time}"
+    );
+    let other = named("traffic_control duration_p50");
+    assert_eq!(other["changes"], serde_json::json!([]));
+    let table = printed(&[
+        "changes",
+        place.text(),
+        "--operation",
+        "rule_refresh",
+        "--metric",
+        "duration_p50",
+    ]);
+    assert!(table.contains("rule_refresh duration_p50  step"), "{table}");
+    let least = [
+        "changes",
+        place.text(),
+        "--metric",
+        "duration_p50",
+        "--least",
+        "80%",
+    ];
+    assert!(printed(&least).starts_with("  2 series without a change"));
+}
+
+/// 200 nightly values with noise, a missing one, an outlier and a step of 10% after 120.
+fn nightly() -> String {
+    let mut text = "date,commit,\"ms, median\"\n".to_owned();
+    let mut noise = 1_u64;
+    for night in 0..200 {
+        noise = noise
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let unit = (noise >> 40) as f64 / (1_u64 << 24) as f64;
+        let level = if night < 120 { 100.0 } else { 110.0 };
+        let value = level + 3.0 * (unit - 0.5);
+        let value = match night {
+            50 => String::new(),
+            80 => "150".to_owned(),
+            _ => format!("{value:.3}"),
+        };
+        let (month, day) = (1 + night / 28, 1 + night % 28);
+        text.push_str(&format!("2026-{month:02}-{day:02},c{night},{value}\n"));
+    }
+    text
+}
+
+#[test]
+fn a_nightly_history_shows_its_step_and_its_outlier() {
+    let place = Place::new();
+    let file = place.path().join("nightly.csv");
+    fs::write(&file, nightly()).unwrap();
+    let file = file.to_str().unwrap();
+    let asked = [
+        "changes",
+        "--csv",
+        file,
+        "--value",
+        "ms, median",
+        "--time",
+        "date",
+        "--format",
+        "json",
+    ];
+    let answer = json(&asked);
+    let series = &answer["series"][0];
+    assert_eq!(
+        (&series["points"], &series["missing"]),
+        (&200.into(), &1.into())
+    );
+    let found: Vec<(u64, &str, &str)> = series["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                one["index"].as_u64().unwrap(),
+                one["kind"].as_str().unwrap(),
+                one["time"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [(80, "outlier", "2026-03-25"), (120, "step", "2026-05-09")]
+    );
+    insta::assert_snapshot!("changes_table", printed(&asked[..7]));
+    // Without times only the order is known.
+    let answer = json(&[
+        "changes",
+        "--csv",
+        file,
+        "--value",
+        "ms, median",
+        "--format",
+        "json",
+    ]);
+    assert!(answer["series"][0]["changes"][1]["time"].is_null());
+    assert_eq!(json(&asked), json(&asked));
+}
+
+#[test]
+fn mistakes_get_one_clear_line() {
+    let place = Place::new();
+    let file = place.path().join("some.csv");
+    fs::write(&file, "t,x\n1,5\n2,five\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (root, missing) = (place.text(), "/nonexistent.csv");
+    let cases: &[&[&str]] = &[
+        &["changes"],
+        &["changes", root],
+        &["changes", root, "--csv", file, "--value", "x"],
+        &["changes", "--csv", file],
+        &["changes", "--csv", missing, "--value", "x"],
+        &["changes", "--csv", file, "--value", "y"],
+        &["changes", "--csv", file, "--value", "x"],
+        &["changes", "--csv", file, "--value", "t", "--time", "x"],
+        &[
+            "changes",
+            "--csv",
+            file,
+            "--value",
+            "t",
+            "--false-alarm",
+            "0.9",
+        ],
+        &["changes", "--csv", file, "--value", "t", "--least", "much"],
+        &["changes", root, "--time", "t"],
+    ];
+    let mut transcript = String::new();
+    for case in cases {
+        transcript.push_str(&format!("$ {}\n{}\n", case.join(" "), refused(case)));
+    }
+    insta::assert_snapshot!("changes_mistakes", place.plain(&transcript));
+}

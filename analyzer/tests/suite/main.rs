@@ -1,0 +1,23 @@
+//! The tests of the analyzer, one file per subject, linked once. `cargo test --workspace --test suite
+//! SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod baseline;
+mod browser;
+mod changes;
+mod cli;
+mod compare;
+mod descriptors;
+mod hostile_text;
+mod live;
+mod outputs;
+mod paths;
+mod pictures;
+mod recordings;
+mod soak;
+mod unsealed;
+mod verdict_forms;
+mod windows;
+
+mod host;
+mod program;

@@ -1,0 +1,218 @@
+//! The forms of a verdict, and mistakes.
+
+use crate::program::{Place, analyzer, one_space, printed, refused, text};
+use soakbox_analyzer::compare::{Settings, compare};
+use soakbox_analyzer::output::{verdict_markdown, verdict_text};
+use soakbox_analyzer::windows::{Run, RunIdentity, Series, Target, Window, WindowLength};
+use soakbox_cli::escaped;
+use soakbox_schemas::tables::histogram::SparseHistogram;
+use soakbox_statistics::Metric;
+use soakbox_testing::{HOSTILE_TEXTS, Soak};
+
+/// Recordings of 60 s by their seeds and the factor of their durations.
+fn seal(place: &Place, name: &str, seed: u64, scale: f64) -> String {
+    let path = place.path().join(name);
+    let soak = Soak {
+        seconds: 60,
+        seed,
+        scale,
+        ..Soak::default()
+    };
+    soak.seal(&path);
+    path.to_str().unwrap().to_owned()
+}
+
+/// Two bases and two slower candidates.
+fn sides(place: &Place) -> [String; 4] {
+    [
+        seal(place, "base-1", 1, 1.0),
+        seal(place, "base-2", 2, 1.0),
+        seal(place, "candidate-1", 3, 1.2),
+        seal(place, "candidate-2", 4, 1.2),
+    ]
+}
+
+#[test]
+fn a_verdict_is_a_table_json_or_markdown() {
+    let place = Place::new();
+    let [base_1, base_2, candidate_1, candidate_2] = sides(&place);
+    for (form, more) in [
+        ("table", &["--format", "table"][..]),
+        ("markdown", &["--format", "markdown"]),
+        (
+            "json",
+            &[
+                "--format",
+                "json",
+                "--metric",
+                "rate",
+                "--operation",
+                "traffic_control",
+            ],
+        ),
+        (
+            "explained",
+            &[
+                "--metric=duration_p50",
+                "--explain",
+                "rule_refresh",
+                "duration_p50",
+            ],
+        ),
+    ] {
+        let runs = [
+            "compare",
+            &base_1,
+            &base_2,
+            "--against",
+            &candidate_1,
+            &candidate_2,
+        ];
+        let output = analyzer(&[&runs, more].concat());
+        assert_eq!(text(&output.stderr), "");
+        let answer = place.plain(&text(&output.stdout));
+        // The names of runs are as long as the directory of this test.
+        let answer = if form == "explained" {
+            one_space(&answer)
+        } else {
+            answer
+        };
+        insta::assert_snapshot!(format!("compare_{form}"), answer);
+    }
+    let output = analyzer(&[
+        "compare",
+        &base_1,
+        "--against",
+        &candidate_1,
+        "--metric",
+        "duration_mean",
+    ]);
+    insta::assert_snapshot!("compare_pair", place.plain(&text(&output.stdout)));
+    insta::assert_snapshot!("compare_help", printed(&["compare", "--help"]));
+}
+
+/// A run whose texts are all foreign.
+fn run(text: &str) -> Run {
+    let durations = |from: i64| {
+        let mut encoded = Vec::new();
+        SparseHistogram::of((0..10).map(|n| from + n)).encode(&mut encoded);
+        encoded
+    };
+    let windows = (0..100).map(|second| {
+        Some(Window {
+            count: 10,
+            duration_ns: 10_000,
+            durations: durations(1_000 + second),
+            ..Window::default()
+        })
+    });
+    let series = Series {
+        length: WindowLength::SECOND,
+        windows: windows.collect(),
+    };
+    Run {
+        identity: RunIdentity {
+            name: text.to_owned(),
+            host: text.to_owned(),
+            targets: vec![Target {
+                path: text.to_owned(),
+                build_id: Some(text.to_owned()),
+            }],
+            ..RunIdentity::default()
+        },
+        operations: [text.to_owned(), format!("only {text}")]
+            .map(|name| (name, series.clone()))
+            .into(),
+    }
+}
+
+#[test]
+fn foreign_names_are_shown_and_interpreted_by_nobody() {
+    for hostile in HOSTILE_TEXTS {
+        let base = run(hostile);
+        let mut candidate = run(&format!("{hostile} "));
+        candidate
+            .operations
+            .insert(hostile.to_owned(), base.operations[hostile].clone());
+        let settings = Settings {
+            explain: Some((hostile.to_owned(), Metric::DurationP50)),
+            ..Settings::default()
+        };
+        let answer = compare(&[base], &[candidate], &settings).unwrap();
+        let (table, markdown) = (verdict_text(&answer), verdict_markdown(&answer));
+        for shown in [&table, &markdown] {
+            assert!(
+                !shown.contains(|c: char| c.is_control() && c != '\n'),
+                "{shown}"
+            );
+            assert!(
+                !shown.contains(['\u{202e}', '\u{2066}', '\u{200b}']),
+                "{shown}"
+            );
+        }
+        assert!(table.contains(&*escaped(hostile)), "{table}");
+        for markup in ["<script", "<svg", "](", "| |\n", "\n|\n"] {
+            assert!(!markdown.contains(markup), "{markdown}");
+        }
+        // One line per effect, and eight cells in it.
+        let rows = markdown.lines().filter(|line| line.starts_with("| "));
+        for row in rows {
+            let cells = row.replace("\\\\", "").replace("\\|", "");
+            assert_eq!(cells.matches('|').count(), 9, "{row}");
+        }
+        let json = serde_json::to_value(&answer).unwrap();
+        assert_eq!(json["effects"][0]["operation"], hostile);
+        assert_eq!(json["base"]["runs"][0]["host"], hostile);
+    }
+}
+
+#[test]
+fn mistakes_get_one_clear_line() {
+    let place = Place::new();
+    let good = seal(&place, "good", 1, 1.0);
+    let other = seal(&place, "other", 2, 1.0);
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("bad.toml"), "[thresholds]\nduration_p50 = 5\n").unwrap();
+    std::fs::write(at("unknown.toml"), "[thresholds]\np50 = \"5%\"\n").unwrap();
+    std::fs::create_dir(at("empty")).unwrap();
+    let bad = at("bad.toml");
+    let unknown = at("unknown.toml");
+    let missing = at("missing");
+    let empty = at("empty");
+    let nowhere = at("missing/verdict.json");
+    let cases: &[&[&str]] = &[
+        &[],
+        &[&good],
+        &["--against", &good],
+        &[&good, "--against", &missing],
+        &[&empty, "--against", &good],
+        &[&good, "--against", &bad],
+        &[&good, "--against", &good, "--threshold", "5"],
+        &[&good, "--against", &good, "--threshold", "x%"],
+        &[&good, "--against", &good, "--threshold", "100%"],
+        &[&good, "--against", &good, "--threshold", "p50=5%"],
+        &[&good, "--against", &good, "--threshold", "failure_rate=0.1"],
+        &[&good, "--against", &good, "--metric", "p50"],
+        &[&good, "--against", &good, "--operation", "no"],
+        &[&good, "--against", &good, "--explain", "no", "cpu"],
+        &[&good, "--against", &good, "--explain", "rule_refresh"],
+        &[&good, "--against", &good, "--config", &missing],
+        &[&good, "--against", &good, "--config", &bad],
+        &[&good, "--against", &good, "--config", &unknown],
+        &[&good, &other, "--against", &good, "--paired"],
+        &[&good, "--against", &good, "--paired", "--unpaired"],
+        &[&good, "--against", &good, "--format", "csv"],
+        &[&good, "--against", &good, "--json", &nowhere],
+        &[&good, "--against", &good, "--seed", "-1"],
+    ];
+    let mut transcript = String::new();
+    for case in cases {
+        let arguments = [&["compare"], *case].concat();
+        transcript.push_str(&format!(
+            "$ {}\n{}\n",
+            arguments.join(" "),
+            refused(&arguments)
+        ));
+    }
+    insta::assert_snapshot!("compare_mistakes", place.plain(&transcript));
+}

@@ -1,0 +1,157 @@
+//! Recordings as windows: the same ones however the rows are spread over files.
+
+use std::path::Path;
+
+use soakbox_analyzer::figures::{Comparison, Reading};
+use soakbox_analyzer::windows::{Run, Series, WindowLength, read};
+use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
+use soakbox_testing::{Recorder, Rows, Soak, concat};
+
+fn runs(root: &Path, length: Option<WindowLength>) -> Vec<Run> {
+    let reading = Reading::open(root, false, Comparison::Required).unwrap();
+    read(&reading, length).unwrap()
+}
+
+fn metrics(rows: &Rows) -> arrow::array::RecordBatch {
+    OperationMetrics::batch(&rows.metrics.concat()).unwrap()
+}
+
+fn annotations(rows: &Rows) -> arrow::array::RecordBatch {
+    Annotation::batch(&rows.annotations).unwrap()
+}
+
+const SOAK: Soak = Soak {
+    seconds: 60,
+    refreshes_per_second: 20,
+    controls_per_second: 50,
+    slowdown: 1.0,
+    lost: 7,
+    gap_at: Some(40),
+    seed: 3,
+    scale: 1.0,
+    begin: 0,
+};
+
+#[test]
+fn files_in_any_number_and_order_give_the_same_windows() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let rows = SOAK.rows();
+    // One file of each table.
+    let mut recorder = Recorder::new(&at("one"));
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
+    recorder.seal(Table::OPERATION_METRICS, &metrics(&rows));
+    recorder.seal(Table::ANNOTATIONS, &annotations(&rows));
+    // A file per second; the later seconds have the lower sequences.
+    let mut recorder = Recorder::new(&at("many"));
+    for batch in rows.log.iter().rev() {
+        recorder.seal(Table::OPERATION_LOG, batch);
+    }
+    recorder.seal(Table::OPERATION_METRICS, &metrics(&rows));
+    recorder.seal(Table::ANNOTATIONS, &annotations(&rows));
+    // The second half is still in the journal of a recorder that runs.
+    let mut recorder = Recorder::new(&at("journal"));
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..20]));
+    recorder.journal(Table::OPERATION_LOG, &rows.log[20..]);
+    recorder.seal(Table::OPERATION_METRICS, &metrics(&rows));
+    recorder.journal(Table::ANNOTATIONS, &[annotations(&rows)]);
+    for length in [None, Some(WindowLength::SECOND)] {
+        let [one, many] = ["one", "many"].map(|name| runs(&at(name), length));
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].operations, many[0].operations);
+        let journal = &runs(&at("journal"), length)[0];
+        for (operation, series) in &journal.operations {
+            // Its last two seconds may not be complete.
+            let whole = &one[0].operations[operation].windows;
+            let seconds = 1_000_000_000 / series.length.ns() as usize;
+            assert_eq!(whole.len() - series.windows.len(), 2 * seconds);
+            assert_eq!(
+                &whole[..series.windows.len()],
+                series.windows,
+                "{operation}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_second_has_its_rows_its_losses_and_its_gap() {
+    let place = tempfile::tempdir().unwrap();
+    SOAK.seal(place.path());
+    let all = runs(place.path(), Some(WindowLength::SECOND));
+    let (refresh, control) = (
+        &all[0].operations["rule_refresh"],
+        &all[0].operations["traffic_control"],
+    );
+    for (series, count, measured) in [(refresh, 20, 0), (control, 50, 50)] {
+        assert_eq!(series.windows.len(), 60);
+        for (second, window) in series.windows.iter().enumerate() {
+            let Some(window) = window else {
+                assert!((40..50).contains(&second));
+                continue;
+            };
+            assert!(!(40..50).contains(&second));
+            let lost = if measured > 0 && (20..25).contains(&second) {
+                7
+            } else {
+                0
+            };
+            assert_eq!(
+                (window.count, window.lost),
+                (count, lost),
+                "second {second}"
+            );
+            assert_eq!(
+                (window.with_outcome, window.with_bytes),
+                (measured, measured)
+            );
+            assert_eq!((window.with_cpu, window.with_memory), (count, count));
+            assert_eq!(
+                window.memory_bytes / count,
+                (64 << 20) + second as u64 * 4096
+            );
+            assert_eq!(window.histogram().total(), count);
+        }
+    }
+    // Shorter windows merge to the same ones, also where a loss was spread over them.
+    let fine = runs(place.path(), None);
+    for (operation, series) in &fine[0].operations {
+        assert!(series.length < WindowLength::SECOND);
+        let merged = series.clone().merged_to(WindowLength::SECOND);
+        assert_eq!(merged, all[0].operations[operation], "{operation}");
+    }
+}
+
+#[test]
+fn each_recorder_has_a_run_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let quiet = Soak {
+        lost: 0,
+        gap_at: None,
+        ..SOAK
+    };
+    SOAK.seal(place.path());
+    let rows = quiet.rows();
+    let mut other =
+        Recorder::new(place.path()).with_uuid("11111111-2222-4333-8444-555555555555", "soak-2");
+    other.seal(Table::OPERATION_LOG, &concat(&rows.log));
+    other.seal(Table::OPERATION_METRICS, &metrics(&rows));
+    other.seal(Table::ANNOTATIONS, &annotations(&rows));
+    let all = runs(place.path(), Some(WindowLength::SECOND));
+    let hosts: Vec<&str> = all.iter().map(|run| run.identity.host.as_str()).collect();
+    assert_eq!(hosts, ["soak-1", "soak-2"]);
+    let missing = |series: &Series| series.windows.iter().filter(|w| w.is_none()).count();
+    let missing = all
+        .iter()
+        .map(|run| missing(&run.operations["rule_refresh"]));
+    assert_eq!(
+        missing.collect::<Vec<_>>(),
+        [10, 0],
+        "a gap is that of its own recorder"
+    );
+    let names: Vec<&str> = all.iter().map(|run| run.identity.name.as_str()).collect();
+    assert!(
+        names[0].ends_with("#0a1b2c3d") && names[1].ends_with("#11111111"),
+        "{names:?}"
+    );
+}

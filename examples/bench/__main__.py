@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Measures the cost of recording on this machine. Prints one line of JSON per figure, and headings on stderr.
+
+`make bench` runs it, as root. It makes release builds. It needs gcc; and bpftrace and redis (redis-server,
+redis-tools) for the comparisons with them.
+The figures of one run can be compared with each other, but not those of different machines.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import costs
+import load
+import server
+from programs import RECORDER, ROOT, build, heading
+
+
+def example(package: str, name: str) -> None:
+    command = ["cargo", "run", "--release", "--locked", "--quiet", "-p", package, "--example", name]
+    subprocess.run(command, check=True, cwd=ROOT)
+
+
+def main() -> None:
+    for what in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
+        subprocess.run(["cargo", "build", "--locked", *what], check=True, cwd=ROOT)
+    heading("Cost of a marker pair that is not recorded, compared with a pair of empty calls")
+    example("soakbox-schemas", "marker_cost")
+    heading("Synthetic events of realistic shape on one core: making batches, writing the journal, sealing")
+    example("soakbox-recorder", "seal_throughput")
+    if subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
+        print("skipped: all other figures need BPF rights", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory(prefix="soakbox-bench-") as name:
+        directory = Path(name)
+        programs = build(directory)
+        costs.added_time(directory, programs)
+        server.redis_throughput(directory)
+        load.recorder_load(directory, programs["plain"])
+        load.journal_to_parquet(directory, programs["plain"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+//! Segments whose writers die or whose system calls fail. The test program is also the process that is
+//! killed, in a role, so it has a `main` of its own.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod crash;
+mod errors;
+#[path = "../suite/support/host.rs"]
+#[allow(dead_code, reason = "the other test program uses all of it")]
+mod host;
+mod segment_support;
+
+use std::process::ExitCode;
+
+use segment_support::role;
+
+/// Every host can run the test.
+fn always() -> bool {
+    true
+}
+
+fn has_strace() -> bool {
+    host::has_tool("strace")
+}
+
+fn main() -> ExitCode {
+    role::main(&[crash::TESTS, errors::TESTS].concat())
+}

@@ -1,0 +1,138 @@
+//! The functions that an operation ends in are those that tail calls lead to in the program's
+//! code, for random graphs of functions; none is observed where one of them cannot be.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::binary_support::{Workshop, function, refusal};
+use proptest::prelude::*;
+
+/// A function: the functions that it jumps to, whether always or by a condition, and that it calls.
+#[derive(Clone, Debug)]
+struct Shape {
+    conditional: Vec<usize>,
+    calls: Vec<usize>,
+    end: End,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Returns,
+    Jumps(usize),
+    /// To a function of another file.
+    Imports,
+    Traps,
+}
+
+const COUNT: usize = 12;
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let end = prop_oneof![
+        6 => Just(End::Returns),
+        8 => (0..COUNT).prop_map(End::Jumps),
+        1 => Just(End::Imports),
+        1 => Just(End::Traps),
+    ];
+    let others = |most| prop::collection::vec(0..COUNT, 0..most);
+    (others(3), others(3), end).prop_map(|(conditional, calls, end)| Shape {
+        conditional,
+        calls,
+        end,
+    })
+}
+
+fn assembly(shapes: &[Shape]) -> String {
+    let mut text = "
+        .text
+        .globl main
+        .type main, @function
+        main: xor %eax, %eax
+            ret
+        .size main, . - main
+        "
+    .to_owned();
+    for (index, shape) in shapes.iter().enumerate() {
+        write!(
+            text,
+            ".type f{index}, @function\nf{index}: .cfi_startproc\n nop\n"
+        )
+        .unwrap();
+        for other in &shape.conditional {
+            write!(text, " test %edi, %edi\n je f{other}\n").unwrap();
+        }
+        text += " push %rbx\n .cfi_def_cfa_offset 16\n";
+        for other in &shape.calls {
+            writeln!(text, " call f{other}").unwrap();
+        }
+        text += " pop %rbx\n .cfi_def_cfa_offset 8\n";
+        match shape.end {
+            End::Returns => text += " ret\n",
+            End::Jumps(other) => writeln!(text, " jmp f{other}").unwrap(),
+            End::Imports => text += " jmp puts@plt\n",
+            End::Traps => text += " ud2\n",
+        }
+        write!(text, " .cfi_endproc\n .size f{index}, . - f{index}\n").unwrap();
+    }
+    text + ".section .note.GNU-stack,\"\",@progbits\n"
+}
+
+impl Shape {
+    fn targets(&self) -> BTreeSet<usize> {
+        let always = match self.end {
+            End::Jumps(other) => Some(other),
+            _ => None,
+        };
+        self.conditional.iter().copied().chain(always).collect()
+    }
+}
+
+fn led_to(shapes: &[Shape], from: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![from];
+    while let Some(next) = waiting.pop() {
+        let targets = shapes[next].targets().into_iter();
+        waiting.extend(targets.filter(|target| found.insert(*target)));
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn tail_calls_are_followed_through_any_graph(
+        shapes in prop::collection::vec(shape(), COUNT)
+    ) {
+        let workshop = Workshop::new();
+        // An import of longjmp excludes the uretprobe.
+        let bytes = workshop.build_text("gcc", "s", &assembly(&shapes), &["-Wl,-u,longjmp"]);
+        // The first instruction of a function that jumps to itself is the head of a loop.
+        let is_loop = |index: usize| shapes[index].targets().contains(&index);
+        for (index, shape) in shapes.iter().enumerate() {
+            let name = format!("f{index}");
+            let mut others = led_to(&shapes, index);
+            others.remove(&index);
+            let imports = |index: &usize| shapes[*index].end == End::Imports;
+            let refused = is_loop(index) || imports(&index)
+                || others.iter().any(|other| is_loop(*other) || imports(other))
+                || shape.end == End::Traps && others.is_empty();
+            if refused {
+                refusal(&bytes, &name);
+                continue;
+            }
+            let found = function(&bytes, &name).unwrap();
+            let functions: BTreeSet<String> = found.tail_calls.functions.into_iter().collect();
+            let expected = others.iter().map(|other| format!("'f{other}'")).collect();
+            prop_assert_eq!(functions, expected);
+            let jumps = others.iter().chain([&index]);
+            let jumps = jumps.map(|from| {
+                let shape = &shapes[*from];
+                shape.conditional.len() + usize::from(matches!(shape.end, End::Jumps(_)))
+            });
+            prop_assert_eq!(found.tail_calls.jumps.len(), jumps.sum::<usize>());
+            let returning = others.iter().filter(|other| shapes[**other].end == End::Returns);
+            let finishes = found.tail_calls.exits.len() + found.tail_calls.kept.len();
+            prop_assert_eq!(finishes, returning.count());
+        }
+    }
+}

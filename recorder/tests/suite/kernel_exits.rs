@@ -1,0 +1,141 @@
+//! Functions that finish at jumps on the way out are recorded exactly: each call once, with the
+//! value that it returned, for code of several compilers and every optimisation.
+
+use serde_json::Value;
+
+use crate::support::recorder::Recorder;
+use crate::support::recording::Recording;
+use crate::support::{host, recorder, targets};
+
+/// An import of `longjmp`, so that no uretprobe is used.
+const NO_URETPROBE: &str = "-Wl,-u,longjmp";
+
+/// A line that the program printed.
+struct Own {
+    name: String,
+    calls: i64,
+    sum: i64,
+}
+
+fn own(stdout: &str) -> Vec<Own> {
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        Own {
+            name: words.next().unwrap().to_owned(),
+            calls: words.next().unwrap().parse().unwrap(),
+            sum: words.next().unwrap().parse().unwrap(),
+        }
+    };
+    stdout.lines().map(line).collect()
+}
+
+/// Records every function of `shapes_of_exits.c` and compares calls and values with the program's
+/// own. Returns how many finishes are at jumps and how many at returns.
+fn compared(compiler: &str, flags: &[&str]) -> (usize, usize) {
+    let program = targets::build_by(
+        compiler,
+        "shapes_of_exits.c",
+        &[flags, &["-w", "-pthread", NO_URETPROBE]].concat(),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&program, directory.path());
+    let root = directory.path().join("recording");
+    // Without those that end in a tail call.
+    let survey = recorder::json(&["probes", "--costs", program.to_str().unwrap()]);
+    let observable = |name: &String| {
+        let mut functions = survey["functions"].as_array().unwrap().iter();
+        functions.any(|function| function["name"] == **name && function.get("cost_class").is_some())
+    };
+    let names: Vec<String> = own(&targets::run(&program, &["1", "0"]).stdout)
+        .into_iter()
+        .map(|own| own.name)
+        .filter(observable)
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    let probes: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let rule = match name.split('_').next() {
+                Some("b") => ",success=ret:u8>=0",
+                Some("i") => ",success=ret:i32>=0",
+                _ => "",
+            };
+            format!("{name}=uprobe:{}:{name}{rule}", program.display())
+        })
+        .collect();
+    let probes: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
+    let check = recorder::json(&[&["check"], &probes[..]].concat());
+    let seed = host::seed();
+    let arguments = [seed.to_string(), (150 + seed % 100).to_string()];
+    let silent = targets::run(&program, &arguments);
+    let recorder = Recorder::start(&root, &probes);
+    let outcome = targets::run(&program, &arguments);
+    recorder.stop().check();
+    assert_eq!(outcome, silent, "{compiler} {flags:?}");
+
+    let recording = Recording::open(&root);
+    for Own { name, calls, sum } in own(&outcome.stdout) {
+        if !names.contains(&name) {
+            continue;
+        }
+        let place = format!("{name} of {compiler} {flags:?}, seed {seed}");
+        let totals = recording.checked(&name);
+        assert_eq!(totals.begun, calls, "{place}: {totals:?}");
+        assert_eq!(totals.finished, calls, "{place}: {totals:?}");
+        assert_eq!((totals.unmatched, totals.abandoned), (0, 0), "{place}");
+        assert_eq!(totals.lost, 0, "{place}");
+        let values = recording.of(&name, "return_value");
+        let found = values
+            .iter()
+            .fold(0i64, |sum, value| sum.wrapping_add(value.unwrap()));
+        assert_eq!((values.len() as i64, found), (calls, sum), "{place}");
+    }
+    let probes = check["probes"].as_array().unwrap();
+    let finishes = probes
+        .iter()
+        .flat_map(|probe| probe["finishes"].as_array().unwrap());
+    let is_stepped = |finish: &&Value| finish["stepped"] == Value::Bool(true);
+    let (returns, jumps): (Vec<_>, Vec<_>) = finishes.partition(is_stepped);
+    (jumps.len(), returns.len())
+}
+
+const FLAGS: [&[&str]; 7] = [
+    &["-O2"],
+    &["-O0"],
+    &["-O1"],
+    &["-O3"],
+    &["-Os"],
+    &["-O2", "-fno-omit-frame-pointer"],
+    &["-O2", "-fstack-protector-all", "-fcf-protection=full"],
+];
+
+fn compare_all(flags: &[&[&str]]) {
+    let mut compilers = vec!["gcc"];
+    if host::has_tool("clang") {
+        compilers.push("clang");
+    }
+    for compiler in compilers {
+        for flags in flags {
+            let (jumps, returns) = compared(compiler, flags);
+            println!("{compiler} {flags:?}: {jumps} jumps, {returns} returns");
+            assert!(jumps > 0);
+        }
+    }
+}
+
+/// With the usual flags and with others, which change from run to run.
+#[test]
+fn calls_and_values_are_exact_at_jumps_on_the_way_out() {
+    if host::allows_bpf() {
+        let other = 1 + host::seed() as usize % (FLAGS.len() - 1);
+        compare_all(&[FLAGS[0], FLAGS[other]]);
+    }
+}
+
+#[test]
+#[ignore = "four minutes"]
+fn calls_and_values_are_exact_with_all_flags() {
+    if host::allows_bpf() {
+        compare_all(&FLAGS);
+    }
+}

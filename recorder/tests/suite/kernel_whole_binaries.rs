@@ -1,0 +1,210 @@
+//! Functions of whole programs that finish at jumps on the way out: begins and finishes equal the
+//! executions of the functions' first and return instructions, which perf events count in the same
+//! run, and the programs' output and status are those without a recorder.
+//!
+//! Each run takes some of the functions, by random; `SOAKBOX_ROUNDS=100` takes all of them in turn.
+//! Of the C library it takes first those that the programs import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use soakbox_recorder::binary::KernelVersion;
+use soakbox_recorder::binary::control_flow::{self, Extent};
+use soakbox_recorder::binary::elf::Elf;
+use soakbox_recorder::binary::unwind::Unwind;
+
+use crate::support::recorder::Recorder;
+use crate::support::recording::Recording;
+use crate::support::uprobe_counts::UprobeCounts;
+use crate::support::{host, targets};
+
+const PYTHON: &str = "/usr/bin/python3.11";
+const LIBC: &str = "/lib/x86_64-linux-gnu/libc.so.6";
+/// Functions per round. One recording takes at most 64; each counter takes time to detach.
+const PER_ROUND: usize = 20;
+
+/// A function that finishes at jumps, at least on some of its ways out.
+struct Jumping {
+    name: String,
+    entry: u64,
+    returns: Vec<u64>,
+}
+
+fn jumping(file: &Path) -> Vec<Jumping> {
+    let bytes = std::fs::read(file).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
+    let unwind = Unwind::parse(&elf);
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let kernel = KernelVersion::parse(&release).unwrap();
+    // Versions of a symbol have one name and several addresses.
+    let mut addresses: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for symbol in &elf.symbols {
+        let of_name = addresses.entry(symbol.name).or_default();
+        of_name.insert(symbol.address);
+    }
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for symbol in &elf.symbols {
+        let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        // Of several names, some may have a version in parentheses.
+        if symbol.size == 0 || symbol.indirect || !is_plain(symbol.name) {
+            continue;
+        }
+        if addresses[symbol.name].len() > 1 || !seen.insert(symbol.address) {
+            continue;
+        }
+        let extent = Extent::of(&elf, symbol);
+        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, kernel) else {
+            continue;
+        };
+        let offset = |address: &u64| elf.file_offset(*address).unwrap();
+        // A tail call finishes at the returns of another function, which others call too.
+        if body.tail_jumps.is_empty() && !body.exits(64).jumps.is_empty() {
+            found.push(Jumping {
+                name: symbol.name.to_owned(),
+                entry: offset(&symbol.address),
+                returns: body.returns.iter().map(offset).collect(),
+            });
+        }
+    }
+    found
+}
+
+fn rounds() -> usize {
+    let rounds = std::env::var("SOAKBOX_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().unwrap())
+}
+
+fn shuffle<T>(all: &mut [T], mut seed: u64) {
+    for last in (1..all.len()).rev() {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        all.swap(last, (seed >> 33) as usize % (last + 1));
+    }
+}
+
+/// Records the functions of `file` while `command` runs. Returns how many of them were called.
+fn compare(file: &Path, functions: &[Jumping], command: &[String], forks: bool) -> usize {
+    let program = Path::new("/usr/bin/env");
+    let silent = targets::run(program, command);
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let probes: Vec<String> = functions
+        .iter()
+        .map(|function| format!("{0}=uprobe:{1}:{0}", function.name, file.display()))
+        .collect();
+    // With the symbols of a debug file, some turn out to be no functions that can be observed.
+    let mut arguments = vec!["--skip-refused"];
+    arguments.extend(probes.iter().flat_map(|probe| ["--op", probe]));
+
+    let mut offsets = Vec::new();
+    for function in functions {
+        offsets.push(function.entry);
+        offsets.extend_from_slice(&function.returns);
+    }
+    let counts = UprobeCounts::open(file, &offsets);
+    let recorder = Recorder::start(&root, &arguments);
+    let outcome = targets::run(program, command);
+    recorder.stop().check();
+    let counts = counts.read();
+    assert_eq!(outcome, silent);
+
+    let recording = Recording::open(&root);
+    let (mut called, mut refused) = (0, 0);
+    let mut rest = &counts[..];
+    for Jumping { name, returns, .. } in functions {
+        let (own, others) = rest.split_at(1 + returns.len());
+        rest = others;
+        if recording.intervals(name).is_empty() {
+            refused += 1;
+            continue;
+        }
+        let (entered, returned) = (own[0], own[1..].iter().sum::<i64>());
+        let totals = recording.checked(name);
+        let place = format!("{name}: {entered} entered, {returned} returned, {totals:?}");
+        assert_eq!(totals.begun, entered, "begins, {place}");
+        assert_eq!(totals.finished + totals.unmatched, returned, "{place}");
+        assert_eq!(totals.begun, totals.finished + totals.abandoned, "{place}");
+        // A child of a fork returns from functions that its parent called.
+        assert!(forks || totals.unmatched == 0, "{place}");
+        called += usize::from(entered > 0);
+    }
+    assert!(10 * refused <= functions.len(), "{refused} refused");
+    called
+}
+
+fn compare_all(file: &Path, commands: &[(Vec<String>, bool)], first: &BTreeSet<String>) {
+    let mut functions = jumping(file);
+    let seed = host::seed();
+    shuffle(&mut functions, seed);
+    functions.sort_by_key(|function| !first.contains(&function.name));
+    let mut called = 0;
+    let chunks = functions.chunks(PER_ROUND).take(rounds());
+    for (chunk, (command, forks)) in chunks.zip(commands.iter().cycle()) {
+        called += compare(file, chunk, command, *forks);
+    }
+    println!(
+        "{}: {} functions with jumps, {called} of the tried ones called, seed {seed}",
+        file.display(),
+        functions.len()
+    );
+    assert!(called > 0);
+}
+
+fn script() -> String {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let script = tests.join("targets/standard_library.py");
+    script.to_str().unwrap().to_owned()
+}
+
+/// The names that the programs import from their libraries.
+fn imports(programs: &[&str]) -> BTreeSet<String> {
+    let nm = ["--dynamic", "--undefined-only", "--format=just-symbols"];
+    let output = Command::new("nm").args(nm).args(programs).output().unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    let bare = |name: &str| name.split('@').next().unwrap().to_owned();
+    names.lines().map(bare).collect()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn functions_of_python_equal_a_second_count() {
+    if !host::allows_bpf() || !host::has_file(PYTHON) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let python = targets::own_copy(Path::new(PYTHON), directory.path());
+    let program = python.to_str().unwrap();
+    let environment = ["PYTHONHOME=/usr", "PYTHONHASHSEED=0", program, "-S", "-B"];
+    let script = script();
+    let command = |more: &[&str]| words(&[&environment[..], &[&script], more].concat());
+    let commands = [(command(&["forks"]), true), (command(&[]), false)];
+    compare_all(&python, &commands, &BTreeSet::new());
+}
+
+#[test]
+fn functions_of_libc_equal_a_second_count() {
+    if !host::allows_bpf() || !host::has_tool("nm") {
+        return;
+    }
+    if !host::has_file(LIBC) || !host::has_file(PYTHON) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let libc = targets::own_copy(Path::new(LIBC), directory.path());
+    let library_path = format!("LD_LIBRARY_PATH={}", directory.path().display());
+    let commands = format!(
+        "PYTHONHASHSEED=0 {PYTHON} -S -B {} forks; echo $?; \
+         seq 1 400 | sort -rn | sed -n 's/9/n/p' | awk '{{ s += length($1); print $1 }} END {{ print s }}' | tail -5; \
+         date -u -d @1000000000; printf '%s %5.2f\\n' a 2.5; ls /etc/passwd /no; exit 5",
+        script()
+    );
+    let command = words(&[&*library_path, "LC_ALL=C", "TZ=UTC", "sh", "-c", &commands]);
+    let programs = [PYTHON, "/bin/sh", "/usr/bin/sort", "/usr/bin/sed"];
+    compare_all(&libc, &[(command, true)], &imports(&programs));
+}

@@ -1,0 +1,80 @@
+//! The settings are constants to the verifier: it removes the code that they switch off, and
+//! follows the offsets.
+
+use std::collections::BTreeMap;
+
+use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
+use soakbox_schemas::control::{ABSENT, KernelOffsets, OperationRule};
+
+use crate::support::{hooks, host, programs};
+
+/// Size of the instructions that the kernel kept of each program, in bytes, by the program's name.
+fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
+    let kernel = Kernel::load(facts, &settings(tree), &hooks::all()).unwrap();
+    let kept = programs::held().into_iter().map(|program| {
+        let name = program.name_as_str().unwrap().to_owned();
+        (name, program.size_translated().unwrap())
+    });
+    let kept = kept.collect();
+    drop(kernel);
+    kept
+}
+
+fn settings(tree: Option<u32>) -> KernelSettings {
+    KernelSettings {
+        rules: vec![OperationRule::default()],
+        interval_ns: 1_000_000_000,
+        ring_bytes: 65_536,
+        in_flight: 1,
+        tree,
+    }
+}
+
+#[test]
+fn code_that_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_checked() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = programs::alone();
+    let facts = KernelFacts::inspect().unwrap();
+    let whole = kept(&facts, Some(16));
+    assert!(whole.contains_key("function_begin") && whole.contains_key("sched_process_e"));
+    let all = kept(&facts, None);
+    for program in ["function_begin", "marker_finish", "sched_process_f"] {
+        assert!(
+            all[program] < whole[program],
+            "{program}: {all:?} {whole:?}"
+        );
+    }
+    let mut without = facts.clone();
+    type Member = fn(&mut KernelOffsets) -> &mut u32;
+    let members: [(Member, &str); 5] = [
+        (|offsets| &mut offsets.task_utime, "function_begin"),
+        (|offsets| &mut offsets.mm_rss, "function_finish"),
+        (|offsets| &mut offsets.task_mm, "marker_begin"),
+        (|offsets| &mut offsets.signal_live, "sched_process_e"),
+        (|offsets| &mut offsets.task_tgid, "sched_process_f"),
+    ];
+    for (member, program) in members {
+        without.offsets = facts.offsets;
+        *member(&mut without.offsets) = ABSENT;
+        let kept = kept(&without, Some(16));
+        assert!(
+            kept[program] < whole[program],
+            "{program}: {kept:?} {whole:?}"
+        );
+        // The verifier knows the number itself, so it refuses an offset outside of the structure;
+        // except in `mm_struct`, whose last member is an array without an end.
+        if *member(&mut facts.clone().offsets) != facts.offsets.mm_rss {
+            *member(&mut without.offsets) = 1 << 20;
+            let refused = Kernel::load(&without, &settings(Some(16)), &hooks::all());
+            let error = refused.err().unwrap_or_else(|| panic!("loaded: {program}"));
+            assert!(matches!(error, KernelError::Load { .. }), "{error}");
+            let asks_for_rights = error.to_string().contains("as root");
+            assert!(
+                !asks_for_rights,
+                "the verifier refuses by EACCES too: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Helpers of the end-to-end tests: target programs, running the recorder, reading a recording,
+//! requirements on the host.
+
+pub(crate) mod counting;
+pub(crate) mod hooks;
+pub(crate) mod host;
+pub(crate) mod programs;
+pub(crate) mod recorder;
+pub(crate) mod recording;
+pub(crate) mod targets;
+pub(crate) mod tmpfs;
+pub(crate) mod uprobe_counts;
