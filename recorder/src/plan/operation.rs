@@ -66,4 +66,6 @@ pub enum OutcomeSource {
         /// Its place among the registers for results.
         register: u32,
     },
+    /// The finish has nothing that can be read: success and the return value are unknown.
+    Nothing,
 }

@@ -26,11 +26,17 @@ impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
     /// comes from.
     pub fn operation_rule(&self, outcome: OutcomeSource) -> OperationRule {
-        let width = self.success.map_or(Some(Width::I64), Success::width);
+        let width = match (self.success, outcome) {
+            (_, OutcomeSource::Nothing) => None,
+            (Some(success), _) => success.width(),
+            (None, _) => Some(Width::I64),
+        };
         let (comparison, operand) = match self.success {
             None => match outcome {
                 OutcomeSource::Finish => (comparison::MARKER, 0),
-                OutcomeSource::ReturnValue | OutcomeSource::GoError { .. } => (comparison::NONE, 0),
+                OutcomeSource::ReturnValue
+                | OutcomeSource::GoError { .. }
+                | OutcomeSource::Nothing => (comparison::NONE, 0),
             },
             Some(Success::GoError { .. }) => (comparison::GO_ERROR, 0),
             Some(Success::Errno { .. }) => (comparison::NOT_ERRNO, 0),
@@ -44,7 +50,7 @@ impl Rules {
             signed: u32::from(width.is_some_and(Width::is_signed)),
             register: match outcome {
                 OutcomeSource::GoError { register } => register,
-                OutcomeSource::Finish | OutcomeSource::ReturnValue => 0,
+                OutcomeSource::Finish | OutcomeSource::ReturnValue | OutcomeSource::Nothing => 0,
             },
             operand,
         }

@@ -83,7 +83,7 @@ impl ResolvedProbes {
                 files: &mut files,
             };
             let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {
-                refuse_other_errors(&spec, &resolved)?;
+                refuse_rules(&spec, &resolved)?;
                 leave_out_shared(&all.operations, &mut resolved.hooks);
                 refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
                 Ok(resolved)
@@ -195,11 +195,19 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
     }
 }
 
-/// Refuses the rule for errors of Go functions at a probe of another kind.
-fn refuse_other_errors(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
-    let rule = matches!(spec.rules.success, Some(Success::GoError { .. }));
+/// Refuses a rule `success` that reads something that the finish does not have.
+fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
+    let Some(success) = spec.rules.success else {
+        return Ok(());
+    };
+    let rule = matches!(success, Success::GoError { .. });
     if rule && !matches!(resolved.outcome, OutcomeSource::GoError { .. }) {
         bail!("success=goerr is for go:FILE:FUNCTION only; hint: use another rule");
+    }
+    if resolved.outcome == OutcomeSource::Nothing {
+        bail!(
+            "success={success} cannot be observed: the function returns its results on the stack; hint: leave the rule out, or observe the function that calls this one"
+        );
     }
     Ok(())
 }

@@ -82,7 +82,11 @@ fn every_function_has_the_name_address_and_size_that_nm_gives_it() {
             if !name.starts_with("main.") {
                 continue;
             }
-            let (found, _) = known.unwrap();
+            // Functions in assembly are not listed.
+            let Some((found, _)) = known else {
+                assert!(name.starts_with("main.assembly"), "{flags:?}: {name}");
+                continue;
+            };
             // Up to Go 1.20 the tables have `[...]` for type arguments.
             let (start, end) = found.split_once("[...]").unwrap_or((found, ""));
             assert!(

@@ -2,48 +2,88 @@
 //! results before it are, and is not guessed where the file does not tell.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::binary_support::KERNEL;
+use crate::support::go_errors::{GO_ERRORS, GoError, LOOPS};
 use crate::support::targets;
-use soakbox_recorder::binary::{ErrorPlace, Reason, resolve_go};
-
-/// Functions of `results.go`, with the number of registers for the results before their errors.
-const KNOWN: [(&str, u32); 13] = [
-    ("only", 0),
-    ("after_int", 1),
-    ("after_string", 2),
-    ("after_slice", 3),
-    ("after_float", 0),
-    ("after_pointers", 4),
-    ("after_interfaces", 5),
-    ("after_struct", 3),
-    ("after_nested", 7),
-    ("after_array", 1),
-    ("after_seven", 7),
-    ("after_panic", 2),
-    ("(*store[...]).after_pointer", 1),
-];
+use soakbox_recorder::binary::{ErrorPlace, Reason, list, resolve_go};
 
 /// Functions whose error is in no register, or in several.
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 6] = [
     ("after_eight", "it returns its error on the stack"),
     ("no_error", "its last result is no error"),
     ("error_first", "its last result is no error"),
     ("nothing", "it returns nothing"),
     ("after_any", "different registers"),
+    ("own_error", "its last result is no error"),
 ];
 
-fn built(flags: &[&str]) -> Vec<u8> {
-    let program = targets::build_go("goroutines", flags, None);
+/// Builds the program with `flags`, lets `change` change the file, and reads it.
+fn built(name: &str, flags: &[&str], change: impl Fn(&Path)) -> Vec<u8> {
+    let program = targets::build_go(name, flags, None);
+    change(&program);
     let bytes = fs::read(&program).unwrap();
     fs::remove_file(program).unwrap();
     bytes
+}
+
+fn objcopy(argument: &str) -> impl Fn(&Path) {
+    move |program| {
+        let status = Command::new("objcopy").arg(argument).arg(program).status();
+        assert!(status.unwrap().success(), "objcopy {argument}");
+    }
 }
 
 fn register(bytes: &[u8], name: &str, error: ErrorPlace) -> Result<u32, Reason> {
     let name = format!("main.{name}");
     let found = resolve_go(bytes, "./program", &name, Some(error), KERNEL)?;
     Ok(found.part.error_register.unwrap())
+}
+
+fn refusal(bytes: &[u8], name: &str, error: ErrorPlace) -> String {
+    let reason = register(bytes, name, error).unwrap_err();
+    format!("{name}: {reason}; hint: {}", reason.hint())
+}
+
+/// The debug information tells where the error is.
+fn is_told(bytes: &[u8], function: &GoError, case: &str) {
+    let &GoError {
+        name,
+        register: expected,
+        ..
+    } = function;
+    let found = register(bytes, name, ErrorPlace::Known);
+    assert_eq!(found, Ok(expected), "{name} {case}");
+}
+
+/// The debug information contradicts a person who tells something else.
+fn is_contradicted(bytes: &[u8], function: &GoError) {
+    let &GoError {
+        name,
+        register: expected,
+        ..
+    } = function;
+    let given = register(bytes, name, ErrorPlace::After(expected));
+    assert_eq!(given, Ok(expected), "{name}");
+    let wrong = refusal(bytes, name, ErrorPlace::After(expected + 1));
+    let text = format!("need {expected} registers, not {}", expected + 1);
+    assert!(wrong.contains(&text), "{wrong}");
+}
+
+/// The file does not tell where the error is, and believes a person who does.
+fn is_not_told(bytes: &[u8], function: &GoError, why: &str) {
+    let &GoError {
+        name,
+        register: expected,
+        ..
+    } = function;
+    let refused = refusal(bytes, name, ErrorPlace::Known);
+    assert!(refused.contains(why), "{refused}");
+    assert!(refused.contains("success=goerr:N"), "{refused}");
+    let given = register(bytes, name, ErrorPlace::After(expected));
+    assert_eq!(given, Ok(expected), "{name}");
 }
 
 #[test]
@@ -54,45 +94,86 @@ fn the_debug_information_tells_where_the_error_is() {
         &["-buildmode=pie", "-ldflags=-linkmode=external"],
         &["-ldflags=-compressdwarf=false"],
     ] {
-        let bytes = built(flags);
-        for (name, expected) in KNOWN {
-            let found = register(&bytes, name, ErrorPlace::Known);
-            assert_eq!(found.unwrap(), expected, "{name} {flags:?}");
-            let given = register(&bytes, name, ErrorPlace::After(expected));
-            assert_eq!(given.unwrap(), expected, "{name} {flags:?}");
-            let wrong = register(&bytes, name, ErrorPlace::After(expected + 1)).unwrap_err();
-            let text = format!("need {expected} registers, not {}", expected + 1);
-            assert!(
-                wrong.to_string().contains(&text),
-                "{name} {flags:?}: {wrong}"
-            );
+        let bytes = built("goroutines", flags, |_| {});
+        let case = format!("{flags:?}");
+        for function in &GO_ERRORS {
+            is_told(&bytes, function, &case);
+        }
+        for function in GO_ERRORS.iter().step_by(5) {
+            is_contradicted(&bytes, function);
         }
         for (name, why) in REFUSED {
-            let refused = register(&bytes, name, ErrorPlace::Known).unwrap_err();
-            assert!(refused.to_string().contains(why), "{name}: {refused}");
+            let refused = refusal(&bytes, name, ErrorPlace::Known);
+            assert!(refused.contains(why), "{case}: {refused}");
             assert!(
                 register(&bytes, name, ErrorPlace::After(1)).is_err(),
-                "{name}"
+                "{name} {case}"
             );
         }
     }
 }
 
 #[test]
+fn debug_information_with_the_older_header_tells_it_too() {
+    let older = objcopy("--compress-debug-sections=zlib-gnu");
+    let bytes = built("goroutines", &[], older);
+    let name = b".zdebug_info\0";
+    assert!(bytes.windows(name.len()).any(|window| window == name));
+    for function in GO_ERRORS.iter().step_by(5) {
+        is_told(&bytes, function, "older header");
+    }
+}
+
+#[test]
 fn without_debug_information_the_person_tells_it() {
-    let bytes = built(&["-ldflags=-s -w"]);
-    for (name, expected) in KNOWN {
-        let refused = register(&bytes, name, ErrorPlace::Known).unwrap_err();
-        assert!(
-            refused.to_string().contains("no debug information"),
-            "{refused}"
-        );
-        assert!(
-            refused.hint().contains("success=goerr:N"),
-            "{}",
-            refused.hint()
-        );
-        let given = register(&bytes, name, ErrorPlace::After(expected));
-        assert_eq!(given.unwrap(), expected, "{name}");
+    for bytes in [
+        built("goroutines", &["-ldflags=-s -w"], |_| {}),
+        built("goroutines", &["-ldflags=-w"], |_| {}),
+        built("goroutines", &[], objcopy("--strip-debug")),
+    ] {
+        for function in &GO_ERRORS {
+            is_not_told(&bytes, function, "no debug information");
+        }
+    }
+}
+
+#[test]
+fn a_return_out_of_a_loop_over_a_function_hides_results() {
+    for flags in [&[][..], &["-gcflags=all=-N -l"]] {
+        let bytes = built("goroutines", flags, |_| {});
+        if list(&bytes).unwrap().go.unwrap().unwrap().version.minor < 23 {
+            return;
+        }
+        let [loops, loops_blank, loops_through] = LOOPS;
+        for function in [loops, loops_blank] {
+            is_not_told(&bytes, &function, "may leave out results");
+        }
+        is_told(&bytes, &loops_through, "no return in the loop");
+    }
+}
+
+#[test]
+fn functions_that_return_on_the_stack_are_refused() {
+    for flags in [&[][..], &["-buildmode=pie"], &["-ldflags=-s -w"]] {
+        let bytes = built("cgo", flags, |_| {});
+        let halve = register(&bytes, "halve", ErrorPlace::After(1));
+        assert_eq!(halve, Ok(1), "{flags:?}");
+        // What cgo makes to call C.
+        for error in [ErrorPlace::Known, ErrorPlace::After(1)] {
+            let refused = refusal(&bytes, "_C2func_halve", error);
+            assert!(
+                refused.contains("returns its error on the stack"),
+                "{refused}"
+            );
+        }
+        for (name, on_stack) in [("main._C2func_halve", true), ("main.halve", false)] {
+            let found = resolve_go(&bytes, "./program", name, None, KERNEL).unwrap();
+            assert_eq!(found.part.results_on_stack, on_stack, "{name} {flags:?}");
+        }
+    }
+    let bytes = built("goroutines", &[], |_| {});
+    for error in [ErrorPlace::Known, ErrorPlace::After(1)] {
+        let refused = refusal(&bytes, "assembly", error);
+        assert!(refused.contains("written in assembly"), "{refused}");
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use crate::support::go_errors::{GO_ERRORS, GoError, LOOPS};
 use crate::support::host;
 use crate::support::recorder::Recorder;
 use crate::support::recording::{Recording, Totals};
 use crate::support::targets::{self, Counts};
+use soakbox_recorder::binary::list;
 
 /// Ways of building: a name, flags, and another toolchain.
 type Way = (&'static str, &'static [&'static str], Option<&'static str>);
@@ -137,58 +140,98 @@ fn each_row_has_the_id_of_its_goroutine() {
     }
 }
 
-/// Functions of `results.go`: the mode that calls it, its name, and the number of registers for the
-/// results before its error.
-const ERRORS: [(&str, &str, u32); 13] = [
-    ("only", "only", 0),
-    ("after_int", "after_int", 1),
-    ("after_string", "after_string", 2),
-    ("after_slice", "after_slice", 3),
-    ("after_float", "after_float", 0),
-    ("after_pointers", "after_pointers", 4),
-    ("after_interfaces", "after_interfaces", 5),
-    ("after_struct", "after_struct", 3),
-    ("after_nested", "after_nested", 7),
-    ("after_array", "after_array", 1),
-    ("after_seven", "after_seven", 7),
-    ("after_panic", "after_panic", 2),
-    ("after_pointer", "(*store[...]).after_pointer", 1),
-];
+/// Where all functions were recorded in one run, the failures of each equal those that the program
+/// counted; `rule` is their rule `success`.
+fn failures_are_exact(way: Way, functions: &[GoError], rule: impl Fn(&GoError) -> String) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let built = built(way);
+    let program = targets::own_copy(&built, directory.path());
+    fs::remove_file(built).unwrap();
+    let probe = |function: &GoError| {
+        let (mode, name, rule) = (function.mode, function.name, rule(function));
+        format!("{mode}=go:{}:main.{name},success={rule}", program.display())
+    };
+    let probes: Vec<String> = functions.iter().map(probe).collect();
+    let arguments: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
+    let recorder = Recorder::start(&root, &arguments);
+    let run = |function: &GoError| targets::run(&program, &[function.mode, "40", "9"]).counts();
+    let counts: Vec<Counts> = functions.iter().map(run).collect();
+    recorder.stop().check();
+    let recording = Recording::open(&root);
+    for (GoError { mode, .. }, counts) in functions.iter().zip(counts) {
+        let totals = recording.checked(mode);
+        assert_eq!(
+            (totals.begun, totals.finished, totals.failures),
+            (counts.begun, counts.finished, counts.failures),
+            "{way:?} {mode}: {totals:?}"
+        );
+        assert!(0 < counts.failures && counts.failures < counts.finished);
+        let values = recording.of(mode, "return_value");
+        assert!(values.iter().all(Option::is_none), "{mode}");
+    }
+}
 
 #[test]
 fn an_operation_failed_if_its_last_result_is_an_error() {
     if !host::allows_bpf() {
         return;
     }
-    for (way, tells) in [(PLAIN, true), (UNOPTIMISED, true), (STRIPPED, false)] {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().join("recording");
-        let built = built(way);
-        let program = targets::own_copy(&built, directory.path());
-        fs::remove_file(built).unwrap();
-        let probes = ERRORS.map(|(mode, name, register)| {
-            let rule = if tells {
-                "goerr".to_owned()
-            } else {
-                format!("goerr:{register}")
-            };
-            format!("{mode}=go:{}:main.{name},success={rule}", program.display())
-        });
-        let arguments: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
-        let recorder = Recorder::start(&root, &arguments);
-        let counts = ERRORS.map(|(mode, ..)| targets::run(&program, &[mode, "40", "9"]).counts());
-        recorder.stop().check();
-        for ((mode, ..), counts) in ERRORS.iter().zip(counts) {
-            let recording = Recording::open(&root);
-            let totals = recording.checked(mode);
-            assert_eq!(
-                (totals.finished, totals.failures),
-                (counts.finished, counts.failures),
-                "{way:?} {mode}: {totals:?}"
-            );
-            assert!(0 < counts.failures && counts.failures < counts.finished);
-            let values = recording.of(mode, "return_value");
-            assert!(values.iter().all(Option::is_none), "{mode}");
-        }
+    for way in [PLAIN, UNOPTIMISED, EXTERNAL] {
+        failures_are_exact(way, &GO_ERRORS, |_| "goerr".to_owned());
     }
+}
+
+#[test]
+fn an_operation_of_a_stripped_program_failed_if_its_last_result_is_an_error() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let given = |function: &GoError| format!("goerr:{}", function.register);
+    failures_are_exact(STRIPPED, &GO_ERRORS, given);
+    let plain = built(PLAIN);
+    let bytes = fs::read(&plain).unwrap();
+    fs::remove_file(plain).unwrap();
+    // Go has loops over functions since 1.23.
+    if list(&bytes).unwrap().go.unwrap().unwrap().version.minor >= 23 {
+        failures_are_exact(PLAIN, &LOOPS, given);
+    }
+}
+
+#[test]
+fn results_on_the_stack_are_not_read() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let built = targets::build_go("cgo", &[], None);
+    let program = targets::own_copy(&built, directory.path());
+    fs::remove_file(built).unwrap();
+    let probe = |name: &str| format!("{name}=go:{}:main.{name}", program.display());
+    let (outer, inner) = (probe("halve") + ",success=goerr", probe("_C2func_halve"));
+    let refused = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
+        .args(["check", "--op", &format!("{inner},success=ret>=0")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&refused.stdout) + String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && text.contains("results on the stack"),
+        "{text}"
+    );
+    let recorder = Recorder::start(&root, &["--op", &outer, "--op", &inner]);
+    let counts = targets::run(&program, &["halve"]).counts();
+    recorder.stop().check();
+    let recording = Recording::open(&root);
+    let (outer, inner) = (
+        recording.checked("halve"),
+        recording.checked("_C2func_halve"),
+    );
+    assert_eq!(
+        (outer.finished, outer.failures),
+        (counts.finished, counts.failures)
+    );
+    assert_eq!((inner.finished, inner.failures), (counts.finished, 0));
+    let values = recording.of("_C2func_halve", "return_value");
+    assert!(values.iter().all(Option::is_none));
 }

@@ -72,6 +72,15 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
         }
     }
 
+    /// Whether it takes its goroutine from the thread before its stack check, not from its caller. It
+    /// is called as assembly code is then, with parameters and results on the stack.
+    pub(super) fn results_on_stack(&self) -> bool {
+        let prologue = self.code.iter().take(PROLOGUE);
+        prologue
+            .take_while(|code| !code.checks_stack())
+            .any(Instruction::changes_goroutine)
+    }
+
     /// The instruction after the stack check; the first one where there is no check.
     fn begin(&self) -> Result<&Instruction, Reason> {
         let first = self.code.first();

@@ -1,8 +1,8 @@
-//! The debug information (DWARF) of a Go program: its functions and the types of their results.
-//! Trusts no offset or size.
+//! The debug information (DWARF) of a Go program: its units, and the entries in them. Trusts no
+//! offset or size.
 
 use gimli::{
-    AttributeValue, DebugInfoOffset, Dwarf, EndianSlice, LittleEndian, Unit, UnitHeader,
+    AttributeValue, DebugInfoOffset, DwAt, Dwarf, EndianSlice, LittleEndian, Unit, UnitHeader,
     UnitOffset, constants,
 };
 
@@ -31,6 +31,9 @@ impl Unknown {
     }
 }
 
+/// It contradicts itself.
+pub(super) const WRONG: Unknown = NotThere("its debug information contradicts itself");
+
 /// An entry of the debug information: its unit, by index, and its offset there.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
@@ -42,7 +45,7 @@ pub(super) struct Place {
 
 /// The units of the debug information, by offset. Each is about one package.
 pub(super) struct Units<'s> {
-    pub(super) dwarf: Dwarf<Slice<'s>>,
+    dwarf: Dwarf<Slice<'s>>,
     headers: Vec<UnitHeader<Slice<'s>>>,
 }
 
@@ -60,8 +63,8 @@ impl<'s> Units<'s> {
         self.dwarf.unit(self.headers[index]).map_err(damaged)
     }
 
-    /// Types of the results of the function at the address, in order.
-    pub(super) fn results(&self, address: u64) -> Result<Vec<Place>, Unknown> {
+    /// The function at the address.
+    pub(super) fn function(&self, address: u64) -> Result<Place, Unknown> {
         for index in 0..self.headers.len() {
             let unit = self.unit(index)?;
             let mut ranges = self.dwarf.unit_ranges(&unit).map_err(damaged)?;
@@ -69,14 +72,17 @@ impl<'s> Units<'s> {
             while let Some(range) = ranges.next().map_err(damaged)? {
                 here |= (range.begin..range.end).contains(&address);
             }
-            if here && let Some(function) = self.function(&unit, address)? {
-                return self.results_of(index, &unit, function);
+            if here && let Some(offset) = self.function_of(&unit, address)? {
+                return Ok(Place {
+                    unit: index,
+                    offset,
+                });
             }
         }
         Err(NotThere("its debug information does not have the function"))
     }
 
-    fn function(
+    fn function_of(
         &self,
         unit: &Unit<Slice<'s>>,
         address: u64,
@@ -96,59 +102,51 @@ impl<'s> Units<'s> {
         Ok(None)
     }
 
-    /// The results of the function at this offset. Where it was inlined elsewhere too, they are at the
-    /// entry for all its copies.
-    fn results_of(
+    /// Whether the unit has a function, also one that was inlined everywhere, whose name is accepted.
+    pub(super) fn has_function(
         &self,
         index: usize,
-        unit: &Unit<Slice<'s>>,
-        function: UnitOffset<usize>,
-    ) -> Result<Vec<Place>, Unknown> {
-        let entry = unit.entry(function).map_err(damaged)?;
-        if let Some(origin) = entry.attr_value(constants::DW_AT_abstract_origin) {
-            let origin = self.follow(index, origin)?;
-            let unit = self.unit(origin.unit)?;
-            return self.declared_results(origin.unit, &unit, origin.offset);
-        }
-        self.declared_results(index, unit, function)
-    }
-
-    fn declared_results(
-        &self,
-        index: usize,
-        unit: &Unit<Slice<'s>>,
-        function: UnitOffset<usize>,
-    ) -> Result<Vec<Place>, Unknown> {
-        let mut types = Vec::new();
-        for child in children(unit, function)? {
-            let is_result = matches!(
-                child.attr_value(constants::DW_AT_variable_parameter),
-                Some(AttributeValue::Flag(true))
-            );
-            if child.tag() == constants::DW_TAG_formal_parameter && is_result {
-                types.push(self.type_of(index, &child)?);
+        accepts: impl Fn(&[u8]) -> bool,
+    ) -> Result<bool, Unknown> {
+        let unit = self.unit(index)?;
+        let mut entries = unit.entries();
+        while let Some(entry) = entries.next_dfs().map_err(damaged)? {
+            if entry.tag() == constants::DW_TAG_subprogram
+                && self.name(&unit, entry)?.is_some_and(&accepts)
+            {
+                return Ok(true);
             }
         }
-        Ok(types)
+        Ok(false)
     }
 
-    pub(super) fn type_of(&self, index: usize, entry: &Die<'s>) -> Result<Place, Unknown> {
-        let named = entry.attr_value(constants::DW_AT_type);
-        self.follow(
-            index,
-            named.ok_or(NotThere("a result has no type in its debug information"))?,
-        )
+    /// The name of an entry of the unit; `None` where it has none of its own.
+    pub(super) fn name(
+        &self,
+        unit: &Unit<Slice<'s>>,
+        entry: &Die<'s>,
+    ) -> Result<Option<&'s [u8]>, Unknown> {
+        let Some(name) = entry.attr_value(constants::DW_AT_name) else {
+            return Ok(None);
+        };
+        let name = self.dwarf.attr_string(unit, name).map_err(damaged)?;
+        Ok(Some(name.slice()))
     }
 
-    /// The entry that an attribute of a unit refers to.
-    fn follow(&self, index: usize, to: AttributeValue<Slice<'s>>) -> Result<Place, Unknown> {
-        const WRONG: Unknown = NotThere("its debug information contradicts itself");
-        match to {
-            AttributeValue::UnitRef(offset) => Ok(Place {
+    /// The entry that an attribute of an entry of the unit refers to.
+    pub(super) fn referred(
+        &self,
+        index: usize,
+        entry: &Die<'s>,
+        attribute: DwAt,
+    ) -> Result<Option<Place>, Unknown> {
+        match entry.attr_value(attribute) {
+            None => Ok(None),
+            Some(AttributeValue::UnitRef(offset)) => Ok(Some(Place {
                 unit: index,
                 offset,
-            }),
-            AttributeValue::DebugInfoRef(offset) => {
+            })),
+            Some(AttributeValue::DebugInfoRef(offset)) => {
                 let start =
                     |header: &UnitHeader<_>| header.debug_info_offset().map(|start| start.0);
                 let after = self
@@ -157,10 +155,16 @@ impl<'s> Units<'s> {
                 let unit = after.checked_sub(1).ok_or(WRONG)?;
                 let offset = DebugInfoOffset(offset.0).to_unit_offset(&self.headers[unit]);
                 let offset = offset.ok_or(WRONG)?;
-                Ok(Place { unit, offset })
+                Ok(Some(Place { unit, offset }))
             }
-            _ => Err(WRONG),
+            Some(_) => Err(WRONG),
         }
+    }
+
+    /// The type of an entry of the unit.
+    pub(super) fn type_of(&self, index: usize, entry: &Die<'s>) -> Result<Place, Unknown> {
+        let named = self.referred(index, entry, constants::DW_AT_type)?;
+        named.ok_or(NotThere("a result has no type in its debug information"))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct GoFunction {
     pub goroutine_id_offset: u16,
     /// The version of Go that built the program.
     pub version: String,
+    /// Whether its results are on the stack, as those of the functions that cgo makes to call C.
+    pub results_on_stack: bool,
     /// Where it returns its error, if that was asked for: the number of registers for the results
     /// before the error.
     pub error_register: Option<u32>,
@@ -66,10 +68,18 @@ impl<'a> Program<'_, 'a> {
         let name = name.into_owned();
         let goroutine_id_offset = self.goroutine_id_offset()?;
         let (mut begins, mut returns) = (Vec::new(), Vec::new());
+        let mut results_on_stack = false;
         for body in &bodies {
-            let (begin, finishes) = Body::read(self, body)?.sites(kernel)?;
+            let body = Body::read(self, body)?;
+            let (begin, finishes) = body.sites(kernel)?;
+            results_on_stack |= body.results_on_stack();
             begins.push(begin);
             returns.extend(finishes);
+        }
+        if results_on_stack && error.is_some() {
+            return Err(Reason::GoError(
+                "it returns its error on the stack".to_owned(),
+            ));
         }
         let error = error.map(|error| self.error_register(&bodies, error));
         let exit = self.functions.iter().find(|entry| entry.name == EXIT);
@@ -87,6 +97,7 @@ impl<'a> Program<'_, 'a> {
             exit: exit.transpose()?,
             goroutine_id_offset,
             version: self.version.text.clone(),
+            results_on_stack,
             error_register: error.transpose()?,
             warnings,
         })
@@ -94,11 +105,13 @@ impl<'a> Program<'_, 'a> {
 
     /// Where the bodies return their error.
     fn error_register(&self, bodies: &[Entry<'_>], error: ErrorPlace) -> Result<u32, Reason> {
-        let types = Types::read(self.elf);
-        let known = |body: &Entry<'_>| types.as_ref().map_err(|why| *why)?.error_register(body);
+        let known = match Types::read(self.elf) {
+            Ok(types) => types.error_registers(bodies),
+            Err(unknown) => vec![Err(unknown); bodies.len()],
+        };
         let mut found = None;
-        for body in bodies {
-            let register = match (known(body), error) {
+        for known in known {
+            let register = match (known, error) {
                 (Ok(register), ErrorPlace::After(given)) if register != given => {
                     let why = format!(
                         "the results before its error need {register} registers, not {given}"

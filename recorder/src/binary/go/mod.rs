@@ -13,6 +13,7 @@ mod listing;
 mod module;
 mod names;
 mod results;
+mod signature;
 
 pub use build_info::Version;
 pub use debug_info::Unknown;

@@ -10,7 +10,8 @@ use gimli::{AttributeValue, Dwarf, EndianSlice, LittleEndian, Unit, UnitOffset, 
 use super::super::elf::Elf;
 use super::Entry;
 use super::debug_info::Unknown::{self, NoError, NotThere};
-use super::debug_info::{Die, Place, Slice, Units, children, damaged};
+use super::debug_info::{Place, Slice, Units, children, damaged};
+use super::signature;
 
 /// Integer registers for results.
 const REGISTERS: u32 = 9;
@@ -18,6 +19,8 @@ const REGISTERS: u32 = 9;
 const FLOATS: u32 = 15;
 /// Largest section that is decompressed, bytes.
 const LARGEST: u64 = 512 << 20;
+/// Types that look like structs and are in registers of their own (Go 1.26, an experiment).
+const VECTORS: &[u8] = b"simd/";
 /// Most types that are inside of each other.
 const DEEPEST: u32 = 32;
 /// Most types that are read for one function; damaged ones could be without end.
@@ -53,7 +56,8 @@ impl<'a> Types<'a> {
     pub fn read(elf: &Elf<'a>) -> Result<Self, Unknown> {
         let mut sections = Vec::new();
         for name in SECTIONS {
-            if let Some(section) = elf.section(name) {
+            let older = || elf.section(&name.replace(".debug_", ".zdebug_"));
+            if let Some(section) = elf.section(name).or_else(older) {
                 let bytes = section.decompressed(LARGEST);
                 let bytes = bytes.ok_or(NotThere("its debug information cannot be read"))?;
                 sections.push((name, bytes));
@@ -67,20 +71,21 @@ impl<'a> Types<'a> {
         Ok(Self { sections })
     }
 
-    /// The number of integer registers for the results before the last one, which is an `error`:
-    /// the register after them has the error's type, or 0 without an error.
-    ///
-    /// # Errors
-    /// Where that is not known, or the function has no such result.
-    pub fn error_register(&self, function: &Entry<'_>) -> Result<u32, Unknown> {
+    /// For each function, the number of integer registers for the results before the last one,
+    /// which is an `error`: the register after them has the error's type, or 0 without an error.
+    /// Otherwise the reason why that is not known, or that it has no such result.
+    pub fn error_registers(&self, functions: &[Entry<'_>]) -> Vec<Result<u32, Unknown>> {
         let dwarf = Dwarf::load(|id| {
             let found = self.sections.iter().find(|(name, _)| *name == id.name());
             let bytes = found.map_or(&[][..], |(_, bytes)| bytes);
             Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
         });
-        let units = dwarf.map_err(damaged).and_then(Units::new)?;
-        let results = units.results(function.start)?;
-        place_of_error(&units, &results)
+        let units = dwarf.map_err(damaged).and_then(Units::new);
+        let register = |function: &Entry<'_>| {
+            let units = units.as_ref().map_err(|why| *why)?;
+            place_of_error(units, &signature::results(units, function.start)?)
+        };
+        functions.iter().map(register).collect()
     }
 }
 
@@ -124,20 +129,12 @@ impl Used {
 fn is_error(units: &Units<'_>, place: Place) -> Result<bool, Unknown> {
     let unit = units.unit(place.unit)?;
     let entry = unit.entry(place.offset).map_err(damaged)?;
-    let Some(name) = entry.attr_value(constants::DW_AT_name) else {
-        return Ok(false);
-    };
-    let name = units.dwarf.attr_string(&unit, name).map_err(damaged)?;
-    Ok(entry.tag() == constants::DW_TAG_typedef && name.slice() == b"error")
+    let name = units.name(&unit, &entry)?;
+    Ok(entry.tag() == constants::DW_TAG_typedef && name == Some(b"error"))
 }
 
 /// Adds the registers for a value of the type; `false` where such a value is never in registers.
-fn takes<'s>(
-    units: &Units<'s>,
-    place: Place,
-    used: &mut Used,
-    depth: u32,
-) -> Result<bool, Unknown> {
+fn takes(units: &Units<'_>, place: Place, used: &mut Used, depth: u32) -> Result<bool, Unknown> {
     const NOT_KNOWN: Unknown = NotThere("the type of a result before its error is not known");
     used.types += 1;
     if depth > DEEPEST || used.types > MOST_TYPES {
@@ -145,7 +142,6 @@ fn takes<'s>(
     }
     let unit = units.unit(place.unit)?;
     let entry = unit.entry(place.offset).map_err(damaged)?;
-    let inner = |entry: &Die<'s>| units.type_of(place.unit, entry);
     match entry.tag() {
         constants::DW_TAG_base_type => match entry.attr_value(constants::DW_AT_encoding) {
             Some(AttributeValue::Encoding(constants::DW_ATE_float)) => used.floats += 1,
@@ -154,18 +150,28 @@ fn takes<'s>(
             _ => return Err(NOT_KNOWN),
         },
         constants::DW_TAG_pointer_type | constants::DW_TAG_subroutine_type => used.integers += 1,
-        constants::DW_TAG_typedef => return takes(units, inner(&entry)?, used, depth + 1),
+        constants::DW_TAG_typedef => {
+            return takes(units, units.type_of(place.unit, &entry)?, used, depth + 1);
+        }
         constants::DW_TAG_structure_type => {
+            if units
+                .name(&unit, &entry)?
+                .is_some_and(|name| name.starts_with(VECTORS))
+            {
+                return Err(NOT_KNOWN);
+            }
             for member in children(&unit, place.offset)? {
-                let is_member = member.tag() == constants::DW_TAG_member;
-                if is_member && !takes(units, inner(&member)?, used, depth + 1)? {
-                    return Ok(false);
+                if member.tag() == constants::DW_TAG_member {
+                    let member = units.type_of(place.unit, &member)?;
+                    if !takes(units, member, used, depth + 1)? {
+                        return Ok(false);
+                    }
                 }
             }
         }
         constants::DW_TAG_array_type => match elements(&unit, place.offset)? {
             Some(0) => {}
-            Some(1) => return takes(units, inner(&entry)?, used, depth + 1),
+            Some(1) => return takes(units, units.type_of(place.unit, &entry)?, used, depth + 1),
             Some(_) => return Ok(false),
             None => return Err(NOT_KNOWN),
         },

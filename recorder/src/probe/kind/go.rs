@@ -91,6 +91,7 @@ impl Probe for GoProbe {
 fn outcome(function: &GoFunction) -> OutcomeSource {
     match function.error_register {
         Some(register) => OutcomeSource::GoError { register },
+        None if function.results_on_stack => OutcomeSource::Nothing,
         None => OutcomeSource::ReturnValue,
     }
 }

@@ -2,6 +2,7 @@
 //! requirements on the host.
 
 pub(crate) mod counting;
+pub(crate) mod go_errors;
 pub(crate) mod hooks;
 pub(crate) mod host;
 pub(crate) mod programs;

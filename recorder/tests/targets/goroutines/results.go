@@ -1,7 +1,10 @@
 // Functions with errors after results of all kinds. Each fails for odd numbers, and counts its calls and failures.
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 type pair struct {
 	n    int
@@ -96,11 +99,129 @@ func after_panic(n int) (text string, err error) {
 	return "text", nil
 }
 
+type padded struct {
+	_    int32
+	n    int
+	zero [0]int
+	_    string
+}
+
+// Blank members need registers as others do.
+//
+//go:noinline
+func after_padded(n int) (padded, error) { return padded{n: n}, outcome(n) }
+
+//go:noinline
+func after_empty(n int) (struct{}, [0]int, [2]struct{}, error) {
+	return struct{}{}, [0]int{}, [2]struct{}{}, outcome(n)
+}
+
+// The struct does not fit into the registers that are left, and what follows does.
+//
+//go:noinline
+func after_overflow(n int) (a, b, c, d, e, f int, all nested, g bool, err error) {
+	return n, 2, 3, 4, 5, 6, nested{}, true, outcome(n)
+}
+
+type ratios struct {
+	a, b, c, d, e float64
+	n             int
+}
+
+// Too large for the compiler to keep it in registers, and returned in registers.
+//
+//go:noinline
+func after_ratios(n int) (ratios, error) { return ratios{n: n}, outcome(n) }
+
+// More floating-point numbers than there are registers for them.
+//
+//go:noinline
+func after_floats(n int) ([1][1]float64, struct{ a, b, c, d, e, f, g, h complex128 }, *int, error) {
+	return [1][1]float64{}, struct{ a, b, c, d, e, f, g, h complex128 }{}, nil, outcome(n)
+}
+
+//go:noinline
+func after_blanks(n int) (_ int, _ string, err error) { return n, "text", outcome(n) }
+
+//go:noinline
+func blanks(n int) (_ int, _ string, _ error) { return n, "text", outcome(n) }
+
+var kept *error
+
+// Its error is on the heap while it runs.
+//
+//go:noinline
+func escapes(n int) (text string, err error) {
+	mutex.Lock()
+	defer mutex.Unlock()
+	kept = &err
+	*kept = outcome(n)
+	return "text", *kept
+}
+
+var mutex sync.Mutex
+
+// Inlined where they are called by name, and with code of their own where they are not.
+func inlined(n int) (string, error)                         { return "text", outcome(n) }
+func inlined_named(n int) (text string, err error)          { return "text", outcome(n) }
+func inlined_blank(n int) (_ string, err error)             { return "text", outcome(n) }
+func inlined_blanks(n int) (text string, _ bool, err error) { return "text", true, outcome(n) }
+func inlined_ratios(n int) (all ratios, _ ratios, err error) {
+	return ratios{n: n}, ratios{}, outcome(n)
+}
+
+//go:noinline
+func inlines(n int) (float64, int, error) {
+	inlined(n)
+	inlined_named(n)
+	inlined_blank(n)
+	inlined_blanks(n)
+	inlined_ratios(n)
+	return 1, n, nil
+}
+
+// Calls a function that the compiler does not know.
+//
+//go:noinline
+func call(function any, n int) {
+	switch function := function.(type) {
+	case func(int) (string, error):
+		function(n)
+	case func(int) (string, bool, error):
+		function(n)
+	case func(int) (ratios, ratios, error):
+		function(n)
+	}
+}
+
+//go:noinline
+func makes_closure(text string) func(n int) (string, error) {
+	return func(n int) (string, error) { return text, outcome(n) }
+}
+
+type valued struct{ text string }
+
+//go:noinline
+func (v valued) method(n int) (string, bool, error) { return v.text, true, outcome(n) }
+
+//go:noinline
+func (v valued) other(n int) (string, bool, error) { return v.text, true, outcome(n) }
+
+// In assembly, which counts nothing.
+func assembly(n int) (int, error)
+
 //go:noinline
 func no_error(n int) int { return n }
 
 //go:noinline
 func error_first(n int) (error, int) { return outcome(n), n }
+
+type own interface{ Error() string }
+
+// No error by its type, although its value is one.
+//
+//go:noinline
+func own_error(n int) (int, own) { return n, outcome(n) }
 
 //go:noinline
 func nothing(n int) { outcome(n) }
@@ -131,8 +252,27 @@ var results = map[string]func(n int){
 	"after_seven":      func(n int) { after_seven(n) },
 	"after_eight":      func(n int) { after_eight(n) },
 	"after_panic":      func(n int) { after_panic(n) },
+	"after_padded":     func(n int) { after_padded(n) },
+	"after_empty":      func(n int) { after_empty(n) },
+	"after_overflow":   func(n int) { after_overflow(n) },
+	"after_ratios":     func(n int) { after_ratios(n) },
+	"inlined_ratios":   func(n int) { call(inlined_ratios, n) },
+	"after_floats":     func(n int) { after_floats(n) },
+	"after_blanks":     func(n int) { after_blanks(n) },
+	"blanks":           func(n int) { blanks(n) },
+	"escapes":          func(n int) { escapes(n) },
+	"inlined":          func(n int) { call(inlined, n) },
+	"inlined_named":    func(n int) { call(inlined_named, n) },
+	"inlined_blank":    func(n int) { call(inlined_blank, n) },
+	"inlined_blanks":   func(n int) { call(inlined_blanks, n) },
+	"inlines":          func(n int) { inlines(n) },
+	"closure_result":   func(n int) { makes_closure("text")(n) },
+	"method":           func(n int) { valued{"text"}.method(n) },
+	"method_value":     func(n int) { call(valued{"text"}.other, n) },
+	"assembly":         func(n int) { assembly(n) },
 	"no_error":         func(n int) { no_error(n) },
 	"error_first":      func(n int) { error_first(n) },
+	"own_error":        func(n int) { own_error(n) },
 	"nothing":          func(n int) { nothing(n) },
 	"after_pointer":    func(n int) { (&store[int]{}).after_pointer(n); (&store[string]{}).after_pointer(n + 1) },
 	"after_any":        func(n int) { after_any[int](n); after_any[string](n) },
