@@ -24,7 +24,12 @@ const REFUSED: [(&str, &str); 6] = [
 fn built(name: &str, flags: &[&str], change: impl Fn(&Path)) -> Vec<u8> {
     let program = targets::build_go(name, flags, None);
     change(&program);
-    let bytes = fs::read(&program).unwrap();
+    read(&program)
+}
+
+/// Reads a program and removes it.
+fn read(program: &Path) -> Vec<u8> {
+    let bytes = fs::read(program).unwrap();
     fs::remove_file(program).unwrap();
     bytes
 }
@@ -109,6 +114,18 @@ fn the_debug_information_tells_where_the_error_is() {
                 register(&bytes, name, ErrorPlace::After(1)).is_err(),
                 "{name} {case}"
             );
+        }
+    }
+}
+
+#[test]
+fn the_debug_information_of_other_versions_tells_it_too() {
+    for version in ["go1.21.13", "go1.23.12", "go1.24.13"] {
+        if targets::has_go(version) {
+            let bytes = read(&targets::build_go("goroutines", &[], Some(version)));
+            for function in &GO_ERRORS {
+                is_told(&bytes, function, version);
+            }
         }
     }
 }

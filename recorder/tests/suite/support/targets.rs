@@ -183,6 +183,19 @@ pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> Pat
     program
 }
 
+/// Whether Go has this version of itself, or can download it; `false` with a message.
+pub(crate) fn has_go(version: &str) -> bool {
+    let mut command = Command::new("go");
+    let there = command.arg("version").env("GOTOOLCHAIN", version).output();
+    let there = there.is_ok_and(|output| {
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains(version)
+    });
+    if !there && version != "local" {
+        eprintln!("{version} cannot be downloaded: not tested");
+    }
+    there || version == "local"
+}
+
 fn run_compiler(command: &mut Command) {
     let output = command
         .output()
