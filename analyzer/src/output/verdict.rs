@@ -237,7 +237,7 @@ pub(super) fn value_text(metric: &Metric, value: f64) -> String {
     }
 }
 
-fn change_text(effect: &EffectAnswer, change: f64) -> String {
+pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
     if !effect.absolute {
         return signed_percent(change);
     }
