@@ -67,9 +67,8 @@ fn explained(effect: &EffectAnswer, explanation: &ExplanationAnswer) -> String {
     }
     text.push_str(&runs.render(styled()));
     let levels = [explanation.low_level, explanation.high_level];
-    let change = |size: Option<f64>| {
-        size.map_or(MISSING.to_owned(), |size| change_text(effect, size))
-    };
+    let change =
+        |size: Option<f64>| size.map_or(MISSING.to_owned(), |size| change_text(effect, size));
     let figures = [
         ("scale", scale),
         ("noise inside a run", both(explanation.within)),

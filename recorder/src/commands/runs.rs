@@ -20,7 +20,9 @@ use crate::{cli, message, resolve};
 /// a command fails or a signal ends a run. Complete runs stay.
 pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
     if arguments.limits.get(&DURATION).is_some() {
-        bail!("--duration does not apply to runs, which end with their commands; hint: have the commands end by themselves");
+        bail!(
+            "--duration does not apply to runs, which end with their commands; hint: have the commands end by themselves"
+        );
     }
     let sides = [Side::Base, Side::Candidate].map(|side| SideArguments::new(arguments, side));
     let [base, candidate] = sides;
@@ -60,7 +62,8 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
         ));
         let aside = directory.place_aside(*run);
         let plan = side.plan(&aside)?;
-        side.settings_of(&plan).check_unchanged(settings.of(run.side), run.side)?;
+        side.settings_of(&plan)
+            .check_unchanged(settings.of(run.side), run.side)?;
         let ending = match run::record(plan)? {
             Outcome::Complete(ending) => ending,
             Outcome::EndedAtOnce => return Ok(ExitCode::from(INTERRUPTED)),
@@ -85,7 +88,9 @@ fn seed(arguments: &cli::Runs) -> u64 {
 fn check_seed(given: Option<u64>, first: u64) -> Result<()> {
     match given {
         Some(given) if given != first => {
-            bail!("the seed of these runs is {first}, not {given}; hint: use another directory for other runs")
+            bail!(
+                "the seed of these runs is {first}, not {given}; hint: use another directory for other runs"
+            )
         }
         _ => Ok(()),
     }
@@ -100,7 +105,9 @@ fn check_ending(ending: &Ending, run: Run, ignore_failure: bool) -> Result<()> {
         Ending::Command { status, .. } => bail!(
             "the command of the {side} ended with {status} in pair {pair}; hint: see its messages above, or use --ignore-failure"
         ),
-        _ => bail!("pair {pair} of the {side} is not complete; hint: the same command line continues with it"),
+        _ => bail!(
+            "pair {pair} of the {side} is not complete; hint: the same command line continues with it"
+        ),
     }
 }
 
@@ -118,7 +125,8 @@ impl SideArguments {
         };
         let flag = side.name();
         let words = shlex::split(command);
-        let words = words.with_context(|| format!("--{flag}: a quote in `{command}` has no end"))?;
+        let words =
+            words.with_context(|| format!("--{flag}: a quote in `{command}` has no end"))?;
         if words.is_empty() {
             bail!("--{flag} is empty; hint: name a program and its arguments");
         }
@@ -146,7 +154,9 @@ impl SideArguments {
         };
         let plan = resolve::record(&record)?;
         if plan.duration.is_some() {
-            bail!("the configuration has a duration, and runs end with their commands; hint: remove `duration`");
+            bail!(
+                "the configuration has a duration, and runs end with their commands; hint: remove `duration`"
+            );
         }
         Ok(plan)
     }

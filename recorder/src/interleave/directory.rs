@@ -85,11 +85,17 @@ impl Directory {
     pub fn place_aside(&self, run: Run) -> PathBuf {
         let aside = |attempt: u32| {
             let name = format!("{}-{:03}", run.side.name(), run.pair);
-            let again = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+            let again = if attempt == 1 {
+                String::new()
+            } else {
+                format!("-{attempt}")
+            };
             self.path.join(UNFINISHED).join(name + &again)
         };
         let mut attempts = (1..).map(aside);
-        attempts.find(|path| !path.exists()).unwrap_or_else(|| aside(u32::MAX))
+        attempts
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| aside(u32::MAX))
     }
 
     /// Puts the recording at `aside` in the place of `run`.

@@ -72,7 +72,11 @@ impl SideSettings {
         }
         if let Some(changed) = self.files.iter().find(|file| {
             let same_path = |other: &&File| other.path == file.path;
-            first.files.iter().find(same_path).is_some_and(|other| other != *file)
+            first
+                .files
+                .iter()
+                .find(same_path)
+                .is_some_and(|other| other != *file)
         }) {
             bail!(
                 "{} has changed since the first run of the {side}: it has another build id; hint: {hint}",
@@ -80,7 +84,9 @@ impl SideSettings {
             );
         }
         if self != first {
-            bail!("the probes or limits of the {side} are not those of its first run; hint: {hint}");
+            bail!(
+                "the probes or limits of the {side} are not those of its first run; hint: {hint}"
+            );
         }
         Ok(())
     }
@@ -112,7 +118,10 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self> {
         let settings: Self = serde_json::from_str(text)?;
         if settings.schema != SCHEMA {
-            bail!("it is of version '{}', and this recorder reads '{SCHEMA}'", settings.schema);
+            bail!(
+                "it is of version '{}', and this recorder reads '{SCHEMA}'",
+                settings.schema
+            );
         }
         Ok(settings)
     }

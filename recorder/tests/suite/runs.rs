@@ -40,7 +40,11 @@ impl Builds {
 
     /// The arguments of `runs` for commands with these arguments.
     fn arguments(&self, base: &str, candidate: &str, more: &[&str]) -> Vec<String> {
-        let (root, old, new) = (self.root().display().to_string(), &self.base, &self.candidate);
+        let (root, old, new) = (
+            self.root().display().to_string(),
+            &self.base,
+            &self.candidate,
+        );
         let mut arguments = vec!["runs".to_owned(), format!("--output={root}")];
         arguments.push(format!("--base='{old}' {base}"));
         arguments.push(format!("--candidate={new} {candidate}"));
@@ -59,7 +63,10 @@ impl Builds {
     /// Finished operations of the complete runs of a side, by pair.
     fn finished(&self, side: &str) -> Vec<u64> {
         let checked = |path: &PathBuf| Recording::open(path).checked("op").finished;
-        entries(&self.root().join(side)).iter().map(checked).collect()
+        entries(&self.root().join(side))
+            .iter()
+            .map(checked)
+            .collect()
     }
 }
 
@@ -88,7 +95,10 @@ fn two_builds_are_recorded_in_turn() {
         assert!(status.success(), "{stderr}");
         assert_eq!(builds.finished("base"), [300, 300], "{stderr}");
         assert_eq!(builds.finished("candidate"), [200, 200], "{stderr}");
-        assert_eq!(entries(&builds.root().join("unfinished")), [""; 0].map(PathBuf::from));
+        assert_eq!(
+            entries(&builds.root().join("unfinished")),
+            [""; 0].map(PathBuf::from)
+        );
         let place = builds.root().display().to_string();
         let compare = format!("soakbox-analyzer compare {place}/base --against {place}/candidate");
         assert!(stderr.contains(&compare), "{stderr}");
@@ -133,15 +143,23 @@ fn killed_and_stopped_runs_are_kept_aside_and_the_same_command_line_continues() 
         let deadline = Instant::now() + Duration::from_secs(60);
         let unfinished = builds.root().join("unfinished");
         // Some rows of the run after the last complete one are durable.
-        while entries(&unfinished).len() < aside || entries(&unfinished).iter().any(|path| {
-            entries(&path.join("journal")).is_empty() && entries(path).len() < 2
-        }) {
+        while entries(&unfinished).len() < aside
+            || entries(&unfinished)
+                .iter()
+                .any(|path| entries(&path.join("journal")).is_empty() && entries(path).len() < 2)
+        {
             assert!(Instant::now() < deadline, "{:?}", entries(&unfinished));
             std::thread::sleep(Duration::from_millis(50));
         }
         std::thread::sleep(Duration::from_millis(300));
         let pid = recorder.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(!recorder.wait().unwrap().success());
         // A command goes on when its recorder ends, for two seconds at most.
         std::thread::sleep(Duration::from_millis(2_500));
@@ -173,7 +191,10 @@ fn a_command_that_fails_ends_the_runs_and_is_kept_where_it_may_fail() {
     let (status, _, stderr) = run(&failing(&["--pairs=1"]));
     assert_eq!(status.code(), Some(2), "{stderr}");
     let line = stderr.lines().last().unwrap();
-    assert!(line.contains("candidate") && line.contains("exit status 3"), "{line}");
+    assert!(
+        line.contains("candidate") && line.contains("exit status 3"),
+        "{line}"
+    );
     assert!(line.contains("hint: "), "{line}");
     assert_eq!(entries(&builds.root().join("candidate")).len(), 0);
     let (status, _, stderr) = run(&failing(&["--pairs=1", "--ignore-failure"]));
@@ -196,13 +217,29 @@ fn runs_that_cannot_be_compared_are_refused() {
         assert!(line.contains(expected), "{expected}: {line}");
     };
     refused("calls 51 2 7", &["--pairs=2"], "the base of these runs is");
-    refused("calls 50 2 7", &["--seed=5"], "the seed of these runs is 4, not 5");
-    refused("calls 50 2 7", &["--ring-bytes=65536"], "the probes or limits of the base");
-    refused("calls 50 2 7", &["--duration=5s"], "--duration does not apply");
+    refused(
+        "calls 50 2 7",
+        &["--seed=5"],
+        "the seed of these runs is 4, not 5",
+    );
+    refused(
+        "calls 50 2 7",
+        &["--ring-bytes=65536"],
+        "the probes or limits of the base",
+    );
+    refused(
+        "calls 50 2 7",
+        &["--duration=5s"],
+        "--duration does not apply",
+    );
     refused("calls 50 2 '7", &[], "has no end");
     // It was built again between the runs.
     fs::copy(&builds.candidate, &builds.base).unwrap();
-    refused("calls 50 2 7", &["--pairs=2"], "has changed since the first run of the base");
+    refused(
+        "calls 50 2 7",
+        &["--pairs=2"],
+        "has changed since the first run of the base",
+    );
     assert_eq!(entries(&builds.root().join("base")).len(), 1);
 
     fs::write(builds.root().join("runs.json"), "{}").unwrap();
