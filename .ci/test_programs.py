@@ -3,7 +3,9 @@
 several files (`tests/*/main.rs`) runs each of its subjects, the modules of its root, in a process of its own.
 Subjects that compare times run alone. Examples in the documentation (`cargo test --doc`) are not among them.
 
-    test_programs.py [ARGUMENT...]      ARGUMENTs are those of `cargo test`
+    test_programs.py [ARGUMENT...] [-- [SUBJECT::...] [OPTION...]]
+
+ARGUMENTs are those of `cargo test`. With SUBJECTs only these run. OPTIONs are passed to the programs.
 
 The programs are built as `cargo test` builds them and run as it runs them. The output of a process is
 printed when it ends. Ends with 1 if one failed; the others run all the same.
@@ -43,8 +45,8 @@ class Run(typing.NamedTuple):
         subject = f" {self.subject}" if self.subject else ""
         return f"{kind}{self.source}{subject} ({self.executable})"
 
-    def command(self, *arguments: str) -> list[str]:
-        return [self.executable, *([f"{self.subject}::"] if self.subject else []), *arguments]
+    def command(self, options: list[str]) -> list[str]:
+        return [self.executable, *([f"{self.subject}::"] if self.subject else []), *options]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"CARGO_MANIFEST_DIR": str(self.package)}
@@ -55,7 +57,7 @@ def subjects(program: Run) -> list[Run]:
     if program.source.parts[0] != "tests" or program.source.name != "main.rs":
         return [program]
     listed = subprocess.run(
-        program.command("--list", "--format", "terse"),
+        program.command(["--list", "--format", "terse"]),
         cwd=program.package,
         env=program.environment(),
         stdin=subprocess.DEVNULL,
@@ -95,10 +97,10 @@ def default_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def execute(run: Run) -> tuple[Run, int, bytes, float]:
+def execute(run: Run, options: list[str]) -> tuple[Run, int, bytes, float]:
     start = time.monotonic()
     ended = subprocess.run(
-        run.command(),
+        run.command(options),
         cwd=run.package,
         env=run.environment(),
         stdin=subprocess.DEVNULL,
@@ -109,12 +111,12 @@ def execute(run: Run) -> tuple[Run, int, bytes, float]:
     return run, ended.returncode, ended.stdout, time.monotonic() - start
 
 
-def report(runs: list[Run], at_once: int) -> list[str]:
+def report(runs: list[Run], at_once: int, options: list[str]) -> list[str]:
     """Prints the output of each process when it ends; returns a line for each that failed."""
     failed = []
     pool = concurrent.futures.ThreadPoolExecutor(at_once)
     try:
-        for ended in concurrent.futures.as_completed([pool.submit(execute, run) for run in runs]):
+        for ended in concurrent.futures.as_completed([pool.submit(execute, run, options) for run in runs]):
             run, status, output, seconds = ended.result()
             print(f"     Running {run.title()}: {seconds:.1f} s", flush=True)
             sys.stdout.buffer.write(output)
@@ -128,17 +130,24 @@ def report(runs: list[Run], at_once: int) -> list[str]:
 
 
 def main() -> int:
-    runs = build(sys.argv[1:])
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments, rest = arguments[:end], arguments[end + 1 :]
+    wanted = {word.removesuffix("::") for word in rest if word.endswith("::")}
+    options = [word for word in rest if not word.endswith("::")]
+    runs = build(arguments)
+    missing = (wanted or ALONE.union(FIRST)) - {run.subject for run in runs}
     if not runs:
         print("error: there are no test programs", file=sys.stderr)
         return 1
-    alone = [run for run in runs if run.is_one_of(ALONE)]
-    together = [run for run in runs if not run.is_one_of(ALONE)]
-    missing = ALONE.union(FIRST) - {run.subject for run in alone + together}
     if missing:
         print(f"error: no test program has the subjects {', '.join(sorted(missing))}", file=sys.stderr)
         return 1
-    failed = report(alone, 1) + report(together, AT_ONCE)
+    if wanted:
+        runs = [run for run in runs if run.subject in wanted]
+    alone = [run for run in runs if run.is_one_of(ALONE)]
+    together = [run for run in runs if not run.is_one_of(ALONE)]
+    failed = report(alone, 1, options) + report(together, AT_ONCE, options)
     for line in failed:
         print(f"FAILED: {line}", file=sys.stderr)
     return 1 if failed else 0

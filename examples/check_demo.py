@@ -78,6 +78,20 @@ def check_difference(demo: Demo) -> None:
     assert grew - quiet > GROWTH_BYTES, f"memory grew by {grew} bytes, the healthy service's by {quiet}"
 
 
+def check_verdict(demo: Demo) -> None:
+    """The comparison of the runs finds what is worse, and nothing else."""
+    verdict = json.loads((demo.output / "verdict.json").read_text())
+    effects = {(effect["operation"], effect["metric"]): effect for effect in verdict["effects"]}
+    assert verdict["verdict"] == "regressed" and verdict["scope"] == "runs", verdict
+    observed = (demo.output / "healthy.workload.json").exists()
+    for operation in OPERATIONS:
+        slower = effects[operation, "cpu" if observed else "duration_p50"]
+        assert slower["verdict"] == "regressed" and slower["low"] > 0, slower
+        # As many operations per second as before.
+        rate = effects[operation, "rate"]
+        assert rate["verdict"] != "regressed", rate
+
+
 def main() -> int:
     if len(sys.argv) != 3:
         print("usage: check_demo.py ANALYZER DEMO_OUTPUT", file=sys.stderr)
@@ -91,10 +105,11 @@ def main() -> int:
         report = (demo.output / "report.html").read_text()
         assert report.count("<svg") >= 2 and "degraded" in report, "report.html"
         check_difference(demo)
+        check_verdict(demo)
     except AssertionError as error:
         print(f"demo test: FAILED: {demo.output.name}: {error}", file=sys.stderr)
         return 1
-    print(f"demo test: {demo.output.name}: complete; the degraded service is slower, fails more often and grows")
+    print(f"demo test: {demo.output.name}: complete; the degraded service is slower, fails more often and grows; the verdict says so")
     return 0
 
 

@@ -13,7 +13,7 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 
 pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
-pub use compare::{ComparePlan, VerdictFormat};
+pub use compare::{ComparePlan, PowerPlan, VerdictFormat};
 pub use soak::SoakPlan;
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
@@ -70,6 +70,10 @@ enum Command {
     /// Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or runtime error;
     /// 3 inconclusive; 4 worse run.
     Compare(compare::CompareArguments),
+    /// Compare runs of one build with each other: how often is a regression found that is none?
+    ///
+    /// Also shows which changes a comparison can find with these runs as the base.
+    Selftest(compare::SelftestArguments),
     /// Find when the metrics of a recording, or the numbers in a CSV file, changed
     ///
     /// Steps, single outliers and drifts, at a stated rate of false alarms that holds for
@@ -142,6 +146,8 @@ pub enum Plan {
     Baseline(BaselinePlan),
     /// Judge a candidate against a base.
     Compare(Box<ComparePlan>),
+    /// Show what comparisons can find.
+    Power(Box<PowerPlan>),
     /// Find when numbers changed.
     Changes(Box<ChangesPlan>),
     /// Judge a long run by itself.
@@ -185,7 +191,8 @@ impl TryFrom<Arguments> for Plan {
             Command::Baseline(plan) => Plan::Baseline(plan),
             Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
             Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),
-            Command::Compare(arguments) => Plan::Compare(Box::new(arguments.plan()?)),
+            Command::Compare(arguments) => arguments.plan()?,
+            Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
             Command::Chart {
                 source,
                 output,

@@ -29,6 +29,14 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Baseline(plan) => baseline(plan),
         Plan::Changes(plan) => commands::changes::run(&series(&plan.input)?, plan),
         Plan::Soak(plan) => soak(plan),
+        Plan::Power(plan) => {
+            let settings = plan.settings()?;
+            commands::power::run(
+                &runs::open(&plan.runs, plan.skip_damaged)?,
+                &settings,
+                plan.format,
+            )
+        }
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),

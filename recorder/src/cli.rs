@@ -25,6 +25,9 @@ pub enum Command {
     /// Record operations until a signal arrives, the command ends or the duration is over
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
+    /// Record runs of two builds in turn, for a comparison
+    #[command(after_help = RUNS_HELP)]
+    Runs(Runs),
     /// Show whether this host allows a recording, and where each probe would be placed; changes
     /// nothing
     Check(Check),
@@ -46,8 +49,14 @@ Signals:
   SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
 The recorder never signals a command, which goes on if its recording ends first.";
 
+const RUNS_HELP: &str = "\
+The commands are split into words as a shell would do it, and started without a shell. Each must end
+by itself: its run lasts as long as it does. Recordings of complete runs are in DIR/base and
+DIR/candidate, others in DIR/unfinished. The same command line continues after an interruption, also
+with more pairs.";
+
 /// `record`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Record {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -69,8 +78,49 @@ pub struct Record {
     pub words: Vec<OsString>,
 }
 
-/// The probes and processes: the same for `record` and `check`.
+/// `runs`.
 #[derive(Debug, Args)]
+pub struct Runs {
+    /// Command of the base, in one argument
+    #[arg(long, value_name = "COMMAND")]
+    pub base: String,
+    /// Command of the candidate, in one argument
+    #[arg(long, value_name = "COMMAND")]
+    pub candidate: String,
+    /// Number of pairs: of each two runs in a row, one is of the base and one of the candidate
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub pairs: u32,
+    /// Directory of the runs. It is created if it is missing
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Configuration file (TOML); flags override it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
+    #[allow(missing_docs)]
+    pub op: Vec<String>,
+    /// Operation of the base only: its file is another one than the candidate's
+    #[arg(long, value_name = "NAME=PROBE")]
+    pub base_op: Vec<String>,
+    /// Operation of the candidate only
+    #[arg(long, value_name = "NAME=PROBE")]
+    pub candidate_op: Vec<String>,
+    /// Record the other operations where some cannot be observed
+    #[arg(long)]
+    pub skip_refused: bool,
+    /// Keep runs of commands that end with another exit status than 0
+    #[arg(long)]
+    pub ignore_failure: bool,
+    /// Seed of the order, in which side begins each pair; drawn if it is not given
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: SetLimits,
+}
+
+/// The probes and processes: the same for `record` and `check`.
+#[derive(Clone, Debug, Args)]
 pub struct ProbeArgs {
     /// Configuration file (TOML); flags override it
     #[arg(long, value_name = "FILE")]

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use soakbox_cli::{Failure, Result, plain_io_error};
+use clap::{Args, ValueEnum, value_parser};
+use soakbox_cli::{Failure, Format, Result, plain_io_error};
 use soakbox_statistics::{Metric, OneSided, Options};
 
-use crate::compare::{Pairing, Settings, ThresholdSetting, ThresholdsFile, metric_named};
+use super::Plan;
+use crate::compare::{
+    Change, Pairing, PowerSettings, Settings, ThresholdSetting, ThresholdsFile, metric_named,
+};
 
 /// `compare` as typed.
 #[derive(Debug, Args)]
@@ -15,22 +18,24 @@ pub(super) struct CompareArguments {
     #[arg(value_name = "BASE", required = true)]
     base: Vec<PathBuf>,
     /// The candidate: the same
-    #[arg(long, value_name = "CANDIDATE", num_args = 1.., required = true)]
+    #[arg(long, value_name = "CANDIDATE", num_args = 1.., required_unless_present = "plan", conflicts_with = "plan")]
     against: Vec<PathBuf>,
-    /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
-    /// times. A number without % is in the metric's unit. Default 5%; of failure_rate 0.1 percentage
-    /// points
-    #[arg(long, value_name = "CHANGE")]
-    threshold: Vec<ThresholdSetting>,
-    /// TOML file with thresholds and gates
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Compare only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
-    metric: Vec<Metric>,
-    /// Compare only this operation; may be given several times
-    #[arg(long, value_name = "NAME")]
-    operation: Vec<String>,
+    #[command(flatten)]
+    acceptance: Acceptance,
+    /// Print what a comparison with this base could show, before a candidate is recorded
+    #[arg(long)]
+    plan: bool,
+    /// With --plan: runs per side of the comparison
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u16).range(1..), conflicts_with = "against")]
+    per_side: u16,
+    /// With --plan: the change that is to be found
+    #[arg(
+        long,
+        value_name = "CHANGE",
+        default_value = "10%",
+        conflicts_with = "against"
+    )]
+    detect: Change,
     /// This metric must pass, and only such metrics can regress the comparison; may be given several
     /// times. Without it the noise of the base decides which metrics must pass
     #[arg(long, value_name = "METRIC", value_parser = metric_named)]
@@ -60,6 +65,47 @@ pub(super) struct CompareArguments {
     /// Write the verdict as JSON into this file too
     #[arg(long, value_name = "FILE.json")]
     json: Option<PathBuf>,
+    /// Leave out files that cannot be read, and report them
+    #[arg(long)]
+    skip_damaged: bool,
+}
+
+/// The changes that are accepted, and which of them are looked at.
+#[derive(Debug, Args)]
+struct Acceptance {
+    /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
+    /// times. A number without % is in the metric's unit. Default 5%; of failure_rate 0.1 percentage
+    /// points
+    #[arg(long, value_name = "CHANGE")]
+    threshold: Vec<ThresholdSetting>,
+    /// TOML file with thresholds and gates
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Compare only this metric; may be given several times
+    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
+    metric: Vec<Metric>,
+    /// Compare only this operation; may be given several times
+    #[arg(long, value_name = "NAME")]
+    operation: Vec<String>,
+}
+
+/// `selftest` as typed.
+#[derive(Debug, Args)]
+pub(super) struct SelftestArguments {
+    /// Ten or more runs of one build: recordings, directories of recordings, or baselines
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    #[command(flatten)]
+    acceptance: Acceptance,
+    /// Runs per side of each comparison
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..))]
+    per_side: u16,
+    /// The change that is to be found
+    #[arg(long, value_name = "CHANGE", default_value = "10%")]
+    detect: Change,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
     /// Leave out files that cannot be read, and report them
     #[arg(long)]
     skip_damaged: bool,
@@ -110,6 +156,27 @@ pub struct ComparePlan {
     pub format: VerdictFormat,
     /// A file for the JSON too.
     pub json: Option<PathBuf>,
+    settings: TypedSettings,
+}
+
+/// A question for what comparisons can show.
+#[derive(Clone, Debug)]
+pub struct PowerPlan {
+    /// Paths of the runs.
+    pub runs: Vec<PathBuf>,
+    /// Whether damaged files are left out.
+    pub skip_damaged: bool,
+    /// Format on stdout.
+    pub format: Format,
+    per_side: u16,
+    change: f64,
+    self_test: bool,
+    settings: TypedSettings,
+}
+
+/// Settings whose file of thresholds is not read yet.
+#[derive(Clone, Debug)]
+struct TypedSettings {
     /// Thresholds as typed.
     thresholds: Vec<ThresholdSetting>,
     config: Option<PathBuf>,
@@ -118,7 +185,10 @@ pub struct ComparePlan {
 }
 
 impl CompareArguments {
-    pub(super) fn plan(self) -> Result<ComparePlan> {
+    pub(super) fn plan(self) -> Result<Plan> {
+        if self.plan {
+            return Ok(Plan::Power(Box::new(self.power()?)));
+        }
         let explain = match self.explain.as_slice() {
             [operation, metric] => {
                 let metric =
@@ -127,33 +197,94 @@ impl CompareArguments {
             }
             _ => None,
         };
+        let mut settings = self.acceptance.settings();
         let options = Options {
-            metrics: self.metric,
             gates: self.gate,
             only_base: self.only_base.into(),
             only_candidate: self.only_candidate.into(),
-            ..Options::default()
+            ..settings.settings.options
         };
-        Ok(ComparePlan {
+        settings.settings = Settings {
+            options,
+            pairing: match (self.paired, self.unpaired) {
+                (true, _) => Pairing::Always,
+                (_, true) => Pairing::Never,
+                _ => Pairing::Automatic,
+            },
+            seed: self.seed,
+            explain,
+            ..settings.settings
+        };
+        Ok(Plan::Compare(Box::new(ComparePlan {
             base: self.base,
             candidate: self.against,
             skip_damaged: self.skip_damaged,
             format: self.format,
             json: self.json,
+            settings,
+        })))
+    }
+
+    fn power(self) -> Result<PowerPlan> {
+        let format = match self.format {
+            VerdictFormat::Table => Format::Table,
+            VerdictFormat::Json => Format::Json,
+            VerdictFormat::Markdown => {
+                return Err(Failure::new("--format markdown", "a plan has no such form")
+                    .hint("use table or json"));
+            }
+        };
+        Ok(PowerPlan {
+            runs: self.base,
+            skip_damaged: self.skip_damaged,
+            format,
+            per_side: self.per_side,
+            change: fraction(self.detect)?,
+            self_test: false,
+            settings: self.acceptance.settings(),
+        })
+    }
+}
+
+impl SelftestArguments {
+    pub(super) fn plan(self) -> Result<PowerPlan> {
+        Ok(PowerPlan {
+            runs: self.runs,
+            skip_damaged: self.skip_damaged,
+            format: self.format,
+            per_side: self.per_side,
+            change: fraction(self.detect)?,
+            self_test: true,
+            settings: self.acceptance.settings(),
+        })
+    }
+}
+
+fn fraction(change: Change) -> Result<f64> {
+    match change {
+        Change::Fraction(change) => Ok(change),
+        Change::Number(number) => Err(Failure::new(
+            format_args!("--detect {number}"),
+            "is no percentage",
+        )
+        .hint("for example --detect 10%")),
+    }
+}
+
+impl Acceptance {
+    fn settings(self) -> TypedSettings {
+        TypedSettings {
             thresholds: self.threshold,
             config: self.config,
             settings: Settings {
-                options,
-                pairing: match (self.paired, self.unpaired) {
-                    (true, _) => Pairing::Always,
-                    (_, true) => Pairing::Never,
-                    _ => Pairing::Automatic,
+                options: Options {
+                    metrics: self.metric,
+                    ..Options::default()
                 },
                 operations: self.operation,
-                seed: self.seed,
-                explain,
+                ..Settings::default()
             },
-        })
+        }
     }
 }
 
@@ -163,6 +294,27 @@ impl ComparePlan {
     /// # Errors
     /// Where the file cannot be read, or a threshold has no meaning.
     pub fn settings(&self) -> Result<Settings> {
+        self.settings.read()
+    }
+}
+
+impl PowerPlan {
+    /// The settings, with the thresholds of the file and of the command line.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or a threshold has no meaning.
+    pub fn settings(&self) -> Result<PowerSettings> {
+        Ok(PowerSettings {
+            comparison: self.settings.read()?,
+            per_side: self.per_side.into(),
+            change: self.change,
+            self_test: self.self_test,
+        })
+    }
+}
+
+impl TypedSettings {
+    fn read(&self) -> Result<Settings> {
         let file = match &self.config {
             Some(path) => {
                 let text = std::fs::read_to_string(path)

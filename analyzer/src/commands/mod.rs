@@ -6,6 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod chart;
 pub(crate) mod compare;
 pub(crate) mod info;
+pub(crate) mod power;
 pub(crate) mod report;
 pub(crate) mod soak;
 pub(crate) mod sql;

@@ -7,6 +7,7 @@ mod comparability;
 mod convert;
 mod explanation;
 mod pairing;
+mod power;
 mod settings;
 mod sides;
 
@@ -15,6 +16,7 @@ pub use comparability::{Difference, differences};
 pub use convert::statistics_run;
 pub use explanation::ExplanationAnswer;
 pub use pairing::{Pairing, pairs};
+pub use power::{PowerAnswer, PowerSettings, power};
 pub use settings::{Change, Settings, ThresholdSetting, ThresholdsFile, metric_named};
 pub use sides::{Operations, operations, window_length_for};
 

@@ -237,10 +237,15 @@ pub(super) fn value_text(metric: &Metric, value: f64) -> String {
     }
 }
 
-fn change_text(effect: &EffectAnswer, change: f64) -> String {
-    if !effect.absolute {
+pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
+    size_text(&effect.quantity, effect.absolute, change)
+}
+
+/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`.
+pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String {
+    if !absolute {
         return signed_percent(change);
     }
     let sign = if change < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", value_text(&effect.quantity, change.abs()))
+    format!("{sign}{}", value_text(metric, change.abs()))
 }

@@ -3,7 +3,7 @@
 use soakbox_cli::escaped;
 
 use super::text::styled;
-use super::verdict::{HEADINGS, cells, facts, headline, notes, value_text};
+use super::verdict::{HEADINGS, cells, change_text, facts, headline, notes, value_text};
 use super::{Align, MISSING, TextTable};
 use crate::compare::{Answer, EffectAnswer, ExplanationAnswer};
 use crate::units::significant;
@@ -67,6 +67,8 @@ fn explained(effect: &EffectAnswer, explanation: &ExplanationAnswer) -> String {
     }
     text.push_str(&runs.render(styled()));
     let levels = [explanation.low_level, explanation.high_level];
+    let change =
+        |size: Option<f64>| size.map_or(MISSING.to_owned(), |size| change_text(effect, size));
     let figures = [
         ("scale", scale),
         ("noise inside a run", both(explanation.within)),
@@ -83,9 +85,9 @@ fn explained(effect: &EffectAnswer, explanation: &ExplanationAnswer) -> String {
         ("effects tested", explanation.tests.to_string()),
         ("levels of the ends", both(levels)),
         ("p, adjusted", both([effect.p, effect.q])),
-        ("threshold", format!("{}", effect.threshold)),
-        ("detectable", number(effect.detectable)),
-        ("could pass at", number(effect.passable)),
+        ("threshold", change_text(effect, effect.threshold)),
+        ("detectable", change(effect.detectable)),
+        ("could pass at", change(effect.passable)),
         (
             "must be decided",
             if effect.gates { "yes" } else { "no" }.to_owned(),

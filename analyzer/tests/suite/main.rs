@@ -13,6 +13,7 @@ mod live;
 mod outputs;
 mod paths;
 mod pictures;
+mod power;
 mod recordings;
 mod soak;
 mod unsealed;

@@ -6,6 +6,7 @@ pub mod probes;
 pub mod record;
 pub mod recover;
 pub mod replay;
+pub mod runs;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ use crate::cli::Command;
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
         Command::Record(arguments) => return record::run(&arguments).map_err(failure),
+        Command::Runs(arguments) => return runs::run(&arguments).map_err(failure),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probes(arguments) => probes::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),

@@ -9,7 +9,7 @@ use crate::run::{self, Outcome};
 use crate::{cli, message, resolve};
 
 /// Exit status after a second signal: the one that a shell gives for SIGINT.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Records until a signal, the end of the command or the duration; returns the exit status.
 ///
@@ -27,7 +27,7 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
         message::line(format_args!("warning: {warning}"));
     }
     Ok(match run::record(plan)? {
-        Outcome::Complete => ExitCode::SUCCESS,
+        Outcome::Complete(_) => ExitCode::SUCCESS,
         Outcome::EndedAtOnce => ExitCode::from(INTERRUPTED),
     })
 }

@@ -36,13 +36,14 @@ use crate::message;
 use crate::plan::RecordPlan;
 use crate::segment::recover;
 
+pub use supervise::Ending;
 pub use synthetic::synthesize;
 
 /// How a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is sealed.
-    Complete,
+    /// It is sealed, and ended for this reason.
+    Complete(Ending),
     /// A second signal ended it before everything was sealed.
     EndedAtOnce,
 }
@@ -78,16 +79,17 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
         }
     }
     let result = recording.join();
-    result.map_err(|_| anyhow::anyhow!("the recording thread panicked"))??;
-    Ok(Outcome::Complete)
+    let ending = result.map_err(|_| anyhow::anyhow!("the recording thread panicked"))??;
+    Ok(Outcome::Complete(ending))
 }
 
-fn run(plan: &RecordPlan, control: &Control) -> Result<()> {
+fn run(plan: &RecordPlan, control: &Control) -> Result<Ending> {
     let clock = Arc::new(SystemClock);
     recover_before(&plan.output, &*clock);
     let mut running = Running::start(plan, control, clock)?;
     let ending = running.supervise()?;
-    running.stop(&ending)
+    running.stop(&ending)?;
+    Ok(ending)
 }
 
 /// Recovers the journals that an earlier recorder left in the directory. A journal that cannot be

@@ -16,7 +16,7 @@ use crate::process::Process;
 
 /// Why a recording ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     /// A signal asked for it.
     Requested,
     /// The duration is over.

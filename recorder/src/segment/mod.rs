@@ -25,6 +25,7 @@ mod writer;
 
 pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
+pub(crate) use durable::{create_directories, sync_directory, write_whole};
 pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;
 pub use identity::of_host;

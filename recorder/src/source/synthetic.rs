@@ -11,6 +11,7 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use super::{Drained, Source};
 use crate::clock::Clock;
+use crate::random::SplitMix;
 
 /// The operations of the synthetic service, with their types.
 pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control", 2)];
@@ -39,7 +40,7 @@ impl Synthetic {
     /// A service that is `degraded` (slower, leaking, failing more often) or healthy.
     pub fn new(seed: u64, degraded: bool) -> Self {
         Self {
-            random: SplitMix(seed),
+            random: SplitMix::new(seed),
             degraded,
             memory_bytes: 48e6,
         }
@@ -176,30 +177,6 @@ impl Source for SyntheticSource {
     fn take_counts(&mut self, interval: u64) -> Vec<CounterValues> {
         let none = || vec![CounterValues::default(); OPERATIONS.len()];
         self.counts.remove(&interval).unwrap_or_else(none)
-    }
-}
-
-/// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
-#[derive(Clone, Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// In (0, 1).
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    /// Box and Muller (1958).
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
     }
 }
 

@@ -45,6 +45,7 @@ mod probe_kinds;
 mod redis;
 mod refused_probes;
 mod replaced;
+mod runs;
 mod samplers;
 mod segment_failure;
 mod segment_recording;

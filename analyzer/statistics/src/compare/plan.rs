@@ -15,6 +15,7 @@ use crate::run::Run;
 pub struct Plan {
     noise: RunNoise,
     scale: Scale,
+    value: f64,
     resolution: f64,
     threshold: f64,
     q: f64,
@@ -63,6 +64,7 @@ impl Plan {
                 at_least: false,
             },
             scale: sides.scale,
+            value,
             resolution: mean(&mut estimates.iter().map(up)),
             threshold,
             q: options.q,
@@ -92,6 +94,16 @@ impl Plan {
         let distance =
             self.scale.difference(change) - self.scale.difference(self.threshold) - self.resolution;
         self.noise.first(|margin| margin < distance, self.q)
+    }
+
+    /// The value of the base, in the metric's unit.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Whether changes are differences in the metric's unit, as of an effect.
+    pub fn is_absolute(&self) -> bool {
+        self.scale.absolute
     }
 
     /// The threshold that was applied.

@@ -2,6 +2,7 @@
 
 use crate::compare::effect::Effect;
 use crate::compare::verdict::{Scope, Verdict};
+use crate::metric::Metric;
 
 /// The verdict under loss. `plain` is the verdict of the interval without loss. Means, which have
 /// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost.
@@ -28,10 +29,10 @@ pub(super) fn verdict_under_loss(
             return (Verdict::Inconclusive, text + scope);
         }
     }
-    let edge = effect.threshold;
+    let edge = size(effect, effect.threshold);
     let why = match plain {
         Verdict::Regressed => format!("the whole interval lies above the threshold {edge}"),
-        Verdict::Improved => format!("the whole interval lies below the threshold -{edge}"),
+        Verdict::Improved => format!("the whole interval lies below the threshold −{edge}"),
         _ => format!("the whole interval lies below the threshold {edge}"),
     };
     (plain, why + scope)
@@ -67,18 +68,57 @@ pub(super) fn blocked(
 }
 
 fn inconclusive(effect: &Effect) -> String {
-    let edge = effect.threshold;
+    let edge = size(effect, effect.threshold);
     match (effect.low, effect.high, effect.detectable) {
         (None, None, _) => "the data give no bound for the change".to_owned(),
         (None, _, _) | (_, None, _) => {
             "too few operations lie beyond this percentile to bound the change".to_owned()
         }
         (_, _, Some(least)) => {
+            let least = size(effect, least);
             format!(
-                "the interval includes the threshold {edge}; a change of {least:.4} would have been \
+                "the interval includes the threshold {edge}; a change of {least} would have been \
                  detected"
             )
         }
         _ => format!("the interval includes the threshold {edge}"),
+    }
+}
+
+/// The size of a change of this effect, with its unit where it has one.
+fn size(effect: &Effect, change: f64) -> String {
+    match (effect.absolute, &effect.metric) {
+        (false, _) => format!("{} %", short(change * 100.0)),
+        (true, Metric::FailureRate) => format!("{} percentage points", short(change * 100.0)),
+        (true, _) => short(change),
+    }
+}
+
+/// Three significant digits, more only before the decimal point, and no zeros at the end.
+fn short(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let digits = (2.0 - number.abs().log10().floor()).clamp(0.0, 12.0) as usize;
+    let text = format!("{number:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn numbers_are_short_and_lose_no_digit_before_the_point() {
+        let texts = [
+            0.0, 5.0, 0.1, 12.34567, 59.67, 0.00012345, 1234.4, 100.0, 5.0000001,
+        ];
+        let expected = [
+            "0", "5", "0.1", "12.3", "59.7", "0.000123", "1234", "100", "5",
+        ];
+        assert_eq!(texts.map(short), expected);
     }
 }

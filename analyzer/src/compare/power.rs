@@ -1,0 +1,183 @@
+//! What comparisons with these runs as the base can show, before a candidate is recorded, and how
+//! often runs of one build are called worse than each other: the answer `soakbox.power/1`. Pure.
+
+use serde::Serialize;
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Metric, Plan, Run as StatisticsRun, SelfTest, self_test};
+
+use super::{Settings, operations};
+use crate::windows::Run;
+
+/// Fewest runs of a self-test: below, it says nothing about how often alarms are false.
+const FEWEST_RUNS: usize = 10;
+
+/// The question.
+#[derive(Clone, Debug)]
+pub struct PowerSettings {
+    /// Thresholds, metrics and operations.
+    pub comparison: Settings,
+    /// Runs per side of the comparisons.
+    pub per_side: usize,
+    /// The change that is to be found, a fraction.
+    pub change: f64,
+    /// Whether the runs are compared with each other.
+    pub self_test: bool,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct PowerAnswer {
+    /// Name and version of the JSON schema.
+    pub(crate) schema: &'static str,
+    /// Number of runs of the base.
+    pub(crate) runs: usize,
+    /// Runs per side of the comparisons.
+    pub(crate) per_side: usize,
+    /// The change that is to be found, a fraction.
+    pub(crate) change: f64,
+    /// Comparisons of the runs with each other, if they were asked for.
+    pub(crate) self_test: Option<SelfTestAnswer>,
+    /// One per operation and metric whose variation between runs is known.
+    pub(crate) effects: Vec<PowerEffect>,
+}
+
+/// How often runs of one build were called worse than each other.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SelfTestAnswer {
+    /// Comparisons; no run is in two of them.
+    pub(crate) comparisons: u64,
+    /// Those that found a regression.
+    pub(crate) alarms: u64,
+    /// Exact 95% interval of the share of alarms.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// What is known of one metric of one operation.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PowerEffect {
+    pub(crate) operation: String,
+    pub(crate) metric: String,
+    #[serde(skip)]
+    pub(crate) quantity: Metric,
+    pub(crate) unit: String,
+    /// Value of the base.
+    pub(crate) base: f64,
+    /// Whether changes are differences in the metric's unit.
+    pub(crate) absolute: bool,
+    pub(crate) threshold: f64,
+    /// The smallest change that `per_side` runs find with a probability of 80%.
+    pub(crate) detectable: Option<f64>,
+    /// The smallest threshold at which an unchanged candidate passes with a probability of 80%.
+    pub(crate) passable: Option<f64>,
+    /// Runs per side that find `change` with a probability of 80%; null above 1,000, and where
+    /// changes are absolute.
+    pub(crate) runs_for_change: Option<usize>,
+}
+
+/// Answers the question for the runs of one build.
+///
+/// # Errors
+/// Where there are too few runs for an answer.
+pub fn power(runs: &[Run], settings: &PowerSettings) -> Result<PowerAnswer> {
+    if settings.self_test && runs.len() < FEWEST_RUNS {
+        let reason = format!(
+            "needs {FEWEST_RUNS} runs of one build or more, and there are {}",
+            runs.len()
+        );
+        return Err(Failure::new("selftest", reason)
+            .hint("`soakbox-recorder runs` with the same command on both sides records them"));
+    }
+    let in_order = by_begin(runs);
+    let prepared = operations(&in_order, &[], None, &settings.comparison.operations)?;
+    let of_runs: Vec<(&str, &[StatisticsRun])> = prepared
+        .iter()
+        .map(|operation| (operation.name.as_str(), &operation.base[..]))
+        .collect();
+    let effects = effects(&of_runs, settings);
+    if effects.is_empty() {
+        return Err(
+            Failure::new("BASE", "does not tell how much runs of one build differ")
+                .hint("name several runs, or a baseline of several"),
+        );
+    }
+    let tested = match settings.self_test {
+        true => tested(&of_runs, settings)?,
+        false => None,
+    };
+    Ok(PowerAnswer {
+        schema: "soakbox.power/1",
+        runs: runs.len(),
+        per_side: settings.per_side,
+        change: settings.change,
+        self_test: tested,
+        effects,
+    })
+}
+
+/// Neighbours are compared with each other, so that a drift of the machine does not look like noise.
+fn by_begin(runs: &[Run]) -> Vec<Run> {
+    let mut runs = runs.to_vec();
+    runs.sort_by_key(|run| run.identity.first_ns);
+    runs
+}
+
+fn effects(of_runs: &[(&str, &[StatisticsRun])], settings: &PowerSettings) -> Vec<PowerEffect> {
+    let options = &settings.comparison.options;
+    let metrics: Vec<Metric> = match options.metrics.is_empty() {
+        true => Metric::ALL
+            .into_iter()
+            .filter(|metric| *metric != Metric::Value)
+            .collect(),
+        false => options.metrics.clone(),
+    };
+    let mut effects = Vec::new();
+    for (operation, runs) in of_runs {
+        for metric in &metrics {
+            let Some(plan) = Plan::new(runs, operation, metric, options) else {
+                continue;
+            };
+            let absolute = plan.is_absolute();
+            effects.push(PowerEffect {
+                operation: (*operation).to_owned(),
+                metric: metric.name().to_owned(),
+                quantity: metric.clone(),
+                unit: metric.unit().to_owned(),
+                base: plan.value(),
+                absolute,
+                threshold: plan.threshold(),
+                detectable: plan.detectable(settings.per_side),
+                passable: plan.passable(settings.per_side),
+                runs_for_change: match absolute {
+                    true => None,
+                    false => plan.runs_for(settings.change),
+                },
+            });
+        }
+    }
+    effects
+}
+
+fn tested(
+    of_runs: &[(&str, &[StatisticsRun])],
+    settings: &PowerSettings,
+) -> Result<Option<SelfTestAnswer>> {
+    let options = &settings.comparison.options;
+    let tested = self_test(of_runs, settings.per_side, options);
+    let tested = tested.map_err(|error| Failure::new("selftest", error))?;
+    let answer = |test: SelfTest| SelfTestAnswer {
+        comparisons: test.comparisons,
+        alarms: test.alarms,
+        low: test.interval.0,
+        high: test.interval.1,
+    };
+    if tested.is_none() {
+        let runs = of_runs.first().map_or(0, |(_, runs)| runs.len());
+        let reason = format!(
+            "{} runs per side are too many for {runs} runs",
+            settings.per_side
+        );
+        return Err(Failure::new("--per-side", reason).hint("each comparison needs twice as many"));
+    }
+    Ok(tested.map(answer))
+}

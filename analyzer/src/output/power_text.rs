@@ -1,0 +1,64 @@
+//! What comparisons can show, as a person reads it in a terminal.
+
+use super::text::styled;
+use super::verdict::{size_text, value_text};
+use super::{Align, MISSING, TextTable};
+use crate::compare::PowerAnswer;
+use crate::units::{percent, signed_percent};
+
+/// The false alarms, and what each metric can show.
+pub fn power_text(answer: &PowerAnswer) -> String {
+    let per_side = answer.per_side;
+    let sides = if per_side == 1 {
+        "1 run"
+    } else {
+        &format!("{per_side} runs")
+    };
+    let mut text = String::new();
+    if let Some(test) = &answer.self_test {
+        text.push_str(&format!(
+            "{} of {} comparisons of this build with itself, {sides} per side, found a regression: {}, \
+             with 95% confidence {} to {}.\n\n",
+            test.alarms,
+            test.comparisons,
+            percent(test.alarms as f64 / test.comparisons as f64),
+            percent(test.low),
+            percent(test.high),
+        ));
+    }
+    text.push_str(&format!(
+        "From {} runs of the base. A probability of 80% is meant by \"finds\" and \"passes\".\n\n",
+        answer.runs
+    ));
+    let wanted = format!("runs to find {}", signed_percent(answer.change));
+    let mut table = TextTable::new([
+        ("operation", Align::Left),
+        ("metric", Align::Left),
+        ("base", Align::Right),
+        ("threshold", Align::Right),
+        (&*format!("{sides} per side find"), Align::Right),
+        ("pass at", Align::Right),
+        (&*wanted, Align::Right),
+    ]);
+    for effect in &answer.effects {
+        let size = |size: Option<f64>| {
+            size.map_or(MISSING.to_owned(), |size| {
+                size_text(&effect.quantity, effect.absolute, size)
+            })
+        };
+        table.row(vec![
+            effect.operation.clone(),
+            effect.metric.clone(),
+            value_text(&effect.quantity, effect.base),
+            size(Some(effect.threshold)),
+            size(effect.detectable),
+            size(effect.passable),
+            match (effect.absolute, effect.runs_for_change) {
+                (true, _) => MISSING.to_owned(),
+                (false, Some(runs)) => runs.to_string(),
+                (false, None) => "more than 1000".to_owned(),
+            },
+        ]);
+    }
+    text + &table.render(styled())
+}

@@ -1,0 +1,180 @@
+//! `runs`: records runs of two builds in turn. Each run is a recording of its own.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::record::INTERRUPTED;
+use crate::clock::{Clock, SystemClock};
+use crate::interleave::{Directory, Run, Settings, Side, SideSettings, order};
+use crate::limits::DURATION;
+use crate::plan::RecordPlan;
+use crate::run::{self, Ending, Outcome};
+use crate::{cli, message, resolve};
+
+/// Records the runs that are missing; returns the exit status.
+///
+/// # Errors
+/// Where the arguments are not those of the runs that are there already, a recording cannot be made,
+/// a command fails or a signal ends a run. Complete runs stay.
+pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
+    if arguments.limits.get(&DURATION).is_some() {
+        bail!(
+            "--duration does not apply to runs, which end with their commands; hint: have the commands end by themselves"
+        );
+    }
+    let sides = [Side::Base, Side::Candidate].map(|side| SideArguments::new(arguments, side));
+    let [base, candidate] = sides;
+    let (base, candidate) = (base?, candidate?);
+    // Both are resolved before the first run, so that a mistake does not show after hours.
+    let [base_now, candidate_now] = [&base, &candidate].map(|side| side.settings());
+    let now = Settings::new(seed(arguments), base_now?, candidate_now?);
+
+    let directory = Directory::open(&arguments.output)?;
+    let settings = match directory.settings()? {
+        Some(first) => {
+            check_seed(arguments.seed, first.seed)?;
+            for side in [Side::Base, Side::Candidate] {
+                now.of(side).check_unchanged(first.of(side), side)?;
+            }
+            first
+        }
+        None => {
+            directory.keep(&now)?;
+            now
+        }
+    };
+    let runs = order(arguments.pairs, settings.seed);
+    for (number, run) in (1..).zip(&runs) {
+        if directory.is_complete(*run) {
+            continue;
+        }
+        let side = match run.side {
+            Side::Base => &base,
+            Side::Candidate => &candidate,
+        };
+        message::line(format_args!(
+            "run {number} of {}: {}, pair {}",
+            runs.len(),
+            run.side.name(),
+            run.pair
+        ));
+        let aside = directory.place_aside(*run);
+        let plan = side.plan(&aside)?;
+        side.settings_of(&plan)
+            .check_unchanged(settings.of(run.side), run.side)?;
+        let ending = match run::record(plan)? {
+            Outcome::Complete(ending) => ending,
+            Outcome::EndedAtOnce => return Ok(ExitCode::from(INTERRUPTED)),
+        };
+        check_ending(&ending, *run, arguments.ignore_failure)?;
+        directory.complete(*run, &aside)?;
+    }
+    let place = arguments.output.display();
+    message::line(format_args!(
+        "{} pairs are recorded; hint: soakbox-analyzer compare {place}/base --against {place}/candidate",
+        arguments.pairs
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The seed that was given, or one from the clock: any will do.
+fn seed(arguments: &cli::Runs) -> u64 {
+    let drawn = || SystemClock.now().utc_ns.unsigned_abs();
+    arguments.seed.unwrap_or_else(drawn)
+}
+
+fn check_seed(given: Option<u64>, first: u64) -> Result<()> {
+    match given {
+        Some(given) if given != first => {
+            bail!(
+                "the seed of these runs is {first}, not {given}; hint: use another directory for other runs"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Only a run that lasted as long as its command is one.
+fn check_ending(ending: &Ending, run: Run, ignore_failure: bool) -> Result<()> {
+    let (side, pair) = (run.side.name(), run.pair);
+    match ending {
+        Ending::Command { success: true, .. } => Ok(()),
+        Ending::Command { .. } if ignore_failure => Ok(()),
+        Ending::Command { status, .. } => bail!(
+            "the command of the {side} ended with {status} in pair {pair}; hint: see its messages above, or use --ignore-failure"
+        ),
+        _ => bail!(
+            "pair {pair} of the {side} is not complete; hint: the same command line continues with it"
+        ),
+    }
+}
+
+/// The arguments of one side.
+struct SideArguments {
+    command: Vec<String>,
+    record: cli::Record,
+}
+
+impl SideArguments {
+    fn new(arguments: &cli::Runs, side: Side) -> Result<Self> {
+        let (command, operations) = match side {
+            Side::Base => (&arguments.base, &arguments.base_op),
+            Side::Candidate => (&arguments.candidate, &arguments.candidate_op),
+        };
+        let flag = side.name();
+        let words = shlex::split(command);
+        let words = words.with_context(|| {
+            format!("--{flag}: a quote in `{command}` has no end; hint: close it")
+        })?;
+        if words.is_empty() {
+            bail!("--{flag} is empty; hint: name a program and its arguments");
+        }
+        Ok(Self {
+            record: cli::Record {
+                probes: cli::ProbeArgs {
+                    config: arguments.config.clone(),
+                    op: [&arguments.op[..], operations].concat(),
+                    pid: None,
+                },
+                output: None,
+                skip_refused: arguments.skip_refused,
+                limits: arguments.limits.clone(),
+                words: words.iter().map(Into::into).collect(),
+            },
+            command: words,
+        })
+    }
+
+    /// The plan of a recording into `output`.
+    fn plan(&self, output: &Path) -> Result<RecordPlan> {
+        let record = cli::Record {
+            output: Some(output.to_owned()),
+            ..self.record.clone()
+        };
+        let plan = resolve::record(&record)?;
+        if plan.duration.is_some() {
+            bail!(
+                "the configuration has a duration, and runs end with their commands; hint: remove `duration`"
+            );
+        }
+        Ok(plan)
+    }
+
+    fn settings(&self) -> Result<SideSettings> {
+        let plan = self.plan(Path::new("."))?;
+        let side = &self.command[0];
+        for warning in &plan.warnings {
+            message::line(format_args!("warning: {side}: {warning}"));
+        }
+        for left_out in &plan.left_out {
+            message::line(format_args!("warning: {side}: left out: {left_out}"));
+        }
+        Ok(self.settings_of(&plan))
+    }
+
+    fn settings_of(&self, plan: &RecordPlan) -> SideSettings {
+        SideSettings::new(&self.command, plan)
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs of two builds in turn, for a comparison: the order in which they are recorded, and the
+//! directory that holds them. A machine drifts; two runs of one pair share what it does at that time.
+//!
+//! ```text
+//! DIR/runs.json             the settings of both sides, and the seed of the order
+//! DIR/base/001              the complete recording of the base's run in the first pair
+//! DIR/candidate/001         that of the candidate
+//! DIR/unfinished/base-002   a run that is being recorded, or that did not end well
+//! ```
+
+mod directory;
+mod order;
+mod settings;
+
+pub use directory::Directory;
+pub use order::{Run, Side, order};
+pub use settings::{Settings, SideSettings};

@@ -1,0 +1,247 @@
+//! `runs` records two builds in turn, continues after an interruption, and keeps in place only what
+//! is complete.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::recorder::{json, refused, run};
+use crate::support::recording::Recording;
+use crate::support::{host, targets};
+
+/// Two builds of a program in a directory of their own, and the runs of them.
+struct Builds {
+    directory: tempfile::TempDir,
+    base: String,
+    candidate: String,
+}
+
+impl Builds {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let copy = |name: &str, flags: &[&str]| {
+            let place = directory.path().join(name);
+            fs::create_dir(&place).unwrap();
+            let program = targets::own_copy(&targets::build("ops.c", flags), &place);
+            program.to_str().unwrap().to_owned()
+        };
+        Self {
+            base: copy("old build", &["-Wl,--build-id=0x11"]),
+            candidate: copy("new", &["-Wl,--build-id=0x22"]),
+            directory,
+        }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("runs")
+    }
+
+    /// The arguments of `runs` for commands with these arguments.
+    fn arguments(&self, base: &str, candidate: &str, more: &[&str]) -> Vec<String> {
+        let (root, old, new) = (
+            self.root().display().to_string(),
+            &self.base,
+            &self.candidate,
+        );
+        let mut arguments = vec!["runs".to_owned(), format!("--output={root}")];
+        arguments.push(format!("--base='{old}' {base}"));
+        arguments.push(format!("--candidate={new} {candidate}"));
+        arguments.push(format!("--base-op=op=uprobe:{old}:op"));
+        arguments.push(format!("--candidate-op=op=uprobe:{new}:op"));
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        arguments
+    }
+
+    fn refused(&self, base: &str, candidate: &str, more: &[&str]) -> String {
+        let arguments = self.arguments(base, candidate, more);
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        refused(&words)
+    }
+
+    /// Finished operations of the complete runs of a side, by pair.
+    fn finished(&self, side: &str) -> Vec<i64> {
+        let checked = |path: &PathBuf| Recording::open(path).checked("op").finished;
+        entries(&self.root().join(side))
+            .iter()
+            .map(checked)
+            .collect()
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let listing = fs::read_dir(directory).into_iter().flatten();
+    let paths: BTreeSet<PathBuf> = listing.map(|entry| entry.unwrap().path()).collect();
+    paths.into_iter().collect()
+}
+
+fn first_row(recording: &Path) -> i64 {
+    let starts = Recording::open(recording).times("operation_log", "finished_at");
+    starts.into_iter().min().unwrap()
+}
+
+#[test]
+fn two_builds_are_recorded_in_turn() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for seed in [1, 2, 3] {
+        let builds = Builds::new();
+        let more = [format!("--seed={seed}"), "--pairs=2".to_owned()];
+        let more = more.each_ref().map(String::as_str);
+        let arguments = builds.arguments("calls 300 2 7", "calls 200 2 7", &more);
+        let (status, _, stderr) = run(&arguments);
+        assert!(status.success(), "{stderr}");
+        assert_eq!(builds.finished("base"), [300, 300], "{stderr}");
+        assert_eq!(builds.finished("candidate"), [200, 200], "{stderr}");
+        assert_eq!(
+            entries(&builds.root().join("unfinished")),
+            [""; 0].map(PathBuf::from)
+        );
+        let place = builds.root().display().to_string();
+        let compare = format!("soakbox-analyzer compare {place}/base --against {place}/candidate");
+        assert!(stderr.contains(&compare), "{stderr}");
+
+        let starts = |pair: &str| {
+            ["base", "candidate"].map(|side| first_row(&builds.root().join(side).join(pair)))
+        };
+        let [first, second] = ["001", "002"].map(starts);
+        assert!(first.iter().max() < second.iter().min());
+        let base_begins = [first, second].map(|[base, candidate]| base < candidate);
+        assert_ne!(base_begins[0], base_begins[1], "each side begins once");
+
+        // Nothing is left to do; one more pair is.
+        let (status, _, again) = run(&arguments);
+        assert!(status.success() && !again.contains("run 1"), "{again}");
+        let more = builds.arguments("calls 300 2 7", "calls 200 2 7", &["--pairs=3"]);
+        let (status, _, stderr) = run(&more);
+        assert!(status.success(), "{stderr}");
+        assert_eq!(builds.finished("base"), [300; 3]);
+        assert_eq!(builds.finished("candidate"), [200; 3]);
+    }
+}
+
+fn start(arguments: &[String]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn killed_and_stopped_runs_are_kept_aside_and_the_same_command_line_continues() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let builds = Builds::new();
+    let arguments = builds.arguments("rate 1000 500", "rate 600 500", &["--pairs=2"]);
+    for (aside, signal) in (1..).zip(["KILL", "TERM"]) {
+        let mut recorder = start(&arguments);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let unfinished = builds.root().join("unfinished");
+        // Some rows of the run after the last complete one are durable.
+        while entries(&unfinished).len() < aside
+            || entries(&unfinished)
+                .iter()
+                .any(|path| entries(&path.join("journal")).is_empty() && entries(path).len() < 2)
+        {
+            assert!(Instant::now() < deadline, "{:?}", entries(&unfinished));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let pid = recorder.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(!recorder.wait().unwrap().success());
+        // A command goes on when its recorder ends, for two seconds at most.
+        std::thread::sleep(Duration::from_millis(2_500));
+        assert_eq!(entries(&builds.root().join("base")).len(), 0);
+        assert_eq!(entries(&unfinished).len(), aside);
+        for recording in entries(&unfinished) {
+            json(&["recover", recording.to_str().unwrap()]);
+        }
+    }
+    let (status, _, stderr) = run(&arguments);
+    assert!(status.success(), "{stderr}");
+    assert_eq!(builds.finished("base"), [1_000, 1_000]);
+    assert_eq!(builds.finished("candidate"), [600, 600]);
+    assert_eq!(entries(&builds.root().join("unfinished")).len(), 2);
+}
+
+#[test]
+fn a_command_that_fails_ends_the_runs_and_is_kept_where_it_may_fail() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let builds = Builds::new();
+    let fails = "sh -c '$0 calls 50 2 7; exit 3'";
+    let failing = |more: &[&str]| {
+        let mut arguments = builds.arguments("calls 50 2 7", "", more);
+        arguments[3] = format!("--candidate={} {}", fails, builds.candidate);
+        arguments
+    };
+    let (status, _, stderr) = run(&failing(&["--pairs=1"]));
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    let line = stderr.lines().last().unwrap();
+    assert!(
+        line.contains("candidate") && line.contains("exit status 3"),
+        "{line}"
+    );
+    assert!(line.contains("hint: "), "{line}");
+    assert_eq!(entries(&builds.root().join("candidate")).len(), 0);
+    let (status, _, stderr) = run(&failing(&["--pairs=1", "--ignore-failure"]));
+    assert!(status.success(), "{stderr}");
+    assert_eq!(builds.finished("base"), [50]);
+    assert_eq!(builds.finished("candidate"), [50]);
+}
+
+#[test]
+fn runs_that_cannot_be_compared_are_refused() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let builds = Builds::new();
+    let arguments = builds.arguments("calls 50 2 7", "calls 50 2 7", &["--pairs=1", "--seed=4"]);
+    let (status, _, stderr) = run(&arguments);
+    assert!(status.success(), "{stderr}");
+    let refused = |base: &str, more: &[&str], expected: &str| {
+        let line = builds.refused(base, "calls 50 2 7", more);
+        assert!(line.contains(expected), "{expected}: {line}");
+    };
+    refused("calls 51 2 7", &["--pairs=2"], "the base of these runs is");
+    refused(
+        "calls 50 2 7",
+        &["--seed=5"],
+        "the seed of these runs is 4, not 5",
+    );
+    refused(
+        "calls 50 2 7",
+        &["--ring-bytes=65536"],
+        "the probes or limits of the base",
+    );
+    refused(
+        "calls 50 2 7",
+        &["--duration=5s"],
+        "--duration does not apply",
+    );
+    refused("calls 50 2 '7", &[], "has no end");
+    // It was built again between the runs.
+    fs::copy(&builds.candidate, &builds.base).unwrap();
+    refused(
+        "calls 50 2 7",
+        &["--pairs=2"],
+        "has changed since the first run of the base",
+    );
+    assert_eq!(entries(&builds.root().join("base")).len(), 1);
+
+    fs::write(builds.root().join("runs.json"), "{}").unwrap();
+    refused("calls 50 2 7", &[], "runs.json");
+}
