@@ -30,6 +30,9 @@ const SOAK: Soak = Soak {
     seed: 3,
     scale: 1.0,
     begin: 0,
+    restart_every: None,
+    decline: 0.0,
+    stops_at: None,
 };
 
 #[test]
