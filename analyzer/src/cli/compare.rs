@@ -26,10 +26,15 @@ pub(super) struct CompareArguments {
     #[arg(long)]
     plan: bool,
     /// With --plan: runs per side of the comparison
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u16).range(1..), requires = "plan")]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u16).range(1..), conflicts_with = "against")]
     per_side: u16,
     /// With --plan: the change that is to be found
-    #[arg(long, value_name = "CHANGE", default_value = "10%", requires = "plan")]
+    #[arg(
+        long,
+        value_name = "CHANGE",
+        default_value = "10%",
+        conflicts_with = "against"
+    )]
     detect: Change,
     /// This metric must pass, and only such metrics can regress the comparison; may be given several
     /// times. Without it the noise of the base decides which metrics must pass

@@ -9,7 +9,7 @@ use super::{Settings, operations};
 use crate::windows::Run;
 
 /// Fewest runs of a self-test: below, it says nothing about how often alarms are false.
-pub const FEWEST_RUNS: usize = 10;
+const FEWEST_RUNS: usize = 10;
 
 /// The question.
 #[derive(Clone, Debug)]

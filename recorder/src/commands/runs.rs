@@ -125,8 +125,9 @@ impl SideArguments {
         };
         let flag = side.name();
         let words = shlex::split(command);
-        let words =
-            words.with_context(|| format!("--{flag}: a quote in `{command}` has no end"))?;
+        let words = words.with_context(|| {
+            format!("--{flag}: a quote in `{command}` has no end; hint: close it")
+        })?;
         if words.is_empty() {
             bail!("--{flag} is empty; hint: name a program and its arguments");
         }

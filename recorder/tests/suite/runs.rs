@@ -61,7 +61,7 @@ impl Builds {
     }
 
     /// Finished operations of the complete runs of a side, by pair.
-    fn finished(&self, side: &str) -> Vec<u64> {
+    fn finished(&self, side: &str) -> Vec<i64> {
         let checked = |path: &PathBuf| Recording::open(path).checked("op").finished;
         entries(&self.root().join(side))
             .iter()
@@ -77,7 +77,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn first_row(recording: &Path) -> i64 {
-    let starts = Recording::open(recording).times("operation_log", "timestamp");
+    let starts = Recording::open(recording).times("operation_log", "finished_at");
     starts.into_iter().min().unwrap()
 }
 
@@ -182,7 +182,7 @@ fn a_command_that_fails_ends_the_runs_and_is_kept_where_it_may_fail() {
         return;
     }
     let builds = Builds::new();
-    let fails = "sh -c \"'$0' calls 50 2 7; exit 3\"";
+    let fails = "sh -c '$0 calls 50 2 7; exit 3'";
     let failing = |more: &[&str]| {
         let mut arguments = builds.arguments("calls 50 2 7", "", more);
         arguments[3] = format!("--candidate={} {}", fails, builds.candidate);
