@@ -217,8 +217,17 @@ impl Figures {
         for n in [100, 200, 600, 8640] {
             let figure = format!("leak AR(0.9) {n} points without teeth: found");
             if self.wanted(&figure) {
-                let found = heap::noise_found(n, trials, &mut self.random(&figure));
+                let found = heap::noise_found(0.9, n, 0.05, trials, &mut self.random(&figure));
                 self.table.alarms(&figure, found, trials, true);
+            }
+        }
+        for (phi, n) in [(0.5, 24), (0.5, 64), (0.9, 24), (0.9, 64), (0.9, 240)] {
+            for rate in [0.05, 0.001] {
+                let figure = format!("leak AR({phi}) {n} points, a rate of {rate}: found");
+                if self.wanted(&figure) {
+                    let found = heap::noise_found(phi, n, rate, trials, &mut self.random(&figure));
+                    self.table.shown(&figure, found, trials);
+                }
             }
         }
         for ragged in [false, true] {

@@ -111,14 +111,25 @@ impl Heap {
     }
 }
 
-/// How many of `trials` series of AR(0.9) noise, without teeth, are found to leak.
-pub(crate) fn noise_found(n: usize, trials: usize, random: &mut Random) -> usize {
+/// How many of `trials` series of AR(`phi`) noise, without teeth, are found to leak at the rate
+/// `false_alarm`.
+pub(crate) fn noise_found(
+    phi: f64,
+    n: usize,
+    false_alarm: f64,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
     let times: Vec<f64> = (0..n).map(|i| i as f64 * POINT_INTERVAL).collect();
     (0..trials)
         .filter(|_| {
-            let mut values = Process::Ar(0.9).series(n, random);
+            let mut values = Process::Ar(phi).series(n, random);
             values.iter_mut().for_each(|v| *v += 100.0);
-            let found = soak("heap", &times, &values, &SoakOptions::default());
+            let options = SoakOptions {
+                false_alarm,
+                ..SoakOptions::default()
+            };
+            let found = soak("heap", &times, &values, &options);
             found.is_ok_and(|[leak, _]| leak.status == Status::Found)
         })
         .count()
