@@ -13,6 +13,7 @@
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
 //! | Is it periodic? | [`period`] | a [`Period`] |
 //! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
+//! | Did it stop? | [`stop()`] | [`Stop`] |
 //! | Is it steady, and from when on? | [`steady_state()`], [`warm_up()`] | a [`SteadyState`] |
 //! | How well is this mean known? | [`mean_of_windows`] | a [`MeanOfWindows`] |
 //!
