@@ -5,7 +5,7 @@ use serde::Serialize;
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, Plan, Run as StatisticsRun, SelfTest, self_test};
 
-use super::{Settings, operations};
+use super::{Settings, operations, refuse_repeated};
 use crate::windows::Run;
 
 /// Fewest runs of a self-test: below, it says nothing about how often alarms are false.
@@ -88,6 +88,8 @@ pub fn power(runs: &[Run], settings: &PowerSettings) -> Result<PowerAnswer> {
         return Err(Failure::new("selftest", reason)
             .hint("`soakbox-recorder runs` with the same command on both sides records them"));
     }
+    refuse_repeated("RUN", runs)?;
+    settings.comparison.refuse_unknown_operations(runs)?;
     let in_order = by_begin(runs);
     let prepared = operations(&in_order, &[], None, &settings.comparison.operations)?;
     let of_runs: Vec<(&str, &[StatisticsRun])> = prepared

@@ -60,6 +60,7 @@ mod windows;
 pub use compare::conclusion::Conclusion;
 pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
 pub use compare::explanation::{Explanation, RunValue, SideNoise};
+pub use compare::gate::Blocker;
 pub use compare::looks::Looks;
 pub use compare::options::{Acceptable, OneSided, Operation, Options, Threshold};
 pub use compare::plan::Plan;

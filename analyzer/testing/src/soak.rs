@@ -9,7 +9,7 @@ use soakbox_schemas::tables::{
     RecorderHealth, Table,
 };
 
-use crate::{Recorder, SECOND, START_NS, annotation, concat};
+use crate::{Recorder, SECOND, START_NS, UUID, annotation, concat};
 
 /// Boot clock at [`START_NS`], in intervals of a second.
 const BOOT_INTERVAL: u64 = 5_000;
@@ -239,9 +239,13 @@ impl Soak {
         }
     }
 
-    /// Writes a sealed recording: two segments of `operation_log` and one of each other table.
+    /// Writes a sealed recording: two segments of `operation_log` and one of each other table. Each
+    /// seed is a run of its own; the first one has [`UUID`].
     pub fn seal(&self, root: &Path) -> Recorder {
         let mut recorder = Recorder::new(root);
+        let first = u32::from_str_radix(&UUID[..8], 16).unwrap();
+        let first = first.wrapping_add(self.seed as u32).wrapping_sub(1);
+        recorder.uuid = format!("{first:08x}{}", &UUID[8..]);
         let rows = self.rows();
         for half in rows.log.chunks(rows.log.len().div_ceil(2)) {
             recorder.seal(Table::OPERATION_LOG, &concat(half));

@@ -154,7 +154,7 @@ fn each_recorder_has_a_run_of_its_own() {
     );
     let names: Vec<&str> = all.iter().map(|run| run.identity.name.as_str()).collect();
     assert!(
-        names[0].ends_with("#0a1b2c3d") && names[1].ends_with("#11111111"),
+        names[0].ends_with("#0a1b2c3f") && names[1].ends_with("#11111111"),
         "{names:?}"
     );
 }
