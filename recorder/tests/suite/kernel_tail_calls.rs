@@ -49,7 +49,8 @@ fn compared(source: &str, compiler: &str, flags: &[&str], chosen: impl Fn(usize)
     let names: Vec<String> = names.map(|(_, own)| own.name.clone()).collect();
     let probes: Vec<String> = names
         .iter()
-        .map(|name| format!("{name}=uprobe:{}:{name}", program.display()))
+        // With a rule every value is known.
+        .map(|name| format!("{name}=uprobe:{}:{name},success=ret>=0", program.display()))
         .collect();
     let probes: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
     let check = recorder::json(&[&["check"], &probes[..]].concat());
