@@ -114,7 +114,8 @@ fn runs(runs: &[RunIdentity]) -> String {
 /// The runs that could not be used in some effects, with the reasons.
 fn unusable(answer: &Answer) -> Vec<(&'static str, String)> {
     // By side and position; the reasons with their numbers of effects.
-    let mut runs: BTreeMap<(&str, usize), (&str, BTreeMap<&str, usize>)> = BTreeMap::new();
+    type Unusable<'a> = (&'a str, BTreeMap<&'a str, usize>);
+    let mut runs: BTreeMap<(&str, usize), Unusable<'_>> = BTreeMap::new();
     for run in answer.effects.iter().flat_map(|effect| &effect.unusable) {
         let known = runs.entry((run.side, run.run));
         let (_, reasons) = known.or_insert_with(|| (&run.name, BTreeMap::new()));

@@ -77,7 +77,7 @@ impl SoakSeries {
                 .filter(|(_, value)| value.is_finite())
                 .map(|(at, _)| *at)
         };
-        let (first, last) = (present().next(), present().last());
+        let (first, last) = (present().next(), present().next_back());
         if let (Some(first), Some(last)) = (first, last) {
             let inside = restarts.iter().filter(|at| first < **at && **at <= last);
             let mut all: Vec<f64> = self.restarts.iter().chain(inside).copied().collect();

@@ -30,10 +30,8 @@ pub(super) fn of_series(
 ) -> Result<Vec<FindingAnswer>> {
     let series = &one.series;
     let falling = series.metric.lower_is_worse();
-    let good = match &settings.reference {
-        Some(reference) => Some(one.same(reference)),
-        None => None,
-    };
+    let reference = settings.reference.as_ref();
+    let good = reference.map(|reference| one.same(reference));
     let options = SoakOptions {
         limit: settings
             .options

@@ -139,7 +139,9 @@ impl LogRows {
                 .as_ref()
                 .filter(|success| success.is_valid(index))
                 .map(|success| success.value(index)),
-            weight: value(self.weight.as_ref(), index).unwrap_or(1).clamp(1, MOST_WEIGHT),
+            weight: value(self.weight.as_ref(), index)
+                .unwrap_or(1)
+                .clamp(1, MOST_WEIGHT),
         };
         (self.operation.word(index), row)
     }

@@ -11,17 +11,13 @@ use soakbox_analyzer::windows::{Run, WindowLength, read};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, annotation, concat};
 
-const HEALTHY: Soak = Soak {
-    seconds: 60,
-    refreshes_per_second: 20,
-    controls_per_second: 50,
-    slowdown: 1.0,
-    lost: 0,
-    gap_at: None,
-    seed: 1,
-    scale: 1.0,
-    begin: 0,
-};
+fn healthy(seed: u64) -> Soak {
+    Soak {
+        seconds: 60,
+        seed,
+        ..Soak::default()
+    }
+}
 
 /// The files of a recording whose rows and counts are sealed every 15 seconds.
 struct Files {
@@ -31,7 +27,7 @@ struct Files {
 }
 
 fn seal(root: &Path, seed: u64) -> Files {
-    let rows = Soak { seed, ..HEALTHY }.rows();
+    let rows = healthy(seed).rows();
     let uuid = format!("{seed:08x}-0000-4000-8000-000000000001");
     let mut recorder = Recorder::new(root).with_uuid(&uuid, "soak-1");
     let log = rows.log.chunks(15);
@@ -211,7 +207,8 @@ fn runs(root: &Path) -> Vec<Run> {
 
 #[test]
 fn a_row_that_is_missing_or_too_many_concerns_its_operation_and_second_only() {
-    let recorded: [(&str, fn(&mut OperationMetrics)); 2] = [
+    type Change = fn(&mut OperationMetrics);
+    let recorded: [(&str, Change); 2] = [
         ("lost", |row| {
             (row.recorded, row.finished) = (row.recorded + 3, row.finished + 3)
         }),
@@ -221,7 +218,7 @@ fn a_row_that_is_missing_or_too_many_concerns_its_operation_and_second_only() {
     ];
     for (case, change) in recorded {
         let place = tempfile::tempdir().unwrap();
-        let rows = HEALTHY.rows();
+        let rows = healthy(1).rows();
         let mut recorder = Recorder::new(place.path());
         recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
         let mut metrics = rows.metrics.concat();

@@ -162,7 +162,7 @@ fn operations_of_one_side_are_counted_and_listed_once() {
     ] {
         let settings = settings(only_base, only_candidate);
         let text = table(&base, &candidate, &settings);
-        // One run per side would be said so.
+        // The headline would name one run per side.
         assert!(text.starts_with(expected), "{text}");
         assert_eq!(text.matches("scan").count(), 1, "{text}");
     }
