@@ -29,7 +29,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Power(plan) => {
             let settings = plan.settings()?;
             commands::power::run(
-                &runs::open(&plan.runs, plan.skip_damaged)?,
+                runs::open(&plan.runs, plan.skip_damaged)?,
                 &settings,
                 plan.format,
             )

@@ -43,24 +43,26 @@ pub struct ThresholdSetting {
     pub change: Change,
 }
 
+/// The metrics of an operation: all but that of a series of numbers.
+pub(super) fn metrics() -> impl Iterator<Item = Metric> {
+    let all = Metric::ALL.into_iter();
+    all.filter(|metric| *metric != Metric::Value)
+}
+
 /// The metric of this name.
 ///
 /// # Errors
 /// Where there is none.
 pub fn metric_named(name: &str) -> std::result::Result<Metric, String> {
-    let mut metrics = Metric::ALL
-        .into_iter()
-        .filter(|metric| *metric != Metric::Value);
-    metrics.find(|metric| metric.name() == name).ok_or_else(|| {
-        let known = Metric::ALL
-            .into_iter()
-            .filter(|metric| *metric != Metric::Value);
-        let known: Vec<String> = known.map(|metric| metric.name().to_owned()).collect();
-        format!(
-            "there is no metric {name}; the metrics are {}",
-            known.join(", ")
-        )
-    })
+    metrics()
+        .find(|metric| metric.name() == name)
+        .ok_or_else(|| {
+            let known: Vec<String> = metrics().map(|metric| metric.name().to_owned()).collect();
+            format!(
+                "there is no metric {name}; the metrics are {}",
+                known.join(", ")
+            )
+        })
 }
 
 impl std::str::FromStr for Change {

@@ -3,7 +3,6 @@
 
 use serde_json::Value;
 
-use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
 use crate::support::{host, recorder, targets};
 
@@ -83,15 +82,9 @@ fn compared(compiler: &str, flags: &[&str], values: Values) -> (usize, usize) {
             format!("{name}=uprobe:{}:{name}{rule}", program.display())
         })
         .collect();
-    let probes: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
-    let check = recorder::json(&[&["check"], &probes[..]].concat());
     let seed = host::seed();
     let arguments = [seed.to_string(), (150 + seed % 100).to_string()];
-    let silent = targets::run(&program, &arguments);
-    let recorder = Recorder::start(&root, &probes);
-    let outcome = targets::run(&program, &arguments);
-    recorder.stop().check();
-    assert_eq!(outcome, silent, "{compiler} {flags:?}");
+    let (check, outcome) = recorder::observed(&root, &probes, &program, &arguments);
 
     let recording = Recording::open(&root);
     for Own { name, calls, sum } in own(&outcome.stdout) {
