@@ -68,7 +68,7 @@ enum Command {
     /// Each side is one or more recordings, directories of recordings, or baselines. With one run per side the
     /// verdict is about these two runs only: worse_run, better_run, like_run or inconclusive.
     /// Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or runtime error;
-    /// 3 inconclusive; 4 worse run.
+    /// 3 inconclusive, or a BASE does not exist; 4 worse run.
     Compare(compare::CompareArguments),
     /// Compare runs of one build with each other: how often is a regression found that is none?
     ///

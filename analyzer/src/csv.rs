@@ -1,86 +1,98 @@
 //! Two columns of a CSV file as numbers over time. Every cell is text until it is read here, so that
 //! a bad one is named by its row.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
-use std::sync::Arc;
+mod records;
 
-use arrow::array::{Array, AsArray};
-use arrow::csv::ReaderBuilder;
-use arrow::csv::reader::Format;
-use arrow::datatypes::{DataType, Field, Schema};
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_statistics::{Metric, Quantity};
 
-use crate::changes::{NumberSeries, Times};
+use crate::changes::{NumberSeries, Times, seconds};
+use records::Records;
 
-/// Cells that stand for a missing value.
-const MISSING: [&str; 6] = ["", "-", "NA", "N/A", "NaN", "null"];
+/// Cells that stand for a missing value, in small or capital letters.
+const MISSING: [&str; 6] = ["", "-", "na", "n/a", "nan", "null"];
+/// Numbers beyond these, other than 0, are refused: their squares leave the range of a double.
+const SIZES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+/// The path that stands for stdin.
+const STDIN: &str = "-";
 
 /// Reads the column `value`, and `time` if it is named: a number of seconds, RFC 3339, or a date.
+/// The file is read once, so that it may be a pipe; `-` is stdin.
 ///
 /// # Errors
 /// Where the file or a column is not there, or a cell is no number or no time.
 pub fn series(path: &Path, value: &str, time: Option<&str>) -> Result<NumberSeries> {
-    let failed = |reason: String| Failure::path(path, reason);
-    let open = || File::open(path).map_err(|error| failed(plain_io_error(&error)));
-    let format = Format::default().with_header(true);
-    let (header, _) = format
-        .infer_schema(BufReader::new(open()?), Some(0))
-        .map_err(|error| failed(error.to_string()))?;
-    let names: Vec<&String> = header.fields().iter().map(|field| field.name()).collect();
-    let place = |name: &str| {
-        names
-            .iter()
-            .position(|known| *known == name)
-            .ok_or_else(|| {
-                let known: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-                failed(format!("has no column {name}")).hint(format!("it has {}", known.join(", ")))
-            })
+    let failed = |reason: String| match path.as_os_str() == STDIN {
+        true => Failure::new("stdin", reason),
+        false => Failure::path(path, reason),
     };
-    let value_place = place(value)?;
-    let time_place = time.map(place).transpose()?;
-    let text = |name: &&String| Field::new(name.as_str(), DataType::Utf8, true);
-    let schema = Arc::new(Schema::new(names.iter().map(text).collect::<Vec<_>>()));
-    let reader = ReaderBuilder::new(schema)
-        .with_header(true)
-        .build(open()?)
-        .map_err(|error| failed(error.to_string()))?;
-    let (mut values, mut times) = (Vec::new(), Vec::new());
-    for batch in reader {
-        let batch = batch.map_err(|error| failed(error.to_string()))?;
-        let cell = |place: usize, row: usize| {
-            let column = batch.column(place).as_string::<i32>();
-            let cell = column.is_valid(row).then(|| column.value(row));
-            cell.unwrap_or_default().trim().to_owned()
+    if path.as_os_str() == STDIN {
+        return read(io::stdin().lock(), value, time, failed);
+    }
+    let file = File::open(path).map_err(|error| failed(plain_io_error(&error)))?;
+    read(file, value, time, failed)
+}
+
+fn read(
+    input: impl Read,
+    value: &str,
+    time: Option<&str>,
+    failed: impl Fn(String) -> Failure,
+) -> Result<NumberSeries> {
+    let mut records = Records::new(BufReader::with_capacity(1 << 16, input));
+    let header = records.next().map_err(&failed)?;
+    let header = header.ok_or_else(|| {
+        failed("is empty".to_owned()).hint("its first row has the names of the columns")
+    })?;
+    let places = |name: &str| {
+        let mut places = header
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| *known == name);
+        let missing = || {
+            failed(format!("has no column {name}")).hint(format!("it has {}", header.join(", ")))
         };
-        for row in 0..batch.num_rows() {
-            // As a spreadsheet counts: the header is row 1.
-            let number = values.len() + 2;
-            let text = cell(value_place, row);
-            let wrong =
-                |what: &str, text: &str| failed(format!("row {number}: {text:?} is no {what}"));
-            values.push(match text.as_str() {
-                text if MISSING.contains(&text) => f64::NAN,
-                text => text.parse().map_err(|_| wrong("number", text))?,
-            });
-            if let Some(place) = time_place {
-                let text = cell(place, row);
-                let seconds = seconds(&text).ok_or_else(|| wrong("time", &text))?;
-                if times.last().is_some_and(|(last, _)| seconds < *last) {
-                    return Err(failed(format!(
-                        "row {number}: the time {text} is before that of the row above"
-                    ))
-                    .hint("sort the file by its time"));
-                }
-                times.push((seconds, text));
-            }
+        let (place, _) = places.next().ok_or_else(missing)?;
+        match places.next() {
+            Some(_) => Err(failed(format!("has the column {name} twice"))),
+            None => Ok(place),
         }
+    };
+    let value_place = places(value)?;
+    let time_place = time.map(places).transpose()?;
+    let (mut values, mut times): (Vec<f64>, Vec<(f64, String)>) = (Vec::new(), Vec::new());
+    while let Some(cells) = records.next().map_err(&failed)? {
+        let row = records.row();
+        // An empty line has one empty cell, a missing value of the only column.
+        if cells.len() == 1 && cells[0].is_empty() && header.len() > 1 {
+            continue;
+        }
+        if cells.len() != header.len() {
+            let (found, wanted) = (cells.len(), header.len());
+            let reason = format!("row {row}: has {found} cells, and the first row has {wanted}");
+            return Err(failed(reason));
+        }
+        let number = number(cells[value_place].trim());
+        values.push(number.map_err(|reason| failed(format!("row {row}: {reason}")))?);
+        let Some(place) = time_place else { continue };
+        let text = cells[place].trim();
+        let at = seconds(text);
+        let at = at.ok_or_else(|| failed(format!("row {row}: {text:?} is no time")))?;
+        if times.last().is_some_and(|(last, _)| at < *last) {
+            return Err(failed(format!(
+                "row {row}: the time {text} is before that of the row above"
+            ))
+            .hint("sort the file by its time"));
+        }
+        times.push((at, text.to_owned()));
     }
     Ok(NumberSeries {
         name: value.to_owned(),
+        operation: String::new(),
         metric: Metric::other(Quantity {
             name: value.to_owned(),
             unit: String::new(),
@@ -95,40 +107,34 @@ pub fn series(path: &Path, value: &str, time: Option<&str>) -> Result<NumberSeri
     })
 }
 
-/// A time in seconds: a number, RFC 3339, a date with or without a time of day.
-fn seconds(text: &str) -> Option<f64> {
-    if let Ok(number) = text.parse::<f64>() {
-        return number.is_finite().then_some(number);
+/// The number of a cell; NaN if it is missing.
+fn number(text: &str) -> std::result::Result<f64, String> {
+    if MISSING
+        .iter()
+        .any(|missing| text.eq_ignore_ascii_case(missing))
+    {
+        return Ok(f64::NAN);
     }
-    let of_utc = |time: NaiveDateTime| {
-        let time = time.and_utc();
-        time.timestamp() as f64 + f64::from(time.timestamp_subsec_nanos()) / 1e9
-    };
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(of_utc(time.naive_utc()));
+    match text.parse::<f64>() {
+        Ok(number) if number == 0.0 || SIZES.contains(&number.abs()) => Ok(number),
+        Ok(number) if number.is_finite() && number.abs() < 1.0 => Err(format!(
+            "{text:?} is too small a number: 1e-100 is the smallest"
+        )),
+        Ok(number) if number.is_finite() || text.contains(|c: char| c.is_ascii_digit()) => Err(
+            format!("{text:?} is too large a number: 1e100 is the largest"),
+        ),
+        _ => Err(format!("{text:?} is no number")),
     }
-    for form in [
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M",
-    ] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
-            return Some(of_utc(time));
-        }
-    }
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    date.and_hms_opt(0, 0, 0).map(of_utc)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn read(text: &str, time: Option<&str>) -> Result<NumberSeries> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        series(file.path(), "value", time)
+        super::read(text.as_bytes(), "value", time, |reason| {
+            Failure::new("some.csv", reason)
+        })
     }
 
     #[test]
@@ -148,20 +154,59 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_line_is_a_missing_point_of_the_only_column() {
+        for ending in ["\n", "\r\n", "\r"] {
+            let text = ["value", "1", "", "", "2", "nan", "3", ""].join(ending);
+            let values = read(&text, None).unwrap().values;
+            let present: Vec<bool> = values.iter().map(|value| !value.is_nan()).collect();
+            assert_eq!(present, [true, false, false, true, false, true], "{text:?}");
+        }
+        let of_two = read("t,value\n1,5\n\n2,6\n\n", Some("t")).unwrap();
+        assert_eq!(of_two.values, [5.0, 6.0]);
+    }
+
+    #[test]
     fn a_bad_cell_is_named_by_its_row() {
         for (text, time, reason) in [
             ("value\n1\ntwo\n", None, "row 3: \"two\" is no number"),
+            ("value\n\n\n1\ntwo\n", None, "row 5: \"two\" is no number"),
+            (
+                "t,value\n1,\"a\nb\"\n",
+                None,
+                "row 2: \"a\\nb\" is no number",
+            ),
+            ("t,value\n\n1,x\n", None, "row 3: \"x\" is no number"),
+            ("value\n1\ninf\n", None, "row 3: \"inf\" is no number"),
+            (
+                "value\n-Infinity\n",
+                None,
+                "row 2: \"-Infinity\" is no number",
+            ),
+            ("value\n1e999\n", None, "row 2: \"1e999\" is too large"),
+            ("value\n-2e100\n", None, "row 2: \"-2e100\" is too large"),
+            ("value\n1e-200\n", None, "row 2: \"1e-200\" is too small"),
             ("x\n1\n", None, "has no column value; hint: it has x"),
+            ("value,value\n1,2\n", None, "has the column value twice"),
+            ("", None, "is empty; hint: its first row has the names"),
             (
                 "t,value\n5,1\n4,1\n",
                 Some("t"),
                 "row 3: the time 4 is before that of the row above",
             ),
             ("t,value\nnoon,1\n", Some("t"), "row 2: \"noon\" is no time"),
-            ("value\n1,2\n", None, "incorrect number of fields"),
+            (
+                "value\n1,2\n",
+                None,
+                "row 2: has 2 cells, and the first row has 1",
+            ),
+            (
+                "value\n1\n\"2\n3\n",
+                None,
+                "row 3: a quoted cell has no end",
+            ),
         ] {
             let failure = read(text, time).unwrap_err().to_string();
-            assert!(failure.contains(reason), "{failure}");
+            assert!(failure.contains(reason), "{text:?}: {failure}");
         }
     }
 }

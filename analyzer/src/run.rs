@@ -1,19 +1,16 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
+mod series;
+
 use std::process::ExitCode;
 
 use soakbox_cli::{Result, escaped_path, message};
-use soakbox_statistics::Metric;
 
-use crate::changes::{NumberSeries, series_of};
-use crate::cli::{BaselinePlan, ComparePlan, Plan, SeriesInput, SoakPlan, Source};
+use crate::cli::{BaselinePlan, ComparePlan, Plan, Source};
 use crate::commands;
-use crate::csv;
 use crate::figures::{Comparison, Reading};
 use crate::output::OutputFile;
 use crate::runs;
-use crate::soak::{self, SoakSettings};
-use crate::windows::Run;
 
 /// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
 const NO_BASE: u8 = 3;
@@ -27,12 +24,12 @@ const MAKE_ONE: &str = "`soakbox-analyzer baseline create RECORDING… -o FILE` 
 pub fn run(plan: &Plan) -> Result<ExitCode> {
     match plan {
         Plan::Baseline(plan) => baseline(plan),
-        Plan::Changes(plan) => commands::changes::run(&series(&plan.input)?, plan),
-        Plan::Soak(plan) => soak(plan),
+        Plan::Changes(plan) => commands::changes::run(&series::series(&plan.input)?, plan),
+        Plan::Soak(plan) => series::soak(plan),
         Plan::Power(plan) => {
             let settings = plan.settings()?;
             commands::power::run(
-                &runs::open(&plan.runs, plan.skip_damaged)?,
+                runs::open(&plan.runs, plan.skip_damaged)?,
                 &settings,
                 plan.format,
             )
@@ -91,75 +88,6 @@ fn baseline(plan: &BaselinePlan) -> Result<()> {
             commands::baseline::diff(&open(base)?, &open(other)?, *format)
         }
     }
-}
-
-/// The series that a command line names. Those of several runs have the run in their names.
-fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
-    match input {
-        SeriesInput::Csv { file, value, time } => {
-            Ok(vec![csv::series(file, value, time.as_deref())?])
-        }
-        SeriesInput::Runs {
-            paths,
-            operations,
-            metrics,
-            skip_damaged,
-        } => {
-            let runs = runs::open(paths, *skip_damaged)?;
-            Ok(series_of_all(&runs, operations, metrics))
-        }
-    }
-}
-
-fn soak(plan: &SoakPlan) -> Result<()> {
-    let (series, others) = match &plan.input {
-        SeriesInput::Csv { .. } => (series(&plan.input)?, Vec::new()),
-        SeriesInput::Runs {
-            paths,
-            operations,
-            metrics,
-            skip_damaged,
-        } => {
-            let runs = runs::open(paths, *skip_damaged)?;
-            let mut others = Vec::new();
-            for (run, name) in named(&runs) {
-                others.extend(soak::of_run(run, name, operations)?);
-            }
-            (series_of_all(&runs, operations, metrics), others)
-        }
-    };
-    let reference = match &plan.reference {
-        Some(path) => {
-            let runs = runs::open(std::slice::from_ref(path), false)?;
-            series_of_all(&runs, &[], &[])
-        }
-        None => Vec::new(),
-    };
-    let settings = SoakSettings {
-        options: plan.options.clone(),
-        reference,
-    };
-    commands::soak::run(&series, others, &settings, plan.format)
-}
-
-/// The runs with their names, which are empty where there is only one.
-fn named(runs: &[Run]) -> impl Iterator<Item = (&Run, &str)> {
-    let one_run = runs.len() == 1;
-    runs.iter().map(move |run| {
-        (
-            run,
-            if one_run {
-                ""
-            } else {
-                run.identity.name.as_str()
-            },
-        )
-    })
-}
-
-fn series_of_all(runs: &[Run], operations: &[String], metrics: &[Metric]) -> Vec<NumberSeries> {
-    let series = named(runs).flat_map(|(run, name)| series_of(run, name, operations, metrics));
-    series.collect()
 }
 
 fn compare(plan: &ComparePlan) -> Result<u8> {

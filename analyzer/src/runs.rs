@@ -26,11 +26,32 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
             runs.extend(of_baseline(path)?);
             continue;
         }
-        for root in recording::find(path)? {
+        let recordings = recording::find(path)?;
+        if recordings != [path.clone()] {
+            report_baselines(path);
+        }
+        for root in recordings {
             runs.extend(of_recording(&root, skip_damaged)?);
         }
     }
     Ok(runs)
+}
+
+/// Warns about baselines next to recordings: of a directory only the recordings are read.
+fn report_baselines(directory: &Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+    files.sort();
+    for file in files {
+        if !matches!(BaselineFile::read_if_one(&file), Ok(None)) {
+            let file = escaped_path(&file);
+            message::line(format_args!(
+                "warning: {file}: is not read: of a directory only the recordings are; name a \
+                 baseline itself"
+            ));
+        }
+    }
 }
 
 fn of_baseline(path: &Path) -> Result<Vec<Run>> {
@@ -53,5 +74,19 @@ fn of_recording(root: &Path, skip_damaged: bool) -> Result<Vec<Run>> {
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
-    windows::read(&reading, None)
+    let runs = windows::read(&reading, None)?;
+    let known: BTreeSet<String> = reading.warnings.iter().map(ToString::to_string).collect();
+    for run in &runs {
+        let own = run.identity.warnings.iter();
+        for warning in own.filter(|warning| !known.contains(*warning)) {
+            message::line(format_args!("warning: {}: {warning}", run.identity.name));
+        }
+        if run.operations.is_empty() {
+            let name = &run.identity.name;
+            message::line(format_args!(
+                "warning: {name}: no operation was observed in this run"
+            ));
+        }
+    }
+    Ok(runs)
 }

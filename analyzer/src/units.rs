@@ -3,9 +3,13 @@
 
 use chrono::{DateTime, SecondsFormat};
 
-/// Three significant digits, without an exponent: 1.24, 12.4, 124, 1240.
+/// Three significant digits: 1.24, 12.4, 124, 1240; 1.24e-5 and 1.24e17 beyond what can be read at a
+/// glance.
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
+    if value.is_finite() && (magnitude >= 1e15 || (magnitude > 0.0 && magnitude < 0.000_099_95)) {
+        return format!("{value:.2e}");
+    }
     // Beyond these limits rounding would give a fourth digit.
     let digits = if magnitude >= 99.95 || magnitude == 0.0 {
         0
@@ -13,8 +17,14 @@ pub fn significant(value: f64) -> String {
         1
     } else if magnitude >= 0.9995 {
         2
-    } else {
+    } else if magnitude >= 0.099_95 {
         3
+    } else if magnitude >= 0.009_995 {
+        4
+    } else if magnitude >= 0.000_999_5 {
+        5
+    } else {
+        6
     };
     format!("{value:.digits$}")
 }
@@ -22,7 +32,9 @@ pub fn significant(value: f64) -> String {
 /// A duration given in nanoseconds: `1.24 ms`, `35 s`, `2 h 05 min`.
 pub fn duration(ns: f64) -> String {
     let magnitude = ns.abs();
-    if magnitude < 999.5 {
+    if magnitude > 0.0 && magnitude < 0.9995 {
+        format!("{} ns", significant(ns))
+    } else if magnitude < 999.5 {
         format!("{ns:.0} ns")
     } else if magnitude < 999.5e3 {
         format!("{} µs", significant(ns / 1e3))
@@ -82,6 +94,9 @@ pub fn span(from_ns: i64, to_ns: i64) -> String {
 /// Bytes in powers of 1024: `64.0 MiB`.
 pub fn bytes(bytes: f64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes != 0.0 && bytes.abs() < 0.9995 {
+        return format!("{} B", significant(bytes));
+    }
     if bytes.abs() < 1024.0 {
         return format!("{bytes:.0} B");
     }
@@ -235,6 +250,40 @@ mod tests {
             "1 d 01 h",
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn every_size_has_three_significant_digits() {
+        let values = [
+            0.0,
+            1e-300,
+            1.234e-5,
+            0.000_123_4,
+            0.012_34,
+            -0.5,
+            0.999_6,
+            12.34,
+            123_456.0,
+            1e15,
+            -2e300,
+        ];
+        let shown: Vec<String> = values.into_iter().map(significant).collect();
+        let expected = [
+            "0",
+            "1.00e-300",
+            "1.23e-5",
+            "0.000123",
+            "0.0123",
+            "-0.500",
+            "1.00",
+            "12.3",
+            "123456",
+            "1.00e15",
+            "-2.00e300",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(duration(0.25), "0.250 ns");
+        assert_eq!(bytes(0.05), "0.0500 B");
     }
 
     #[test]

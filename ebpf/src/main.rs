@@ -48,6 +48,21 @@ pub fn function_begin(context: ProbeContext) -> u32 {
     0
 }
 
+/// The begin of a function at a conditional jump of which one way is a finish: one program does
+/// both, because the kernel promises no order between two at one instruction.
+#[uprobe]
+pub fn function_begin_exit(context: ProbeContext) -> u32 {
+    let packed = packed_cookie(&context);
+    let regs = context.regs;
+    operation::begin_function(
+        Cookie::unpack(packed),
+        registers::stack_pointer(regs),
+        false,
+    );
+    way_out::finish(packed, regs);
+    0
+}
+
 /// Whether a function begins at a jump to another one, which leaves.
 #[inline(always)]
 fn begins_with_jump(cookie: Cookie, regs: *mut pt_regs) -> bool {
@@ -67,6 +82,20 @@ pub fn tail_enter(context: ProbeContext) -> u32 {
         registers::stack_pointer(regs),
         begins_with_jump(cookie, regs),
     );
+    0
+}
+
+/// The same at a conditional jump of which one way is a finish.
+#[uprobe]
+pub fn tail_enter_exit(context: ProbeContext) -> u32 {
+    let packed = packed_cookie(&context);
+    let regs = context.regs;
+    operation::enter_tail_called(
+        Cookie::unpack(packed),
+        registers::stack_pointer(regs),
+        false,
+    );
+    way_out::finish(packed, regs);
     0
 }
 

@@ -80,6 +80,7 @@ fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
 }
 
 /// `jumps`: the instruction is a jump that leaves the function.
+#[inline(always)]
 pub fn begin_function(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let Some(thread) = beginning_thread(cookie.operation) else {
@@ -114,6 +115,7 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64, jumps: bool) {
 
 /// The begin of a function that the operation may tail-call. `jumps`: the instruction is a jump to
 /// a further one.
+#[inline(always)]
 pub fn enter_tail_called(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let key = Key::tail_calls(cookie.operation, entry);

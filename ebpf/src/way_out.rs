@@ -50,6 +50,7 @@ fn returned(place: Returned, entry: u64, regs: *mut pt_regs) -> ReturnValue {
             ReturnValue::known(part.of(registers::numbered(regs, number)))
         }
         Returned::Constant(value) => ReturnValue::known(value as i64 as u64),
+        Returned::Unknown => ReturnValue::UNKNOWN,
         Returned::Frame { offset, part } => {
             let address = entry.wrapping_add_signed(offset as i64) as *const u64;
             match unsafe { bpf_probe_read_user(address) } {

@@ -1,20 +1,20 @@
-//! How the functions of a file would be observed, as a table: how many functions of at least 16
-//! bytes are refused, and how many begin and finish without an instruction that the kernel
-//! single-steps.
+//! How the functions of a file would be observed, as a table: of the functions of at least 16
+//! bytes, how many are refused, how many begin and finish without an instruction that the kernel
+//! single-steps, and why the others do not.
 //!
 //! ```text
 //! cargo run -p soakbox-recorder --example finishes -- /usr/bin/redis-server …
 //! ```
-//! With `EACH=1` it also lists the functions that keep a return, with `JUMPS=1` how many functions
-//! have how many jumps.
+//! With `EACH=1` it also lists the functions that are single-stepped, with `REFUSED=1` those that
+//! are refused, with `JUMPS=1` how many functions have how many jumps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use soakbox_recorder::binary::control_flow::{self, Extent};
+use soakbox_recorder::binary::control_flow::{self, Body, Extent, KeptBecause};
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::unwind::Unwind;
-use soakbox_recorder::binary::{self, Cost, CostClass, KernelVersion};
+use soakbox_recorder::binary::{self, Cost, CostClass, KernelVersion, ReturnUse};
 
 /// Bytes of the smallest function that counts.
 const SMALLEST: u64 = 16;
@@ -23,21 +23,51 @@ const KERNEL: KernelVersion = KernelVersion {
     minor: 18,
 };
 
+/// Why a function is single-stepped, the last that holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    Kept(KeptBecause),
+    /// In a function that it tail-calls.
+    Callee,
+    /// Its begin.
+    Begin,
+}
+
+impl Why {
+    fn of(body: &Body) -> Self {
+        match body.kept_because() {
+            Some(reason) => Self::Kept(reason),
+            None if body.begin.cost == Cost::SingleStepped => Self::Begin,
+            None => Self::Callee,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Kept(reason) => reason.text(),
+            Self::Callee => "in a function that it tail-calls",
+            Self::Begin => "only its begin is single-stepped",
+        }
+    }
+}
+
 #[derive(Default)]
 struct Survey {
     functions: usize,
     refused: usize,
-    /// Begin and every finish are emulated; with any return value, and without one.
+    /// Begin and every finish are emulated.
     emulated: usize,
-    emulated_without_value: usize,
-    /// Some finish is at a jump, and some at a return.
-    partly: usize,
-    stepped_begins: usize,
-    unknown_paths: usize,
+    /// The same where a rule reads the return value; in the function's own code.
+    with_value: usize,
+    stepped: BTreeMap<Why, usize>,
     jumps: usize,
     returns_covered: usize,
     /// Functions by their number of jumps.
     by_jumps: BTreeMap<usize, usize>,
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some()
 }
 
 fn survey(path: &str) -> Result<Survey> {
@@ -56,9 +86,10 @@ fn survey(path: &str) -> Result<Survey> {
         survey.functions += 1;
         let extent = Extent::of(&elf, symbol);
         // Through all functions that it tail-calls.
-        if let Some(Err(reason)) = classes.get(&symbol.address) {
+        let class = classes.get(&symbol.address);
+        if let Some(Err(reason)) = class {
             survey.refused += 1;
-            if std::env::var_os("REFUSED").is_some() {
+            if is_set("REFUSED") {
                 println!("{} {:#x}: {reason}", symbol.name, symbol.address);
             }
             continue;
@@ -67,30 +98,28 @@ fn survey(path: &str) -> Result<Survey> {
             continue;
         };
         let cheap_begin = body.begin.cost == Cost::Emulated;
-        survey.stepped_begins += usize::from(!cheap_begin);
-        let exits = body.exits(64);
-        let class = classes.get(&symbol.address);
-        survey.emulated += usize::from(class == Some(&Ok(CostClass::Emulated)));
-        survey.partly += usize::from(!exits.returns.is_empty() && !exits.jumps.is_empty());
+        let with_value = body.exits(ReturnUse::needed(64));
+        survey.with_value += usize::from(cheap_begin && with_value.returns.is_empty());
+        let exits = body.exits(ReturnUse::RECORDED);
         survey.jumps += exits.jumps.len();
         survey.returns_covered += body.returns.len() - exits.returns.len();
         *survey.by_jumps.entry(exits.jumps.len()).or_default() += 1;
-        let without = body.exits(0);
-        survey.emulated_without_value += usize::from(cheap_begin && without.returns.is_empty());
-        survey.unknown_paths += usize::from(!body.has_known_paths());
-        if std::env::var_os("EACH").is_some() && cheap_begin && !exits.returns.is_empty() {
+        if class == Some(&Ok(CostClass::Emulated)) {
+            survey.emulated += 1;
+            continue;
+        }
+        let why = Why::of(&body);
+        *survey.stepped.entry(why).or_default() += 1;
+        if is_set("EACH") {
+            let jumps = exits.jumps.iter().map(|exit| exit.address);
             println!(
-                "{} {:#x}: begin {:#x}, jumps {:x?}, kept {:x?}, without value {:x?}",
+                "{} {:#x}: {}; begin {:#x}, jumps {:x?}, kept {:x?}",
                 symbol.name,
                 symbol.address,
+                why.text(),
                 body.begin.address,
-                exits
-                    .jumps
-                    .iter()
-                    .map(|exit| exit.address)
-                    .collect::<Vec<_>>(),
+                jumps.collect::<Vec<_>>(),
                 exits.returns,
-                without.returns
             );
         }
     }
@@ -98,34 +127,25 @@ fn survey(path: &str) -> Result<Survey> {
 }
 
 fn main() -> Result<()> {
-    println!(
-        "{:32} {:>9} {:>8} {:>9} {:>14} {:>7} {:>13} {:>8} {:>14}",
-        "file",
-        "functions",
-        "refused",
-        "emulated",
-        "without value",
-        "partly",
-        "stepped begin",
-        "unknown",
-        "jumps / return"
-    );
     for path in std::env::args().skip(1) {
         let found = survey(&path)?;
         let share = |count: usize| 100.0 * count as f64 / found.functions.max(1) as f64;
-        println!(
-            "{:32} {:>9} {:>7.1}% {:>8.1}% {:>13.1}% {:>6.1}% {:>12.1}% {:>7.1}% {:>14.2}",
-            path.rsplit('/').next().unwrap_or(&path),
-            found.functions,
-            share(found.refused),
-            share(found.emulated),
-            share(found.emulated_without_value),
-            share(found.partly),
-            share(found.stepped_begins),
-            share(found.unknown_paths),
-            found.jumps as f64 / found.returns_covered.max(1) as f64,
+        println!("{path}: {} functions", found.functions);
+        let line = |count: usize, text: &str| println!("  {:5.1}% {text}", share(count));
+        line(found.emulated, "begin and every finish are emulated");
+        line(
+            found.with_value,
+            "the same in its own code, with every return value known",
         );
-        if std::env::var_os("JUMPS").is_some() {
+        line(found.refused, "refused");
+        for (why, count) in &found.stepped {
+            line(*count, &format!("single-stepped: {}", why.text()));
+        }
+        println!(
+            "  {:.2} jumps for each return that has some",
+            found.jumps as f64 / found.returns_covered.max(1) as f64
+        );
+        if is_set("JUMPS") {
             println!("  functions by jumps: {:?}", found.by_jumps);
         }
     }

@@ -42,9 +42,9 @@ pub struct OperationContents {
     pub count: u64,
     /// Operations that were lost.
     pub lost: u64,
-    /// Windows, and how many of them were not observed.
+    /// Number of windows, with those that are missing.
     pub windows: usize,
-    /// Windows that are missing because of a gap.
+    /// Windows that are missing: because of a gap, or of missing rows or counts.
     pub missing: usize,
     /// Length of a window, s.
     pub window_s: f64,
@@ -107,17 +107,12 @@ fn operation(name: &str, series: &Series) -> Result<OperationContents> {
             quantity: metric,
         })
     });
-    let observed = series.windows.iter().flatten();
     Ok(OperationContents {
         operation: name.to_owned(),
         count: series.count(),
-        lost: observed.map(|window| window.lost).sum(),
+        lost: series.sum(|window| window.lost),
         windows: series.windows.len(),
-        missing: series
-            .windows
-            .iter()
-            .filter(|window| window.is_none())
-            .count(),
+        missing: series.missing(),
         window_s: series.length.duration().as_secs_f64(),
         metrics: metrics.collect(),
     })

@@ -1,5 +1,7 @@
 //! The file of a baseline. It is written as a whole and read as a whole.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_cli::{Failure, Result, plain_io_error};
 
-use super::rows::{self, StoredRun};
+use super::rows::{self, StoredRun, StoredRuns};
 use crate::compare::window_length_for;
 use crate::windows::Run;
 
@@ -32,18 +34,35 @@ pub struct BaselineFile {
     pub runs: Vec<Run>,
 }
 
-/// Whether the path is a regular file, and so not a recording.
+/// Whether the path is a file, and so not a recording; also a pipe such as `/dev/stdin`.
 pub fn is_baseline(path: &Path) -> bool {
-    path.is_file()
+    path.exists() && !path.is_dir()
+}
+
+/// Why bytes are not a baseline.
+#[derive(Debug, PartialEq, Eq)]
+enum Unreadable {
+    /// They are something else.
+    Other(&'static str),
+    /// They cannot be read.
+    Damaged(String),
+}
+
+fn damaged(path: &Path, reason: &str) -> Failure {
+    Failure::path(path, reason).hint("make it again with `soakbox-analyzer baseline create`")
 }
 
 impl BaselineFile {
-    /// Adds runs, in windows that are as short as comparisons need them.
+    /// Adds runs, in windows that are as short as comparisons need them. Of an operation of which no
+    /// window was observed only the name is kept.
     pub fn add(&mut self, runs: impl IntoIterator<Item = Run>) {
         for mut run in runs {
             for series in run.operations.values_mut() {
                 let length = window_length_for([&*series]);
-                *series = series.clone().merged_to(length);
+                *series = series.merged(length).into_owned();
+                if series.missing() == series.windows.len() {
+                    series.windows.clear();
+                }
             }
             self.runs.push(run);
         }
@@ -60,19 +79,55 @@ impl BaselineFile {
     /// # Errors
     /// Where it cannot be read or is no baseline of this version.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes =
-            std::fs::read(path).map_err(|error| Failure::path(path, plain_io_error(&error)))?;
-        if !bytes.starts_with(MAGIC) {
-            return Err(Failure::path(path, "is no baseline")
-                .hint("`soakbox-analyzer baseline create RECORDING… -o FILE` makes one"));
+        if path.is_dir() {
+            return Err(Failure::path(path, "is a directory, no baseline")
+                .hint("give the file that `soakbox-analyzer baseline create` wrote"));
         }
-        Self::decode(bytes).map_err(|reason| Failure::path(path, reason))
+        match Self::open(path)? {
+            Ok(baseline) => Ok(baseline),
+            Err(Unreadable::Other(reason)) => Err(Failure::path(path, reason)
+                .hint("`soakbox-analyzer baseline create RECORDING… -o FILE` makes one")),
+            Err(Unreadable::Damaged(reason)) => Err(damaged(path, &reason)),
+        }
     }
 
-    fn decode(bytes: Vec<u8>) -> std::result::Result<Self, String> {
-        let corrupt = |_| "corrupt baseline".to_owned();
-        let reader =
-            ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(corrupt)?;
+    /// As [`read`](Self::read); `None` for a file that is no baseline.
+    ///
+    /// # Errors
+    /// Where a baseline, or a Parquet file that may be one, cannot be read.
+    pub fn read_if_one(path: &Path) -> Result<Option<Self>> {
+        match Self::open(path)? {
+            Ok(baseline) => Ok(Some(baseline)),
+            Err(Unreadable::Other(_)) => Ok(None),
+            Err(Unreadable::Damaged(reason)) => Err(damaged(path, &reason)),
+        }
+    }
+
+    fn open(path: &Path) -> Result<std::result::Result<Self, Unreadable>> {
+        let failed = |error: io::Error| {
+            let failure = Failure::path(path, plain_io_error(&error));
+            match error.kind() {
+                io::ErrorKind::NotFound => failure
+                    .hint("`soakbox-analyzer baseline create RECORDING… -o FILE` makes a baseline"),
+                _ => failure,
+            }
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        // Other files, which may be large or endless, are not read.
+        let mut begin = file.by_ref().take(MAGIC.len() as u64);
+        begin.read_to_end(&mut bytes).map_err(failed)?;
+        if bytes != MAGIC {
+            return Ok(Err(Unreadable::Other("is no baseline")));
+        }
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Self::decode(bytes))
+    }
+
+    fn decode(bytes: Vec<u8>) -> std::result::Result<Self, Unreadable> {
+        let corrupt = |what: &str| Unreadable::Damaged(format!("corrupt baseline: {what}"));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
+            .map_err(|_| corrupt("its footer"))?;
         let pairs = reader.metadata().file_metadata().key_value_metadata();
         let value = |key: &str| -> Option<String> {
             let pair = pairs.into_iter().flatten().find(|pair| pair.key == key)?;
@@ -81,19 +136,22 @@ impl BaselineFile {
         match value(FORMAT).as_deref() {
             Some(VERSION) => {}
             Some(other) => {
-                return Err(format!("has version {other}; this version reads {VERSION}"));
+                let reason = format!("has version {other}; this version reads {VERSION}");
+                return Err(Unreadable::Damaged(reason));
             }
-            None => return Err("is a Parquet file, but no baseline".to_owned()),
+            None => return Err(Unreadable::Other("is a Parquet file, but no baseline")),
         }
         let stored: Vec<StoredRun> = value(RUNS)
             .and_then(|runs| serde_json::from_str(&runs).ok())
-            .ok_or("corrupt baseline: its list of runs")?;
-        let runs: Option<Vec<Run>> = stored.into_iter().map(StoredRun::empty).collect();
-        let mut runs = runs.ok_or("corrupt baseline: the windows of its runs")?;
-        for batch in reader.build().map_err(corrupt)? {
-            let batch = batch.map_err(|_| "corrupt baseline".to_owned())?;
-            rows::add(&batch, &mut runs).ok_or("corrupt baseline: a window")?;
+            .ok_or_else(|| corrupt("its list of runs"))?;
+        let runs = StoredRuns::new(stored);
+        let mut runs = runs.ok_or_else(|| corrupt("the windows of its runs"))?;
+        for batch in reader.build().map_err(|_| corrupt("its rows"))? {
+            let batch = batch.map_err(|_| corrupt("its rows"))?;
+            runs.add(&batch).ok_or_else(|| corrupt("a window"))?;
         }
+        let runs = runs.finish();
+        let runs = runs.ok_or_else(|| corrupt("more windows than its rows can fill"))?;
         Ok(Self { runs })
     }
 
@@ -145,7 +203,7 @@ mod tests {
             lost: number % 3,
             duration_ns: number * 7,
             cpu_ns: number,
-            with_cpu: 2,
+            with_cpu: durations.len().min(2) as u64,
             durations: if durations.is_empty() {
                 Vec::new()
             } else {

@@ -44,12 +44,14 @@ pub struct BaselineExtent {
 }
 
 impl Baselines {
-    /// Reads the baselines at these paths. Of a directory those files are read that are baselines.
+    /// Reads the baselines at these paths. Of a directory those files are read that are baselines; the
+    /// reasons why others of its Parquet files cannot be read come second.
     ///
     /// # Errors
-    /// Where a path cannot be read, or a file is no baseline.
-    pub fn list(paths: &[PathBuf]) -> Result<Self> {
+    /// Where a path cannot be read, or a file that is named is no baseline.
+    pub fn list(paths: &[PathBuf]) -> Result<(Self, Vec<Failure>)> {
         let mut baselines = Vec::new();
+        let mut unreadable = Vec::new();
         for path in paths {
             if !path.is_dir() {
                 baselines.push(BaselineExtent::of(&BaselineFile::read(path)?, path));
@@ -62,16 +64,19 @@ impl Baselines {
             }
             files.sort();
             for file in files.iter().filter(|file| file.is_file()) {
-                // Other files in the directory are no mistake.
-                if let Ok(baseline) = BaselineFile::read(file) {
-                    baselines.push(BaselineExtent::of(&baseline, file));
+                match BaselineFile::read_if_one(file) {
+                    Ok(Some(baseline)) => baselines.push(BaselineExtent::of(&baseline, file)),
+                    // Other files in the directory are no mistake.
+                    Ok(None) => {}
+                    Err(failure) => unreadable.push(failure),
                 }
             }
         }
-        Ok(Self {
+        let listed = Self {
             schema: "soakbox.baselines/1",
             baselines,
-        })
+        };
+        Ok((listed, unreadable))
     }
 }
 
@@ -79,8 +84,8 @@ impl BaselineExtent {
     fn of(baseline: &BaselineFile, file: &Path) -> Self {
         let runs = || baseline.runs.iter();
         let operations: BTreeSet<&String> = runs().flat_map(|run| run.operations.keys()).collect();
-        let windows = runs().flat_map(|run| run.operations.values());
-        let windows = windows.flat_map(|series| series.windows.iter().flatten());
+        let series = runs().flat_map(|run| run.operations.values());
+        let lost = series.map(|series| series.sum(|window| window.lost));
         Self {
             file: file.to_owned(),
             runs: baseline.runs.len(),
@@ -88,7 +93,7 @@ impl BaselineExtent {
             last_ns: runs().map(|run| run.identity.last_ns).max(),
             operations: operations.into_iter().cloned().collect(),
             builds: builds(&baseline.runs),
-            lost: windows.map(|window| window.lost).sum(),
+            lost: lost.fold(0, u64::saturating_add),
         }
     }
 }

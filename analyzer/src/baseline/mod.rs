@@ -7,6 +7,6 @@ mod file;
 mod list;
 mod rows;
 
-pub use contents::Contents;
+pub use contents::{Contents, OperationContents};
 pub use file::{BaselineFile, is_baseline};
 pub use list::{BaselineDiff, Baselines};

@@ -69,19 +69,137 @@ impl StoredRun {
             operations: operations.collect(),
         }
     }
+}
 
-    /// The run with all windows missing; `None` where a length or a number of windows is impossible.
-    pub(super) fn empty(self) -> Option<Run> {
-        let operations = self.operations.into_iter().map(|(operation, stored)| {
-            let length = WindowLength::exactly(stored.window_ns)?;
-            let windows = vec![None; Some(stored.windows).filter(|n| *n <= MOST_WINDOWS)?];
-            Some((operation, Series { length, windows }))
-        });
-        Some(Run {
-            identity: self.identity,
-            operations: operations.collect::<Option<_>>()?,
+/// Windows that a file may have without rows for them, besides those per row.
+const FREE_WINDOWS: usize = 1 << 20;
+/// Windows per row: in a run with long gaps many windows have no row.
+const WINDOWS_PER_ROW: usize = 16;
+/// The largest number of operations of a window: sums over all windows of a run then stay below 2⁶⁴.
+const MOST_OPERATIONS: u64 = 1 << 48;
+
+/// The runs of a file while their windows are read. Their memory is bounded by the rows that there
+/// are, whatever the footer claims.
+pub(super) struct StoredRuns {
+    runs: Vec<Run>,
+    /// The number of windows of each operation of each run.
+    sizes: Vec<BTreeMap<String, usize>>,
+    rows: usize,
+    windows: usize,
+}
+
+impl StoredRuns {
+    /// The runs without windows; `None` where a length or a number of windows is impossible.
+    pub(super) fn new(stored: Vec<StoredRun>) -> Option<Self> {
+        let (mut runs, mut sizes) = (Vec::new(), Vec::new());
+        for run in stored {
+            let mut of_run = BTreeMap::new();
+            let mut operations = BTreeMap::new();
+            for (operation, stored) in run.operations {
+                let series = Series {
+                    length: WindowLength::exactly(stored.window_ns)?,
+                    windows: Vec::new(),
+                };
+                let windows = Some(stored.windows).filter(|n| *n <= MOST_WINDOWS)?;
+                of_run.insert(operation.clone(), windows);
+                operations.insert(operation, series);
+            }
+            sizes.push(of_run);
+            runs.push(Run {
+                identity: run.identity,
+                operations,
+            });
+        }
+        Some(Self {
+            runs,
+            sizes,
+            rows: 0,
+            windows: 0,
         })
     }
+
+    /// Adds the rows of a batch. `None` where a row belongs to no run, is there twice, or is no
+    /// window.
+    pub(super) fn add(&mut self, batch: &RecordBatch) -> Option<()> {
+        let places = integers(batch, RUN)?;
+        let indices = integers(batch, WINDOW)?;
+        let operations: &StringArray = batch.column_by_name(OPERATION)?.as_string_opt::<i32>()?;
+        let durations: &BinaryArray = batch.column_by_name(DURATIONS)?.as_binary_opt::<i32>()?;
+        let numbers = NUMBERS.map(|(name, _)| integers(batch, name));
+        for row in 0..batch.num_rows() {
+            let mut window = Window {
+                durations: durations.value(row).to_vec(),
+                ..Window::default()
+            };
+            for (column, (_, sum)) in numbers.iter().zip(NUMBERS) {
+                *sum(&mut window) = u64::try_from((*column)?.value(row)).ok()?;
+            }
+            is_possible(&window).then_some(())?;
+            let run = usize::try_from(places.value(row)).ok()?;
+            self.put(run, operations.value(row), indices.value(row), window)?;
+        }
+        Some(())
+    }
+
+    fn put(&mut self, run: usize, operation: &str, index: i64, window: Window) -> Option<()> {
+        let index = usize::try_from(index).ok()?;
+        (index < *self.sizes.get(run)?.get(operation)?).then_some(())?;
+        let series = self.runs.get_mut(run)?.operations.get_mut(operation)?;
+        self.rows += 1;
+        if series.windows.len() <= index {
+            self.windows += index + 1 - series.windows.len();
+            is_filled(self.windows, self.rows).then_some(())?;
+            series.windows.resize(index + 1, None);
+        }
+        series.windows[index]
+            .replace(window)
+            .is_none()
+            .then_some(())
+    }
+
+    /// The runs with all of their windows; `None` where there are too many for the rows.
+    pub(super) fn finish(mut self) -> Option<Vec<Run>> {
+        let sizes = self.sizes.iter().flat_map(BTreeMap::values);
+        let windows = sizes.fold(0usize, |sum, size| sum.saturating_add(*size));
+        is_filled(windows, self.rows).then_some(())?;
+        for (run, sizes) in self.runs.iter_mut().zip(&self.sizes) {
+            for (operation, size) in sizes {
+                let series = run.operations.get_mut(operation)?;
+                series.windows.resize(*size, None);
+            }
+        }
+        Some(self.runs)
+    }
+}
+
+fn is_filled(windows: usize, rows: usize) -> bool {
+    windows <= FREE_WINDOWS.saturating_add(rows.saturating_mul(WINDOWS_PER_ROW))
+}
+
+/// Whether operations can have these sums.
+fn is_possible(window: &Window) -> bool {
+    let parts = [
+        window.with_outcome,
+        window.with_cpu,
+        window.with_memory,
+        window.with_bytes,
+    ];
+    let total = match window.durations.is_empty() {
+        // Without operations there are no bytes.
+        true => Some(0),
+        false => SparseHistogram::decode(&window.durations)
+            .ok()
+            .map(|durations| durations.total()),
+    };
+    // A bucket of a window that is being read counts to 2³² at most.
+    let has_durations = |total: u64| {
+        total == window.count || total < window.count && window.count > u64::from(u32::MAX)
+    };
+    window.count <= MOST_OPERATIONS
+        && window.lost <= MOST_OPERATIONS
+        && window.failures <= window.with_outcome
+        && parts.iter().all(|part| *part <= window.count)
+        && total.is_some_and(has_durations)
 }
 
 /// The columns of a baseline.
@@ -128,36 +246,6 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
     }
     columns.push(Arc::new(durations.finish()));
     RecordBatch::try_new(schema(), columns)
-}
-
-/// Adds the rows of a batch to the runs of the footer. `None` where a row belongs to none of them,
-/// or is no window.
-pub(super) fn add(batch: &RecordBatch, runs: &mut [Run]) -> Option<()> {
-    let places = integers(batch, RUN)?;
-    let indices = integers(batch, WINDOW)?;
-    let operations: &StringArray = batch.column_by_name(OPERATION)?.as_string_opt::<i32>()?;
-    let durations: &BinaryArray = batch.column_by_name(DURATIONS)?.as_binary_opt::<i32>()?;
-    let numbers = NUMBERS.map(|(name, _)| integers(batch, name));
-    for row in 0..batch.num_rows() {
-        let mut window = Window {
-            durations: durations.value(row).to_vec(),
-            ..Window::default()
-        };
-        for (column, (_, sum)) in numbers.iter().zip(NUMBERS) {
-            *sum(&mut window) = u64::try_from((*column)?.value(row)).ok()?;
-        }
-        // Without operations there are no bytes.
-        if !window.durations.is_empty() {
-            SparseHistogram::decode(&window.durations).ok()?;
-        }
-        let run = runs.get_mut(usize::try_from(places.value(row)).ok()?)?;
-        let series = run.operations.get_mut(operations.value(row))?;
-        let place = series
-            .windows
-            .get_mut(usize::try_from(indices.value(row)).ok()?)?;
-        *place = Some(window);
-    }
-    Some(())
 }
 
 fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {

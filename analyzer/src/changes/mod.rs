@@ -2,8 +2,10 @@
 //! `soakbox.changes/1`. Pure; the statistics are in `soakbox-statistics`.
 
 mod of_run;
+mod time;
 
-pub use of_run::series_of;
+pub use of_run::{series_metric_named, series_of};
+pub use time::seconds;
 
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
@@ -16,6 +18,8 @@ use crate::units::rfc3339;
 pub struct NumberSeries {
     /// What it is, for instance an operation and a metric.
     pub name: String,
+    /// The operation; empty for a column of a file.
+    pub operation: String,
     /// The metric, which gives the unit of its values.
     pub metric: Metric,
     /// The points; NaN is missing.
@@ -50,6 +54,14 @@ impl Times {
                 Some((0..points).map(|index| index as f64 * length).collect())
             }
             Self::Points(points) => Some(points.iter().map(|(seconds, _)| *seconds).collect()),
+        }
+    }
+
+    /// What [`Times::seconds`] subtracts, in seconds since 1970 in UTC: 0 but for windows.
+    pub fn begin(&self) -> f64 {
+        match self {
+            Self::Windows { first_ns, .. } => *first_ns as f64 / 1e9,
+            Self::Order | Self::Points(_) => 0.0,
         }
     }
 

@@ -39,6 +39,25 @@ const METRICS: [(Metric, Read); 8] = [
     }),
 ];
 
+/// The metric of this name, of those that a series can have.
+///
+/// # Errors
+/// Where there is none.
+pub fn series_metric_named(name: &str) -> Result<Metric, String> {
+    let metrics = METRICS.map(|(metric, _)| metric);
+    let names: Vec<String> = metrics
+        .iter()
+        .map(|metric| metric.name().to_owned())
+        .collect();
+    let mut found = metrics.into_iter();
+    found.find(|metric| metric.name() == name).ok_or_else(|| {
+        format!(
+            "there is no series of {name}; the metrics are {}",
+            names.join(", ")
+        )
+    })
+}
+
 /// The series of a run, of the operations and metrics that are named, or of all. A metric that was
 /// never measured has none. `run` is part of their names if it is not empty.
 pub fn series_of(
@@ -74,6 +93,7 @@ pub fn series_of(
             };
             all.push(NumberSeries {
                 name: format!("{prefix}{operation} {}", metric.name()),
+                operation: operation.clone(),
                 metric,
                 values,
                 times: Times::Windows {

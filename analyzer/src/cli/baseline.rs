@@ -13,7 +13,8 @@ pub enum BaselinePlan {
         /// Recordings, or directories of recordings
         #[arg(value_name = "RECORDING", required = true)]
         recordings: Vec<PathBuf>,
-        /// Where to write the baseline, - for stdout
+        /// Where to write the baseline, - for stdout. An earlier baseline is replaced, and no other
+        /// file
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
         /// Leave out files that cannot be read, and report them

@@ -6,7 +6,8 @@ use clap::Args;
 use soakbox_cli::{Failure, Format, Result};
 use soakbox_statistics::{LeastChange, Metric};
 
-use crate::compare::{Change, metric_named};
+use crate::changes::series_metric_named;
+use crate::compare::Change;
 
 /// `changes` as typed.
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub(super) struct ChangesArguments {
         conflicts_with = "csv"
     )]
     recordings: Vec<PathBuf>,
-    /// A CSV file with a header, instead of a recording
+    /// A CSV file with a header, instead of a recording; - for stdin
     #[arg(long, value_name = "FILE.csv", requires = "value")]
     csv: Option<PathBuf>,
     /// Column of the CSV file with the numbers; an empty cell is a missing point
@@ -31,7 +32,7 @@ pub(super) struct ChangesArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "csv")]
     operation: Vec<String>,
     /// Search only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = metric_named, conflicts_with = "csv")]
+    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "csv")]
     metric: Vec<Metric>,
     /// Probability of any report if nothing changed, in all series together
     #[arg(long, value_name = "P", default_value_t = 0.05)]

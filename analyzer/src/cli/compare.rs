@@ -14,7 +14,8 @@ use crate::compare::{
 /// `compare` as typed.
 #[derive(Debug, Args)]
 pub(super) struct CompareArguments {
-    /// The base: recordings, directories of recordings, or baselines
+    /// The base: recordings, directories of recordings, or baselines. If one does not exist, the exit
+    /// status is 3
     #[arg(value_name = "BASE", required = true)]
     base: Vec<PathBuf>,
     /// The candidate: the same
@@ -74,8 +75,8 @@ pub(super) struct CompareArguments {
 #[derive(Debug, Args)]
 struct Acceptance {
     /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
-    /// times. A number without % is in the metric's unit. Default 5%; of failure_rate 0.1 percentage
-    /// points
+    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0. Default
+    /// 5%; of failure_rate 0.1 percentage points
     #[arg(long, value_name = "CHANGE")]
     threshold: Vec<ThresholdSetting>,
     /// TOML file with thresholds and gates
@@ -320,7 +321,10 @@ impl TypedSettings {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
                 let parsed = ThresholdsFile::parse(&text);
-                Some(parsed.map_err(|reason| Failure::path(path, reason))?)
+                let parsed = parsed.map_err(|reason| Failure::path(path, reason));
+                Some(parsed.map_err(|failure| {
+                    failure.hint("changes are texts such as \"5%\", as docs/compare.md shows")
+                })?)
             }
             None => None,
         };

@@ -7,7 +7,12 @@ use soakbox_cli::{Failure, Format, Result};
 use soakbox_statistics::{Metric, SoakOptions};
 
 use super::SeriesInput;
-use crate::compare::{Change, metric_named};
+use crate::changes::{seconds, series_metric_named};
+use crate::compare::Change;
+use crate::soak::RestartTime;
+
+/// The largest tolerance per hour that the statistics accept.
+const MOST_TOLERANCE: f64 = 1e6;
 
 /// `soak` as typed.
 #[derive(Debug, Args)]
@@ -19,7 +24,7 @@ pub(super) struct SoakArguments {
         conflicts_with = "csv"
     )]
     recordings: Vec<PathBuf>,
-    /// A CSV file with a header, instead of a recording
+    /// A CSV file with a header, instead of a recording; - for stdin
     #[arg(long, value_name = "FILE.csv", requires_all = ["value", "time"])]
     csv: Option<PathBuf>,
     /// Column of the CSV file with the numbers; an empty cell is a missing point
@@ -28,14 +33,14 @@ pub(super) struct SoakArguments {
     /// Column of the CSV file with the times: seconds, RFC 3339 or dates, ascending
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     time: Option<String>,
-    /// A known-good run: only growth beyond its own counts
+    /// A known-good run: only growth beyond its own counts, by operation and metric
     #[arg(long, value_name = "DIR", conflicts_with = "csv")]
     reference: Option<PathBuf>,
     /// Judge only this operation; may be given several times
     #[arg(long, value_name = "NAME", conflicts_with = "csv")]
     operation: Vec<String>,
     /// Judge only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = metric_named, conflicts_with = "csv")]
+    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "csv")]
     metric: Vec<Metric>,
     /// Growth per hour that is still acceptable: 0.1%, or a number in the unit of the values
     #[arg(long, value_name = "CHANGE", default_value = "0.1%")]
@@ -46,6 +51,13 @@ pub(super) struct SoakArguments {
     /// Length of a cycle of the load, s, which is taken off; 0 for none
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400.0)]
     cycle: f64,
+    /// When the process began anew, in the terms of the time column, of a recording RFC 3339; may be
+    /// given several times; none if it never did
+    #[arg(long, value_name = "TIME")]
+    restart: Vec<String>,
+    /// Probability of any finding but a gap if there is nothing to find, in all findings together
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    false_alarm: f64,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -63,6 +75,10 @@ pub struct SoakPlan {
     pub reference: Option<PathBuf>,
     /// Tolerances, limit and cycle.
     pub options: SoakOptions,
+    /// When the process began anew; `None` where nobody said it.
+    pub restarts: Option<Vec<RestartTime>>,
+    /// The probability of any finding if there is nothing to find.
+    pub false_alarm: f64,
     /// Format on stdout.
     pub format: Format,
 }
@@ -76,7 +92,20 @@ impl SoakArguments {
         if !self.cycle.is_finite() || self.cycle < 0.0 {
             return Err(Failure::new("--cycle", "is a number of seconds, or 0"));
         }
+        if !(0.0..=0.5).contains(&self.false_alarm) {
+            return Err(Failure::new(
+                "--false-alarm",
+                "is a probability between 0 and 0.5",
+            ));
+        }
+        if self.limit.is_some_and(|limit| !limit.is_finite()) {
+            return Err(Failure::new("--limit", "is a finite number"));
+        }
         let (relative, absolute) = match self.tolerance {
+            Change::Fraction(relative) if relative > MOST_TOLERANCE => {
+                return Err(Failure::new("--tolerance", "is at most 100000000%")
+                    .hint("a number in the unit of the values has no % sign"));
+            }
             Change::Fraction(relative) => (relative, 0.0),
             Change::Number(absolute) => (0.0, absolute),
         };
@@ -96,6 +125,8 @@ impl SoakArguments {
         Ok(SoakPlan {
             input,
             reference: self.reference,
+            restarts: restarts(&self.restart)?,
+            false_alarm: self.false_alarm,
             options: SoakOptions {
                 tolerance_per_hour: relative,
                 absolute_tolerance_per_hour: absolute,
@@ -106,4 +137,25 @@ impl SoakArguments {
             format: self.format,
         })
     }
+}
+
+/// The restarts as they are typed; `None` where there are none.
+fn restarts(typed: &[String]) -> Result<Option<Vec<RestartTime>>> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    if typed == ["none"] {
+        return Ok(Some(Vec::new()));
+    }
+    let times = typed.iter().map(|text| {
+        let no_time = || {
+            Failure::new(format_args!("--restart {text}"), "is no time")
+                .hint("a number of seconds, RFC 3339 or a date; or only --restart none")
+        };
+        Ok(RestartTime {
+            seconds: seconds(text.trim()).ok_or_else(no_time)?,
+            text: text.clone(),
+        })
+    });
+    Ok(Some(times.collect::<Result<_>>()?))
 }

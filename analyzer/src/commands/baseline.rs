@@ -5,26 +5,69 @@ use std::path::{Path, PathBuf};
 use soakbox_cli::{Failure, Format, Result, answer, escaped_path, message};
 
 use crate::baseline::{BaselineDiff, BaselineFile, Baselines, Contents};
-use crate::compare::differences;
+use crate::compare::{differences, refuse_repeated};
 use crate::output::{self, OutputFile};
 use crate::units::{bytes, count};
 use crate::windows::Run;
 
 /// Writes the runs into a new baseline.
 pub(crate) fn create(runs: Vec<Run>, output: OutputFile, path: &Path) -> Result<()> {
+    refuse_repeated("RECORDING", &runs)?;
+    refuse_empty(&runs)?;
     let mut baseline = BaselineFile::default();
     baseline.add(runs);
-    write(&baseline, output, path)
+    let earlier = earlier(path)?;
+    write(&baseline, output, path)?;
+    if let Some(earlier) = earlier {
+        message::line(format_args!(
+            "it replaces a baseline of {}; `baseline add` keeps its runs",
+            runs_text(earlier.runs.len())
+        ));
+    }
+    Ok(())
+}
+
+/// The baseline that a new one would replace. Another file is no place for a baseline.
+fn earlier(path: &Path) -> Result<Option<BaselineFile>> {
+    if path == Path::new("-")
+        || !path.is_file()
+        || std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
+    {
+        return Ok(None);
+    }
+    BaselineFile::read(path).map(Some).map_err(|failure| {
+        let reason = format!("would be overwritten, and {}", failure.reason());
+        Failure::path(path, reason).hint("name another file, or delete it")
+    })
+}
+
+/// Refuses runs in which nothing was observed: no candidate would pass against them.
+fn refuse_empty(runs: &[Run]) -> Result<()> {
+    let has_windows = |run: &Run| {
+        let mut series = run.operations.values();
+        series.any(|series| series.missing() < series.windows.len())
+    };
+    match runs.iter().find(|run| !has_windows(run)) {
+        Some(run) => Err(
+            Failure::new(&run.identity.name, "nothing was observed in this run")
+                .hint("leave it out: a baseline has good runs"),
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Writes the baseline at `path` with further runs.
 pub(crate) fn add(runs: Vec<Run>, path: &Path) -> Result<()> {
+    refuse_repeated("RECORDING", &runs)?;
+    refuse_empty(&runs)?;
     let mut baseline = BaselineFile::read(path)?;
     let output = OutputFile::create(path)?;
     for run in &runs {
         if baseline.has(run) {
             let reason = format!("has the run {} already", run.identity.name);
-            return Err(Failure::path(path, reason));
+            return Err(Failure::path(path, reason).hint(
+                "name only runs that are new; `baseline show FILE` lists those that it has",
+            ));
         }
     }
     for difference in differences(&baseline.runs, &runs) {
@@ -48,17 +91,19 @@ fn write(baseline: &BaselineFile, output: OutputFile, path: &Path) -> Result<()>
     let content = baseline.encode()?;
     output.write(&content)?;
     message::line(format_args!(
-        "wrote {} {} into {} ({})",
-        count(baseline.runs.len() as u64),
-        if baseline.runs.len() == 1 {
-            "run"
-        } else {
-            "runs"
-        },
+        "wrote {} into {} ({})",
+        runs_text(baseline.runs.len()),
         escaped_path(path),
         bytes(content.len() as f64)
     ));
     Ok(())
+}
+
+fn runs_text(runs: usize) -> String {
+    match runs {
+        1 => "1 run".to_owned(),
+        runs => format!("{} runs", count(runs as u64)),
+    }
 }
 
 pub(crate) fn show(path: &Path, format: Format) -> Result<()> {
@@ -70,7 +115,10 @@ pub(crate) fn show(path: &Path, format: Format) -> Result<()> {
 }
 
 pub(crate) fn list(paths: &[PathBuf], format: Format) -> Result<()> {
-    let baselines = Baselines::list(paths)?;
+    let (baselines, unreadable) = Baselines::list(paths)?;
+    for failure in unreadable {
+        message::line(format_args!("warning: {failure}"));
+    }
     answer::write(|out| match format {
         Format::Table => out.write_all(output::baselines_text(&baselines).as_bytes()),
         Format::Json => output::json(&baselines, out),

@@ -19,12 +19,21 @@ pub(crate) fn run(
     if let Some(copy) = copy {
         let mut json = Vec::new();
         output::json(&verdict, &mut json).map_err(|error| answer::unwritable(&error))?;
-        copy.write(&json)?;
+        unless_closed(copy.write(&json))?;
     }
-    answer::write(|out| match format {
+    let written = answer::write(|out| match format {
         VerdictFormat::Table => out.write_all(output::verdict_text(&verdict).as_bytes()),
         VerdictFormat::Markdown => out.write_all(output::verdict_markdown(&verdict).as_bytes()),
         VerdictFormat::Json => output::json(&verdict, out),
-    })?;
+    });
+    unless_closed(written)?;
     Ok(verdict.exit_status())
+}
+
+/// The exit status is the verdict, also if nobody reads the answer to its end (`… | head`).
+fn unless_closed(written: Result<()>) -> Result<()> {
+    match written {
+        Err(failure) if failure.is_closed_pipe() => Ok(()),
+        written => written,
+    }
 }

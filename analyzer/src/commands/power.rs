@@ -7,7 +7,7 @@ use crate::output;
 use crate::windows::Run;
 
 /// Prints the answer.
-pub(crate) fn run(runs: &[Run], settings: &PowerSettings, format: Format) -> Result<()> {
+pub(crate) fn run(runs: Vec<Run>, settings: &PowerSettings, format: Format) -> Result<()> {
     let power = compare::power(runs, settings)?;
     answer::write(|out| match format {
         Format::Table => out.write_all(output::power_text(&power).as_bytes()),

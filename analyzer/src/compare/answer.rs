@@ -3,9 +3,12 @@
 
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Comparison, Conclusion, Effect, Metric, Options, UnusableRun, Verdict};
+use soakbox_statistics::{
+    Blocker, Comparison, Conclusion, Effect, Metric, Options, UnusableRun, Verdict,
+};
 
-use super::{Difference, ExplanationAnswer, Settings, differences};
+use super::repeated::on_both_sides;
+use super::{Difference, ExplanationAnswer, Pairing, Settings, differences};
 use crate::windows::{Run, RunIdentity};
 
 /// The word for a whole comparison, with its exit status.
@@ -44,16 +47,25 @@ pub struct Answer {
     pub(crate) seed: u64,
     /// Whether the runs were compared in pairs.
     pub(crate) paired: bool,
+    /// Why they were.
+    #[serde(skip)]
+    pub(crate) pairing: Pairing,
+    /// The metrics that were named as those that must pass; empty where the base decided.
+    pub(crate) gates: Vec<String>,
     /// The base.
     pub(crate) base: SideAnswer,
     /// The candidate.
     pub(crate) candidate: SideAnswer,
+    /// Runs of the candidate that are runs of the base too.
+    pub(crate) shared_runs: Vec<String>,
     /// What is not the same on both sides, besides the build.
     pub(crate) differences: Vec<Difference>,
     /// One per operation and metric.
     pub(crate) effects: Vec<EffectAnswer>,
     /// Operations that only one side has.
     pub(crate) one_sided: Vec<OneSidedAnswer>,
+    /// What keeps the comparison from a pass.
+    pub(crate) blockers: Vec<BlockerAnswer>,
 }
 
 /// One side.
@@ -92,6 +104,9 @@ pub struct EffectAnswer {
     pub(crate) passable: Option<f64>,
     /// Whether the comparison cannot pass without a decision on this effect.
     pub(crate) gates: bool,
+    /// Whether the verdict on the comparison may depend on it.
+    #[serde(skip)]
+    pub(crate) counts: bool,
     /// Windows on each side.
     pub(crate) blocks: [usize; 2],
     /// Runs on each side that were used.
@@ -107,7 +122,11 @@ pub struct EffectAnswer {
     pub(crate) verdict: &'static str,
     #[serde(skip)]
     pub(crate) judged: Verdict,
+    /// With the note that one run per side is valid for itself only.
     pub(crate) reason: String,
+    /// Without that note.
+    #[serde(skip)]
+    pub(crate) own_reason: String,
     /// The figures behind the verdict, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) explanation: Option<ExplanationAnswer>,
@@ -140,6 +159,20 @@ pub(crate) struct UnusableAnswer {
     pub(crate) reason: &'static str,
 }
 
+/// One thing that keeps a comparison from a pass.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BlockerAnswer {
+    /// `nothing_compared`, `nothing_measured`, `one_sided`, `undecided`, `not_measured` or
+    /// `nothing_gates`.
+    pub(crate) kind: &'static str,
+    /// The operation, where it is one.
+    pub(crate) operation: Option<String>,
+    /// The metric, where it is one.
+    pub(crate) metric: Option<String>,
+    #[serde(skip)]
+    pub(crate) blocker: Blocker,
+}
+
 /// An operation that only one side has.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct OneSidedAnswer {
@@ -162,15 +195,18 @@ impl Answer {
         let side = |runs: &[Run]| SideAnswer {
             runs: runs.iter().map(|run| run.identity.clone()).collect(),
         };
-        let mut effects: Vec<EffectAnswer> = comparison.effects.iter().map(effect).collect();
+        let named_gates = !options.gates.is_empty();
+        let effects = comparison.effects.iter();
+        let mut effects: Vec<EffectAnswer> = effects.map(|one| effect(one, named_gates)).collect();
         if let Some((operation, metric)) = &settings.explain {
             let wanted = |(_, one): &(&Effect, &mut EffectAnswer)| {
                 one.operation == *operation && one.quantity == *metric
             };
+            let known = known_effects(comparison);
             let found = comparison.effects.iter().zip(&mut effects).find(wanted);
             let (whole, explained) = found.ok_or_else(|| {
                 let asked = format!("--explain {operation} {}", metric.name());
-                Failure::new(asked, "is not one of the effects that were compared")
+                Failure::new(asked, "is not one of the effects that were compared").hint(known)
             })?;
             explained.explanation = Some(ExplanationAnswer::of(&whole.explanation));
         }
@@ -186,11 +222,19 @@ impl Answer {
             scope: comparison.scope.name(),
             seed: settings.seed,
             paired: options.paired,
+            pairing: settings.pairing,
+            gates: options
+                .gates
+                .iter()
+                .map(|gate| gate.name().to_owned())
+                .collect(),
             base: side(base),
             candidate: side(candidate),
+            shared_runs: on_both_sides(base, candidate),
             differences: differences(base, candidate),
             effects,
             one_sided: one_sided.collect(),
+            blockers: comparison.blockers.iter().map(blocker).collect(),
         })
     }
 
@@ -200,7 +244,40 @@ impl Answer {
     }
 }
 
-fn effect(effect: &Effect) -> EffectAnswer {
+/// The effects that there are, for a mistyped one.
+fn known_effects(comparison: &Comparison) -> String {
+    /// More would hide the others.
+    const MOST: usize = 20;
+    let effects = comparison.effects.iter().take(MOST);
+    let names = effects.map(|effect| format!("{} {}", effect.operation, effect.metric.name()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    match comparison.effects.len() {
+        0 => "nothing was compared".to_owned(),
+        all if all > MOST => format!("there are {all}: {names}, …"),
+        _ => format!("there are {names}"),
+    }
+}
+
+fn blocker(blocker: &Blocker) -> BlockerAnswer {
+    let (kind, operation, metric) = match blocker {
+        Blocker::NothingCompared => ("nothing_compared", None, None),
+        Blocker::NothingMeasured => ("nothing_measured", None, None),
+        Blocker::OneSided { operation } => ("one_sided", Some(operation), None),
+        Blocker::Undecided { operation, metric } => ("undecided", Some(operation), Some(metric)),
+        Blocker::NotMeasured { operation, metric } => {
+            ("not_measured", Some(operation), Some(metric))
+        }
+        Blocker::NothingGates { operation, .. } => ("nothing_gates", Some(operation), None),
+    };
+    BlockerAnswer {
+        kind,
+        operation: operation.cloned(),
+        metric: metric.map(|metric| metric.name().to_owned()),
+        blocker: blocker.clone(),
+    }
+}
+
+fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
     let unusable = |run: &UnusableRun| UnusableAnswer {
         side: run.side.name(),
         run: run.run,
@@ -227,6 +304,7 @@ fn effect(effect: &Effect) -> EffectAnswer {
         detectable: effect.detectable,
         passable: effect.passable,
         gates: effect.gates,
+        counts: effect.gates || !named_gates && effect.verdict != Verdict::Inconclusive,
         blocks: effect.blocks,
         runs: effect.runs,
         unusable: effect.unusable.iter().map(unusable).collect(),
@@ -243,7 +321,11 @@ fn effect(effect: &Effect) -> EffectAnswer {
         }),
         verdict: effect.verdict.name(),
         judged: effect.verdict,
-        reason: effect.reason.clone(),
+        reason: match effect.scope.note() {
+            Some(note) => format!("{}; {note}", effect.reason),
+            None => effect.reason.clone(),
+        },
+        own_reason: effect.reason.clone(),
         explanation: None,
     }
 }

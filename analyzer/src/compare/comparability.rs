@@ -18,6 +18,9 @@ pub struct Difference {
     pub candidate: Vec<String>,
 }
 
+/// The name of the difference that lists the operations of one side only.
+pub const OPERATIONS: &str = "operations of one side only";
+
 /// A property of a run by its name.
 type Property = (&'static str, fn(&RunIdentity) -> String);
 
@@ -71,8 +74,10 @@ fn operations(base: &[Run], candidate: &[Run]) -> Option<Difference> {
     let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
         one.difference(other).cloned().collect()
     };
-    (base != candidate).then(|| Difference {
-        property: "operations of one side only",
+    // Of runs without rows nothing is known.
+    let is_known = !base.is_empty() && !candidate.is_empty();
+    (is_known && base != candidate).then(|| Difference {
+        property: OPERATIONS,
         base: only(&base, &candidate),
         candidate: only(&candidate, &base),
     })

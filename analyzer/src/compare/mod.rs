@@ -8,17 +8,21 @@ mod convert;
 mod explanation;
 mod pairing;
 mod power;
+mod repeated;
 mod settings;
 mod sides;
+mod thresholds_file;
 
 pub use answer::{Answer, EffectAnswer, Word};
-pub use comparability::{Difference, differences};
+pub use comparability::{Difference, OPERATIONS, differences};
 pub use convert::statistics_run;
 pub use explanation::ExplanationAnswer;
 pub use pairing::{Pairing, pairs};
 pub use power::{PowerAnswer, PowerSettings, power};
-pub use settings::{Change, Settings, ThresholdSetting, ThresholdsFile, metric_named};
+pub use repeated::refuse_repeated;
+pub use settings::{Change, Settings, ThresholdSetting, metric_named};
 pub use sides::{Operations, operations, window_length_for};
+pub use thresholds_file::ThresholdsFile;
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Operation, Options, compare_all, without_effects};
@@ -30,8 +34,11 @@ use crate::windows::Run;
 /// # Errors
 /// Where the settings do not fit the runs.
 pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<Answer> {
+    refuse_repeated("BASE", base)?;
+    refuse_repeated("--against", candidate)?;
     let pairs = pairs(base, candidate, settings.pairing)?;
     let prepared = operations(base, candidate, pairs.as_ref(), &settings.operations)?;
+    settings.refuse_unknown_operations(base.iter().chain(candidate))?;
     let options = Options {
         paired: pairs.is_some(),
         ..settings.options.clone()

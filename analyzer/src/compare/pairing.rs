@@ -19,7 +19,7 @@ pub enum Pairing {
 
 /// The number of the pair of each run, base and candidate; `None` where the runs are not paired.
 /// Automatically they are if both sides have as many runs, at least two, all on one host and one
-/// after the other, and each two in a row are one of each side: such a pair shares what the machine
+/// after the other at known times, and each two in a row are one of each side: such a pair shares what the machine
 /// was doing at that time.
 ///
 /// # Errors
@@ -74,7 +74,9 @@ fn in_turn(base: &[Run], candidate: &[Run]) -> bool {
     let one_by_one = runs
         .windows(2)
         .all(|two| two[0].1.last_ns <= two[1].1.first_ns);
-    one_host && one_by_one && runs.chunks(2).all(|two| two[0].0 != two[1].0)
+    // A run without rows may have no time.
+    let has_times = runs.iter().all(|(_, run)| run.first_ns < run.last_ns);
+    has_times && one_host && one_by_one && runs.chunks(2).all(|two| two[0].0 != two[1].0)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use serde::Serialize;
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, Plan, Run as StatisticsRun, SelfTest, self_test};
 
-use super::{Settings, operations};
+use super::settings::metrics;
+use super::{Settings, operations, refuse_repeated};
 use crate::windows::Run;
 
 /// Fewest runs of a self-test: below, it says nothing about how often alarms are false.
@@ -79,7 +80,7 @@ pub(crate) struct PowerEffect {
 ///
 /// # Errors
 /// Where there are too few runs for an answer.
-pub fn power(runs: &[Run], settings: &PowerSettings) -> Result<PowerAnswer> {
+pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer> {
     if settings.self_test && runs.len() < FEWEST_RUNS {
         let reason = format!(
             "needs {FEWEST_RUNS} runs of one build or more, and there are {}",
@@ -88,8 +89,11 @@ pub fn power(runs: &[Run], settings: &PowerSettings) -> Result<PowerAnswer> {
         return Err(Failure::new("selftest", reason)
             .hint("`soakbox-recorder runs` with the same command on both sides records them"));
     }
-    let in_order = by_begin(runs);
-    let prepared = operations(&in_order, &[], None, &settings.comparison.operations)?;
+    refuse_repeated("RUN", &runs)?;
+    settings.comparison.refuse_unknown_operations(&runs)?;
+    // Neighbours are compared with each other, so that a drift of the machine does not look like noise.
+    runs.sort_by_key(|run| run.identity.first_ns);
+    let prepared = operations(&runs, &[], None, &settings.comparison.operations)?;
     let of_runs: Vec<(&str, &[StatisticsRun])> = prepared
         .iter()
         .map(|operation| (operation.name.as_str(), &operation.base[..]))
@@ -115,20 +119,10 @@ pub fn power(runs: &[Run], settings: &PowerSettings) -> Result<PowerAnswer> {
     })
 }
 
-/// Neighbours are compared with each other, so that a drift of the machine does not look like noise.
-fn by_begin(runs: &[Run]) -> Vec<Run> {
-    let mut runs = runs.to_vec();
-    runs.sort_by_key(|run| run.identity.first_ns);
-    runs
-}
-
 fn effects(of_runs: &[(&str, &[StatisticsRun])], settings: &PowerSettings) -> Vec<PowerEffect> {
     let options = &settings.comparison.options;
     let metrics: Vec<Metric> = match options.metrics.is_empty() {
-        true => Metric::ALL
-            .into_iter()
-            .filter(|metric| *metric != Metric::Value)
-            .collect(),
+        true => metrics().collect(),
         false => options.metrics.clone(),
     };
     let mut effects = Vec::new();

@@ -1,13 +1,14 @@
 //! What a comparison accepts and what must pass: from the command line and a TOML file, as options of
 //! the statistics. Pure: the file's text is an argument.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Acceptable, Metric, Options, Threshold};
 
-use super::Pairing;
+use super::{Pairing, ThresholdsFile};
+use crate::windows::Run;
+
+/// The largest threshold of a change that is a ratio: at 100%, a rate of 0 would be acceptable.
+const MOST: f64 = 0.99;
 
 /// Everything that a comparison depends on besides the runs.
 #[derive(Clone, Debug, Default)]
@@ -42,24 +43,26 @@ pub struct ThresholdSetting {
     pub change: Change,
 }
 
+/// The metrics of an operation: all but that of a series of numbers.
+pub(super) fn metrics() -> impl Iterator<Item = Metric> {
+    let all = Metric::ALL.into_iter();
+    all.filter(|metric| *metric != Metric::Value)
+}
+
 /// The metric of this name.
 ///
 /// # Errors
 /// Where there is none.
 pub fn metric_named(name: &str) -> std::result::Result<Metric, String> {
-    let mut metrics = Metric::ALL
-        .into_iter()
-        .filter(|metric| *metric != Metric::Value);
-    metrics.find(|metric| metric.name() == name).ok_or_else(|| {
-        let known = Metric::ALL
-            .into_iter()
-            .filter(|metric| *metric != Metric::Value);
-        let known: Vec<String> = known.map(|metric| metric.name().to_owned()).collect();
-        format!(
-            "there is no metric {name}; the metrics are {}",
-            known.join(", ")
-        )
-    })
+    metrics()
+        .find(|metric| metric.name() == name)
+        .ok_or_else(|| {
+            let known: Vec<String> = metrics().map(|metric| metric.name().to_owned()).collect();
+            format!(
+                "there is no metric {name}; the metrics are {}",
+                known.join(", ")
+            )
+        })
 }
 
 impl std::str::FromStr for Change {
@@ -102,26 +105,89 @@ impl std::str::FromStr for ThresholdSetting {
     }
 }
 
+/// Without the rounding errors of a product.
+fn percentage(fraction: f64) -> f64 {
+    (fraction * 1e8).round() / 1e6
+}
+
+fn within(change: f64, most: f64) -> std::result::Result<f64, String> {
+    match change <= most {
+        true => Ok(change),
+        false => Err(format!(
+            "{}% is too much: the largest threshold is {}%",
+            percentage(change),
+            percentage(most)
+        )),
+    }
+}
+
+impl std::fmt::Display for ThresholdSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some((operation, metric)) = &self.of {
+            if let Some(operation) = operation {
+                write!(f, "{operation}:")?;
+            }
+            write!(f, "{}=", metric.name())?;
+        }
+        match self.change {
+            Change::Fraction(change) => write!(f, "{}%", percentage(change)),
+            Change::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
 impl ThresholdSetting {
+    /// Whether it is a threshold of the same kind for everything that `other` is one for: a typed one
+    /// then replaces that of a file.
+    fn covers(&self, other: &Threshold) -> bool {
+        let is_relative =
+            |metric: &Metric| matches!(self.change, Change::Fraction(_)) && !metric.is_absolute();
+        let same_kind = match other.change {
+            Acceptable::Relative(_) => is_relative(&other.metric),
+            Acceptable::Absolute(_) => !is_relative(&other.metric),
+        };
+        same_kind
+            && match &self.of {
+                None => !other.metric.is_absolute(),
+                Some((operation, metric)) => {
+                    *metric == other.metric
+                        && (operation.is_none() || *operation == other.operation)
+                }
+            }
+    }
+
     /// Adds it to the options, after those that are there already, which are preferred.
     ///
     /// # Errors
     /// Where the change has no meaning for all metrics or for its metric.
     pub fn apply(&self, options: &mut Options) -> std::result::Result<(), String> {
         let Some((operation, metric)) = &self.of else {
-            let Change::Fraction(change) = self.change else {
-                return Err("a threshold of all metrics is a percentage, such as 5%".to_owned());
+            options.threshold = match self.change {
+                Change::Fraction(change) => within(change, MOST)?,
+                Change::Number(number) => {
+                    return Err(format!(
+                        "{number} is no change of all metrics: it is given as a percentage, such as 5%"
+                    ));
+                }
             };
-            options.threshold = change;
             return Ok(());
         };
         let change = match self.change {
             // Of a share, percentage points.
-            Change::Fraction(change) if metric.is_absolute() => Acceptable::Absolute(change),
-            Change::Fraction(change) => Acceptable::Relative(change),
-            Change::Number(_) if metric.is_absolute() => {
+            Change::Fraction(change) if metric.is_absolute() => {
+                within(change, 1.0).map(Acceptable::Absolute)?
+            }
+            Change::Fraction(change) => within(change, MOST).map(Acceptable::Relative)?,
+            Change::Number(number) if metric.is_absolute() => {
                 return Err(format!(
-                    "{} is given in percentage points, such as 0.1%",
+                    "{number} is no change of {}: it is given in percentage points, such as 0.1%",
+                    metric.name()
+                ));
+            }
+            // It is never 0, and is always compared by its ratio.
+            Change::Number(number) if !metric.may_be_zero() => {
+                return Err(format!(
+                    "{number} is no change of {}: it is given as a percentage, such as 10%",
                     metric.name()
                 ));
             }
@@ -136,66 +202,9 @@ impl ThresholdSetting {
     }
 }
 
-/// A file of thresholds.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ThresholdsFile {
-    threshold: Option<String>,
-    #[serde(default)]
-    gates: Vec<String>,
-    /// By metric.
-    #[serde(default)]
-    thresholds: BTreeMap<String, String>,
-    /// By operation, then by metric.
-    #[serde(default)]
-    operations: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl ThresholdsFile {
-    /// Parses the text of a file.
-    ///
-    /// # Errors
-    /// Where it is not such a file; the line is named.
-    pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
-    }
-
-    /// Adds its thresholds and gates to the options.
-    ///
-    /// # Errors
-    /// Where a metric or a change is not one.
-    pub fn apply(&self, options: &mut Options) -> std::result::Result<(), String> {
-        if let Some(change) = &self.threshold {
-            ThresholdSetting {
-                of: None,
-                change: change.parse()?,
-            }
-            .apply(options)?;
-        }
-        let of_all = self
-            .thresholds
-            .iter()
-            .map(|(metric, change)| (None, metric, change));
-        let of_one = self.operations.iter().flat_map(|(operation, changes)| {
-            let changes = changes.iter();
-            changes.map(move |(metric, change)| (Some(operation.clone()), metric, change))
-        });
-        for (operation, metric, change) in of_one.chain(of_all) {
-            ThresholdSetting {
-                of: Some((operation, metric_named(metric)?)),
-                change: change.parse()?,
-            }
-            .apply(options)?;
-        }
-        for gate in &self.gates {
-            options.gates.push(metric_named(gate)?);
-        }
-        Ok(())
-    }
-}
-
 impl Settings {
-    /// The settings of a file and of the command line, which is preferred.
+    /// The settings of a file and of the command line, which is preferred: what is typed replaces
+    /// everything in the file that it is a threshold for.
     ///
     /// # Errors
     /// Where a threshold has no meaning.
@@ -206,24 +215,46 @@ impl Settings {
     ) -> Result<Self> {
         let mut options = std::mem::take(&mut self.options);
         let typed_gates = std::mem::take(&mut options.gates);
-        let of_one = |typed: &&ThresholdSetting| typed.of.is_some();
-        for threshold in typed.iter().filter(of_one) {
-            let applied = threshold.apply(&mut options);
-            applied.map_err(|reason| Failure::new("--threshold", reason))?;
-        }
         if let Some(file) = file {
             let applied = file.apply(&mut options);
             applied.map_err(|reason| Failure::new("--config", reason))?;
         }
-        for threshold in typed.iter().filter(|typed| typed.of.is_none()) {
+        let of_file = std::mem::take(&mut options.thresholds);
+        let kept = of_file.into_iter();
+        let kept: Vec<Threshold> = kept
+            .filter(|known| !typed.iter().any(|typed| typed.covers(known)))
+            .collect();
+        for threshold in typed {
             let applied = threshold.apply(&mut options);
-            applied.map_err(|reason| Failure::new("--threshold", reason))?;
+            let name = format!("--threshold {threshold}");
+            applied.map_err(|reason| Failure::new(name, reason))?;
         }
+        options.thresholds.extend(kept);
         if !typed_gates.is_empty() {
             options.gates = typed_gates;
         }
         self.options = options;
         Ok(self)
+    }
+
+    /// # Errors
+    /// Where a threshold names an operation that no run has: it would apply to nothing.
+    pub(super) fn refuse_unknown_operations<'a>(
+        &self,
+        runs: impl IntoIterator<Item = &'a Run>,
+    ) -> Result<()> {
+        let runs: Vec<&Run> = runs.into_iter().collect();
+        let named = self.options.thresholds.iter();
+        let mut named = named.filter_map(|threshold| threshold.operation.as_ref());
+        let unknown = |name: &&String| !runs.iter().any(|run| run.operations.contains_key(*name));
+        match named.find(unknown) {
+            Some(name) => Err(Failure::new(
+                format_args!("threshold of {name}"),
+                "no run has this operation",
+            )
+            .hint("`soakbox-analyzer info DIR` lists the operations of a recording")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -280,13 +311,49 @@ mod tests {
         assert_eq!(of_file.thresholds[2].change, Acceptable::Absolute(0.002));
         let mut settings = Settings::default();
         settings.options.gates = vec![Metric::Cpu];
-        let typed = [typed("1%").unwrap(), typed("cpu=9%").unwrap()];
-        let both = settings
-            .with_thresholds(Some(&file), &typed)
-            .unwrap()
-            .options;
-        assert_eq!((both.threshold, both.gates), (0.01, vec![Metric::Cpu]));
-        assert_eq!(both.thresholds[0].change, Acceptable::Relative(0.09));
+        let both = |more: &[&str]| {
+            let typed: Vec<_> = more.iter().map(|text| typed(text).unwrap()).collect();
+            let settings = settings.clone().with_thresholds(Some(&file), &typed);
+            settings.unwrap().options
+        };
+        let options = both(&["1%", "cpu=9%"]);
+        assert_eq!(
+            (options.threshold, &options.gates[..]),
+            (0.01, &[Metric::Cpu][..])
+        );
+        let left = |more: &[&str]| -> Vec<String> {
+            let shown = |threshold: &Threshold| {
+                let operation = threshold.operation.as_deref().unwrap_or("*");
+                format!(
+                    "{operation} {} {:?}",
+                    threshold.metric.name(),
+                    threshold.change
+                )
+            };
+            both(more).thresholds.iter().map(shown).collect()
+        };
+        // What is typed replaces what it covers, also of one operation, and nothing else.
+        let failures = "* failure_rate Absolute(0.002)";
+        let (one, all) = ("x y cpu Relative(0.08)", "* cpu Relative(0.07)");
+        assert_eq!(left(&[]), [one, all, failures]);
+        assert_eq!(left(&["cpu=9%"]), ["* cpu Relative(0.09)", failures]);
+        assert_eq!(
+            left(&["x y:cpu=9%"]),
+            ["x y cpu Relative(0.09)", all, failures]
+        );
+        assert_eq!(
+            left(&["z:cpu=9%"]),
+            ["z cpu Relative(0.09)", one, all, failures]
+        );
+        assert_eq!(left(&["2%"]), [failures]);
+        assert_eq!(
+            left(&["failure_rate=1%"]),
+            ["* failure_rate Absolute(0.01)", one, all]
+        );
+        assert_eq!(
+            left(&["rate=3"]),
+            ["* rate Absolute(3.0)", one, all, failures]
+        );
     }
 
     #[test]
@@ -304,7 +371,15 @@ mod tests {
                 "{wrong}"
             );
         }
-        for wrong in ["5", "failure_rate=0.01"] {
+        for wrong in [
+            "5",
+            "failure_rate=0.01",
+            "memory=1e9",
+            "x:duration_p99=5",
+            "100%",
+            "cpu=200%",
+            "failure_rate=101%",
+        ] {
             let settings = Settings::default().with_thresholds(None, &[typed(wrong).unwrap()]);
             assert!(settings.is_err(), "{wrong}");
         }

@@ -52,23 +52,23 @@ pub fn operations(
     chosen.map(operation).collect()
 }
 
-/// The runs of one side. If any of them has the operation, one that does not observe it is a run
-/// without data, so that it is named and nothing passes without it.
+/// The runs of one side; none if the side observed other operations only. Otherwise a run that does
+/// not have the operation is a run without data, so that it is named and nothing passes without it.
+/// So are all runs of a side of which nothing was observed: it is not known whether they have it.
 fn side(
     runs: &[Run],
     operation: &str,
     length: WindowLength,
     pairs: Option<&[u64]>,
 ) -> Result<Vec<StatisticsRun>> {
-    if !runs
-        .iter()
-        .any(|run| run.operations.contains_key(operation))
-    {
+    let has = |run: &Run| run.operations.contains_key(operation);
+    let is_other = runs.iter().any(|run| !run.operations.is_empty());
+    if is_other && !runs.iter().any(has) {
         return Ok(Vec::new());
     }
     let converted = runs.iter().enumerate().map(|(index, run)| {
         let converted = match run.operations.get(operation) {
-            Some(series) => statistics_run(&series.clone().merged_to(length))?,
+            Some(series) => statistics_run(&series.merged(length))?,
             None => StatisticsRun::default(),
         };
         let named = converted.named(run.identity.name.clone());
@@ -86,6 +86,10 @@ pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> Wind
     let (mut longest, mut fewest, mut shortest) = (None, None, None);
     for series in runs {
         longest = longest.max(Some(series.length));
+        // Nothing was observed in a run of a baseline.
+        if series.windows.is_empty() {
+            continue;
+        }
         let windows = u32::try_from(series.windows.len()).unwrap_or(u32::MAX);
         let span = series.length.duration().saturating_mul(windows);
         shortest = Some(shortest.map_or(span, |so_far: Duration| so_far.min(span)));
@@ -130,5 +134,7 @@ mod tests {
         let idle = series(ms(16), 3_840, 0);
         assert_eq!(window_length_for([&fine, &idle]), ms(63));
         assert_eq!(window_length_for([&idle]), WindowLength::SECOND);
+        let nothing = series(ms(16), 0, 0);
+        assert_eq!(window_length_for([&fine, &nothing]), ms(63));
     }
 }

@@ -48,6 +48,8 @@ pub struct Moment {
 pub(super) struct Noted {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
+    /// When a process of the recorder's command began or ended.
+    pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
 }
@@ -99,6 +101,9 @@ impl Annotations {
                     run.started_ns = run.started_ns.or(Some(at_ns));
                 }
                 AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
+                AnnotationKind::TargetStarted | AnnotationKind::TargetExited => {
+                    run.restarts_ns.push(at_ns);
+                }
                 _ => {}
             }
             annotations.moments.push(Moment { at_ns, kind, text });

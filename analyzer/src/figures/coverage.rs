@@ -22,6 +22,8 @@ pub struct Coverage {
     pub stopped: BTreeSet<String>,
     /// The time of each recorder's run, by recorder; runs without rows are absent.
     pub runs: BTreeMap<String, RunCoverage>,
+    /// The time of the runs without rows, by recorder, according to their annotations.
+    pub without_rows: BTreeMap<String, TimeRange>,
 }
 
 /// The time that one recorder's run covers.
@@ -52,12 +54,20 @@ impl Coverage {
         let range = runs.iter().copied().reduce(TimeRange::union);
         let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
         let unobserved_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
+        let without_rows = annotated.iter().filter_map(|(recorder, noted)| {
+            let first_ns = noted.started_ns?;
+            let last_ns = noted.stopped_ns.unwrap_or(first_ns);
+            let range = TimeRange { first_ns, last_ns };
+            (!covered.contains_key(recorder)).then(|| (recorder.clone(), range))
+        });
+        let without_rows = without_rows.collect();
         let stopped = annotated.iter().filter(|(_, run)| run.stopped_ns.is_some());
         Self {
             range,
             observed_ns: range.map_or(0, TimeRange::length_ns) - unobserved_ns,
             unobserved,
             stopped: stopped.map(|(recorder, _)| recorder.clone()).collect(),
+            without_rows,
             runs: covered,
         }
     }

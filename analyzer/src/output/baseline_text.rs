@@ -3,84 +3,81 @@
 use soakbox_cli::{escaped, escaped_path};
 
 use super::text::styled;
-use super::verdict::value_text;
+use super::verdict::{list, magnitude_text, value_text};
 use super::{Align, MISSING, TextTable};
-use crate::baseline::{BaselineDiff, Baselines, Contents};
+use crate::baseline::{BaselineDiff, Baselines, Contents, OperationContents};
 use crate::units::{count, duration, percent, rfc3339};
+use crate::windows::RunIdentity;
 
 /// The runs of a baseline and their figures.
 pub fn baseline_text(contents: &Contents) -> String {
     let mut text = format!("{}\n", escaped_path(&contents.file));
     for run in &contents.runs {
-        let identity = &run.identity;
-        let targets = identity
-            .targets
-            .iter()
-            .map(|target| match &target.build_id {
-                Some(build_id) => format!("{} (build {build_id})", target.path),
-                None => target.path.clone(),
-            });
-        let facts = [
-            ("run", identity.name.clone()),
-            (
-                "time",
-                format!(
-                    "{} to {}",
-                    rfc3339(identity.first_ns),
-                    rfc3339(identity.last_ns)
-                ),
-            ),
-            (
-                "host",
-                format!("{}, kernel {}", identity.host, identity.kernel),
-            ),
-            ("target", targets.collect::<Vec<_>>().join(", ")),
-            ("recorder", identity.recorder_version.clone()),
-        ];
         text.push('\n');
-        for (name, fact) in facts {
+        for (name, fact) in facts(&run.identity) {
             text.push_str(&format!("  {name:<9} {}\n", escaped(&fact)));
         }
-        for warning in &identity.warnings {
-            text.push_str(&format!("  warning   {}\n", escaped(warning)));
-        }
-        let mut table = TextTable::new([
-            ("operation", Align::Left),
-            ("count", Align::Right),
-            ("lost", Align::Right),
-            ("windows", Align::Right),
-            ("of", Align::Right),
-            ("metric", Align::Left),
-            ("value", Align::Right),
-            ("± standard error", Align::Right),
-        ]);
-        for operation in &run.operations {
-            let mut first = [
-                operation.operation.clone(),
-                count(operation.count),
-                count(operation.lost),
-                (operation.windows - operation.missing).to_string(),
-                duration(operation.window_s * 1e9),
-            ];
-            for metric in &operation.metrics {
-                let error = metric.error.map(|error| match metric.absolute {
-                    true => value_text(&metric.quantity, error),
-                    false => percent(error),
-                });
-                let mut cells = first.to_vec();
-                cells.push(metric.metric.clone());
-                cells.push(value_text(&metric.quantity, metric.value));
-                cells.push(error.unwrap_or_else(|| MISSING.to_owned()));
-                table.row(cells);
-                first = Default::default();
-            }
-            if operation.metrics.is_empty() {
-                table.row(first.to_vec());
-            }
-        }
-        text.push_str(&table.render(styled()));
+        text.push_str(&figures(&run.operations));
     }
     text
+}
+
+/// Who recorded a run, where and when, with the names of the facts.
+fn facts(run: &RunIdentity) -> Vec<(&'static str, String)> {
+    let targets = run.targets.iter().map(|target| match &target.build_id {
+        Some(build_id) => format!("{} (build {build_id})", target.path),
+        None => target.path.clone(),
+    });
+    let (from, to) = (rfc3339(run.first_ns), rfc3339(run.last_ns));
+    let mut facts = vec![
+        ("run", run.name.clone()),
+        ("time", format!("{from} to {to}")),
+        ("host", format!("{}, kernel {}", run.host, run.kernel)),
+        ("target", targets.collect::<Vec<_>>().join(", ")),
+        ("recorder", run.recorder_version.clone()),
+    ];
+    let warnings = run.warnings.iter();
+    facts.extend(warnings.map(|warning| ("warning", warning.clone())));
+    facts
+}
+
+/// The figures of a run's operations.
+fn figures(operations: &[OperationContents]) -> String {
+    let mut table = TextTable::new([
+        ("operation", Align::Left),
+        ("count", Align::Right),
+        ("lost", Align::Right),
+        ("windows", Align::Right),
+        ("of", Align::Right),
+        ("metric", Align::Left),
+        ("value", Align::Right),
+        ("± standard error", Align::Right),
+    ]);
+    for operation in operations {
+        let mut first = [
+            operation.operation.clone(),
+            count(operation.count),
+            count(operation.lost),
+            (operation.windows - operation.missing).to_string(),
+            duration(operation.window_s * 1e9),
+        ];
+        for metric in &operation.metrics {
+            let error = metric.error.map(|error| match metric.absolute {
+                true => magnitude_text(&metric.quantity, error),
+                false => percent(error),
+            });
+            let mut cells = first.to_vec();
+            cells.push(metric.metric.clone());
+            cells.push(value_text(&metric.quantity, metric.value));
+            cells.push(error.unwrap_or_else(|| MISSING.to_owned()));
+            table.row(cells);
+            first = Default::default();
+        }
+        if operation.metrics.is_empty() {
+            table.row(first.to_vec());
+        }
+    }
+    table.render(styled())
 }
 
 /// Baselines in a table.
@@ -120,10 +117,6 @@ pub fn baseline_diff_text(diff: &BaselineDiff) -> String {
         ("other", Align::Left),
     ]);
     for difference in &diff.differences {
-        let list = |values: &[String]| match values.is_empty() {
-            true => MISSING.to_owned(),
-            false => values.join(", "),
-        };
         table.row(vec![
             difference.property.to_owned(),
             list(&difference.base),

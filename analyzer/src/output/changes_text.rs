@@ -5,9 +5,7 @@ use super::verdict::value_text;
 use super::{Align, MISSING, TextTable};
 use crate::changes::ChangesAnswer;
 use crate::units::{percent, signed_percent};
-
-/// The fewest points in which changes are searched for.
-const FEWEST_POINTS: usize = 24;
+use soakbox_statistics::MIN_CHANGE_POINTS;
 
 /// The changes of all series, and how many series have none.
 pub fn changes_text(answer: &ChangesAnswer) -> String {
@@ -23,7 +21,7 @@ pub fn changes_text(answer: &ChangesAnswer) -> String {
     ]);
     let (mut without, mut short) = (0, 0);
     for series in &answer.series {
-        if series.points - series.missing < FEWEST_POINTS {
+        if series.points - series.missing < MIN_CHANGE_POINTS {
             short += 1;
         } else if series.changes.is_empty() {
             without += 1;
@@ -55,7 +53,7 @@ pub fn changes_text(answer: &ChangesAnswer) -> String {
     }
     if short > 0 {
         text.push_str(&format!(
-            "  {short} series with fewer than {FEWEST_POINTS} points, too few to show a change\n"
+            "  {short} series with fewer than {MIN_CHANGE_POINTS} points, too few to show a change\n"
         ));
     }
     if answer.series.is_empty() {

@@ -12,6 +12,8 @@ mod text;
 mod text_rows;
 mod text_table;
 mod verdict;
+mod verdict_explained;
+mod verdict_headline;
 mod verdict_markdown;
 mod verdict_text;
 

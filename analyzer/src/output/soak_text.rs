@@ -4,7 +4,7 @@ use super::text::styled;
 use super::verdict::value_text;
 use super::{Align, MISSING, TextTable};
 use crate::soak::{FindingAnswer, SoakAnswer};
-use crate::units::duration;
+use crate::units::{duration, percent};
 
 /// The findings, those that were found first.
 pub fn soak_text(answer: &SoakAnswer) -> String {
@@ -39,7 +39,12 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
     if table.is_empty() {
         return "  no operation was observed yet\n".to_owned();
     }
-    table.render(styled())
+    format!(
+        "{}  {} searches share a false-alarm rate of {}\n",
+        table.render(styled()),
+        answer.searches,
+        percent(answer.false_alarm)
+    )
 }
 
 fn reason(finding: &FindingAnswer) -> String {
@@ -47,7 +52,9 @@ fn reason(finding: &FindingAnswer) -> String {
     if let Some(seconds) = finding.period_s {
         text = format!("it repeats every {}; {text}", duration(seconds * 1e9));
     }
-    if let Some(seconds) = finding.time_to_limit_s {
+    if let Some(reached) = &finding.limit_reached {
+        text.push_str(&format!("; the limit was reached at {reached}"));
+    } else if let Some(seconds) = finding.time_to_limit_s {
         text.push_str(&format!(
             "; the limit is reached in {}",
             duration(seconds * 1e9)

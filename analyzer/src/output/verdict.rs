@@ -1,9 +1,11 @@
-//! A verdict in words: the headline, the facts and the rows that its table and its Markdown share.
+//! A verdict in words: the facts and the rows that its table and its Markdown share.
 
-use soakbox_statistics::{Conclusion, Metric, Verdict};
+use std::collections::BTreeMap;
+
+use soakbox_statistics::Metric;
 
 use super::MISSING;
-use crate::compare::{Answer, EffectAnswer};
+use crate::compare::{Answer, EffectAnswer, OPERATIONS, Pairing};
 use crate::units::{bytes, duration, percent, rate, signed_percent, significant};
 use crate::windows::RunIdentity;
 
@@ -19,90 +21,6 @@ pub(super) const HEADINGS: [&str; 8] = [
     "reason",
 ];
 
-/// The end of every reason of one run per side; the headline reports it once.
-const PAIR_NOTE: &str = "; with one run per side";
-
-/// The verdict in one sentence.
-pub(super) fn headline(answer: &Answer) -> String {
-    let of = |verdict: Verdict| {
-        let effects = answer.effects.iter();
-        effects.filter(|effect| effect.judged == verdict).count()
-    };
-    let all = answer.effects.len();
-    let only =
-        "This is a verdict on these two runs, not on the builds: record several runs per side";
-    match answer.word.0 {
-        Conclusion::Builds(Verdict::Regressed) => {
-            let stopped = answer.effects.is_empty();
-            if stopped {
-                return "REGRESSED: the candidate lacks operations of the base".to_owned();
-            }
-            format!(
-                "REGRESSED: the candidate is worse in {} of {all} effects",
-                of(Verdict::Regressed)
-            )
-        }
-        Conclusion::Builds(Verdict::Improved) => {
-            format!(
-                "IMPROVED: the candidate is better in {} of {all} effects",
-                of(Verdict::Improved)
-            )
-        }
-        Conclusion::Builds(Verdict::Pass) => {
-            format!(
-                "PASS: {} of {all} effects are within their thresholds",
-                of(Verdict::Pass)
-            )
-        }
-        Conclusion::Runs(Verdict::Regressed) => format!(
-            "WORSE RUN: the candidate's run is worse in {} of {all} effects. {only}",
-            of(Verdict::Regressed)
-        ),
-        Conclusion::Runs(Verdict::Improved) => format!(
-            "BETTER RUN: the candidate's run is better in {} of {all} effects. {only}",
-            of(Verdict::Improved)
-        ),
-        Conclusion::Runs(Verdict::Pass) => format!(
-            "LIKE RUN: {} of {all} effects are within their thresholds. {only}",
-            of(Verdict::Pass)
-        ),
-        Conclusion::Builds(Verdict::Inconclusive) | Conclusion::Runs(Verdict::Inconclusive) => {
-            inconclusive(answer)
-        }
-    }
-}
-
-/// What keeps a comparison from a verdict.
-fn inconclusive(answer: &Answer) -> String {
-    let open = answer
-        .effects
-        .iter()
-        .filter(|effect| effect.gates && effect.judged == Verdict::Inconclusive)
-        .count();
-    let only = answer
-        .one_sided
-        .iter()
-        .filter(|one| one.verdict.is_some())
-        .count();
-    if answer.effects.is_empty() && only == 0 {
-        return "INCONCLUSIVE: no operation was observed on both sides".to_owned();
-    }
-    let mut reasons = Vec::new();
-    if open > 0 {
-        reasons.push(format!(
-            "{open} of {} effects could not be decided",
-            answer.effects.len()
-        ));
-    }
-    if only > 0 {
-        reasons.push(format!("{only} operations are on one side only"));
-    }
-    if reasons.is_empty() {
-        reasons.push("the base is too noisy for any duration to be decided".to_owned());
-    }
-    format!("INCONCLUSIVE: {}", reasons.join(", "))
-}
-
 /// Facts about the comparison, with their names.
 pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
     let mut facts = vec![
@@ -110,16 +28,27 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
         ("candidate", runs(&answer.candidate.runs)),
     ];
     if answer.paired {
+        let why = match answer.pairing {
+            Pairing::Always => {
+                "the n-th runs of both sides are compared with each other (--paired)"
+            }
+            _ => "the runs were recorded in turn and are compared in pairs",
+        };
+        facts.push(("pairs", why.to_owned()));
+    }
+    if !answer.gates.is_empty() {
         facts.push((
-            "pairs",
-            "the runs were recorded in turn and are compared in pairs".to_owned(),
+            "gates",
+            format!("only {} must pass", answer.gates.join(", ")),
         ));
     }
-    for difference in &answer.differences {
-        let list = |values: &[String]| match values.is_empty() {
-            true => MISSING.to_owned(),
-            false => values.join(", "),
-        };
+    if !answer.shared_runs.is_empty() {
+        let shared = few(answer.shared_runs.iter().cloned());
+        facts.push(("same", format!("also runs of the base: {shared}")));
+    }
+    // Operations of one side are listed below.
+    let others = answer.differences.iter();
+    for difference in others.filter(|difference| difference.property != OPERATIONS) {
         facts.push((
             "differs",
             format!(
@@ -130,6 +59,7 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    facts.extend(unusable(answer));
     for one in &answer.one_sided {
         let counts = one.verdict.map_or(String::new(), |verdict| {
             format!(", which counts as {verdict}")
@@ -145,15 +75,30 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// The most runs that are named; more would hide the verdict.
+const MOST_NAMED: usize = 6;
+
+/// The first of these names, and how many there are.
+fn few(names: impl ExactSizeIterator<Item = String>) -> String {
+    let all = names.len();
+    let mut text = names.take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+    if all > MOST_NAMED {
+        text.push_str(&format!(", … ({all} runs)"));
+    }
+    text
+}
+
+/// The names next to each other.
+pub(super) fn list(names: &[String]) -> String {
+    match names.is_empty() {
+        true => MISSING.to_owned(),
+        false => names.join(", "),
+    }
+}
+
 /// The runs of a side: their number, names and builds.
 fn runs(runs: &[RunIdentity]) -> String {
-    /// More names would hide the verdict.
-    const MOST: usize = 6;
-    let labels = runs.iter().take(MOST).map(|run| run.name.clone());
-    let mut text = labels.collect::<Vec<_>>().join(", ");
-    if runs.len() > MOST {
-        text.push_str(&format!(", … ({} runs)", runs.len()));
-    }
+    let mut text = few(runs.iter().map(|run| run.name.clone()));
     let builds = runs.iter().flat_map(|run| &run.targets);
     let mut builds: Vec<&str> = builds
         .filter_map(|target| target.build_id.as_deref())
@@ -166,6 +111,33 @@ fn runs(runs: &[RunIdentity]) -> String {
     text
 }
 
+/// The runs that could not be used in some effects, with the reasons.
+fn unusable(answer: &Answer) -> Vec<(&'static str, String)> {
+    // By side and position; the reasons with their numbers of effects.
+    type Unusable<'a> = (&'a str, BTreeMap<&'a str, usize>);
+    let mut runs: BTreeMap<(&str, usize), Unusable<'_>> = BTreeMap::new();
+    for run in answer.effects.iter().flat_map(|effect| &effect.unusable) {
+        let known = runs.entry((run.side, run.run));
+        let (_, reasons) = known.or_insert_with(|| (&run.name, BTreeMap::new()));
+        *reasons.entry(run.reason).or_insert(0) += 1;
+    }
+    let of = answer.effects.len();
+    let all = runs.len();
+    let shown = runs.into_iter().take(MOST_NAMED);
+    let mut facts: Vec<(&str, String)> = shown
+        .map(|((side, _), (name, reasons))| {
+            let reasons = reasons.into_iter();
+            let reasons = reasons.map(|(reason, n)| format!("{reason} (in {n} of {of} effects)"));
+            let reasons = reasons.collect::<Vec<_>>().join(", ");
+            ("unusable", format!("{name} of the {side}: {reasons}"))
+        })
+        .collect();
+    if all > MOST_NAMED {
+        facts.push(("unusable", format!("… ({all} runs)")));
+    }
+    facts
+}
+
 /// The cells of an effect.
 pub(super) fn cells(effect: &EffectAnswer) -> [String; 8] {
     let value = |value: Option<f64>| shown(value, |value| value_text(&effect.quantity, value));
@@ -174,7 +146,7 @@ pub(super) fn cells(effect: &EffectAnswer) -> [String; 8] {
         (None, None) => MISSING.to_owned(),
         (low, high) => format!("{} to {}", change(low), change(high)),
     };
-    let verdict = if effect.gates || effect.judged != Verdict::Inconclusive {
+    let verdict = if effect.counts {
         effect.verdict.to_owned()
     } else {
         format!("({})", effect.verdict)
@@ -192,10 +164,8 @@ pub(super) fn cells(effect: &EffectAnswer) -> [String; 8] {
 }
 
 fn reason(effect: &EffectAnswer) -> String {
-    let reason = effect.reason.split_once(PAIR_NOTE);
-    let mut text = reason
-        .map_or(effect.reason.as_str(), |(reason, _)| reason)
-        .to_owned();
+    // The headline has the note on one run per side.
+    let mut text = effect.own_reason.clone();
     if let Some(needed) = effect.runs_needed {
         let at_least = if needed.at_least { "at least " } else { "" };
         text.push_str(&format!(
@@ -212,9 +182,13 @@ pub(super) fn notes(answer: &Answer) -> Vec<&'static str> {
     if answer.effects.iter().any(|effect| effect.lower_is_worse) {
         notes.push("Up is worse: of rate and bytes_rate, a change of +5 % is 5 % fewer.");
     }
-    let open = |effect: &EffectAnswer| !effect.gates && effect.judged == Verdict::Inconclusive;
-    if answer.effects.iter().any(open) {
-        notes.push("(inconclusive): the base is too noisy for this threshold; the verdict does not need it.");
+    let is_share =
+        |effect: &EffectAnswer| effect.absolute && effect.quantity == Metric::FailureRate;
+    if answer.effects.iter().any(is_share) {
+        notes.push("pp: percentage points.");
+    }
+    if answer.effects.iter().any(|effect| !effect.counts) {
+        notes.push("In parentheses: the verdict on the comparison does not depend on it.");
     }
     notes
 }
@@ -241,11 +215,53 @@ pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
     size_text(&effect.quantity, effect.absolute, change)
 }
 
-/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`.
+/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`. That
+/// of a share is in percentage points.
 pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String {
     if !absolute {
         return signed_percent(change);
     }
-    let sign = if change < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", value_text(metric, change.abs()))
+    let sign = match change {
+        0.0 => "±",
+        change if change < 0.0 => "−",
+        _ => "+",
+    };
+    let text = magnitude_text(metric, change.abs());
+    // A number that is too small to be shown is an upper bound.
+    match text.strip_prefix("< ") {
+        Some(bound) if change < 0.0 => format!("> −{bound}"),
+        Some(bound) => format!("< +{bound}"),
+        None => format!("{sign}{text}"),
+    }
+}
+
+/// The size of a difference in the metric's unit; of a share, in percentage points.
+pub(super) fn magnitude_text(metric: &Metric, size: f64) -> String {
+    /// A smaller one would be shown as 0.
+    const SMALLEST_POINTS: f64 = 0.001;
+    let points = size * 100.0;
+    match metric {
+        Metric::FailureRate if points == 0.0 => "0 pp".to_owned(),
+        Metric::FailureRate if points < SMALLEST_POINTS => format!("< {SMALLEST_POINTS} pp"),
+        Metric::FailureRate => format!("{} pp", significant(points)),
+        metric => value_text(metric, size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_have_their_sign_and_unit() {
+        let shown = |metric: Metric, change| size_text(&metric, true, change);
+        let failures = |change| shown(Metric::FailureRate, change);
+        assert_eq!(failures(0.0017), "+0.170 pp");
+        assert_eq!(failures(-0.25), "−25.0 pp");
+        assert_eq!(failures(0.0), "±0 pp");
+        assert_eq!(failures(-1e-7), "> −0.001 pp");
+        assert_eq!(failures(1e-7), "< +0.001 pp");
+        assert_eq!(shown(Metric::Rate, -2.5), "−2.50 /s");
+        assert_eq!(size_text(&Metric::FailureRate, false, 0.05), "+5.0 %");
+    }
 }

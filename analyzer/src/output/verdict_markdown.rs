@@ -2,8 +2,10 @@
 
 use soakbox_cli::escaped;
 
-use super::verdict::{HEADINGS, cells, facts, headline, notes};
-use crate::compare::Answer;
+use super::verdict::{HEADINGS, cells, facts, notes};
+use super::verdict_explained::{RUN_HEADINGS, figures, run_cells};
+use super::verdict_headline::headline;
+use crate::compare::{Answer, EffectAnswer, ExplanationAnswer};
 
 /// The verdict, the facts and the effects.
 pub fn verdict_markdown(answer: &Answer) -> String {
@@ -21,6 +23,28 @@ pub fn verdict_markdown(answer: &Answer) -> String {
     }
     for note in notes(answer) {
         text.push_str(&format!("\n{note}\n"));
+    }
+    for effect in &answer.effects {
+        if let Some(explanation) = &effect.explanation {
+            text.push_str(&explained(effect, explanation));
+        }
+    }
+    text
+}
+
+/// How one verdict came about, figure by figure.
+fn explained(effect: &EffectAnswer, explanation: &ExplanationAnswer) -> String {
+    let title = format!("{} {}", effect.operation, effect.metric);
+    let mut text = format!("\n**{}**\n", literal(&title));
+    text.push_str(&format!("\n| {} |\n", RUN_HEADINGS.join(" | ")));
+    text.push_str("| --- | --- | ---: | ---: | ---: |\n");
+    for cells in run_cells(effect, explanation) {
+        let cells = cells.map(|cell| literal(&cell));
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    text.push('\n');
+    for (name, figure) in figures(effect, explanation) {
+        text.push_str(&format!("- {name}: {}\n", literal(&figure)));
     }
     text
 }

@@ -21,8 +21,26 @@ const ATTEMPTS: usize = 20;
 pub struct Damaged {
     /// The file's path.
     pub path: PathBuf,
+    /// The table that its rows are of, by its directory or name; `None` where neither tells.
+    pub table: Option<Table>,
+    /// First eight digits of the UUID of the run that wrote it; `None` where its name has none.
+    pub recorder: Option<String>,
     /// The reason that it cannot be read.
     pub reason: String,
+}
+
+impl Damaged {
+    /// Whether it may be a file of that run.
+    pub fn may_be_of(&self, recorder: &str) -> bool {
+        self.recorder
+            .as_deref()
+            .is_none_or(|known| known == recorder)
+    }
+
+    /// Whether it may have rows of that table.
+    pub fn may_have(&self, table: Table) -> bool {
+        self.table.is_none_or(|known| known == table)
+    }
 }
 
 /// Opens the recording at `root`. With `skip_damaged`, files that cannot be read are left out and
@@ -84,6 +102,8 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
             Err(Unreadable::Vanished) => return None,
             Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
                 path: file.path.clone(),
+                table: Some(file.name.table),
+                recorder: Some(uuid8(&file.name.uuid)),
                 reason,
             }),
         }
@@ -94,6 +114,8 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
             Err(Unreadable::Vanished) => return None,
             Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
                 path: file.path.clone(),
+                table: Some(file.table),
+                recorder: Some(file.name.uuid8.clone()),
                 reason,
             }),
         }
@@ -101,10 +123,18 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
     for path in &contents.foreign {
         recording.damaged.push(Damaged {
             path: path.clone(),
+            // TABLE/date=DAY/FILE.
+            table: path.ancestors().nth(2).and_then(table_of),
+            recorder: None,
             reason: "foreign Parquet file: its name is not a segment's".to_owned(),
         });
     }
     Some(recording)
+}
+
+/// The table whose directory this is.
+fn table_of(directory: &Path) -> Option<Table> {
+    Table::from_name(directory.file_name()?.to_str()?)
 }
 
 fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {

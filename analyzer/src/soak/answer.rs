@@ -8,6 +8,10 @@ use soakbox_statistics::Metric;
 pub struct SoakAnswer {
     /// Name and version of the JSON schema.
     pub schema: &'static str,
+    /// The probability of any finding but a gap if there is nothing to find.
+    pub false_alarm: f64,
+    /// How many searches share it equally.
+    pub searches: usize,
     /// One per kind and subject, also those that are absent or inconclusive.
     pub findings: Vec<FindingAnswer>,
 }
@@ -15,7 +19,7 @@ pub struct SoakAnswer {
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
 pub struct FindingAnswer {
-    /// `leak`, `drift`, `decay`, `bursts`, `period`, `unsteady` or `gap`.
+    /// `leak`, `drift`, `decay`, `bursts`, `stopped`, `period`, `unsteady` or `gap`.
     pub kind: &'static str,
     /// The series, or the run.
     pub subject: String,
@@ -27,8 +31,10 @@ pub struct FindingAnswer {
     pub low: Option<f64>,
     /// Upper end of that interval.
     pub high: Option<f64>,
-    /// Seconds from the end of the series until it reaches the limit.
+    /// Seconds from the end of the series until it reaches the limit; 0 if it did already.
     pub time_to_limit_s: Option<f64>,
+    /// When it reached the limit for the first time; null if it did not.
+    pub limit_reached: Option<String>,
     /// The smallest slope that would have been found with 80% probability.
     pub detectable: Option<f64>,
     /// The unit of the values; empty where it has none or only the caller knows it.
@@ -61,6 +67,7 @@ impl FindingAnswer {
             low: None,
             high: None,
             time_to_limit_s: None,
+            limit_reached: None,
             detectable: None,
             unit: metric.unit().to_owned(),
             from: None,
@@ -74,7 +81,7 @@ impl FindingAnswer {
 
 impl SoakAnswer {
     /// The findings, those that were found first.
-    pub fn of(mut findings: Vec<FindingAnswer>) -> Self {
+    pub fn of(mut findings: Vec<FindingAnswer>, false_alarm: f64, searches: usize) -> Self {
         let rank = |finding: &FindingAnswer| match finding.status {
             "found" => 0,
             "inconclusive" => 1,
@@ -83,6 +90,8 @@ impl SoakAnswer {
         findings.sort_by_key(rank);
         Self {
             schema: "soakbox.soak/1",
+            false_alarm,
+            searches,
             findings,
         }
     }

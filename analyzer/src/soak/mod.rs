@@ -2,25 +2,73 @@
 //! answer is `soakbox.soak/1`. Pure; the statistics are in `soakbox-statistics`.
 
 mod answer;
+mod evenly;
+mod input;
 mod of_run;
 mod of_series;
 
 pub use answer::{FindingAnswer, SoakAnswer};
-pub use of_run::of_run;
-pub use of_series::of_series;
+pub use input::{RestartTime, SoakRun, SoakSeries, give_restarts};
 
-use soakbox_statistics::SoakOptions;
-
-use crate::changes::NumberSeries;
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Metric, SoakOptions};
 
 /// What a search for findings depends on besides the numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SoakSettings {
-    /// Tolerances, the limit and the cycle of the load.
+    /// Tolerances, the limit and the cycle of the load. The restarts are those of each series.
     pub options: SoakOptions,
-    /// Series of a known-good run: only growth beyond theirs counts. They are found by their names.
-    pub reference: Vec<NumberSeries>,
+    /// The probability of any finding but a gap if there is nothing to find, in all searches
+    /// together.
+    pub false_alarm: f64,
+    /// Series of a known-good run: only growth beyond theirs counts. They are found by their
+    /// operation and metric. `None` where no reference was given.
+    pub reference: Option<Vec<SoakSeries>>,
+    /// The operations that are searched; all where it is empty.
+    pub operations: Vec<String>,
+    /// The metrics that are searched; all where it is empty.
+    pub metrics: Vec<Metric>,
 }
 
-/// The false-alarm rate of each search for periods, bursts and steps.
-const FALSE_ALARM: f64 = 0.01;
+impl SoakSettings {
+    fn wants(&self, metric: &Metric) -> bool {
+        self.metrics.is_empty() || self.metrics.contains(metric)
+    }
+}
+
+/// All findings of the runs and of their series.
+///
+/// # Errors
+/// Where the times of points are not known or descend, an option is impossible, or the reference
+/// has none of the series.
+pub fn findings(
+    runs: &[SoakRun<'_>],
+    series: &[SoakSeries],
+    settings: &SoakSettings,
+) -> Result<SoakAnswer> {
+    if let Some(reference) = &settings.reference
+        && !series.is_empty()
+        && !series.iter().any(|one| one.same(reference).is_some())
+    {
+        return Err(Failure::new("--reference", "has none of the series")
+            .hint("it is a run with the same operations and metrics"));
+    }
+    let of_runs = runs.iter().map(|run| of_run::searches(run, settings));
+    let of_series = series.iter().map(of_series::searches);
+    let searches: usize = of_runs.chain(of_series).sum();
+    let share = settings.false_alarm / searches.max(1) as f64;
+    let mut findings = Vec::new();
+    for run in runs {
+        findings.extend(of_run::of_run(run, settings, share)?);
+    }
+    for one in series {
+        findings.extend(of_series::of_series(one, settings, share)?);
+    }
+    Ok(SoakAnswer::of(findings, settings.false_alarm, searches))
+}
+
+/// `1 gap`, `2 gaps`.
+fn counted(count: usize, name: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{end}")
+}

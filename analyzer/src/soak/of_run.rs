@@ -1,36 +1,104 @@
-//! The findings of a run besides those of its series: failures in bursts, and gaps.
+//! The findings of a run besides those of its series: operations that stopped, failures in bursts,
+//! and gaps.
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Metric, bursts};
+use soakbox_statistics::{Metric, Stop, bursts, stop};
 
-use super::{FALSE_ALARM, FindingAnswer};
+use super::{FindingAnswer, SoakRun, SoakSettings, counted};
 use crate::changes::Times;
+use crate::units::duration;
 use crate::windows::{Run, Series};
 
-/// Failures in bursts per operation, and the gaps of the run. `name` is part of the subjects if it is
-/// not empty.
+/// How many of the findings of a run have a probability to be false: all but the gaps.
+pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
+    let operations = run.run.chosen(&settings.operations);
+    operations
+        .map(|(_, series)| {
+            usize::from(has_outcomes(series, settings))
+                + usize::from(pause(series, settings).is_some())
+        })
+        .sum()
+}
+
+/// Stops and failures in bursts per operation, and the gaps of the run. `share` is the false-alarm
+/// rate of each.
 ///
 /// # Errors
 /// Where the statistics refuse the windows.
-pub fn of_run(run: &Run, name: &str, operations: &[String]) -> Result<Vec<FindingAnswer>> {
+pub(super) fn of_run(
+    run: &SoakRun<'_>,
+    settings: &SoakSettings,
+    share: f64,
+) -> Result<Vec<FindingAnswer>> {
     let mut findings = Vec::new();
-    for (operation, series) in run.chosen(operations) {
-        if series.any(|window| window.with_outcome) {
-            let subject = [name, operation, "failures"].join(" ").trim().to_owned();
-            findings.push(failures(run, series, &subject)?);
+    for (operation, series) in run.run.chosen(&settings.operations) {
+        let named = |end: &str| {
+            let parts = [run.name, operation, end];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            parts.join(" ")
+        };
+        if let Some(pause) = pause(series, settings) {
+            findings.push(stopped(run.run, series, &named(""), pause, share));
+        }
+        if has_outcomes(series, settings) {
+            findings.push(failures(run.run, series, &named("failures"), share)?);
         }
     }
-    if let Some(series) = run.operations.values().next() {
-        findings.push(gaps(run, series, name));
+    if let Some(series) = run.run.operations.values().next() {
+        findings.push(gaps(run.run, series, run.name));
     }
     Ok(findings)
 }
 
-fn failures(run: &Run, series: &Series, subject: &str) -> Result<FindingAnswer> {
+fn has_outcomes(series: &Series, settings: &SoakSettings) -> bool {
+    settings.wants(&Metric::FailureRate) && series.any(|window| window.with_outcome)
+}
+
+/// The pause at the end; `None` where no operation was observed, or the rate is not asked for.
+fn pause(series: &Series, settings: &SoakSettings) -> Option<Stop> {
+    let finished = series.column(|window| window.count.saturating_add(window.lost));
+    settings.wants(&Metric::Rate).then(|| stop(&finished))?
+}
+
+fn stopped(run: &Run, series: &Series, subject: &str, pause: Stop, share: f64) -> FindingAnswer {
+    let length = series.length.ns() as f64;
+    let [lasted, least] = [pause.pause, pause.least].map(|n| duration(n as f64 * length));
+    let times = times(run, series);
+    let (status, reason) = if pause.unseen >= pause.least {
+        ("inconclusive", "its end was not observed".to_owned())
+    } else if pause.p <= share && pause.is_long() {
+        (
+            "found",
+            format!("none finished in the last {lasted}; by the pauses before, {least} is a stop"),
+        )
+    } else if pause.pause >= pause.least {
+        let reason = match pause.is_long() {
+            true => "too few finished before to tell a stop from a pause",
+            false => "less than a tenth of the run",
+        };
+        (
+            "inconclusive",
+            format!("none finished in the last {lasted}: {reason}"),
+        )
+    } else {
+        (
+            "absent",
+            format!("operations finished until the end; a pause of {least} would be a stop"),
+        )
+    };
+    let ends = status != "absent" && pause.pause > 0;
+    FindingAnswer {
+        from: ends.then(|| times.text(pause.from)).flatten(),
+        to: ends.then(|| times.text(series.windows.len())).flatten(),
+        reason,
+        ..FindingAnswer::new("stopped", subject, &Metric::Rate, status)
+    }
+}
+
+fn failures(run: &Run, series: &Series, subject: &str, share: f64) -> Result<FindingAnswer> {
     let failed = series.column(|window| window.failures);
     let known = series.column(|window| window.with_outcome);
-    let found =
-        bursts(&failed, &known, FALSE_ALARM).map_err(|error| Failure::new(subject, error))?;
+    let found = bursts(&failed, &known, share).map_err(|error| Failure::new(subject, error))?;
     let blank = |status| FindingAnswer::new("bursts", subject, &Metric::FailureRate, status);
     let times = times(run, series);
     let worst = found
@@ -42,8 +110,8 @@ fn failures(run: &Run, series: &Series, subject: &str) -> Result<FindingAnswer> 
             from: times.text(worst.start),
             to: times.text(worst.end),
             reason: format!(
-                "{} bursts with {:.0}% of the failures; the largest has {:.0} where {:.1} are usual",
-                found.bursts.len(),
+                "{} with {:.0}% of the failures; the largest has {:.0} where {:.1} are usual",
+                counted(found.bursts.len(), "burst"),
                 found.share * 100.0,
                 worst.failures,
                 worst.expected
@@ -84,7 +152,7 @@ fn gaps(run: &Run, series: &Series, name: &str) -> FindingAnswer {
         unit: String::new(),
         from: times.text(*first),
         to: times.text(last + 1),
-        reason: format!("{pieces} gaps, {seconds:.1} s in all"),
+        reason: format!("{}, {seconds:.1} s in all", counted(pieces, "gap")),
         ..blank("found")
     }
 }

@@ -3,63 +3,126 @@
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{
-    Finding, FindingKind, Metric, SoakOptions, Steadiness, Trend, period, soak, steady_state,
+    Error, Finding, FindingKind, MIN_PERIOD_WINDOWS, Metric, SoakOptions, Steadiness, Trend,
+    period, soak, steady_state,
 };
 
-use super::{FALSE_ALARM, FindingAnswer, SoakSettings};
+use super::evenly::evenly_spaced;
+use super::{FindingAnswer, SoakSeries, SoakSettings};
 use crate::changes::{NumberSeries, Times};
+use crate::units::duration;
+
+/// How many findings a series has.
+pub(super) fn searches(one: &SoakSeries) -> usize {
+    let growth = if may_leak(&one.series.metric) { 2 } else { 1 };
+    growth + 2
+}
 
 /// The findings of a series whose points have times. A limit of the settings is that of this series.
+/// `share` is the false-alarm rate of each.
 ///
 /// # Errors
 /// Where the times of the points are not known or descend, or an option is impossible.
-pub fn of_series(series: &NumberSeries, settings: &SoakSettings) -> Result<Vec<FindingAnswer>> {
-    let no_times = || Failure::new(&series.name, "the times of its points are not known");
-    let times = series
-        .times
-        .seconds(series.values.len())
-        .ok_or_else(no_times)?;
+pub(super) fn of_series(
+    one: &SoakSeries,
+    settings: &SoakSettings,
+    share: f64,
+) -> Result<Vec<FindingAnswer>> {
+    let series = &one.series;
     let falling = series.metric.lower_is_worse();
-    let values: Vec<f64> = match falling {
-        true => series.values.iter().map(|value| -value).collect(),
-        false => series.values.clone(),
-    };
-    let reference = settings
-        .reference
-        .iter()
-        .find(|one| one.name == series.name);
+    let reference = settings.reference.as_ref();
+    let good = reference.map(|reference| one.same(reference));
     let options = SoakOptions {
-        reference: reference.and_then(trend_of),
         limit: settings
             .options
             .limit
             .map(|limit| if falling { -limit } else { limit }),
+        false_alarm: share,
         ..settings.options.clone()
     };
-    let refused = |error: soakbox_statistics::Error| Failure::new(&series.name, error);
-    let found = soak(&series.name, &times, &values, &options).map_err(refused)?;
-    let grows = found.iter().filter(|finding| {
-        // Only memory has troughs that must not rise; of a file it is not known what it is.
-        let may_leak = matches!(series.metric, Metric::Memory | Metric::Other(_));
-        finding.kind == FindingKind::Drift || may_leak
-    });
-    let mut findings: Vec<FindingAnswer> = grows.map(|one| growth(one, series, falling)).collect();
-    findings.push(repeating(series).map_err(refused)?);
-    findings.push(steady(series).map_err(refused)?);
+    let found = lines(one, &options)?;
+    let of_reference = match good {
+        Some(Some(good)) => {
+            let alone = SoakOptions {
+                limit: None,
+                ..options.clone()
+            };
+            Some(lines(good, &alone)?)
+        }
+        _ => None,
+    };
+    let mut findings = Vec::new();
+    for finding in found {
+        if finding.kind == FindingKind::Leak && !may_leak(&series.metric) {
+            continue;
+        }
+        let line = of_reference.as_ref().and_then(|lines| {
+            let same = lines.iter().find(|other| other.kind == finding.kind);
+            same.and_then(|other| other.whole)
+        });
+        let note = match (good, line) {
+            (Some(None), _) => "; the reference has no such series",
+            (Some(Some(_)), None) => "; the reference has too few points for a slope",
+            _ => "",
+        };
+        let finding = match line {
+            Some(line) => against(one, &options, finding.kind, line)?,
+            None => finding,
+        };
+        let mut answer = growth(&finding, series, falling);
+        answer.reason.push_str(note);
+        if one.stopped {
+            answer.reason.push_str(", until the operation stopped");
+        }
+        findings.push(answer);
+    }
+    let refused = |error: Error| Failure::new(&series.name, error);
+    findings.push(repeating(series, share).map_err(refused)?);
+    findings.push(steady(series, share).map_err(refused)?);
     Ok(findings)
 }
 
-/// The line of a known-good run.
-fn trend_of(reference: &NumberSeries) -> Option<Trend> {
-    let times = reference.times.seconds(reference.values.len())?;
-    let found = soak(
-        &reference.name,
-        &times,
-        &reference.values,
-        &SoakOptions::default(),
-    )
-    .ok()?;
-    found.into_iter().find_map(|finding| finding.trend)
+/// Only memory has troughs that must not rise; of a column of a file it is not known what it is.
+fn may_leak(metric: &Metric) -> bool {
+    matches!(metric, Metric::Memory | Metric::Other(_))
+}
+
+/// The leak and the drift of a series, with up as worse.
+fn lines(one: &SoakSeries, options: &SoakOptions) -> Result<[Finding; 2]> {
+    let series = &one.series;
+    let no_times = || Failure::new(&series.name, "the times of its points are not known");
+    let times = series.times.seconds(series.values.len());
+    let times = times.ok_or_else(no_times)?;
+    let values: Vec<f64> = match series.metric.lower_is_worse() {
+        true => series.values.iter().map(|value| -value).collect(),
+        false => series.values.clone(),
+    };
+    let options = SoakOptions {
+        restarts: one.restarts.clone(),
+        restarts_known: one.restarts_known,
+        ..options.clone()
+    };
+    let found = soak(&series.name, &times, &values, &options);
+    found.map_err(|error| Failure::new(&series.name, error))
+}
+
+/// The finding of this kind, beyond the line of a known-good run.
+fn against(
+    one: &SoakSeries,
+    options: &SoakOptions,
+    kind: FindingKind,
+    line: Trend,
+) -> Result<Finding> {
+    let options = SoakOptions {
+        reference: Some(line),
+        ..options.clone()
+    };
+    let [leak, drift] = lines(one, &options)?;
+    Ok(if kind == FindingKind::Leak {
+        leak
+    } else {
+        drift
+    })
 }
 
 fn growth(finding: &Finding, series: &NumberSeries, falling: bool) -> FindingAnswer {
@@ -78,6 +141,9 @@ fn growth(finding: &Finding, series: &NumberSeries, falling: bool) -> FindingAns
         low: turned(low),
         high: turned(high),
         time_to_limit_s: finding.time_to_limit_s,
+        limit_reached: finding
+            .limit_reached
+            .and_then(|at_s| at(&series.times, at_s)),
         detectable: turned(finding.detectable),
         from: finding.since.and_then(|since| at(&series.times, since)),
         reason: finding.reason.clone(),
@@ -100,47 +166,56 @@ fn at(times: &Times, seconds: f64) -> Option<String> {
     }
 }
 
-fn repeating(
-    series: &NumberSeries,
-) -> std::result::Result<FindingAnswer, soakbox_statistics::Error> {
+fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswer, Error> {
     let blank = |status| FindingAnswer::new("period", &series.name, &series.metric, status);
-    // A period is one of evenly spaced points.
-    let Times::Windows { length_ns, .. } = series.times else {
+    let even = match &series.times {
+        Times::Windows { length_ns, .. } => Some((series.values.clone(), *length_ns as f64 / 1e9)),
+        times => {
+            let times = times.seconds(series.values.len()).unwrap_or_default();
+            evenly_spaced(&times, &series.values)
+        }
+    };
+    let Some((values, seconds)) = even else {
         return Ok(FindingAnswer {
-            reason: "periods are searched for in windows of equal length only".to_owned(),
+            reason: "a period is one of points at equal distances".to_owned(),
             ..blank("inconclusive")
         });
     };
-    let seconds = length_ns as f64 / 1e9;
-    Ok(match period(&series.values, FALSE_ALARM)? {
+    Ok(match period(&values, share)? {
         Some(found) => FindingAnswer {
             period_s: Some(found.windows * seconds),
-            reason: format!("it explains {:.0}% of the variance", found.strength * 100.0),
+            reason: format!(
+                "it explains {:.0}% of the variance around the line",
+                found.strength * 100.0
+            ),
             ..blank("found")
         },
-        None if series.values.len() < 32 => FindingAnswer {
-            reason: "fewer than 32 windows".to_owned(),
+        None if values.len() < MIN_PERIOD_WINDOWS => FindingAnswer {
+            reason: format!("fewer than {MIN_PERIOD_WINDOWS} windows"),
             ..blank("inconclusive")
         },
         None => FindingAnswer {
             reason: format!(
-                "no period up to {:.0} s, a quarter of the series",
-                seconds * series.values.len() as f64 / 4.0
+                "no period up to {}, a quarter of the series",
+                duration(seconds * values.len() as f64 / 4.0 * 1e9)
             ),
             ..blank("absent")
         },
     })
 }
 
-fn steady(series: &NumberSeries) -> std::result::Result<FindingAnswer, soakbox_statistics::Error> {
-    let state = steady_state(&series.values, FALSE_ALARM)?;
+fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswer, Error> {
+    let state = steady_state(&series.values, share)?;
     let (status, reason) = match state.steadiness {
         Steadiness::Steady => ("absent", "the level is steady from there on".to_owned()),
         Steadiness::Moving => (
             "found",
             format!(
-                "{} steps or drifts, the last one in the second half, or a drift",
-                state.changes
+                "{}; the level still moved in the second half",
+                match state.changes {
+                    1 => "1 step or drift".to_owned(),
+                    several => format!("{several} steps or drifts"),
+                }
             ),
         ),
         Steadiness::Inconclusive => (

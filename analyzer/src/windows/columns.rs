@@ -10,10 +10,12 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampNanosecondType};
 use soakbox_cli::{Failure, Result};
 
 use super::Row;
+use super::balance::Counted;
 
 /// The columns of `operation_log` that are read.
-pub(super) const LOG_COLUMNS: [&str; 8] = [
+pub(super) const LOG_COLUMNS: [&str; 9] = [
     "finished_at",
+    "interval",
     "operation",
     "duration_ns",
     "cpu_ns",
@@ -23,7 +25,19 @@ pub(super) const LOG_COLUMNS: [&str; 8] = [
     "sample_weight",
 ];
 /// The columns of `operation_metrics` that are read.
-pub(super) const METRICS_COLUMNS: [&str; 3] = ["at", "operation", "lost"];
+pub(super) const METRICS_COLUMNS: [&str; 8] = [
+    "at",
+    "operation",
+    "lost",
+    "interval",
+    "finished",
+    "recorded",
+    "filtered",
+    "sampled_out",
+];
+
+/// The largest weight of a row; a larger one is no number of operations.
+const MOST_WEIGHT: u64 = u32::MAX as u64;
 
 /// The names of operations: a dictionary, and the word of each row.
 struct Words {
@@ -60,6 +74,7 @@ impl Words {
 pub(super) struct LogRows {
     operation: Words,
     finished_at: TimestampNanosecondArray,
+    interval: Option<Int64Array>,
     duration: Int64Array,
     cpu: Option<Int64Array>,
     memory: Option<Int64Array>,
@@ -72,6 +87,7 @@ impl LogRows {
     pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
         let [
             finished_at,
+            interval,
             operation,
             duration,
             cpu,
@@ -83,6 +99,7 @@ impl LogRows {
         Ok(Self {
             operation: Words::of(batch, operation)?,
             finished_at: times(batch, finished_at)?,
+            interval: optional(batch, interval)?,
             duration: integers(batch, duration)?,
             cpu: optional(batch, cpu)?,
             memory: optional(batch, memory)?,
@@ -122,26 +139,63 @@ impl LogRows {
                 .as_ref()
                 .filter(|success| success.is_valid(index))
                 .map(|success| success.value(index)),
-            weight: value(self.weight.as_ref(), index).unwrap_or(1).max(1),
+            weight: value(self.weight.as_ref(), index)
+                .unwrap_or(1)
+                .clamp(1, MOST_WEIGHT),
         };
         (self.operation.word(index), row)
+    }
+
+    /// The number of a row's interval; `None` where the file has none.
+    #[inline]
+    pub(super) fn interval(&self, index: usize) -> Option<u64> {
+        value(self.interval.as_ref(), index)
     }
 }
 
 /// A batch of `operation_metrics`.
-pub(super) struct LossRows {
+pub(super) struct CountRows {
     operation: Words,
     at: TimestampNanosecondArray,
     lost: Int64Array,
+    interval: Option<Int64Array>,
+    /// Finished, recorded, filtered and sampled out.
+    counts: [Option<Int64Array>; 4],
 }
 
-impl LossRows {
+/// The kernel's counts of an operation in an interval, or a part of them.
+pub(super) struct CountRow {
+    /// Begin of the interval, ns UTC.
+    pub(super) at_ns: i64,
+    /// Operations that were lost in it.
+    pub(super) lost: u64,
+    /// Its number and the other counts; `None` where the file lacks one of them.
+    pub(super) counted: Option<(u64, Counted)>,
+}
+
+impl CountRows {
     pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
-        let [at, operation, lost] = METRICS_COLUMNS;
+        let [
+            at,
+            operation,
+            lost,
+            interval,
+            finished,
+            recorded,
+            filtered,
+            sampled_out,
+        ] = METRICS_COLUMNS;
         Ok(Self {
             operation: Words::of(batch, operation)?,
             at: times(batch, at)?,
             lost: integers(batch, lost)?,
+            interval: optional(batch, interval)?,
+            counts: [
+                optional(batch, finished)?,
+                optional(batch, recorded)?,
+                optional(batch, filtered)?,
+                optional(batch, sampled_out)?,
+            ],
         })
     }
 
@@ -154,11 +208,36 @@ impl LossRows {
         self.operation.iter()
     }
 
-    /// The place of a row's operation in [`words`](Self::words), the begin of its interval (ns UTC)
-    /// and the number of operations lost in it.
-    pub(super) fn row(&self, index: usize) -> (Option<usize>, i64, u64) {
-        let lost = positive(self.lost.value(index));
-        (self.operation.word(index), self.at.value(index), lost)
+    /// The place of a row's operation in [`words`](Self::words), and the row.
+    pub(super) fn row(&self, index: usize) -> (Option<usize>, CountRow) {
+        let row = CountRow {
+            at_ns: self.at.value(index),
+            lost: positive(self.lost.value(index)),
+            counted: self.counted(index),
+        };
+        (self.operation.word(index), row)
+    }
+
+    fn counted(&self, index: usize) -> Option<(u64, Counted)> {
+        let interval = value(self.interval.as_ref(), index)?;
+        let mut counts = [0; 4];
+        for (count, column) in counts.iter_mut().zip(&self.counts) {
+            *count = value(column.as_ref(), index)?;
+        }
+        let [finished, recorded, filtered, sampled_out] = counts;
+        let others = [
+            recorded,
+            filtered,
+            sampled_out,
+            positive(self.lost.value(index)),
+        ];
+        let others: i128 = others.into_iter().map(i128::from).sum();
+        let difference = i128::from(finished) - others;
+        let counted = Counted {
+            recorded,
+            difference: i64::try_from(difference).unwrap_or(i64::MAX),
+        };
+        Some((interval, counted))
     }
 }
 

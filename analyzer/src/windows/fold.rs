@@ -2,6 +2,7 @@
 //! a run can be merged. Pure.
 
 use super::open_window::OpenWindow;
+use super::window::MOST_OPERATIONS;
 use super::{Series, Window, WindowLength};
 use crate::recording::TimeRange;
 
@@ -84,7 +85,8 @@ impl Fold {
             before = sum;
         }
         for (index, share) in shares.into_iter().filter(|(_, share)| *share > 0) {
-            self.window(index).lost += share;
+            let window = self.window(index);
+            window.lost = window.lost.saturating_add(share).min(MOST_OPERATIONS);
         }
     }
 
@@ -104,18 +106,12 @@ impl Fold {
         self.close();
         let whole = usize::try_from(self.run.length_ns() / self.length.ns()).unwrap_or(0);
         self.windows.resize(whole, Window::default());
-        let (run, length) = (self.run, self.length);
-        let mut windows: Vec<Option<Window>> = self.windows.into_iter().map(Some).collect();
-        for gap in gaps.iter().filter(|gap| gap.length_ns() > 0) {
-            let first = gap.first_ns.saturating_sub(run.first_ns).max(0) / length.ns();
-            let last = (gap.last_ns.saturating_sub(run.first_ns) - 1).div_euclid(length.ns());
-            for index in first..=last {
-                let window = usize::try_from(index).ok().and_then(|i| windows.get_mut(i));
-                let Some(window) = window else { break };
-                *window = None;
-            }
-        }
-        Series { length, windows }
+        let mut series = Series {
+            length: self.length,
+            windows: self.windows.into_iter().map(Some).collect(),
+        };
+        series.leave_out(self.run.first_ns, gaps);
+        series
     }
 
     /// The window of a moment.

@@ -2,9 +2,12 @@
 //! one pass over the files and bounded memory. Every command that judges a recording reads it here.
 //! [`read`] does the reading; everything else is pure.
 
+mod balance;
 mod columns;
 mod fold;
+mod intervals;
 mod length;
+mod observed;
 mod open_window;
 mod read;
 mod run;

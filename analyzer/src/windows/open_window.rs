@@ -35,7 +35,7 @@ impl OpenWindow {
         let weight = row.weight;
         let times = |value: u64| value.saturating_mul(weight);
         let sums = &mut self.sums;
-        sums.count += weight;
+        sums.count = sums.count.saturating_add(weight);
         sums.duration_ns = sums.duration_ns.saturating_add(times(row.duration_ns));
         let measured = [
             (&mut sums.with_cpu, &mut sums.cpu_ns, row.cpu_ns),
@@ -48,13 +48,14 @@ impl OpenWindow {
         ];
         for (number, sum, value) in measured {
             if let Some(value) = value {
-                *number += weight;
+                *number = number.saturating_add(weight);
                 *sum = sum.saturating_add(times(value));
             }
         }
         if let Some(success) = row.success {
-            sums.with_outcome += weight;
-            sums.failures += if success { 0 } else { weight };
+            sums.with_outcome = sums.with_outcome.saturating_add(weight);
+            let failures = if success { 0 } else { weight };
+            sums.failures = sums.failures.saturating_add(failures);
         }
         let duration = row.duration_ns.min(i64::MAX as u64);
         let index = bucket(duration);

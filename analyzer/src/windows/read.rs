@@ -1,7 +1,7 @@
 //! Reads the runs of a recording as windows: one pass over `operation_log` for the rows and one over
-//! `operation_metrics` for the losses, on all CPUs. Each thread folds files of its own.
+//! `operation_metrics` for the counts, on all CPUs. Each thread folds files of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
 
 use arrow::array::RecordBatch;
@@ -9,50 +9,57 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
-use super::columns::{LOG_COLUMNS, LogRows, LossRows, METRICS_COLUMNS};
-use super::{Fold, Run, RunIdentity, WindowLength};
+use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
+use super::observed::{Observed, OperationFold};
+use super::{Run, RunIdentity, WindowLength};
 use crate::figures::{Reading, RunCoverage};
 use crate::recording::{Journal, Recording, Segment, TimeRange};
 
 /// Intervals at the end of a run that did not stop cleanly: they may not be written completely.
 const INCOMPLETE_INTERVALS: i64 = 2;
+/// The tables without which nothing is known about the time of their rows.
+const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 
-/// The runs of a recording, in order of their begin. A run without rows is left out. `length` is the
-/// shortest length of the windows; without it, it is the shortest of which each run has at most
-/// [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer windows.
+/// The runs of a recording, in order of their begin; at least one. A run without rows has no
+/// operations. `length` is the shortest length of the windows; without it, it is the shortest of
+/// which each run has at most [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer windows.
+///
+/// Operations that the kernel counted and that have no row are lost. A window is missing where a gap
+/// is, and where the kernel's counts are missing.
 ///
 /// # Errors
 /// Where a file cannot be read.
 pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>> {
     let recording = &reading.recording;
-    let interval_ns = recording.interval_ns();
     let plans = plans(reading, length);
-    let folds = fold(recording, &plans, interval_ns)?;
+    let folds = fold(recording, &plans)?;
     let warnings: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
     let root = recording.root.to_string_lossy().into_owned();
-    let has_several = plans.len() > 1;
+    let without_rows = without_rows(reading);
+    let has_several = plans.len() + without_rows.len() > 1;
+    let identity = |recorder: &str, range: TimeRange| RunIdentity {
+        name: match has_several {
+            true => format!("{root}#{recorder}"),
+            false => root.clone(),
+        },
+        recording: root.clone(),
+        warnings: warnings.clone(),
+        ..RunIdentity::of(&provenance(recording, recorder), recorder, range)
+    };
     let mut runs = Vec::new();
-    for (plan, folds) in plans.into_iter().zip(folds) {
-        let operations = folds.into_iter().map(|(operation, fold)| {
-            let mut series = fold.finish(&plan.gaps);
-            let complete = plan.complete.length_ns() / plan.length.ns();
-            series
-                .windows
-                .truncate(usize::try_from(complete).unwrap_or(0));
-            (operation, series)
-        });
-        let provenance = provenance(recording, &plan.recorder);
+    for (plan, fold) in plans.into_iter().zip(folds) {
+        let (operations, warnings) = fold.finish(&plan);
+        let mut identity = identity(&plan.recorder, plan.complete);
+        identity.warnings.extend(warnings);
         runs.push(Run {
-            identity: RunIdentity {
-                name: match has_several {
-                    true => format!("{root}#{}", plan.recorder),
-                    false => root.clone(),
-                },
-                recording: root.clone(),
-                warnings: warnings.clone(),
-                ..RunIdentity::of(&provenance, &plan.recorder, plan.complete)
-            },
-            operations: operations.collect(),
+            identity,
+            operations,
+        });
+    }
+    for (recorder, range) in without_rows {
+        runs.push(Run {
+            identity: identity(&recorder, range),
+            operations: BTreeMap::new(),
         });
     }
     runs.sort_by(|a, b| {
@@ -62,28 +69,69 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
     Ok(runs)
 }
 
+/// The runs that have files, also such that cannot be read, and no row, with the time that their
+/// annotations give. A recording of which nothing can be read has one without a name.
+fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
+    let (recording, coverage) = (&reading.recording, &reading.coverage);
+    let origins = recording.origins().into_iter();
+    let origins = origins.map(|origin| origin.recorder.as_str());
+    let damaged = recording.damaged.iter();
+    let damaged = damaged.filter_map(|file| file.recorder.as_deref());
+    let all: BTreeSet<&str> = origins.chain(damaged).collect();
+    let empty = TimeRange {
+        first_ns: 0,
+        last_ns: 0,
+    };
+    if all.is_empty() {
+        return vec![(String::new(), empty)];
+    }
+    let without = all.into_iter();
+    let without = without.filter(|recorder| !coverage.runs.contains_key(*recorder));
+    let range = |recorder: &str| coverage.without_rows.get(recorder).copied();
+    without
+        .map(|recorder| (recorder.to_owned(), range(recorder).unwrap_or(empty)))
+        .collect()
+}
+
 /// How one run is cut.
-struct RunPlan {
+pub(super) struct RunPlan {
     recorder: String,
     /// The time of its rows.
-    range: TimeRange,
+    pub(super) range: TimeRange,
     /// The part of it that is judged.
-    complete: TimeRange,
-    gaps: Vec<TimeRange>,
-    length: WindowLength,
+    pub(super) complete: TimeRange,
+    pub(super) gaps: Vec<TimeRange>,
+    pub(super) length: WindowLength,
+    pub(super) interval_ns: i64,
+    /// Whether rows or counts were left out, because their file cannot be read.
+    pub(super) lacks_rows: bool,
+    /// Whether annotations were left out: gaps may be unknown.
+    pub(super) lacks_gaps: bool,
 }
 
 fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
+    let recording = &reading.recording;
     let runs = reading.coverage.runs.iter();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
         let range = run.range;
         let finest = WindowLength::finest(range.length_ns());
+        let interval_ns = match i64::try_from(provenance(recording, recorder).interval_ns) {
+            Ok(length) if length > 0 => length,
+            _ => recording.interval_ns(),
+        };
+        let lacks = |tables: &[Table]| {
+            let mut damaged = recording.damaged.iter();
+            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
+        };
         RunPlan {
             recorder: recorder.clone(),
             range,
             complete: complete_part(reading, recorder, range),
             gaps: run.gaps.clone(),
             length: length.map_or(finest, |length| length.max(finest)),
+            interval_ns,
+            lacks_rows: lacks(&NEEDED),
+            lacks_gaps: lacks(&[Table::ANNOTATIONS]),
         }
     };
     runs.map(plan).collect()
@@ -102,20 +150,17 @@ fn complete_part(reading: &Reading, recorder: &str, range: TimeRange) -> TimeRan
     }
 }
 
-/// The folds of one run, by operation.
-type Folds = BTreeMap<String, Fold>;
-
 /// A file of one run.
 enum Source<'a> {
     Segment(&'a Segment),
     Journal(&'a Journal),
 }
 
-/// Folds all files; the result has the folds of each run.
-fn fold(recording: &Recording, plans: &[RunPlan], interval_ns: i64) -> Result<Vec<Folds>> {
+/// Folds all files; the result has what was observed of each run.
+fn fold(recording: &Recording, plans: &[RunPlan]) -> Result<Vec<Observed>> {
     let mut files: Vec<(usize, Source<'_>)> = Vec::new();
     for (run, plan) in plans.iter().enumerate() {
-        for table in [Table::OPERATION_LOG, Table::OPERATION_METRICS] {
+        for table in NEEDED {
             let segments = recording.segments(table);
             let segments = segments.filter(|file| file.origin.recorder == plan.recorder);
             files.extend(segments.map(|file| (run, Source::Segment(file))));
@@ -127,58 +172,44 @@ fn fold(recording: &Recording, plans: &[RunPlan], interval_ns: i64) -> Result<Ve
     // Neighbouring files have neighbouring windows: each thread gets one part of the list.
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let part = files.len().div_ceil(threads).max(1);
-    let parts: Vec<Result<Vec<Folds>>> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || fold_files(files, plans, interval_ns));
+    let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
+        let start = |files| scope.spawn(move || fold_files(files, plans));
         let threads: Vec<_> = files.chunks(part).map(start).collect();
-        let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Folds>>>| {
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Observed>>>| {
             let stopped = |_| Err(Failure::new("reading thread", "ended unexpectedly"));
             thread.join().unwrap_or_else(stopped)
         };
         threads.into_iter().map(ended).collect()
     });
-    let mut all = vec![Folds::new(); plans.len()];
+    let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
     for part in parts {
-        for (folds, more) in all.iter_mut().zip(part?) {
-            for (operation, fold) in more {
-                match folds.get_mut(&operation) {
-                    Some(known) => known.merge(fold),
-                    None => drop(folds.insert(operation, fold)),
-                }
-            }
+        for (observed, more) in all.iter_mut().zip(part?) {
+            observed.merge(more);
         }
     }
     Ok(all)
 }
 
-fn fold_files(
-    files: &[(usize, Source<'_>)],
-    plans: &[RunPlan],
-    interval_ns: i64,
-) -> Result<Vec<Folds>> {
-    let mut all = vec![Folds::new(); plans.len()];
+fn fold_files(files: &[(usize, Source<'_>)], plans: &[RunPlan]) -> Result<Vec<Observed>> {
+    let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
     for (run, source) in files {
-        let mut folds = RunFolds {
-            plan: &plans[*run],
-            interval_ns,
-            folds: Vec::new(),
-            places: HashMap::new(),
-        };
-        for (operation, fold) in std::mem::take(&mut all[*run]) {
-            folds.insert(operation, fold);
-        }
+        let mut folds = RunFolds::new(
+            &plans[*run],
+            std::mem::replace(&mut all[*run], Observed::new(&plans[*run])),
+        );
         match source {
             Source::Segment(file) if file.table == Table::OPERATION_LOG => {
                 file.batches(&LOG_COLUMNS, |batch| folds.add_rows(batch))?;
             }
             Source::Segment(file) => {
-                file.batches(&METRICS_COLUMNS, |batch| folds.add_losses(batch))?;
+                file.batches(&METRICS_COLUMNS, |batch| folds.add_counts(batch))?;
             }
             Source::Journal(file) if file.table == Table::OPERATION_LOG => {
                 file.batches(|batch| folds.add_rows(batch))?;
             }
-            Source::Journal(file) => file.batches(|batch| folds.add_losses(batch))?,
+            Source::Journal(file) => file.batches(|batch| folds.add_counts(batch))?,
         }
-        all[*run] = folds.folds.into_iter().collect();
+        all[*run] = folds.finish();
     }
     Ok(all)
 }
@@ -186,24 +217,42 @@ fn fold_files(
 /// The folds of one run while a file is read.
 struct RunFolds<'a> {
     plan: &'a RunPlan,
-    interval_ns: i64,
-    folds: Vec<(String, Fold)>,
+    /// Without its operations, which are in `folds`.
+    observed: Observed,
+    folds: Vec<(String, OperationFold)>,
     /// Where each operation is in `folds`.
     places: HashMap<String, usize>,
 }
 
-impl RunFolds<'_> {
-    fn insert(&mut self, operation: String, fold: Fold) {
-        self.places.insert(operation.clone(), self.folds.len());
-        self.folds.push((operation, fold));
+impl<'a> RunFolds<'a> {
+    fn new(plan: &'a RunPlan, mut observed: Observed) -> Self {
+        let folds: Vec<_> = std::mem::take(&mut observed.operations)
+            .into_iter()
+            .collect();
+        let places = folds.iter().enumerate();
+        let places = places.map(|(place, (operation, _))| (operation.clone(), place));
+        Self {
+            plan,
+            observed,
+            places: places.collect(),
+            folds,
+        }
+    }
+
+    fn finish(self) -> Observed {
+        Observed {
+            operations: self.folds.into_iter().collect(),
+            ..self.observed
+        }
     }
 
     fn place(&mut self, operation: &str) -> usize {
         if let Some(place) = self.places.get(operation) {
             return *place;
         }
-        let fold = Fold::new(self.plan.range, self.plan.length);
-        self.insert(operation.to_owned(), fold);
+        self.places.insert(operation.to_owned(), self.folds.len());
+        let fold = OperationFold::new(self.plan);
+        self.folds.push((operation.to_owned(), fold));
         self.folds.len() - 1
     }
 
@@ -214,24 +263,29 @@ impl RunFolds<'_> {
             let (word, row) = rows.row(index);
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
-                fold.add(&row);
+                fold.windows.add(&row);
+                fold.balance.add_row(rows.interval(index));
             }
         }
         Ok(())
     }
 
-    fn add_losses(&mut self, batch: &RecordBatch) -> Result<()> {
-        let rows = LossRows::of(batch)?;
+    fn add_counts(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = CountRows::of(batch)?;
         let places: Vec<usize> = rows.words().map(|word| self.place(word)).collect();
         for index in 0..rows.len() {
-            let (word, at_ns, lost) = rows.row(index);
+            let (word, row) = rows.row(index);
             let interval = TimeRange {
-                first_ns: at_ns,
-                last_ns: at_ns.saturating_add(self.interval_ns),
+                first_ns: row.at_ns,
+                last_ns: row.at_ns.saturating_add(self.plan.interval_ns),
             };
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
-                fold.add_lost(lost, interval);
+                fold.windows.add_lost(row.lost, interval);
+                if let Some((interval, counted)) = row.counted {
+                    fold.balance.add_counts(interval, counted);
+                    self.observed.intervals.add(interval, row.at_ns);
+                }
             }
         }
         Ok(())

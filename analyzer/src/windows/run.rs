@@ -72,6 +72,11 @@ pub struct Target {
 }
 
 impl RunIdentity {
+    /// What no other run has: the run's UUID and its begin; `None` where they are not known.
+    pub fn key(&self) -> Option<(&str, i64)> {
+        (!self.recorder.is_empty()).then_some((self.recorder.as_str(), self.first_ns))
+    }
+
     /// From the footer of a file of the run.
     pub(super) fn of(provenance: &Provenance, recorder: &str, range: TimeRange) -> Self {
         let targets = provenance.observed.iter().map(|file| Target {

@@ -1,6 +1,9 @@
 //! The windows of one operation in one run, in order of time, with gaps as missing windows.
 
+use std::borrow::Cow;
+
 use super::{Window, WindowLength};
+use crate::recording::TimeRange;
 
 /// Windows of equal length, from the begin of the run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +28,41 @@ impl Series {
             .collect()
     }
 
+    /// Makes each window missing that a range overlaps; the first window begins at `begin_ns`. Gives
+    /// the number of windows that were there before.
+    pub fn leave_out(&mut self, begin_ns: i64, ranges: &[TimeRange]) -> usize {
+        let length = self.length.ns();
+        let mut left_out = 0;
+        for range in ranges.iter().filter(|range| range.length_ns() > 0) {
+            let first = range.first_ns.saturating_sub(begin_ns).max(0) / length;
+            let last = (range.last_ns.saturating_sub(begin_ns) - 1).div_euclid(length);
+            for index in first..=last {
+                let window = usize::try_from(index)
+                    .ok()
+                    .and_then(|i| self.windows.get_mut(i));
+                let Some(window) = window else { break };
+                left_out += usize::from(window.take().is_some());
+            }
+        }
+        left_out
+    }
+
     /// The same run in windows of `length`: neighbours are merged. Windows at the end that do not
     /// fill a longer one are left out, and a longer window with a missing part is missing. Where
     /// `length` is not longer, nothing changes.
     #[must_use]
     pub fn merged_to(self, length: WindowLength) -> Self {
+        match self.length.parts_of(length) {
+            1 => self,
+            _ => self.merged(length).into_owned(),
+        }
+    }
+
+    /// As [`merged_to`](Self::merged_to), without a copy of the shorter windows.
+    pub fn merged(&self, length: WindowLength) -> Cow<'_, Self> {
         let parts = self.length.parts_of(length);
         if parts == 1 {
-            return self;
+            return Cow::Borrowed(self);
         }
         let whole = self.windows.chunks_exact(parts);
         let windows = whole.map(|parts| {
@@ -42,10 +72,10 @@ impl Series {
             }
             Some(merged)
         });
-        Self {
+        Cow::Owned(Self {
             length,
             windows: windows.collect(),
-        }
+        })
     }
 
     /// The sums over all windows that are not missing.
@@ -59,10 +89,20 @@ impl Series {
 
     /// Operations with a row, in windows that are not missing.
     pub fn count(&self) -> u64 {
+        self.sum(|window| window.count)
+    }
+
+    /// The sum of that number over all windows that are not missing.
+    pub fn sum(&self, number: fn(&Window) -> u64) -> u64 {
+        let windows = self.windows.iter().flatten();
+        windows.map(number).fold(0, u64::saturating_add)
+    }
+
+    /// Number of windows that are missing.
+    pub fn missing(&self) -> usize {
         self.windows
             .iter()
-            .flatten()
-            .map(|window| window.count)
-            .sum()
+            .filter(|window| window.is_none())
+            .count()
     }
 }

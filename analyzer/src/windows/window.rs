@@ -3,6 +3,10 @@
 
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
+/// The largest number of operations, recorded or lost: the sum of both stays below 2⁶⁴, whatever a
+/// damaged file claims.
+pub(super) const MOST_OPERATIONS: u64 = 1 << 62;
+
 /// Sums over the operations that finished in one window. What is measured for some operations only
 /// has its own count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +56,8 @@ impl Window {
         for (sum, more) in sums {
             *sum = sum.saturating_add(more);
         }
+        self.count = self.count.min(MOST_OPERATIONS);
+        self.lost = self.lost.min(MOST_OPERATIONS);
         if self.durations.is_empty() {
             self.durations.clone_from(&other.durations);
         } else if !other.durations.is_empty() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// An option lies outside the range in which the method means anything.
-    #[error("{name} is {value}: it must be {must}")]
+    #[error("{name} is {}: it must be {must}", shown(*.value))]
     Option {
         /// Its name for the caller, for instance `threshold`.
         name: &'static str,
@@ -61,6 +61,14 @@ pub enum Error {
         /// Length of the windows of another one.
         second: Duration,
     },
+}
+
+/// With an exponent where it would have many digits.
+fn shown(value: f64) -> String {
+    match value.abs() >= 1e7 && value.is_finite() {
+        true => format!("{value:e}"),
+        false => value.to_string(),
+    }
 }
 
 /// `Ok` when `value` lies in `low..=high`. NaN is always refused.

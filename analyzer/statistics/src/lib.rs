@@ -13,6 +13,7 @@
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
 //! | Is it periodic? | [`period`] | a [`Period`] |
 //! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
+//! | Did it stop? | [`stop()`] | [`Stop`] |
 //! | Is it steady, and from when on? | [`steady_state()`], [`warm_up()`] | a [`SteadyState`] |
 //! | How well is this mean known? | [`mean_of_windows`] | a [`MeanOfWindows`] |
 //!
@@ -59,6 +60,7 @@ mod windows;
 pub use compare::conclusion::Conclusion;
 pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
 pub use compare::explanation::{Explanation, RunValue, SideNoise};
+pub use compare::gate::Blocker;
 pub use compare::looks::Looks;
 pub use compare::options::{Acceptable, OneSided, Operation, Options, Threshold};
 pub use compare::plan::Plan;
@@ -83,11 +85,13 @@ pub use metric::{Metric, Quantity};
 pub use run::{Run, Window};
 pub use series::bursts::{Burst, Bursts, bursts};
 pub use series::change::{Change, ChangeKind, LeastChange};
+pub use series::change_points::MIN_CHANGE_POINTS;
 pub use series::changes::{changes, changes_of_at_least};
-pub use series::periods::{MIN_REPEATS, Period, period};
+pub use series::periods::{MIN_PERIOD_WINDOWS, MIN_REPEATS, Period, period};
+pub use series::stops::{Stop, stop};
 pub use series::warm_up::warm_up;
 pub use soak::finding::{Finding, FindingKind, SoakOptions, Status};
-pub use soak::leak::soak;
+pub use soak::leak::{MIN_VALUES, soak};
 pub use soak::sawtooth::MIN_PERIODS;
 pub use soak::steady_state::{Steadiness, SteadyState, steady_state};
 pub use soak::trend::{MIN_POINTS, Trend, trend};

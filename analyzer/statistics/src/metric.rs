@@ -141,7 +141,7 @@ impl Metric {
 
     /// True when a value of 0 or below is a measurement. A duration, a CPU time or a memory of 0 is
     /// none: the clock or the counter was too coarse.
-    pub(crate) const fn may_be_zero(&self) -> bool {
+    pub const fn may_be_zero(&self) -> bool {
         matches!(
             self,
             Metric::FailureRate

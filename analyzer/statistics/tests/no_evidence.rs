@@ -48,10 +48,14 @@ fn runs_that_finished_nothing_are_a_regression_and_are_named() {
         let result = compare(&base, &candidate, &Options::default()).unwrap();
         assert_eq!(result.verdict, Verdict::Regressed);
         let rate = effect(&result, &Metric::Rate);
-        assert_eq!(
-            (rate.verdict, rate.low, rate.high),
-            (Verdict::Regressed, Some(1.0), Some(1.0))
-        );
+        assert_eq!(rate.verdict, Verdict::Regressed);
+        // The change is that of the values next to it, and exact only where nothing finished.
+        let kept = rate.candidate.unwrap() / rate.base.unwrap();
+        let change = rate.change.unwrap();
+        assert!((change - (1.0 - kept)).abs() < 1e-12, "{rate:?}");
+        assert!((change - dead as f64 / 5.0).abs() < 0.05, "{rate:?}");
+        let ends = (dead == 5).then_some(1.0);
+        assert_eq!((rate.low, rate.high), (ends, ends));
         assert!(rate.reason.contains("stopped"), "{}", rate.reason);
         assert!(rate.reason.contains("night"), "{}", rate.reason);
         for metric in [Metric::DurationP50, Metric::DurationP99, Metric::Cpu] {
@@ -85,7 +89,13 @@ fn an_operation_that_ends_in_the_middle_of_a_run_stopped() {
             (Verdict::Regressed, Scope::Pair)
         );
         assert!(rate.reason.contains("stopped"), "{}", rate.reason);
-        assert_eq!((rate.low, rate.high), (Some(1.0), Some(1.0)));
+        let ends = (idle == WINDOWS).then_some(1.0);
+        assert_eq!((rate.low, rate.high), (ends, ends));
+        let change = rate.change.unwrap();
+        assert!(
+            (change - idle as f64 / WINDOWS as f64).abs() < 0.1,
+            "{rate:?}"
+        );
     }
     // Two silent windows at the end are no stop, and neither is a pause that the base makes too.
     let pausing = |seed: usize| {

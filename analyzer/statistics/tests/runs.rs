@@ -21,7 +21,8 @@ fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
         (alone.verdict, alone.scope),
         (Verdict::Regressed, Scope::Pair)
     );
-    assert!(alone.reason.contains("not for the builds"));
+    assert!(alone.scope.note().unwrap().contains("not for the builds"));
+    assert!(!alone.reason.contains("one run per side"));
     let history = RunVariance::from_history(&[97.0, 100.0, 103.0, 99.0, 101.0, 98.0], false);
     let options = Options {
         history: vec![(Metric::Cpu, history.unwrap())],
@@ -32,6 +33,7 @@ fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
         (known.verdict, known.scope),
         (Verdict::Inconclusive, Scope::Runs)
     );
+    assert_eq!(known.scope.note(), None);
 }
 
 #[test]

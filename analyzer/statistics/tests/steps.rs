@@ -126,3 +126,38 @@ fn steps_below_the_minimum_are_not_reported_and_join_their_levels() {
         assert!(changes_of_at_least(&values, None, 0.05, &least).is_err());
     }
 }
+
+#[test]
+fn a_large_step_keeps_its_p_value_when_small_ones_are_left_out() {
+    // A staircase of small steps around one large one.
+    for (seed, count) in [(1, 3), (2, 6), (3, 9)] {
+        let value = |i: usize| {
+            let small = 3.0 * (i * count / 600) as f64;
+            100.0 + small + if i >= 300 { 100.0 } else { 0.0 } + scatter(i, seed)
+        };
+        let values: Vec<f64> = (0..600).map(value).collect();
+        let least = LeastChange {
+            relative: 0.6,
+            ..LeastChange::default()
+        };
+        let found = changes_of_at_least(&values, None, 0.05, &least).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].p < 1e-3, "{count}: {found:?}");
+    }
+}
+
+#[test]
+fn a_step_from_exactly_0_has_no_relative_change() {
+    for (zeros, level) in [(101, 5.0), (150, 1e-6), (333, 7e12)] {
+        let value = |i: usize| match i < zeros {
+            true => 0.0,
+            false => level * (1.0 + 0.02 * scatter(i, 8)),
+        };
+        let values: Vec<f64> = (0..500).map(value).collect();
+        let found = changes(&values, None, 0.05).unwrap();
+        let step = found.iter().find(|one| one.kind == ChangeKind::Step);
+        let step = step.unwrap_or_else(|| panic!("{zeros} {level}: {found:?}"));
+        assert_eq!((step.before, step.change), (0.0, None), "{step:?}");
+        assert!(step.before.is_sign_positive());
+    }
+}

@@ -9,7 +9,7 @@ use soakbox_schemas::tables::{
     RecorderHealth, Table,
 };
 
-use crate::{Recorder, SECOND, START_NS, annotation, concat};
+use crate::{Recorder, SECOND, START_NS, UUID, annotation, concat};
 
 /// Boot clock at [`START_NS`], in intervals of a second.
 const BOOT_INTERVAL: u64 = 5_000;
@@ -49,6 +49,12 @@ pub struct Soak {
     pub scale: f64,
     /// Seconds from [`START_NS`] to the begin.
     pub begin: i64,
+    /// The process begins anew after each of these many seconds, with its first memory.
+    pub restart_every: Option<i64>,
+    /// The share of `traffic_control` that is missing at the end, fewer and fewer from the begin on.
+    pub decline: f64,
+    /// The second from which on no `traffic_control` finishes.
+    pub stops_at: Option<i64>,
 }
 
 impl Default for Soak {
@@ -63,6 +69,9 @@ impl Default for Soak {
             seed: 1,
             scale: 1.0,
             begin: 0,
+            restart_every: None,
+            decline: 0.0,
+            stops_at: None,
         }
     }
 }
@@ -140,6 +149,13 @@ impl Soak {
                 "deploy 1.4",
             ));
         }
+        let life = self.restart_every.unwrap_or(self.seconds);
+        for restart in (1..).map(|n| n * life).take_while(|at| *at < self.seconds) {
+            for kind in [AnnotationKind::TargetExited, AnnotationKind::TargetStarted] {
+                rows.annotations
+                    .push(annotation(self.begin + restart, None, kind, "meshd"));
+            }
+        }
         rows.annotations.push(annotation(
             self.begin + self.seconds,
             None,
@@ -160,8 +176,11 @@ impl Soak {
         let per_second = if refresh {
             self.refreshes_per_second
         } else {
-            self.controls_per_second
+            let left = 1.0 - self.decline * second as f64 / self.seconds as f64;
+            let stopped = self.stops_at.is_some_and(|at| second >= at);
+            (self.controls_per_second as f64 * left * f64::from(!stopped)).round() as u64
         };
+        let age = self.restart_every.map_or(second, |life| second % life);
         let boot_ns = (BOOT_INTERVAL as i64 + second) * SECOND;
         let (mut failures, mut duration_sum_ns) = (0, 0);
         for index in 0..per_second {
@@ -183,7 +202,7 @@ impl Soak {
                 cpu_ns: (duration_ns * 0.6) as u64,
                 cpu_user_ns: (duration_ns * 0.4) as u64,
                 cpu_system_ns: (duration_ns * 0.2) as u64,
-                memory_bytes: (64 << 20) + (second as u64) * 4096,
+                memory_bytes: (64 << 20) + (age as u64) * 4096,
                 memory_delta_bytes: if index % 2 == 0 { 4096 } else { -4096 },
                 pid: 4242,
                 tid: 4242 + (index % 4) as u32,
@@ -220,9 +239,13 @@ impl Soak {
         }
     }
 
-    /// Writes a sealed recording: two segments of `operation_log` and one of each other table.
+    /// Writes a sealed recording: two segments of `operation_log` and one of each other table. Each
+    /// seed is a run of its own; the first one has [`UUID`].
     pub fn seal(&self, root: &Path) -> Recorder {
         let mut recorder = Recorder::new(root);
+        let first = u32::from_str_radix(&UUID[..8], 16).unwrap();
+        let first = first.wrapping_add(self.seed as u32).wrapping_sub(1);
+        recorder.uuid = format!("{first:08x}{}", &UUID[8..]);
         let rows = self.rows();
         for half in rows.log.chunks(rows.log.len().div_ceil(2)) {
             recorder.seal(Table::OPERATION_LOG, &concat(half));

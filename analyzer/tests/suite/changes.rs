@@ -1,6 +1,8 @@
 //! `changes` on recordings and on CSV files.
 
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use soakbox_testing::Soak;
 
@@ -141,6 +143,15 @@ fn mistakes_get_one_clear_line() {
     fs::write(&file, "t,x\n1,5\n2,five\n").unwrap();
     let file = file.to_str().unwrap();
     let (root, missing) = (place.text(), "/nonexistent.csv");
+    let empty = place.path().join("empty.csv");
+    fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    let soak = Place::new();
+    Soak {
+        seconds: 5,
+        ..Soak::default()
+    }
+    .seal(soak.path());
     let cases: &[&[&str]] = &[
         &["changes"],
         &["changes", root],
@@ -161,10 +172,100 @@ fn mistakes_get_one_clear_line() {
         ],
         &["changes", "--csv", file, "--value", "t", "--least", "much"],
         &["changes", root, "--time", "t"],
+        &["changes", soak.text(), "--operation", "nosuch"],
+        &["changes", soak.text(), "--metric", "duration_p95"],
+        &[
+            "changes",
+            soak.text(),
+            "--operation",
+            "rule_refresh",
+            "--metric",
+            "bytes_rate",
+        ],
+        &["changes", "--csv", root, "--value", "x"],
+        &["changes", "--csv", empty, "--value", "x"],
+        &["changes", "--csv", file, "--value", "z"],
     ];
     let mut transcript = String::new();
     for case in cases {
         transcript.push_str(&format!("$ {}\n{}\n", case.join(" "), refused(case)));
     }
-    insta::assert_snapshot!("changes_mistakes", place.plain(&transcript));
+    let transcript = soak.plain(&transcript).replace(root, "[DIR]");
+    insta::assert_snapshot!("changes_mistakes", transcript);
+}
+
+#[test]
+fn a_pipe_has_all_its_rows() {
+    for rows in [60, 20_000, 200_000] {
+        let mut text = "value\n".to_owned();
+        let mut noise = 1_u64;
+        for row in 0..rows {
+            noise = noise
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(99);
+            let level = if row >= rows / 2 { 20.0 } else { 10.0 };
+            match row % 1_000 {
+                7 => text.push('\n'),
+                _ => text.push_str(&format!("{}\n", level + (noise >> 40) as f64 / 16e6)),
+            }
+        }
+        let answers = ["-", "/dev/stdin"].map(|path| {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
+                .args([
+                    "changes", "--csv", path, "--value", "value", "--format", "json",
+                ])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut input = program.stdin.take().unwrap();
+            let text = text.clone();
+            let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+            let output = program.wait_with_output().unwrap();
+            writer.join().unwrap().unwrap();
+            serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+        });
+        assert_eq!(answers[0], answers[1]);
+        let series = &answers[0]["series"][0];
+        assert_eq!(series["points"], rows);
+        assert_eq!(series["missing"], (rows + 992) / 1_000);
+        let index = series["changes"][0]["index"].as_i64().unwrap();
+        assert!((index - i64::from(rows / 2)).abs() <= 2, "{series}");
+    }
+}
+
+#[test]
+fn a_step_from_0_and_one_of_small_numbers_can_be_read() {
+    let place = Place::new();
+    for (name, low, high, before, after, difference) in [
+        ("zero", 0.0, 5.0, "0", "5.", "–"),
+        ("tiny", 1e-5, 2e-5, "1.00e-5", "2.00e-5", "+100 %"),
+    ] {
+        let file = place.path().join(name);
+        let mut text = "value\n".to_owned();
+        for row in 0..200_u32 {
+            let level = if row < 101 { low } else { high };
+            let noise = 1.0 + f64::from(row * 7919 % 101) / 1e5;
+            text.push_str(&format!("{}\n", level * noise));
+        }
+        fs::write(&file, text).unwrap();
+        let asked = [
+            "changes",
+            "--csv",
+            file.to_str().unwrap(),
+            "--value",
+            "value",
+        ];
+        let table = printed(&asked);
+        let row = table.lines().nth(1).unwrap();
+        let cells: Vec<&str> = row
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        let at = cells.iter().position(|cell| *cell == "101").unwrap();
+        assert_eq!(cells[at + 2], before, "{table}");
+        assert!(cells[at + 3].starts_with(after), "{table}");
+        assert_eq!(cells[at + 4], difference, "{table}");
+    }
 }

@@ -54,6 +54,9 @@ const SLOWER: Soak = Soak {
     seed: 100,
     scale: 1.2,
     begin: 0,
+    restart_every: None,
+    decline: 0.0,
+    stops_at: None,
 };
 const HEALTHY: Soak = Soak {
     seed: 1,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod baseline;
+mod baseline_files;
 mod browser;
 mod changes;
 mod cli;
@@ -10,6 +11,7 @@ mod compare;
 mod descriptors;
 mod hostile_text;
 mod live;
+mod missing_rows;
 mod outputs;
 mod paths;
 mod pictures;
@@ -18,6 +20,7 @@ mod recordings;
 mod soak;
 mod unsealed;
 mod verdict_forms;
+mod verdict_words;
 mod windows;
 
 mod host;

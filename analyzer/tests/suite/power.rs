@@ -4,31 +4,12 @@
 use serde_json::Value;
 
 use crate::program::{Place, analyzer, json, printed, refused, text};
-use soakbox_testing::Soak;
-
-/// A run of a build whose operations take `scale` times as long.
-fn seal(place: &Place, name: &str, seed: u64, scale: f64) -> String {
-    let path = place.path().join(name);
-    let soak = Soak {
-        seconds: 60,
-        seed,
-        scale,
-        ..Soak::default()
-    };
-    soak.seal(&path);
-    path.to_str().unwrap().to_owned()
-}
 
 /// Runs of one build. Its run-to-run effect is drawn: up to 3% in each direction.
 fn build(place: &Place, name: &str, runs: u64) -> String {
     for run in 0..runs {
         let effect = (run * 7 % 13) as f64 / 13.0 - 0.5;
-        seal(
-            place,
-            &format!("{name}/{run:02}"),
-            100 + run,
-            1.0 + 0.06 * effect,
-        );
+        place.seal(&format!("{name}/{run:02}"), 100 + run, 1.0 + 0.06 * effect);
     }
     place.path().join(name).to_str().unwrap().to_owned()
 }
@@ -82,7 +63,7 @@ fn a_plan_says_which_changes_will_be_found_and_comparisons_find_them() {
         for run in 0..5 {
             let effect = (run * 5 % 13) as f64 / 13.0 - 0.5;
             let scale = (1.0 + change) * (1.0 + 0.06 * effect);
-            seal(&place, &format!("{name}/{run:02}"), 500 + run, scale);
+            place.seal(&format!("{name}/{run:02}"), 500 + run, scale);
         }
         let candidate = place.path().join(name);
         let output = analyzer(&[
@@ -152,7 +133,7 @@ fn too_few_runs_are_refused_with_the_number_that_is_needed() {
     let place = Place::new();
     let nine = build(&place, "nine", 9);
     let ten = build(&place, "ten", 10);
-    let one = seal(&place, "one", 7, 1.0);
+    let one = place.seal("one", 7, 1.0);
     let refused = |arguments: &[&str], expected: &str| {
         let line = refused(arguments);
         assert!(line.contains(expected), "{expected}: {line}");

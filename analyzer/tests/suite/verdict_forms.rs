@@ -7,28 +7,15 @@ use soakbox_analyzer::windows::{Run, RunIdentity, Series, Target, Window, Window
 use soakbox_cli::escaped;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_statistics::Metric;
-use soakbox_testing::{HOSTILE_TEXTS, Soak};
-
-/// Recordings of 60 s by their seeds and the factor of their durations.
-fn seal(place: &Place, name: &str, seed: u64, scale: f64) -> String {
-    let path = place.path().join(name);
-    let soak = Soak {
-        seconds: 60,
-        seed,
-        scale,
-        ..Soak::default()
-    };
-    soak.seal(&path);
-    path.to_str().unwrap().to_owned()
-}
+use soakbox_testing::HOSTILE_TEXTS;
 
 /// Two bases and two slower candidates.
 fn sides(place: &Place) -> [String; 4] {
     [
-        seal(place, "base-1", 1, 1.0),
-        seal(place, "base-2", 2, 1.0),
-        seal(place, "candidate-1", 3, 1.2),
-        seal(place, "candidate-2", 4, 1.2),
+        place.seal("base-1", 1, 1.0),
+        place.seal("base-2", 2, 1.0),
+        place.seal("candidate-1", 3, 1.2),
+        place.seal("candidate-2", 4, 1.2),
     ]
 }
 
@@ -154,8 +141,9 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
         for markup in ["<script", "<svg", "](", "| |\n", "\n|\n"] {
             assert!(!markdown.contains(markup), "{markdown}");
         }
-        // One line per effect, and eight cells in it.
-        let rows = markdown.lines().filter(|line| line.starts_with("| "));
+        // One line per effect, and eight cells in it; the table of the explanation has five.
+        let effects = markdown.split("\n| run |").next().unwrap();
+        let rows = effects.lines().filter(|line| line.starts_with("| "));
         for row in rows {
             let cells = row.replace("\\\\", "").replace("\\|", "");
             assert_eq!(cells.matches('|').count(), 9, "{row}");
@@ -169,8 +157,8 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
 #[test]
 fn mistakes_get_one_clear_line() {
     let place = Place::new();
-    let good = seal(&place, "good", 1, 1.0);
-    let other = seal(&place, "other", 2, 1.0);
+    let good = place.seal("good", 1, 1.0);
+    let other = place.seal("other", 2, 1.0);
     let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(at("bad.toml"), "[thresholds]\nduration_p50 = 5\n").unwrap();
     std::fs::write(at("unknown.toml"), "[thresholds]\np50 = \"5%\"\n").unwrap();

@@ -30,6 +30,9 @@ const SOAK: Soak = Soak {
     seed: 3,
     scale: 1.0,
     begin: 0,
+    restart_every: None,
+    decline: 0.0,
+    stops_at: None,
 };
 
 #[test]
@@ -151,7 +154,7 @@ fn each_recorder_has_a_run_of_its_own() {
     );
     let names: Vec<&str> = all.iter().map(|run| run.identity.name.as_str()).collect();
     assert!(
-        names[0].ends_with("#0a1b2c3d") && names[1].ends_with("#11111111"),
+        names[0].ends_with("#0a1b2c3f") && names[1].ends_with("#11111111"),
         "{names:?}"
     );
 }

@@ -15,7 +15,7 @@ mod returns;
 mod tables;
 mod tail_jumps;
 
-pub use exits::{Exit, Exits, MOST_JUMPS};
+pub use exits::{Exit, Exits, KeptBecause, MOST_JUMPS, ReturnUse};
 pub use tail_jumps::TailJump;
 
 use super::KernelVersion;

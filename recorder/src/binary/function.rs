@@ -7,7 +7,7 @@ use std::rc::Rc;
 use soakbox_schemas::control::WayOut;
 
 use super::clones::{self, Clones, Role};
-use super::control_flow::{self, Body, Extent};
+use super::control_flow::{self, Body, Extent, ReturnUse};
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
@@ -24,20 +24,19 @@ pub(super) fn resolve(
     file: &str,
     function: &str,
     kernel: KernelVersion,
-    result_bits: u32,
+    value: ReturnUse,
 ) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
         return Err(Reason::Go);
     }
     let found = lookup::find(elf, file, function)?;
-    resolve_found(&Program::new(elf, kernel, result_bits), &found)
+    resolve_found(&Program::new(elf, kernel, value), &found)
 }
 
 /// The cost class of each function of the file, by the symbols that stand for it alone, in their
 /// order; the reason where one cannot be observed. Without IFUNCs, copies and split-off parts.
 pub(super) fn survey<'a>(elf: &Elf<'a>, kernel: KernelVersion) -> Vec<Surveyed<'a>> {
-    // Without a rule the whole return value is recorded.
-    let program = Program::new(elf, kernel, 64);
+    let program = Program::new(elf, kernel, ReturnUse::RECORDED);
     let class = |symbol: &Symbol<'a>| {
         if elf.is_go() {
             return Err(Reason::Go);
@@ -181,8 +180,7 @@ pub(super) struct Program<'e, 'a> {
     elf: &'e Elf<'a>,
     unwind: Unwind<'a>,
     kernel: KernelVersion,
-    /// How many of the lowest bits of the return value are recorded.
-    result_bits: u32,
+    value: ReturnUse,
     /// How it could switch stacks, in words; `None` where it cannot.
     stack_switch: Option<String>,
     /// The functions that others tail-call, by address.
@@ -190,12 +188,12 @@ pub(super) struct Program<'e, 'a> {
 }
 
 impl<'e, 'a> Program<'e, 'a> {
-    fn new(elf: &'e Elf<'a>, kernel: KernelVersion, result_bits: u32) -> Self {
+    fn new(elf: &'e Elf<'a>, kernel: KernelVersion, value: ReturnUse) -> Self {
         Self {
             elf,
             unwind: Unwind::parse(elf),
             kernel,
-            result_bits,
+            value,
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
         }
@@ -316,7 +314,7 @@ impl<'e, 'a> Program<'e, 'a> {
                 why: "the kernel accepts no probe on a return",
             })
         };
-        let exits = body.exits(self.result_bits);
+        let exits = body.exits(self.value);
         let on_the_way = exits.jumps.iter().map(|exit| {
             let site = Site::at(self.elf, exit.address, exit.stack_delta, Cost::Emulated);
             let missing = Reason::Unreadable {

@@ -32,6 +32,7 @@ mod tail_calls;
 pub mod unwind;
 pub mod usdt;
 
+pub use control_flow::ReturnUse;
 pub use cost_class::{CostClass, Surveyed};
 pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
@@ -98,6 +99,17 @@ pub struct ExitSite {
     pub way_out: WayOut,
 }
 
+/// The one of `exits` that is at the site.
+pub fn at_site<'e>(exits: &'e [ExitSite], site: &Site) -> Option<&'e ExitSite> {
+    exits.iter().find(|exit| exit.site.address == site.address)
+}
+
+/// Whether the exit is at one of `begins`.
+pub fn is_at(begins: &[Site], exit: &ExitSite) -> bool {
+    let mut begins = begins.iter();
+    begins.any(|begin| begin.address == exit.site.address)
+}
+
 /// How finishes of a function are observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
@@ -156,6 +168,16 @@ pub struct Function {
     pub stack_switch: Option<String>,
 }
 
+impl Function {
+    /// The finishes on its own ways out.
+    pub fn exits(&self) -> &[ExitSite] {
+        match &self.finish {
+            Finish::Returns { exits, .. } => exits,
+            Finish::Uretprobe(_) => &[],
+        }
+    }
+}
+
 /// A marker with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
@@ -179,8 +201,7 @@ pub struct Found<T> {
 }
 
 /// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file`
-/// is the name of the file for messages. The lowest `result_bits` of the return value will be known
-/// at each finish.
+/// is the name of the file for messages. `value` tells how the return value is used.
 ///
 /// # Errors
 /// Where there is none of that name, or observing it could do harm.
@@ -189,10 +210,10 @@ pub fn resolve_function<'a>(
     file: &str,
     function: &str,
     kernel: KernelVersion,
-    result_bits: u32,
+    value: ReturnUse,
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
-    let (part, warnings) = function::resolve(&elf, file, function, kernel, result_bits)?;
+    let (part, warnings) = function::resolve(&elf, file, function, kernel, value)?;
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),

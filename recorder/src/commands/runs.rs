@@ -24,12 +24,10 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
             "--duration does not apply to runs, which end with their commands; hint: have the commands end by themselves"
         );
     }
-    let sides = [Side::Base, Side::Candidate].map(|side| SideArguments::new(arguments, side));
-    let [base, candidate] = sides;
-    let (base, candidate) = (base?, candidate?);
+    let base = SideArguments::new(arguments, Side::Base)?;
+    let candidate = SideArguments::new(arguments, Side::Candidate)?;
     // Both are resolved before the first run, so that a mistake does not show after hours.
-    let [base_now, candidate_now] = [&base, &candidate].map(|side| side.settings());
-    let now = Settings::new(seed(arguments), base_now?, candidate_now?);
+    let now = Settings::new(seed(arguments), base.settings()?, candidate.settings()?);
 
     let directory = Directory::open(&arguments.output)?;
     let settings = match directory.settings()? {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use soakbox_schemas::control::{Cookie, PairBy, TailSite, WayOut};
 
 use super::Location;
-use crate::binary::{Binary, ExitSite, Site, TailCalls};
+use crate::binary::{Binary, ExitSite, Site, TailCalls, at_site, is_at};
 use crate::plan::{Hook, Phase, ProgramId};
 
 /// Runs at the begin of a tail-called function.
 pub(super) const ENTER: ProgramId = ProgramId::new("tail_enter");
+/// Runs at the begin of a tail-called function where that is on a way out too.
+pub(super) const ENTER_EXIT: ProgramId = ProgramId::new("tail_enter_exit");
 /// Runs at a jump to a tail-called function.
 pub(super) const JUMP: ProgramId = ProgramId::new("tail_jump");
 
@@ -19,12 +21,6 @@ pub(super) struct FinishPrograms {
     pub(super) exit: ProgramId,
     /// At a return instruction.
     pub(super) finish: ProgramId,
-}
-
-/// The jump at the site, if one is there: the function begins with it.
-pub(super) fn jump_at<'t>(tails: &'t TailCalls, site: &Site) -> Option<&'t ExitSite> {
-    let mut jumps = tails.jumps.iter();
-    jumps.find(|jump| jump.site.address == site.address)
 }
 
 /// The hooks outside of the function's own code, and those at its jumps out. `own_begins` are the
@@ -49,22 +45,19 @@ pub(super) fn hooks(
         let cookie = cookie(site, tail_site, way_out);
         Hook::uprobe(phase, program, file, site.file_offset, cookie)
     };
-    let enter = |site: &Site| match jump_at(tails, site) {
-        Some(jump) => {
-            let way_out = jump.way_out;
-            hook(Phase::TailCall, ENTER, site, TailSite::CalleeJump, way_out)
-        }
-        None => {
-            let way_out = WayOut::default();
-            hook(Phase::TailCall, ENTER, site, TailSite::Callee, way_out)
-        }
+    // At the begin of a function the begin's own program sees the jump or the finish: the kernel
+    // promises no order between two programs at one instruction.
+    let enter = |site: &Site| {
+        let jump = at_site(&tails.jumps, site);
+        let exit = at_site(&tails.exits, site);
+        let (program, tail_site, way) = match (jump, exit) {
+            (Some(jump), _) => (ENTER, TailSite::CalleeJump, jump.way_out),
+            (None, Some(exit)) => (ENTER_EXIT, TailSite::Callee, exit.way_out),
+            (None, None) => (ENTER, TailSite::Callee, WayOut::default()),
+        };
+        hook(Phase::TailCall, program, site, tail_site, way)
     };
-    // At the begin of a function the begin's own program sees the jump: the kernel promises no
-    // order between two programs at one instruction.
-    let is_begin = |jump: &&ExitSite| {
-        let mut begins = own_begins.iter().chain(&tails.begins);
-        begins.any(|begin| begin.address == jump.site.address)
-    };
+    let is_begin = |jump: &&ExitSite| is_at(own_begins, jump) || is_at(&tails.begins, jump);
     let exit = |phase, program, exit: &ExitSite| {
         let (site, way_out) = (&exit.site, exit.way_out);
         hook(phase, program, site, TailSite::Callee, way_out)
@@ -73,6 +66,7 @@ pub(super) fn hooks(
     let mut hooks: Vec<Hook> = tails.begins.iter().map(enter).collect();
     hooks.extend(jumps.map(|jump| exit(Phase::Finish, JUMP, jump)));
     let exits = tails.exits.iter();
+    let exits = exits.filter(|exit| !is_at(&tails.begins, exit));
     hooks.extend(exits.map(|way| exit(Phase::Finish, programs.exit, way)));
     hooks.extend(tails.kept.iter().map(|site| {
         let way_out = WayOut::default();

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::binary_support::{KERNEL, Workshop, parsers};
 use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
-use soakbox_recorder::binary::{list, resolve_function, resolve_marker};
+use soakbox_recorder::binary::{ReturnUse, list, resolve_function, resolve_marker};
 
 /// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);
     for name in ["two_hundred_cases", "with_cold_part", "interpreter", "main"] {
-        let _ = resolve_function(bytes, "p", name, KERNEL, 64);
+        let _ = resolve_function(bytes, "p", name, KERNEL, ReturnUse::needed(64));
     }
     let _ = resolve_marker(bytes, "p", "rule_refresh", KERNEL);
     assert!(

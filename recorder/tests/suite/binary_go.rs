@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary_support::KERNEL;
-use soakbox_recorder::binary::{GoFunction, GoListing, Reason, list, resolve_function, resolve_go};
+use soakbox_recorder::binary::{
+    GoFunction, GoListing, Reason, ReturnUse, list, resolve_function, resolve_go,
+};
 
 /// Ways of linking: by Go and by the C linker, at a fixed address and not, with and without names.
 const WAYS: [&[&str]; 6] = [
@@ -249,7 +251,14 @@ fn refusals_say_why() {
         let checksum = refused("crypto/internal/fips140/sha256.(*Digest).Write");
         assert!(checksum.contains("checksum"), "{checksum}");
     }
-    let c = resolve_function(&bytes, "./program", "main.main", KERNEL, 64).unwrap_err();
+    let c = resolve_function(
+        &bytes,
+        "./program",
+        "main.main",
+        KERNEL,
+        ReturnUse::RECORDED,
+    )
+    .unwrap_err();
     assert!(c.hint().contains("go:FILE:FUNCTION"), "{}", c.hint());
     let own = fs::read("/proc/self/exe").unwrap();
     assert!(matches!(

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use soakbox_recorder::binary::KernelVersion;
 use soakbox_recorder::binary::control_flow::{self, Extent};
 use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::unwind::Unwind;
+use soakbox_recorder::binary::{KernelVersion, ReturnUse};
 
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
@@ -29,6 +29,8 @@ struct Jumping {
     name: String,
     entry: u64,
     returns: Vec<u64>,
+    /// One of the jumps is its begin.
+    at_begin: bool,
 }
 
 fn jumping(file: &Path) -> Vec<Jumping> {
@@ -60,11 +62,13 @@ fn jumping(file: &Path) -> Vec<Jumping> {
         };
         let offset = |address: &u64| elf.file_offset(*address).unwrap();
         // A tail call finishes at the returns of another function, which others call too.
-        if body.tail_jumps.is_empty() && !body.exits(64).jumps.is_empty() {
+        let jumps = body.exits(ReturnUse::RECORDED).jumps;
+        if body.tail_jumps.is_empty() && !jumps.is_empty() {
             found.push(Jumping {
                 name: symbol.name.to_owned(),
                 entry: offset(&symbol.address),
                 returns: body.returns.iter().map(offset).collect(),
+                at_begin: jumps.iter().any(|jump| jump.address == body.begin.address),
             });
         }
     }
@@ -82,6 +86,21 @@ fn shuffle<T>(all: &mut [T], mut seed: u64) {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         all.swap(last, (seed >> 33) as usize % (last + 1));
+    }
+}
+
+/// Takes functions that begin and finish at one jump and others in turn.
+fn alternating(functions: Vec<Jumping>) -> Vec<Jumping> {
+    let is_at_begin = |function: &Jumping| function.at_begin;
+    let (at_begin, others): (Vec<_>, Vec<_>) = functions.into_iter().partition(is_at_begin);
+    let (mut at_begin, mut others) = (at_begin.into_iter(), others.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let pair = [at_begin.next(), others.next()];
+        if pair.iter().all(Option::is_none) {
+            return all;
+        }
+        all.extend(pair.into_iter().flatten());
     }
 }
 
@@ -137,9 +156,11 @@ fn compare(file: &Path, functions: &[Jumping], command: &[String], forks: bool) 
 
 fn compare_all(file: &Path, commands: &[(Vec<String>, bool)], first: &BTreeSet<String>) {
     let mut functions = jumping(file);
+    assert!(functions.iter().any(|function| function.at_begin));
     let seed = host::seed();
     shuffle(&mut functions, seed);
     functions.sort_by_key(|function| !first.contains(&function.name));
+    let functions = alternating(functions);
     let mut called = 0;
     let chunks = functions.chunks(PER_ROUND).take(rounds());
     for (chunk, (command, forks)) in chunks.zip(commands.iter().cycle()) {

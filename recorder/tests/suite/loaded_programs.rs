@@ -44,10 +44,12 @@ fn only_the_programs_that_the_plan_names_are_loaded() {
     let tree = ["sched_process_fork", "register_recorder"];
     let functions = [
         "function_begin",
+        "function_begin_exit",
         "function_exit",
         "function_finish",
         "function_return",
         "tail_enter",
+        "tail_enter_exit",
         "tail_jump",
     ];
     let markers = ["marker_begin", "marker_finish"];

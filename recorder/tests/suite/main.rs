@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod binary_damage;
+mod binary_exits;
 mod binary_functions;
 mod binary_go;
 mod binary_go_errors;

@@ -168,10 +168,33 @@ SHAPE long l_wide(long a, long b) { unsigned __int128 product = (unsigned __int1
 SHAPE int i_deep(long a, long b) { if (a & 1) { if (a & 2) { if (a & 4) { if (a & 8) { return 15; } return 7; } nothing(b); return 3; } return 1; } nothing(a); return 0; }
 SHAPE int i_copy(int *to, const int *from, long n) { if (n > 8) return -1; for (long i = 0; i < n; i++) to[i] = from[i]; return n ? to[n - 1] : 0; }
 
+/* Functions that begin at a conditional jump, because the kernel single-steps all instructions before it, and of which one
+ * way returns at once. The first instruction of `l_flags` is the jump. */
+#define FUNCTION(name, body) ".globl " #name "\n.type " #name ", @function\n" #name ":\n .cfi_startproc\n" body \
+    " .cfi_endproc\n .size " #name ", .-" #name "\n"
+#define PUSH " push %rbx\n .cfi_def_cfa_offset 16\n"
+#define POP " pop %rbx\n .cfi_def_cfa_offset 8\n"
+__asm__(".text\n"
+    FUNCTION(l_taken, " test $3, %dil\n je 1f\n" PUSH " mov %rsi, %rbx\n call helper\n add %rbx, %rax\n" POP " nop\n ret\n"
+        "1: mov %rsi, %rax\n ret\n")
+    FUNCTION(l_falls, " test $1, %dil\n jne 1f\n mov $-3, %eax\n cltq\n ret\n"
+        "1:" PUSH " mov %rsi, %rbx\n call nothing\n lea 4(%rbx), %rax\n" POP " jmp 2f\n2: ret\n")
+    FUNCTION(l_flags, " jg 1f\n" PUSH " call helper\n" POP " nop\n ret\n1: mov %esi, %eax\n ret\n")
+    FUNCTION(l_first, " lea -8(%rsp), %rsp\n .cfi_def_cfa_offset 16\n cmp %rsi, %rdi\n call l_flags\n"
+        " lea 8(%rsp), %rsp\n .cfi_def_cfa_offset 8\n nop\n ret\n")
+    FUNCTION(l_depth, " test %rdi, %rdi\n jle 1f\n" PUSH " mov %rdi, %rbx\n sub $1, %rdi\n call l_depth\n add %rbx, %rax\n" POP
+        " nop\n ret\n1: mov %rsi, %rax\n ret\n")
+    FUNCTION(l_unknown, " test $2, %sil\n je 1f\n" PUSH " call helper\n" POP " nop\n ret\n1: lea 1(%rsi), %rax\n ret\n")
+    FUNCTION(l_three, " test $6, %dil\n je 2f\n cmp $40, %rsi\n jl 1f\n mov $9, %eax\n ret\n"
+        "1:" PUSH " call helper\n" POP " nop\n ret\n2: or $-1, %rax\n ret\n"));
+long l_taken(long a, long b), l_falls(long a, long b), l_flags(long a, long b), l_first(long a, long b), l_depth(long a, long b),
+    l_unknown(long a, long b), l_three(long a, long b);
+
 struct seen { long calls; long sum; };
 #define SHAPES(X) X(i_early) X(l_guard) X(i_loop_exit) X(l_search) X(i_switch) X(b_small) X(l_signed) X(l_constant) \
     X(i_recursive) X(i_fibonacci) X(i_cold) X(l_alloca) X(l_array) X(l_list) X(i_many_arguments) X(i_compare) \
-    X(i_boolean) X(l_goto) X(i_lands) X(i_void_pointer) X(l_wide) X(i_deep) X(i_copy)
+    X(i_boolean) X(l_goto) X(i_lands) X(i_void_pointer) X(l_wide) X(i_deep) X(i_copy) \
+    X(l_taken) X(l_falls) X(l_flags) X(l_first) X(l_depth) X(l_unknown) X(l_three)
 #define MEMBER(name) struct seen name;
 struct all { SHAPES(MEMBER) };
 #define CALL(name, ...) do { long value = name(__VA_ARGS__); seen->name.calls++; seen->name.sum += value; } while (0)
@@ -192,6 +215,16 @@ static long count_fibonacci(struct seen *seen, long a)
     long value = a < 2 ? a : count_fibonacci(seen, a - 1) + count_fibonacci(seen, a - 2);
     seen->sum += value;
     return value;
+}
+
+static void count_depth(struct seen *seen, long a, long b)
+{
+    long value = l_depth(a, b);
+    for (;; value -= a--) {
+        seen->calls++;
+        seen->sum += value;
+        if (a <= 0) return;
+    }
 }
 
 static void rounds(struct all *seen, unsigned seed, long number)
@@ -215,6 +248,10 @@ static void rounds(struct all *seen, unsigned seed, long number)
         CALL(i_many_arguments, a, b, a & 3, b & 3, 5, 6, a, b); CALL(i_compare, left, right);
         CALL(i_boolean, a * 2, b & 3); CALL(l_goto, a, b); CALL(i_lands, a < 0 ? -a : a, b);
         CALL(i_void_pointer, &slot, b); CALL(l_wide, a << (b & 63), b); CALL(i_deep, a, b); CALL(i_copy, to, from, b % 11);
+        CALL(l_taken, a, b); CALL(l_falls, a, b); CALL(l_unknown, a, b); CALL(l_three, a, b);
+        long value = l_first(a, b);
+        seen->l_first.calls++; seen->l_first.sum += value; seen->l_flags.calls++; seen->l_flags.sum += value;
+        count_depth(&seen->l_depth, a & 15, b);
         d_unused((double)a);
     }
 }

@@ -19,7 +19,7 @@
 #endif
 
 #define SHAPES(use) use(l_leaf) use(l_other) use(l_tail) use(l_chain) use(l_middle) use(l_plain) use(l_branch) use(l_thunk) \
-    use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive)
+    use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive) use(l_short) use(l_to_short) use(l_ends)
 #define ID(name) ID_##name,
 enum { SHAPES(ID) IDS };
 
@@ -67,6 +67,19 @@ SHAPE long l_leaves(long a, long b) { ENTER(l_leaves); if (b & 1) return 3; noth
 SHAPE long l_deep(long a, long b) { ENTER(l_deep); if (a <= 0) return l_leaf(b, a); long sum = CALL(l_deep, a - 1, b); return l_other(sum, b); }
 SHAPE long l_recursive(long a, long b) { ENTER(l_recursive); if (a <= 0) return l_middle(b, b); nothing(CALL(l_recursive, a - 1, b)); return l_plain(a, b); }
 
+/* Begins at a jump of which one way returns at once; on the other way a longjmp may leave it. */
+long l_short(long a, long b);
+/* The same, and its other way ends in a tail call of the first. */
+long l_ends(long a, long b);
+__attribute__((noinline, used)) void may_leave(long a) { nothing(a); if (a % 3 == 1) longjmp(back, 1); }
+__asm__(".text\n"
+        ".globl l_short\n.type l_short, @function\nl_short:\n .cfi_startproc\n test $2, %dil\n je 1f\n push %rsi\n"
+        " .cfi_def_cfa_offset 16\n call may_leave\n pop %rax\n .cfi_def_cfa_offset 8\n nop\n ret\n1: mov %rdi, %rax\n ret\n"
+        " .cfi_endproc\n .size l_short, .-l_short\n"
+        ".globl l_ends\n.type l_ends, @function\nl_ends:\n .cfi_startproc\n test $4, %dil\n jne 1f\n mov $11, %eax\n ret\n"
+        "1: add $1, %rdi\n jmp l_short\n .cfi_endproc\n .size l_ends, .-l_ends\n");
+SHAPE long l_to_short(long a, long b) { ENTER(l_to_short); ENTER(l_short); return l_short(a, b); }
+
 /* Functions whose first instructions are the jump. */
 long l_thunk(long a, long b);
 long l_branch(long a, long b);
@@ -76,14 +89,25 @@ __asm__(".text\n"
         " .cfi_endproc\n .size l_branch, .-l_branch\n");
 
 /* Calls from one place on the stack, so that each call has the stack pointers of the one before. */
-static void leave(long a, long b, int direct)
+static void leave(long a, long b, int how)
 {
     volatile int before = level;
     if (setjmp(back)) {
         while (level > before) finish(0, 0);
         return;
     }
-    if (direct) CALL(l_left, a, b); else CALL(l_leaves, a, b);
+    switch (how) {
+    case 0: CALL(l_leaves, a, b); break;
+    case 1: CALL(l_left, a, b); break;
+    case 2: CALL_ASM(l_short, a, b); break;
+    case 3: CALL(l_to_short, a, b); break;
+    default:
+        level++;
+        passed[level] = 0;
+        ENTER(l_ends);
+        if (a & 4) ENTER(l_short);
+        finish(l_ends(a, b), 1);
+    }
 }
 
 static void rounds(unsigned seed, long number)
@@ -96,6 +120,7 @@ static void rounds(unsigned seed, long number)
         CALL_ASM(l_thunk, a, b); CALL_ASM(l_branch, a & 1, b);
         CALL(l_even, a & 31, b); CALL(l_odd, b & 15, a); CALL(l_other, a, b);
         leave(a, b, (int)(state >> 20 & 1)); leave(b, a, (int)(state >> 21 & 1)); leave(a + 1, b + 1, 1); leave(a + 2, b, 0);
+        leave(a, b, 2); leave(b, a, 3); leave(a + 1, b, 4); leave(b + 2, a, 2 + (int)((state >> 22) % 3));
         CALL(l_deep, a & 63, b); CALL(l_recursive, b % 90, a); CALL(l_plain, b, a);
     }
 }

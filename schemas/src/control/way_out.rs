@@ -80,6 +80,8 @@ pub enum Returned {
     },
     /// It is always this.
     Constant(i32),
+    /// Nowhere: it is not known yet.
+    Unknown,
     /// In the function's frame.
     Frame {
         /// Added to the stack pointer of the entry, it gives the address; bytes.
@@ -151,6 +153,7 @@ impl WayOut {
     const REGISTER: u64 = 0;
     const CONSTANT: u64 = 1;
     const FRAME: u64 = 2;
+    const UNKNOWN: u64 = 3;
 
     /// Lowest to highest: condition 4, when 2, base 1, kind of return value 2, value 21.
     #[inline(always)]
@@ -172,6 +175,7 @@ impl WayOut {
             Returned::Frame { offset, part } => {
                 (Self::FRAME, offset as u16 as u64 | (part as u64) << 16)
             }
+            Returned::Unknown => (Self::UNKNOWN, 0),
         };
         condition as u64 | when << 4 | base << 6 | kind << 7 | value << 9
     }
@@ -200,6 +204,7 @@ impl WayOut {
                     offset: value as u16 as i16,
                     part: Part::unpack(value >> 16),
                 },
+                Self::UNKNOWN => Returned::Unknown,
                 _ => Returned::Register {
                     number: value as u8 & 0xf,
                     part: Part::unpack(value >> 4),
@@ -254,7 +259,7 @@ mod tests {
             condition in 0..16u8,
             when in 0..3u8,
             frame_pointer: bool,
-            kind in 0..3u8,
+            kind in 0..4u8,
             part in 0..7usize,
             number in 0..16u8,
             constant in -(1 << 20)..(1i32 << 20),
@@ -268,7 +273,8 @@ mod tests {
                 returned: match kind {
                     0 => Returned::Register { number, part },
                     1 => Returned::Constant(constant),
-                    _ => Returned::Frame { offset, part },
+                    2 => Returned::Frame { offset, part },
+                    _ => Returned::Unknown,
                 },
             };
             prop_assert!(way_out.pack() < 1 << WayOut::BITS);

@@ -41,7 +41,8 @@ table! {
         /// process.
         pub tid: Optional<Number>, "", "kernel";
         /// Time from begin to finish. Of a function it may leave out the last instructions before
-        /// the return (at most 64), never a call.
+        /// the return (at most 64), never a call: these may be all that a call executes after its
+        /// first comparison.
         pub duration_ns: Count, "ns", "kernel: boot clock";
         /// Time that the operation's thread was on a CPU between begin and finish; null where it
         /// was not measured.
@@ -61,7 +62,8 @@ table! {
         /// Whether the operation succeeded; null where this is unknown.
         pub success: Optional<Truth>, "", "rule `success=`, or the marker's finish";
         /// The value that the operation returned, or that the marker's finish passed, sign-extended
-        /// from the width that the rule names; null where it was not read.
+        /// from the width that the rule names; null where it was not read, or was not known yet
+        /// at the place of the finish, which is only used where no rule reads it.
         pub return_value: Optional<Number>, "", "kernel: return register, or the marker's argument";
         /// Data that the operation processed.
         pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";

@@ -3,6 +3,7 @@
 //! Types only. `difference`, `uncorrected` and `compare` compute the numbers.
 
 use crate::compare::explanation::Explanation;
+use crate::compare::gate::Blocker;
 use crate::compare::runs_needed::RunsNeeded;
 use crate::compare::unusable::UnusableRun;
 use crate::compare::verdict::{Scope, Side, Verdict};
@@ -30,7 +31,8 @@ pub struct Effect {
     /// Value of the base, in the metric's unit: of several runs the geometric mean, or the
     /// arithmetic mean for absolute metrics.
     pub base: Option<f64>,
-    /// Value of the candidate, as for the base.
+    /// Value of the candidate, as for the base. Of a rate that stopped it is the arithmetic mean of all
+    /// runs, and the change has no interval unless all of them finished nothing.
     pub candidate: Option<f64>,
     /// candidate / base − 1, or candidate − base where it is [`absolute`](Effect::absolute). The
     /// sign is such that up is worse.
@@ -76,7 +78,7 @@ pub struct Effect {
     pub explanation: Explanation,
     /// The verdict on this effect.
     pub verdict: Verdict,
-    /// The reason of the verdict, in one line.
+    /// The reason of the verdict, in one line; [`Scope::note`] belongs to it.
     pub reason: String,
 }
 
@@ -91,6 +93,8 @@ pub struct Comparison {
     pub effects: Vec<Effect>,
     /// The operations that have runs on one side only.
     pub one_sided: Vec<OneSidedOperation>,
+    /// What keeps the comparison from a pass, if it is not regressed.
+    pub blockers: Vec<Blocker>,
 }
 
 /// An operation that was observed on one side only.

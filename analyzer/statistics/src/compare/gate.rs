@@ -44,61 +44,128 @@ pub(super) fn passable(
     change.is_finite().then_some(change)
 }
 
+/// What keeps a comparison from a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blocker {
+    /// No operation has runs on both sides.
+    NothingCompared,
+    /// No run measured any of the metrics that were asked for.
+    NothingMeasured,
+    /// An operation that one side has counts as inconclusive.
+    OneSided {
+        /// Its name.
+        operation: String,
+    },
+    /// An effect that must be decided was not.
+    Undecided {
+        /// The operation.
+        operation: String,
+        /// The metric.
+        metric: Metric,
+    },
+    /// A metric that the options name as one that must pass was not measured.
+    NotMeasured {
+        /// The operation.
+        operation: String,
+        /// The metric.
+        metric: Metric,
+    },
+    /// No metric of an operation must be decided, since the base cannot show that it passes.
+    NothingGates {
+        /// The operation.
+        operation: String,
+        /// Whether durations were compared: then one of them must be decided.
+        durations: bool,
+    },
+}
+
 /// The verdict on all effects together.
 ///
 /// Regressed if any effect is, of those named in [`Options::gates`] if there are any. Otherwise
-/// inconclusive if a gating effect is, or if an operation with an inconclusive effect has no gating
-/// one: none at all, or none of a duration where durations were compared. Otherwise improved if any
-/// effect is; else pass.
+/// inconclusive if anything [blocks](blockers) a pass. Otherwise improved if any effect is; else
+/// pass.
 pub(super) fn overall(
     effects: &[Effect],
     one_sided: &[OneSidedOperation],
+    blockers: &[Blocker],
     options: &Options,
 ) -> Verdict {
     let counts = |effect: &&Effect| options.gates.is_empty() || effect.gates;
-    let counted: Vec<&Effect> = effects.iter().filter(counts).collect();
     let of_one_side = || one_sided.iter().filter_map(|operation| operation.verdict);
-    let verdicts = || counted.iter().map(|effect| effect.verdict);
+    let verdicts = || effects.iter().filter(counts).map(|effect| effect.verdict);
     if verdicts()
         .chain(of_one_side())
         .any(|v| v == Verdict::Regressed)
     {
         return Verdict::Regressed;
     }
-    let operations: BTreeSet<&str> = effects.iter().map(|e| e.operation.as_str()).collect();
-    let uncertain = |name: &&str| !is_covered(effects, name, options);
-    if effects.is_empty()
-        || operations.iter().any(uncertain)
-        || of_one_side().any(|v| v == Verdict::Inconclusive)
-    {
+    if !blockers.is_empty() {
         return Verdict::Inconclusive;
     }
     let decided = verdicts().filter(|v| *v != Verdict::Inconclusive);
     Verdict::overall(decided.chain(of_one_side()))
 }
 
-/// True when what must pass in this operation was decided.
-fn is_covered(effects: &[Effect], operation: &str, options: &Options) -> bool {
-    let of_operation: Vec<&Effect> = effects
+/// What keeps the comparison from a pass: a gating effect that is inconclusive, a named gate that was
+/// not measured, an operation of one side only, or an operation with an inconclusive effect that has
+/// no gating one (none at all, or none of a duration where durations were compared).
+pub(super) fn blockers(
+    effects: &[Effect],
+    one_sided: &[OneSidedOperation],
+    has_both_sides: bool,
+    options: &Options,
+) -> Vec<Blocker> {
+    let mut blockers = Vec::new();
+    let open = one_sided
         .iter()
-        .filter(|e| e.operation == operation)
+        .filter(|one| one.verdict == Some(Verdict::Inconclusive));
+    blockers.extend(open.map(|one| Blocker::OneSided {
+        operation: one.operation.clone(),
+    }));
+    if effects.is_empty() {
+        match has_both_sides {
+            true => blockers.push(Blocker::NothingMeasured),
+            false if blockers.is_empty() => blockers.push(Blocker::NothingCompared),
+            false => {}
+        }
+    }
+    let operations: BTreeSet<&str> = effects.iter().map(|e| e.operation.as_str()).collect();
+    for operation in operations {
+        blockers.extend(of_operation(effects, operation, options));
+    }
+    blockers
+}
+
+fn of_operation(effects: &[Effect], operation: &str, options: &Options) -> Vec<Blocker> {
+    let effects = || effects.iter().filter(|e| e.operation == operation);
+    let gating = || effects().filter(|effect| effect.gates);
+    let open = |effect: &&Effect| effect.verdict == Verdict::Inconclusive;
+    let operation = operation.to_owned();
+    let mut blockers: Vec<Blocker> = gating()
+        .filter(open)
+        .map(|effect| Blocker::Undecided {
+            operation: operation.clone(),
+            metric: effect.metric.clone(),
+        })
         .collect();
-    let gating = || of_operation.iter().filter(|effect| effect.gates);
-    let open = |effect: &&&Effect| effect.verdict == Verdict::Inconclusive;
-    if gating().any(|effect| open(&effect)) {
-        return false;
-    }
     if !options.gates.is_empty() {
-        let measured = |metric: &Metric| of_operation.iter().any(|effect| effect.metric == *metric);
-        return options.gates.iter().all(measured);
+        let missing = |metric: &&Metric| !effects().any(|effect| effect.metric == **metric);
+        let missing = options.gates.iter().filter(missing);
+        blockers.extend(missing.map(|metric| Blocker::NotMeasured {
+            operation: operation.clone(),
+            metric: metric.clone(),
+        }));
+        return blockers;
     }
-    if !of_operation.iter().any(|effect| open(&effect)) {
-        return true;
+    let durations = effects().any(|effect| effect.metric.is_duration());
+    let covered = gating().any(|effect| !durations || effect.metric.is_duration());
+    if blockers.is_empty() && effects().any(|effect| open(&effect)) && !covered {
+        blockers.push(Blocker::NothingGates {
+            operation,
+            durations,
+        });
     }
-    let durations = of_operation
-        .iter()
-        .any(|effect| effect.metric.is_duration());
-    gating().any(|effect| !durations || effect.metric.is_duration())
+    blockers
 }
 
 /// The scope of the verdict on all effects: that of the effects which decide it. A regression of

@@ -8,7 +8,7 @@ pub(crate) mod difference;
 pub(crate) mod effect;
 pub(crate) mod estimate;
 pub(crate) mod explanation;
-mod gate;
+pub(crate) mod gate;
 pub(crate) mod looks;
 pub(crate) mod options;
 pub(crate) mod plan;
@@ -94,12 +94,16 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
         .map(|(one, q)| one.effect(q, levels, options.tolerated_loss))
         .collect();
     let one_sided = all_one_sided(operations, options);
-    let verdict = gate::overall(&effects, &one_sided, options);
+    let mut both = operations.iter();
+    let has_both_sides = both.any(|one| !one.base.is_empty() && !one.candidate.is_empty());
+    let blockers = gate::blockers(&effects, &one_sided, has_both_sides, options);
+    let verdict = gate::overall(&effects, &one_sided, &blockers, options);
     Ok(Comparison {
         verdict,
         scope: gate::scope(&effects, verdict, options),
         effects,
         one_sided,
+        blockers,
     })
 }
 
@@ -107,11 +111,13 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
 /// no evidence, so it is never a pass.
 pub fn without_effects(operations: &[Operation<'_>], options: &Options) -> Comparison {
     let one_sided = all_one_sided(operations, options);
+    let blockers = gate::blockers(&[], &one_sided, false, options);
     Comparison {
-        verdict: gate::overall(&[], &one_sided, options),
+        verdict: gate::overall(&[], &one_sided, &blockers, options),
         scope: Scope::Pair,
         effects: Vec::new(),
         one_sided,
+        blockers,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The verdict of an effect after the loss is taken into account, and its reason in one line.
 
 use crate::compare::effect::Effect;
-use crate::compare::verdict::{Scope, Verdict};
+use crate::compare::verdict::Verdict;
 use crate::metric::Metric;
 
 /// The verdict under loss. `plain` is the verdict of the interval without loss. Means, which have
@@ -11,9 +11,8 @@ pub(super) fn verdict_under_loss(
     plain: Verdict,
     tolerated_loss: f64,
 ) -> (Verdict, String) {
-    let scope = scope_note(effect.scope);
     if plain == Verdict::Inconclusive {
-        return (plain, inconclusive(effect) + scope);
+        return (plain, inconclusive(effect));
     }
     if effect.loss.fraction > 0.0 {
         let under_loss = Verdict::of(effect.loss.low, effect.loss.high, effect.threshold);
@@ -26,24 +25,19 @@ pub(super) fn verdict_under_loss(
             let word = plain.name();
             let text =
                 format!("the lost operations ({percent:.3}%) could change the verdict {word}");
-            return (Verdict::Inconclusive, text + scope);
+            return (Verdict::Inconclusive, text);
         }
     }
     let edge = size(effect, effect.threshold);
     let why = match plain {
         Verdict::Regressed => format!("the whole interval lies above the threshold {edge}"),
+        Verdict::Improved if effect.threshold == 0.0 => {
+            "the whole interval lies below 0".to_owned()
+        }
         Verdict::Improved => format!("the whole interval lies below the threshold −{edge}"),
         _ => format!("the whole interval lies below the threshold {edge}"),
     };
-    (plain, why + scope)
-}
-
-/// What follows the reason of an effect that is valid for its runs only.
-pub(super) fn scope_note(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Pair => "; with one run per side this is valid for these runs, not for the builds",
-        Scope::Runs => "",
-    }
+    (plain, why)
 }
 
 /// The verdict and its reason when runs could not be used, for the reasons in `missing`: the other

@@ -132,7 +132,8 @@ impl Sides {
         // The same number of windows on both sides, and at most the allowed share of the shortest
         // run.
         let allowed = |runs: &[Run]| {
-            let shortest = runs.iter().map(Run::windows).min();
+            // A run without any window has no warm-up.
+            let shortest = runs.iter().map(Run::windows).filter(|n| *n > 0).min();
             shortest.map_or(usize::MAX, |n| (n as f64 * MAX_SHARE) as usize)
         };
         let most = allowed(operation.base).min(allowed(operation.candidate));

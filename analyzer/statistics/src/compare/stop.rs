@@ -1,7 +1,6 @@
 //! Whether an operation stopped: a run that finished none at all, or none from some window on.
 //!
-//! A stop is no matter of a mean and its variance: the rate from that moment on is 0, a change of
-//! −100%. It is distinguished from a pause by the pauses of all runs before it.
+//! A stop is no matter of a mean and its variance: the rate from that moment on is 0. It is distinguished from a pause by the pauses of all runs before it.
 
 use crate::metric::Metric;
 use crate::run::{Column, Run};
@@ -44,6 +43,16 @@ pub(super) fn stopped(base: &[Run], candidate: &[Run]) -> Vec<(usize, usize)> {
 /// True when no operation finished in a run that counted them.
 pub(super) fn is_empty(run: &Run) -> bool {
     rates(run).is_some_and(|rates| present(rates).count() > 0 && present(rates).all(|r| r == 0.0))
+}
+
+/// The mean of the runs' rates, those that stopped included; `None` where no run counted.
+pub(super) fn mean_rate(runs: &[Run]) -> Option<f64> {
+    let mean = |rates: &[f64]| {
+        let windows = present(rates).count();
+        (windows > 0).then(|| present(rates).sum::<f64>() / windows as f64)
+    };
+    let means: Vec<f64> = runs.iter().filter_map(rates).filter_map(mean).collect();
+    (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64)
 }
 
 fn rates(run: &Run) -> Option<&[f64]> {

@@ -10,7 +10,7 @@ use crate::compare::estimate::Estimate;
 use crate::compare::explanation::Explanation;
 use crate::compare::gate::passable;
 use crate::compare::options::{Operation, Options};
-use crate::compare::reason::{blocked, scope_note, verdict_under_loss};
+use crate::compare::reason::{blocked, verdict_under_loss};
 use crate::compare::run_variance::RunVariance;
 use crate::compare::runs_needed::{RunNoise, to_decide};
 use crate::compare::scale::Scale;
@@ -40,8 +40,8 @@ pub(crate) struct Uncorrected {
     noise: Option<RunNoise>,
     /// Why runs could not be used.
     missing: String,
-    /// The reason of a candidate that stopped.
-    stopped: Option<String>,
+    /// The reason of a candidate that stopped, and the mean of its rates.
+    stopped: Option<(String, f64)>,
     /// The p-value of the hypothesis "change ≤ threshold"; NaN without a test.
     pub(crate) worse: f64,
     /// The p-value of the hypothesis "change ≥ −threshold"; NaN without a test.
@@ -68,7 +68,8 @@ impl Uncorrected {
             }
         });
         let stopped = if metric == Metric::Rate {
-            stopped_reason(operation)
+            let rate = stop::mean_rate(operation.candidate);
+            stopped_reason(operation).zip(rate)
         } else {
             None
         };
@@ -157,8 +158,8 @@ impl Uncorrected {
     /// The finished effect. `q` is its adjusted p-value.
     pub(crate) fn effect(mut self, q: f64, levels: Levels, tolerated_loss: f64) -> Effect {
         let scale = self.scale;
-        if let Some(reason) = self.stopped {
-            return stopped_effect(self.effect, reason);
+        if let Some((reason, rate)) = self.stopped {
+            return stopped_effect(self.effect, reason, rate);
         }
         let Some(difference) = self.difference else {
             self.effect.reason = self.missing;
@@ -287,16 +288,20 @@ fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
     })
 }
 
-/// The effect of a rate that fell to 0: a change of −100%, which no variance makes uncertain.
-fn stopped_effect(effect: Effect, reason: String) -> Effect {
-    let change = Some(1.0);
+/// The effect of a rate that fell to 0 in runs of the candidate: `rate` is the mean over its runs. The
+/// verdict does not come from an interval: that a run stopped is no matter of chance. Only where all
+/// of them finished nothing is the change known exactly.
+fn stopped_effect(effect: Effect, reason: String, rate: f64) -> Effect {
+    let exactly = (rate == 0.0).then_some(1.0);
+    let base = effect.base.filter(|base| *base > 0.0);
     Effect {
-        candidate: effect.candidate.or(Some(0.0)),
-        change,
-        low: change,
-        high: change,
+        candidate: Some(rate),
+        change: exactly.or(base.map(|base| 1.0 - rate / base)),
+        absolute: false,
+        low: exactly,
+        high: exactly,
         verdict: Verdict::Regressed,
-        reason: reason + scope_note(effect.scope),
+        reason,
         ..effect
     }
 }

@@ -101,6 +101,16 @@ impl Scope {
             Scope::Runs => "runs",
         }
     }
+
+    /// What the reason of an effect that is valid for its runs only leaves out.
+    pub const fn note(self) -> Option<&'static str> {
+        match self {
+            Scope::Pair => {
+                Some("with one run per side this is valid for these runs, not for the builds")
+            }
+            Scope::Runs => None,
+        }
+    }
 }
 
 #[cfg(test)]

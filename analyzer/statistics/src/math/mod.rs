@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows a metric, a run or a verdict, and nothing here imports the folders that do.
 
+pub(crate) mod bent_line;
 pub(crate) mod distributions;
 pub(crate) mod false_discovery;
 pub(crate) mod histogram;

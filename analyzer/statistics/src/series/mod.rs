@@ -1,4 +1,5 @@
-//! Questions about one series of windows: warm-up, changes, outliers, periods, bursts of failures.
+//! Questions about one series of windows: warm-up, changes, outliers, periods, bursts of failures,
+//! stops.
 //!
 //! Each file answers one question. Nothing here compares two runs.
 
@@ -8,4 +9,5 @@ pub(crate) mod change_points;
 pub(crate) mod changes;
 pub(crate) mod outliers;
 pub(crate) mod periods;
+pub(crate) mod stops;
 pub(crate) mod warm_up;

@@ -4,15 +4,24 @@
 //! high spectrum at low frequencies and raises no alarm.
 
 use crate::error::{Error, within};
+use crate::math::bent_line::BentLine;
 use crate::math::spectrum::{INDEPENDENT_ORDINATES, over_background, periodogram, whitened};
 use statrs::function::beta;
 
 /// A period is found only when the series repeats it at least this many times.
 pub const MIN_REPEATS: f64 = 4.0;
+/// With fewer windows than this no period is searched for.
+pub const MIN_PERIOD_WINDOWS: usize = 32;
 /// Most values that are analysed. A longer series is averaged in chunks to this length.
 const LONGEST: usize = 1 << 17;
+/// A period that explains a smaller share of the variance than this is not reported.
+const LEAST_STRENGTH: f64 = 0.01;
+/// The frequencies below a peak on whose flank it must not lie, as a share of its own.
+const FLANK: f64 = 0.5;
 /// Number of harmonics that are summed, to find a period that is not a sine.
 const HARMONICS: usize = 4;
+/// Deviations from the line below this share of the largest value are rounding errors.
+const ROUNDING: f64 = 1e-10;
 /// The most that one harmonic adds to the sum. Without this bound a single sine would also count
 /// for the frequencies at 1/2, 1/3 and 1/4 of its own.
 const MOST_OF_ONE_HARMONIC: f64 = 15.0;
@@ -22,7 +31,7 @@ const MOST_OF_ONE_HARMONIC: f64 = 15.0;
 pub struct Period {
     /// Windows from one repeat to the next.
     pub windows: f64,
-    /// Share of the variance that the average period explains, 0..=1.
+    /// Share of the variance around the line that the average period explains, 0.01..=1.
     pub strength: f64,
     /// Half of the distance from peak to trough of the sine of this period, in the data's unit.
     pub amplitude: f64,
@@ -34,10 +43,10 @@ pub struct Period {
 /// without a period is at most `false_alarm`.
 ///
 /// Assumes evenly spaced windows and a noise spectrum that is smooth over two dozen neighbouring
-/// frequencies. NaN and infinite windows are set to the mean. Needs at least 32 windows and
+/// frequencies. NaN and infinite windows are set to the line. Needs at least 32 windows and
 /// [`MIN_REPEATS`] repeats.
 ///
-/// The series is prewhitened. The ratio of an ordinate to the median of its neighbours then has an
+/// A line that may bend once is taken off first: growth is no period. The rest is prewhitened. The ratio of an ordinate to the median of its neighbours then has an
 /// F distribution with 2 degrees of freedom in the numerator (Brockwell and Davis 1991, section
 /// 10.2), the mean over 4 harmonics with 8. Time O(n log n).
 ///
@@ -47,7 +56,7 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     within("false_alarm", false_alarm, 0.0, 0.5, "between 0 and 0.5")?;
     let stride = values.len().div_ceil(LONGEST).max(1);
     let series = centred(values, stride);
-    if series.len() < 32 {
+    if series.len() < MIN_PERIOD_WINDOWS {
         return Ok(None);
     }
     let variance = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;
@@ -61,6 +70,12 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     let tests = 2.0 * power.len() as f64;
     let mut best: Option<(f64, usize)> = None;
     for index in lowest..power.len() {
+        // The flank of a slow wave rises above its background too, without a peak. The neighbour
+        // below may belong to the peak.
+        let below = ((FLANK * index as f64) as usize).max(1)..index - 1;
+        if power[below].iter().any(|lower| *lower > power[index]) {
+            continue;
+        }
         let single = (1.0 + raised[index] / INDEPENDENT_ORDINATES).powf(-INDEPENDENT_ORDINATES);
         let harmonics: f64 = (1..=HARMONICS)
             .map(|h| {
@@ -91,24 +106,39 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     let step = 1.0 / padded as f64;
     let (peak, _) = refined(&series, index as f64 * step, step);
     let (frequency, height) = refined(&series, fundamental(&series, peak), 0.1 * step);
-    Ok(Some(Period {
+    let strength = 1.0 - folded(&series, frequency) / variance;
+    Ok((strength >= LEAST_STRENGTH).then_some(Period {
         windows: stride as f64 / frequency,
-        strength: (1.0 - folded(&series, frequency) / variance).clamp(0.0, 1.0),
+        strength: strength.min(1.0),
         amplitude: height,
         p: p.min(1.0),
     }))
 }
 
-/// The values less their mean, averaged over chunks of `stride`; 0 where missing.
+/// The values less their line, averaged over chunks of `stride`; 0 where missing, and where the
+/// line explains them but for rounding errors.
 fn centred(values: &[f64], stride: usize) -> Vec<f64> {
-    let usable = |v: &&f64| v.abs() < 1e140;
-    let present = values.iter().filter(usable).count();
-    let mean = values.iter().filter(usable).sum::<f64>() / present.max(1) as f64;
-    let centre = |v: &f64| if v.abs() < 1e140 { v - mean } else { 0.0 };
-    values
-        .chunks(stride)
-        .map(|c| c.iter().map(centre).sum::<f64>() / c.len() as f64)
-        .collect()
+    let chunks = values.chunks(stride).enumerate();
+    let means = chunks.filter_map(|(index, chunk)| {
+        let usable = || chunk.iter().filter(|v| v.abs() < 1e140);
+        let count = usable().count() as f64;
+        (count > 0.0).then(|| (index, usable().sum::<f64>() / count))
+    });
+    let (places, means): (Vec<usize>, Vec<f64>) = means.unzip();
+    let times: Vec<f64> = places.iter().map(|place| *place as f64).collect();
+    let mean = means.iter().sum::<f64>() / means.len().max(1) as f64;
+    let largest = means.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+    let line = BentLine::fit(&times, &means, None);
+    let mut series = vec![0.0; values.len().div_ceil(stride)];
+    for ((place, time), value) in places.into_iter().zip(times).zip(means) {
+        let left = value - line.as_ref().map_or(mean, |line| line.at(time));
+        series[place] = if left.abs() <= ROUNDING * largest {
+            0.0
+        } else {
+            left
+        };
+    }
+    series
 }
 
 /// The frequency whose period is the best multiple of the period of `frequency`. A short periodic
@@ -169,9 +199,10 @@ fn refined(series: &[f64], frequency: f64, step: f64) -> (f64, f64) {
         }
         2.0 * f64::hypot(real, imaginary) / series.len() as f64
     };
+    let lowest = MIN_REPEATS / series.len() as f64;
     let around = (-8..=8)
         .map(|i| frequency + step * f64::from(i) / 8.0)
-        .filter(|f| *f > 0.0);
+        .filter(|f| *f >= lowest * (1.0 - 1e-9));
     let heights = around.map(|f| (f, height(f)));
     heights
         .max_by(|a, b| a.1.total_cmp(&b.1))

@@ -4,7 +4,7 @@
 //! cycle. The line may bend: the wave by which a straight one misfits growth that begins on the
 //! way would be counted as a part of the cycle.
 
-use crate::soak::bent_line::BentLine;
+use crate::math::bent_line::BentLine;
 
 /// A cycle is only known when the series covers it this many times.
 const LEAST_REPEATS: f64 = 2.0;

@@ -26,12 +26,12 @@ impl FindingKind {
 /// Whether growth was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// The whole interval lies above the tolerance.
+    /// The slope lies above the tolerance, at the rate of false alarms that the options give.
     Found,
     /// The whole interval does not exceed the tolerance, and no growth is found in the last parts
     /// (half, quarter, eighth).
     Absent,
-    /// The interval includes the tolerance, or there are too few data.
+    /// The data decide neither, or there are too few.
     Inconclusive,
 }
 
@@ -63,17 +63,21 @@ pub struct Finding {
     /// Upper end of its 95% interval.
     pub high: Option<f64>,
     /// Seconds from the last peak until the series reaches the limit at the slope of its own
-    /// `trend`; 0 if it is there already. `None` without a limit, when nothing was found, and when
-    /// the interval of the trend's slope includes 0 or less: compared with a reference that falls,
-    /// growth is also found in a series that does not rise.
+    /// `trend`; 0 if any value reached it, whatever the status. Otherwise `None` without a limit,
+    /// when nothing was found, and when the interval of the trend's slope includes 0 or less:
+    /// compared with a reference that falls, growth is also found in a series that does not rise.
     pub time_to_limit_s: Option<f64>,
+    /// When a value reached the limit for the first time, in the caller's seconds.
+    pub limit_reached: Option<f64>,
     /// The smallest slope that would have been found with 80% probability, in the last half alone
-    /// if that was judged.
+    /// if that was judged. Above 0; `None` where the noise is not known.
     pub detectable: Option<f64>,
     /// Number of periods of the sawtooth; `None` without a sawtooth.
     pub periods: Option<f64>,
-    /// The fitted line. It can be the reference of a later run.
+    /// The fitted line of the part that the numbers describe.
     pub trend: Option<Trend>,
+    /// The line of the whole series: the reference of a later run.
+    pub whole: Option<Trend>,
     /// First time of the part that the numbers describe, in the caller's seconds: the whole series,
     /// or a last part when only that grows. `None` without points.
     pub since: Option<f64>,
@@ -96,8 +100,15 @@ pub struct SoakOptions {
     /// Times at which the process began anew, ascending. Growth is then judged inside its lives,
     /// with one slope for all of them.
     pub restarts: Vec<f64>,
+    /// True when the process began anew at the `restarts` only. Otherwise, without any, a series
+    /// that rises for hours and falls back may be a process that leaks and restarts, and is not
+    /// called free of leaks.
+    pub restarts_known: bool,
+    /// The probability that one finding is found where nothing grows, 0..=0.5. The interval of the
+    /// slope is the 95% one whatever the rate.
+    pub false_alarm: f64,
     /// Length of a cycle of the load, seconds. It is taken off when the series covers it at least
-    /// twice and has it.
+    /// twice and has it, unless there are `restarts`: lives of a day look like a cycle.
     pub cycle_s: Option<f64>,
 }
 
@@ -109,6 +120,8 @@ impl Default for SoakOptions {
             limit: None,
             reference: None,
             restarts: Vec::new(),
+            restarts_known: false,
+            false_alarm: 0.05,
             cycle_s: Some(86_400.0),
         }
     }

@@ -8,15 +8,15 @@ use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
 use crate::soak::trend::{Trend, trend_of_lives};
 
 const SECONDS_PER_HOUR: f64 = 3600.0;
-/// The probability beyond each end of a finding's interval.
+/// The probability beyond each end of the interval of the whole series.
 const LEVEL: f64 = 0.025;
-/// The last parts that are judged in addition: the share of the time before each, its name, and
-/// its [`LEVEL`]. Growth that begins before the last one fills most of one of them, and all
-/// levels together are below 5%.
+/// The last parts that are judged in addition: the share of the time before each, its name, and the
+/// share of the whole's levels that it has. Growth that begins before the last one fills most of
+/// one of them, and all levels together are below twice that of the whole.
 const LATE: [(f64, &str, f64); 3] = [
-    (0.5, "half", LEVEL / 2.0),
-    (0.75, "quarter", LEVEL / 4.0),
-    (0.875, "eighth", LEVEL / 8.0),
+    (0.5, "half", 0.5),
+    (0.75, "quarter", 0.25),
+    (0.875, "eighth", 0.125),
 ];
 /// With fewer points than this the last half is not judged.
 const MIN_LATE_POINTS: usize = 5;
@@ -47,9 +47,11 @@ pub(crate) fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
         low: None,
         high: None,
         time_to_limit_s: None,
+        limit_reached: None,
         detectable: None,
         periods: None,
         trend: None,
+        whole: None,
         since: None,
         reason: "too few points to estimate a slope".to_owned(),
     }
@@ -69,38 +71,53 @@ impl<'a> Points<'a> {
     /// found: growth that begins late hardly moves the line through all points. `detectable` of
     /// the whole is what the last half could have shown.
     pub(crate) fn growth(&self, blank: Finding, options: &SoakOptions) -> Finding {
-        let judge = |from: usize, level: f64| {
+        let judge = |from: usize, share: f64| {
             let (times, values) = (&self.times[from..], &self.values[from..]);
             let line = trend_of_lives(times, values, &options.restarts);
             let blank = Finding {
                 since: times.first().copied(),
                 ..blank.clone()
             };
-            judged(blank, line, self.height, level, options)
+            judged(blank, line, self.height, share, options)
         };
-        let mut whole = judge(0, LEVEL);
+        let mut whole = judge(0, 1.0);
+        whole.whole = whole.trend;
         let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
             return whole;
         };
         if whole.status == Status::Found {
             return whole;
         }
-        for (index, (before, name, level)) in LATE.into_iter().enumerate() {
+        for (index, (before, name, share)) in LATE.into_iter().enumerate() {
             let begin = first + before * (last - first);
             let late = self.times.partition_point(|t| *t < begin);
             let least = [MIN_LATE_POINTS, MIN_SHORT_POINTS][index.min(1)];
             if self.times.len() - late < least {
                 break;
             }
-            let part = judge(late, level);
+            let part = judge(late, share);
             let new = |line: Trend| !options.restarts.is_empty() || self.ends_above(late, &line);
             if part.status != Status::Found {
                 if index == 0 {
                     whole.detectable = part.detectable.or(whole.detectable);
                 }
+                let rises = |line: Trend| {
+                    line.slope > tolerance(&line, options) && self.ends_above(late, &line)
+                };
+                let alone = options.restarts.is_empty() && options.reference.is_none();
+                let may_grow = alone && part.trend.is_some_and(rises);
+                if whole.status == Status::Absent && may_grow {
+                    whole.status = Status::Inconclusive;
+                    whole.reason =
+                        format!("it rises above all before in the last {name}, but not clearly");
+                }
             } else if part.trend.is_some_and(new) {
                 let reason = format!("{}, in the last {name}", part.reason);
-                return Finding { reason, ..part };
+                return Finding {
+                    reason,
+                    whole: whole.whole,
+                    ..part
+                };
             }
         }
         whole
@@ -126,13 +143,13 @@ impl<'a> Points<'a> {
     }
 }
 
-/// The finding from its line, with the probability `level` beyond each end.
-/// `height` is the distance from the line to the peaks.
+/// The finding from its line, at the `share` of the levels of the whole series. `height` is the
+/// distance from the line to the peaks.
 fn judged(
     blank: Finding,
     line: Option<Trend>,
     height: f64,
-    level: f64,
+    share: f64,
     options: &SoakOptions,
 ) -> Finding {
     let Some(line) = line else { return blank };
@@ -147,13 +164,21 @@ fn judged(
             compared.degrees_of_freedom = total * total / parts;
         }
     }
-    let (low, high) = compared.interval(level);
-    let relative = options.tolerance_per_hour * line.start.abs();
-    let tolerance = relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR;
-    let (status, reason) = if low > tolerance {
+    let (low, high) = compared.interval(LEVEL * share);
+    // Half of the rate of a finding is that of the whole series.
+    let level = 0.5 * options.false_alarm * share;
+    let (least, _) = compared.interval(level);
+    let tolerance = tolerance(&line, options);
+    let (status, reason) = if least > tolerance {
         (
             Status::Found,
             "the slope's whole interval lies above the tolerance",
+        )
+    } else if low > tolerance {
+        (
+            Status::Inconclusive,
+            "the slope's interval lies above the tolerance, but not at the rate of false alarms that \
+             all findings share",
         )
     } else if high <= tolerance {
         (
@@ -176,11 +201,18 @@ fn judged(
         low: finite(low * SECONDS_PER_HOUR),
         high: finite(high * SECONDS_PER_HOUR),
         time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
-        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR),
+        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR)
+            .filter(|slope| *slope > 0.0),
         trend: Some(line),
         reason: reason.to_owned(),
         ..blank
     }
+}
+
+/// The accepted slope of this line, per second.
+fn tolerance(line: &Trend, options: &SoakOptions) -> f64 {
+    let relative = options.tolerance_per_hour * line.start.abs();
+    relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR
 }
 
 /// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0

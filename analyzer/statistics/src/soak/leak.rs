@@ -6,26 +6,32 @@
 
 use crate::error::{Error, within};
 use crate::soak::cycle::without_cycle;
-use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
+use crate::soak::finding::{Finding, FindingKind, SoakOptions};
 use crate::soak::growth::{Points, inconclusive};
-use crate::soak::sawtooth::{MIN_PERIODS, Sawtooth, sawtooth, sawtooth_of_lives};
+use crate::soak::lives::{falling_back, lives_unknown};
+use crate::soak::sawtooth::{MIN_PERIODS, sawtooth_of_lives};
+
+/// The fewest values of which a slope is judged. In fewer points the noise is hardly known.
+pub const MIN_VALUES: usize = 24;
 
 /// Searches for a leak (growth of the troughs) and a drift (growth of the mean) of `values` at
 /// `times`, which are seconds. NaN and infinite values are missing.
 ///
 /// The series has a sawtooth when it swings by half of its own range, clearly above its
 /// point-to-point noise, and rises more slowly than it falls. With fewer than [`MIN_PERIODS`]
-/// periods both findings are inconclusive. A first rise that has not fallen yet cannot be
-/// distinguished from a leak and counts as one.
+/// periods both findings are inconclusive, and so are both of fewer than 24 values. A first rise
+/// that has not fallen yet cannot be distinguished from a leak and counts as one. Where the
+/// restarts are not known, teeth of more than an hour may be the lives of a process: their flat
+/// floor is no evidence that nothing leaks.
 ///
-/// A finding is found if its whole interval lies above the tolerance, absent if it does not exceed
-/// it, and otherwise inconclusive. The last half, quarter and eighth are judged too, each at half of
-/// the level before: growth that begins late is found there. Assumes what
-/// [`trend`](crate::trend()) assumes.
+/// A finding is found if its slope lies above the tolerance at the rate `false_alarm`, absent if its
+/// 95% interval does not exceed it, and otherwise inconclusive. The last half, quarter and eighth
+/// are judged too, each at half of the level before: growth that begins late is found there. Assumes
+/// what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
 /// Times of another length; times or restarts that are not finite or descend; a tolerance below 0;
-/// a limit that is not finite; a cycle that is not longer than 0.
+/// a limit that is not finite; a cycle that is not longer than 0; a rate outside 0..=0.5.
 pub fn soak(
     subject: &str,
     times: &[f64],
@@ -52,6 +58,13 @@ pub fn soak(
     if let Some(length) = options.cycle_s {
         within("cycle_s", length, f64::MIN_POSITIVE, f64::MAX, "above 0")?;
     }
+    within(
+        "false_alarm",
+        options.false_alarm,
+        0.0,
+        0.5,
+        "between 0 and 0.5",
+    )?;
     ascending("restart", &options.restarts)?;
     if times.len() != values.len() {
         return Err(Error::Length {
@@ -67,8 +80,13 @@ pub fn soak(
         .zip(values)
         .filter(|(t, v)| t.abs() < 1e140 && v.abs() < 1e140);
     let (times, values): (Vec<f64>, Vec<f64>) = present.map(|(t, v)| (*t, *v)).unzip();
+    let limit = options.limit.unwrap_or(f64::INFINITY);
+    let reached = values.iter().position(|value| *value >= limit);
+    let reached = reached.map(|index| times[index]);
+    // Lives that are as long as the cycle look like it: their growth would be taken off.
     let flat = options
         .cycle_s
+        .filter(|_| options.restarts.is_empty())
         .and_then(|length| without_cycle(&times, &values, length));
     let cycle = flat.is_some();
     let values = flat.unwrap_or(values);
@@ -76,6 +94,17 @@ pub fn soak(
     let [leak, drift] =
         [FindingKind::Leak, FindingKind::Drift].map(|kind| inconclusive(kind, subject));
     let (mut leak, mut drift) = match &sawtooth {
+        _ if values.len() < MIN_VALUES => {
+            let reason = format!(
+                "{} points only, of at least {MIN_VALUES} that a slope needs",
+                values.len()
+            );
+            let leak = Finding {
+                reason: reason.clone(),
+                ..leak
+            };
+            (leak, Finding { reason, ..drift })
+        }
         Some(teeth) if teeth.periods < MIN_PERIODS => {
             let reason = format!(
                 "only {:.1} periods of the sawtooth were observed",
@@ -99,13 +128,23 @@ pub fn soak(
                 ..floor.growth(leak, options)
             };
             let all = Points::of(&times, &values);
-            (falling_back(leak, teeth), all.growth(drift, options))
+            (
+                falling_back(leak, teeth, options),
+                all.growth(drift, options),
+            )
         }
         None => {
             let all = Points::of(&times, &values);
             (all.growth(leak, options), all.growth(drift, options))
         }
     };
+    leak = lives_unknown(leak, &times, &values, sawtooth.as_ref(), options);
+    for finding in [&mut leak, &mut drift] {
+        finding.limit_reached = reached;
+        if reached.is_some() {
+            finding.time_to_limit_s = Some(0.0);
+        }
+    }
     if cycle {
         for finding in [&mut leak, &mut drift] {
             finding.reason.push_str(", after the cycle was taken off");
@@ -125,24 +164,10 @@ fn ascending(name: &'static str, times: &[f64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A floor that rises and falls back is no evidence that nothing grows: the process may restart, or
-/// collect on two levels. The restarts decide it.
-fn falling_back(leak: Finding, teeth: &Sawtooth) -> Finding {
-    let falls = sawtooth(&teeth.times, &teeth.troughs).map_or(0.0, |floor| floor.periods);
-    if leak.status == Status::Found || falls < 1.0 {
-        return leak;
-    }
-    Finding {
-        status: Status::Inconclusive,
-        reason: "the floor of the sawtooth rises and falls back: give the restarts of the process"
-            .to_owned(),
-        ..leak
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::soak::finding::Status;
     use proptest::prelude::*;
 
     const SECONDS_PER_HOUR: f64 = 3600.0;

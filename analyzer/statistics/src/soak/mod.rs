@@ -3,11 +3,11 @@
 //!
 //! It uses the results of `series` and `math`. It does not compare builds.
 
-pub(crate) mod bent_line;
 pub(crate) mod cycle;
 pub(crate) mod finding;
 pub(crate) mod growth;
 pub(crate) mod leak;
+pub(crate) mod lives;
 pub(crate) mod sawtooth;
 pub(crate) mod steady_state;
 pub(crate) mod trend;

@@ -2,7 +2,7 @@
 //!
 //! It finds troughs in any series that swings. `leak` decides whether the troughs rise.
 
-use crate::soak::bent_line::BentLine;
+use crate::math::bent_line::BentLine;
 use crate::soak::trend::trend;
 
 /// With fewer periods of a sawtooth than this a finding is inconclusive.
@@ -18,6 +18,9 @@ const FEW_TEETH: f64 = 1.0;
 /// The teeth around a line with a bend are used when they are this many times as many as those around
 /// a straight one.
 const FAR_MORE: f64 = 2.0;
+/// A fall of the series without its trend counts when the series itself falls by this share of a
+/// swing.
+const LEAST_DROP: f64 = 0.5;
 /// A swing below this share of the largest value is a rounding error.
 const ROUNDING: f64 = 1e-12;
 
@@ -37,7 +40,8 @@ pub(crate) struct Sawtooth {
 /// of the series without its trend (5th to 95th percentile), and must be clearly larger than the
 /// point-to-point noise. A sawtooth rises slowly and falls fast; whatever rises as fast as it falls
 /// is a cycle or noise. Growth that begins on the way may be wider than the teeth around a straight
-/// line: a line with a bend is then used.
+/// line: a line with a bend is then used. Its misfit of a straight line is no tooth either: a few
+/// teeth that are not there around a bent line are none.
 pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if values.len() < 12 {
         return None;
@@ -46,11 +50,15 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     let pairs = || times.iter().zip(values);
     let flat = pairs().map(|(t, v)| v - line.slope * (t - times[0]));
     let straight = around(times, values, &flat.collect::<Vec<f64>>());
-    let bent = BentLine::fit(times, values, None).and_then(|line| {
+    let line = BentLine::fit(times, values, None);
+    let bent = line.as_ref().and_then(|line| {
         let flat: Vec<f64> = pairs().map(|(t, v)| v - line.at(*t)).collect();
         around(times, values, &flat)
     });
     let seen = straight.as_ref().map_or(0.0, |teeth| teeth.periods);
+    if line.is_some() && bent.is_none() && seen < MIN_PERIODS {
+        return None;
+    }
     let least = MIN_PERIODS.max(FAR_MORE * seen);
     bent.filter(|teeth| teeth.periods >= least).or(straight)
 }
@@ -65,7 +73,11 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
         return None;
     }
-    let Zigzag { falls, slow, fast } = zigzag(flat, swing);
+    let (mut falls, last_rise) = zigzag(flat, swing);
+    falls.retain(|fall| drop_of(values, fall) >= LEAST_DROP * swing);
+    let slow = last_rise + falls.iter().map(|fall| fall.slow).sum::<usize>();
+    let fast: usize = falls.iter().map(|fall| fall.fast).sum();
+    let falls: Vec<usize> = falls.iter().map(|fall| fall.bottom).collect();
     let least = if falls.len() < 5 {
         FEW_TEETH
     } else {
@@ -136,38 +148,46 @@ pub(crate) fn sawtooth_of_lives(
     all.filter(|_| 2 * points > times.len())
 }
 
-/// The falls of a series, and how long its swings last.
-struct Zigzag {
-    /// First point at the bottom of each fall.
-    falls: Vec<usize>,
-    /// Points from a trough until the series is a swing higher, summed.
+/// One fall of a series.
+struct Fall {
+    /// The last peak before it.
+    peak: usize,
+    /// First point at its bottom.
+    bottom: usize,
+    /// Points from the trough before it until the series is a swing higher; 0 where it did not
+    /// rise before.
     slow: usize,
-    /// Points from a peak until the series is a swing lower, summed.
+    /// Points from the peak until the series is a swing lower.
     fast: usize,
 }
 
 /// A fall is complete when the series is a swing below its last peak; a rise is complete when it is
-/// a swing above its last trough.
-fn zigzag(flat: &[f64], swing: f64) -> Zigzag {
-    let mut found = Zigzag {
-        falls: Vec::new(),
-        slow: 0,
-        fast: 0,
-    };
+/// a swing above its last trough. The second number is the length of the last rise, if it is not
+/// complete.
+fn zigzag(flat: &[f64], swing: f64) -> (Vec<Fall>, usize) {
+    let mut falls: Vec<Fall> = Vec::new();
     // The first rise begins at the start.
     let (mut low, mut low_at, mut rising) = (flat[0], 0, true);
     let (mut high, mut high_at) = (flat[0], 0);
     let mut falling = false;
-    let mut dropped = 0;
+    let (mut dropped, mut slow, mut fast) = (0, 0, 0);
+    let fall = |dropped: usize, low_at: usize, low: f64, peak, slow, fast| {
+        let bottom = flat[dropped..=low_at].iter();
+        let at = bottom.take_while(|v| **v > low + 0.25 * swing).count();
+        Fall {
+            peak,
+            bottom: dropped + at,
+            slow,
+            fast,
+        }
+    };
     for (index, &value) in flat.iter().enumerate() {
         if falling {
             if value < low {
                 (low, low_at) = (value, index);
             } else if value - low >= swing {
-                let bottom = flat[dropped..=low_at].iter();
-                let at = bottom.take_while(|v| **v > low + 0.25 * swing).count();
-                found.falls.push(dropped + at);
-                found.slow += index - low_at;
+                falls.push(fall(dropped, low_at, low, high_at, slow, fast));
+                slow = index - low_at;
                 (falling, rising, high, high_at) = (false, false, value, index);
             }
             continue;
@@ -176,24 +196,30 @@ fn zigzag(flat: &[f64], swing: f64) -> Zigzag {
             (low, low_at) = (value, index);
         }
         if rising && value - low >= swing {
-            found.slow += index - low_at;
+            slow = index - low_at;
             rising = false;
         }
         if value > high {
             (high, high_at) = (value, index);
         } else if high - value >= swing {
-            found.fast += index - high_at;
+            fast = index - high_at;
             (falling, low, low_at, dropped) = (true, value, index, index);
         }
     }
     if falling {
-        let bottom = flat[dropped..=low_at].iter();
-        let at = bottom.take_while(|v| **v > low + 0.25 * swing).count();
-        found.falls.push(dropped + at);
+        falls.push(fall(dropped, low_at, low, high_at, slow, fast));
         // The last rise is not complete: it lasts at least as long as this.
-        found.slow += flat.len() - 1 - low_at;
+        return (falls, flat.len() - 1 - low_at);
     }
-    found
+    (falls, slow)
+}
+
+/// How far the values themselves fall: the medians of three points at the peak and at the bottom.
+/// A series that stays level while its line rises falls only in its distance from the line.
+fn drop_of(values: &[f64], fall: &Fall) -> f64 {
+    let peak = &values[fall.peak.saturating_sub(2)..=fall.peak];
+    let bottom = &values[fall.bottom..(fall.bottom + 3).min(values.len())];
+    quantile(peak, 0.5) - quantile(bottom, 0.5)
 }
 
 /// The level from which a tooth rises: the line through its first third, at its first point. The

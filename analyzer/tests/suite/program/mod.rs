@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use soakbox_testing::Soak;
 
 pub(crate) fn analyzer(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
@@ -75,6 +76,19 @@ impl Place {
     /// The text without the path of this directory, which differs in each run.
     pub(crate) fn plain(&self, text: &str) -> String {
         text.replace(self.text(), "[DIR]")
+    }
+
+    /// Seals a recording of 60 s whose operations take `scale` times as long; returns its path.
+    pub(crate) fn seal(&self, name: &str, seed: u64, scale: f64) -> String {
+        let path = self.path().join(name);
+        let soak = Soak {
+            seconds: 60,
+            seed,
+            scale,
+            ..Soak::default()
+        };
+        soak.seal(&path);
+        path.to_str().unwrap().to_owned()
     }
 }
 

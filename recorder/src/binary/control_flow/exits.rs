@@ -1,9 +1,13 @@
 //! The finishes of a function: jumps on its ways out, and the returns that have none.
 
+mod kept;
+
+pub use kept::KeptBecause;
+
 use soakbox_schemas::control::{Base, Condition, Returned, WayOut, When};
 
 use super::super::disassembly::{Next, Value};
-use super::super::exit_sites::{self, Node, Role, Tail, Way};
+use super::super::exit_sites::{self, Cut, Node, Role, Tail, Way};
 use super::paths::{Paths, Step, frame_by};
 use super::{Body, Walk};
 
@@ -22,10 +26,37 @@ pub struct Exit {
 /// Most jumps at which the finishes of one function are observed: each is a probe to attach.
 pub const MOST_JUMPS: usize = 64;
 
+/// How the return value of a function is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnUse {
+    /// How many of its lowest bits are recorded; 0 where none is.
+    pub bits: u32,
+    /// Whether it must be known at each finish, because a rule reads it. Otherwise it is recorded
+    /// where it is known.
+    pub is_needed: bool,
+}
+
+impl ReturnUse {
+    /// No rule reads it, and it is recorded as it is.
+    pub const RECORDED: Self = Self {
+        bits: 64,
+        is_needed: false,
+    };
+
+    /// A rule reads that many of its lowest bits.
+    pub const fn needed(bits: u32) -> Self {
+        Self {
+            bits,
+            is_needed: true,
+        }
+    }
+}
+
 /// Where the finishes of a function are observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exits {
-    /// Ascending; a jump whose two ways differ in the place of the return value is there twice.
+    /// Ascending; a jump whose two ways differ in the place of the return value is there twice. One
+    /// may be at the function's begin, and then one of its ways goes on.
     pub jumps: Vec<Exit>,
     /// Addresses of the return instructions that need a probe of their own, ascending.
     pub returns: Vec<u64>,
@@ -40,40 +71,58 @@ impl Body {
     }
 
     /// Every path from the begin to a return crosses exactly one of these jumps, or none and the
-    /// return is one of those listed. The lowest `result_bits` of the return value are known there.
-    pub fn exits(&self, result_bits: u32) -> Exits {
-        let all_returns = || Exits {
-            returns: self.returns.clone(),
-            ..Exits::default()
-        };
+    /// return is one of those listed.
+    pub fn exits(&self, value: ReturnUse) -> Exits {
         let Some(paths) = &self.paths else {
-            return all_returns();
+            return self.all_returns(None);
         };
         let nodes: Vec<Node> = paths.steps.iter().map(node).collect();
         let tail = Tail::of(&nodes);
-        let search = Search::new(self, paths, &nodes, &tail, result_bits);
-        let chosen = exit_sites::choose(&nodes, &tail, &paths.entries, |index, position| {
-            search.exit(index, position).is_some()
-        });
-        let returns = chosen.returns.iter();
-        let jumps = chosen.sites.iter();
-        let jumps = jumps.filter_map(|(index, way)| {
-            let edges = &nodes[*index].successors;
-            let position = edges.iter().position(|(_, other)| other == way)?;
-            search.exit(*index, position)
-        });
-        let jumps = merged(jumps.collect());
-        if jumps.len() > MOST_JUMPS {
-            return Exits {
-                too_many_jumps: Some(jumps.len()),
-                ..all_returns()
-            };
+        let chosen = |is_needed| {
+            let value = ReturnUse { is_needed, ..value };
+            self.chosen(&Search::new(self, paths, &nodes, &tail, value), &tail)
+        };
+        let with_value = chosen(true);
+        if value.is_needed || with_value.returns.is_empty() {
+            return with_value;
         }
+        let without = chosen(false);
+        if without.returns.len() < with_value.returns.len() {
+            without
+        } else {
+            with_value
+        }
+    }
+
+    fn all_returns(&self, too_many_jumps: Option<usize>) -> Exits {
         Exits {
-            jumps,
-            returns: returns.map(|index| search.address(*index)).collect(),
-            too_many_jumps: None,
+            jumps: Vec::new(),
+            returns: self.returns.clone(),
+            too_many_jumps,
         }
+    }
+
+    /// The jumps as late as possible, or as early as possible where these would be too many.
+    fn chosen(&self, search: &Search<'_>, tail: &Tail) -> Exits {
+        let mut cut = search.cut(tail, true);
+        let mut latest = cut.latest();
+        let at_begin = |(index, _): &&(usize, Way)| search.is_begin(*index);
+        // Both ways of the first jump: nothing would be left of the operation.
+        if latest.sites.iter().filter(at_begin).count() > 1 {
+            cut = search.cut(tail, false);
+            latest = cut.latest();
+        }
+        let exits = search.exits(&latest);
+        if exits.jumps.len() <= MOST_JUMPS {
+            return exits;
+        }
+        let earliest = cut.earliest();
+        let is_whole = earliest.sites.iter().filter(at_begin).count() > 1;
+        let fewer = search.exits(&earliest);
+        if fewer.jumps.len() <= MOST_JUMPS && !is_whole {
+            return fewer;
+        }
+        self.all_returns(Some(exits.jumps.len()))
     }
 }
 
@@ -102,7 +151,7 @@ struct Search<'a> {
     nodes: &'a [Node],
     /// Where the return value is before each node; `None` where it cannot be told.
     values: Vec<Option<Value>>,
-    result_bits: u32,
+    value: ReturnUse,
 }
 
 impl<'a> Search<'a> {
@@ -111,19 +160,46 @@ impl<'a> Search<'a> {
         paths: &'a Paths,
         nodes: &'a [Node],
         tail: &Tail,
-        result_bits: u32,
+        value: ReturnUse,
     ) -> Self {
         let mut search = Self {
             body,
             paths,
             values: vec![None; nodes.len()],
             nodes,
-            result_bits,
+            value,
         };
         for &index in tail.nodes() {
             search.values[index] = search.value_before(index);
         }
         search
+    }
+
+    /// The choices of jumps; `at_begin`: with the one at which the function begins.
+    fn cut(&self, tail: &Tail, at_begin: bool) -> Cut<'a> {
+        let entries = &self.paths.entries;
+        Cut::new(self.nodes, tail, entries, |index, position| {
+            (at_begin || !self.is_begin(index)) && self.exit(index, position).is_some()
+        })
+    }
+
+    fn exits(&self, chosen: &exit_sites::Exits) -> Exits {
+        let jumps = chosen.sites.iter().filter_map(|(index, way)| {
+            let edges = &self.nodes[*index].successors;
+            let position = edges.iter().position(|(_, other)| other == way)?;
+            self.exit(*index, position)
+        });
+        let returns = chosen.returns.iter();
+        Exits {
+            jumps: merged(jumps.collect()),
+            returns: returns.map(|index| self.address(*index)).collect(),
+            too_many_jumps: None,
+        }
+    }
+
+    /// Whether the function begins at the node.
+    fn is_begin(&self, index: usize) -> bool {
+        self.address(index) == self.body.begin.address
     }
 
     fn address(&self, index: usize) -> u64 {
@@ -146,17 +222,17 @@ impl<'a> Search<'a> {
     fn value_through(&self, index: usize, value: Value) -> Option<Value> {
         let step = &self.paths.steps[index];
         step.instruction
-            .value_before(value, self.result_bits, step.frame)
+            .value_before(value, self.value.bits, step.frame)
     }
 
     /// The edge as a finish, where everything about it is known.
     fn exit(&self, index: usize, position: usize) -> Option<Exit> {
         let step = &self.paths.steps[index];
-        // One instruction cannot be begin and finish.
-        if step.instruction.address == self.body.begin.address {
+        let (after, way) = *self.nodes[index].successors.get(position)?;
+        // At the begin, only one way of a jump may be a finish: the other one goes on.
+        if self.is_begin(index) && way == Way::Always {
             return None;
         }
-        let (after, way) = *self.nodes[index].successors.get(position)?;
         let when = match way {
             Way::Always => When::Always,
             Way::Taken => When::Holds(Condition::new(step.instruction.jump_condition()?)),
@@ -167,12 +243,22 @@ impl<'a> Search<'a> {
             (None, Some(delta)) => (Base::FramePointer, delta),
             (None, None) => return None,
         };
+        let begin = &self.body.begin;
+        let at_begin = (Base::StackPointer, i64::from(begin.stack_delta));
+        if self.is_begin(index) && (base, delta) != at_begin {
+            return None;
+        }
         if !self.body.agrees_with_unwind_table(step) {
             return None;
         }
-        let returned = match self.result_bits {
-            0 => Returned::default(),
-            bits => returned(self.value_through(index, self.values[after]?)?, bits)?,
+        let place = || {
+            let value = self.value_through(index, self.values[after]?)?;
+            returned(value, self.value.bits)
+        };
+        let returned = match self.value.bits {
+            0 => Returned::Unknown,
+            _ if self.value.is_needed => place()?,
+            _ => place().unwrap_or(Returned::Unknown),
         };
         Some(Exit {
             address: step.instruction.address,

@@ -56,31 +56,133 @@ pub struct Exits {
 /// Most instructions between a site and the return: they are not part of the measured duration.
 pub const MOST_AFTER_SITE: u32 = 64;
 
-/// Chooses the sites in the `tail` of a function that is entered at `entries` (its first
-/// instruction, and those where the unwinder may land). As late as possible, so that little of the operation lies behind
-/// them. `usable` tells whether the edge from a node to the successor at a position may be one.
-pub fn choose(
-    graph: &[Node],
-    tail: &Tail,
-    entries: &[usize],
-    usable: impl Fn(usize, usize) -> bool,
-) -> Exits {
-    let candidates = candidates(graph, tail, usable);
-    let [later, earlier] = [Conflict::DropLater, Conflict::DropEarlier].map(|conflict| {
-        Search {
-            graph,
-            entries,
-            tail,
-            candidate: candidates.clone(),
+/// All ways to choose the sites of a function.
+///
+/// A choice is a set of nodes in which the operation counts as finished. No edge leaves it, so that
+/// each path crosses into it once at most; the edges that lead into it are the sites. Intersections
+/// and unions of such sets are such sets too, so that there is a smallest and a largest one.
+pub struct Cut<'a> {
+    graph: &'a [Node],
+    /// Nodes that some entry leads to.
+    reached: Vec<bool>,
+    /// The nodes before each, with the position of the edge.
+    before: Vec<Vec<(usize, usize)>>,
+    /// Whether the edge to each successor may be a site, by node.
+    candidate: Vec<Vec<bool>>,
+    /// The largest set.
+    largest: Vec<bool>,
+}
+
+impl<'a> Cut<'a> {
+    /// Those in the `tail` of a function that is entered at `entries` (its first instruction, and
+    /// those where the unwinder may land). `usable` tells whether the edge from a node to the
+    /// successor at a position may be a site.
+    pub fn new(
+        graph: &'a [Node],
+        tail: &Tail,
+        entries: &[usize],
+        usable: impl Fn(usize, usize) -> bool,
+    ) -> Self {
+        let reached = reached(graph, entries);
+        let mut before = vec![Vec::new(); graph.len()];
+        for (index, node) in graph
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| reached[*index])
+        {
+            for (position, (after, _)) in node.successors.iter().enumerate() {
+                before[*after].push((index, position));
+            }
         }
-        .run(conflict)
-    });
-    let order = |exits: &Exits| (exits.returns.len(), exits.sites.len());
-    if order(&earlier) < order(&later) {
-        earlier
-    } else {
-        later
+        let mut cut = Self {
+            candidate: candidates(graph, tail, usable),
+            graph,
+            largest: Vec::new(),
+            before,
+            reached,
+        };
+        cut.largest = cut.largest(tail, entries);
+        cut
     }
+
+    /// The sites as late as possible, so that little of the operation lies behind them.
+    pub fn latest(&self) -> Exits {
+        let returns = self.returns().filter(|index| self.largest[*index]);
+        let mut finished = vec![false; self.graph.len()];
+        let mut waiting: Vec<usize> = returns.collect();
+        while let Some(index) = waiting.pop() {
+            if std::mem::replace(&mut finished[index], true) {
+                continue;
+            }
+            let successors = self.graph[index].successors.iter();
+            waiting.extend(successors.map(|(after, _)| *after));
+            let uncrossed = self.before[index].iter();
+            let uncrossed = uncrossed.filter(|(node, position)| !self.candidate[*node][*position]);
+            waiting.extend(uncrossed.map(|(node, _)| *node));
+        }
+        self.exits(&finished)
+    }
+
+    /// The sites as early as possible: there may be fewer of them.
+    pub fn earliest(&self) -> Exits {
+        self.exits(&self.largest)
+    }
+
+    /// All reached nodes but those that cannot be in any such set: those outside of the tail, the
+    /// entries, and what these lead to without a candidate, or what leads to these.
+    fn largest(&self, tail: &Tail, entries: &[usize]) -> Vec<bool> {
+        let mut possible = self.reached.clone();
+        let outside = (0..self.graph.len()).filter(|index| !tail.contains[*index]);
+        let mut waiting: Vec<usize> = outside.chain(entries.iter().copied()).collect();
+        while let Some(index) = waiting.pop() {
+            if !std::mem::replace(&mut possible[index], false) {
+                continue;
+            }
+            waiting.extend(self.before[index].iter().map(|(node, _)| *node));
+            let edges = self.graph[index].successors.iter();
+            let edges = edges.zip(&self.candidate[index]);
+            let uncrossed = edges.filter(|(_, candidate)| !**candidate);
+            waiting.extend(uncrossed.map(|((after, _), _)| *after));
+        }
+        possible
+    }
+
+    fn returns(&self) -> impl Iterator<Item = usize> {
+        let nodes = self.graph.iter().enumerate();
+        nodes
+            .filter(|(index, node)| self.reached[*index] && node.role == Role::Return)
+            .map(|(index, _)| index)
+    }
+
+    /// The sites and the other returns, where `finished` is such a set.
+    fn exits(&self, finished: &[bool]) -> Exits {
+        let mut sites = Vec::new();
+        for (index, node) in self.graph.iter().enumerate() {
+            if !self.reached[index] || finished[index] {
+                continue;
+            }
+            let edges = node.successors.iter();
+            let crossing = edges.filter(|(after, _)| finished[*after]);
+            sites.extend(crossing.map(|(_, way)| (index, *way)));
+        }
+        let returns = self.returns().filter(|index| !finished[*index]);
+        Exits {
+            sites,
+            returns: returns.collect(),
+        }
+    }
+}
+
+/// The nodes that control reaches from `entries`.
+fn reached(graph: &[Node], entries: &[usize]) -> Vec<bool> {
+    let mut seen = vec![false; graph.len()];
+    let mut waiting = entries.to_vec();
+    while let Some(index) = waiting.pop() {
+        if !std::mem::replace(&mut seen[index], true) {
+            waiting.extend(graph[index].successors.iter().map(|(after, _)| *after));
+        }
+    }
+    seen
 }
 
 fn candidates(
@@ -149,163 +251,15 @@ impl Tail {
         }
     }
 
+    /// The same where jumps in loops may be sites too, to tell whether only loops are in the way.
+    pub fn with_sites_in_loops(mut self) -> Self {
+        self.in_loop.fill(false);
+        self
+    }
+
     /// Its nodes, each after all of its successors.
     pub fn nodes(&self) -> &[usize] {
         &self.order
-    }
-}
-
-/// What to do where one site may be followed by another on some paths but not on all.
-#[derive(Clone, Copy)]
-enum Conflict {
-    /// Keep the first.
-    DropLater,
-    /// Keep the second.
-    DropEarlier,
-}
-
-struct Search<'a> {
-    graph: &'a [Node],
-    entries: &'a [usize],
-    tail: &'a Tail,
-    /// Whether the edge to each successor is still a candidate, by node.
-    candidate: Vec<Vec<bool>>,
-}
-
-impl Search<'_> {
-    /// Drops candidates until every path to a covered return crosses exactly one, and no path to
-    /// any other return crosses any. Each round drops at least one, so that it ends.
-    fn run(mut self, conflict: Conflict) -> Exits {
-        loop {
-            let (open, later) = self.open_and_later();
-            let dropped = self.drop_covered(&open) || self.resolve(conflict, &open, &later);
-            if dropped {
-                continue;
-            }
-            let returns = self.uncovered();
-            if !self.drop_leading_to(&returns) {
-                return self.exits(returns);
-            }
-        }
-    }
-
-    /// Of each node in the tail: whether a path from it to a return crosses no candidate, and
-    /// whether one crosses some.
-    fn open_and_later(&self) -> (Vec<bool>, Vec<bool>) {
-        let mut open = vec![false; self.graph.len()];
-        let mut later = vec![false; self.graph.len()];
-        for &index in &self.tail.order {
-            open[index] = self.graph[index].role == Role::Return;
-            for (position, (after, _)) in self.graph[index].successors.iter().enumerate() {
-                let candidate = self.candidate[index][position];
-                open[index] |= !candidate && open[*after];
-                later[index] |= candidate || later[*after];
-            }
-        }
-        (open, later)
-    }
-
-    fn drop_where(&mut self, drop: impl Fn(usize) -> bool) -> bool {
-        let mut dropped = false;
-        for (node, candidates) in self.graph.iter().zip(&mut self.candidate) {
-            for ((after, _), candidate) in node.successors.iter().zip(candidates) {
-                if *candidate && drop(*after) {
-                    *candidate = false;
-                    dropped = true;
-                }
-            }
-        }
-        dropped
-    }
-
-    /// Drops candidates after which every path crosses another.
-    fn drop_covered(&mut self, open: &[bool]) -> bool {
-        self.drop_where(|after| !open[after])
-    }
-
-    /// Drops one side of each pair of which the second follows the first on some paths.
-    fn resolve(&mut self, conflict: Conflict, open: &[bool], later: &[bool]) -> bool {
-        let mixed = |after: usize| open[after] && later[after];
-        match conflict {
-            Conflict::DropEarlier => self.drop_where(mixed),
-            Conflict::DropLater => {
-                let starts: Vec<usize> = self.candidates().map(|(_, after)| after).collect();
-                let starts = starts.into_iter().filter(|after| mixed(*after));
-                let behind = self.reached(starts, false);
-                let mut dropped = false;
-                for (index, candidates) in self.candidate.iter_mut().enumerate() {
-                    for candidate in candidates.iter_mut().filter(|_| behind[index]) {
-                        dropped |= std::mem::take(candidate);
-                    }
-                }
-                dropped
-            }
-        }
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.graph.iter().enumerate().flat_map(|(index, node)| {
-            let edges = node.successors.iter().zip(&self.candidate[index]);
-            edges
-                .filter(|(_, candidate)| **candidate)
-                .map(move |((after, _), _)| (index, *after))
-        })
-    }
-
-    /// The nodes that control reaches from `starts`, without crossing candidates where `avoiding`.
-    fn reached(&self, starts: impl Iterator<Item = usize>, avoiding: bool) -> Vec<bool> {
-        let mut seen = vec![false; self.graph.len()];
-        let mut stack: Vec<usize> = starts.collect();
-        while let Some(index) = stack.pop() {
-            if std::mem::replace(&mut seen[index], true) {
-                continue;
-            }
-            let edges = self.graph[index].successors.iter();
-            let edges = edges.zip(&self.candidate[index]);
-            stack.extend(
-                edges
-                    .filter(|(_, candidate)| !(avoiding && **candidate))
-                    .map(|((after, _), _)| *after),
-            );
-        }
-        seen
-    }
-
-    /// Returns that some path reaches without crossing a candidate.
-    fn uncovered(&self) -> Vec<usize> {
-        let seen = self.reached(self.entries.iter().copied(), true);
-        let returns = seen.iter().enumerate();
-        returns
-            .filter(|(index, seen)| **seen && self.graph[*index].role == Role::Return)
-            .map(|(index, _)| index)
-            .collect()
-    }
-
-    /// Drops the candidates from which any of `returns` is reached.
-    fn drop_leading_to(&mut self, returns: &[usize]) -> bool {
-        let mut leads = vec![false; self.graph.len()];
-        for index in returns {
-            leads[*index] = true;
-        }
-        for &index in &self.tail.order {
-            let mut after = self.graph[index].successors.iter();
-            leads[index] |= after.any(|(after, _)| leads[*after]);
-        }
-        self.drop_where(|after| leads[after])
-    }
-
-    fn exits(&self, returns: Vec<usize>) -> Exits {
-        let reachable = self.reached(self.entries.iter().copied(), false);
-        let mut sites = Vec::new();
-        for (index, node) in self.graph.iter().enumerate() {
-            let edges = node.successors.iter().zip(&self.candidate[index]);
-            sites.extend(
-                edges
-                    .filter(|(_, candidate)| **candidate && reachable[index])
-                    .map(|((_, way), _)| (index, *way)),
-            );
-        }
-        Exits { sites, returns }
     }
 }
 

@@ -37,7 +37,7 @@ fn exits(sites: &[(usize, Way)], returns: &[usize]) -> Exits {
 }
 
 fn any(graph: &[Node], entries: &[usize]) -> Exits {
-    choose(graph, &Tail::of(graph), entries, |_, _| true)
+    Cut::new(graph, &Tail::of(graph), entries, |_, _| true).latest()
 }
 
 #[test]
@@ -99,6 +99,40 @@ fn a_path_that_joins_behind_another_site_is_counted_once() {
     let found = any(&graph, &[0]);
     assert!(found.returns.is_empty());
     crosses_once(&graph, &[0], &found, &[0, 1, 0, 1, 0, 1, 1, 1, 0, 0]);
+}
+
+#[test]
+fn a_jump_that_another_follows_on_some_paths_takes_its_place() {
+    let graph = graph(&[
+        ("work", &[1]),
+        ("site", &[2]),
+        ("plain", &[3, 4]),
+        ("site", &[5]),
+        ("plain", &[6]),
+        ("ret", &[]),
+        ("ret", &[]),
+    ]);
+    assert_eq!(any(&graph, &[0]), exits(&[(1, Way::Always)], &[]));
+}
+
+#[test]
+fn of_two_jumps_the_first_or_the_second_is_chosen_by_what_lies_between() {
+    // Between 1 and 3 a path leads past 3. Between 6 and 8 a path leads through work.
+    let graph = graph(&[
+        ("site", &[1, 6]),
+        ("site", &[2]),
+        ("plain", &[3, 4]),
+        ("site", &[5]),
+        ("plain", &[5]),
+        ("ret", &[]),
+        ("site", &[7]),
+        ("plain", &[8, 9]),
+        ("site", &[10]),
+        ("work", &[8]),
+        ("ret", &[]),
+    ]);
+    let chosen = exits(&[(1, Way::Always), (8, Way::Always)], &[]);
+    assert_eq!(any(&graph, &[0]), chosen);
 }
 
 #[test]
@@ -219,9 +253,65 @@ proptest! {
     ) {
         let entries = [0, pad % graph.len()];
         let usable = |node: usize, way: usize| (3 * node + way) % 8 != unusable;
-        let exits = choose(&graph, &Tail::of(&graph), &entries, usable);
-        for choices in &walks {
-            crosses_once(&graph, &entries, &exits, choices);
+        let cut = Cut::new(&graph, &Tail::of(&graph), &entries, usable);
+        for exits in [cut.latest(), cut.earliest()] {
+            for choices in &walks {
+                crosses_once(&graph, &entries, &exits, choices);
+            }
+        }
+        prop_assert_eq!(cut.latest().returns, cut.earliest().returns);
+    }
+
+    #[test]
+    fn no_other_choice_leaves_fewer_returns(graph in any_graph(), unusable in 0..8usize) {
+        let tail = Tail::of(&graph);
+        let usable = |node: usize, way: usize| (3 * node + way) % 8 != unusable;
+        let cut = Cut::new(&graph, &tail, &[0], usable);
+        let edges = candidates(&graph, &tail, usable);
+        let edges = edges.iter().enumerate();
+        let edges: Vec<(usize, usize)> = edges
+            .filter(|(node, _)| cut.reached[*node])
+            .flat_map(|(node, edges)| {
+                let edges = edges.iter().enumerate().filter(|(_, candidate)| **candidate);
+                edges.map(move |(position, _)| (node, position))
+            })
+            .take(12)
+            .collect();
+        let fewest = (0..1usize << edges.len()).filter_map(|choice| {
+            let chosen = edges.iter().enumerate();
+            let chosen = chosen.filter(|(index, _)| choice >> index & 1 == 1);
+            kept(&graph, &chosen.map(|(_, edge)| *edge).collect::<Vec<_>>())
+        });
+        prop_assert!(cut.latest().returns.len() <= fewest.min().unwrap());
+    }
+}
+
+/// How many returns keep a probe where the edges `chosen` are sites; `None` where some path crosses
+/// two of them, or one and then something that is no return, or where two paths to a return differ.
+fn kept(graph: &[Node], chosen: &[(usize, usize)]) -> Option<usize> {
+    // Of each node: whether some path to it crosses none, and whether some path crosses one.
+    let mut seen = vec![[false; 2]; graph.len()];
+    let mut waiting = vec![(0, 0)];
+    while let Some((at, crossed)) = waiting.pop() {
+        if std::mem::replace(&mut seen[at][crossed], true) {
+            continue;
+        }
+        for (position, (after, _)) in graph[at].successors.iter().enumerate() {
+            let crossed = crossed + usize::from(chosen.contains(&(at, position)));
+            if crossed > 1 {
+                return None;
+            }
+            waiting.push((*after, crossed));
         }
     }
+    let mut kept = 0;
+    for (node, seen) in graph.iter().zip(seen) {
+        let is_return = node.role == Role::Return;
+        let works = matches!(node.role, Role::Work | Role::Leaves);
+        if seen[1] && (works || is_return && seen[0]) {
+            return None;
+        }
+        kept += usize::from(is_return && seen[0]);
+    }
+    Some(kept)
 }

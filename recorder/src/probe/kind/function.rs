@@ -8,10 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, PairBy, TailSite, WayOut};
+use soakbox_schemas::control::{Cookie, PairBy, Returned, TailSite, WayOut};
 
 use super::{Expanded, Kind, Probe};
-use crate::binary::{self, Binary, Finish, Function, Reason, ResolveError, Site, pattern};
+use crate::binary::{
+    self, Binary, Finish, Function, Reason, ResolveError, ReturnUse, Site, at_site, is_at, pattern,
+};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{
     Context, Explanation, Files, Location, OpenFile, Place, Refusal, Resolved, Rules, tail_calls,
@@ -19,6 +21,8 @@ use crate::probe::{
 
 /// Runs at an instruction of the prologue.
 const BEGIN: ProgramId = ProgramId::new("function_begin");
+/// Runs at an instruction of the prologue that is on a way out too.
+const BEGIN_EXIT: ProgramId = ProgramId::new("function_begin_exit");
 /// Runs at an instruction on the way out.
 const EXIT: ProgramId = ProgramId::new("function_exit");
 /// Runs at a return instruction.
@@ -52,10 +56,12 @@ impl Kind for FunctionKind {
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
         vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
+            Hook::uprobe(Phase::Begin, BEGIN_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uretprobe(RETURN, file, 0, None),
             Hook::uprobe(Phase::TailCall, tail_calls::ENTER, file, 0, None),
+            Hook::uprobe(Phase::TailCall, tail_calls::ENTER_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, tail_calls::JUMP, file, 0, None),
         ]
     }
@@ -105,8 +111,11 @@ impl Probe for FunctionProbe {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
         // The return value is recorded whether or not a rule reads it.
-        let bits = context.rules.operation_rule(OUTCOME).width;
-        let found = binary::resolve_function(open.image(), file, name, context.kernel, bits);
+        let value = ReturnUse {
+            bits: context.rules.operation_rule(OUTCOME).width,
+            is_needed: context.rules.success.is_some(),
+        };
+        let found = binary::resolve_function(open.image(), file, name, context.kernel, value);
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = match &found.part.stack_switch {
             _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
@@ -144,13 +153,20 @@ pub fn hooks(
         Hook::uprobe(phase, program, file, site.file_offset, cookie)
     };
     let tails = &function.tail_calls;
-    let begin = |site: &Site| match tail_calls::jump_at(tails, site) {
-        Some(jump) => {
+    let exits = function.exits();
+    // Where an instruction is the begin and something else too, the begin's own program does both:
+    // the kernel promises no order between two programs at one instruction.
+    let begin = |site: &Site| match (at_site(&tails.jumps, site), at_site(exits, site)) {
+        (Some(jump), _) => {
             let pair_by = PairBy::TailCalls(TailSite::OwnJump);
             let cookie = cookie(site, jump.way_out).map(|cookie| Cookie { pair_by, ..cookie });
             Hook::uprobe(Phase::Begin, BEGIN, file, site.file_offset, cookie)
         }
-        None => at(Phase::Begin, BEGIN, site),
+        (None, Some(exit)) => {
+            let cookie = cookie(site, exit.way_out);
+            Hook::uprobe(Phase::Begin, BEGIN_EXIT, file, site.file_offset, cookie)
+        }
+        (None, None) => at(Phase::Begin, BEGIN, site),
     };
     let mut hooks: Vec<Hook> = function.begins.iter().map(begin).collect();
     let programs = tail_calls::FinishPrograms {
@@ -165,8 +181,10 @@ pub fn hooks(
         &programs,
     ));
     match &function.finish {
-        Finish::Returns { exits, kept, .. } => {
-            hooks.extend(exits.iter().map(|exit| {
+        Finish::Returns { kept, .. } => {
+            let exits = exits.iter();
+            let exits = exits.filter(|exit| !is_at(&function.begins, exit));
+            hooks.extend(exits.map(|exit| {
                 let cookie = cookie(&exit.site, exit.way_out);
                 Hook::uprobe(Phase::Finish, EXIT, file, exit.site.file_offset, cookie)
             }));
@@ -208,6 +226,30 @@ fn instructions(jumps: usize, returns: usize, why: &str) -> String {
     }
 }
 
+/// What is not measured at the jumps, in words.
+fn limits_of_exits(function: &Function) -> String {
+    let exits = function.exits();
+    let mut text = String::new();
+    if exits.iter().any(|exit| is_at(&function.begins, exit)) {
+        text += "; a call that takes the way out at its begin finishes there, and has no duration but that of the recorder";
+    }
+    let tails = &function.tail_calls.exits;
+    let unknown = exits.iter().chain(tails);
+    let unknown = unknown.filter(|exit| exit.way_out.returned == Returned::Unknown);
+    match unknown.count() {
+        0 => {}
+        1 => {
+            text += "; at one jump the return value is not known yet, and is not recorded, as no rule reads it"
+        }
+        count => {
+            text += &format!(
+                "; at {count} jumps the return value is not known yet, and is not recorded, as no rule reads it"
+            );
+        }
+    }
+    text
+}
+
 fn explain(
     function: &Function,
     mut warnings: Vec<String>,
@@ -223,6 +265,7 @@ fn explain(
             let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
             finishes.extend(kept.iter().map(Location::from));
             let mut text = instructions(exits.len(), kept.len(), why);
+            text += &limits_of_exits(function);
             if !tails.functions.is_empty() {
                 text += &tail_calls::described(tails);
                 finishes.extend(tail_calls::finishes(tails));

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) use crate::support::host;
-use soakbox_recorder::binary::{Found, Function, KernelVersion, ResolveError, resolve_function};
+use soakbox_recorder::binary::{
+    Found, Function, KernelVersion, ResolveError, ReturnUse, resolve_function,
+};
 
 pub(crate) const KERNEL: KernelVersion = KernelVersion {
     major: 6,
@@ -73,9 +75,11 @@ impl Workshop {
 
 /// The function, with the build id and the warnings.
 pub(crate) fn found(bytes: &[u8], name: &str) -> Result<Found<Function>, ResolveError> {
-    resolve_function(bytes, "./program", name, KERNEL, 64).map_err(|reason| ResolveError {
-        probe: format!("uprobe:./program:{name}"),
-        reason,
+    resolve_function(bytes, "./program", name, KERNEL, ReturnUse::needed(64)).map_err(|reason| {
+        ResolveError {
+            probe: format!("uprobe:./program:{name}"),
+            reason,
+        }
     })
 }
 

@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
+use super::targets::{self, Outcome};
+
 /// A recorder that is recording. It is killed on drop, where a test fails before it stops it.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -54,6 +56,24 @@ pub(crate) fn refused(arguments: &[&str]) -> String {
         "{stderr}"
     );
     lines[0].to_owned()
+}
+
+/// Checks the probes, and records a run of the target with them: the answer of `check`, and the
+/// target's output and exit status, which must be those of a run without a recorder.
+pub(crate) fn observed(
+    root: &Path,
+    probes: &[String],
+    target: &Path,
+    arguments: &[String],
+) -> (serde_json::Value, Outcome) {
+    let probes: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
+    let check = json(&[&["check"], &probes[..]].concat());
+    let silent = targets::run(target, arguments);
+    let recorder = Recorder::start(root, &probes);
+    let outcome = targets::run(target, arguments);
+    recorder.stop().check();
+    assert_eq!(outcome, silent, "{}", target.display());
+    (check, outcome)
 }
 
 impl Recorder {

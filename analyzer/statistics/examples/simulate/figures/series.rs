@@ -112,6 +112,14 @@ impl Figures {
                 }
             }
         }
+        for (n, size) in [(200, 30.0), (1000, 30.0), (1000, 1000.0), (4000, 1000.0)] {
+            let figure = format!("period of growth by {size} sd, {n} windows");
+            if self.wanted(&figure) {
+                let mut random = self.random(&figure);
+                let count = series::periods_of_growth(n, size, trials, &mut random);
+                self.table.alarms(&figure, count, trials, true);
+            }
+        }
         let figure = "period of a job every 60 of 3,600 windows, 3 sd for 3 windows";
         if self.wanted(figure) {
             let found = series::jobs_found(trials, &mut self.random(figure));

@@ -46,6 +46,10 @@ pub(crate) struct Heap {
     pub(crate) taller: f64,
     /// Hours after which the process begins anew.
     pub(crate) life: Option<f64>,
+    /// Whether the restarts are given.
+    pub(crate) told: bool,
+    /// Height of the teeth, as a share of the level.
+    pub(crate) teeth: f64,
     /// Height of a daily cycle, as a share of the level.
     pub(crate) day: f64,
 }
@@ -57,11 +61,13 @@ pub(crate) const HEALTHY: Heap = Heap {
     begin: 0.0,
     taller: 1.0,
     life: None,
+    told: true,
+    teeth: 0.3,
     day: 0.0,
 };
 
 impl Heap {
-    /// `[found, absent]` of the leak findings of `trials` such heaps. The restarts are given.
+    /// `[found, absent]` of the leak findings of `trials` such heaps.
     pub(crate) fn statuses(self, trials: usize, random: &mut Random) -> [usize; 2] {
         let mut counts = [0, 0];
         for _ in 0..trials {
@@ -84,7 +90,7 @@ impl Heap {
             .map(|time| {
                 let noise: f64 = StandardNormal.sample(random);
                 let (hour, share) = (time / 3600.0, time / 3600.0 / self.hours);
-                let tooth = 0.3 * (time / PERIOD + phase).fract();
+                let tooth = self.teeth * (time / PERIOD + phase).fract();
                 let since = if life.is_finite() {
                     hour % life
                 } else {
@@ -96,7 +102,7 @@ impl Heap {
             })
             .collect();
         let mut options = SoakOptions::default();
-        if life.is_finite() {
+        if life.is_finite() && self.told {
             let lives = (self.hours / life).ceil() as usize;
             options.restarts = (1..lives).map(|i| i as f64 * life * 3600.0).collect();
         }
@@ -105,14 +111,25 @@ impl Heap {
     }
 }
 
-/// How many of `trials` series of AR(0.9) noise, without teeth, are found to leak.
-pub(crate) fn noise_found(n: usize, trials: usize, random: &mut Random) -> usize {
+/// How many of `trials` series of AR(`phi`) noise, without teeth, are found to leak at the rate
+/// `false_alarm`.
+pub(crate) fn noise_found(
+    phi: f64,
+    n: usize,
+    false_alarm: f64,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
     let times: Vec<f64> = (0..n).map(|i| i as f64 * POINT_INTERVAL).collect();
     (0..trials)
         .filter(|_| {
-            let mut values = Process::Ar(0.9).series(n, random);
+            let mut values = Process::Ar(phi).series(n, random);
             values.iter_mut().for_each(|v| *v += 100.0);
-            let found = soak("heap", &times, &values, &SoakOptions::default());
+            let options = SoakOptions {
+                false_alarm,
+                ..SoakOptions::default()
+            };
+            let found = soak("heap", &times, &values, &options);
             found.is_ok_and(|[leak, _]| leak.status == Status::Found)
         })
         .count()

@@ -1,7 +1,7 @@
 //! Changes and periods in one series: false alarms, steps that are found in the right place,
 //! outliers that are not reported as steps.
 
-use super::process::{Process, Random};
+use super::process::{Process, Random, uniform};
 use rand_distr::{Distribution, StandardNormal};
 use soakbox_statistics::{Change, ChangeKind, changes, period};
 
@@ -71,6 +71,27 @@ pub(crate) fn false_periods(
     let found = |values: &[f64]| period(values, RATE).ok().flatten().is_some();
     (0..trials)
         .filter(|_| found(&process.series(n, random)))
+        .count()
+}
+
+/// In how many of `trials` series that grow by this many deviations a period is found: along a line,
+/// from a random place on, and ever faster.
+pub(crate) fn periods_of_growth(n: usize, size: f64, trials: usize, random: &mut Random) -> usize {
+    (0..trials)
+        .filter(|trial| {
+            let mut values = Process::Ar(0.5).series(n, random);
+            let begin = uniform(random);
+            for (index, value) in values.iter_mut().enumerate() {
+                let share = index as f64 / n as f64;
+                *value += size
+                    * match trial % 3 {
+                        0 => share,
+                        1 => (share - begin).max(0.0),
+                        _ => (3.0 * share).exp() / 20.0,
+                    };
+            }
+            period(&values, RATE).ok().flatten().is_some()
+        })
         .count()
 }
 

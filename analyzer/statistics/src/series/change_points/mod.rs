@@ -27,8 +27,8 @@ const DRIFTS: f64 = 0.1;
 pub(crate) const OUTLIERS: f64 = 0.2;
 /// Most changes of one series.
 const MAX_CHANGES: usize = 1000;
-/// A part with fewer points than this is not searched.
-const MIN_POINTS: usize = 24;
+/// A part with fewer points than this is not searched, and a series with fewer has no changes.
+pub const MIN_CHANGE_POINTS: usize = 24;
 
 /// A step or drift; [`Change`](crate::Change) among the points that are present.
 #[derive(Debug, Clone, Copy)]
@@ -109,20 +109,41 @@ impl Series {
             }
         }
         splits.sort_unstable();
-        let kept = self.large_enough(self.confirmed(&splits, &jumps, rate), least);
+        let confirmed = self.confirmed(&splits, &jumps, rate);
+        let kept = self.large_enough(confirmed.clone(), least);
         for (i, &at) in kept.iter().enumerate() {
-            let start = if i == 0 { 0 } else { kept[i - 1] };
-            let end = kept.get(i + 1).copied().unwrap_or(length);
-            let difference = self.difference(start, at, end);
+            let (start, end) = self.around(&kept, i);
+            // Steps that are too small to be reported are no noise: they end the part that is tested.
+            let place = confirmed.partition_point(|split| *split < at);
+            let (first, last) = self.around(&confirmed, place);
+            let difference = self.difference(first, at, last);
             parts.push(ChangePoint {
                 start: at,
                 kind: ChangeKind::Step,
-                before: self.mean(start, at),
-                after: self.mean(at, end),
-                p: self.step_p_value(start, at, end, difference),
+                before: self.level(start, at),
+                after: self.level(at, end),
+                p: self.step_p_value(first, at, last, difference),
             });
         }
         parts
+    }
+
+    /// The part of the series between the neighbours of the split number `i`.
+    fn around(&self, splits: &[usize], i: usize) -> (usize, usize) {
+        let start = if i == 0 { 0 } else { splits[i - 1] };
+        (
+            start,
+            splits.get(i + 1).copied().unwrap_or(self.values.len()),
+        )
+    }
+
+    /// The mean as it is reported: of equal values exactly their value.
+    fn level(&self, start: usize, end: usize) -> f64 {
+        let values = &self.values[start..end];
+        if values.iter().all(|value| *value == values[0]) {
+            return values[0];
+        }
+        values.iter().sum::<f64>() / values.len() as f64
     }
 
     /// The splits without those whose levels differ by less than `least`: the smallest is removed
@@ -130,8 +151,7 @@ impl Series {
     fn large_enough(&self, mut splits: Vec<usize>, least: &LeastChange) -> Vec<usize> {
         loop {
             let levels = |i: usize| {
-                let start = if i == 0 { 0 } else { splits[i - 1] };
-                let end = splits.get(i + 1).copied().unwrap_or(self.values.len());
+                let (start, end) = self.around(&splits, i);
                 (self.mean(start, splits[i]), self.mean(splits[i], end))
             };
             let small = (0..splits.len())
@@ -175,7 +195,7 @@ impl Series {
 
     /// The best explanation of `start..end` at the false alarm rate `rate`.
     fn explain(&self, start: usize, end: usize, rate: f64) -> Found {
-        if end - start < MIN_POINTS {
+        if end - start < MIN_CHANGE_POINTS {
             return Found::Nothing;
         }
         let Some((at, difference)) = self.best_split(start, end) else {

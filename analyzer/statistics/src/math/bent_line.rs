@@ -1,11 +1,15 @@
 //! The least-squares line with one bend, for series whose growth begins or changes on the way.
 //!
 //! A straight line misfits such a series by a slow wave, which looks like a cycle and hides a
-//! sawtooth. The bend is placed where the squares are smallest, on a grid. No intervals: `trend`
-//! has those of a straight line.
+//! sawtooth or a period. The bend is placed where the squares are smallest, on a grid. No intervals:
+//! `soak::trend` has those of a straight line.
 
-/// A bend is tried at each of these parts of the series but the last.
+/// A bend is tried at each of these parts of the series but the last …
 const PARTS: usize = 16;
+/// … and then at this many places on either side of the best one, this many times, each time
+/// closer: the misfit of a bend between two parts would be a wave far above a small noise.
+const FINER: i32 = 8;
+const ROUNDS: i32 = 2;
 /// Coefficients: level, slope, and the cosine and sine of the cycle and of its half.
 const TERMS: usize = 6;
 /// [`TERMS`], and the change of the slope at the bend.
@@ -52,8 +56,10 @@ impl BentLine {
             row[unused] = 1.0;
         }
         let mut best = f64::NEG_INFINITY;
-        for part in 1..PARTS {
-            let bend = part as f64 / PARTS as f64;
+        let mut bends: Vec<f64> = (1..PARTS).map(|part| part as f64 / PARTS as f64).collect();
+        let mut step = 1.0 / PARTS as f64;
+        let mut rounds = 0;
+        while let Some(bend) = bends.pop() {
             let mut bent = system;
             for ((x, time), value) in rows.iter().zip(times).zip(values) {
                 let after = (line.share(*time) - bend).max(0.0);
@@ -75,6 +81,13 @@ impl BentLine {
             if let Some(fitted) = solve(bent).filter(|fitted| explained(fitted) > best) {
                 best = explained(&fitted);
                 (line.bend, line.fitted) = (bend, fitted);
+            }
+            if bends.is_empty() && rounds < ROUNDS {
+                rounds += 1;
+                step /= f64::from(FINER);
+                let near = (-FINER..=FINER).map(|i| line.bend + step * f64::from(i));
+                let inside = 1.0 / PARTS as f64..=1.0 - 1.0 / PARTS as f64;
+                bends.extend(near.filter(|bend| inside.contains(bend)));
             }
         }
         best.is_finite().then_some(line)

@@ -1,0 +1,160 @@
+//! Opens what `changes` and `soak` search: a CSV file, or the series of runs with their restarts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::Metric;
+
+use crate::baseline::is_baseline;
+use crate::changes::{NumberSeries, series_of};
+use crate::cli::{SeriesInput, SoakPlan};
+use crate::soak::{SoakRun, SoakSeries, SoakSettings, give_restarts};
+use crate::windows::Run;
+use crate::{commands, csv, figures, recording, runs};
+
+/// The series that a command line names. Those of several runs have the run in their names.
+pub(super) fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
+    match input {
+        SeriesInput::Csv { file, value, time } => {
+            Ok(vec![csv::series(file, value, time.as_deref())?])
+        }
+        SeriesInput::Runs {
+            paths,
+            operations,
+            metrics,
+            skip_damaged,
+        } => {
+            let runs = runs::open(paths, *skip_damaged)?;
+            let named = named(&runs);
+            let all = named.iter();
+            let all = all.flat_map(|one| series_of(one.run, one.name, operations, metrics));
+            let all: Vec<NumberSeries> = all.collect();
+            used(&runs, operations, metrics, all.iter())?;
+            Ok(all)
+        }
+    }
+}
+
+pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
+    let mut settings = SoakSettings {
+        options: plan.options.clone(),
+        false_alarm: plan.false_alarm,
+        reference: None,
+        operations: Vec::new(),
+        metrics: Vec::new(),
+    };
+    let given = plan.restarts.as_deref();
+    let SeriesInput::Runs {
+        paths,
+        operations,
+        metrics,
+        skip_damaged,
+    } = &plan.input
+    else {
+        let all = series(&plan.input)?.into_iter();
+        let mut all: Vec<SoakSeries> = all.map(SoakSeries::of).collect();
+        if let Some(given) = given {
+            give_restarts(&mut all, given, |_| 0.0)?;
+        }
+        return commands::soak::run(&[], &all, &settings, plan.format);
+    };
+    settings.operations.clone_from(operations);
+    settings.metrics.clone_from(metrics);
+    if let Some(path) = &plan.reference {
+        let good = runs::open(std::slice::from_ref(path), *skip_damaged)?;
+        if good.len() > 1 {
+            let reason = format!("has {} runs", good.len());
+            return Err(Failure::path(path, reason).hint("--reference is one run"));
+        }
+        let restarts = restarts(std::slice::from_ref(path), *skip_damaged)?;
+        settings.reference = Some(soak_series(&named(&good), operations, metrics, &restarts));
+    }
+    let runs = runs::open(paths, *skip_damaged)?;
+    let noted = restarts(paths, *skip_damaged)?;
+    let named = named(&runs);
+    let mut all = soak_series(&named, operations, metrics, &noted);
+    used(
+        &runs,
+        operations,
+        metrics,
+        all.iter().map(|one| &one.series),
+    )?;
+    if let Some(given) = given {
+        give_restarts(&mut all, given, |one| one.series.times.begin())?;
+    }
+    commands::soak::run(&named, &all, &settings, plan.format)
+}
+
+/// By recording and recorder.
+type Restarts = BTreeMap<(String, String), Vec<i64>>;
+
+/// The restarts of processes that the recordings noted. Baselines have none.
+fn restarts(paths: &[PathBuf], skip_damaged: bool) -> Result<Restarts> {
+    let mut all = Restarts::new();
+    for path in paths.iter().filter(|path| !is_baseline(path)) {
+        for root in recording::find(path)? {
+            let recording = root.to_string_lossy().into_owned();
+            for (recorder, times) in figures::restarts(&root, skip_damaged)? {
+                all.insert((recording.clone(), recorder), times);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn soak_series(
+    runs: &[SoakRun<'_>],
+    operations: &[String],
+    metrics: &[Metric],
+    restarts: &Restarts,
+) -> Vec<SoakSeries> {
+    let all = runs.iter().flat_map(|one| {
+        let identity = &one.run.identity;
+        let key = (identity.recording.clone(), identity.recorder.clone());
+        let restarts = restarts.get(&key).map_or(&[][..], Vec::as_slice);
+        one.series(operations, metrics, restarts)
+    });
+    all.collect()
+}
+
+/// The runs with their names, which are empty where there is only one.
+fn named(runs: &[Run]) -> Vec<SoakRun<'_>> {
+    let one_run = runs.len() == 1;
+    let named = runs.iter().map(|run| SoakRun {
+        run,
+        name: if one_run {
+            ""
+        } else {
+            run.identity.name.as_str()
+        },
+    });
+    named.collect()
+}
+
+/// Refuses an operation or a metric that was named and is in no run.
+fn used<'a>(
+    runs: &[Run],
+    operations: &[String],
+    metrics: &[Metric],
+    series: impl Iterator<Item = &'a NumberSeries> + Clone,
+) -> Result<()> {
+    let known = |name: &String| runs.iter().any(|run| run.operations.contains_key(name));
+    if runs.iter().all(|run| run.operations.is_empty()) {
+        return Ok(());
+    }
+    if let Some(missing) = operations.iter().find(|name| !known(name)) {
+        return Err(
+            Failure::new(format_args!("--operation {missing}"), "no run has it")
+                .hint("`soakbox-analyzer info DIR` lists the operations of a recording"),
+        );
+    }
+    let measured = |metric: &&Metric| !series.clone().any(|one| one.metric == **metric);
+    match metrics.iter().find(measured) {
+        Some(missing) => Err(Failure::new(
+            format_args!("--metric {}", missing.name()),
+            "was not measured",
+        )),
+        None => Ok(()),
+    }
+}

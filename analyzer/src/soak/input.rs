@@ -1,0 +1,153 @@
+//! What is searched: runs, and their series with the restarts of their processes.
+
+use soakbox_cli::{Failure, Result};
+use soakbox_statistics::{Metric, stop};
+
+use crate::changes::{NumberSeries, Times, series_of};
+use crate::windows::{Run, Series};
+
+/// A run, with its name, which is empty where there is only one.
+#[derive(Clone, Debug)]
+pub struct SoakRun<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Part of the subjects of its findings.
+    pub name: &'a str,
+}
+
+/// A series of numbers, and what is known of its process.
+#[derive(Clone, Debug)]
+pub struct SoakSeries {
+    /// The numbers.
+    pub series: NumberSeries,
+    /// When the process began anew, ascending, in the seconds of the series.
+    pub restarts: Vec<f64>,
+    /// True when the process began anew at these times only.
+    pub restarts_known: bool,
+    /// True when the operation stopped at the end of the series, of which the rest is left out.
+    pub stopped: bool,
+}
+
+impl SoakRun<'_> {
+    /// The series of the run. `restarts_ns` are those of its process, ns UTC. Of an operation that
+    /// stopped, the rates end where it did.
+    pub fn series(
+        &self,
+        operations: &[String],
+        metrics: &[Metric],
+        restarts_ns: &[i64],
+    ) -> Vec<SoakSeries> {
+        let first_ns = self.run.identity.first_ns;
+        let restarts = restarts_ns.iter();
+        let restarts = restarts.map(|at_ns| at_ns.saturating_sub(first_ns) as f64 / 1e9);
+        let restarts: Vec<f64> = restarts.collect();
+        let series = series_of(self.run, self.name, operations, metrics).into_iter();
+        series
+            .map(|series| {
+                let mut one = SoakSeries::of(series);
+                one.add_restarts(&restarts);
+                match self.run.operations.get(&one.series.operation) {
+                    Some(windows) => one.until_stop(windows),
+                    None => one,
+                }
+            })
+            .collect()
+    }
+}
+
+impl SoakSeries {
+    /// A series of which nothing else is known.
+    pub fn of(series: NumberSeries) -> Self {
+        Self {
+            series,
+            restarts: Vec::new(),
+            restarts_known: false,
+            stopped: false,
+        }
+    }
+
+    /// Adds those of these restarts that have points before and after them.
+    fn add_restarts(&mut self, restarts: &[f64]) {
+        let Some(times) = self.series.times.seconds(self.series.values.len()) else {
+            return;
+        };
+        let present = || {
+            let points = times.iter().zip(&self.series.values);
+            points
+                .filter(|(_, value)| value.is_finite())
+                .map(|(at, _)| *at)
+        };
+        let (first, last) = (present().next(), present().next_back());
+        if let (Some(first), Some(last)) = (first, last) {
+            let inside = restarts.iter().filter(|at| first < **at && **at <= last);
+            let mut all: Vec<f64> = self.restarts.iter().chain(inside).copied().collect();
+            all.sort_by(f64::total_cmp);
+            all.dedup();
+            self.restarts = all;
+        }
+    }
+
+    /// Without the windows after the stop of its operation, of a rate.
+    fn until_stop(mut self, windows: &Series) -> Self {
+        let of_rate = matches!(self.series.metric, Metric::Rate | Metric::BytesRate);
+        let stop = stop(&windows.column(|window| window.count.saturating_add(window.lost)));
+        let Some(stop) = stop.filter(|stop| of_rate && stop.is_long()) else {
+            return self;
+        };
+        if let Times::Windows { length_ns, .. } = self.series.times {
+            let at_ns = windows.length.ns().saturating_mul(stop.from as i64);
+            let points = usize::try_from(at_ns / length_ns.max(1)).unwrap_or(0);
+            self.series.values.truncate(points);
+            self.stopped = true;
+        }
+        self
+    }
+
+    /// The series of the same operation and metric.
+    pub(super) fn same<'a>(&self, others: &'a [Self]) -> Option<&'a Self> {
+        others.iter().find(|other| {
+            let (a, b) = (&self.series, &other.series);
+            a.operation == b.operation && a.metric == b.metric
+        })
+    }
+}
+
+/// A restart as it is typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestartTime {
+    /// As it was typed.
+    pub text: String,
+    /// In seconds: of a date, since 1970 in UTC.
+    pub seconds: f64,
+}
+
+/// Adds restarts that a person gave to the series. `from` is what to subtract from them for each
+/// series: its begin, in their terms.
+///
+/// # Errors
+/// Where a restart is inside none of the series.
+pub fn give_restarts(
+    series: &mut [SoakSeries],
+    restarts: &[RestartTime],
+    from: impl Fn(&SoakSeries) -> f64,
+) -> Result<()> {
+    let nothing = series.is_empty();
+    let mut used = vec![nothing; restarts.len()];
+    for one in series {
+        let begin = from(one);
+        let times: Vec<f64> = restarts.iter().map(|at| at.seconds - begin).collect();
+        one.add_restarts(&times);
+        one.restarts_known = true;
+        for (time, used) in times.iter().zip(&mut used) {
+            *used |= one.restarts.contains(time);
+        }
+    }
+    match used.iter().position(|used| !used) {
+        Some(index) => Err(Failure::new(
+            format_args!("--restart {}", restarts[index].text),
+            "is not between the points of any series",
+        )
+        .hint("it is given in the terms of the time column; of a recording, as RFC 3339")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,212 @@
+//! Which intervals of a run were counted, and when they were. The recorder writes the kernel's counts
+//! of every operation in every interval, so that an interval without counts was not observed. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::recording::TimeRange;
+
+/// Intervals of a word.
+const WORD: u64 = u64::BITS as u64;
+/// Words that are accepted beyond those of the run: counts may come late, from before its begin.
+const MORE_WORDS: usize = 4;
+/// Most words where the length of an interval is not known.
+const MOST_WORDS: usize = 1 << 16;
+
+/// The counted intervals of one run, by their numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Intervals {
+    length_ns: i64,
+    words: BTreeMap<u64, Word>,
+    most_words: usize,
+    /// Whether there are more intervals than the run can have: the numbers are wrong.
+    is_overfull: bool,
+}
+
+/// Neighbouring intervals: a bit for each that was counted.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    bits: u64,
+    /// The first of them and its begin, ns UTC.
+    first: (u64, i64),
+}
+
+impl Intervals {
+    /// None yet, of a run of that length.
+    pub(super) fn new(run_ns: i64, length_ns: i64) -> Self {
+        let words = run_ns.max(0).checked_div(length_ns.max(0));
+        let words = words.and_then(|n| usize::try_from(n).ok());
+        Self {
+            length_ns,
+            words: BTreeMap::new(),
+            most_words: words.map_or(MOST_WORDS, |n| n / WORD as usize + MORE_WORDS),
+            is_overfull: false,
+        }
+    }
+
+    /// Length of an interval, ns.
+    pub(super) fn length_ns(&self) -> i64 {
+        self.length_ns
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Adds an interval that begins at `at_ns`. Its counts may be in several rows.
+    pub(super) fn add(&mut self, interval: u64, at_ns: i64) {
+        if self.length_ns <= 0 {
+            return;
+        }
+        let word = Word {
+            bits: 1 << (interval % WORD),
+            first: (interval, at_ns),
+        };
+        self.add_word(interval / WORD, word);
+    }
+
+    /// Adds the intervals of another part of the same run.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.is_overfull |= other.is_overfull;
+        for (key, word) in other.words {
+            self.add_word(key, word);
+        }
+    }
+
+    fn add_word(&mut self, key: u64, word: Word) {
+        let has_room = self.words.len() < self.most_words;
+        match self.words.get_mut(&key) {
+            Some(known) => {
+                known.bits |= word.bits;
+                known.first = known.first.min(word.first);
+            }
+            None if has_room => {
+                self.words.insert(key, word);
+            }
+            None => self.is_overfull = true,
+        }
+    }
+
+    /// When an interval begins, ns UTC; `None` where no interval was counted.
+    pub(super) fn begin_ns(&self, interval: u64) -> Option<i64> {
+        let mut earlier = self.words.range(..=interval / WORD);
+        let (_, word) = earlier.next_back().or_else(|| self.words.iter().next())?;
+        let (first, at_ns) = word.first;
+        let later = i64::try_from(i128::from(interval) - i128::from(first)).ok()?;
+        Some(at_ns.saturating_add(later.saturating_mul(self.length_ns)))
+    }
+
+    /// The parts of the run whose intervals were not counted; `None` where the numbers are wrong, so
+    /// that nothing is known. Less than an interval at either end of the run is no such part.
+    pub(super) fn uncounted(&self, run: TimeRange) -> Option<Vec<TimeRange>> {
+        if self.is_overfull {
+            return None;
+        }
+        let mut parts = Vec::new();
+        let mut end_ns = None;
+        let mut last: Option<u64> = None;
+        for (key, word) in &self.words {
+            for bit in (0..WORD).filter(|bit| word.bits >> bit & 1 == 1) {
+                let interval = key * WORD + bit;
+                let begin_ns = self.begin_ns(interval)?;
+                match (last, end_ns) {
+                    (Some(last), Some(end_ns)) if interval > last + 1 => parts.push(TimeRange {
+                        first_ns: end_ns,
+                        last_ns: begin_ns,
+                    }),
+                    (None, _) if begin_ns >= run.first_ns.saturating_add(self.length_ns) => {
+                        parts.push(TimeRange {
+                            first_ns: run.first_ns,
+                            last_ns: begin_ns,
+                        });
+                    }
+                    _ => {}
+                }
+                last = Some(interval);
+                end_ns = Some(begin_ns.saturating_add(self.length_ns));
+            }
+        }
+        if let Some(end_ns) = end_ns
+            && end_ns.saturating_add(self.length_ns) <= run.last_ns
+        {
+            parts.push(TimeRange {
+                first_ns: end_ns,
+                last_ns: run.last_ns,
+            });
+        }
+        Some(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn range(first: i64, last: i64) -> TimeRange {
+        TimeRange {
+            first_ns: first * SECOND,
+            last_ns: last * SECOND,
+        }
+    }
+
+    /// The intervals of these seconds; the number of second 0 is 5,000.
+    fn intervals(run: TimeRange, seconds: &[i64]) -> Intervals {
+        let mut intervals = Intervals::new(run.length_ns(), SECOND);
+        for second in seconds {
+            intervals.add((5_000 + second).unsigned_abs(), second * SECOND);
+        }
+        intervals
+    }
+
+    #[test]
+    fn what_was_not_counted_is_found_at_the_ends_and_between() {
+        let run = range(0, 10);
+        let uncounted = |seconds: &[i64]| intervals(run, seconds).uncounted(run).unwrap();
+        let all: Vec<i64> = (0..10).collect();
+        assert_eq!(uncounted(&all), []);
+        assert_eq!(
+            uncounted(&[2, 3, 4, 7, 8]),
+            [range(0, 2), range(5, 7), range(9, 10)]
+        );
+        // The first and the last interval of a run are not whole.
+        let ends = TimeRange {
+            first_ns: 500_000_000,
+            last_ns: 10 * SECOND + 700_000_000,
+        };
+        assert_eq!(intervals(ends, &all).uncounted(ends).unwrap(), []);
+        assert!(intervals(run, &[]).is_empty());
+    }
+
+    #[test]
+    fn numbers_that_a_run_cannot_have_tell_nothing() {
+        let run = range(0, 10);
+        let many: Vec<i64> = (0..100).map(|n| n * 1_000).collect();
+        assert_eq!(intervals(run, &many).uncounted(run), None);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_in_any_order_are_the_whole(
+            mut seconds in proptest::collection::vec(0i64..500, 1..400),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let run = range(0, 500);
+            let whole = intervals(run, &seconds).uncounted(run);
+            seconds.reverse();
+            let cut = cut.index(seconds.len());
+            let mut parts = intervals(run, &seconds[cut..]);
+            parts.merge(intervals(run, &seconds[..cut]));
+            prop_assert_eq!(&parts.uncounted(run), &whole);
+            // Each second is counted or in exactly one part.
+            let parts = whole.unwrap();
+            for second in 0..500 {
+                let inside = parts.iter().filter(|part| {
+                    (part.first_ns..part.last_ns).contains(&(second * SECOND))
+                });
+                prop_assert_eq!(inside.count(), usize::from(!seconds.contains(&second)));
+            }
+        }
+    }
+}
