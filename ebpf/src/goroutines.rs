@@ -41,14 +41,15 @@ impl Goroutine {
         })
     }
 
-    /// Stores a begin. `Err` where the hash is full.
+    /// Stores a begin, with the number of the thread's switches so far. `Err` where the hash is full.
     #[inline(always)]
-    pub fn push(&self, frame: &Frame) -> Result<(), ()> {
+    pub fn push(&self, frame: &Frame, switches: u64) -> Result<(), ()> {
         let innermost = Key::goroutine(self.address);
         let mut entry = Entry {
             frame: *frame,
             goroutine: self.id,
             outer: 0,
+            switches,
             jumped: 0,
         };
         if let Some(around) = in_flight::get(&innermost) {
@@ -61,15 +62,14 @@ impl Goroutine {
     /// Removes and returns the innermost operation, where it is `operation` and began at this
     /// depth.
     #[inline(always)]
-    pub fn take(&self, operation: u16) -> Option<Frame> {
+    pub fn take(&self, operation: u16) -> Option<Entry> {
         let innermost = Key::goroutine(self.address);
         let entry = in_flight::get(&innermost)?;
-        let frame = entry.frame;
-        if frame.stack_pointer != self.depth || frame.operation != operation {
+        if entry.frame.stack_pointer != self.depth || entry.frame.operation != operation {
             return None;
         }
         remove_innermost(&innermost, &entry);
-        Some(frame)
+        Some(entry)
     }
 
     /// Counts the operations that began at `depth` or deeper as abandoned, and removes them: a

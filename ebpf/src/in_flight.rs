@@ -40,6 +40,8 @@ pub struct Entry {
     pub goroutine: u64,
     /// Number of operations of the same goroutine around this one; 0 for other operations.
     pub outer: u64,
+    /// Number of times that the thread had switched to a goroutine; 0 for other operations.
+    pub switches: u64,
     /// Not 0 from a jump to a tail-called function until that function begins.
     pub jumped: u64,
 }
@@ -51,6 +53,7 @@ impl Entry {
             frame: *frame,
             goroutine: 0,
             outer: 0,
+            switches: 0,
             jumped: 0,
         }
     }

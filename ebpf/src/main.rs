@@ -176,6 +176,13 @@ pub fn go_exit(context: ProbeContext) -> u32 {
     0
 }
 
+/// `runtime.gogo`: the thread goes on with another goroutine, or with the same one after a wait.
+#[uprobe]
+pub fn go_switch(_context: ProbeContext) -> u32 {
+    task::switched_goroutine();
+    0
+}
+
 /// `soakbox_begin_NAME(token)`.
 #[uprobe]
 pub fn marker_begin(context: ProbeContext) -> u32 {

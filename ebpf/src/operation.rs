@@ -179,7 +179,11 @@ pub fn begin_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64) {
     let Some(thread) = beginning_thread(cookie.operation) else {
         return;
     };
-    let PairBy::Goroutine { id_offset } = cookie.pair_by else {
+    let PairBy::Goroutine {
+        id_offset,
+        counts_switches,
+    } = cookie.pair_by
+    else {
         return;
     };
     let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
@@ -187,9 +191,11 @@ pub fn begin_on_goroutine(cookie: Cookie, stack_pointer: u64, address: u64) {
     };
     goroutine.abandon_from(goroutine.depth);
     let mut frame = frame(cookie, goroutine.depth, thread.off_cpu_ns);
-    // The thread may run other goroutines meanwhile: its times are not the operation's.
-    frame.thread = NO_THREAD;
-    match goroutine.push(&frame) {
+    if !counts_switches {
+        // The thread may run other goroutines meanwhile: its times are not the operation's.
+        frame.thread = NO_THREAD;
+    }
+    match goroutine.push(&frame, thread.switches) {
         Ok(()) => count_begin(cookie.operation, frame.begun_ns),
         Err(()) => count_lost_begin(cookie.operation),
     }
@@ -277,7 +283,7 @@ pub fn finish_on_goroutine(
     let Some(off_cpu_ns) = finishing_thread() else {
         return;
     };
-    let PairBy::Goroutine { id_offset } = cookie.pair_by else {
+    let PairBy::Goroutine { id_offset, .. } = cookie.pair_by else {
         return;
     };
     let Some(goroutine) = Goroutine::read(address, id_offset, entry) else {
@@ -285,12 +291,14 @@ pub fn finish_on_goroutine(
     };
     goroutine.abandon_from(goroutine.depth.wrapping_add(1));
     match goroutine.take(operation) {
-        Some(frame) => finish_of(
-            &frame,
-            off_cpu_ns,
-            Outcome::Returned(returned),
-            goroutine.id,
-        ),
+        Some(mut entry) => {
+            if entry.switches != task::goroutine_switches() {
+                // The thread has run another goroutine, or this one again after a wait.
+                entry.frame.thread = NO_THREAD;
+            }
+            let outcome = Outcome::Returned(returned);
+            finish_of(&entry.frame, off_cpu_ns, outcome, goroutine.id)
+        }
         None => count_unmatched(operation),
     }
 }

@@ -73,6 +73,8 @@ pub struct Thread {
     pub followed: u64,
     /// Time of this thread's last search for dead entries in a full map.
     pub swept_ns: u64,
+    /// Number of times that it has switched to a goroutine, as far as that is observed.
+    pub switches: u64,
 }
 
 pub const FOLLOWED: u64 = 1;
@@ -176,6 +178,21 @@ pub fn is_last_thread() -> bool {
 pub fn process_of(task: *const c_void) -> Option<u32> {
     let offset = setting!(offsets.task_tgid);
     (offset != ABSENT).then(|| unsafe { member(task, offset) })
+}
+
+/// The current thread goes on with a goroutine. Only the counts of threads that have run an
+/// operation are used.
+#[inline(always)]
+pub fn switched_goroutine() {
+    if let Some(thread) = THREADS.get() {
+        thread.switches += 1;
+    }
+}
+
+/// Number of times that the current thread has switched to a goroutine.
+#[inline(always)]
+pub fn goroutine_switches() -> u64 {
+    THREADS.get().map_or(0, |thread| thread.switches)
 }
 
 /// A context switch on this CPU.

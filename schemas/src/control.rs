@@ -44,6 +44,9 @@ pub enum PairBy {
     Goroutine {
         /// Offset of the id in a goroutine, bytes.
         id_offset: u16,
+        /// Whether the goroutines that threads switch to are counted, which tells whose a thread's
+        /// times are.
+        counts_switches: bool,
     },
     /// By process, operation and equal stack pointer: the operation may end in another function,
     /// which it jumps to at its end (a tail call) and which begins with the same stack pointer.
@@ -96,8 +99,9 @@ impl Cookie {
     /// In the number of the operation too, with a [`TailSite`] below.
     const TAIL_CALLS: u64 = 1 << 14;
     const TAIL_SITE: u32 = 12;
-    /// Of a goroutine, the offset of its id; otherwise a [`WayOut`].
+    /// Of a goroutine, the offset of its id and [`Self::COUNTS_SWITCHES`]; otherwise a [`WayOut`].
     const PLACE: u32 = 34;
+    const COUNTS_SWITCHES: u64 = 1 << 16;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -110,7 +114,14 @@ impl Cookie {
             PairBy::TailCalls(site) => Self::TAIL_CALLS | (site as u64) << Self::TAIL_SITE,
         };
         let place = match self.pair_by {
-            PairBy::Goroutine { id_offset } => id_offset as u64,
+            PairBy::Goroutine {
+                id_offset,
+                counts_switches: false,
+            } => id_offset as u64,
+            PairBy::Goroutine {
+                id_offset,
+                counts_switches: true,
+            } => id_offset as u64 | Self::COUNTS_SWITCHES,
             _ => self.way_out.pack(),
         };
         let uretprobe = if self.by_uretprobe {
@@ -132,6 +143,7 @@ impl Cookie {
             pair_by: if on_goroutine {
                 PairBy::Goroutine {
                     id_offset: place as u16,
+                    counts_switches: place & Self::COUNTS_SWITCHES != 0,
                 }
             } else if packed & Self::TAIL_CALLS != 0 {
                 PairBy::TailCalls(TailSite::unpack(packed >> Self::TAIL_SITE))
@@ -372,6 +384,7 @@ mod tests {
             by_uretprobe: bool,
             exact: bool,
             id_offset: u16,
+            counts_switches: bool,
         ) {
             let of_functions = [
                 if exact { PairBy::ExactStackPointer } else { PairBy::StackOrder },
@@ -392,7 +405,7 @@ mod tests {
                 let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
                 prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
             }
-            let pair_by = PairBy::Goroutine { id_offset };
+            let pair_by = PairBy::Goroutine { id_offset, counts_switches };
             let way_out = WayOut::default();
             let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
             prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);

@@ -41,8 +41,8 @@ macro_rules! for_each_counter {
             /// Operations that began and can never finish: unwound, longjmp, end of the thread or
             /// process.
             abandoned,
-            /// Finishes whose begin is not stored, not part of `finished`: it came before the attach,
-            /// or in the parent before a fork, or is counted in `lost_no_memory`.
+            /// Finishes whose begin is not stored, not part of `finished`: it came before the
+            /// attach, or in the parent before a fork, or is counted in `lost_no_memory`.
             unmatched,
             /// Finished operations whose success is known to be false.
             failures,

@@ -71,6 +71,9 @@ pub enum Reason {
     /// The place of the Go function's error is not known, in words.
     #[error("success=goerr cannot be observed: {0}")]
     GoError(String),
+    /// Switches of goroutines cannot be observed, in words.
+    #[error("cpu=goroutine cannot be observed: {0}")]
+    GoSwitch(String),
     /// The Go function is written in assembly.
     #[error("'{0}' is written in assembly, which does not say where its goroutine is")]
     GoAssembly(String),
@@ -254,6 +257,7 @@ impl Reason {
                 "build the program again with the Go toolchain, without packing it".into()
             }
             Self::GoError(_) => GO_ERROR_HINT.into(),
+            Self::GoSwitch(_) => "leave cpu=goroutine out".into(),
             Self::GoAssembly(_) | Self::GoCode { .. } | Self::GoTailCall { callee: None, .. } => {
                 "observe a function that calls it, or one that it calls".into()
             }

@@ -39,6 +39,9 @@ pub enum Pairing {
     Goroutine {
         /// Offset of the id in a goroutine, bytes.
         id_offset: u16,
+        /// Whether the goroutines that threads switch to are counted, so that the times of a thread
+        /// are the operation's where there was no switch.
+        counts_switches: bool,
     },
 }
 
@@ -49,7 +52,13 @@ impl Pairing {
             Self::StackOrder | Self::Token => PairBy::StackOrder,
             Self::ExactStackPointer => PairBy::ExactStackPointer,
             Self::TailCalls => PairBy::TailCalls(TailSite::Own),
-            Self::Goroutine { id_offset } => PairBy::Goroutine { id_offset },
+            Self::Goroutine {
+                id_offset,
+                counts_switches,
+            } => PairBy::Goroutine {
+                id_offset,
+                counts_switches,
+            },
         }
     }
 }

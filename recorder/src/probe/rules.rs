@@ -15,12 +15,15 @@ pub struct Rules {
     pub operation_type: Option<u32>,
     /// `success=…`; without one the probe's [`OutcomeSource`] decides.
     pub success: Option<Success>,
+    /// `cpu=goroutine`: the CPU time of a Go operation is measured where its goroutine ran without a
+    /// switch.
+    pub goroutine_cpu: bool,
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, success=errno, or success=goerr";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, success=errno, or success=goerr, and cpu=goroutine";
 
-const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT, success=errno or success=goerr[:N]; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT, success=errno or success=goerr[:N], and cpu=goroutine; bytes=, key=, attr.NAME= and min= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
@@ -80,6 +83,17 @@ impl Rules {
                         return refuse("the rule 'success' is given twice", "keep one of them");
                     }
                 }
+                "cpu" => {
+                    if value != "goroutine" {
+                        return refuse(
+                            format!("cpu '{}' is not known", shown(value)),
+                            "write cpu=goroutine, for a Go function",
+                        );
+                    }
+                    if std::mem::replace(&mut rules.goroutine_cpu, true) {
+                        return refuse("the rule 'cpu' is given twice", "keep one of them");
+                    }
+                }
                 "bytes" | "key" | "min" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
                 _ => return Err(unknown_rule(rule)),
@@ -118,6 +132,9 @@ impl fmt::Display for Rules {
         }
         if let Some(success) = self.success {
             write!(f, ",success={success}")?;
+        }
+        if self.goroutine_cpu {
+            f.write_str(",cpu=goroutine")?;
         }
         Ok(())
     }

@@ -172,6 +172,8 @@ fn refusals_name_the_thing_and_the_next_step() {
         ),
         ("a=uprobe:p:f,success=errno:u32", "must be signed"),
         ("a=go:p:f,success=goerr:8", "from 0 to 7"),
+        ("a=go:p:f,cpu=thread", "write cpu=goroutine"),
+        ("a=go:p:f,cpu=goroutine,cpu=goroutine", "given twice"),
         ("a=go:p:f,success=goerr:", "cannot be read"),
         ("a=go:p:f,success=goerr1", "cannot be read"),
         ("a=go:p:f,success=goerr:-1", "success=goerr:N"),
@@ -282,6 +284,7 @@ proptest! {
         function in r"[^\u{0}-\u{1f}\u{7f}-\u{9f}]{1,20}|[a,:\\]{1,9}|[a-z]{1,5}(::[a-z]{1,5}){0,2}",
         operation_type in prop::option::of(any::<u32>()),
         success in prop::option::of(success()),
+        goroutine_cpu: bool,
         kind in 0..KINDS.len(),
     ) {
         let kind = KINDS[kind];
@@ -291,7 +294,7 @@ proptest! {
         };
         let place = Place { file, name: part };
         prop_assert_eq!(Place::parse(kind, &place.to_string()), Ok(place.clone()));
-        let rules = Rules { operation_type, success };
+        let rules = Rules { operation_type, success, goroutine_cpu };
         let text = format!("{name}={}:{place}{rules}", kind.name());
         let spec: ProbeSpec = text.parse().unwrap();
         prop_assert_eq!(spec.to_string(), text);

@@ -13,7 +13,7 @@ use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
-use crate::plan::{Hook, ObservedFile, OutcomeSource, PlannedOperation};
+use crate::plan::{Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation};
 use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved, Success};
 use crate::process::Process;
 
@@ -195,8 +195,14 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
     }
 }
 
-/// Refuses a rule `success` that reads something that the finish does not have.
+/// Refuses rules of Go functions at a probe of another kind, and a rule `success` that reads something
+/// that the finish does not have.
 fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
+    if spec.rules.goroutine_cpu && !matches!(resolved.pairing, Pairing::Goroutine { .. }) {
+        bail!(
+            "cpu=goroutine is for go:FILE:FUNCTION only; hint: leave it out, CPU time is measured anyway"
+        );
+    }
     let Some(success) = spec.rules.success else {
         return Ok(());
     };

@@ -29,6 +29,7 @@ mod inherited;
 mod kernel_counts;
 mod kernel_exits;
 mod kernel_go;
+mod kernel_go_cpu;
 mod kernel_harm;
 mod kernel_links;
 mod kernel_markers;

@@ -45,7 +45,7 @@ table! {
         /// first comparison.
         pub duration_ns: Count, "ns", "kernel: boot clock";
         /// Time that the operation's thread was on a CPU between begin and finish; null where it
-        /// was not measured.
+        /// was not measured, or where a goroutine did not run alone on one thread.
         pub cpu_ns: Optional<Count>, "ns", "kernel: the footer's `soakbox.cpu_method`";
         /// The part of `cpu_ns` in user mode; null where it was not measured. Counted in ticks:
         /// correct in sums over many operations, not for a single one.

@@ -81,6 +81,23 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
             .any(Instruction::changes_goroutine)
     }
 
+    /// The cheapest instruction of code that is straight up to a jump at its end: each of them runs
+    /// once.
+    pub(super) fn straight_site(&self, kernel: KernelVersion) -> Result<Site, Reason> {
+        let refuse = |why| self.refuse(self.entry.start, why);
+        let (last, before) = self.code.split_last().ok_or(refuse("it is empty"))?;
+        let leaves = matches!(last.next, Next::Jumps(_) | Next::JumpsIndirectly);
+        if !leaves || before.iter().any(|code| code.next != Next::Falls) {
+            return Err(refuse("it is not straight up to a jump"));
+        }
+        let sites = self.code.iter().map(|code| self.site(code, kernel));
+        let sites: Vec<Site> = sites.collect::<Result<_, _>>()?;
+        let cheapest = sites
+            .into_iter()
+            .min_by_key(|site| site.cost != Cost::Emulated);
+        cheapest.ok_or(refuse("it is empty"))
+    }
+
     /// The instruction after the stack check; the first one where there is no check.
     fn begin(&self) -> Result<&Instruction, Reason> {
         let first = self.code.first();

@@ -20,6 +20,9 @@ pub struct GoFunction {
     /// The begin of `runtime.Goexit`, where the program has it: it ends the goroutine, and no function
     /// that is in flight on it returns.
     pub exit: Option<Site>,
+    /// An instruction of `runtime.gogo`, by which a thread goes on with a goroutine, or why that is
+    /// not known.
+    pub switch: Result<Site, Reason>,
     /// Offset of the id in a goroutine, bytes.
     pub goroutine_id_offset: u16,
     /// The version of Go that built the program.
@@ -42,6 +45,8 @@ pub enum ErrorPlace {
     After(u32),
 }
 
+/// Goes on with a goroutine: all switches of goroutines go through it.
+const SWITCH: &str = "runtime.gogo";
 /// Ends the goroutine that calls it.
 const EXIT: &str = "runtime.Goexit";
 /// Most bodies of one function.
@@ -95,12 +100,25 @@ impl<'a> Program<'_, 'a> {
             begins,
             returns,
             exit: exit.transpose()?,
+            switch: self.switch_site(kernel),
             goroutine_id_offset,
             version: self.version.text.clone(),
             results_on_stack,
             error_register: error.transpose()?,
             warnings,
         })
+    }
+
+    /// An instruction of the code by which a thread goes on with a goroutine.
+    fn switch_site(&self, kernel: KernelVersion) -> Result<Site, Reason> {
+        let mut found = self.functions.iter().filter(|entry| entry.name == SWITCH);
+        let (Some(entry), None) = (found.next(), found.next()) else {
+            return Err(Reason::GoTables(format!(
+                "the function {SWITCH} is not there once ({})",
+                self.version
+            )));
+        };
+        Body::read(self, &entry)?.straight_site(kernel)
     }
 
     /// Where the bodies return their error.

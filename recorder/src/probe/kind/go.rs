@@ -10,7 +10,7 @@ use anyhow::Result;
 use soakbox_schemas::control::{Cookie, WayOut};
 
 use super::{Kind, Probe};
-use crate::binary::{self, Binary, ErrorPlace, GoFunction, ResolveError, Site};
+use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::{
     Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
@@ -20,6 +20,8 @@ use crate::probe::{
 const BEGIN: ProgramId = ProgramId::new("go_begin");
 /// Runs at a return instruction.
 const FINISH: ProgramId = ProgramId::new("go_finish");
+/// Runs where a thread goes on with a goroutine.
+const SWITCH: ProgramId = ProgramId::new("go_switch");
 /// Runs at the begin of `runtime.Goexit`.
 const EXIT: ProgramId = ProgramId::new("go_exit");
 
@@ -48,6 +50,7 @@ impl Kind for GoKind {
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
             Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uprobe(Phase::Lifetime, EXIT, file, 0, None),
+            Hook::uprobe(Phase::Scheduling, SWITCH, file, 0, None),
         ]
     }
 }
@@ -77,9 +80,26 @@ impl Probe for GoProbe {
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = Pairing::Goroutine {
             id_offset: found.part.goroutine_id_offset,
+            counts_switches: context.rules.goroutine_cpu,
         };
+        let mut hooks = hooks(&found.part, &open.binary, context.operation, pairing);
+        if context.rules.goroutine_cpu {
+            let site =
+                found.part.switch.as_ref().map_err(|reason| {
+                    ResolveError::of(self, Reason::GoSwitch(reason.to_string()))
+                })?;
+            let offset = site.file_offset;
+            // Attached first and removed last: no switch between a begin and its finish is missed.
+            hooks.push(Hook::uprobe(
+                Phase::Scheduling,
+                SWITCH,
+                &open.binary,
+                offset,
+                None,
+            ));
+        }
         Ok(Resolved {
-            hooks: hooks(&found.part, &open.binary, context.operation, pairing),
+            hooks,
             pairing,
             outcome: outcome(&found.part),
             files: vec![open.observed(found.build_id.as_deref())],
@@ -144,5 +164,9 @@ fn explain(
         ..Explanation::of_file("Go function", file)
     };
     explanation.cost = explanation.cost_without_markers();
+    if rules.goroutine_cpu {
+        let switches = "; a probe more for each switch of any goroutine of the program";
+        explanation.cost.push_str(switches);
+    }
     explanation
 }

@@ -242,6 +242,11 @@ func main() {
 		})
 	case "identified":
 		on_goroutines(goroutines, calls, func(n int) { identified(n) })
+	case "burns", "sleeps", "yields":
+		call := map[string]func(int) int{"burns": burns, "sleeps": sleeps, "yields": yields}[mode]
+		on_goroutines(goroutines, calls, func(n int) { call(n) })
+	case "asks":
+		on_goroutines(goroutines, calls, ask)
 	case "closure":
 		closure := func(n int) int {
 			begun.Add(1)
