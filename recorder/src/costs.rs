@@ -228,6 +228,7 @@ impl Way {
             begins: vec![site(begin)],
             finish,
             stack_switch: None,
+            vouched: None,
             tail_calls: TailCalls::default(),
         };
         Ok(function_hooks(

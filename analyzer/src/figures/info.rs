@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use soakbox_schemas::recording::ObservedFile;
-use soakbox_schemas::recording::footer::LeftOut;
+use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::tables::Table;
 
 use super::{Gap, OperationCounts, Reading, Warning};
@@ -41,6 +41,8 @@ pub struct Info {
     pub observed: Vec<Target>,
     /// The operations that were asked for and not recorded, with the reasons.
     pub left_out: Vec<LeftOut>,
+    /// The operations that were finished by a uretprobe because the person vouched for it.
+    pub vouched: Vec<Vouched>,
     /// Journals that are not sealed.
     pub journals: usize,
     /// Rows, files and bytes of each table.
@@ -115,6 +117,9 @@ impl Info {
         let left_out: BTreeSet<&LeftOut> = left_out
             .flat_map(|provenance| &provenance.left_out)
             .collect();
+        let vouched = recording.provenances();
+        let vouched: BTreeSet<&Vouched> =
+            vouched.flat_map(|provenance| &provenance.vouched).collect();
         let origins = recording.origins();
         let hosts: BTreeSet<&str> = origins.iter().map(|origin| origin.host.as_str()).collect();
         let recorders: BTreeSet<&str> = origins
@@ -134,6 +139,7 @@ impl Info {
             targets: observed.iter().map(|target| target.path.clone()).collect(),
             observed,
             left_out: left_out.into_iter().cloned().collect(),
+            vouched: vouched.into_iter().cloned().collect(),
             journals: recording.journals.len(),
             tables: recording
                 .tables()

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use soakbox_cli::{escaped, escaped_path};
-use soakbox_schemas::recording::footer::LeftOut;
+use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
@@ -47,6 +47,10 @@ pub fn info_text(info: &Info) -> String {
         text.push('\n');
         text.push_str(&left_out(&info.left_out));
     }
+    if !info.vouched.is_empty() {
+        text.push('\n');
+        text.push_str(&vouched(&info.vouched));
+    }
     if !info.gaps.is_empty() {
         text.push('\n');
         text.push_str(&gaps(&info.gaps));
@@ -58,6 +62,17 @@ fn left_out(operations: &[LeftOut]) -> String {
     let mut table = TextTable::new([("left out", Align::Left), ("reason", Align::Left)]);
     for left_out in operations {
         table.row(vec![left_out.operation.clone(), left_out.reason.clone()]);
+    }
+    table.render(styled())
+}
+
+fn vouched(operations: &[Vouched]) -> String {
+    let mut table = TextTable::new([
+        ("finish=uretprobe", Align::Left),
+        ("the risk that was vouched for", Align::Left),
+    ]);
+    for vouched in operations {
+        table.row(vec![vouched.operation.clone(), vouched.risk.clone()]);
     }
     table.render(styled())
 }

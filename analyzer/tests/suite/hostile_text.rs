@@ -15,7 +15,7 @@ use soakbox_analyzer::figures::{
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
-use soakbox_schemas::recording::footer::LeftOut;
+use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::tables::AnnotationKind;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, SECOND, START_NS};
 
@@ -206,6 +206,10 @@ fn side(words: &[String; 4]) -> Side {
             left_out: vec![LeftOut {
                 operation: operation.clone(),
                 reason: note.clone(),
+            }],
+            vouched: vec![Vouched {
+                operation: operation.clone(),
+                risk: note.clone(),
             }],
             journals: 0,
             tables: BTreeMap::new(),

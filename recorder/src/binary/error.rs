@@ -74,6 +74,9 @@ pub enum Reason {
     /// Switches of goroutines cannot be observed, in words.
     #[error("cpu=goroutine cannot be observed: {0}")]
     GoSwitch(String),
+    /// A uretprobe is certain to do harm, or would not see all calls, in words.
+    #[error("finish=uretprobe is refused: {0}")]
+    Uretprobe(String),
     /// The Go function is written in assembly.
     #[error("'{0}' is written in assembly, which does not say where its goroutine is")]
     GoAssembly(String),
@@ -258,6 +261,7 @@ impl Reason {
             }
             Self::GoError(_) => GO_ERROR_HINT.into(),
             Self::GoSwitch(_) => "leave cpu=goroutine out".into(),
+            Self::Uretprobe(_) => "leave finish=uretprobe out".into(),
             Self::GoAssembly(_) | Self::GoCode { .. } | Self::GoTailCall { callee: None, .. } => {
                 "observe a function that calls it, or one that it calls".into()
             }

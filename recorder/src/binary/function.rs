@@ -15,7 +15,7 @@ use super::hazards;
 use super::lookup::{self, NamedFunction};
 use super::tail_calls::{Chain, Tail};
 use super::unwind::Unwind;
-use super::{ExitSite, Finish, Function, KernelVersion, Site, Surveyed};
+use super::{ExitSite, Finish, Function, KernelVersion, Site, Surveyed, TailCalls};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be observed.
@@ -31,6 +31,45 @@ pub(super) fn resolve(
     }
     let found = lookup::find(elf, file, function)?;
     resolve_found(&Program::new(elf, kernel, value), &found)
+}
+
+/// Resolves a function that is finished by a uretprobe because somebody vouches for it, like
+/// [`resolve`].
+pub(super) fn resolve_vouched(
+    elf: &Elf<'_>,
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+) -> Result<(Function, Vec<String>), Reason> {
+    if elf.is_go() {
+        return Err(Reason::Uretprobe("the stacks of Go move".into()));
+    }
+    let found = lookup::find(elf, file, function)?;
+    let program = Program::new(elf, kernel, ReturnUse::RECORDED);
+    let extent = program.extent(&found.symbol)?;
+    if let Some(why) = hazards::certain_harm(elf, &extent.names, kernel) {
+        return Err(Reason::Uretprobe(why));
+    }
+    let copies = clones::of(elf, &copied_names(&extent, found.name), Some(extent.start));
+    if !copies.unique.is_empty() {
+        let why = "the compiler made copies of the function, which a uretprobe does not see";
+        return Err(Reason::Uretprobe(why.into()));
+    }
+    let missing = Reason::NoBegin("the kernel accepts no probe on its first instruction");
+    let entry = program.entry_site(extent.start).ok_or(missing)?;
+    let warnings = unobserved_calls(elf, &extent, &program.body(&extent), &copies);
+    let function = Function {
+        symbol: found.symbol.name.to_owned(),
+        aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
+        copies: Vec::new(),
+        address: extent.start,
+        begins: vec![entry.clone()],
+        finish: Finish::Uretprobe(entry),
+        tail_calls: TailCalls::default(),
+        vouched: program.excludes_uretprobe(&extent, &copies),
+        stack_switch: program.stack_switch,
+    };
+    Ok((function, warnings))
 }
 
 /// The cost class of each function of the file, by the symbols that stand for it alone, in their
@@ -118,6 +157,7 @@ fn resolve_found<'a>(
         finish,
         tail_calls: chain.into_tail_calls(),
         stack_switch: program.stack_switch.clone(),
+        vouched: None,
     };
     Ok((function, warnings))
 }

@@ -4,11 +4,13 @@
 
 use super::elf::Elf;
 
+mod certain;
 mod memory;
 mod recursion;
 mod stack_switch;
 mod unwinding;
 
+pub use certain::certain_harm;
 pub use recursion::may_reenter;
 pub use stack_switch::stack_switch;
 pub use unwinding::uretprobe;

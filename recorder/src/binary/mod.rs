@@ -166,6 +166,9 @@ pub struct Function {
     /// How the program could switch stacks, in words. `None` where it cannot: then a stack pointer
     /// above a frame proves that the frame was left.
     pub stack_switch: Option<String>,
+    /// Why a uretprobe would not be used if nobody vouched for it; `None` where it is used without that,
+    /// or not used.
+    pub vouched: Option<String>,
 }
 
 impl Function {
@@ -214,6 +217,26 @@ pub fn resolve_function<'a>(
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
     let (part, warnings) = function::resolve(&elf, file, function, kernel, value)?;
+    Ok(Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    })
+}
+
+/// Finds the begin of a function that is finished by a uretprobe, whatever the program could do:
+/// somebody vouches for it.
+///
+/// # Errors
+/// Where there is none of that name, or a uretprobe is certain to do harm.
+pub fn resolve_vouched<'a>(
+    image: impl Into<Image<'a>>,
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+) -> Result<Found<Function>, Reason> {
+    let elf = image.into().parse()?;
+    let (part, warnings) = function::resolve_vouched(&elf, file, function, kernel)?;
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),

@@ -70,6 +70,15 @@ impl fmt::Display for LeftOut {
     }
 }
 
+/// An operation that is finished by a uretprobe because the person vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// Its name.
+    pub name: String,
+    /// Why it would not be finished so otherwise.
+    pub risk: String,
+}
+
 /// The plan of a recording.
 #[derive(Clone, Debug)]
 pub struct RecordPlan {
@@ -81,6 +90,8 @@ pub struct RecordPlan {
     pub operations: Vec<PlannedOperation>,
     /// The operations that cannot be observed, where the others are recorded all the same.
     pub left_out: Vec<LeftOut>,
+    /// The operations that are finished by a uretprobe because the person vouches for it.
+    pub vouched: Vec<Vouched>,
     /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
     /// The files that the operations are in, each once.

@@ -37,6 +37,9 @@ pub struct Explanation {
     pub aliases: Vec<String>,
     /// Copies of the function that the compiler made: their calls count too.
     pub copies: Vec<String>,
+    /// Why a uretprobe would not be used, had nobody vouched for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<String>,
     /// One sentence for each group of operations that will not be observed and each value that may
     /// be wrong.
     pub warnings: Vec<String>,

@@ -1,4 +1,4 @@
-//! The rules after a probe's commas: `type=N`, `success=…`.
+//! The rules after a probe's commas: `type=N`, `success=…`, `cpu=goroutine`, `finish=uretprobe`.
 
 use std::fmt;
 
@@ -18,12 +18,14 @@ pub struct Rules {
     /// `cpu=goroutine`: the CPU time of a Go operation is measured where its goroutine ran without a
     /// switch.
     pub goroutine_cpu: bool,
+    /// `finish=uretprobe`: the person vouches that a uretprobe does no harm to the program.
+    pub uretprobe: bool,
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, success=errno, or success=goerr, and cpu=goroutine";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, success=errno, success=goerr, cpu=goroutine, finish=uretprobe";
 
-const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT, success=errno or success=goerr[:N], and cpu=goroutine; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT, success=errno or success=goerr[:N], cpu=goroutine, finish=uretprobe; bytes=, key=, attr.NAME= and min= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
@@ -83,17 +85,8 @@ impl Rules {
                         return refuse("the rule 'success' is given twice", "keep one of them");
                     }
                 }
-                "cpu" => {
-                    if value != "goroutine" {
-                        return refuse(
-                            format!("cpu '{}' is not known", shown(value)),
-                            "write cpu=goroutine, for a Go function",
-                        );
-                    }
-                    if std::mem::replace(&mut rules.goroutine_cpu, true) {
-                        return refuse("the rule 'cpu' is given twice", "keep one of them");
-                    }
-                }
+                "cpu" => set(&mut rules.goroutine_cpu, rule, "cpu=goroutine")?,
+                "finish" => set(&mut rules.uretprobe, rule, "finish=uretprobe")?,
                 "bytes" | "key" | "min" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
                 _ => return Err(unknown_rule(rule)),
@@ -101,6 +94,24 @@ impl Rules {
         }
         Ok(rules)
     }
+}
+
+/// Sets a rule that has one value only, `whole`.
+fn set(known: &mut bool, rule: &str, whole: &str) -> Result<(), Refusal> {
+    let (key, _) = whole.split_once('=').unwrap_or((whole, ""));
+    if rule != whole {
+        return refuse(
+            format!("'{}' is not a rule", shown(rule)),
+            format!("the only rule '{key}' is {whole}"),
+        );
+    }
+    if std::mem::replace(known, true) {
+        return refuse(
+            format!("the rule '{key}' is given twice"),
+            "keep one of them",
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn refuse<T>(reason: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
@@ -135,6 +146,9 @@ impl fmt::Display for Rules {
         }
         if self.goroutine_cpu {
             f.write_str(",cpu=goroutine")?;
+        }
+        if self.uretprobe {
+            f.write_str(",finish=uretprobe")?;
         }
         Ok(())
     }

@@ -172,7 +172,18 @@ fn refusals_name_the_thing_and_the_next_step() {
         ),
         ("a=uprobe:p:f,success=errno:u32", "must be signed"),
         ("a=go:p:f,success=goerr:8", "from 0 to 7"),
-        ("a=go:p:f,cpu=thread", "write cpu=goroutine"),
+        (
+            "a=go:p:f,cpu=thread",
+            "the only rule 'cpu' is cpu=goroutine",
+        ),
+        (
+            "a=uprobe:p:f,finish=ret",
+            "the only rule 'finish' is finish=uretprobe",
+        ),
+        (
+            "a=uprobe:p:f,finish=uretprobe,finish=uretprobe",
+            "given twice",
+        ),
         ("a=go:p:f,cpu=goroutine,cpu=goroutine", "given twice"),
         ("a=go:p:f,success=goerr:", "cannot be read"),
         ("a=go:p:f,success=goerr1", "cannot be read"),
@@ -285,6 +296,7 @@ proptest! {
         operation_type in prop::option::of(any::<u32>()),
         success in prop::option::of(success()),
         goroutine_cpu: bool,
+        uretprobe: bool,
         kind in 0..KINDS.len(),
     ) {
         let kind = KINDS[kind];
@@ -294,7 +306,7 @@ proptest! {
         };
         let place = Place { file, name: part };
         prop_assert_eq!(Place::parse(kind, &place.to_string()), Ok(place.clone()));
-        let rules = Rules { operation_type, success, goroutine_cpu };
+        let rules = Rules { operation_type, success, goroutine_cpu, uretprobe };
         let text = format!("{name}={}:{place}{rules}", kind.name());
         let spec: ProbeSpec = text.parse().unwrap();
         prop_assert_eq!(spec.to_string(), text);

@@ -64,6 +64,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         output,
         warnings: resolved.warnings(),
         left_out: resolved.refused.iter().map(left_out).collect(),
+        vouched: resolved.vouched(),
         operations: resolved.operations,
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,

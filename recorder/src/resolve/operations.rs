@@ -13,7 +13,9 @@ use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
-use crate::plan::{Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation};
+use crate::plan::{
+    AttachPoint, Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation, Vouched,
+};
 use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved, Success};
 use crate::process::Process;
 
@@ -169,6 +171,17 @@ impl ResolvedProbes {
             .collect()
     }
 
+    /// The operations that are finished by a uretprobe because the person vouches for it.
+    pub fn vouched(&self) -> Vec<Vouched> {
+        let operations = self.operations.iter().zip(&self.explanations);
+        let vouched = operations.filter_map(|(operation, explanation)| {
+            let risk = explanation.vouched.clone()?;
+            let name = operation.info.name.clone();
+            Some(Vouched { name, risk })
+        });
+        vouched.collect()
+    }
+
     fn add_files(&mut self, files: Vec<ObservedFile>) {
         for file in files {
             let known = self
@@ -195,13 +208,17 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
     }
 }
 
-/// Refuses rules of Go functions at a probe of another kind, and a rule `success` that reads something
+/// Refuses a rule at a probe of a kind that does not have it, and a rule `success` that reads something
 /// that the finish does not have.
 fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
     if spec.rules.goroutine_cpu && !matches!(resolved.pairing, Pairing::Goroutine { .. }) {
         bail!(
             "cpu=goroutine is for go:FILE:FUNCTION only; hint: leave it out, CPU time is measured anyway"
         );
+    }
+    let is_uretprobe = |hook: &Hook| matches!(hook.point, AttachPoint::Uretprobe { .. });
+    if spec.rules.uretprobe && !resolved.hooks.iter().any(is_uretprobe) {
+        bail!("finish=uretprobe is for uprobe:FILE:FUNCTION only; hint: leave it out");
     }
     let Some(success) = spec.rules.success else {
         return Ok(());

@@ -3,7 +3,7 @@
 use crate::kernel::KernelFacts;
 use crate::plan::RecordPlan;
 use crate::segment::of_host;
-use soakbox_schemas::recording::footer::LeftOut;
+use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::recording::{ObservedFile, Provenance};
 
 /// A CPU holds back at most this many pages of a counter (`percpu_counter_batch`, at least 32).
@@ -21,6 +21,10 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
         operation: left_out.name.clone(),
         reason: left_out.reason.clone(),
     });
+    let vouched = plan.vouched.iter().map(|vouched| Vouched {
+        operation: vouched.name.clone(),
+        risk: vouched.risk.clone(),
+    });
     Provenance {
         interval_ns: plan.interval_ns(),
         observed: plan
@@ -34,6 +38,7 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
             .collect(),
         config_digest: plan.config_digest.clone(),
         left_out: left_out.collect(),
+        vouched: vouched.collect(),
         cpu_method: Some(
             "duration minus off-CPU time seen at sched_switch, of the thread".to_owned(),
         ),

@@ -38,6 +38,7 @@ mod kernel_names;
 mod kernel_namespace;
 mod kernel_pairs;
 mod kernel_tail_calls;
+mod kernel_vouched;
 mod kernel_whole_binaries;
 mod loaded_programs;
 mod odd_paths;

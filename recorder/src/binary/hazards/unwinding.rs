@@ -45,7 +45,7 @@ pub fn uretprobe(
 }
 
 /// Defects of uretprobes in some kernels.
-fn by_kernel(elf: &Elf<'_>, kernel: KernelVersion) -> Option<String> {
+pub(super) fn by_kernel(elf: &Elf<'_>, kernel: KernelVersion) -> Option<String> {
     let version = |minor| KernelVersion { major: 6, minor };
     if (version(6)..version(11)).contains(&kernel) && elf.has_shadow_stack() {
         return Some(

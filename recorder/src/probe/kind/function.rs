@@ -2,7 +2,7 @@
 //!
 //! An operation begins at an instruction of the function's prologue. It finishes at one of the
 //! function's return instructions, or by a uretprobe if nothing in the program can unwind or switch
-//! stacks.
+//! stacks, or if somebody vouches for it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -115,7 +115,11 @@ impl Probe for FunctionProbe {
             bits: context.rules.operation_rule(OUTCOME).width,
             is_needed: context.rules.success.is_some(),
         };
-        let found = binary::resolve_function(open.image(), file, name, context.kernel, value);
+        let found = if context.rules.uretprobe {
+            binary::resolve_vouched(open.image(), file, name, context.kernel)
+        } else {
+            binary::resolve_function(open.image(), file, name, context.kernel, value)
+        };
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
         let pairing = match &found.part.stack_switch {
             _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
@@ -139,12 +143,15 @@ pub fn hooks(
     operation: u16,
     pairing: Pairing,
 ) -> Vec<Hook> {
+    // Of a vouched one, a begin without a finish was unwound rather than nested too deep.
+    let by_uretprobe =
+        matches!(function.finish, Finish::Uretprobe(_)) && function.vouched.is_none();
     let cookie = |site: &Site, way_out| {
         Some(Cookie {
             operation,
             stack_delta: site.stack_delta,
             pair_by: pairing.pair_by(),
-            by_uretprobe: matches!(function.finish, Finish::Uretprobe(_)),
+            by_uretprobe,
             way_out,
         })
     };
@@ -272,11 +279,22 @@ fn explain(
             }
             (text, finishes)
         }
-        Finish::Uretprobe(site) => (
-            "by a uretprobe (nothing in the program can unwind or switch stacks)".to_owned(),
-            locations(std::slice::from_ref(site)),
-        ),
+        Finish::Uretprobe(site) => {
+            let why = match &function.vouched {
+                None => "nothing in the program can unwind or switch stacks",
+                Some(_) => "finish=uretprobe vouches for it",
+            };
+            (
+                format!("by a uretprobe ({why})"),
+                locations(std::slice::from_ref(site)),
+            )
+        }
     };
+    if let Some(risk) = &function.vouched {
+        warnings.push(format!(
+            "finish=uretprobe vouches for a uretprobe that would not be used otherwise: {risk}; a call of it that does not simply return can end the program"
+        ));
+    }
     let abandonment = match &function.stack_switch {
         _ if !tails.jumps.is_empty() => {
             "another call at an equal stack pointer, or the end of the process (it ends in tail calls)"
@@ -308,6 +326,7 @@ fn explain(
             .cloned()
             .collect(),
         copies: function.copies.clone(),
+        vouched: function.vouched.clone(),
         warnings,
         ..Explanation::of_file("function", file)
     };

@@ -69,6 +69,10 @@ impl Probe for GoProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
+        if context.rules.uretprobe {
+            let reason = Reason::Uretprobe("it corrupts the stacks of Go".into());
+            return Err(ResolveError::of(self, reason).into());
+        }
         let error = match context.rules.success {
             Some(Success::GoError { before: None }) => Some(ErrorPlace::Known),
             Some(Success::GoError {

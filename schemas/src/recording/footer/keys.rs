@@ -35,6 +35,9 @@ pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
 /// The operations that were asked for and left out, a JSON list of [`LeftOut`](super::LeftOut);
 /// absent where there were none.
 pub const LEFT_OUT: &str = "soakbox.left_out";
+/// The operations that were finished by a uretprobe because the person vouched for it, a JSON list of
+/// [`Vouched`](super::Vouched); absent where there were none.
+pub const VOUCHED: &str = "soakbox.vouched";
 /// How `cpu_ns` was measured.
 pub const CPU_METHOD: &str = "soakbox.cpu_method";
 /// How `cpu_user_ns` and `cpu_system_ns` were measured.

@@ -54,6 +54,8 @@ pub struct Provenance {
     pub config_digest: String,
     /// The operations that were asked for and left out, because they cannot be observed.
     pub left_out: Vec<LeftOut>,
+    /// The operations that were finished by a uretprobe because the person vouched for it.
+    pub vouched: Vec<Vouched>,
     /// How `cpu_ns` was measured; `None` where it was not.
     pub cpu_method: Option<String>,
     /// How user and system time were measured.
@@ -72,6 +74,16 @@ pub struct LeftOut {
     /// Why it cannot be observed.
     #[serde(default)]
     pub reason: String,
+}
+
+/// An operation that was finished by a uretprobe because the person vouched for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Vouched {
+    /// Its name.
+    pub operation: String,
+    /// Why it would not have been finished so otherwise.
+    #[serde(default)]
+    pub risk: String,
 }
 
 /// Number, times and order of a segment's rows.
@@ -157,6 +169,7 @@ impl Footer {
             observed,
             config_digest,
             left_out,
+            vouched,
             cpu_method,
             cpu_split_method,
             memory_method,
@@ -183,6 +196,7 @@ impl Footer {
         set(TARGET_BUILD_ID, Some(build_ids));
         set(CONFIG_DIGEST, Some(config_digest.clone()));
         set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
+        set(VOUCHED, (!vouched.is_empty()).then(|| json(vouched)));
         set(CPU_METHOD, cpu_method.clone());
         set(CPU_SPLIT_METHOD, cpu_split_method.clone());
         set(MEMORY_METHOD, memory_method.clone());
@@ -239,6 +253,7 @@ impl Footer {
             observed: pairs.observed()?,
             config_digest: pairs.text(CONFIG_DIGEST),
             left_out: pairs.list(LEFT_OUT)?,
+            vouched: pairs.list(VOUCHED)?,
             cpu_method: pairs.take(CPU_METHOD),
             cpu_split_method: pairs.take(CPU_SPLIT_METHOD),
             memory_method: pairs.take(MEMORY_METHOD),

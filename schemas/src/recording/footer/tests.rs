@@ -124,6 +124,7 @@ fn foreign_and_newer_files_and_bad_values_are_told_apart() {
         (SORTED, "yes"),
         (COLUMNS, "{}"),
         (LEFT_OUT, "[1]"),
+        (VOUCHED, "{}"),
         (DAMAGED_BYTES, "99999999999999999999"),
     ] {
         assert_eq!(
@@ -156,10 +157,11 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         option::of(".{0,9}"),
     ];
     let numbers = (any::<u64>(), any::<Option<u64>>());
-    let left_out = vec((".{0,9}", ".{0,20}"), 0..3);
-    (texts, methods, numbers, vec(any_file(), 0..4), left_out).prop_map(
-        |(texts, methods, (interval_ns, memory_error_bytes), observed, left_out)| {
-            let left_out = left_out.into_iter();
+    let pairs = || vec((".{0,9}", ".{0,20}"), 0..3);
+    let operations = (pairs(), pairs());
+    (texts, methods, numbers, vec(any_file(), 0..4), operations).prop_map(
+        |(texts, methods, (interval_ns, memory_error_bytes), observed, operations)| {
+            let (left_out, vouched) = (operations.0.into_iter(), operations.1.into_iter());
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
             let [cpu_method, cpu_split_method, memory_method] = methods;
             Provenance {
@@ -172,6 +174,9 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                 config_digest,
                 left_out: left_out
                     .map(|(operation, reason)| LeftOut { operation, reason })
+                    .collect(),
+                vouched: vouched
+                    .map(|(operation, risk)| Vouched { operation, risk })
                     .collect(),
                 cpu_method,
                 cpu_split_method,
