@@ -21,8 +21,8 @@ pub struct GoFunction {
     pub begins: Vec<Site>,
     /// Its return instructions.
     pub returns: Vec<Site>,
-    /// The begin of `runtime.Goexit`, where the program has it: it ends the goroutine, and no function
-    /// that is in flight on it returns.
+    /// The begin of `runtime.Goexit`, where the program has it: it ends the goroutine, and no
+    /// function that is in flight on it returns.
     pub exit: Option<Site>,
     /// Offset of the id in a goroutine, bytes.
     pub goroutine_id_offset: u16,
