@@ -87,9 +87,9 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 
 /// The rules in a line of help.
 pub(super) const HELP: &str =
-    "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, or success=errno";
+    "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, or success=errno[:WIDTH]";
 
-const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT or success=errno; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER or success=errno[:WIDTH]; bytes=, key=, attr.NAME= and min= come later";
 
 impl Width {
     /// Whether the value is negative where its top bit is set.
