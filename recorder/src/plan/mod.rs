@@ -75,11 +75,11 @@ impl fmt::Display for LeftOut {
 pub struct RecordPlan {
     /// The host that is observed.
     pub host: Host,
-    /// Root of the recording.
+    /// Directory of the recording.
     pub output: PathBuf,
     /// Operations, at least one. The index of each is its number in events.
     pub operations: Vec<PlannedOperation>,
-    /// The operations that cannot be observed, where the others are recorded all the same.
+    /// The operations that cannot be observed, although the others are recorded.
     pub left_out: Vec<LeftOut>,
     /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
@@ -134,9 +134,9 @@ impl RecordPlan {
 pub struct SyntheticPlan {
     /// The host that writes it.
     pub host: Host,
-    /// Root of the recording.
+    /// Directory of the recording.
     pub output: PathBuf,
-    /// The same seed makes the same events.
+    /// Seed of the events: the same seed makes the same ones.
     pub seed: u64,
     /// Length, s; the recording ends at the time of writing.
     pub seconds: u64,

@@ -75,7 +75,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
                 control.report_unsealed(&output);
                 return Ok(Outcome::EndedAtOnce);
             }
-            control.follow(request);
+            control.carry_out(request);
         }
     }
     let result = recording.join();
