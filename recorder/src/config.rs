@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_another_value_is_refused_with_its_line_and_the_bounds() {
+    fn a_limit_with_a_wrong_value_is_refused_with_its_line_and_the_bounds() {
         for limit in LIMITS {
             for value in [
                 "0",

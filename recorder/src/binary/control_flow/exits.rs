@@ -149,7 +149,7 @@ struct Search<'a> {
     body: &'a Body,
     paths: &'a Paths,
     nodes: &'a [Node],
-    /// Where the return value is before each node; `None` where it cannot be told.
+    /// Where the return value is before each node; `None` where that is not known.
     values: Vec<Option<Value>>,
     value: ReturnUse,
 }
