@@ -169,7 +169,8 @@ SHAPE int i_deep(long a, long b) { if (a & 1) { if (a & 2) { if (a & 4) { if (a 
 SHAPE int i_copy(int *to, const int *from, long n) { if (n > 8) return -1; for (long i = 0; i < n; i++) to[i] = from[i]; return n ? to[n - 1] : 0; }
 
 /* Functions that begin at a conditional jump, because the kernel single-steps all instructions
- * before it, and of which one way returns at once. The first instruction of `l_flags` is the jump. */
+ * before it, and of which one way returns at once. The first instruction of `l_flags` is the
+ * jump. */
 #define FUNCTION(name, body) ".globl " #name "\n.type " #name ", @function\n" #name ":\n .cfi_startproc\n" body \
     " .cfi_endproc\n .size " #name ", .-" #name "\n"
 #define PUSH " push %rbx\n .cfi_def_cfa_offset 16\n"

@@ -176,7 +176,8 @@ type outer struct{ *inner }
 
 type getter interface{ get() int }
 
-// Returns the id of its goroutine, which the runtime shows in traces only: "goroutine 18 [running]".
+// Returns the id of its goroutine, which the runtime shows in traces only:
+// "goroutine 18 [running]".
 //
 //go:noinline
 func identified(n int) int {
