@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the two recordings of the demo. They must be complete, agree with the counts of the service itself, and show that
-the degraded service is slower, fails more often and grows.
+"""Checks the two recordings of the demo. They must be complete, agree with the counts of the service itself, and show
+that the degraded service is slower, fails more often and grows.
 
     check_demo.py ANALYZER DEMO_OUTPUT
 
@@ -30,8 +30,8 @@ class Demo:
         command = [str(self.analyzer), *map(str, arguments), "--format", "json"]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    def by_operation(self, what: str, name: str) -> dict[str, dict[str, Any]]:
-        answer = self.ask(what, self.output / name)
+    def by_operation(self, command: str, name: str) -> dict[str, dict[str, Any]]:
+        answer = self.ask(command, self.output / name)
         return {row["operation"]: row for row in answer["operations"]}
 
     def growth_bytes(self, name: str) -> int:
@@ -64,8 +64,9 @@ def check_complete(demo: Demo, name: str) -> None:
 
 
 def check_difference(demo: Demo) -> None:
-    """The degraded service must be slower, fail more often and grow. Durations are compared only in synthetic recordings.
-    In observed ones durations depend on everything else that the machine does, so that the CPU time is compared."""
+    """The degraded service must be slower, fail more often and grow. Durations are compared only in synthetic
+    recordings. In observed ones durations depend on everything else that the machine does, so that the CPU time is
+    compared."""
     healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
     observed = (demo.output / "healthy.workload.json").exists()
     for operation in OPERATIONS:
@@ -109,7 +110,8 @@ def main() -> int:
     except AssertionError as error:
         print(f"demo test: FAILED: {demo.output.name}: {error}", file=sys.stderr)
         return 1
-    print(f"demo test: {demo.output.name}: complete; the degraded service is slower, fails more often and grows; the verdict says so")
+    changes = "the degraded service is slower, fails more often and grows; the verdict is regressed"
+    print(f"demo test: {demo.output.name}: complete; {changes}")
     return 0
 
 

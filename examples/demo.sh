@@ -20,8 +20,8 @@ operations=(
   --op "rule_refresh=marker:$workload:rule_refresh,type=1"
   --op "traffic_control=uprobe:$workload:traffic_control,type=2,success=ret:i32>=0"
 )
-# The degraded service is slower (percent), leaks (bytes per operation) and fails (percent).
 pairs=5
+# The degraded service is slower (percent), leaks (bytes per operation) and fails (percent).
 degraded=(--slow 40 --leak 65536 --fail 3)
 
 build() {
@@ -58,7 +58,7 @@ runs() {
     --candidate "'$workload' --seconds $each --seed 1 ${degraded[*]}" >"$output/runs.workload.json"
 }
 
-# replay_runs: synthetic ones.
+# replay_runs: the same runs, as synthetic recordings.
 replay_runs() {
   local pair
   for ((pair = 1; pair <= pairs; pair++)); do

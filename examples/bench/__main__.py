@@ -23,8 +23,8 @@ def example(package: str, name: str) -> None:
 
 
 def main() -> None:
-    for what in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
-        subprocess.run(["cargo", "build", "--locked", *what], check=True, cwd=ROOT)
+    for flags in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
+        subprocess.run(["cargo", "build", "--locked", *flags], check=True, cwd=ROOT)
     heading("Cost of a marker pair that is not recorded, compared with a pair of empty calls")
     example("soakbox-schemas", "marker_cost")
     heading("Synthetic events of realistic shape on one core: making batches, writing the journal, sealing")

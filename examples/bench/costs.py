@@ -1,4 +1,4 @@
-"""What observation costs the observed thread."""
+"""The cost of observation to the observed thread."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Who observes: the recorder, bpftrace, and the kernel's own counters at the same instructions."""
+"""The observers: the recorder, bpftrace, and the kernel's own counters at the same instructions."""
 
 import ctypes
 import os

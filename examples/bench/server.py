@@ -1,4 +1,4 @@
-"""What observation costs a real server: the throughput of Redis while the function that serves SET is
+"""The cost of observation to a real server: the throughput of Redis while the function that serves SET is
 recorded."""
 
 import csv

@@ -23,13 +23,13 @@ const KERNEL: KernelVersion = KernelVersion {
     minor: 18,
 };
 
-/// Why a function is single-stepped, the last that holds.
+/// Why a function is single-stepped; where several reasons hold, the last of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
     Kept(KeptBecause),
-    /// In a function that it tail-calls.
+    /// A finish in a function that it tail-calls.
     Callee,
-    /// Its begin.
+    /// Its begin alone.
     Begin,
 }
 
@@ -57,7 +57,7 @@ struct Survey {
     refused: usize,
     /// Begin and every finish are emulated.
     emulated: usize,
-    /// The same where a rule reads the return value; in the function's own code.
+    /// The same with a rule that reads the return value, and in the function's own code only.
     with_value: usize,
     stepped: BTreeMap<Why, usize>,
     jumps: usize,
@@ -85,7 +85,7 @@ fn survey(path: &str) -> Result<Survey> {
         }
         survey.functions += 1;
         let extent = Extent::of(&elf, symbol);
-        // Through all functions that it tail-calls.
+        // The class of all ways, also through functions that it tail-calls.
         let class = classes.get(&symbol.address);
         if let Some(Err(reason)) = class {
             survey.refused += 1;

@@ -65,8 +65,8 @@ pub struct Record {
     /// extended
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Record the other operations where some cannot be observed. Each of these is reported once, and
-    /// noted in the recording
+    /// Where some operations cannot be observed, record the others. Each operation that is left out
+    /// is reported once, and noted in the recording
     #[arg(long)]
     pub skip_refused: bool,
     #[command(flatten)]
@@ -87,7 +87,7 @@ pub struct Runs {
     /// Command of the candidate, in one argument
     #[arg(long, value_name = "COMMAND")]
     pub candidate: String,
-    /// Number of pairs: of each two runs in a row, one is of the base and one of the candidate
+    /// Number of pairs: a run of the base and a run of the candidate, one right after the other
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=999))]
     pub pairs: u32,
     /// Directory of the runs. It is created if it is missing
@@ -99,19 +99,19 @@ pub struct Runs {
     #[arg(long, value_name = "NAME=PROBE", help = REGISTRY.help())]
     #[allow(missing_docs)]
     pub op: Vec<String>,
-    /// Operation of the base only: its file is another one than the candidate's
+    /// Operation of the base only, where its file is not the candidate's
     #[arg(long, value_name = "NAME=PROBE")]
     pub base_op: Vec<String>,
     /// Operation of the candidate only
     #[arg(long, value_name = "NAME=PROBE")]
     pub candidate_op: Vec<String>,
-    /// Record the other operations where some cannot be observed
+    /// Where some operations cannot be observed, record the others
     #[arg(long)]
     pub skip_refused: bool,
-    /// Keep runs of commands that end with another exit status than 0
+    /// Keep runs whose command ends with an exit status other than 0
     #[arg(long)]
     pub ignore_failure: bool,
-    /// Seed of the order, in which side begins each pair; drawn if it is not given
+    /// Seed that decides which side begins each pair; chosen at random if it is not given
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
     #[command(flatten)]
@@ -152,8 +152,8 @@ pub struct Probes {
     pub file: PathBuf,
     /// Add how each function would be observed, with its cost class: emulated, uretprobe, one_step
     /// or two_steps (single-stepped instructions), or the reason for a refusal. With BPF rights the
-    /// costs of the classes are measured on a function of the recorder itself; that of one_step is
-    /// with a single-stepped finish. Takes seconds for thousands of functions
+    /// costs of the classes are measured on a function of the recorder itself; the cost of one_step
+    /// is that of a single-stepped finish. Takes seconds for thousands of functions
     #[arg(long)]
     pub costs: bool,
     /// Output format

@@ -1,8 +1,8 @@
-//! The two clocks of a recording, read together: the boot clock, which only goes forward and counts
-//! through suspend, and UTC, which can be stepped. Everything that needs the time is given a
-//! [`ClockPair`] or a [`Clock`], so that a test can step it back. A [`Stopwatch`] measures how long
-//! something takes, and a [`Timer`] is a moment to wait for. Nothing else in the recorder reads a
-//! clock.
+//! The two clocks of a recording, read together: the boot clock, which never goes back and counts
+//! while the machine is suspended, and UTC, which can be stepped. Everything that needs the time is
+//! given a [`ClockPair`] or a [`Clock`], so that a test can step it back. A [`Stopwatch`] measures
+//! how long something takes, and a [`Timer`] is a moment to wait for. Nothing else in the recorder
+//! reads a clock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -17,7 +17,7 @@ const OTHER_KEYS: [&str; 4] = ["output", "op", "pid", "skip_refused"];
 /// The file as written, each value checked by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Root of the recording.
+    /// Directory of the recording.
     pub output: Option<PathBuf>,
     /// Operations, `NAME=PROBE[,RULE…]` each.
     pub op: Vec<String>,
@@ -60,7 +60,7 @@ pub struct Mistake {
     pub line: usize,
     /// The reason for the refusal.
     pub reason: String,
-    /// The text to write instead.
+    /// The next step.
     pub hint: String,
 }
 
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_another_value_is_refused_with_its_line_and_the_bounds() {
+    fn a_limit_with_a_wrong_value_is_refused_with_its_line_and_the_bounds() {
         for limit in LIMITS {
             for value in [
                 "0",

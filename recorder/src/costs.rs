@@ -21,7 +21,7 @@ use crate::probe::function_hooks;
 const ROUNDS: usize = 7;
 /// Calls in a round.
 const CALLS: usize = 300;
-/// Holds the events of all calls, so that none is lost, which would be cheaper: bytes.
+/// Size of the ring, bytes: it holds the events of all calls, because a lost event costs less.
 const RING: u32 = 4 << 20;
 
 /// What the probes of one call cost the thread that makes it, µs.
@@ -38,7 +38,7 @@ pub struct PairCost {
 pub enum FinishPlace {
     /// At instructions that the kernel emulates.
     Emulated,
-    /// At one at least that the kernel single-steps.
+    /// At instructions of which the kernel single-steps one at least.
     Stepped,
     /// At the return address that the kernel puts in place of the function's own.
     Uretprobe,
@@ -68,8 +68,8 @@ impl ProbeCosts {
         }
         let bare: Vec<PairCost> = WAYS.iter().map(typical).collect();
         let mut kernel = Kernel::load(facts, &settings, &hooks)?;
-        let own_pid = NonZeroU32::new(std::process::id()).map_or(Scope::File, Scope::Process);
-        kernel.attach(&hooks, own_pid)?;
+        let scope = NonZeroU32::new(std::process::id()).map_or(Scope::File, Scope::Process);
+        kernel.attach(&hooks, scope)?;
         let probed: Vec<PairCost> = WAYS.iter().map(typical).collect();
         kernel.detach_all();
         let costs = WAYS.iter().zip(probed.iter().zip(&bare));
@@ -80,8 +80,8 @@ impl ProbeCosts {
         ))
     }
 
-    /// The cost of a function of this class. Of one step, it is that of a begin that is emulated and
-    /// a finish that is single-stepped.
+    /// The cost of a function of this class. For one step it is the cost of an emulated begin and a
+    /// single-stepped finish.
     pub fn of(&self, class: CostClass) -> PairCost {
         self.0[&class]
     }
@@ -120,7 +120,7 @@ impl PairCost {
     }
 }
 
-/// A function of the recorder's own with the way in which it is observed.
+/// A function of the recorder's own, and the class in which it is observed.
 struct Way {
     class: CostClass,
     function: extern "C" fn() -> u64,
@@ -286,7 +286,7 @@ fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// The cost of a call, which a thread that is interrupted does not change.
+/// The cost of a call. It is made of medians, which an interruption of the thread does not change.
 fn typical(way: &Way) -> PairCost {
     let rounds = rounds(way);
     PairCost {

@@ -1,4 +1,5 @@
-//! The names of the host that a recording keeps: read once per command, and only here.
+//! Host name, kernel release and boot id, which a recording stores: read once per command, and only
+//! here.
 
 /// Names of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]

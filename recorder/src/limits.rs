@@ -11,10 +11,10 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const HOUR_NS: u64 = 3_600 * SECOND_NS;
-/// The longest time of a limit: far below the point where a sum of times overflows.
+/// The largest limit that is a time: far below the point where a sum of times overflows.
 const TEN_YEARS_NS: u64 = 10 * 8_766 * HOUR_NS;
 
-/// The declaration of a limit.
+/// A limit of a recording.
 #[derive(Debug)]
 pub struct Limit {
     /// Its flag, without the dashes at its start. Its key has underscores in place of dashes.
@@ -57,7 +57,7 @@ pub const DURATION: Limit = Limit {
     help: "Stop after this long, such as 90s or 8h",
 };
 
-/// The longest time of a segment.
+/// Longest time that a segment covers.
 pub const ROTATE_AFTER: Limit = Limit {
     flag: "rotate-after",
     in_limits: false,

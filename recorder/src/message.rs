@@ -4,7 +4,7 @@ use std::fmt;
 
 use soakbox_cli::Program;
 
-/// The recorder's name before its messages.
+/// The recorder, with the prefix of its messages.
 pub const PROGRAM: Program = Program {
     prefix: "soakbox-recorder: ",
 };

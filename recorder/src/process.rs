@@ -1,5 +1,5 @@
-//! A process under observation, held by a descriptor (pidfd) from the moment it was named: its
-//! number may later be given to another process, its descriptor never is. The process is never
+//! A process under observation, held by a descriptor (pidfd) from the start: another process may
+//! get its number later, but the descriptor never stands for another process. The process is never
 //! signalled.
 
 use std::fs;

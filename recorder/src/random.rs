@@ -1,4 +1,4 @@
-//! Numbers that look random and follow from a seed, so that the same seed gives the same ones.
+//! Pseudorandom numbers: the same seed gives the same numbers.
 
 /// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ impl SplitMix {
         Self(seed)
     }
 
-    /// Any number, each as likely as the others.
+    /// Uniform over all 64-bit numbers.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -19,12 +19,12 @@ impl SplitMix {
         mixed ^ mixed >> 31
     }
 
-    /// In (0, 1).
+    /// Uniform in (0, 1).
     pub fn unit(&mut self) -> f64 {
         ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
-    /// Of the standard normal distribution: Box and Muller (1958).
+    /// From the standard normal distribution (Box and Muller, 1958).
     pub fn normal(&mut self) -> f64 {
         (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
     }

@@ -24,10 +24,10 @@ pub(super) struct Clones<'a> {
     pub(super) ambiguous: Vec<&'a str>,
 }
 
-/// What the suffix of a symbol tells of its code.
+/// The code that a symbol stands for, by its suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role<'s> {
-    /// It has none that compilers add.
+    /// A function: the symbol has no suffix that compilers add.
     Function,
     /// A copy of the function with this name.
     CopyOf(&'s str),
@@ -35,7 +35,7 @@ pub(super) enum Role<'s> {
     Part,
 }
 
-/// What the suffix of `symbol` tells, whether or not its function has a symbol of its own.
+/// The code that `symbol` stands for, whether or not its function has a symbol of its own.
 pub(super) fn role(symbol: &str) -> Role<'_> {
     let mut dots = symbol.match_indices('.').filter(|(at, _)| *at > 0);
     let role = dots.find_map(|(at, _)| {

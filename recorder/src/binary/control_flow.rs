@@ -3,7 +3,7 @@
 //!
 //! Sound rather than clever: every instruction of every part is decoded in a straight line, and
 //! whatever could make a return site wrong (a jump that cannot be followed, code that does not
-//! decode, a tail call) is refused.
+//! decode) is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -38,7 +38,7 @@ pub struct Extent<'a> {
 }
 
 impl<'a> Extent<'a> {
-    /// That of a symbol, by its size.
+    /// The function of a symbol, by the symbol's size.
     pub fn of(elf: &Elf<'a>, symbol: &Symbol<'a>) -> Self {
         let same = elf.symbols_at(symbol.address);
         Self {
@@ -75,7 +75,7 @@ const MOST_PARTS: usize = 64;
 /// Most times that the whole code is searched for references, per function.
 const MOST_SEARCHES: u32 = 64;
 
-/// Analyses one function; a refusal says which instruction makes its returns uncertain.
+/// Analyses one function; a refusal names the instruction that makes its returns uncertain.
 pub fn analyse(
     elf: &Elf<'_>,
     unwind: &Unwind<'_>,
@@ -232,9 +232,9 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(())
     }
 
-    /// Follows every jump, and those of every part that is found. Each further target can take a
-    /// bound or an address from a table jump that was followed before, so the tables are followed
-    /// again until there is none.
+    /// Follows every jump, and those of every part that is found. A new target can invalidate the
+    /// bounds check or the table address of a jump that was followed before. The tables are
+    /// therefore followed again until there is no new target.
     fn follow_all(&mut self) -> Result<(), Reason> {
         let mut scanned = 0;
         loop {

@@ -20,7 +20,7 @@ mod stack;
 
 pub use frame::Frame;
 pub use go::member_set_from_counter;
-pub use probe_site::{Cost, is_marker_site, is_nop5, probe_cost};
+pub use probe_site::{Cost, check_marker_site, is_nop5, probe_cost};
 pub use result::Value;
 pub use stack::StackEffect;
 
@@ -141,7 +141,8 @@ impl Instruction {
         }
     }
 
-    /// Whether it touches memory elsewhere than relative to the stack or frame pointer.
+    /// Whether it may raise a fault: it divides, or accesses memory other than relative to the
+    /// stack or frame pointer.
     pub fn may_fault(&self) -> bool {
         let raw = &self.raw;
         let has_memory = (0..raw.op_count()).any(|op| raw.op_kind(op) == OpKind::Memory);
@@ -199,7 +200,7 @@ impl Instruction {
     }
 }
 
-/// Whether the instruction writes any part of a general-purpose register.
+/// Whether the instruction writes any part of `register`.
 fn writes(raw: &iced_x86::Instruction, register: Register) -> bool {
     let mut factory = InstructionInfoFactory::new();
     factory.info(raw).used_registers().iter().any(|used| {

@@ -205,7 +205,7 @@ pub(super) struct BodySites {
     pub(super) begin: Site,
     returns: Vec<Site>,
     pub(super) exits: Vec<ExitSite>,
-    /// Of the returns, those that no exit stands for.
+    /// The returns that no exit covers.
     pub(super) kept: Vec<Site>,
     /// See [`control_flow::Exits`].
     too_many_jumps: Option<usize>,
@@ -258,7 +258,7 @@ impl<'e, 'a> Program<'e, 'a> {
     }
 
     /// The function's own sites, without its copies: a uretprobe where that is safe, and either
-    /// cheaper or needed because the return instructions are not certain; else the return
+    /// cheaper or needed because the return instructions are not certain; else its exits and return
     /// instructions.
     fn sites(
         &self,

@@ -24,7 +24,8 @@ pub enum Symbols<'a> {
 
 impl<'a> Image<'a> {
     /// Parses the program. The function symbols of the other file are added to its own only where
-    /// that file belongs to it, by its build id; another one, and one that is damaged, adds nothing.
+    /// that file belongs to it, by its build id. A file of another build or a damaged one adds
+    /// nothing.
     pub(super) fn parse(self) -> Result<Elf<'a>, Reason> {
         let mut elf = Elf::parse(self.bytes)?;
         let (bytes, are_all) = match self.symbols {

@@ -6,7 +6,7 @@ use super::go::{self, GoListing};
 use super::marker;
 use super::usdt::{self, UsdtSite};
 
-/// Everything in a file that a probe can name.
+/// The functions, markers and USDT sites of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing<'a> {
     /// Functions by address: name, address, size.

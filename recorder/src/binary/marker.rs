@@ -87,7 +87,7 @@ fn check(
         return Err(refuse("it is not in executable memory"));
     }
     let code = elf.bytes_from(site.address).unwrap_or_default();
-    disassembly::is_marker_site(code).map_err(refuse)?;
+    disassembly::check_marker_site(code).map_err(refuse)?;
     let cost =
         disassembly::probe_cost(code, kernel).ok_or(refuse("the kernel accepts no probe there"))?;
     Site::at(elf, site.address, 0, cost).ok_or(refuse("it is not in the file"))

@@ -13,8 +13,7 @@ const MEMORY_KIB: u32 = 65 << 10;
 /// Largest file that is decompressed, bytes. The symbols of a browser are a tenth of it.
 const LARGEST: u64 = 256 << 20;
 
-/// The ELF file that the bytes of the section stand for; `None` where they are damaged, or stand for
-/// too large a file.
+/// The ELF file that is compressed in the section; `None` where it is damaged or too large.
 pub fn decompress(section: &[u8]) -> Option<Vec<u8>> {
     read(section, LARGEST)
 }

@@ -1,8 +1,8 @@
 //! Binaries: from a probe and a file's bytes to the sites that the kernel probes.
 //!
-//! Pure over bytes: no I/O, no clock, except in `file`, which opens and reads. A site that could
-//! crash, corrupt or change the target is never returned; it is replaced by another one or refused
-//! with the reason. Attaching is the task of `kernel`.
+//! Pure over bytes: no I/O, no clock, except in `file` and `debug_file`, which open and read files.
+//! A site that could crash, corrupt or change the target is never returned; it is replaced by
+//! another one or refused with the reason. Attaching is the task of `kernel`.
 
 pub mod begin;
 mod clones;
@@ -130,8 +130,8 @@ pub enum Finish {
     Uretprobe(Site),
 }
 
-/// The functions in which an operation goes on after its own has jumped to one of them: those that
-/// it tail-calls, and those that these tail-call.
+/// The functions in which an operation goes on after its own function has jumped to one of them:
+/// those that it tail-calls, and those that these tail-call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TailCalls {
     /// The jumps, in the function and in these.

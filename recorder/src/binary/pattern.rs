@@ -23,7 +23,7 @@ pub struct Match {
 }
 
 /// Whether a name has a `*` or `?` in it, so that it is a pattern where no function has it.
-pub fn may_be_one(name: &str) -> bool {
+pub fn has_wildcard(name: &str) -> bool {
     name.contains(['*', '?'])
 }
 
@@ -39,7 +39,7 @@ pub fn matches<'a>(
     file: &str,
     pattern: &str,
 ) -> Result<Option<Vec<Match>>, Reason> {
-    if !may_be_one(pattern) {
+    if !has_wildcard(pattern) {
         return Ok(None);
     }
     let elf = image.into().parse()?;
@@ -80,8 +80,8 @@ fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
     found.into_values().collect()
 }
 
-/// The function of this symbol, where its name matches: the symbol itself, or its readable name with
-/// or without parameters.
+/// The function of this symbol, where its name matches: the symbol itself, or its readable name
+/// with or without parameters.
 fn named(symbol: &str, pattern: &WildMatch) -> Option<Match> {
     let path = demangle::path(symbol);
     let readable = path.as_deref().is_some_and(|path| pattern.matches(path))

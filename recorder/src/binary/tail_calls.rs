@@ -85,7 +85,7 @@ impl Chain {
             .collect()
     }
 
-    /// Two functions with common code would finish there twice.
+    /// Refuses functions that share code, because a finish there would be a finish of both.
     fn add_parts(&mut self, sites: &BodySites) -> Result<(), Reason> {
         for (start, end) in &sites.parts {
             let mut others = self.parts.iter();

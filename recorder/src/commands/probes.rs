@@ -180,8 +180,8 @@ fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
 /// The name under which refused functions are counted and shown.
 const REFUSED: &str = "refused";
 
-/// Adds to each function how it would be observed. Without those that stand for no function alone:
-/// copies and split-off parts.
+/// Adds to each function how it would be observed, and leaves out the symbols that are not
+/// functions of their own: copies and split-off parts.
 fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option<&ProbeCosts>) {
     let classes = CostClass::ALL.iter().map(|class| class.name());
     let mut totals: BTreeMap<_, _> = classes.chain([REFUSED]).map(|name| (name, 0)).collect();

@@ -16,8 +16,8 @@ use crate::{cli, message, resolve};
 /// Records the runs that are missing; returns the exit status.
 ///
 /// # Errors
-/// Where the arguments are not those of the runs that are there already, a recording cannot be made,
-/// a command fails or a signal ends a run. Complete runs stay.
+/// Where the arguments differ from those of the earlier runs, a recording cannot be made, a command
+/// fails or a signal ends a run. Complete runs are kept.
 pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
     if arguments.limits.get(&DURATION).is_some() {
         bail!(
@@ -26,7 +26,7 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
     }
     let base = SideArguments::new(arguments, Side::Base)?;
     let candidate = SideArguments::new(arguments, Side::Candidate)?;
-    // Both are resolved before the first run, so that a mistake does not show after hours.
+    // Both are resolved before the first run, so that a mistake shows at once and not after hours.
     let now = Settings::new(seed(arguments), base.settings()?, candidate.settings()?);
 
     let directory = Directory::open(&arguments.output)?;
@@ -94,7 +94,8 @@ fn check_seed(given: Option<u64>, first: u64) -> Result<()> {
     }
 }
 
-/// Only a run that lasted as long as its command is one.
+/// Refuses a run that ended before its command did, and one whose command failed where that is
+/// not ignored.
 fn check_ending(ending: &Ending, run: Run, ignore_failure: bool) -> Result<()> {
     let (side, pair) = (run.side.name(), run.pair);
     match ending {

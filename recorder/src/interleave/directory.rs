@@ -1,5 +1,5 @@
-//! The directory of interleaved runs. A run is recorded aside and gets its place when it is complete,
-//! so that what is in place is complete, whenever the recorder ends.
+//! The directory of interleaved runs. A run is recorded in `unfinished` and moved to its place when
+//! it is complete: each run that is in its place is complete, even after a crash.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -59,7 +59,7 @@ impl Directory {
         }
     }
 
-    /// Keeps the settings of the runs.
+    /// Stores the settings of the runs.
     ///
     /// # Errors
     /// Where they cannot be written.
@@ -70,7 +70,7 @@ impl Directory {
         Ok(())
     }
 
-    /// The complete recording of `run`, whether it exists or not.
+    /// Path of the complete recording of `run`.
     pub fn place(&self, run: Run) -> PathBuf {
         let side = self.path.join(run.side.name());
         side.join(format!("{:03}", run.pair))
@@ -81,7 +81,7 @@ impl Directory {
         self.place(run).exists()
     }
 
-    /// A place for a recording of `run` that is not complete, which no earlier attempt has.
+    /// Path for a recording of `run` that is not complete yet; no earlier attempt has it.
     pub fn place_aside(&self, run: Run) -> PathBuf {
         let aside = |attempt: u32| {
             let name = format!("{}-{:03}", run.side.name(), run.pair);
@@ -98,7 +98,7 @@ impl Directory {
             .unwrap_or_else(|| aside(u32::MAX))
     }
 
-    /// Puts the recording at `aside` in the place of `run`.
+    /// Moves the recording at `aside` to the place of `run`.
     ///
     /// # Errors
     /// Where the recording cannot be moved.

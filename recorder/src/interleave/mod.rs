@@ -1,5 +1,6 @@
 //! Runs of two builds in turn, for a comparison: the order in which they are recorded, and the
-//! directory that holds them. A machine drifts; two runs of one pair share what it does at that time.
+//! directory that holds them. The load and the speed of a machine change with time; the two runs of
+//! a pair meet nearly the same state.
 //!
 //! ```text
 //! DIR/runs.json             the settings of both sides, and the seed of the order

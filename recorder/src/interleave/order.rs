@@ -34,9 +34,9 @@ impl Side {
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Whose run it is.
+    /// The side that is run.
     pub side: Side,
-    /// Its pair, from 1.
+    /// Number of its pair, from 1.
     pub pair: u32,
 }
 

@@ -1,5 +1,5 @@
-//! The settings of interleaved runs, as a small file keeps them: all runs of a side must have the
-//! same, also when they are continued on another day.
+//! The settings of interleaved runs, which are stored in a small file: all runs of a side must have
+//! the same settings, also when they are continued on another day.
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::plan::RecordPlan;
 /// Name and version of the file's content.
 const SCHEMA: &str = "soakbox.runs/1";
 
-/// Those of both sides.
+/// The settings of both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     schema: String,
@@ -22,7 +22,7 @@ pub struct Settings {
     pub candidate: SideSettings,
 }
 
-/// Those of one side.
+/// The settings of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideSettings {
     /// The command with its arguments.
@@ -43,7 +43,7 @@ pub struct File {
 }
 
 impl SideSettings {
-    /// Those of the recordings that `plan` makes of `command`.
+    /// The settings of the recordings that `plan` makes of `command`.
     pub fn new(command: &[String], plan: &RecordPlan) -> Self {
         let files = plan.files.iter().map(|file| File {
             path: file.typed_path.display().to_string(),
@@ -93,7 +93,7 @@ impl SideSettings {
 }
 
 impl Settings {
-    /// Those of both sides.
+    /// The settings of both sides.
     pub fn new(seed: u64, base: SideSettings, candidate: SideSettings) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -103,7 +103,7 @@ impl Settings {
         }
     }
 
-    /// Those of `side`.
+    /// The settings of `side`.
     pub fn of(&self, side: Side) -> &SideSettings {
         match side {
             Side::Base => &self.base,
@@ -111,7 +111,7 @@ impl Settings {
         }
     }
 
-    /// From the content of the file.
+    /// Parses the content of the file.
     ///
     /// # Errors
     /// Where it is not JSON, or of another version.
@@ -126,7 +126,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// As the content of the file.
+    /// The content of the file.
     ///
     /// # Errors
     /// Where they cannot be written as JSON; all of these can.

@@ -1,7 +1,8 @@
-//! Uprobes at many instructions of a file by one link (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6). They are
-//! attached and detached together in milliseconds, where each perf event takes 0.1 s to close. aya
-//! does not make such links: this file relocates the programs against the maps that aya made, and
-//! makes the two system calls. Where any of this fails, the programs are loaded and attached by aya.
+//! Uprobes at many instructions of a file by one link (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6). They
+//! are attached and detached together in milliseconds, where each perf event takes 0.1 s to close.
+//! aya does not make such links: this file relocates the programs against the maps that aya made,
+//! and makes the two system calls. Where any of this fails, the programs are loaded and attached by
+//! aya.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
@@ -32,15 +33,16 @@ const AT_RETURN: u32 = 1;
 /// The object's programs, ready to be loaded for links of many uprobes.
 pub(super) struct UprobeMulti {
     object: Object,
-    /// The object's types, loaded: the kernel requires them of programs that pass a function.
+    /// The object's types, loaded: the kernel requires them of programs that pass a callback to a
+    /// helper.
     types: OwnedFd,
     loaded: HashMap<ProgramId, OwnedFd>,
     filters_processes: bool,
 }
 
 impl UprobeMulti {
-    /// Relocates `object` against the maps of `ebpf`, which was loaded from it. `None` where that is
-    /// not possible.
+    /// Relocates `object` against the maps of `ebpf`, which was loaded from it. `None` where that
+    /// is not possible.
     pub(super) fn new(object: &[u8], ebpf: &Ebpf) -> Option<Self> {
         let mut object = Object::parse(object).ok()?;
         let types = load_types(object.fixup_and_sanitize_btf(&ALL_OF_BTF).ok()??).ok()?;
@@ -217,7 +219,7 @@ unsafe fn call<T>(command: bpf_cmd, request: &T) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// What a kernel that has such links knows of BTF: all of it.
+/// All features of BTF: a kernel that has such links has them all.
 const ALL_OF_BTF: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
 
 fn load_types(types: &Btf) -> io::Result<OwnedFd> {
@@ -231,7 +233,7 @@ fn load_types(types: &Btf) -> io::Result<OwnedFd> {
     unsafe { call(bpf_cmd::BPF_BTF_LOAD, &request) }
 }
 
-/// The kinds of maps that the object has.
+/// The data of a map, of the kinds that the object has.
 fn map_data(map: &Map) -> Option<&MapData> {
     match map {
         Map::Array(data)

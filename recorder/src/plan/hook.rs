@@ -52,10 +52,10 @@ impl Phase {
         Self::Begin,
     ];
     /// The order of detaching. Begins come first, so that no operation begins whose finish would
-    /// not be observed; then the tracepoints that report abandonment, because operations that are
-    /// open at the end are not abandoned; the begins of tail-called functions before the jumps to
-    /// them, because a begin without its jump means abandonment too; context switches last, because off-CPU time is measured
-    /// up to the last finish.
+    /// not be observed. Then come the tracepoints that report abandonment, because operations that
+    /// are open at the end are not abandoned. The begins of tail-called functions come before the
+    /// jumps to them, because a begin without its jump means abandonment too. Context switches come
+    /// last, because off-CPU time is measured up to the last finish.
     pub const DETACH: [Self; 5] = [
         Self::Begin,
         Self::Lifetime,

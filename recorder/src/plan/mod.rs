@@ -84,11 +84,11 @@ pub struct Vouched {
 pub struct RecordPlan {
     /// The host that is observed.
     pub host: Host,
-    /// Root of the recording.
+    /// Directory of the recording.
     pub output: PathBuf,
     /// Operations, at least one. The index of each is its number in events.
     pub operations: Vec<PlannedOperation>,
-    /// The operations that cannot be observed, where the others are recorded all the same.
+    /// The operations that cannot be observed, although the others are recorded.
     pub left_out: Vec<LeftOut>,
     /// The operations that are finished by a uretprobe because the person vouches for it.
     pub vouched: Vec<Vouched>,
@@ -145,9 +145,9 @@ impl RecordPlan {
 pub struct SyntheticPlan {
     /// The host that writes it.
     pub host: Host,
-    /// Root of the recording.
+    /// Directory of the recording.
     pub output: PathBuf,
-    /// The same seed makes the same events.
+    /// Seed of the events: the same seed makes the same ones.
     pub seed: u64,
     /// Length, s; the recording ends at the time of writing.
     pub seconds: u64,

@@ -28,9 +28,9 @@ pub enum Pairing {
     /// By process and equal stack pointer, where a switch of stacks cannot be excluded: only the
     /// end of the process or an exec proves that no finish will come.
     ExactStackPointer,
-    /// By process, operation and equal stack pointer, through all functions that the operation's own
-    /// tail-calls: an equal stack pointer of another call, or the end of the process or an exec,
-    /// proves that no finish will come.
+    /// By process, operation and equal stack pointer, through all functions that the operation's
+    /// function tail-calls: an equal stack pointer of another call, or the end of the process or an
+    /// exec, proves that no finish will come.
     TailCalls,
     /// By the token that begin and finish carry; without a token, last in, first out per thread.
     Token,

@@ -36,10 +36,11 @@ fn distinct(used: &mut HashSet<String>, operation: &str, found: &str) -> String 
     name
 }
 
-/// `NAME.function` with an end, as a name of an operation can be: `app::get` is `app.get`, and other
-/// characters are `_`. Of one that is too long the beginning of the function's name is left out: its
-/// last words say most. Of a NAME that leaves no room for it, the end is left out.
-fn combined(operation: &str, found: &str, end: &str) -> String {
+/// `NAME.function` and `suffix`, in the characters that the name of an operation may have:
+/// `app::get` becomes `app.get`, and other characters become `_`. If the whole is too long, the
+/// beginning of the function's name is left out, because its last words tell most. If NAME is so
+/// long that too little is left for the function, the end of NAME is left out.
+fn combined(operation: &str, found: &str, suffix: &str) -> String {
     const LEAST: usize = 24;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let found: String = found
@@ -47,12 +48,12 @@ fn combined(operation: &str, found: &str, end: &str) -> String {
         .chars()
         .map(|c| if allowed(c) { c } else { '_' })
         .collect();
-    let most = LONGEST_NAME - 1 - end.len();
+    let most = LONGEST_NAME - 1 - suffix.len();
     let kept = found.len().min(LEAST);
     let operation = &operation[..operation.len().min(most - kept)];
     let left = most - operation.len();
     let found = &found[found.len().saturating_sub(left)..];
-    format!("{operation}.{found}{end}")
+    format!("{operation}.{found}{suffix}")
 }
 
 #[cfg(test)]
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_names_of_operations_and_distinct() {
+    fn expanded_names_are_distinct_and_valid_for_operations() {
         let mut used = HashSet::new();
         let long = "a::".repeat(40) + "last";
         for (operation, found, expected) in [

@@ -72,8 +72,8 @@ impl Explanation {
         all.filter(|location| location.stepped).count()
     }
 
-    /// The overhead as far as the probed instructions decide it, with the cheaper way of a program
-    /// that can have markers.
+    /// The overhead as far as the probed instructions decide it, for a program that could have
+    /// markers instead.
     pub fn cost_of_instructions(&self) -> String {
         let cost = self.cost_without_markers();
         match self.stepped() {

@@ -77,7 +77,7 @@ pub struct ProbeError {
     pub probe: String,
     /// The reason for the refusal.
     pub reason: String,
-    /// The text to write instead.
+    /// The next step.
     pub hint: String,
 }
 

@@ -103,7 +103,7 @@ impl Registry {
         let syntaxes: Vec<&str> = self.kinds.iter().map(|kind| kind.syntax()).collect();
         if let Some(later) = self.later.iter().find(|later| later.name == word) {
             return Err(Refusal::new(
-                format!("{word}: probes are not available yet in this version"),
+                format!("{word} probes are not available yet in this version"),
                 format!(
                     "this version observes {}; {} comes later",
                     syntaxes.join(" and "),

@@ -23,9 +23,9 @@ pub struct Rules {
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH]OP NUMBER such as success=ret:i32>=0, success=errno, success=goerr, cpu=goroutine, finish=uretprobe";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, or finish=uretprobe";
 
-const RULES: &str = "the rules are type=N and success=ret[:WIDTH](>=|<=|==|!=|>|<)INT, success=errno or success=goerr[:N], cpu=goroutine, finish=uretprobe; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine and finish=uretprobe; bytes=, key=, attr.NAME= and min= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success

@@ -1,4 +1,5 @@
-//! The hooks of an operation in the functions that its own tail-calls, and their description.
+//! The hooks of an operation in the functions that its own function tail-calls, and their
+//! description.
 
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ pub(super) fn described(tails: &TailCalls) -> String {
     format!("; where it ends in a tail call, in the function that it jumps to: {names}")
 }
 
-/// The cost of probes that other callers of these functions pass, in a sentence.
+/// The cost of these probes for the other callers of the functions, in a sentence.
 pub(super) fn cost(tails: &TailCalls) -> String {
     let stepped = |site: &&Site| site.cost == crate::binary::Cost::SingleStepped;
     let exits = tails.exits.iter().map(|exit| &exit.site);

@@ -144,7 +144,7 @@ fn refusals_name_the_thing_and_the_next_step() {
         ("a=", "'' is not a kind of probe"),
         (
             "a=syscall:read",
-            "syscall: probes are not available yet in this version",
+            "syscall probes are not available yet in this version",
         ),
         ("a=go:main.f", "the go probe names no file and function"),
         ("a=go:p:", "names nothing in p"),

@@ -22,8 +22,8 @@ pub(super) fn find_command(words: &[OsString]) -> Result<PathBuf> {
     }
     let startable =
         |path: &Path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
-    let named = program.as_os_str().as_encoded_bytes().contains(&b'/');
-    let found = if named {
+    let has_slash = program.as_os_str().as_encoded_bytes().contains(&b'/');
+    let found = if has_slash {
         Some(program.to_owned()).filter(|path| startable(path))
     } else {
         let directories = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
@@ -33,7 +33,7 @@ pub(super) fn find_command(words: &[OsString]) -> Result<PathBuf> {
     };
     match found {
         Some(path) => Ok(path),
-        None if named && program.exists() => bail!(
+        None if has_slash && program.exists() => bail!(
             "cannot start {}: it is not an executable file; hint: name a program (chmod +x for a script)",
             program.display()
         ),

@@ -77,7 +77,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     })
 }
 
-/// Refuses a recording of a part of the operations, which was not asked for.
+/// Refuses to record only some of the operations, because that was not asked for.
 fn refuse_partly(resolved: &ResolvedProbes) -> Result<()> {
     resolved.all_resolved().map_err(|refused| {
         let others = resolved.operations.len();

@@ -34,7 +34,7 @@ pub struct ResolvedProbes {
     pub explanations: Vec<Explanation>,
     /// The probes that cannot be observed, in the order in which they were typed.
     pub refused: Vec<RefusedOperation>,
-    /// The files that they are in, each once.
+    /// The files that the operations are in, each once.
     pub files: Vec<ObservedFile>,
 }
 
@@ -116,8 +116,8 @@ impl ResolvedProbes {
         }
     }
 
-    /// Every operation by itself, where one stands for several. One whose probe matches nothing, or
-    /// more than the others leave room for, is refused.
+    /// The operations, each pattern replaced by the operations that it stands for. One whose probe
+    /// matches nothing, or more than the others leave room for, is refused.
     fn expand(&mut self, specs: &[ProbeSpec], files: &mut Files) -> Vec<ProbeSpec> {
         let mut expanded: Vec<ProbeSpec> = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
@@ -195,8 +195,8 @@ impl ResolvedProbes {
     }
 }
 
-/// Refuses the operations of a pattern where one is named as another operation: one that was typed,
-/// or that an earlier pattern made.
+/// Refuses the operations of a pattern where one has the name of another operation, which was typed
+/// or which an earlier pattern made.
 fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpec]) -> Result<()> {
     let mut others = others.iter().chain(typed);
     match others.find(|other| found.iter().any(|found| found.name == other.name)) {
@@ -235,8 +235,8 @@ fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
     Ok(())
 }
 
-/// Leaves out hooks of no single operation that an earlier operation has too, such as those at the
-/// end of a goroutine.
+/// Leaves out hooks that belong to no single operation, such as those at the end of a goroutine,
+/// where an earlier operation has them too.
 fn leave_out_shared(earlier: &[PlannedOperation], hooks: &mut Vec<Hook>) {
     let place = |hook: &Hook| {
         let (file, offset) = hook.point.instruction()?;
@@ -259,8 +259,8 @@ fn is_own(hook: &Hook) -> bool {
     }
 }
 
-/// Refuses an operation on an instruction that another one observes; `places` has the operation of
-/// each instruction so far, to which those of an operation that is not refused are added.
+/// Refuses an operation on an instruction that another one observes. `places` has the operation of
+/// each instruction so far; if the operation is not refused, its instructions are added.
 fn refuse_same_code(
     places: &mut HashMap<(PathBuf, u64), String>,
     name: &str,

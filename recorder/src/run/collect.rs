@@ -47,9 +47,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Drains `source`, whose events and counts are of `operations`. A row is sent at most a
-    /// quarter of `flush_interval` later; then it waits for the disk, and both waits together must
-    /// fit into one interval.
+    /// Drains `source`, whose events and counts belong to `operations`. A row is sent at most a
+    /// quarter of `flush_interval` later. Then it waits for the disk, and both waits together must
+    /// fit into one flush interval.
     pub(super) fn new(
         source: Box<dyn Source>,
         operations: &[OperationInfo],

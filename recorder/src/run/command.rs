@@ -14,7 +14,8 @@ use super::inherited::{Inherited, SignalSet, Timers, inherited};
 /// Environment variables by which systemd and similar programs name the process that they started.
 /// Where one names the recorder, the command gets its own process id in it.
 const NAMES_PROCESS: [&[u8]; 3] = [b"LISTEN_PID", b"WATCHDOG_PID", b"SYSTEMD_EXEC_PID"];
-/// The same process by the inode of its pidfd; without it only LISTEN_PID is compared.
+/// Names the same process by the inode of its pidfd; where it is missing, only LISTEN_PID is
+/// compared.
 const NAMES_PIDFD: &[u8] = b"LISTEN_PIDFDID";
 
 /// A command that was started.

@@ -9,7 +9,7 @@ use super::event::{Event, SetOnDrop, wait_for};
 use super::signals::{Request, Signals, name};
 use crate::message;
 
-/// One recording's events.
+/// The events of one recording.
 #[derive(Debug)]
 pub(super) struct Control {
     /// The recording is to end cleanly.
@@ -44,7 +44,7 @@ impl Control {
     }
 
     /// Carries out a request that does not end the recording at once.
-    pub(super) fn follow(&self, request: Request) {
+    pub(super) fn carry_out(&self, request: Request) {
         match request {
             Request::Stop(signal) => {
                 message::line(format_args!("{}: ending the recording", name(signal)));

@@ -3,8 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-/// Time after the end of an interval at which it is over, ns: no CPU should still count in it then.
-/// Whatever is counted in it afterwards is read as late.
+/// Time from the end of an interval until its counts are read, ns: no CPU should count in it any
+/// more by then. Counts that are added afterwards are read as late ones.
 const GRACE_NS: u64 = 250_000_000;
 
 /// Knows which intervals were read, and which are due.

@@ -48,7 +48,7 @@ impl Lease {
     /// Whether a writer waits for its release, or went on after the longest wait.
     ///
     /// # Errors
-    /// Where the kernel refuses to tell; then a writer may be waiting.
+    /// Where the kernel refuses to answer; then a writer may be waiting.
     pub(super) fn is_breaking(&self) -> io::Result<bool> {
         is_breaking(self.binary.file())
     }

@@ -9,11 +9,11 @@ mod command;
 mod control;
 mod event;
 mod files;
-mod identity;
 mod inherited;
 mod interval;
 mod lease;
 mod outbox;
+mod provenance;
 mod report;
 mod running;
 mod sampling;
@@ -75,7 +75,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
                 control.report_unsealed(&output);
                 return Ok(Outcome::EndedAtOnce);
             }
-            control.follow(request);
+            control.carry_out(request);
         }
     }
     let result = recording.join();

@@ -11,8 +11,8 @@ use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
 use super::files::{Detach, FileWatch, Files};
-use super::identity;
 use super::outbox::Outbox;
+use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
 use super::supervise::{Ending, Supervisor};
@@ -58,7 +58,7 @@ impl<'a> Running<'a> {
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
         let writer =
-            RecordingWriter::new(directory, identity::of(plan, &facts), plan.limits.segment)?;
+            RecordingWriter::new(directory, provenance::of(plan, &facts), plan.limits.segment)?;
         control.set_journal_directory(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);

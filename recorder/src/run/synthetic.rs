@@ -42,7 +42,7 @@ pub fn synthesize(
         operation_type,
     });
     let directory = RecorderDirectory::create(&plan.output, span.end.utc_ns)?;
-    let writer = RecordingWriter::new(directory, identity(plan), SegmentLimits::default())?;
+    let writer = RecordingWriter::new(directory, provenance(plan), SegmentLimits::default())?;
     let mut samplers = samplers(infos.to_vec(), writer.activity());
     samplers.extend(further);
 
@@ -80,7 +80,7 @@ pub fn synthesize(
     Ok(())
 }
 
-fn identity(plan: &SyntheticPlan) -> Provenance {
+fn provenance(plan: &SyntheticPlan) -> Provenance {
     let method = || Some("made up".to_owned());
     Provenance {
         interval_ns: SECOND_NS,

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_write_of_a_part_is_an_error() {
-        // A file that cannot grow takes the whole pages of a write and no more, as a full disk does.
+        // A file that cannot grow takes the whole pages of a write and no more, as a full disk
+        // does.
         const PAGE: u64 = 4096;
         let file = memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap();
         ftruncate(&file, PAGE).unwrap();

@@ -33,7 +33,7 @@ fn kind(name: &str, data_type: &DataType) -> Kind {
     }
 }
 
-/// The writer's options for rows of `schema`; `sorted` says that they are in order of the first
+/// The writer's options for rows of `schema`; `sorted` is true if they are in order of the first
 /// column.
 pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
     let mut builder = WriterProperties::builder()

@@ -3,7 +3,7 @@
 //!
 //! Recovery plans the gap before anything else, and keeps the plan in a file until everything is
 //! done. So a recovery that is killed and run again writes the same gap with the same sequence
-//! number: the segment of that number supersedes any further one, and there are never two.
+//! number: a segment of that number supersedes a second journal of it, and there is only one gap.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
 //! Turning a closed journal into a segment: read frame by frame, write row group by row group to a
-//! temporary in the journal's directory, fsync, rename into place without replacing, fsync the
+//! temporary file in the journal's directory, fsync, rename into place without replacing, fsync the
 //! directories, delete the journal. A seal that is stopped at any point leaves the journal or the
 //! segment, and another run finishes it. The caller holds the lock.
 
@@ -54,7 +54,7 @@ pub enum Sealed {
 /// the journal is first read once more.
 ///
 /// # Errors
-/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary
+/// Where a file cannot be read, written or placed. The journal is kept then, and the temporary file
 /// removed.
 pub fn seal(
     root: &Path,

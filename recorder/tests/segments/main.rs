@@ -1,5 +1,5 @@
-//! Segments whose writers die or whose system calls fail. The test program is also the process that is
-//! killed, in a role, so it has a `main` of its own.
+//! Segments whose writers die or whose system calls fail. The test program is also the process that
+//! is killed, in a role, so it has a `main` of its own.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod crash;

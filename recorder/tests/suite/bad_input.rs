@@ -295,7 +295,7 @@ fn check_never_attaches_to_the_programs_that_it_explains() {
     };
     assert!(status.success() && looked > 20, "{status}, {looked}");
 
-    // Of a recording, the breakpoint is seen in the same way.
+    // A recording's breakpoint is seen in the same way.
     let directory = tempfile::tempdir().unwrap();
     let recording = directory.path().join("recording");
     let recorder = Recorder::start(&recording, &["--op", &probe]);

@@ -70,7 +70,7 @@ fn limit(resource: u32, soft: u64) -> io::Result<()> {
 }
 
 fn schedule(policy: u32, flags: u64, nice: i32, priority: u32) -> io::Result<()> {
-    // SAFETY: all zero is an attribute set; it is as large as it says.
+    // SAFETY: all zero is an attribute set; its `size` is right.
     unsafe {
         let mut attributes: libc::sched_attr = std::mem::zeroed();
         attributes.size = size_of::<libc::sched_attr>() as u32;

@@ -28,12 +28,12 @@ fn own(stdout: &str) -> Vec<Own> {
     stdout.lines().map(line).collect()
 }
 
-/// What the recording is about.
+/// Whether a rule reads the return values.
 #[derive(Clone, Copy, PartialEq)]
 enum Values {
     /// A rule reads every return value, so that all of them are known.
     Read,
-    /// No rule does, so that some may not be known.
+    /// No rule reads them, so that some may not be known.
     Recorded,
 }
 

@@ -19,7 +19,7 @@ const CLOCK_NS: i64 = 1_000;
 /// which the machine may do other things.
 const UTC_NS: i64 = 1_000_000;
 
-/// One line of the log that an operation wrote; `pairs.cpp` says when each time is read.
+/// One line of the log that an operation wrote; `pairs.cpp` defines when each time is read.
 #[derive(Debug)]
 struct Own {
     value: i64,
@@ -218,7 +218,7 @@ fn after_operations_left_by_an_exception_or_longjmp_each_finish_still_has_its_ow
 }
 
 #[test]
-fn on_fibers_that_switch_inside_each_finish_has_its_own_begin() {
+fn each_finish_has_its_own_begin_on_fibers_that_switch_inside_operations() {
     if !host::allows_bpf() {
         return;
     }

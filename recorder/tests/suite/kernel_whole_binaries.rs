@@ -2,8 +2,8 @@
 //! executions of the functions' first and return instructions, which perf events count in the same
 //! run, and the programs' output and status are those without a recorder.
 //!
-//! Each run takes some of the functions, by random; `SOAKBOX_ROUNDS=100` takes all of them in turn.
-//! Of the C library it takes first those that the programs import.
+//! Each run observes some of the functions, chosen at random; with `SOAKBOX_ROUNDS=100` it observes
+//! all of them in turn. Of the C library, those that the programs import come first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -89,7 +89,7 @@ fn shuffle<T>(all: &mut [T], mut seed: u64) {
     }
 }
 
-/// Takes functions that begin and finish at one jump and others in turn.
+/// Puts functions that begin and finish at one jump and others in turn.
 fn alternating(functions: Vec<Jumping>) -> Vec<Jumping> {
     let is_at_begin = |function: &Jumping| function.at_begin;
     let (at_begin, others): (Vec<_>, Vec<_>) = functions.into_iter().partition(is_at_begin);

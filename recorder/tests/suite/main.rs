@@ -1,5 +1,5 @@
-//! The tests of the recorder, one file per subject, linked once. `cargo test --workspace --test suite
-//! SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
+//! The tests of the recorder, one file per subject, linked once. `cargo test --workspace --test
+//! suite SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod answers;

@@ -44,8 +44,8 @@ fn compile(directory: &Path, text: &str, flags: &[&str]) -> PathBuf {
 fn check(operations: &[&str]) -> (Vec<Value>, Vec<Value>) {
     let mut arguments = vec!["check", "--format", "json"];
     arguments.extend(operations.iter().flat_map(|operation| ["--op", operation]));
-    let (_, json, said) = recorder::run(&arguments);
-    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{said}"));
+    let (_, json, stderr) = recorder::run(&arguments);
+    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
     let list = |key: &str| answer[key].as_array().unwrap().clone();
     (list("probes"), list("refused"))
 }
@@ -151,7 +151,7 @@ fn a_name_that_a_function_has_is_no_pattern() {
 }
 
 #[test]
-fn copies_and_split_off_parts_are_of_the_function_that_they_belong_to() {
+fn copies_and_split_off_parts_count_as_their_function() {
     let program = targets::build("clones.c", &["-O3"]);
     let (probes, _) = check(&[&format!("x=uprobe:{}:op*", program.display())]);
     assert_eq!(names(&probes), ["x.op"]);
@@ -159,7 +159,7 @@ fn copies_and_split_off_parts_are_of_the_function_that_they_belong_to() {
 }
 
 #[test]
-fn too_many_none_and_two_of_one_name_are_refused_next_to_the_others() {
+fn patterns_of_too_many_of_no_and_of_used_names_are_refused_next_to_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let function = |i: usize| {
         format!(

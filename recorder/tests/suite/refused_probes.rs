@@ -36,15 +36,15 @@ fn check_reports_every_probe_and_ends_with_2_where_one_is_refused() {
     let operations = operations(&program);
     let mut arguments = vec!["check"];
     arguments.extend(operations.iter().map(String::as_str));
-    let (status, table, said) = recorder::run(&arguments);
-    assert_eq!(status.code(), Some(2), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let (status, table, stderr) = recorder::run(&arguments);
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
     if host::allows_bpf() {
-        assert!(said.contains("4 of 5 probes are refused"), "{said}");
+        assert!(stderr.contains("4 of 5 probes are refused"), "{stderr}");
     }
     arguments.extend(["--format", "json"]);
-    let (status, json, said) = recorder::run(&arguments);
-    assert_eq!(status.code(), Some(2), "{said}");
+    let (status, json, stderr) = recorder::run(&arguments);
+    assert_eq!(status.code(), Some(2), "{stderr}");
     let answer: Value = serde_json::from_str(&json).unwrap();
     let probes = answer["probes"].as_array().unwrap();
     assert_eq!(probes.len(), 1, "{json}");
@@ -53,9 +53,9 @@ fn check_reports_every_probe_and_ends_with_2_where_one_is_refused() {
     assert_eq!(refused.len(), REASONS.len(), "{json}");
     for (refused, (name, reason)) in refused.iter().zip(REASONS) {
         assert_eq!(refused["operation"], name);
-        let told = refused["reason"].as_str().unwrap();
-        assert!(told.contains(reason) && told.contains("hint: "), "{told}");
-        assert!(table.contains(told), "{table}");
+        let text = refused["reason"].as_str().unwrap();
+        assert!(text.contains(reason) && text.contains("hint: "), "{text}");
+        assert!(table.contains(text), "{table}");
         let probe = refused["probe"].as_str().unwrap();
         assert!(operations.contains(&format!("{name}={probe}")), "{probe}");
     }
@@ -117,7 +117,7 @@ fn the_others_are_recorded_and_the_recording_tells_what_was_left_out() {
         }
         let recorder = Recorder::start(&root, &arguments);
         let outcome = targets::run(&program, &["calls", "1000", "2", "7"]);
-        let said = recorder.stop().check().stderr;
+        let stderr = recorder.stop().check().stderr;
         let recording = Recording::open(&root);
         let totals = recording.checked("good");
         assert_eq!(totals.finished, outcome.counts().finished);
@@ -135,12 +135,12 @@ fn the_others_are_recorded_and_the_recording_tells_what_was_left_out() {
         }
         let notes = recording.words("annotations", "text");
         for (name, reason) in REASONS {
-            let lines = said.lines().filter(|line| line.contains(reason)).count();
-            assert_eq!(lines, 1, "{name}: {said}");
-            let told = |text: &&String| {
+            let lines = stderr.lines().filter(|line| line.contains(reason)).count();
+            assert_eq!(lines, 1, "{name}: {stderr}");
+            let noted = |text: &&String| {
                 text.starts_with(&format!("operation left out: {name}: ")) && text.contains(reason)
             };
-            assert_eq!(notes.iter().filter(told).count(), 1, "{name}: {notes:?}");
+            assert_eq!(notes.iter().filter(noted).count(), 1, "{name}: {notes:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! An observed program that is overwritten or replaced while it is recorded: the new one runs
-//! unharmed, and the recording has a gap from when on it is not observed.
+//! unharmed, and the recording has a gap from the moment at which the program is no longer
+//! observed.
 
 use std::fs;
 use std::io::{Seek, Write};

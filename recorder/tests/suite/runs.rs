@@ -111,7 +111,7 @@ fn two_builds_are_recorded_in_turn() {
         let base_begins = [first, second].map(|[base, candidate]| base < candidate);
         assert_ne!(base_begins[0], base_begins[1], "each side begins once");
 
-        // Nothing is left to do; one more pair is.
+        // All pairs are there; then a third one is asked for.
         let (status, _, again) = run(&arguments);
         assert!(status.success() && !again.contains("run 1"), "{again}");
         let more = builds.arguments("calls 300 2 7", "calls 200 2 7", &["--pairs=3"]);

@@ -19,7 +19,7 @@ const STEPS: [(&str, &str); 9] = [
     ("perf_event_open", "EMFILE"),
     ("bpf", "EPERM"),
 ];
-/// Limit of the count of one step. A start makes each of these calls less often, except `bpf`.
+/// The last call that is made to fail. A start makes fewer of each of these calls, except of `bpf`.
 const MOST: usize = 400;
 
 struct Attempt {

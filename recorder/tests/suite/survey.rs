@@ -14,8 +14,8 @@ fn by_check(program: &str, symbols: &[&str]) -> Vec<String> {
         .collect();
     let mut arguments = vec!["check", "--format", "json"];
     arguments.extend(operations.iter().flat_map(|operation| ["--op", operation]));
-    let (_, json, said) = recorder::run(&arguments);
-    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{said}"));
+    let (_, json, stderr) = recorder::run(&arguments);
+    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
     let named = |list: &str, name: &str| {
         let list = answer[list].as_array().unwrap().iter();
         let mut list = list.filter(|entry| entry["operation"] == name);
@@ -137,7 +137,7 @@ fn costs_are_measured_on_this_host_and_a_step_costs_more_than_none() {
             );
         }
     }
-    // `check` has the costs of the very places.
+    // `check` has the costs of the places themselves, not of their class.
     let operation = format!("op=uprobe:{program}:op");
     let checked = recorder::json(&["check", "--op", &operation]);
     let us = |key: &str| checked["probes"][0][key].as_f64().unwrap();

@@ -17,8 +17,8 @@ fn run(directory: &Path, program: &str, arguments: &[&str]) {
 /// What `check` answers about `op` of `program`.
 fn check(program: &Path) -> Value {
     let operation = format!("op=uprobe:{}:op", program.display());
-    let (_, json, said) = recorder::run(&["check", "--op", &operation, "--format", "json"]);
-    serde_json::from_str(&json).unwrap_or_else(|_| panic!("{said}"))
+    let (_, json, stderr) = recorder::run(&["check", "--op", &operation, "--format", "json"]);
+    serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"))
 }
 
 #[test]

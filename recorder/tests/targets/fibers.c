@@ -1,6 +1,6 @@
 /* Two fibers (swapcontext) on one thread that interleave inside an operation, `op`.
  *
- *   [--wait] fibers N     N operations, half of them on each fiber; each hands over to the other
+ *   [--wait] fibers N     N operations, half of them on each fiber; each switches to the other
  *                         fiber halfway
  *
  * Prints the checksum of the returned values next to the expected one: a tracer that pairs returns
@@ -31,7 +31,7 @@ static void run(int fiber)
         done[fiber]++;
     }
     finished_fibers[fiber] = 1;
-    /* The fiber that ends first hands over to the other; the last one returns to main. */
+    /* The fiber that ends first switches to the other; the last one returns to main. */
     if (!finished_fibers[!fiber])
         swapcontext(&fibers[fiber], &fibers[!fiber]);
     else

@@ -54,7 +54,7 @@ static int run_locals(long calls)
     return 0;
 }
 
-/* Hands a window of tokens from the thread that begins to the one that finishes; both wait for
+/* Passes a window of tokens from the thread that begins to the one that finishes; both wait for
  * each other. */
 struct handover {
     long calls, window;

@@ -4,7 +4,7 @@
 //
 //   [--wait] FILE recurse N DEPTH     N calls, each DEPTH levels deep; each level works before and
 //                                     after the one inside
-//            FILE threads N THREADS   N calls over so many threads, one or two levels deep
+//            FILE threads N THREADS   N calls over THREADS threads, one or two levels deep
 //            FILE throws N DEPTH      N calls, each DEPTH levels deep, of which the innermost
 //                                     throws an exception, caught at each level in turn, where
 //                                     another operation follows

@@ -1,6 +1,6 @@
-/* Functions of many shapes, each called often with other arguments. Prints a line for each: its name, how many calls
- * returned, and the sum of the values that they returned. Names that begin with `b_` return a byte, with `i_` an int, with
- * `l_` a long.
+/* Functions of many shapes, each called often with other arguments. Prints a line for each: its
+ * name, how many calls returned, and the sum of the values that they returned. Functions whose
+ * names begin with `b_` return a byte, with `i_` an int, with `l_` a long.
  *
  *   shapes_of_exits SEED ROUNDS
  */
@@ -168,8 +168,9 @@ SHAPE long l_wide(long a, long b) { unsigned __int128 product = (unsigned __int1
 SHAPE int i_deep(long a, long b) { if (a & 1) { if (a & 2) { if (a & 4) { if (a & 8) { return 15; } return 7; } nothing(b); return 3; } return 1; } nothing(a); return 0; }
 SHAPE int i_copy(int *to, const int *from, long n) { if (n > 8) return -1; for (long i = 0; i < n; i++) to[i] = from[i]; return n ? to[n - 1] : 0; }
 
-/* Functions that begin at a conditional jump, because the kernel single-steps all instructions before it, and of which one
- * way returns at once. The first instruction of `l_flags` is the jump. */
+/* Functions that begin at a conditional jump, because the kernel single-steps all instructions
+ * before it, and of which one way returns at once. The first instruction of `l_flags` is the
+ * jump. */
 #define FUNCTION(name, body) ".globl " #name "\n.type " #name ", @function\n" #name ":\n .cfi_startproc\n" body \
     " .cfi_endproc\n .size " #name ", .-" #name "\n"
 #define PUSH " push %rbx\n .cfi_def_cfa_offset 16\n"
@@ -199,7 +200,7 @@ struct seen { long calls; long sum; };
 struct all { SHAPES(MEMBER) };
 #define CALL(name, ...) do { long value = name(__VA_ARGS__); seen->name.calls++; seen->name.sum += value; } while (0)
 
-/* What a recursive function returned inside is known from its argument alone. */
+/* Counts a call and the calls inside it, whose values follow from the arguments alone. */
 static void count_recursive(struct seen *seen, long a, long b)
 {
     seen->calls++;

@@ -1,6 +1,7 @@
-/* Functions that end in tail calls, of many shapes. Prints a line for each: its name, how many calls began, how many of
- * them returned, how many a longjmp left, and the sum of the values that they returned. A function that tail calls reach
- * again, while it is in flight, goes on with the same call.
+/* Functions that end in tail calls, of many shapes. Prints a line for each: its name, how many
+ * calls began, how many of them returned, how many a longjmp left, and the sum of the values that
+ * they returned. A function that tail calls reach again, while it is in flight, goes on with the
+ * same call.
  *
  *   shapes_of_tail_calls SEED ROUNDS
  */

@@ -87,7 +87,7 @@ def forks() -> Any:
         status.append(os.waitpid(child, 0)[1] >> 8)
     child = os.fork()
     if child == 0:
-        # Returns from all that the parent called.
+        # Returns from all functions that the parent had called.
         return "child"
     status.append(os.waitpid(child, 0)[1] >> 8)
     output = subprocess.run(["/bin/echo", "a program"], capture_output=True, text=True)

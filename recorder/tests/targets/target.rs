@@ -1,6 +1,7 @@
 //! Shared by the Rust targets, as target.h is by those in C.
 
-/// The arguments, after the line for which `--wait` waits has come; `None` where it never came.
+/// The arguments without `--wait`, which first waits for a line on stdin; `None` where stdin ends
+/// before.
 pub(crate) fn arguments() -> Option<Vec<String>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "--wait") {

@@ -1,5 +1,6 @@
-/* Functions that end in tail calls of a function that may throw. Prints a line for each, as shapes_of_tail_calls.c does. A
- * call is caught where it was made, so that each call has the stack pointers of the one before.
+/* Functions that end in tail calls of a function that may throw. Prints a line for each, as
+ * shapes_of_tail_calls.c does. A call is caught where it was made, so that each call has the stack
+ * pointers of the one before.
  *
  *   throws_through_tail_calls SEED ROUNDS
  */

@@ -1,6 +1,6 @@
 /* An operation, `op`, whose return is reached by a jump after its last call: it begins and finishes
- * at instructions that the kernel emulates. The program could switch stacks, so that no uretprobe is
- * used. Modes of ops.c except recurse, fork and mix; depth is ignored.
+ * at instructions that the kernel emulates. The program could switch stacks, so that no uretprobe
+ * is used. Modes of ops.c except recurse, fork and mix; depth is ignored.
  */
 #include "modes.h"
 

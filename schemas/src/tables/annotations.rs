@@ -17,7 +17,7 @@ pub enum AnnotationKind {
     /// Not everything was observed from `at` to `until`, or nothing; the text is the cause
     /// (`crash`, …).
     Gap,
-    /// A person's note.
+    /// A note of the recorder (a stall, an operation that was left out) or of a person.
     Note,
 }
 

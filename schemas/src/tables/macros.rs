@@ -20,7 +20,7 @@
 ///         pub process: Word, "", "`/proc/PID/comm`";
 ///         /// Faults that needed the disk.
 ///         pub major: Count, "faults", "`/proc/PID/stat`";
-///         /// Faults that did not; null where the kernel does not tell.
+///         /// Faults that did not; null where the kernel does not count them.
 ///         pub minor: Optional<Count>, "faults", "`/proc/PID/stat`";
 ///         /// All of them.
 ///         fn all: Count, "faults", "sum of `major` and `minor`";
@@ -177,7 +177,7 @@ macro_rules! declared_table {
             /// The rows so far as a batch; none are left afterwards.
             ///
             /// # Errors
-            /// The same as of `batch` of the type of the rows.
+            /// The errors of `batch` of the type of the rows.
             pub fn finish(
                 &mut self,
             ) -> Result<$crate::tables::RecordBatch, $crate::tables::ArrowError> {

@@ -40,9 +40,9 @@ table! {
         /// Thread id, as the recorder's PID namespace sees it; null where it does not see the
         /// process.
         pub tid: Optional<Number>, "", "kernel";
-        /// Time from begin to finish. Of a function it may leave out the last instructions before
-        /// the return (at most 64), never a call: these may be all that a call executes after its
-        /// first comparison.
+        /// Time from begin to finish. The duration of a function may leave out the last
+        /// instructions before the return (at most 64, never a call). In a call that returns right
+        /// after its first comparison these are all of its instructions.
         pub duration_ns: Count, "ns", "kernel: boot clock";
         /// Time that the operation's thread was on a CPU between begin and finish; null where it
         /// was not measured, or where a goroutine did not run alone on one thread.
@@ -62,8 +62,8 @@ table! {
         /// Whether the operation succeeded; null where this is unknown.
         pub success: Optional<Truth>, "", "rule `success=`, or the marker's finish";
         /// The value that the operation returned, or that the marker's finish passed, sign-extended
-        /// from the width that the rule names; null where it was not read, or was not known yet
-        /// at the place of the finish, which is only used where no rule reads it.
+        /// from the width that the rule names; null where it was not read, or, if no rule reads it,
+        /// where it was not known yet at the place of the finish.
         pub return_value: Optional<Number>, "", "kernel: return register, or the marker's argument";
         /// Data that the operation processed.
         pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";
@@ -160,7 +160,7 @@ mod tests {
     use arrow::datatypes::Int64Type;
 
     #[test]
-    fn what_has_no_flag_is_null_and_an_unknown_operation_is_refused() {
+    fn a_field_without_its_flag_is_null_and_an_unknown_operation_is_refused() {
         let plan = [OperationInfo {
             name: "refresh".into(),
             operation_type: 1,

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_start_where_they_stand() {
+    fn relative_paths_start_at_their_module() {
         let source = "mod child;\nuse super::super::a;\nuse self::b::c;\nuse child::D;\nmod inner {\n use super::e;\n}\nuse super::g;";
         let paths = [
             (2, "a"),

@@ -11,7 +11,7 @@ mod rules;
 mod words;
 
 use map::{confined, maps};
-use rules::{Source, broken_arrows, escaped_crates};
+use rules::{Source, broken_imports, escaped_crates};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ fn every_import_is_in_the_map_and_the_map_has_no_others() {
     let mut broken = Vec::new();
     for (folder, package) in FOLDERS {
         match maps.iter().find(|map| map.folder == folder) {
-            Some(map) => broken.extend(broken_arrows(map, package, &sources(folder))),
+            Some(map) => broken.extend(broken_imports(map, package, &sources(folder))),
             None => broken.push(format!("ARCHITECTURE.md has no map of {folder}")),
         }
     }

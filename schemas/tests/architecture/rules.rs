@@ -13,7 +13,7 @@ pub(crate) struct Source {
 
 /// The violations of the map of one folder. `package` is the name by which its programs import its
 /// library.
-pub(crate) fn broken_arrows(map: &Map, package: &str, sources: &[Source]) -> Vec<String> {
+pub(crate) fn broken_imports(map: &Map, package: &str, sources: &[Source]) -> Vec<String> {
     let files: Vec<(&Source, Vec<String>, imports::File)> = sources
         .iter()
         .map(|source| {
@@ -105,7 +105,7 @@ impl Names {
     }
 }
 
-/// Each row may import rows above it only, so that no circle can be written.
+/// Each row may import only rows above it, so that there are no cycles.
 fn rows_in_order(map: &Map) -> Vec<String> {
     let mut broken = Vec::new();
     for (index, row) in map.rows.iter().enumerate() {
@@ -125,7 +125,7 @@ fn rows_in_order(map: &Map) -> Vec<String> {
     broken
 }
 
-/// Rows without a file and arrows without an import.
+/// Rows without a file, and entries of a row that no import needs.
 fn stale(
     map: &Map,
     used: &BTreeSet<(&[String], &[String])>,
@@ -252,7 +252,7 @@ mod tests {
         let [map] = &maps(TEXT)[..] else {
             return vec!["not one map".to_owned()];
         };
-        let mut all = broken_arrows(map, "soakbox_x", &sources);
+        let mut all = broken_imports(map, "soakbox_x", &sources);
         all.extend(escaped_crates(&confined(TEXT), &sources));
         all
     }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrow_that_the_map_does_not_have_fails_with_its_place() {
+    fn an_import_that_the_map_does_not_have_fails_with_its_place() {
         let up = (
             "x/src/ground.rs",
             "pub struct Value;\n\nuse crate::middle::go; #[macro_export] macro_rules! make { () => {} }",
@@ -313,8 +313,8 @@ mod tests {
                 .filter(|source| source.path != path);
             kept.collect()
         };
-        assert_eq!(broken_arrows(map, "soakbox_x", &all), [""; 0]);
-        let lines = broken_arrows(map, "soakbox_x", &without("x/src/middle/deep.rs"));
+        assert_eq!(broken_imports(map, "soakbox_x", &all), [""; 0]);
+        let lines = broken_imports(map, "soakbox_x", &without("x/src/middle/deep.rs"));
         assert_eq!(
             lines,
             ["ARCHITECTURE.md:8: x/src has no file of `middle::deep`"]
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn a_row_that_imports_one_below_fails() {
         let text = TEXT.replace("| values | |", "| values | `middle` |");
-        let lines = broken_arrows(&maps(&text)[0], "soakbox_x", &sources(&[]));
+        let lines = broken_imports(&maps(&text)[0], "soakbox_x", &sources(&[]));
         let want = [
             "ARCHITECTURE.md:6: no row `middle` above `ground`",
             "ARCHITECTURE.md:6: `ground` does not import `middle`",

@@ -126,7 +126,7 @@ impl Body {
     }
 }
 
-/// Makes one of the two ways of a jump where they differ in nothing else.
+/// Merges the two ways of a jump into one exit where they differ in nothing else.
 fn merged(exits: Vec<Exit>) -> Vec<Exit> {
     let mut merged: Vec<Exit> = Vec::with_capacity(exits.len());
     for exit in exits {
@@ -149,7 +149,7 @@ struct Search<'a> {
     body: &'a Body,
     paths: &'a Paths,
     nodes: &'a [Node],
-    /// Where the return value is before each node; `None` where it cannot be told.
+    /// Where the return value is before each node; `None` where that is not known.
     values: Vec<Option<Value>>,
     value: ReturnUse,
 }
@@ -175,7 +175,7 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// The choices of jumps; `at_begin`: with the one at which the function begins.
+    /// The choices of jumps; `at_begin` allows the one at which the function begins.
     fn cut(&self, tail: &Tail, at_begin: bool) -> Cut<'a> {
         let entries = &self.paths.entries;
         Cut::new(self.nodes, tail, entries, |index, position| {
@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
             .then(|| self.value_through(index, first))?
     }
 
-    /// Where a value after a node is before it.
+    /// Where a value is before a node, given where it is after it.
     fn value_through(&self, index: usize, value: Value) -> Option<Value> {
         let step = &self.paths.steps[index];
         step.instruction
@@ -296,7 +296,7 @@ fn returned(value: Value, bits: u32) -> Option<Returned> {
             part,
         },
         Value::Constant(value) => {
-            // Of a narrow result only the lowest bits count: those of the number with their sign.
+            // Only the lowest bits of a narrow result count: they are extended with their sign.
             let unused = 64 - bits.clamp(1, 64);
             let value = (value << unused).cast_signed() >> unused;
             let fits = 1i64 << (WayOut::CONSTANT_BITS - 1);

@@ -52,7 +52,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether the address belongs to a part whose symbol says that it is this function's.
+    /// Whether the address belongs to a part whose symbol names it as this function's.
     pub(super) fn is_named_part(&self, address: u64) -> bool {
         let covering = self
             .elf

@@ -1,5 +1,5 @@
-//! The ways through a function: its instructions as a graph, and what is known of the stack at
-//! each.
+//! The ways through a function: its instructions as a graph, each with the stack pointer and the
+//! frame pointer as far as they are known.
 //!
 //! Edges that may be there count as there, and code that nothing seems to lead to counts as entered
 //! from outside, so that a rule that holds for all of these paths holds for the real ones.
@@ -160,7 +160,8 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The pointer that a rule of the unwind table counts from, where that is followed.
+/// The stack or frame pointer by a rule of the unwind table, where the rule counts from one of
+/// them.
 pub(super) fn frame_by(rule: Option<Cfa>) -> Frame {
     const RBP: u16 = 6;
     match rule {

@@ -4,7 +4,8 @@ use iced_x86::{Mnemonic, OpKind, Register};
 
 use super::{Instruction, writes};
 
-/// Places of the limits of the stack in a goroutine: of its own, and of a thread's.
+/// Offsets of the stack limits in a goroutine: `stackguard0`, and `stackguard1` for the runtime's
+/// own threads.
 const STACK_LIMITS: [u64; 2] = [0x10, 0x18];
 
 impl Instruction {
@@ -40,8 +41,8 @@ impl Instruction {
 /// Most instructions between a load and the use of it.
 const WINDOW: usize = 24;
 
-/// The member of a structure that gets the value of a counter, where the code does
-/// `one.member = other.counter; other.counter++`: its offset, bytes. `None` where it is not certain.
+/// The member of a structure that gets the value of a counter, where the code does `one.member =
+/// other.counter; other.counter++`: its offset, bytes. `None` where it is not certain.
 pub fn member_set_from_counter(code: &[Instruction]) -> Option<u64> {
     let mut found = None;
     for (index, instruction) in code.iter().enumerate() {

@@ -46,7 +46,7 @@ const MOST_COPIES: u32 = 8;
 pub struct Code<'a> {
     /// All of it, in the order of the addresses.
     pub instructions: &'a [Instruction],
-    /// Where else than from the preceding instruction its instructions are reached from.
+    /// The places, other than the preceding instruction, from which an instruction is reached.
     pub entries: &'a Entries,
 }
 

@@ -99,12 +99,12 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     }
 }
 
-/// Whether the bytes are the code of a marker: a 1-byte nop (the site of the probe), the 5-byte
+/// Checks that the bytes are the code of a marker: a 1-byte nop (the site of the probe), the 5-byte
 /// nop, a return.
 ///
 /// # Errors
 /// The difference, in words.
-pub fn is_marker_site(code: &[u8]) -> Result<(), &'static str> {
+pub fn check_marker_site(code: &[u8]) -> Result<(), &'static str> {
     match code {
         [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3, ..] => Ok(()),
         [0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xf3, 0xc3, ..] => Ok(()),

@@ -1,5 +1,5 @@
-//! The return value before an instruction, from the place where it is after it: followed backwards
-//! through copies, constants and the function's frame.
+//! Where the return value is before an instruction, given where it is after it: it is followed
+//! backwards through copies, constants and the function's frame.
 
 use iced_x86::{InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 use soakbox_schemas::control::Part;
@@ -12,17 +12,18 @@ use super::{Frame, Instruction, writes};
 pub enum Value {
     /// In the register of this number (0 is `rax`).
     Register(u8, Part),
-    /// It is this.
+    /// It is always this number.
     Constant(u64),
     /// In memory, this many bytes above the stack pointer of the entry.
     Frame(i64, Part),
 }
 
 impl Value {
-    /// At a return.
+    /// The value at a return.
     pub const RETURNED: Self = Self::Register(0, Part::Whole);
 
-    /// The same with a part of it taken first: `None` where no single part is the same.
+    /// The same, read after the part `first` was taken of it; `None` where no single part stands
+    /// for both.
     fn of_part(self, first: Part, bits: u32) -> Option<Self> {
         Some(match self {
             Self::Register(number, part) => Self::Register(number, compose(part, first, bits)?),
@@ -33,7 +34,7 @@ impl Value {
 }
 
 impl Instruction {
-    /// Where `value`, which is there after this instruction, is before it; the lowest `bits` of it
+    /// Where a value is before this instruction that is at `value` after it; only its lowest `bits`
     /// count. `before` is the frame before the instruction.
     pub fn value_before(&self, value: Value, bits: u32, before: Frame) -> Option<Value> {
         match value {
@@ -66,7 +67,8 @@ impl Instruction {
         if number_of(written) != Some(number) {
             return None;
         }
-        // Other instructions than moves write only what they name; 32 bits clear those above.
+        // A write of 32 bits clears the upper half of the register, a shorter one leaves the rest
+        // as it is.
         let size = written.size() * 8;
         let after_write = match size {
             64 => unchanged,
@@ -220,7 +222,7 @@ fn size_of(part: Part) -> u32 {
     }
 }
 
-/// One part that, of the lowest `bits`, is the same as `inner` and then `outer`.
+/// The one part that gives the same lowest `bits` as `inner` and then `outer`, where there is one.
 fn compose(outer: Part, inner: Part, bits: u32) -> Option<Part> {
     let outer = if size_of(outer) >= bits {
         Part::Whole

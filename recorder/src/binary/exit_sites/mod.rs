@@ -19,7 +19,7 @@ pub enum Way {
     Falls,
 }
 
-/// What a node is for the question of where an operation ends.
+/// The role of a node in the choice of the places where an operation finishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Takes no time worth counting, and a probe there is of no use.
@@ -37,7 +37,7 @@ pub enum Role {
 /// One instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
+    /// Its role.
     pub role: Role,
     /// Where control goes from it: none for [`Role::Return`] and [`Role::Leaves`].
     pub successors: Vec<(usize, Way)>,
@@ -46,8 +46,8 @@ pub struct Node {
 /// Where the finishes are observed. Each list is in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exits {
-    /// Nodes with the way that finishes the operation. A node whose every way does has each of
-    /// them.
+    /// Nodes, each with the way from it that finishes the operation. A node of which all ways
+    /// finish it is listed once for each.
     pub sites: Vec<(usize, Way)>,
     /// Returns that no set of sites covers: each needs a probe of its own.
     pub returns: Vec<usize>,
@@ -74,8 +74,8 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Those in the `tail` of a function that is entered at `entries` (its first instruction, and
-    /// those where the unwinder may land). `usable` tells whether the edge from a node to the
+    /// The choices in the `tail` of a function that is entered at `entries` (its first instruction,
+    /// and those where the unwinder may land). `usable` tells whether the edge from a node to the
     /// successor at a position may be a site.
     pub fn new(
         graph: &'a [Node],
@@ -128,8 +128,9 @@ impl<'a> Cut<'a> {
         self.exits(&self.largest)
     }
 
-    /// All reached nodes but those that cannot be in any such set: those outside of the tail, the
-    /// entries, and what these lead to without a candidate, or what leads to these.
+    /// All reached nodes but those that cannot be in any such set: nodes outside of the tail,
+    /// entries, nodes to which one of these leads by an edge that is no candidate, and nodes that
+    /// lead to one of these.
     fn largest(&self, tail: &Tail, entries: &[usize]) -> Vec<bool> {
         let mut possible = self.reached.clone();
         let outside = (0..self.graph.len()).filter(|index| !tail.contains[*index]);
@@ -211,7 +212,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// That of `graph`.
+    /// The tail of `graph`.
     pub fn of(graph: &[Node]) -> Self {
         let in_loop = loops(graph);
         let mut length: Vec<Option<u32>> = vec![None; graph.len()];

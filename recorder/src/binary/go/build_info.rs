@@ -31,7 +31,7 @@ const LONGEST: u64 = 256;
 /// Reads the version.
 ///
 /// # Errors
-/// Where it is not there, or older than Go 1.18, or of a program that passes arguments otherwise.
+/// Where it is missing or older than Go 1.18, or the program passes arguments in another way.
 pub(super) fn version(elf: &Elf<'_>) -> Result<Version, Reason> {
     let damaged = |why: &str| Reason::GoTables(why.to_owned());
     let data = elf
@@ -64,7 +64,7 @@ fn string(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// A number of seven bits a byte, the lowest first, and the bytes after it.
+/// An unsigned LEB128 number, and the bytes after it.
 pub(super) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
     for (at, byte) in bytes.iter().take(9).enumerate() {

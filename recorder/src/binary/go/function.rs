@@ -17,8 +17,8 @@ pub struct GoFunction {
     pub begins: Vec<Site>,
     /// Its return instructions.
     pub returns: Vec<Site>,
-    /// The begin of `runtime.Goexit`, where the program has it: it ends the goroutine, and no function
-    /// that is in flight on it returns.
+    /// The begin of `runtime.Goexit`, where the program has it: it ends the goroutine, and no
+    /// function that is in flight on it returns.
     pub exit: Option<Site>,
     /// An instruction of `runtime.gogo`, by which a thread goes on with a goroutine, or why that is
     /// not known.

@@ -21,8 +21,8 @@ pub struct FunctionTable<'e, 'a> {
     files: usize,
     values: usize,
     functions: usize,
-    /// Bytes of a function's record before its kind.
-    record: usize,
+    /// Offset of a function's kind in its record, bytes.
+    kind: usize,
 }
 
 /// A function of the table.
@@ -62,7 +62,7 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
             .find_map(|name| elf.section(name))
             .ok_or_else(|| damaged("there is no section .gopclntab"))?;
         let data = section.data;
-        let record = match word(data, 0) {
+        let kind = match word(data, 0) {
             Some(GO_1_18) => 36,
             Some(GO_1_20) => 40,
             _ => return Err(damaged("the layout of its function table is not known")),
@@ -88,7 +88,7 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
             files: part(5)?,
             values: part(6)?,
             functions: part(7)?,
-            record,
+            kind,
         };
         let size = table
             .count
@@ -163,7 +163,7 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
 
     /// Whether the function is written in assembly; also where that cannot be read.
     pub fn is_assembly(&self, entry: &Entry<'_>) -> bool {
-        let flags = self.data.get(entry.record + self.record + 1);
+        let flags = self.data.get(entry.record + self.kind + 1);
         flags.is_none_or(|flags| flags & ASSEMBLY != 0)
     }
 

@@ -7,14 +7,15 @@ use super::Program;
 
 /// The function that makes a goroutine: `newg.goid = pp.goidcache; pp.goidcache++`.
 const MAKER: &str = "runtime.newproc1";
-/// Where the id can lie: behind the parts that assembly code refers to, and in the structure.
+/// Offsets that the id can have: after the members that assembly code refers to, and inside the
+/// structure.
 const PLAUSIBLE: std::ops::Range<u64> = 0x40..0x200;
 
 impl Program<'_, '_> {
     /// Offset of a goroutine's id from the start of the goroutine, bytes.
     ///
     /// # Errors
-    /// Where the code that sets it does not look as it is known.
+    /// Where the code that sets it is not in the known form.
     pub fn goroutine_id_offset(&self) -> Result<u16, Reason> {
         let unknown = |why: &str| Reason::GoTables(format!("{why} ({})", self.version));
         let mut makers = self.functions.iter().filter(|entry| entry.name == MAKER);

@@ -3,12 +3,12 @@
 use super::super::elf::Elf;
 use super::super::error::Reason;
 
-/// Place of the pointer to the function table in `moduledata`, bytes.
+/// Offset of the pointer to the function table in `moduledata`, bytes.
 const TABLE: u64 = 0;
-/// Place of the first address of code in `moduledata`, bytes: after that pointer, six slices and
+/// Offset of the first address of code in `moduledata`, bytes: after that pointer, six slices and
 /// three pointers.
 const TEXT: u64 = 0xb0;
-/// Place of the same in the header of the function table, up to Go 1.25.
+/// Offset of the same address in the header of the function table, up to Go 1.25.
 const TEXT_IN_TABLE: u64 = 24;
 
 /// The address that the function table at `table` counts from (`runtime.text`).

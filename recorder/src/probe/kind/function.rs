@@ -1,7 +1,7 @@
 //! `uprobe:FILE:FUNCTION`: the calls of a function, from its first instructions to its return.
 //!
-//! An operation begins at an instruction of the function's prologue. It finishes at one of the
-//! function's return instructions, or by a uretprobe if nothing in the program can unwind or switch
+//! An operation begins at an instruction of the function's prologue. It finishes at a jump on a way
+//! out or at a return instruction, or by a uretprobe if nothing in the program can unwind or switch
 //! stacks, or if somebody vouches for it.
 
 use std::fmt;
@@ -80,7 +80,7 @@ impl fmt::Display for FunctionProbe {
 impl Probe for FunctionProbe {
     fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
         let Place { file, name } = &self.0;
-        if !pattern::may_be_one(name) {
+        if !pattern::has_wildcard(name) {
             return Ok(None);
         }
         let open = files.open(file)?;
@@ -210,8 +210,8 @@ pub fn hooks(
     hooks
 }
 
-/// How a function is finished without a uretprobe, in words.
-fn instructions(jumps: usize, returns: usize, why: &str) -> String {
+/// Where finishes are observed without a uretprobe, in words.
+fn finish_places(jumps: usize, returns: usize, why: &str) -> String {
     let plural = |count: usize, one: &str| match count {
         1 => format!("1 {one}"),
         count => format!("{count} {one}s"),
@@ -271,7 +271,7 @@ fn explain(
         } => {
             let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
             finishes.extend(kept.iter().map(Location::from));
-            let mut text = instructions(exits.len(), kept.len(), why);
+            let mut text = finish_places(exits.len(), kept.len(), why);
             text += &limits_of_exits(function);
             if !tails.functions.is_empty() {
                 text += &tail_calls::described(tails);

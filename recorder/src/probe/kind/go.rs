@@ -1,7 +1,7 @@
 //! `go:FILE:FUNCTION`: the calls of a Go function, from the end of its stack check to its return.
 //!
-//! Never a uretprobe: the runtime moves stacks, and would find the changed return address. Begin and
-//! finish are paired by goroutine, because a goroutine may go on on another thread.
+//! Never a uretprobe: the runtime moves stacks, and would find the changed return address. Begin
+//! and finish are paired by goroutine, because a goroutine may continue on another thread.
 
 use std::fmt;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ fn hooks(function: &GoFunction, file: &Arc<Binary>, operation: u16, pairing: Pai
     let begins = begins.map(|site| at(Phase::Begin, BEGIN, site));
     let returns = function.returns.iter();
     let returns = returns.map(|site| at(Phase::Finish, FINISH, site));
-    // It is of no operation: all that are in flight on the goroutine end with it.
+    // It belongs to no single operation: all that are in flight on the goroutine end with it.
     let exit = function.exit.iter();
     let exit = exit.map(|site| Hook::uprobe(Phase::Lifetime, EXIT, file, site.file_offset, None));
     begins.chain(returns).chain(exit).collect()

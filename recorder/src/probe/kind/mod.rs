@@ -41,8 +41,8 @@ pub trait Kind: Sync {
 
 /// A parsed probe. Its `Display` is the text that parses to it, from the name of the kind on.
 pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
-    /// The probes that this one stands for, at most `room` of them; `None` where it stands for itself
-    /// alone.
+    /// The probes that this one stands for, at most `room` of them; `None` where it stands for
+    /// itself alone.
     ///
     /// # Errors
     /// Where there are none or too many, or its file cannot be read.

@@ -157,9 +157,9 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that of
-/// another toolchain than the installed one, such as `go1.21.13`, which Go downloads. Go caches its
-/// builds itself.
+/// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that
+/// of another toolchain than the installed one, such as `go1.21.13`, which Go downloads. Go caches
+/// its builds itself.
 pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/targets")

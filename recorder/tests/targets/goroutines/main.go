@@ -1,5 +1,5 @@
 // Operations on many goroutines, each counted by the program itself. With --wait as its first
-// argument it starts when a line comes in on stdin. It prints its counts as target.h says, and
+// argument it starts when a line comes in on stdin. It prints the counts that target.h defines, and
 // further ones by the name of the function.
 package main
 
@@ -176,7 +176,8 @@ type outer struct{ *inner }
 
 type getter interface{ get() int }
 
-// Returns the id of its goroutine, which the runtime gives away in traces only: "goroutine 18 [running]".
+// Returns the id of its goroutine, which the runtime shows in traces only:
+// "goroutine 18 [running]".
 //
 //go:noinline
 func identified(n int) int {

@@ -1,5 +1,4 @@
-//! Why a function keeps probes on its return instructions, for those who want to know how many
-//! functions could be observed otherwise.
+//! Why a function keeps probes on its return instructions, for statistics about many functions.
 
 use super::super::super::exit_sites::{Cut, Node, Tail};
 use super::super::Body;
@@ -23,7 +22,7 @@ pub enum KeptBecause {
 }
 
 impl KeptBecause {
-    /// In words.
+    /// The reason in words.
     pub const fn text(self) -> &'static str {
         match self {
             Self::UnknownPaths => "a jump may lead anywhere",

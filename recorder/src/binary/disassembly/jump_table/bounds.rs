@@ -32,6 +32,7 @@ pub(super) fn entry_count(code: Code<'_>, load: usize) -> Option<u64> {
         place: Place::Register(scaled_index(&code.instructions[load].raw)?),
         bytes: 4,
     };
+    // The number of entries minus the number that the index is compared with.
     let mut beyond = None;
     // A check of fewer bytes than the index has: their number, and the number of entries.
     let mut narrow: Option<(usize, u64)> = None;

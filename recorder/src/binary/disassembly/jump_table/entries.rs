@@ -14,7 +14,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Those by the direct jumps of the code, and `others`.
+    /// The entries by the direct jumps of the code, and `others`.
     pub fn new(instructions: &[Instruction], others: BTreeSet<u64>) -> Self {
         let mut jumps: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (index, instruction) in instructions.iter().enumerate() {
@@ -25,7 +25,7 @@ impl Entries {
         Self { jumps, others }
     }
 
-    /// Whether any of them is the instruction, or in it.
+    /// Whether any of them is at the instruction's first byte, or inside the instruction.
     pub(super) fn lead_to(&self, instruction: &Instruction) -> bool {
         let bytes = instruction.address..instruction.end;
         self.others.range(bytes.clone()).next().is_some()
