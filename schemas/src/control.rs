@@ -58,12 +58,12 @@ pub enum PairBy {
 pub enum TailSite {
     /// In the function itself.
     Own,
-    /// The same: the function begins at a jump to another one, which leaves where
-    /// [`WayOut::when`] says so.
+    /// In the function itself, at a jump to another one that is its begin too. The jump leaves the
+    /// function where [`WayOut::when`] holds.
     OwnJump,
     /// In a function that is tail-called, or at a jump to one.
     Callee,
-    /// The same: the tail-called function begins at a jump to a further one.
+    /// In a function that is tail-called, at a jump to a further one that is its begin too.
     CalleeJump,
 }
 
@@ -94,12 +94,13 @@ impl TailSite {
 impl Cookie {
     const EXACT_STACK_POINTER: u64 = 1 << 32;
     const BY_URETPROBE: u64 = 1 << 33;
-    /// In the number of the operation, of which there are [`MAX_OPERATIONS`] at most.
+    /// A bit that no number of an operation reaches: there are at most [`MAX_OPERATIONS`].
     const GOROUTINE: u64 = 1 << 15;
-    /// In the number of the operation too, with a [`TailSite`] below.
+    /// Another such bit. A [`TailSite`] is in the two bits from [`Self::TAIL_SITE`] on.
     const TAIL_CALLS: u64 = 1 << 14;
     const TAIL_SITE: u32 = 12;
-    /// Of a goroutine, the offset of its id and [`Self::COUNTS_SWITCHES`]; otherwise a [`WayOut`].
+    /// First bit of a [`WayOut`]; with [`Self::GOROUTINE`], of the offset of the goroutine's id and
+    /// [`Self::COUNTS_SWITCHES`].
     const PLACE: u32 = 34;
     const COUNTS_SWITCHES: u64 = 1 << 16;
 

@@ -42,9 +42,8 @@ pub struct OperationEvent {
     pub operation: u16,
     /// Which fields are valid, and the success bit: see [`flags`].
     pub flags: u16,
-    /// What only some sources have, at most one of these: the source's own operation code
-    /// ([`flags::SOURCE_TYPE`]), which has 32 bits, or the id of the goroutine
-    /// ([`flags::GOROUTINE`]).
+    /// The source's own operation code with [`flags::SOURCE_TYPE`] (32 bits), or the id of the
+    /// goroutine with [`flags::GOROUTINE`]; no event has both.
     pub detail: u64,
 }
 

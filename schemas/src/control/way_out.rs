@@ -78,7 +78,7 @@ pub enum Returned {
         /// How much of it counts.
         part: Part,
     },
-    /// It is always this.
+    /// The same value each time.
     Constant(i32),
     /// Nowhere: it is not known yet.
     Unknown,
@@ -103,7 +103,7 @@ impl Default for Returned {
 /// The lowest bits of a 64-bit number that count, and the bits above them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "each is its name")]
+#[expect(missing_docs, reason = "the names give the extension and the bits")]
 pub enum Part {
     #[default]
     Whole = 0,
