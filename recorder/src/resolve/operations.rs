@@ -109,7 +109,7 @@ impl ResolvedProbes {
             [] => Ok(()),
             [only] => bail!("{only}"),
             [first, ..] => bail!(
-                "{} of {} probes are refused, the first of them: {first}",
+                "{} of {} operations are refused, the first of them: {first}",
                 self.refused.len(),
                 self.refused.len() + self.operations.len()
             ),

@@ -79,7 +79,7 @@ impl Report {
             }
             if !lost.is_empty() {
                 message::line(format_args!(
-                    "lost in one interval: {}; the counts are in operation_metrics",
+                    "warning: lost in one interval: {}; the counts are in operation_metrics",
                     lost.join(", ")
                 ));
             }

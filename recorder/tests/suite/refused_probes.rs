@@ -40,7 +40,7 @@ fn check_reports_every_probe_and_ends_with_2_where_one_is_refused() {
     assert_eq!(status.code(), Some(2), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     if host::allows_bpf() {
-        assert!(stderr.contains("4 of 5 probes are refused"), "{stderr}");
+        assert!(stderr.contains("4 of 5 operations are refused"), "{stderr}");
     }
     arguments.extend(["--format", "json"]);
     let (status, json, stderr) = recorder::run(&arguments);
@@ -84,7 +84,7 @@ fn record_refuses_a_part_unless_it_was_asked_for_and_never_records_nothing() {
     let operations = operations(&program);
     let all: Vec<&str> = operations.iter().map(String::as_str).collect();
     let line = refused(&[&["record", "-o", &root_text][..], &all].concat());
-    assert!(line.contains("4 of 5 probes are refused"), "{line}");
+    assert!(line.contains("4 of 5 operations are refused"), "{line}");
     assert!(line.contains("--skip-refused"), "{line}");
     let none = [
         &["record", "-o", &root_text, "--skip-refused"][..],
