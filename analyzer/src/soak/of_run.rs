@@ -9,7 +9,7 @@ use crate::changes::Times;
 use crate::units::duration;
 use crate::windows::{Run, Series};
 
-/// How many of the findings of a run have a probability to be false: all but the gaps.
+/// How many of the findings of a run can be false alarms: all but the gaps.
 pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
     let operations = run.run.chosen(&settings.operations);
     operations
