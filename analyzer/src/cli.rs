@@ -65,12 +65,13 @@ enum Command {
     Baseline(BaselinePlan),
     /// Judge a candidate against a base: regressed, improved, pass or inconclusive
     ///
-    /// Each side is one or more recordings, directories of recordings, or baselines. With one run per side the
-    /// verdict is about these two runs only: worse_run, better_run, like_run or inconclusive.
-    /// Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or runtime error;
-    /// 3 inconclusive, or a BASE does not exist; 4 worse run.
+    /// Each side is one or more recordings, directories of recordings, or baselines. With one run
+    /// per side the verdict is about these two runs only: worse_run, better_run, like_run or
+    /// inconclusive. Exit status: 0 pass, improved, like run or better run; 1 regressed; 2 usage or
+    /// runtime error; 3 inconclusive, or a BASE does not exist; 4 worse run.
     Compare(compare::CompareArguments),
-    /// Compare runs of one build with each other: how often is a regression found that is none?
+    /// Compare runs of one build with each other: how often is a regression found where there is
+    /// none?
     ///
     /// Also shows which changes a comparison can find with these runs as the base.
     Selftest(compare::SelftestArguments),
@@ -81,7 +82,8 @@ enum Command {
     Changes(changes::ChangesArguments),
     /// Judge a long run by itself: leaks, drift, decay, bursts of failures, periods, gaps
     ///
-    /// Each finding is found, absent or inconclusive, with the slope that the data could have shown.
+    /// Each finding is found, absent or inconclusive, with the slope that the data could have
+    /// shown.
     Soak(soak::SoakArguments),
     /// Draw latency percentiles over time as SVG
     Chart {

@@ -1,5 +1,5 @@
-//! Two columns of a CSV file as numbers over time. Every cell is text until it is read here, so that
-//! a bad one is named by its row.
+//! Two columns of a CSV file as numbers over time. Every cell is text until it is read here, so
+//! that a bad one is named by its row.
 
 mod records;
 

@@ -1,6 +1,7 @@
 //! The analyzer: reads a recording and gives numbers and charts. Data flows one way: `recording`
-//! (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`. `commands`
-//! connects them, and all of them may use `units`.
+//! (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`. `windows`
+//! cuts the runs of a recording into windows, which `compare`, `baseline`, `changes` and `soak`
+//! use. `commands` connects them, and all of them may use `units`.
 //!
 //! It never writes into a recording, never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.

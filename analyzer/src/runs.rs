@@ -1,5 +1,6 @@
-//! The runs that a command line names: of recordings, of directories of recordings, and of baselines.
-//! The warnings of every recording are reported on stderr; a baseline has kept those of its own.
+//! The runs that a command line names: of recordings, of directories of recordings, and of
+//! baselines. The warnings of every recording are reported on stderr; a baseline has kept those of
+//! its own.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
     Ok(runs)
 }
 
-/// Warns about baselines next to recordings: of a directory only the recordings are read.
+/// Warns about baselines next to recordings: only the recordings of a directory are read.
 fn report_baselines(directory: &Path) {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -47,8 +48,8 @@ fn report_baselines(directory: &Path) {
         if !matches!(BaselineFile::read_if_one(&file), Ok(None)) {
             let file = escaped_path(&file);
             message::line(format_args!(
-                "warning: {file}: is not read: of a directory only the recordings are; name a \
-                 baseline itself"
+                "warning: {file}: is not read: only the recordings of a directory are; name the \
+                 file of the baseline to use it"
             ));
         }
     }

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, SecondsFormat};
 
-/// Three significant digits: 1.24, 12.4, 124, 1240; 1.24e-5 and 1.24e17 beyond what can be read at a
-/// glance.
+/// Three significant digits: 1.24, 12.4, 124, 1240; 1.24e-5 and 1.24e17 beyond what can be read at
+/// a glance.
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
     if value.is_finite() && (magnitude >= 1e15 || (magnitude > 0.0 && magnitude < 0.000_099_95)) {

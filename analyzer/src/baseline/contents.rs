@@ -61,8 +61,8 @@ pub struct MetricContents {
     pub value: f64,
     /// The unit.
     pub unit: String,
-    /// The standard error from the noise inside the run, as a fraction of the value, or in `unit` if
-    /// `absolute`; null where it is unknown.
+    /// The standard error from the noise inside the run, as a fraction of the value, or in `unit`
+    /// if `absolute`; null where it is unknown.
     pub error: Option<f64>,
     /// Whether `error` is in `unit`.
     pub absolute: bool,

@@ -53,8 +53,8 @@ fn damaged(path: &Path, reason: &str) -> Failure {
 }
 
 impl BaselineFile {
-    /// Adds runs, in windows that are as short as comparisons need them. Of an operation of which no
-    /// window was observed only the name is kept.
+    /// Adds runs, in windows that are as short as comparisons need them. Of an operation of which
+    /// no window was observed only the name is kept.
     pub fn add(&mut self, runs: impl IntoIterator<Item = Run>) {
         for mut run in runs {
             for series in run.operations.values_mut() {

@@ -44,8 +44,8 @@ pub struct BaselineExtent {
 }
 
 impl Baselines {
-    /// Reads the baselines at these paths. Of a directory those files are read that are baselines; the
-    /// reasons why others of its Parquet files cannot be read come second.
+    /// Reads the baselines at these paths. Of a directory those files are read that are baselines;
+    /// the reasons why others of its Parquet files cannot be read come second.
     ///
     /// # Errors
     /// Where a path cannot be read, or a file that is named is no baseline.

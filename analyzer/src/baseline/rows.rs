@@ -71,12 +71,13 @@ impl StoredRun {
     }
 }
 
-/// Windows that a file may have without rows for them, besides those per row.
+/// Windows that a file may have besides [`WINDOWS_PER_ROW`] for each row.
 const FREE_WINDOWS: usize = 1 << 20;
 /// Windows per row: in a run with long gaps many windows have no row.
 const WINDOWS_PER_ROW: usize = 16;
-/// The largest number of operations of a window: sums over all windows of a run then stay below 2⁶⁴.
-const MOST_OPERATIONS: u64 = 1 << 48;
+/// The largest number of operations of a window: sums over all windows of a run then stay below
+/// 2⁶⁴.
+const LARGEST_COUNT: u64 = 1 << 48;
 
 /// The runs of a file while their windows are read. Their memory is bounded by the rows that there
 /// are, whatever the footer claims.
@@ -195,8 +196,8 @@ fn is_possible(window: &Window) -> bool {
     let has_durations = |total: u64| {
         total == window.count || total < window.count && window.count > u64::from(u32::MAX)
     };
-    window.count <= MOST_OPERATIONS
-        && window.lost <= MOST_OPERATIONS
+    window.count <= LARGEST_COUNT
+        && window.lost <= LARGEST_COUNT
         && window.failures <= window.with_outcome
         && parts.iter().all(|part| *part <= window.count)
         && total.is_some_and(has_durations)

@@ -57,7 +57,8 @@ impl Times {
         }
     }
 
-    /// What [`Times::seconds`] subtracts, in seconds since 1970 in UTC: 0 but for windows.
+    /// The begin of the first window, which [`Times::seconds`] subtracts, in seconds since 1970 in
+    /// UTC; 0 for other times.
     pub fn begin(&self) -> f64 {
         match self {
             Self::Windows { first_ns, .. } => *first_ns as f64 / 1e9,

@@ -59,7 +59,7 @@ pub fn series_metric_named(name: &str) -> Result<Metric, String> {
 }
 
 /// The series of a run, of the operations and metrics that are named, or of all. A metric that was
-/// never measured has none. `run` is part of their names if it is not empty.
+/// never measured has none. `name` is part of their names if it is not empty.
 pub fn series_of(
     run: &Run,
     name: &str,

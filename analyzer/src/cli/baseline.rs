@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use soakbox_cli::Format;
 
-/// `baseline` as typed; it needs no further meaning.
+/// `baseline` as typed, which is also its plan.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BaselinePlan {
     /// Keep the runs of recordings in one small file

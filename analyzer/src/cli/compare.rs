@@ -14,8 +14,8 @@ use crate::compare::{
 /// `compare` as typed.
 #[derive(Debug, Args)]
 pub(super) struct CompareArguments {
-    /// The base: recordings, directories of recordings, or baselines. If one does not exist, the exit
-    /// status is 3
+    /// The base: recordings, directories of recordings, or baselines. If one does not exist, the
+    /// exit status is 3
     #[arg(value_name = "BASE", required = true)]
     base: Vec<PathBuf>,
     /// The candidate: the same
@@ -37,21 +37,21 @@ pub(super) struct CompareArguments {
         conflicts_with = "against"
     )]
     detect: Change,
-    /// This metric must pass, and only such metrics can regress the comparison; may be given several
-    /// times. Without it the noise of the base decides which metrics must pass
+    /// This metric must pass, and only such metrics can regress the comparison; may be given
+    /// several times. Without it the noise of the base decides which metrics must pass
     #[arg(long, value_name = "METRIC", value_parser = metric_named)]
     gate: Vec<Metric>,
-    /// The n-th runs of both sides are a pair, by their begin. Without it, runs that were recorded in
-    /// turn are pairs
+    /// The n-th runs of both sides are a pair, by their begin. Without it, runs that were recorded
+    /// in turn are pairs
     #[arg(long, conflicts_with = "unpaired")]
     paired: bool,
     /// The runs are not pairs
     #[arg(long)]
     unpaired: bool,
-    /// What an operation of the base counts as that the candidate does not have
+    /// How an operation that only the base has counts
     #[arg(long, value_enum, value_name = "COUNTS", default_value_t = OneSidedWord::Inconclusive)]
     only_base: OneSidedWord,
-    /// What an operation of the candidate counts as that the base does not have
+    /// How an operation that only the candidate has counts
     #[arg(long, value_enum, value_name = "COUNTS", default_value_t = OneSidedWord::Named)]
     only_candidate: OneSidedWord,
     /// Print the figures behind the verdict on one effect
@@ -71,12 +71,12 @@ pub(super) struct CompareArguments {
     skip_damaged: bool,
 }
 
-/// The changes that are accepted, and which of them are looked at.
+/// The acceptable changes, and the metrics and operations that are compared.
 #[derive(Debug, Args)]
 struct Acceptance {
     /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
-    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0. Default
-    /// 5%; of failure_rate 0.1 percentage points
+    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0.
+    /// Default 5%; of failure_rate 0.1 percentage points
     #[arg(long, value_name = "CHANGE")]
     threshold: Vec<ThresholdSetting>,
     /// TOML file with thresholds and gates
@@ -123,7 +123,7 @@ pub enum VerdictFormat {
     Markdown,
 }
 
-/// What an operation of one side counts as.
+/// How an operation that only one side has counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OneSidedWord {
     /// It is only named

@@ -48,11 +48,11 @@ pub(super) struct SoakArguments {
     /// A value that must not be reached, in the unit of the values; needs one --metric or --csv
     #[arg(long, value_name = "VALUE")]
     limit: Option<f64>,
-    /// Length of a cycle of the load, s, which is taken off; 0 for none
+    /// Length of the cycle of the load that is subtracted, in seconds; 0 for none
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400.0)]
     cycle: f64,
-    /// When the process began anew, in the terms of the time column, of a recording RFC 3339; may be
-    /// given several times; none if it never did
+    /// When the process restarted: as in the time column, or for a recording RFC 3339 or seconds
+    /// since 1970; may be given several times; none if it never did
     #[arg(long, value_name = "TIME")]
     restart: Vec<String>,
     /// Probability of any finding but a gap if there is nothing to find, in all findings together
@@ -75,7 +75,7 @@ pub struct SoakPlan {
     pub reference: Option<PathBuf>,
     /// Tolerances, limit and cycle.
     pub options: SoakOptions,
-    /// When the process began anew; `None` where nobody said it.
+    /// When the process restarted; `None` if it is not given.
     pub restarts: Option<Vec<RestartTime>>,
     /// The probability of any finding if there is nothing to find.
     pub false_alarm: f64,

@@ -1,4 +1,4 @@
-//! `baseline`: creates, extends, shows, lists and compares the provenance of baselines.
+//! `baseline`: creates, extends, shows and lists baselines, and compares their provenance.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(crate) fn create(runs: Vec<Run>, output: OutputFile, path: &Path) -> Result<
     Ok(())
 }
 
-/// The baseline that a new one would replace. Another file is no place for a baseline.
+/// The baseline that a new one would replace. Any other file there is refused.
 fn earlier(path: &Path) -> Result<Option<BaselineFile>> {
     if path == Path::new("-")
         || !path.is_file()

@@ -1,4 +1,4 @@
-//! One file per command. Each takes a [`Reading`](crate::figures::Reading), reads the
+//! One file per command. Each takes a [`Reading`](crate::figures::Reading) or runs, computes the
 //! figures that it shows, and prints or writes them. None of them opens a recording.
 
 pub(crate) mod baseline;

@@ -244,7 +244,7 @@ impl Answer {
     }
 }
 
-/// The effects that there are, for a mistyped one.
+/// The effects that there are, for the hint after a mistyped one.
 fn known_effects(comparison: &Comparison) -> String {
     /// More would hide the others.
     const MOST: usize = 20;

@@ -5,8 +5,8 @@ use soakbox_statistics::{Histogram, Metric, Run, Window};
 
 use crate::windows::{Series, Window as Sums, mean};
 
-/// The run of these windows. A metric that no operation has is absent; one that only some operations
-/// have is a mean over those.
+/// The run of these windows. A metric that no operation has is absent; one that only some
+/// operations have is a mean over those.
 ///
 /// # Errors
 /// Where the statistics refuse the windows.

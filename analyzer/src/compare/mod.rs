@@ -1,6 +1,6 @@
-//! Base against candidate: runs in windows become the operations of a statistical comparison, and its
-//! result becomes the answer `soakbox.verdict/1`. All statistics are in `soakbox-statistics`; nothing
-//! is read or printed here.
+//! Base against candidate: runs in windows become the operations of a statistical comparison, and
+//! its result becomes the answer `soakbox.verdict/1`. All statistics are in `soakbox-statistics`;
+//! nothing is read or printed here.
 
 mod answer;
 mod comparability;
@@ -21,7 +21,7 @@ pub use pairing::{Pairing, pairs};
 pub use power::{PowerAnswer, PowerSettings, power};
 pub use repeated::refuse_repeated;
 pub use settings::{Change, Settings, ThresholdSetting, metric_named};
-pub use sides::{Operations, operations, window_length_for};
+pub use sides::{OperationSides, operations, window_length_for};
 pub use thresholds_file::ThresholdsFile;
 
 use soakbox_cli::{Failure, Result};

@@ -1,5 +1,5 @@
-//! Which runs of the two sides are a pair. It is decided from the times of the runs, never from their
-//! measurements.
+//! Which runs of the two sides are a pair. It is decided from the times of the runs, never from
+//! their measurements.
 
 use soakbox_cli::{Failure, Result};
 
@@ -18,9 +18,9 @@ pub enum Pairing {
 }
 
 /// The number of the pair of each run, base and candidate; `None` where the runs are not paired.
-/// Automatically they are if both sides have as many runs, at least two, all on one host and one
-/// after the other at known times, and each two in a row are one of each side: such a pair shares what the machine
-/// was doing at that time.
+/// Automatically they are paired if both sides have the same number of runs, at least two, all on
+/// one host and one after the other at known times, and each two in a row are one of each side:
+/// such a pair shares what the machine was doing at that time.
 ///
 /// # Errors
 /// Where they must be paired and the sides have different numbers of runs.

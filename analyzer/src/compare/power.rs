@@ -9,10 +9,10 @@ use super::settings::metrics;
 use super::{Settings, operations, refuse_repeated};
 use crate::windows::Run;
 
-/// Fewest runs of a self-test: below, it says nothing about how often alarms are false.
+/// Fewest runs of a self-test: with fewer it cannot show how often alarms are false.
 const FEWEST_RUNS: usize = 10;
 
-/// The question.
+/// The input of [`power`].
 #[derive(Clone, Debug)]
 pub struct PowerSettings {
     /// Thresholds, metrics and operations.
@@ -25,7 +25,7 @@ pub struct PowerSettings {
     pub self_test: bool,
 }
 
-/// The answer.
+/// The answer; in JSON the schema `soakbox.power/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct PowerAnswer {
     /// Name and version of the JSON schema.
@@ -76,7 +76,7 @@ pub(crate) struct PowerEffect {
     pub(crate) runs_for_change: Option<usize>,
 }
 
-/// Answers the question for the runs of one build.
+/// What comparisons with these runs of one build as the base can show.
 ///
 /// # Errors
 /// Where there are too few runs for an answer.
@@ -91,7 +91,8 @@ pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer
     }
     refuse_repeated("RUN", &runs)?;
     settings.comparison.refuse_unknown_operations(&runs)?;
-    // Neighbours are compared with each other, so that a drift of the machine does not look like noise.
+    // Neighbours are compared with each other, so that a drift of the machine does not look like
+    // noise.
     runs.sort_by_key(|run| run.identity.first_ns);
     let prepared = operations(&runs, &[], None, &settings.comparison.operations)?;
     let of_runs: Vec<(&str, &[StatisticsRun])> = prepared

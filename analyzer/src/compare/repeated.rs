@@ -1,5 +1,5 @@
-//! Runs that are there twice. Twice the same run is no second measurement: it would make a side look
-//! more certain than it is. Pure.
+//! Runs that are given twice. The same run twice is no second measurement: it would make a side
+//! look more certain than it is. Pure.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,10 @@ use soakbox_cli::{Failure, Result};
 
 use crate::windows::Run;
 
+/// Refuses a run that is given twice. `side` is how the command line names the runs.
+///
 /// # Errors
-/// Where two of the runs are the same one. `side` is how the command line names them.
+/// Where two of the runs are the same one.
 pub fn refuse_repeated(side: &str, runs: &[Run]) -> Result<()> {
     let mut known: HashMap<(&str, i64), &str> = HashMap::new();
     for run in runs {
@@ -63,7 +65,7 @@ mod tests {
             let twice = twice.map(Clone::clone);
             assert!(refuse_repeated("BASE", &twice).is_err());
         }
-        // Of such runs nothing is known.
+        // Without a recorder it is not known which run it is.
         let unknown = run("x", "", 0);
         assert!(refuse_repeated("BASE", &[unknown.clone(), unknown.clone()]).is_ok());
         assert_eq!(

@@ -1,5 +1,5 @@
-//! What a comparison accepts and what must pass: from the command line and a TOML file, as options of
-//! the statistics. Pure: the file's text is an argument.
+//! What a comparison accepts and what must pass: from the command line and a TOML file, as options
+//! of the statistics. Pure: the file's text is an argument.
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Acceptable, Metric, Options, Threshold};
@@ -13,7 +13,7 @@ const MOST: f64 = 0.99;
 /// Everything that a comparison depends on besides the runs.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Thresholds, gates and operations of one side only.
+    /// Thresholds, gates, and how operations of one side only count.
     pub options: Options,
     /// Whether the runs are pairs.
     pub pairing: Pairing,
@@ -105,7 +105,7 @@ impl std::str::FromStr for ThresholdSetting {
     }
 }
 
-/// Without the rounding errors of a product.
+/// The fraction in percent, without the rounding errors of the product.
 fn percentage(fraction: f64) -> f64 {
     (fraction * 1e8).round() / 1e6
 }
@@ -137,8 +137,8 @@ impl std::fmt::Display for ThresholdSetting {
 }
 
 impl ThresholdSetting {
-    /// Whether it is a threshold of the same kind for everything that `other` is one for: a typed one
-    /// then replaces that of a file.
+    /// Whether it applies to everything that `other` applies to and is of the same kind, relative
+    /// or absolute: a typed threshold then replaces that of a file.
     fn covers(&self, other: &Threshold) -> bool {
         let is_relative =
             |metric: &Metric| matches!(self.change, Change::Fraction(_)) && !metric.is_absolute();
@@ -203,8 +203,8 @@ impl ThresholdSetting {
 }
 
 impl Settings {
-    /// The settings of a file and of the command line, which is preferred: what is typed replaces
-    /// everything in the file that it is a threshold for.
+    /// The settings of a file and of the command line, which is preferred: a typed threshold
+    /// replaces those of the file for all that it applies to.
     ///
     /// # Errors
     /// Where a threshold has no meaning.
@@ -237,8 +237,10 @@ impl Settings {
         Ok(self)
     }
 
+    /// Refuses thresholds of operations that no run has: they would apply to nothing.
+    ///
     /// # Errors
-    /// Where a threshold names an operation that no run has: it would apply to nothing.
+    /// Where there is such a threshold.
     pub(super) fn refuse_unknown_operations<'a>(
         &self,
         runs: impl IntoIterator<Item = &'a Run>,

@@ -11,7 +11,7 @@ use crate::windows::{Run, Series, WindowLength};
 
 /// One operation with the runs of both sides. A side of which no run has the operation is empty.
 #[derive(Debug)]
-pub struct Operations {
+pub struct OperationSides {
     /// The operation's name.
     pub name: String,
     /// Runs of the base.
@@ -30,7 +30,7 @@ pub fn operations(
     candidate: &[Run],
     pairs: Option<&(Vec<u64>, Vec<u64>)>,
     wanted: &[String],
-) -> Result<Vec<Operations>> {
+) -> Result<Vec<OperationSides>> {
     let runs = || base.iter().chain(candidate);
     let names: BTreeSet<&String> = runs().flat_map(|run| run.operations.keys()).collect();
     if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
@@ -43,7 +43,7 @@ pub fn operations(
     let chosen = chosen.filter(|name| wanted.is_empty() || wanted.contains(name));
     let operation = |name: &String| {
         let length = window_length_for(runs().filter_map(|run| run.operations.get(name)));
-        Ok(Operations {
+        Ok(OperationSides {
             name: name.clone(),
             base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
             candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
@@ -62,8 +62,8 @@ fn side(
     pairs: Option<&[u64]>,
 ) -> Result<Vec<StatisticsRun>> {
     let has = |run: &Run| run.operations.contains_key(operation);
-    let is_other = runs.iter().any(|run| !run.operations.is_empty());
-    if is_other && !runs.iter().any(has) {
+    let observed_any = runs.iter().any(|run| !run.operations.is_empty());
+    if observed_any && !runs.iter().any(has) {
         return Ok(Vec::new());
     }
     let converted = runs.iter().enumerate().map(|(index, run)| {
@@ -93,7 +93,7 @@ pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> Wind
         let windows = u32::try_from(series.windows.len()).unwrap_or(u32::MAX);
         let span = series.length.duration().saturating_mul(windows);
         shortest = Some(shortest.map_or(span, |so_far: Duration| so_far.min(span)));
-        // A run without operations tells nothing about the windows that operations need.
+        // A run without operations does not show how long the windows must be.
         let count = series.count();
         if count > 0 {
             fewest = Some(fewest.map_or(count, |so_far: u64| so_far.min(count)));

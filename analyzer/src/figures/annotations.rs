@@ -45,7 +45,7 @@ pub struct Moment {
 /// When a recorder started and stopped and what it did not observe, according to its own
 /// annotations, ns UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(super) struct RunAnnotations {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
     /// When a process of the recorder's command began or ended.
@@ -62,7 +62,7 @@ pub(super) struct Annotations {
     /// In order of time.
     pub(super) moments: Vec<Moment>,
     /// By recorder.
-    pub(super) runs: BTreeMap<String, Noted>,
+    pub(super) runs: BTreeMap<String, RunAnnotations>,
 }
 
 impl Annotations {

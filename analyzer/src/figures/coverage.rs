@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soakbox_schemas::tables::Table;
 
 use super::Gap;
-use super::annotations::Noted;
+use super::annotations::RunAnnotations;
 use crate::recording::{Recording, TimeRange};
 
 /// The time that a recording covers, and the periods inside it that were not observed.
@@ -16,7 +16,8 @@ pub struct Coverage {
     pub range: Option<TimeRange>,
     /// Observed time inside the range, ns.
     pub observed_ns: i64,
-    /// Periods inside the range in which nothing was observed: gaps, and the time between runs.
+    /// Periods inside the range in which nothing, or not everything, was observed: gaps, and the
+    /// time between runs.
     pub unobserved: Vec<TimeRange>,
     /// Recorders that recorded their own stop.
     pub stopped: BTreeSet<String>,
@@ -38,7 +39,7 @@ pub struct RunCoverage {
 impl Coverage {
     pub(super) fn of(
         recording: &Recording,
-        annotated: &BTreeMap<String, Noted>,
+        annotated: &BTreeMap<String, RunAnnotations>,
         gaps: &[Gap],
     ) -> Self {
         let origins = recording.origins();
@@ -88,7 +89,7 @@ fn gaps_inside(range: TimeRange, gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> 
 fn run(
     recording: &Recording,
     recorder: &str,
-    annotated: &BTreeMap<String, Noted>,
+    annotated: &BTreeMap<String, RunAnnotations>,
 ) -> Option<TimeRange> {
     let range = |table| recording.range_of(table, Some(recorder));
     let log = range(Table::OPERATION_LOG);

@@ -1,4 +1,4 @@
-//! When the processes of a recording began anew, from its annotations alone.
+//! When the processes of a recording restarted, from its annotations alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;

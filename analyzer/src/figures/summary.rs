@@ -76,9 +76,10 @@ pub struct OperationSummary {
     pub memory_bytes: Option<i64>,
     /// Data processed, sum over all operations.
     pub bytes: Option<i64>,
-    /// Operations finished, by the kernel's counters; `None` where there are none.
+    /// Operations finished, by the kernel's counters; `None` where none of them could be compared
+    /// with the rows.
     pub finished: Option<u64>,
-    /// Operations that finished and were lost; `None` where there are no counters.
+    /// Operations that finished and were lost; `None` as `finished`.
     pub lost: Option<u64>,
 }
 

@@ -14,7 +14,7 @@ use crate::sql::{Session, queries};
 /// Bounds of the number of windows of an operation: few rows give up to 10, many rows up to 150.
 const WINDOWS: std::ops::RangeInclusive<i64> = 10..=150;
 /// Windows are as wide as needed to have at least this number of rows on average: a percentile of a
-/// few rows tells little.
+/// few rows is uncertain.
 const ROWS_PER_WINDOW: u64 = 40;
 /// The widths that windows can have, milliseconds.
 const WIDTHS_MS: [i64; 24] = [
@@ -60,7 +60,7 @@ pub struct Timeline {
     pub range: TimeRange,
     /// By name.
     pub operations: Vec<OperationTimeline>,
-    /// Periods in which nothing was observed.
+    /// Periods in which nothing, or not everything, was observed.
     pub unobserved: Vec<TimeRange>,
     /// Annotated moments, in order.
     pub moments: Vec<Moment>,

@@ -27,7 +27,7 @@ pub fn power_text(answer: &PowerAnswer) -> String {
         ));
     }
     text.push_str(&format!(
-        "From {} runs of the base. A probability of 80% is meant by \"finds\" and \"passes\".\n\n",
+        "From {} runs of the base. \"Find\" and \"pass\" mean a probability of 80%.\n\n",
         answer.runs
     ));
     let wanted = format!("runs to find {}", signed_percent(answer.change));

@@ -215,8 +215,8 @@ pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
     size_text(&effect.quantity, effect.absolute, change)
 }
 
-/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`. That
-/// of a share is in percentage points.
+/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`.
+/// That of a share is in percentage points.
 pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String {
     if !absolute {
         return signed_percent(change);

@@ -30,7 +30,7 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a directory has that of a table or of journals in it.
+/// Whether the directory of a table or of journals is in it.
 fn is_recording(path: &Path) -> bool {
     let tables = Table::ALL;
     let names = tables.iter().map(Table::name).chain([JOURNAL_DIRECTORY]);

@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 20;
 pub struct Damaged {
     /// The file's path.
     pub path: PathBuf,
-    /// The table that its rows are of, by its directory or name; `None` where neither tells.
+    /// The table that its rows are of, by its directory or name; `None` where neither shows it.
     pub table: Option<Table>,
     /// First eight digits of the UUID of the run that wrote it; `None` where its name has none.
     pub recorder: Option<String>,

@@ -1,4 +1,4 @@
-//! Opens what `changes` and `soak` search: a CSV file, or the series of runs with their restarts.
+//! Opens the input of `changes` and `soak`: a CSV file, or the series of runs with their restarts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub(super) fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
             let all = named.iter();
             let all = all.flat_map(|one| series_of(one.run, one.name, operations, metrics));
             let all: Vec<NumberSeries> = all.collect();
-            used(&runs, operations, metrics, all.iter())?;
+            refuse_unknown(&runs, operations, metrics, all.iter())?;
             Ok(all)
         }
     }
@@ -74,7 +74,7 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
     let noted = restarts(paths, *skip_damaged)?;
     let named = named(&runs);
     let mut all = soak_series(&named, operations, metrics, &noted);
-    used(
+    refuse_unknown(
         &runs,
         operations,
         metrics,
@@ -86,7 +86,7 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
     commands::soak::run(&named, &all, &settings, plan.format)
 }
 
-/// By recording and recorder.
+/// Times of restarts, ns UTC, by recording and recorder.
 type Restarts = BTreeMap<(String, String), Vec<i64>>;
 
 /// The restarts of processes that the recordings noted. Baselines have none.
@@ -133,7 +133,7 @@ fn named(runs: &[Run]) -> Vec<SoakRun<'_>> {
 }
 
 /// Refuses an operation or a metric that was named and is in no run.
-fn used<'a>(
+fn refuse_unknown<'a>(
     runs: &[Run],
     operations: &[String],
     metrics: &[Metric],
@@ -149,8 +149,8 @@ fn used<'a>(
                 .hint("`soakbox-analyzer info DIR` lists the operations of a recording"),
         );
     }
-    let measured = |metric: &&Metric| !series.clone().any(|one| one.metric == **metric);
-    match metrics.iter().find(measured) {
+    let unmeasured = |metric: &&Metric| !series.clone().any(|one| one.metric == **metric);
+    match metrics.iter().find(unmeasured) {
         Some(missing) => Err(Failure::new(
             format_args!("--metric {}", missing.name()),
             "was not measured",

@@ -1,4 +1,4 @@
-//! Points at times as points at equal distances, where they are.
+//! Points that are evenly spaced in time, as a series with equal distances.
 
 /// The largest distance of a point from its place, as a share of the distance of two places.
 const JITTER: f64 = 0.05;

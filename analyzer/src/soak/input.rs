@@ -1,4 +1,4 @@
-//! What is searched: runs, and their series with the restarts of their processes.
+//! The input of a search for findings: runs, and their series with the restarts of their processes.
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, stop};
@@ -20,11 +20,11 @@ pub struct SoakRun<'a> {
 pub struct SoakSeries {
     /// The numbers.
     pub series: NumberSeries,
-    /// When the process began anew, ascending, in the seconds of the series.
+    /// When the process restarted, ascending, in the seconds of the series.
     pub restarts: Vec<f64>,
-    /// True when the process began anew at these times only.
+    /// True when the process restarted at these times only.
     pub restarts_known: bool,
-    /// True when the operation stopped at the end of the series, of which the rest is left out.
+    /// True when the operation stopped at the end of the series: the windows after it are left out.
     pub stopped: bool,
 }
 
@@ -66,7 +66,7 @@ impl SoakSeries {
         }
     }
 
-    /// Adds those of these restarts that have points before and after them.
+    /// Adds those of the restarts that have points before and after them.
     fn add_restarts(&mut self, restarts: &[f64]) {
         let Some(times) = self.series.times.seconds(self.series.values.len()) else {
             return;
@@ -87,7 +87,7 @@ impl SoakSeries {
         }
     }
 
-    /// Without the windows after the stop of its operation, of a rate.
+    /// A rate without its windows after the stop of the operation; any other series as it is.
     fn until_stop(mut self, windows: &Series) -> Self {
         let of_rate = matches!(self.series.metric, Metric::Rate | Metric::BytesRate);
         let stop = stop(&windows.column(|window| window.count.saturating_add(window.lost)));
@@ -121,20 +121,20 @@ pub struct RestartTime {
     pub seconds: f64,
 }
 
-/// Adds restarts that a person gave to the series. `from` is what to subtract from them for each
-/// series: its begin, in their terms.
+/// Adds the restarts that were typed to each series. `begin_of` gives the begin of a series, which
+/// is subtracted from them.
 ///
 /// # Errors
 /// Where a restart is inside none of the series.
 pub fn give_restarts(
     series: &mut [SoakSeries],
     restarts: &[RestartTime],
-    from: impl Fn(&SoakSeries) -> f64,
+    begin_of: impl Fn(&SoakSeries) -> f64,
 ) -> Result<()> {
     let nothing = series.is_empty();
     let mut used = vec![nothing; restarts.len()];
     for one in series {
-        let begin = from(one);
+        let begin = begin_of(one);
         let times: Vec<f64> = restarts.iter().map(|at| at.seconds - begin).collect();
         one.add_restarts(&times);
         one.restarts_known = true;
@@ -147,7 +147,7 @@ pub fn give_restarts(
             format_args!("--restart {}", restarts[index].text),
             "is not between the points of any series",
         )
-        .hint("it is given in the terms of the time column; of a recording, as RFC 3339")),
+        .hint("write it as in the time column; for a recording, RFC 3339 or seconds since 1970")),
         None => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use crate::changes::Times;
 use crate::units::duration;
 use crate::windows::{Run, Series};
 
-/// How many of the findings of a run have a probability to be false: all but the gaps.
+/// How many of the findings of a run can be false alarms: all but the gaps.
 pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
     let operations = run.run.chosen(&settings.operations);
     operations
@@ -128,7 +128,8 @@ fn failures(run: &Run, series: &Series, subject: &str, share: f64) -> Result<Fin
     })
 }
 
-/// The windows that are missing: all operations of a run have the same gaps.
+/// The missing windows of one operation: those of the gaps, which all operations of a run have, and
+/// those in which its own rows and counts disagree.
 fn gaps(run: &Run, series: &Series, name: &str) -> FindingAnswer {
     let subject = if name.is_empty() { "run" } else { name };
     let blank = |status| FindingAnswer::new("gap", subject, &Metric::Rate, status);

@@ -18,8 +18,8 @@ pub(super) fn searches(one: &SoakSeries) -> usize {
     growth + 2
 }
 
-/// The findings of a series whose points have times. A limit of the settings is that of this series.
-/// `share` is the false-alarm rate of each.
+/// The findings of a series whose points have times. A limit of the settings is that of this
+/// series. `share` is the false-alarm rate of each.
 ///
 /// # Errors
 /// Where the times of the points are not known or descend, or an option is impossible.
@@ -82,7 +82,7 @@ pub(super) fn of_series(
     Ok(findings)
 }
 
-/// Only memory has troughs that must not rise; of a column of a file it is not known what it is.
+/// Only memory has troughs that must not rise; what a column of a file is, is not known.
 fn may_leak(metric: &Metric) -> bool {
     matches!(metric, Metric::Memory | Metric::Other(_))
 }
@@ -131,20 +131,20 @@ fn growth(finding: &Finding, series: &NumberSeries, falling: bool) -> FindingAns
         (FindingKind::Drift, false) => "drift",
         (FindingKind::Drift, true) => "decay",
     };
-    let turned = |value: Option<f64>| value.map(|value| if falling { -value } else { value });
+    let signed = |value: Option<f64>| value.map(|value| if falling { -value } else { value });
     let (low, high) = match falling {
         true => (finding.high, finding.low),
         false => (finding.low, finding.high),
     };
     FindingAnswer {
-        slope_per_hour: turned(finding.slope_per_hour),
-        low: turned(low),
-        high: turned(high),
+        slope_per_hour: signed(finding.slope_per_hour),
+        low: signed(low),
+        high: signed(high),
         time_to_limit_s: finding.time_to_limit_s,
         limit_reached: finding
             .limit_reached
             .and_then(|at_s| at(&series.times, at_s)),
-        detectable: turned(finding.detectable),
+        detectable: signed(finding.detectable),
         from: finding.since.and_then(|since| at(&series.times, since)),
         reason: finding.reason.clone(),
         ..FindingAnswer::new(kind, &series.name, &series.metric, finding.status.name())
@@ -177,7 +177,7 @@ fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAn
     };
     let Some((values, seconds)) = even else {
         return Ok(FindingAnswer {
-            reason: "a period is one of points at equal distances".to_owned(),
+            reason: "a period needs points at equal distances in time".to_owned(),
             ..blank("inconclusive")
         });
     };
@@ -221,7 +221,7 @@ fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswe
         Steadiness::Inconclusive => (
             "inconclusive",
             format!(
-                "as many as {:.0} independent points only",
+                "only as many as {:.0} independent points",
                 state.effective_size
             ),
         ),

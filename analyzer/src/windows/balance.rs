@@ -1,5 +1,5 @@
-//! Whether the rows of an operation are all of those that the kernel counted, interval by interval. A
-//! row may be missing without having been counted as lost: its file was left out or deleted, or a
+//! Whether the rows of an operation are all of those that the kernel counted, interval by interval.
+//! A row may be missing without having been counted as lost: its file was left out or deleted, or a
 //! journal is damaged. Pure.
 
 use std::collections::BTreeMap;
@@ -16,8 +16,7 @@ const MOST_CELLS: usize = 2 * MOST_WINDOWS;
 pub(super) struct Counted {
     /// Operations with a row.
     pub(super) recorded: u64,
-    /// Operations that finished, without those that were recorded, left out or lost: 0 where the
-    /// counts add up.
+    /// finished − recorded − filtered − sampled_out − lost: 0 where the counts add up.
     pub(super) difference: i64,
 }
 
@@ -40,8 +39,8 @@ pub(super) struct Balance {
 pub(super) struct Imbalance {
     /// Numbers of operations that finished and have no row, with the time in which they did.
     pub(super) without_row: Vec<(u64, TimeRange)>,
-    /// The time in which there are more rows than were counted, or the counts do not add up: others
-    /// are missing, and nothing is known.
+    /// The time in which there are more rows than were counted, or the counts do not add up: counts
+    /// are missing, and nothing is known about that time.
     pub(super) doubtful: Vec<TimeRange>,
 }
 

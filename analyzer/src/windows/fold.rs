@@ -59,8 +59,8 @@ impl Fold {
         self.open.add(row);
     }
 
-    /// Adds operations that were lost somewhere in the range: each window gets the share of its part
-    /// of the range, in whole numbers.
+    /// Adds operations that were lost somewhere in the range: each window gets the share of its
+    /// part of the range, in whole numbers.
     pub fn add_lost(&mut self, lost: u64, range: TimeRange) {
         if lost == 0 {
             return;

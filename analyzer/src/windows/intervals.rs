@@ -1,11 +1,12 @@
-//! Which intervals of a run were counted, and when they were. The recorder writes the kernel's counts
-//! of every operation in every interval, so that an interval without counts was not observed. Pure.
+//! Which intervals of a run were counted, and when they were. The recorder writes the kernel's
+//! counts of every operation in every interval, so that an interval without counts was not
+//! observed. Pure.
 
 use std::collections::BTreeMap;
 
 use crate::recording::TimeRange;
 
-/// Intervals of a word.
+/// Intervals in a word.
 const WORD: u64 = u64::BITS as u64;
 /// Words that are accepted beyond those of the run: counts may come late, from before its begin.
 const MORE_WORDS: usize = 4;
@@ -95,8 +96,8 @@ impl Intervals {
         Some(at_ns.saturating_add(later.saturating_mul(self.length_ns)))
     }
 
-    /// The parts of the run whose intervals were not counted; `None` where the numbers are wrong, so
-    /// that nothing is known. Less than an interval at either end of the run is no such part.
+    /// The parts of the run whose intervals were not counted; `None` where the numbers are wrong,
+    /// so that nothing is known. Less than an interval at either end of the run is no such part.
     pub(super) fn uncounted(&self, run: TimeRange) -> Option<Vec<TimeRange>> {
         if self.is_overfull {
             return None;

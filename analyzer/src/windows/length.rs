@@ -19,7 +19,7 @@ impl WindowLength {
     /// A second.
     pub const SECOND: Self = Self(9);
 
-    /// The shortest length of which a run of this length has at most [`MOST_WINDOWS`].
+    /// The shortest length with which a run of `run_ns` has at most [`MOST_WINDOWS`] windows.
     pub fn finest(run_ns: i64) -> Self {
         let lengths = (0..LARGEST_EXPONENT).map(Self);
         let mut enough = lengths.filter(|length| run_ns / length.ns() < MOST_WINDOWS as i64);

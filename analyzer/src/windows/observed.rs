@@ -1,7 +1,7 @@
 //! Everything that was read of one run, while it is read: the rows and losses of each operation as
-//! windows, and which intervals were counted. At the end, operations without a row are lost, and the
-//! windows of which nothing is known are missing: what is not there is no operation that did not
-//! happen. Pure.
+//! windows, and which intervals were counted. At the end, operations without a row count as lost,
+//! and windows of which nothing is known are missing, so that no missing row looks like an
+//! operation that did not happen. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The window that rows are being added to: its histogram has a cell per bucket, so that a row costs
-//! one increment.
+//! The window that rows are being added to: its histogram has a cell per bucket, so that a row
+//! costs one increment.
 
 use soakbox_schemas::histogram::{BUCKETS, bucket};
 use soakbox_schemas::tables::histogram;

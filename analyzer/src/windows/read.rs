@@ -1,5 +1,5 @@
-//! Reads the runs of a recording as windows: one pass over `operation_log` for the rows and one over
-//! `operation_metrics` for the counts, on all CPUs. Each thread folds files of its own.
+//! Reads the runs of a recording as windows: one pass over `operation_log` for the rows and one
+//! over `operation_metrics` for the counts, on all CPUs. Each file is folded by one thread.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
@@ -22,10 +22,11 @@ const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 
 /// The runs of a recording, in order of their begin; at least one. A run without rows has no
 /// operations. `length` is the shortest length of the windows; without it, it is the shortest of
-/// which each run has at most [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer windows.
+/// which each run has at most [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer
+/// windows.
 ///
-/// Operations that the kernel counted and that have no row are lost. A window is missing where a gap
-/// is, and where the kernel's counts are missing.
+/// Operations that the kernel counted and that have no row are lost. A window is missing where a
+/// gap is, and where the kernel's counts are missing.
 ///
 /// # Errors
 /// Where a file cannot be read.
@@ -69,8 +70,8 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
     Ok(runs)
 }
 
-/// The runs that have files, also such that cannot be read, and no row, with the time that their
-/// annotations give. A recording of which nothing can be read has one without a name.
+/// The runs that have files, readable or not, and no row, with the time that their annotations
+/// give. A recording of which nothing can be read has one without a name.
 fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
     let (recording, coverage) = (&reading.recording, &reading.coverage);
     let origins = recording.origins().into_iter();

@@ -72,7 +72,8 @@ pub struct Target {
 }
 
 impl RunIdentity {
-    /// What no other run has: the run's UUID and its begin; `None` where they are not known.
+    /// The key by which a run is recognised: its UUID and its begin; `None` where they are not
+    /// known.
     pub fn key(&self) -> Option<(&str, i64)> {
         (!self.recorder.is_empty()).then_some((self.recorder.as_str(), self.first_ns))
     }

@@ -15,12 +15,12 @@ pub struct Series {
 }
 
 impl Series {
-    /// Whether a window has more than 0 of that number.
+    /// Whether `number` is above 0 in any window.
     pub fn any(&self, number: fn(&Window) -> u64) -> bool {
         self.windows.iter().flatten().any(|w| number(w) > 0)
     }
 
-    /// That number of each window; NaN where the window is missing.
+    /// `number` of each window; NaN where the window is missing.
     pub fn column(&self, number: fn(&Window) -> u64) -> Vec<f64> {
         let windows = self.windows.iter().map(Option::as_ref);
         windows
@@ -28,8 +28,8 @@ impl Series {
             .collect()
     }
 
-    /// Makes each window missing that a range overlaps; the first window begins at `begin_ns`. Gives
-    /// the number of windows that were there before.
+    /// Makes each window missing that a range overlaps; the first window begins at `begin_ns`.
+    /// Gives the number of windows that were there before.
     pub fn leave_out(&mut self, begin_ns: i64, ranges: &[TimeRange]) -> usize {
         let length = self.length.ns();
         let mut left_out = 0;
@@ -92,7 +92,7 @@ impl Series {
         self.sum(|window| window.count)
     }
 
-    /// The sum of that number over all windows that are not missing.
+    /// The sum of `number` over all windows that are not missing.
     pub fn sum(&self, number: fn(&Window) -> u64) -> u64 {
         let windows = self.windows.iter().flatten();
         windows.map(number).fold(0, u64::saturating_add)

@@ -27,7 +27,7 @@ pub struct Window {
     pub cpu_ns: u64,
     /// Operations at whose finish the resident memory was read.
     pub with_memory: u64,
-    /// Sum of these memories, bytes.
+    /// Sum of that memory, bytes.
     pub memory_bytes: u64,
     /// Operations whose processed data are known.
     pub with_bytes: u64,
@@ -75,7 +75,7 @@ impl Window {
     }
 }
 
-/// The mean of a sum of that many numbers; `None` of none.
+/// The mean from the sum of `count` numbers; `None` where `count` is 0.
 pub fn mean(sum: u64, count: u64) -> Option<f64> {
     (count > 0).then(|| sum as f64 / count as f64)
 }

@@ -8,7 +8,7 @@ use crate::math::histogram::Histogram;
 use crate::metric::Metric;
 use std::time::Duration;
 
-/// One operation in one window, with the columns of `operation_metrics`.
+/// One operation in one window: its counts, sums and durations.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window {
     /// Number of recorded operations: those with a row or in the histogram.
@@ -30,8 +30,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// Adds what follows this window. `weights` are the lengths of both, in any unit: the memory is
-    /// their mean. What one of them did not measure is missing.
+    /// Adds the window that follows this one. `weights` are the lengths of both, in any unit: the
+    /// memory is the mean with these weights. A number that one of them did not measure is missing.
     pub fn merge(&mut self, next: &Window, weights: (f64, f64)) {
         let mean = |a: f64, b: f64| (a * weights.0 + b * weights.1) / (weights.0 + weights.1);
         let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
@@ -182,8 +182,8 @@ impl Run {
         })
     }
 
-    /// Gives the run a name, for instance that of its recording. Reports name a run that cannot be
-    /// used by it.
+    /// Gives the run a name, for instance that of its recording. Reports use the name for a run
+    /// that cannot be compared.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Run {
         self.name = name.into();

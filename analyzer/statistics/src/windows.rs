@@ -25,8 +25,9 @@ pub struct Windows {
     /// Number of windows that were pushed for each that is kept.
     merged: usize,
     kept: Vec<Option<Window>>,
-    /// The window that is not complete yet, and of how many it is made.
+    /// The window that is not complete yet.
     open: Option<Window>,
+    /// Number of windows that were pushed into `open`.
     in_open: usize,
 }
 
@@ -130,8 +131,8 @@ impl Windows {
     }
 }
 
-/// The length of the windows into which runs are cut that are compared: 800 windows in the shortest
-/// run, or as many as leave two operations in each, and 1 s at most.
+/// The length of the windows of runs that are compared: 800 windows in the shortest run, or as few
+/// as have two operations each, and 1 s at most.
 ///
 /// `span` is the length of the shortest run, and `operations` is the number of operations in the
 /// run that has the fewest. Both runs of a comparison need the same length.

@@ -171,7 +171,7 @@ fn growth_within_an_absolute_tolerance_is_absent() {
     assert!(soak("memory", &times, &[1.0], &options).is_err());
 }
 
-/// Values of a process that begins anew every `life` points, and the times of its restarts.
+/// Values of a process that restarts every `life` points, and the times of its restarts.
 fn lives(points: usize, life: usize, growth: f64, teeth: f64) -> (Vec<f64>, Vec<f64>) {
     let value = |i: usize| {
         let hours = (i % life) as f64 * STEP / 3600.0;

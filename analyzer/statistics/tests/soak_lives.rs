@@ -1,4 +1,5 @@
-//! A process that leaks and restarts, growth that begins late, and a slope that many findings share.
+//! A process that leaks and restarts, growth that begins late, and a rate of false alarms that many
+//! findings share.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"
@@ -21,8 +22,8 @@ fn findings(values: &[f64], options: &SoakOptions) -> [Finding; 2] {
     soak("memory", &times, values, options).unwrap()
 }
 
-/// 72 hours of a process that begins anew every `life` hours and grows by `growth` an hour from
-/// 100, and its restarts.
+/// 72 hours of a process that restarts every `life` hours and grows by `growth` an hour from 100,
+/// and its restarts.
 fn lives(life: usize, growth: f64, deviation: f64, seed: usize) -> (Vec<f64>, Vec<f64>) {
     let value =
         |i: usize| 100.0 + growth * (i % (60 * life)) as f64 / 60.0 + deviation * noise(i, seed);

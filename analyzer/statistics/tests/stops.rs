@@ -1,5 +1,5 @@
-//! Stops of operations that come at random: the rate of false ones, and true ones that are found. The
-//! seeds are drawn when the test runs.
+//! Stops of operations that come at random: the rate of false ones, and true ones that are found.
+//! The seeds are drawn when the test runs.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers outside the test functions: a panic is a failed test"

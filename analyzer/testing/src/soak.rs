@@ -47,11 +47,11 @@ pub struct Soak {
     pub seed: u64,
     /// Factor of every duration.
     pub scale: f64,
-    /// Seconds from [`START_NS`] to the begin.
+    /// Seconds from [`START_NS`] to the begin of the recording.
     pub begin: i64,
-    /// The process begins anew after each of these many seconds, with its first memory.
+    /// The process restarts each time after this many seconds, again with its first memory.
     pub restart_every: Option<i64>,
-    /// The share of `traffic_control` that is missing at the end, fewer and fewer from the begin on.
+    /// The share of `traffic_control` that is missing at the end; it grows linearly from the start.
     pub decline: f64,
     /// The second from which on no `traffic_control` finishes.
     pub stops_at: Option<i64>,

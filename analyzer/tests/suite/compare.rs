@@ -7,7 +7,8 @@ use serde_json::Value;
 use soakbox_schemas::tables::{OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
-/// Seals `runs` recordings of `soak`, each with a seed of its own, into `name` and gives their paths.
+/// Seals `runs` recordings of `soak`, each with a seed of its own, into `name` and gives their
+/// paths.
 fn seal(place: &Place, name: &str, runs: u64, soak: Soak) -> Vec<String> {
     let runs = (0..runs).map(|run| {
         let path = place.path().join(format!("{name}-{run}"));

@@ -1,5 +1,5 @@
-//! The tests of the analyzer, one file per subject, linked once. `cargo test --workspace --test suite
-//! SUBJECT::` runs one subject; `make test` runs each subject in a process of its own.
+//! The tests of the analyzer, one file per subject, linked once. `make test` runs each subject in a
+//! process of its own, `cargo test --workspace --test suite SUBJECT::` only one subject.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod baseline;

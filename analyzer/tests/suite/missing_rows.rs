@@ -1,5 +1,5 @@
-//! What is missing in a recording is no measurement: rows, counts, annotations and whole runs that are
-//! not there become neither a pass nor a regression.
+//! What is missing in a recording is no measurement: rows, counts, annotations and whole runs that
+//! are not there become neither a pass nor a regression.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,8 @@ fn verdicts<'a>(answer: &'a Value, metric: &str) -> Vec<&'a str> {
     words.collect()
 }
 
-/// A way to harm a recording: its name, and the seconds whose operations are lost and that are missing.
+/// A way to harm a recording: its name, and the seconds whose operations are lost and that are
+/// missing.
 type Harm = (&'static str, fn(&Files), usize, usize);
 
 const HARMS: [Harm; 9] = [

@@ -1,5 +1,5 @@
-//! `compare --plan` and `selftest`: what comparisons with a base can show, and how often runs of one
-//! build are called worse than each other.
+//! `compare --plan` and `selftest`: what comparisons with a base can show, and how often runs of
+//! one build are called worse than each other.
 
 use serde_json::Value;
 

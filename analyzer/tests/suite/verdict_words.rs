@@ -1,5 +1,5 @@
-//! The words of a verdict: each headline gives the reason that there is, rows that do not count are in
-//! parentheses, and runs are named once.
+//! The words of a verdict: each headline gives the reason that there is, rows that do not count are
+//! in parentheses, and runs are named once.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! Tests the promises of the statistics on simulated data and prints the results as one table: `--
-//! [--full] [--repetitions N] [--seed N] [--only WORD]`.
+//! Tests the promises of the statistics on simulated data and prints the results as one table.
+//! Arguments: `[--full] [--repetitions N] [--seed N] [--only WORD]`.
 //!
 //! The seed is drawn at run time and printed. Exit status 1 when a figure misses its bound, 2 on
 //! wrong usage.

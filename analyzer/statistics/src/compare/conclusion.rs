@@ -1,4 +1,4 @@
-//! What a comparison may say about the builds.
+//! The conclusion of a comparison about the builds.
 
 use crate::compare::effect::Comparison;
 use crate::compare::verdict::{Scope, Verdict};
@@ -16,7 +16,7 @@ pub enum Conclusion {
 }
 
 impl Comparison {
-    /// What this comparison may say about the builds.
+    /// The conclusion about the builds, or about two runs if the scope is only these.
     pub fn conclusion(&self) -> Conclusion {
         match self.scope {
             Scope::Runs => Conclusion::Builds(self.verdict),

@@ -31,8 +31,8 @@ pub struct Effect {
     /// Value of the base, in the metric's unit: of several runs the geometric mean, or the
     /// arithmetic mean for absolute metrics.
     pub base: Option<f64>,
-    /// Value of the candidate, as for the base. Of a rate that stopped it is the arithmetic mean of all
-    /// runs, and the change has no interval unless all of them finished nothing.
+    /// Value of the candidate, as for the base. Of a rate that stopped it is the arithmetic mean of
+    /// all runs, and the change has no interval unless all of them finished nothing.
     pub candidate: Option<f64>,
     /// candidate / base − 1, or candidate − base where it is [`absolute`](Effect::absolute). The
     /// sign is such that up is worse.
@@ -104,6 +104,6 @@ pub struct OneSidedOperation {
     pub operation: String,
     /// The side that has it.
     pub side: Side,
-    /// The verdict that it counts as; `None` when it is only named.
+    /// The verdict as which it counts; `None` when it is only named.
     pub verdict: Option<Verdict>,
 }

@@ -70,7 +70,8 @@ pub enum Blocker {
         /// The metric.
         metric: Metric,
     },
-    /// No metric of an operation must be decided, since the base cannot show that it passes.
+    /// No metric of an operation gates: with the noise of the base, an unchanged candidate would
+    /// not pass in any.
     NothingGates {
         /// The operation.
         operation: String,
@@ -106,9 +107,9 @@ pub(super) fn overall(
     Verdict::overall(decided.chain(of_one_side()))
 }
 
-/// What keeps the comparison from a pass: a gating effect that is inconclusive, a named gate that was
-/// not measured, an operation of one side only, or an operation with an inconclusive effect that has
-/// no gating one (none at all, or none of a duration where durations were compared).
+/// What keeps the comparison from a pass: a gating effect that is inconclusive, a named gate that
+/// was not measured, an operation of one side only, or an operation with an inconclusive effect
+/// that has no gating one (none at all, or none of a duration where durations were compared).
 pub(super) fn blockers(
     effects: &[Effect],
     one_sided: &[OneSidedOperation],

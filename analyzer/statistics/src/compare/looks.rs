@@ -4,11 +4,11 @@
 
 /// One look at a comparison to which runs are added until it is decided.
 ///
-/// The error rate is spent over the looks (Lan and DeMets 1983; the share t² of it at the share t of
-/// the planned runs, Kim and DeMets 1987). Each look gets the part that was spent since the last
-/// one, so that the sum over all looks is at most [`Options::q`](crate::Options::q), however the looks depend on each
-/// other. The number and the times of the looks need no plan, but they must not depend on the data
-/// except that the first decision ends them.
+/// The error rate is spent over the looks (Lan and DeMets 1983; the share t² of it at the share t
+/// of the planned runs, Kim and DeMets 1987). Each look gets the part that was spent since the last
+/// one, so that the sum over all looks is at most [`Options::q`](crate::Options::q), however the
+/// looks depend on each other. The number and the times of the looks need no plan, but they must
+/// not depend on the data except that the first decision ends them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looks {
     /// Runs per side at the end, at least 1.

@@ -107,8 +107,8 @@ pub fn compare_all(operations: &[Operation<'_>], options: &Options) -> Result<Co
     })
 }
 
-/// The comparison where a side has no runs of any operation, which [`compare_all`] refuses: there is
-/// no evidence, so it is never a pass.
+/// The comparison where a side has no runs of any operation, which [`compare_all`] refuses: there
+/// is no evidence, so it is never a pass.
 pub fn without_effects(operations: &[Operation<'_>], options: &Options) -> Comparison {
     let one_sided = all_one_sided(operations, options);
     let blockers = gate::blockers(&[], &one_sided, false, options);

@@ -21,8 +21,8 @@ pub struct Options {
     /// one that names the operation is used, otherwise the first.
     pub thresholds: Vec<Threshold>,
     /// The runs are pairs: both runs of a pair ran one after the other (base, candidate, candidate,
-    /// base, …), so that a drift of the machine affects both. [`Run::in_pair`] says which runs are
-    /// a pair. Without that the n-th runs of both sides are one.
+    /// base, …), so that a drift of the machine affects both. [`Run::in_pair`] gives the number of
+    /// a pair. Without numbers the n-th runs of both sides are a pair.
     pub paired: bool,
     /// Detect warm-up and cut it.
     pub warm_up: bool,
@@ -39,9 +39,9 @@ pub struct Options {
     pub tolerated_loss: f64,
     /// Runs are added until the comparison is decided, and this is one of its looks at the data.
     pub looks: Option<Looks>,
-    /// What an operation that has runs on the base side only counts as.
+    /// How an operation counts that has runs on the base side only.
     pub only_base: OneSided,
-    /// What an operation that has runs on the candidate side only counts as.
+    /// How an operation counts that has runs on the candidate side only.
     pub only_candidate: OneSided,
 }
 
@@ -66,7 +66,7 @@ pub enum Acceptable {
     Absolute(f64),
 }
 
-/// What an operation that only one side has counts as in the verdict on the comparison.
+/// How an operation that only one side has counts in the verdict on the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OneSided {
     /// It is named, and the verdict does not depend on it.

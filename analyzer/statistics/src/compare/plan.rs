@@ -24,7 +24,7 @@ pub struct Plan {
 impl Plan {
     /// From the runs of a base. The variance from run to run is that of these runs, or that of
     /// [`Options::history`]. `None` when the metric cannot be estimated in any run, or when neither
-    /// several runs nor a history tell that variance.
+    /// several runs nor a history give that variance.
     pub fn new(base: &[Run], operation: &str, metric: &Metric, options: &Options) -> Option<Plan> {
         let both = Operation {
             name: operation,

@@ -40,8 +40,9 @@ pub(super) fn verdict_under_loss(
     (plain, why)
 }
 
-/// The verdict and its reason when runs could not be used, for the reasons in `missing`: the other
-/// runs may show a regression, but nothing passes without a run that may have been worse.
+/// The verdict and its reason when runs could not be used, for the reasons in `missing`. The other
+/// runs may show a regression, but nothing passes, since a run that is left out may have been
+/// worse.
 pub(super) fn blocked(
     effect: &Effect,
     judged: (Verdict, String),

@@ -15,7 +15,7 @@ const CONFIDENCE: f64 = 0.95;
 pub struct SelfTest {
     /// Number of comparisons. No run is in two of them, so that they are independent.
     pub comparisons: u64,
-    /// How many said regressed.
+    /// How many of them had the verdict regressed.
     pub alarms: u64,
     /// Exact 95% interval of the rate of alarms (Clopper and Pearson 1934).
     pub interval: (f64, f64),

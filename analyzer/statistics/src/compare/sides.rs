@@ -49,8 +49,8 @@ impl Sides {
     pub(super) fn of(operation: &Operation<'_>, metric: &Metric, options: &Options) -> Sides {
         let scale = Scale::of(metric);
         let mut sides = Sides::on(operation, metric, scale, options);
-        // A metric that can be 0 and is, or is below, in a run: an absolute change.
-        // A rate that stopped is a change of −100% and needs no other scale.
+        // Where a metric that may be 0 is 0 or below in a run, the change is absolute. A rate that
+        // stopped is a change of −100% and needs no other scale.
         let not_positive = |run: &UnusableRun| run.why == Unusable::NotPositive;
         let stopped = || {
             let rate = *metric == Metric::Rate;
@@ -69,7 +69,7 @@ impl Sides {
         sides
     }
 
-    /// The base as it is without the candidate of `operation`, of which these are both sides.
+    /// The base as it is without its candidate. `self` has both sides of `operation`.
     pub(super) fn base_alone(
         &self,
         operation: &Operation<'_>,

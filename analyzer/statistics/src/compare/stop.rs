@@ -1,6 +1,7 @@
 //! Whether an operation stopped: a run that finished none at all, or none from some window on.
 //!
-//! A stop is no matter of a mean and its variance: the rate from that moment on is 0. It is distinguished from a pause by the pauses of all runs before it.
+//! A stop is not tested as a change of the mean: from that moment on the rate is 0. It is
+//! distinguished from a pause by comparison with the pauses of all runs.
 
 use crate::metric::Metric;
 use crate::run::{Column, Run};
@@ -9,7 +10,8 @@ use crate::run::{Column, Run};
 const FEWEST: usize = 5;
 /// Smallest share of a run that they must be.
 const LEAST_SHARE: f64 = 0.1;
-/// They must be longer than the longest pause of any run by this factor, and by as many windows.
+/// They must be at least this many times p + 1, where p is the number of windows of the longest
+/// pause of any run.
 const TIMES_A_PAUSE: usize = 3;
 
 /// The runs of the candidate that stopped while no run of the base did: their positions, and how

@@ -288,9 +288,9 @@ fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
     })
 }
 
-/// The effect of a rate that fell to 0 in runs of the candidate: `rate` is the mean over its runs. The
-/// verdict does not come from an interval: that a run stopped is no matter of chance. Only where all
-/// of them finished nothing is the change known exactly.
+/// The effect of a rate that fell to 0 in runs of the candidate: `rate` is the mean over its runs.
+/// The verdict does not come from an interval: a run does not stop by chance. Only where all of
+/// them finished nothing is the change known exactly.
 fn stopped_effect(effect: Effect, reason: String, rate: f64) -> Effect {
     let exactly = (rate == 0.0).then_some(1.0);
     let base = effect.base.filter(|base| *base > 0.0);

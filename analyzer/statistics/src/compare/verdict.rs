@@ -102,7 +102,7 @@ impl Scope {
         }
     }
 
-    /// What the reason of an effect that is valid for its runs only leaves out.
+    /// A sentence to append to the reason of an effect that is valid for its runs only.
     pub const fn note(self) -> Option<&'static str> {
         match self {
             Scope::Pair => {

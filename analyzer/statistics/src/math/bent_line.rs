@@ -1,13 +1,14 @@
-//! The least-squares line with one bend, for series whose growth begins or changes on the way.
+//! The least-squares line with one bend, for series whose growth begins or changes within them.
 //!
-//! A straight line misfits such a series by a slow wave, which looks like a cycle and hides a
-//! sawtooth or a period. The bend is placed where the squares are smallest, on a grid. No intervals:
-//! `soak::trend` has those of a straight line.
+//! The residuals of a straight line through such a series are a slow wave, which looks like a cycle
+//! and hides a sawtooth or a period. The bend is placed where the sum of squared residuals is
+//! smallest, on a grid. Intervals are not computed here: `soak::trend` has those of a straight
+//! line.
 
-/// A bend is tried at each of these parts of the series but the last …
+/// The series is divided into this many parts, and a bend is tried between each two.
 const PARTS: usize = 16;
-/// … and then at this many places on either side of the best one, this many times, each time
-/// closer: the misfit of a bend between two parts would be a wave far above a small noise.
+/// Then a bend is tried at this many places on each side of the best one, in [`ROUNDS`] rounds,
+/// each on a finer grid. Otherwise a bend inside a part would leave a wave far above a small noise.
 const FINER: i32 = 8;
 const ROUNDS: i32 = 2;
 /// Coefficients: level, slope, and the cosine and sine of the cycle and of its half.
@@ -22,7 +23,7 @@ pub(crate) struct BentLine {
     /// Length of the cycle in seconds.
     cycle: Option<f64>,
     mean: f64,
-    /// Share of the time at which the slope changes.
+    /// Where the slope changes, as a share of the time span, 0..=1.
     bend: f64,
     fitted: [f64; BENT],
 }
@@ -111,7 +112,7 @@ impl BentLine {
         (time - self.first) / (self.last - self.first)
     }
 
-    /// The coefficients' terms at `time`; those of a cycle are 0 without one.
+    /// The regressors at `time`; those of the cycle are 0 without one.
     fn terms(&self, time: f64) -> [f64; TERMS] {
         let Some(length) = self.cycle else {
             return [1.0, self.share(time), 0.0, 0.0, 0.0, 0.0];

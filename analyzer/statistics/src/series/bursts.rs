@@ -6,7 +6,7 @@ use crate::error::{Error, within};
 use crate::math::distributions::chi_squared_upper;
 use statrs::function::gamma;
 
-/// Most consecutive windows inside a burst that are not bursts themselves.
+/// A burst may have this many neighbouring windows without too many failures.
 const PAUSE: usize = 3;
 
 /// A part of the run whose windows have too many failures.

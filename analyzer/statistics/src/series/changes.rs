@@ -1,6 +1,6 @@
 //! The changes of one series at a stated rate of false alarms, which holds under autocorrelation.
 //!
-//! It owns input and output: missing points, times, and the outliers, which are removed first.
+//! It leaves out missing points, removes the outliers, and gives each change its index and time.
 //! `change_points` finds where the level changes. No change is judged as good or bad.
 
 use crate::error::{Error, within};
@@ -49,8 +49,8 @@ pub fn changes_of_at_least(
     if constant(&present) {
         return Ok(found);
     }
-    let (lone, doubtful) = outliers(&present, false_alarm * OUTLIERS);
-    for outlier in &lone {
+    let (reported, doubtful) = outliers(&present, false_alarm * OUTLIERS);
+    for outlier in &reported {
         let index = places[outlier.index];
         found.push(Change {
             index,
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_outliers_and_drifts_are_told_apart() {
+    fn steps_outliers_and_drifts_are_distinguished() {
         let step: Vec<f64> = (0..200)
             .map(|i| noise(i) + if i >= 120 { 3.0 } else { 0.0 })
             .collect();

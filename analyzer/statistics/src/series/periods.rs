@@ -16,7 +16,8 @@ pub const MIN_PERIOD_WINDOWS: usize = 32;
 const LONGEST: usize = 1 << 17;
 /// A period that explains a smaller share of the variance than this is not reported.
 const LEAST_STRENGTH: f64 = 0.01;
-/// The frequencies below a peak on whose flank it must not lie, as a share of its own.
+/// A peak must be higher than all frequencies below it, down to this share of its own: otherwise it
+/// is the flank of a slow wave.
 const FLANK: f64 = 0.5;
 /// Number of harmonics that are summed, to find a period that is not a sine.
 const HARMONICS: usize = 4;
@@ -46,9 +47,10 @@ pub struct Period {
 /// frequencies. NaN and infinite windows are set to the line. Needs at least 32 windows and
 /// [`MIN_REPEATS`] repeats.
 ///
-/// A line that may bend once is taken off first: growth is no period. The rest is prewhitened. The ratio of an ordinate to the median of its neighbours then has an
-/// F distribution with 2 degrees of freedom in the numerator (Brockwell and Davis 1991, section
-/// 10.2), the mean over 4 harmonics with 8. Time O(n log n).
+/// A line that may bend once is subtracted first: growth is no period. The rest is prewhitened. The
+/// ratio of an ordinate to the median of its neighbours then has an F distribution with 2 degrees
+/// of freedom in the numerator (Brockwell and Davis 1991, section 10.2), the mean over 4 harmonics
+/// with 8. Time O(n log n).
 ///
 /// # Errors
 /// A rate outside 0..=0.5.
@@ -115,8 +117,8 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
     }))
 }
 
-/// The values less their line, averaged over chunks of `stride`; 0 where missing, and where the
-/// line explains them but for rounding errors.
+/// The values less their line, averaged over chunks of `stride`; 0 where they are missing, and
+/// where the rest is a rounding error.
 fn centred(values: &[f64], stride: usize) -> Vec<f64> {
     let chunks = values.chunks(stride).enumerate();
     let means = chunks.filter_map(|(index, chunk)| {

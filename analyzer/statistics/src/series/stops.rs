@@ -1,7 +1,7 @@
 //! Whether an operation stopped: whether a run ends with a pause far longer than any before.
 //!
-//! A stop is no matter of a level and its noise: nothing follows that could be compared.
-//! `compare::stop` distinguishes it by the pauses of the other runs.
+//! A stop is not tested as a change of the level: no later windows could be compared with the
+//! earlier ones. `compare::stop` uses the pauses of all runs of both sides.
 
 /// Fewest windows without an operation at the end of a run that are a stop.
 const FEWEST: usize = 5;
@@ -13,24 +13,24 @@ const TIMES_A_PAUSE: usize = 3;
 /// The end of a run as its counts show it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stop {
-    /// First window of the pause at the end; the number of windows where there is none.
+    /// First window of the pause at the end; the number of windows if there is none.
     pub from: usize,
     /// Windows of the pause, missing ones not included.
     pub pause: usize,
-    /// A pause of this many windows is unlike those before.
+    /// Windows of the shortest pause that is unlike those before.
     pub least: usize,
     /// Windows at the end that are missing.
     pub unseen: usize,
     /// Windows that are not missing.
     pub windows: usize,
-    /// The probability of a pause that is so much longer than those before, if the operations come
+    /// The probability of a pause that is three times as long as all before, if the operations come
     /// at random at one rate; 1 where the pause is shorter than `least`.
     pub p: f64,
 }
 
 impl Stop {
-    /// Whether the pause is long enough to be a stop, whatever its probability: unlike those before,
-    /// and a tenth of the run. A load may end a little before its recording.
+    /// Whether the pause is long enough to be a stop, whatever its probability: unlike those
+    /// before, and a tenth of the run. A load may end a little before its recording.
     pub fn is_long(&self) -> bool {
         self.pause >= self.least && self.pause as f64 >= LEAST_SHARE * self.windows as f64
     }
@@ -39,8 +39,9 @@ impl Stop {
 /// The pause at the end of a run with these `counts` of operations per window, of which NaN and
 /// infinite ones are missing. Windows that are missing are no pause.
 ///
-/// It is unlike those before if it has at least 5 windows and is three times as long as any of them. For operations that come at random at one rate (a Poisson process), the probability
-/// that the last of n + 1 pauses is three times as long as all others is 6 / ((n + 1)(n + 2)(n + 3)).
+/// It is unlike those before if it has at least 5 windows and is three times as long as any of
+/// them. For operations that come at random at one rate (a Poisson process), the probability that
+/// the last of n + 1 pauses is three times as long as all others is 6 / ((n + 1)(n + 2)(n + 3)).
 /// `None` where no operation came.
 pub fn stop(counts: &[f64]) -> Option<Stop> {
     let present = || counts.iter().enumerate().filter(|(_, v)| v.is_finite());

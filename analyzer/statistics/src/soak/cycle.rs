@@ -1,8 +1,8 @@
-//! A cycle of known length, such as that of a day, is taken off before growth is judged.
+//! A cycle of known length, such as that of a day, is subtracted before growth is judged.
 //!
 //! The line and the cycle are fitted together, so that a leak is not counted as a part of the
-//! cycle. The line may bend: the wave by which a straight one misfits growth that begins on the
-//! way would be counted as a part of the cycle.
+//! cycle. The line may bend: growth that begins within the series leaves a slow wave around a
+//! straight line, which would be counted as a part of the cycle.
 
 use crate::math::bent_line::BentLine;
 

@@ -1,6 +1,6 @@
 //! The findings of `soakbox.soak/1` and the options of [`soak`](crate::soak).
 //!
-//! Types only. `leak` computes the numbers.
+//! Types only. `leak` and `growth` compute the numbers.
 
 use crate::soak::trend::Trend;
 
@@ -97,17 +97,17 @@ pub struct SoakOptions {
     pub limit: Option<f64>,
     /// The line of a known-good run: only growth beyond its slope counts.
     pub reference: Option<Trend>,
-    /// Times at which the process began anew, ascending. Growth is then judged inside its lives,
-    /// with one slope for all of them.
+    /// Times at which the process restarted, ascending. Growth is then judged inside its lives,
+    /// from one start to the next, with one slope for all of them.
     pub restarts: Vec<f64>,
-    /// True when the process began anew at the `restarts` only. Otherwise, without any, a series
-    /// that rises for hours and falls back may be a process that leaks and restarts, and is not
-    /// called free of leaks.
+    /// True when `restarts` has all restarts, also if there were none. Otherwise, without any, a
+    /// series that rises for more than an hour and falls back may be a process that leaks and
+    /// restarts: its leak is then not absent but inconclusive.
     pub restarts_known: bool,
     /// The probability that one finding is found where nothing grows, 0..=0.5. The interval of the
     /// slope is the 95% one whatever the rate.
     pub false_alarm: f64,
-    /// Length of a cycle of the load, seconds. It is taken off when the series covers it at least
+    /// Length of a cycle of the load, seconds. It is subtracted when the series covers it at least
     /// twice and has it, unless there are `restarts`: lives of a day look like a cycle.
     pub cycle_s: Option<f64>,
 }

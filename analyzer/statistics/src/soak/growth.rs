@@ -10,21 +10,21 @@ use crate::soak::trend::{Trend, trend_of_lives};
 const SECONDS_PER_HOUR: f64 = 3600.0;
 /// The probability beyond each end of the interval of the whole series.
 const LEVEL: f64 = 0.025;
-/// The last parts that are judged in addition: the share of the time before each, its name, and the
-/// share of the whole's levels that it has. Growth that begins before the last one fills most of
-/// one of them, and all levels together are below twice that of the whole.
-const LATE: [(f64, &str, f64); 3] = [
+/// The last parts that are judged in addition: the share of the time before each, its name, and its
+/// level as a share of that of the whole series. Growth that begins before the last eighth fills
+/// most of one of them. All levels together are below twice that of the whole series.
+const LAST_PARTS: [(f64, &str, f64); 3] = [
     (0.5, "half", 0.5),
     (0.75, "quarter", 0.25),
     (0.875, "eighth", 0.125),
 ];
 /// With fewer points than this the last half is not judged.
 const MIN_LATE_POINTS: usize = 5;
-/// [`MIN_LATE_POINTS`] for shorter parts: as many as the noise is known from.
+/// [`MIN_LATE_POINTS`] for shorter parts: the long-run variance needs as many.
 const MIN_SHORT_POINTS: usize = MIN_WINDOWS;
 /// Number of blocks whose means show how high the series came before a last part.
 const BLOCKS: usize = 20;
-/// A last part must end above all before by this number of deviations of a block's mean.
+/// A last part must end above everything before it by this number of deviations of a block's mean.
 const ABOVE: f64 = 2.0;
 
 /// A series whose growth is judged.
@@ -88,7 +88,7 @@ impl<'a> Points<'a> {
         if whole.status == Status::Found {
             return whole;
         }
-        for (index, (before, name, share)) in LATE.into_iter().enumerate() {
+        for (index, (before, name, share)) in LAST_PARTS.into_iter().enumerate() {
             let begin = first + before * (last - first);
             let late = self.times.partition_point(|t| *t < begin);
             let least = [MIN_LATE_POINTS, MIN_SHORT_POINTS][index.min(1)];
@@ -109,7 +109,7 @@ impl<'a> Points<'a> {
                 if whole.status == Status::Absent && may_grow {
                     whole.status = Status::Inconclusive;
                     whole.reason =
-                        format!("it rises above all before in the last {name}, but not clearly");
+                        format!("in the last {name} it rises above all before, but not clearly");
                 }
             } else if part.trend.is_some_and(new) {
                 let reason = format!("{}, in the last {name}", part.reason);
@@ -165,7 +165,7 @@ fn judged(
         }
     }
     let (low, high) = compared.interval(LEVEL * share);
-    // Half of the rate of a finding is that of the whole series.
+    // The whole series has half of the rate of a finding, and its last parts have the other half.
     let level = 0.5 * options.false_alarm * share;
     let (least, _) = compared.interval(level);
     let tolerance = tolerance(&line, options);

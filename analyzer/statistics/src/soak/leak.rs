@@ -18,16 +18,16 @@ pub const MIN_VALUES: usize = 24;
 /// `times`, which are seconds. NaN and infinite values are missing.
 ///
 /// The series has a sawtooth when it swings by half of its own range, clearly above its
-/// point-to-point noise, and rises more slowly than it falls. With fewer than [`MIN_PERIODS`]
-/// periods both findings are inconclusive, and so are both of fewer than 24 values. A first rise
+/// point-to-point noise, and rises more slowly than it falls. Both findings are inconclusive with
+/// fewer than [`MIN_PERIODS`] periods of a sawtooth, or with fewer than 24 values. A first rise
 /// that has not fallen yet cannot be distinguished from a leak and counts as one. Where the
 /// restarts are not known, teeth of more than an hour may be the lives of a process: their flat
 /// floor is no evidence that nothing leaks.
 ///
-/// A finding is found if its slope lies above the tolerance at the rate `false_alarm`, absent if its
-/// 95% interval does not exceed it, and otherwise inconclusive. The last half, quarter and eighth
-/// are judged too, each at half of the level before: growth that begins late is found there. Assumes
-/// what [`trend`](crate::trend()) assumes.
+/// A finding is found if its slope lies above the tolerance at the rate `false_alarm`, absent if
+/// its 95% interval does not exceed it, and otherwise inconclusive. The last half, quarter and
+/// eighth are judged too, each at half of the level before: growth that begins late is found there.
+/// Assumes what [`trend`](crate::trend()) assumes.
 ///
 /// # Errors
 /// Times of another length; times or restarts that are not finite or descend; a tolerance below 0;
@@ -83,7 +83,7 @@ pub fn soak(
     let limit = options.limit.unwrap_or(f64::INFINITY);
     let reached = values.iter().position(|value| *value >= limit);
     let reached = reached.map(|index| times[index]);
-    // Lives that are as long as the cycle look like it: their growth would be taken off.
+    // Lives that are as long as the cycle look like it: their growth would be subtracted with it.
     let flat = options
         .cycle_s
         .filter(|_| options.restarts.is_empty())
@@ -96,7 +96,7 @@ pub fn soak(
     let (mut leak, mut drift) = match &sawtooth {
         _ if values.len() < MIN_VALUES => {
             let reason = format!(
-                "{} points only, of at least {MIN_VALUES} that a slope needs",
+                "{} points only: a slope needs at least {MIN_VALUES}",
                 values.len()
             );
             let leak = Finding {
@@ -147,7 +147,7 @@ pub fn soak(
     }
     if cycle {
         for finding in [&mut leak, &mut drift] {
-            finding.reason.push_str(", after the cycle was taken off");
+            finding.reason.push_str(", after the cycle was subtracted");
         }
     }
     Ok([leak, drift])

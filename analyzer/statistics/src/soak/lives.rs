@@ -10,12 +10,12 @@ use crate::soak::sawtooth::{Sawtooth, sawtooth};
 
 /// Teeth that last longer than this may be lives, seconds.
 const LONGEST_TOOTH: f64 = 3600.0;
-/// Teeth that the noise hides are searched for in means over a share of the points: at most this
-/// many …
+/// Teeth that the noise hides are searched for in the means of blocks of points. The first search
+/// has at most this many blocks, and each further one half as many.
 const MOST_BLOCKS: usize = 720;
-/// … and at least this many means.
+/// The last search has at least this many blocks.
 const FEWEST_BLOCKS: usize = 48;
-/// The false-alarm rate of the period that is searched for where no teeth are seen.
+/// The false-alarm rate of a period, which is searched for where no teeth are seen.
 const FALSE_PERIOD: f64 = 0.01;
 
 /// The leak finding, inconclusive where it was absent and the teeth may be the lives of a process.
@@ -35,7 +35,7 @@ pub(crate) fn lives_unknown(
     }
     let slow = match teeth {
         Some(teeth) => Some(tooth_length(times, teeth)),
-        None => hidden_teeth(times, values).or_else(|| repeats(times, values)),
+        None => hidden_teeth(times, values).or_else(|| hidden_period(times, values)),
     };
     match (slow, teeth) {
         (Some(length), _) if length > LONGEST_TOOTH => Finding {
@@ -90,7 +90,7 @@ fn tooth_length(times: &[f64], teeth: &Sawtooth) -> f64 {
 
 /// The length of the period that the noise hides from [`hidden_teeth`], if there is one. The points
 /// are treated as evenly spaced.
-fn repeats(times: &[f64], values: &[f64]) -> Option<f64> {
+fn hidden_period(times: &[f64], values: &[f64]) -> Option<f64> {
     let found = period(values, FALSE_PERIOD).ok().flatten()?;
     let step = (times.last()? - times.first()?) / (times.len() - 1) as f64;
     Some(found.windows * step)

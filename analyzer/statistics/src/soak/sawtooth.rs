@@ -15,8 +15,8 @@ const SWING_OVER_NOISE: f64 = 5.0;
 const RISE_OVER_FALL: f64 = 2.5;
 /// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
 const FEW_TEETH: f64 = 1.0;
-/// The teeth around a line with a bend are used when they are this many times as many as those around
-/// a straight one.
+/// The sawtooth around a line with a bend is used when it has this many times as many teeth as that
+/// around a straight line.
 const FAR_MORE: f64 = 2.0;
 /// A fall of the series without its trend counts when the series itself falls by this share of a
 /// swing.
@@ -39,9 +39,9 @@ pub(crate) struct Sawtooth {
 /// The sawtooth of a series of finite values; `None` when it has none. A swing is half of the range
 /// of the series without its trend (5th to 95th percentile), and must be clearly larger than the
 /// point-to-point noise. A sawtooth rises slowly and falls fast; whatever rises as fast as it falls
-/// is a cycle or noise. Growth that begins on the way may be wider than the teeth around a straight
-/// line: a line with a bend is then used. Its misfit of a straight line is no tooth either: a few
-/// teeth that are not there around a bent line are none.
+/// is a cycle or noise. Growth that begins within the series may hide the teeth around a straight
+/// line: a line with a bend is then used. Such growth can also look like a few teeth around a
+/// straight line: they count only if there are teeth around the bent line too.
 pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
     if values.len() < 12 {
         return None;
@@ -115,7 +115,7 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     })
 }
 
-/// The sawtooth of a process that began anew at the ascending `restarts`: that of its lives
+/// The sawtooth of a process that restarted at the ascending `restarts`: that of its lives
 /// together. `None` unless the lives that have one hold most of the points.
 pub(crate) fn sawtooth_of_lives(
     times: &[f64],
@@ -162,8 +162,8 @@ struct Fall {
 }
 
 /// A fall is complete when the series is a swing below its last peak; a rise is complete when it is
-/// a swing above its last trough. The second number is the length of the last rise, if it is not
-/// complete.
+/// a swing above its last trough. The second number is the length of the rise after the last fall:
+/// until it is complete, or else to the end of the series.
 fn zigzag(flat: &[f64], swing: f64) -> (Vec<Fall>, usize) {
     let mut falls: Vec<Fall> = Vec::new();
     // The first rise begins at the start.

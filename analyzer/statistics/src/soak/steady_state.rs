@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn flat_moving_and_short_are_told_apart() {
+    fn flat_moving_and_short_are_distinguished() {
         let flat: Vec<f64> = (0..600).map(noise).collect();
         assert_eq!(
             steady_state(&flat, 0.05).unwrap().steadiness,

@@ -76,7 +76,7 @@ const LEAKS: [(&str, Heap); 20] = [
         Heap {
             growth: 0.05,
             life: Some(6.0),
-            told: false,
+            restarts_given: false,
             ..HEALTHY
         },
     ),
@@ -86,7 +86,7 @@ const LEAKS: [(&str, Heap); 20] = [
             hours: 72.0,
             growth: 0.01,
             life: Some(6.0),
-            told: false,
+            restarts_given: false,
             teeth: 0.0,
             ..HEALTHY
         },
@@ -97,7 +97,7 @@ const LEAKS: [(&str, Heap); 20] = [
             hours: 72.0,
             growth: 0.02,
             life: Some(2.0),
-            told: false,
+            restarts_given: false,
             teeth: 0.0,
             ..HEALTHY
         },
@@ -191,9 +191,9 @@ impl Figures {
         }
         let [found, absent] = heap.statuses(trials, &mut self.random(&figure));
         let row = format!("{figure}: found");
-        // In a run shorter than the day its rise cannot be told from growth.
+        // In a run shorter than the day its rise cannot be distinguished from growth.
         let unknown = heap.day > 0.0 && heap.hours < 24.0;
-        if !heap.told {
+        if !heap.restarts_given {
             self.table.shown(&row, found, trials);
         } else if heap.growth > 0.0 {
             self.table.share(&row, found, trials, 0.95);

@@ -44,24 +44,24 @@ pub(crate) struct Heap {
     pub(crate) begin: f64,
     /// Height of the teeth at the end over that at the start.
     pub(crate) taller: f64,
-    /// Hours after which the process begins anew.
+    /// Hours after which the process restarts.
     pub(crate) life: Option<f64>,
     /// Whether the restarts are given.
-    pub(crate) told: bool,
+    pub(crate) restarts_given: bool,
     /// Height of the teeth, as a share of the level.
     pub(crate) teeth: f64,
     /// Height of a daily cycle, as a share of the level.
     pub(crate) day: f64,
 }
 
-/// Even teeth of 24 hours, without a leak.
+/// 24 hours of even teeth, without a leak.
 pub(crate) const HEALTHY: Heap = Heap {
     hours: 24.0,
     growth: 0.0,
     begin: 0.0,
     taller: 1.0,
     life: None,
-    told: true,
+    restarts_given: true,
     teeth: 0.3,
     day: 0.0,
 };
@@ -102,7 +102,7 @@ impl Heap {
             })
             .collect();
         let mut options = SoakOptions::default();
-        if life.is_finite() && self.told {
+        if life.is_finite() && self.restarts_given {
             let lives = (self.hours / life).ceil() as usize;
             options.restarts = (1..lives).map(|i| i as f64 * life * 3600.0).collect();
         }

@@ -40,8 +40,8 @@ pub(crate) enum Process {
     /// AR(0.9) noise with a standard deviation of 0.65, plus white noise with one of 0.76. A
     /// percentile per window looks like this.
     Hidden,
-    /// [`Ar`](Process::Ar) noise that each of this number of neighbouring windows shares: a run that
-    /// is cut more finely than its noise changes.
+    /// [`Ar`](Process::Ar) noise that each of this number of neighbouring windows shares: a run
+    /// that is cut more finely than its noise changes.
     Held(f64, usize),
     /// Fractionally integrated noise of order `d`: long memory.
     Long(f64),

@@ -74,8 +74,8 @@ pub(crate) fn false_periods(
         .count()
 }
 
-/// In how many of `trials` series that grow by this many deviations a period is found: along a line,
-/// from a random place on, and ever faster.
+/// In how many of `trials` series that grow by this many deviations a period is found: along a
+/// line, from a random place on, and ever faster.
 pub(crate) fn periods_of_growth(n: usize, size: f64, trials: usize, random: &mut Random) -> usize {
     (0..trials)
         .filter(|trial| {

@@ -30,7 +30,7 @@ pub(crate) struct Estimate {
     pub(crate) centre: f64,
     /// The linearised series at all time scales.
     pub(crate) scales: TimeScales,
-    /// The derivative of `centre` by the mean of the series.
+    /// The derivative of `centre` with respect to the mean of the series.
     pub(crate) slope: f64,
     /// Bounds of `centre` if the lost operations had any values at all; infinite when unknown.
     pub(crate) loss: (f64, f64),

@@ -2,10 +2,11 @@
 //!
 //! One split leaves the other steps in the noise, so that they hide each other. Here each point is
 //! judged by the difference of the means of the `width` points on either side of it (moving sums,
-//! Eichinger and Kirch 2018). Its scale is the median of all such differences, which few steps
-//! barely move. In Gaussian noise of any correlation the ratio is a normal number, so that no
-//! model of the noise is needed. A jump must also hold against the noise between its neighbours,
-//! which is estimated there: this rejects heavy tails, teeth and periods of large noise.
+//! Eichinger and Kirch 2018). Its scale is the median of all such differences, which a few steps
+//! hardly change. In stationary Gaussian noise of any correlation the ratio is normally
+//! distributed, so that no model of the noise is needed. A jump must also be significant against
+//! the noise between its neighbours, which is estimated there: this rejects heavy tails, sawteeth
+//! and periods of large noise.
 
 use super::{Series, min_segment};
 
@@ -13,13 +14,14 @@ use super::{Series, min_segment};
 const NARROWEST: usize = 5;
 /// Widths double from [`NARROWEST`] up to this share of the series.
 const WIDEST_SHARE: usize = 24;
-/// A jump is this number of robust deviations of all differences of its width. In stationary
+/// A jump exceeds this number of robust deviations of all differences of its width. In stationary
 /// Gaussian noise the largest of a series exceeds it in fewer than 1 of 200 (simulated, 200 to
 /// 1,000 points).
 const DEVIATIONS: f64 = 5.0;
-/// Below this number of points the deviation is known less well …
+/// Below this number of points the deviation is known less well, so that [`MORE_DEVIATIONS`] are
+/// added.
 const FEW_POINTS: f64 = 200.0;
-/// … and this is added to [`DEVIATIONS`] at half of that number.
+/// Added to [`DEVIATIONS`] at half of [`FEW_POINTS`].
 const MORE_DEVIATIONS: f64 = 0.5;
 /// A width is used only where at least this share of its differences is not near a known jump.
 const LEAST_QUIET: f64 = 0.25;
@@ -43,7 +45,7 @@ impl Series {
             }
             width *= 2;
         }
-        let confirmed = self.standing(found, rate);
+        let confirmed = self.significant(found, rate);
         if self.recurs(&confirmed) {
             return Vec::new();
         }
@@ -96,16 +98,16 @@ impl Series {
         DEVIATIONS + MORE_DEVIATIONS * few
     }
 
-    /// The jumps that hold between their neighbours. Each moves to the best position there. The
-    /// least certain one is dropped first, until all hold.
-    fn standing(&self, mut jumps: Vec<usize>, rate: f64) -> Vec<usize> {
+    /// The jumps that are significant between their neighbours. Each moves to the best position
+    /// there. The least certain one is dropped first, until all are significant.
+    fn significant(&self, mut jumps: Vec<usize>, rate: f64) -> Vec<usize> {
         let mut known: Vec<Option<(usize, f64)>> = vec![None; jumps.len()];
         loop {
             for i in 0..jumps.len() {
                 if known[i].is_none() {
                     let start = if i == 0 { 0 } else { jumps[i - 1] };
                     let end = jumps.get(i + 1).copied().unwrap_or(self.values.len());
-                    known[i] = Some(self.held(start, jumps[i], end));
+                    known[i] = Some(self.best_position(start, jumps[i], end));
                 }
             }
             let all = known.iter().flatten().map(|&(_, p)| p).enumerate();
@@ -129,7 +131,7 @@ impl Series {
     }
 
     /// The best position near `at` between `start` and `end`, and its p-value there.
-    fn held(&self, start: usize, at: usize, end: usize) -> (usize, f64) {
+    fn best_position(&self, start: usize, at: usize, end: usize) -> (usize, f64) {
         let margin = min_segment(end - start);
         if at < start + margin || at + margin > end {
             return (at, 1.0);

@@ -2,10 +2,10 @@
 //!
 //! Large jumps are found first (`jumps`), since several of them hide each other. Then each part is
 //! searched on its own: it is split in two where the means differ most, and then each part again
-//! (binary segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is accepted
-//! when the largest split of pure noise would rarely differ as much. The noise is the long-run
-//! variance of the residuals *after* the split. The tail of the largest split is that of the
-//! standardised Brownian bridge (James, James and Siegmund 1987), at the normal quantile that
+//! (binary segmentation, Vostrikova 1981; the least-squares position, Bai 1994). A split is
+//! accepted when the largest split of pure noise would rarely differ as much. The noise is the
+//! long-run variance of the residuals *after* the split. The tail of the largest split is that of
+//! the standardised Brownian bridge (James, James and Siegmund 1987), at the normal quantile that
 //! corresponds to the t value. `changes` removes missing points and outliers before.
 
 mod drift;
@@ -30,7 +30,8 @@ const MAX_CHANGES: usize = 1000;
 /// A part with fewer points than this is not searched, and a series with fewer has no changes.
 pub const MIN_CHANGE_POINTS: usize = 24;
 
-/// A step or drift; [`Change`](crate::Change) among the points that are present.
+/// A step or drift: a [`Change`](crate::Change) whose positions count only the points that are
+/// present.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChangePoint {
     /// First point after the change.
@@ -113,7 +114,7 @@ impl Series {
         let kept = self.large_enough(confirmed.clone(), least);
         for (i, &at) in kept.iter().enumerate() {
             let (start, end) = self.around(&kept, i);
-            // Steps that are too small to be reported are no noise: they end the part that is tested.
+            // Steps that are too small to be reported are no noise: the tested part ends at them.
             let place = confirmed.partition_point(|split| *split < at);
             let (first, last) = self.around(&confirmed, place);
             let difference = self.difference(first, at, last);

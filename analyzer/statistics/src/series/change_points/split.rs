@@ -6,9 +6,10 @@ use crate::math::distributions::{normal_upper_quantile, t_upper};
 /// An abrupt split is accepted at a rate that is higher by this factor: under slow noise the levels
 /// are poorly known, but an abrupt jump is clear.
 pub(super) const ABRUPT_FACTOR: f64 = 12.0;
-/// A jump is abrupt when it is larger than this number of deviations of all other jumps …
+/// An abrupt jump is larger than this number of deviations of all other jumps, and by
+/// [`ABRUPT_RATIO`] than the largest of them.
 const ABRUPT_DEVIATIONS: f64 = 7.0;
-/// … and larger than the largest other jump by this factor.
+/// An abrupt jump over the largest other jump.
 const ABRUPT_RATIO: f64 = 1.7;
 
 impl Series {
