@@ -70,8 +70,10 @@ impl BaselineFile {
 
     /// Whether it has this run, of whatever recording.
     pub fn has(&self, run: &Run) -> bool {
-        let key = |run: &Run| (run.identity.recorder.clone(), run.identity.first_ns);
-        self.runs.iter().any(|known| key(known) == key(run))
+        let mut known = self.runs.iter().map(|known| known.identity.key());
+        run.identity
+            .key()
+            .is_some_and(|key| known.any(|known| known == Some(key)))
     }
 
     /// Reads the file at `path`.

@@ -101,8 +101,9 @@ pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer
         .collect();
     let effects = effects(&of_runs, settings);
     if effects.is_empty() {
+        let argument = if settings.self_test { "RUN" } else { "BASE" };
         return Err(
-            Failure::new("BASE", "does not tell how much runs of one build differ")
+            Failure::new(argument, "does not tell how much runs of one build differ")
                 .hint("name several runs, or a baseline of several"),
         );
     }

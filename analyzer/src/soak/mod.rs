@@ -3,6 +3,7 @@
 
 mod answer;
 mod evenly;
+mod gaps;
 mod input;
 mod of_run;
 mod of_series;

@@ -4,6 +4,7 @@
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, Stop, bursts, stop};
 
+use super::gaps::gaps;
 use super::{FindingAnswer, SoakRun, SoakSettings, counted};
 use crate::changes::Times;
 use crate::units::duration;
@@ -44,9 +45,7 @@ pub(super) fn of_run(
             findings.push(failures(run.run, series, &named("failures"), share)?);
         }
     }
-    if let Some(series) = run.run.operations.values().next() {
-        findings.push(gaps(run.run, series, run.name));
-    }
+    findings.extend(gaps(run, &settings.operations));
     Ok(findings)
 }
 
@@ -128,37 +127,8 @@ fn failures(run: &Run, series: &Series, subject: &str, share: f64) -> Result<Fin
     })
 }
 
-/// The missing windows of one operation: those of the gaps, which all operations of a run have, and
-/// those in which its own rows and counts disagree.
-fn gaps(run: &Run, series: &Series, name: &str) -> FindingAnswer {
-    let subject = if name.is_empty() { "run" } else { name };
-    let blank = |status| FindingAnswer::new("gap", subject, &Metric::Rate, status);
-    let missing: Vec<usize> = (0..series.windows.len())
-        .filter(|i| series.windows[*i].is_none())
-        .collect();
-    let (Some(first), Some(last)) = (missing.first(), missing.last()) else {
-        return FindingAnswer {
-            unit: String::new(),
-            reason: "every window was observed".to_owned(),
-            ..blank("absent")
-        };
-    };
-    let pieces = 1 + missing
-        .windows(2)
-        .filter(|two| two[1] != two[0] + 1)
-        .count();
-    let seconds = missing.len() as f64 * series.length.duration().as_secs_f64();
-    let times = times(run, series);
-    FindingAnswer {
-        unit: String::new(),
-        from: times.text(*first),
-        to: times.text(last + 1),
-        reason: format!("{}, {seconds:.1} s in all", counted(pieces, "gap")),
-        ..blank("found")
-    }
-}
-
-fn times(run: &Run, series: &Series) -> Times {
+/// The times of the windows of a series.
+pub(super) fn times(run: &Run, series: &Series) -> Times {
     Times::Windows {
         first_ns: run.identity.first_ns,
         length_ns: series.length.ns(),
