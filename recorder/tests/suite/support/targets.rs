@@ -141,7 +141,7 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
         tests.join("targets/modes.h"),
         include.join("soakbox.h"),
         include.join("../src/marker.rs"),
-        tests.join("support/targets.rs"),
+        tests.join("suite/support/targets.rs"),
     ];
     let sources = headers.iter().chain([&source]);
     if is_newer(&program, sources) {
@@ -288,9 +288,11 @@ fn rust_compiler() -> Command {
 }
 
 fn is_newer<'a>(program: &Path, mut sources: impl Iterator<Item = &'a PathBuf>) -> bool {
-    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let Some(built) = modified(program) else {
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let Ok(built) = modified(program) else {
         return false;
     };
-    sources.all(|source| modified(source).is_some_and(|changed| changed < built))
+    sources.all(|source| {
+        modified(source).unwrap_or_else(|error| panic!("{}: {error}", source.display())) < built
+    })
 }
