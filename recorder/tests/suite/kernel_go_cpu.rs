@@ -8,7 +8,8 @@ use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
 use crate::support::targets;
 
-/// Longest CPU time of the probes and of the calls that measure, ns.
+/// Usual limit of the CPU time of the probes and of the calls that measure, ns. An interrupt or the
+/// first pass of a probe may take longer.
 const OVERHEAD_NS: i64 = 200_000;
 
 /// A finished operation.
@@ -51,16 +52,23 @@ fn rows(function: &str, rule: &str, flags: &[&str], arguments: [&str; 2]) -> Vec
 
 const RULE: &str = ",cpu=goroutine";
 
-/// All rows with a CPU time have the one that the function measured; returns their share.
+/// All rows with a CPU time have the one that the function measured, and the overhead of nearly all
+/// is small; returns their share.
 fn share_of_exact(rows: &[Row]) -> f64 {
     let known = rows.iter().filter(|row| row.cpu_ns.is_some());
     let known: Vec<&Row> = known.collect();
+    let mut close = 0;
     for row in &known {
         let cpu_ns = row.cpu_ns.unwrap();
-        let possible = row.returned_ns..=row.returned_ns + OVERHEAD_NS;
+        let possible = row.returned_ns..=row.duration_ns;
         assert!(possible.contains(&cpu_ns), "{row:?}");
-        assert!(cpu_ns <= row.duration_ns, "{row:?}");
+        close += usize::from(cpu_ns <= row.returned_ns + OVERHEAD_NS);
     }
+    assert!(
+        close * 100 >= known.len() * 95,
+        "{close} of {}",
+        known.len()
+    );
     known.len() as f64 / rows.len() as f64
 }
 
@@ -90,9 +98,9 @@ fn an_operation_that_other_goroutines_run_in_has_no_cpu_time() {
     }
     let yields = rows("yields", RULE, &[], ["40", "50"]);
     assert!(yields.iter().all(|row| row.cpu_ns.is_none()));
-    // The other goroutine burns 200 us or more. It may do so on another thread.
-    let asks = rows("asks", RULE, &[], ["20", "10"]);
-    let own = |row: &&Row| row.cpu_ns.is_none_or(|cpu_ns| cpu_ns < 100_000);
+    // The other goroutine burns about two milliseconds. It may do so on another thread.
+    let asks = rows("asks", RULE, &[], ["10", "10"]);
+    let own = |row: &&Row| row.cpu_ns.is_none_or(|cpu_ns| cpu_ns < 1_000_000);
     assert_eq!(asks.iter().filter(own).count(), asks.len());
     let unknown = asks.iter().filter(|row| row.cpu_ns.is_none());
     assert!(unknown.count() > asks.len() / 2);

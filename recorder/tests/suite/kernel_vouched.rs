@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// The probe of `check` for one operation.
 fn checked(probe: &str) -> Value {
-    let answer = recorder::json(&["check", "--format", "json", "--op", probe]);
+    let answer = recorder::json(&["check", "--op", probe]);
     answer["probes"][0].clone()
 }
 

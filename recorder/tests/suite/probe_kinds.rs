@@ -140,7 +140,7 @@ fn a_kind_that_comes_later_is_data_of_the_registry() {
     };
     let error = registry.parse("tide=moon:full").err().unwrap().to_string();
     assert!(
-        error.contains("moon: probes are not available yet"),
+        error.contains("moon probes are not available yet"),
         "{error}"
     );
     assert!(error.contains("moon:PHASE"), "{error}");

@@ -79,7 +79,7 @@ func ask(n int) {
 	question, answer := make(chan int), make(chan int)
 	go func() {
 		for n := range question {
-			burn(200_000)
+			burn(2_000_000)
 			answer <- n
 		}
 	}()
