@@ -12,6 +12,9 @@ use crate::support::targets;
 /// first pass of a probe may take longer.
 const OVERHEAD_NS: i64 = 200_000;
 
+/// The kernel accounts a part of a context switch to the thread that the switch takes away, ns.
+const SWITCH_NS: i64 = 10_000;
+
 /// A finished operation.
 #[derive(Debug)]
 struct Row {
@@ -60,7 +63,7 @@ fn share_of_exact(rows: &[Row]) -> f64 {
     let mut close = 0;
     for row in &known {
         let cpu_ns = row.cpu_ns.unwrap();
-        let possible = row.returned_ns..=row.duration_ns;
+        let possible = row.returned_ns - SWITCH_NS..=row.duration_ns;
         assert!(possible.contains(&cpu_ns), "{row:?}");
         close += usize::from(cpu_ns <= row.returned_ns + OVERHEAD_NS);
     }
