@@ -18,6 +18,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import typing
 
@@ -97,18 +98,33 @@ def default_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def execute(run: Run, options: list[str]) -> tuple[Run, int, bytes, float]:
+class Ended(typing.NamedTuple):
+    """A process that has ended, with the time that it took and the CPU time of it and its children, s."""
+
+    run: Run
+    status: int
+    output: bytes
+    seconds: float
+    cpu_seconds: float
+
+
+def execute(run: Run, options: list[str]) -> Ended:
     start = time.monotonic()
-    ended = subprocess.run(
-        run.command(options),
-        cwd=run.package,
-        env=run.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        preexec_fn=default_signals,
-    )
-    return run, ended.returncode, ended.stdout, time.monotonic() - start
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            run.command(options),
+            cwd=run.package,
+            env=run.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=default_signals,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        cpu_seconds = usage.ru_utime + usage.ru_stime
+        return Ended(run, process.returncode, output.read(), time.monotonic() - start, cpu_seconds)
 
 
 def report(runs: list[Run], at_once: int, options: list[str]) -> list[str]:
@@ -117,8 +133,8 @@ def report(runs: list[Run], at_once: int, options: list[str]) -> list[str]:
     pool = concurrent.futures.ThreadPoolExecutor(at_once)
     try:
         for ended in concurrent.futures.as_completed([pool.submit(execute, run, options) for run in runs]):
-            run, status, output, seconds = ended.result()
-            print(f"     Running {run.title()}: {seconds:.1f} s", flush=True)
+            run, status, output, seconds, cpu_seconds = ended.result()
+            print(f"     Running {run.title()}: {seconds:.1f} s, {cpu_seconds:.1f} s of CPU", flush=True)
             sys.stdout.buffer.write(output)
             sys.stdout.flush()
             if status != 0:

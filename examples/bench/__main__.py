@@ -23,7 +23,7 @@ def example(package: str, name: str) -> None:
 
 
 def main() -> None:
-    for flags in (["--release", "-p", "soakbox-recorder"], ["--workspace", "--bins", "--examples"]):
+    for flags in (["--release", "-p", "soakbox-recorder", "--bins", "--examples"], ["--workspace", "--bins", "--examples"]):
         subprocess.run(["cargo", "build", "--locked", *flags], check=True, cwd=ROOT)
     heading("Cost of a marker pair that is not recorded, compared with a pair of empty calls")
     example("soakbox-schemas", "marker_cost")
