@@ -2,7 +2,7 @@
 //! (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`. `commands`
 //! connects them, and all of them may use `units`.
 //!
-//! It never writes into a recording, never depends on `aya`, and names no column that
+//! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.
 
 pub mod baseline;
@@ -13,6 +13,7 @@ mod commands;
 pub mod compare;
 pub mod csv;
 pub mod figures;
+pub mod import;
 pub mod output;
 pub mod recording;
 pub mod report;
