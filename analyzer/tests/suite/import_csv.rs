@@ -1,8 +1,13 @@
 //! `import csv`: each value of a file is read back exactly.
 
 use std::fs;
+use std::path::Path;
 
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampNanosecondType;
 use serde_json::{Value, json as value};
+use soakbox_analyzer::recording;
+use soakbox_schemas::tables::Table;
 use soakbox_testing::HOSTILE_TEXTS;
 
 use crate::program::{Place, analyzer, json, printed, text};
@@ -89,6 +94,34 @@ fn all_columns(noise: &mut Noise) -> (String, Vec<Value>) {
     (text, expected)
 }
 
+fn times_of(rows: &[Value]) -> Vec<i64> {
+    rows.iter().map(|row| row["at"].as_i64().unwrap()).collect()
+}
+
+/// The times of the only segment, in the order of its rows. Its footer tells that they are sorted.
+fn times_in_file(root: &Path) -> Vec<i64> {
+    let recording = recording::open(root, false).unwrap();
+    let [segment] = &recording.segments(Table::OPERATION_LOG).collect::<Vec<_>>()[..] else {
+        panic!("{} segments", recording.segments.len());
+    };
+    let mut times = Vec::new();
+    let read = segment.batches(&["finished_at"], |batch| {
+        let column = batch.column(0).as_primitive::<TimestampNanosecondType>();
+        times.extend(column.values().iter().copied());
+        Ok(())
+    });
+    read.unwrap();
+    let extent = segment.footer.extent.unwrap();
+    assert_eq!(
+        (extent.first_at_ns, extent.last_at_ns, extent.sorted),
+        (times[0], times[times.len() - 1], true)
+    );
+    let provenance = &segment.footer.provenance;
+    assert!(provenance.is_import() && provenance.observed.is_empty());
+    assert_eq!(provenance.memory_method.as_deref(), Some("import"));
+    times
+}
+
 #[test]
 fn each_value_is_read_back_exactly_whatever_the_order_of_the_rows() {
     let place = Place::new();
@@ -134,6 +167,7 @@ fn each_value_is_read_back_exactly_whatever_the_order_of_the_rows() {
             }
             assert_eq!(&row, expected);
         }
+        assert_eq!(times_in_file(Path::new(root)), times_of(&expected));
         let others = json(&["sql", root, OTHERS, "--format", "json"]);
         assert_eq!(
             others,

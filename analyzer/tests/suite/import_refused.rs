@@ -175,3 +175,32 @@ fn a_pipe_a_fifo_and_a_device_are_files_too() {
         text(&help.stdout)
     );
 }
+
+#[test]
+fn a_recording_that_cannot_be_written_leaves_nothing() {
+    let place = Place::new();
+    let file = place.path().join("some.csv");
+    fs::write(&file, "us\n1\n").unwrap();
+    // Files of at most 512 bytes: like a full disk, but for this process only.
+    let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+    let ended = Command::new("sh")
+        .args([
+            "-c",
+            limited,
+            env!("CARGO_BIN_EXE_soakbox-analyzer"),
+            "import",
+            "csv",
+        ])
+        .arg(&file)
+        .arg("-o")
+        .arg(place.path().join("run"))
+        .args(["--duration", "us:us"])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert_eq!(
+        place.plain(&text(&ended.stderr)),
+        "error: [DIR]/run: cannot be written: file too large\n"
+    );
+    assert_eq!(entries(place.path()), ["some.csv"]);
+}
