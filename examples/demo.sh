@@ -27,7 +27,7 @@ degraded=(--slow 40 --leak 65536 --fail 3)
 build() {
   # With --examples cargo chooses the same features of dependencies as for the tests. With --bins
   # alone the query engine would be compiled a second time for `make test`.
-  heading "Building (the first build compiles a query engine: 4 to 10 minutes on two cores)"
+  heading "Building (the first build compiles a query engine: about 20 minutes on two cores)"
   cargo build --workspace --bins --examples --locked
 }
 

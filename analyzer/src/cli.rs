@@ -4,6 +4,7 @@
 mod baseline;
 mod changes;
 mod compare;
+mod import;
 mod soak;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
 pub use compare::{ComparePlan, PowerPlan, VerdictFormat};
+pub use import::ImportPlan;
 pub use soak::SoakPlan;
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
@@ -85,6 +87,9 @@ enum Command {
     /// Each finding is found, absent or inconclusive, with the slope that the data could have
     /// shown.
     Soak(soak::SoakArguments),
+    /// Make a recording of the measurements of another program
+    #[command(subcommand)]
+    Import(import::ImportArguments),
     /// Draw latency percentiles over time as SVG
     Chart {
         #[command(flatten)]
@@ -154,6 +159,8 @@ pub enum Plan {
     Changes(Box<ChangesPlan>),
     /// Judge a long run by itself.
     Soak(Box<SoakPlan>),
+    /// Make a recording of the measurements of another program.
+    Import(Box<ImportPlan>),
     /// Draw the named operations, or all if none is named, into a file.
     Chart {
         /// The recording.
@@ -193,6 +200,7 @@ impl TryFrom<Arguments> for Plan {
             Command::Baseline(plan) => Plan::Baseline(plan),
             Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
             Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),
+            Command::Import(arguments) => Plan::Import(Box::new(arguments.plan())),
             Command::Compare(arguments) => arguments.plan()?,
             Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
             Command::Chart {

@@ -3,7 +3,7 @@
 //! cuts the runs of a recording into windows, which `compare`, `baseline`, `changes` and `soak`
 //! use. `commands` connects them, and all of them may use `units`.
 //!
-//! It never writes into a recording, never depends on `aya`, and names no column that
+//! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.
 
 pub mod baseline;
@@ -14,6 +14,7 @@ mod commands;
 pub mod compare;
 pub mod csv;
 pub mod figures;
+pub mod import;
 pub mod output;
 pub mod recording;
 pub mod report;

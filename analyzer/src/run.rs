@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use soakbox_cli::{Result, escaped_path, message};
 
-use crate::cli::{BaselinePlan, ComparePlan, Plan, Source};
+use crate::cli::{BaselinePlan, ComparePlan, ImportPlan, Plan, Source};
 use crate::commands;
 use crate::figures::{Comparison, Reading};
+use crate::import;
 use crate::output::OutputFile;
 use crate::runs;
+use crate::units::count;
 
 /// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
 const NO_BASE: u8 = 3;
@@ -26,6 +28,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Baseline(plan) => baseline(plan),
         Plan::Changes(plan) => commands::changes::run(&series::series(&plan.input)?, plan),
         Plan::Soak(plan) => series::soak(plan),
+        Plan::Import(plan) => import_csv(plan),
         Plan::Power(plan) => {
             let settings = plan.settings()?;
             commands::power::run(
@@ -56,6 +59,23 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A number of things.
+fn of(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", count(number))
+}
+
+fn import_csv(plan: &ImportPlan) -> Result<()> {
+    let imported = import::csv(&plan.file, &plan.output, &plan.mapping)?;
+    let output = escaped_path(&plan.output);
+    message::line(format_args!(
+        "imported {} of {} into {output}",
+        of(imported.rows, "row"),
+        of(imported.operations, "operation")
+    ));
+    Ok(())
 }
 
 fn baseline(plan: &BaselinePlan) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! Without features this is a `no_std` core (`event`, `control`, `counters`, `histogram`, `marker`)
 //! that the kernel side compiles too; feature `arrow` adds the tables' columns, the recording's
-//! layout and the journal codec. Only this crate names columns, footer keys and files.
+//! layout and the journal codec, and feature `parquet` the encoding of segments. Only this crate
+//! names columns, footer keys and files.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod control;

@@ -35,6 +35,8 @@ pub struct Info {
     pub running: Vec<String>,
     /// Versions of the recorder.
     pub recorder_versions: Vec<String>,
+    /// How the rows were obtained: `import`; none where recorders measured all of them.
+    pub sources: Vec<String>,
     /// Paths of the observed files, as they were typed.
     pub targets: Vec<String>,
     /// The observed files: the path that was typed, the file it led to, and its build id.
@@ -108,6 +110,10 @@ impl Info {
             .map(|provenance| provenance.recorder_version.as_str())
             .filter(|version| !version.is_empty())
             .collect();
+        let sources = recording.provenances();
+        let sources: BTreeSet<&str> = sources
+            .filter_map(|provenance| provenance.source.as_deref())
+            .collect();
         let observed = recording.provenances();
         let observed: BTreeSet<&ObservedFile> = observed
             .flat_map(|provenance| &provenance.observed)
@@ -136,6 +142,7 @@ impl Info {
             recorders: owned(recorders),
             running: recording.running(),
             recorder_versions: owned(versions),
+            sources: owned(sources),
             targets: observed.iter().map(|target| target.path.clone()).collect(),
             observed,
             left_out: left_out.into_iter().cloned().collect(),

@@ -50,6 +50,7 @@ fn facts(side: &Side) -> Markup {
         ),
         ("Host", list(&info.hosts)),
         ("Target", list(&targets)),
+        ("Source", list(&info.sources)),
         ("Recorder", list(&info.recorder_versions)),
     ];
     html! {

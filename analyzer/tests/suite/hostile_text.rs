@@ -197,6 +197,7 @@ fn side(words: &[String; 4]) -> Side {
             recorders: Vec::new(),
             running: Vec::new(),
             recorder_versions: vec![host.clone()],
+            sources: vec![note.clone()],
             targets: vec![host.clone(), note.clone()],
             observed: vec![Target {
                 path: host.clone(),

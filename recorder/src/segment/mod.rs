@@ -7,7 +7,6 @@
 mod activity;
 mod directory;
 mod durable;
-mod encoding;
 mod error;
 mod footers;
 mod gap;
@@ -26,7 +25,6 @@ mod writer;
 pub use activity::{Activity, ActivityCounters};
 pub use directory::RecorderDirectory;
 pub(crate) use durable::{create_directories, sync_directory, write_whole};
-pub use encoding::ROW_GROUP_ROWS;
 pub use error::SegmentError;
 pub use journal::JournalWriter;
 pub use provenance::of_host;

@@ -15,11 +15,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use soakbox_schemas::recording::footer::ColumnNote;
 use soakbox_schemas::recording::{
-    Footer, FooterError, JournalName, SEALING_EXTENSION, SegmentName,
+    Footer, FooterError, JournalName, SEALING_EXTENSION, SegmentName, encoding,
 };
 
 use super::durable::{self, Placed};
-use super::encoding;
 use super::error::SegmentError;
 use super::footers;
 use super::scan::{JournalReader, scan};

@@ -1,7 +1,9 @@
-//! The layout of a recording: the directories and names of segments and journals, and the contents
-//! of their footers. Reads directories; writes nothing.
+//! The layout of a recording: the directories and names of segments and journals, the contents of
+//! their footers, and how a segment is encoded. Reads directories; writes nothing.
 
 mod contents;
+#[cfg(feature = "parquet")]
+pub mod encoding;
 pub mod footer;
 mod names;
 

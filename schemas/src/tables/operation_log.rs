@@ -65,13 +65,24 @@ table! {
         /// from the width that the rule names; null where it was not read, or, if no rule reads it,
         /// where it was not known yet at the place of the finish.
         pub return_value: Optional<Number>, "", "kernel: return register, or the marker's argument";
-        /// Data that the operation processed.
-        pub bytes: Optional<Count>, "bytes", "rule `bytes=`", reserved "always null";
+        /// Data that the operation processed; null where this is not known, as in every row of a
+        /// recorder of this version.
+        pub bytes: Optional<Count>, "bytes", "`import csv --bytes`";
         /// Number of operations that the row stands for.
         pub sample_weight: Number, "operations", "recorder", reserved "always 1";
         /// Id of the goroutine that ran the operation, of a function of a Go program; null for all
         /// other operations. No other goroutine of the same process ever has this id.
         pub goroutine: Optional<Number>, "", "Go's runtime: `g.goid`";
+    }
+}
+
+impl OperationRowBuilder {
+    /// For rows whose `operation` is an index of `names`.
+    pub fn with_operations<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            operation: KeyBuilder::new(names),
+            ..Self::default()
+        }
     }
 }
 
@@ -89,10 +100,7 @@ impl OperationLogBuilder {
         let types = operations.iter().map(|operation| operation.operation_type);
         Self {
             types: types.collect(),
-            rows: OperationRowBuilder {
-                operation: KeyBuilder::new(names),
-                ..OperationRowBuilder::default()
-            },
+            rows: OperationRowBuilder::with_operations(names),
         }
     }
 

@@ -32,6 +32,8 @@ pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
 /// Digest of the configuration in effect: probes with their rules, process filter, limits, flush
 /// interval. It tells configurations apart and is not used for security.
 pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
+/// How the rows were obtained: [`IMPORT`]; absent where a recorder measured them.
+pub const SOURCE: &str = "soakbox.source";
 /// The operations that were asked for and left out, a JSON list of [`LeftOut`](super::LeftOut);
 /// absent where there were none.
 pub const LEFT_OUT: &str = "soakbox.left_out";
@@ -59,3 +61,6 @@ pub const DAMAGED_BYTES: &str = "soakbox.damaged_bytes";
 /// Meaning, unit and source of the columns, a JSON list of [`ColumnNote`](super::ColumnNote)
 /// (segments).
 pub const COLUMNS: &str = "soakbox.columns";
+
+/// Value of [`SOURCE`]: the rows come from a file of measurements of another program.
+pub const IMPORT: &str = "import";

@@ -52,6 +52,8 @@ pub struct Provenance {
     pub observed: Vec<ObservedFile>,
     /// Digest of the effective configuration.
     pub config_digest: String,
+    /// How the rows were obtained: [`IMPORT`]; `None` where a recorder measured them.
+    pub source: Option<String>,
     /// The operations that were asked for and left out, because they cannot be observed.
     pub left_out: Vec<LeftOut>,
     /// The operations that were finished by a uretprobe because the person vouched for it.
@@ -115,6 +117,14 @@ pub struct ColumnNote {
     pub source: String,
 }
 
+impl Provenance {
+    /// Whether the rows come from another program's measurements: nothing was counted, so that
+    /// nothing is known to be lost.
+    pub fn is_import(&self) -> bool {
+        self.source.as_deref() == Some(IMPORT)
+    }
+}
+
 impl ColumnNote {
     /// The notes on a table's columns.
     pub fn of(declaration: &Declaration) -> Vec<Self> {
@@ -168,6 +178,7 @@ impl Footer {
             interval_ns,
             observed,
             config_digest,
+            source,
             left_out,
             vouched,
             cpu_method,
@@ -195,6 +206,7 @@ impl Footer {
         set(TARGET, Some(paths));
         set(TARGET_BUILD_ID, Some(build_ids));
         set(CONFIG_DIGEST, Some(config_digest.clone()));
+        set(SOURCE, source.clone());
         set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
         set(VOUCHED, (!vouched.is_empty()).then(|| json(vouched)));
         set(CPU_METHOD, cpu_method.clone());
@@ -252,6 +264,7 @@ impl Footer {
             interval_ns: pairs.number(INTERVAL_NS)?.unwrap_or(0),
             observed: pairs.observed()?,
             config_digest: pairs.text(CONFIG_DIGEST),
+            source: pairs.take(SOURCE),
             left_out: pairs.list(LEFT_OUT)?,
             vouched: pairs.list(VOUCHED)?,
             cpu_method: pairs.take(CPU_METHOD),

@@ -155,6 +155,7 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         option::of(".{0,9}"),
         option::of(".{0,9}"),
         option::of(".{0,9}"),
+        option::of(".{0,9}"),
     ];
     let numbers = (any::<u64>(), any::<Option<u64>>());
     let pairs = || vec((".{0,9}", ".{0,20}"), 0..3);
@@ -163,7 +164,7 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         |(texts, methods, (interval_ns, memory_error_bytes), observed, operations)| {
             let (left_out, vouched) = (operations.0.into_iter(), operations.1.into_iter());
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
-            let [cpu_method, cpu_split_method, memory_method] = methods;
+            let [source, cpu_method, cpu_split_method, memory_method] = methods;
             Provenance {
                 recorder_version,
                 host,
@@ -172,6 +173,7 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                 interval_ns,
                 observed,
                 config_digest,
+                source,
                 left_out: left_out
                     .map(|(operation, reason)| LeftOut { operation, reason })
                     .collect(),

@@ -1,6 +1,6 @@
-//! How rows become Parquet pages: encodings, compression, row groups. The choice depends on a
-//! column's type and unit, never on its table; the measurements behind it are in
-//! `docs/decisions/segment-encodings.md`.
+//! How rows become Parquet pages, for every program that writes a segment: encodings, compression,
+//! row groups. The choice depends on a column's type and unit, never on its table; the measurements
+//! behind it are in `docs/decisions/segment-encodings.md`.
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -11,7 +11,7 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::ColumnPath;
 
-/// Most rows of a row group, which bounds the memory of a seal.
+/// Most rows of a row group, which bounds the memory of a writer.
 pub const ROW_GROUP_ROWS: usize = 256 * 1024;
 
 /// How one column is encoded.
@@ -35,7 +35,7 @@ fn kind(name: &str, data_type: &DataType) -> Kind {
 
 /// The writer's options for rows of `schema`; `sorted` is true if they are in order of the first
 /// column.
-pub(crate) fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
+pub fn options(schema: &SchemaRef, sorted: bool) -> ArrowWriterOptions {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -78,6 +78,6 @@ fn encode_column(
 }
 
 /// The columns of `schema` alone: its metadata goes to the footer as key-value pairs.
-pub(crate) fn plain(schema: &Schema) -> SchemaRef {
+pub fn plain(schema: &Schema) -> SchemaRef {
     Schema::new(schema.fields().clone()).into()
 }
