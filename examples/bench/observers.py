@@ -49,6 +49,19 @@ def recording(output: Path, probe: str) -> Iterator[None]:
     recorder.stop()
 
 
+def end_bpftrace(process: subprocess.Popen[str]) -> None:
+    """Ends it. Sometimes it does not notice the first signal."""
+    for _ in range(6):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=5)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    sys.exit("bpftrace did not end by SIGINT")
+
+
 @contextmanager
 def bpftrace_histogram(program: Path, function: str = "op") -> Iterator[None]:
     script = (
@@ -65,8 +78,7 @@ def bpftrace_histogram(program: Path, function: str = "op") -> Iterator[None]:
             break
     time.sleep(1)
     yield
-    process.send_signal(signal.SIGINT)
-    process.communicate()
+    end_bpftrace(process)
 
 
 class PerfEvent(ctypes.Structure):
