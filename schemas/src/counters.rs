@@ -46,8 +46,8 @@ macro_rules! for_each_counter {
             unmatched,
             /// Finished operations whose success is known to be false.
             failures,
-            /// Sum of the durations of finished operations, ns; those whose begin was not kept have
-            /// no part in it.
+            /// Sum of the durations of finished operations, ns, without those whose begin was not
+            /// kept.
             duration_sum_ns,
             /// Sum of the on-CPU times of the same operations, ns.
             cpu_sum_ns,

@@ -78,7 +78,7 @@ pub enum Reason {
     #[error("finish=uretprobe is refused: {0}")]
     Uretprobe(String),
     /// The Go function is written in assembly.
-    #[error("'{0}' is written in assembly, which does not say where its goroutine is")]
+    #[error("'{0}' is written in assembly, where the register of its goroutine is not known")]
     GoAssembly(String),
     /// The Go function leaves by a jump.
     #[error("it leaves by a jump to another function at {at:#x}{}, so its finish is that function's", to_callee(.callee))]

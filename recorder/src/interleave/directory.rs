@@ -26,13 +26,13 @@ impl Directory {
     /// Creates it if it is missing.
     ///
     /// # Errors
-    /// Where it cannot be created, or another recorder makes runs in it.
+    /// Where it cannot be created, or another recorder is recording runs into it.
     pub fn open(path: &Path) -> Result<Self> {
         create_directories(&path.join(UNFINISHED))?;
         let lock = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!(
-                "another recorder makes runs in {}; hint: wait for it, or use another directory",
+                "another recorder is recording runs into {}; hint: wait for it, or use another directory",
                 path.display()
             );
         }

@@ -9,11 +9,11 @@ mod limits;
 mod operation;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
@@ -53,30 +53,6 @@ impl ProcessFilter {
     pub fn follows_tree(&self) -> bool {
         matches!(self, Self::Command(_))
     }
-}
-
-/// An operation that was asked for and will not be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Its name.
-    pub name: String,
-    /// The reason, with a hint.
-    pub reason: String,
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.reason)
-    }
-}
-
-/// An operation that is finished by a uretprobe because the person vouches for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vouched {
-    /// Its name.
-    pub name: String,
-    /// Why it would not be finished so otherwise.
-    pub risk: String,
 }
 
 /// The plan of a recording.

@@ -106,7 +106,7 @@ impl Registry {
                 format!("{word} probes are not available yet in this version"),
                 format!(
                     "this version observes {}; {} comes later",
-                    syntaxes.join(" and "),
+                    listed(&syntaxes),
                     later.syntax
                 ),
             ));
@@ -117,7 +117,7 @@ impl Registry {
             format!("'{}' is not a kind of probe", shown(word)),
             format!(
                 "the kinds are {}; {} come later",
-                names.join(" and "),
+                listed(&names),
                 later.join(", ")
             ),
         ))
@@ -131,5 +131,14 @@ impl Registry {
             .map(|kind| format!("NAME={}", kind.syntax()))
             .collect();
         format!("write {}", syntaxes.join(" or "))
+    }
+}
+
+/// The words with commas and an "and" between them.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

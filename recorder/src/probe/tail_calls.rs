@@ -105,6 +105,6 @@ pub(super) fn cost(tails: &TailCalls) -> String {
         count => format!("the {count} functions that its tail calls lead to"),
     };
     format!(
-        "; {functions} cost every caller two probes a call ({stepped} of them single-stepped), which are not counted"
+        "; each call of {functions} by any other caller passes two probes, which count nothing ({stepped} places are single-stepped)"
     )
 }

@@ -14,13 +14,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use soakbox_cli::error_chain;
 use soakbox_schemas::control::MAX_OPERATIONS;
+use soakbox_schemas::recording::footer::LeftOut;
 
 use self::limits::Effective;
 use crate::binary::KernelVersion;
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
-use crate::plan::{LeftOut, ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
+use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
 
@@ -91,7 +92,7 @@ fn refuse_partly(resolved: &ResolvedProbes) -> Result<()> {
 
 fn left_out(refused: &RefusedOperation) -> LeftOut {
     LeftOut {
-        name: refused.name.clone(),
+        operation: refused.name.clone(),
         reason: error_chain(refused.reason.as_ref()),
     }
 }

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use soakbox_cli::error_chain;
 use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
+use soakbox_schemas::recording::footer::Vouched;
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
-use crate::plan::{
-    AttachPoint, Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation, Vouched,
-};
+use crate::plan::{AttachPoint, Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation};
 use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved, Success};
 use crate::process::Process;
 
@@ -176,8 +175,8 @@ impl ResolvedProbes {
         let operations = self.operations.iter().zip(&self.explanations);
         let vouched = operations.filter_map(|(operation, explanation)| {
             let risk = explanation.vouched.clone()?;
-            let name = operation.info.name.clone();
-            Some(Vouched { name, risk })
+            let operation = operation.info.name.clone();
+            Some(Vouched { operation, risk })
         });
         vouched.collect()
     }

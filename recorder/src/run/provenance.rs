@@ -3,7 +3,6 @@
 use crate::kernel::KernelFacts;
 use crate::plan::RecordPlan;
 use crate::segment::of_host;
-use soakbox_schemas::recording::footer::{LeftOut, Vouched};
 use soakbox_schemas::recording::{ObservedFile, Provenance};
 
 /// A CPU holds back at most this many pages of a counter (`percpu_counter_batch`, at least 32).
@@ -17,14 +16,6 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
     let held_back = batch_pages(cpus) * cpus * rustix::param::page_size() as u64;
     let memory = offsets.has_memory();
     let per_cpu = offsets.mm_rss_stride != 8;
-    let left_out = plan.left_out.iter().map(|left_out| LeftOut {
-        operation: left_out.name.clone(),
-        reason: left_out.reason.clone(),
-    });
-    let vouched = plan.vouched.iter().map(|vouched| Vouched {
-        operation: vouched.name.clone(),
-        risk: vouched.risk.clone(),
-    });
     Provenance {
         interval_ns: plan.interval_ns(),
         observed: plan
@@ -37,8 +28,8 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
             })
             .collect(),
         config_digest: plan.config_digest.clone(),
-        left_out: left_out.collect(),
-        vouched: vouched.collect(),
+        left_out: plan.left_out.clone(),
+        vouched: plan.vouched.clone(),
         cpu_method: Some(
             "duration minus off-CPU time seen at sched_switch, of the thread".to_owned(),
         ),

@@ -230,9 +230,9 @@ mod tests {
     ];
 
     #[test]
-    fn the_flags_of_a_comparison_fulfil_what_its_jumps_are_called() {
+    fn the_flags_of_a_comparison_fulfil_the_conditions_of_its_jumps() {
         // cmp 1,2: borrows, negative. cmp 2,2: equal. cmp MIN,1: overflow. cmp -1,1: negative.
-        const ZERO_SIGN_OVERFLOW_CARRY: [(u64, &str); 4] = [
+        const FLAGS_AND_CONDITIONS: [(u64, &str); 4] = [
             (0x81, "b be ne s l le"),
             (0x44, "e ae be ns le ge p"),
             (0x800, "o ne a ae l le ns"),
@@ -241,7 +241,7 @@ mod tests {
         const NAMES: [&str; 16] = [
             "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g",
         ];
-        for (flags, holding) in ZERO_SIGN_OVERFLOW_CARRY {
+        for (flags, holding) in FLAGS_AND_CONDITIONS {
             for (number, name) in NAMES.iter().enumerate() {
                 let condition = Condition::new(number as u8);
                 let opposite = Condition::new(number as u8 ^ 1);

@@ -116,7 +116,7 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
         if self.code.iter().any(|code| self.calls_for_stack(code)) {
             return Err(self.refuse(
                 first.address,
-                "its stack check does not look as it is known",
+                "its stack check is not one of the known forms",
             ));
         }
         let before_calls = self

@@ -8,6 +8,7 @@ mod observed;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,12 @@ pub struct LeftOut {
     /// Why it cannot be observed.
     #[serde(default)]
     pub reason: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.operation, self.reason)
+    }
 }
 
 /// An operation that was finished by a uretprobe because the person vouched for it.
