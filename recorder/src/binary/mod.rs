@@ -27,6 +27,7 @@ mod marker;
 pub mod mini_debug_info;
 pub mod pattern;
 mod plt;
+mod program;
 pub mod suggest;
 mod tail_calls;
 pub mod unwind;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::error::Reason;
-use super::function::{BodySites, Program};
+use super::program::{BodySites, Program};
 use super::{ExitSite, TailCalls};
 
 /// Most functions that the tail calls of one may lead to.

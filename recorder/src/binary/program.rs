@@ -1,0 +1,261 @@
+//! The program that functions are in: what is read of it once, and the sites of a body of its code.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use soakbox_schemas::control::WayOut;
+
+use super::clones::Clones;
+use super::control_flow::{self, Body, Extent, ReturnUse};
+use super::disassembly::{self, Cost};
+use super::elf::{Elf, Symbol};
+use super::error::Reason;
+use super::hazards;
+use super::tail_calls::{Chain, Tail};
+use super::unwind::Unwind;
+use super::{ExitSite, Finish, KernelVersion, Site};
+
+/// The begin and the finishes of one body of code.
+#[derive(Clone)]
+pub(super) struct BodySites {
+    pub(super) begin: Site,
+    pub(super) returns: Vec<Site>,
+    pub(super) exits: Vec<ExitSite>,
+    /// The returns that no exit covers.
+    pub(super) kept: Vec<Site>,
+    /// See [`control_flow::Exits`].
+    too_many_jumps: Option<usize>,
+    /// Jumps to other functions.
+    pub(super) tails: Vec<Tail>,
+    /// Address ranges of the code.
+    pub(super) parts: Vec<(u64, u64)>,
+}
+
+/// The program that the function is in, and the kernel that will run it.
+pub(super) struct Program<'e, 'a> {
+    pub(super) elf: &'e Elf<'a>,
+    unwind: Unwind<'a>,
+    kernel: KernelVersion,
+    value: ReturnUse,
+    /// How it could switch stacks, in words; `None` where it cannot.
+    pub(super) stack_switch: Option<String>,
+    /// The functions that others tail-call, by address.
+    tail_called: RefCell<HashMap<u64, Result<Rc<BodySites>, Reason>>>,
+}
+
+impl<'e, 'a> Program<'e, 'a> {
+    pub(super) fn new(elf: &'e Elf<'a>, kernel: KernelVersion, value: ReturnUse) -> Self {
+        Self {
+            elf,
+            unwind: Unwind::parse(elf),
+            kernel,
+            value,
+            stack_switch: hazards::stack_switch(elf),
+            tail_called: RefCell::default(),
+        }
+    }
+
+    pub(super) fn body(&self, extent: &Extent<'_>) -> Result<Body, Reason> {
+        control_flow::analyse(self.elf, &self.unwind, extent, self.kernel)
+    }
+
+    /// The reason why the function must not be observed by a uretprobe; `None` where it may.
+    pub(super) fn excludes_uretprobe(
+        &self,
+        extent: &Extent<'_>,
+        copies: &Clones<'_>,
+    ) -> Option<String> {
+        if !copies.unique.is_empty() {
+            return Some("the compiler made copies of it".into());
+        }
+        let stack_switch = self.stack_switch.as_deref();
+        hazards::uretprobe(self.elf, &self.unwind, stack_switch, self.kernel).or_else(|| {
+            let why = hazards::may_reenter(self.elf, &self.unwind, extent.start)?;
+            Some(format!(
+                "the kernel follows at most 64 nested returns, and {why}"
+            ))
+        })
+    }
+
+    /// The function's own sites, without its copies: a uretprobe where that is safe, and either
+    /// cheaper or needed because the return instructions are not certain; else its exits and return
+    /// instructions.
+    pub(super) fn sites(
+        &self,
+        extent: &Extent<'_>,
+        body: Result<Body, Reason>,
+        no_uretprobe: Option<String>,
+        chain: &mut Chain,
+    ) -> Result<(Vec<Site>, Finish), Reason> {
+        let entry = self.entry_site(extent.start);
+        let why = match (no_uretprobe, entry, &body) {
+            (Some(why), ..) => why,
+            (None, Some(entry), Err(Reason::TailCall { .. } | Reason::UnknownJump { .. })) => {
+                return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
+            }
+            (None, Some(entry), Ok(body))
+                if entry.cost == Cost::Emulated || !body.tail_jumps.is_empty() =>
+            {
+                return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
+            }
+            (None, ..) => "its first instruction is single-stepped anyway".into(),
+        };
+        let sites = self.body_sites(&body?)?;
+        let why = match sites.too_many_jumps {
+            None => why,
+            Some(count) => format!(
+                "{why}; it has {count} jumps on its ways out, more than the {} that are used",
+                control_flow::MOST_JUMPS
+            ),
+        };
+        chain.add(self, &sites)?;
+        let finish = Finish::Returns {
+            sites: sites.returns,
+            exits: sites.exits,
+            kept: sites.kept,
+            why,
+        };
+        Ok((vec![sites.begin], finish))
+    }
+
+    pub(super) fn copy_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {
+        let body = self.body(&self.extent(copy)?)?;
+        self.body_sites(&body)
+    }
+
+    /// The function at the address, which another one tail-calls.
+    pub(super) fn tail_called(&self, address: u64) -> Result<Rc<BodySites>, Reason> {
+        if let Some(known) = self.tail_called.borrow().get(&address) {
+            return known.clone();
+        }
+        let sites = self.unnamed_extent(address).and_then(|extent| {
+            let analyse = control_flow::analyse_tail_called;
+            let body = analyse(self.elf, &self.unwind, &extent, self.kernel)?;
+            self.body_sites(&body)
+        });
+        let sites = sites.map(Rc::new);
+        let mut known = self.tail_called.borrow_mut();
+        known.insert(address, sites.clone());
+        sites
+    }
+
+    fn unnamed_extent(&self, address: u64) -> Result<Extent<'a>, Reason> {
+        if let Some(symbol) = self.elf.symbols_at(address).next() {
+            return self.extent(symbol);
+        }
+        let fde = self.unwind.fde_at(address);
+        let fde = fde.filter(|fde| fde.start == address);
+        let fde = fde.ok_or(Reason::Unreadable {
+            at: address,
+            why: "no unwind entry covers a function that it tail-calls",
+        })?;
+        Ok(Extent {
+            names: Vec::new(),
+            start: fde.start,
+            end: fde.end,
+        })
+    }
+
+    /// The function at the address, in words.
+    pub(super) fn name_at(&self, address: u64) -> String {
+        match self.elf.symbols_at(address).next() {
+            Some(symbol) => format!("'{}'", symbol.name),
+            None => format!("the function at {address:#x}"),
+        }
+    }
+
+    fn body_sites(&self, body: &Body) -> Result<BodySites, Reason> {
+        let missing = Reason::NoBegin("it is not in the file");
+        let begin = &body.begin;
+        let begin = Site::at(self.elf, begin.address, begin.stack_delta, begin.cost);
+        let on_return = |address: &u64| {
+            Site::at(self.elf, *address, 0, Cost::SingleStepped).ok_or(Reason::Unreadable {
+                at: *address,
+                why: "the kernel accepts no probe on a return",
+            })
+        };
+        let exits = body.exits(self.value);
+        let on_the_way = exits.jumps.iter().map(|exit| {
+            let site = Site::at(self.elf, exit.address, exit.stack_delta, Cost::Emulated);
+            let missing = Reason::Unreadable {
+                at: exit.address,
+                why: "a jump of it is not in the file",
+            };
+            Ok(ExitSite {
+                site: site.ok_or(missing)?,
+                way_out: exit.way_out,
+            })
+        });
+        let tails = body.tail_jumps.iter().map(|tail| {
+            let missing = Reason::Unreadable {
+                at: tail.address,
+                why: "a jump of it is not in the file",
+            };
+            let way_out = WayOut {
+                when: tail.when,
+                ..WayOut::default()
+            };
+            let site = Site::at(self.elf, tail.address, 0, tail.cost).ok_or(missing)?;
+            Ok(Tail {
+                jump: ExitSite { site, way_out },
+                target: tail.target,
+            })
+        });
+        Ok(BodySites {
+            tails: tails.collect::<Result<_, _>>()?,
+            parts: body.parts.clone(),
+            begin: begin.ok_or(missing)?,
+            returns: body
+                .returns
+                .iter()
+                .map(on_return)
+                .collect::<Result<_, _>>()?,
+            exits: on_the_way.collect::<Result<_, _>>()?,
+            kept: exits
+                .returns
+                .iter()
+                .map(on_return)
+                .collect::<Result<_, _>>()?,
+            too_many_jumps: exits.too_many_jumps,
+        })
+    }
+
+    pub(super) fn entry_site(&self, address: u64) -> Option<Site> {
+        let cost = disassembly::probe_cost(self.elf.bytes_from(address)?, self.kernel)?;
+        Site::at(self.elf, address, 0, cost)
+    }
+
+    /// The symbol's range, by the unwind table where its size is unknown.
+    pub(super) fn extent(&self, symbol: &Symbol<'a>) -> Result<Extent<'a>, Reason> {
+        let refuse = |why: &str| Reason::NotCode {
+            function: symbol.name.into(),
+            why: why.into(),
+        };
+        if !self.elf.is_executable(symbol.address) {
+            return Err(refuse("it is not in executable memory"));
+        }
+        let symbols = || self.elf.symbols_at(symbol.address);
+        let size = symbols()
+            .map(|symbol| symbol.size)
+            .max()
+            .unwrap_or_default();
+        let fde = self
+            .unwind
+            .fde_at(symbol.address)
+            .filter(|fde| fde.start == symbol.address);
+        let end = match (size, fde) {
+            (0, Some(fde)) => fde.end,
+            (0, None) => return Err(refuse("the symbol has no size")),
+            (size, _) => symbol
+                .address
+                .checked_add(size)
+                .ok_or_else(|| refuse("the symbol's size overflows"))?,
+        };
+        Ok(Extent {
+            names: symbols().map(|symbol| symbol.name).collect(),
+            start: symbol.address,
+            end,
+        })
+    }
+}
