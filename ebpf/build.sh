@@ -17,13 +17,22 @@ for arch in ${ARCHES:-x86_64}; do
   )
   # Only DWARF is removed; BTF, which the loader needs, stays.
   "${LLVM_PREFIX:-/usr/lib/llvm-22}/bin/llvm-strip" --strip-debug \
-    -o "recorder/bpf/soakbox.$arch.bpf.o" "$target/$arch/bpfel-unknown-none/release/soakbox"
+    -o "$target/$arch/new.o" "$target/$arch/bpfel-unknown-none/release/soakbox"
+  # An object that is the same as the last one that was built here keeps its time, so that cargo does
+  # not compile the recorder again.
+  last=$target/$arch/last.o
+  if cmp -s "$target/$arch/new.o" "$last"; then rm "$target/$arch/new.o"; else mv "$target/$arch/new.o" "$last"; fi
+  cp --preserve=timestamps "$last" "recorder/bpf/soakbox.$arch.bpf.o"
 done
 # The digest of the digests of all sources, in byte order of their paths. This script is among them,
 # because of its flags.
-{
-  find ebpf/src -name '*.rs'
-  printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \
-    schemas/src/{lib,control,control/way_out,counters,event,histogram,marker}.rs
-} |
-  LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1 >recorder/bpf/soakbox.digest
+digest=$(
+  {
+    find ebpf/src -name '*.rs'
+    printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \
+      schemas/src/{lib,control,control/way_out,counters,event,histogram,marker}.rs
+  } |
+    LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1
+)
+written=recorder/bpf/soakbox.digest
+[ "$(cat "$written" 2>/dev/null)" = "$digest" ] || printf '%s\n' "$digest" >"$written"

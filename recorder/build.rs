@@ -22,7 +22,8 @@ const SOURCES: [&str; 11] = [
 ];
 
 fn main() {
-    println!("cargo::rerun-if-changed=bpf");
+    // The compiler watches the object itself, which the crate includes.
+    println!("cargo::rerun-if-changed=bpf/soakbox.digest");
     println!("cargo::rerun-if-changed=build.rs");
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let Some(root) = manifest
