@@ -12,7 +12,7 @@ use crate::figures::{Comparison, Reading};
 use crate::import;
 use crate::output::OutputFile;
 use crate::runs;
-use crate::units::count;
+use crate::units::{count, plural};
 
 /// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
 const NO_BASE: u8 = 3;
@@ -63,8 +63,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
 
 /// A number of things.
 fn of(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", count(number))
+    format!("{} {}", count(number), plural(number, thing))
 }
 
 fn import_csv(plan: &ImportPlan) -> Result<()> {

@@ -112,6 +112,12 @@ pub fn bytes(bytes: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
+/// The noun of a count: `row` for 1, `rows` otherwise.
+pub fn plural(count: u64, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{noun}{end}")
+}
+
 /// A count with separated thousands: `1,234,567`.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();

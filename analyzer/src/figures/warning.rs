@@ -10,7 +10,7 @@ use soakbox_cli::escaped_path;
 
 use super::{Gap, OperationCounts};
 use crate::recording::{Owner, Recording};
-use crate::units::{bytes, count, duration, percent};
+use crate::units::{bytes, count, duration, percent, plural};
 
 /// One reason to doubt a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +162,6 @@ fn damaged(recording: &Recording) -> Vec<Warning> {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |n: u64, word: &str| format!("{word}{}", if n == 1 { "" } else { "s" });
         match self {
             Warning::Unsealed {
                 recorder,

@@ -26,6 +26,8 @@ use rows::Rows;
 use segments::{INTERVAL_NS, SegmentWriter};
 use staging::Staging;
 
+use crate::units::plural;
+
 /// The path that stands for stdin.
 const STDIN: &str = "-";
 
@@ -72,8 +74,8 @@ fn import(
     while records.advance().map_err(&failed)? {
         let found = records.count();
         if found != cells {
-            let plural = if found == 1 { "" } else { "s" };
-            let reason = format!("has {found} cell{plural}, and the first row has {cells}");
+            let cell = plural(found as u64, "cell");
+            let reason = format!("has {found} {cell}, and the first row has {cells}");
             return Err(failed(records.at_line(&reason)));
         }
         let row = rows.row(|place| records.cell(place)).map_err(|refusal| {

@@ -14,6 +14,8 @@ pub use input::{RestartTime, SoakRun, SoakSeries, give_restarts};
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, SoakOptions};
 
+use crate::units::plural;
+
 /// What a search for findings depends on besides the numbers.
 #[derive(Clone, Debug)]
 pub struct SoakSettings {
@@ -70,6 +72,5 @@ pub fn findings(
 
 /// `1 gap`, `2 gaps`.
 fn counted(count: usize, name: &str) -> String {
-    let end = if count == 1 { "" } else { "s" };
-    format!("{count} {name}{end}")
+    format!("{count} {}", plural(count as u64, name))
 }

@@ -6,12 +6,6 @@ use crate::program::{Place, analyzer, json, one_space, printed, refused, text};
 use soakbox_cli::escaped;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
 
-fn seal(place: &Place, name: &str, soak: Soak) -> String {
-    let path = place.path().join(name);
-    soak.seal(&path);
-    path.to_str().unwrap().to_owned()
-}
-
 fn soak(seed: u64, scale: f64) -> Soak {
     Soak {
         seconds: 60,
@@ -30,7 +24,7 @@ fn file(place: &Place, name: &str) -> String {
 fn a_baseline_gives_the_verdicts_of_its_recordings() {
     let place = Place::new();
     let runs: Vec<String> = (1..4)
-        .map(|seed| seal(&place, &format!("good-{seed}"), soak(seed, 1.0)))
+        .map(|seed| place.seal_soak(&format!("good-{seed}"), &soak(seed, 1.0)))
         .collect();
     let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
     let good = file(&place, "good.baseline");
@@ -43,7 +37,7 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
     );
     printed(&["baseline", "add", &good, runs[2]]);
     assert!(fs::metadata(&good).unwrap().len() < 300_000);
-    let slower = seal(&place, "slower", soak(9, 1.3));
+    let slower = place.seal_soak("slower", &soak(9, 1.3));
     let effects = |base: &[&str], candidate: &str| {
         let arguments = [
             &["compare"],
@@ -77,15 +71,12 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
 #[test]
 fn show_list_and_diff_name_the_runs_and_what_differs() {
     let place = Place::new();
-    let run = seal(&place, "run", soak(1, 1.0));
-    let incomplete = seal(
-        &place,
-        "incomplete",
-        Soak {
-            begin: 500,
-            ..Soak::incomplete()
-        },
-    );
+    let run = place.seal_soak("run", &soak(1, 1.0));
+    let incomplete = Soak {
+        begin: 500,
+        ..Soak::incomplete()
+    };
+    let incomplete = place.seal_soak("incomplete", &incomplete);
     let (good, other) = (
         file(&place, "good.baseline"),
         file(&place, "other.baseline"),
@@ -135,7 +126,7 @@ fn foreign_names_are_shown_and_kept() {
 #[test]
 fn mistakes_get_one_clear_line_and_an_earlier_baseline_stays() {
     let place = Place::new();
-    let run = seal(&place, "run", soak(1, 1.0));
+    let run = place.seal_soak("run", &soak(1, 1.0));
     let good = file(&place, "good.baseline");
     analyzer(&["baseline", "create", &run, "-o", &good]);
     let before = fs::read(&good).unwrap();

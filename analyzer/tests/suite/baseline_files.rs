@@ -200,14 +200,12 @@ fn a_footer_cannot_claim_memory() {
 }
 
 fn recording(place: &Place, name: &str, seed: u64) -> String {
-    let path = place.path().join(name);
     let soak = Soak {
         seconds: 30,
         seed,
         ..Soak::default()
     };
-    soak.seal(&path);
-    path.to_str().unwrap().to_owned()
+    place.seal_soak(name, &soak)
 }
 
 #[test]

@@ -11,10 +11,8 @@ use soakbox_testing::{Recorder, Soak, concat};
 /// paths.
 fn seal(place: &Place, name: &str, runs: u64, soak: Soak) -> Vec<String> {
     let runs = (0..runs).map(|run| {
-        let path = place.path().join(format!("{name}-{run}"));
         let seed = soak.seed + run;
-        Soak { seed, ..soak }.seal(&path);
-        path.to_str().unwrap().to_owned()
+        place.seal_soak(&format!("{name}-{run}"), &Soak { seed, ..soak })
     });
     runs.collect()
 }

@@ -258,14 +258,12 @@ fn runs_that_cannot_be_used_are_named_with_their_reasons() {
 fn a_run_is_given_once_and_one_on_both_sides_is_named() {
     let place = Place::new();
     let seal = |seed: u64| {
-        let path = place.path().join(format!("run-{seed}"));
         let soak = Soak {
             seconds: 30,
             seed,
             ..Soak::default()
         };
-        soak.seal(&path);
-        path.to_str().unwrap().to_owned()
+        place.seal_soak(&format!("run-{seed}"), &soak)
     };
     let [a, b, c] = [1, 2, 3].map(seal);
     let file = place.path().join("good.baseline");
@@ -317,17 +315,7 @@ fn a_run_is_given_once_and_one_on_both_sides_is_named() {
 #[test]
 fn a_closed_pipe_does_not_change_the_verdict() {
     let place = Place::new();
-    let seal = |seed: u64, scale: f64| {
-        let path = place.path().join(format!("run-{seed}"));
-        let soak = Soak {
-            seconds: 60,
-            seed,
-            scale,
-            ..Soak::default()
-        };
-        soak.seal(&path);
-        path.to_str().unwrap().to_owned()
-    };
+    let seal = |seed: u64, scale: f64| place.seal(&format!("run-{seed}"), seed, scale);
     let runs = [seal(1, 1.0), seal(2, 1.0), seal(3, 1.3), seal(4, 1.3)];
     let [a, b, c, d] = &runs;
     for format in ["table", "json", "markdown"] {

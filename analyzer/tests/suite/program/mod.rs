@@ -80,13 +80,18 @@ impl Place {
 
     /// Seals a recording of 60 s whose operations take `scale` times as long; returns its path.
     pub(crate) fn seal(&self, name: &str, seed: u64, scale: f64) -> String {
-        let path = self.path().join(name);
         let soak = Soak {
             seconds: 60,
             seed,
             scale,
             ..Soak::default()
         };
+        self.seal_soak(name, &soak)
+    }
+
+    /// Seals this recording; returns its path.
+    pub(crate) fn seal_soak(&self, name: &str, soak: &Soak) -> String {
+        let path = self.path().join(name);
         soak.seal(&path);
         path.to_str().unwrap().to_owned()
     }
