@@ -4,7 +4,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_loop;
-use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
+use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS, Uretprobe};
 
 /// The state of a thread at an operation's begin.
 #[repr(C)]
@@ -19,9 +19,32 @@ pub struct Frame {
     pub memory_bytes: u64,
     pub thread: u32,
     pub operation: u16,
-    /// Not 0 where a uretprobe observes the finish. It is a number because a `bool` would leave a
-    /// byte of padding, which the verifier does not allow in a map.
-    pub by_uretprobe: u16,
+    /// An [`Uretprobe`], as a number: a smaller type would leave padding, which the verifier does
+    /// not allow in a map.
+    pub uretprobe: u16,
+}
+
+impl Frame {
+    /// Whether a uretprobe observes the finish, which therefore is only missing where the call was
+    /// nested too deep.
+    #[inline(always)]
+    pub fn never_unwinds(&self) -> bool {
+        self.uretprobe == Uretprobe::NothingUnwinds as u16
+    }
+
+    /// Whether it may still be in flight where `operation` begins at the same stack pointer: its
+    /// function may have ended in a tail call.
+    #[inline(always)]
+    fn may_end_in(&self, operation: u16) -> bool {
+        self.never_unwinds()
+            || self.uretprobe == Uretprobe::Vouched as u16 && self.operation != operation
+    }
+
+    /// Whether it was unwound if `operation` begins at `entry`.
+    #[inline(always)]
+    pub fn ended_before(&self, operation: u16, entry: u64) -> bool {
+        self.stack_pointer < entry || self.stack_pointer == entry && !self.may_end_in(operation)
+    }
 }
 
 #[repr(C)]

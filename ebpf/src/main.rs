@@ -12,6 +12,7 @@ mod in_flight;
 mod lifetime;
 mod operation;
 mod registers;
+mod return_instruction;
 mod settings;
 mod stacks;
 mod task;
@@ -23,7 +24,7 @@ use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::macros::{btf_tracepoint, uprobe, uretprobe};
 use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
 use operation::ReturnValue;
-use soakbox_schemas::control::{Cookie, PairBy};
+use soakbox_schemas::control::{Cookie, PairBy, ReturnCookie};
 
 #[inline(always)]
 fn cookie(context: &impl EbpfContext) -> Cookie {
@@ -129,6 +130,20 @@ pub fn function_finish(context: ProbeContext) -> u32 {
     0
 }
 
+/// A RET instruction of a function, which the program carries out.
+#[uprobe]
+pub fn function_carry_out(context: ProbeContext) -> u32 {
+    let packed = packed_cookie(&context);
+    let returned = registers::return_value(context.regs);
+    let entry = return_instruction::carry_out(packed, context.regs);
+    operation::finish_function(
+        ReturnCookie::without_page(packed),
+        entry,
+        ReturnValue::known(returned),
+    );
+    0
+}
+
 /// After the return of a function: the return address is already off the stack.
 #[uretprobe]
 pub fn function_return(context: RetProbeContext) -> u32 {
@@ -157,16 +172,30 @@ pub fn go_begin(context: ProbeContext) -> u32 {
 /// A RET instruction of a Go function.
 #[uprobe]
 pub fn go_finish(context: ProbeContext) -> u32 {
-    let regs = context.regs;
-    let cookie = cookie(&context);
-    let register = operation::result_register(cookie.operation);
+    let packed = packed_cookie(&context);
+    let stack_pointer = registers::stack_pointer(context.regs);
+    finish_go(packed, stack_pointer, context.regs);
+    0
+}
+
+/// A RET instruction of a Go function, which the program carries out.
+#[uprobe]
+pub fn go_carry_out(context: ProbeContext) -> u32 {
+    let packed = packed_cookie(&context);
+    let stack_pointer = return_instruction::carry_out(packed, context.regs);
+    finish_go(ReturnCookie::without_page(packed), stack_pointer, context.regs);
+    0
+}
+
+#[inline(always)]
+fn finish_go(packed: u64, stack_pointer: u64, regs: *mut pt_regs) {
+    let register = operation::result_register(Cookie::unpack(packed).operation);
     operation::finish_on_goroutine(
-        cookie,
-        registers::stack_pointer(regs),
+        packed,
+        stack_pointer,
         registers::goroutine(regs),
         ReturnValue::known(registers::go_result(regs, register)),
     );
-    0
 }
 
 /// `runtime.Goexit()`: none of the functions that are in flight on the goroutine will return.

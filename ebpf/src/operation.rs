@@ -12,7 +12,7 @@ use crate::frames::Frame;
 use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Entered, Key};
 use crate::settings::setting;
-use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind, unwind_overflow};
+use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind, unwind_before, unwind_overflow};
 use crate::task::{self, THREADS, Thread};
 use crate::{counters, lifetime};
 
@@ -40,7 +40,7 @@ fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
         memory_bytes: task::resident_bytes().unwrap_or(NO_MEMORY),
         thread: bpf_get_current_pid_tgid() as u32,
         operation: cookie.operation,
-        by_uretprobe: cookie.by_uretprobe as u16,
+        uretprobe: cookie.uretprobe as u16,
         begun_ns: task::now(),
     }
 }
@@ -106,8 +106,7 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     let Some(frames) = FUNCTIONS.get_or_create() else {
         return count_lost_begin(cookie.operation);
     };
-    // Operations that began at or below this stack pointer were unwound: they are removed.
-    unwind(frames, entry.wrapping_add(1));
+    unwind_before(frames, cookie.operation, entry);
     let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
     frames.push(&frame);
@@ -272,12 +271,16 @@ pub fn result_register(operation: u16) -> u32 {
 }
 
 /// The finish of a function on the goroutine at `address`.
-pub fn finish_on_goroutine(
-    cookie: Cookie,
-    stack_pointer: u64,
-    address: u64,
-    returned: ReturnValue,
-) {
+#[inline(always)]
+pub fn finish_on_goroutine(cookie: u64, stack_pointer: u64, address: u64, returned: ReturnValue) {
+    finish_goroutine(cookie, stack_pointer, address, returned.value);
+}
+
+/// Only numbers are passed, as to [`finish_entered`]. The value is known at a return.
+#[inline(never)]
+fn finish_goroutine(cookie: u64, stack_pointer: u64, address: u64, value: u64) {
+    let cookie = Cookie::unpack(cookie);
+    let returned = ReturnValue::known(value);
     let operation = cookie.operation;
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let Some(off_cpu_ns) = finishing_thread() else {
@@ -324,7 +327,7 @@ fn take_by_order(operation: u16, entry: u64) -> Begin {
                 return Begin::Missing;
             }
             if frames.overflow_depth != 0 {
-                unwind_overflow(frames, top.by_uretprobe != 0);
+                unwind_overflow(frames, top.never_unwinds());
             }
             frames.pop();
             Begin::Frame(top)

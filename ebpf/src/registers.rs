@@ -96,6 +96,39 @@ mod arch {
     }
 
     #[inline(always)]
+    pub fn instruction_pointer(regs: *mut pt_regs) -> u64 {
+        read!(regs, rip)
+    }
+
+    /// Whether it is 64-bit code of a process, and no debugger waits for its next instruction.
+    #[inline(always)]
+    pub fn is_plain(regs: *mut pt_regs) -> bool {
+        const USER_CODE_64: u64 = 0x33;
+        const TRAP: u64 = 1 << 8;
+        read!(regs, cs) as u16 as u64 == USER_CODE_64 && flags(regs) & TRAP == 0
+    }
+
+    /// The effect of a RET that finds `address` on the stack. Linux 6.18 lets programs write
+    /// registers, and executes nothing at a probe whose program has changed the instruction
+    /// pointer.
+    #[inline(always)]
+    pub fn return_to(regs: *mut pt_regs, address: u64) {
+        let above = stack_pointer(regs).wrapping_add(8);
+        unsafe {
+            core::arch::asm!(
+                "*(u64 *)({regs} + {rsp}) = {above}",
+                "*(u64 *)({regs} + {rip}) = {address}",
+                regs = in(reg) regs,
+                above = in(reg) above,
+                address = in(reg) address,
+                rsp = const core::mem::offset_of!(pt_regs, rsp),
+                rip = const core::mem::offset_of!(pt_regs, rip),
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    #[inline(always)]
     pub fn argument_0(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).rdi }
     }
@@ -130,6 +163,20 @@ mod arch {
     pub fn return_value(regs: *mut pt_regs) -> u64 {
         unsafe { (*regs).regs[0] }
     }
+
+    #[inline(always)]
+    pub fn instruction_pointer(regs: *mut pt_regs) -> u64 {
+        unsafe { (*regs).pc }
+    }
+
+    /// No return of this architecture is carried out by a program yet.
+    #[inline(always)]
+    pub fn is_plain(_regs: *mut pt_regs) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub fn return_to(_regs: *mut pt_regs, _address: u64) {}
 
     /// No finish of this architecture is observed before the return yet.
     #[inline(always)]

@@ -14,7 +14,6 @@ pub static SETTINGS: Settings = Settings {
     operations: 1,
     follow_tree: 0,
     page_bytes: 4096,
-    reserved: 0,
     offsets: KernelOffsets::ABSENT,
 };
 

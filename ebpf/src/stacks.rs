@@ -15,6 +15,9 @@ pub static FUNCTIONS: TaskStorage<Frames> = TaskStorage::new();
 #[btf_map]
 pub static MARKERS: TaskStorage<Frames> = TaskStorage::new();
 
+/// No operation.
+const NONE: u16 = u16::MAX;
+
 /// Removes the frames below `stack_pointer`: the stack was unwound past them (an exception, a
 /// longjmp).
 #[inline(always)]
@@ -23,27 +26,40 @@ pub fn unwind(frames: &mut Frames, stack_pointer: u64) {
         .top()
         .is_some_and(|top| top.stack_pointer < stack_pointer)
     {
-        unwind_frames(frames, stack_pointer, false);
+        unwind_frames(frames, stack_pointer, NONE, false);
+    }
+}
+
+/// Removes the frames that were unwound, because `operation` begins at `entry`.
+#[inline(always)]
+pub fn unwind_before(frames: &mut Frames, operation: u16, entry: u64) {
+    if frames
+        .top()
+        .is_some_and(|top| top.ended_before(operation, entry))
+    {
+        unwind_frames(frames, entry, operation, false);
     }
 }
 
 /// Removes every frame, because the thread ended or runs another program.
 #[inline(always)]
 pub fn unwind_all(frames: &mut Frames) {
-    unwind_frames(frames, u64::MAX, true);
+    unwind_frames(frames, u64::MAX, NONE, true);
 }
 
 /// Removes all frames below `stack_pointer`, innermost first, and the overflow with the first of
-/// them. `ended`: the thread is gone, so that none of them can have finished unseen.
+/// them; also those at it that cannot be in flight where the operation `beginning` begins there.
+/// `ended`: the thread is gone, so that none of them can have finished unseen.
 #[inline(always)]
-fn unwind_frames(frames: &mut Frames, stack_pointer: u64, ended: bool) {
-    let by_uretprobe = !ended && frames.top().is_some_and(|top| top.by_uretprobe != 0);
+fn unwind_frames(frames: &mut Frames, stack_pointer: u64, beginning: u16, ended: bool) {
+    let by_uretprobe = !ended && frames.top().is_some_and(Frame::never_unwinds);
     let mut unwinding = Unwinding {
         frames,
         stack_pointer,
         now: task::now(),
         by_uretprobe,
         ended,
+        beginning,
     };
     if unsafe { (*unwinding.frames).overflow_depth } != 0 {
         repeat(MAX_OPERATIONS as u32, unwind_overflow_of, &mut unwinding);
@@ -59,26 +75,26 @@ struct Unwinding {
     /// Whether uretprobes observe the finishes of the overflow.
     by_uretprobe: bool,
     ended: bool,
+    /// The operation that begins at the stack pointer, or [`NONE`].
+    beginning: u16,
 }
 
 #[inline(never)]
 unsafe extern "C" fn unwind_one(_step: u32, unwinding: *mut Unwinding) -> i64 {
     let unwinding = unsafe { &*unwinding };
     let frames = unsafe { &mut *unwinding.frames };
-    let Some(&Frame {
-        stack_pointer,
-        operation,
-        by_uretprobe,
-        ..
-    }) = frames.top()
-    else {
+    let Some(top) = frames.top() else {
         return 1;
     };
-    if stack_pointer >= unwinding.stack_pointer {
+    let is_over = match unwinding.beginning {
+        NONE => top.stack_pointer < unwinding.stack_pointer,
+        operation => top.ended_before(operation, unwinding.stack_pointer),
+    };
+    if !is_over {
         return 1;
     }
-    let by_uretprobe = !unwinding.ended && by_uretprobe != 0;
-    count_unwound(operation, by_uretprobe, 1, unwinding.now);
+    let by_uretprobe = !unwinding.ended && top.never_unwinds();
+    count_unwound(top.operation, by_uretprobe, 1, unwinding.now);
     frames.pop();
     0
 }
@@ -110,6 +126,7 @@ pub fn unwind_overflow(frames: &mut Frames, by_uretprobe: bool) {
         now: task::now(),
         by_uretprobe,
         ended: false,
+        beginning: NONE,
     };
     repeat(MAX_OPERATIONS as u32, unwind_overflow_of, &mut unwinding);
     unsafe { (*unwinding.frames).overflow_depth = 0 };
@@ -139,21 +156,17 @@ fn count_unwound(operation: u16, by_uretprobe: bool, number: u64, now: u64) {
 /// and if every frame is in use, the oldest one is counted as abandoned and removed.
 #[inline(always)]
 pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
-    let Some(&Frame {
-        stack_pointer: innermost,
-        by_uretprobe,
-        ..
-    }) = frames.top()
-    else {
+    let Some(innermost) = frames.top() else {
         return;
     };
-    if stack_pointer < innermost {
+    if stack_pointer < innermost.stack_pointer {
         return;
     }
+    let by_uretprobe = innermost.never_unwinds();
     if frames.overflow_depth != 0 {
-        unwind_overflow(frames, by_uretprobe != 0);
+        unwind_overflow(frames, by_uretprobe);
     }
     if let Some(oldest) = frames.evict_oldest_of_full() {
-        count_unwound(oldest, by_uretprobe != 0, 1, task::now());
+        count_unwound(oldest, by_uretprobe, 1, task::now());
     }
 }

@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::{
     bpf_task_storage_get,
 };
 use aya_ebpf::macros::btf_map;
-use soakbox_schemas::control::ABSENT;
+use soakbox_schemas::control::{ABSENT, NOT_KNOWN};
 
 use crate::settings::setting;
 
@@ -171,6 +171,18 @@ pub fn is_last_thread() -> bool {
     }
     let shared: *const c_void = unsafe { member(current().cast_const().cast(), signal) };
     !shared.is_null() && unsafe { member::<i32>(shared, live) } == 0
+}
+
+/// Whether the current thread may have a shadow stack: a second stack of return addresses, with
+/// which the processor compares each return.
+#[inline(always)]
+pub fn may_have_shadow_stack() -> bool {
+    const ENABLED: u64 = 1;
+    match setting!(offsets.task_features) {
+        ABSENT => false,
+        NOT_KNOWN => true,
+        features => unsafe { member::<u64>(current().cast_const().cast(), features) & ENABLED != 0 },
+    }
 }
 
 /// Thread-group id of another task, in the initial PID namespace.

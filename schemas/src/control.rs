@@ -22,11 +22,72 @@ pub struct Cookie {
     pub stack_delta: i16,
     /// How a finish is paired with its begin.
     pub pair_by: PairBy,
-    /// Whether a uretprobe observes the finish; the kernel follows at most 64 nested ones per
-    /// thread.
-    pub by_uretprobe: bool,
-    /// For a finish that is observed before the return; the default with [`PairBy::Goroutine`].
+    /// Whether a uretprobe observes the finish.
+    pub uretprobe: Uretprobe,
+    /// For a finish that is observed before the return; the default with [`PairBy::Goroutine`] and
+    /// for a uretprobe.
     pub way_out: WayOut,
+}
+
+/// The cookie of a probe on a return instruction, packed: a [`Cookie`] without a [`WayOut`], in
+/// whose place is the instruction's address within its page of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnCookie {
+    /// The other members.
+    pub cookie: Cookie,
+    /// The lowest [`ReturnCookie::PAGE_BITS`] bits of the instruction's address.
+    pub in_page: u16,
+}
+
+impl ReturnCookie {
+    /// Bits of an address that are the same wherever a file is mapped.
+    pub const PAGE_BITS: u32 = 12;
+    /// Above the bits that a cookie with [`PairBy::Goroutine`] needs.
+    const IN_PAGE: u32 = Cookie::PLACE + 17;
+
+    /// The cookie as the 64-bit number that the kernel keeps. The way out is left out.
+    #[inline(always)]
+    pub const fn pack(self) -> u64 {
+        let cookie = Cookie {
+            way_out: WayOut {
+                when: When::Always,
+                base: Base::StackPointer,
+                returned: Returned::Register {
+                    number: 0,
+                    part: Part::Whole,
+                },
+            },
+            ..self.cookie
+        };
+        cookie.pack() | (self.in_page as u64 & ((1 << Self::PAGE_BITS) - 1)) << Self::IN_PAGE
+    }
+
+    /// The address within its page that `packed` contains.
+    #[inline(always)]
+    pub const fn in_page(packed: u64) -> u64 {
+        packed >> Self::IN_PAGE & ((1 << Self::PAGE_BITS) - 1)
+    }
+
+    /// The other members, as the packed cookie of an instruction that is no return.
+    #[inline(always)]
+    pub const fn without_page(packed: u64) -> u64 {
+        packed & !(((1 << Self::PAGE_BITS) - 1) << Self::IN_PAGE)
+    }
+}
+
+/// Whether a uretprobe observes a finish. One that does may be in flight at the same stack pointer
+/// as another operation, in which its function ends by a tail call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Uretprobe {
+    /// None.
+    #[default]
+    No = 0,
+    /// One, and nothing unwinds the stack. A begin without a finish was nested too deep: the kernel
+    /// follows at most 64 nested uretprobes of a thread.
+    NothingUnwinds = 1,
+    /// One that a person vouches for. A begin without a finish was unwound.
+    Vouched = 2,
 }
 
 /// How the finish of a function is paired with its begin, and what proves that a begin will have no
@@ -103,6 +164,8 @@ impl Cookie {
     /// [`Self::COUNTS_SWITCHES`].
     const PLACE: u32 = 34;
     const COUNTS_SWITCHES: u64 = 1 << 16;
+    /// In place of a [`WayOut`], with [`Self::BY_URETPROBE`].
+    const VOUCHED: u64 = 1;
 
     /// The cookie as the 64-bit number that the kernel keeps.
     #[inline(always)]
@@ -125,10 +188,10 @@ impl Cookie {
             } => id_offset as u64 | Self::COUNTS_SWITCHES,
             _ => self.way_out.pack(),
         };
-        let uretprobe = if self.by_uretprobe {
-            Self::BY_URETPROBE
-        } else {
-            0
+        let (uretprobe, place) = match self.uretprobe {
+            Uretprobe::No => (0, place),
+            Uretprobe::NothingUnwinds => (Self::BY_URETPROBE, 0),
+            Uretprobe::Vouched => (Self::BY_URETPROBE, Self::VOUCHED),
         };
         numbers | pair_by | uretprobe | place << Self::PLACE
     }
@@ -138,6 +201,7 @@ impl Cookie {
     pub const fn unpack(packed: u64) -> Self {
         let place = packed >> Self::PLACE;
         let on_goroutine = packed & Self::GOROUTINE != 0;
+        let by_uretprobe = packed & Self::BY_URETPROBE != 0;
         Self {
             operation: (packed & ((1 << Self::TAIL_SITE) - 1)) as u16,
             stack_delta: (packed >> 16) as u16 as i16,
@@ -153,8 +217,16 @@ impl Cookie {
             } else {
                 PairBy::ExactStackPointer
             },
-            by_uretprobe: packed & Self::BY_URETPROBE != 0,
-            way_out: WayOut::unpack(if on_goroutine { 0 } else { place }),
+            uretprobe: match (by_uretprobe, place & Self::VOUCHED) {
+                (false, _) => Uretprobe::No,
+                (true, 0) => Uretprobe::NothingUnwinds,
+                (true, _) => Uretprobe::Vouched,
+            },
+            way_out: WayOut::unpack(if on_goroutine || by_uretprobe {
+                0
+            } else {
+                place
+            }),
         }
     }
 }
@@ -264,14 +336,14 @@ pub struct Settings {
     pub follow_tree: u32,
     /// Bytes of a page of memory.
     pub page_bytes: u32,
-    /// Zero.
-    pub reserved: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
 }
 
 /// Offset of a member that this kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
+/// Offset of a member that this kernel may have under another name.
+pub const NOT_KNOWN: u32 = 0;
 
 /// Offsets of the members of kernel structures that the kernel side reads, bytes; [`ABSENT`] where
 /// this kernel has no such member.
@@ -294,6 +366,10 @@ pub struct KernelOffsets {
     pub mm_rss: u32,
     /// Distance between its counters.
     pub mm_rss_stride: u32,
+    /// `task_struct.thread.features`: its lowest bit is set for a thread with a shadow stack.
+    /// [`ABSENT`] where the kernel has no shadow stacks, [`NOT_KNOWN`] where it cannot be told
+    /// which threads have one.
+    pub task_features: u32,
 }
 
 impl KernelOffsets {
@@ -307,6 +383,7 @@ impl KernelOffsets {
         signal_live: ABSENT,
         mm_rss: ABSENT,
         mm_rss_stride: ABSENT,
+        task_features: NOT_KNOWN,
     };
 
     /// Whether CPU time can be split into user and system time.
@@ -322,6 +399,10 @@ impl KernelOffsets {
 
 const _: () =
     assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS <= 1 << Cookie::TAIL_SITE);
+const _: () = assert!(
+    ReturnCookie::IN_PAGE + ReturnCookie::PAGE_BITS <= 64
+        && Cookie::COUNTS_SWITCHES < 1 << (ReturnCookie::IN_PAGE - Cookie::PLACE)
+);
 
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
@@ -342,10 +423,9 @@ const _: () = {
     assert!(offset_of!(Settings, operations) == 32);
     assert!(offset_of!(Settings, follow_tree) == 36);
     assert!(offset_of!(Settings, page_bytes) == 40);
-    assert!(offset_of!(Settings, reserved) == 44);
-    assert!(offset_of!(Settings, offsets) == 48);
+    assert!(offset_of!(Settings, offsets) == 44);
 
-    assert!(size_of::<KernelOffsets>() == 32);
+    assert!(size_of::<KernelOffsets>() == 36);
     assert!(align_of::<KernelOffsets>() == 4);
     assert!(offset_of!(KernelOffsets, task_utime) == 0);
     assert!(offset_of!(KernelOffsets, task_stime) == 4);
@@ -355,6 +435,7 @@ const _: () = {
     assert!(offset_of!(KernelOffsets, signal_live) == 20);
     assert!(offset_of!(KernelOffsets, mm_rss) == 24);
     assert!(offset_of!(KernelOffsets, mm_rss_stride) == 28);
+    assert!(offset_of!(KernelOffsets, task_features) == 32);
 };
 
 #[cfg(test)]
@@ -382,7 +463,6 @@ mod tests {
         fn a_cookie_reads_back(
             operation in 0..MAX_OPERATIONS as u16,
             stack_delta: i16,
-            by_uretprobe: bool,
             exact: bool,
             id_offset: u16,
             counts_switches: bool,
@@ -403,13 +483,40 @@ mod tests {
                 .into_iter()
                 .flat_map(|pair_by| [(pair_by, WayOut::default()), (pair_by, way_out)])
             {
-                let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
+                let cookie = Cookie { operation, stack_delta, pair_by, uretprobe: Uretprobe::No, way_out };
                 prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
             }
             let pair_by = PairBy::Goroutine { id_offset, counts_switches };
             let way_out = WayOut::default();
-            let cookie = Cookie { operation, stack_delta, pair_by, by_uretprobe, way_out };
+            let cookie = Cookie { operation, stack_delta, pair_by, uretprobe: Uretprobe::No, way_out };
             prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+            for uretprobe in [Uretprobe::NothingUnwinds, Uretprobe::Vouched] {
+                let pair_by = PairBy::StackOrder;
+                let cookie = Cookie { operation, stack_delta, pair_by, uretprobe, way_out };
+                prop_assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+            }
+        }
+
+        #[test]
+        fn the_cookie_of_a_return_reads_back(
+            operation in 0..MAX_OPERATIONS as u16,
+            id_offset: u16,
+            counts_switches: bool,
+            in_page in 0..1u16 << ReturnCookie::PAGE_BITS,
+        ) {
+            for pair_by in [
+                PairBy::StackOrder,
+                PairBy::ExactStackPointer,
+                PairBy::TailCalls(TailSite::Callee),
+                PairBy::Goroutine { id_offset, counts_switches },
+            ] {
+                let way_out = WayOut::default();
+                let uretprobe = Uretprobe::No;
+                let cookie = Cookie { operation, stack_delta: 0, pair_by, uretprobe, way_out };
+                let packed = ReturnCookie { cookie, in_page }.pack();
+                prop_assert_eq!(ReturnCookie::in_page(packed), u64::from(in_page));
+                prop_assert_eq!(Cookie::unpack(ReturnCookie::without_page(packed)), cookie);
+            }
         }
 
         #[test]

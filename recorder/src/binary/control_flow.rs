@@ -56,6 +56,8 @@ pub struct Body {
     pub parts: Vec<(u64, u64)>,
     /// Addresses of all return instructions, ascending.
     pub returns: Vec<u64>,
+    /// Those of them to which a call may return.
+    pub returns_after_calls: BTreeSet<u64>,
     /// The jumps to other functions at its ends (tail calls), ascending.
     pub tail_jumps: Vec<TailJump>,
     /// The instruction at which its begin is observed.
@@ -120,6 +122,7 @@ pub fn analyse_tail_called(
             .map(|part| (part.start, part.end))
             .collect(),
         returns,
+        returns_after_calls: walk.returns_after_calls(),
         tail_jumps,
         begin,
         guessed: walk.guessed,

@@ -20,7 +20,7 @@ mod stack;
 
 pub use frame::Frame;
 pub use go::member_set_from_counter;
-pub use probe_site::{Cost, check_marker_site, is_nop5, probe_cost};
+pub use probe_site::{Cost, check_marker_site, is_nop5, probe_cost, return_cost};
 pub use result::Value;
 pub use stack::StackEffect;
 

@@ -89,6 +89,25 @@ impl Site {
             cost,
         })
     }
+
+    /// The return instruction at the address; `may_follow_call` as for the cost.
+    fn at_return(
+        elf: &Elf<'_>,
+        address: u64,
+        may_follow_call: bool,
+        kernel: KernelVersion,
+    ) -> Option<Self> {
+        let code = elf.bytes_from(address)?;
+        let cost = disassembly::return_cost(code, may_follow_call, kernel);
+        Self::at(elf, address, 0, cost)
+    }
+
+    /// The instruction is not carried out by the program of the probe.
+    fn leave_to_kernel(&mut self) {
+        if self.cost == Cost::CarriedOut {
+            self.cost = Cost::SingleStepped;
+        }
+    }
 }
 
 /// An instruction on the way out of a function, after which it only returns.
@@ -179,6 +198,16 @@ impl Function {
             Finish::Returns { exits, .. } => exits,
             Finish::Uretprobe(_) => &[],
         }
+    }
+
+    /// Leaves all return instructions to the kernel, which single-steps them.
+    pub fn leave_returns_to_kernel(&mut self) {
+        if let Finish::Returns { sites, kept, .. } = &mut self.finish {
+            sites.iter_mut().for_each(Site::leave_to_kernel);
+            kept.iter_mut().for_each(Site::leave_to_kernel);
+        }
+        let tails = &mut self.tail_calls.kept;
+        tails.iter_mut().for_each(Site::leave_to_kernel);
     }
 }
 

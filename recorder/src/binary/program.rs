@@ -170,12 +170,23 @@ impl<'e, 'a> Program<'e, 'a> {
         let begin = &body.begin;
         let begin = Site::at(self.elf, begin.address, begin.stack_delta, begin.cost);
         let on_return = |address: &u64| {
-            Site::at(self.elf, *address, 0, Cost::SingleStepped).ok_or(Reason::Unreadable {
+            let may_follow_call = body.returns_after_calls.contains(address);
+            let site = Site::at_return(self.elf, *address, may_follow_call, self.kernel);
+            site.ok_or(Reason::Unreadable {
                 at: *address,
                 why: "the kernel accepts no probe on a return",
             })
         };
-        let exits = body.exits(self.value);
+        let returns: Vec<Site> = body
+            .returns
+            .iter()
+            .map(on_return)
+            .collect::<Result<_, _>>()?;
+        let mut value = self.value;
+        // Where returns are as cheap as jumps, none is left for a jump at which the value is
+        // unknown.
+        value.is_needed |= returns.iter().all(|site| site.cost == Cost::CarriedOut);
+        let exits = body.exits(value);
         let on_the_way = exits.jumps.iter().map(|exit| {
             let site = Site::at(self.elf, exit.address, exit.stack_delta, Cost::Emulated);
             let missing = Reason::Unreadable {
@@ -206,11 +217,7 @@ impl<'e, 'a> Program<'e, 'a> {
             tails: tails.collect::<Result<_, _>>()?,
             parts: body.parts.clone(),
             begin: begin.ok_or(missing)?,
-            returns: body
-                .returns
-                .iter()
-                .map(on_return)
-                .collect::<Result<_, _>>()?,
+            returns,
             exits: on_the_way.collect::<Result<_, _>>()?,
             kept: exits
                 .returns

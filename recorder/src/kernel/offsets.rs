@@ -1,7 +1,7 @@
 //! The offsets, in this kernel, of the structure members that the kernel side reads. A member that
 //! this kernel does not have is [`ABSENT`], and its column is null.
 
-use soakbox_schemas::control::{ABSENT, KernelOffsets};
+use soakbox_schemas::control::{ABSENT, KernelOffsets, NOT_KNOWN};
 
 use super::btf::{Btf, MalformedBtf};
 
@@ -25,7 +25,17 @@ pub fn resolve_offsets(bytes: &[u8]) -> Result<KernelOffsets, MalformedBtf> {
         signal_live: offset("signal_struct", "live"),
         mm_rss,
         mm_rss_stride,
+        task_features: features(&btf),
     })
+}
+
+/// Offset of the word that tells which threads have a shadow stack.
+fn features(btf: &Btf<'_>) -> u32 {
+    match btf.member("task_struct", &["thread", "features"]) {
+        Some(features) => features.offset,
+        None if btf.member("thread_struct", &["shstk"]).is_some() => NOT_KNOWN,
+        None => ABSENT,
+    }
 }
 
 /// Offset of the first counter of resident memory, and the distance between counters. Since Linux
@@ -119,6 +129,7 @@ mod tests {
             signal_live: 28,
             mm_rss: 632,
             mm_rss_stride: 40,
+            task_features: ABSENT,
         };
         let mut task = TASK;
         for _ in 0..task.len() {
@@ -151,7 +162,33 @@ mod tests {
         assert_eq!(kernel(&TASK, &[]).signal_live, ABSENT);
         assert_eq!(
             resolve_offsets(&blob(&[Type::Long])),
-            Ok(KernelOffsets::ABSENT)
+            Ok(KernelOffsets {
+                task_features: ABSENT,
+                ..KernelOffsets::ABSENT
+            })
+        );
+    }
+
+    #[test]
+    fn a_kernel_with_shadow_stacks_tells_which_threads_have_one() {
+        const THREAD: u32 = 2;
+        let kernel = |thread: &[(&str, u32, u32)]| {
+            let found = resolve_offsets(&blob(&[
+                Type::Long,
+                Type::Struct("thread_struct", 200, thread),
+                Type::Struct(
+                    "task_struct",
+                    9_000,
+                    &[("mm", LONG, 8), ("thread", THREAD, 640)],
+                ),
+            ]));
+            found.unwrap().task_features
+        };
+        assert_eq!(kernel(&[("sp", LONG, 0)]), ABSENT);
+        assert_eq!(kernel(&[("features", LONG, 16), ("shstk", LONG, 32)]), 656);
+        assert_eq!(
+            kernel(&[("flags", LONG, 16), ("shstk", LONG, 32)]),
+            NOT_KNOWN
         );
     }
 

@@ -7,7 +7,6 @@ use std::num::NonZeroU32;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 use aya::programs::{BtfTracePoint, Program, ProgramError, UProbe};
 use aya::{Btf, Ebpf};
-use soakbox_schemas::control::Cookie;
 
 use super::KernelError;
 use super::error::{attach_error, load_error, missing};
@@ -41,19 +40,18 @@ impl KernelTypes {
     }
 }
 
-/// Loads the program of `hook` into the kernel, for the point that it will be attached to.
+/// Loads a program into the kernel, for the point that it will be attached to.
 pub(super) fn load(
     ebpf: &mut Ebpf,
-    hook: &Hook,
+    point: &AttachPoint,
+    id: ProgramId,
     types: &mut KernelTypes,
 ) -> Result<(), KernelError> {
-    match &hook.point {
-        AttachPoint::Uprobe { .. } | AttachPoint::Uretprobe { .. } => {
-            load_uprobe(ebpf, hook.program)
-        }
-        AttachPoint::BtfTracepoint(name) => program::<BtfTracePoint>(ebpf, hook.program)?
+    match point {
+        AttachPoint::Uprobe { .. } | AttachPoint::Uretprobe { .. } => load_uprobe(ebpf, id),
+        AttachPoint::BtfTracepoint(name) => program::<BtfTracePoint>(ebpf, id)?
             .load(name, types.get()?)
-            .map_err(|error| load_error(Some(hook.program), &error)),
+            .map_err(|error| load_error(Some(id), &error)),
     }
 }
 
@@ -66,27 +64,32 @@ pub(super) fn load_uprobe(ebpf: &mut Ebpf, id: ProgramId) -> Result<(), KernelEr
     program.load().map_err(|error| load_error(Some(id), &error))
 }
 
-/// Attaches the program of `hook`, which is loaded, at its point.
-pub(super) fn attach(ebpf: &mut Ebpf, hook: &Hook, scope: Scope) -> Result<Attached, KernelError> {
+/// Attaches a program, which is loaded, at the point of `hook`.
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    hook: &Hook,
+    id: ProgramId,
+    scope: Scope,
+) -> Result<Attached, KernelError> {
     let refused = |error: ProgramError| attach_error(&hook.point, &error);
     match &hook.point {
         AttachPoint::Uprobe { file, offset } | AttachPoint::Uretprobe { file, offset } => {
             let point = UProbeAttachPoint {
                 location: UProbeAttachLocation::AbsoluteOffset(*offset),
-                cookie: hook.cookie.map(Cookie::pack),
+                cookie: hook.cookie.map(|cookie| cookie.pack()),
             };
             let scope = match scope {
                 Scope::File => UProbeScope::AllProcesses,
                 Scope::Process(pid) => UProbeScope::OneProcess(pid),
             };
-            let program = program::<UProbe>(ebpf, hook.program)?;
+            let program = program::<UProbe>(ebpf, id)?;
             let link = program
                 .attach(point, file.own_path(), scope)
                 .and_then(|id| program.take_link(id));
             Ok(Box::new(link.map_err(refused)?))
         }
         AttachPoint::BtfTracepoint(_) => {
-            let program = program::<BtfTracePoint>(ebpf, hook.program)?;
+            let program = program::<BtfTracePoint>(ebpf, id)?;
             let link = program.attach().and_then(|id| program.take_link(id));
             Ok(Box::new(link.map_err(refused)?))
         }

@@ -25,7 +25,6 @@ impl Global {
             operations: plan.rules.len() as u32,
             follow_tree: u32::from(plan.tree.is_some()),
             page_bytes: rustix::param::page_size() as u32,
-            reserved: 0,
             offsets: facts.offsets,
         })
     }

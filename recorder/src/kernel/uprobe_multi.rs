@@ -15,7 +15,6 @@ use aya::maps::{Map, MapData};
 use aya_obj::Object;
 use aya_obj::btf::{Btf, BtfFeatures};
 use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_func_info, bpf_prog_type};
-use soakbox_schemas::control::Cookie;
 
 use super::point::Scope;
 use crate::binary::KernelVersion;
@@ -110,12 +109,17 @@ impl UprobeMulti {
         Ok(())
     }
 
-    /// Attaches the program of `hooks`, which have the same program, file and kind of point, by one
+    /// Attaches a program at `hooks`, which have the same program, file and kind of point, by one
     /// link. `None` where this cannot be done for them: they are not uprobes, the program is not
     /// loaded here, or this kernel cannot observe one process in this way.
-    pub(super) fn attach(&self, hooks: &[&Hook], scope: Scope) -> Option<io::Result<OwnedFd>> {
+    pub(super) fn attach(
+        &self,
+        program: ProgramId,
+        hooks: &[&Hook],
+        scope: Scope,
+    ) -> Option<io::Result<OwnedFd>> {
         let first = hooks.first()?;
-        let program = self.loaded.get(&first.program)?;
+        let program = self.loaded.get(&program)?;
         let (file, _) = first.point.instruction()?;
         let process = match scope {
             Scope::File => 0,
@@ -125,7 +129,9 @@ impl UprobeMulti {
         let path = CString::new(file.own_path().as_os_str().as_bytes()).ok()?;
         let places = hooks.iter().filter_map(|hook| hook.point.instruction());
         let offsets: Vec<u64> = places.map(|(_, offset)| offset).collect();
-        let cookies = hooks.iter().map(|hook| hook.cookie.map_or(0, Cookie::pack));
+        let cookies = hooks
+            .iter()
+            .map(|hook| hook.cookie.map_or(0, |cookie| cookie.pack()));
         let cookies: Vec<u64> = cookies.collect();
         let at_return = matches!(first.point, AttachPoint::Uretprobe { .. });
         let request = CreateLink {

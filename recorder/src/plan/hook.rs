@@ -5,24 +5,46 @@
 use std::fmt;
 use std::sync::Arc;
 
-use soakbox_schemas::control::Cookie;
+use soakbox_schemas::control::{Cookie, ReturnCookie};
 
 use crate::binary::Binary;
 
 /// A program of the kernel side, by the name of its function in the BPF object. The file that uses
 /// it in a hook declares it as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProgramId(&'static str);
+pub struct ProgramId {
+    name: &'static str,
+    substitute: Option<&'static str>,
+}
 
 impl ProgramId {
     /// The program whose function in `ebpf/src/main.rs` is called `name`.
     pub const fn new(name: &'static str) -> Self {
-        Self(name)
+        Self {
+            name,
+            substitute: None,
+        }
+    }
+
+    /// The same with a substitute, which is attached where the kernel refuses to load it.
+    pub const fn or(self, substitute: Self) -> Self {
+        Self {
+            substitute: Some(substitute.name),
+            ..self
+        }
     }
 
     /// Name of its function in the object.
     pub const fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// The program for kernels that refuse this one.
+    pub const fn substitute(self) -> Option<Self> {
+        match self.substitute {
+            Some(name) => Some(Self::new(name)),
+            None => None,
+        }
     }
 }
 
@@ -109,6 +131,32 @@ impl fmt::Display for AttachPoint {
     }
 }
 
+/// The cookie of a hook, by the kind of its program.
+#[derive(Clone, Copy, Debug)]
+pub enum HookCookie {
+    /// Of a program that reads registers.
+    Reads(Cookie),
+    /// Of a program that carries out the return instruction at which it runs.
+    CarriesOut(ReturnCookie),
+}
+
+impl HookCookie {
+    /// What both kinds have.
+    pub const fn cookie(&self) -> &Cookie {
+        match self {
+            Self::Reads(cookie) | Self::CarriesOut(ReturnCookie { cookie, .. }) => cookie,
+        }
+    }
+
+    /// The number that the kernel keeps.
+    pub const fn pack(&self) -> u64 {
+        match self {
+            Self::Reads(cookie) => cookie.pack(),
+            Self::CarriesOut(cookie) => cookie.pack(),
+        }
+    }
+}
+
 /// A program at an attach point.
 #[derive(Clone, Debug)]
 pub struct Hook {
@@ -119,7 +167,7 @@ pub struct Hook {
     /// The program that runs there.
     pub program: ProgramId,
     /// The cookie that each run of the program reads; `None` for a program that reads none.
-    pub cookie: Option<Cookie>,
+    pub cookie: Option<HookCookie>,
 }
 
 impl Hook {
@@ -138,7 +186,24 @@ impl Hook {
                 offset,
             },
             program,
-            cookie,
+            cookie: cookie.map(HookCookie::Reads),
+        }
+    }
+
+    /// A uprobe on the return instruction at `offset` of `file`, with a program that carries it
+    /// out.
+    pub fn carrying_out(
+        program: ProgramId,
+        file: &Arc<Binary>,
+        offset: u64,
+        cookie: Cookie,
+    ) -> Self {
+        // A file is mapped by pages, so that this part of the address is the same as in the file.
+        let in_page = (offset & ((1 << ReturnCookie::PAGE_BITS) - 1)) as u16;
+        let cookie = ReturnCookie { cookie, in_page };
+        Self {
+            cookie: Some(HookCookie::CarriesOut(cookie)),
+            ..Self::uprobe(Phase::Finish, program, file, offset, None)
         }
     }
 
@@ -156,7 +221,7 @@ impl Hook {
                 offset,
             },
             program,
-            cookie,
+            cookie: cookie.map(HookCookie::Reads),
         }
     }
 }

@@ -103,6 +103,9 @@ pub struct Location {
     pub file_offset: Option<u64>,
     /// Whether the kernel single-steps the instruction, which costs more.
     pub stepped: bool,
+    /// Whether the program of the probe carries out the instruction, a return.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub carried_out: bool,
     /// Of a conditional jump: `taken` or `not taken`, where only one of its ways counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<&'static str>,
@@ -114,6 +117,7 @@ impl From<&Site> for Location {
             address: format!("{:#x}", site.address),
             file_offset: Some(site.file_offset),
             stepped: matches!(site.cost, Cost::SingleStepped),
+            carried_out: matches!(site.cost, Cost::CarriedOut),
             way: None,
         }
     }

@@ -16,6 +16,7 @@ mod kind;
 mod place;
 mod registry;
 mod resolved;
+mod returns;
 mod rules;
 mod success;
 mod tail_calls;
@@ -30,7 +31,7 @@ pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe, function_hooks};
 pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};
-pub use rules::Rules;
+pub use rules::{FinishRule, Rules};
 pub use success::{Comparison, Success, Width};
 
 /// An operation as it was typed: its name, its probe, and its rules.

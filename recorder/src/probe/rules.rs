@@ -1,4 +1,4 @@
-//! The rules after a probe's commas: `type=N`, `success=…`, `cpu=goroutine`, `finish=uretprobe`.
+//! The rules after a probe's commas: `type=N`, `success=…`, `cpu=goroutine`, `finish=…`.
 
 use std::fmt;
 
@@ -18,14 +18,43 @@ pub struct Rules {
     /// `cpu=goroutine`: the CPU time of a Go operation is measured where its goroutine ran without a
     /// switch.
     pub goroutine_cpu: bool,
+    /// `finish=…`: how the finish of a function is observed, where that is not left to the recorder.
+    pub finish: Option<FinishRule>,
+}
+
+/// A way of observing the finish of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishRule {
     /// `finish=uretprobe`: the person vouches that a uretprobe does no harm to the program.
-    pub uretprobe: bool,
+    Uretprobe,
+    /// `finish=step`: the kernel executes the return instructions, one single step for each, and no
+    /// register of the program is written.
+    Step,
+}
+
+impl FinishRule {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Uretprobe => "uretprobe",
+            Self::Step => "step",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut all = [Self::Uretprobe, Self::Step].into_iter();
+        all.find(|rule| rule.text() == text).ok_or_else(|| {
+            Refusal::new(
+                format!("'finish={}' is not a rule", shown(text)),
+                "the rules 'finish' are finish=uretprobe and finish=step",
+            )
+        })
+    }
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, or finish=uretprobe";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, or finish=step";
 
-const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine and finish=uretprobe; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe and finish=step; bytes=, key=, attr.NAME= and min= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
@@ -86,7 +115,11 @@ impl Rules {
                     }
                 }
                 "cpu" => set(&mut rules.goroutine_cpu, rule, "cpu=goroutine")?,
-                "finish" => set(&mut rules.uretprobe, rule, "finish=uretprobe")?,
+                "finish" => {
+                    if rules.finish.replace(FinishRule::parse(value)?).is_some() {
+                        return refuse("the rule 'finish' is given twice", "keep one of them");
+                    }
+                }
                 "bytes" | "key" | "min" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
                 _ => return Err(unknown_rule(rule)),
@@ -147,8 +180,8 @@ impl fmt::Display for Rules {
         if self.goroutine_cpu {
             f.write_str(",cpu=goroutine")?;
         }
-        if self.uretprobe {
-            f.write_str(",finish=uretprobe")?;
+        if let Some(finish) = self.finish {
+            write!(f, ",finish={}", finish.text())?;
         }
         Ok(())
     }

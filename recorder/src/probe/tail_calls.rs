@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use soakbox_schemas::control::{Cookie, PairBy, TailSite, WayOut};
+use soakbox_schemas::control::{Cookie, PairBy, TailSite, Uretprobe, WayOut};
 
 use super::Location;
+use super::returns::ReturnPrograms;
 use crate::binary::{Binary, ExitSite, Site, TailCalls, at_site, is_at};
 use crate::plan::{Hook, Phase, ProgramId};
 
@@ -21,7 +22,7 @@ pub(super) struct FinishPrograms {
     /// At an instruction on the way out.
     pub(super) exit: ProgramId,
     /// At a return instruction.
-    pub(super) finish: ProgramId,
+    pub(super) returns: ReturnPrograms,
 }
 
 /// The hooks outside of the function's own code, and those at its jumps out. `own_begins` are the
@@ -33,18 +34,16 @@ pub(super) fn hooks(
     operation: u16,
     programs: &FinishPrograms,
 ) -> Vec<Hook> {
-    let cookie = |site: &Site, tail_site, way_out| {
-        Some(Cookie {
-            operation,
-            stack_delta: site.stack_delta,
-            pair_by: PairBy::TailCalls(tail_site),
-            by_uretprobe: false,
-            way_out,
-        })
+    let cookie = |site: &Site, tail_site, way_out| Cookie {
+        operation,
+        stack_delta: site.stack_delta,
+        pair_by: PairBy::TailCalls(tail_site),
+        uretprobe: Uretprobe::No,
+        way_out,
     };
     let hook = |phase, program, site: &Site, tail_site, way_out| {
         let cookie = cookie(site, tail_site, way_out);
-        Hook::uprobe(phase, program, file, site.file_offset, cookie)
+        Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
     };
     // At the begin of a function the begin's own program sees the jump or the finish: the kernel
     // promises no order between two programs at one instruction.
@@ -70,9 +69,8 @@ pub(super) fn hooks(
     let exits = exits.filter(|exit| !is_at(&tails.begins, exit));
     hooks.extend(exits.map(|way| exit(Phase::Finish, programs.exit, way)));
     hooks.extend(tails.kept.iter().map(|site| {
-        let way_out = WayOut::default();
-        let program = programs.finish;
-        hook(Phase::Finish, program, site, TailSite::Callee, way_out)
+        let cookie = cookie(site, TailSite::Callee, WayOut::default());
+        programs.returns.hook(site, file, cookie)
     }));
     hooks
 }

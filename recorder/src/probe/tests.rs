@@ -178,12 +178,9 @@ fn refusals_name_the_thing_and_the_next_step() {
         ),
         (
             "a=uprobe:p:f,finish=ret",
-            "the only rule 'finish' is finish=uretprobe",
+            "the rules 'finish' are finish=uretprobe and finish=step",
         ),
-        (
-            "a=uprobe:p:f,finish=uretprobe,finish=uretprobe",
-            "given twice",
-        ),
+        ("a=uprobe:p:f,finish=uretprobe,finish=step", "given twice"),
         ("a=go:p:f,cpu=goroutine,cpu=goroutine", "given twice"),
         ("a=go:p:f,success=goerr:", "cannot be read"),
         ("a=go:p:f,success=goerr1", "cannot be read"),

@@ -15,7 +15,7 @@ use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
 use crate::plan::{AttachPoint, Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation};
-use crate::probe::{self, Context, Explanation, Files, ProbeSpec, Resolved, Success};
+use crate::probe::{self, Context, Explanation, Files, FinishRule, ProbeSpec, Resolved, Success};
 use crate::process::Process;
 
 /// The probes, resolved: the same for `record` and `check`.
@@ -216,8 +216,14 @@ fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
         );
     }
     let is_uretprobe = |hook: &Hook| matches!(hook.point, AttachPoint::Uretprobe { .. });
-    if spec.rules.uretprobe && !resolved.hooks.iter().any(is_uretprobe) {
-        bail!("finish=uretprobe is for uprobe:FILE:FUNCTION only; hint: leave it out");
+    match spec.rules.finish {
+        Some(FinishRule::Uretprobe) if !resolved.hooks.iter().any(is_uretprobe) => {
+            bail!("finish=uretprobe is for uprobe:FILE:FUNCTION only; hint: leave it out");
+        }
+        Some(FinishRule::Step) if resolved.outcome == OutcomeSource::Finish => {
+            bail!("finish=step is for functions only; hint: leave it out");
+        }
+        _ => {}
     }
     let Some(success) = spec.rules.success else {
         return Ok(());
@@ -251,7 +257,7 @@ fn leave_out_shared(earlier: &[PlannedOperation], hooks: &mut Vec<Hook>) {
 /// Whether the hook is for the code of its operation alone. Tail-called functions may belong to
 /// several operations, one of them their own.
 fn is_own(hook: &Hook) -> bool {
-    match hook.cookie.map(|cookie| cookie.pair_by) {
+    match hook.cookie.map(|cookie| cookie.cookie().pair_by) {
         Some(PairBy::TailCalls(site)) => !site.is_shared(),
         Some(_) => true,
         None => false,

@@ -158,7 +158,7 @@ fn a_place_where_no_probe_may_be_is_reported_by_its_offset() {
         last.program,
         file,
         1 << 40,
-        last.cookie,
+        last.cookie.map(|cookie| *cookie.cookie()),
     ));
     let error = kernel.attach(&hooks, Scope::File).unwrap_err().to_string();
     assert!(error.contains("at offset 0x10000000000"), "{error}");

@@ -8,12 +8,14 @@ use crate::support::{host, programs};
 use soakbox_recorder::binary::Binary;
 use soakbox_recorder::commands::check::{explained, print_probe};
 use soakbox_recorder::kernel::{Kernel, KernelFacts, KernelSettings, Scope};
-use soakbox_recorder::plan::{AttachPoint, Hook, OutcomeSource, Pairing, Phase, ProgramId};
+use soakbox_recorder::plan::{
+    AttachPoint, Hook, HookCookie, OutcomeSource, Pairing, Phase, ProgramId,
+};
 use soakbox_recorder::probe::{
     Context, Explanation, KINDS, Kind, LATER, Later, Location, Probe, Refusal, Registry, Resolved,
 };
 use soakbox_recorder::resolve::ResolvedProbes;
-use soakbox_schemas::control::{Cookie, PairBy, WayOut, comparison};
+use soakbox_schemas::control::{Cookie, PairBy, Uretprobe, WayOut, comparison};
 
 /// `switch:NAME`: an operation that has no file, no offset and no stack.
 struct SwitchKind;
@@ -85,13 +87,13 @@ fn hook(operation: u16) -> Hook {
         phase: Phase::Begin,
         point: AttachPoint::BtfTracepoint("sched_switch"),
         program: ProgramId::new("sched_switch"),
-        cookie: Some(Cookie {
+        cookie: Some(HookCookie::Reads(Cookie {
             operation,
             stack_delta: 0,
             pair_by: PairBy::StackOrder,
-            by_uretprobe: false,
+            uretprobe: Uretprobe::No,
             way_out: WayOut::default(),
-        }),
+        })),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The return instructions of a function, once all of its parts are known. Jumps, unwind table and
 //! code must agree, and each return must be reached and leave nothing on the stack.
 
+use std::collections::BTreeSet;
+
 use super::super::disassembly::{Instruction, Next};
 use super::super::error::Reason;
 use super::super::unwind::Cfa;
@@ -66,6 +68,21 @@ impl Walk<'_, '_> {
         }
         returns.sort_unstable();
         Ok(returns)
+    }
+
+    /// The returns that come right after a call, or first in a part: the call of another function
+    /// may lie in front of it.
+    pub(super) fn returns_after_calls(&self) -> BTreeSet<u64> {
+        let after_calls = self.parts.iter().flat_map(|part| {
+            let before = std::iter::once(None).chain(part.code.iter().map(Some));
+            let pairs = part.code.iter().zip(before);
+            let after_calls = pairs.filter(|(instruction, before)| {
+                let after_call = before.is_none_or(|before| matches!(before.next, Next::Calls(_)));
+                instruction.next == Next::Returns && after_call
+            });
+            after_calls.map(|(instruction, _)| instruction.address)
+        });
+        after_calls.collect()
     }
 
     /// Which instructions some path leads to. Running past the end of a part is a refusal.

@@ -11,6 +11,8 @@ use super::super::KernelVersion;
 pub enum Cost {
     /// The kernel emulates the instruction: under a microsecond.
     Emulated,
+    /// The program carries out the instruction, a return: as cheap.
+    CarriedOut,
     /// The kernel single-steps a copy of the instruction: two traps.
     SingleStepped,
 }
@@ -96,6 +98,27 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
         ] => None,
         [_, ..] => Some(Cost::SingleStepped),
         [] => None,
+    }
+}
+
+/// The first kernel that lets programs write the registers of a process, and executes nothing at a
+/// probe whose program has changed the instruction pointer.
+const LETS_PROGRAMS_RETURN: KernelVersion = KernelVersion {
+    major: 6,
+    minor: 18,
+};
+
+/// The cost of a probe on the return instruction at the start of `code`. From Linux 6.18 on, the
+/// program at a plain return carries it out.
+///
+/// `may_follow_call`: a call may return right there. Then the program cannot tell whether another
+/// program has carried it out.
+pub fn return_cost(code: &[u8], may_follow_call: bool, kernel: KernelVersion) -> Cost {
+    let is_plain = matches!(code, [0xc3, ..] | [0xf3, 0xc3, ..]);
+    if is_plain && kernel >= LETS_PROGRAMS_RETURN && !may_follow_call {
+        Cost::CarriedOut
+    } else {
+        Cost::SingleStepped
     }
 }
 

@@ -59,9 +59,11 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
 
     pub(super) fn sites(&self, kernel: KernelVersion) -> Result<(Site, Vec<Site>), Reason> {
         let begin = self.begin_site(kernel)?;
-        let returns = self.code.iter().filter(|code| code.next == Next::Returns);
+        let before = std::iter::once(None).chain(self.code.iter().map(Some));
+        let returns = self.code.iter().zip(before);
+        let returns = returns.filter(|(code, _)| code.next == Next::Returns);
         let returns: Vec<Site> = returns
-            .map(|code| self.site(code, kernel))
+            .map(|(code, before)| self.return_site(code, before, kernel))
             .collect::<Result<_, _>>()?;
         if returns.is_empty() {
             return Err(Reason::NeverReturns);
@@ -237,6 +239,22 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
         let cost = cost.ok_or(self.refuse(code.address, "the kernel accepts no probe"))?;
         Site::at(self.program.elf, code.address, self.depth(code)?, cost)
             .ok_or(self.refuse(code.address, "it is not in the file"))
+    }
+
+    /// A return; `before` is the instruction in front of it.
+    fn return_site(
+        &self,
+        code: &Instruction,
+        before: Option<&Instruction>,
+        kernel: KernelVersion,
+    ) -> Result<Site, Reason> {
+        let after_call = before.is_none_or(|before| matches!(before.next, Next::Calls(_)));
+        let site = Site::at_return(self.program.elf, code.address, after_call, kernel);
+        let site = site.ok_or(self.refuse(code.address, "it is not in the file"))?;
+        Ok(Site {
+            stack_delta: self.depth(code)?,
+            ..site
+        })
     }
 
     fn refuse(&self, at: u64, why: &'static str) -> Reason {

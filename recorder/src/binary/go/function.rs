@@ -36,6 +36,13 @@ pub struct GoFunction {
     pub warnings: Vec<String>,
 }
 
+impl GoFunction {
+    /// Leaves all return instructions to the kernel, which single-steps them.
+    pub fn leave_returns_to_kernel(&mut self) {
+        self.returns.iter_mut().for_each(Site::leave_to_kernel);
+    }
+}
+
 /// Where a function returns its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorPlace {

@@ -8,15 +8,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, PairBy, Returned, TailSite, WayOut};
+use soakbox_schemas::control::{Cookie, PairBy, Returned, TailSite, Uretprobe, WayOut};
 
 use super::{Expanded, Kind, Probe};
 use crate::binary::{
     self, Binary, Finish, Function, Reason, ResolveError, ReturnUse, Site, at_site, is_at, pattern,
 };
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
+use crate::probe::returns::{ReturnPrograms, executed_by};
 use crate::probe::{
-    Context, Explanation, Files, Location, OpenFile, Place, Refusal, Resolved, Rules, tail_calls,
+    Context, Explanation, Files, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules,
+    tail_calls,
 };
 
 /// Runs at an instruction of the prologue.
@@ -25,8 +27,8 @@ const BEGIN: ProgramId = ProgramId::new("function_begin");
 const BEGIN_EXIT: ProgramId = ProgramId::new("function_begin_exit");
 /// Runs at an instruction on the way out.
 const EXIT: ProgramId = ProgramId::new("function_exit");
-/// Runs at a return instruction.
-const FINISH: ProgramId = ProgramId::new("function_finish");
+/// Run at a return instruction.
+const RETURNS: ReturnPrograms = ReturnPrograms::new("function_finish", "function_carry_out");
 /// Runs by a uretprobe, when the function returns to the address that the kernel put in place of
 /// the return address.
 const RETURN: ProgramId = ProgramId::new("function_return");
@@ -54,16 +56,17 @@ impl Kind for FunctionKind {
     }
 
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
-        vec![
+        let mut hooks = vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
             Hook::uprobe(Phase::Begin, BEGIN_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, EXIT, file, 0, None),
-            Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uretprobe(RETURN, file, 0, None),
             Hook::uprobe(Phase::TailCall, tail_calls::ENTER, file, 0, None),
             Hook::uprobe(Phase::TailCall, tail_calls::ENTER_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, tail_calls::JUMP, file, 0, None),
-        ]
+        ];
+        hooks.extend(RETURNS.trial_hooks(file));
+        hooks
     }
 }
 
@@ -115,12 +118,16 @@ impl Probe for FunctionProbe {
             bits: context.rules.operation_rule(OUTCOME).width,
             is_needed: context.rules.success.is_some(),
         };
-        let found = if context.rules.uretprobe {
+        let rule = context.rules.finish;
+        let found = if rule == Some(FinishRule::Uretprobe) {
             binary::resolve_vouched(open.image(), file, name, context.kernel)
         } else {
             binary::resolve_function(open.image(), file, name, context.kernel, value)
         };
-        let found = found.map_err(|reason| ResolveError::of(self, reason))?;
+        let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
+        if rule == Some(FinishRule::Step) {
+            found.part.leave_returns_to_kernel();
+        }
         let pairing = match &found.part.stack_switch {
             _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
             None => Pairing::StackOrder,
@@ -143,21 +150,20 @@ pub fn hooks(
     operation: u16,
     pairing: Pairing,
 ) -> Vec<Hook> {
-    // Of a vouched one, a begin without a finish was unwound rather than nested too deep.
-    let by_uretprobe =
-        matches!(function.finish, Finish::Uretprobe(_)) && function.vouched.is_none();
-    let cookie = |site: &Site, way_out| {
-        Some(Cookie {
-            operation,
-            stack_delta: site.stack_delta,
-            pair_by: pairing.pair_by(),
-            by_uretprobe,
-            way_out,
-        })
+    let uretprobe = match (&function.finish, &function.vouched) {
+        (Finish::Returns { .. }, _) => Uretprobe::No,
+        (Finish::Uretprobe(_), None) => Uretprobe::NothingUnwinds,
+        (Finish::Uretprobe(_), Some(_)) => Uretprobe::Vouched,
     };
-    let at = |phase, program, site: &Site| {
-        let cookie = cookie(site, WayOut::default());
-        Hook::uprobe(phase, program, file, site.file_offset, cookie)
+    let cookie = |site: &Site, way_out| Cookie {
+        operation,
+        stack_delta: site.stack_delta,
+        pair_by: pairing.pair_by(),
+        uretprobe,
+        way_out,
+    };
+    let at = |phase, program, site: &Site, cookie| {
+        Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
     };
     let tails = &function.tail_calls;
     let exits = function.exits();
@@ -166,19 +172,19 @@ pub fn hooks(
     let begin = |site: &Site| match (at_site(&tails.jumps, site), at_site(exits, site)) {
         (Some(jump), _) => {
             let pair_by = PairBy::TailCalls(TailSite::OwnJump);
-            let cookie = cookie(site, jump.way_out).map(|cookie| Cookie { pair_by, ..cookie });
-            Hook::uprobe(Phase::Begin, BEGIN, file, site.file_offset, cookie)
+            let cookie = Cookie {
+                pair_by,
+                ..cookie(site, jump.way_out)
+            };
+            at(Phase::Begin, BEGIN, site, cookie)
         }
-        (None, Some(exit)) => {
-            let cookie = cookie(site, exit.way_out);
-            Hook::uprobe(Phase::Begin, BEGIN_EXIT, file, site.file_offset, cookie)
-        }
-        (None, None) => at(Phase::Begin, BEGIN, site),
+        (None, Some(exit)) => at(Phase::Begin, BEGIN_EXIT, site, cookie(site, exit.way_out)),
+        (None, None) => at(Phase::Begin, BEGIN, site, cookie(site, WayOut::default())),
     };
     let mut hooks: Vec<Hook> = function.begins.iter().map(begin).collect();
     let programs = tail_calls::FinishPrograms {
         exit: EXIT,
-        finish: FINISH,
+        returns: RETURNS,
     };
     hooks.extend(tail_calls::hooks(
         tails,
@@ -193,17 +199,15 @@ pub fn hooks(
             let exits = exits.filter(|exit| !is_at(&function.begins, exit));
             hooks.extend(exits.map(|exit| {
                 let cookie = cookie(&exit.site, exit.way_out);
-                Hook::uprobe(Phase::Finish, EXIT, file, exit.site.file_offset, cookie)
+                at(Phase::Finish, EXIT, &exit.site, cookie)
             }));
-            hooks.extend(kept.iter().map(|site| at(Phase::Finish, FINISH, site)));
+            let kept = kept.iter();
+            hooks
+                .extend(kept.map(|site| RETURNS.hook(site, file, cookie(site, WayOut::default()))));
         }
         Finish::Uretprobe(site) => {
-            let hook = Hook::uretprobe(
-                RETURN,
-                file,
-                site.file_offset,
-                cookie(site, WayOut::default()),
-            );
+            let cookie = cookie(site, WayOut::default());
+            let hook = Hook::uretprobe(RETURN, file, site.file_offset, Some(cookie));
             hooks.push(hook);
         }
     }
@@ -211,14 +215,17 @@ pub fn hooks(
 }
 
 /// Where finishes are observed without a uretprobe, in words.
-fn finish_places(jumps: usize, returns: usize, why: &str) -> String {
+fn finish_places(jumps: usize, returns: &[Site], why: &str) -> String {
     let plural = |count: usize, one: &str| match count {
         1 => format!("1 {one}"),
         count => format!("{count} {one}s"),
     };
     let jumps_text = || plural(jumps, "jump");
-    let returns_text = || plural(returns, "return instruction");
-    match (jumps, returns) {
+    let returns_text = || {
+        let executed_by = executed_by(returns);
+        plural(returns.len(), "return instruction") + &executed_by
+    };
+    match (jumps, returns.len()) {
         (0, 0) => format!("at no instruction of its own ({why})"),
         (_, 0) => format!(
             "at {} on the way out, after the last call ({why})",
@@ -271,7 +278,7 @@ fn explain(
         } => {
             let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
             finishes.extend(kept.iter().map(Location::from));
-            let mut text = finish_places(exits.len(), kept.len(), why);
+            let mut text = finish_places(exits.len(), kept, why);
             text += &limits_of_exits(function);
             if !tails.functions.is_empty() {
                 text += &tail_calls::described(tails);

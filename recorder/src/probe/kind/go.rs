@@ -7,19 +7,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, WayOut};
+use soakbox_schemas::control::{Cookie, Uretprobe, WayOut};
 
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
+use crate::probe::returns::{ReturnPrograms, executed_by};
 use crate::probe::{
-    Context, Explanation, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
+    Context, Explanation, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
 };
 
 /// Runs after the stack check.
 const BEGIN: ProgramId = ProgramId::new("go_begin");
-/// Runs at a return instruction.
-const FINISH: ProgramId = ProgramId::new("go_finish");
+/// Run at a return instruction.
+const RETURNS: ReturnPrograms = ReturnPrograms::new("go_finish", "go_carry_out");
 /// Runs where a thread goes on with a goroutine.
 const SWITCH: ProgramId = ProgramId::new("go_switch");
 /// Runs at the begin of `runtime.Goexit`.
@@ -46,12 +47,13 @@ impl Kind for GoKind {
     }
 
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
-        vec![
+        let mut hooks = vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
-            Hook::uprobe(Phase::Finish, FINISH, file, 0, None),
             Hook::uprobe(Phase::Lifetime, EXIT, file, 0, None),
             Hook::uprobe(Phase::Scheduling, SWITCH, file, 0, None),
-        ]
+        ];
+        hooks.extend(RETURNS.trial_hooks(file));
+        hooks
     }
 }
 
@@ -69,7 +71,8 @@ impl Probe for GoProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        if context.rules.uretprobe {
+        let rule = context.rules.finish;
+        if rule == Some(FinishRule::Uretprobe) {
             let reason = Reason::Uretprobe("it corrupts the stacks of Go".into());
             return Err(ResolveError::of(self, reason).into());
         }
@@ -81,7 +84,10 @@ impl Probe for GoProbe {
             _ => None,
         };
         let found = binary::resolve_go(&open.bytes, file, name, error, context.kernel);
-        let found = found.map_err(|reason| ResolveError::of(self, reason))?;
+        let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
+        if rule == Some(FinishRule::Step) {
+            found.part.leave_returns_to_kernel();
+        }
         let pairing = Pairing::Goroutine {
             id_offset: found.part.goroutine_id_offset,
             counts_switches: context.rules.goroutine_cpu,
@@ -121,20 +127,20 @@ fn outcome(function: &GoFunction) -> OutcomeSource {
 }
 
 fn hooks(function: &GoFunction, file: &Arc<Binary>, operation: u16, pairing: Pairing) -> Vec<Hook> {
-    let at = |phase, program, site: &Site| {
-        let cookie = Cookie {
-            operation,
-            stack_delta: site.stack_delta,
-            pair_by: pairing.pair_by(),
-            by_uretprobe: false,
-            way_out: WayOut::default(),
-        };
-        Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
+    let cookie = |site: &Site| Cookie {
+        operation,
+        stack_delta: site.stack_delta,
+        pair_by: pairing.pair_by(),
+        uretprobe: Uretprobe::No,
+        way_out: WayOut::default(),
     };
     let begins = function.begins.iter();
-    let begins = begins.map(|site| at(Phase::Begin, BEGIN, site));
+    let begins = begins.map(|site| {
+        let cookie = Some(cookie(site));
+        Hook::uprobe(Phase::Begin, BEGIN, file, site.file_offset, cookie)
+    });
     let returns = function.returns.iter();
-    let returns = returns.map(|site| at(Phase::Finish, FINISH, site));
+    let returns = returns.map(|site| RETURNS.hook(site, file, cookie(site)));
     // It belongs to no single operation: all that are in flight on the goroutine end with it.
     let exit = function.exit.iter();
     let exit = exit.map(|site| Hook::uprobe(Phase::Lifetime, EXIT, file, site.file_offset, None));
@@ -150,8 +156,9 @@ fn explain(
     let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
     let mut explanation = Explanation {
         finish: format!(
-            "at {} return instructions (a uretprobe would corrupt the stacks of Go)",
-            function.returns.len()
+            "at {} return instructions{} (a uretprobe would corrupt the stacks of Go)",
+            function.returns.len(),
+            executed_by(&function.returns)
         ),
         abandonment: format!(
             "the goroutine's next operation further up on its stack, runtime.Goexit, or the end of the process (stacks of goroutines, {})",

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
-use soakbox_schemas::control::{Cookie, WayOut};
+use soakbox_schemas::control::{Cookie, Uretprobe, WayOut};
 
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, ResolveError, Site};
@@ -76,7 +76,7 @@ impl Probe for MarkerProbe {
                 operation: context.operation,
                 stack_delta: site.stack_delta,
                 pair_by: PAIRING.pair_by(),
-                by_uretprobe: false,
+                uretprobe: Uretprobe::No,
                 way_out: WayOut::default(),
             };
             Hook::uprobe(phase, program, &open.binary, site.file_offset, Some(cookie))

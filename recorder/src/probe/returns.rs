@@ -1,0 +1,61 @@
+//! The hooks at return instructions: a program that carries the return out, or one that leaves it
+//! to the kernel, which single-steps it.
+
+use std::sync::Arc;
+
+use soakbox_schemas::control::Cookie;
+
+use crate::binary::{Binary, Cost, Site};
+use crate::plan::{Hook, Phase, ProgramId};
+
+/// The two programs of one kind of function.
+#[derive(Clone, Copy)]
+pub(super) struct ReturnPrograms {
+    single_stepped: ProgramId,
+    carries_out: ProgramId,
+}
+
+impl ReturnPrograms {
+    /// The programs of these names. Where the kernel refuses the one that carries out returns, the
+    /// other one is attached.
+    pub(super) const fn new(single_stepped: &'static str, carries_out: &'static str) -> Self {
+        let single_stepped = ProgramId::new(single_stepped);
+        Self {
+            single_stepped,
+            carries_out: ProgramId::new(carries_out).or(single_stepped),
+        }
+    }
+
+    /// Both, attached to the first bytes of `file`.
+    pub(super) fn trial_hooks(self, file: &Arc<Binary>) -> [Hook; 2] {
+        [self.single_stepped, self.carries_out]
+            .map(|program| Hook::uprobe(Phase::Finish, program, file, 0, None))
+    }
+
+    /// The hook at a return instruction.
+    pub(super) fn hook(self, site: &Site, file: &Arc<Binary>, cookie: Cookie) -> Hook {
+        match site.cost {
+            Cost::CarriedOut => {
+                Hook::carrying_out(self.carries_out, file, site.file_offset, cookie)
+            }
+            Cost::Emulated | Cost::SingleStepped => Hook::uprobe(
+                Phase::Finish,
+                self.single_stepped,
+                file,
+                site.file_offset,
+                Some(cookie),
+            ),
+        }
+    }
+}
+
+/// Who executes the return instructions at `sites`, in words that follow their number; empty where
+/// the kernel does for all of them.
+pub(super) fn executed_by(sites: &[Site]) -> String {
+    let carried_out = sites.iter().filter(|site| site.cost == Cost::CarriedOut);
+    match carried_out.count() {
+        0 => String::new(),
+        all if all == sites.len() => ", carried out by the recorder's program".to_owned(),
+        some => format!(", {some} of them carried out by the recorder's program"),
+    }
+}
