@@ -11,6 +11,7 @@ mod goroutines;
 mod in_flight;
 mod lifetime;
 mod operation;
+mod private_stack;
 mod registers;
 mod return_instruction;
 mod settings;
@@ -39,6 +40,7 @@ fn packed_cookie(context: &impl EbpfContext) -> u64 {
 /// The begin of a function, at an instruction of its straight-line prologue.
 #[uprobe]
 pub fn function_begin(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let cookie = cookie(&context);
     let regs = context.regs;
     operation::begin_function(
@@ -53,6 +55,7 @@ pub fn function_begin(context: ProbeContext) -> u32 {
 /// both, because the kernel promises no order between two at one instruction.
 #[uprobe]
 pub fn function_begin_exit(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let packed = packed_cookie(&context);
     let regs = context.regs;
     operation::begin_function(
@@ -76,6 +79,7 @@ fn begins_with_jump(cookie: Cookie, regs: *mut pt_regs) -> bool {
 /// The begin of a function that an observed one may tail-call.
 #[uprobe]
 pub fn tail_enter(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let cookie = cookie(&context);
     let regs = context.regs;
     operation::enter_tail_called(
@@ -89,6 +93,7 @@ pub fn tail_enter(context: ProbeContext) -> u32 {
 /// The same at a conditional jump of which one way is a finish.
 #[uprobe]
 pub fn tail_enter_exit(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let packed = packed_cookie(&context);
     let regs = context.regs;
     operation::enter_tail_called(
@@ -103,6 +108,7 @@ pub fn tail_enter_exit(context: ProbeContext) -> u32 {
 /// A jump out of a function, to one that it tail-calls.
 #[uprobe]
 pub fn tail_jump(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let cookie = cookie(&context);
     if way_out::is_out(cookie, context.regs) {
         operation::jump_to_tail_called(cookie, way_out::entry(cookie, context.regs));
@@ -114,39 +120,43 @@ pub fn tail_jump(context: ProbeContext) -> u32 {
 /// that the jump goes the way that leads out.
 #[uprobe]
 pub fn function_exit(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     way_out::finish(packed_cookie(&context), context.regs);
     0
 }
 
-/// A RET instruction of a function: the stack pointer is the one of its entry.
+/// A RET instruction of a function, which the kernel executes.
 #[uprobe]
 pub fn function_finish(context: ProbeContext) -> u32 {
+    private_stack::refuse();
+    let packed = packed_cookie(&context);
     let returned = registers::return_value(context.regs);
-    operation::finish_function(
-        packed_cookie(&context),
-        registers::stack_pointer(context.regs),
-        ReturnValue::known(returned),
-    );
+    let entry = return_instruction::entry(packed, context.regs);
+    finish_at_return(packed, entry, returned);
     0
 }
 
 /// A RET instruction of a function, which the program carries out.
 #[uprobe]
 pub fn function_carry_out(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let packed = packed_cookie(&context);
     let returned = registers::return_value(context.regs);
     let entry = return_instruction::carry_out(packed, context.regs);
-    operation::finish_function(
-        ReturnCookie::without_page(packed),
-        entry,
-        ReturnValue::known(returned),
-    );
+    finish_at_return(packed, entry, returned);
     0
+}
+
+#[inline(always)]
+fn finish_at_return(packed: u64, entry: u64, returned: u64) {
+    let cookie = ReturnCookie::without_page(packed);
+    operation::finish_function(cookie, entry, ReturnValue::known(returned));
 }
 
 /// After the return of a function: the return address is already off the stack.
 #[uretprobe]
 pub fn function_return(context: RetProbeContext) -> u32 {
+    private_stack::refuse();
     let regs = context.regs;
     let entry = registers::stack_pointer_before_return(regs);
     operation::finish_function(
@@ -160,6 +170,7 @@ pub fn function_return(context: RetProbeContext) -> u32 {
 /// The begin of a Go function, after its stack check.
 #[uprobe]
 pub fn go_begin(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let regs = context.regs;
     operation::begin_on_goroutine(
         cookie(&context),
@@ -169,38 +180,38 @@ pub fn go_begin(context: ProbeContext) -> u32 {
     0
 }
 
-/// A RET instruction of a Go function.
+/// A RET instruction of a Go function, which the kernel executes.
 #[uprobe]
 pub fn go_finish(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let packed = packed_cookie(&context);
-    let stack_pointer = registers::stack_pointer(context.regs);
-    finish_go(packed, stack_pointer, context.regs);
+    let entry = return_instruction::entry(packed, context.regs);
+    finish_go(packed, entry, context.regs);
     0
 }
 
 /// A RET instruction of a Go function, which the program carries out.
 #[uprobe]
 pub fn go_carry_out(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let packed = packed_cookie(&context);
-    let stack_pointer = return_instruction::carry_out(packed, context.regs);
-    finish_go(ReturnCookie::without_page(packed), stack_pointer, context.regs);
+    let entry = return_instruction::carry_out(packed, context.regs);
+    finish_go(packed, entry, context.regs);
     0
 }
 
 #[inline(always)]
-fn finish_go(packed: u64, stack_pointer: u64, regs: *mut pt_regs) {
-    let register = operation::result_register(Cookie::unpack(packed).operation);
-    operation::finish_on_goroutine(
-        packed,
-        stack_pointer,
-        registers::goroutine(regs),
-        ReturnValue::known(registers::go_result(regs, register)),
-    );
+fn finish_go(packed: u64, entry: u64, regs: *mut pt_regs) {
+    let cookie = ReturnCookie::without_page(packed);
+    let register = operation::result_register(Cookie::unpack(cookie).operation);
+    let result = ReturnValue::known(registers::go_result(regs, register));
+    operation::finish_on_goroutine(cookie, entry, registers::goroutine(regs), result);
 }
 
 /// `runtime.Goexit()`: none of the functions that are in flight on the goroutine will return.
 #[uprobe]
 pub fn go_exit(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     goroutines::ended(registers::goroutine(context.regs));
     0
 }
@@ -208,6 +219,7 @@ pub fn go_exit(context: ProbeContext) -> u32 {
 /// `runtime.gogo`: the thread goes on with another goroutine, or with the same one after a wait.
 #[uprobe]
 pub fn go_switch(_context: ProbeContext) -> u32 {
+    private_stack::refuse();
     task::switched_goroutine();
     0
 }
@@ -215,6 +227,7 @@ pub fn go_switch(_context: ProbeContext) -> u32 {
 /// `soakbox_begin_NAME(token)`.
 #[uprobe]
 pub fn marker_begin(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let regs = context.regs;
     operation::begin_marker(
         cookie(&context),
@@ -227,6 +240,7 @@ pub fn marker_begin(context: ProbeContext) -> u32 {
 /// `soakbox_finish_NAME(token, value, success)`.
 #[uprobe]
 pub fn marker_finish(context: ProbeContext) -> u32 {
+    private_stack::refuse();
     let regs = context.regs;
     operation::finish_marker(
         cookie(&context),
@@ -241,6 +255,7 @@ pub fn marker_finish(context: ProbeContext) -> u32 {
 /// `follow_tree` is about.
 #[uprobe]
 pub fn register_recorder(_context: ProbeContext) -> u32 {
+    private_stack::refuse();
     lifetime::track_current();
     0
 }

@@ -181,7 +181,9 @@ pub fn may_have_shadow_stack() -> bool {
     match setting!(offsets.task_features) {
         ABSENT => false,
         NOT_KNOWN => true,
-        features => unsafe { member::<u64>(current().cast_const().cast(), features) & ENABLED != 0 },
+        features => unsafe {
+            member::<u64>(current().cast_const().cast(), features) & ENABLED != 0
+        },
     }
 }
 

@@ -57,7 +57,9 @@ struct Survey {
     refused: usize,
     /// Begin and every finish are emulated.
     emulated: usize,
-    /// The same with a rule that reads the return value, and in the function's own code only.
+    /// The same where programs carry out returns.
+    carried_out: usize,
+    /// As `emulated`, with a rule that reads the return value, and in the function's own code only.
     with_value: usize,
     stepped: BTreeMap<Why, usize>,
     jumps: usize,
@@ -74,9 +76,12 @@ fn survey(path: &str) -> Result<Survey> {
     let bytes = std::fs::read(path).with_context(|| path.to_owned())?;
     let elf = Elf::parse(&bytes)?;
     let unwind = Unwind::parse(&elf);
-    let surveyed = binary::survey(bytes.as_slice(), KERNEL)?;
-    let surveyed = surveyed.into_iter();
-    let classes: BTreeMap<u64, _> = surveyed.map(|one| (one.address, one.class)).collect();
+    let classes = |carries_out_returns| -> Result<BTreeMap<u64, _>> {
+        let surveyed = binary::survey(bytes.as_slice(), KERNEL, carries_out_returns)?;
+        let surveyed = surveyed.into_iter();
+        Ok(surveyed.map(|one| (one.address, one.class)).collect())
+    };
+    let (classes, carried_out) = (classes(false)?, classes(true)?);
     let mut seen = BTreeSet::new();
     let mut survey = Survey::default();
     for symbol in &elf.symbols {
@@ -85,6 +90,8 @@ fn survey(path: &str) -> Result<Survey> {
         }
         survey.functions += 1;
         let extent = Extent::of(&elf, symbol);
+        let is_emulated = carried_out.get(&symbol.address) == Some(&Ok(CostClass::Emulated));
+        survey.carried_out += usize::from(is_emulated);
         // The class of all ways, also through functions that it tail-calls.
         let class = classes.get(&symbol.address);
         if let Some(Err(reason)) = class {
@@ -133,6 +140,10 @@ fn main() -> Result<()> {
         println!("{path}: {} functions", found.functions);
         let line = |count: usize, text: &str| println!("  {:5.1}% {text}", share(count));
         line(found.emulated, "begin and every finish are emulated");
+        line(
+            found.carried_out,
+            "the same where the recorder's programs carry out returns",
+        );
         line(
             found.with_value,
             "the same in its own code, with every return value known",

@@ -203,6 +203,7 @@ impl Way {
             file_offset: offset + distance,
             stack_delta,
             cost,
+            may_be_carried_out: false,
         };
         let finish = |exits, kept| Finish::Returns {
             sites: vec![site(RET)],

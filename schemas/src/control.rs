@@ -29,8 +29,8 @@ pub struct Cookie {
     pub way_out: WayOut,
 }
 
-/// The cookie of a probe on a return instruction, packed: a [`Cookie`] without a [`WayOut`], in
-/// whose place is the instruction's address within its page of memory.
+/// The cookie of a probe on a return instruction that a program may carry out: a [`Cookie`] without
+/// a [`WayOut`], in whose place is the instruction's address within its page of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReturnCookie {
     /// The other members.
@@ -44,34 +44,34 @@ impl ReturnCookie {
     pub const PAGE_BITS: u32 = 12;
     /// Above the bits that a cookie with [`PairBy::Goroutine`] needs.
     const IN_PAGE: u32 = Cookie::PLACE + 17;
+    /// Tells it from the cookie of a return that no program carries out.
+    const HAS_PAGE: u64 = 1 << (Self::IN_PAGE + Self::PAGE_BITS);
+    const MASK: u64 = (1 << Self::PAGE_BITS) - 1;
 
     /// The cookie as the 64-bit number that the kernel keeps. The way out is left out.
     #[inline(always)]
     pub const fn pack(self) -> u64 {
         let cookie = Cookie {
-            way_out: WayOut {
-                when: When::Always,
-                base: Base::StackPointer,
-                returned: Returned::Register {
-                    number: 0,
-                    part: Part::Whole,
-                },
-            },
+            way_out: WayOut::RETURN,
             ..self.cookie
         };
-        cookie.pack() | (self.in_page as u64 & ((1 << Self::PAGE_BITS) - 1)) << Self::IN_PAGE
+        cookie.pack() | (self.in_page as u64 & Self::MASK) << Self::IN_PAGE | Self::HAS_PAGE
     }
 
-    /// The address within its page that `packed` contains.
+    /// The address within its page that the packed cookie of a return contains; `None` where no
+    /// program may carry the return out.
     #[inline(always)]
-    pub const fn in_page(packed: u64) -> u64 {
-        packed >> Self::IN_PAGE & ((1 << Self::PAGE_BITS) - 1)
+    pub const fn in_page(packed: u64) -> Option<u64> {
+        if packed & Self::HAS_PAGE == 0 {
+            return None;
+        }
+        Some(packed >> Self::IN_PAGE & Self::MASK)
     }
 
-    /// The other members, as the packed cookie of an instruction that is no return.
+    /// The cookie of a return, without the address.
     #[inline(always)]
     pub const fn without_page(packed: u64) -> u64 {
-        packed & !(((1 << Self::PAGE_BITS) - 1) << Self::IN_PAGE)
+        packed & !(Self::MASK << Self::IN_PAGE | Self::HAS_PAGE)
     }
 }
 
@@ -400,7 +400,7 @@ impl KernelOffsets {
 const _: () =
     assert!(Cookie::PLACE + WayOut::BITS == 64 && MAX_OPERATIONS <= 1 << Cookie::TAIL_SITE);
 const _: () = assert!(
-    ReturnCookie::IN_PAGE + ReturnCookie::PAGE_BITS <= 64
+    ReturnCookie::IN_PAGE + ReturnCookie::PAGE_BITS < 64
         && Cookie::COUNTS_SWITCHES < 1 << (ReturnCookie::IN_PAGE - Cookie::PLACE)
 );
 
@@ -514,8 +514,9 @@ mod tests {
                 let uretprobe = Uretprobe::No;
                 let cookie = Cookie { operation, stack_delta: 0, pair_by, uretprobe, way_out };
                 let packed = ReturnCookie { cookie, in_page }.pack();
-                prop_assert_eq!(ReturnCookie::in_page(packed), u64::from(in_page));
+                prop_assert_eq!(ReturnCookie::in_page(packed), Some(u64::from(in_page)));
                 prop_assert_eq!(Cookie::unpack(ReturnCookie::without_page(packed)), cookie);
+                prop_assert_eq!(ReturnCookie::in_page(cookie.pack()), None);
             }
         }
 

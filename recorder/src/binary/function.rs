@@ -67,7 +67,11 @@ pub(super) fn resolve_vouched(
 
 /// The cost class of each function of the file, by the symbols that stand for it alone, in their
 /// order; the reason where one cannot be observed. Without IFUNCs, copies and split-off parts.
-pub(super) fn survey<'a>(elf: &Elf<'a>, kernel: KernelVersion) -> Vec<Surveyed<'a>> {
+pub(super) fn survey<'a>(
+    elf: &Elf<'a>,
+    kernel: KernelVersion,
+    carries_out_returns: bool,
+) -> Vec<Surveyed<'a>> {
     let program = Program::new(elf, kernel, ReturnUse::RECORDED);
     let class = |symbol: &Symbol<'a>| {
         if elf.is_go() {
@@ -77,7 +81,10 @@ pub(super) fn survey<'a>(elf: &Elf<'a>, kernel: KernelVersion) -> Vec<Surveyed<'
             symbol: *symbol,
             name: symbol.name,
         };
-        let (function, _) = resolve_found(&program, &found)?;
+        let (mut function, _) = resolve_found(&program, &found)?;
+        if !carries_out_returns {
+            function.leave_returns_to_kernel();
+        }
         Ok(function.cost_class())
     };
     let symbols = elf.symbols.iter();

@@ -64,6 +64,13 @@ impl KernelVersion {
         let minor = numbers.next()?.parse().ok()?;
         Some(Self { major, minor })
     }
+
+    /// Whether the kernel executes nothing at a probe whose program has changed the instruction
+    /// pointer, if it lets programs do so: a program can carry out a return instruction then.
+    pub fn leaves_carried_out_returns(self) -> bool {
+        let (major, minor) = (6, 18);
+        self >= Self { major, minor }
+    }
 }
 
 /// An instruction in a file to put a probe on.
@@ -77,6 +84,9 @@ pub struct Site {
     pub stack_delta: i16,
     /// Cost of the probe to the thread that executes the instruction.
     pub cost: Cost,
+    /// Whether it is a return that a program may carry out: that of the probe, or that of another
+    /// recorder.
+    pub may_be_carried_out: bool,
 }
 
 impl Site {
@@ -87,18 +97,14 @@ impl Site {
             file_offset,
             stack_delta,
             cost,
+            may_be_carried_out: cost == Cost::CarriedOut,
         })
     }
 
     /// The return instruction at the address; `may_follow_call` as for the cost.
-    fn at_return(
-        elf: &Elf<'_>,
-        address: u64,
-        may_follow_call: bool,
-        kernel: KernelVersion,
-    ) -> Option<Self> {
+    fn at_return(elf: &Elf<'_>, address: u64, may_follow_call: bool) -> Option<Self> {
         let code = elf.bytes_from(address)?;
-        let cost = disassembly::return_cost(code, may_follow_call, kernel);
+        let cost = disassembly::return_cost(code, may_follow_call);
         Self::at(elf, address, 0, cost)
     }
 
@@ -297,16 +303,18 @@ pub fn resolve_go(
     })
 }
 
-/// The cost class of each function of a file, or why it cannot be observed. Takes seconds for
-/// thousands of functions.
+/// The cost class of each function of a file, or why it cannot be observed; `carries_out_returns`
+/// where programs can do that on this host. Takes seconds for thousands of functions.
 ///
 /// # Errors
 /// Where the file is no program.
 pub fn survey<'a>(
     image: impl Into<Image<'a>>,
     kernel: KernelVersion,
+    carries_out_returns: bool,
 ) -> Result<Vec<Surveyed<'a>>, Reason> {
-    Ok(function::survey(&image.into().parse()?, kernel))
+    let elf = image.into().parse()?;
+    Ok(function::survey(&elf, kernel, carries_out_returns))
 }
 
 /// Finds the sites of a marker, like [`resolve_function`].

@@ -171,7 +171,7 @@ impl<'e, 'a> Program<'e, 'a> {
         let begin = Site::at(self.elf, begin.address, begin.stack_delta, begin.cost);
         let on_return = |address: &u64| {
             let may_follow_call = body.returns_after_calls.contains(address);
-            let site = Site::at_return(self.elf, *address, may_follow_call, self.kernel);
+            let site = Site::at_return(self.elf, *address, may_follow_call);
             site.ok_or(Reason::Unreadable {
                 at: *address,
                 why: "the kernel accepts no probe on a return",
@@ -182,11 +182,7 @@ impl<'e, 'a> Program<'e, 'a> {
             .iter()
             .map(on_return)
             .collect::<Result<_, _>>()?;
-        let mut value = self.value;
-        // Where returns are as cheap as jumps, none is left for a jump at which the value is
-        // unknown.
-        value.is_needed |= returns.iter().all(|site| site.cost == Cost::CarriedOut);
-        let exits = body.exits(value);
+        let exits = body.exits(self.value);
         let on_the_way = exits.jumps.iter().map(|exit| {
             let site = Site::at(self.elf, exit.address, exit.stack_delta, Cost::Emulated);
             let missing = Reason::Unreadable {

@@ -33,6 +33,9 @@ struct Answer<'a> {
     pid_namespace: &'static str,
     cpu_split: bool,
     memory: bool,
+    /// Whether the recorder's programs carry out return instructions, which the kernel would
+    /// single-step.
+    carries_out_returns: bool,
     /// Whether the kernel accepts the programs of each kind of probe.
     kinds: Vec<KindAnswer>,
     /// What the probes of a begin and of a finish cost on this host, by cost class; none where it
@@ -100,6 +103,7 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         },
         cpu_split: facts.offsets.has_cpu_split(),
         memory: facts.offsets.has_memory(),
+        carries_out_returns: resolved.carries_out_returns,
         kinds,
         measured: by_name(costs.as_ref().ok()),
         not_measured: costs.as_ref().err().cloned(),
@@ -240,6 +244,11 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "on-CPU time     yes")?;
     writeln!(out, "user, system    {}", yes(answer.cpu_split))?;
     writeln!(out, "memory          {}", yes(answer.memory))?;
+    let returns = match answer.carries_out_returns {
+        true => "carried out by the recorder's programs",
+        false => "single-stepped by the kernel",
+    };
+    writeln!(out, "returns         {returns}")?;
     if let Some(reason) = &answer.not_measured {
         writeln!(out, "costs           not measured: {}", escaped(reason))?;
     }

@@ -58,17 +58,16 @@ impl Kernel {
 
     /// Attaches hooks of one group: by one link, or else each by its own.
     fn attach_alike(&mut self, hooks: &[&Hook], scope: Scope) -> Result<(), KernelError> {
-        let program = self.attached_program(hooks[0].program);
         let multi = self.multi.as_ref();
-        if let Some(Ok(link)) = multi.and_then(|multi| multi.attach(program, hooks, scope)) {
+        if let Some(Ok(link)) = multi.and_then(|multi| multi.attach(hooks, scope)) {
             self.keep(hooks[0], Box::new(link));
             return Ok(());
         }
         for hook in hooks {
             if hook.point.instruction().is_some() {
-                point::load_uprobe(&mut self.ebpf, program)?;
+                point::load_uprobe(&mut self.ebpf, hook.program)?;
             }
-            let attached = point::attach(&mut self.ebpf, hook, program, scope)?;
+            let attached = point::attach(&mut self.ebpf, hook, scope)?;
             self.keep(hook, attached);
         }
         Ok(())

@@ -41,8 +41,6 @@ pub struct Kernel {
     pub(super) multi: Option<UprobeMulti>,
     pub(super) links: Vec<Link>,
     programs: Vec<ProgramId>,
-    /// Programs that the kernel refused, in whose place others are attached.
-    refused: Vec<ProgramId>,
     types: KernelTypes,
     operations: u32,
     cpus: u32,
@@ -106,7 +104,6 @@ impl Kernel {
             cpus,
             links: Vec::new(),
             programs: Vec::new(),
-            refused: Vec::new(),
             types: KernelTypes::default(),
         };
         kernel.write_rules(&settings.rules)?;
@@ -172,43 +169,23 @@ impl Kernel {
         hooks: impl IntoIterator<Item = &'a Hook>,
     ) -> Result<(), KernelError> {
         for hook in hooks {
-            let program = self.attached_program(hook.program);
-            if self.programs.contains(&program) {
-                continue;
-            }
-            let loaded = self.load_program(hook, program);
-            match (loaded, program.substitute()) {
-                (Err(_), Some(substitute)) => {
-                    self.refused.push(program);
-                    self.load_program(hook, substitute)?;
-                    self.programs.push(substitute);
-                }
-                (loaded, _) => {
-                    loaded?;
-                    self.programs.push(program);
-                }
+            if !self.programs.contains(&hook.program) {
+                self.load_program(hook)?;
+                self.programs.push(hook.program);
             }
         }
         Ok(())
     }
 
     /// Loads the program for links of many uprobes where that is possible.
-    fn load_program(&mut self, hook: &Hook, program: ProgramId) -> Result<(), KernelError> {
+    fn load_program(&mut self, hook: &Hook) -> Result<(), KernelError> {
         let multi = self.multi.as_mut();
         if hook.point.instruction().is_some()
-            && multi.is_some_and(|multi| multi.load(program).is_ok())
+            && multi.is_some_and(|multi| multi.load(hook.program).is_ok())
         {
             return Ok(());
         }
-        point::load(&mut self.ebpf, &hook.point, program, &mut self.types)
-    }
-
-    /// The program that is attached for `program`: its substitute where the kernel refused it.
-    pub(super) fn attached_program(&self, program: ProgramId) -> ProgramId {
-        match program.substitute() {
-            Some(substitute) if self.refused.contains(&program) => substitute,
-            _ => program,
-        }
+        point::load(&mut self.ebpf, hook, &mut self.types)
     }
 
     /// Attaches each uprobe by a link of its own from now on, as kernels before 6.6 need it.

@@ -1,6 +1,7 @@
 //! The interface to the kernel: no other folder uses aya. It loads and attaches programs, drains
 //! the ring and reads the counters; dropping a [`Kernel`] detaches everything.
 
+mod abilities;
 mod attach;
 pub mod btf;
 mod counters;
@@ -11,8 +12,10 @@ mod offsets;
 mod point;
 mod ring;
 mod settings;
+mod system_call;
 mod uprobe_multi;
 
+pub use abilities::lets_programs_write_registers;
 pub use attach::own_file_offset;
 pub use counters::Counters;
 pub use error::KernelError;

@@ -40,18 +40,19 @@ impl KernelTypes {
     }
 }
 
-/// Loads a program into the kernel, for the point that it will be attached to.
+/// Loads the program of `hook` into the kernel, for the point that it will be attached to.
 pub(super) fn load(
     ebpf: &mut Ebpf,
-    point: &AttachPoint,
-    id: ProgramId,
+    hook: &Hook,
     types: &mut KernelTypes,
 ) -> Result<(), KernelError> {
-    match point {
-        AttachPoint::Uprobe { .. } | AttachPoint::Uretprobe { .. } => load_uprobe(ebpf, id),
-        AttachPoint::BtfTracepoint(name) => program::<BtfTracePoint>(ebpf, id)?
+    match &hook.point {
+        AttachPoint::Uprobe { .. } | AttachPoint::Uretprobe { .. } => {
+            load_uprobe(ebpf, hook.program)
+        }
+        AttachPoint::BtfTracepoint(name) => program::<BtfTracePoint>(ebpf, hook.program)?
             .load(name, types.get()?)
-            .map_err(|error| load_error(Some(id), &error)),
+            .map_err(|error| load_error(Some(hook.program), &error)),
     }
 }
 
@@ -64,13 +65,8 @@ pub(super) fn load_uprobe(ebpf: &mut Ebpf, id: ProgramId) -> Result<(), KernelEr
     program.load().map_err(|error| load_error(Some(id), &error))
 }
 
-/// Attaches a program, which is loaded, at the point of `hook`.
-pub(super) fn attach(
-    ebpf: &mut Ebpf,
-    hook: &Hook,
-    id: ProgramId,
-    scope: Scope,
-) -> Result<Attached, KernelError> {
+/// Attaches the program of `hook`, which is loaded, at its point.
+pub(super) fn attach(ebpf: &mut Ebpf, hook: &Hook, scope: Scope) -> Result<Attached, KernelError> {
     let refused = |error: ProgramError| attach_error(&hook.point, &error);
     match &hook.point {
         AttachPoint::Uprobe { file, offset } | AttachPoint::Uretprobe { file, offset } => {
@@ -82,14 +78,14 @@ pub(super) fn attach(
                 Scope::File => UProbeScope::AllProcesses,
                 Scope::Process(pid) => UProbeScope::OneProcess(pid),
             };
-            let program = program::<UProbe>(ebpf, id)?;
+            let program = program::<UProbe>(ebpf, hook.program)?;
             let link = program
                 .attach(point, file.own_path(), scope)
                 .and_then(|id| program.take_link(id));
             Ok(Box::new(link.map_err(refused)?))
         }
         AttachPoint::BtfTracepoint(_) => {
-            let program = program::<BtfTracePoint>(ebpf, id)?;
+            let program = program::<BtfTracePoint>(ebpf, hook.program)?;
             let link = program.attach().and_then(|id| program.take_link(id));
             Ok(Box::new(link.map_err(refused)?))
         }

@@ -1,13 +1,13 @@
 //! Uprobes at many instructions of a file by one link (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6). They
 //! are attached and detached together in milliseconds, where each perf event takes 0.1 s to close.
 //! aya does not make such links: this file relocates the programs against the maps that aya made,
-//! and makes the two system calls. Where any of this fails, the programs are loaded and attached by
+//! and makes the system calls. Where any of this fails, the programs are loaded and attached by
 //! aya.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use aya::Ebpf;
@@ -17,6 +17,7 @@ use aya_obj::btf::{Btf, BtfFeatures};
 use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_func_info, bpf_prog_type};
 
 use super::point::Scope;
+use super::system_call::{CreateLink, LoadProgram, LoadTypes, call};
 use crate::binary::KernelVersion;
 use crate::plan::{AttachPoint, Hook, ProgramId};
 
@@ -109,17 +110,12 @@ impl UprobeMulti {
         Ok(())
     }
 
-    /// Attaches a program at `hooks`, which have the same program, file and kind of point, by one
+    /// Attaches the program of `hooks`, which have the same program, file and kind of point, by one
     /// link. `None` where this cannot be done for them: they are not uprobes, the program is not
     /// loaded here, or this kernel cannot observe one process in this way.
-    pub(super) fn attach(
-        &self,
-        program: ProgramId,
-        hooks: &[&Hook],
-        scope: Scope,
-    ) -> Option<io::Result<OwnedFd>> {
+    pub(super) fn attach(&self, hooks: &[&Hook], scope: Scope) -> Option<io::Result<OwnedFd>> {
         let first = hooks.first()?;
-        let program = self.loaded.get(&program)?;
+        let program = self.loaded.get(&first.program)?;
         let (file, _) = first.point.instruction()?;
         let process = match scope {
             Scope::File => 0,
@@ -148,81 +144,6 @@ impl UprobeMulti {
         // SAFETY: the path, the offsets and as many cookies outlive the call.
         Some(unsafe { call(bpf_cmd::BPF_LINK_CREATE, &request) })
     }
-}
-
-/// The members of `union bpf_attr` for `BPF_PROG_LOAD`.
-#[repr(C)]
-#[derive(Default)]
-struct LoadProgram {
-    kind: u32,
-    instruction_count: u32,
-    instructions: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log: u64,
-    kernel_version: u32,
-    flags: u32,
-    name: [u8; 16],
-    interface: u32,
-    attach_type: u32,
-    types: u32,
-    function_size: u32,
-    functions: u64,
-    function_count: u32,
-    reserved: u32,
-}
-
-/// The members of `union bpf_attr` for `BPF_BTF_LOAD`.
-#[repr(C)]
-#[derive(Default)]
-struct LoadTypes {
-    types: u64,
-    log: u64,
-    size: u32,
-    log_size: u32,
-    log_level: u32,
-    reserved: u32,
-}
-
-/// The members of `union bpf_attr` for `BPF_LINK_CREATE` of many uprobes.
-#[repr(C)]
-#[derive(Default)]
-struct CreateLink {
-    program: u32,
-    target: u32,
-    attach_type: u32,
-    link_flags: u32,
-    path: u64,
-    offsets: u64,
-    reference_counters: u64,
-    cookies: u64,
-    count: u32,
-    flags: u32,
-    process: u32,
-    reserved: u32,
-}
-
-/// Calls `bpf`, and returns the new descriptor.
-///
-/// # Safety
-/// The addresses in `request` must be those of live values, and the command's result a descriptor.
-unsafe fn call<T>(command: bpf_cmd, request: &T) -> io::Result<OwnedFd> {
-    // SAFETY: the caller's promise; the size is that of the request.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_long,
-            std::ptr::from_ref(request),
-            size_of::<T>(),
-        )
-    };
-    let descriptor = i32::try_from(result).map_err(|_| io::ErrorKind::InvalidData)?;
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just opened it for this call, with close-on-exec.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// All features of BTF: a kernel that has such links has them all.

@@ -12,39 +12,17 @@ use crate::binary::Binary;
 /// A program of the kernel side, by the name of its function in the BPF object. The file that uses
 /// it in a hook declares it as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProgramId {
-    name: &'static str,
-    substitute: Option<&'static str>,
-}
+pub struct ProgramId(&'static str);
 
 impl ProgramId {
     /// The program whose function in `ebpf/src/main.rs` is called `name`.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            substitute: None,
-        }
-    }
-
-    /// The same with a substitute, which is attached where the kernel refuses to load it.
-    pub const fn or(self, substitute: Self) -> Self {
-        Self {
-            substitute: Some(substitute.name),
-            ..self
-        }
+        Self(name)
     }
 
     /// Name of its function in the object.
     pub const fn name(self) -> &'static str {
-        self.name
-    }
-
-    /// The program for kernels that refuse this one.
-    pub const fn substitute(self) -> Option<Self> {
-        match self.substitute {
-            Some(name) => Some(Self::new(name)),
-            None => None,
-        }
+        self.0
     }
 }
 
@@ -131,28 +109,28 @@ impl fmt::Display for AttachPoint {
     }
 }
 
-/// The cookie of a hook, by the kind of its program.
+/// The cookie of a hook.
 #[derive(Clone, Copy, Debug)]
 pub enum HookCookie {
-    /// Of a program that reads registers.
-    Reads(Cookie),
-    /// Of a program that carries out the return instruction at which it runs.
-    CarriesOut(ReturnCookie),
+    /// Of an instruction that the kernel executes.
+    Plain(Cookie),
+    /// Of a return instruction that a program may carry out.
+    Return(ReturnCookie),
 }
 
 impl HookCookie {
-    /// What both kinds have.
+    /// The members that both kinds have.
     pub const fn cookie(&self) -> &Cookie {
         match self {
-            Self::Reads(cookie) | Self::CarriesOut(ReturnCookie { cookie, .. }) => cookie,
+            Self::Plain(cookie) | Self::Return(ReturnCookie { cookie, .. }) => cookie,
         }
     }
 
     /// The number that the kernel keeps.
     pub const fn pack(&self) -> u64 {
         match self {
-            Self::Reads(cookie) => cookie.pack(),
-            Self::CarriesOut(cookie) => cookie.pack(),
+            Self::Plain(cookie) => cookie.pack(),
+            Self::Return(cookie) => cookie.pack(),
         }
     }
 }
@@ -186,23 +164,17 @@ impl Hook {
                 offset,
             },
             program,
-            cookie: cookie.map(HookCookie::Reads),
+            cookie: cookie.map(HookCookie::Plain),
         }
     }
 
-    /// A uprobe on the return instruction at `offset` of `file`, with a program that carries it
-    /// out.
-    pub fn carrying_out(
-        program: ProgramId,
-        file: &Arc<Binary>,
-        offset: u64,
-        cookie: Cookie,
-    ) -> Self {
+    /// A uprobe on the return instruction at `offset` of `file`, which a program may carry out.
+    pub fn at_return(program: ProgramId, file: &Arc<Binary>, offset: u64, cookie: Cookie) -> Self {
         // A file is mapped by pages, so that this part of the address is the same as in the file.
         let in_page = (offset & ((1 << ReturnCookie::PAGE_BITS) - 1)) as u16;
         let cookie = ReturnCookie { cookie, in_page };
         Self {
-            cookie: Some(HookCookie::CarriesOut(cookie)),
+            cookie: Some(HookCookie::Return(cookie)),
             ..Self::uprobe(Phase::Finish, program, file, offset, None)
         }
     }
@@ -221,7 +193,7 @@ impl Hook {
                 offset,
             },
             program,
-            cookie: cookie.map(HookCookie::Reads),
+            cookie: cookie.map(HookCookie::Plain),
         }
     }
 }

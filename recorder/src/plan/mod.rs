@@ -20,7 +20,7 @@ use crate::binary::Binary;
 use crate::host::Host;
 use crate::process::Process;
 
-pub use hook::{AttachPoint, Hook, Phase, ProgramId};
+pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
 pub use operation::{OutcomeSource, Pairing, PlannedOperation};

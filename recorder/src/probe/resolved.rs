@@ -13,6 +13,8 @@ pub struct Context<'a> {
     pub rules: Rules,
     /// Version of the kernel that will run the programs.
     pub kernel: KernelVersion,
+    /// Whether the program at a return instruction can carry it out there.
+    pub carries_out_returns: bool,
     /// The files of this recording.
     pub files: &'a mut Files,
 }

@@ -16,35 +16,29 @@ pub(super) struct ReturnPrograms {
 }
 
 impl ReturnPrograms {
-    /// The programs of these names. Where the kernel refuses the one that carries out returns, the
-    /// other one is attached.
+    /// The programs of these names.
     pub(super) const fn new(single_stepped: &'static str, carries_out: &'static str) -> Self {
-        let single_stepped = ProgramId::new(single_stepped);
         Self {
-            single_stepped,
-            carries_out: ProgramId::new(carries_out).or(single_stepped),
+            single_stepped: ProgramId::new(single_stepped),
+            carries_out: ProgramId::new(carries_out),
         }
     }
 
-    /// Both, attached to the first bytes of `file`.
-    pub(super) fn trial_hooks(self, file: &Arc<Binary>) -> [Hook; 2] {
-        [self.single_stepped, self.carries_out]
-            .map(|program| Hook::uprobe(Phase::Finish, program, file, 0, None))
+    /// The one that every kernel loads, attached to the first byte of `file`.
+    pub(super) fn trial_hook(self, file: &Arc<Binary>) -> Hook {
+        Hook::uprobe(Phase::Finish, self.single_stepped, file, 0, None)
     }
 
     /// The hook at a return instruction.
     pub(super) fn hook(self, site: &Site, file: &Arc<Binary>, cookie: Cookie) -> Hook {
-        match site.cost {
-            Cost::CarriedOut => {
-                Hook::carrying_out(self.carries_out, file, site.file_offset, cookie)
-            }
-            Cost::Emulated | Cost::SingleStepped => Hook::uprobe(
-                Phase::Finish,
-                self.single_stepped,
-                file,
-                site.file_offset,
-                Some(cookie),
-            ),
+        let program = match site.cost {
+            Cost::CarriedOut => self.carries_out,
+            Cost::Emulated | Cost::SingleStepped => self.single_stepped,
+        };
+        if site.may_be_carried_out {
+            Hook::at_return(program, file, site.file_offset, cookie)
+        } else {
+            Hook::uprobe(Phase::Finish, program, file, site.file_offset, Some(cookie))
         }
     }
 }

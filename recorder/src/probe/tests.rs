@@ -293,7 +293,10 @@ proptest! {
         operation_type in prop::option::of(any::<u32>()),
         success in prop::option::of(success()),
         goroutine_cpu: bool,
-        uretprobe: bool,
+        finish in prop::option::of(prop::sample::select(vec![
+            FinishRule::Uretprobe,
+            FinishRule::Step,
+        ])),
         kind in 0..KINDS.len(),
     ) {
         let kind = KINDS[kind];
@@ -303,7 +306,7 @@ proptest! {
         };
         let place = Place { file, name: part };
         prop_assert_eq!(Place::parse(kind, &place.to_string()), Ok(place.clone()));
-        let rules = Rules { operation_type, success, goroutine_cpu, uretprobe };
+        let rules = Rules { operation_type, success, goroutine_cpu, finish };
         let text = format!("{name}={}:{place}{rules}", kind.name());
         let spec: ProbeSpec = text.parse().unwrap();
         prop_assert_eq!(spec.to_string(), text);

@@ -21,6 +21,7 @@ use crate::binary::KernelVersion;
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
+use crate::kernel::lets_programs_write_registers;
 use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
@@ -139,6 +140,11 @@ pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<Resolved
 /// Where its release has no version in it.
 pub fn kernel_version() -> Result<KernelVersion> {
     version_of(&Host::read())
+}
+
+/// Whether the program at a return instruction can carry it out on this host.
+pub fn carries_out_returns(kernel: KernelVersion) -> bool {
+    kernel.leaves_carried_out_returns() && lets_programs_write_registers()
 }
 
 fn version_of(host: &Host) -> Result<KernelVersion> {

@@ -23,6 +23,8 @@ use crate::process::Process;
 pub struct ResolvedProbes {
     /// The host that they were resolved on.
     pub host: Host,
+    /// Whether programs can carry out return instructions there.
+    pub carries_out_returns: bool,
     /// The one process, where only one is observed.
     pub process: Option<Arc<Process>>,
     /// The probes as typed.
@@ -65,9 +67,11 @@ impl ResolvedProbes {
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
         let host = Host::read();
         let kernel = super::version_of(&host)?;
+        let carries_out_returns = super::carries_out_returns(kernel);
         let mut files = Files::new(process.clone());
         let mut all = Self {
             host,
+            carries_out_returns,
             process,
             specs: Vec::new(),
             operations: Vec::new(),
@@ -81,6 +85,7 @@ impl ResolvedProbes {
                 operation: all.operations.len() as u16,
                 rules: spec.rules,
                 kernel,
+                carries_out_returns,
                 files: &mut files,
             };
             let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {

@@ -7,7 +7,8 @@ use std::fs;
 use crate::support::{hooks, host, programs};
 use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
-use soakbox_recorder::plan::lifecycle_hooks;
+use soakbox_recorder::plan::{Hook, lifecycle_hooks};
+use soakbox_recorder::resolve;
 use soakbox_schemas::control::OperationRule;
 
 fn settings(tree: Option<u32>) -> KernelSettings {
@@ -119,13 +120,47 @@ fn a_program_that_the_kernel_refuses_does_not_affect_the_others() {
     }
 }
 
+/// A program that is preempted would share such a stack with other threads on the same CPU.
+#[test]
+fn no_program_of_a_uprobe_has_a_stack_for_each_cpu() {
+    // `add %gs:…, %r9`: the address of this CPU's stack.
+    const STACK_OF_CPU: [u8; 5] = [0x65, 0x4c, 0x03, 0x0c, 0x25];
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = programs::alone();
+    let host = KernelFacts::inspect().unwrap();
+    let mut hooks = hooks::of_uprobes();
+    if resolve::carries_out_returns(resolve::kernel_version().unwrap()) {
+        hooks.extend(hooks::carrying_out());
+    }
+    for single_links in [false, true] {
+        let none: &[Hook] = &[];
+        let mut kernel = Kernel::load(&host, &settings(Some(1)), none).unwrap();
+        if single_links {
+            kernel.use_single_links();
+        }
+        kernel.load_programs(&hooks).unwrap();
+        let held = programs::held();
+        assert!(held.len() >= 14, "{}", held.len());
+        for program in &held {
+            let code = programs::machine_code(program);
+            assert!(code.len() > 50, "{}", code.len());
+            let found = code
+                .windows(STACK_OF_CPU.len())
+                .any(|window| window == STACK_OF_CPU);
+            assert!(!found, "{:?}", program.name_as_str());
+        }
+    }
+}
+
 #[test]
 fn the_object_has_the_programs_of_every_kind() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/soakbox.x86_64.bpf.o");
     let bytes = fs::read(path).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
     let has = |name: &str| file.symbols().any(|symbol| symbol.name() == Ok(name));
-    for hook in hooks::all() {
+    for hook in hooks::all().into_iter().chain(hooks::carrying_out()) {
         assert!(has(hook.program.name()), "{:?}", hook.program);
     }
 }

@@ -37,6 +37,7 @@ mod kernel_measures;
 mod kernel_names;
 mod kernel_namespace;
 mod kernel_pairs;
+mod kernel_returns;
 mod kernel_tail_calls;
 mod kernel_vouched;
 mod kernel_whole_binaries;

@@ -60,6 +60,7 @@ impl Probe for Switch {
             address: format!("sched:{}", self.0),
             file_offset: None,
             stepped: false,
+            carried_out: false,
             way: None,
         };
         Ok(Resolved {
@@ -87,7 +88,7 @@ fn hook(operation: u16) -> Hook {
         phase: Phase::Begin,
         point: AttachPoint::BtfTracepoint("sched_switch"),
         program: ProgramId::new("sched_switch"),
-        cookie: Some(HookCookie::Reads(Cookie {
+        cookie: Some(HookCookie::Plain(Cookie {
             operation,
             stack_delta: 0,
             pair_by: PairBy::StackOrder,

@@ -101,21 +101,14 @@ pub fn probe_cost(code: &[u8], kernel: KernelVersion) -> Option<Cost> {
     }
 }
 
-/// The first kernel that lets programs write the registers of a process, and executes nothing at a
-/// probe whose program has changed the instruction pointer.
-const LETS_PROGRAMS_RETURN: KernelVersion = KernelVersion {
-    major: 6,
-    minor: 18,
-};
-
-/// The cost of a probe on the return instruction at the start of `code`. From Linux 6.18 on, the
-/// program at a plain return carries it out.
+/// The cost of a probe on the return instruction at the start of `code`, on a kernel that lets the
+/// program at a plain return carry it out.
 ///
 /// `may_follow_call`: a call may return right there. Then the program cannot tell whether another
 /// program has carried it out.
-pub fn return_cost(code: &[u8], may_follow_call: bool, kernel: KernelVersion) -> Cost {
+pub fn return_cost(code: &[u8], may_follow_call: bool) -> Cost {
     let is_plain = matches!(code, [0xc3, ..] | [0xf3, 0xc3, ..]);
-    if is_plain && kernel >= LETS_PROGRAMS_RETURN && !may_follow_call {
+    if is_plain && !may_follow_call {
         Cost::CarriedOut
     } else {
         Cost::SingleStepped
@@ -147,4 +140,48 @@ pub fn is_nop5(code: &[u8]) -> bool {
     let mut decoder = iced_x86::Decoder::new(64, code, iced_x86::DecoderOptions::NONE);
     let decoded = decoder.decode();
     decoded.mnemonic() == iced_x86::Mnemonic::Nop && decoded.len() == 5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_returns_are_carried_out_except_after_calls() {
+        for code in [&[0xc3][..], &[0xc3, 0x90], &[0xf3, 0xc3]] {
+            assert_eq!(return_cost(code, false), Cost::CarriedOut, "{code:x?}");
+            assert_eq!(return_cost(code, true), Cost::SingleStepped, "{code:x?}");
+        }
+    }
+
+    #[test]
+    fn other_returns_are_left_to_the_kernel() {
+        // `ret 8`, `bnd ret`, `lock ret`, a far return, `ret` with an operand size, another one.
+        for code in [
+            &[0xc2, 0x08, 0x00][..],
+            &[0xf2, 0xc3],
+            &[0xf0, 0xc3],
+            &[0xcb],
+            &[0x66, 0xc3],
+            &[0x48, 0xc3],
+            &[],
+        ] {
+            assert_eq!(return_cost(code, false), Cost::SingleStepped, "{code:x?}");
+        }
+    }
+
+    #[test]
+    fn returns_are_left_alone_from_linux_6_18_on() {
+        for (release, expected) in [
+            ("5.17.0", false),
+            ("6.12.74+deb13-amd64", false),
+            ("6.17.13", false),
+            ("6.18.0-rc1", true),
+            ("6.19.6+deb13-cloud-amd64", true),
+            ("7.0.0", true),
+        ] {
+            let kernel = KernelVersion::parse(release).unwrap();
+            assert_eq!(kernel.leaves_carried_out_returns(), expected, "{release}");
+        }
+    }
 }

@@ -63,7 +63,7 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
         let returns = self.code.iter().zip(before);
         let returns = returns.filter(|(code, _)| code.next == Next::Returns);
         let returns: Vec<Site> = returns
-            .map(|(code, before)| self.return_site(code, before, kernel))
+            .map(|(code, before)| self.return_site(code, before))
             .collect::<Result<_, _>>()?;
         if returns.is_empty() {
             return Err(Reason::NeverReturns);
@@ -246,10 +246,9 @@ impl<'p, 'e, 'a> Body<'p, 'e, 'a> {
         &self,
         code: &Instruction,
         before: Option<&Instruction>,
-        kernel: KernelVersion,
     ) -> Result<Site, Reason> {
         let after_call = before.is_none_or(|before| matches!(before.next, Next::Calls(_)));
-        let site = Site::at_return(self.program.elf, code.address, after_call, kernel);
+        let site = Site::at_return(self.program.elf, code.address, after_call);
         let site = site.ok_or(self.refuse(code.address, "it is not in the file"))?;
         Ok(Site {
             stack_delta: self.depth(code)?,

@@ -56,7 +56,7 @@ impl Kind for FunctionKind {
     }
 
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
-        let mut hooks = vec![
+        vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
             Hook::uprobe(Phase::Begin, BEGIN_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, EXIT, file, 0, None),
@@ -64,9 +64,8 @@ impl Kind for FunctionKind {
             Hook::uprobe(Phase::TailCall, tail_calls::ENTER, file, 0, None),
             Hook::uprobe(Phase::TailCall, tail_calls::ENTER_EXIT, file, 0, None),
             Hook::uprobe(Phase::Finish, tail_calls::JUMP, file, 0, None),
-        ];
-        hooks.extend(RETURNS.trial_hooks(file));
-        hooks
+            RETURNS.trial_hook(file),
+        ]
     }
 }
 
@@ -113,19 +112,22 @@ impl Probe for FunctionProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
+        let rule = context.rules.finish;
+        // Where returns are as cheap as jumps, none is left for a jump at which the value is not
+        // known yet.
+        let returns_are_cheap = context.carries_out_returns && rule != Some(FinishRule::Step);
         // The return value is recorded whether or not a rule reads it.
         let value = ReturnUse {
             bits: context.rules.operation_rule(OUTCOME).width,
-            is_needed: context.rules.success.is_some(),
+            is_needed: context.rules.success.is_some() || returns_are_cheap,
         };
-        let rule = context.rules.finish;
         let found = if rule == Some(FinishRule::Uretprobe) {
             binary::resolve_vouched(open.image(), file, name, context.kernel)
         } else {
             binary::resolve_function(open.image(), file, name, context.kernel, value)
         };
         let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
-        if rule == Some(FinishRule::Step) {
+        if !returns_are_cheap {
             found.part.leave_returns_to_kernel();
         }
         let pairing = match &found.part.stack_switch {

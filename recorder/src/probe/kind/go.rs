@@ -47,13 +47,12 @@ impl Kind for GoKind {
     }
 
     fn trial_hooks(&self, file: &Arc<Binary>) -> Vec<Hook> {
-        let mut hooks = vec![
+        vec![
             Hook::uprobe(Phase::Begin, BEGIN, file, 0, None),
+            RETURNS.trial_hook(file),
             Hook::uprobe(Phase::Lifetime, EXIT, file, 0, None),
             Hook::uprobe(Phase::Scheduling, SWITCH, file, 0, None),
-        ];
-        hooks.extend(RETURNS.trial_hooks(file));
-        hooks
+        ]
     }
 }
 
@@ -85,7 +84,7 @@ impl Probe for GoProbe {
         };
         let found = binary::resolve_go(&open.bytes, file, name, error, context.kernel);
         let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
-        if rule == Some(FinishRule::Step) {
+        if !context.carries_out_returns || rule == Some(FinishRule::Step) {
             found.part.leave_returns_to_kernel();
         }
         let pairing = Pairing::Goroutine {
