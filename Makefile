@@ -74,9 +74,14 @@ ebpf-toolchain: ## Install the compiler and linker of the kernel side (Debian 12
 bench: ## Costs and throughput on this machine; see docs/measurements.md
 	python3 examples/bench
 
+.PHONY: test-kernels
+test-kernels: ## Kernel tests on other kernels, in a virtual machine (Debian, as root; minutes for each kernel)
+	recorder/tests/kernels.sh
+
 .PHONY: endurance
 endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
+	$(MAKE) test-kernels
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 
 .PHONY: fuzz
