@@ -81,8 +81,8 @@ test-kernels: ## Kernel tests on other kernels, in a virtual machine (Debian, as
 .PHONY: endurance
 endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
-	$(MAKE) test-kernels
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
+	$(MAKE) test-kernels
 
 .PHONY: fuzz
 fuzz: ## One minute of fuzzing for each parser; needs `cargo install cargo-fuzz`
