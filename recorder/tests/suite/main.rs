@@ -16,6 +16,7 @@ mod binary_objdump;
 mod binary_system;
 mod binary_tables;
 mod binary_tail_calls;
+mod binary_unwinders;
 mod check;
 mod config_digest;
 mod configuration;
