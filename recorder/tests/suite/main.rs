@@ -14,6 +14,7 @@ mod binary_markers;
 mod binary_names;
 mod binary_objdump;
 mod binary_system;
+mod binary_table_ends;
 mod binary_tables;
 mod binary_tail_calls;
 mod binary_unwinders;
