@@ -58,7 +58,8 @@ pub struct Body {
     pub returns: Vec<u64>,
     /// Those of them to which a call may return.
     pub returns_after_calls: BTreeSet<u64>,
-    /// The jumps to other functions at its ends (tail calls), ascending.
+    /// The jumps to other functions at its ends (tail calls) and to its own first instruction,
+    /// ascending.
     pub tail_jumps: Vec<TailJump>,
     /// The instruction at which its begin is observed.
     pub begin: Begin,
@@ -77,6 +78,35 @@ const MOST_PARTS: usize = 64;
 /// Most times that the whole code is searched for references, per function.
 const MOST_SEARCHES: u32 = 64;
 
+impl Body {
+    /// Whether no way leads out of it: a call of it ends with its process or thread, or is left by
+    /// an exception or a jump out of it.
+    pub fn never_returns(&self) -> bool {
+        self.returns.is_empty() && self.tail_jumps.is_empty()
+    }
+
+    /// Whether it jumps back to its first instruction, as if it tail-called itself.
+    pub fn begins_with_loop(&self) -> bool {
+        let mut targets = self.tail_jumps.iter().map(|jump| jump.target);
+        let first = self.parts.first().map(|(start, _)| *start);
+        targets.any(|target| Some(target) == first)
+    }
+}
+
+/// Whether code in the function's own range jumps back to its first instruction, as far as that code
+/// can be read.
+pub fn jumps_to_start(elf: &Elf<'_>, extent: &Extent<'_>) -> bool {
+    let bytes = elf.bytes_at(extent.start, extent.end.saturating_sub(extent.start));
+    let code = bytes.map(|bytes| disassembly::sweep(bytes, extent.start));
+    let to_start = |instruction: &Instruction| {
+        let (Next::Jumps(target) | Next::Branches(target)) = instruction.next else {
+            return false;
+        };
+        target == extent.start
+    };
+    code.is_some_and(|code| code.is_ok_and(|code| code.iter().any(to_start)))
+}
+
 /// Analyses one function; a refusal names the instruction that makes its returns uncertain.
 pub fn analyse(
     elf: &Elf<'_>,
@@ -84,24 +114,16 @@ pub fn analyse(
     extent: &Extent<'_>,
     kernel: KernelVersion,
 ) -> Result<Body, Reason> {
-    let body = analyse_tail_called(elf, unwind, extent, kernel)?;
-    if body.returns.is_empty() && body.tail_jumps.is_empty() {
-        return Err(Reason::NeverReturns);
-    }
-    Ok(body)
-}
-
-/// Analyses a function that another one tail-calls: it need not return.
-pub fn analyse_tail_called(
-    elf: &Elf<'_>,
-    unwind: &Unwind<'_>,
-    extent: &Extent<'_>,
-    kernel: KernelVersion,
-) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
     walk.add_part(extent.start, extent.end)?;
+    if !matches!(walk.cfa_at(extent.start), None | Some(Cfa::StackPointer(8))) {
+        return Err(Reason::Unreadable {
+            at: extent.start,
+            why: "it begins with something on the stack, as a part of another function does",
+        });
+    }
     walk.follow_all()?;
-    if walk.guessed && !elf.has_symtab {
+    if walk.open_table && !elf.has_symtab {
         return Err(Reason::UnknownJump {
             at: extent.start,
             why: "a jump table's length is not certain, and without symbols a cold part could be missed",
@@ -149,7 +171,8 @@ struct Walk<'w, 'a> {
     targets: BTreeSet<u64>,
     /// Those of them that another part, a jump table or the unwinder leads to.
     far_targets: BTreeSet<u64>,
-    /// The function that each direct jump to another function leads to, by the jump's address.
+    /// The function that each jump to another one or to its own start leads to, by the jump's
+    /// address.
     tails: BTreeMap<u64, u64>,
     /// The targets of each jump through a table, by the jump's address.
     tables: BTreeMap<u64, Vec<u64>>,
@@ -159,6 +182,8 @@ struct Walk<'w, 'a> {
     guarded: Vec<Range<u64>>,
     /// The length of some jump table is not certain.
     guessed: bool,
+    /// Where such a table ends is not certain either: it may lead to parts that are not known.
+    open_table: bool,
     /// Whether only this function refers to an address, for the addresses that were searched for.
     exclusive: BTreeMap<u64, bool>,
     searches_left: u32,
@@ -178,6 +203,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             landing_pads: BTreeSet::new(),
             guarded: Vec::new(),
             guessed: false,
+            open_table: false,
             exclusive: BTreeMap::new(),
             searches_left: MOST_SEARCHES,
         }
@@ -257,6 +283,11 @@ impl<'w, 'a> Walk<'w, 'a> {
         for index in 0..self.parts[part].code.len() {
             let instruction = self.parts[part].code[index];
             if let Next::Jumps(target) | Next::Branches(target) = instruction.next {
+                // A loop that begins at the first instruction is a tail call of the function itself.
+                if target == self.extent.start {
+                    self.tails.insert(instruction.address, target);
+                    continue;
+                }
                 match self.follow(instruction.address, target) {
                     Err(Reason::TailCall { .. }) if self.is_function(target) => {
                         self.tails.insert(instruction.address, target);

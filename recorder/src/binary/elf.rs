@@ -4,7 +4,8 @@
 //! and draws no conclusion about probes.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use object::Endianness;
 use object::elf;
@@ -22,6 +23,9 @@ pub use header::{HEADER_SIZE, is_program};
 
 /// The header of a 64-bit file; names the file class for the `object` crate.
 pub type Header = elf::FileHeader64<Endianness>;
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 4096;
 
 /// A loadable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +96,10 @@ pub struct Elf<'a> {
     pub interpreter_path: &'a [u8],
     /// Whether its stack is marked as not executable (`PT_GNU_STACK`).
     pub non_executable_stack: bool,
+    /// Whether it names an unwind table for the unwinder (`PT_GNU_EH_FRAME`).
+    pub has_unwind_header: bool,
+    /// Addresses that the loader makes read-only once it has relocated them (`PT_GNU_RELRO`).
+    pub read_only_later: Range<u64>,
     /// Loadable segments by address.
     pub segments: Vec<Segment>,
     /// Sections in the order of the file.
@@ -107,6 +115,9 @@ pub struct Elf<'a> {
     pub dynamic_names: Vec<&'a str>,
     /// Symbols that other files define.
     pub imports: BTreeSet<&'a str>,
+    /// The library that each dynamic symbol of another file is from, by the symbol's version; `None`
+    /// where it has no version. Data that the loader copies into this file is among them.
+    pub origins: BTreeMap<&'a str, Option<&'a str>>,
     /// The first function that it exports to other files.
     pub exported: Option<&'a str>,
     /// Libraries that it is linked to, and the loader's audit libraries.
@@ -126,6 +137,8 @@ impl<'a> Elf<'a> {
         let mut interpreter = false;
         let mut interpreter_path: &[u8] = &[];
         let mut non_executable_stack = false;
+        let mut has_unwind_header = false;
+        let mut read_only_later = 0..0;
         let mut dynamic: &[u8] = &[];
         for program in programs {
             match program.p_type(endian) {
@@ -153,6 +166,14 @@ impl<'a> Elf<'a> {
                 elf::PT_GNU_STACK => {
                     non_executable_stack = program.p_flags(endian).0 & elf::PF_X.0 == 0
                 }
+                elf::PT_GNU_EH_FRAME => has_unwind_header = true,
+                elf::PT_GNU_RELRO => {
+                    // The rest of the last page stays as it was.
+                    let end = program
+                        .p_vaddr(endian)
+                        .saturating_add(program.p_memsz(endian));
+                    read_only_later = program.p_vaddr(endian)..end & !(PAGE - 1);
+                }
                 elf::PT_DYNAMIC => dynamic = program.data(endian, bytes).unwrap_or_default(),
                 _ => {}
             }
@@ -170,6 +191,8 @@ impl<'a> Elf<'a> {
             interpreter,
             interpreter_path,
             non_executable_stack,
+            has_unwind_header,
+            read_only_later,
             segments,
             sections: Vec::new(),
             symbols: Vec::new(),
@@ -177,6 +200,7 @@ impl<'a> Elf<'a> {
             has_names: false,
             dynamic_names: Vec::new(),
             imports: BTreeSet::new(),
+            origins: BTreeMap::new(),
             exported: None,
             needed: Vec::new(),
             bytes,

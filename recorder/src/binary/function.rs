@@ -1,7 +1,7 @@
 //! Functions: from a name to its range, its begin and its finishes.
 
 use super::clones::{self, Clones, Role};
-use super::control_flow::{Body, Extent, ReturnUse};
+use super::control_flow::{self, Body, Extent, ReturnUse};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::hazards;
@@ -48,9 +48,16 @@ pub(super) fn resolve_vouched(
         let why = "the compiler made copies of the function, which a uretprobe does not see";
         return Err(Reason::Uretprobe(why.into()));
     }
+    let body = program.body(&extent);
+    let is_loop = body.as_ref().is_ok_and(Body::begins_with_loop);
+    if is_loop || control_flow::jumps_to_start(elf, &extent) {
+        let why =
+            "its first instruction is the head of a loop, of which each turn would count as a call";
+        return Err(Reason::Uretprobe(why.into()));
+    }
     let missing = Reason::NoBegin("the kernel accepts no probe on its first instruction");
     let entry = program.entry_site(extent.start).ok_or(missing)?;
-    let warnings = unobserved_calls(elf, &extent, &program.body(&extent), &copies);
+    let warnings = unobserved_calls(elf, &extent, &body, &copies);
     let function = Function {
         symbol: found.symbol.name.to_owned(),
         aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
@@ -182,6 +189,15 @@ fn unobserved_calls(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Ok(body) = body {
+        if body.never_returns() {
+            warnings.push("it has no return instruction: each call of it begins and never finishes, and counts as abandoned once its thread's stack, or the end of its process, shows that it was left".into());
+        }
+        if body.begins_with_loop() {
+            warnings.push(
+                "its first instruction is the head of a loop, of which each turn passes two probes"
+                    .into(),
+            );
+        }
         let parts = clones::other_parts(elf, &extent.names, &body.parts);
         if !parts.is_empty() {
             let parts = parts.join(", ");

@@ -5,6 +5,7 @@
 use super::elf::Elf;
 
 mod certain;
+mod libraries;
 mod memory;
 mod recursion;
 mod stack_switch;

@@ -91,6 +91,7 @@ impl<'e, 'a> Program<'e, 'a> {
         let entry = self.entry_site(extent.start);
         let why = match (no_uretprobe, entry, &body) {
             (Some(why), ..) => why,
+            (None, _, Ok(body)) if body.never_returns() => "it has no return instruction".into(),
             (None, Some(entry), Err(Reason::TailCall { .. } | Reason::UnknownJump { .. })) => {
                 return Ok((vec![entry.clone()], Finish::Uretprobe(entry)));
             }
@@ -130,8 +131,7 @@ impl<'e, 'a> Program<'e, 'a> {
             return known.clone();
         }
         let sites = self.unnamed_extent(address).and_then(|extent| {
-            let analyse = control_flow::analyse_tail_called;
-            let body = analyse(self.elf, &self.unwind, &extent, self.kernel)?;
+            let body = self.body(&extent)?;
             self.body_sites(&body)
         });
         let sites = sites.map(Rc::new);

@@ -4,8 +4,8 @@
 use crate::binary_support;
 use std::collections::BTreeSet;
 
-use crate::binary_support::{Workshop, function, objdump_returns, refusal};
-use soakbox_recorder::binary::{Cost, Finish, Function, TailCalls};
+use crate::binary_support::{KERNEL, Workshop, found, function, host, objdump_returns, refusal};
+use soakbox_recorder::binary::{Cost, Finish, Function, TailCalls, resolve_vouched};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -108,8 +108,6 @@ fn functions_that_cannot_be_observed_are_refused_with_the_reason() {
             refusal(&bytes, name)
         );
     }
-    assert!(refusal(&bytes, "never").contains("never returns"));
-    assert!(refusal(&bytes, "entry_is_loop_head").contains("head of a loop"));
     let unknown = refusal(&bytes, "recursiv");
     assert!(
         unknown.contains("has no function 'recursiv' (did you mean 'recursive'?)"),
@@ -122,6 +120,63 @@ fn functions_that_cannot_be_observed_are_refused_with_the_reason() {
         "{}",
         refusal(&stripped, "plain")
     );
+}
+
+#[test]
+fn functions_that_never_return_or_begin_with_a_loop_are_observed_with_a_warning() {
+    let workshop = Workshop::new();
+    for (compiler, flags) in [
+        ("gcc", &["-O2"][..]),
+        ("gcc", &["-Os", "-fcf-protection=none"]),
+        ("gcc", &["-O1", "-fno-omit-frame-pointer"]),
+        ("gcc", &["-O0"]),
+        ("clang", &["-O2"]),
+    ] {
+        if compiler == "clang" && !host::has_tool("clang") {
+            continue;
+        }
+        // A uretprobe is excluded by what they do, too.
+        for more in [&[][..], &[RETURNS]] {
+            let flags = [flags, more].concat();
+            let bytes = workshop.build(compiler, "shapes.c", &flags);
+            let place = format!("{compiler} {flags:?}");
+            let never = found(&bytes, "never").unwrap();
+            let Finish::Returns {
+                sites, exits, kept, ..
+            } = &never.part.finish
+            else {
+                panic!("{place}: {never:?}");
+            };
+            assert!(
+                sites.is_empty() && exits.is_empty() && kept.is_empty(),
+                "{place}"
+            );
+            assert!(
+                never.warnings[0].contains("no return instruction"),
+                "{place}"
+            );
+
+            let looping = found(&bytes, "entry_is_loop_head").unwrap();
+            let jumps = &looping.part.tail_calls.jumps;
+            if looping.warnings.is_empty() {
+                assert!(jumps.is_empty(), "{place}");
+                continue;
+            }
+            assert!(looping.warnings[0].contains("head of a loop"), "{place}");
+            assert_eq!((jumps.len(), jumps[0].site.stack_delta), (1, 0), "{place}");
+            let is_uretprobe = matches!(looping.part.finish, Finish::Uretprobe(_));
+            assert!(
+                !is_uretprobe && looping.part.tail_calls.functions.is_empty(),
+                "{place}"
+            );
+        }
+    }
+    // Some compiler makes the loop begin at the first instruction.
+    let bytes = workshop.build("gcc", "shapes.c", &["-O2", "-fcf-protection=none"]);
+    let looping = found(&bytes, "entry_is_loop_head").unwrap();
+    assert_eq!(looping.part.tail_calls.jumps.len(), 1);
+    let vouched = resolve_vouched(&bytes, "./program", "entry_is_loop_head", KERNEL).unwrap_err();
+    assert!(vouched.to_string().contains("head of a loop"), "{vouched}");
 }
 
 #[test]

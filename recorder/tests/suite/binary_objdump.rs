@@ -171,3 +171,39 @@ fn cold_parts_are_found_without_their_names() {
     println!("{compared} compared, {with_cold} with cold parts");
     assert!(compared > 700 && with_cold > 10, "{compared}, {with_cold}");
 }
+
+/// All parts that symbols name are found without these symbols, with all of their returns.
+#[test]
+#[ignore = "SOAKBOX_DEBUG=FILE:DEBUG_FILE names a stripped file and the file with its symbols"]
+fn parts_are_those_that_a_debug_file_names() {
+    let files = std::env::var("SOAKBOX_DEBUG").unwrap();
+    let (path, debug) = files.split_once(':').unwrap();
+    let (bytes, debug) = (std::fs::read(path).unwrap(), std::fs::read(debug).unwrap());
+    let stripped = Elf::parse(&bytes).unwrap();
+    let mut named = Elf::parse(&bytes).unwrap();
+    named.add_symbols(&Elf::parse(&debug).unwrap(), true);
+    assert!(!stripped.has_symtab && named.has_symtab);
+    let unwind = Unwind::parse(&stripped);
+    let (mut compared, mut guessed, mut with_cold) = (0, 0, 0);
+    for symbol in named.symbols.iter().filter(|symbol| !symbol.indirect) {
+        let extent = Extent::of(&named, symbol);
+        let bare = control_flow::analyse(&stripped, &unwind, &extent, KERNEL);
+        let full = control_flow::analyse(&named, &unwind, &extent, KERNEL);
+        let (Ok(bare), Ok(full)) = (bare, full) else {
+            continue;
+        };
+        compared += 1;
+        guessed += usize::from(bare.guessed);
+        with_cold += usize::from(full.parts.len() > 1);
+        // A nameless function that is tail-called only from here counts as a part of this one.
+        let place = format!("{}: {full:x?} and {bare:x?}", symbol.name);
+        let mut parts = full.parts.iter();
+        assert!(parts.all(|part| bare.parts.contains(part)), "{place}");
+        let mut returns = full.returns.iter();
+        assert!(returns.all(|at| bare.returns.contains(at)), "{place}");
+    }
+    println!(
+        "{compared} compared, {guessed} with a table of unknown length, {with_cold} with cold parts"
+    );
+    assert!(compared > 0);
+}

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use crate::binary_support::{Workshop, function, refusal};
 use proptest::prelude::*;
+use soakbox_recorder::binary::Cost;
 
 /// A function: the functions that it jumps to, whether always or by a condition, and that it calls.
 #[derive(Clone, Debug)]
@@ -106,16 +107,12 @@ proptest! {
         let workshop = Workshop::new();
         // An import of longjmp excludes the uretprobe.
         let bytes = workshop.build_text("gcc", "s", &assembly(&shapes), &["-Wl,-u,longjmp"]);
-        // The first instruction of a function that jumps to itself is the head of a loop.
-        let is_loop = |index: usize| shapes[index].targets().contains(&index);
-        for (index, shape) in shapes.iter().enumerate() {
+        for index in 0..shapes.len() {
             let name = format!("f{index}");
             let mut others = led_to(&shapes, index);
             others.remove(&index);
             let imports = |index: &usize| shapes[*index].end == End::Imports;
-            let refused = is_loop(index) || imports(&index)
-                || others.iter().any(|other| is_loop(*other) || imports(other))
-                || shape.end == End::Traps && others.is_empty();
+            let refused = imports(&index) || others.iter().any(imports);
             if refused {
                 refusal(&bytes, &name);
                 continue;
@@ -134,5 +131,86 @@ proptest! {
             let finishes = found.tail_calls.exits.len() + found.tail_calls.kept.len();
             prop_assert_eq!(finishes, returning.count());
         }
+    }
+}
+
+/// A function that jumps through the pointer in `section`.
+fn through_pointer(section: &str, target: &str) -> String {
+    format!(
+        "
+        .text
+        .globl main
+        .type main, @function
+        main: xor %eax, %eax
+            ret
+        .size main, . - main
+        .type other, @function
+        other: .cfi_startproc
+            nop
+            ret
+            .cfi_endproc
+        .size other, . - other
+        .type op, @function
+        op: .cfi_startproc
+            nop
+            jmp *pointer(%rip)
+            .cfi_endproc
+        .size op, . - op
+        .section {section},\"aw\",@progbits
+        .balign 8
+        pointer: .quad {target}
+        .section .note.GNU-stack,\"\",@progbits
+        "
+    )
+}
+
+#[test]
+fn jumps_through_constant_pointers_are_followed() {
+    let workshop = Workshop::new();
+    let build = |text: &str, flags: &[&str]| {
+        let flags = [&["-Wl,-u,longjmp"], flags].concat();
+        workshop.build_text("gcc", "s", text, &flags)
+    };
+    let constant = through_pointer(".data.rel.ro", "other");
+    for flags in [&["-pie"][..], &["-pie", "-Wl,-z,now"], &["-shared"]] {
+        let found = function(&build(&constant, flags), "op").unwrap();
+        assert_eq!(found.tail_calls.functions, ["'other'"], "{flags:?}");
+        let jump = &found.tail_calls.jumps[0].site;
+        assert_eq!((jump.stack_delta, jump.cost), (0, Cost::SingleStepped));
+    }
+    for (case, text, flags) in [
+        (
+            "memory that stays writable",
+            through_pointer(".data", "other"),
+            &["-pie"][..],
+        ),
+        (
+            "nothing becomes read-only",
+            constant.clone(),
+            &["-pie", "-Wl,-z,norelro"],
+        ),
+        (
+            "the middle of a function",
+            through_pointer(".data.rel.ro", "other + 1"),
+            &["-pie"],
+        ),
+        (
+            "a function of another file",
+            through_pointer(".data.rel.ro", "puts"),
+            &["-pie"],
+        ),
+        (
+            "no function",
+            through_pointer(".data.rel.ro", "pointer"),
+            &["-pie"],
+        ),
+        (
+            "a number",
+            through_pointer(".data.rel.ro", "0x1000"),
+            &["-pie"],
+        ),
+    ] {
+        let refused = refusal(&build(&text, flags), "op");
+        assert!(refused.contains("tail call"), "{case}: {refused}");
     }
 }

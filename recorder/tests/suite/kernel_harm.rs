@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use crate::support::host;
-use crate::support::recorder::Recorder;
+use crate::support::recorder::{self, Recorder};
 use crate::support::recording::{Recording, Totals};
 use crate::support::targets::{self, Outcome};
 
@@ -69,6 +69,30 @@ fn an_uncaught_exception_ends_the_program_as_without_the_recorder() {
     assert_eq!(outcome.status.signal(), Some(libc::SIGABRT));
     let seen = (totals.begun, totals.finished, totals.abandoned, totals.lost);
     assert_eq!(seen, (51, 50, 1, 0), "{totals:?}");
+}
+
+#[test]
+fn a_uretprobe_in_a_program_without_exceptions_does_no_harm() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for flags in [&["-fno-exceptions", "-O2"][..], &["-fno-exceptions", "-O0"]] {
+        let program = targets::build("no_exceptions.cpp", flags);
+        let probe = for_program(FUNCTION, &program);
+        let check = recorder::json(&["check", "--op", &probe]);
+        let finish = check["probes"][0]["finish"].as_str().unwrap();
+        assert!(finish.contains("by a uretprobe"), "{finish}");
+        for (mode, signal) in [
+            ("calls", None),
+            ("throws", Some(libc::SIGABRT)),
+            ("deep", Some(libc::SIGABRT)),
+        ] {
+            let arguments = [mode, "300"];
+            unharmed_and_counted("no_exceptions.cpp", flags, FUNCTION, &arguments);
+            let outcome = targets::run(&program, &arguments);
+            assert_eq!(outcome.status.signal(), signal, "{mode}");
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,8 @@
 #endif
 
 #define SHAPES(use) use(l_leaf) use(l_other) use(l_tail) use(l_chain) use(l_middle) use(l_plain) use(l_branch) use(l_thunk) \
-    use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive) use(l_short) use(l_to_short) use(l_ends)
+    use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive) use(l_short) use(l_to_short) use(l_ends) \
+    use(l_loop) use(l_again) use(l_first) use(l_never) use(l_slot)
 #define ID(name) ID_##name,
 enum { SHAPES(ID) IDS };
 
@@ -89,6 +90,30 @@ __asm__(".text\n"
         ".globl l_branch\n.type l_branch, @function\nl_branch:\n .cfi_startproc\n test %rdi, %rdi\n je l_leaf\n mov %rsi, %rax\n nop\n ret\n"
         " .cfi_endproc\n .size l_branch, .-l_branch\n");
 
+/* Jumps through a pointer that is constant once the program runs, as compilers of Rust do. */
+long l_slot(long a, long b);
+__asm__(".section .data.rel.ro, \"aw\", @progbits\n .balign 8\nslot: .quad l_chain\n.text\n"
+        ".globl l_slot\n.type l_slot, @function\nl_slot:\n .cfi_startproc\n test $1, %sil\n je 1f\n mov $9, %eax\n ret\n"
+        "1: jmp *slot(%rip)\n .cfi_endproc\n .size l_slot, .-l_slot\n");
+
+/* Loops that begin at the first instruction; a longjmp may leave one of them in any turn, and another begins at the jump
+ * back. */
+long l_loop(long a, long b);
+long l_again(long a, long b);
+long l_first(long a, long b);
+__asm__(".text\n"
+        ".globl l_loop\n.type l_loop, @function\nl_loop:\n .cfi_startproc\n test %rdi, %rdi\n je 1f\n add $3, %rsi\n sub $1, %rdi\n"
+        " jmp l_loop\n1: mov %rsi, %rax\n ret\n .cfi_endproc\n .size l_loop, .-l_loop\n"
+        ".globl l_again\n.type l_again, @function\nl_again:\n .cfi_startproc\n push %rsi\n .cfi_def_cfa_offset 16\n push %rdi\n"
+        " .cfi_def_cfa_offset 24\n sub $8, %rsp\n .cfi_def_cfa_offset 32\n call may_leave\n add $8, %rsp\n .cfi_def_cfa_offset 24\n"
+        " pop %rdi\n .cfi_def_cfa_offset 16\n pop %rsi\n .cfi_def_cfa_offset 8\n sub $1, %rdi\n jg l_again\n mov %rsi, %rax\n nop\n ret\n"
+        " .cfi_endproc\n .size l_again, .-l_again\n"
+        ".globl l_first\n.type l_first, @function\nl_first:\n .cfi_startproc\n sub $1, %rdi\n jg l_first\n mov %rsi, %rax\n ret\n"
+        " .cfi_endproc\n .size l_first, .-l_first\n");
+
+/* Left by a longjmp in every call. */
+SHAPE __attribute__((noreturn)) long l_never(long a, long b) { ENTER(l_never); nothing(a + b); longjmp(back, 1); }
+
 /* Calls from one place on the stack, so that each call has the stack pointers of the one before. */
 static void leave(long a, long b, int how)
 {
@@ -102,6 +127,8 @@ static void leave(long a, long b, int how)
     case 1: CALL(l_left, a, b); break;
     case 2: CALL_ASM(l_short, a, b); break;
     case 3: CALL(l_to_short, a, b); break;
+    case 5: CALL_ASM(l_again, a, b); break;
+    case 6: CALL(l_never, a, b); break;
     default:
         level++;
         passed[level] = 0;
@@ -118,10 +145,12 @@ static void rounds(unsigned seed, long number)
         state = state * 6364136223846793005ul + 1442695040888963407ul;
         long a = (long)(state >> 33) % 1000, b = (long)(state >> 13) % 1000;
         CALL(l_tail, a, b); CALL(l_leaf, a, b); CALL(l_chain, a, b); CALL(l_middle, b, a); CALL(l_plain, a, b);
-        CALL_ASM(l_thunk, a, b); CALL_ASM(l_branch, a & 1, b);
+        CALL_ASM(l_thunk, a, b); CALL_ASM(l_branch, a & 1, b); CALL_ASM(l_slot, b, a);
         CALL(l_even, a & 31, b); CALL(l_odd, b & 15, a); CALL(l_other, a, b);
         leave(a, b, (int)(state >> 20 & 1)); leave(b, a, (int)(state >> 21 & 1)); leave(a + 1, b + 1, 1); leave(a + 2, b, 0);
         leave(a, b, 2); leave(b, a, 3); leave(a + 1, b, 4); leave(b + 2, a, 2 + (int)((state >> 22) % 3));
+        leave(a, b, 5); leave(b, a, 5 + (int)(state >> 23 & 1)); leave(b, a, 6); leave(a + 1, b, 5);
+        CALL_ASM(l_loop, a & 7, b); CALL_ASM(l_first, b & 7, a); CALL_ASM(l_loop, b & 3, a);
         CALL(l_deep, a & 63, b); CALL(l_recursive, b % 90, a); CALL(l_plain, b, a);
     }
 }

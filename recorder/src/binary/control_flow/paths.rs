@@ -75,6 +75,7 @@ impl Walk<'_, '_> {
             .collect();
         tables.sort_unstable();
         tables.dedup();
+        let leaves = |instruction: &Instruction| self.tails.contains_key(&instruction.address);
         let mut steps = Vec::with_capacity(count);
         for (number, part) in self.parts.iter().enumerate() {
             for (index, instruction) in part.code.iter().enumerate() {
@@ -82,11 +83,11 @@ impl Walk<'_, '_> {
                 let next = (index + 1 < part.code.len()).then_some(here + 1);
                 let after = match instruction.next {
                     Next::Falls => next.into_iter().map(|next| (next, Way::Always)).collect(),
-                    Next::Jumps(_) if self.tails.contains_key(&instruction.address) => Vec::new(),
+                    Next::Jumps(_) | Next::JumpsIndirectly if leaves(instruction) => Vec::new(),
                     Next::Jumps(target) => vec![(node(target)?, Way::Always)],
                     // The other way is a tail call: the jump counts as work, so that no finish is
                     // observed before it.
-                    Next::Branches(_) if self.tails.contains_key(&instruction.address) => {
+                    Next::Branches(_) if leaves(instruction) => {
                         vec![(next?, Way::Falls)]
                     }
                     Next::Branches(target) => {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::disassembly::jump_table::{self, Code, Entries, Entry, TableJump};
-use super::super::disassembly::{self, Next};
+use super::super::disassembly::{self, Instruction, Next};
 use super::super::error::Reason;
 use super::super::plt;
-use super::{Part, Walk};
+use super::super::unwind::{Cfa, Fde};
+use super::Walk;
 
 /// Most entries of one jump table.
 const MOST_ENTRIES: u64 = 65_536;
@@ -14,8 +15,10 @@ const MOST_ENTRIES: u64 = 65_536;
 impl Walk<'_, '_> {
     /// Follows every computed jump, as far as the targets that are known so far tell.
     pub(super) fn follow_tables(&mut self) -> Result<(), Reason> {
+        self.open_table = false;
         let mut jumps = Vec::new();
-        for part in &self.parts {
+        for number in 0..self.parts.len() {
+            let part = &self.parts[number];
             let computed = |index: &usize| part.code[*index].next == Next::JumpsIndirectly;
             let computed: Vec<usize> = (0..part.code.len()).filter(computed).collect();
             if computed.is_empty() {
@@ -25,8 +28,8 @@ impl Walk<'_, '_> {
             others.extend(self.far_targets.range(part.start..part.end));
             let entries = Entries::new(&part.code, others);
             for index in computed {
-                let at = part.code[index].address;
-                let tables = self.table_jumps(part, index, &entries)?;
+                let at = self.parts[number].code[index].address;
+                let tables = self.table_jumps(number, index, &entries)?;
                 jumps.extend(tables.into_iter().map(|jump| (at, jump)));
             }
         }
@@ -36,16 +39,18 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// The tables of the computed jump at `index` of a part; none where it is a tail call.
     fn table_jumps(
-        &self,
-        part: &Part<'_>,
+        &mut self,
+        part: usize,
         index: usize,
         entries: &Entries,
     ) -> Result<Vec<TableJump>, Reason> {
-        let at = part.code[index].address;
+        let code = &self.parts[part].code;
+        let at = code[index].address;
         let recognise = |entries| {
             let code = Code {
-                instructions: &part.code,
+                instructions: code,
                 entries,
             };
             jump_table::recognise(code, index)
@@ -59,11 +64,17 @@ impl Walk<'_, '_> {
                 why: "another path leads in between the load of its address and the jump",
             });
         }
-        // Through a slot of the global offset table: a tail call to an import.
+        // Through a slot of the global offset table: a tail call, of an import or of a function of
+        // this file.
         let slot = self
             .elf
             .bytes_from(at)
             .and_then(|code| disassembly::indirect_slot(code, at));
+        let constant = slot.and_then(|slot| self.elf.constant_pointer(slot));
+        if let Some(target) = constant.filter(|target| self.is_function(*target)) {
+            self.tails.insert(at, target);
+            return Ok(Vec::new());
+        }
         let callee = slot.and_then(|slot| plt::import_of_slot(self.elf, slot));
         Err(Reason::TailCall {
             at,
@@ -87,11 +98,17 @@ impl Walk<'_, '_> {
             }
         };
         self.guessed |= jump.count.is_none();
+        // Where the table is not known, its end is not either.
+        self.open_table |= jump.count.is_none() && jump.table.is_none();
         let mut found = false;
         for table in candidates {
             let targets = match jump.count {
                 Some(count) => self.whole_table(jump, table, count, at),
-                None => self.table_start(jump, table),
+                None => {
+                    let (targets, has_ended) = self.table_start(jump, table, at);
+                    self.open_table |= !has_ended;
+                    targets
+                }
             };
             found |= !targets.is_empty();
             for target in targets {
@@ -127,14 +144,52 @@ impl Walk<'_, '_> {
         targets.into_iter().collect()
     }
 
-    /// The targets up to the first that is not provably the function's own.
-    fn table_start(&self, jump: &TableJump, table: u64) -> Vec<u64> {
-        (0..MOST_ENTRIES)
-            .map_while(|entry| self.entry_target(jump, table, entry))
-            .take_while(|target| {
-                self.is_instruction_boundary(*target) || self.is_named_part(*target)
-            })
-            .collect()
+    /// The targets up to the first that is not provably the function's own, and whether that one
+    /// is provably not: then it is no entry, since a table leads only to its function.
+    fn table_start(&self, jump: &TableJump, table: u64, at: u64) -> (Vec<u64>, bool) {
+        let mut targets = Vec::new();
+        for entry in 0..MOST_ENTRIES {
+            let Some(target) = self.entry_target(jump, table, entry) else {
+                return (targets, true);
+            };
+            if !self.is_instruction_boundary(target) && !self.is_named_part(target) {
+                return (targets, self.is_foreign(at, target));
+            }
+            targets.push(target);
+        }
+        (targets, false)
+    }
+
+    /// Whether the address is provably not an instruction that the jump at `source` leads to within
+    /// its function.
+    fn is_foreign(&self, source: u64, target: u64) -> bool {
+        // A block without instructions that is never entered may be at the end of a part.
+        if self.parts.iter().any(|part| part.end == target) {
+            return false;
+        }
+        let is_elsewhere = !self.elf.is_executable(target)
+            || self.contains(target)
+            || self.elf.symbol_covering(target).is_some()
+            || plt::import_at(self.elf, target).is_some();
+        if is_elsewhere {
+            return true;
+        }
+        let Some(fde) = self.unwind.fde_at(target) else {
+            return false;
+        };
+        self.is_inside_an_instruction(fde, target)
+            || has_another_frame(self.cfa_at(source), self.unwind.cfa_at(target))
+    }
+
+    /// Whether the code of the entry, decoded in a straight line, has no instruction at the address.
+    fn is_inside_an_instruction(&self, fde: &Fde, address: u64) -> bool {
+        let bytes = self.elf.bytes_at(fde.start, fde.end - fde.start);
+        let Some(Ok(code)) = bytes.map(|bytes| disassembly::sweep(bytes, fde.start)) else {
+            return false;
+        };
+        // A jump may skip a prefix of one byte.
+        let is_there = |code: &Instruction| code.address == address || code.address + 1 == address;
+        !code.iter().any(is_there)
     }
 
     fn entry_target(&self, jump: &TableJump, table: u64, entry: u64) -> Option<u64> {
@@ -142,5 +197,16 @@ impl Walk<'_, '_> {
             Entry::Offset => self.elf.offset_entry(table, entry),
             Entry::Pointer => self.elf.pointer_entry(table, entry),
         }
+    }
+}
+
+/// Whether two rules for the frame cannot both hold where a jump leads from one to the other.
+fn has_another_frame(from: Option<Cfa>, to: Option<Cfa>) -> bool {
+    match (from, to) {
+        (Some(Cfa::StackPointer(from)), Some(Cfa::StackPointer(to))) => from != to,
+        (Some(Cfa::Register(one, from)), Some(Cfa::Register(other, to))) => {
+            one == other && from != to
+        }
+        _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Jumps to other functions at the end of this one: tail calls. The other function begins with the
-//! stack pointer that this one began with, and returns to its caller.
+//! stack pointer that this one began with, and returns to its caller. A loop that begins at the
+//! first instruction is a function that tail-calls itself.
 
 use soakbox_schemas::control::{Condition, When};
 
@@ -11,12 +12,12 @@ use super::super::unwind::Cfa;
 use super::Walk;
 use super::paths::Paths;
 
-/// A direct jump to another function.
+/// A jump to another function, direct or through a constant pointer, or to the function's own first instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TailJump {
     /// Virtual address; the stack pointer there is the one of the entry.
     pub address: u64,
-    /// First address of the other function.
+    /// First address of that function.
     pub target: u64,
     /// When the jump leads there.
     pub when: When,
@@ -47,7 +48,7 @@ impl Walk<'_, '_> {
     ) -> Result<Vec<TailJump>, Reason> {
         let jumps = self.tails.iter().map(|(address, target)| {
             let unreadable = |why| Reason::Unreadable { at: *address, why };
-            if self.contains(*target) {
+            if self.contains(*target) && *target != self.extent.start {
                 return Err(unreadable("a jump out leads back into it"));
             }
             if !self.is_stack_of_entry(*address, paths) {
@@ -60,7 +61,7 @@ impl Walk<'_, '_> {
             let part = &self.parts[part];
             let instruction = &part.code[index];
             let when = match (instruction.next, instruction.jump_condition()) {
-                (Next::Jumps(_), _) => When::Always,
+                (Next::Jumps(_) | Next::JumpsIndirectly, _) => When::Always,
                 (_, Some(condition)) => When::Holds(Condition::new(condition)),
                 (_, None) => {
                     return Err(unreadable(

@@ -61,6 +61,17 @@ impl<'a> Elf<'a> {
         Some(relative.get(&at).copied().unwrap_or(stored))
     }
 
+    /// The address that eight bytes hold from the start of the program to its end, because the
+    /// loader writes it there before they become read-only; `None` where that is not certain.
+    pub fn constant_pointer(&self, address: u64) -> Option<u64> {
+        let end = address.checked_add(8)?;
+        let later = &self.read_only_later;
+        let relative = self.relative.get_or_init(|| self.relative_relocations());
+        (later.start <= address && end <= later.end)
+            .then(|| relative.get(&address).copied())
+            .flatten()
+    }
+
     /// Whether the dynamic loader writes this address anywhere.
     pub fn is_relocation_value(&self, address: u64) -> bool {
         let relative = self.relative.get_or_init(|| self.relative_relocations());

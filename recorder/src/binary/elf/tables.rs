@@ -58,7 +58,20 @@ impl<'a> Elf<'a> {
                 if name.is_empty() {
                     continue;
                 }
-                if symbol.is_undefined(endian) {
+                let is_undefined = symbol.is_undefined(endian);
+                if dynamic {
+                    let origin = versions.as_ref().and_then(|versions| {
+                        let index = versions.version_index(endian, SymbolIndex(index));
+                        let version = versions.version(index.index()).ok()??;
+                        std::str::from_utf8(version.file()?).ok()
+                    });
+                    if is_undefined || origin.is_some() {
+                        let known = self.origins.entry(name).or_insert(origin);
+                        // Of several versions, none tells where the name is from.
+                        *known = known.filter(|known| Some(*known) == origin);
+                    }
+                }
+                if is_undefined {
                     self.imports.insert(name);
                     continue;
                 }

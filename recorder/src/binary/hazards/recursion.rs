@@ -101,12 +101,10 @@ pub fn may_reenter(elf: &Elf<'_>, unwind: &Unwind<'_>, start: u64) -> Option<Str
                 return Some(format!("it leads to {at:#x}, which cannot be read"));
             };
             let goes_on = match step(elf, &instruction) {
-                Ok(Step::To { target, goes_on }) if target == start => {
-                    let calls = matches!(instruction.next, Next::Calls(_));
-                    if calls || unwind.fde_at(at).is_none() || !in_one_function(unwind, at, start) {
-                        return Some(format!("it is called again at {at:#x} while it runs"));
-                    }
-                    goes_on
+                // A jump back to its first instruction is no call, but the uretprobe would take it
+                // for one.
+                Ok(Step::To { target, .. }) if target == start => {
+                    return Some(format!("it is entered again at {at:#x} while it runs"));
                 }
                 Ok(Step::To { target, goes_on }) => {
                     pending.push(target);

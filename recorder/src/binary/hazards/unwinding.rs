@@ -4,7 +4,7 @@
 use super::super::KernelVersion;
 use super::super::elf::Elf;
 use super::super::unwind::Unwind;
-use super::imports_any;
+use super::{imports_any, libraries};
 
 /// Imports by which a frame is left without returning, or by which return addresses are read. A
 /// handler set by `sigaction` receives the interrupted registers and may change them; a `vfork`
@@ -27,9 +27,6 @@ const UNWINDS: &[&str] = &[
     "__fentry__",
     "__cyg_profile_func_enter",
 ];
-
-/// Libraries that unwind when an exception or a panic asks for it.
-const UNWINDERS: &[&str] = &["libstdc++.so.6", "libgcc_s.so.1"];
 
 /// Why a uretprobe must not be used; `stack_switch` is how the program could switch stacks.
 pub fn uretprobe(
@@ -61,26 +58,11 @@ pub(super) fn by_kernel(elf: &Elf<'_>, kernel: KernelVersion) -> Option<String> 
 }
 
 fn possible_unwind(elf: &Elf<'_>, unwind: &Unwind<'_>) -> Option<String> {
-    if let Some(library) = elf.needed.iter().find(|name| UNWINDERS.contains(name)) {
-        return Some(format!(
-            "it uses {library}: an exception or panic could unwind through the probe"
-        ));
-    }
-    if elf.section(".gcc_except_table").is_some() || unwind.has_personality {
-        return Some("it has exception tables: something could unwind through the probe".into());
-    }
-    if !unwind.complete {
-        return Some("its unwind table cannot be read".into());
+    if let Some(why) = libraries::unwinder(elf, unwind) {
+        return Some(why);
     }
     let mut imports = elf.imports.iter().copied();
     let unwinder = imports_any(elf, UNWINDS)
         .or_else(|| imports.find(|name| name.starts_with("_Unwind_") || name.starts_with("unw_")));
-    if let Some(name) = unwinder {
-        return Some(format!("it imports {name}"));
-    }
-    let comment = elf.section(".comment").map(|section| section.data);
-    let mut words = comment.unwrap_or_default().windows(5);
-    words
-        .any(|word| word == b"rustc")
-        .then(|| "it contains Rust, where a panic could unwind through the probe".into())
+    unwinder.map(|name| format!("it imports {name}"))
 }
