@@ -1,4 +1,4 @@
-//! When did a number change? Series of a recording or of a CSV file, and the answer
+//! When did a number change? Series of a recording or of a file, and the answer
 //! `soakbox.changes/1`. Pure; the statistics are in `soakbox-statistics`.
 
 mod of_run;

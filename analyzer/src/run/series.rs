@@ -1,4 +1,5 @@
-//! Opens the input of `changes` and `soak`: a CSV file, or the series of runs with their restarts.
+//! Opens the input of `changes` and `soak`: columns of a file, or the series of runs with their
+//! restarts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,14 +12,13 @@ use crate::changes::{NumberSeries, series_of};
 use crate::cli::{SeriesInput, SoakPlan};
 use crate::soak::{SoakRun, SoakSeries, SoakSettings, give_restarts};
 use crate::windows::Run;
-use crate::{commands, csv, figures, recording, runs};
+use crate::{commands, figures, file_series, recording, runs};
 
 /// The series that a command line names. Those of several runs have the run in their names.
 pub(super) fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
     match input {
-        SeriesInput::Csv { file, value, time } => {
-            Ok(vec![csv::series(file, value, time.as_deref())?])
-        }
+        SeriesInput::Csv(file, columns) => Ok(vec![file_series::of_csv(file, columns)?]),
+        SeriesInput::Parquet(file, columns) => Ok(vec![file_series::of_parquet(file, columns)?]),
         SeriesInput::Runs {
             paths,
             operations,
