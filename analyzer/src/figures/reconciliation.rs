@@ -46,6 +46,10 @@ pub struct OperationCounts {
     /// Whether the counts agree with one another and with the rows; `None` where there is nothing
     /// to compare.
     pub identity_ok: Option<bool>,
+    /// Whether the kernel's counters have the operation. In the first intervals they do, while
+    /// there is nothing to compare yet.
+    #[serde(skip)]
+    pub is_counted: bool,
 }
 
 impl OperationCounts {
@@ -269,6 +273,7 @@ impl Reconciliation {
                 CounterValues::from_names(|name| Ok::<_, Infallible>(counters[name][row]));
             let operation = self.operation(&key.1, types[row]);
             operation.counters += counted;
+            operation.is_counted = true;
             for (cause, counts) in &lost {
                 *operation.lost.entry(cause).or_insert(0) += counts[row];
             }
