@@ -104,8 +104,10 @@ pub(super) struct RunPlan {
     pub(super) gaps: Vec<TimeRange>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
-    /// Whether rows or counts were left out, because their file cannot be read.
+    /// Whether rows or counts were left out, because their file or a part of it cannot be read.
     pub(super) lacks_rows: bool,
+    /// Whether the rows are another program's: nobody counted them.
+    pub(super) is_import: bool,
     /// Whether annotations were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
 }
@@ -116,7 +118,8 @@ fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
     let plan = |(recorder, run): (&String, &RunCoverage)| {
         let range = run.range;
         let finest = WindowLength::finest(range.length_ns());
-        let interval_ns = match i64::try_from(provenance(recording, recorder).interval_ns) {
+        let provenance = provenance(recording, recorder);
+        let interval_ns = match i64::try_from(provenance.interval_ns) {
             Ok(length) if length > 0 => length,
             _ => recording.interval_ns(),
         };
@@ -131,11 +134,23 @@ fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
             gaps: run.gaps.clone(),
             length: length.map_or(finest, |length| length.max(finest)),
             interval_ns,
-            lacks_rows: lacks(&NEEDED),
+            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
+            is_import: provenance.is_import(),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]),
         }
     };
     runs.map(plan).collect()
+}
+
+/// Whether frames of the run's journals are damaged, or were when the journals were sealed.
+fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
+    NEEDED.into_iter().any(|table| {
+        let mut journals = recording.journals(table);
+        let mut segments = recording.segments(table);
+        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
+            || segments
+                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
+    })
 }
 
 /// The run without the intervals at its end that may not be written completely.
