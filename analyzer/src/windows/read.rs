@@ -55,12 +55,14 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
         runs.push(Run {
             identity,
             operations,
+            restarts_ns: plan.restarts_ns,
         });
     }
     for (recorder, range) in without_rows {
         runs.push(Run {
             identity: identity(&recorder, range),
             operations: BTreeMap::new(),
+            restarts_ns: Vec::new(),
         });
     }
     runs.sort_by(|a, b| {
@@ -102,6 +104,7 @@ pub(super) struct RunPlan {
     /// The part of it that is judged.
     pub(super) complete: TimeRange,
     pub(super) gaps: Vec<TimeRange>,
+    restarts_ns: Vec<i64>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
     /// Whether rows or counts were left out, because their file or a part of it cannot be read.
@@ -132,6 +135,7 @@ fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
             range,
             complete: complete_part(reading, recorder, range),
             gaps: run.gaps.clone(),
+            restarts_ns: run.restarts_ns.clone(),
             length: length.map_or(finest, |length| length.max(finest)),
             interval_ns,
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
