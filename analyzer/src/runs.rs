@@ -12,10 +12,6 @@ use crate::figures::{Comparison, Reading};
 use crate::recording;
 use crate::windows::{self, Run};
 
-/// Most rows that are compared with the kernel's counts before they are judged. The scan takes some
-/// seconds.
-const MAX_COMPARED_ROWS: u64 = 50_000_000;
-
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
 ///
 /// # Errors
@@ -70,8 +66,7 @@ fn of_baseline(path: &Path) -> Result<Vec<Run>> {
 }
 
 fn of_recording(root: &Path, skip_damaged: bool) -> Result<Vec<Run>> {
-    let comparison = Comparison::UpTo(MAX_COMPARED_ROWS);
-    let reading = Reading::open(root, skip_damaged, comparison)?;
+    let reading = Reading::open(root, skip_damaged, Comparison::BOUNDED)?;
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }

@@ -15,6 +15,7 @@ pub use annotations::{Gap, Moment};
 pub use coverage::{Coverage, RunCoverage};
 pub use info::{Info, TableExtent, Target};
 pub use reading::Reading;
+pub(crate) use reconciliation::INCOMPLETE_INTERVALS;
 pub use reconciliation::{Comparison, OperationCounts};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};

@@ -25,7 +25,7 @@ use crate::units::count;
 
 /// Intervals at the end of a run that may not be written completely: one is still being counted,
 /// another is being flushed.
-const INCOMPLETE_INTERVALS: i64 = 2;
+pub(crate) const INCOMPLETE_INTERVALS: i64 = 2;
 
 /// The kernel's counts of one operation.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -78,6 +78,11 @@ pub enum Comparison {
     /// Otherwise a warning reports that they were not compared. It is for commands whose own answer
     /// may need few rows.
     UpTo(u64),
+}
+
+impl Comparison {
+    /// For commands whose own answer may need few rows. The scan takes some seconds.
+    pub const BOUNDED: Self = Self::UpTo(50_000_000);
 }
 
 /// The query for [`IntervalRows::complete`].

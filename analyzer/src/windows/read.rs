@@ -12,11 +12,9 @@ use soakbox_schemas::tables::Table;
 use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::{Run, RunIdentity, WindowLength};
-use crate::figures::{Reading, RunCoverage};
+use crate::figures::{INCOMPLETE_INTERVALS, Reading, RunCoverage};
 use crate::recording::{Journal, Recording, Segment, TimeRange};
 
-/// Intervals at the end of a run that did not stop cleanly: they may not be written completely.
-const INCOMPLETE_INTERVALS: i64 = 2;
 /// The tables without which nothing is known about the time of their rows.
 const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 
