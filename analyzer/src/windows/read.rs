@@ -29,6 +29,25 @@ const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 /// # Errors
 /// Where a file cannot be read.
 pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>> {
+    read_in(reading, |run_ns| {
+        let finest = WindowLength::finest(run_ns);
+        length.map_or(finest, |length| length.max(finest))
+    })
+}
+
+/// As [`read`], in the shortest windows of which a run fills at most `most`: with fewer windows
+/// many operations need less memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at_most(reading: &Reading, most: usize) -> Result<Vec<Run>> {
+    read_in(reading, |run_ns| {
+        WindowLength::filling(run_ns, most).max(WindowLength::finest(run_ns))
+    })
+}
+
+/// The runs in windows of a length that depends on that of the run, ns.
+fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Vec<Run>> {
     let recording = &reading.recording;
     let plans = plans(reading, length);
     let folds = fold(recording, &plans)?;
@@ -113,12 +132,11 @@ pub(super) struct RunPlan {
     pub(super) lacks_gaps: bool,
 }
 
-fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
+fn plans(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Vec<RunPlan> {
     let recording = &reading.recording;
     let runs = reading.coverage.runs.iter();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
         let range = run.range;
-        let finest = WindowLength::finest(range.length_ns());
         let provenance = provenance(recording, recorder);
         let interval_ns = match i64::try_from(provenance.interval_ns) {
             Ok(length) if length > 0 => length,
@@ -134,7 +152,7 @@ fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
             complete: complete_part(reading, recorder, range),
             gaps: run.gaps.clone(),
             restarts_ns: run.restarts_ns.clone(),
-            length: length.map_or(finest, |length| length.max(finest)),
+            length: length(range.length_ns()),
             interval_ns,
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
             is_import: provenance.is_import(),
