@@ -4,6 +4,7 @@
 mod baseline;
 mod changes;
 mod compare;
+mod file_columns;
 mod import;
 mod soak;
 

@@ -41,8 +41,8 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
         Plan::Sql(source, query, format) => {
-            let comparison = Comparison::UpTo(commands::sql::MAX_COMPARED_ROWS);
-            let reading = Reading::open(&source.recording, source.skip_damaged, comparison)?;
+            let recording = &source.recording;
+            let reading = Reading::open(recording, source.skip_damaged, Comparison::BOUNDED)?;
             commands::sql::run(&reading, query, *format)
         }
         Plan::Chart {

@@ -12,15 +12,29 @@ use crate::figures::{Comparison, Reading};
 use crate::recording;
 use crate::windows::{self, Run};
 
-/// Most rows that are compared with the kernel's counts before they are judged. The scan takes some
-/// seconds.
-const MAX_COMPARED_ROWS: u64 = 50_000_000;
-
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
 ///
 /// # Errors
 /// Where a path has no recording, or one cannot be read.
 pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
+    all(paths, skip_damaged, |reading| windows::read(reading, None))
+}
+
+/// As [`open`], with at most `most` windows in the runs of recordings.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Result<Vec<Run>> {
+    all(paths, skip_damaged, |reading| {
+        windows::read_at_most(reading, most)
+    })
+}
+
+fn all(
+    paths: &[PathBuf],
+    skip_damaged: bool,
+    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for path in paths {
         if is_baseline(path) {
@@ -32,7 +46,7 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
             report_baselines(path);
         }
         for root in recordings {
-            runs.extend(of_recording(&root, skip_damaged)?);
+            runs.extend(of_recording(&root, skip_damaged, &read)?);
         }
     }
     Ok(runs)
@@ -69,13 +83,16 @@ fn of_baseline(path: &Path) -> Result<Vec<Run>> {
     Ok(runs)
 }
 
-fn of_recording(root: &Path, skip_damaged: bool) -> Result<Vec<Run>> {
-    let comparison = Comparison::UpTo(MAX_COMPARED_ROWS);
-    let reading = Reading::open(root, skip_damaged, comparison)?;
+fn of_recording(
+    root: &Path,
+    skip_damaged: bool,
+    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+) -> Result<Vec<Run>> {
+    let reading = Reading::open(root, skip_damaged, Comparison::BOUNDED)?;
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
-    let runs = windows::read(&reading, None)?;
+    let runs = read(&reading)?;
     let known: BTreeSet<String> = reading.warnings.iter().map(ToString::to_string).collect();
     for run in &runs {
         let own = run.identity.warnings.iter();

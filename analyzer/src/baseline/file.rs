@@ -230,6 +230,7 @@ mod tests {
             });
         let operations = proptest::collection::btree_map(any::<String>(), series, 0..4);
         (operations, any::<String>(), any::<i32>()).prop_map(|(operations, text, second)| Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity {
                 name: text.clone(),
                 host: text.clone(),

@@ -107,6 +107,7 @@ impl StoredRuns {
             }
             sizes.push(of_run);
             runs.push(Run {
+                restarts_ns: Vec::new(),
                 identity: run.identity,
                 operations,
             });

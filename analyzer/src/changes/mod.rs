@@ -1,10 +1,10 @@
-//! When did a number change? Series of a recording or of a CSV file, and the answer
+//! When did a number change? Series of a recording or of a file, and the answer
 //! `soakbox.changes/1`. Pure; the statistics are in `soakbox-statistics`.
 
 mod of_run;
 mod time;
 
-pub use of_run::{series_metric_named, series_of};
+pub use of_run::{MOST_POINTS, series_metric_named, series_of};
 pub use time::seconds;
 
 use serde::Serialize;

@@ -6,7 +6,7 @@ use super::{NumberSeries, Times};
 use crate::windows::{Run, Series, Window, WindowLength, mean};
 
 /// The most points of a series.
-const MOST_POINTS: usize = 1024;
+pub const MOST_POINTS: usize = 1024;
 /// Operations that a window should have, for its percentiles.
 const OPERATIONS: u64 = 40;
 /// Points that a series keeps even if its windows then have fewer operations.
@@ -68,7 +68,7 @@ pub fn series_of(
 ) -> Vec<NumberSeries> {
     let mut all = Vec::new();
     for (operation, series) in run.chosen(operations) {
-        let series = series.clone().merged_to(length(series));
+        let series = series.merged(length(series));
         let seconds = series.length.duration().as_secs_f64();
         for (metric, read) in METRICS {
             if !metrics.is_empty() && !metrics.contains(&metric) {

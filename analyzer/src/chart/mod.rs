@@ -121,7 +121,8 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
     let mut text = subtitle(timeline);
     for operation in operations {
         let name = escaped(&operation.operation);
-        let p50 = operation.windows.iter().map(|window| window.p50_ns);
+        let windows = operation.half_covered();
+        let p50 = windows.iter().map(|window| window.p50_ns);
         let Some((low, high)) = p50.clone().min().zip(p50.max()) else {
             text.push_str(&format!(". {name}: no rows"));
             continue;
@@ -132,7 +133,7 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
             duration(low as f64),
             duration(high as f64)
         ));
-        if let Some(peak) = operation.windows.iter().max_by_key(|window| window.p99_ns) {
+        if let Some(peak) = windows.iter().max_by_key(|window| window.p99_ns) {
             text.push_str(&format!(
                 ", the 99th percentile peaks at {} at {}",
                 duration(peak.p99_ns as f64),
@@ -146,8 +147,10 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
     }
     match timeline.unobserved.len() {
         0 => {}
-        1 => text.push_str(". One period, shaded, was not observed"),
-        periods => text.push_str(&format!(". {periods} periods, shaded, were not observed")),
+        1 => text.push_str(". In one period, shaded, the observation was incomplete"),
+        periods => text.push_str(&format!(
+            ". In {periods} periods, shaded, the observation was incomplete"
+        )),
     }
     text.push('.');
     text

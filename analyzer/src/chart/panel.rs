@@ -47,7 +47,7 @@ pub(super) fn legend<'a>(
     if !timeline.unobserved.is_empty() {
         area.draw(&Rectangle::new([(x, y - 7), (x + 22, y + 7)], GAP.filled()))?;
         x += 29;
-        label(&mut x, "nothing observed")?;
+        label(&mut x, "observation incomplete")?;
     }
     if operations.iter().any(|one| !one.lost.is_empty()) {
         area.draw(&Rectangle::new(
@@ -143,7 +143,7 @@ pub(super) fn panel<'a>(
 fn consecutive(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]> {
     let width_ns = operation.width_ns;
     operation
-        .windows
+        .half_covered()
         .chunk_by(move |a, b| b.at_ns - a.at_ns <= width_ns)
 }
 

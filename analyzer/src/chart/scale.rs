@@ -27,7 +27,9 @@ impl ValueScale {
     pub(super) fn covering<'a>(
         operations: impl IntoIterator<Item = &'a OperationTimeline>,
     ) -> Self {
-        let windows = operations.into_iter().flat_map(|one| &one.windows);
+        let windows = operations
+            .into_iter()
+            .flat_map(OperationTimeline::half_covered);
         let (mut smallest, mut largest) = (f64::INFINITY, 1.0f64);
         for window in windows {
             smallest = smallest.min(window.p50_ns.max(1) as f64);

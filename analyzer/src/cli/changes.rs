@@ -6,33 +6,24 @@ use clap::Args;
 use soakbox_cli::{Failure, Format, Result};
 use soakbox_statistics::{LeastChange, Metric};
 
+use super::file_columns::FileColumns;
 use crate::changes::series_metric_named;
 use crate::compare::Change;
+use crate::file_series::Columns;
 
 /// `changes` as typed.
 #[derive(Debug, Args)]
 pub(super) struct ChangesArguments {
     /// Recordings or baselines: each metric of each operation is a series
-    #[arg(
-        value_name = "DIR",
-        required_unless_present = "csv",
-        conflicts_with = "csv"
-    )]
+    #[arg(value_name = "DIR", required_unless_present = "file")]
     recordings: Vec<PathBuf>,
-    /// A CSV file with a header, instead of a recording; - for stdin
-    #[arg(long, value_name = "FILE.csv", requires = "value")]
-    csv: Option<PathBuf>,
-    /// Column of the CSV file with the numbers; an empty cell is a missing point
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
-    value: Option<String>,
-    /// Column of the CSV file with the times: seconds, RFC 3339 or dates, ascending
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
-    time: Option<String>,
+    #[command(flatten)]
+    columns: FileColumns,
     /// Search only this operation; may be given several times
-    #[arg(long, value_name = "NAME", conflicts_with = "csv")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     operation: Vec<String>,
     /// Search only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "csv")]
+    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "file")]
     metric: Vec<Metric>,
     /// Probability of any report if nothing changed, in all series together
     #[arg(long, value_name = "P", default_value_t = 0.05)]
@@ -64,15 +55,10 @@ pub struct ChangesPlan {
 /// Where series come from.
 #[derive(Clone, Debug)]
 pub enum SeriesInput {
-    /// Two columns of a CSV file.
-    Csv {
-        /// The file.
-        file: PathBuf,
-        /// The column with the numbers.
-        value: String,
-        /// The column with the times.
-        time: Option<String>,
-    },
+    /// Columns of a CSV file.
+    Csv(PathBuf, Columns),
+    /// Columns of a Parquet file.
+    Parquet(PathBuf, Columns),
     /// Recordings and baselines.
     Runs {
         /// Their paths.
@@ -105,19 +91,12 @@ impl ChangesArguments {
                 ..LeastChange::default()
             },
         };
-        let input = match (self.csv, self.value) {
-            (Some(file), Some(value)) => SeriesInput::Csv {
-                file,
-                value,
-                time: self.time,
-            },
-            _ => SeriesInput::Runs {
-                paths: self.recordings,
-                operations: self.operation,
-                metrics: self.metric,
-                skip_damaged: self.skip_damaged,
-            },
-        };
+        let input = self.columns.input().unwrap_or(SeriesInput::Runs {
+            paths: self.recordings,
+            operations: self.operation,
+            metrics: self.metric,
+            skip_damaged: self.skip_damaged,
+        });
         Ok(ChangesPlan {
             input,
             false_alarm: self.false_alarm,

@@ -8,7 +8,8 @@ use soakbox_statistics::{Metric, OneSided, Options};
 
 use super::Plan;
 use crate::compare::{
-    Change, Pairing, PowerSettings, Settings, ThresholdSetting, ThresholdsFile, metric_named,
+    AddedRuns, Change, Pairing, PowerSettings, Settings, ThresholdSetting, ThresholdsFile,
+    metric_named,
 };
 
 /// `compare` as typed.
@@ -48,6 +49,13 @@ pub(super) struct CompareArguments {
     /// The runs are not pairs
     #[arg(long)]
     unpaired: bool,
+    /// Runs are added until the comparison is decided, up to this number per side: each comparison
+    /// on the way has a part of the rate of false alarms
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..), conflicts_with = "plan")]
+    planned: Option<u16>,
+    /// With --planned: runs per side at the comparison before this one
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "planned")]
+    looked: u16,
     /// How an operation that only the base has counts
     #[arg(long, value_enum, value_name = "COUNTS", default_value_t = OneSidedWord::Inconclusive)]
     only_base: OneSidedWord,
@@ -212,6 +220,10 @@ impl CompareArguments {
                 (_, true) => Pairing::Never,
                 _ => Pairing::Automatic,
             },
+            added: self.planned.map(|planned| AddedRuns {
+                planned: planned.into(),
+                looked: self.looked.into(),
+            }),
             seed: self.seed,
             explain,
             ..settings.settings

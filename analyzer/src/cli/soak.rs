@@ -7,6 +7,7 @@ use soakbox_cli::{Failure, Format, Result};
 use soakbox_statistics::{Metric, SoakOptions};
 
 use super::SeriesInput;
+use super::file_columns::FileColumns;
 use crate::changes::{seconds, series_metric_named};
 use crate::compare::Change;
 use crate::soak::RestartTime;
@@ -18,34 +19,23 @@ const MOST_TOLERANCE: f64 = 1e6;
 #[derive(Debug, Args)]
 pub(super) struct SoakArguments {
     /// Recordings or baselines: each metric of each operation is a series
-    #[arg(
-        value_name = "DIR",
-        required_unless_present = "csv",
-        conflicts_with = "csv"
-    )]
+    #[arg(value_name = "DIR", required_unless_present = "file")]
     recordings: Vec<PathBuf>,
-    /// A CSV file with a header, instead of a recording; - for stdin
-    #[arg(long, value_name = "FILE.csv", requires_all = ["value", "time"])]
-    csv: Option<PathBuf>,
-    /// Column of the CSV file with the numbers; an empty cell is a missing point
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
-    value: Option<String>,
-    /// Column of the CSV file with the times: seconds, RFC 3339 or dates, ascending
-    #[arg(long, value_name = "COLUMN", requires = "csv")]
-    time: Option<String>,
+    #[command(flatten)]
+    columns: FileColumns,
     /// A known-good run: only growth beyond its own counts, by operation and metric
-    #[arg(long, value_name = "DIR", conflicts_with = "csv")]
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
     reference: Option<PathBuf>,
     /// Judge only this operation; may be given several times
-    #[arg(long, value_name = "NAME", conflicts_with = "csv")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     operation: Vec<String>,
     /// Judge only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "csv")]
+    #[arg(long, value_name = "METRIC", value_parser = series_metric_named, conflicts_with = "file")]
     metric: Vec<Metric>,
     /// Growth per hour that is still acceptable: 0.1%, or a number in the unit of the values
     #[arg(long, value_name = "CHANGE", default_value = "0.1%")]
     tolerance: Change,
-    /// A value that must not be reached, in the unit of the values; needs one --metric or --csv
+    /// A value that must not be reached, in the unit of the values; needs one --metric or a file
     #[arg(long, value_name = "VALUE")]
     limit: Option<f64>,
     /// Length of the cycle of the load that is subtracted, in seconds; 0 for none
@@ -85,10 +75,6 @@ pub struct SoakPlan {
 
 impl SoakArguments {
     pub(super) fn plan(self) -> Result<SoakPlan> {
-        if self.limit.is_some() && self.csv.is_none() && self.metric.len() != 1 {
-            return Err(Failure::new("--limit", "is the limit of one metric")
-                .hint("name it: --metric memory --limit 2e9"));
-        }
         if !self.cycle.is_finite() || self.cycle < 0.0 {
             return Err(Failure::new("--cycle", "is a number of seconds, or 0"));
         }
@@ -109,19 +95,23 @@ impl SoakArguments {
             Change::Fraction(relative) => (relative, 0.0),
             Change::Number(absolute) => (0.0, absolute),
         };
-        let input = match (self.csv, self.value) {
-            (Some(file), Some(value)) => SeriesInput::Csv {
-                file,
-                value,
-                time: self.time,
-            },
-            _ => SeriesInput::Runs {
-                paths: self.recordings,
-                operations: self.operation,
-                metrics: self.metric,
-                skip_damaged: self.skip_damaged,
-            },
-        };
+        if self.columns.lack_times() {
+            return Err(
+                Failure::new("--time", "is needed for the columns of a file")
+                    .hint("slopes are per hour"),
+            );
+        }
+        let file = self.columns.input();
+        if self.limit.is_some() && file.is_none() && self.metric.len() != 1 {
+            return Err(Failure::new("--limit", "is the limit of one metric")
+                .hint("name it: --metric memory --limit 2e9"));
+        }
+        let input = file.unwrap_or(SeriesInput::Runs {
+            paths: self.recordings,
+            operations: self.operation,
+            metrics: self.metric,
+            skip_damaged: self.skip_damaged,
+        });
         Ok(SoakPlan {
             input,
             reference: self.reference,

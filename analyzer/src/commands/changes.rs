@@ -1,4 +1,4 @@
-//! `changes`: when the numbers of a recording or of a CSV file changed.
+//! `changes`: when the numbers of a recording or of a file changed.
 
 use soakbox_cli::{Format, Result, answer};
 

@@ -9,10 +9,6 @@ use crate::cli::RowFormat;
 use crate::figures::Reading;
 use crate::output::{CsvRows, JsonRows, RowEncoder, TextRows};
 
-/// Most rows that are compared with the kernel's counts before a query runs. The scan takes some
-/// seconds.
-pub(crate) const MAX_COMPARED_ROWS: u64 = 50_000_000;
-
 pub(crate) fn run(reading: &Reading, query: &str, format: RowFormat) -> Result<()> {
     let query = reading.session.prepare(query)?;
     warn(&reading.warnings);

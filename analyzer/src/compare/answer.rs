@@ -7,6 +7,7 @@ use soakbox_statistics::{
     Blocker, Comparison, Conclusion, Effect, Metric, Options, UnusableRun, Verdict,
 };
 
+use super::added_runs::LookAnswer;
 use super::repeated::on_both_sides;
 use super::{Difference, ExplanationAnswer, Pairing, Settings, differences};
 use crate::windows::{Run, RunIdentity};
@@ -50,6 +51,8 @@ pub struct Answer {
     /// Why they were.
     #[serde(skip)]
     pub(crate) pairing: Pairing,
+    /// The look at a comparison to which runs are added; null where they are not.
+    pub(crate) look: Option<LookAnswer>,
     /// The metrics that were named as those that must pass; empty where the base decided.
     pub(crate) gates: Vec<String>,
     /// The base.
@@ -223,6 +226,7 @@ impl Answer {
             seed: settings.seed,
             paired: options.paired,
             pairing: settings.pairing,
+            look: options.looks.map(LookAnswer::from),
             gates: options
                 .gates
                 .iter()

@@ -94,6 +94,7 @@ mod tests {
             windows: Vec::new(),
         };
         Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity {
                 host: host.to_owned(),
                 kernel: kernel.to_owned(),

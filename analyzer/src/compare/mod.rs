@@ -2,6 +2,7 @@
 //! its result becomes the answer `soakbox.verdict/1`. All statistics are in `soakbox-statistics`;
 //! nothing is read or printed here.
 
+mod added_runs;
 mod answer;
 mod comparability;
 mod convert;
@@ -13,6 +14,7 @@ mod settings;
 mod sides;
 mod thresholds_file;
 
+pub use added_runs::AddedRuns;
 pub use answer::{Answer, EffectAnswer, Word};
 pub use comparability::{Difference, OPERATIONS, differences};
 pub use convert::statistics_run;
@@ -41,6 +43,10 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
     settings.refuse_unknown_operations(base.iter().chain(candidate))?;
     let options = Options {
         paired: pairs.is_some(),
+        looks: settings
+            .added
+            .map(|added| added.look(base.len(), candidate.len()))
+            .transpose()?,
         ..settings.options.clone()
     };
     let operations: Vec<Operation<'_>> = prepared

@@ -88,6 +88,7 @@ mod tests {
     /// A run that lasts one unit of time.
     fn run(begin: i64) -> Run {
         Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity {
                 first_ns: begin,
                 last_ns: begin + 1,
@@ -121,6 +122,7 @@ mod tests {
         assert_eq!(automatic(&[0, 2, 8], &[4, 6]), None, "unequal numbers");
         assert_eq!(automatic(&[0, 4], &[0, 4]), None, "at the same time");
         let elsewhere = Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity {
                 host: "other".to_owned(),
                 ..run(2).identity

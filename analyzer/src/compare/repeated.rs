@@ -46,6 +46,7 @@ mod tests {
 
     fn run(name: &str, recorder: &str, first_ns: i64) -> Run {
         Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity {
                 name: name.to_owned(),
                 recorder: recorder.to_owned(),

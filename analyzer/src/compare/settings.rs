@@ -4,7 +4,7 @@
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Acceptable, Metric, Options, Threshold};
 
-use super::{Pairing, ThresholdsFile};
+use super::{AddedRuns, Pairing, ThresholdsFile};
 use crate::windows::Run;
 
 /// The largest threshold of a change that is a ratio: at 100%, a rate of 0 would be acceptable.
@@ -17,6 +17,8 @@ pub struct Settings {
     pub options: Options,
     /// Whether the runs are pairs.
     pub pairing: Pairing,
+    /// Where runs are added until the comparison is decided: how many are planned.
+    pub added: Option<AddedRuns>,
     /// The operations to compare; all where it is empty.
     pub operations: Vec<String>,
     /// Kept in the answer. No method draws random numbers.

@@ -34,6 +34,8 @@ pub struct RunCoverage {
     pub range: TimeRange,
     /// Its gaps inside the range, in order; they do not touch.
     pub gaps: Vec<TimeRange>,
+    /// When a process of its command began or ended, ns UTC.
+    pub restarts_ns: Vec<i64>,
 }
 
 impl Coverage {
@@ -47,8 +49,12 @@ impl Coverage {
             let range = run(recording, &origin.recorder, annotated)?;
             let noted = annotated.get(&origin.recorder);
             let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
-            let gaps = gaps_inside(range, gaps);
-            Some((origin.recorder.clone(), RunCoverage { range, gaps }))
+            let run = RunCoverage {
+                range,
+                gaps: gaps_inside(range, gaps),
+                restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
+            };
+            Some((origin.recorder.clone(), run))
         });
         let covered: BTreeMap<String, RunCoverage> = covered.collect();
         let runs: Vec<TimeRange> = covered.values().map(|run| run.range).collect();

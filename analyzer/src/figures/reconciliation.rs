@@ -25,7 +25,7 @@ use crate::units::count;
 
 /// Intervals at the end of a run that may not be written completely: one is still being counted,
 /// another is being flushed.
-const INCOMPLETE_INTERVALS: i64 = 2;
+pub(crate) const INCOMPLETE_INTERVALS: i64 = 2;
 
 /// The kernel's counts of one operation.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -46,6 +46,10 @@ pub struct OperationCounts {
     /// Whether the counts agree with one another and with the rows; `None` where there is nothing
     /// to compare.
     pub identity_ok: Option<bool>,
+    /// Whether the kernel's counters have the operation. In the first intervals they do, while
+    /// there is nothing to compare yet.
+    #[serde(skip)]
+    pub is_counted: bool,
 }
 
 impl OperationCounts {
@@ -74,6 +78,11 @@ pub enum Comparison {
     /// Otherwise a warning reports that they were not compared. It is for commands whose own answer
     /// may need few rows.
     UpTo(u64),
+}
+
+impl Comparison {
+    /// For commands whose own answer may need few rows. The scan takes some seconds.
+    pub const BOUNDED: Self = Self::UpTo(50_000_000);
 }
 
 /// The query for [`IntervalRows::complete`].
@@ -269,6 +278,7 @@ impl Reconciliation {
                 CounterValues::from_names(|name| Ok::<_, Infallible>(counters[name][row]));
             let operation = self.operation(&key.1, types[row]);
             operation.counters += counted;
+            operation.is_counted = true;
             for (cause, counts) in &lost {
                 *operation.lost.entry(cause).or_insert(0) += counts[row];
             }

@@ -76,8 +76,7 @@ pub struct OperationSummary {
     pub memory_bytes: Option<i64>,
     /// Data processed, sum over all operations.
     pub bytes: Option<i64>,
-    /// Operations finished, by the kernel's counters; `None` where none of them could be compared
-    /// with the rows.
+    /// Operations finished, by the kernel's counters; `None` where they do not have the operation.
     pub finished: Option<u64>,
     /// Operations that finished and were lost; `None` as `finished`.
     pub lost: Option<u64>,
@@ -96,10 +95,7 @@ impl Summary {
             Some(found) => read(&found, observed_ns)?,
             None => Vec::new(),
         };
-        for counts in &reading.counts {
-            if counts.identity_ok.is_none() {
-                continue;
-            }
+        for counts in reading.counts.iter().filter(|counts| counts.is_counted) {
             let name = &counts.operation;
             let found = operations.iter().position(|o| o.operation == *name);
             let index = found.unwrap_or_else(|| {

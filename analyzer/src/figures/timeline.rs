@@ -49,6 +49,8 @@ pub struct OperationTimeline {
     pub width_ns: i64,
     /// Windows that have rows, in order.
     pub windows: Vec<LatencyWindow>,
+    /// The time that the recording covers, ns UTC.
+    pub range: TimeRange,
     /// Operations lost, by the start of the window (which may have no rows), ns UTC.
     pub lost: BTreeMap<i64, u64>,
 }
@@ -88,6 +90,7 @@ impl Timeline {
                 operation: counts.operation.clone(),
                 width_ns: width_ns(range.length_ns(), counts.rows),
                 windows: Vec::new(),
+                range,
                 lost: BTreeMap::new(),
             })
             .collect();
@@ -100,6 +103,27 @@ impl Timeline {
             unobserved: reading.coverage.unobserved.clone(),
             moments: reading.moments.clone(),
         }))
+    }
+}
+
+impl OperationTimeline {
+    /// The windows for a line: without those at both ends of which the recording covers less than
+    /// half, since the percentiles of their few rows would look like a change. All windows, if the
+    /// recording covers less than half of each.
+    pub fn half_covered(&self) -> &[LatencyWindow] {
+        let is_covered = |window: &&LatencyWindow| {
+            let end_ns = window.at_ns.saturating_add(self.width_ns);
+            let last_ns = end_ns.min(self.range.last_ns);
+            let covered_ns = last_ns.saturating_sub(window.at_ns.max(self.range.first_ns));
+            covered_ns >= self.width_ns / 2
+        };
+        let all = &self.windows;
+        let first = all.iter().position(|window| is_covered(&window));
+        let last = all.iter().rposition(|window| is_covered(&window));
+        match first.zip(last) {
+            Some((first, last)) => &all[first..=last],
+            None => all,
+        }
     }
 }
 
@@ -181,6 +205,35 @@ fn literals<'a>(operations: impl Iterator<Item = &'a OperationTimeline>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_leaves_out_the_windows_at_its_ends_that_are_hardly_covered() {
+        let shown = |first_ns: i64, last_ns: i64| {
+            let window = |at_ns| LatencyWindow {
+                at_ns,
+                count: 1,
+                p50_ns: 1,
+                p95_ns: 1,
+                p99_ns: 1,
+                lost: 0,
+            };
+            let timeline = OperationTimeline {
+                operation: "request".to_owned(),
+                width_ns: 100,
+                windows: [0, 100, 200, 300].map(window).into(),
+                range: TimeRange { first_ns, last_ns },
+                lost: BTreeMap::new(),
+            };
+            let windows = timeline.half_covered().iter();
+            windows.map(|window| window.at_ns).collect::<Vec<i64>>()
+        };
+        assert_eq!(shown(0, 400), [0, 100, 200, 300]);
+        assert_eq!(shown(50, 350), [0, 100, 200, 300]);
+        assert_eq!(shown(51, 350), [100, 200, 300]);
+        assert_eq!(shown(50, 349), [0, 100, 200]);
+        assert_eq!(shown(90, 301), [100, 200]);
+        assert_eq!(shown(270, 330), [0, 100, 200, 300], "none is covered");
+    }
 
     #[test]
     fn windows_are_neither_too_many_nor_too_short() {

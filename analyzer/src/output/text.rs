@@ -166,8 +166,10 @@ fn operations(operations: &[OperationCounts]) -> String {
 }
 
 fn operation_row(operation: &OperationCounts, causes: &[&str]) -> Vec<String> {
-    let is_counted = operation.identity_ok.is_some();
-    let counted = |text: String| if is_counted { text } else { MISSING.to_owned() };
+    let counted = |text: String| match operation.is_counted {
+        true => text,
+        false => MISSING.to_owned(),
+    };
     let mut cells = vec![operation.operation.clone()];
     let before = [
         operation.counters.begun,
@@ -186,6 +188,7 @@ fn operation_row(operation: &OperationCounts, causes: &[&str]) -> Vec<String> {
     let agree = match operation.identity_ok {
         Some(true) => "yes",
         Some(false) => "NO",
+        None if operation.is_counted => "not known",
         None => "not counted",
     };
     cells.push(agree.to_owned());

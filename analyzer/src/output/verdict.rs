@@ -36,6 +36,17 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
         };
         facts.push(("pairs", why.to_owned()));
     }
+    if let Some(look) = &answer.look {
+        facts.push((
+            "look",
+            format!(
+                "{} of {} planned runs per side, with {} of the rate of false alarms",
+                look.now,
+                look.planned,
+                percent(look.share)
+            ),
+        ));
+    }
     if !answer.gates.is_empty() {
         facts.push((
             "gates",

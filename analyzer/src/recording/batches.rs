@@ -1,24 +1,18 @@
 //! The rows of one file as batches with the columns that are asked for, without a query engine. A
 //! column that the file lacks is absent from its batches.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::reader::{ChunkReader, Length};
+use parquet::errors::ParquetError;
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::journal::{Frame, frames_in};
 
 use super::segment::not_parquet;
-use super::{Journal, Segment};
+use super::{BoundedFile, Journal, Segment};
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8192;
@@ -35,7 +29,7 @@ impl Segment {
     ) -> Result<()> {
         let damaged = |reason: String| Failure::path(&self.path, reason);
         let corrupt = |error: ParquetError| damaged(not_parquet(&error));
-        let file = Bounded::open(&self.path)
+        let file = BoundedFile::open(&self.path)
             .map_err(|error| Failure::path(&self.path, plain_io_error(&error)))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(&self.columns));
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
@@ -87,47 +81,4 @@ fn with_dictionaries(columns: &SchemaRef) -> SchemaRef {
         fields,
         columns.metadata().clone(),
     ))
-}
-
-/// A file that is never read beyond its end: a damaged footer may claim any range.
-struct Bounded {
-    file: File,
-    bytes: u64,
-}
-
-impl Bounded {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok(Self { file, bytes })
-    }
-}
-
-impl Length for Bounded {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-}
-
-impl ChunkReader for Bounded {
-    type T = BufReader<io::Take<File>>;
-
-    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(start))?;
-        Ok(BufReader::new(file.take(self.bytes.saturating_sub(start))))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        if start
-            .checked_add(length as u64)
-            .is_none_or(|end| end > self.bytes)
-        {
-            let range = format!("{length} bytes at {start} are not in the file");
-            return Err(ParquetError::EOF(range));
-        }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes.into())
-    }
 }

@@ -2,17 +2,19 @@
 //! still run. This folder never writes or deletes anything in a recording.
 
 mod batches;
+mod bounded;
 mod find;
 mod journal;
 mod open;
 mod owner;
 mod segment;
 
+pub use bounded::BoundedFile;
 pub use find::find;
 pub use journal::Journal;
 pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};
-pub use segment::Segment;
+pub use segment::{Segment, not_parquet};
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -129,7 +129,8 @@ fn value_type(data_type: &DataType) -> &DataType {
     }
 }
 
-pub(super) fn not_parquet(error: &ParquetError) -> String {
+/// The reason that a file cannot be read as Parquet, in one line.
+pub fn not_parquet(error: &ParquetError) -> String {
     match error {
         ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
             Some(error) => plain_io_error(error),

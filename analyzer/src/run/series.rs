@@ -1,31 +1,27 @@
-//! Opens the input of `changes` and `soak`: a CSV file, or the series of runs with their restarts.
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+//! Opens the input of `changes` and `soak`: columns of a file, or the series of runs with their
+//! restarts.
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::Metric;
 
-use crate::baseline::is_baseline;
-use crate::changes::{NumberSeries, series_of};
+use crate::changes::{MOST_POINTS, NumberSeries, series_of};
 use crate::cli::{SeriesInput, SoakPlan};
 use crate::soak::{SoakRun, SoakSeries, SoakSettings, give_restarts};
 use crate::windows::Run;
-use crate::{commands, csv, figures, recording, runs};
+use crate::{commands, file_series, runs};
 
 /// The series that a command line names. Those of several runs have the run in their names.
 pub(super) fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
     match input {
-        SeriesInput::Csv { file, value, time } => {
-            Ok(vec![csv::series(file, value, time.as_deref())?])
-        }
+        SeriesInput::Csv(file, columns) => Ok(vec![file_series::of_csv(file, columns)?]),
+        SeriesInput::Parquet(file, columns) => Ok(vec![file_series::of_parquet(file, columns)?]),
         SeriesInput::Runs {
             paths,
             operations,
             metrics,
             skip_damaged,
         } => {
-            let runs = runs::open(paths, *skip_damaged)?;
+            let runs = runs::open_at_most(paths, *skip_damaged, MOST_POINTS)?;
             let named = named(&runs);
             let all = named.iter();
             let all = all.flat_map(|one| series_of(one.run, one.name, operations, metrics));
@@ -67,13 +63,11 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
             let reason = format!("has {} runs", good.len());
             return Err(Failure::path(path, reason).hint("--reference is one run"));
         }
-        let restarts = restarts(std::slice::from_ref(path), *skip_damaged)?;
-        settings.reference = Some(soak_series(&named(&good), operations, metrics, &restarts));
+        settings.reference = Some(soak_series(&named(&good), operations, metrics));
     }
     let runs = runs::open(paths, *skip_damaged)?;
-    let noted = restarts(paths, *skip_damaged)?;
     let named = named(&runs);
-    let mut all = soak_series(&named, operations, metrics, &noted);
+    let mut all = soak_series(&named, operations, metrics);
     refuse_unknown(
         &runs,
         operations,
@@ -86,35 +80,9 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
     commands::soak::run(&named, &all, &settings, plan.format)
 }
 
-/// Times of restarts, ns UTC, by recording and recorder.
-type Restarts = BTreeMap<(String, String), Vec<i64>>;
-
-/// The restarts of processes that the recordings noted. Baselines have none.
-fn restarts(paths: &[PathBuf], skip_damaged: bool) -> Result<Restarts> {
-    let mut all = Restarts::new();
-    for path in paths.iter().filter(|path| !is_baseline(path)) {
-        for root in recording::find(path)? {
-            let recording = root.to_string_lossy().into_owned();
-            for (recorder, times) in figures::restarts(&root, skip_damaged)? {
-                all.insert((recording.clone(), recorder), times);
-            }
-        }
-    }
-    Ok(all)
-}
-
-fn soak_series(
-    runs: &[SoakRun<'_>],
-    operations: &[String],
-    metrics: &[Metric],
-    restarts: &Restarts,
-) -> Vec<SoakSeries> {
-    let all = runs.iter().flat_map(|one| {
-        let identity = &one.run.identity;
-        let key = (identity.recording.clone(), identity.recorder.clone());
-        let restarts = restarts.get(&key).map_or(&[][..], Vec::as_slice);
-        one.series(operations, metrics, restarts)
-    });
+fn soak_series(runs: &[SoakRun<'_>], operations: &[String], metrics: &[Metric]) -> Vec<SoakSeries> {
+    let all = runs.iter();
+    let all = all.flat_map(|one| one.series(operations, metrics));
     all.collect()
 }
 

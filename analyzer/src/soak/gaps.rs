@@ -106,6 +106,7 @@ mod tests {
         let operations = operations.iter().cloned();
         let operations = operations.map(|(name, series)| (name.to_owned(), series));
         let run = Run {
+            restarts_ns: Vec::new(),
             identity: RunIdentity::default(),
             operations: operations.collect(),
         };

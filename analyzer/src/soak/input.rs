@@ -29,16 +29,11 @@ pub struct SoakSeries {
 }
 
 impl SoakRun<'_> {
-    /// The series of the run. `restarts_ns` are those of its process, ns UTC. Of an operation that
-    /// stopped, the rates end where it did.
-    pub fn series(
-        &self,
-        operations: &[String],
-        metrics: &[Metric],
-        restarts_ns: &[i64],
-    ) -> Vec<SoakSeries> {
+    /// The series of the run, with the restarts of its process. Of an operation that stopped, the
+    /// rates end where it did.
+    pub fn series(&self, operations: &[String], metrics: &[Metric]) -> Vec<SoakSeries> {
         let first_ns = self.run.identity.first_ns;
-        let restarts = restarts_ns.iter();
+        let restarts = self.run.restarts_ns.iter();
         let restarts = restarts.map(|at_ns| at_ns.saturating_sub(first_ns) as f64 / 1e9);
         let restarts: Vec<f64> = restarts.collect();
         let series = series_of(self.run, self.name, operations, metrics).into_iter();

@@ -66,6 +66,11 @@ impl Balance {
         }
     }
 
+    /// Whether some row has no interval, so that rows and counts cannot be compared.
+    pub(super) fn is_unnumbered(&self) -> bool {
+        self.is_unnumbered
+    }
+
     /// Adds a row. It is fast where neighbouring rows are of the same interval.
     #[inline]
     pub(super) fn add_row(&mut self, interval: Option<u64>) {

@@ -19,10 +19,17 @@ impl WindowLength {
     /// A second.
     pub const SECOND: Self = Self(9);
 
-    /// The shortest length with which a run of `run_ns` has at most [`MOST_WINDOWS`] windows.
+    /// The shortest length with which a run of `run_ns` has at most [`MOST_WINDOWS`] windows, a
+    /// last one included that it does not fill.
     pub fn finest(run_ns: i64) -> Self {
+        Self::filling(run_ns, MOST_WINDOWS - 1)
+    }
+
+    /// The shortest length of which a run of `run_ns` fills at most this number of windows.
+    pub fn filling(run_ns: i64, windows: usize) -> Self {
+        let most = i64::try_from(windows).unwrap_or(i64::MAX);
         let lengths = (0..LARGEST_EXPONENT).map(Self);
-        let mut enough = lengths.filter(|length| run_ns / length.ns() < MOST_WINDOWS as i64);
+        let mut enough = lengths.filter(|length| run_ns / length.ns() <= most);
         enough.next().unwrap_or(Self(LARGEST_EXPONENT))
     }
 

@@ -16,7 +16,7 @@ mod window;
 
 pub use fold::{Fold, Row};
 pub use length::{MOST_WINDOWS, WindowLength};
-pub use read::read;
+pub use read::{read, read_at_most};
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;
 pub use window::{Window, mean};

@@ -71,9 +71,11 @@ impl Observed {
         let mut operations = BTreeMap::new();
         let (mut without_row, mut left_out) = (Vec::new(), Vec::new());
         for (operation, mut fold) in self.operations {
-            // A recording without any counts has nothing to compare its rows with.
+            // Nobody counts what is imported, and the rows of old versions cannot be compared.
+            // Otherwise nothing is known about the losses of a run without any counts.
+            let is_comparable = !plan.is_import && !fold.balance.is_unnumbered();
             let imbalance = match intervals.is_empty() {
-                true => (!plan.lacks_rows).then(Imbalance::default),
+                true => (!plan.lacks_rows && !is_comparable).then(Imbalance::default),
                 false => fold.balance.finish(&intervals),
             };
             let known = uncounted.as_ref().filter(|_| !plan.lacks_gaps);

@@ -12,11 +12,9 @@ use soakbox_schemas::tables::Table;
 use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::{Run, RunIdentity, WindowLength};
-use crate::figures::{Reading, RunCoverage};
+use crate::figures::{INCOMPLETE_INTERVALS, Reading, RunCoverage};
 use crate::recording::{Journal, Recording, Segment, TimeRange};
 
-/// Intervals at the end of a run that did not stop cleanly: they may not be written completely.
-const INCOMPLETE_INTERVALS: i64 = 2;
 /// The tables without which nothing is known about the time of their rows.
 const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 
@@ -31,6 +29,25 @@ const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 /// # Errors
 /// Where a file cannot be read.
 pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>> {
+    read_in(reading, |run_ns| {
+        let finest = WindowLength::finest(run_ns);
+        length.map_or(finest, |length| length.max(finest))
+    })
+}
+
+/// As [`read`], in the shortest windows of which a run fills at most `most`: with fewer windows
+/// many operations need less memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at_most(reading: &Reading, most: usize) -> Result<Vec<Run>> {
+    read_in(reading, |run_ns| {
+        WindowLength::filling(run_ns, most).max(WindowLength::finest(run_ns))
+    })
+}
+
+/// The runs in windows of a length that depends on that of the run, ns.
+fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Vec<Run>> {
     let recording = &reading.recording;
     let plans = plans(reading, length);
     let folds = fold(recording, &plans)?;
@@ -55,12 +72,14 @@ pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>>
         runs.push(Run {
             identity,
             operations,
+            restarts_ns: plan.restarts_ns,
         });
     }
     for (recorder, range) in without_rows {
         runs.push(Run {
             identity: identity(&recorder, range),
             operations: BTreeMap::new(),
+            restarts_ns: Vec::new(),
         });
     }
     runs.sort_by(|a, b| {
@@ -102,21 +121,24 @@ pub(super) struct RunPlan {
     /// The part of it that is judged.
     pub(super) complete: TimeRange,
     pub(super) gaps: Vec<TimeRange>,
+    restarts_ns: Vec<i64>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
-    /// Whether rows or counts were left out, because their file cannot be read.
+    /// Whether rows or counts were left out, because their file or a part of it cannot be read.
     pub(super) lacks_rows: bool,
+    /// Whether the rows are another program's: nobody counted them.
+    pub(super) is_import: bool,
     /// Whether annotations were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
 }
 
-fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
+fn plans(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Vec<RunPlan> {
     let recording = &reading.recording;
     let runs = reading.coverage.runs.iter();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
         let range = run.range;
-        let finest = WindowLength::finest(range.length_ns());
-        let interval_ns = match i64::try_from(provenance(recording, recorder).interval_ns) {
+        let provenance = provenance(recording, recorder);
+        let interval_ns = match i64::try_from(provenance.interval_ns) {
             Ok(length) if length > 0 => length,
             _ => recording.interval_ns(),
         };
@@ -129,13 +151,26 @@ fn plans(reading: &Reading, length: Option<WindowLength>) -> Vec<RunPlan> {
             range,
             complete: complete_part(reading, recorder, range),
             gaps: run.gaps.clone(),
-            length: length.map_or(finest, |length| length.max(finest)),
+            restarts_ns: run.restarts_ns.clone(),
+            length: length(range.length_ns()),
             interval_ns,
-            lacks_rows: lacks(&NEEDED),
+            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
+            is_import: provenance.is_import(),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]),
         }
     };
     runs.map(plan).collect()
+}
+
+/// Whether frames of the run's journals are damaged, or were when the journals were sealed.
+fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
+    NEEDED.into_iter().any(|table| {
+        let mut journals = recording.journals(table);
+        let mut segments = recording.segments(table);
+        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
+            || segments
+                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
+    })
 }
 
 /// The run without the intervals at its end that may not be written completely.

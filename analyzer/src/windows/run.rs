@@ -16,6 +16,8 @@ pub struct Run {
     pub identity: RunIdentity,
     /// The operations that were observed, by name, also those of which none finished.
     pub operations: BTreeMap<String, Series>,
+    /// When a process of the recorded command began or ended, ns UTC; a baseline does not keep it.
+    pub restarts_ns: Vec<i64>,
 }
 
 impl Run {

@@ -87,7 +87,7 @@ pub use series::bursts::{Burst, Bursts, bursts};
 pub use series::change::{Change, ChangeKind, LeastChange};
 pub use series::change_points::MIN_CHANGE_POINTS;
 pub use series::changes::{changes, changes_of_at_least};
-pub use series::periods::{MIN_PERIOD_WINDOWS, MIN_REPEATS, Period, period};
+pub use series::periods::{MIN_PERIOD_WINDOWS, Period, period};
 pub use series::stops::{Stop, stop};
 pub use series::warm_up::warm_up;
 pub use soak::finding::{Finding, FindingKind, SoakOptions, Status};

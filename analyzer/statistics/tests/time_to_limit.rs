@@ -100,6 +100,59 @@ fn a_limit_that_is_reached_already_has_the_time_0() {
     }
 }
 
+/// The first time after `end` at which `value` reaches `limit`, by trying every 10 s.
+fn first_time(end: f64, limit: f64, value: impl Fn(f64) -> f64) -> f64 {
+    let mut later = (0..1_000_000).map(|step| 10.0 * f64::from(step));
+    later.find(|later| value(end + later) >= limit).unwrap()
+}
+
+#[test]
+fn a_cycle_that_was_subtracted_comes_back_in_the_time_to_the_limit() {
+    let hour = 3600.0;
+    let mut far_from_the_line = 0;
+    for (period, cycle_s) in [(86_400.0, 86_400.0), (28_800.0, 28_800.0)] {
+        for (amplitude, phase, rise) in [(10.0, 0.0, 6.0), (10.0, 2.5, 24.0), (4.0, 5.0, 20.0)] {
+            // The rise per cycle, per hour.
+            let slope = rise * hour / period;
+            for teeth in [0.0, 8.0] {
+                // Three and a half cycles; the teeth are of half an hour.
+                let count = (3.5 * period / 120.0) as usize;
+                let times: Vec<f64> = (0..count).map(|i| 120.0 * i as f64).collect();
+                let floor = |time: f64| {
+                    let turn = std::f64::consts::TAU * time / period;
+                    100.0 + slope * time / hour + amplitude * (turn + phase).sin()
+                };
+                let value = |i: usize| {
+                    let tooth = (i % 15) as f64 / 15.0;
+                    floor(times[i]) + teeth * tooth + 0.2 * scatter(i, 3)
+                };
+                let values: Vec<f64> = (0..count).map(value).collect();
+                let end = times[count - 1];
+                let limit = 100.0 + slope * end / hour + 2.5 * amplitude + teeth;
+                let options = SoakOptions {
+                    limit: Some(limit),
+                    cycle_s: Some(cycle_s),
+                    ..SoakOptions::default()
+                };
+                let [leak, drift] = soak("memory", &times, &values, &options).unwrap();
+                // The mean of the teeth has half of their height.
+                for (finding, above) in [(leak, teeth), (drift, 0.5 * teeth)] {
+                    assert_eq!(finding.status, Status::Found, "{finding:?}");
+                    let expected = first_time(end, limit, |time| floor(time) + above);
+                    let found = finding.time_to_limit_s.unwrap();
+                    let line = (limit - above - 100.0) / slope * hour - end;
+                    assert!(
+                        (found - expected).abs() < 0.1 * period,
+                        "{period} {amplitude} {phase} {slope} {teeth}: {found} of {expected}"
+                    );
+                    far_from_the_line += u32::from((found - line).abs() > 0.2 * period);
+                }
+            }
+        }
+    }
+    assert!(far_from_the_line >= 8, "{far_from_the_line} of 24");
+}
+
 #[test]
 fn a_limit_that_is_not_finite_is_refused() {
     let (times, values) = series(2.0, 0.1);

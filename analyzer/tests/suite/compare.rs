@@ -64,6 +64,56 @@ const HEALTHY: Soak = Soak {
 };
 
 #[test]
+fn each_look_at_a_growing_comparison_has_its_part_of_the_false_alarms() {
+    let place = Place::new();
+    let base = seal(&place, "base", 5, HEALTHY);
+    let candidate = seal(&place, "candidate", 4, SLOWER);
+    let low = |more: &[&str]| {
+        let (status, answer) = verdict(&base, &candidate, more);
+        let found = effect(&answer, "rule_refresh", "duration_p50");
+        (status, found["low"].as_f64(), answer["look"].clone())
+    };
+    let (status, all, look) = low(&[]);
+    assert_eq!((status, look), (1, Value::Null));
+    // The only look has the whole rate, and each further one a smaller part.
+    let mut before = (status, all);
+    for (planned, looked, share) in [("4", "0", 1.0), ("4", "2", 0.75), ("8", "3", 0.109_375)] {
+        let (status, found, look) = low(&["--planned", planned, "--looked", looked]);
+        assert_eq!((&look["now"], status), (&4.into(), 1), "{look}");
+        assert!(
+            (look["share"].as_f64().unwrap() - share).abs() < 1e-9,
+            "{look}"
+        );
+        match share == 1.0 {
+            true => assert_eq!((status, found), before),
+            false => assert!(found < before.1, "{look}: {found:?}"),
+        }
+        before = (status, found);
+    }
+    // So small a part decides nothing.
+    assert_eq!(low(&["--planned", "60000"]).0, 3);
+    let (_, table, _) = compare(&base, &candidate, &["--planned", "8"]);
+    let fact = "4 of 8 planned runs per side, with 25";
+    assert!(table.contains(fact), "{table}");
+    for (more, reason) in [
+        (
+            ["--planned", "3", "--looked", "0"],
+            "--planned 3: there are 4 runs per side",
+        ),
+        (
+            ["--planned", "9", "--looked", "4"],
+            "--looked 4: there are 4 runs per side, and none was added since",
+        ),
+    ] {
+        let (status, _, message) = compare(&base, &candidate, &more);
+        assert_eq!(status, 2);
+        assert!(message.contains(reason), "{message}");
+    }
+    let (status, _, message) = compare(&base, &candidate, &["--looked", "3"]);
+    assert!(status == 2 && message.contains("--planned"), "{message}");
+}
+
+#[test]
 fn slower_runs_are_a_regression_and_one_slower_run_is_none() {
     let place = Place::new();
     let base = seal(&place, "base", 4, HEALTHY);

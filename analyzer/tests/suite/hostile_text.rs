@@ -163,6 +163,10 @@ fn timeline(operation: &str, note: &str) -> Timeline {
             operation: operation.to_owned(),
             width_ns: SECOND,
             windows: (0..10).map(window).collect(),
+            range: TimeRange {
+                first_ns: START_NS,
+                last_ns: START_NS + 10 * SECOND,
+            },
             lost: BTreeMap::from([(START_NS, 1)]),
         }],
         unobserved: Vec::new(),

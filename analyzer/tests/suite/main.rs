@@ -6,6 +6,7 @@ mod baseline;
 mod baseline_files;
 mod browser;
 mod changes;
+mod changes_parquet;
 mod cli;
 mod compare;
 mod descriptors;

@@ -85,7 +85,7 @@ fn verdicts<'a>(answer: &'a Value, metric: &str) -> Vec<&'a str> {
 /// missing.
 type Harm = (&'static str, fn(&Files), usize, usize);
 
-const HARMS: [Harm; 9] = [
+const HARMS: [Harm; 11] = [
     (
         "the last rows are damaged",
         |files| truncate(&files.log[3]),
@@ -137,6 +137,21 @@ const HARMS: [Harm; 9] = [
     (
         "all counts are damaged",
         |files| files.metrics.iter().for_each(|file| truncate(file)),
+        0,
+        60,
+    ),
+    (
+        "all counts are gone",
+        |files| files.metrics.iter().for_each(|file| delete(file)),
+        0,
+        60,
+    ),
+    (
+        "all counts are gone and rows are damaged",
+        |files| {
+            files.metrics.iter().for_each(|file| delete(file));
+            truncate(&files.log[2]);
+        },
         0,
         60,
     ),

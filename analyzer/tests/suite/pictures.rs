@@ -48,7 +48,7 @@ fn a_chart_is_the_same_bytes_each_time_and_describes_itself() {
         "latency (ms)",
         "latency (µs)",
         "time, UTC (2026-11-24)",
-        "nothing observed",
+        "observation incomplete",
         "operations lost",
         "deploy 1.4",
     ] {

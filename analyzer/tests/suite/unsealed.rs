@@ -35,6 +35,43 @@ fn running(root: &Path) -> Recorder {
     recorder
 }
 
+#[test]
+fn counts_are_shown_before_there_is_anything_to_compare() {
+    // The last two intervals of a recorder that still runs are not compared.
+    for (intervals, agree, shown) in [
+        (1, json!(null), "not known"),
+        (2, json!(null), "not known"),
+        (3, json!(true), "yes"),
+        (7, json!(true), "yes"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let rows = rows();
+        let mut recorder = Recorder::new(root.path());
+        recorder.journal(Table::OPERATION_LOG, &rows.log[..intervals]);
+        let metrics = OperationMetrics::batch(&rows.metrics[..intervals].concat()).unwrap();
+        recorder.journal(Table::OPERATION_METRICS, &[metrics]);
+        let root = root.path().to_str().unwrap();
+        let info = json(&["info", root, "--format", "json"]);
+        let summary = json(&["summary", root, "--format", "json"]);
+        let table = printed(&["info", root]);
+        for (index, per_interval) in [20, 50].into_iter().enumerate() {
+            let finished = per_interval * intervals;
+            let counted = &info["operations"][index];
+            assert_eq!(counted["identity_ok"], agree, "{intervals}: {counted}");
+            assert_eq!(counted["finished"], finished);
+            assert_eq!(summary["operations"][index]["finished"], finished);
+            assert_eq!(summary["operations"][index]["lost"], 0);
+            let line = table.lines().find(|line| {
+                let name = counted["operation"].as_str().unwrap();
+                line.trim_start().starts_with(name)
+            });
+            let line = line.unwrap();
+            assert!(line.ends_with(shown), "{line}");
+            assert!(line.contains(&finished.to_string()), "{line}");
+        }
+    }
+}
+
 fn warnings(output: &Output) -> Vec<String> {
     let lines = text(&output.stderr);
     lines.lines().map(str::to_owned).collect()

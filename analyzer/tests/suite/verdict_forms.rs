@@ -98,6 +98,7 @@ fn run(text: &str) -> Run {
         windows: windows.collect(),
     };
     Run {
+        restarts_ns: Vec::new(),
         identity: RunIdentity {
             name: text.to_owned(),
             host: text.to_owned(),

@@ -36,6 +36,7 @@ fn run(name: &str, begin: i64, windows: usize, operations: &[&str], mean_us: i64
         .iter()
         .map(|one| ((*one).to_owned(), series.clone()));
     Run {
+        restarts_ns: Vec::new(),
         identity: RunIdentity {
             name: name.to_owned(),
             recorder: name.to_owned(),
@@ -105,6 +106,7 @@ fn an_open_comparison_gives_the_reason_that_there_is() {
         "INCONCLUSIVE: get: no duration could be compared (too few windows to know their variance)"
     );
     let nothing = [Run {
+        restarts_ns: Vec::new(),
         operations: Default::default(),
         ..base[0].clone()
     }];

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use soakbox_analyzer::figures::{Comparison, Reading};
-use soakbox_analyzer::windows::{Run, Series, WindowLength, read};
+use soakbox_analyzer::windows::{Run, Series, WindowLength, read, read_at_most};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Rows, Soak, concat};
 
@@ -34,6 +34,38 @@ const SOAK: Soak = Soak {
     decline: 0.0,
     stops_at: None,
 };
+
+#[test]
+fn fewer_windows_are_those_of_the_shortest_length_merged() {
+    for soak in [
+        SOAK,
+        Soak {
+            seconds: 131,
+            gap_at: None,
+            stops_at: Some(90),
+            ..SOAK
+        },
+        Soak {
+            seconds: 200,
+            gap_at: Some(63),
+            ..SOAK
+        },
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        soak.seal(place.path());
+        let finest = &runs(place.path(), None)[0];
+        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
+        for most in [1, 7, 64, 1024, 4096, 1 << 20] {
+            let few = &read_at_most(&reading, most).unwrap()[0];
+            assert_eq!(few.identity, finest.identity);
+            for (operation, series) in &few.operations {
+                assert!(series.windows.len() <= most, "{most}");
+                let merged = finest.operations[operation].merged(series.length);
+                assert_eq!(*series, *merged, "{most}: {operation}");
+            }
+        }
+    }
+}
 
 #[test]
 fn files_in_any_number_and_order_give_the_same_windows() {

@@ -5,8 +5,8 @@ use crate::compare::verdict::{Scope, Verdict};
 
 /// The verdict on the builds, or on two runs where nothing is known about the builds.
 ///
-/// One run per side is worse than the other in 8 to 25% of comparisons of equal builds, because
-/// runs of one build differ. Such a result has a word of its own and is no regression of the build.
+/// Runs of one build differ, so that one run may be worse than another one of an equal build. Such
+/// a result has a word of its own and is no regression of the build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Conclusion {
     /// A verdict on the builds.

@@ -21,7 +21,7 @@ pub struct Looks {
 
 impl Looks {
     /// The share of the error rate that this look may spend, 0..=1.
-    pub(super) fn share(self) -> f64 {
+    pub fn share(self) -> f64 {
         let spent = |runs: usize| (runs as f64 / self.planned.max(1) as f64).min(1.0).powi(2);
         (spent(self.now) - spent(self.before)).max(0.0)
     }

@@ -5,14 +5,7 @@
 
 use crate::metric::Metric;
 use crate::run::{Column, Run};
-
-/// Fewest windows without an operation at the end of a run that are a stop.
-const FEWEST: usize = 5;
-/// Smallest share of a run that they must be.
-const LEAST_SHARE: f64 = 0.1;
-/// They must be at least this many times p + 1, where p is the number of windows of the longest
-/// pause of any run.
-const TIMES_A_PAUSE: usize = 3;
+use crate::series::stops::{is_large_part, unlike};
 
 /// The runs of the candidate that stopped while no run of the base did: their positions, and how
 /// many windows without an operation each had at its end.
@@ -28,12 +21,12 @@ pub(super) fn stopped(base: &[Run], candidate: &[Run]) -> Vec<(usize, usize)> {
         .filter_map(rates)
         .map(|r| longest_pause(r, idle_at_end(r)));
     let pause = in_base.chain(in_candidate).max().unwrap_or(0);
-    let least = FEWEST.max(TIMES_A_PAUSE * (pause + 1));
+    let least = unlike(pause);
     let stop = |run: &Run| {
         let rates = rates(run)?;
         let windows = present(rates).count();
         let at_end = idle_at_end(rates);
-        let long = at_end >= least && at_end as f64 >= LEAST_SHARE * windows as f64;
+        let long = at_end >= least && is_large_part(at_end, windows);
         long.then_some(at_end)
     };
     let stops = candidate.iter().enumerate();

@@ -2,7 +2,6 @@
 //!
 //! It turns counts into quantiles and their bounds. It knows nothing about windows in time.
 
-use crate::math::distributions::normal_upper_quantile;
 use crate::math::histogram::{Histogram, Point};
 use soakbox_schemas::histogram::{lower, midpoint, upper};
 
@@ -84,47 +83,6 @@ impl MergedHistogram {
         })
     }
 
-    /// An interval for the `p` quantile of independent operations at the two-sided `confidence`.
-    ///
-    /// Woodruff 1952: the quantile function turns an interval for the share of operations below the
-    /// quantile into an interval for the quantile. A lower end beyond the data is 0, an upper end
-    /// beyond the data is `None` (unknown). The interval is too narrow when the operations of a
-    /// window share noise. Comparisons use the variance between windows instead.
-    pub fn sampling_interval(&self, p: f64, confidence: f64) -> Option<(f64, Option<f64>)> {
-        let total = self.count();
-        if total == 0 || !(0.0..=1.0).contains(&p) || !(0.0..1.0).contains(&confidence) {
-            return None;
-        }
-        let z = normal_upper_quantile((1.0 - confidence) / 2.0);
-        let reach = z * (p * (1.0 - p) / total as f64).sqrt();
-        let low = if p - reach <= 0.0 {
-            0.0
-        } else {
-            self.interpolated(p - reach)?
-        };
-        let high = if p + reach >= 1.0 {
-            None
-        } else {
-            self.interpolated(p + reach)
-        };
-        Some((low, high))
-    }
-
-    /// Bounds of the true `p` quantile when the fraction `loss` of the operations was lost.
-    ///
-    /// Assumes nothing about the lost operations: all of them may have been the fastest or the
-    /// slowest. The bounds are the observed quantiles `(p − loss) / (1 − loss)` and
-    /// `p / (1 − loss)`. The lower bound is 0 if `p < loss`, the upper bound is `None` (unknown) if
-    /// `p > 1 − loss`.
-    pub fn loss_bounds(&self, p: f64, loss: f64) -> Option<(f64, Option<f64>)> {
-        let (low, high) = loss_ranks(p, loss)?;
-        let low = match low {
-            None => 0.0,
-            Some(rank) => self.interpolated(rank)?,
-        };
-        Some((low, high.and_then(|rank| self.interpolated(rank))))
-    }
-
     /// How far the true quantile may lie from the interpolated one because its bucket has a width:
     /// `(down, up)` in the data's unit. It is nearly 0 where a neighbouring bucket holds as many
     /// operations, and the whole bucket where all of its operations may have the same value.
@@ -182,15 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn loss_bounds_follow_the_correction() {
-        let values: Vec<u64> = (1..=1000).map(|i| i * 1000).collect();
-        let all = MergedHistogram::merge(&[Histogram::from_values(&values)]);
-        assert_eq!(all.loss_bounds(0.99, 0.02).map(|b| b.1), Some(None));
-        assert_eq!(
-            all.loss_bounds(0.01, 0.02),
-            Some((0.0, all.interpolated(0.01 / 0.98)))
-        );
+    fn ranks_under_loss_follow_the_correction() {
         assert_eq!(loss_ranks(0.5, 0.0), Some((Some(0.5), Some(0.5))));
+        let (low, high) = loss_ranks(0.5, 0.02).unwrap();
+        assert!((low.unwrap() - 0.48 / 0.98).abs() < 1e-12);
+        assert!((high.unwrap() - 0.5 / 0.98).abs() < 1e-12);
+        assert_eq!(loss_ranks(0.99, 0.02).unwrap().1, None);
+        assert_eq!(loss_ranks(0.01, 0.02).unwrap().0, None);
         assert_eq!(loss_ranks(0.5, 1.0), None);
     }
 
@@ -203,17 +159,6 @@ mod tests {
         }
         assert_eq!(MergedHistogram::default().quantile(0.5), None);
         assert_eq!(one.quantile(1.0), Some(5.0));
-    }
-
-    #[test]
-    fn the_sampling_interval_is_woodruffs() {
-        let values: Vec<u64> = (0..10_000).map(|i| 1_000_000 + i * 100).collect();
-        let all = MergedHistogram::merge(&[Histogram::from_values(&values)]);
-        let (low, high) = all.sampling_interval(0.5, 0.95).unwrap();
-        // scipy 1.16: norm.isf(0.025) * sqrt(0.25 / 10000) = 0.0097998 of the rank.
-        assert!((low - 1_490_200.0).abs() < 10_000.0, "{low}");
-        assert!((high.unwrap() - 1_509_800.0).abs() < 10_000.0, "{high:?}");
-        assert_eq!(all.sampling_interval(0.9999, 0.95).unwrap().1, None);
     }
 
     proptest! {

@@ -8,6 +8,7 @@ pub(crate) mod distributions;
 pub(crate) mod false_discovery;
 pub(crate) mod histogram;
 pub(crate) mod long_run_variance;
+pub(crate) mod median;
 pub(crate) mod merged_histogram;
 pub(crate) mod spectrum;
 pub(crate) mod time_scales;

@@ -3,6 +3,8 @@
 //! Outliers are removed from the series before the search for steps, so that no outlier is reported
 //! as a step.
 
+use crate::math::median::median;
+
 /// Number of points on each side with which a point is compared.
 const NEIGHBOURS: usize = 3;
 /// Smallest tail index that is used. Normal noise has about this tail index here; a smaller
@@ -92,17 +94,6 @@ fn sides(values: &[f64], index: usize) -> (&[f64], &[f64]) {
     let start = index.saturating_sub(NEIGHBOURS);
     let end = (index + 1 + NEIGHBOURS).min(values.len());
     (&values[start..index], &values[index + 1..end])
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 {
-        sorted[middle]
-    } else {
-        0.5 * (sorted[middle - 1] + sorted[middle])
-    }
 }
 
 /// See [`outliers`]; 0 where the point lies between the two medians.

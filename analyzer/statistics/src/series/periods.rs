@@ -9,7 +9,7 @@ use crate::math::spectrum::{INDEPENDENT_ORDINATES, over_background, periodogram,
 use statrs::function::beta;
 
 /// A period is found only when the series repeats it at least this many times.
-pub const MIN_REPEATS: f64 = 4.0;
+const MIN_REPEATS: f64 = 4.0;
 /// With fewer windows than this no period is searched for.
 pub const MIN_PERIOD_WINDOWS: usize = 32;
 /// Most values that are analysed. A longer series is averaged in chunks to this length.
@@ -45,7 +45,7 @@ pub struct Period {
 ///
 /// Assumes evenly spaced windows and a noise spectrum that is smooth over two dozen neighbouring
 /// frequencies. NaN and infinite windows are set to the line. Needs at least 32 windows and
-/// [`MIN_REPEATS`] repeats.
+/// 4 repeats.
 ///
 /// A line that may bend once is subtracted first: growth is no period. The rest is prewhitened. The
 /// ratio of an ordinate to the median of its neighbours then has an F distribution with 2 degrees

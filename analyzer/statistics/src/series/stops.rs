@@ -10,6 +10,17 @@ const LEAST_SHARE: f64 = 0.1;
 /// They must be longer than the longest pause before by this factor.
 const TIMES_A_PAUSE: usize = 3;
 
+/// The shortest pause that is unlike one of `pause` windows.
+pub(crate) fn unlike(pause: usize) -> usize {
+    FEWEST.max(TIMES_A_PAUSE * (pause + 1))
+}
+
+/// Whether a pause is a large enough part of a run of that many windows to be a stop: a load may
+/// end a little before its recording.
+pub(crate) fn is_large_part(pause: usize, windows: usize) -> bool {
+    pause as f64 >= LEAST_SHARE * windows as f64
+}
+
 /// The end of a run as its counts show it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stop {
@@ -30,9 +41,9 @@ pub struct Stop {
 
 impl Stop {
     /// Whether the pause is long enough to be a stop, whatever its probability: unlike those
-    /// before, and a tenth of the run. A load may end a little before its recording.
+    /// before, and a tenth of the run.
     pub fn is_long(&self) -> bool {
-        self.pause >= self.least && self.pause as f64 >= LEAST_SHARE * self.windows as f64
+        self.pause >= self.least && is_large_part(self.pause, self.windows)
     }
 }
 
@@ -62,7 +73,7 @@ pub fn stop(counts: &[f64]) -> Option<Stop> {
     if busy == 0 {
         return None;
     }
-    let least = FEWEST.max(TIMES_A_PAUSE * (longest + 1));
+    let least = unlike(longest);
     let unseen = counts.iter().rev().take_while(|v| !v.is_finite()).count();
     let n = f64::from(busy);
     Some(Stop {

@@ -15,9 +15,27 @@ const LEAST_SHARE: f64 = 0.1;
 /// Deviations from the line below this share of the largest value are rounding errors.
 const ROUNDING: f64 = 1e-10;
 
-/// The values without their cycle of `length` seconds; `None` when they have none that matters, or
-/// when the series is too short to know it.
-pub(crate) fn without_cycle(times: &[f64], values: &[f64], length: f64) -> Option<Vec<f64>> {
+/// A cycle that a series has.
+pub(crate) struct Cycle {
+    line: BentLine,
+    /// Seconds.
+    pub(crate) length: f64,
+}
+
+impl Cycle {
+    /// The cycle at `time`, also after the series: the distance from the line, in the data's unit.
+    pub(crate) fn at(&self, time: f64) -> f64 {
+        self.line.cycle(time)
+    }
+}
+
+/// The values without their cycle of `length` seconds, and the cycle; `None` when they have none
+/// that matters, or when the series is too short to know it.
+pub(crate) fn without_cycle(
+    times: &[f64],
+    values: &[f64],
+    length: f64,
+) -> Option<(Vec<f64>, Cycle)> {
     let repeats = (*times.last()? - *times.first()?) / length;
     if repeats < LEAST_REPEATS || (values.len() as f64) < LEAST_POINTS * repeats {
         return None;
@@ -32,7 +50,8 @@ pub(crate) fn without_cycle(times: &[f64], values: &[f64], length: f64) -> Optio
     }
     let largest = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
     let exact = (with / values.len() as f64).sqrt() <= ROUNDING * largest;
-    (with.is_finite() && !exact && with - without > LEAST_SHARE * with).then_some(left)
+    let matters = with.is_finite() && !exact && with - without > LEAST_SHARE * with;
+    matters.then_some((left, Cycle { line, length }))
 }
 
 #[cfg(test)]
@@ -46,10 +65,12 @@ mod tests {
         let day = std::f64::consts::TAU / 86_400.0;
         let value = |t: &f64| line(*t) + 7.0 * (day * t + 1.0).sin() + 2.0 * (2.0 * day * t).cos();
         let values: Vec<f64> = times.iter().map(value).collect();
-        let left = without_cycle(&times, &values, 86_400.0).unwrap();
+        let (left, cycle) = without_cycle(&times, &values, 86_400.0).unwrap();
         for (time, value) in times.iter().zip(&left) {
             assert!((value - line(*time)).abs() < 1e-8, "{time}: {value}");
         }
+        let later = 1e6;
+        assert!((cycle.at(later) - (value(&later) - line(later))).abs() < 1e-8);
     }
 
     #[test]
@@ -60,7 +81,7 @@ mod tests {
         let day = std::f64::consts::TAU / 86_400.0;
         let value = |t: &f64| line(*t) + 7.0 * (day * t + 1.0).sin();
         let values: Vec<f64> = times.iter().map(value).collect();
-        let left = without_cycle(&times, &values, 86_400.0).unwrap();
+        let (left, _) = without_cycle(&times, &values, 86_400.0).unwrap();
         for (time, value) in times.iter().zip(&left) {
             assert!((value - line(*time)).abs() < 1e-6, "{time}: {value}");
         }
@@ -69,9 +90,13 @@ mod tests {
     #[test]
     fn a_short_series_and_a_line_have_no_cycle() {
         let times: Vec<f64> = (0..500).map(|i| 600.0 * f64::from(i)).collect();
-        assert_eq!(without_cycle(&times, &times, 86_400.0), None);
-        assert_eq!(without_cycle(&times[..250], &times[..250], 86_400.0), None);
-        assert_eq!(without_cycle(&[], &[], 86_400.0), None);
-        assert_eq!(without_cycle(&times, &[3.0; 500], 86_400.0), None);
+        for (times, values) in [
+            (&times[..], &times[..]),
+            (&times[..250], &times[..250]),
+            (&[], &[]),
+            (&times, &[3.0; 500]),
+        ] {
+            assert!(without_cycle(times, values, 86_400.0).is_none());
+        }
     }
 }

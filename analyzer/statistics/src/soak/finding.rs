@@ -63,7 +63,7 @@ pub struct Finding {
     /// Upper end of its 95% interval.
     pub high: Option<f64>,
     /// Seconds from the last peak until the series reaches the limit at the slope of its own
-    /// `trend`; 0 if any value reached it, whatever the status. Otherwise `None` without a limit,
+    /// `trend`, with the cycle that was subtracted from it; 0 if any value reached it, whatever the status. Otherwise `None` without a limit,
     /// when nothing was found, and when the interval of the trend's slope includes 0 or less:
     /// compared with a reference that falls, growth is also found in a series that does not rise.
     pub time_to_limit_s: Option<f64>,

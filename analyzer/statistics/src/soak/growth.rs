@@ -4,7 +4,9 @@
 
 use crate::math::distributions::t_upper_quantile;
 use crate::math::time_scales::MIN_WINDOWS;
+use crate::soak::cycle::Cycle;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
+use crate::soak::limit::Peaks;
 use crate::soak::trend::{Trend, trend_of_lives};
 
 const SECONDS_PER_HOUR: f64 = 3600.0;
@@ -33,8 +35,8 @@ pub(crate) struct Points<'a> {
     pub(crate) times: &'a [f64],
     /// Finite, in the data's unit.
     pub(crate) values: &'a [f64],
-    /// Distance from the values to the peaks of a sawtooth above them.
-    pub(crate) height: f64,
+    /// What is above the values, and is not a part of them.
+    pub(crate) peaks: Peaks<'a>,
 }
 
 /// An inconclusive finding, without a fitted line.
@@ -59,11 +61,11 @@ pub(crate) fn inconclusive(kind: FindingKind, subject: &str) -> Finding {
 
 impl<'a> Points<'a> {
     /// A series without a sawtooth above it.
-    pub(crate) fn of(times: &'a [f64], values: &'a [f64]) -> Points<'a> {
+    pub(crate) fn of(times: &'a [f64], values: &'a [f64], cycle: Option<&'a Cycle>) -> Points<'a> {
         Points {
             times,
             values,
-            height: 0.0,
+            peaks: Peaks { height: 0.0, cycle },
         }
     }
 
@@ -78,7 +80,7 @@ impl<'a> Points<'a> {
                 since: times.first().copied(),
                 ..blank.clone()
             };
-            judged(blank, line, self.height, share, options)
+            self.judged(blank, line, share, options)
         };
         let mut whole = judge(0, 1.0);
         whole.whole = whole.trend;
@@ -141,71 +143,75 @@ impl<'a> Points<'a> {
             .min(mean(&values[values.len() - length.min(values.len())..]));
         end > highest + ABOVE * error
     }
-}
 
-/// The finding from its line, at the `share` of the levels of the whole series. `height` is the
-/// distance from the line to the peaks.
-fn judged(
-    blank: Finding,
-    line: Option<Trend>,
-    height: f64,
-    share: f64,
-    options: &SoakOptions,
-) -> Finding {
-    let Some(line) = line else { return blank };
-    let mut compared = line;
-    if let Some(good) = options.reference {
-        compared.slope -= good.slope;
-        let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
-        let total = own + other;
-        let parts = own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
-        compared.standard_error = total.sqrt();
-        if parts > 0.0 {
-            compared.degrees_of_freedom = total * total / parts;
+    /// The finding from its line, at the `share` of the levels of the whole series.
+    fn judged(
+        &self,
+        blank: Finding,
+        line: Option<Trend>,
+        share: f64,
+        options: &SoakOptions,
+    ) -> Finding {
+        let Some(line) = line else { return blank };
+        let mut compared = line;
+        if let Some(good) = options.reference {
+            compared.slope -= good.slope;
+            let (own, other) = (line.standard_error.powi(2), good.standard_error.powi(2));
+            let total = own + other;
+            let parts =
+                own * own / line.degrees_of_freedom + other * other / good.degrees_of_freedom;
+            compared.standard_error = total.sqrt();
+            if parts > 0.0 {
+                compared.degrees_of_freedom = total * total / parts;
+            }
         }
-    }
-    let (low, high) = compared.interval(LEVEL * share);
-    // The whole series has half of the rate of a finding, and its last parts have the other half.
-    let level = 0.5 * options.false_alarm * share;
-    let (least, _) = compared.interval(level);
-    let tolerance = tolerance(&line, options);
-    let (status, reason) = if least > tolerance {
-        (
-            Status::Found,
-            "the slope's whole interval lies above the tolerance",
-        )
-    } else if low > tolerance {
-        (
-            Status::Inconclusive,
-            "the slope's interval lies above the tolerance, but not at the rate of false alarms that \
-             all findings share",
-        )
-    } else if high <= tolerance {
-        (
-            Status::Absent,
-            "the slope's whole interval is within the tolerance",
-        )
-    } else {
-        (
-            Status::Inconclusive,
-            "the slope's interval includes the tolerance",
-        )
-    };
-    let limit = options.limit.filter(|_| status == Status::Found);
-    let deviations = t_upper_quantile(level, compared.degrees_of_freedom)
-        + t_upper_quantile(0.2, compared.degrees_of_freedom);
-    let finite = |value: f64| value.is_finite().then_some(value);
-    Finding {
-        status,
-        slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
-        low: finite(low * SECONDS_PER_HOUR),
-        high: finite(high * SECONDS_PER_HOUR),
-        time_to_limit_s: limit.and_then(|limit| seconds_until(limit, &line, height)),
-        detectable: finite((tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR)
+        let (low, high) = compared.interval(LEVEL * share);
+        // The whole series has half of the rate of a finding, and its last parts have the other half.
+        let level = 0.5 * options.false_alarm * share;
+        let (least, _) = compared.interval(level);
+        let tolerance = tolerance(&line, options);
+        let (status, reason) = if least > tolerance {
+            (
+                Status::Found,
+                "the slope's whole interval lies above the tolerance",
+            )
+        } else if low > tolerance {
+            (
+                Status::Inconclusive,
+                "the slope's interval lies above the tolerance, but not at the rate of false alarms that \
+                 all findings share",
+            )
+        } else if high <= tolerance {
+            (
+                Status::Absent,
+                "the slope's whole interval is within the tolerance",
+            )
+        } else {
+            (
+                Status::Inconclusive,
+                "the slope's interval includes the tolerance",
+            )
+        };
+        let limit = options.limit.filter(|_| status == Status::Found);
+        let end = self.times.last().copied().unwrap_or(0.0);
+        let until = |line: &Trend| self.peaks.seconds_until(limit?, line, end, LEVEL);
+        let deviations = t_upper_quantile(level, compared.degrees_of_freedom)
+            + t_upper_quantile(0.2, compared.degrees_of_freedom);
+        let finite = |value: f64| value.is_finite().then_some(value);
+        Finding {
+            status,
+            slope_per_hour: finite(compared.slope * SECONDS_PER_HOUR),
+            low: finite(low * SECONDS_PER_HOUR),
+            high: finite(high * SECONDS_PER_HOUR),
+            time_to_limit_s: until(&line),
+            detectable: finite(
+                (tolerance + deviations * compared.standard_error) * SECONDS_PER_HOUR,
+            )
             .filter(|slope| *slope > 0.0),
-        trend: Some(line),
-        reason: reason.to_owned(),
-        ..blank
+            trend: Some(line),
+            reason: reason.to_owned(),
+            ..blank
+        }
     }
 }
 
@@ -213,17 +219,4 @@ fn judged(
 fn tolerance(line: &Trend, options: &SoakOptions) -> f64 {
     let relative = options.tolerance_per_hour * line.start.abs();
     relative.max(options.absolute_tolerance_per_hour) / SECONDS_PER_HOUR
-}
-
-/// Seconds from the end of the line until its peaks, which are `height` above it, reach `limit`: 0
-/// where they are there already. `None` where the slope's interval includes 0 or less: such a line
-/// may never get there. Without a reference every line that is found rises.
-fn seconds_until(limit: f64, line: &Trend, height: f64) -> Option<f64> {
-    let room = limit - (line.end + height);
-    if room <= 0.0 {
-        return Some(0.0);
-    }
-    let (low, _) = line.interval(LEVEL);
-    let seconds = room / line.slope;
-    (low > 0.0 && seconds.is_finite()).then_some(seconds)
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, within};
 use crate::soak::cycle::without_cycle;
 use crate::soak::finding::{Finding, FindingKind, SoakOptions};
 use crate::soak::growth::{Points, inconclusive};
+use crate::soak::limit::Peaks;
 use crate::soak::lives::{falling_back, lives_unknown};
 use crate::soak::sawtooth::{MIN_PERIODS, sawtooth_of_lives};
 
@@ -88,8 +89,11 @@ pub fn soak(
         .cycle_s
         .filter(|_| options.restarts.is_empty())
         .and_then(|length| without_cycle(&times, &values, length));
-    let cycle = flat.is_some();
-    let values = flat.unwrap_or(values);
+    let (values, cycle) = match flat {
+        Some((flat, cycle)) => (flat, Some(cycle)),
+        None => (values, None),
+    };
+    let cycle = cycle.as_ref();
     let sawtooth = sawtooth_of_lives(&times, &values, &options.restarts);
     let [leak, drift] =
         [FindingKind::Leak, FindingKind::Drift].map(|kind| inconclusive(kind, subject));
@@ -121,20 +125,23 @@ pub fn soak(
             let floor = Points {
                 times: &teeth.times,
                 values: &teeth.troughs,
-                height: teeth.height,
+                peaks: Peaks {
+                    height: teeth.height,
+                    cycle,
+                },
             };
             let leak = Finding {
                 periods: Some(teeth.periods),
                 ..floor.growth(leak, options)
             };
-            let all = Points::of(&times, &values);
+            let all = Points::of(&times, &values, cycle);
             (
                 falling_back(leak, teeth, options),
                 all.growth(drift, options),
             )
         }
         None => {
-            let all = Points::of(&times, &values);
+            let all = Points::of(&times, &values, cycle);
             (all.growth(leak, options), all.growth(drift, options))
         }
     };
@@ -145,7 +152,7 @@ pub fn soak(
             finding.time_to_limit_s = Some(0.0);
         }
     }
-    if cycle {
+    if cycle.is_some() {
         for finding in [&mut leak, &mut drift] {
             finding.reason.push_str(", after the cycle was subtracted");
         }

@@ -7,6 +7,7 @@ pub(crate) mod cycle;
 pub(crate) mod finding;
 pub(crate) mod growth;
 pub(crate) mod leak;
+pub(crate) mod limit;
 pub(crate) mod lives;
 pub(crate) mod sawtooth;
 pub(crate) mod steady_state;

@@ -9,6 +9,7 @@
 //! and periods of large noise.
 
 use super::{Series, min_segment};
+use crate::math::median::{median3, upper_median};
 
 /// The smallest number of points on either side of a jump.
 const NARROWEST: usize = 5;
@@ -72,7 +73,7 @@ impl Series {
         if (left.len() as f64) < LEAST_QUIET * all.len() as f64 || left.len() < 2 * width {
             return None;
         }
-        let limit = self.deviations() * super::split::median(left) / 0.6745;
+        let limit = self.deviations() * upper_median(left) / 0.6745;
         let rounding = 1e-9 * self.values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let mut next = Vec::new();
         for at in (width..=length - width).filter(|&at| quiet[at]) {
@@ -174,7 +175,7 @@ impl Series {
                 .windows(2)
                 .max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0])));
             let middle = middle.map_or(0.0, |l| 0.5 * (l[0] + l[1]));
-            let high = |w: &[f64]| super::split::median3(w) > middle;
+            let high = |w: &[f64]| median3(w) > middle;
             let states: Vec<bool> = self.values.windows(3).map(high).collect();
             visits = visits.max(1 + states.windows(2).filter(|s| s[0] != s[1]).count());
         }

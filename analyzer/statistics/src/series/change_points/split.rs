@@ -2,6 +2,7 @@
 
 use super::{Series, min_segment, standardised};
 use crate::math::distributions::{normal_upper_quantile, t_upper};
+use crate::math::median::median3;
 
 /// An abrupt split is accepted at a rate that is higher by this factor: under slow noise the levels
 /// are poorly known, but an abrupt jump is clear.
@@ -77,21 +78,6 @@ impl Series {
         let here = jump(at);
         here > ABRUPT_DEVIATIONS * 1.4826 * middle && here > ABRUPT_RATIO * most
     }
-}
-
-/// The median of three values.
-pub(super) fn median3(values: &[f64]) -> f64 {
-    let [a, b, c] = [values[0], values[1], values[2]];
-    a.max(b).min(a.min(b).max(c))
-}
-
-/// The upper median; 0 without values.
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    let middle = values.len() / 2;
-    if values.is_empty() {
-        return 0.0;
-    }
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// The probability that the largest standardised split of pure noise exceeds `x`, among splits that

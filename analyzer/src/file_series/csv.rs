@@ -1,110 +1,78 @@
 //! Two columns of a CSV file as numbers over time. Every cell is text until it is read here, so
 //! that a bad one is named by its row.
 
-mod records;
-
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use soakbox_cli::{Failure, Result, plain_io_error};
-use soakbox_statistics::{Metric, Quantity};
 
-use crate::changes::{NumberSeries, Times, seconds};
-use records::Records;
+use super::records::Records;
+use super::{Columns, MAGIC, Points, in_range};
+use crate::changes::{NumberSeries, seconds};
 
 /// Cells that stand for a missing value, in small or capital letters.
 const MISSING: [&str; 6] = ["", "-", "na", "n/a", "nan", "null"];
-/// Numbers beyond these, other than 0, are refused: their squares leave the range of a double.
-const SIZES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 /// The path that stands for stdin.
 const STDIN: &str = "-";
 
-/// Reads the column `value`, and `time` if it is named: a number of seconds, RFC 3339, or a date.
-/// The file is read once, so that it may be a pipe; `-` is stdin.
+/// Reads the columns: numbers, and times that are a number of seconds, RFC 3339, or a date. The
+/// file is read once, so that it may be a pipe; `-` is stdin.
 ///
 /// # Errors
 /// Where the file or a column is not there, or a cell is no number or no time.
-pub fn series(path: &Path, value: &str, time: Option<&str>) -> Result<NumberSeries> {
+pub fn series(path: &Path, columns: &Columns) -> Result<NumberSeries> {
     let failed = |reason: String| match path.as_os_str() == STDIN {
         true => Failure::new("stdin", reason),
         false => Failure::path(path, reason),
     };
     if path.as_os_str() == STDIN {
-        return read(io::stdin().lock(), value, time, failed);
+        return read(io::stdin().lock(), columns, failed);
     }
     let file = File::open(path).map_err(|error| failed(plain_io_error(&error)))?;
-    read(file, value, time, failed)
+    read(file, columns, failed)
 }
 
 fn read(
-    input: impl Read,
-    value: &str,
-    time: Option<&str>,
+    mut input: impl Read,
+    columns: &Columns,
     failed: impl Fn(String) -> Failure,
 ) -> Result<NumberSeries> {
+    let mut begin = Vec::new();
+    let mut first = input.by_ref().take(MAGIC.len() as u64);
+    let first = first.read_to_end(&mut begin);
+    first.map_err(|error| failed(plain_io_error(&error)))?;
+    if begin == MAGIC {
+        return Err(failed("is a Parquet file".to_owned()).hint("--parquet FILE reads it"));
+    }
+    let input = begin.as_slice().chain(input);
     let mut records = Records::new(BufReader::with_capacity(1 << 16, input));
     let header = records.next().map_err(&failed)?;
     let header = header.ok_or_else(|| {
         failed("is empty".to_owned()).hint("its first row has the names of the columns")
     })?;
-    let places = |name: &str| {
-        let mut places = header
-            .iter()
-            .enumerate()
-            .filter(|(_, known)| *known == name);
-        let missing = || {
-            failed(format!("has no column {name}")).hint(format!("it has {}", header.join(", ")))
-        };
-        let (place, _) = places.next().ok_or_else(missing)?;
-        match places.next() {
-            Some(_) => Err(failed(format!("has the column {name} twice"))),
-            None => Ok(place),
-        }
-    };
-    let value_place = places(value)?;
-    let time_place = time.map(places).transpose()?;
-    let (mut values, mut times): (Vec<f64>, Vec<(f64, String)>) = (Vec::new(), Vec::new());
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let (value_place, time_place) = columns.places(&names, &failed)?;
+    let mut points = Points::default();
     while let Some(cells) = records.next().map_err(&failed)? {
         let row = records.row();
         // An empty line has one empty cell, a missing value of the only column.
         if cells.len() == 1 && cells[0].is_empty() && header.len() > 1 {
             continue;
         }
+        let of_row = |reason: String| failed(format!("row {row}: {reason}"));
         if cells.len() != header.len() {
             let (found, wanted) = (cells.len(), header.len());
-            let reason = format!("row {row}: has {found} cells, and the first row has {wanted}");
-            return Err(failed(reason));
+            let reason = format!("has {found} cells, and the first row has {wanted}");
+            return Err(of_row(reason));
         }
-        let number = number(cells[value_place].trim());
-        values.push(number.map_err(|reason| failed(format!("row {row}: {reason}")))?);
+        points.add_value(number(cells[value_place].trim()).map_err(of_row)?);
         let Some(place) = time_place else { continue };
         let text = cells[place].trim();
-        let at = seconds(text);
-        let at = at.ok_or_else(|| failed(format!("row {row}: {text:?} is no time")))?;
-        if times.last().is_some_and(|(last, _)| at < *last) {
-            return Err(failed(format!(
-                "row {row}: the time {text} is before that of the row above"
-            ))
-            .hint("sort the file by its time"));
-        }
-        times.push((at, text.to_owned()));
+        let at = seconds(text).ok_or_else(|| of_row(format!("{text:?} is no time")))?;
+        points.add_time(at, text.to_owned(), of_row)?;
     }
-    Ok(NumberSeries {
-        name: value.to_owned(),
-        operation: String::new(),
-        metric: Metric::other(Quantity {
-            name: value.to_owned(),
-            unit: String::new(),
-            lower_is_worse: false,
-            absolute: false,
-        }),
-        values,
-        times: match time_place {
-            Some(_) => Times::Points(times),
-            None => Times::Order,
-        },
-    })
+    points.series(columns, failed)
 }
 
 /// The number of a cell; NaN if it is missing.
@@ -116,23 +84,25 @@ fn number(text: &str) -> std::result::Result<f64, String> {
         return Ok(f64::NAN);
     }
     match text.parse::<f64>() {
-        Ok(number) if number == 0.0 || SIZES.contains(&number.abs()) => Ok(number),
-        Ok(number) if number.is_finite() && number.abs() < 1.0 => Err(format!(
-            "{text:?} is too small a number: 1e-100 is the smallest"
-        )),
-        Ok(number) if number.is_finite() || text.contains(|c: char| c.is_ascii_digit()) => Err(
-            format!("{text:?} is too large a number: 1e100 is the largest"),
-        ),
-        _ => Err(format!("{text:?} is no number")),
+        Ok(number) if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) => {
+            in_range(f64::MAX, &format!("{text:?}"))
+        }
+        Ok(number) => in_range(number, &format!("{text:?}")),
+        Err(_) => Err(format!("{text:?} is no number")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes::Times;
 
     fn read(text: &str, time: Option<&str>) -> Result<NumberSeries> {
-        super::read(text.as_bytes(), "value", time, |reason| {
+        let columns = Columns {
+            value: "value".to_owned(),
+            time: time.map(str::to_owned),
+        };
+        super::read(text.as_bytes(), &columns, |reason| {
             Failure::new("some.csv", reason)
         })
     }
@@ -188,6 +158,7 @@ mod tests {
             ("x\n1\n", None, "has no column value; hint: it has x"),
             ("value,value\n1,2\n", None, "has the column value twice"),
             ("", None, "is empty; hint: its first row has the names"),
+            ("t,value\n\n", None, "has no rows"),
             (
                 "t,value\n5,1\n4,1\n",
                 Some("t"),
