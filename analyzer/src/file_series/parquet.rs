@@ -52,7 +52,7 @@ pub fn series(path: &Path, columns: &Columns) -> Result<NumberSeries> {
         .map_err(|error| failed(not_parquet(&error)))?;
     let fields = builder.schema().fields();
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-    let (value, time) = columns.places(&names, &failed)?;
+    let (value, time) = columns.places(&names, failed)?;
     if !plain(fields[value].data_type()).is_numeric() {
         let kind = kind_of(fields[value].data_type());
         let reason = format!("the column {} has {kind} and no numbers", columns.value);
@@ -79,7 +79,7 @@ pub fn series(path: &Path, columns: &Columns) -> Result<NumberSeries> {
     let mut points = Points::default();
     for batch in reader.map_err(|error| failed(not_parquet(&error)))? {
         let batch = batch.map_err(|error| failed(format!("corrupt Parquet file ({error})")))?;
-        points.add_rows(&batch, value, time, &failed)?;
+        points.add_rows(&batch, value, time, failed)?;
     }
     points.series(columns, failed)
 }
