@@ -121,7 +121,10 @@ impl Probe for FunctionProbe {
             binary::resolve_function(open.image(), file, name, context.kernel, value)
         };
         let found = found.map_err(|reason| ResolveError::of(self, reason))?;
+        let in_callers = matches!(found.part.finish, Finish::Callers { .. });
         let pairing = match &found.part.stack_switch {
+            // Another operation that it tail-calls may have the same stack pointer.
+            _ if in_callers => Pairing::TailCalls,
             _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
             None => Pairing::StackOrder,
             Some(_) => Pairing::ExactStackPointer,
@@ -197,6 +200,8 @@ pub fn hooks(
             }));
             hooks.extend(kept.iter().map(|site| at(Phase::Finish, FINISH, site)));
         }
+        // All of them are among the hooks outside of the function.
+        Finish::Callers { .. } => {}
         Finish::Uretprobe(site) => {
             let hook = Hook::uretprobe(
                 RETURN,
@@ -279,6 +284,14 @@ fn explain(
             }
             (text, finishes)
         }
+        Finish::Callers { why } => {
+            let places = match tails.exits.len() {
+                1 => "the place".to_owned(),
+                count => format!("the {count} places"),
+            };
+            let text = format!("at {places} in its callers to which it returns ({why})");
+            (text, tail_calls::finishes(tails).collect())
+        }
         Finish::Uretprobe(site) => {
             let why = match &function.vouched {
                 None => "nothing in the program can unwind or switch stacks",
@@ -296,7 +309,7 @@ fn explain(
         ));
     }
     let abandonment = match &function.stack_switch {
-        _ if !tails.jumps.is_empty() => {
+        _ if !tails.jumps.is_empty() || matches!(function.finish, Finish::Callers { .. }) => {
             "another call at an equal stack pointer, or the end of the process (it ends in tail calls)"
                 .to_owned()
         }
@@ -333,6 +346,11 @@ fn explain(
     explanation.cost = explanation.cost_of_instructions();
     if !tails.functions.is_empty() {
         explanation.cost += &tail_calls::cost(tails);
+    } else if !tails.begins.is_empty() {
+        let count = tails.begins.len();
+        explanation.cost += &format!(
+            "; its callers pass {count} further probes at their entries, which find what was left"
+        );
     }
     explanation
 }
