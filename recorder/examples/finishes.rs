@@ -29,6 +29,8 @@ enum Why {
     Kept(KeptBecause),
     /// A finish in a function that it tail-calls.
     Callee,
+    /// A finish in its callers.
+    Caller,
     /// Its begin alone.
     Begin,
 }
@@ -46,6 +48,7 @@ impl Why {
         match self {
             Self::Kept(reason) => reason.text(),
             Self::Callee => "in a function that it tail-calls",
+            Self::Caller => "in its callers",
             Self::Begin => "only its begin is single-stepped",
         }
     }
@@ -102,6 +105,11 @@ fn survey(path: &str) -> Result<Survey> {
             continue;
         }
         let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, KERNEL) else {
+            if class == Some(&Ok(CostClass::Emulated)) {
+                survey.emulated += 1;
+            } else {
+                *survey.stepped.entry(Why::Caller).or_default() += 1;
+            }
             continue;
         };
         let cheap_begin = body.begin.cost == Cost::Emulated;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+mod body;
 mod exits;
 mod parts;
 mod paths;
@@ -15,15 +16,18 @@ mod returns;
 mod tables;
 mod tail_jumps;
 
+pub use body::Body;
+pub(super) use body::{Leaves, WaysTo};
 pub use exits::{Exit, Exits, KeptBecause, MOST_JUMPS, ReturnUse};
 pub use tail_jumps::TailJump;
 
 use super::KernelVersion;
-use super::begin::{self, Begin};
+use super::begin;
 use super::disassembly::{self, Instruction, Next};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::lsda;
+use super::plt;
 use super::unwind::{Cfa, Row, Unwind};
 
 /// The function to analyse.
@@ -49,49 +53,12 @@ impl<'a> Extent<'a> {
     }
 }
 
-/// The result of the analysis.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// Address ranges: the function itself, then its cold parts.
-    pub parts: Vec<(u64, u64)>,
-    /// Addresses of all return instructions, ascending.
-    pub returns: Vec<u64>,
-    /// Those of them to which a call may return.
-    pub returns_after_calls: BTreeSet<u64>,
-    /// The jumps to other functions at its ends (tail calls) and to its own first instruction,
-    /// ascending.
-    pub tail_jumps: Vec<TailJump>,
-    /// The instruction at which its begin is observed.
-    pub begin: Begin,
-    /// The length of some jump table is not certain.
-    pub guessed: bool,
-    /// The ways through it; `None` where a jump may lead to places that are not known.
-    paths: Option<paths::Paths>,
-    /// The unwind table's rows, by address.
-    rows: Vec<Row>,
-}
-
 /// Largest part that is analysed, in bytes.
 const LARGEST_PART: u64 = 4 << 20;
 /// Most parts of one function.
 const MOST_PARTS: usize = 64;
 /// Most times that the whole code is searched for references, per function.
 const MOST_SEARCHES: u32 = 64;
-
-impl Body {
-    /// Whether no way leads out of it: a call of it ends with its process or thread, or is left by
-    /// an exception or a jump out of it.
-    pub fn never_returns(&self) -> bool {
-        self.returns.is_empty() && self.tail_jumps.is_empty()
-    }
-
-    /// Whether it jumps back to its first instruction, as if it tail-called itself.
-    pub fn begins_with_loop(&self) -> bool {
-        let mut targets = self.tail_jumps.iter().map(|jump| jump.target);
-        let first = self.parts.first().map(|(start, _)| *start);
-        targets.any(|target| Some(target) == first)
-    }
-}
 
 /// Whether code in the function's own range jumps back to its first instruction, as far as that code
 /// can be read.
@@ -114,7 +81,24 @@ pub fn analyse(
     extent: &Extent<'_>,
     kernel: KernelVersion,
 ) -> Result<Body, Reason> {
+    analyse_with(Walk::new(elf, unwind, extent), kernel)
+}
+
+/// The same of a function that may leave by jumps that cannot be followed: [`Body::leaves`] tells
+/// of them. Its returns are then not all of its finishes.
+pub(super) fn analyse_leaving(
+    elf: &Elf<'_>,
+    unwind: &Unwind<'_>,
+    extent: &Extent<'_>,
+    kernel: KernelVersion,
+) -> Result<Body, Reason> {
     let mut walk = Walk::new(elf, unwind, extent);
+    walk.may_leave = true;
+    analyse_with(walk, kernel)
+}
+
+fn analyse_with(mut walk: Walk<'_, '_>, kernel: KernelVersion) -> Result<Body, Reason> {
+    let (elf, extent) = (walk.elf, walk.extent);
     walk.add_part(extent.start, extent.end)?;
     if !matches!(walk.cfa_at(extent.start), None | Some(Cfa::StackPointer(8))) {
         return Err(Reason::Unreadable {
@@ -148,6 +132,12 @@ pub fn analyse(
         tail_jumps,
         begin,
         guessed: walk.guessed,
+        landing_pads: walk.landing_pads.clone(),
+        leaves: match (walk.leaving.is_empty(), walk.strays) {
+            (true, _) => Leaves::Never,
+            (false, false) => Leaves::ToImports,
+            (false, true) => Leaves::Anywhere,
+        },
         paths,
         rows: walk.all_rows(),
     })
@@ -174,6 +164,12 @@ struct Walk<'w, 'a> {
     /// The function that each jump to another one or to its own start leads to, by the jump's
     /// address.
     tails: BTreeMap<u64, u64>,
+    /// Jumps that cannot be followed do not end the analysis.
+    may_leave: bool,
+    /// Addresses of these jumps.
+    leaving: BTreeSet<u64>,
+    /// One of them is through a pointer.
+    strays: bool,
     /// The targets of each jump through a table, by the jump's address.
     tables: BTreeMap<u64, Vec<u64>>,
     /// Where the unwinder lands.
@@ -199,6 +195,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             targets: BTreeSet::new(),
             far_targets: BTreeSet::new(),
             tails: BTreeMap::new(),
+            may_leave: false,
+            leaving: BTreeSet::new(),
+            strays: false,
             tables: BTreeMap::new(),
             landing_pads: BTreeSet::new(),
             guarded: Vec::new(),
@@ -293,6 +292,11 @@ impl<'w, 'a> Walk<'w, 'a> {
                         self.tails.insert(instruction.address, target);
                         continue;
                     }
+                    Err(Reason::TailCall { .. }) if self.may_leave => {
+                        let is_import = plt::import_at(self.elf, target).is_some();
+                        self.leave(instruction.address, is_import);
+                        continue;
+                    }
                     followed => followed?,
                 }
                 let Part { start, end, .. } = self.parts[part];
@@ -332,6 +336,11 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.targets.insert(pad);
         self.far_targets.insert(pad);
         Ok(())
+    }
+
+    fn leave(&mut self, at: u64, is_import: bool) {
+        self.leaving.insert(at);
+        self.strays |= !is_import;
     }
 
     fn contains(&self, address: u64) -> bool {

@@ -52,13 +52,15 @@ pub struct Surveyed<'a> {
 impl Function {
     /// Its class: that of the most expensive way through it.
     pub fn cost_class(&self) -> CostClass {
-        let kept = match &self.finish {
+        let kept: &[Site] = match &self.finish {
             Finish::Returns { kept, .. } => kept,
+            Finish::Callers { .. } => &[],
             Finish::Uretprobe(_) => return by_uretprobe(&self.begins),
         };
         let tails = &self.tail_calls;
+        // Of a function that finishes in its callers, the exits may be any instructions.
         let begins = is_stepped(&self.begins) || is_stepped(&tails.begins);
-        let mut jumps = tails.jumps.iter();
+        let mut jumps = tails.jumps.iter().chain(&tails.exits);
         let finishes = is_stepped(kept)
             || is_stepped(&tails.kept)
             || jumps.any(|jump| jump.site.cost == Cost::SingleStepped);

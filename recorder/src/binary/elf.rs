@@ -120,6 +120,8 @@ pub struct Elf<'a> {
     pub origins: BTreeMap<&'a str, Option<&'a str>>,
     /// The first function that it exports to other files.
     pub exported: Option<&'a str>,
+    /// Addresses that it exports, and those at which the loader calls it.
+    entered: BTreeSet<u64>,
     /// Libraries that it is linked to, and the loader's audit libraries.
     pub needed: Vec<&'a str>,
     bytes: &'a [u8],
@@ -202,6 +204,7 @@ impl<'a> Elf<'a> {
             imports: BTreeSet::new(),
             origins: BTreeMap::new(),
             exported: None,
+            entered: BTreeSet::from([header.e_entry(endian)]),
             needed: Vec::new(),
             bytes,
             relative: OnceCell::new(),

@@ -119,7 +119,8 @@ fn resolve_found<'a>(
     let mut chain = Chain::new(
         std::iter::once(extent.start).chain(copies.unique.iter().map(|copy| copy.address)),
     );
-    let (mut begins, mut finish) = program.sites(&extent, body, no_uretprobe, &mut chain)?;
+    let (mut begins, mut finish) =
+        program.sites(&extent, body, no_uretprobe, &copies, &mut chain)?;
     let mut observed = Vec::new();
     for copy in copies.unique {
         let sites = program.copy_sites(&copy).and_then(|sites| {
@@ -141,8 +142,8 @@ fn resolve_found<'a>(
                 kept.extend(more.kept);
                 observed.push(copy.name.to_owned());
             }
-            // Where there are copies, no uretprobe is used.
-            (Ok(_), Finish::Uretprobe(_)) => {}
+            // Where there are copies, neither is used.
+            (Ok(_), Finish::Callers { .. } | Finish::Uretprobe(_)) => {}
             (Err(why), _) if chain.leads_to(copy.address) => {
                 return Err(Reason::TailCallee {
                     callee: program.name_at(copy.address),

@@ -5,6 +5,7 @@
 //! another one or refused with the reason. Attaching is the task of `kernel`.
 
 pub mod begin;
+mod callers;
 mod clones;
 pub mod control_flow;
 mod cost_class;
@@ -28,6 +29,7 @@ pub mod mini_debug_info;
 pub mod pattern;
 mod plt;
 mod program;
+mod references;
 pub mod suggest;
 mod tail_calls;
 pub mod unwind;
@@ -152,6 +154,13 @@ pub enum Finish {
         /// words.
         why: String,
     },
+    /// In its callers, at [`TailCalls::exits`], the instructions after the calls of it: it leaves by
+    /// jumps that cannot be followed, and all of its callers are known. Their entries are
+    /// [`TailCalls::begins`]: an operation that is in flight there was left.
+    Callers {
+        /// The reason why the jumps cannot be followed, in words.
+        why: String,
+    },
     /// By a uretprobe on the function's first instruction: nothing in the program unwinds.
     Uretprobe(Site),
 }
@@ -202,7 +211,7 @@ impl Function {
     pub fn exits(&self) -> &[ExitSite] {
         match &self.finish {
             Finish::Returns { exits, .. } => exits,
-            Finish::Uretprobe(_) => &[],
+            Finish::Callers { .. } | Finish::Uretprobe(_) => &[],
         }
     }
 

@@ -1,17 +1,19 @@
 //! The program that functions are in: what is read of it once, and the sites of a body of its code.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use soakbox_schemas::control::WayOut;
 
+use super::callers::Callers;
 use super::clones::Clones;
 use super::control_flow::{self, Body, Extent, ReturnUse};
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::hazards;
+use super::references::References;
 use super::tail_calls::{Chain, Tail};
 use super::unwind::Unwind;
 use super::{ExitSite, Finish, KernelVersion, Site};
@@ -35,13 +37,14 @@ pub(super) struct BodySites {
 /// The program that the function is in, and the kernel that will run it.
 pub(super) struct Program<'e, 'a> {
     pub(super) elf: &'e Elf<'a>,
-    unwind: Unwind<'a>,
-    kernel: KernelVersion,
+    pub(super) unwind: Unwind<'a>,
+    pub(super) kernel: KernelVersion,
     value: ReturnUse,
     /// How it could switch stacks, in words; `None` where it cannot.
     pub(super) stack_switch: Option<String>,
     /// The functions that others tail-call, by address.
     tail_called: RefCell<HashMap<u64, Result<Rc<BodySites>, Reason>>>,
+    references: OnceCell<References>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
@@ -53,7 +56,14 @@ impl<'e, 'a> Program<'e, 'a> {
             value,
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
+            references: OnceCell::new(),
         }
+    }
+
+    /// The calls and jumps of the whole file; found when first needed.
+    pub(super) fn references(&self) -> &References {
+        self.references
+            .get_or_init(|| References::of(self.elf, &self.unwind))
     }
 
     pub(super) fn body(&self, extent: &Extent<'_>) -> Result<Body, Reason> {
@@ -86,6 +96,7 @@ impl<'e, 'a> Program<'e, 'a> {
         extent: &Extent<'_>,
         body: Result<Body, Reason>,
         no_uretprobe: Option<String>,
+        copies: &Clones<'_>,
         chain: &mut Chain,
     ) -> Result<(Vec<Site>, Finish), Reason> {
         let entry = self.entry_site(extent.start);
@@ -102,7 +113,11 @@ impl<'e, 'a> Program<'e, 'a> {
             }
             (None, ..) => "its first instruction is single-stepped anyway".into(),
         };
-        let sites = self.body_sites(&body?)?;
+        let body = match body {
+            Ok(body) => body,
+            Err(reason) => return self.in_callers(extent, reason, copies, chain),
+        };
+        let sites = self.body_sites(&body)?;
         let why = match sites.too_many_jumps {
             None => why,
             Some(count) => format!(
@@ -110,7 +125,11 @@ impl<'e, 'a> Program<'e, 'a> {
                 control_flow::MOST_JUMPS
             ),
         };
-        chain.add(self, &sites)?;
+        let mut longer = chain.clone();
+        match longer.add(self, &sites) {
+            Ok(()) => *chain = longer,
+            Err(reason) => return self.in_callers(extent, reason, copies, chain),
+        }
         let finish = Finish::Returns {
             sites: sites.returns,
             exits: sites.exits,
@@ -118,6 +137,31 @@ impl<'e, 'a> Program<'e, 'a> {
             why,
         };
         Ok((vec![sites.begin], finish))
+    }
+
+    /// The sites of a function that is refused for `reason`, where it leaves by jumps that cannot be
+    /// followed and all of its callers are known.
+    fn in_callers(
+        &self,
+        extent: &Extent<'_>,
+        reason: Reason,
+        copies: &Clones<'_>,
+        chain: &mut Chain,
+    ) -> Result<(Vec<Site>, Finish), Reason> {
+        let leaves = matches!(
+            reason,
+            Reason::TailCall { .. } | Reason::TailCallee { .. } | Reason::TooManyCallees(_)
+        );
+        let has_copies = !copies.unique.is_empty() || !copies.ambiguous.is_empty();
+        if !leaves || has_copies {
+            return Err(reason);
+        }
+        let Some(Callers { begin, places }) = self.callers(extent) else {
+            return Err(reason);
+        };
+        *chain = Chain::in_callers(places);
+        let why = reason.to_string();
+        Ok((vec![begin], Finish::Callers { why }))
     }
 
     pub(super) fn copy_sites(&self, copy: &Symbol<'a>) -> Result<BodySites, Reason> {

@@ -41,6 +41,14 @@ impl Chain {
         }
     }
 
+    /// No function, but places in the callers.
+    pub(super) fn in_callers(places: TailCalls) -> Self {
+        Self {
+            found: places,
+            ..Self::new([])
+        }
+    }
+
     /// Whether a jump leads to the function at the address.
     pub(super) fn leads_to(&self, address: u64) -> bool {
         self.targets.contains(&address)

@@ -103,7 +103,7 @@ fn stripped(text: &str) -> (usize, Result<usize, String>) {
     let path = workshop.path().join("program");
     let count = |bytes: &[u8]| match function(bytes, "op").unwrap().finish {
         Finish::Returns { sites, .. } => sites.len(),
-        Finish::Uretprobe(site) => panic!("uretprobe at {:#x}", site.address),
+        other => panic!("{other:?}"),
     };
     let with_names = count(&named);
     let (functions, _) = objdump_returns(&path);

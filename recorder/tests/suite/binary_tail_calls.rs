@@ -55,7 +55,7 @@ fn assembly(shapes: &[Shape]) -> String {
     for (index, shape) in shapes.iter().enumerate() {
         write!(
             text,
-            ".type f{index}, @function\nf{index}: .cfi_startproc\n nop\n"
+            ".globl f{index}\n.type f{index}, @function\nf{index}: .cfi_startproc\n nop\n"
         )
         .unwrap();
         for other in &shape.conditional {
@@ -105,8 +105,9 @@ proptest! {
         shapes in prop::collection::vec(shape(), COUNT)
     ) {
         let workshop = Workshop::new();
-        // An import of longjmp excludes the uretprobe.
-        let bytes = workshop.build_text("gcc", "s", &assembly(&shapes), &["-Wl,-u,longjmp"]);
+        // An import of longjmp excludes the uretprobe; exported functions have unknown callers.
+        let flags = ["-Wl,-u,longjmp", "-rdynamic"];
+        let bytes = workshop.build_text("gcc", "s", &assembly(&shapes), &flags);
         for index in 0..shapes.len() {
             let name = format!("f{index}");
             let mut others = led_to(&shapes, index);

@@ -113,7 +113,7 @@ fn cpp(headers: &str, body: &str) -> String {
 fn why_none(bytes: &[u8]) -> String {
     match function(bytes, "op").unwrap().finish {
         Finish::Returns { why, .. } => why,
-        Finish::Uretprobe(site) => panic!("uretprobe at {:#x}", site.address),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -34,6 +34,7 @@ fn own(stdout: &str) -> Vec<Own> {
 
 const SHAPES: &str = "shapes_of_tail_calls.c";
 const THROWS: &str = "throws_through_tail_calls.cpp";
+const THROWS_INTO: &str = "throws_into_callers.cpp";
 
 /// Records the functions of the program for which `chosen` holds, and compares counts and values
 /// with the program's own. Returns how many of them end in tail calls.
@@ -124,6 +125,23 @@ fn exceptions_out_of_tail_called_functions_leave_their_callers() {
     for compiler in ["g++", "clang++"] {
         if host::has_tool(compiler) {
             assert_eq!(compared(THROWS, compiler, &["-O2"], |_| true), 2);
+        }
+    }
+}
+
+#[test]
+fn exceptions_into_callers_that_go_on_after_the_call_finish_nothing() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for (compiler, flags) in [
+        ("g++", &["-O1", "-foptimize-sibling-calls"][..]),
+        ("g++", &["-O2"]),
+        ("g++", &["-Os"]),
+        ("clang++", &["-O2"]),
+    ] {
+        if host::has_tool(compiler) {
+            assert_eq!(compared(THROWS_INTO, compiler, flags, |_| true), 3);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod bad_input;
+mod binary_callers;
 mod binary_damage;
 mod binary_exits;
 mod binary_functions;

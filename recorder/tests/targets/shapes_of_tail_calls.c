@@ -21,7 +21,8 @@
 
 #define SHAPES(use) use(l_leaf) use(l_other) use(l_tail) use(l_chain) use(l_middle) use(l_plain) use(l_branch) use(l_thunk) \
     use(l_even) use(l_odd) use(l_leaves) use(l_left) use(l_deep) use(l_recursive) use(l_short) use(l_to_short) use(l_ends) \
-    use(l_loop) use(l_again) use(l_first) use(l_never) use(l_slot)
+    use(l_loop) use(l_again) use(l_first) use(l_never) use(l_slot) \
+    use(l_import) use(l_pointer) use(l_onward) use(l_nested)
 #define ID(name) ID_##name,
 enum { SHAPES(ID) IDS };
 
@@ -111,6 +112,26 @@ __asm__(".text\n"
         ".globl l_first\n.type l_first, @function\nl_first:\n .cfi_startproc\n sub $1, %rdi\n jg l_first\n mov %rsi, %rax\n ret\n"
         " .cfi_endproc\n .size l_first, .-l_first\n");
 
+/* Functions that leave to other files and through pointers. Something stands between each call of them and the code
+ * after it, so that nothing else leads there. */
+#define TEXT(number) TEXT_(number)
+#define TEXT_(number) #number
+#define CALL_APART(name, ...) ({ level++; passed[level] = 0; long value_ = name(__VA_ARGS__); \
+    __asm__ volatile("nop # " TEXT(__LINE__) : "+r"(value_) :: "memory"); finish(value_, 1); value_; })
+static const char *const texts[] = {"17", "4000000000", "0", "9x"};
+__attribute__((noinline)) static long stays(long a, long b) { nothing(b); return a & 0xffff; }
+__attribute__((noinline)) static long goes(long a, long b) { nothing(b); if (a % 3 == 0) longjmp(back, 1); return b + 2; }
+static long (*volatile pointers[2])(long, long) = {stays, goes};
+SHAPE long l_import(long a, long b) { ENTER(l_import); if (a & 4) return b; nothing(a); return strtol(texts[a & 3], 0, 10); }
+SHAPE long l_pointer(long a, long b) { ENTER(l_pointer); nothing(a); return pointers[a & 1](a, b); }
+SHAPE long l_onward(long a, long b) { ENTER(l_onward); if (b & 1) return l_import(b, a); nothing(b); if (b & 2) return l_pointer(b, a); return 5; }
+SHAPE long l_nested(long a, long b)
+{
+    ENTER(l_nested);
+    if (a > 0) { nothing(CALL_APART(l_nested, a - 1, b)); nothing(b); }
+    return l_onward(b, b);
+}
+
 /* Left by a longjmp in every call. */
 SHAPE __attribute__((noreturn)) long l_never(long a, long b) { ENTER(l_never); nothing(a + b); longjmp(back, 1); }
 
@@ -129,6 +150,9 @@ static void leave(long a, long b, int how)
     case 3: CALL(l_to_short, a, b); break;
     case 5: CALL_ASM(l_again, a, b); break;
     case 6: CALL(l_never, a, b); break;
+    case 7: CALL_APART(l_pointer, a, b); nothing(a); break;
+    case 8: CALL_APART(l_onward, a, b); nothing(b); break;
+    case 9: CALL_APART(l_nested, a & 15, b); nothing(a); break;
     default:
         level++;
         passed[level] = 0;
@@ -150,6 +174,8 @@ static void rounds(unsigned seed, long number)
         leave(a, b, (int)(state >> 20 & 1)); leave(b, a, (int)(state >> 21 & 1)); leave(a + 1, b + 1, 1); leave(a + 2, b, 0);
         leave(a, b, 2); leave(b, a, 3); leave(a + 1, b, 4); leave(b + 2, a, 2 + (int)((state >> 22) % 3));
         leave(a, b, 5); leave(b, a, 5 + (int)(state >> 23 & 1)); leave(b, a, 6); leave(a + 1, b, 5);
+        leave(a, b, 7); leave(b, a, 8); leave(a + 1, b, 7 + (int)((state >> 24) % 3)); leave(b, a, 9); leave(a + 2, b + 1, 8);
+        CALL_APART(l_import, a, b); nothing(b); CALL_APART(l_pointer, a & ~1, b); nothing(a); CALL_APART(l_import, b, a);
         CALL_ASM(l_loop, a & 7, b); CALL_ASM(l_first, b & 7, a); CALL_ASM(l_loop, b & 3, a);
         CALL(l_deep, a & 63, b); CALL(l_recursive, b % 90, a); CALL(l_plain, b, a);
     }

@@ -309,7 +309,7 @@ fn returned(value: Value, bits: u32) -> Option<Returned> {
 }
 
 impl Body {
-    fn agrees_with_unwind_table(&self, step: &Step) -> bool {
+    pub(super) fn agrees_with_unwind_table(&self, step: &Step) -> bool {
         let at = step.instruction.address;
         let row = self.rows.partition_point(|row| row.start <= at);
         let row = row.checked_sub(1).map(|before| &self.rows[before]);

@@ -75,7 +75,7 @@ impl Walk<'_, '_> {
             .collect();
         tables.sort_unstable();
         tables.dedup();
-        let leaves = |instruction: &Instruction| self.tails.contains_key(&instruction.address);
+        let leaves = |instruction: &Instruction| self.jumps_out(instruction.address);
         let mut steps = Vec::with_capacity(count);
         for (number, part) in self.parts.iter().enumerate() {
             for (index, instruction) in part.code.iter().enumerate() {
@@ -136,9 +136,14 @@ impl Walk<'_, '_> {
         entries
     }
 
+    /// Whether the instruction at the address is a jump to another function.
+    fn jumps_out(&self, address: u64) -> bool {
+        self.tails.contains_key(&address) || self.leaving.contains(&address)
+    }
+
     fn works(&self, instruction: &Instruction) -> bool {
         let at = instruction.address;
-        let is_tail_jump = self.tails.contains_key(&at);
+        let is_tail_jump = self.jumps_out(at);
         let is_guarded = || self.guarded.iter().any(|range| range.contains(&at));
         matches!(instruction.next, Next::Calls(_))
             || instruction.is_long_running()
@@ -179,6 +184,29 @@ pub(super) fn frame_by(rule: Option<Cfa>) -> Frame {
 }
 
 impl Paths {
+    pub(super) fn step_at(&self, address: u64) -> Option<&Step> {
+        let mut steps = self.steps.iter();
+        steps.find(|step| step.instruction.address == address)
+    }
+
+    /// The addresses of the entries, ascending by their place in the code: the function's start first.
+    pub(super) fn entered_at(&self) -> impl Iterator<Item = u64> {
+        let entries = self.entries.iter();
+        entries.map(|index| self.steps[*index].instruction.address)
+    }
+
+    /// Whether control comes to the instruction at the address only from the one before it.
+    pub(super) fn is_reached_from_before(&self, address: u64) -> bool {
+        let mut steps = self.steps.iter();
+        let Some(index) = steps.position(|step| step.instruction.address == address) else {
+            return false;
+        };
+        let leads_there = |step: &&Step| step.after.iter().any(|(after, _)| *after == index);
+        let from: Vec<&Step> = self.steps.iter().filter(leads_there).collect();
+        !self.entries.contains(&index)
+            && matches!(from.as_slice(), [only] if only.instruction.end == address)
+    }
+
     /// Follows the paths from `known` entries on; code that none of them reaches is another entry.
     fn find_entries(&mut self, known: BTreeMap<usize, Frame>) {
         let mut reached: Vec<Option<Frame>> = vec![None; self.steps.len()];

@@ -76,6 +76,10 @@ impl Walk<'_, '_> {
             return Ok(Vec::new());
         }
         let callee = slot.and_then(|slot| plt::import_of_slot(self.elf, slot));
+        if self.may_leave {
+            self.leave(at, callee.is_some());
+            return Ok(Vec::new());
+        }
         Err(Reason::TailCall {
             at,
             callee: callee.map(ToOwned::to_owned),
@@ -119,6 +123,10 @@ impl Walk<'_, '_> {
         }
         match (found, jump.entry) {
             (true, _) => Ok(()),
+            (false, Entry::Pointer) if self.may_leave => {
+                self.leave(at, false);
+                Ok(())
+            }
             (false, Entry::Pointer) => Err(Reason::TailCall { at, callee: None }),
             (false, Entry::Offset) => Err(Reason::UnknownJump {
                 at,

@@ -72,6 +72,19 @@ impl<'a> Elf<'a> {
             .flatten()
     }
 
+    /// Where the dynamic loader writes this address.
+    pub fn relocated_to(&self, address: u64) -> Vec<u64> {
+        let relative = self.relative.get_or_init(|| self.relative_relocations());
+        let to = relative.iter().filter(|(_, value)| **value == address);
+        to.map(|(at, _)| *at).collect()
+    }
+
+    /// Whether other files or the loader may call code at the address: it is exported, or where the
+    /// program or library is entered.
+    pub fn is_known_outside(&self, address: u64) -> bool {
+        self.entered.contains(&address)
+    }
+
     /// Whether the dynamic loader writes this address anywhere.
     pub fn is_relocation_value(&self, address: u64) -> bool {
         let relative = self.relative.get_or_init(|| self.relative_relocations());

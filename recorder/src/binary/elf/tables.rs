@@ -75,6 +75,9 @@ impl<'a> Elf<'a> {
                     self.imports.insert(name);
                     continue;
                 }
+                if dynamic {
+                    self.entered.insert(symbol.st_value(endian));
+                }
                 let indirect = symbol.st_type() == elf::STT_GNU_IFUNC;
                 if !(indirect || symbol.st_type() == elf::STT_FUNC) {
                     continue;
@@ -133,6 +136,9 @@ impl<'a> Elf<'a> {
             match tag {
                 DT_NEEDED | DT_AUDIT | DT_DEPAUDIT => offsets.push(value),
                 DT_STRTAB => strings = Some(value),
+                DT_INIT | DT_FINI => {
+                    self.entered.insert(value);
+                }
                 _ => {}
             }
         }
@@ -150,6 +156,8 @@ const DT_NEEDED: i64 = 1;
 const DT_DEPAUDIT: i64 = 0x6fff_fefb;
 const DT_AUDIT: i64 = 0x6fff_fefc;
 const DT_STRTAB: i64 = 5;
+const DT_INIT: i64 = 12;
+const DT_FINI: i64 = 13;
 const DT_SONAME: i64 = 14;
 const DT_FLAGS_1: i64 = 0x6fff_fffb;
 const DF_1_PIE: u64 = 0x0800_0000;

@@ -130,7 +130,10 @@ impl Probe for FunctionProbe {
         if !returns_are_cheap {
             found.part.leave_returns_to_kernel();
         }
+        let in_callers = matches!(found.part.finish, Finish::Callers { .. });
         let pairing = match &found.part.stack_switch {
+            // Another operation that it tail-calls may have the same stack pointer.
+            _ if in_callers => Pairing::TailCalls,
             _ if !found.part.tail_calls.jumps.is_empty() => Pairing::TailCalls,
             None => Pairing::StackOrder,
             Some(_) => Pairing::ExactStackPointer,
@@ -153,7 +156,7 @@ pub fn hooks(
     pairing: Pairing,
 ) -> Vec<Hook> {
     let uretprobe = match (&function.finish, &function.vouched) {
-        (Finish::Returns { .. }, _) => Uretprobe::No,
+        (Finish::Returns { .. } | Finish::Callers { .. }, _) => Uretprobe::No,
         (Finish::Uretprobe(_), None) => Uretprobe::NothingUnwinds,
         (Finish::Uretprobe(_), Some(_)) => Uretprobe::Vouched,
     };
@@ -207,6 +210,8 @@ pub fn hooks(
             hooks
                 .extend(kept.map(|site| RETURNS.hook(site, file, cookie(site, WayOut::default()))));
         }
+        // All of them are among the hooks outside of the function.
+        Finish::Callers { .. } => {}
         Finish::Uretprobe(site) => {
             let cookie = cookie(site, WayOut::default());
             let hook = Hook::uretprobe(RETURN, file, site.file_offset, Some(cookie));
@@ -288,6 +293,14 @@ fn explain(
             }
             (text, finishes)
         }
+        Finish::Callers { why } => {
+            let places = match tails.exits.len() {
+                1 => "the place".to_owned(),
+                count => format!("the {count} places"),
+            };
+            let text = format!("at {places} in its callers to which it returns ({why})");
+            (text, tail_calls::finishes(tails).collect())
+        }
         Finish::Uretprobe(site) => {
             let why = match &function.vouched {
                 None => "nothing in the program can unwind or switch stacks",
@@ -305,7 +318,7 @@ fn explain(
         ));
     }
     let abandonment = match &function.stack_switch {
-        _ if !tails.jumps.is_empty() => {
+        _ if !tails.jumps.is_empty() || matches!(function.finish, Finish::Callers { .. }) => {
             "another call at an equal stack pointer, or the end of the process (it ends in tail calls)"
                 .to_owned()
         }
@@ -342,6 +355,11 @@ fn explain(
     explanation.cost = explanation.cost_of_instructions();
     if !tails.functions.is_empty() {
         explanation.cost += &tail_calls::cost(tails);
+    } else if !tails.begins.is_empty() {
+        let count = tails.begins.len();
+        explanation.cost += &format!(
+            "; its callers pass {count} further probes at their entries, which find what was left"
+        );
     }
     explanation
 }
