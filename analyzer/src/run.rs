@@ -111,7 +111,7 @@ fn baseline(plan: &BaselinePlan) -> Result<()> {
 
 fn compare(plan: &ComparePlan) -> Result<u8> {
     let copy = plan.json.as_deref().map(OutputFile::create).transpose()?;
-    let settings = plan.settings()?;
+    let mut settings = plan.settings()?;
     if let Some(missing) = plan.base.iter().find(|path| !path.exists()) {
         // In the first run of a pipeline there is nothing to compare with, which is no mistake.
         let path = escaped_path(missing);
@@ -122,6 +122,7 @@ fn compare(plan: &ComparePlan) -> Result<u8> {
     }
     let base = runs::open(&plan.base, plan.skip_damaged)?;
     let candidate = runs::open(&plan.candidate, plan.skip_damaged)?;
+    settings.history = runs::open(&plan.history, plan.skip_damaged)?;
     commands::compare::run(&base, &candidate, &settings, plan.format, copy)
 }
 

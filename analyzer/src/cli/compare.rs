@@ -49,6 +49,10 @@ pub(super) struct CompareArguments {
     /// The runs are not pairs
     #[arg(long)]
     unpaired: bool,
+    /// Known-good runs of any builds, recordings or baselines: they show how much runs of one build
+    /// differ, also where each side has one run
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "plan")]
+    history: Vec<PathBuf>,
     /// Runs are added until the comparison is decided, up to this number per side: each comparison
     /// on the way has a part of the rate of false alarms
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..), conflicts_with = "plan")]
@@ -159,6 +163,8 @@ pub struct ComparePlan {
     pub base: Vec<PathBuf>,
     /// Paths of the candidate.
     pub candidate: Vec<PathBuf>,
+    /// Paths of the history.
+    pub history: Vec<PathBuf>,
     /// Whether damaged files are left out.
     pub skip_damaged: bool,
     /// Format on stdout.
@@ -231,6 +237,7 @@ impl CompareArguments {
         Ok(Plan::Compare(Box::new(ComparePlan {
             base: self.base,
             candidate: self.against,
+            history: self.history,
             skip_damaged: self.skip_damaged,
             format: self.format,
             json: self.json,

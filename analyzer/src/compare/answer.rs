@@ -8,6 +8,7 @@ use soakbox_statistics::{
 };
 
 use super::added_runs::LookAnswer;
+use super::history::HistoryAnswer;
 use super::repeated::on_both_sides;
 use super::{Difference, ExplanationAnswer, Pairing, Settings, differences};
 use crate::windows::{Run, RunIdentity};
@@ -53,6 +54,8 @@ pub struct Answer {
     pub(crate) pairing: Pairing,
     /// The look at a comparison to which runs are added; null where they are not.
     pub(crate) look: Option<LookAnswer>,
+    /// The runs of a history that show the variation from run to run; null without one.
+    pub(crate) history: Option<HistoryAnswer>,
     /// The metrics that were named as those that must pass; empty where the base decided.
     pub(crate) gates: Vec<String>,
     /// The base.
@@ -227,6 +230,7 @@ impl Answer {
             paired: options.paired,
             pairing: settings.pairing,
             look: options.looks.map(LookAnswer::from),
+            history: None,
             gates: options
                 .gates
                 .iter()
@@ -240,6 +244,10 @@ impl Answer {
             one_sided: one_sided.collect(),
             blockers: comparison.blockers.iter().map(blocker).collect(),
         })
+    }
+
+    pub(super) fn with_history(self, history: Option<HistoryAnswer>) -> Self {
+        Self { history, ..self }
     }
 
     /// The exit status of the command.

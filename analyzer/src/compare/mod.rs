@@ -7,6 +7,7 @@ mod answer;
 mod comparability;
 mod convert;
 mod explanation;
+mod history;
 mod pairing;
 mod power;
 mod repeated;
@@ -41,8 +42,17 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
     let pairs = pairs(base, candidate, settings.pairing)?;
     let prepared = operations(base, candidate, pairs.as_ref(), &settings.operations)?;
     settings.refuse_unknown_operations(base.iter().chain(candidate))?;
+    let compared: Vec<&Run> = base.iter().chain(candidate).collect();
+    let (variances, history) = match settings.history.as_slice() {
+        [] => (Vec::new(), None),
+        runs => {
+            let (variances, used) = history::history(runs, &compared)?;
+            (variances, Some(used))
+        }
+    };
     let options = Options {
         paired: pairs.is_some(),
+        history: variances,
         looks: settings
             .added
             .map(|added| added.look(base.len(), candidate.len()))
@@ -63,5 +73,6 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
     } else {
         compare_all(&operations, &options).map_err(|error| Failure::new("compare", error))?
     };
-    Answer::of(&comparison, base, candidate, &options, settings)
+    let answer = Answer::of(&comparison, base, candidate, &options, settings)?;
+    Ok(answer.with_history(history))
 }

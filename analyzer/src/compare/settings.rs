@@ -19,6 +19,8 @@ pub struct Settings {
     pub pairing: Pairing,
     /// Where runs are added until the comparison is decided: how many are planned.
     pub added: Option<AddedRuns>,
+    /// Known-good runs, which show how much runs of one build differ; empty where there are none.
+    pub history: Vec<Run>,
     /// The operations to compare; all where it is empty.
     pub operations: Vec<String>,
     /// Kept in the answer. No method draws random numbers.

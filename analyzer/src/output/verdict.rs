@@ -6,7 +6,7 @@ use soakbox_statistics::Metric;
 
 use super::MISSING;
 use crate::compare::{Answer, EffectAnswer, OPERATIONS, Pairing};
-use crate::units::{bytes, duration, percent, rate, signed_percent, significant};
+use crate::units::{bytes, duration, percent, plural, rate, signed_percent, significant};
 use crate::windows::RunIdentity;
 
 /// The headings of the table.
@@ -35,6 +35,18 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
             _ => "the runs were recorded in turn and are compared in pairs",
         };
         facts.push(("pairs", why.to_owned()));
+    }
+    if let Some(history) = &answer.history {
+        facts.push((
+            "history",
+            format!(
+                "{} {} of {} {} show how much runs of one build differ",
+                history.runs,
+                plural(history.runs as u64, "run"),
+                history.builds,
+                plural(history.builds as u64, "build")
+            ),
+        ));
     }
     if let Some(look) = &answer.look {
         facts.push((

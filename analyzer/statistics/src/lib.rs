@@ -62,7 +62,7 @@ pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
 pub use compare::explanation::{Explanation, RunValue, SideNoise};
 pub use compare::gate::Blocker;
 pub use compare::looks::Looks;
-pub use compare::options::{Acceptable, OneSided, Operation, Options, Threshold};
+pub use compare::options::{Acceptable, History, OneSided, Operation, Options, Threshold};
 pub use compare::plan::Plan;
 pub use compare::reading::{Reading, read};
 pub use compare::run_variance::RunVariance;

@@ -11,7 +11,7 @@ use soakbox_statistics::{
     Threshold, Verdict, compare, read, self_test,
 };
 use std::slice::from_ref;
-use support::{observed, one, run, scatter, windows};
+use support::{observed, of_all, one, run, scatter, windows};
 
 /// Runs of CPU time whose levels differ by up to `spread` from run to run.
 fn side(runs: usize, level: f64, spread: f64, seed: usize) -> Vec<Run> {
@@ -176,7 +176,7 @@ fn two_runs_that_differ_are_no_regression_of_the_build() {
     };
     let history = RunVariance::from_history(&[100.0, 100.5, 99.5, 100.2, 99.9, 100.1], false);
     let options = Options {
-        history: vec![(Metric::Cpu, history.unwrap())],
+        history: vec![of_all(Metric::Cpu, history.unwrap())],
         ..Options::default()
     };
     let result = compare(&with(100.0, 1), &with(120.0, 2), &options).unwrap();
@@ -245,7 +245,7 @@ fn a_plan_says_from_the_base_what_a_comparison_could_show() {
     assert!(Plan::new(&base, "", &Metric::Memory, &Options::default()).is_none());
     let history = RunVariance::from_history(&[100.0, 101.0, 99.0], false).unwrap();
     let options = Options {
-        history: vec![(Metric::Cpu, history)],
+        history: vec![of_all(Metric::Cpu, history)],
         ..Options::default()
     };
     assert!(Plan::new(&base[..1], "", &Metric::Cpu, &options).is_some());

@@ -8,10 +8,11 @@
 mod support;
 
 use soakbox_statistics::{
-    Error, Metric, Operation, Options, Run, RunVariance, Scope, Verdict, compare, compare_all,
+    Error, History, Metric, Operation, Options, Run, RunVariance, Scope, Verdict, compare,
+    compare_all,
 };
-use std::time::Duration;
-use support::{one, run, scatter};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use support::{of_all, one, run, scatter};
 
 #[test]
 fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
@@ -25,7 +26,7 @@ fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
     assert!(!alone.reason.contains("one run per side"));
     let history = RunVariance::from_history(&[97.0, 100.0, 103.0, 99.0, 101.0, 98.0], false);
     let options = Options {
-        history: vec![(Metric::Cpu, history.unwrap())],
+        history: vec![of_all(Metric::Cpu, history.unwrap())],
         ..Options::default()
     };
     let known = one(&base, &candidate, &options);
@@ -34,6 +35,57 @@ fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
         (Verdict::Inconclusive, Scope::Runs)
     );
     assert_eq!(known.scope.note(), None);
+}
+
+/// A number with the standard normal distribution.
+fn normal(i: usize, seed: usize) -> f64 {
+    let (u, v) = (scatter(2 * i, seed), scatter(2 * i + 1, seed));
+    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+}
+
+#[test]
+fn a_history_of_several_builds_holds_the_rate_of_false_alarms_of_single_runs() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let drawn = now.subsec_nanos() as usize;
+    let trials = 1000;
+    // Runs of one build differ by 3%, builds by much more.
+    let level = |i: usize, build: f64| build * (0.03 * normal(i, drawn)).exp();
+    let (mut alarms, mut found) = (0, 0);
+    for trial in 0..trials {
+        let at = 20 * trial;
+        let builds = [100.0, 40.0, 170.0];
+        let past: Vec<[f64; 3]> = (0..3)
+            .map(|build| [0, 1, 2].map(|run| level(at + 3 * build + run, builds[build])))
+            .collect();
+        let past: Vec<&[f64]> = past.iter().map(|build| &build[..]).collect();
+        let variance = RunVariance::from_builds(&past, false).unwrap();
+        let other = RunVariance {
+            deviation: 1e-6,
+            degrees_of_freedom: 1e6,
+        };
+        let mut options = Options {
+            threshold: 0.0,
+            // That of another operation is not used.
+            history: vec![
+                History {
+                    operation: Some("other".to_owned()),
+                    ..of_all(Metric::Cpu, other)
+                },
+                of_all(Metric::Cpu, variance),
+            ],
+            ..Options::default()
+        };
+        let single =
+            |i: usize, factor: f64| [run(Metric::Cpu, factor * level(at + i, 90.0), at + i)];
+        let effect = one(&single(10, 1.0), &single(11, 1.0), &options);
+        assert_eq!(effect.scope, Scope::Runs);
+        alarms += u32::from(effect.verdict == Verdict::Regressed);
+        options.threshold = 0.05;
+        let effect = one(&single(12, 1.0), &single(13, 1.3), &options);
+        found += u32::from(effect.verdict == Verdict::Regressed);
+    }
+    assert!(alarms <= 73, "{alarms} of {trials}, seed {drawn}");
+    assert!(found >= 900, "{found} of {trials}, seed {drawn}");
 }
 
 #[test]

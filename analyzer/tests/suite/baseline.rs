@@ -69,6 +69,37 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
 }
 
 #[test]
+fn a_history_counts_runs_of_one_build_that_are_not_compared() {
+    let place = Place::new();
+    let sealed = |seed: u64, scale: f64| place.seal_soak(&format!("{seed}"), &soak(seed, scale));
+    let runs: Vec<String> = (1..6).map(|seed| sealed(seed, 1.0)).collect();
+    let runs = names(&runs);
+    let judge = |history: &[&str]| {
+        let compared = ["compare", runs[0], "--against", runs[1], "--history"];
+        analyzer(&[&compared, history, &["--format", "json"]].concat())
+    };
+    for (history, used) in [(&runs[2..], 3), (&runs[..], 3), (&runs[1..4], 2)] {
+        let answer: serde_json::Value = serde_json::from_slice(&judge(history).stdout).unwrap();
+        assert_eq!(
+            answer["history"],
+            serde_json::json!({"runs": used, "builds": 1})
+        );
+        assert_eq!(answer["scope"], "runs");
+    }
+    for too_few in [&runs[..2], &runs[2..3]] {
+        let output = judge(too_few);
+        assert_eq!(output.status.code(), Some(2));
+        let message = text(&output.stderr);
+        let reason = "--history: has no two runs of one build besides those that are compared";
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+fn names(paths: &[String]) -> Vec<&str> {
+    paths.iter().map(String::as_str).collect()
+}
+
+#[test]
 fn show_list_and_diff_name_the_runs_and_what_differs() {
     let place = Place::new();
     let run = place.seal_soak("run", &soak(1, 1.0));

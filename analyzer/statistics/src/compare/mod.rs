@@ -29,7 +29,7 @@ use crate::math::false_discovery::{benjamini_hochberg, matching_level};
 use crate::metric::Metric;
 use crate::run::Run;
 use effect::{Comparison, Effect, OneSidedOperation};
-use options::{Acceptable, OneSided, Operation, Options};
+use options::{Acceptable, History, OneSided, Operation, Options};
 use std::collections::BTreeSet;
 use uncorrected::{Levels, Uncorrected};
 use verdict::{Scope, Side, Verdict};
@@ -170,7 +170,7 @@ fn check(operations: &[Operation<'_>], options: &Options) -> Result<(), Error> {
         1.0,
         "between 0 and 1",
     )?;
-    for (_, variance) in &options.history {
+    for History { variance, .. } in &options.history {
         let must = "finite and not negative";
         within("history deviation", variance.deviation, 0.0, 1e300, must)?;
         within(

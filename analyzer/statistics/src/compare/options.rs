@@ -26,8 +26,9 @@ pub struct Options {
     pub paired: bool,
     /// Detect warm-up and cut it.
     pub warm_up: bool,
-    /// The variance between runs per metric, from a history of good runs.
-    pub history: Vec<(Metric, RunVariance)>,
+    /// The variance between runs, from a history of good runs. Of several that fit, one that names
+    /// the operation is used, otherwise the first.
+    pub history: Vec<History>,
     /// Compare only these metrics; all when empty.
     pub metrics: Vec<Metric>,
     /// The metrics that must pass, and that alone can regress the comparison. When empty, the base
@@ -56,6 +57,17 @@ pub struct Threshold {
     pub change: Acceptable,
 }
 
+/// The variance between runs of one metric, from a history of good runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// The operation that it is for; all operations when `None`.
+    pub operation: Option<String>,
+    /// The metric that it is for.
+    pub metric: Metric,
+    /// The variance.
+    pub variance: RunVariance,
+}
+
 /// A change that is still acceptable.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Acceptable {
@@ -81,6 +93,23 @@ impl Options {
     /// The false discovery rate of this look.
     pub(super) fn level(&self) -> f64 {
         self.q * self.looks.map_or(1.0, Looks::share)
+    }
+
+    /// The history of a metric on this scale. That of a relative metric says nothing about a
+    /// difference in its unit.
+    pub(super) fn history_of(
+        &self,
+        operation: &str,
+        metric: &Metric,
+        scale: Scale,
+    ) -> Option<RunVariance> {
+        let fits = |h: &&History| {
+            h.metric == *metric && h.operation.as_ref().is_none_or(|name| name == operation)
+        };
+        let known = self.history.iter().filter(fits);
+        let known = known.min_by_key(|h| h.operation.is_none())?.variance;
+        let usable = known.degrees_of_freedom > 0.0 && scale.absolute == metric.is_absolute();
+        usable.then_some(known)
     }
 
     /// The threshold of one metric of one operation: a fraction, or in the metric's unit on an

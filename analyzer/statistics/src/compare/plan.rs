@@ -37,9 +37,8 @@ impl Plan {
         let mean =
             |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / estimates.len() as f64;
         let within = mean(&mut estimates.iter().map(|estimate| within_run(estimate)));
-        let known = options.history.iter().find(|(known, _)| known == metric);
-        let known = known.filter(|_| sides.scale.absolute == metric.is_absolute());
-        let (prior, history) = known.map_or((0.0, 0.0), |(_, h)| {
+        let known = options.history_of(operation, metric, sides.scale);
+        let (prior, history) = known.map_or((0.0, 0.0), |h| {
             (h.deviation * h.deviation, h.degrees_of_freedom)
         });
         let degrees = centres.len() as f64 - 1.0;

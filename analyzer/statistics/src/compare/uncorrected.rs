@@ -11,7 +11,6 @@ use crate::compare::explanation::Explanation;
 use crate::compare::gate::passable;
 use crate::compare::options::{Operation, Options};
 use crate::compare::reason::{blocked, verdict_under_loss};
-use crate::compare::run_variance::RunVariance;
 use crate::compare::runs_needed::{RunNoise, to_decide};
 use crate::compare::scale::Scale;
 use crate::compare::sides::{BaseAlone, Sides, Used};
@@ -58,7 +57,7 @@ impl Uncorrected {
         let (base, candidate) = (estimates(&sides.base), estimates(&sides.candidate));
         let of_base = typical(&base, scale);
         let threshold = options.threshold_of(operation.name, &metric, scale, of_base);
-        let history = history_of(&metric, scale, options);
+        let history = options.history_of(operation.name, &metric, scale);
         let difference = difference(&base, &candidate, options.paired, history);
         let difference = difference.map(|c| {
             if metric.lower_is_worse() {
@@ -229,7 +228,7 @@ fn gate(
     let least = passable(
         &runs,
         base.scale,
-        history_of(metric, base.scale, options),
+        options.history_of(operation, metric, base.scale),
         options,
     );
     let gates = if options.gates.is_empty() {
@@ -243,15 +242,6 @@ fn gate(
         _ => 1.0,
     };
     (gates, least.map(|least| least * unit))
-}
-
-/// The history of a metric on this scale. That of a relative metric says nothing about a difference
-/// in its unit.
-fn history_of(metric: &Metric, scale: Scale, options: &Options) -> Option<RunVariance> {
-    let known = options.history.iter().find(|(known, _)| known == metric);
-    let usable =
-        |h: &RunVariance| h.degrees_of_freedom > 0.0 && scale.absolute == metric.is_absolute();
-    known.map(|(_, variance)| *variance).filter(usable)
 }
 
 fn estimates(used: &[Used]) -> Vec<&Estimate> {

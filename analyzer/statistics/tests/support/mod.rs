@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
-use soakbox_statistics::{Effect, Histogram, Metric, Options, Run, Window, compare};
+use soakbox_statistics::{
+    Effect, Histogram, History, Metric, Options, Run, RunVariance, Window, compare,
+};
 use std::time::Duration;
 
 /// Numbers in 0..1 that are the same in every run and have no period.
@@ -26,6 +28,15 @@ pub(crate) fn run(metric: Metric, level: f64, seed: usize) -> Run {
         .unwrap()
         .with(metric, values(300, level, seed))
         .unwrap()
+}
+
+/// A history of one metric of all operations.
+pub(crate) fn of_all(metric: Metric, variance: RunVariance) -> History {
+    History {
+        operation: None,
+        metric,
+        variance,
+    }
 }
 
 /// The only effect of a comparison.
