@@ -8,15 +8,17 @@
 //! that tail-call the observed one and return to the same place without it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use soakbox_schemas::control::WayOut;
 
 use super::clones::{self, Role};
 use super::control_flow::{self, Body, Extent, Leaves, MOST_JUMPS, WaysTo};
 use super::disassembly;
-use super::elf::{Elf, Symbol};
+use super::elf::Symbol;
 use super::program::Program;
 use super::references::Reference;
+use super::tail_calls::MOST_CALLEES;
 use super::{ExitSite, Site, TailCalls};
 
 /// Bytes from the stack pointer after a return down to that of the function's entry.
@@ -24,19 +26,6 @@ const RETURN_ADDRESS: i64 = 8;
 
 /// Most entries of callers at which operations are abandoned.
 const MOST_ENTRIES: usize = 256;
-
-/// Functions that return again to a place in the frame of their caller.
-const RETURN_TWICE: &[&str] = &[
-    "setjmp",
-    "_setjmp",
-    "__setjmp",
-    "sigsetjmp",
-    "__sigsetjmp",
-    "getcontext",
-    "swapcontext",
-    "vfork",
-    "__vfork",
-];
 
 /// Where a function that leaves begins and finishes.
 pub(super) struct Callers {
@@ -95,7 +84,10 @@ impl<'a> Program<'_, 'a> {
                     waiting.push_back(from.start);
                 }
             }
-            if found.returns.len() > MOST_JUMPS || found.entries.len() > MOST_ENTRIES {
+            let is_too_much = found.returns.len() > MOST_JUMPS
+                || found.entries.len() > MOST_ENTRIES
+                || known.len() > MOST_CALLEES;
+            if is_too_much {
                 return None;
             }
         }
@@ -121,8 +113,16 @@ impl<'a> Program<'_, 'a> {
         })
     }
 
-    fn leaving_body(&self, extent: &Extent<'_>) -> Option<Body> {
-        control_flow::analyse_leaving(self.elf, &self.unwind, extent, self.kernel).ok()
+    fn leaving_body(&self, extent: &Extent<'_>) -> Option<Rc<Body>> {
+        if let Some(known) = self.leaving.borrow().get(&extent.start) {
+            return known.clone();
+        }
+        let analyse = control_flow::analyse_leaving;
+        let body = analyse(self.elf, &self.unwind, extent, self.kernel);
+        let body = body.ok().map(Rc::new);
+        let mut known = self.leaving.borrow_mut();
+        known.insert(extent.start, body.clone());
+        body
     }
 
     fn begin_of(&self, body: &Body, start: u64) -> Option<Site> {
@@ -146,7 +146,7 @@ impl<'a> Program<'_, 'a> {
             return None;
         }
         if let WaysTo::Others { depth, pads } = body.ways_to(call.end)? {
-            if returns_twice(self.elf) {
+            if self.references().returns_twice {
                 return None;
             }
             let below = depth.checked_add(RETURN_ADDRESS)?;
@@ -193,13 +193,4 @@ impl Found {
     fn add_entry(&mut self, site: Site) {
         self.entries.insert((site.address, site.stack_delta), site);
     }
-}
-
-/// Whether the program has a function that returns again to a frame of its caller.
-fn returns_twice(elf: &Elf<'_>) -> bool {
-    let mut names = RETURN_TWICE.iter();
-    names.any(|name| {
-        let mut symbols = elf.symbols.iter();
-        elf.imports.contains(name) || symbols.any(|symbol| symbol.name == *name)
-    })
 }

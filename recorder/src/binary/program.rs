@@ -45,6 +45,9 @@ pub(super) struct Program<'e, 'a> {
     /// The functions that others tail-call, by address.
     tail_called: RefCell<HashMap<u64, Result<Rc<BodySites>, Reason>>>,
     references: OnceCell<References>,
+    /// The functions that leave, and callers of such functions, by address; `None` for those that
+    /// cannot be analysed.
+    pub(super) leaving: RefCell<HashMap<u64, Option<Rc<Body>>>>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
@@ -57,6 +60,7 @@ impl<'e, 'a> Program<'e, 'a> {
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
             references: OnceCell::new(),
+            leaving: RefCell::default(),
         }
     }
 

@@ -2,9 +2,10 @@
 //! anything else could.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::disassembly::{self, Next};
-use super::elf::Elf;
+use super::elf::{Elf, Section};
 use super::unwind::{Fde, Unwind};
 
 /// A call or a jump to an address.
@@ -25,108 +26,162 @@ pub(super) struct Reference {
 pub(super) struct References {
     direct: BTreeMap<u64, Vec<Reference>>,
     through_pointer: BTreeMap<u64, Vec<Reference>>,
-    /// Addresses that other instructions name.
-    others: BTreeSet<u64>,
-    /// The first address of this code, and one past its last, by the first.
-    swept: BTreeMap<u64, u64>,
+    /// Addresses that other instructions of this code name, and that anything in other code or in
+    /// data could name: addresses of code, and of pointers in the global offset table.
+    named: BTreeSet<u64>,
+    /// There are more than [`MOST_NAMES`] of them.
+    is_incomplete: bool,
+    /// Where the loader writes an address, by that address.
+    pointers: BTreeMap<u64, Vec<u64>>,
+    /// The global offset table: only instructions that name a pointer in it read that pointer.
+    offsets: Range<u64>,
+    /// A function returns a second time to a frame of its caller.
+    pub(super) returns_twice: bool,
 }
+
+/// Most addresses that are kept.
+const MOST_NAMES: usize = 1 << 22;
+
+/// Functions that return again to a place in the frame of their caller.
+const RETURN_TWICE: &[&str] = &[
+    "setjmp",
+    "_setjmp",
+    "__setjmp",
+    "sigsetjmp",
+    "__sigsetjmp",
+    "getcontext",
+    "swapcontext",
+    "vfork",
+    "__vfork",
+];
 
 impl References {
     pub(super) fn of(elf: &Elf<'_>, unwind: &Unwind<'_>) -> Self {
-        let mut found = Self::default();
+        let offsets = elf.section(".got").map(|section| {
+            let size = section.data.len() as u64;
+            section.address..section.address.saturating_add(size)
+        });
+        let mut symbols = elf.symbols.iter().map(|symbol| symbol.name);
+        let mut names = RETURN_TWICE.iter();
+        let mut found = Self {
+            offsets: offsets.unwrap_or_default(),
+            returns_twice: names.any(|name| elf.imports.contains(name))
+                || symbols.any(|symbol| RETURN_TWICE.contains(&symbol)),
+            ..Self::default()
+        };
+        for (pointer, address) in elf.relocations() {
+            found.pointers.entry(address).or_default().push(pointer);
+        }
+        let mut swept = BTreeMap::new();
+        let mut last = 0;
         for fde in unwind.fdes() {
-            let bytes = elf.bytes_at(fde.start, fde.end - fde.start);
-            let Some(Ok(code)) = bytes.map(|bytes| disassembly::sweep(bytes, fde.start)) else {
-                continue;
-            };
-            found.swept.insert(fde.start, fde.end);
-            for instruction in code {
-                let pointer = instruction.rip_relative_address();
-                let (all, target, is_call) = match (instruction.next, pointer) {
-                    (Next::Calls(Some(target)), _) => (&mut found.direct, target, true),
-                    (Next::Jumps(target) | Next::Branches(target), _) => {
-                        (&mut found.direct, target, false)
-                    }
-                    (Next::Calls(None), Some(pointer)) => {
-                        (&mut found.through_pointer, pointer, true)
-                    }
-                    (Next::JumpsIndirectly, Some(pointer)) => {
-                        (&mut found.through_pointer, pointer, false)
-                    }
-                    _ => {
-                        found.others.extend(instruction.mentioned_addresses());
-                        continue;
-                    }
-                };
-                all.entry(target).or_default().push(Reference {
-                    at: instruction.address,
-                    end: instruction.end,
-                    is_call,
-                    from: *fde,
-                });
+            // Of entries that overlap only the first is read.
+            if fde.start >= last && found.add_code(elf, fde).is_some() {
+                swept.insert(fde.start, fde.end);
+                last = fde.end;
+            }
+        }
+        for section in elf.sections.iter().filter(|section| section.address != 0) {
+            if section.executable {
+                found.add_other_code(elf, section, &swept);
+            } else {
+                found.add_data(elf, section);
             }
         }
         found
     }
 
+    /// Adds the instructions of the entry's code; `None` where it cannot be read.
+    fn add_code(&mut self, elf: &Elf<'_>, fde: &Fde) -> Option<()> {
+        let bytes = elf.bytes_at(fde.start, fde.end - fde.start)?;
+        for instruction in disassembly::sweep(bytes, fde.start).ok()? {
+            let pointer = instruction.rip_relative_address();
+            let (all, target, is_call) = match (instruction.next, pointer) {
+                (Next::Calls(Some(target)), _) => (&mut self.direct, target, true),
+                (Next::Jumps(target) | Next::Branches(target), _) => {
+                    (&mut self.direct, target, false)
+                }
+                (Next::Calls(None), Some(pointer)) => (&mut self.through_pointer, pointer, true),
+                (Next::JumpsIndirectly, Some(pointer)) => {
+                    (&mut self.through_pointer, pointer, false)
+                }
+                _ => {
+                    for address in instruction.mentioned_addresses() {
+                        self.add_name(elf, address);
+                    }
+                    continue;
+                }
+            };
+            all.entry(target).or_default().push(Reference {
+                at: instruction.address,
+                end: instruction.end,
+                is_call,
+                from: *fde,
+            });
+        }
+        Some(())
+    }
+
+    /// Adds all that four bytes of code, which was not read, could name.
+    fn add_other_code(&mut self, elf: &Elf<'_>, section: &Section<'_>, swept: &BTreeMap<u64, u64>) {
+        for (at, window) in section.data.windows(4).enumerate() {
+            let start = section.address.wrapping_add(at as u64);
+            let end = start.wrapping_add(4);
+            let mut before = swept.range(..=start);
+            if before.next_back().is_some_and(|(_, last)| end <= *last) {
+                continue;
+            }
+            let Ok(bytes) = window.try_into() else {
+                continue;
+            };
+            let value = u32::from_le_bytes(bytes);
+            let relative = end.wrapping_add_signed(i64::from(value.cast_signed()));
+            self.add_name(elf, u64::from(value));
+            // The displacement 0 is padding before the address, not a name of it.
+            if relative != end {
+                self.add_name(elf, relative);
+            }
+        }
+    }
+
+    fn add_data(&mut self, elf: &Elf<'_>, section: &Section<'_>) {
+        for word in section.data.chunks_exact(8) {
+            if let Ok(word) = word.try_into() {
+                self.add_name(elf, u64::from_le_bytes(word));
+            }
+        }
+    }
+
+    fn add_name(&mut self, elf: &Elf<'_>, address: u64) {
+        if !elf.is_executable(address) && !self.offsets.contains(&address) {
+            return;
+        }
+        if self.named.len() < MOST_NAMES {
+            self.named.insert(address);
+        } else {
+            self.is_incomplete = true;
+        }
+    }
+
     /// All calls and jumps that lead to the function at `start`; `None` where something else could
     /// lead there: another file, a pointer, or code that cannot be read.
     pub(super) fn leading_to(&self, elf: &Elf<'_>, start: u64) -> Option<Vec<Reference>> {
-        if elf.is_known_outside(start) || self.others.contains(&start) {
+        let is_named = self.is_incomplete || self.named.contains(&start);
+        if is_named || elf.is_known_outside(start) {
             return None;
         }
-        let direct = self.direct.get(&start).cloned().unwrap_or_default();
-        let pointers = elf.relocated_to(start);
-        let mut all = direct;
-        for pointer in &pointers {
-            // Nothing writes it, and it is in no table that code reads by an index or an offset.
+        let mut all = self.direct.get(&start).cloned().unwrap_or_default();
+        for pointer in self.pointers.get(&start).into_iter().flatten() {
+            // Nothing writes it, and only calls and jumps read it.
             elf.constant_pointer(*pointer)?;
-            let offsets = elf.section(".got")?;
-            let at = pointer.checked_sub(offsets.address)?;
-            if at >= offsets.data.len() as u64 {
+            let is_elsewhere = !self.offsets.contains(pointer)
+                || self.named.contains(pointer)
+                || self.pointers.contains_key(pointer);
+            if is_elsewhere {
                 return None;
             }
-            let through = self.through_pointer.get(pointer).cloned()?;
-            let is_read = self.others.contains(pointer) || self.is_named_elsewhere(elf, *pointer);
-            if is_read || !elf.relocated_to(*pointer).is_empty() {
-                return None;
-            }
-            all.extend(through);
+            all.extend(self.through_pointer.get(pointer)?);
         }
-        (!self.is_named_elsewhere(elf, start)).then_some(all)
-    }
-
-    /// Whether anything but the instructions of this code could name the address: a displacement in
-    /// other code, or an address in code or data.
-    fn is_named_elsewhere(&self, elf: &Elf<'_>, address: u64) -> bool {
-        let loaded = elf.sections.iter().filter(|section| section.address != 0);
-        for section in loaded {
-            if !section.executable {
-                let mut words = section.data.chunks_exact(8);
-                if words.any(|word| word == address.to_le_bytes()) {
-                    return true;
-                }
-                continue;
-            }
-            for (at, window) in section.data.windows(4).enumerate() {
-                let Ok(bytes) = window.try_into() else {
-                    continue;
-                };
-                let value = u32::from_le_bytes(bytes);
-                let end = section.address.wrapping_add(at as u64 + 4);
-                let relative = end.wrapping_add_signed(i64::from(value.cast_signed()));
-                // The displacement 0 is padding before the address, not a name of it.
-                let is_name = relative == address && end != address;
-                if (is_name || u64::from(value) == address) && !self.is_swept(end - 4, end) {
-                    return true;
-                }
-            }
-        }
-        false
-    }
-
-    fn is_swept(&self, start: u64, end: u64) -> bool {
-        let mut before = self.swept.range(..=start);
-        before.next_back().is_some_and(|(_, last)| end <= *last)
+        Some(all)
     }
 }

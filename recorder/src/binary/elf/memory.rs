@@ -72,11 +72,10 @@ impl<'a> Elf<'a> {
             .flatten()
     }
 
-    /// Where the dynamic loader writes this address.
-    pub fn relocated_to(&self, address: u64) -> Vec<u64> {
+    /// Where the dynamic loader writes addresses of this file, each with the address.
+    pub fn relocations(&self) -> impl Iterator<Item = (u64, u64)> {
         let relative = self.relative.get_or_init(|| self.relative_relocations());
-        let to = relative.iter().filter(|(_, value)| **value == address);
-        to.map(|(at, _)| *at).collect()
+        relative.iter().map(|(at, value)| (*at, *value))
     }
 
     /// Whether other files or the loader may call code at the address: it is exported, or where the
