@@ -39,6 +39,7 @@ use crate::windows::Run;
 pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<Answer> {
     refuse_repeated("BASE", base)?;
     refuse_repeated("--against", candidate)?;
+    refuse_repeated("--history", &settings.history)?;
     let pairs = pairs(base, candidate, settings.pairing)?;
     let prepared = operations(base, candidate, pairs.as_ref(), &settings.operations)?;
     settings.refuse_unknown_operations(base.iter().chain(candidate))?;

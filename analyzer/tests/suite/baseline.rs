@@ -69,6 +69,49 @@ fn a_baseline_gives_the_verdicts_of_its_recordings() {
 }
 
 #[test]
+fn a_baseline_supplies_the_variation_of_runs_to_a_single_run_of_each_side() {
+    let place = Place::new();
+    let sealed = |seed: u64, scale: f64| place.seal_soak(&format!("{seed}"), &soak(seed, scale));
+    let scales = [0.9, 1.08, 0.95, 1.1, 1.0, 0.92];
+    let good: Vec<String> = (1..)
+        .zip(scales)
+        .map(|(seed, scale)| sealed(seed, scale))
+        .collect();
+    let file = file(&place, "good.baseline");
+    let create = [&["baseline", "create"], &names(&good)[..], &["-o", &file]].concat();
+    assert!(analyzer(&create).status.success());
+    let own = sealed(10, 0.9);
+    let judge = |base: &[&str], candidate: &str| {
+        let candidate = ["--against", candidate, "--format", "json"];
+        let output = analyzer(&[&["compare"], base, &candidate].concat());
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let word = answer["verdict"].as_str().unwrap().to_owned();
+        (word, answer["scope"].as_str().unwrap().to_owned())
+    };
+    // As slow as runs of the baseline are, and far slower than any of them.
+    let (like, slower) = (sealed(11, 1.1), sealed(12, 1.8));
+    for (candidate, alone, with_history) in [
+        (&like, "worse_run", None),
+        (&slower, "worse_run", Some("regressed")),
+    ] {
+        let (word, scope) = judge(&[&own], candidate);
+        assert_eq!((&*word, &*scope), (alone, "pair"));
+        for base in [
+            &[&*file][..],
+            &[&*own, &*file],
+            &[&*own, "--history", &*file],
+        ] {
+            let (word, scope) = judge(base, candidate);
+            assert_eq!(scope, "runs");
+            match with_history {
+                Some(expected) => assert_eq!(word, expected),
+                None => assert_ne!(word, "regressed", "{base:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_history_counts_runs_of_one_build_that_are_not_compared() {
     let place = Place::new();
     let sealed = |seed: u64, scale: f64| place.seal_soak(&format!("{seed}"), &soak(seed, scale));
@@ -93,6 +136,21 @@ fn a_history_counts_runs_of_one_build_that_are_not_compared() {
         let reason = "--history: has no two runs of one build besides those that are compared";
         assert!(message.contains(reason), "{message}");
     }
+}
+
+#[test]
+fn a_run_that_a_history_has_twice_is_refused() {
+    let place = Place::new();
+    let runs: Vec<String> = (1..5)
+        .map(|seed| place.seal_soak(&format!("{seed}"), &soak(seed, 1.0)))
+        .collect();
+    let [base, candidate, one, other] = names(&runs)[..] else {
+        unreachable!()
+    };
+    let history = [one, other, one];
+    let asked = ["compare", base, "--against", candidate, "--history"];
+    let message = refused(&[&asked[..], &history].concat());
+    assert!(message.contains("--history"), "{message}");
 }
 
 fn names(paths: &[String]) -> Vec<&str> {
