@@ -33,11 +33,10 @@ impl Frame {
     }
 
     /// Whether it may still be in flight where `operation` begins at the same stack pointer: its
-    /// function may have ended in a tail call.
+    /// function may have ended in a tail call. None with a uretprobe ends in one of itself.
     #[inline(always)]
     fn may_end_in(&self, operation: u16) -> bool {
-        self.never_unwinds()
-            || self.uretprobe == Uretprobe::Vouched as u16 && self.operation != operation
+        self.uretprobe != Uretprobe::No as u16 && self.operation != operation
     }
 
     /// Whether it was unwound if `operation` begins at `entry`.

@@ -11,6 +11,7 @@ mod recursion;
 mod stack_switch;
 mod unwinding;
 
+pub(in crate::binary) use certain::RETURN_TWICE;
 pub use certain::certain_harm;
 pub use recursion::may_reenter;
 pub use stack_switch::stack_switch;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::disassembly::{self, Next};
 use super::elf::{Elf, Section};
+use super::hazards::RETURN_TWICE;
 use super::unwind::{Fde, Unwind};
 
 /// A call or a jump to an address.
@@ -41,19 +42,6 @@ pub(super) struct References {
 
 /// Most addresses that are kept.
 const MOST_NAMES: usize = 1 << 22;
-
-/// Functions that return again to a place in the frame of their caller.
-const RETURN_TWICE: &[&str] = &[
-    "setjmp",
-    "_setjmp",
-    "__setjmp",
-    "sigsetjmp",
-    "__sigsetjmp",
-    "getcontext",
-    "swapcontext",
-    "vfork",
-    "__vfork",
-];
 
 impl References {
     pub(super) fn of(elf: &Elf<'_>, unwind: &Unwind<'_>) -> Self {

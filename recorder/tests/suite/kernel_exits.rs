@@ -3,30 +3,12 @@
 
 use serde_json::Value;
 
+use crate::support::calls::{self, Calls};
 use crate::support::recording::Recording;
 use crate::support::{host, recorder, targets};
 
 /// An import of `longjmp`, so that no uretprobe is used.
 const NO_URETPROBE: &str = "-Wl,-u,longjmp";
-
-/// A line that the program printed.
-struct Own {
-    name: String,
-    calls: i64,
-    sum: i64,
-}
-
-fn own(stdout: &str) -> Vec<Own> {
-    let line = |line: &str| {
-        let mut words = line.split(' ');
-        Own {
-            name: words.next().unwrap().to_owned(),
-            calls: words.next().unwrap().parse().unwrap(),
-            sum: words.next().unwrap().parse().unwrap(),
-        }
-    };
-    stdout.lines().map(line).collect()
-}
 
 /// Whether a rule reads the return values.
 #[derive(Clone, Copy, PartialEq)]
@@ -64,9 +46,9 @@ fn compared(compiler: &str, flags: &[&str], values: Values) -> (usize, usize) {
         let mut functions = survey["functions"].as_array().unwrap().iter();
         functions.any(|function| function["name"] == **name && function.get("cost_class").is_some())
     };
-    let names: Vec<String> = own(&targets::run(&program, &["1", "0"]).stdout)
+    let names: Vec<String> = calls::of_each(&targets::run(&program, &["1", "0"]).stdout)
         .into_iter()
-        .map(|own| own.name)
+        .map(|calls| calls.name)
         .filter(observable)
         .collect();
     assert!(names.len() > 10, "{names:?}");
@@ -89,7 +71,7 @@ fn compared(compiler: &str, flags: &[&str], values: Values) -> (usize, usize) {
     let (check, outcome) = recorder::observed(&root, &probes, &program, &arguments);
 
     let recording = Recording::open(&root);
-    for Own { name, calls, sum } in own(&outcome.stdout) {
+    for Calls { name, calls, sum } in calls::of_each(&outcome.stdout) {
         if !names.contains(&name) {
             continue;
         }

@@ -5,30 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::calls::{self, Calls};
 use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets::Outcome;
 use crate::support::{host, targets};
 use soakbox_recorder::resolve;
-
-/// A line that the program printed: the name of a function, its calls, the sum of their values.
-struct Own {
-    name: String,
-    calls: i64,
-    sum: i64,
-}
-
-fn own(outcome: &Outcome) -> Vec<Own> {
-    let line = |line: &str| {
-        let mut words = line.split(' ');
-        Own {
-            name: words.next().unwrap().to_owned(),
-            calls: words.next().unwrap().parse().unwrap(),
-            sum: words.next().unwrap().parse().unwrap(),
-        }
-    };
-    outcome.stdout.lines().map(line).collect()
-}
 
 /// The functions of `shapes_of_returns.c`, and whether the recorder's program may carry out their
 /// returns: not right after a call, where a call may come before, and not in another encoding.
@@ -75,7 +57,7 @@ fn arguments() -> [String; 2] {
 fn compare(root: &Path, outcome: &Outcome, place: &str) {
     assert_eq!(outcome.status.code(), Some(7), "{place}: {outcome:?}");
     let recording = Recording::open(root);
-    for Own { name, calls, sum } in own(outcome) {
+    for Calls { name, calls, sum } in calls::of_each(&outcome.stdout) {
         let place = format!("{name} of {place}");
         let totals = recording.checked(&name);
         assert_eq!(totals.begun, calls, "{place}: {totals:?}");

@@ -5,9 +5,8 @@ use super::super::KernelVersion;
 use super::super::elf::Elf;
 use super::unwinding;
 
-/// Functions that return twice, unwind from their own frame, or find their caller by their return
-/// address.
-const USE_THEIR_RETURN_ADDRESS: &[&str] = &[
+/// Functions that return again to a place in the frame of their caller.
+pub(in crate::binary) const RETURN_TWICE: &[&str] = &[
     "setjmp",
     "_setjmp",
     "__setjmp",
@@ -18,6 +17,10 @@ const USE_THEIR_RETURN_ADDRESS: &[&str] = &[
     "vfork",
     "__vfork",
     "__libc_vfork",
+];
+
+/// Others that unwind from their own frame, or find their caller by their return address.
+const USE_THEIR_RETURN_ADDRESS: &[&str] = &[
     "backtrace",
     "__cxa_throw",
     "__cxa_rethrow",
@@ -35,7 +38,9 @@ const USE_THEIR_RETURN_ADDRESS: &[&str] = &[
 pub fn certain_harm(elf: &Elf<'_>, names: &[&str], kernel: KernelVersion) -> Option<String> {
     let uses = |name: &&&str| {
         let plain = name.split('@').next().unwrap_or(name);
-        USE_THEIR_RETURN_ADDRESS.contains(&plain) || plain.starts_with("_Unwind_")
+        RETURN_TWICE.contains(&plain)
+            || USE_THEIR_RETURN_ADDRESS.contains(&plain)
+            || plain.starts_with("_Unwind_")
     };
     if let Some(name) = names.iter().find(uses) {
         return Some(format!("{name} uses its own return address"));

@@ -1,6 +1,7 @@
 //! Helpers of the end-to-end tests: target programs, running the recorder, reading a recording,
 //! requirements on the host.
 
+pub(crate) mod calls;
 pub(crate) mod counting;
 pub(crate) mod go_errors;
 pub(crate) mod hooks;
