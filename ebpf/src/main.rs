@@ -5,12 +5,14 @@
 #![feature(asm_experimental_arch, core_intrinsics)]
 #![allow(internal_features, reason = "for counters::add")]
 
+mod begin;
 mod counters;
+mod event;
+mod finish;
 mod frames;
 mod goroutines;
 mod in_flight;
 mod lifetime;
-mod operation;
 mod private_stack;
 mod registers;
 mod return_instruction;
@@ -24,7 +26,7 @@ use aya_ebpf::bindings::pt_regs;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::macros::{btf_tracepoint, uprobe, uretprobe};
 use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
-use operation::ReturnValue;
+use event::ReturnValue;
 use soakbox_schemas::control::{Cookie, PairBy, ReturnCookie};
 
 #[inline(always)]
@@ -43,7 +45,7 @@ pub fn function_begin(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let cookie = cookie(&context);
     let regs = context.regs;
-    operation::begin_function(
+    begin::begin_function(
         cookie,
         registers::stack_pointer(regs),
         begins_with_jump(cookie, regs),
@@ -58,7 +60,7 @@ pub fn function_begin_exit(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let packed = packed_cookie(&context);
     let regs = context.regs;
-    operation::begin_function(
+    begin::begin_function(
         Cookie::unpack(packed),
         registers::stack_pointer(regs),
         false,
@@ -82,7 +84,7 @@ pub fn tail_enter(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let cookie = cookie(&context);
     let regs = context.regs;
-    operation::enter_tail_called(
+    begin::enter_tail_called(
         cookie,
         registers::stack_pointer(regs),
         begins_with_jump(cookie, regs),
@@ -96,7 +98,7 @@ pub fn tail_enter_exit(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let packed = packed_cookie(&context);
     let regs = context.regs;
-    operation::enter_tail_called(
+    begin::enter_tail_called(
         Cookie::unpack(packed),
         registers::stack_pointer(regs),
         false,
@@ -111,7 +113,7 @@ pub fn tail_jump(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let cookie = cookie(&context);
     if way_out::is_out(cookie, context.regs) {
-        operation::jump_to_tail_called(cookie, way_out::entry(cookie, context.regs));
+        begin::jump_to_tail_called(cookie, way_out::entry(cookie, context.regs));
     }
     0
 }
@@ -150,7 +152,7 @@ pub fn function_carry_out(context: ProbeContext) -> u32 {
 #[inline(always)]
 fn finish_at_return(packed: u64, entry: u64, returned: u64) {
     let cookie = ReturnCookie::without_page(packed);
-    operation::finish_function(cookie, entry, ReturnValue::known(returned));
+    finish::finish_function(cookie, entry, ReturnValue::known(returned));
 }
 
 /// After the return of a function: the return address is already off the stack.
@@ -159,7 +161,7 @@ pub fn function_return(context: RetProbeContext) -> u32 {
     private_stack::refuse();
     let regs = context.regs;
     let entry = registers::stack_pointer_before_return(regs);
-    operation::finish_function(
+    finish::finish_function(
         packed_cookie(&context),
         entry,
         ReturnValue::known(registers::return_value(regs)),
@@ -172,7 +174,7 @@ pub fn function_return(context: RetProbeContext) -> u32 {
 pub fn go_begin(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let regs = context.regs;
-    operation::begin_on_goroutine(
+    begin::begin_on_goroutine(
         cookie(&context),
         registers::stack_pointer(regs),
         registers::goroutine(regs),
@@ -203,9 +205,9 @@ pub fn go_carry_out(context: ProbeContext) -> u32 {
 #[inline(always)]
 fn finish_go(packed: u64, entry: u64, regs: *mut pt_regs) {
     let cookie = ReturnCookie::without_page(packed);
-    let register = operation::result_register(Cookie::unpack(cookie).operation);
+    let register = event::result_register(Cookie::unpack(cookie).operation);
     let result = ReturnValue::known(registers::go_result(regs, register));
-    operation::finish_on_goroutine(cookie, entry, registers::goroutine(regs), result);
+    finish::finish_on_goroutine(cookie, entry, registers::goroutine(regs), result);
 }
 
 /// `runtime.Goexit()`: none of the functions that are in flight on the goroutine will return.
@@ -229,7 +231,7 @@ pub fn go_switch(_context: ProbeContext) -> u32 {
 pub fn marker_begin(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let regs = context.regs;
-    operation::begin_marker(
+    begin::begin_marker(
         cookie(&context),
         registers::stack_pointer(regs),
         registers::argument_0(regs),
@@ -242,7 +244,7 @@ pub fn marker_begin(context: ProbeContext) -> u32 {
 pub fn marker_finish(context: ProbeContext) -> u32 {
     private_stack::refuse();
     let regs = context.regs;
-    operation::finish_marker(
+    finish::finish_marker(
         cookie(&context),
         registers::argument_0(regs),
         registers::argument_1(regs),

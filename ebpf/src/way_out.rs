@@ -5,7 +5,8 @@ use aya_ebpf::bindings::pt_regs;
 use aya_ebpf::helpers::bpf_probe_read_user;
 use soakbox_schemas::control::{Base, Cookie, Returned, When};
 
-use crate::operation::{self, ReturnValue};
+use crate::event::ReturnValue;
+use crate::finish;
 use crate::registers;
 
 /// Whether control leaves by the way that the cookie is about.
@@ -35,7 +36,7 @@ pub fn finish(packed: u64, regs: *mut pt_regs) {
         return;
     }
     let entry = entry(cookie, regs);
-    operation::finish_function(
+    finish::finish_function(
         packed,
         entry,
         returned(cookie.way_out.returned, entry, regs),

@@ -6,7 +6,7 @@
 //! cargo run -p soakbox-recorder --example finishes -- /usr/bin/redis-server …
 //! ```
 //! With `EACH=1` it also lists the functions that are single-stepped, with `REFUSED=1` those that
-//! are refused, with `JUMPS=1` how many functions have how many jumps.
+//! are refused with `finish=jump` too, with `JUMPS=1` how many functions have how many jumps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,8 @@ impl Why {
 struct Survey {
     functions: usize,
     refused: usize,
+    /// Refused unless they may finish at jumps that cannot be followed.
+    at_jumps: usize,
     /// Begin and every finish are emulated.
     emulated: usize,
     /// The same where programs carry out returns.
@@ -82,7 +84,9 @@ fn survey(path: &str) -> Result<Survey> {
     let classes = |carries_out_returns| -> Result<BTreeMap<u64, _>> {
         let surveyed = binary::survey(bytes.as_slice(), KERNEL, carries_out_returns)?;
         let surveyed = surveyed.into_iter();
-        Ok(surveyed.map(|one| (one.address, one.class)).collect())
+        Ok(surveyed
+            .map(|one| (one.address, (one.class, one.at_jumps)))
+            .collect())
     };
     let (classes, carried_out) = (classes(false)?, classes(true)?);
     let mut seen = BTreeSet::new();
@@ -93,13 +97,18 @@ fn survey(path: &str) -> Result<Survey> {
         }
         survey.functions += 1;
         let extent = Extent::of(&elf, symbol);
-        let is_emulated = carried_out.get(&symbol.address) == Some(&Ok(CostClass::Emulated));
+        let carried_out = carried_out.get(&symbol.address);
+        let is_emulated = carried_out.is_some_and(|(class, _)| *class == Ok(CostClass::Emulated));
         survey.carried_out += usize::from(is_emulated);
         // The class of all ways, also through functions that it tail-calls.
-        let class = classes.get(&symbol.address);
+        let (class, at_jumps) = match classes.get(&symbol.address) {
+            Some((class, at_jumps)) => (Some(class), *at_jumps),
+            None => (None, None),
+        };
         if let Some(Err(reason)) = class {
             survey.refused += 1;
-            if is_set("REFUSED") {
+            survey.at_jumps += usize::from(at_jumps.is_some());
+            if is_set("REFUSED") && at_jumps.is_none() {
                 println!("{} {:#x}: {reason}", symbol.name, symbol.address);
             }
             continue;
@@ -157,6 +166,10 @@ fn main() -> Result<()> {
             "the same in its own code, with every return value known",
         );
         line(found.refused, "refused");
+        line(
+            found.refused - found.at_jumps,
+            "refused with finish=jump too",
+        );
         for (why, count) in &found.stepped {
             line(*count, &format!("single-stepped: {}", why.text()));
         }

@@ -231,6 +231,7 @@ impl Way {
             stack_switch: None,
             vouched: None,
             tail_calls: TailCalls::default(),
+            left_at: Vec::new(),
         };
         Ok(function_hooks(
             &function,

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 mod body;
 mod exits;
+mod leaving;
 mod parts;
 mod paths;
 mod returns;
@@ -19,6 +20,7 @@ mod tail_jumps;
 pub use body::Body;
 pub(super) use body::{Leaves, WaysTo};
 pub use exits::{Exit, Exits, KeptBecause, MOST_JUMPS, ReturnUse};
+pub use leaving::{LeadsTo, LeavingJump};
 pub use tail_jumps::TailJump;
 
 use super::KernelVersion;
@@ -27,7 +29,6 @@ use super::disassembly::{self, Instruction, Next};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
 use super::lsda;
-use super::plt;
 use super::unwind::{Cfa, Row, Unwind};
 
 /// The function to analyse.
@@ -133,11 +134,8 @@ fn analyse_with(mut walk: Walk<'_, '_>, kernel: KernelVersion) -> Result<Body, R
         begin,
         guessed: walk.guessed,
         landing_pads: walk.landing_pads.clone(),
-        leaves: match (walk.leaving.is_empty(), walk.strays) {
-            (true, _) => Leaves::Never,
-            (false, false) => Leaves::ToImports,
-            (false, true) => Leaves::Anywhere,
-        },
+        leaves: walk.leaves(),
+        leaving: walk.leaving_jumps(paths.as_ref(), kernel),
         paths,
         rows: walk.all_rows(),
     })
@@ -166,10 +164,8 @@ struct Walk<'w, 'a> {
     tails: BTreeMap<u64, u64>,
     /// Jumps that cannot be followed do not end the analysis.
     may_leave: bool,
-    /// Addresses of these jumps.
-    leaving: BTreeSet<u64>,
-    /// One of them is through a pointer.
-    strays: bool,
+    /// Where these jumps lead, by the jump's address.
+    leaving: BTreeMap<u64, LeadsTo>,
     /// The targets of each jump through a table, by the jump's address.
     tables: BTreeMap<u64, Vec<u64>>,
     /// Where the unwinder lands.
@@ -196,8 +192,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             far_targets: BTreeSet::new(),
             tails: BTreeMap::new(),
             may_leave: false,
-            leaving: BTreeSet::new(),
-            strays: false,
+            leaving: BTreeMap::new(),
             tables: BTreeMap::new(),
             landing_pads: BTreeSet::new(),
             guarded: Vec::new(),
@@ -293,8 +288,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                         continue;
                     }
                     Err(Reason::TailCall { .. }) if self.may_leave => {
-                        let is_import = plt::import_at(self.elf, target).is_some();
-                        self.leave(instruction.address, is_import);
+                        self.leave_to(instruction.address, target);
                         continue;
                     }
                     followed => followed?,
@@ -336,11 +330,6 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.targets.insert(pad);
         self.far_targets.insert(pad);
         Ok(())
-    }
-
-    fn leave(&mut self, at: u64, is_import: bool) {
-        self.leaving.insert(at);
-        self.strays |= !is_import;
     }
 
     fn contains(&self, address: u64) -> bool {

@@ -47,6 +47,8 @@ pub struct Surveyed<'a> {
     pub address: u64,
     /// Its class, or the reason why it cannot be observed.
     pub class: Result<CostClass, Reason>,
+    /// Its class if it may finish at jumps that cannot be followed, where it is refused without that.
+    pub at_jumps: Option<CostClass>,
 }
 
 impl Function {
@@ -60,7 +62,7 @@ impl Function {
         let tails = &self.tail_calls;
         // Of a function that finishes in its callers, the exits may be any instructions.
         let begins = is_stepped(&self.begins) || is_stepped(&tails.begins);
-        let mut jumps = tails.jumps.iter().chain(&tails.exits);
+        let mut jumps = self.exits().iter().chain(&tails.jumps).chain(&tails.exits);
         let finishes = is_stepped(kept)
             || is_stepped(&tails.kept)
             || jumps.any(|jump| jump.site.cost == Cost::SingleStepped);

@@ -12,6 +12,7 @@ use iced_x86::{
 use super::KernelVersion;
 
 mod frame;
+mod given_pointer;
 mod go;
 pub mod jump_table;
 mod probe_site;
@@ -19,6 +20,7 @@ mod result;
 mod stack;
 
 pub use frame::Frame;
+pub use given_pointer::jumps_through_given_pointer;
 pub use go::member_set_from_counter;
 pub use probe_site::{Cost, check_marker_site, is_nop5, probe_cost, return_cost};
 pub use result::Value;

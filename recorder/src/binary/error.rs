@@ -6,6 +6,7 @@ use std::fmt;
 
 use soakbox_schemas::control::MAX_OPERATIONS;
 
+use super::control_flow::LeadsTo;
 use super::go::GO_ERROR_HINT;
 
 /// A probe that cannot be resolved, with the reason.
@@ -171,6 +172,16 @@ pub enum Reason {
         /// The reason why it cannot be observed.
         why: Box<Reason>,
     },
+    /// It finishes at a jump where the return value that a rule reads is not known.
+    #[error(
+        "it finishes at the jump at {at:#x} ({to}), where the return value that the rule 'success' reads is not known"
+    )]
+    ValueLeftOut {
+        /// Address of the jump.
+        at: u64,
+        /// Where the jump leads.
+        to: LeadsTo,
+    },
     /// Its tail calls lead to too many functions.
     #[error("it ends in tail calls that lead to more than {0} functions")]
     TooManyCallees(usize),
@@ -241,6 +252,16 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it is a jump out of the function, or of one that it tail-calls, that cannot be
+    /// followed.
+    pub fn is_at_jump(&self) -> bool {
+        match self {
+            Self::TailCall { .. } => true,
+            Self::TailCallee { why, .. } => why.is_at_jump(),
+            _ => false,
+        }
+    }
+
     /// The next step, for the end of the message.
     pub fn hint(&self) -> String {
         const MARKER: &str =
@@ -286,12 +307,16 @@ impl Reason {
             Self::Indirect(_) => {
                 "name the implementation (soakbox-recorder probes FILE lists them)".into()
             }
-            Self::TailCall { callee: Some(name), .. } => {
-                format!("name the tail-called function '{name}' instead, or {MARKER}")
-            }
-            Self::TailCall { callee: None, .. } => {
-                format!("name the tail-called function instead, or {MARKER}")
-            }
+            Self::TailCall { callee: Some(name), .. } => format!(
+                "name the tail-called function '{name}' instead, write finish=jump to leave what '{name}' does out of the duration, or {MARKER}"
+            ),
+            Self::TailCall { callee: None, .. } => format!(
+                "name the tail-called function instead, write finish=jump to leave what follows the jump out of the duration, or {MARKER}"
+            ),
+            Self::TailCallee { why, .. } if why.is_at_jump() => format!(
+                "write finish=jump to leave what follows the jump out of the duration, or {MARKER}"
+            ),
+            Self::ValueLeftOut { .. } => "leave the rule 'success' out".into(),
             Self::NeverReturns => "observe a function that it calls, or use a marker".into(),
             Self::NotCode { .. }
             | Self::TailCallee { .. }

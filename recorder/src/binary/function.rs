@@ -8,7 +8,7 @@ use super::hazards;
 use super::lookup::{self, NamedFunction};
 use super::program::Program;
 use super::tail_calls::Chain;
-use super::{Finish, Function, KernelVersion, Surveyed, TailCalls};
+use super::{Finish, Function, KernelVersion, NotCarriedOut, Surveyed, TailCalls};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be observed.
@@ -24,6 +24,26 @@ pub(super) fn resolve(
     }
     let found = lookup::find(elf, file, function)?;
     resolve_found(&Program::new(elf, kernel, value), &found)
+}
+
+/// Resolves a function like [`resolve`], and at the jumps that cannot be followed where that is refused
+/// because of these.
+pub(super) fn resolve_left_at_jumps(
+    elf: &Elf<'_>,
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+    value: ReturnUse,
+) -> Result<(Function, Vec<String>), Reason> {
+    if elf.is_go() {
+        return Err(Reason::Go);
+    }
+    let found = lookup::find(elf, file, function)?;
+    let program = Program::new(elf, kernel, value);
+    match resolve_found(&program, &found) {
+        Err(reason) if reason.is_at_jump() => resolve_found(&program.finishing_at_jumps(), &found),
+        resolved => resolved,
+    }
 }
 
 /// Resolves a function that is finished by a uretprobe because somebody vouches for it, like
@@ -66,6 +86,7 @@ pub(super) fn resolve_vouched(
         begins: vec![entry.clone()],
         finish: Finish::Uretprobe(entry),
         tail_calls: TailCalls::default(),
+        left_at: Vec::new(),
         vouched: program.excludes_uretprobe(&extent, &copies),
         stack_switch: program.stack_switch,
     };
@@ -79,29 +100,37 @@ pub(super) fn survey<'a>(
     kernel: KernelVersion,
     carries_out_returns: bool,
 ) -> Vec<Surveyed<'a>> {
-    let program = Program::new(elf, kernel, ReturnUse::RECORDED);
-    let class = |symbol: &Symbol<'a>| {
-        if elf.is_go() {
-            return Err(Reason::Go);
-        }
+    let program = || Program::new(elf, kernel, ReturnUse::RECORDED);
+    let (exact, at_jumps) = (program(), program().finishing_at_jumps());
+    let class = |program: &Program<'_, 'a>, symbol: &Symbol<'a>| {
         let found = NamedFunction {
             symbol: *symbol,
             name: symbol.name,
         };
-        let (mut function, _) = resolve_found(&program, &found)?;
+        let (mut function, _) = resolve_found(program, &found)?;
         if !carries_out_returns {
-            function.leave_returns_to_kernel();
+            function.leave_returns_to_kernel(NotCarriedOut::ByAny);
         }
         Ok(function.cost_class())
+    };
+    let surveyed = |symbol: &Symbol<'a>| {
+        let class_of = match elf.is_go() {
+            true => Err(Reason::Go),
+            false => class(&exact, symbol),
+        };
+        let is_at_jump = class_of.as_ref().is_err_and(Reason::is_at_jump);
+        let at_jumps = is_at_jump.then(|| class(&at_jumps, symbol).ok());
+        Surveyed {
+            symbol: symbol.name,
+            address: symbol.address,
+            class: class_of,
+            at_jumps: at_jumps.flatten(),
+        }
     };
     let symbols = elf.symbols.iter();
     symbols
         .filter(|symbol| !symbol.indirect && clones::role(symbol.name) == Role::Function)
-        .map(|symbol| Surveyed {
-            symbol: symbol.name,
-            address: symbol.address,
-            class: class(symbol),
-        })
+        .map(surveyed)
         .collect()
 }
 
@@ -156,6 +185,7 @@ fn resolve_found<'a>(
             )),
         }
     }
+    let (tail_calls, left_at) = chain.into_parts();
     let function = Function {
         symbol: found.symbol.name.to_owned(),
         aliases: extent.names.iter().map(|name| (*name).to_owned()).collect(),
@@ -163,7 +193,8 @@ fn resolve_found<'a>(
         address: extent.start,
         begins,
         finish,
-        tail_calls: chain.into_tail_calls(),
+        tail_calls,
+        left_at,
         stack_switch: program.stack_switch.clone(),
         vouched: None,
     };

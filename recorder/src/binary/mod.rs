@@ -30,12 +30,13 @@ pub mod pattern;
 mod plt;
 mod program;
 mod references;
+mod sites;
 pub mod suggest;
 mod tail_calls;
 pub mod unwind;
 pub mod usdt;
 
-pub use control_flow::ReturnUse;
+pub use control_flow::{LeadsTo, LeavingJump, ReturnUse};
 pub use cost_class::{CostClass, Surveyed};
 pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
@@ -44,8 +45,7 @@ pub use file::Binary;
 pub use go::{ErrorPlace, GO_ERROR_HINT, GoFunction, GoListing};
 pub use image::{Image, Symbols};
 pub use list::{Listing, list};
-
-use soakbox_schemas::control::WayOut;
+pub use sites::{ExitSite, NotCarriedOut, Site, at_site, is_at};
 
 use elf::Elf;
 
@@ -73,69 +73,6 @@ impl KernelVersion {
         let (major, minor) = (6, 18);
         self >= Self { major, minor }
     }
-}
-
-/// An instruction in a file to put a probe on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// Virtual address as linked.
-    pub address: u64,
-    /// Offset in the file, by which the kernel attaches.
-    pub file_offset: u64,
-    /// Bytes to add to the stack pointer there to get the stack pointer at the function's entry.
-    pub stack_delta: i16,
-    /// Cost of the probe to the thread that executes the instruction.
-    pub cost: Cost,
-    /// Whether it is a return that a program may carry out: that of the probe, or that of another
-    /// recorder.
-    pub may_be_carried_out: bool,
-}
-
-impl Site {
-    fn at(elf: &Elf<'_>, address: u64, stack_delta: i16, cost: Cost) -> Option<Self> {
-        let file_offset = elf.file_offset(address)?;
-        Some(Self {
-            address,
-            file_offset,
-            stack_delta,
-            cost,
-            may_be_carried_out: cost == Cost::CarriedOut,
-        })
-    }
-
-    /// The return instruction at the address; `may_follow_call` as for the cost.
-    fn at_return(elf: &Elf<'_>, address: u64, may_follow_call: bool) -> Option<Self> {
-        let code = elf.bytes_from(address)?;
-        let cost = disassembly::return_cost(code, may_follow_call);
-        Self::at(elf, address, 0, cost)
-    }
-
-    /// The instruction is not carried out by the program of the probe.
-    fn leave_to_kernel(&mut self) {
-        if self.cost == Cost::CarriedOut {
-            self.cost = Cost::SingleStepped;
-        }
-    }
-}
-
-/// An instruction on the way out of a function, after which it only returns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExitSite {
-    /// The instruction; [`Site::stack_delta`] counts from the register [`WayOut::base`].
-    pub site: Site,
-    /// Which way from it is out, and where the return value is found.
-    pub way_out: WayOut,
-}
-
-/// The one of `exits` that is at the site.
-pub fn at_site<'e>(exits: &'e [ExitSite], site: &Site) -> Option<&'e ExitSite> {
-    exits.iter().find(|exit| exit.site.address == site.address)
-}
-
-/// Whether the exit is at one of `begins`.
-pub fn is_at(begins: &[Site], exit: &ExitSite) -> bool {
-    let mut begins = begins.iter();
-    begins.any(|begin| begin.address == exit.site.address)
 }
 
 /// How finishes of a function are observed.
@@ -179,6 +116,8 @@ pub struct TailCalls {
     pub exits: Vec<ExitSite>,
     /// Their return sites that need a probe of their own.
     pub kept: Vec<Site>,
+    /// Those of the `exits` that lead to code which cannot be followed.
+    pub left_at: Vec<LeavingJump>,
 }
 
 /// A function with its sites.
@@ -198,6 +137,9 @@ pub struct Function {
     pub finish: Finish,
     /// The functions that it ends in; empty with a uretprobe.
     pub tail_calls: TailCalls,
+    /// Those of its own exits that lead to code which cannot be followed: what is executed there is
+    /// not part of the operation.
+    pub left_at: Vec<LeavingJump>,
     /// How the program could switch stacks, in words. `None` where it cannot: then a stack pointer
     /// above a frame proves that the frame was left.
     pub stack_switch: Option<String>,
@@ -216,13 +158,20 @@ impl Function {
     }
 
     /// Leaves all return instructions to the kernel, which single-steps them.
-    pub fn leave_returns_to_kernel(&mut self) {
+    pub fn leave_returns_to_kernel(&mut self, by: NotCarriedOut) {
+        let leave = |sites: &mut Vec<Site>| {
+            sites.iter_mut().for_each(|site| site.leave_to_kernel(by));
+        };
         if let Finish::Returns { sites, kept, .. } = &mut self.finish {
-            sites.iter_mut().for_each(Site::leave_to_kernel);
-            kept.iter_mut().for_each(Site::leave_to_kernel);
+            leave(sites);
+            leave(kept);
         }
-        let tails = &mut self.tail_calls.kept;
-        tails.iter_mut().for_each(Site::leave_to_kernel);
+        leave(&mut self.tail_calls.kept);
+    }
+
+    /// All jumps at which an operation finishes although it goes on in code that cannot be followed.
+    pub fn left_out(&self) -> impl Iterator<Item = &LeavingJump> {
+        self.left_at.iter().chain(&self.tail_calls.left_at)
     }
 }
 
@@ -262,6 +211,28 @@ pub fn resolve_function<'a>(
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
     let (part, warnings) = function::resolve(&elf, file, function, kernel, value)?;
+    Ok(Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    })
+}
+
+/// Finds the sites of a function like [`resolve_function`], and where that is refused because the
+/// function leaves by jumps that cannot be followed, lets it finish at these jumps.
+///
+/// # Errors
+/// Where there is none of that name, or observing it could do harm, or it is not certain that it is
+/// left at these jumps.
+pub fn resolve_left_at_jumps<'a>(
+    image: impl Into<Image<'a>>,
+    file: &str,
+    function: &str,
+    kernel: KernelVersion,
+    value: ReturnUse,
+) -> Result<Found<Function>, Reason> {
+    let elf = image.into().parse()?;
+    let (part, warnings) = function::resolve_left_at_jumps(&elf, file, function, kernel, value)?;
     Ok(Found {
         part,
         build_id: elf.build_id().map(ToOwned::to_owned),

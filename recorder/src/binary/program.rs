@@ -4,11 +4,11 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use soakbox_schemas::control::WayOut;
+use soakbox_schemas::control::{Returned, WayOut, When};
 
 use super::callers::Callers;
 use super::clones::Clones;
-use super::control_flow::{self, Body, Extent, ReturnUse};
+use super::control_flow::{self, Body, Extent, LeavingJump, ReturnUse};
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
@@ -30,6 +30,8 @@ pub(super) struct BodySites {
     too_many_jumps: Option<usize>,
     /// Jumps to other functions.
     pub(super) tails: Vec<Tail>,
+    /// Those of the exits at which it leaves to code that cannot be followed.
+    pub(super) left_at: Vec<LeavingJump>,
     /// Address ranges of the code.
     pub(super) parts: Vec<(u64, u64)>,
 }
@@ -40,6 +42,8 @@ pub(super) struct Program<'e, 'a> {
     pub(super) unwind: Unwind<'a>,
     pub(super) kernel: KernelVersion,
     value: ReturnUse,
+    /// Functions finish at jumps that cannot be followed.
+    finishes_at_jumps: bool,
     /// How it could switch stacks, in words; `None` where it cannot.
     pub(super) stack_switch: Option<String>,
     /// The functions that others tail-call, by address.
@@ -57,10 +61,20 @@ impl<'e, 'a> Program<'e, 'a> {
             unwind: Unwind::parse(elf),
             kernel,
             value,
+            finishes_at_jumps: false,
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
             references: OnceCell::new(),
             leaving: RefCell::default(),
+        }
+    }
+
+    /// The same program, in which functions finish at the jumps that cannot be followed.
+    pub(super) fn finishing_at_jumps(self) -> Self {
+        Self {
+            finishes_at_jumps: true,
+            tail_called: RefCell::default(),
+            ..self
         }
     }
 
@@ -71,7 +85,21 @@ impl<'e, 'a> Program<'e, 'a> {
     }
 
     pub(super) fn body(&self, extent: &Extent<'_>) -> Result<Body, Reason> {
-        control_flow::analyse(self.elf, &self.unwind, extent, self.kernel)
+        let (elf, unwind) = (self.elf, &self.unwind);
+        if !self.finishes_at_jumps {
+            return control_flow::analyse(elf, unwind, extent, self.kernel);
+        }
+        let body = control_flow::analyse_leaving(elf, unwind, extent, self.kernel)?;
+        // Nothing of what cannot be followed may lead back into the function.
+        match body.leaving_jumps()?.first() {
+            Some(jump) if self.references().may_lead_inside(&body.parts) => {
+                Err(Reason::Unreadable {
+                    at: jump.address,
+                    why: "a jump that cannot be followed may lead back into it",
+                })
+            }
+            _ => Ok(body),
+        }
     }
 
     /// The reason why the function must not be observed by a uretprobe; `None` where it may.
@@ -243,32 +271,46 @@ impl<'e, 'a> Program<'e, 'a> {
             })
         });
         let tails = body.tail_jumps.iter().map(|tail| {
-            let missing = Reason::Unreadable {
-                at: tail.address,
-                why: "a jump of it is not in the file",
-            };
-            let way_out = WayOut {
-                when: tail.when,
-                ..WayOut::default()
-            };
-            let site = Site::at(self.elf, tail.address, 0, tail.cost).ok_or(missing)?;
             Ok(Tail {
-                jump: ExitSite { site, way_out },
+                jump: self.jump_out(tail.address, tail.when, tail.cost)?,
                 target: tail.target,
             })
+        });
+        let left_at = body.leaving_jumps()?;
+        let leaving = left_at.iter();
+        let leaving = leaving.map(|jump| {
+            let mut exit = self.jump_out(jump.address, jump.when, jump.cost)?;
+            exit.way_out.returned = Returned::Unknown;
+            Ok(exit)
         });
         Ok(BodySites {
             tails: tails.collect::<Result<_, _>>()?,
             parts: body.parts.clone(),
             begin: begin.ok_or(missing)?,
             returns,
-            exits: on_the_way.collect::<Result<_, _>>()?,
+            exits: on_the_way.chain(leaving).collect::<Result<_, _>>()?,
+            left_at: left_at.clone(),
             kept: exits
                 .returns
                 .iter()
                 .map(on_return)
                 .collect::<Result<_, _>>()?,
             too_many_jumps: exits.too_many_jumps,
+        })
+    }
+
+    /// A jump out, at which the stack pointer is that of the entry.
+    fn jump_out(&self, address: u64, when: When, cost: Cost) -> Result<ExitSite, Reason> {
+        let site = Site::at(self.elf, address, 0, cost);
+        Ok(ExitSite {
+            site: site.ok_or(Reason::Unreadable {
+                at: address,
+                why: "a jump of it is not in the file",
+            })?,
+            way_out: WayOut {
+                when,
+                ..WayOut::default()
+            },
         })
     }
 

@@ -151,6 +151,31 @@ impl References {
         }
     }
 
+    /// Whether anything but the function's own code could lead to an instruction of its `parts`
+    /// other than the first one: a pointer, or a jump of other code.
+    pub(super) fn may_lead_inside(&self, parts: &[(u64, u64)]) -> bool {
+        let first = parts.first().map(|(start, _)| *start);
+        let is_own = |at: u64| {
+            parts
+                .iter()
+                .any(|(start, end)| (*start..*end).contains(&at))
+        };
+        let is_inside = |address: &u64| Some(*address) != first;
+        self.is_incomplete
+            || parts.iter().any(|(start, end)| {
+                let mut jumps = self.direct.range(start..end);
+                self.named.range(start..end).any(is_inside)
+                    || self
+                        .pointers
+                        .range(start..end)
+                        .map(|(to, _)| to)
+                        .any(is_inside)
+                    || jumps.any(|(to, from)| {
+                        is_inside(to) && from.iter().any(|reference| !is_own(reference.at))
+                    })
+            })
+    }
+
     /// All calls and jumps that lead to the function at `start`; `None` where something else could
     /// lead there: another file, a pointer, or code that cannot be read.
     pub(super) fn leading_to(&self, elf: &Elf<'_>, start: u64) -> Option<Vec<Reference>> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::error::Reason;
 use super::program::{BodySites, Program};
-use super::{ExitSite, TailCalls};
+use super::{ExitSite, LeavingJump, TailCalls};
 
 /// Most functions that the tail calls of one may lead to.
 pub(super) const MOST_CALLEES: usize = 64;
@@ -22,6 +22,8 @@ pub(super) struct Tail {
 #[derive(Clone)]
 pub(super) struct Chain {
     found: TailCalls,
+    /// See [`Function::left_at`](super::Function::left_at).
+    left_at: Vec<LeavingJump>,
     /// First addresses of the functions in it, those of the operation itself among them.
     known: BTreeSet<u64>,
     /// The address ranges of their code.
@@ -35,6 +37,7 @@ impl Chain {
     pub(super) fn new(own: impl IntoIterator<Item = u64>) -> Self {
         Self {
             found: TailCalls::default(),
+            left_at: Vec::new(),
             known: own.into_iter().collect(),
             parts: Vec::new(),
             targets: BTreeSet::new(),
@@ -54,13 +57,15 @@ impl Chain {
         self.targets.contains(&address)
     }
 
-    pub(super) fn into_tail_calls(self) -> TailCalls {
-        self.found
+    /// What was found in other functions, and where the operation's own functions are left.
+    pub(super) fn into_parts(self) -> (TailCalls, Vec<LeavingJump>) {
+        (self.found, self.left_at)
     }
 
     /// Adds the code of the operation itself, and all functions that its jumps lead to.
     pub(super) fn add(&mut self, program: &Program<'_, '_>, own: &BodySites) -> Result<(), Reason> {
         self.add_parts(own)?;
+        self.left_at.extend(own.left_at.iter().cloned());
         let mut waiting: VecDeque<u64> = self.add_jumps(own).into();
         while let Some(target) = waiting.pop_front() {
             if self.found.begins.len() == MOST_CALLEES {
@@ -76,6 +81,7 @@ impl Chain {
             self.found.begins.push(callee.begin.clone());
             self.found.exits.extend(callee.exits.iter().cloned());
             self.found.kept.extend(callee.kept.iter().cloned());
+            self.found.left_at.extend(callee.left_at.iter().cloned());
             waiting.extend(self.add_jumps(&callee));
         }
         Ok(())

@@ -39,8 +39,9 @@ struct Answer<'a> {
     /// Section of the file that has names of functions, where it was stripped of its symbols.
     #[serde(skip_serializing_if = "Option::is_none")]
     symbols_section: Option<&'static str>,
-    /// Number of functions by cost class and, under `refused`, of those that cannot be observed;
-    /// only where costs were asked for.
+    /// Number of functions by cost class and, under `refused`, of those that cannot be observed, and
+    /// of these, under `with_finish_jump`, of those that can with that rule; only where costs were
+    /// asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<BTreeMap<&'static str, usize>>,
     /// What the probes of a begin and of a finish cost on this host, by cost class; only where
@@ -71,6 +72,9 @@ struct Function<'a> {
     /// The reason why it cannot be observed, where costs were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// The cost class with the rule `finish=jump`, where it is refused without that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_finish_jump: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,6 +145,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 cost_class: None,
                 measured: None,
                 refused: None,
+                with_finish_jump: None,
             })
             .collect(),
         markers: &listing.markers,
@@ -180,12 +185,17 @@ fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
 
 /// The name under which refused functions are counted and shown.
 const REFUSED: &str = "refused";
+/// The name under which those of them are counted that `finish=jump` observes.
+const WITH_FINISH_JUMP: &str = "with_finish_jump";
 
 /// Adds to each function how it would be observed, and leaves out the symbols that are not
 /// functions of their own: copies and split-off parts.
 fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option<&ProbeCosts>) {
     let classes = CostClass::ALL.iter().map(|class| class.name());
-    let mut totals: BTreeMap<_, _> = classes.chain([REFUSED]).map(|name| (name, 0)).collect();
+    let mut totals: BTreeMap<_, _> = classes
+        .chain([REFUSED, WITH_FINISH_JUMP])
+        .map(|name| (name, 0))
+        .collect();
     let mut counted = BTreeSet::new();
     let mut ways: HashMap<(&str, u64), _> = HashMap::new();
     for function in surveyed {
@@ -196,14 +206,17 @@ fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option
         // Names at one address are one function.
         if counted.insert(function.address) {
             *totals.entry(name).or_default() += 1;
+            let with_jumps = usize::from(function.at_jumps.is_some());
+            *totals.entry(WITH_FINISH_JUMP).or_default() += with_jumps;
         }
-        ways.insert((function.symbol, function.address), function.class);
+        ways.insert((function.symbol, function.address), function);
     }
     answer.functions.retain_mut(|function| {
-        let Some(class) = ways.remove(&(function.name, function.at)) else {
+        let Some(surveyed) = ways.remove(&(function.name, function.at)) else {
             return false;
         };
-        match class {
+        function.with_finish_jump = surveyed.at_jumps.map(CostClass::name);
+        match surveyed.class {
             Ok(class) => {
                 function.cost_class = Some(class.name());
                 function.measured = costs.map(|costs| costs.of(class));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use soakbox_schemas::control::Cookie;
 
-use crate::binary::{Binary, Cost, Site};
+use crate::binary::{Binary, Cost, NotCarriedOut, Site};
 use crate::plan::{Hook, Phase, ProgramId};
+use crate::probe::{Context, FinishRule};
 
 /// The two programs of one kind of function.
 #[derive(Clone, Copy)]
@@ -51,5 +52,15 @@ pub(super) fn executed_by(sites: &[Site]) -> String {
         0 => String::new(),
         all if all == sites.len() => ", carried out by the recorder's program".to_owned(),
         some => format!(", {some} of them carried out by the recorder's program"),
+    }
+}
+
+/// Who does not carry out the return instructions of an operation with these rules; `None` where this
+/// recorder does.
+pub(super) fn not_carried_out(context: &Context<'_>) -> Option<NotCarriedOut> {
+    match (context.carries_out_returns, context.rules.finish) {
+        (false, _) => Some(NotCarriedOut::ByAny),
+        (true, Some(FinishRule::Step)) => Some(NotCarriedOut::ByThis),
+        (true, _) => None,
     }
 }

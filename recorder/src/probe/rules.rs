@@ -27,6 +27,9 @@ pub struct Rules {
 pub enum FinishRule {
     /// `finish=uretprobe`: the person vouches that a uretprobe does no harm to the program.
     Uretprobe,
+    /// `finish=jump`: where the function leaves by a jump that cannot be followed, it finishes at the
+    /// jump.
+    Jump,
     /// `finish=step`: the kernel executes the return instructions, one single step for each, and no
     /// register of the program is written.
     Step,
@@ -36,25 +39,26 @@ impl FinishRule {
     const fn text(self) -> &'static str {
         match self {
             Self::Uretprobe => "uretprobe",
+            Self::Jump => "jump",
             Self::Step => "step",
         }
     }
 
     fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut all = [Self::Uretprobe, Self::Step].into_iter();
+        let mut all = [Self::Uretprobe, Self::Jump, Self::Step].into_iter();
         all.find(|rule| rule.text() == text).ok_or_else(|| {
             Refusal::new(
                 format!("'finish={}' is not a rule", shown(text)),
-                "the rules 'finish' are finish=uretprobe and finish=step",
+                "the rules 'finish' are finish=uretprobe, finish=jump and finish=step",
             )
         })
     }
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, or finish=step";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump, or finish=step";
 
-const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe and finish=step; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump and finish=step; bytes=, key=, attr.NAME= and min= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success

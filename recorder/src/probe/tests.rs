@@ -178,7 +178,7 @@ fn refusals_name_the_thing_and_the_next_step() {
         ),
         (
             "a=uprobe:p:f,finish=ret",
-            "the rules 'finish' are finish=uretprobe and finish=step",
+            "the rules 'finish' are finish=uretprobe, finish=jump and finish=step",
         ),
         ("a=uprobe:p:f,finish=uretprobe,finish=step", "given twice"),
         ("a=go:p:f,cpu=goroutine,cpu=goroutine", "given twice"),
@@ -295,6 +295,7 @@ proptest! {
         goroutine_cpu: bool,
         finish in prop::option::of(prop::sample::select(vec![
             FinishRule::Uretprobe,
+            FinishRule::Jump,
             FinishRule::Step,
         ])),
         kind in 0..KINDS.len(),

@@ -215,7 +215,8 @@ fn refuse_same_name(found: &[ProbeSpec], others: &[ProbeSpec], typed: &[ProbeSpe
 /// Refuses a rule at a probe of a kind that does not have it, and a rule `success` that reads something
 /// that the finish does not have.
 fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
-    if spec.rules.goroutine_cpu && !matches!(resolved.pairing, Pairing::Goroutine { .. }) {
+    let is_go = matches!(resolved.pairing, Pairing::Goroutine { .. });
+    if spec.rules.goroutine_cpu && !is_go {
         bail!(
             "cpu=goroutine is for go:FILE:FUNCTION only; hint: leave it out, CPU time is measured anyway"
         );
@@ -224,6 +225,9 @@ fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
     match spec.rules.finish {
         Some(FinishRule::Uretprobe) if !resolved.hooks.iter().any(is_uretprobe) => {
             bail!("finish=uretprobe is for uprobe:FILE:FUNCTION only; hint: leave it out");
+        }
+        Some(FinishRule::Jump) if resolved.outcome != OutcomeSource::ReturnValue || is_go => {
+            bail!("finish=jump is for uprobe:FILE:FUNCTION only; hint: leave it out");
         }
         Some(FinishRule::Step) if resolved.outcome == OutcomeSource::Finish => {
             bail!("finish=step is for functions only; hint: leave it out");

@@ -6,14 +6,21 @@ use std::time::{Duration, Instant};
 use crate::binary_support::{KERNEL, Workshop, parsers};
 use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
-use soakbox_recorder::binary::{ReturnUse, list, resolve_function, resolve_marker};
+use soakbox_recorder::binary::{ReturnUse, list, resolve_left_at_jumps, resolve_marker};
 
 /// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
     let started = Instant::now();
     let _ = list(bytes);
-    for name in ["two_hundred_cases", "with_cold_part", "interpreter", "main"] {
-        let _ = resolve_function(bytes, "p", name, KERNEL, ReturnUse::needed(64));
+    for name in [
+        "two_hundred_cases",
+        "with_cold_part",
+        "interpreter",
+        "main",
+        "to_other",
+        "to_argument",
+    ] {
+        let _ = resolve_left_at_jumps(bytes, "p", name, KERNEL, ReturnUse::needed(64));
     }
     let _ = resolve_marker(bytes, "p", "rule_refresh", KERNEL);
     assert!(
@@ -28,12 +35,14 @@ fn binaries() -> &'static [Vec<u8>] {
     BINARIES.get_or_init(|| {
         let workshop = Workshop::new();
         let cpp = "#include <vector>\n#include <stdexcept>\nextern \"C\" int two_hundred_cases(int x) { try { std::vector<int> v(x); if (x == 3) throw 4; return v.at(1); } catch (std::exception &) { return 3; } } int main(int c, char **) { return two_hundred_cases(c); }";
+        let leaves = include_str!("../targets/leaves.c");
         vec![
             workshop.build("gcc", "shapes.c", &["-O2"]),
             workshop.build("gcc", "shapes.c", &["-O2", "-rdynamic", "-s"]),
             workshop.build("gcc", "shapes.c", &["-O1", "-no-pie", "-fno-pie"]),
             workshop.build("gcc", "markers.c", &["-O2"]),
             workshop.build_text("g++", "cpp", cpp, &["-O2"]),
+            workshop.build_text("gcc", "c", leaves, &["-O2", "-w", "-pthread"]),
         ]
     })
 }
@@ -50,13 +59,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn cut_off_anywhere(which in 0usize..5, at in any::<prop::sample::Index>()) {
+    fn cut_off_anywhere(which in 0usize..6, at in any::<prop::sample::Index>()) {
         let bytes = &binaries()[which];
         read_all(&bytes[..at.index(bytes.len())]);
     }
 
     #[test]
-    fn bits_flipped_anywhere(which in 0usize..5, flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {
+    fn bits_flipped_anywhere(which in 0usize..6, flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {
         let mut bytes = binaries()[which].clone();
         for (at, mask) in flips {
             let at = at.index(bytes.len());
@@ -66,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn headers_and_tables_overwritten(which in 0usize..5, words in prop::collection::vec((0usize..512, any::<u64>()), 1..8), tail in any::<bool>()) {
+    fn headers_and_tables_overwritten(which in 0usize..6, words in prop::collection::vec((0usize..612, any::<u64>()), 1..8), tail in any::<bool>()) {
         let mut bytes = binaries()[which].clone();
         // Program headers stand at the front, section headers at the end.
         let from = if tail { bytes.len() - 2048 } else { 16 };

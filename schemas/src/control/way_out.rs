@@ -145,15 +145,6 @@ impl Part {
 }
 
 impl WayOut {
-    /// At a return instruction. The same as the default, which is no constant.
-    pub const RETURN: Self = Self {
-        when: When::Always,
-        base: Base::StackPointer,
-        returned: Returned::Register {
-            number: 0,
-            part: Part::Whole,
-        },
-    };
     /// Bits that [`Self::pack`] uses.
     pub const BITS: u32 = 30;
     /// Bits of a constant return value, its sign included.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::begin::Begin;
+use super::super::error::Reason;
 use super::super::unwind::Row;
-use super::TailJump;
 use super::paths::Paths;
+use super::{LeavingJump, TailJump};
 
 /// The result of the analysis.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Body {
     pub(super) landing_pads: BTreeSet<u64>,
     /// The jumps that cannot be followed.
     pub(in crate::binary) leaves: Leaves,
+    /// Each of these jumps, or what makes it uncertain that the function is left there.
+    pub(in crate::binary) leaving: Vec<Result<LeavingJump, Reason>>,
     /// The ways through it; `None` where a jump may lead to places that are not known.
     pub(super) paths: Option<Paths>,
     /// The unwind table's rows, by address.
@@ -63,6 +66,14 @@ impl Body {
     /// an exception or a jump out of it.
     pub fn never_returns(&self) -> bool {
         self.leaves == Leaves::Never && self.returns.is_empty() && self.tail_jumps.is_empty()
+    }
+
+    /// The jumps that cannot be followed.
+    ///
+    /// # Errors
+    /// Where it is not certain that the function is left at one of them.
+    pub(in crate::binary) fn leaving_jumps(&self) -> Result<Vec<LeavingJump>, Reason> {
+        self.leaving.iter().cloned().collect()
     }
 
     /// How control comes to the instruction at the address, where that is certain.

@@ -138,7 +138,7 @@ impl Walk<'_, '_> {
 
     /// Whether the instruction at the address is a jump to another function.
     fn jumps_out(&self, address: u64) -> bool {
-        self.tails.contains_key(&address) || self.leaving.contains(&address)
+        self.tails.contains_key(&address) || self.leaving.contains_key(&address)
     }
 
     fn works(&self, instruction: &Instruction) -> bool {

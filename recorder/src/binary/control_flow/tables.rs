@@ -7,7 +7,8 @@ use super::super::disassembly::{self, Instruction, Next};
 use super::super::error::Reason;
 use super::super::plt;
 use super::super::unwind::{Cfa, Fde};
-use super::Walk;
+use super::leaving::LeadsTo;
+use super::{Part, Walk};
 
 /// Most entries of one jump table.
 const MOST_ENTRIES: u64 = 65_536;
@@ -24,9 +25,7 @@ impl Walk<'_, '_> {
             if computed.is_empty() {
                 continue;
             }
-            let mut others = self.inner_names(part);
-            others.extend(self.far_targets.range(part.start..part.end));
-            let entries = Entries::new(&part.code, others);
+            let entries = self.entries_of(part);
             for index in computed {
                 let at = self.parts[number].code[index].address;
                 let tables = self.table_jumps(number, index, &entries)?;
@@ -76,14 +75,21 @@ impl Walk<'_, '_> {
             return Ok(Vec::new());
         }
         let callee = slot.and_then(|slot| plt::import_of_slot(self.elf, slot));
+        let callee = callee.map(ToOwned::to_owned);
         if self.may_leave {
-            self.leave(at, callee.is_some());
+            let to = callee.map_or(LeadsTo::Pointer, |name| LeadsTo::Import(Some(name)));
+            self.leave(at, to);
             return Ok(Vec::new());
         }
-        Err(Reason::TailCall {
-            at,
-            callee: callee.map(ToOwned::to_owned),
-        })
+        Err(Reason::TailCall { at, callee })
+    }
+
+    /// From where the instructions of the part are reached, as far as the targets that are known so
+    /// far tell.
+    pub(super) fn entries_of(&self, part: &Part<'_>) -> Entries {
+        let mut others = self.inner_names(part);
+        others.extend(self.far_targets.range(part.start..part.end));
+        Entries::new(&part.code, others)
     }
 
     fn follow_table(&mut self, at: u64, jump: &TableJump) -> Result<(), Reason> {
@@ -124,7 +130,7 @@ impl Walk<'_, '_> {
         match (found, jump.entry) {
             (true, _) => Ok(()),
             (false, Entry::Pointer) if self.may_leave => {
-                self.leave(at, false);
+                self.leave(at, LeadsTo::Pointer);
                 Ok(())
             }
             (false, Entry::Pointer) => Err(Reason::TailCall { at, callee: None }),

@@ -51,35 +51,49 @@ impl Walk<'_, '_> {
             if self.contains(*target) && *target != self.extent.start {
                 return Err(unreadable("a jump out leads back into it"));
             }
-            if !self.is_stack_of_entry(*address, paths) {
-                return Err(unreadable(
-                    "a jump to another function with something on the stack",
-                ));
-            }
-            let instruction = self.instruction_at(*address);
-            let (part, index) = instruction.ok_or(unreadable("a jump is not in its code"))?;
-            let part = &self.parts[part];
-            let instruction = &part.code[index];
-            let when = match (instruction.next, instruction.jump_condition()) {
-                (Next::Jumps(_) | Next::JumpsIndirectly, _) => When::Always,
-                (_, Some(condition)) => When::Holds(Condition::new(condition)),
-                (_, None) => {
-                    return Err(unreadable(
-                        "a jump to another function that depends on more than the flags",
-                    ));
-                }
-            };
-            let start = usize::try_from(*address - part.start).unwrap_or(usize::MAX);
-            let code = part.bytes.get(start..).unwrap_or_default();
-            let cost = instruction.probe_cost(code, kernel);
+            let (when, cost) = self.jump_out(*address, paths, kernel)?;
             Ok(TailJump {
                 address: *address,
                 target: *target,
                 when,
-                cost: cost.ok_or(unreadable("the kernel accepts no probe on a jump out"))?,
+                cost,
             })
         });
         jumps.collect()
+    }
+
+    /// When the jump at the address leads out of the function, and the cost of a probe on it. The
+    /// stack pointer there must be that of the entry.
+    pub(super) fn jump_out(
+        &self,
+        address: u64,
+        paths: Option<&Paths>,
+        kernel: KernelVersion,
+    ) -> Result<(When, Cost), Reason> {
+        let unreadable = |why| Reason::Unreadable { at: address, why };
+        if !self.is_stack_of_entry(address, paths) {
+            return Err(unreadable(
+                "a jump to another function with something on the stack",
+            ));
+        }
+        let instruction = self.instruction_at(address);
+        let (part, index) = instruction.ok_or(unreadable("a jump is not in its code"))?;
+        let part = &self.parts[part];
+        let instruction = &part.code[index];
+        let when = match (instruction.next, instruction.jump_condition()) {
+            (Next::Jumps(_) | Next::JumpsIndirectly, _) => When::Always,
+            (_, Some(condition)) => When::Holds(Condition::new(condition)),
+            (_, None) => {
+                return Err(unreadable(
+                    "a jump to another function that depends on more than the flags",
+                ));
+            }
+        };
+        let start = usize::try_from(address - part.start).unwrap_or(usize::MAX);
+        let code = part.bytes.get(start..).unwrap_or_default();
+        let cost = instruction.probe_cost(code, kernel);
+        let cost = cost.ok_or(unreadable("the kernel accepts no probe on a jump out"))?;
+        Ok((when, cost))
     }
 
     fn is_stack_of_entry(&self, address: u64, paths: Option<&Paths>) -> bool {

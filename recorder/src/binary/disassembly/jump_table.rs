@@ -61,7 +61,7 @@ impl<'a> Code<'a> {
     }
 
     /// The instructions that can be executed right before `index`; `None` where some are not known.
-    fn predecessors(self, index: usize) -> Option<Vec<usize>> {
+    pub(super) fn predecessors(self, index: usize) -> Option<Vec<usize>> {
         let instruction = &self.instructions[index];
         let jumps = self.entries.jumps_to(instruction)?;
         let preceding = index.checked_sub(1)?;
@@ -71,6 +71,12 @@ impl<'a> Code<'a> {
         );
         let jumps = jumps.iter().copied();
         Some(jumps.chain(goes_on.then_some(preceding)).collect())
+    }
+
+    /// Whether nothing but a call leads to the first instruction.
+    pub(super) fn is_entered_at_start_only(self) -> bool {
+        let first = self.instructions.first();
+        first.is_some_and(|first| !self.entries.lead_to(first))
     }
 }
 

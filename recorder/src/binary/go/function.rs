@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::error::{Choice, Reason};
-use super::super::{KernelVersion, Site, suggest};
+use super::super::{KernelVersion, NotCarriedOut, Site, suggest};
 use super::body::Body;
 use super::{Entry, Program, Types, Unknown, names};
 
@@ -38,8 +38,9 @@ pub struct GoFunction {
 
 impl GoFunction {
     /// Leaves all return instructions to the kernel, which single-steps them.
-    pub fn leave_returns_to_kernel(&mut self) {
-        self.returns.iter_mut().for_each(Site::leave_to_kernel);
+    pub fn leave_returns_to_kernel(&mut self, by: NotCarriedOut) {
+        let returns = self.returns.iter_mut();
+        returns.for_each(|site| site.leave_to_kernel(by));
     }
 }
 

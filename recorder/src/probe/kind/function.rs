@@ -2,24 +2,24 @@
 //!
 //! An operation begins at an instruction of the function's prologue. It finishes at a jump on a way
 //! out or at a return instruction, or by a uretprobe if nothing in the program can unwind or switch
-//! stacks, or if somebody vouches for it.
+//! stacks, or if somebody vouches for it. With `finish=jump` it also finishes at a jump that cannot be
+//! followed.
 
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Result;
-use soakbox_schemas::control::{Cookie, PairBy, Returned, TailSite, Uretprobe, WayOut};
-
 use super::{Expanded, Kind, Probe};
-use crate::binary::{
-    self, Binary, Finish, Function, Reason, ResolveError, ReturnUse, Site, at_site, is_at, pattern,
-};
+use crate::binary::{self, Binary, Finish, Reason, ResolveError, ReturnUse, pattern};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
-use crate::probe::returns::{ReturnPrograms, executed_by};
-use crate::probe::{
-    Context, Explanation, Files, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules,
-    tail_calls,
-};
+use crate::probe::returns::{ReturnPrograms, not_carried_out};
+use crate::probe::{Context, Files, FinishRule, Place, Refusal, Resolved, tail_calls};
+use anyhow::Result;
+
+mod explain;
+mod hooks;
+
+use explain::explain;
+pub use hooks::hooks;
 
 /// Runs at an instruction of the prologue.
 const BEGIN: ProgramId = ProgramId::new("function_begin");
@@ -115,20 +115,34 @@ impl Probe for FunctionProbe {
         let rule = context.rules.finish;
         // Where returns are as cheap as jumps, none is left for a jump at which the value is not
         // known yet.
-        let returns_are_cheap = context.carries_out_returns && rule != Some(FinishRule::Step);
+        let stepped = not_carried_out(context);
         // The return value is recorded whether or not a rule reads it.
         let value = ReturnUse {
             bits: context.rules.operation_rule(OUTCOME).width,
-            is_needed: context.rules.success.is_some() || returns_are_cheap,
+            is_needed: context.rules.success.is_some() || stepped.is_none(),
         };
-        let found = if rule == Some(FinishRule::Uretprobe) {
-            binary::resolve_vouched(open.image(), file, name, context.kernel)
-        } else {
-            binary::resolve_function(open.image(), file, name, context.kernel, value)
+        let (image, kernel) = (open.image(), context.kernel);
+        let found = match rule {
+            Some(FinishRule::Uretprobe) => binary::resolve_vouched(image, file, name, kernel),
+            Some(FinishRule::Jump) => {
+                binary::resolve_left_at_jumps(image, file, name, kernel, value)
+            }
+            Some(FinishRule::Step) | None => {
+                binary::resolve_function(image, file, name, kernel, value)
+            }
         };
-        let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
-        if !returns_are_cheap {
-            found.part.leave_returns_to_kernel();
+        let refused = |reason| ResolveError::of(self, reason);
+        let mut found = found.map_err(refused)?;
+        let left_at = found.part.left_out().next();
+        if let (Some(jump), Some(_)) = (left_at, context.rules.success) {
+            return Err(refused(Reason::ValueLeftOut {
+                at: jump.address,
+                to: jump.to.clone(),
+            })
+            .into());
+        }
+        if let Some(by) = stepped {
+            found.part.leave_returns_to_kernel(by);
         }
         let in_callers = matches!(found.part.finish, Finish::Callers { .. });
         let pairing = match &found.part.stack_switch {
@@ -146,222 +160,6 @@ impl Probe for FunctionProbe {
             explanation: explain(&found.part, found.warnings, &open, &context.rules),
         })
     }
-}
-
-/// The programs that observe a function of `file`, and where.
-pub fn hooks(
-    function: &Function,
-    file: &Arc<Binary>,
-    operation: u16,
-    pairing: Pairing,
-) -> Vec<Hook> {
-    let uretprobe = match (&function.finish, &function.vouched) {
-        (Finish::Returns { .. } | Finish::Callers { .. }, _) => Uretprobe::No,
-        (Finish::Uretprobe(_), None) => Uretprobe::NothingUnwinds,
-        (Finish::Uretprobe(_), Some(_)) => Uretprobe::Vouched,
-    };
-    let cookie = |site: &Site, way_out| Cookie {
-        operation,
-        stack_delta: site.stack_delta,
-        pair_by: pairing.pair_by(),
-        uretprobe,
-        way_out,
-    };
-    let at = |phase, program, site: &Site, cookie| {
-        Hook::uprobe(phase, program, file, site.file_offset, Some(cookie))
-    };
-    let tails = &function.tail_calls;
-    let exits = function.exits();
-    // Where an instruction is the begin and something else too, the begin's own program does both:
-    // the kernel promises no order between two programs at one instruction.
-    let begin = |site: &Site| match (at_site(&tails.jumps, site), at_site(exits, site)) {
-        (Some(jump), _) => {
-            let pair_by = PairBy::TailCalls(TailSite::OwnJump);
-            let cookie = Cookie {
-                pair_by,
-                ..cookie(site, jump.way_out)
-            };
-            at(Phase::Begin, BEGIN, site, cookie)
-        }
-        (None, Some(exit)) => at(Phase::Begin, BEGIN_EXIT, site, cookie(site, exit.way_out)),
-        (None, None) => at(Phase::Begin, BEGIN, site, cookie(site, WayOut::default())),
-    };
-    let mut hooks: Vec<Hook> = function.begins.iter().map(begin).collect();
-    let programs = tail_calls::FinishPrograms {
-        exit: EXIT,
-        returns: RETURNS,
-    };
-    hooks.extend(tail_calls::hooks(
-        tails,
-        &function.begins,
-        file,
-        operation,
-        &programs,
-    ));
-    match &function.finish {
-        Finish::Returns { kept, .. } => {
-            let exits = exits.iter();
-            let exits = exits.filter(|exit| !is_at(&function.begins, exit));
-            hooks.extend(exits.map(|exit| {
-                let cookie = cookie(&exit.site, exit.way_out);
-                at(Phase::Finish, EXIT, &exit.site, cookie)
-            }));
-            let kept = kept.iter();
-            hooks
-                .extend(kept.map(|site| RETURNS.hook(site, file, cookie(site, WayOut::default()))));
-        }
-        // All of them are among the hooks outside of the function.
-        Finish::Callers { .. } => {}
-        Finish::Uretprobe(site) => {
-            let cookie = cookie(site, WayOut::default());
-            let hook = Hook::uretprobe(RETURN, file, site.file_offset, Some(cookie));
-            hooks.push(hook);
-        }
-    }
-    hooks
-}
-
-/// Where finishes are observed without a uretprobe, in words.
-fn finish_places(jumps: usize, returns: &[Site], why: &str) -> String {
-    let plural = |count: usize, one: &str| match count {
-        1 => format!("1 {one}"),
-        count => format!("{count} {one}s"),
-    };
-    let jumps_text = || plural(jumps, "jump");
-    let returns_text = || {
-        let executed_by = executed_by(returns);
-        plural(returns.len(), "return instruction") + &executed_by
-    };
-    match (jumps, returns.len()) {
-        (0, 0) => format!("at no instruction of its own ({why})"),
-        (_, 0) => format!(
-            "at {} on the way out, after the last call ({why})",
-            jumps_text()
-        ),
-        (0, _) => format!("at {} ({why})", returns_text()),
-        _ => format!(
-            "at {} on the way out, after the last call, and at {} ({why})",
-            jumps_text(),
-            returns_text()
-        ),
-    }
-}
-
-/// What is not measured at the jumps, in words.
-fn limits_of_exits(function: &Function) -> String {
-    let exits = function.exits();
-    let mut text = String::new();
-    if exits.iter().any(|exit| is_at(&function.begins, exit)) {
-        text += "; a call that takes the way out at its begin finishes there, and has no duration but that of the recorder";
-    }
-    let tails = &function.tail_calls.exits;
-    let unknown = exits.iter().chain(tails);
-    let unknown = unknown.filter(|exit| exit.way_out.returned == Returned::Unknown);
-    match unknown.count() {
-        0 => {}
-        1 => {
-            text += "; at one jump the return value is not known yet, and is not recorded, as no rule reads it"
-        }
-        count => {
-            text += &format!(
-                "; at {count} jumps the return value is not known yet, and is not recorded, as no rule reads it"
-            );
-        }
-    }
-    text
-}
-
-fn explain(
-    function: &Function,
-    mut warnings: Vec<String>,
-    file: &OpenFile,
-    rules: &Rules,
-) -> Explanation {
-    let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
-    let tails = &function.tail_calls;
-    let (finish, finishes) = match &function.finish {
-        Finish::Returns {
-            exits, kept, why, ..
-        } => {
-            let mut finishes: Vec<Location> = exits.iter().map(Location::from).collect();
-            finishes.extend(kept.iter().map(Location::from));
-            let mut text = finish_places(exits.len(), kept, why);
-            text += &limits_of_exits(function);
-            if !tails.functions.is_empty() {
-                text += &tail_calls::described(tails);
-                finishes.extend(tail_calls::finishes(tails));
-            }
-            (text, finishes)
-        }
-        Finish::Callers { why } => {
-            let places = match tails.exits.len() {
-                1 => "the place".to_owned(),
-                count => format!("the {count} places"),
-            };
-            let text = format!("at {places} in its callers to which it returns ({why})");
-            (text, tail_calls::finishes(tails).collect())
-        }
-        Finish::Uretprobe(site) => {
-            let why = match &function.vouched {
-                None => "nothing in the program can unwind or switch stacks",
-                Some(_) => "finish=uretprobe vouches for it",
-            };
-            (
-                format!("by a uretprobe ({why})"),
-                locations(std::slice::from_ref(site)),
-            )
-        }
-    };
-    if let Some(risk) = &function.vouched {
-        warnings.push(format!(
-            "finish=uretprobe vouches for a uretprobe that would not be used otherwise: {risk}; a call of it that does not simply return can end the program"
-        ));
-    }
-    let abandonment = match &function.stack_switch {
-        _ if !tails.jumps.is_empty() || matches!(function.finish, Finish::Callers { .. }) => {
-            "another call at an equal stack pointer, or the end of the process (it ends in tail calls)"
-                .to_owned()
-        }
-        None => "the order of stack pointers".to_owned(),
-        Some(why) => {
-            format!("an equal stack pointer, or the end of the process ({why})")
-        }
-    };
-    if !function.copies.is_empty() && rules.success.is_some() {
-        warnings.push(format!(
-            "the compiler may have changed arguments and return values in its copies of the function, so the rules may read wrong values there: {}",
-            function.copies.join(", ")
-        ));
-    }
-    let aliases = function.aliases.iter();
-    let mut explanation = Explanation {
-        finish,
-        abandonment,
-        success: match &rules.success {
-            Some(success) => success.to_string(),
-            None => "unknown".to_owned(),
-        },
-        begins: locations(&function.begins),
-        finishes,
-        aliases: aliases
-            .filter(|name| **name != function.symbol)
-            .cloned()
-            .collect(),
-        copies: function.copies.clone(),
-        vouched: function.vouched.clone(),
-        warnings,
-        ..Explanation::of_file("function", file)
-    };
-    explanation.cost = explanation.cost_of_instructions();
-    if !tails.functions.is_empty() {
-        explanation.cost += &tail_calls::cost(tails);
-    } else if !tails.begins.is_empty() {
-        let count = tails.begins.len();
-        explanation.cost += &format!(
-            "; its callers pass {count} further probes at their entries, which find what was left"
-        );
-    }
-    explanation
 }
 
 #[cfg(test)]

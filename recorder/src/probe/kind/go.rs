@@ -12,7 +12,7 @@ use soakbox_schemas::control::{Cookie, Uretprobe, WayOut};
 use super::{Kind, Probe};
 use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
-use crate::probe::returns::{ReturnPrograms, executed_by};
+use crate::probe::returns::{ReturnPrograms, executed_by, not_carried_out};
 use crate::probe::{
     Context, Explanation, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
 };
@@ -84,8 +84,8 @@ impl Probe for GoProbe {
         };
         let found = binary::resolve_go(&open.bytes, file, name, error, context.kernel);
         let mut found = found.map_err(|reason| ResolveError::of(self, reason))?;
-        if !context.carries_out_returns || rule == Some(FinishRule::Step) {
-            found.part.leave_returns_to_kernel();
+        if let Some(by) = not_carried_out(context) {
+            found.part.leave_returns_to_kernel(by);
         }
         let pairing = Pairing::Goroutine {
             id_offset: found.part.goroutine_id_offset,

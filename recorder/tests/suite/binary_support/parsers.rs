@@ -87,6 +87,7 @@ pub(crate) fn code(code: &[u8], tables: &[u8], relocations: &[u8]) {
             };
             for index in 0..instructions.len() {
                 let _ = jump_table::recognise(code, index);
+                let _ = disassembly::jumps_through_given_pointer(code, index);
             }
         }
         let extent = Extent {
