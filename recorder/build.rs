@@ -7,13 +7,15 @@ use std::{env, fs};
 use sha2::{Digest, Sha256};
 
 /// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",
     "ebpf/build.sh",
     "schemas/Cargo.toml",
     "schemas/src/lib.rs",
     "schemas/src/control.rs",
+    "schemas/src/control/cookie.rs",
+    "schemas/src/control/return_cookie.rs",
     "schemas/src/control/way_out.rs",
     "schemas/src/counters.rs",
     "schemas/src/event.rs",

@@ -176,7 +176,7 @@ pub enum Reason {
     #[error(
         "it finishes at the jump at {at:#x} ({to}), where the return value that the rule 'success' reads is not known"
     )]
-    ValueLeftOut {
+    ValueNotKnown {
         /// Address of the jump.
         at: u64,
         /// Where the jump leads.
@@ -316,7 +316,7 @@ impl Reason {
             Self::TailCallee { why, .. } if why.is_at_jump() => format!(
                 "write finish=jump to leave what follows the jump out of the duration, or {MARKER}"
             ),
-            Self::ValueLeftOut { .. } => "leave the rule 'success' out".into(),
+            Self::ValueNotKnown { .. } => "leave the rule 'success' out".into(),
             Self::NeverReturns => "observe a function that it calls, or use a marker".into(),
             Self::NotCode { .. }
             | Self::TailCallee { .. }

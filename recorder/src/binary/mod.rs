@@ -170,7 +170,7 @@ impl Function {
     }
 
     /// All jumps at which an operation finishes although it goes on in code that cannot be followed.
-    pub fn left_out(&self) -> impl Iterator<Item = &LeavingJump> {
+    pub fn all_left_at(&self) -> impl Iterator<Item = &LeavingJump> {
         self.left_at.iter().chain(&self.tail_calls.left_at)
     }
 }

@@ -14,7 +14,8 @@ const MOST_SEARCHED: usize = 512;
 /// Whether the address that the jump at `index` leads to is read from memory outside of the
 /// function's frame, or given to the function.
 pub fn jumps_through_given_pointer(code: Code<'_>, index: usize) -> bool {
-    let Some(jump) = code.instructions.get(index) else {
+    let jump = code.instructions.get(index);
+    let Some(jump) = jump.filter(|jump| jump.next == Next::JumpsIndirectly) else {
         return false;
     };
     let raw = &jump.raw;
@@ -29,7 +30,7 @@ pub fn jumps_through_given_pointer(code: Code<'_>, index: usize) -> bool {
 fn may_be_in_frame(code: Code<'_>, raw: &iced_x86::Instruction) -> bool {
     let has_frame_pointer = || {
         let mut all = code.instructions.iter();
-        all.any(|instruction| writes_frame_pointer(instruction))
+        all.any(writes_frame_pointer)
     };
     match raw.memory_base().full_register() {
         Register::RSP => true,

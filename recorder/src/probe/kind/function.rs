@@ -133,9 +133,9 @@ impl Probe for FunctionProbe {
         };
         let refused = |reason| ResolveError::of(self, reason);
         let mut found = found.map_err(refused)?;
-        let left_at = found.part.left_out().next();
+        let left_at = found.part.all_left_at().next();
         if let (Some(jump), Some(_)) = (left_at, context.rules.success) {
-            return Err(refused(Reason::ValueLeftOut {
+            return Err(refused(Reason::ValueNotKnown {
                 at: jump.address,
                 to: jump.to.clone(),
             })

@@ -35,8 +35,8 @@ fn finish_places(jumps: usize, returns: &[Site], left_at: &[LeavingJump], why: &
 }
 
 /// Where the jumps lead that cannot be followed, each once: `to 'free', through a pointer`.
-fn left_out(function: &Function) -> String {
-    let to: BTreeSet<&LeadsTo> = function.left_out().map(|jump| &jump.to).collect();
+fn left_to(function: &Function) -> String {
+    let to: BTreeSet<&LeadsTo> = function.all_left_at().map(|jump| &jump.to).collect();
     let to: Vec<String> = to.into_iter().map(ToString::to_string).collect();
     to.join(", ")
 }
@@ -51,7 +51,7 @@ fn limits_of_exits(function: &Function) -> String {
     let tails = &function.tail_calls.exits;
     let unknown = exits.iter().chain(tails);
     let unknown = unknown.filter(|exit| exit.way_out.returned == Returned::Unknown);
-    match unknown.count() - function.left_out().count() {
+    match unknown.count() - function.all_left_at().count() {
         0 => {}
         1 => {
             text += "; at one jump the return value is not known yet, and is not recorded, as no rule reads it"
@@ -113,10 +113,10 @@ pub(super) fn explain(
             "finish=uretprobe vouches for a uretprobe that would not be used otherwise: {risk}; a call of it that does not simply return can end the program"
         ));
     }
-    let left_out = left_out(function);
-    if !left_out.is_empty() {
+    let left_to = left_to(function);
+    if !left_to.is_empty() {
         warnings.push(format!(
-            "finish=jump: the operation finishes where it jumps {left_out}; what is executed there is not part of it"
+            "finish=jump: the operation finishes where it jumps {left_to}; what is executed there is not part of it"
         ));
     }
     let abandonment = match &function.stack_switch {
