@@ -170,25 +170,31 @@ impl Instruction {
 
     /// Every address that it could refer to: its target, its memory operand, its constants.
     pub fn mentioned_addresses(&self) -> impl Iterator<Item = u64> {
-        let raw = self.raw;
+        self.relative_addresses().chain(self.constants())
+    }
+
+    /// The addresses that it names by their distance: its target and its memory operand.
+    pub fn relative_addresses(&self) -> impl Iterator<Item = u64> {
         let target = match self.next {
             Next::Jumps(target) | Next::Branches(target) | Next::Calls(Some(target)) => {
                 Some(target)
             }
             _ => None,
         };
-        let constants = (0..raw.op_count())
+        target.into_iter().chain(self.rip_relative_address())
+    }
+
+    /// Its constants, which are addresses only where a program is loaded where it was linked to.
+    pub fn constants(&self) -> impl Iterator<Item = u64> {
+        let raw = self.raw;
+        (0..raw.op_count())
             .filter(move |op| {
                 matches!(
                     raw.op_kind(*op),
                     OpKind::Immediate32 | OpKind::Immediate64 | OpKind::Immediate32to64
                 )
             })
-            .map(move |op| raw.immediate(op));
-        target
-            .into_iter()
-            .chain(self.rip_relative_address())
-            .chain(constants)
+            .map(move |op| raw.immediate(op))
     }
 
     /// Whether its first byte is a `lock` prefix.

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::disassembly::{self, Next};
-use super::elf::{Elf, Section};
+use super::disassembly::{self, Instruction, Next};
+use super::elf::{Elf, Kind, Section};
 use super::hazards::RETURN_TWICE;
 use super::unwind::{Fde, Unwind};
 
@@ -32,6 +32,9 @@ pub(super) struct References {
     named: BTreeSet<u64>,
     /// There are more than [`MOST_NAMES`] of them.
     is_incomplete: bool,
+    /// Whether a number in the file can be an address: the program is loaded where it was linked to,
+    /// or a compact table of relocations (RELR) leaves the addresses in the data.
+    has_absolute_addresses: bool,
     /// Where the loader writes an address, by that address.
     pointers: BTreeMap<u64, Vec<u64>>,
     /// The global offset table: only instructions that name a pointer in it read that pointer.
@@ -53,6 +56,8 @@ impl References {
         let mut names = RETURN_TWICE.iter();
         let mut found = Self {
             offsets: offsets.unwrap_or_default(),
+            has_absolute_addresses: elf.kind == Kind::Executable
+                || elf.section(".relr.dyn").is_some(),
             returns_twice: names.any(|name| elf.imports.contains(name))
                 || symbols.any(|symbol| RETURN_TWICE.contains(&symbol)),
             ..Self::default()
@@ -94,8 +99,11 @@ impl References {
                     (&mut self.through_pointer, pointer, false)
                 }
                 _ => {
-                    for address in instruction.mentioned_addresses() {
+                    for address in instruction.relative_addresses() {
                         self.add_name(elf, address);
+                    }
+                    for number in instruction.constants() {
+                        self.add_number(elf, number);
                     }
                     continue;
                 }
@@ -110,21 +118,47 @@ impl References {
         Some(())
     }
 
-    /// Adds all that four bytes of code, which was not read, could name.
+    /// Adds all that the code between that which was read could name. `swept` are the address ranges of
+    /// that which was.
     fn add_other_code(&mut self, elf: &Elf<'_>, section: &Section<'_>, swept: &BTreeMap<u64, u64>) {
-        for (at, window) in section.data.windows(4).enumerate() {
-            let start = section.address.wrapping_add(at as u64);
-            let end = start.wrapping_add(4);
-            let mut before = swept.range(..=start);
+        let end = section.address.saturating_add(section.data.len() as u64);
+        let read = swept.range(section.address..end);
+        let read = read.map(|(start, after)| (*start, *after));
+        let mut gap = section.address;
+        for (start, after) in read.chain([(end, end)]) {
+            self.add_gap(elf, gap, start);
+            gap = after;
+        }
+    }
+
+    fn add_gap(&mut self, elf: &Elf<'_>, start: u64, end: u64) {
+        let Some(bytes) = elf.bytes_at(start, end.saturating_sub(start)) else {
+            return;
+        };
+        // Functions without an entry in the unwind table, and the padding between functions.
+        let code = disassembly::sweep(bytes, start).unwrap_or_default();
+        if !code.is_empty() && !self.has_absolute_addresses {
+            for address in code.iter().flat_map(Instruction::relative_addresses) {
+                self.add_name(elf, address);
+            }
+            return;
+        }
+        // Whatever any four bytes of it could name. What does nothing names nothing.
+        let filler = code.iter().filter(|instruction| instruction.is_filler());
+        let filler: BTreeMap<u64, u64> = filler.map(|code| (code.address, code.end)).collect();
+        for (at, window) in bytes.windows(4).enumerate() {
+            let at = start.wrapping_add(at as u64);
+            let end = at.wrapping_add(4);
+            let mut before = filler.range(..=at);
             if before.next_back().is_some_and(|(_, last)| end <= *last) {
                 continue;
             }
-            let Ok(bytes) = window.try_into() else {
+            let Ok(window) = window.try_into() else {
                 continue;
             };
-            let value = u32::from_le_bytes(bytes);
+            let value = u32::from_le_bytes(window);
             let relative = end.wrapping_add_signed(i64::from(value.cast_signed()));
-            self.add_name(elf, u64::from(value));
+            self.add_number(elf, u64::from(value));
             // The displacement 0 is padding before the address, not a name of it.
             if relative != end {
                 self.add_name(elf, relative);
@@ -135,8 +169,15 @@ impl References {
     fn add_data(&mut self, elf: &Elf<'_>, section: &Section<'_>) {
         for word in section.data.chunks_exact(8) {
             if let Ok(word) = word.try_into() {
-                self.add_name(elf, u64::from_le_bytes(word));
+                self.add_number(elf, u64::from_le_bytes(word));
             }
+        }
+    }
+
+    /// Adds a number that may be an address.
+    fn add_number(&mut self, elf: &Elf<'_>, number: u64) {
+        if self.has_absolute_addresses {
+            self.add_name(elf, number);
         }
     }
 

@@ -8,7 +8,7 @@ const BUILDS: [(&str, &[&str]); 5] = [
     ("gcc", &["-O2", "-fcf-protection=full"]),
     ("gcc", &["-Os", "-fno-plt"]),
     ("gcc", &["-O1", "-foptimize-sibling-calls"]),
-    ("gcc", &["-O3", "-no-pie", "-fno-omit-frame-pointer"]),
+    ("gcc", &["-O3", "-fno-omit-frame-pointer"]),
     ("clang", &["-O2"]),
 ];
 

@@ -56,6 +56,8 @@ SHAPE long inside(struct object *o, long a)
     void *label = o->label;
     if (a == -1) { o->label = &&here; return 0; }
     if (a == -2) { o->label = &&there; return 0; }
+    if (a == -3) goto here;
+    if (a == -4) goto there;
     goto *label;
 here:
     sink++;
