@@ -1,5 +1,5 @@
-//! Functions of whole programs that finish at jumps on the way out: begins and finishes equal the
-//! executions of the functions' first and return instructions, which perf events count in the same
+//! Functions of whole programs that finish at jumps on the way out, or at jumps that cannot be followed: begins and finishes equal the
+//! executions of the functions' first and last instructions, which perf events count in the same
 //! run, and the programs' output and status are those without a recorder.
 //!
 //! Each run observes some of the functions, chosen at random; with `SOAKBOX_ROUNDS=100` it observes
@@ -10,9 +10,12 @@ use std::path::Path;
 use std::process::Command;
 
 use soakbox_recorder::binary::control_flow::{self, Extent};
-use soakbox_recorder::binary::elf::Elf;
+use soakbox_recorder::binary::elf::{Elf, Symbol};
 use soakbox_recorder::binary::unwind::Unwind;
-use soakbox_recorder::binary::{KernelVersion, ReturnUse};
+use soakbox_recorder::binary::{
+    Finish, KernelVersion, Reason, ReturnUse, resolve_function, resolve_left_at_jumps,
+};
+use soakbox_schemas::control::When;
 
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
@@ -31,14 +34,17 @@ struct Jumping {
     returns: Vec<u64>,
     /// One of the jumps is its begin.
     at_begin: bool,
+    /// The rules of its probe.
+    rules: &'static str,
 }
 
-fn jumping(file: &Path) -> Vec<Jumping> {
-    let bytes = std::fs::read(file).unwrap();
-    let elf = Elf::parse(&bytes).unwrap();
-    let unwind = Unwind::parse(&elf);
+fn kernel() -> KernelVersion {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let kernel = KernelVersion::parse(&release).unwrap();
+    KernelVersion::parse(&release).unwrap()
+}
+
+/// The symbols of functions that have no other name, of names that only one function has.
+fn plain_functions<'a>(elf: &Elf<'a>) -> Vec<Symbol<'a>> {
     // Versions of a symbol have one name and several addresses.
     let mut addresses: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
     for symbol in &elf.symbols {
@@ -53,11 +59,21 @@ fn jumping(file: &Path) -> Vec<Jumping> {
         if symbol.size == 0 || symbol.indirect || !is_plain(symbol.name) {
             continue;
         }
-        if addresses[symbol.name].len() > 1 || !seen.insert(symbol.address) {
-            continue;
+        if addresses[symbol.name].len() == 1 && seen.insert(symbol.address) {
+            found.push(*symbol);
         }
-        let extent = Extent::of(&elf, symbol);
-        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, kernel) else {
+    }
+    found
+}
+
+fn jumping(file: &Path) -> Vec<Jumping> {
+    let bytes = std::fs::read(file).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
+    let unwind = Unwind::parse(&elf);
+    let mut found = Vec::new();
+    for symbol in plain_functions(&elf) {
+        let extent = Extent::of(&elf, &symbol);
+        let Ok(body) = control_flow::analyse(&elf, &unwind, &extent, kernel()) else {
             continue;
         };
         let offset = |address: &u64| elf.file_offset(*address).unwrap();
@@ -69,10 +85,47 @@ fn jumping(file: &Path) -> Vec<Jumping> {
                 entry: offset(&symbol.address),
                 returns: body.returns.iter().map(offset).collect(),
                 at_begin: jumps.iter().any(|jump| jump.address == body.begin.address),
+                rules: "",
             });
         }
     }
     found
+}
+
+/// Some of the functions that finish at jumps which cannot be followed and at returns.
+fn leaving(file: &Path, most: usize, seed: u64) -> Vec<Jumping> {
+    let bytes = std::fs::read(file).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
+    let mut symbols = plain_functions(&elf);
+    shuffle(&mut symbols, seed);
+    let value = ReturnUse::RECORDED;
+    let left_by_jumps = symbols.into_iter().filter_map(|symbol| {
+        let name = symbol.name;
+        let exact = resolve_function(bytes.as_slice(), "", name, kernel(), value);
+        exact.err().filter(Reason::is_at_jump)?;
+        let found = resolve_left_at_jumps(bytes.as_slice(), "", name, kernel(), value);
+        let function = found.ok()?.part;
+        let Finish::Returns { sites, .. } = &function.finish else {
+            return None;
+        };
+        // A count at a conditional jump does not tell where it led.
+        let mut jumps = function.left_at.iter();
+        let always = jumps.all(|jump| jump.when == When::Always);
+        if !always || !function.tail_calls.jumps.is_empty() {
+            return None;
+        }
+        let jumps = function.left_at.iter();
+        let jumps = jumps.map(|jump| elf.file_offset(jump.address).unwrap());
+        let returns = sites.iter().map(|site| site.file_offset);
+        Some(Jumping {
+            name: name.to_owned(),
+            entry: elf.file_offset(symbol.address).unwrap(),
+            returns: returns.chain(jumps).collect(),
+            at_begin: false,
+            rules: ",finish=jump",
+        })
+    });
+    left_by_jumps.take(most).collect()
 }
 
 fn rounds() -> usize {
@@ -112,7 +165,10 @@ fn compare(file: &Path, functions: &[Jumping], command: &[String], forks: bool) 
     let root = directory.path().join("recording");
     let probes: Vec<String> = functions
         .iter()
-        .map(|function| format!("{0}=uprobe:{1}:{0}", function.name, file.display()))
+        .map(|function| {
+            let Jumping { name, rules, .. } = function;
+            format!("{name}=uprobe:{}:{name}{rules}", file.display())
+        })
         .collect();
     // With the symbols of a debug file, some turn out to be no functions that can be observed.
     let mut arguments = vec!["--skip-refused"];
@@ -160,14 +216,20 @@ fn compare_all(file: &Path, commands: &[(Vec<String>, bool)], first: &BTreeSet<S
     let seed = host::seed();
     shuffle(&mut functions, seed);
     functions.sort_by_key(|function| !first.contains(&function.name));
-    let functions = alternating(functions);
+    compare_rounds(file, commands, &alternating(functions));
+    let functions = leaving(file, rounds() * PER_ROUND, seed);
+    assert!(!functions.is_empty());
+    compare_rounds(file, commands, &functions);
+}
+
+fn compare_rounds(file: &Path, commands: &[(Vec<String>, bool)], functions: &[Jumping]) {
     let mut called = 0;
     let chunks = functions.chunks(PER_ROUND).take(rounds());
     for (chunk, (command, forks)) in chunks.zip(commands.iter().cycle()) {
         called += compare(file, chunk, command, *forks);
     }
     println!(
-        "{}: {} functions with jumps, {called} of the tried ones called, seed {seed}",
+        "{}: {} functions with jumps, {called} of the tried ones called",
         file.display(),
         functions.len()
     );
