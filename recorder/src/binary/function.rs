@@ -100,8 +100,8 @@ pub(super) fn survey<'a>(
     kernel: KernelVersion,
     carries_out_returns: bool,
 ) -> Vec<Surveyed<'a>> {
-    let program = || Program::new(elf, kernel, ReturnUse::RECORDED);
-    let (exact, at_jumps) = (program(), program().finishing_at_jumps());
+    let exact = Program::new(elf, kernel, ReturnUse::RECORDED);
+    let at_jumps = exact.finishing_at_jumps();
     let class = |program: &Program<'_, 'a>, symbol: &Symbol<'a>| {
         let found = NamedFunction {
             symbol: *symbol,

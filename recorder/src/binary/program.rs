@@ -48,7 +48,7 @@ pub(super) struct Program<'e, 'a> {
     pub(super) stack_switch: Option<String>,
     /// The functions that others tail-call, by address.
     tail_called: RefCell<HashMap<u64, Result<Rc<BodySites>, Reason>>>,
-    references: OnceCell<References>,
+    references: Rc<OnceCell<References>>,
     /// The functions that leave, and callers of such functions, by address; `None` for those that
     /// cannot be analysed.
     pub(super) leaving: RefCell<HashMap<u64, Option<Rc<Body>>>>,
@@ -64,17 +64,21 @@ impl<'e, 'a> Program<'e, 'a> {
             finishes_at_jumps: false,
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
-            references: OnceCell::new(),
+            references: Rc::default(),
             leaving: RefCell::default(),
         }
     }
 
     /// The same program, in which functions finish at the jumps that cannot be followed.
-    pub(super) fn finishing_at_jumps(self) -> Self {
+    pub(super) fn finishing_at_jumps(&self) -> Self {
         Self {
             finishes_at_jumps: true,
             tail_called: RefCell::default(),
-            ..self
+            leaving: RefCell::default(),
+            unwind: self.unwind.clone(),
+            stack_switch: self.stack_switch.clone(),
+            references: Rc::clone(&self.references),
+            ..*self
         }
     }
 

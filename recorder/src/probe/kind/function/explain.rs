@@ -36,9 +36,13 @@ fn finish_places(jumps: usize, returns: &[Site], left_at: &[LeavingJump], why: &
 
 /// Where the jumps lead that cannot be followed, each once: `to 'free', through a pointer`.
 fn left_to(function: &Function) -> String {
+    const LISTED: usize = 4;
     let to: BTreeSet<&LeadsTo> = function.all_left_at().map(|jump| &jump.to).collect();
-    let to: Vec<String> = to.into_iter().map(ToString::to_string).collect();
-    to.join(", ")
+    let listed: Vec<String> = to.iter().take(LISTED).map(ToString::to_string).collect();
+    match to.len().saturating_sub(LISTED) {
+        0 => listed.join(", "),
+        more => format!("{} and {more} other ways", listed.join(", ")),
+    }
 }
 
 /// What is not measured at the jumps, in words.
