@@ -30,12 +30,10 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Soak(plan) => series::soak(plan),
         Plan::Import(plan) => import_csv(plan),
         Plan::Power(plan) => {
-            let settings = plan.settings()?;
-            commands::power::run(
-                runs::open(&plan.runs, plan.skip_damaged)?,
-                &settings,
-                plan.format,
-            )
+            let mut settings = plan.settings()?;
+            let runs = runs::open(&plan.runs, plan.skip_damaged)?;
+            settings.comparison.history = runs::open(&plan.history, plan.skip_damaged)?;
+            commands::power::run(runs, &settings, plan.format)
         }
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),

@@ -8,7 +8,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::footer::Cpu;
 use soakbox_statistics::{History, RunVariance, read};
 
-use super::settings::metrics;
+use super::threshold::metrics;
 use super::{statistics_run, window_length_for};
 use crate::windows::{Run, Target};
 

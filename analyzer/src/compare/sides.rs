@@ -11,28 +11,26 @@ use crate::windows::{Run, Series, WindowLength};
 
 /// One operation with the runs of both sides. A side of which no run has the operation is empty.
 #[derive(Debug)]
-pub struct OperationSides {
+pub(super) struct OperationSides {
     /// The operation's name.
-    pub name: String,
+    pub(super) name: String,
     /// Runs of the base.
-    pub base: Vec<StatisticsRun>,
+    pub(super) base: Vec<StatisticsRun>,
     /// Runs of the candidate.
-    pub candidate: Vec<StatisticsRun>,
+    pub(super) candidate: Vec<StatisticsRun>,
 }
 
-/// The operations of both sides by name, or only those in `wanted` if it is not empty. `pairs` has
-/// the number of the pair of each run.
+/// The names of the operations of both sides, or only those in `wanted` if it is not empty.
 ///
 /// # Errors
 /// Where a wanted operation is in no run.
-pub fn operations(
-    base: &[Run],
-    candidate: &[Run],
-    pairs: Option<&(Vec<u64>, Vec<u64>)>,
+pub(super) fn names<'a>(
+    base: &'a [Run],
+    candidate: &'a [Run],
     wanted: &[String],
-) -> Result<Vec<OperationSides>> {
-    let runs = || base.iter().chain(candidate);
-    let names: BTreeSet<&String> = runs().flat_map(|run| run.operations.keys()).collect();
+) -> Result<Vec<&'a String>> {
+    let runs = base.iter().chain(candidate);
+    let names: BTreeSet<&String> = runs.flat_map(|run| run.operations.keys()).collect();
     if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
         return Err(
             Failure::new(format_args!("--operation {missing}"), "no run has it")
@@ -41,15 +39,26 @@ pub fn operations(
     }
     let chosen = names.into_iter();
     let chosen = chosen.filter(|name| wanted.is_empty() || wanted.contains(name));
-    let operation = |name: &String| {
-        let length = window_length_for(runs().filter_map(|run| run.operations.get(name)));
-        Ok(OperationSides {
-            name: name.clone(),
-            base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
-            candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
-        })
-    };
-    chosen.map(operation).collect()
+    Ok(chosen.collect())
+}
+
+/// An operation of both sides. `pairs` has the number of the pair of each run.
+///
+/// # Errors
+/// Where the statistics refuse its windows.
+pub(super) fn operation(
+    base: &[Run],
+    candidate: &[Run],
+    pairs: Option<&(Vec<u64>, Vec<u64>)>,
+    name: &str,
+) -> Result<OperationSides> {
+    let runs = base.iter().chain(candidate);
+    let length = window_length_for(runs.filter_map(|run| run.operations.get(name)));
+    Ok(OperationSides {
+        name: name.to_owned(),
+        base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
+        candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
+    })
 }
 
 /// The runs of one side; none if the side observed other operations only. Otherwise a run that does
