@@ -25,7 +25,7 @@ pub use pairing::{Pairing, pairs};
 pub use power::{PowerAnswer, PowerSettings, power};
 pub use repeated::refuse_repeated;
 pub use settings::Settings;
-pub use sides::window_length_for;
+pub use sides::{least_window_length, spans, window_length_for};
 pub use threshold::{Change, ThresholdSetting, metric_named};
 pub use thresholds_file::ThresholdsFile;
 
