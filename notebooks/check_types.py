@@ -89,9 +89,9 @@ TABLES: dict[str, Columns] = {
     ],
 }
 
-# Footer keys with the methods of measuring CPU and memory. If the kernel cannot measure one of them,
-# its key is missing and the check fails.
-METHODS = [b"cpu_method", b"cpu_split_method", b"memory_method"]
+# Footer keys with the processors and the methods of measuring CPU and memory. If the host does not
+# name its processors or cannot measure one of them, its key is missing and the check fails.
+KEYS = [b"cpu_model", b"cpus", b"cpu_method", b"cpu_split_method", b"memory_method"]
 
 DUCKDB = {
     # Before 2.0 DuckDB had no nanoseconds with a time zone.
@@ -124,7 +124,7 @@ def check_arrow(path: pathlib.Path, expected: Columns) -> None:
     file = pq.ParquetFile(path)
     footer = file.metadata.metadata
     assert footer[b"soakbox.format"] == b"1", f"{path}: footer {footer}"
-    for key in METHODS:
+    for key in KEYS:
         assert footer.get(b"soakbox." + key), f"{path}: soakbox.{key.decode()} is not in the footer {footer}"
     assert int(footer[b"soakbox.rows"]) == file.metadata.num_rows, f"{path}: soakbox.rows"
     assert file.read().num_rows == file.metadata.num_rows

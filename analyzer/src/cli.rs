@@ -1,11 +1,13 @@
 //! The command line as typed (`Arguments`) and its meaning (`Plan`). Parsing validates and does
 //! nothing else.
 
+mod acceptance;
 mod baseline;
 mod changes;
 mod compare;
 mod file_columns;
 mod import;
+mod power;
 mod soak;
 
 use std::path::PathBuf;
@@ -15,8 +17,9 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 
 pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
-pub use compare::{ComparePlan, PowerPlan, VerdictFormat};
+pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
+pub use power::PowerPlan;
 pub use soak::SoakPlan;
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
@@ -77,7 +80,7 @@ enum Command {
     /// none?
     ///
     /// Also shows which changes a comparison can find with these runs as the base.
-    Selftest(compare::SelftestArguments),
+    Selftest(power::SelftestArguments),
     /// Find when the metrics of a recording, or the numbers in a CSV file, changed
     ///
     /// Steps, single outliers and drifts, at a stated rate of false alarms that holds for

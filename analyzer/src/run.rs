@@ -30,12 +30,11 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Soak(plan) => series::soak(plan),
         Plan::Import(plan) => import_csv(plan),
         Plan::Power(plan) => {
-            let settings = plan.settings()?;
-            commands::power::run(
-                runs::open(&plan.runs, plan.skip_damaged)?,
-                &settings,
-                plan.format,
-            )
+            let mut settings = plan.settings()?;
+            let [runs] = runs::open_to_compare([&plan.runs], plan.skip_damaged)?;
+            let [history] = runs::open_to_compare([&plan.history], plan.skip_damaged)?;
+            settings.comparison.history = history;
+            commands::power::run(runs, &settings, plan.format)
         }
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
@@ -85,7 +84,7 @@ fn baseline(plan: &BaselinePlan) -> Result<()> {
             skip_damaged,
         } => {
             let file = OutputFile::create(output)?;
-            let runs = runs::open(recordings, *skip_damaged)?;
+            let runs = runs::open_to_keep(recordings, *skip_damaged)?;
             commands::baseline::create(runs, file, output)
         }
         BaselinePlan::Add {
@@ -93,7 +92,7 @@ fn baseline(plan: &BaselinePlan) -> Result<()> {
             recordings,
             skip_damaged,
         } => {
-            let runs = runs::open(recordings, *skip_damaged)?;
+            let runs = runs::open_to_keep(recordings, *skip_damaged)?;
             commands::baseline::add(runs, file)
         }
         BaselinePlan::Show { file, format } => commands::baseline::show(file, *format),
@@ -120,9 +119,9 @@ fn compare(plan: &ComparePlan) -> Result<u8> {
         ));
         return Ok(NO_BASE);
     }
-    let base = runs::open(&plan.base, plan.skip_damaged)?;
-    let candidate = runs::open(&plan.candidate, plan.skip_damaged)?;
-    settings.history = runs::open(&plan.history, plan.skip_damaged)?;
+    let [base, candidate] =
+        runs::open_to_compare([&plan.base, &plan.candidate], plan.skip_damaged)?;
+    [settings.history] = runs::open_to_compare([&plan.history], plan.skip_damaged)?;
     commands::compare::run(&base, &candidate, &settings, plan.format, copy)
 }
 

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use soakbox_cli::{Result, escaped_path, message};
+use soakbox_schemas::tables::Table;
 
-use crate::baseline::{BaselineFile, is_baseline};
-use crate::figures::{Comparison, Reading};
-use crate::recording;
+use crate::baseline::{BaselineFile, is_baseline, shorten};
+use crate::compare::{least_window_length, spans};
+use crate::figures::{Comparison, INCOMPLETE_INTERVALS, Reading};
+use crate::recording::{self, Recording};
 use crate::windows::{self, Run};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
@@ -30,26 +33,119 @@ pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Resul
     })
 }
 
+/// As [`open`], for a baseline: each run in the windows that it has there.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_keep(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
+    all(paths, skip_damaged, |reading| {
+        let mut runs = windows::read(reading, None)?;
+        runs.iter_mut().for_each(shorten);
+        Ok(runs)
+    })
+}
+
+/// As [`open`] of each list, for runs that are compared with each other: in windows that are not
+/// shorter than the comparison needs, so that many runs need less memory. The comparison is the
+/// same.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_compare<const N: usize>(
+    lists: [&[PathBuf]; N],
+    skip_damaged: bool,
+) -> Result<[Vec<Run>; N]> {
+    let mut shortest: Option<Duration> = None;
+    let mut all = lists.map(|_| Vec::new());
+    for (sources, paths) in all.iter_mut().zip(lists) {
+        *sources = sources_of(paths)?;
+        for source in &*sources {
+            let known = match source {
+                Source::Baseline(runs) => runs.iter().flat_map(spans).collect(),
+                Source::Recording(root) => least_spans(&recording::open(root, skip_damaged)?),
+            };
+            shortest = known.into_iter().chain(shortest).min();
+        }
+    }
+    let shortest = shortest.unwrap_or_default();
+    let read = |reading: &Reading| {
+        let length = least_window_length(shortest, u64::MAX);
+        let mut runs = windows::read(reading, Some(length))?;
+        for series in runs.iter_mut().flat_map(|run| run.operations.values_mut()) {
+            let length = least_window_length(shortest, series.count());
+            if length > series.length {
+                *series = series.merged(length).into_owned();
+            }
+        }
+        Ok(runs)
+    };
+    let mut runs = lists.map(|_| Vec::new());
+    for (runs, sources) in runs.iter_mut().zip(all) {
+        for source in sources {
+            runs.extend(read_source(source, skip_damaged, read)?);
+        }
+    }
+    Ok(runs)
+}
+
+/// Less than the time that each run of a recording covers, from the footers of its files.
+fn least_spans(recording: &Recording) -> Vec<Duration> {
+    let origins = recording.origins().into_iter();
+    let span = |recorder: &str| {
+        // The end of a run that did not stop is cut off, and a window that is not filled.
+        let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
+        let range = recording.range_of(Table::OPERATION_LOG, Some(recorder));
+        let length_ns = range.map_or(0, |range| range.length_ns() - incomplete);
+        Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)).mul_f64(0.9)
+    };
+    origins.map(|origin| span(&origin.recorder)).collect()
+}
+
+/// Where runs are.
+enum Source {
+    /// The runs of a baseline, which is read as a whole.
+    Baseline(Vec<Run>),
+    /// A recording.
+    Recording(PathBuf),
+}
+
 fn all(
     paths: &[PathBuf],
     skip_damaged: bool,
     read: impl Fn(&Reading) -> Result<Vec<Run>>,
 ) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
+    for source in sources_of(paths)? {
+        runs.extend(read_source(source, skip_damaged, &read)?);
+    }
+    Ok(runs)
+}
+
+fn sources_of(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
     for path in paths {
         if is_baseline(path) {
-            runs.extend(of_baseline(path)?);
+            sources.push(Source::Baseline(of_baseline(path)?));
             continue;
         }
         let recordings = recording::find(path)?;
         if recordings != [path.clone()] {
             report_baselines(path);
         }
-        for root in recordings {
-            runs.extend(of_recording(&root, skip_damaged, &read)?);
-        }
+        sources.extend(recordings.into_iter().map(Source::Recording));
     }
-    Ok(runs)
+    Ok(sources)
+}
+
+fn read_source(
+    source: Source,
+    skip_damaged: bool,
+    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+) -> Result<Vec<Run>> {
+    match source {
+        Source::Baseline(runs) => Ok(runs),
+        Source::Recording(root) => of_recording(&root, skip_damaged, read),
+    }
 }
 
 /// Warns about baselines next to recordings: only the recordings of a directory are read.

@@ -52,8 +52,9 @@ The recorder never signals a command, which goes on if its recording ends first.
 const RUNS_HELP: &str = "\
 The commands are split into words as a shell would do it, and started without a shell. Each must end
 by itself: its run lasts as long as it does. Recordings of complete runs are in DIR/base and
-DIR/candidate, others in DIR/unfinished. The same command line continues after an interruption, also
-with more pairs.";
+DIR/candidate, others in DIR/unfinished. The same command line continues after an interruption. The
+message at the end has the comparison to type. Whoever compares before all pairs are there, and again
+later, shares the rate of false alarms among these comparisons: --planned from the first run on.";
 
 /// `record`.
 #[derive(Clone, Debug, Args)]
@@ -90,6 +91,10 @@ pub struct Runs {
     /// Number of pairs: a run of the base and a run of the candidate, one right after the other
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=999))]
     pub pairs: u32,
+    /// Add pairs until the comparison is decided, up to this number: --pairs is how many there are to
+    /// be now. The number cannot be changed later
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub planned: Option<u32>,
     /// Directory of the runs. It is created if it is missing
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,

@@ -39,6 +39,20 @@ pub fn is_baseline(path: &Path) -> bool {
     path.exists() && !path.is_dir()
 }
 
+/// Puts a run into windows that are as short as comparisons need them. Of an operation of which no
+/// window was observed only the name is kept.
+pub fn shorten(run: &mut Run) {
+    for series in run.operations.values_mut() {
+        let length = window_length_for([&*series]);
+        if length > series.length {
+            *series = series.merged(length).into_owned();
+        }
+        if series.missing() == series.windows.len() {
+            series.windows.clear();
+        }
+    }
+}
+
 /// Why bytes are not a baseline.
 #[derive(Debug, PartialEq, Eq)]
 enum Unreadable {
@@ -57,13 +71,7 @@ impl BaselineFile {
     /// no window was observed only the name is kept.
     pub fn add(&mut self, runs: impl IntoIterator<Item = Run>) {
         for mut run in runs {
-            for series in run.operations.values_mut() {
-                let length = window_length_for([&*series]);
-                *series = series.merged(length).into_owned();
-                if series.missing() == series.windows.len() {
-                    series.windows.clear();
-                }
-            }
+            shorten(&mut run);
             self.runs.push(run);
         }
     }

@@ -8,5 +8,5 @@ mod list;
 mod rows;
 
 pub use contents::{Contents, OperationContents};
-pub use file::{BaselineFile, is_baseline};
+pub use file::{BaselineFile, is_baseline, shorten};
 pub use list::{BaselineDiff, Baselines};

@@ -1,16 +1,15 @@
-//! `compare` as typed and what it means. The file of thresholds is read when the plan runs.
+//! `compare` as typed and what it means.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use soakbox_cli::{Failure, Format, Result, plain_io_error};
+use soakbox_cli::{Failure, Format, Result};
 use soakbox_statistics::{Metric, OneSided, Options};
 
 use super::Plan;
-use crate::compare::{
-    AddedRuns, Change, Pairing, PowerSettings, Settings, ThresholdSetting, ThresholdsFile,
-    metric_named,
-};
+use super::acceptance::{Acceptance, TypedSettings};
+use super::power::{PowerPlan, fraction};
+use crate::compare::{AddedRuns, Change, Pairing, Settings, metric_named};
 
 /// `compare` as typed.
 #[derive(Debug, Args)]
@@ -50,8 +49,8 @@ pub(super) struct CompareArguments {
     #[arg(long)]
     unpaired: bool,
     /// Known-good runs of any builds, recordings or baselines: they show how much runs of one build
-    /// differ, also where each side has one run
-    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "plan")]
+    /// differ, also where each side, or the base of --plan, has one run
+    #[arg(long, value_name = "RUN", num_args = 1..)]
     history: Vec<PathBuf>,
     /// Runs are added until the comparison is decided, up to this number per side: each comparison
     /// on the way has a part of the rate of false alarms
@@ -78,47 +77,6 @@ pub(super) struct CompareArguments {
     /// Write the verdict as JSON into this file too
     #[arg(long, value_name = "FILE.json")]
     json: Option<PathBuf>,
-    /// Leave out files that cannot be read, and report them
-    #[arg(long)]
-    skip_damaged: bool,
-}
-
-/// The acceptable changes, and the metrics and operations that are compared.
-#[derive(Debug, Args)]
-struct Acceptance {
-    /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
-    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0.
-    /// Default 5%; of failure_rate 0.1 percentage points
-    #[arg(long, value_name = "CHANGE")]
-    threshold: Vec<ThresholdSetting>,
-    /// TOML file with thresholds and gates
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Compare only this metric; may be given several times
-    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
-    metric: Vec<Metric>,
-    /// Compare only this operation; may be given several times
-    #[arg(long, value_name = "NAME")]
-    operation: Vec<String>,
-}
-
-/// `selftest` as typed.
-#[derive(Debug, Args)]
-pub(super) struct SelftestArguments {
-    /// Ten or more runs of one build: recordings, directories of recordings, or baselines
-    #[arg(value_name = "RUN", required = true)]
-    runs: Vec<PathBuf>,
-    #[command(flatten)]
-    acceptance: Acceptance,
-    /// Runs per side of each comparison
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..))]
-    per_side: u16,
-    /// The change that is to be found
-    #[arg(long, value_name = "CHANGE", default_value = "10%")]
-    detect: Change,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
     /// Leave out files that cannot be read, and report them
     #[arg(long)]
     skip_damaged: bool,
@@ -172,31 +130,6 @@ pub struct ComparePlan {
     /// A file for the JSON too.
     pub json: Option<PathBuf>,
     settings: TypedSettings,
-}
-
-/// A question for what comparisons can show.
-#[derive(Clone, Debug)]
-pub struct PowerPlan {
-    /// Paths of the runs.
-    pub runs: Vec<PathBuf>,
-    /// Whether damaged files are left out.
-    pub skip_damaged: bool,
-    /// Format on stdout.
-    pub format: Format,
-    per_side: u16,
-    change: f64,
-    self_test: bool,
-    settings: TypedSettings,
-}
-
-/// Settings whose file of thresholds is not read yet.
-#[derive(Clone, Debug)]
-struct TypedSettings {
-    /// Thresholds as typed.
-    thresholds: Vec<ThresholdSetting>,
-    config: Option<PathBuf>,
-    /// Everything but the thresholds.
-    settings: Settings,
 }
 
 impl CompareArguments {
@@ -256,6 +189,7 @@ impl CompareArguments {
         };
         Ok(PowerPlan {
             runs: self.base,
+            history: self.history,
             skip_damaged: self.skip_damaged,
             format,
             per_side: self.per_side,
@@ -266,48 +200,6 @@ impl CompareArguments {
     }
 }
 
-impl SelftestArguments {
-    pub(super) fn plan(self) -> Result<PowerPlan> {
-        Ok(PowerPlan {
-            runs: self.runs,
-            skip_damaged: self.skip_damaged,
-            format: self.format,
-            per_side: self.per_side,
-            change: fraction(self.detect)?,
-            self_test: true,
-            settings: self.acceptance.settings(),
-        })
-    }
-}
-
-fn fraction(change: Change) -> Result<f64> {
-    match change {
-        Change::Fraction(change) => Ok(change),
-        Change::Number(number) => Err(Failure::new(
-            format_args!("--detect {number}"),
-            "is no percentage",
-        )
-        .hint("for example --detect 10%")),
-    }
-}
-
-impl Acceptance {
-    fn settings(self) -> TypedSettings {
-        TypedSettings {
-            thresholds: self.threshold,
-            config: self.config,
-            settings: Settings {
-                options: Options {
-                    metrics: self.metric,
-                    ..Options::default()
-                },
-                operations: self.operation,
-                ..Settings::default()
-            },
-        }
-    }
-}
-
 impl ComparePlan {
     /// The settings, with the thresholds of the file and of the command line.
     ///
@@ -315,39 +207,5 @@ impl ComparePlan {
     /// Where the file cannot be read, or a threshold has no meaning.
     pub fn settings(&self) -> Result<Settings> {
         self.settings.read()
-    }
-}
-
-impl PowerPlan {
-    /// The settings, with the thresholds of the file and of the command line.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or a threshold has no meaning.
-    pub fn settings(&self) -> Result<PowerSettings> {
-        Ok(PowerSettings {
-            comparison: self.settings.read()?,
-            per_side: self.per_side.into(),
-            change: self.change,
-            self_test: self.self_test,
-        })
-    }
-}
-
-impl TypedSettings {
-    fn read(&self) -> Result<Settings> {
-        let file = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
-                let parsed = ThresholdsFile::parse(&text);
-                let parsed = parsed.map_err(|reason| Failure::path(path, reason));
-                Some(parsed.map_err(|failure| {
-                    failure.hint("changes are texts such as \"5%\", as docs/compare.md shows")
-                })?)
-            }
-            None => None,
-        };
-        let settings = self.settings.clone();
-        settings.with_thresholds(file.as_ref(), &self.thresholds)
     }
 }

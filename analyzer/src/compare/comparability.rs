@@ -25,9 +25,10 @@ pub const OPERATIONS: &str = "operations of one side only";
 type Property = (&'static str, fn(&RunIdentity) -> String);
 
 /// The properties that should be equal. Build ids are expected to differ.
-const PROPERTIES: [Property; 7] = [
+const PROPERTIES: [Property; 8] = [
     ("host", |run| run.host.clone()),
     ("kernel", |run| run.kernel.clone()),
+    ("CPU", |run| run.cpu.to_string()),
     ("recorder version", |run| run.recorder_version.clone()),
     ("configuration", |run| run.config_digest.clone()),
     ("target", |run| {
@@ -87,6 +88,7 @@ fn operations(base: &[Run], candidate: &[Run]) -> Option<Difference> {
 mod tests {
     use super::*;
     use crate::windows::{Series, WindowLength};
+    use soakbox_schemas::recording::footer::Cpu;
 
     fn run(host: &str, kernel: &str, operation: &str) -> Run {
         let series = Series {
@@ -121,5 +123,23 @@ mod tests {
         );
         assert_eq!(found[2].base, ["get"]);
         assert_eq!(found[2].candidate, ["put"]);
+    }
+
+    #[test]
+    fn processors_differ_by_model_and_by_number_and_unknown_ones_do_not() {
+        let with = |model: Option<&str>, count| {
+            let mut run = run("a", "6.1", "get");
+            let model = model.map(str::to_owned);
+            run.identity.cpu = Cpu { model, count };
+            [run]
+        };
+        let base = with(Some("EPYC"), Some(2));
+        assert_eq!(differences(&base, &base), []);
+        assert_eq!(differences(&base, &with(None, None)), []);
+        for other in [with(Some("Xeon"), Some(2)), with(Some("EPYC"), Some(4))] {
+            let found = differences(&base, &other);
+            assert_eq!((found.len(), found[0].property), (1, "CPU"));
+            assert_eq!(found[0].base, ["EPYC, 2 CPUs"]);
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
+use soakbox_schemas::recording::footer::Cpu;
 use soakbox_statistics::{History, RunVariance, read};
 
-use super::settings::metrics;
+use super::threshold::metrics;
 use super::{statistics_run, window_length_for};
 use crate::windows::{Run, Target};
 
@@ -21,13 +22,14 @@ pub(crate) struct HistoryAnswer {
 }
 
 /// What the runs of one build have in common.
-type Build<'a> = (&'a str, &'a str, &'a str, &'a [Target]);
+type Build<'a> = (&'a str, &'a str, &'a Cpu, &'a str, &'a [Target]);
 
 fn build(run: &Run) -> Build<'_> {
     let identity = &run.identity;
     (
         &identity.host,
         &identity.kernel,
+        &identity.cpu,
         &identity.config_digest,
         &identity.targets,
     )
@@ -55,7 +57,7 @@ pub(super) fn history(runs: &[Run], compared: &[&Run]) -> Result<(Vec<History>, 
             "--history",
             "has no two runs of one build besides those that are compared",
         )
-        .hint("runs of one build have the same host, kernel, configuration and target"));
+        .hint("runs of one build have the same host, kernel, CPU, configuration and target"));
     }
     let operations: BTreeSet<&String> = used().flat_map(|run| run.operations.keys()).collect();
     let mut all = Vec::new();

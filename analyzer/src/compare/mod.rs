@@ -13,6 +13,7 @@ mod power;
 mod repeated;
 mod settings;
 mod sides;
+mod threshold;
 mod thresholds_file;
 
 pub use added_runs::AddedRuns;
@@ -23,14 +24,16 @@ pub use explanation::ExplanationAnswer;
 pub use pairing::{Pairing, pairs};
 pub use power::{PowerAnswer, PowerSettings, power};
 pub use repeated::refuse_repeated;
-pub use settings::{Change, Settings, ThresholdSetting, metric_named};
-pub use sides::{OperationSides, operations, window_length_for};
+pub use settings::Settings;
+pub use sides::{least_window_length, spans, window_length_for};
+pub use threshold::{Change, ThresholdSetting, metric_named};
 pub use thresholds_file::ThresholdsFile;
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Operation, Options, compare_all, without_effects};
+use soakbox_statistics::{Comparer, Operation, Options};
 
 use crate::windows::Run;
+use sides::{names, operation};
 
 /// Compares the runs of both sides.
 ///
@@ -41,7 +44,7 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
     refuse_repeated("--against", candidate)?;
     refuse_repeated("--history", &settings.history)?;
     let pairs = pairs(base, candidate, settings.pairing)?;
-    let prepared = operations(base, candidate, pairs.as_ref(), &settings.operations)?;
+    let names = names(base, candidate, &settings.operations)?;
     settings.refuse_unknown_operations(base.iter().chain(candidate))?;
     let compared: Vec<&Run> = base.iter().chain(candidate).collect();
     let (variances, history) = match settings.history.as_slice() {
@@ -60,20 +63,19 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
             .transpose()?,
         ..settings.options.clone()
     };
-    let operations: Vec<Operation<'_>> = prepared
-        .iter()
-        .map(|operation| Operation {
-            name: &operation.name,
-            base: &operation.base,
-            candidate: &operation.candidate,
-        })
-        .collect();
-    let nothing = |runs: fn(&Operation<'_>) -> usize| operations.iter().all(|one| runs(one) == 0);
-    let comparison = if nothing(|one| one.base.len()) || nothing(|one| one.candidate.len()) {
-        without_effects(&operations, &options)
-    } else {
-        compare_all(&operations, &options).map_err(|error| Failure::new("compare", error))?
-    };
+    let failed = |error| Failure::new("compare", error);
+    let mut comparer = Comparer::new(&options).map_err(failed)?;
+    // One at a time: the statistics need ten times as much memory as the windows.
+    for name in names {
+        let sides = operation(base, candidate, pairs.as_ref(), name)?;
+        let added = comparer.add(&Operation {
+            name,
+            base: &sides.base,
+            candidate: &sides.candidate,
+        });
+        added.map_err(failed)?;
+    }
+    let comparison = comparer.finish();
     let answer = Answer::of(&comparison, base, candidate, &options, settings)?;
     Ok(answer.with_history(history))
 }

@@ -3,10 +3,12 @@
 
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Metric, Plan, Run as StatisticsRun, SelfTest, self_test};
+use soakbox_statistics::{Metric, Options, Plan, Run as StatisticsRun, SelfTest, self_test};
 
-use super::settings::metrics;
-use super::{Settings, operations, refuse_repeated};
+use super::history::{HistoryAnswer, history};
+use super::sides::{OperationSides, names, operation};
+use super::threshold::metrics;
+use super::{Settings, refuse_repeated};
 use crate::windows::Run;
 
 /// Fewest runs of a self-test: with fewer it cannot show how often alarms are false.
@@ -15,7 +17,7 @@ const FEWEST_RUNS: usize = 10;
 /// The input of [`power`].
 #[derive(Clone, Debug)]
 pub struct PowerSettings {
-    /// Thresholds, metrics and operations.
+    /// Thresholds, metrics, operations and history.
     pub comparison: Settings,
     /// Runs per side of the comparisons.
     pub per_side: usize,
@@ -32,6 +34,8 @@ pub struct PowerAnswer {
     pub(crate) schema: &'static str,
     /// Number of runs of the base.
     pub(crate) runs: usize,
+    /// The runs of the history that were used; null without one.
+    pub(crate) history: Option<HistoryAnswer>,
     /// Runs per side of the comparisons.
     pub(crate) per_side: usize,
     /// The change that is to be found, a fraction.
@@ -89,31 +93,36 @@ pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer
         return Err(Failure::new("selftest", reason)
             .hint("`soakbox-recorder runs` with the same command on both sides records them"));
     }
-    refuse_repeated("RUN", &runs)?;
+    refuse_repeated(if settings.self_test { "RUN" } else { "BASE" }, &runs)?;
+    refuse_repeated("--history", &settings.comparison.history)?;
     settings.comparison.refuse_unknown_operations(&runs)?;
     // Neighbours are compared with each other, so that a drift of the machine does not look like
     // noise.
     runs.sort_by_key(|run| run.identity.first_ns);
-    let prepared = operations(&runs, &[], None, &settings.comparison.operations)?;
-    let of_runs: Vec<(&str, &[StatisticsRun])> = prepared
-        .iter()
-        .map(|operation| (operation.name.as_str(), &operation.base[..]))
-        .collect();
-    let effects = effects(&of_runs, settings);
+    let names = names(&runs, &[], &settings.comparison.operations)?;
+    let mut options = settings.comparison.options.clone();
+    let mut used = None;
+    if !settings.comparison.history.is_empty() {
+        let known: Vec<&Run> = runs.iter().collect();
+        let (variances, answer) = history(&settings.comparison.history, &known)?;
+        (options.history, used) = (variances, Some(answer));
+    }
+    let mut effects = Vec::new();
+    for name in &names {
+        let of_base = operation(&runs, &[], None, name)?.base;
+        effects.extend(effects_of(name, &of_base, &options, settings));
+    }
     if effects.is_empty() {
-        let argument = if settings.self_test { "RUN" } else { "BASE" };
-        return Err(
-            Failure::new(argument, "does not tell how much runs of one build differ")
-                .hint("name several runs, or a baseline of several"),
-        );
+        return Err(unknown_variation(settings));
     }
     let tested = match settings.self_test {
-        true => tested(&of_runs, settings)?,
+        true => tested(&runs, &names, settings)?,
         false => None,
     };
     Ok(PowerAnswer {
         schema: "soakbox.power/1",
         runs: runs.len(),
+        history: used,
         per_side: settings.per_side,
         change: settings.change,
         self_test: tested,
@@ -121,45 +130,68 @@ pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer
     })
 }
 
-fn effects(of_runs: &[(&str, &[StatisticsRun])], settings: &PowerSettings) -> Vec<PowerEffect> {
-    let options = &settings.comparison.options;
+/// No run tells how much runs of one build differ.
+fn unknown_variation(settings: &PowerSettings) -> Failure {
+    if !settings.comparison.history.is_empty() {
+        return Failure::new(
+            "--history",
+            "has no metric of an operation of the base in two runs of one build",
+        )
+        .hint("name runs of the same program and operations");
+    }
+    let (argument, hint) = match settings.self_test {
+        true => ("RUN", "name several runs, or a baseline of several"),
+        false => (
+            "BASE",
+            "name several runs, a baseline of several, or known-good runs with --history",
+        ),
+    };
+    Failure::new(argument, "does not tell how much runs of one build differ").hint(hint)
+}
+
+/// What is known of one operation.
+fn effects_of(
+    operation: &str,
+    runs: &[StatisticsRun],
+    options: &Options,
+    settings: &PowerSettings,
+) -> Vec<PowerEffect> {
     let metrics: Vec<Metric> = match options.metrics.is_empty() {
         true => metrics().collect(),
         false => options.metrics.clone(),
     };
-    let mut effects = Vec::new();
-    for (operation, runs) in of_runs {
-        for metric in &metrics {
-            let Some(plan) = Plan::new(runs, operation, metric, options) else {
-                continue;
-            };
-            let absolute = plan.is_absolute();
-            effects.push(PowerEffect {
-                operation: (*operation).to_owned(),
-                metric: metric.name().to_owned(),
-                quantity: metric.clone(),
-                unit: metric.unit().to_owned(),
-                base: plan.value(),
-                absolute,
-                threshold: plan.threshold(),
-                detectable: plan.detectable(settings.per_side),
-                passable: plan.passable(settings.per_side),
-                runs_for_change: match absolute {
-                    true => None,
-                    false => plan.runs_for(settings.change),
-                },
-            });
-        }
-    }
-    effects
+    let effect = |metric: Metric| {
+        let plan = Plan::new(runs, operation, &metric, options)?;
+        let absolute = plan.is_absolute();
+        Some(PowerEffect {
+            operation: operation.to_owned(),
+            metric: metric.name().to_owned(),
+            unit: metric.unit().to_owned(),
+            quantity: metric,
+            base: plan.value(),
+            absolute,
+            threshold: plan.threshold(),
+            detectable: plan.detectable(settings.per_side),
+            passable: plan.passable(settings.per_side),
+            runs_for_change: match absolute {
+                true => None,
+                false => plan.runs_for(settings.change),
+            },
+        })
+    };
+    metrics.into_iter().filter_map(effect).collect()
 }
 
 fn tested(
-    of_runs: &[(&str, &[StatisticsRun])],
+    runs: &[Run],
+    names: &[&String],
     settings: &PowerSettings,
 ) -> Result<Option<SelfTestAnswer>> {
-    let options = &settings.comparison.options;
-    let tested = self_test(of_runs, settings.per_side, options);
+    let sides = names.iter().map(|name| operation(runs, &[], None, name));
+    let sides: Vec<OperationSides> = sides.collect::<Result<_>>()?;
+    let of_runs = sides.iter().map(|one| (one.name.as_str(), &one.base[..]));
+    let of_runs: Vec<(&str, &[StatisticsRun])> = of_runs.collect();
+    let tested = self_test(&of_runs, settings.per_side, &settings.comparison.options);
     let tested = tested.map_err(|error| Failure::new("selftest", error))?;
     let answer = |test: SelfTest| SelfTestAnswer {
         comparisons: test.comparisons,

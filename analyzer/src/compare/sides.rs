@@ -11,28 +11,26 @@ use crate::windows::{Run, Series, WindowLength};
 
 /// One operation with the runs of both sides. A side of which no run has the operation is empty.
 #[derive(Debug)]
-pub struct OperationSides {
+pub(super) struct OperationSides {
     /// The operation's name.
-    pub name: String,
+    pub(super) name: String,
     /// Runs of the base.
-    pub base: Vec<StatisticsRun>,
+    pub(super) base: Vec<StatisticsRun>,
     /// Runs of the candidate.
-    pub candidate: Vec<StatisticsRun>,
+    pub(super) candidate: Vec<StatisticsRun>,
 }
 
-/// The operations of both sides by name, or only those in `wanted` if it is not empty. `pairs` has
-/// the number of the pair of each run.
+/// The names of the operations of both sides, or only those in `wanted` if it is not empty.
 ///
 /// # Errors
 /// Where a wanted operation is in no run.
-pub fn operations(
-    base: &[Run],
-    candidate: &[Run],
-    pairs: Option<&(Vec<u64>, Vec<u64>)>,
+pub(super) fn names<'a>(
+    base: &'a [Run],
+    candidate: &'a [Run],
     wanted: &[String],
-) -> Result<Vec<OperationSides>> {
-    let runs = || base.iter().chain(candidate);
-    let names: BTreeSet<&String> = runs().flat_map(|run| run.operations.keys()).collect();
+) -> Result<Vec<&'a String>> {
+    let runs = base.iter().chain(candidate);
+    let names: BTreeSet<&String> = runs.flat_map(|run| run.operations.keys()).collect();
     if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
         return Err(
             Failure::new(format_args!("--operation {missing}"), "no run has it")
@@ -41,15 +39,26 @@ pub fn operations(
     }
     let chosen = names.into_iter();
     let chosen = chosen.filter(|name| wanted.is_empty() || wanted.contains(name));
-    let operation = |name: &String| {
-        let length = window_length_for(runs().filter_map(|run| run.operations.get(name)));
-        Ok(OperationSides {
-            name: name.clone(),
-            base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
-            candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
-        })
-    };
-    chosen.map(operation).collect()
+    Ok(chosen.collect())
+}
+
+/// An operation of both sides. `pairs` has the number of the pair of each run.
+///
+/// # Errors
+/// Where the statistics refuse its windows.
+pub(super) fn operation(
+    base: &[Run],
+    candidate: &[Run],
+    pairs: Option<&(Vec<u64>, Vec<u64>)>,
+    name: &str,
+) -> Result<OperationSides> {
+    let runs = base.iter().chain(candidate);
+    let length = window_length_for(runs.filter_map(|run| run.operations.get(name)));
+    Ok(OperationSides {
+        name: name.to_owned(),
+        base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
+        candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
+    })
 }
 
 /// The runs of one side; none if the side observed other operations only. Otherwise a run that does
@@ -86,12 +95,9 @@ pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> Wind
     let (mut longest, mut fewest, mut shortest) = (None, None, None);
     for series in runs {
         longest = longest.max(Some(series.length));
-        // Nothing was observed in a run of a baseline.
-        if series.windows.is_empty() {
+        let Some(span) = span(series) else {
             continue;
-        }
-        let windows = u32::try_from(series.windows.len()).unwrap_or(u32::MAX);
-        let span = series.length.duration().saturating_mul(windows);
+        };
         shortest = Some(shortest.map_or(span, |so_far: Duration| so_far.min(span)));
         // A run without operations does not show how long the windows must be.
         let count = series.count();
@@ -104,10 +110,37 @@ pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> Wind
     longest.map_or(wanted, |longest| longest.max(wanted))
 }
 
+/// The shortest length that [`window_length_for`] gives for a run with this number of operations,
+/// whatever it is compared with, if no run is shorter than `shortest`.
+pub fn least_window_length(shortest: Duration, operations: u64) -> WindowLength {
+    // A run without operations does not show how long the windows must be.
+    let operations = if operations == 0 {
+        u64::MAX
+    } else {
+        operations
+    };
+    WindowLength::at_most(window_length(shortest, operations))
+}
+
+/// The time that each operation of a run covers; those of which nothing was observed are left out.
+pub fn spans(run: &Run) -> Vec<Duration> {
+    let series = run.operations.values();
+    series.filter_map(span).collect()
+}
+
+/// The time that windows cover; `None` without windows, as of a run of a baseline in which nothing
+/// was observed.
+fn span(series: &Series) -> Option<Duration> {
+    let windows = u32::try_from(series.windows.len()).unwrap_or(u32::MAX);
+    let span = series.length.duration().saturating_mul(windows);
+    (windows > 0).then_some(span)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::windows::Window;
+    use proptest::prelude::*;
 
     fn series(length: WindowLength, windows: usize, count: u64) -> Series {
         let window = Window {
@@ -136,5 +169,31 @@ mod tests {
         assert_eq!(window_length_for([&idle]), WindowLength::SECOND);
         let nothing = series(ms(16), 0, 0);
         assert_eq!(window_length_for([&fine, &nothing]), ms(63));
+    }
+
+    proptest! {
+        #[test]
+        fn no_comparison_needs_shorter_windows_than_each_run_keeps(
+            runs in proptest::collection::vec((2i64..400, 0u64..5_000), 1..5),
+        ) {
+            let finest = |seconds: i64| WindowLength::finest(seconds * 1_000_000_000);
+            let all: Vec<Series> = runs
+                .iter()
+                .map(|(seconds, count)| {
+                    let length = finest(*seconds);
+                    let windows = (seconds * 1_000_000_000 / length.ns()) as usize;
+                    let mut all = vec![Some(Window::default()); windows];
+                    all[0].as_mut().unwrap().count = *count;
+                    Series { length, windows: all }
+                })
+                .collect();
+            let shortest = all.iter().filter_map(span).min().unwrap();
+            let least = |series: &Series| least_window_length(shortest, series.count());
+            let kept: Vec<Series> = all
+                .iter()
+                .map(|series| series.merged(least(series)).into_owned())
+                .collect();
+            prop_assert_eq!(window_length_for(&kept), window_length_for(&all));
+        }
     }
 }

@@ -71,3 +71,25 @@ impl ThresholdsFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_meaning_is_refused() {
+        for wrong in [
+            "x = 1",
+            "threshold = 5",
+            "[thresholds]\np99 = \"1%\"",
+            "gates = [\"x\"]",
+        ] {
+            let parsed = ThresholdsFile::parse(wrong);
+            let mut options = Options::default();
+            assert!(
+                parsed.and_then(|file| file.apply(&mut options)).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use soakbox_schemas::recording::ObservedFile;
-use soakbox_schemas::recording::footer::{LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{Cpu, LeftOut, Vouched};
 use soakbox_schemas::tables::Table;
 
 use super::{Gap, OperationCounts, Reading, Warning};
@@ -29,6 +29,8 @@ pub struct Info {
     pub to_ns: Option<i64>,
     /// Names of the hosts that it was recorded on.
     pub hosts: Vec<String>,
+    /// The processors of these hosts, where they are known.
+    pub cpus: Vec<Cpu>,
     /// The recorders' runs, by the first eight digits of their UUIDs.
     pub recorders: Vec<String>,
     /// Runs whose recorder still runs: it holds the lock of its journals.
@@ -114,6 +116,8 @@ impl Info {
         let sources: BTreeSet<&str> = sources
             .filter_map(|provenance| provenance.source.as_deref())
             .collect();
+        let cpus = recording.provenances().map(|provenance| &provenance.cpu);
+        let cpus: BTreeSet<&Cpu> = cpus.filter(|cpu| !cpu.is_unknown()).collect();
         let observed = recording.provenances();
         let observed: BTreeSet<&ObservedFile> = observed
             .flat_map(|provenance| &provenance.observed)
@@ -139,6 +143,7 @@ impl Info {
             from_ns: range.map(|range| range.first_ns),
             to_ns: range.map(|range| range.last_ns),
             hosts: owned(hosts),
+            cpus: cpus.into_iter().cloned().collect(),
             recorders: owned(recorders),
             running: recording.running(),
             recorder_versions: owned(versions),
@@ -158,6 +163,12 @@ impl Info {
             identity_ok: reading.counts_agree(),
             warnings: reading.warnings.clone(),
         }
+    }
+
+    /// The processors as text; `None` where they are not known.
+    pub fn cpus_label(&self) -> Option<String> {
+        let cpus: Vec<String> = self.cpus.iter().map(Cpu::to_string).collect();
+        (!cpus.is_empty()).then(|| cpus.join("; "))
     }
 }
 

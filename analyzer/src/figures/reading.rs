@@ -80,7 +80,8 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
+    use crate::sql::columns::Columns;
+    use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
     use soakbox_testing::{Recorder, Soak, annotation};
 
     #[test]
@@ -101,6 +102,44 @@ mod tests {
         assert_eq!(reading.counts_agree(), None);
         let reason = "there are 700 of them".to_owned();
         assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
+    }
+
+    #[test]
+    fn a_row_too_few_is_found_whether_intervals_are_compared_one_by_one_or_together() {
+        let balance = |missing: bool, intervals: &str, complete: &str| {
+            let place = tempfile::tempdir().unwrap();
+            let soak = Soak {
+                seconds: 20,
+                ..Soak::default()
+            };
+            let mut rows = soak.rows();
+            rows.metrics[9][1].recorded += u64::from(missing);
+            rows.metrics[9][1].finished += u64::from(missing);
+            let metrics: Vec<_> = rows.metrics.into_iter().flatten().collect();
+            let metrics = OperationMetrics::batch(&metrics).unwrap();
+            let mut recorder = Recorder::new(place.path());
+            recorder.seal(Table::OPERATION_METRICS, &metrics);
+            recorder.seal(Table::OPERATION_LOG, &soakbox_testing::concat(&rows.log));
+            let values = [("intervals", intervals), ("complete", complete)];
+            let recording = recording::open(place.path(), false).unwrap();
+            let session = Session::new(&recording).unwrap();
+            let found = session.collect(&queries::fill(queries::BALANCE, &values));
+            let found = Columns::new(&found.unwrap()).unwrap().unwrap();
+            let counts = |name| found.counts(name).unwrap();
+            (
+                counts("rows"),
+                counts("complete_rows"),
+                counts("unbalanced"),
+            )
+        };
+        for intervals in ["1", "7", "1000"] {
+            let all = (vec![400, 1_000], vec![400, 1_000], vec![0, 0]);
+            assert_eq!(balance(false, intervals, "6000"), all);
+            assert_eq!(balance(true, intervals, "6000").2, [0, 1], "{intervals}");
+            // The tenth second is interval 5009.
+            let half = (vec![400, 1_000], vec![180, 450], vec![0, 0]);
+            assert_eq!(balance(true, intervals, "5008"), half);
+        }
     }
 
     #[test]

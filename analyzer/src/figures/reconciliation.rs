@@ -80,9 +80,26 @@ pub enum Comparison {
     UpTo(u64),
 }
 
+/// Most parts of a recording that are compared one by one where the memory is bounded: intervals of
+/// an operation, or several of them in a long recording.
+const MOST_PARTS: u64 = 1 << 18;
+
 impl Comparison {
     /// For commands whose own answer may need few rows. The scan takes some seconds.
     pub const BOUNDED: Self = Self::UpTo(50_000_000);
+
+    /// How many neighbouring intervals are compared together. All are compared one by one where
+    /// the comparison is required: it is then the answer itself.
+    fn intervals_together(self, recording: &Recording) -> u64 {
+        let counted = recording.rows(Table::OPERATION_METRICS);
+        let parts = match (self, counted) {
+            (Self::Required, _) => return 1,
+            // Of an import the intervals are those of its rows.
+            (Self::UpTo(_), 0) => recording.rows(Table::OPERATION_LOG),
+            (Self::UpTo(_), counted) => counted,
+        };
+        parts.div_ceil(MOST_PARTS).max(1)
+    }
 }
 
 /// The query for [`IntervalRows::complete`].
@@ -120,7 +137,12 @@ pub(super) fn read(
 ) -> Result<(Vec<OperationCounts>, Option<String>)> {
     let complete = last_complete_interval(recording, coverage, &observed.complete)?;
     let sums = sums();
-    let values = [("complete", complete.as_str()), ("sums", sums.as_str())];
+    let intervals = comparison.intervals_together(recording).to_string();
+    let values = [
+        ("complete", complete.as_str()),
+        ("sums", sums.as_str()),
+        ("intervals", intervals.as_str()),
+    ];
     let filled = |query| queries::fill(query, &values);
     let rows = recording.rows(Table::OPERATION_LOG);
     let (counters, balance) = match comparison {

@@ -33,9 +33,11 @@ fn facts(run: &RunIdentity) -> Vec<(&'static str, String)> {
         ("run", run.name.clone()),
         ("time", format!("{from} to {to}")),
         ("host", format!("{}, kernel {}", run.host, run.kernel)),
+        ("CPU", run.cpu.to_string()),
         ("target", targets.collect::<Vec<_>>().join(", ")),
         ("recorder", run.recorder_version.clone()),
     ];
+    facts.retain(|(_, fact)| !fact.is_empty());
     let warnings = run.warnings.iter();
     facts.extend(warnings.map(|warning| ("warning", warning.clone())));
     facts

@@ -4,7 +4,7 @@ use super::text::styled;
 use super::verdict::{size_text, value_text};
 use super::{Align, MISSING, TextTable};
 use crate::compare::PowerAnswer;
-use crate::units::{percent, signed_percent};
+use crate::units::{percent, plural, signed_percent};
 
 /// The false alarms, and what each metric can show.
 pub fn power_text(answer: &PowerAnswer) -> String {
@@ -26,9 +26,17 @@ pub fn power_text(answer: &PowerAnswer) -> String {
             percent(test.high),
         ));
     }
+    let of = |number: usize, thing: &str| format!("{number} {}", plural(number as u64, thing));
+    let known = answer.history.map_or(String::new(), |history| {
+        format!(
+            " and {} of {} in the history",
+            of(history.runs, "run"),
+            of(history.builds, "build")
+        )
+    });
     text.push_str(&format!(
-        "From {} runs of the base. \"Find\" and \"pass\" mean a probability of 80%.\n\n",
-        answer.runs
+        "From {} of the base{known}. \"Find\" and \"pass\" mean a probability of 80%.\n\n",
+        of(answer.runs, "run")
     ));
     let wanted = format!("runs to find {}", signed_percent(answer.change));
     let mut table = TextTable::new([

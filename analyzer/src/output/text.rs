@@ -77,7 +77,7 @@ fn vouched(operations: &[Vouched]) -> String {
     table.render(styled())
 }
 
-fn facts(info: &Info) -> [(&'static str, Option<String>); 8] {
+fn facts(info: &Info) -> [(&'static str, Option<String>); 9] {
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
     let span = info.from_ns.zip(info.to_ns);
@@ -90,6 +90,7 @@ fn facts(info: &Info) -> [(&'static str, Option<String>); 8] {
         ),
         ("state", state),
         ("host", list(&info.hosts)),
+        ("CPU", info.cpus_label()),
         ("target", list(&targets)),
         ("source", list(&info.sources)),
         ("recorder", list(&info.recorder_versions)),

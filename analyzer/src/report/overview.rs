@@ -49,6 +49,7 @@ fn facts(side: &Side) -> Markup {
             (!info.running.is_empty()).then(|| "still running".to_owned()),
         ),
         ("Host", list(&info.hosts)),
+        ("CPU", info.cpus_label()),
         ("Target", list(&targets)),
         ("Source", list(&info.sources)),
         ("Recorder", list(&info.recorder_versions)),

@@ -20,8 +20,9 @@ pub const COUNTERS: &str = include_str!("queries/counters.sql");
 /// time.
 pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
 /// Rows of `operation_log` per recorder and operation: all rows, those up to the interval
-/// `{complete}`, and the number of intervals up to there whose counts do not add up. The counts of
-/// one interval may be in several rows, since some arrive late.
+/// `{complete}`, and the number of parts up to there whose counts do not add up. A part is
+/// `{intervals}` intervals. The counts of one interval may be in several rows, since some arrive
+/// late.
 pub const BALANCE: &str = include_str!("queries/balance.sql");
 /// All annotations in order of time.
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
@@ -95,6 +96,7 @@ mod tests {
                 ("complete", "1"),
                 ("gap", "gap"),
                 ("interval_ns", "1"),
+                ("intervals", "1"),
                 ("operations", "''"),
                 ("slots", "1"),
                 ("sums", "sum(begun)"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use soakbox_schemas::recording::Provenance;
+use soakbox_schemas::recording::footer::Cpu;
 
 use super::Series;
 use crate::recording::TimeRange;
@@ -50,6 +51,9 @@ pub struct RunIdentity {
     pub host: String,
     /// Kernel release.
     pub kernel: String,
+    /// Its processors; unknown in runs that older versions recorded.
+    #[serde(default)]
+    pub cpu: Cpu,
     /// Version of the recorder.
     pub recorder_version: String,
     /// Digest of the effective configuration.
@@ -94,6 +98,7 @@ impl RunIdentity {
             last_ns: range.last_ns,
             host: provenance.host.clone(),
             kernel: provenance.kernel.clone(),
+            cpu: provenance.cpu.clone(),
             recorder_version: provenance.recorder_version.clone(),
             config_digest: provenance.config_digest.clone(),
             targets: targets.collect(),

@@ -8,7 +8,7 @@
 //!
 //! | question | call | answer |
 //! | --- | --- | --- |
-//! | Did it get worse? | [`compare()`], [`compare_all`] | a [`Comparison`] of [`Effect`]s |
+//! | Did it get worse? | [`compare()`], [`compare_all`], [`Comparer`] | a [`Comparison`] of [`Effect`]s |
 //! | When did it change? | [`changes()`] | [`Change`]s |
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
 //! | Is it periodic? | [`period`] | a [`Period`] |
@@ -57,6 +57,7 @@ mod series;
 mod soak;
 mod windows;
 
+pub use compare::comparer::Comparer;
 pub use compare::conclusion::Conclusion;
 pub use compare::effect::{Comparison, Effect, LossEffect, OneSidedOperation};
 pub use compare::explanation::{Explanation, RunValue, SideNoise};
@@ -70,7 +71,7 @@ pub use compare::runs_needed::RunsNeeded;
 pub use compare::self_test::{SelfTest, self_test};
 pub use compare::unusable::{Unusable, UnusableRun};
 pub use compare::verdict::{Scope, Side, Verdict};
-pub use compare::{compare, compare_all, without_effects};
+pub use compare::{compare, compare_all};
 pub use error::Error;
 pub use math::distributions::{
     binomial_interval, chi_squared_upper, normal_upper, normal_upper_quantile, t_upper,

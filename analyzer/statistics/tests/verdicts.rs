@@ -192,8 +192,34 @@ fn loss_widens_the_bounds_and_never_passes_silently() {
     let slow = observed(&windows(200, 1.5, 9, 3));
     let p50 = one(from_ref(&clean), &[slow], &options(Metric::DurationP50));
     assert_eq!(p50.verdict, Verdict::Regressed);
-    let cpu = one(&[clean], &[lossy], &options(Metric::Cpu));
+    let cpu = one(from_ref(&clean), &[lossy], &options(Metric::Cpu));
     assert_eq!(cpu.verdict, Verdict::Inconclusive);
+    assert_eq!((cpu.loss.low, cpu.loss.high), (None, None));
+}
+
+#[test]
+fn a_mean_is_judged_where_little_was_lost() {
+    let clean = observed(&windows(200, 1.0, 0, 1));
+    let mut slow = windows(200, 1.5, 0, 3);
+    // 9 of 60,009, of which no mean knows anything.
+    slow[7].as_mut().unwrap().lost = 9;
+    let slow = observed(&slow);
+    for (tolerated_loss, verdict) in [(0.001, Verdict::Regressed), (0.0001, Verdict::Inconclusive)]
+    {
+        for metric in [Metric::Cpu, Metric::DurationP50] {
+            let options = Options {
+                metrics: vec![metric.clone()],
+                tolerated_loss,
+                ..Options::default()
+            };
+            let effect = one(from_ref(&clean), from_ref(&slow), &options);
+            match metric {
+                Metric::Cpu => assert_eq!(effect.verdict, verdict, "{effect:?}"),
+                // A percentile has bounds, and needs no tolerance.
+                _ => assert_eq!(effect.verdict, Verdict::Regressed, "{effect:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl ForeignTexts {
     pub fn seal(&self, root: &Path) {
         let mut recorder = Recorder::new(root);
         recorder.host.clone_from(&self.host);
+        recorder.cpu.model = Some(self.host.clone());
         recorder.target.clone_from(&self.target);
         let plan = [OperationInfo {
             name: self.operation.clone(),

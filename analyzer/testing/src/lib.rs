@@ -8,6 +8,7 @@
 )]
 
 mod foreign_texts;
+mod load;
 mod recorder;
 mod soak;
 
@@ -15,6 +16,7 @@ use arrow::array::RecordBatch;
 use soakbox_schemas::tables::{Annotation, AnnotationKind};
 
 pub use foreign_texts::{ForeignTexts, HOSTILE_TEXTS};
+pub use load::Load;
 pub use recorder::{Recorder, write_parquet};
 pub use soak::{Rows, Soak, plan};
 

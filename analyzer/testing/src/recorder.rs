@@ -13,6 +13,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_schemas::journal;
+use soakbox_schemas::recording::footer::Cpu;
 use soakbox_schemas::recording::{
     Extent, Footer, JournalName, LOCK_FILE, ObservedFile, Provenance, SegmentName,
     journal_directory,
@@ -27,6 +28,7 @@ pub struct Recorder {
     pub root: PathBuf,
     pub uuid: String,
     pub host: String,
+    pub cpu: Cpu,
     pub target: String,
     sequences: HashMap<Table, u64>,
     lock: Option<File>,
@@ -38,6 +40,10 @@ impl Recorder {
             root: root.to_owned(),
             uuid: UUID.to_owned(),
             host: "soak-1".to_owned(),
+            cpu: Cpu {
+                model: Some("Example CPU".to_owned()),
+                count: Some(4),
+            },
             target: "/usr/bin/meshd".to_owned(),
             sequences: HashMap::new(),
             lock: None,
@@ -60,6 +66,7 @@ impl Recorder {
             recorder_version: "0.1.0".to_owned(),
             host: self.host.clone(),
             kernel: "6.18.0".to_owned(),
+            cpu: self.cpu.clone(),
             interval_ns: SECOND as u64,
             observed: vec![ObservedFile {
                 path: self.target.as_str().into(),

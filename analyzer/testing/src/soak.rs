@@ -12,7 +12,7 @@ use soakbox_schemas::tables::{
 use crate::{Recorder, SECOND, START_NS, UUID, annotation, concat};
 
 /// Boot clock at [`START_NS`], in intervals of a second.
-const BOOT_INTERVAL: u64 = 5_000;
+pub(crate) const BOOT_INTERVAL: u64 = 5_000;
 
 /// A small generator with a fixed seed (SplitMix64).
 pub(crate) struct Noise(pub(crate) u64);
@@ -29,6 +29,12 @@ impl Noise {
     /// Uniform in [0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Normal, by Box and Muller.
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 }
 

@@ -293,7 +293,10 @@ fn operations_of_one_side_count_as_the_options_say() {
         .iter()
         .map(|one| one["property"].as_str().unwrap())
         .collect();
-    assert_eq!(differing, ["host", "target", "operations of one side only"]);
+    assert_eq!(
+        differing,
+        ["host", "CPU", "target", "operations of one side only"]
+    );
     let (_, answer) = verdict(&both, &other, &["--only-base", "regressed"]);
     assert_eq!(answer["one_sided"][1]["verdict"], "regressed");
     let (_, table, _) = compare(&both, &other, &[]);

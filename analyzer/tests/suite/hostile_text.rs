@@ -15,7 +15,7 @@ use soakbox_analyzer::figures::{
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
-use soakbox_schemas::recording::footer::{LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{Cpu, LeftOut, Vouched};
 use soakbox_schemas::tables::AnnotationKind;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, SECOND, START_NS};
 
@@ -198,6 +198,10 @@ fn side(words: &[String; 4]) -> Side {
             from_ns: Some(START_NS),
             to_ns: Some(START_NS + SECOND),
             hosts: vec![host.clone()],
+            cpus: vec![Cpu {
+                model: Some(host.clone()),
+                count: Some(2),
+            }],
             recorders: Vec::new(),
             running: Vec::new(),
             recorder_versions: vec![host.clone()],

@@ -80,6 +80,97 @@ fn a_plan_says_which_changes_will_be_found_and_comparisons_find_them() {
 }
 
 #[test]
+fn a_plan_of_one_run_has_its_variation_from_a_history() {
+    let place = Place::new();
+    let good = build(&place, "good", 6);
+    let base = place.seal("base", 50, 1.0);
+    let plan = |history: &[&str], per_side: &str| {
+        let arguments = ["compare", &base, "--plan", "--format=json", "--per-side"];
+        json(&[&arguments[..], &[per_side, "--history"], history].concat())
+    };
+    let one = plan(&[&good], "1");
+    let history = serde_json::json!({"runs": 6, "builds": 1});
+    assert_eq!((&one["runs"], &one["history"]), (&1.into(), &history));
+    let p50 = effect(&one, "duration_p50");
+    let detectable = p50["detectable"].as_f64().unwrap();
+    let more = plan(&[&good], "5");
+    let with_five = effect(&more, "duration_p50")["detectable"]
+        .as_f64()
+        .unwrap();
+    assert!((0.05..detectable).contains(&with_five), "{with_five} {p50}");
+    // Runs of the base that the history has too are those of the base.
+    let both = json(&[
+        "compare",
+        &base,
+        "--plan",
+        "--format=json",
+        "--history",
+        &good,
+        &base,
+    ]);
+    assert_eq!(both["history"], history);
+
+    // Twice the change that 80% of such comparisons find is found; a part of the threshold is not.
+    for (name, change, found) in [("slow", 2.0 * detectable, true), ("same", 0.0125, false)] {
+        let candidate = place.seal(name, 700, 1.0 + change);
+        let output = analyzer(&[
+            "compare",
+            &base,
+            "--against",
+            &candidate,
+            "--format=json",
+            "--history",
+            &good,
+        ]);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["scope"], "runs");
+        let verdict = &effect(&answer, "duration_p50")["verdict"];
+        assert_eq!(verdict == "regressed", found, "{name}: {verdict}");
+    }
+    let table = printed(&["compare", &base, "--plan", "--history", &good]);
+    assert!(
+        table.starts_with("From 1 run of the base and 6 runs of 1 build in the history. "),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_history_that_tells_nothing_about_the_base_is_refused() {
+    let place = Place::new();
+    let base = place.seal("base", 50, 1.0);
+    let numbers = place.path().join("numbers.csv");
+    let rows: String = (0..600)
+        .map(|row| format!("{}\n", 100 + row * 7 % 13))
+        .collect();
+    std::fs::write(&numbers, format!("us\n{rows}")).unwrap();
+    let other = |name: &str| {
+        let path = place.path().join(name).to_str().unwrap().to_owned();
+        printed_nothing(&[
+            "import",
+            "csv",
+            numbers.to_str().unwrap(),
+            "-o",
+            &path,
+            "--duration=us:us",
+            "--every=100ms",
+            "--operation==other",
+        ]);
+        path
+    };
+    let single = place.seal("single", 51, 1.0);
+    let expected = "has no two runs of one build besides those that are compared";
+    for history in [&[&*single][..], &[&*base, &*single]] {
+        let line = refused(&[&["compare", &*base, "--plan", "--history"], history].concat());
+        assert!(line.contains(expected), "{line}");
+    }
+    // Runs of another program.
+    let [one, two] = ["other-1", "other-2"].map(other);
+    let line = refused(&["compare", &base, "--plan", "--history", &one, &two]);
+    let expected = "--history: has no metric of an operation of the base";
+    assert!(line.contains(expected), "{line}");
+}
+
+#[test]
 fn a_self_test_counts_the_false_alarms_of_one_build() {
     let place = Place::new();
     let base = build(&place, "runs", 12);

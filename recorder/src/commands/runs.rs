@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::record::INTERRUPTED;
 use crate::clock::{Clock, SystemClock};
-use crate::interleave::{Directory, Run, Settings, Side, SideSettings, order};
+use crate::interleave::{Directory, PairPlan, Run, Settings, Side, SideSettings, order};
 use crate::limits::DURATION;
 use crate::plan::RecordPlan;
 use crate::run::{self, Ending, Outcome};
@@ -38,19 +38,51 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
             }
             first
         }
-        None => {
-            directory.keep(&now)?;
-            now
-        }
+        None => now,
     };
+    let mut plan = match &settings.plan {
+        Some(plan) => plan.clone(),
+        None => PairPlan::new(arguments.pairs, arguments.planned),
+    };
+    plan.check(arguments.pairs, arguments.planned)?;
+    let keep = |plan: &PairPlan| directory.keep(&settings.clone().with_plan(plan.clone()));
+    let complete = directory.recorded().count();
+    if let Some(warning) = plan.go_on(complete, arguments.pairs) {
+        message::line(format_args!("warning: {warning}"));
+    }
+    keep(&plan)?;
+    let sides = Sides { base, candidate };
+    let ended = record_missing(arguments, &directory, &settings, &sides);
+    let recorded = directory.recorded();
+    let place = &arguments.output;
+    if !matches!(ended, Ok(None)) {
+        if recorded.count() > 0 {
+            let text = plan.interrupted(&recorded, arguments.pairs, place);
+            message::line(format_args!("{text}"));
+        }
+        return ended.map(|status| status.unwrap_or(ExitCode::SUCCESS));
+    }
+    let text = plan.after(&recorded, place);
+    keep(&plan)?;
+    message::line(format_args!("{text}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Records the runs that are missing; the exit status where a signal ended one at once.
+fn record_missing(
+    arguments: &cli::Runs,
+    directory: &Directory,
+    settings: &Settings,
+    sides: &Sides,
+) -> Result<Option<ExitCode>> {
     let runs = order(arguments.pairs, settings.seed);
     for (number, run) in (1..).zip(&runs) {
         if directory.is_complete(*run) {
             continue;
         }
         let side = match run.side {
-            Side::Base => &base,
-            Side::Candidate => &candidate,
+            Side::Base => &sides.base,
+            Side::Candidate => &sides.candidate,
         };
         message::line(format_args!(
             "run {number} of {}: {}, pair {}",
@@ -64,17 +96,12 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
             .check_unchanged(settings.of(run.side), run.side)?;
         let ending = match run::record(plan)? {
             Outcome::Complete(ending) => ending,
-            Outcome::EndedAtOnce => return Ok(ExitCode::from(INTERRUPTED)),
+            Outcome::EndedAtOnce => return Ok(Some(ExitCode::from(INTERRUPTED))),
         };
         check_ending(&ending, *run, arguments.ignore_failure)?;
         directory.complete(*run, &aside)?;
     }
-    let place = arguments.output.display();
-    message::line(format_args!(
-        "{} pairs are recorded; hint: soakbox-analyzer compare {place}/base --against {place}/candidate",
-        arguments.pairs
-    ));
-    Ok(ExitCode::SUCCESS)
+    Ok(None)
 }
 
 /// The seed that was given, or one from the clock: any will do.
@@ -108,6 +135,12 @@ fn check_ending(ending: &Ending, run: Run, ignore_failure: bool) -> Result<()> {
             "pair {pair} of the {side} is not complete; hint: the same command line continues with it"
         ),
     }
+}
+
+/// Both sides, resolved.
+struct Sides {
+    base: SideArguments,
+    candidate: SideArguments,
 }
 
 /// The arguments of one side.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 
-use super::order::Run;
+use super::comparison::Recorded;
+use super::order::{MOST_PAIRS, Run, Side, pair_name};
 use super::settings::Settings;
 use crate::segment::{create_directories, sync_directory, write_whole};
 
@@ -73,7 +74,7 @@ impl Directory {
     /// Path of the complete recording of `run`.
     pub fn place(&self, run: Run) -> PathBuf {
         let side = self.path.join(run.side.name());
-        side.join(format!("{:03}", run.pair))
+        side.join(pair_name(run.pair))
     }
 
     /// Whether the recording of `run` is complete.
@@ -81,10 +82,24 @@ impl Directory {
         self.place(run).exists()
     }
 
+    /// The runs that are complete, of any number of pairs.
+    pub fn recorded(&self) -> Recorded {
+        let mut recorded = Recorded::default();
+        for pair in 1..=MOST_PAIRS {
+            let sides = [Side::Base, Side::Candidate];
+            match sides.map(|side| self.is_complete(Run { side, pair })) {
+                [true, true] => recorded.pairs.push(pair),
+                [false, false] => {}
+                _ => recorded.has_single = true,
+            }
+        }
+        recorded
+    }
+
     /// Path for a recording of `run` that is not complete yet; no earlier attempt has it.
     pub fn place_aside(&self, run: Run) -> PathBuf {
         let aside = |attempt: u32| {
-            let name = format!("{}-{:03}", run.side.name(), run.pair);
+            let name = format!("{}-{}", run.side.name(), pair_name(run.pair));
             let again = if attempt == 1 {
                 String::new()
             } else {

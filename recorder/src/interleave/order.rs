@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::random::SplitMix;
 
+/// The most pairs of a series.
+pub(super) const MOST_PAIRS: u32 = 999;
+
 /// A side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +41,11 @@ pub struct Run {
     pub side: Side,
     /// Number of its pair, from 1.
     pub pair: u32,
+}
+
+/// The name of a pair in paths.
+pub(super) fn pair_name(pair: u32) -> String {
+    format!("{pair:03}")
 }
 
 /// The runs of `pairs` pairs. Of each two pairs, one begins with the base and one with the

@@ -4,6 +4,7 @@
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::comparison::PairPlan;
 use super::order::Side;
 use crate::plan::RecordPlan;
 
@@ -16,6 +17,9 @@ pub struct Settings {
     schema: String,
     /// Decides the order of the runs.
     pub seed: u64,
+    /// How many pairs there will be; older versions did not keep it.
+    #[serde(default)]
+    pub plan: Option<PairPlan>,
     /// The base.
     pub base: SideSettings,
     /// The candidate.
@@ -98,8 +102,18 @@ impl Settings {
         Self {
             schema: SCHEMA.to_owned(),
             seed,
+            plan: None,
             base,
             candidate,
+        }
+    }
+
+    /// The same settings with this plan.
+    #[must_use]
+    pub fn with_plan(self, plan: PairPlan) -> Self {
+        Self {
+            plan: Some(plan),
+            ..self
         }
     }
 

@@ -4,7 +4,7 @@ use soakbox_schemas::recording::Provenance;
 
 use crate::host::Host;
 
-/// Recorder version, host, kernel and boot id; the observed files and the measuring methods are
+/// Recorder version, host, kernel, boot id and processors; the observed files and the measuring methods are
 /// left empty.
 pub fn of_host(host: &Host) -> Provenance {
     Provenance {
@@ -12,6 +12,7 @@ pub fn of_host(host: &Host) -> Provenance {
         host: host.name.clone(),
         kernel: host.kernel.clone(),
         boot_id: host.boot_id.clone(),
+        cpu: host.cpu.clone(),
         ..Provenance::default()
     }
 }

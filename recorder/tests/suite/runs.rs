@@ -117,6 +117,12 @@ fn two_builds_are_recorded_in_turn() {
         let more = builds.arguments("calls 300 2 7", "calls 200 2 7", &["--pairs=3"]);
         let (status, _, stderr) = run(&more);
         assert!(status.success(), "{stderr}");
+        // The two that were planned may have been compared.
+        assert!(stderr.contains("warning: 2 pairs were planned"), "{stderr}");
+        assert!(
+            last(&stderr).contains("3 pairs are recorded, and 2 were planned"),
+            "{stderr}"
+        );
         assert_eq!(builds.finished("base"), [300; 3]);
         assert_eq!(builds.finished("candidate"), [200; 3]);
     }
@@ -201,6 +207,81 @@ fn a_command_that_fails_ends_the_runs_and_is_kept_where_it_may_fail() {
     assert!(status.success(), "{stderr}");
     assert_eq!(builds.finished("base"), [50]);
     assert_eq!(builds.finished("candidate"), [50]);
+}
+
+/// The last line, in which the runs end.
+fn last(stderr: &str) -> &str {
+    stderr.lines().last().unwrap()
+}
+
+#[test]
+fn after_an_interruption_the_comparison_to_type_has_its_share_of_false_alarms() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let builds = Builds::new();
+    let root = builds.root().display().to_string();
+    // The commands fail when two pairs are there, until the file `go` is.
+    let two = r#"test -e "$1/go" || ! test -e "$1/base/002" || ! test -e "$1/candidate/002""#;
+    let command =
+        |program: &str| format!(r#"sh -c '"$0" calls 50 2 7; {two}' '{program}' '{root}'"#);
+    let mut arguments = builds.arguments("", "", &["--pairs=3"]);
+    arguments[2] = format!("--base={}", command(&builds.base));
+    arguments[3] = format!("--candidate={}", command(&builds.candidate));
+    let compare = format!("soakbox-analyzer compare {root}/base --against {root}/candidate");
+    let (status, _, stderr) = run(&arguments);
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    let now = format!(
+        "2 of 3 pairs are complete; hint: the same command line continues; {compare} --planned 3 "
+    );
+    assert!(stderr.contains(&now), "{stderr}");
+    assert!(last(&stderr).contains("exit status 1"), "{stderr}");
+    fs::write(builds.root().join("go"), "").unwrap();
+    // The second time nothing is left to record, and the answer is the same.
+    for _ in 0..2 {
+        let (status, _, stderr) = run(&arguments);
+        assert!(status.success(), "{stderr}");
+        let end = format!(
+            "3 pairs are recorded; hint: {compare}; if the first 2 were compared already, with \
+             --planned 3 --looked 2"
+        );
+        assert!(last(&stderr).ends_with(&end), "{stderr}");
+    }
+}
+
+#[test]
+fn pairs_that_are_added_share_the_rate_of_false_alarms() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let builds = Builds::new();
+    let arguments = |more: &[&str]| builds.arguments("calls 50 2 7", "calls 50 2 7", more);
+    let recorded = |more: &[&str]| {
+        let (status, _, stderr) = run(&arguments(more));
+        assert!(status.success(), "{stderr}");
+        stderr
+    };
+    let first = recorded(&["--pairs=1", "--planned=3"]);
+    let expected = "1 of 3 planned pairs are recorded; hint: ";
+    assert!(last(&first).contains(expected), "{first}");
+    assert!(last(&first).contains("/candidate --planned 3; "), "{first}");
+    for (more, expected) in [
+        (
+            &["--pairs=4"][..],
+            "--pairs 4 is more than the 3 pairs that are planned",
+        ),
+        (&["--pairs=2", "--planned=4"], "3 pairs are planned, not 4"),
+    ] {
+        let line = builds.refused("calls 50 2 7", "calls 50 2 7", more);
+        assert!(line.contains(expected), "{line}");
+    }
+    let second = recorded(&["--pairs=2", "--planned=3"]);
+    assert!(
+        last(&second).contains(" --planned 3 --looked 1; "),
+        "{second}"
+    );
+    let third = recorded(&["--pairs=3"]);
+    assert!(last(&third).ends_with(" --planned 3 --looked 2"), "{third}");
 }
 
 #[test]

@@ -14,6 +14,8 @@ use soakbox_schemas::recording::Contents;
 use soakbox_schemas::table;
 use soakbox_schemas::tables::kind::{Count, Time};
 
+use crate::support::recording::Recording;
+
 table! {
     /// One row per tick of a sampler of this test.
     "tides";
@@ -131,6 +133,24 @@ fn a_synthetic_recording_is_as_long_as_asked_however_young_the_host_is() {
             );
         }
     }
+}
+
+#[test]
+fn the_footer_has_the_host_and_its_processors() {
+    let root = tempfile::tempdir().unwrap();
+    synthesize(&plan(root.path(), 1), &booted(10), Vec::new()).unwrap();
+    let provenance = Recording::open(root.path()).footer().provenance;
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(provenance.kernel, read("/proc/sys/kernel/osrelease").trim());
+    // A line for each CPU that is online.
+    let is_cpu = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
+    let online = read("/proc/stat").lines().filter(is_cpu).count() as u64;
+    assert_eq!(provenance.cpu.count, Some(online));
+    let known = read("/proc/cpuinfo");
+    assert_eq!(provenance.cpu.model.is_some(), known.contains("model name"));
+    let model = provenance.cpu.model.unwrap_or_default();
+    let word = model.split(' ').next().unwrap();
+    assert!(known.contains(word), "{model}");
 }
 
 #[test]

@@ -3,19 +3,18 @@ SELECT
     operation,
     min(operation_type) AS operation_type,
     sum(rows) AS rows,
-    sum(rows) FILTER (WHERE "interval" <= {complete}) AS complete_rows,
-    count(*) FILTER (
-        WHERE "interval" <= {complete} AND (difference <> 0 OR recorded <> rows)
-    ) AS unbalanced
+    sum(complete_rows) AS complete_rows,
+    count(*) FILTER (WHERE difference <> 0 OR recorded <> complete_rows) AS unbalanced
 FROM (
     SELECT
         recorder,
         operation,
-        "interval",
+        "interval" / {intervals} AS part,
         min(operation_type) AS operation_type,
-        sum(difference) AS difference,
-        sum(recorded) AS recorded,
-        sum(rows) AS rows
+        sum(rows) AS rows,
+        coalesce(sum(difference) FILTER (WHERE "interval" <= {complete}), 0) AS difference,
+        coalesce(sum(recorded) FILTER (WHERE "interval" <= {complete}), 0) AS recorded,
+        coalesce(sum(rows) FILTER (WHERE "interval" <= {complete}), 0) AS complete_rows
     FROM (
         SELECT
             recorder,
@@ -30,7 +29,7 @@ FROM (
         SELECT recorder, operation, "interval", operation_type, 0 AS difference, 0 AS recorded, 1 AS rows
         FROM operation_log
     )
-    GROUP BY recorder, operation, "interval"
+    GROUP BY recorder, operation, part
 )
 GROUP BY recorder, operation
 ORDER BY recorder, operation

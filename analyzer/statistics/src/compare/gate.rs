@@ -40,8 +40,7 @@ pub(super) fn passable(
         let quantile = |level| t_upper_quantile(level, degrees);
         error * (quantile(options.q) + quantile(1.0 - PASSING))
     };
-    let change = scale.change(margin + same.resolution.1);
-    change.is_finite().then_some(change)
+    scale.bound(margin + same.resolution.1)
 }
 
 /// What keeps a comparison from a pass.

@@ -3,6 +3,7 @@
 use crate::compare::looks::Looks;
 use crate::compare::run_variance::RunVariance;
 use crate::compare::scale::Scale;
+use crate::error::{Error, within};
 use crate::metric::Metric;
 use crate::run::Run;
 
@@ -90,6 +91,49 @@ pub enum OneSided {
 }
 
 impl Options {
+    /// Refuses numbers outside of their ranges.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        within("threshold", self.threshold, 0.0, 0.99, "between 0 and 0.99")?;
+        within(
+            "failure_threshold",
+            self.failure_threshold,
+            0.0,
+            1.0,
+            "between 0 and 1",
+        )?;
+        within("q", self.q, 1e-9, 0.5, "between 1e-9 and 0.5")?;
+        within(
+            "tolerated_loss",
+            self.tolerated_loss,
+            0.0,
+            1.0,
+            "between 0 and 1",
+        )?;
+        for History { variance, .. } in &self.history {
+            let must = "finite and not negative";
+            within("history deviation", variance.deviation, 0.0, 1e300, must)?;
+            within(
+                "history degrees of freedom",
+                variance.degrees_of_freedom,
+                0.0,
+                1e300,
+                must,
+            )?;
+        }
+        for threshold in &self.thresholds {
+            match threshold.change {
+                Acceptable::Relative(change) => {
+                    within("threshold", change, 0.0, 0.99, "between 0 and 0.99")?;
+                }
+                Acceptable::Absolute(change) => {
+                    let must = "finite and not negative";
+                    within("absolute threshold", change, 0.0, 1e300, must)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The false discovery rate of this look.
     pub(super) fn level(&self) -> f64 {
         self.q * self.looks.map_or(1.0, Looks::share)

@@ -75,16 +75,13 @@ impl Plan {
     pub fn detectable(&self, runs: usize) -> Option<f64> {
         let margin = self.noise.margin(runs, self.q) + self.resolution;
         let edge = self.scale.difference(self.threshold);
-        let change = self.scale.change(edge + margin);
-        change.is_finite().then_some(change)
+        self.scale.bound(edge + margin)
     }
 
     /// The smallest threshold at which an unchanged candidate passes with 80% probability.
     pub fn passable(&self, runs: usize) -> Option<f64> {
-        let change = self
-            .scale
-            .change(self.noise.margin(runs, self.q) + self.resolution);
-        change.is_finite().then_some(change)
+        let margin = self.noise.margin(runs, self.q) + self.resolution;
+        self.scale.bound(margin)
     }
 
     /// The number of runs per side with which a change of this size is called regressed with 80%

@@ -13,7 +13,7 @@ pub struct Reading {
     /// The value, in the metric's unit.
     pub value: f64,
     /// Standard error from the noise inside the run: relative to the value, or in the metric's unit
-    /// if [`absolute`](Reading::absolute). `None` when the interval reaches beyond the data.
+    /// if [`absolute`](Reading::absolute). `None` when it is unknown.
     pub error: Option<f64>,
     /// True when `error` is in the metric's unit.
     pub absolute: bool,

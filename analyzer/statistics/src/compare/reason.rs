@@ -5,14 +5,16 @@ use crate::compare::verdict::Verdict;
 use crate::metric::Metric;
 
 /// The verdict under loss. `plain` is the verdict of the interval without loss. Means, which have
-/// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost.
+/// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost. `is_thin` tells
+/// whether a run has too few operations for this percentile.
 pub(super) fn verdict_under_loss(
     effect: &Effect,
     plain: Verdict,
     tolerated_loss: f64,
+    is_thin: bool,
 ) -> (Verdict, String) {
     if plain == Verdict::Inconclusive {
-        return (plain, inconclusive(effect));
+        return (plain, inconclusive(effect, is_thin));
     }
     if effect.loss.fraction > 0.0 {
         let under_loss = Verdict::of(effect.loss.low, effect.loss.high, effect.threshold);
@@ -62,12 +64,14 @@ pub(super) fn blocked(
     }
 }
 
-fn inconclusive(effect: &Effect) -> String {
+fn inconclusive(effect: &Effect, is_thin: bool) -> String {
     let edge = size(effect, effect.threshold);
     match (effect.low, effect.high, effect.detectable) {
-        (None, None, _) => "the data give no bound for the change".to_owned(),
-        (None, _, _) | (_, None, _) => {
+        (None, _, _) | (_, None, _) if is_thin => {
             "too few operations lie beyond this percentile to bound the change".to_owned()
+        }
+        (None, _, _) | (_, None, _) => {
+            "the windows inside a run differ too much to bound the change".to_owned()
         }
         (_, _, Some(least)) => {
             let least = size(effect, least);

@@ -48,6 +48,13 @@ impl Scale {
         }
     }
 
+    /// As [`change`](Scale::change) of an end of an interval. `None` where it has no bound: that a
+    /// ratio never falls by more than 100% is no knowledge.
+    pub(crate) fn bound(self, difference: f64) -> Option<f64> {
+        let change = self.change(difference);
+        (difference.is_finite() && change.is_finite()).then_some(change)
+    }
+
     /// The inverse of [`change`](Scale::change).
     pub(crate) fn difference(self, change: f64) -> f64 {
         match (self.absolute, self.lower_is_worse) {
@@ -78,5 +85,16 @@ mod tests {
         let doubled = 2.0_f64.ln();
         assert!((Scale::of(&Metric::Rate).change(doubled) - 0.5).abs() < 1e-12);
         assert!((Scale::of(&Metric::Cpu).change(doubled) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_end_that_is_unknown_has_no_bound_in_any_direction() {
+        for metric in Metric::ALL {
+            let scale = Scale::of(&metric);
+            assert_eq!(scale.bound(0.0), Some(0.0));
+            for unknown in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+                assert_eq!(scale.bound(unknown), None, "{metric:?}");
+            }
+        }
     }
 }

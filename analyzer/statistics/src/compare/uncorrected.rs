@@ -39,6 +39,8 @@ pub(crate) struct Uncorrected {
     noise: Option<RunNoise>,
     /// Why runs could not be used.
     missing: String,
+    /// Whether a run has too few operations for this percentile.
+    is_thin: bool,
     /// The reason of a candidate that stopped, and the mean of its rates.
     stopped: Option<(String, f64)>,
     /// The p-value of the hypothesis "change ≤ threshold"; NaN without a test.
@@ -90,6 +92,8 @@ impl Uncorrected {
                 at_least: c.scope == Scope::Pair,
             }
         });
+        let mut estimates = base.iter().chain(&candidate);
+        let is_thin = estimates.any(|estimate| estimate.has_few_operations());
         let explanation = Explanation::new(
             [
                 (Side::Base, operation.base, &sides.base),
@@ -133,6 +137,7 @@ impl Uncorrected {
             difference,
             noise,
             missing: sides.why_missing(),
+            is_thin,
             stopped,
             worse: f64::NAN,
             better: f64::NAN,
@@ -189,16 +194,16 @@ impl Uncorrected {
         if scale.change(delta + above) < -threshold {
             above = above_at(levels.pass.min(levels.improved));
         }
-        effect.low = finite(scale.change(delta - below));
-        effect.high = finite(scale.change(delta + above));
+        effect.low = scale.bound(delta - below);
+        effect.high = scale.bound(delta + above);
         effect.p = finite(self.worse);
         effect.q = finite(q);
         let needed = below + margin(errors.0, 0.2);
-        effect.detectable = finite(scale.change(scale.difference(threshold) + needed));
-        effect.loss.low = finite(scale.change(delta - below - loss.0));
-        effect.loss.high = finite(scale.change(delta + above + loss.1));
+        effect.detectable = scale.bound(scale.difference(threshold) + needed);
+        effect.loss.low = scale.bound(delta - below - loss.0);
+        effect.loss.high = scale.bound(delta + above + loss.1);
         let plain = Verdict::of(effect.low, effect.high, threshold);
-        let judged = verdict_under_loss(effect, plain, tolerated_loss);
+        let judged = verdict_under_loss(effect, plain, tolerated_loss, self.is_thin);
         (effect.verdict, effect.reason) = blocked(effect, judged, &self.missing);
         effect.explanation.tests = levels.tests;
         effect.explanation.low_level = finite(levels.low);

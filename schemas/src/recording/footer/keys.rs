@@ -20,6 +20,10 @@ pub const HOST: &str = "soakbox.host";
 pub const KERNEL: &str = "soakbox.kernel";
 /// Boot id.
 pub const BOOT_ID: &str = "soakbox.boot_id";
+/// Model of the processors; absent where it was not known.
+pub const CPU_MODEL: &str = "soakbox.cpu_model";
+/// Number of CPUs that were online; absent where it was not known.
+pub const CPUS: &str = "soakbox.cpus";
 /// Length of an interval, ns.
 pub const INTERVAL_NS: &str = "soakbox.interval_ns";
 /// The observed files, a JSON list of [`ObservedFile`](super::ObservedFile).

@@ -2,6 +2,7 @@
 //! how, and the extent of a segment. The text of each key is formatted and parsed only here. No
 //! I/O.
 
+mod cpu;
 mod keys;
 mod observed;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use cpu::Cpu;
 pub use keys::*;
 pub use observed::{ObservedFile, StoredPath};
 
@@ -47,6 +49,8 @@ pub struct Provenance {
     pub kernel: String,
     /// Boot id.
     pub boot_id: String,
+    /// The host's processors; unknown in files of older versions.
+    pub cpu: Cpu,
     /// Length of an interval, ns; 0 where the file does not have it.
     pub interval_ns: u64,
     /// The observed files.
@@ -182,6 +186,7 @@ impl Footer {
             host,
             kernel,
             boot_id,
+            cpu,
             interval_ns,
             observed,
             config_digest,
@@ -208,6 +213,8 @@ impl Footer {
         set(HOST, Some(host.clone()));
         set(KERNEL, Some(kernel.clone()));
         set(BOOT_ID, Some(boot_id.clone()));
+        set(CPU_MODEL, cpu.model.clone());
+        set(CPUS, cpu.count.map(|count| count.to_string()));
         set(INTERVAL_NS, Some(interval_ns.to_string()));
         set(TARGETS, Some(observed::to_json(observed)));
         set(TARGET, Some(paths));
@@ -268,6 +275,10 @@ impl Footer {
             host: pairs.text(HOST),
             kernel: pairs.text(KERNEL),
             boot_id: pairs.text(BOOT_ID),
+            cpu: Cpu {
+                model: pairs.take(CPU_MODEL),
+                count: pairs.number(CPUS)?,
+            },
             interval_ns: pairs.number(INTERVAL_NS)?.unwrap_or(0),
             observed: pairs.observed()?,
             config_digest: pairs.text(CONFIG_DIGEST),

@@ -61,6 +61,7 @@ fn two_files_are_two_and_a_path_with_a_colon_is_one() {
 
 #[test]
 fn files_of_older_versions_are_split_where_an_absolute_path_begins() {
+    assert!(read(&old("", "")).unwrap().provenance.cpu.is_unknown());
     let read = |targets, build_ids| read(&old(targets, build_ids)).unwrap().provenance.observed;
     assert_eq!(read("", ""), []);
     assert_eq!(
@@ -126,6 +127,7 @@ fn foreign_and_newer_files_and_bad_values_are_told_apart() {
         (LEFT_OUT, "[1]"),
         (VOUCHED, "{}"),
         (DAMAGED_BYTES, "99999999999999999999"),
+        (CPUS, "two"),
     ] {
         assert_eq!(
             with(key, Some(value)),
@@ -156,20 +158,22 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         option::of(".{0,9}"),
         option::of(".{0,9}"),
         option::of(".{0,9}"),
+        option::of(".{0,9}"),
     ];
-    let numbers = (any::<u64>(), any::<Option<u64>>());
+    let numbers = (any::<u64>(), any::<Option<u64>>(), any::<Option<u64>>());
     let pairs = || vec((".{0,9}", ".{0,20}"), 0..3);
     let operations = (pairs(), pairs());
     (texts, methods, numbers, vec(any_file(), 0..4), operations).prop_map(
-        |(texts, methods, (interval_ns, memory_error_bytes), observed, operations)| {
+        |(texts, methods, (interval_ns, memory_error_bytes, count), observed, operations)| {
             let (left_out, vouched) = (operations.0.into_iter(), operations.1.into_iter());
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
-            let [source, cpu_method, cpu_split_method, memory_method] = methods;
+            let [model, source, cpu_method, cpu_split_method, memory_method] = methods;
             Provenance {
                 recorder_version,
                 host,
                 kernel,
                 boot_id,
+                cpu: Cpu { model, count },
                 interval_ns,
                 observed,
                 config_digest,

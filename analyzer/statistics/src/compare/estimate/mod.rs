@@ -18,6 +18,10 @@ use crate::run::{Column, Run};
 /// Number of standard errors of a quantile's rank at which its own errors are read from the
 /// distribution.
 const RANK_ERRORS: f64 = 2.5;
+/// Where the rank of a quantile is so uncertain that both ends of its interval lie beyond the data,
+/// the distribution is read at this share of the way from the quantile to either end of the data:
+/// beyond it are single operations, which may be of any size.
+const INSIDE: f64 = 0.8;
 /// Relative deviations below this are rounding errors.
 pub(crate) const ROUNDING: f64 = 1e-12;
 
@@ -130,6 +134,13 @@ fn finish(
     Ok((estimate, series))
 }
 
+/// The standard error of the rank of the `p` quantile. Its variance is never below that of
+/// independent operations.
+fn rank_error(p: f64, distribution: &MergedHistogram, variance: f64) -> f64 {
+    let independent = p * (1.0 - p) / distribution.count() as f64;
+    variance.max(independent).sqrt()
+}
+
 impl Estimate {
     /// Standard errors of `centre` downwards and upwards, from the variance of the series' mean.
     /// They are infinite where the interval reaches beyond the data.
@@ -143,9 +154,8 @@ impl Estimate {
             Kind::Quantile {
                 p, distribution, ..
             } => {
-                // The variance is never below that of independent operations.
                 let operations = distribution.count() as f64;
-                let error = variance.max(p * (1.0 - p) / operations).sqrt();
+                let error = rank_error(*p, distribution, variance);
                 let (low, high) = (p - RANK_ERRORS * error, p + RANK_ERRORS * error);
                 let read = |rank: f64| distribution.interpolated(rank).unwrap_or(self.value).ln();
                 let down = if low <= 0.5 / operations {
@@ -160,6 +170,56 @@ impl Estimate {
                 };
                 (down, up)
             }
+        }
+    }
+
+    /// The variance of `centre`, from the variance of the series' mean: the square of the mean of
+    /// the [errors](Estimate::errors) downwards and upwards, or of the one that is known. Where
+    /// neither is, it is extrapolated from the middle of the data: no interval of one run, but a
+    /// part of the noise of several.
+    pub(crate) fn variance(&self, variance: f64) -> f64 {
+        let (down, up) = self.errors(variance);
+        match (down.is_finite(), up.is_finite()) {
+            (true, true) => (0.5 * (down + up)).powi(2),
+            (true, false) => down * down,
+            (false, true) => up * up,
+            (false, false) => self.extrapolated(variance),
+        }
+    }
+
+    /// The variance of `centre` of a quantile whose rank could be anywhere in the data, by the mean
+    /// slope of the distribution around the quantile; infinite where that is unknown.
+    fn extrapolated(&self, variance: f64) -> f64 {
+        let Kind::Quantile {
+            p, distribution, ..
+        } = &self.kind
+        else {
+            return f64::INFINITY;
+        };
+        let read = |rank: f64| distribution.interpolated(rank).map_or(f64::NAN, f64::ln);
+        let (below, above) = (p * INSIDE, (1.0 - p) * INSIDE);
+        let down = (self.centre - read(p - below)) / below;
+        let up = (read(p + above) - self.centre) / above;
+        let error = 0.5 * (down + up) * rank_error(*p, distribution, variance);
+        if error.is_finite() {
+            error * error
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// Why an end of the interval is not known: true where there are too few operations for this
+    /// quantile, whatever the windows are like; false where the windows differ too much.
+    pub(crate) fn has_few_operations(&self) -> bool {
+        match &self.kind {
+            Kind::Quantile {
+                p, distribution, ..
+            } => {
+                let reach = RANK_ERRORS * rank_error(*p, distribution, 0.0);
+                let edge = 0.5 / distribution.count() as f64;
+                p - reach <= edge || p + reach >= 1.0 - edge
+            }
+            _ => false,
         }
     }
 

@@ -1,0 +1,76 @@
+//! The acceptable changes, metrics and operations, as typed for every command that compares. The
+//! file of thresholds is read when the plan runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_statistics::{Metric, Options};
+
+use crate::compare::{Settings, ThresholdSetting, ThresholdsFile, metric_named};
+
+/// The acceptable changes, and the metrics and operations that are compared.
+#[derive(Debug, Args)]
+pub(super) struct Acceptance {
+    /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
+    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0.
+    /// Default 5%; of failure_rate 0.1 percentage points
+    #[arg(long, value_name = "CHANGE")]
+    threshold: Vec<ThresholdSetting>,
+    /// TOML file with thresholds and gates
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Compare only this metric; may be given several times
+    #[arg(long, value_name = "METRIC", value_parser = metric_named)]
+    metric: Vec<Metric>,
+    /// Compare only this operation; may be given several times
+    #[arg(long, value_name = "NAME")]
+    operation: Vec<String>,
+}
+
+/// Settings whose file of thresholds is not read yet.
+#[derive(Clone, Debug)]
+pub(super) struct TypedSettings {
+    /// Thresholds as typed.
+    thresholds: Vec<ThresholdSetting>,
+    config: Option<PathBuf>,
+    /// Everything but the thresholds.
+    pub(super) settings: Settings,
+}
+
+impl Acceptance {
+    pub(super) fn settings(self) -> TypedSettings {
+        TypedSettings {
+            thresholds: self.threshold,
+            config: self.config,
+            settings: Settings {
+                options: Options {
+                    metrics: self.metric,
+                    ..Options::default()
+                },
+                operations: self.operation,
+                ..Settings::default()
+            },
+        }
+    }
+}
+
+impl TypedSettings {
+    /// The settings with the thresholds of the file and of the command line.
+    pub(super) fn read(&self) -> Result<Settings> {
+        let file = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
+                let parsed = ThresholdsFile::parse(&text);
+                let parsed = parsed.map_err(|reason| Failure::path(path, reason));
+                Some(parsed.map_err(|failure| {
+                    failure.hint("changes are texts such as \"5%\", as docs/compare.md shows")
+                })?)
+            }
+            None => None,
+        };
+        let settings = self.settings.clone();
+        settings.with_thresholds(file.as_ref(), &self.thresholds)
+    }
+}
