@@ -21,6 +21,9 @@ mod outputs;
 mod paths;
 mod pictures;
 mod power;
+mod rates_alarms;
+mod rates_found;
+mod rates_series;
 mod recordings;
 mod soak;
 mod unsealed;
@@ -30,3 +33,4 @@ mod windows;
 
 mod host;
 mod program;
+mod rates;
