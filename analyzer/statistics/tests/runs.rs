@@ -123,6 +123,51 @@ fn pairing_takes_the_common_drift_away() {
 }
 
 #[test]
+fn pairs_that_have_nothing_in_common_lose_no_power_and_raise_no_alarm() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let drawn = now.subsec_nanos() as usize;
+    let trials = 1000;
+    // Runs differ by 3%, of which the two of a pair share a part.
+    // The paired t alone would find 87% of the first.
+    for (common, least) in [(0.0, 0.895), (0.9, 0.995)] {
+        let (mut alarms, mut found) = (0, 0);
+        for trial in 0..trials {
+            let sides = |factor: f64, part: usize| {
+                let at = |pair: usize, run: usize| 100 * trial + 20 * pair + 5 * part + run;
+                let side = |run: usize, factor: f64| -> Vec<Run> {
+                    let level = |pair: usize| {
+                        let shared = f64::sqrt(common) * normal(at(pair, 0), drawn);
+                        let own = f64::sqrt(1.0 - common) * normal(at(pair, run), drawn);
+                        100.0 * factor * (0.03 * (shared + own)).exp()
+                    };
+                    (0..5)
+                        .map(|pair| run_of(level(pair), at(pair, run)))
+                        .collect()
+                };
+                (side(1, 1.0), side(2, factor))
+            };
+            let mut options = Options {
+                paired: true,
+                ..Options::default()
+            };
+            let (base, candidate) = sides(1.12, 0);
+            found += u32::from(one(&base, &candidate, &options).verdict == Verdict::Regressed);
+            options.threshold = 0.0;
+            let (base, candidate) = sides(1.0, 1);
+            alarms += u32::from(one(&base, &candidate, &options).verdict == Verdict::Regressed);
+        }
+        // 5% by the t-test alone; the choice adds half a percent.
+        assert!(alarms <= 78, "{common}: {alarms} of {trials}, seed {drawn}");
+        let found = f64::from(found) / trials as f64;
+        assert!(found >= least, "{common}: {found}, seed {drawn}");
+    }
+}
+
+fn run_of(level: f64, seed: usize) -> Run {
+    run(Metric::Cpu, level, seed)
+}
+
+#[test]
 fn welchs_interval_is_scipys() {
     // numpy/scipy: a, b = log of the six levels; ttest_ind(b, a, equal_var=True): t, df = 4.
     let constant = |level: f64| {

@@ -22,6 +22,9 @@ mod outputs;
 mod paths;
 mod pictures;
 mod power;
+mod rates_alarms;
+mod rates_found;
+mod rates_series;
 mod recordings;
 mod soak;
 mod soak_csv;
@@ -32,3 +35,4 @@ mod windows;
 
 mod host;
 mod program;
+mod rates;

@@ -51,6 +51,7 @@ mod odd_paths;
 mod patterns;
 mod postgresql;
 mod probe_kinds;
+mod real_comparisons;
 mod redis;
 mod refused_probes;
 mod replaced;

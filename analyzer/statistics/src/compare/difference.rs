@@ -5,7 +5,8 @@
 //! With one run per side, the variance of each run's mean comes from its windows
 //! (`long_run_variance`), and the degrees of freedom are those of Welch and Satterthwaite. With
 //! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947),
-//! or by the paired t where runs were interleaved. The variance within the runs is the smallest
+//! or by the paired t where runs were interleaved and what a pair has in common shows (the runs of
+//! many pairs are correlated). The variance within the runs is the smallest
 //! variance that is used, so that runs which agree by chance do not look exact. A history of good
 //! runs adds degrees of freedom to the pooled variance. Where the interval of a side is
 //! asymmetric, the ends are combined as in MOVER (Zou and Donner 2008).
@@ -13,11 +14,17 @@
 use crate::compare::estimate::{Estimate, ROUNDING};
 use crate::compare::run_variance::{RunVariance, sample_variance};
 use crate::compare::verdict::Scope;
+use crate::math::distributions::t_upper;
 use crate::math::long_run_variance::combine;
 
 /// Two sides whose variances differ by a smaller factor than this are treated as if they were
 /// equal.
 const EQUAL_VARIANCE_RATIO: f64 = 4.0;
+
+/// With fewer pairs than this their correlation shows nothing, and the paired t is used.
+const PAIRS_WITH_CORRELATION: f64 = 5.0;
+/// The runs of pairs are correlated if chance shows such a correlation with this probability.
+const CORRELATION_LEVEL: f64 = 0.05;
 
 /// Candidate − base, on the log scale or in the unit of an absolute metric.
 #[derive(Debug, Clone, Copy)]
@@ -176,15 +183,39 @@ fn independent_runs(
     (freedom > 0.0).then_some(((error, error), freedom, Scope::Runs))
 }
 
-/// Several runs that were interleaved: the differences of the pairs are the data.
+/// Several runs that were interleaved: the differences of the pairs are the data, if the runs of a
+/// pair have something in common, which costs one degree of freedom to find out. Otherwise the
+/// paired t would give away half of the degrees for nothing, and the runs are two groups.
 fn paired_runs(base: &[&Estimate], candidate: &[&Estimate]) -> Option<Errors> {
+    let pairs = base.len() as f64;
+    if pairs >= PAIRS_WITH_CORRELATION && !are_correlated(base, candidate) {
+        return independent_runs(base, candidate, None);
+    }
     let differences: Vec<f64> = candidate
         .iter()
         .zip(base)
         .map(|(c, b)| c.centre - b.centre)
         .collect();
-    let pairs = differences.len() as f64;
     let floor = mean_within_run(base) + mean_within_run(candidate);
     let error = (sample_variance(&differences).max(floor) / pairs).sqrt();
-    Some(((error, error), pairs - 1.0, Scope::Runs))
+    let spent = if pairs >= PAIRS_WITH_CORRELATION {
+        2.0
+    } else {
+        1.0
+    };
+    Some(((error, error), pairs - spent, Scope::Runs))
+}
+
+/// Whether the n-th runs of both sides are correlated, by a one-sided t-test of Pearson's
+/// coefficient.
+fn are_correlated(base: &[&Estimate], candidate: &[&Estimate]) -> bool {
+    let centres = |side: &[&Estimate]| -> Vec<f64> { side.iter().map(|r| r.centre).collect() };
+    let (base, candidate) = (centres(base), centres(candidate));
+    let sums: Vec<f64> = base.iter().zip(&candidate).map(|(b, c)| b + c).collect();
+    let variances = sample_variance(&base) * sample_variance(&candidate);
+    let both = sample_variance(&base) + sample_variance(&candidate);
+    let correlation = 0.5 * (sample_variance(&sums) - both) / variances.sqrt();
+    let degrees = base.len() as f64 - 2.0;
+    let t = correlation * (degrees / (1.0 - correlation * correlation).max(1e-12)).sqrt();
+    t.is_finite() && t_upper(t, degrees) < CORRELATION_LEVEL
 }

@@ -16,11 +16,17 @@ pub const MIN_PERIOD_WINDOWS: usize = 32;
 const LONGEST: usize = 1 << 17;
 /// A period that explains a smaller share of the variance than this is not reported.
 const LEAST_STRENGTH: f64 = 0.01;
-/// A peak must be higher than all frequencies below it, down to this share of its own: otherwise it
-/// is the flank of a slow wave.
+/// Frequencies down to this share of that of a peak are compared with it.
 const FLANK: f64 = 0.5;
+/// A peak is the flank of a slow wave if more than this share of them is higher. On a flank nearly
+/// all of them are; next to a peak only noise is.
+const HIGHER_ON_A_FLANK: f64 = 1.0 / 3.0;
 /// Number of harmonics that are summed, to find a period that is not a sine.
 const HARMONICS: usize = 4;
+/// The most periods of the strongest harmonic that are tried as one period.
+const MOST_MULTIPLES: u32 = 64;
+/// A longer period is better only if it explains this many standard errors more.
+const CLEAR_GAIN: f64 = 4.0;
 /// Deviations from the line below this share of the largest value are rounding errors.
 const ROUNDING: f64 = 1e-10;
 /// The most that one harmonic adds to the sum. Without this bound a single sine would also count
@@ -66,7 +72,8 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
         return Ok(None);
     }
     let padded = series.len().next_power_of_two();
-    let power = periodogram(&whitened(&series), padded);
+    let white = whitened(&series);
+    let power = periodogram(&white, padded);
     let lowest = (MIN_REPEATS * padded as f64 / series.len() as f64).ceil() as usize;
     let raised = over_background(&power, lowest);
     let tests = 2.0 * power.len() as f64;
@@ -75,7 +82,9 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
         // The flank of a slow wave rises above its background too, without a peak. The neighbour
         // below may belong to the peak.
         let below = ((FLANK * index as f64) as usize).max(1)..index - 1;
-        if power[below].iter().any(|lower| *lower > power[index]) {
+        let frequencies = below.len() as f64;
+        let higher = power[below].iter().filter(|one| **one > power[index]);
+        if higher.count() as f64 > HIGHER_ON_A_FLANK * frequencies {
             continue;
         }
         let single = (1.0 + raised[index] / INDEPENDENT_ORDINATES).powf(-INDEPENDENT_ORDINATES);
@@ -106,13 +115,14 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
         return Ok(None);
     };
     let step = 1.0 / padded as f64;
-    let (peak, _) = refined(&series, index as f64 * step, step);
-    let (frequency, height) = refined(&series, fundamental(&series, peak), 0.1 * step);
+    let least = MIN_REPEATS / series.len() as f64;
+    let peak = sharpened(&white, index as f64 * step, step, least);
+    let frequency = fundamental(&series, peak);
     let strength = 1.0 - folded(&series, frequency) / variance;
     Ok((strength >= LEAST_STRENGTH).then_some(Period {
         windows: stride as f64 / frequency,
         strength: strength.min(1.0),
-        amplitude: height,
+        amplitude: height(&series, frequency),
         p: p.min(1.0),
     }))
 }
@@ -144,28 +154,38 @@ fn centred(values: &[f64], stride: usize) -> Vec<f64> {
 }
 
 /// The frequency whose period is the best multiple of the period of `frequency`. A short periodic
-/// job has many harmonics, and the strongest of them is not always the first. Periods are compared
+/// job has many harmonics, and the strongest of them may be far from the first. Periods are compared
 /// by epoch folding (Larsson 1996), adjusted for the number of bins.
 fn fundamental(series: &[f64], frequency: f64) -> f64 {
-    let longest = series.len() as f64 / MIN_REPEATS;
-    let total = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;
+    let length = series.len() as f64;
+    let longest = length / MIN_REPEATS;
+    let total = series.iter().map(|v| v * v).sum::<f64>() / length;
     let mut best = (frequency, folded(series, frequency));
-    for multiple in (2..=16).map(f64::from) {
+    for multiple in (2..=MOST_MULTIPLES).map(f64::from) {
         if multiple / frequency > longest {
             break;
         }
-        let left = folded(series, frequency / multiple);
-        // A multiple of the true period folds as well as the true one: only a clear gain counts.
-        if best.1 - left > 0.25 * (total - best.1) {
-            best = (frequency / multiple, left);
+        let one = frequency / multiple;
+        let left = folded(series, one);
+        let gain = best.1 - left;
+        // A multiple of the true period folds as well as the true one, and one of many folds well by
+        // chance: only a clear gain counts.
+        let by_chance = CLEAR_GAIN * left * (2.0 * bins(one) as f64).sqrt() / length;
+        if gain > 0.25 * (total - best.1) && gain > by_chance {
+            best = (one, left);
         }
     }
     best.0
 }
 
+/// Parts of a period into which a series is folded.
+fn bins(frequency: f64) -> usize {
+    (1.0 / frequency).round().clamp(2.0, 256.0) as usize
+}
+
 /// The variance around the average period, per degree of freedom.
 fn folded(series: &[f64], frequency: f64) -> f64 {
-    let bins = (1.0 / frequency).round().clamp(2.0, 256.0) as usize;
+    let bins = bins(frequency);
     let mut sums = vec![(0.0, 0.0); bins];
     let mut squares = 0.0;
     for (index, value) in series.iter().enumerate() {
@@ -189,26 +209,39 @@ fn f_upper(x: f64, numerator_df: f64, denominator_df: f64) -> f64 {
     beta::checked_beta_reg(denominator_df / 2.0, numerator_df / 2.0, ratio).unwrap_or(1.0)
 }
 
-/// The frequency within one `step` of `frequency` at which a sine explains most, and its amplitude.
-fn refined(series: &[f64], frequency: f64, step: f64) -> (f64, f64) {
-    let height = |frequency: f64| {
-        let turn = std::f64::consts::TAU * frequency;
-        let (mut real, mut imaginary) = (0.0, 0.0);
-        for (index, value) in series.iter().enumerate() {
-            let (sine, cosine) = (turn * index as f64).sin_cos();
-            real += value * cosine;
-            imaginary += value * sine;
-        }
-        2.0 * f64::hypot(real, imaginary) / series.len() as f64
+/// The frequency within one `step` of `frequency`, and at least `least`, at which sines of it and
+/// its harmonics explain most. Of a short job each harmonic alone is weak; the higher ones place the
+/// frequency more exactly. `white` is without the slow noise that would pull it.
+fn sharpened(white: &[f64], frequency: f64, step: f64, least: f64) -> f64 {
+    let explained = |frequency: f64| -> f64 {
+        let harmonics = (1..=HARMONICS).map(|h| frequency * h as f64);
+        let seen = harmonics.take_while(|harmonic| *harmonic < 0.5);
+        seen.map(|harmonic| height(white, harmonic).powi(2)).sum()
     };
-    let lowest = MIN_REPEATS / series.len() as f64;
-    let around = (-8..=8)
-        .map(|i| frequency + step * f64::from(i) / 8.0)
-        .filter(|f| *f >= lowest * (1.0 - 1e-9));
-    let heights = around.map(|f| (f, height(f)));
-    heights
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or((frequency, 0.0))
+    let mut best = frequency.max(least);
+    for step in [step, step / 8.0] {
+        let around = (-8..=8).map(|i| best + step * f64::from(i) / 8.0);
+        let around = around.filter(|one| *one >= least * (1.0 - 1e-9));
+        let explained = around.map(|one| (one, explained(one)));
+        best = explained
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(best, |(one, _)| one);
+    }
+    best
+}
+
+/// The amplitude of the sine of this frequency that explains most.
+fn height(series: &[f64], frequency: f64) -> f64 {
+    let (sine, cosine) = (std::f64::consts::TAU * frequency).sin_cos();
+    let (mut real, mut imaginary) = (0.0, 0.0);
+    // A unit vector that turns from window to window.
+    let (mut x, mut y) = (1.0, 0.0);
+    for value in series {
+        real += value * x;
+        imaginary += value * y;
+        (x, y) = (x * cosine - y * sine, x * sine + y * cosine);
+    }
+    2.0 * f64::hypot(real, imaginary) / series.len() as f64
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Whether a real change is found: between two runs, and between several runs per side.
 
 use super::Figures;
+use crate::trials::process::Random;
+use crate::trials::service::Simulator;
 use crate::trials::{builds, comparison};
 
 impl Figures {
@@ -88,22 +90,38 @@ impl Figures {
     }
 
     pub(super) fn runs(&mut self) {
-        let figure = "runs 5 + 5, effect 3%";
+        self.several_runs("runs 5 + 5, effect 3%", builds::several);
+        for (name, common) in [("nothing", 0.0), ("half", 0.5), ("nine tenths", 0.9)] {
+            let figure = format!("runs 5 + 5 in turn, effect 3%, of which pairs share {name}");
+            self.several_runs(&figure, |simulator, trials, random| {
+                builds::in_turn(simulator, common, trials, random)
+            });
+        }
+        let trials = self.arguments.repetitions;
+        if self.wanted("runs 1 + 1") {
+            let [warned] = self.counted("runs 1 + 1", trials, |simulator, trials, random| {
+                [builds::single(simulator, trials, random)]
+            });
+            let row = "runs 1 + 1: reports that it is not valid for the builds";
+            self.table.share(row, warned, trials, 1.0);
+        }
+    }
+
+    fn several_runs(
+        &mut self,
+        figure: &str,
+        work: impl Fn(&mut Simulator, usize, &mut Random) -> [usize; 3] + Sync,
+    ) {
         if !self.wanted(figure) {
             return;
         }
         let trials = self.arguments.repetitions;
-        let [at_zero, at_five, found] = self.counted(figure, trials, builds::several);
+        let [at_zero, at_five, found] = self.counted(figure, trials, work);
         for (alarms, threshold) in [(at_zero, "0"), (at_five, "5%")] {
             let row = format!("{figure}: alarms at threshold {threshold}");
             self.table.alarms(&row, alarms, trials, true);
         }
         let row = format!("{figure}: × 1.15, p50 regressed");
         self.table.share(&row, found, trials, 0.95);
-        let [warned] = self.counted("runs 1 + 1", trials, |simulator, trials, random| {
-            [builds::single(simulator, trials, random)]
-        });
-        let row = "runs 1 + 1: reports that it is not valid for the builds";
-        self.table.share(row, warned, trials, 1.0);
     }
 }

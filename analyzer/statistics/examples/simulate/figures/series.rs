@@ -120,6 +120,16 @@ impl Figures {
                 self.table.alarms(&figure, count, trials, true);
             }
         }
+        for n in [200, 1000, 4000] {
+            for seen in [1.0, 1.5, 2.5] {
+                let figure = format!("period of a wave of 10 sd, seen {seen} times, {n} windows");
+                if self.wanted(&figure) {
+                    let mut random = self.random(&figure);
+                    let count = series::periods_of_waves(n, seen, trials, &mut random);
+                    self.table.alarms(&figure, count, trials, true);
+                }
+            }
+        }
         let figure = "period of a job every 60 of 3,600 windows, 3 sd for 3 windows";
         if self.wanted(figure) {
             let found = series::jobs_found(trials, &mut self.random(figure));

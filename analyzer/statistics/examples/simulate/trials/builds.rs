@@ -12,8 +12,8 @@ const EFFECT: f64 = 0.03;
 const RUNS: usize = 5;
 const WINDOWS: usize = 120;
 
-/// The runs of one side.
-fn side(simulator: &mut Simulator, shift: Shift, runs: usize, random: &mut Random) -> Vec<Run> {
+/// A run with this factor of its own, as a logarithm.
+fn run(simulator: &mut Simulator, shift: Shift, effect: f64, random: &mut Random) -> Run {
     let process = Process::Ar(0.5);
     let service = Service {
         process,
@@ -22,12 +22,69 @@ fn side(simulator: &mut Simulator, shift: Shift, runs: usize, random: &mut Rando
         random_load: true,
         failures: 0.005,
     };
+    simulator.run(service, WINDOWS, shift, effect.exp(), random)
+}
+
+/// The runs of one side.
+fn side(simulator: &mut Simulator, shift: Shift, runs: usize, random: &mut Random) -> Vec<Run> {
     (0..runs)
         .map(|_| {
             let z: f64 = StandardNormal.sample(random);
-            simulator.run(service, WINDOWS, shift, (EFFECT * z).exp(), random)
+            run(simulator, shift, EFFECT * z, random)
         })
         .collect()
+}
+
+/// The runs of both sides that were recorded in turn. The two runs of a pair have this share of
+/// their variance in common.
+fn pairs(
+    simulator: &mut Simulator,
+    shift: Shift,
+    common: f64,
+    random: &mut Random,
+) -> (Vec<Run>, Vec<Run>) {
+    (0..RUNS)
+        .map(|_| {
+            let both: f64 = StandardNormal.sample(random);
+            let mut effect = || {
+                let own: f64 = StandardNormal.sample(random);
+                EFFECT * (common.sqrt() * both + (1.0 - common).sqrt() * own)
+            };
+            let (base, candidate) = (effect(), effect());
+            let base = run(simulator, NONE, base, random);
+            (base, run(simulator, shift, candidate, random))
+        })
+        .unzip()
+}
+
+/// [`several`] for runs that were recorded in turn.
+pub(crate) fn in_turn(
+    simulator: &mut Simulator,
+    common: f64,
+    trials: usize,
+    random: &mut Random,
+) -> [usize; 3] {
+    let slower = Shift {
+        all: 1.15,
+        tail: 1.0,
+    };
+    let paired = |threshold| Options {
+        paired: true,
+        ..at(threshold)
+    };
+    let mut counts = [0, 0, 0];
+    for _ in 0..trials {
+        let (base, same) = pairs(simulator, NONE, common, random);
+        for (count, threshold) in counts.iter_mut().zip([0.0, 0.05]) {
+            let result = judged(&base, &same, &paired(threshold));
+            *count += usize::from(result.is_some_and(|c| c.verdict == Verdict::Regressed));
+        }
+        let (base, worse) = pairs(simulator, slower, common, random);
+        let result = judged(&base, &worse, &paired(0.05));
+        let p50 = verdict(result.as_ref(), Metric::DurationP50);
+        counts[2] += usize::from(p50 == Some(Verdict::Regressed));
+    }
+    counts
 }
 
 /// `[alarms at 0, alarms at 5%, p50 found when all durations are 15% longer]`.

@@ -95,6 +95,22 @@ pub(crate) fn periods_of_growth(n: usize, size: f64, trials: usize, random: &mut
         .count()
 }
 
+/// In how many of `trials` series with a wave of 10 deviations that the series covers `seen` times a
+/// period is found.
+pub(crate) fn periods_of_waves(n: usize, seen: f64, trials: usize, random: &mut Random) -> usize {
+    (0..trials)
+        .filter(|_| {
+            let mut values = Process::Ar(0.5).series(n, random);
+            let phase = uniform(random);
+            for (index, value) in values.iter_mut().enumerate() {
+                let turns = index as f64 / n as f64 * seen + phase;
+                *value += 10.0 * (std::f64::consts::TAU * turns).sin();
+            }
+            period(&values, RATE).ok().flatten().is_some()
+        })
+        .count()
+}
+
 /// In how many of `trials` series the period of a job is found: 3 of every 60 windows, under
 /// AR(0.7) noise.
 pub(crate) fn jobs_found(trials: usize, random: &mut Random) -> usize {

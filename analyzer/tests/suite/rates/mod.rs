@@ -1,0 +1,135 @@
+//! Rates that are measured through the program: how often a verdict is a false alarm, and how often
+//! a change is found. One table of figures, the same for a few hundred repetitions in `make test`
+//! and for a thousand in `make endurance`.
+//!
+//! `rates_*.rs` decide what is measured; nothing here knows a verdict.
+
+pub(crate) mod comparison;
+pub(crate) mod noise;
+pub(crate) mod series;
+pub(crate) mod service;
+
+// The noise is that of the simulation of `soakbox-statistics`.
+#[path = "../../../statistics/examples/simulate/trials/process.rs"]
+#[allow(dead_code, reason = "the simulation uses all of it")]
+pub(crate) mod process;
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use process::Random;
+
+/// Stationary noise: a number of windows of it, with a mean near 0 and a deviation near 1.
+pub(crate) type Noise = fn(usize, &mut Random) -> Vec<f64>;
+
+/// Repetitions of a figure in `make endurance`.
+const MEASUREMENT: usize = 1_000;
+
+/// The figures of one test. Each is printed as soon as it is known.
+pub(crate) struct Figures {
+    /// Repetitions of each figure.
+    pub(crate) repetitions: usize,
+    seed: u64,
+    missed: Vec<String>,
+    started: Instant,
+}
+
+impl Figures {
+    /// Figures of this number of repetitions. The seed is drawn and printed; `SOAKBOX_SEED` repeats
+    /// one.
+    pub(crate) fn new(repetitions: usize) -> Self {
+        let seed = number("SOAKBOX_SEED").unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            now.as_nanos() as u64 % 1_000_000_007
+        });
+        println!("SOAKBOX_SEED={seed}, {repetitions} repetitions");
+        Self {
+            repetitions,
+            seed,
+            missed: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// All repetitions: 1,000, or as many as `SOAKBOX_REPETITIONS` states.
+    pub(crate) fn all() -> Self {
+        Self::new(number("SOAKBOX_REPETITIONS").map_or(MEASUREMENT, |n| n as usize))
+    }
+
+    /// The random numbers of a figure. Each has its own, so that a figure alone is the same.
+    pub(crate) fn random(&self, figure: &str) -> Random {
+        let hash = figure
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        Random::new(u128::from(self.seed) << 64 | u128::from(hash) | 1)
+    }
+
+    /// False alarms, of which there may be 5%: up to 3.3 standard errors more are accepted.
+    pub(crate) fn alarms(&mut self, figure: &str, alarms: usize) {
+        let accepted = 0.05 + self.slack(0.05);
+        let bound = format!("≤ 5% (accepted {:.1}%)", accepted * 100.0);
+        let holds = alarms as f64 <= accepted * self.repetitions as f64;
+        self.row(figure, &bound, alarms, Some(holds));
+    }
+
+    /// Hits of which there must be a share of `least`: up to 3.3 standard errors less are accepted.
+    pub(crate) fn found(&mut self, figure: &str, hits: usize, least: f64) {
+        let accepted = least - self.slack(least);
+        let bound = format!(
+            "≥ {:.0}% (accepted {:.1}%)",
+            least * 100.0,
+            accepted * 100.0
+        );
+        let holds = hits as f64 >= accepted * self.repetitions as f64;
+        self.row(figure, &bound, hits, Some(holds));
+    }
+
+    /// What must never happen.
+    pub(crate) fn never(&mut self, figure: &str, hits: usize) {
+        self.row(figure, "0", hits, Some(hits == 0));
+    }
+
+    /// A figure without a bound.
+    pub(crate) fn shown(&mut self, figure: &str, hits: usize) {
+        self.row(figure, "", hits, None);
+    }
+
+    fn row(&mut self, figure: &str, bound: &str, hits: usize, holds: Option<bool>) {
+        let share = hits as f64 / self.repetitions as f64 * 100.0;
+        let word = holds.map_or("shown", |holds| if holds { "yes" } else { "NO" });
+        println!(
+            "| {figure} | {bound} | {share:.1}% of {} | {word} |",
+            self.repetitions
+        );
+        if holds == Some(false) {
+            self.missed
+                .push(format!("{figure}: {share:.1}%, bound {bound}"));
+        }
+    }
+
+    /// 3.3 standard errors of an observed share.
+    fn slack(&self, share: f64) -> f64 {
+        3.3 * (share * (1.0 - share) / self.repetitions as f64).sqrt()
+    }
+
+    /// Fails if a bound was missed.
+    pub(crate) fn end(self) {
+        let took = self.started.elapsed().as_secs_f64();
+        println!("{took:.1} s with SOAKBOX_SEED={}", self.seed);
+        assert!(
+            self.missed.is_empty(),
+            "SOAKBOX_SEED={}: {:#?}",
+            self.seed,
+            self.missed
+        );
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}: a number")),
+    )
+}
