@@ -53,7 +53,7 @@ pub fn function_begin(context: ProbeContext) -> u32 {
     0
 }
 
-/// The begin of a function at a conditional jump of which one way is a finish: one program does
+/// The begin of a function at a jump that is a finish too, mostly on one of its ways: one program does
 /// both, because the kernel promises no order between two at one instruction.
 #[uprobe]
 pub fn function_begin_exit(context: ProbeContext) -> u32 {
@@ -92,7 +92,7 @@ pub fn tail_enter(context: ProbeContext) -> u32 {
     0
 }
 
-/// The same at a conditional jump of which one way is a finish.
+/// The same at a jump that is a finish too, mostly on one of its ways.
 #[uprobe]
 pub fn tail_enter_exit(context: ProbeContext) -> u32 {
     private_stack::refuse();
@@ -118,7 +118,7 @@ pub fn tail_jump(context: ProbeContext) -> u32 {
     0
 }
 
-/// An instruction on the way out of a function, after its last call: a finish where the flags say
+/// An instruction on the way out of a function, or a jump that leaves it: a finish where the flags say
 /// that the jump goes the way that leads out.
 #[uprobe]
 pub fn function_exit(context: ProbeContext) -> u32 {

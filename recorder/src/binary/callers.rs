@@ -114,13 +114,13 @@ impl<'a> Program<'_, 'a> {
     }
 
     fn leaving_body(&self, extent: &Extent<'_>) -> Option<Rc<Body>> {
-        if let Some(known) = self.leaving.borrow().get(&extent.start) {
+        if let Some(known) = self.leaving_bodies.borrow().get(&extent.start) {
             return known.clone();
         }
         let analyse = control_flow::analyse_leaving;
         let body = analyse(self.elf, &self.unwind, extent, self.kernel);
         let body = body.ok().map(Rc::new);
-        let mut known = self.leaving.borrow_mut();
+        let mut known = self.leaving_bodies.borrow_mut();
         known.insert(extent.start, body.clone());
         body
     }

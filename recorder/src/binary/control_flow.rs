@@ -2,8 +2,8 @@
 //! certain.
 //!
 //! Sound rather than clever: every instruction of every part is decoded in a straight line, and
-//! whatever could make a return site wrong (a jump that cannot be followed, code that does not
-//! decode) is refused.
+//! whatever could make a finish wrong (a jump that may lead anywhere, code that does not decode) is
+//! refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -23,7 +23,8 @@ pub(super) fn resolve(
         return Err(Reason::Go);
     }
     let found = lookup::find(elf, file, function)?;
-    resolve_found(&Program::new(elf, kernel, value), &found)
+    let resolved = resolve_found(&Program::new(elf, kernel, value), &found)?;
+    Ok(resolved.into_parts())
 }
 
 /// Resolves a function like [`resolve`], and at the jumps that cannot be followed where that is refused
@@ -40,9 +41,18 @@ pub(super) fn resolve_left_at_jumps(
     }
     let found = lookup::find(elf, file, function)?;
     let program = Program::new(elf, kernel, value);
-    match resolve_found(&program, &found) {
-        Err(reason) if reason.is_at_jump() => resolve_found(&program.finishing_at_jumps(), &found),
-        resolved => resolved,
+    let exact = resolve_found(&program, &found);
+    let leaves = match &exact {
+        Ok(resolved) => resolved.copy_leaves,
+        Err(reason) => reason.is_at_jump(),
+    };
+    if !leaves {
+        return exact.map(Resolved::into_parts);
+    }
+    match (resolve_found(&program.finishing_at_jumps(), &found), exact) {
+        // The function itself is observed to its end, without the copy.
+        (Err(_), Ok(exact)) => Ok(exact.into_parts()),
+        (at_jumps, _) => at_jumps.map(Resolved::into_parts),
     }
 }
 
@@ -107,7 +117,7 @@ pub(super) fn survey<'a>(
             symbol: *symbol,
             name: symbol.name,
         };
-        let (mut function, _) = resolve_found(program, &found)?;
+        let mut function = resolve_found(program, &found)?.function;
         if !carries_out_returns {
             function.leave_returns_to_kernel(NotCarriedOut::ByAny);
         }
@@ -134,10 +144,25 @@ pub(super) fn survey<'a>(
         .collect()
 }
 
+/// A function with its sites, and what is said of it.
+struct Resolved {
+    function: Function,
+    /// Calls that will not be observed, in words.
+    warnings: Vec<String>,
+    /// A copy of it is not observed because of a jump that cannot be followed.
+    copy_leaves: bool,
+}
+
+impl Resolved {
+    fn into_parts(self) -> (Function, Vec<String>) {
+        (self.function, self.warnings)
+    }
+}
+
 fn resolve_found<'a>(
     program: &Program<'_, 'a>,
     found: &NamedFunction<'a>,
-) -> Result<(Function, Vec<String>), Reason> {
+) -> Result<Resolved, Reason> {
     let elf = program.elf;
     let extent = program.extent(&found.symbol)?;
     let body = program.body(&extent);
@@ -151,6 +176,7 @@ fn resolve_found<'a>(
     let (mut begins, mut finish) =
         program.sites(&extent, body, no_uretprobe, &copies, &mut chain)?;
     let mut observed = Vec::new();
+    let mut copy_leaves = false;
     for copy in copies.unique {
         let sites = program.copy_sites(&copy).and_then(|sites| {
             let mut longer = chain.clone();
@@ -179,10 +205,13 @@ fn resolve_found<'a>(
                     why: Box::new(why),
                 });
             }
-            (Err(reason), _) => warnings.push(format!(
-                "{}, a copy of it made by the compiler, is not observed: {reason}",
-                copy.name
-            )),
+            (Err(reason), _) => {
+                copy_leaves |= reason.is_at_jump();
+                warnings.push(format!(
+                    "{}, a copy of it made by the compiler, is not observed: {reason}",
+                    copy.name
+                ));
+            }
         }
     }
     let (tail_calls, left_at) = chain.into_parts();
@@ -198,7 +227,11 @@ fn resolve_found<'a>(
         stack_switch: program.stack_switch.clone(),
         vouched: None,
     };
-    Ok((function, warnings))
+    Ok(Resolved {
+        function,
+        warnings,
+        copy_leaves,
+    })
 }
 
 /// The names whose copies are searched for: every symbol of this code, and the function's own name,

@@ -197,6 +197,14 @@ pub struct Found<T> {
     pub warnings: Vec<String>,
 }
 
+fn found<T>(elf: &Elf<'_>, part: T, warnings: Vec<String>) -> Found<T> {
+    Found {
+        part,
+        build_id: elf.build_id().map(ToOwned::to_owned),
+        warnings,
+    }
+}
+
 /// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file`
 /// is the name of the file for messages. `value` tells how the return value is used.
 ///
@@ -211,11 +219,7 @@ pub fn resolve_function<'a>(
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
     let (part, warnings) = function::resolve(&elf, file, function, kernel, value)?;
-    Ok(Found {
-        part,
-        build_id: elf.build_id().map(ToOwned::to_owned),
-        warnings,
-    })
+    Ok(found(&elf, part, warnings))
 }
 
 /// Finds the sites of a function like [`resolve_function`], and where that is refused because the
@@ -233,11 +237,7 @@ pub fn resolve_left_at_jumps<'a>(
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
     let (part, warnings) = function::resolve_left_at_jumps(&elf, file, function, kernel, value)?;
-    Ok(Found {
-        part,
-        build_id: elf.build_id().map(ToOwned::to_owned),
-        warnings,
-    })
+    Ok(found(&elf, part, warnings))
 }
 
 /// Finds the begin of a function that is finished by a uretprobe, whatever the program could do:
@@ -253,11 +253,7 @@ pub fn resolve_vouched<'a>(
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
     let (part, warnings) = function::resolve_vouched(&elf, file, function, kernel)?;
-    Ok(Found {
-        part,
-        build_id: elf.build_id().map(ToOwned::to_owned),
-        warnings,
-    })
+    Ok(found(&elf, part, warnings))
 }
 
 /// Finds the sites of a Go function, like [`resolve_function`], and where it returns its error if
@@ -276,11 +272,7 @@ pub fn resolve_go(
     let elf = Elf::parse(bytes)?;
     let mut part = go::Program::parse(&elf)?.resolve(file, function, error, kernel)?;
     let warnings = std::mem::take(&mut part.warnings);
-    Ok(Found {
-        part,
-        build_id: elf.build_id().map(ToOwned::to_owned),
-        warnings,
-    })
+    Ok(found(&elf, part, warnings))
 }
 
 /// The cost class of each function of a file, or why it cannot be observed; `carries_out_returns`
@@ -309,13 +301,10 @@ pub fn resolve_marker<'a>(
 ) -> Result<Found<Marker>, Reason> {
     let elf = image.into().parse()?;
     let (begins, finishes) = marker::resolve(&elf, file, marker, kernel)?;
-    Ok(Found {
-        part: Marker {
-            name: marker.to_owned(),
-            begins,
-            finishes,
-        },
-        build_id: elf.build_id().map(ToOwned::to_owned),
-        warnings: Vec::new(),
-    })
+    let part = Marker {
+        name: marker.to_owned(),
+        begins,
+        finishes,
+    };
+    Ok(found(&elf, part, Vec::new()))
 }

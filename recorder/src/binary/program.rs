@@ -51,7 +51,7 @@ pub(super) struct Program<'e, 'a> {
     references: Rc<OnceCell<References>>,
     /// The functions that leave, and callers of such functions, by address; `None` for those that
     /// cannot be analysed.
-    pub(super) leaving: RefCell<HashMap<u64, Option<Rc<Body>>>>,
+    pub(super) leaving_bodies: RefCell<HashMap<u64, Option<Rc<Body>>>>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
@@ -65,7 +65,7 @@ impl<'e, 'a> Program<'e, 'a> {
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
             references: Rc::default(),
-            leaving: RefCell::default(),
+            leaving_bodies: RefCell::default(),
         }
     }
 
@@ -74,7 +74,7 @@ impl<'e, 'a> Program<'e, 'a> {
         Self {
             finishes_at_jumps: true,
             tail_called: RefCell::default(),
-            leaving: RefCell::default(),
+            leaving_bodies: RefCell::default(),
             unwind: self.unwind.clone(),
             stack_switch: self.stack_switch.clone(),
             references: Rc::clone(&self.references),
@@ -94,16 +94,24 @@ impl<'e, 'a> Program<'e, 'a> {
             return control_flow::analyse(elf, unwind, extent, self.kernel);
         }
         let body = control_flow::analyse_leaving(elf, unwind, extent, self.kernel)?;
-        // Nothing of what cannot be followed may lead back into the function.
-        match body.leaving_jumps()?.first() {
-            Some(jump) if self.references().may_lead_inside(&body.parts) => {
-                Err(Reason::Unreadable {
-                    at: jump.address,
-                    why: "a jump that cannot be followed may lead back into it",
-                })
-            }
-            _ => Ok(body),
+        let jumps = body.leaving_jumps()?;
+        let Some(jump) = jumps.first() else {
+            return Ok(body);
+        };
+        let unreadable = |why| Reason::Unreadable {
+            at: jump.address,
+            why,
+        };
+        if jumps.len() > control_flow::MOST_JUMPS {
+            return Err(unreadable("it has too many jumps that cannot be followed"));
         }
+        // Nothing of what cannot be followed may lead back into the function.
+        if self.references().may_lead_inside(elf, &body.parts) {
+            return Err(unreadable(
+                "a jump that cannot be followed may lead back into it",
+            ));
+        }
+        Ok(body)
     }
 
     /// The reason why the function must not be observed by a uretprobe; `None` where it may.
@@ -276,14 +284,14 @@ impl<'e, 'a> Program<'e, 'a> {
         });
         let tails = body.tail_jumps.iter().map(|tail| {
             Ok(Tail {
-                jump: self.jump_out(tail.address, tail.when, tail.cost)?,
+                jump: self.exit_at(tail.address, tail.when, tail.cost)?,
                 target: tail.target,
             })
         });
         let left_at = body.leaving_jumps()?;
         let leaving = left_at.iter();
         let leaving = leaving.map(|jump| {
-            let mut exit = self.jump_out(jump.address, jump.when, jump.cost)?;
+            let mut exit = self.exit_at(jump.address, jump.when, jump.cost)?;
             exit.way_out.returned = Returned::Unknown;
             Ok(exit)
         });
@@ -304,7 +312,7 @@ impl<'e, 'a> Program<'e, 'a> {
     }
 
     /// A jump out, at which the stack pointer is that of the entry.
-    fn jump_out(&self, address: u64, when: When, cost: Cost) -> Result<ExitSite, Reason> {
+    fn exit_at(&self, address: u64, when: When, cost: Cost) -> Result<ExitSite, Reason> {
         let site = Site::at(self.elf, address, 0, cost);
         Ok(ExitSite {
             site: site.ok_or(Reason::Unreadable {

@@ -65,6 +65,9 @@ impl References {
         for (pointer, address) in elf.relocations() {
             found.pointers.entry(address).or_default().push(pointer);
         }
+        for resolver in elf.resolvers() {
+            found.add_name(elf, resolver);
+        }
         let mut swept = BTreeMap::new();
         let mut last = 0;
         for fde in unwind.fdes() {
@@ -131,37 +134,26 @@ impl References {
         }
     }
 
+    /// Adds what code without an entry in the unwind table could name. It may contain data, so that
+    /// instructions are read from every byte on; between them is padding, which names nothing.
     fn add_gap(&mut self, elf: &Elf<'_>, start: u64, end: u64) {
         let Some(bytes) = elf.bytes_at(start, end.saturating_sub(start)) else {
             return;
         };
-        // Functions without an entry in the unwind table, and the padding between functions.
         let code = disassembly::sweep(bytes, start).unwrap_or_default();
-        if !code.is_empty() && !self.has_absolute_addresses {
-            for address in code.iter().flat_map(Instruction::relative_addresses) {
-                self.add_name(elf, address);
-            }
-            return;
-        }
-        // Whatever any four bytes of it could name. What does nothing names nothing.
         let filler = code.iter().filter(|instruction| instruction.is_filler());
         let filler: BTreeMap<u64, u64> = filler.map(|code| (code.address, code.end)).collect();
-        for (at, window) in bytes.windows(4).enumerate() {
-            let at = start.wrapping_add(at as u64);
-            let end = at.wrapping_add(4);
+        for (at, rest) in (start..end).zip((0..bytes.len()).map(|skip| &bytes[skip..])) {
             let mut before = filler.range(..=at);
-            if before.next_back().is_some_and(|(_, last)| end <= *last) {
+            if before.next_back().is_some_and(|(_, end)| at < *end) {
                 continue;
             }
-            let Ok(window) = window.try_into() else {
-                continue;
-            };
-            let value = u32::from_le_bytes(window);
-            let relative = end.wrapping_add_signed(i64::from(value.cast_signed()));
-            self.add_number(elf, u64::from(value));
-            // The displacement 0 is padding before the address, not a name of it.
-            if relative != end {
-                self.add_name(elf, relative);
+            let instruction = disassembly::first(rest, at);
+            for address in instruction.iter().flat_map(Instruction::relative_addresses) {
+                self.add_name(elf, address);
+            }
+            if let Some(word) = rest.first_chunk() {
+                self.add_number(elf, u64::from(u32::from_le_bytes(*word)));
             }
         }
     }
@@ -192,9 +184,10 @@ impl References {
         }
     }
 
-    /// Whether anything but the function's own code could lead to an instruction of its `parts`
-    /// other than the first one: a pointer, or a jump of other code.
-    pub(super) fn may_lead_inside(&self, parts: &[(u64, u64)]) -> bool {
+    /// Whether anything but jumps and calls of the function itself could lead to an instruction of its
+    /// `parts` other than the first one: another file, a pointer, a name in the code, or a jump of other
+    /// code.
+    pub(super) fn may_lead_inside(&self, elf: &Elf<'_>, parts: &[(u64, u64)]) -> bool {
         let first = parts.first().map(|(start, _)| *start);
         let is_own = |at: u64| {
             parts
@@ -205,12 +198,13 @@ impl References {
         self.is_incomplete
             || parts.iter().any(|(start, end)| {
                 let mut jumps = self.direct.range(start..end);
+                let mut pointers = self.pointers.range(start..end).map(|(to, _)| to);
                 self.named.range(start..end).any(is_inside)
-                    || self
-                        .pointers
-                        .range(start..end)
-                        .map(|(to, _)| to)
-                        .any(is_inside)
+                    || pointers.any(is_inside)
+                    || elf
+                        .known_outside(*start..*end)
+                        .any(|address| is_inside(&address))
+                    || !elf.symbols_between(start + 1, *end).is_empty()
                     || jumps.any(|(to, from)| {
                         is_inside(to) && from.iter().any(|reference| !is_own(reference.at))
                     })

@@ -58,7 +58,7 @@ impl Site {
     }
 }
 
-/// An instruction on the way out of a function, after which it only returns.
+/// An instruction on the way out of a function: after it the function only returns, or is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExitSite {
     /// The instruction; [`Site::stack_delta`] counts from the register [`WayOut::base`].

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::error::Reason;
 use super::program::{BodySites, Program};
-use super::{ExitSite, LeavingJump, TailCalls};
+use super::{ExitSite, LeadsTo, LeavingJump, TailCalls};
 
 /// Most functions that the tail calls of one may lead to.
 pub(super) const MOST_CALLEES: usize = 64;
@@ -83,6 +83,24 @@ impl Chain {
             self.found.kept.extend(callee.kept.iter().cloned());
             self.found.left_at.extend(callee.left_at.iter().cloned());
             waiting.extend(self.add_jumps(&callee));
+        }
+        self.refuse_jumps_inside()
+    }
+
+    /// Refuses a jump that cannot be followed into the middle of a function of the operation, of which
+    /// the finish would be a second one.
+    fn refuse_jumps_inside(&self) -> Result<(), Reason> {
+        for jump in self.left_at.iter().chain(&self.found.left_at) {
+            let LeadsTo::Code(target) = jump.to else {
+                continue;
+            };
+            let mut parts = self.parts.iter();
+            if parts.any(|(start, end)| (*start..*end).contains(&target)) {
+                return Err(Reason::Unreadable {
+                    at: jump.address,
+                    why: "a jump leads into the middle of another part of the operation",
+                });
+            }
         }
         Ok(())
     }

@@ -172,6 +172,12 @@ fn a_function_with_a_caller_that_is_not_known_is_refused() {
             "",
             &[],
         ),
+        (
+            "code that looks like another instruction",
+            "__asm__(\".text\\nbare: .byte 0x48, 0xb8, 1, 2\\ncall release\\nret\\n\");",
+            "",
+            &[],
+        ),
         ("a library", "", "", &["-shared", "-fPIC"]),
     ] {
         let flags = [&["-O2", IMPORTS_LONGJMP][..], flags].concat();

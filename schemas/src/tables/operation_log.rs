@@ -41,8 +41,8 @@ table! {
         /// process.
         pub tid: Optional<Number>, "", "kernel";
         /// Time from begin to finish. The duration of a function may leave out the last
-        /// instructions before the return (at most 64, and with finish=jump a last call). In a call
-        /// that returns right after its first comparison these are all of its instructions.
+        /// instructions before the return (at most 64 instructions; a call only with `finish=jump`).
+        /// In a call that returns right after its first comparison these are all of its instructions.
         pub duration_ns: Count, "ns", "kernel: boot clock";
         /// Time that the operation's thread was on a CPU between begin and finish; null where it
         /// was not measured, or where a goroutine did not run alone on one thread.

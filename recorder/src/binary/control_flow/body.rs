@@ -55,9 +55,9 @@ pub(in crate::binary) enum WaysTo {
 pub(in crate::binary) enum Leaves {
     /// There are none.
     Never,
-    /// To functions of other files.
+    /// To functions that the loader chooses.
     ToImports,
-    /// Through a pointer: to any code, perhaps of the function itself.
+    /// Through a pointer, or into other code: to any code, perhaps of the function itself.
     Anywhere,
 }
 

@@ -1,5 +1,5 @@
-//! Jumps out of a function that cannot be followed: to functions of other files, and through
-//! pointers.
+//! Jumps out of a function that cannot be followed: to functions that the loader chooses, through
+//! pointers, and into the middle of other code.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use super::{Leaves, Walk};
 /// Where a jump that cannot be followed leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeadsTo {
-    /// To a function of another file, by its name where that is known.
+    /// To a function that the loader chooses, mostly of another file, by its name where that is known.
     Import(Option<String>),
     /// To code of this file that is not the begin of a function.
     Code(u64),
@@ -27,7 +27,7 @@ impl fmt::Display for LeadsTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Import(Some(name)) => write!(f, "to '{name}'"),
-            Self::Import(None) => f.write_str("to another file"),
+            Self::Import(None) => f.write_str("to a function that the loader chooses"),
             Self::Code(address) => write!(f, "to code at {address:#x}"),
             Self::Pointer => f.write_str("through a pointer"),
         }

@@ -75,7 +75,7 @@ impl Walk<'_, '_> {
             .collect();
         tables.sort_unstable();
         tables.dedup();
-        let leaves = |instruction: &Instruction| self.jumps_out(instruction.address);
+        let leaves = |instruction: &Instruction| self.is_jump_out(instruction.address);
         let mut steps = Vec::with_capacity(count);
         for (number, part) in self.parts.iter().enumerate() {
             for (index, instruction) in part.code.iter().enumerate() {
@@ -137,13 +137,13 @@ impl Walk<'_, '_> {
     }
 
     /// Whether the instruction at the address is a jump to another function.
-    fn jumps_out(&self, address: u64) -> bool {
+    fn is_jump_out(&self, address: u64) -> bool {
         self.tails.contains_key(&address) || self.leaving.contains_key(&address)
     }
 
     fn works(&self, instruction: &Instruction) -> bool {
         let at = instruction.address;
-        let is_tail_jump = self.jumps_out(at);
+        let is_tail_jump = self.is_jump_out(at);
         let is_guarded = || self.guarded.iter().any(|range| range.contains(&at));
         matches!(instruction.next, Next::Calls(_))
             || instruction.is_long_running()

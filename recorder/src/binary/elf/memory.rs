@@ -1,6 +1,7 @@
 //! The file's bytes by virtual address, as the program's loader places them in memory.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{Elf, Segment};
 
@@ -84,6 +85,20 @@ impl<'a> Elf<'a> {
         self.entered.contains(&address)
     }
 
+    /// The addresses in the range at which other files or the loader may call code.
+    pub fn known_outside(&self, range: Range<u64>) -> impl Iterator<Item = u64> {
+        self.entered.range(range).copied()
+    }
+
+    /// The functions that the dynamic loader calls to learn which implementation a pointer is to have.
+    pub fn resolvers(&self) -> impl Iterator<Item = u64> {
+        const IRELATIVE: u64 = 37;
+        let sections = [".rela.dyn", ".rela.plt", ".rela"].into_iter();
+        let entries = sections.flat_map(|name| self.relocation_entries(name));
+        let is_resolver = |(_, info, _): &(u64, u64, u64)| *info & 0xffff_ffff == IRELATIVE;
+        entries.filter(is_resolver).map(|(_, _, addend)| addend)
+    }
+
     /// Whether the dynamic loader writes this address anywhere.
     pub fn is_relocation_value(&self, address: u64) -> bool {
         let relative = self.relative.get_or_init(|| self.relative_relocations());
@@ -104,8 +119,19 @@ impl<'a> Elf<'a> {
         const RELATIVE: u64 = 8;
         // Go's own linker calls the section `.rela`.
         let sections = [".rela.dyn", ".rela"].into_iter();
-        let data = sections.filter_map(|name| Some(self.section(name)?.data));
-        let entries = data.flat_map(|data| data.chunks_exact(24)).map(|entry| {
+        let entries = sections.flat_map(|name| self.relocation_entries(name));
+        entries
+            .filter(|(_, info, _)| *info == RELATIVE)
+            .map(|(offset, _, addend)| (offset, addend))
+            .collect()
+    }
+
+    /// Offset, info and addend of each relocation in a section.
+    fn relocation_entries(&self, section: &str) -> impl Iterator<Item = (u64, u64, u64)> + use<'a> {
+        let data = self
+            .section(section)
+            .map_or(&[][..], |section| section.data);
+        data.chunks_exact(24).map(|entry| {
             let word = |at: usize| {
                 entry[at..at + 8]
                     .try_into()
@@ -113,11 +139,7 @@ impl<'a> Elf<'a> {
                     .unwrap_or_default()
             };
             (word(0), word(8), word(16))
-        });
-        entries
-            .filter(|(_, info, _)| *info == RELATIVE)
-            .map(|(offset, _, addend)| (offset, addend))
-            .collect()
+        })
     }
 
     fn segment_of(&self, address: u64) -> Option<&Segment> {
