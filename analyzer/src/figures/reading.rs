@@ -142,6 +142,24 @@ mod tests {
         }
     }
 
+    /// The left side of a join is kept in memory.
+    #[test]
+    fn joins_do_not_keep_the_counts_of_a_recording_in_memory() {
+        let place = tempfile::tempdir().unwrap();
+        Soak::incomplete().seal(place.path());
+        let recording = recording::open(place.path(), false).unwrap();
+        let session = Session::new(&recording).unwrap();
+        for (query, join) in [
+            (reconciliation::complete_intervals(&recording), "RightAnti"),
+            (reconciliation::in_flight(), "RightSemi"),
+        ] {
+            let plan = session.collect(&format!("EXPLAIN {query}")).unwrap();
+            let plan = Columns::new(&plan).unwrap().unwrap();
+            let plan = plan.texts("plan").unwrap().join("\n");
+            assert!(plan.contains(&format!("join_type={join}")), "{plan}");
+        }
+    }
+
     #[test]
     fn a_gap_without_an_end_cuts_no_interval_of_another_run() {
         let place = tempfile::tempdir().unwrap();

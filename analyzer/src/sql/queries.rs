@@ -11,7 +11,8 @@ pub const VIEWS: [(&str, &str); 2] = [
 ];
 
 /// The last interval of each recorder that no gap (an annotation of kind `{gap}`) overlaps;
-/// `{interval_ns}` is the length of an interval.
+/// `{interval_ns}` is the length of an interval. A join keeps its left side in memory: here the
+/// gaps, in [`IN_FLIGHT`] a row per operation, and never the counts of a long recording.
 pub const COMPLETE_INTERVALS: &str = include_str!("queries/complete_intervals.sql");
 /// The kernel's counts per recorder and operation; `{sums}` is the list of sums of the columns,
 /// `{complete}` the last complete interval of a row's recorder.
