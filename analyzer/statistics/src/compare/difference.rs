@@ -120,19 +120,13 @@ fn single_runs(base: &Estimate, candidate: &Estimate) -> Option<Errors> {
     ))
 }
 
-/// The variance of a run's estimate from the noise within the run: the square of the mean of the
-/// errors downwards and upwards, or of the one that is finite.
+/// The variance of a run's estimate from the noise within the run. It is a floor for the variance
+/// between runs, and no bound of the run's value.
 pub(crate) fn within_run(estimate: &Estimate) -> f64 {
     let Some(combined) = combine(&[(&estimate.scales, 1.0)]) else {
         return 0.0;
     };
-    let (down, up) = estimate.errors(combined.variances[0]);
-    match (down.is_finite(), up.is_finite()) {
-        (true, true) => (0.5 * (down + up)).powi(2),
-        (true, false) => down * down,
-        (false, true) => up * up,
-        (false, false) => f64::INFINITY,
-    }
+    estimate.typical_error(combined.variances[0]).powi(2)
 }
 
 /// The mean of [`within_run`] over the runs of a side.

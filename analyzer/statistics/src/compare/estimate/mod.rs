@@ -163,6 +163,26 @@ impl Estimate {
         }
     }
 
+    /// A typical standard error of `centre`: the mean of [`errors`](Self::errors), or the one that
+    /// is finite. Where the rank of a quantile is so uncertain that none is, it is what the
+    /// operations halfway to both ends of the ranks span: no bound, but the size of the noise.
+    pub(crate) fn typical_error(&self, variance: f64) -> f64 {
+        let (down, up) = self.errors(variance);
+        match &self.kind {
+            _ if down.is_finite() && up.is_finite() => 0.5 * (down + up),
+            Kind::Quantile {
+                p, distribution, ..
+            } if down.min(up).is_infinite() => {
+                let ends = (0.5 * p, 0.5 * (1.0 + p));
+                let span = distribution
+                    .interpolated(ends.0)
+                    .zip(distribution.interpolated(ends.1));
+                span.map_or(f64::INFINITY, |(low, high)| 0.5 * (high / low).ln())
+            }
+            _ => down.min(up),
+        }
+    }
+
     /// How far `centre` may be off downwards and upwards because a bucket has a width.
     pub(crate) fn resolution(&self) -> (f64, f64) {
         match &self.kind {
