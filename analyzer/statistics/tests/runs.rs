@@ -7,9 +7,10 @@
 
 mod support;
 
+use soakbox_schemas::histogram::bucket;
 use soakbox_statistics::{
-    Error, History, Metric, Operation, Options, Run, RunVariance, Scope, Verdict, compare,
-    compare_all,
+    Error, Histogram, History, Metric, Operation, Options, Run, RunVariance, Scope, Verdict,
+    Window, compare, compare_all,
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::{of_all, one, run, scatter};
@@ -165,6 +166,43 @@ fn pairs_that_have_nothing_in_common_lose_no_power_and_raise_no_alarm() {
 
 fn run_of(level: f64, seed: usize) -> Run {
     run(Metric::Cpu, level, seed)
+}
+
+#[test]
+fn runs_of_a_machine_with_two_speeds_are_compared() {
+    // Each quarter of a run is fast or slow by 2%, so that the rank of a median is hardly known
+    // inside a run, and the medians of the runs are near each other all the same.
+    let build = |factor: f64, seed: usize| -> Run {
+        let window = |index: usize| {
+            let fast = scatter(index / 100, seed) < 0.5;
+            let level = 39_000.0 * factor * if fast { 1.0 } else { 1.02 };
+            let duration =
+                |i: usize| (level * (1.0 + 0.002 * scatter(20 * index + i, seed))) as u64;
+            let buckets: Vec<(usize, u64)> = (0..20).map(|i| (bucket(duration(i)), 1)).collect();
+            Some(Window {
+                count: 20,
+                durations: Some(Histogram::from_counts(&buckets)),
+                ..Window::default()
+            })
+        };
+        let windows: Vec<Option<Window>> = (0..400).map(window).collect();
+        Run::from_windows(Duration::from_millis(5), &windows).unwrap()
+    };
+    let side = |factor: f64, seed: usize| -> Vec<Run> {
+        (0..5).map(|run| build(factor, seed + run)).collect()
+    };
+    let options = Options {
+        metrics: vec![Metric::DurationP50],
+        ..Options::default()
+    };
+    let base = side(1.0, 1);
+    let found = one(&base, &side(1.2, 11), &options);
+    assert_eq!(found.verdict, Verdict::Regressed, "{}", found.reason);
+    let same = one(&base, &side(1.0, 21), &options);
+    assert_ne!(same.verdict, Verdict::Regressed, "{}", same.reason);
+    // One run per side has no bound of its median.
+    let alone = one(&base[..1], &side(1.2, 11)[..1], &options);
+    assert_eq!(alone.verdict, Verdict::Inconclusive, "{}", alone.reason);
 }
 
 #[test]

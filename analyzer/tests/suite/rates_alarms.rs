@@ -37,6 +37,9 @@ fn pairs(
     for (name, noise) in noises {
         for seconds in seconds.iter().copied() {
             let figure = format!("alarms, {name}, {seconds} s, cut {}", cut.name());
+            if !figures.wanted(&figure) {
+                continue;
+            }
             let mut random = figures.random(&figure);
             let mut alarms = [0, 0];
             for _ in 0..figures.repetitions {

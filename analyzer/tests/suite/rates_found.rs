@@ -49,6 +49,9 @@ fn side(
 fn tails(figures: &mut Figures, seconds: usize, noise: Noise, name: &str, cut: Cut) {
     let service = busy(noise, 0.05);
     let figure = format!("power, {seconds} s, {name}, cut {}", cut.name());
+    if !figures.wanted(&figure) {
+        return;
+    }
     let mut random = figures.random(&figure);
     let (place, order) = (Comparisons::new(), Order::OneAfterTheOther);
     let tail = Build {
@@ -96,6 +99,9 @@ impl Several {
             ..
         } = self;
         let figure = format!("{}, {}, cut {}", self.name, order.name(), cut.name());
+        if !figures.wanted(&figure) {
+            return;
+        }
         let mut random = figures.random(&figure);
         let place = Comparisons::new();
         let (mut alarms, mut found, mut passed) = ([0, 0], 0, 0);
@@ -151,6 +157,9 @@ fn short_runs(figures: &mut Figures, seconds: usize, cut: Cut) {
 fn short_pair(figures: &mut Figures, cut: Cut) {
     let service = busy(|n, _| vec![0.0; n], 0.0);
     let figure = format!("short runs, 1 + 1 of 60 s, cut {}", cut.name());
+    if !figures.wanted(&figure) {
+        return;
+    }
     let mut random = figures.random(&figure);
     let (place, order) = (Comparisons::new(), Order::OneAfterTheOther);
     let mut found = 0;

@@ -12,6 +12,9 @@ const PHI: [f64; 4] = [0.0, 0.5, 0.7, 0.9];
 /// Reports of any change in series without one.
 fn false_changes(figures: &mut Figures, phi: f64, points: usize) {
     let figure = format!("changes, φ={phi}, {points} points: any report");
+    if !figures.wanted(&figure) {
+        return;
+    }
     let mut random = figures.random(&figure);
     let place = Columns::new();
     let mut reports = 0;
@@ -25,6 +28,9 @@ fn false_changes(figures: &mut Figures, phi: f64, points: usize) {
 /// A step of 2 long-run deviations after 100 of 200 points.
 fn steps(figures: &mut Figures, phi: f64) {
     let figure = format!("changes, φ={phi}, a step of 2 long-run deviations");
+    if !figures.wanted(&figure) {
+        return;
+    }
     let mut random = figures.random(&figure);
     let place = Columns::new();
     let height = 2.0 * f64::sqrt((1.0 + phi) / (1.0 - phi));
@@ -44,6 +50,9 @@ fn steps(figures: &mut Figures, phi: f64) {
 /// One point that is 10 deviations off.
 fn outliers(figures: &mut Figures, phi: f64) {
     let figure = format!("changes, φ={phi}, an outlier of 10 deviations");
+    if !figures.wanted(&figure) {
+        return;
+    }
     let mut random = figures.random(&figure);
     let place = Columns::new();
     let (mut steps, mut found) = (0, 0);
@@ -100,12 +109,18 @@ fn leaks(figures: &mut Figures, name: &str, hours: f64, growth: f64, status: &st
 
 fn leak_found(figures: &mut Figures) {
     let figure = "leak, 24 h, 1%/h: found";
+    if !figures.wanted(figure) {
+        return;
+    }
     let [found, ..] = leaks(figures, figure, 24.0, 0.01, "found");
     figures.found(figure, found, 0.95);
 }
 
 fn healthy_heap(figures: &mut Figures) {
     let figure = "leak, 24 h, healthy: found";
+    if !figures.wanted(figure) {
+        return;
+    }
     let [alarms, absent, moved] = leaks(figures, figure, 24.0, 0.0, "found");
     figures.alarms(figure, alarms);
     figures.shown("leak, 24 h, healthy: absent", absent);
@@ -115,6 +130,9 @@ fn healthy_heap(figures: &mut Figures) {
 fn too_few_teeth(figures: &mut Figures, teeth: f64) {
     for growth in [0.0, 0.01] {
         let figure = format!("leak, {teeth} teeth seen, {growth} per hour: inconclusive");
+        if !figures.wanted(&figure) {
+            continue;
+        }
         let [open, ..] = leaks(figures, &figure, teeth / 6.0, growth, "inconclusive");
         figures.found(&figure, open, 1.0);
     }

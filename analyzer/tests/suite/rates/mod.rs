@@ -55,6 +55,11 @@ impl Figures {
         Self::new(number("SOAKBOX_REPETITIONS").map_or(MEASUREMENT, |n| n as usize))
     }
 
+    /// Whether the figure is measured: `SOAKBOX_FIGURE` is a part of the names of those that are.
+    pub(crate) fn wanted(&self, figure: &str) -> bool {
+        std::env::var("SOAKBOX_FIGURE").map_or(true, |only| figure.contains(&only))
+    }
+
     /// The random numbers of a figure. Each has its own, so that a figure alone is the same.
     pub(crate) fn random(&self, figure: &str) -> Random {
         let hash = figure

@@ -43,7 +43,9 @@ pub(crate) const OUTSIDE: [(&str, Noise); 7] = [
         Process::Ar(0.818_730_753).series(n, random)
     }),
     ("a queue near saturation", queue),
-    ("states with Pareto dwell times", pareto_states),
+    ("states with Pareto dwell times", |n, random| {
+        pareto_states(n, 2.5, random)
+    }),
     ("a heap that sizes itself", heap),
     ("a day in the run", |n, random| {
         Process::Periods(1.0).series(n, random)
@@ -51,7 +53,10 @@ pub(crate) const OUTSIDE: [(&str, Noise); 7] = [
 ];
 
 /// Noise with a memory as long as any run, which one run cannot show.
-pub(crate) const LONG: [(&str, Noise); 3] = [
+pub(crate) const LONG: [(&str, Noise); 4] = [
+    ("states with dwell times of no variance", |n, random| {
+        pareto_states(n, 1.5, random)
+    }),
     ("ARFIMA d=0.2", |n, random| {
         Process::Long(0.2).series(n, random)
     }),
@@ -101,9 +106,10 @@ fn queue(n: usize, random: &mut Random) -> Vec<f64> {
     windows.skip(400).collect()
 }
 
-/// Two states that last for at least 3 windows, with Pareto tails of index 1.5.
-fn pareto_states(n: usize, random: &mut Random) -> Vec<f64> {
-    let dwell = |random: &mut Random| 3.0 * (1.0 - uniform(random)).powf(-1.0 / 1.5);
+/// Two states that last for at least 3 windows, with Pareto tails of this index. Up to an index of 2
+/// the times have no variance, and the noise has a long memory.
+fn pareto_states(n: usize, index: f64, random: &mut Random) -> Vec<f64> {
+    let dwell = |random: &mut Random| 3.0 * (1.0 - uniform(random)).powf(-1.0 / index);
     let mut high = uniform(random) < 0.5;
     let mut left = dwell(random);
     let windows = (0..n + 1_000).map(|_| {
