@@ -42,7 +42,11 @@ pub fn run(arguments: &cli::Runs) -> Result<ExitCode> {
     };
     let mut plan = match &settings.plan {
         Some(plan) => plan.clone(),
-        None => PairPlan::new(arguments.pairs, arguments.planned),
+        None => {
+            // Runs of a version that kept no plan were begun without one.
+            let is_new = directory.recorded().count() == 0;
+            PairPlan::new(arguments.pairs, arguments.planned.filter(|_| is_new))
+        }
     };
     plan.check(arguments.pairs, arguments.planned)?;
     let keep = |plan: &PairPlan| directory.keep(&settings.clone().with_plan(plan.clone()));
