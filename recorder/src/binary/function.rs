@@ -144,7 +144,7 @@ pub(super) fn survey<'a>(
         .collect()
 }
 
-/// A function with its sites, and what is said of it.
+/// A function with its sites, and what its user is told.
 struct Resolved {
     function: Function,
     /// Calls that will not be observed, in words.

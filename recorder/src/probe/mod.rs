@@ -12,6 +12,7 @@ mod escape;
 mod expansion;
 mod explanation;
 mod files;
+mod function_explanation;
 mod kind;
 mod place;
 mod registry;

@@ -84,7 +84,7 @@ fn compare(root: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {message}"))
 }
 
-/// The analyzer that is built beside the recorder: `cargo test --workspace` builds both.
+/// The analyzer that is built with the recorder: `cargo test --workspace` builds both.
 fn analyzer() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
     let program = program.with_file_name("soakbox-analyzer");

@@ -10,9 +10,6 @@ pub const MIN_PERIODS: f64 = 5.0;
 
 /// The smallest swing, in deviations of the point-to-point noise.
 const SWING_OVER_NOISE: f64 = 5.0;
-/// [`SWING_OVER_NOISE`] of fewer than five teeth: the noise of a short series is hardly known, and
-/// they are inconclusive anyway.
-const SWING_OF_FEW_TEETH: f64 = 3.0;
 /// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall
 /// alike.
 const RISE_OVER_FALL: f64 = 2.5;
@@ -73,7 +70,7 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     let swing = 0.5 * (quantile(flat, 0.95) - quantile(flat, 0.05));
     // The rounding errors of a straight line are no swing.
     let largest = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-    if swing <= ROUNDING * largest || swing < SWING_OF_FEW_TEETH * noise {
+    if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
         return None;
     }
     let (mut falls, last_rise) = zigzag(flat, swing);
@@ -81,13 +78,12 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     let slow = last_rise + falls.iter().map(|fall| fall.slow).sum::<usize>();
     let fast: usize = falls.iter().map(|fall| fall.fast).sum();
     let falls: Vec<usize> = falls.iter().map(|fall| fall.bottom).collect();
-    let (least, over_noise) = if falls.len() < 5 {
-        (FEW_TEETH, SWING_OF_FEW_TEETH)
+    let least = if falls.len() < 5 {
+        FEW_TEETH
     } else {
-        (RISE_OVER_FALL, SWING_OVER_NOISE)
+        RISE_OVER_FALL
     };
-    let is_noise = swing < over_noise * noise;
-    if falls.is_empty() || is_noise || fast as f64 * least > slow as f64 {
+    if falls.is_empty() || fast as f64 * least > slow as f64 {
         return None;
     }
     let gaps: Vec<f64> = falls.windows(2).map(|w| (w[1] - w[0]) as f64).collect();
