@@ -15,6 +15,11 @@ const SWING_OVER_NOISE: f64 = 5.0;
 const RISE_OVER_FALL: f64 = 2.5;
 /// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
 const FEW_TEETH: f64 = 1.0;
+/// The noise of a short series is hardly known and may look larger than it is. A few teeth of this
+/// swing, in deviations of the noise, count where they fall abruptly.
+const SWING_OF_ABRUPT_TEETH: f64 = 3.0;
+/// [`RISE_OVER_FALL`] of these. Correlated noise of the same swing falls more slowly.
+const ABRUPT: f64 = 4.0;
 /// The sawtooth around a line with a bend is used when it has this many times as many teeth as that
 /// around a straight line.
 const FAR_MORE: f64 = 2.0;
@@ -70,7 +75,7 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     let swing = 0.5 * (quantile(flat, 0.95) - quantile(flat, 0.05));
     // The rounding errors of a straight line are no swing.
     let largest = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-    if swing <= ROUNDING * largest || swing < SWING_OVER_NOISE * noise {
+    if swing <= ROUNDING * largest || swing < SWING_OF_ABRUPT_TEETH * noise {
         return None;
     }
     let (mut falls, last_rise) = zigzag(flat, swing);
@@ -78,10 +83,12 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     let slow = last_rise + falls.iter().map(|fall| fall.slow).sum::<usize>();
     let fast: usize = falls.iter().map(|fall| fall.fast).sum();
     let falls: Vec<usize> = falls.iter().map(|fall| fall.bottom).collect();
-    let least = if falls.len() < 5 {
-        FEW_TEETH
-    } else {
-        RISE_OVER_FALL
+    let stands_out = swing >= SWING_OVER_NOISE * noise;
+    let least = match (falls.len() < 5, stands_out) {
+        (true, true) => FEW_TEETH,
+        (true, false) => ABRUPT,
+        (false, true) => RISE_OVER_FALL,
+        (false, false) => return None,
     };
     if falls.is_empty() || fast as f64 * least > slow as f64 {
         return None;
