@@ -25,6 +25,8 @@ class Demo:
     def __init__(self, analyzer: Path, output: Path) -> None:
         self.analyzer = analyzer
         self.output = output
+        # The service prints its own counts; a synthetic recording has none.
+        self.observed = (output / "healthy.workload.json").exists()
 
     def ask(self, *arguments: object) -> Any:
         command = [str(self.analyzer), *map(str, arguments), "--format", "json"]
@@ -33,6 +35,14 @@ class Demo:
     def by_operation(self, command: str, name: str) -> dict[str, dict[str, Any]]:
         answer = self.ask(command, self.output / name)
         return {row["operation"]: row for row in answer["operations"]}
+
+    def undisturbed_cpu_ns(self, name: str) -> dict[str, float]:
+        """The CPU time that nine of ten operations exceed, by operation."""
+        query = (
+            "SELECT operation, approx_percentile_cont(0.1) WITHIN GROUP (ORDER BY cpu_ns) AS cpu_ns"
+            " FROM operation_log GROUP BY operation"
+        )
+        return {row["operation"]: float(row["cpu_ns"]) for row in self.ask("sql", self.output / name, query)}
 
     def growth_bytes(self, name: str) -> int:
         """How far resident memory rose from the first to the last fifth of the recording's rows."""
@@ -65,29 +75,39 @@ def check_complete(demo: Demo, name: str) -> None:
 
 def check_difference(demo: Demo) -> None:
     """The degraded service must be slower, fail more often and grow. Durations are compared only in synthetic
-    recordings. In observed ones durations depend on everything else that the machine does, so that the CPU time is
-    compared."""
+    recordings. In observed ones they depend on everything else that the machine does, and so does the CPU time of
+    most operations: a low percentile of the CPU time is compared, which other work moves least."""
     healthy, degraded = (demo.by_operation("summary", name) for name in ("healthy", "degraded"))
-    observed = (demo.output / "healthy.workload.json").exists()
+    cpu_before, cpu_after = (demo.undisturbed_cpu_ns(name) for name in ("healthy", "degraded"))
     for operation in OPERATIONS:
         before, after = healthy[operation], degraded[operation]
         case = f"{operation}: healthy {before}, degraded {after}"
-        for figure in ["cpu_ns"] if observed else ["p50_ns", "p99_ns"]:
-            assert after[figure] > before[figure] * SLOWER, f"not slower: {figure}: {case}"
+        if demo.observed:
+            cpu = (cpu_before[operation], cpu_after[operation])
+            assert cpu[1] > cpu[0] * SLOWER, f"not slower: undisturbed CPU time {cpu} ns: {case}"
+        else:
+            for figure in ["p50_ns", "p99_ns"]:
+                assert after[figure] > before[figure] * SLOWER, f"not slower: {figure}: {case}"
         assert after["failures"] > before["failures"], f"not more failures: {case}"
     grew, quiet = demo.growth_bytes("degraded"), demo.growth_bytes("healthy")
     assert grew - quiet > GROWTH_BYTES, f"memory grew by {grew} bytes, the healthy service's by {quiet}"
 
 
 def check_verdict(demo: Demo) -> None:
-    """The comparison of the runs finds what is worse, and nothing else."""
+    """The comparison of the runs finds what is worse, and nothing else. Runs of a second on a busy machine may differ
+    too much for a verdict on the CPU time; they never show that the degraded service is as fast."""
     verdict = json.loads((demo.output / "verdict.json").read_text())
     effects = {(effect["operation"], effect["metric"]): effect for effect in verdict["effects"]}
     assert verdict["verdict"] == "regressed" and verdict["scope"] == "runs", verdict
-    observed = (demo.output / "healthy.workload.json").exists()
+    failures = [effects[operation, "failure_rate"]["verdict"] for operation in OPERATIONS]
+    assert "regressed" in failures, verdict
     for operation in OPERATIONS:
-        slower = effects[operation, "cpu" if observed else "duration_p50"]
-        assert slower["verdict"] == "regressed" and slower["low"] > 0, slower
+        if demo.observed:
+            cpu = effects[operation, "cpu"]
+            assert cpu["verdict"] in ("regressed", "inconclusive") and cpu["change"] > 0, cpu
+        else:
+            slower = effects[operation, "duration_p50"]
+            assert slower["verdict"] == "regressed" and slower["low"] > 0, slower
         # As many operations per second as before.
         rate = effects[operation, "rate"]
         assert rate["verdict"] != "regressed", rate

@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
 use soakbox_recorder::binary::{
-    Image, KernelVersion, ReturnUse, Symbols, debug_link, elf::Elf, list, pattern,
-    resolve_left_at_jumps, resolve_marker,
+    Finishing, Image, KernelVersion, ReturnUse, Symbols, debug_link, elf::Elf, list, pattern,
+    resolve_function, resolve_marker,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -30,7 +30,13 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = pattern::matches(bytes, "f", "*e?*");
     let Ok(listing) = list(bytes) else { return };
     for (name, ..) in listing.functions.iter().take(8) {
-        let _ = resolve_left_at_jumps(bytes, "f", name, kernel, ReturnUse::RECORDED);
+        let _ = resolve_function(
+            bytes,
+            "f",
+            name,
+            kernel,
+            Finishing::AlsoAtJumps(ReturnUse::RECORDED),
+        );
     }
     for name in listing.markers.iter().take(8) {
         let _ = resolve_marker(bytes, "f", name, kernel);

@@ -8,7 +8,7 @@ use super::hazards;
 use super::lookup::{self, NamedFunction};
 use super::program::Program;
 use super::tail_calls::Chain;
-use super::{Finish, Function, KernelVersion, NotCarriedOut, Surveyed, TailCalls};
+use super::{Finish, Finishing, Function, KernelVersion, NotCarriedOut, Surveyed, TailCalls};
 
 /// Resolves a function with the copies that the compiler made of it. The warnings are about calls
 /// that will not be observed.
@@ -17,60 +17,53 @@ pub(super) fn resolve(
     file: &str,
     function: &str,
     kernel: KernelVersion,
-    value: ReturnUse,
+    finishing: Finishing,
 ) -> Result<(Function, Vec<String>), Reason> {
     if elf.is_go() {
-        return Err(Reason::Go);
+        return Err(match finishing {
+            Finishing::ByUretprobe => Reason::Uretprobe("the stacks of Go move".into()),
+            Finishing::Exactly(_) | Finishing::AlsoAtJumps(_) => Reason::Go,
+        });
     }
     let found = lookup::find(elf, file, function)?;
-    let resolved = resolve_found(&Program::new(elf, kernel, value), &found)?;
-    Ok(resolved.into_parts())
+    let program = |value| Program::new(elf, kernel, value);
+    let resolved = match finishing {
+        Finishing::Exactly(value) => resolve_found(&program(value), &found),
+        Finishing::AlsoAtJumps(value) => resolve_left_at_jumps(&program(value), &found),
+        Finishing::ByUretprobe => resolve_vouched(&program(ReturnUse::RECORDED), &found),
+    }?;
+    Ok((resolved.function, resolved.warnings))
 }
 
-/// Resolves a function like [`resolve`], and at the jumps that cannot be followed where that is refused
-/// because of these.
-pub(super) fn resolve_left_at_jumps(
-    elf: &Elf<'_>,
-    file: &str,
-    function: &str,
-    kernel: KernelVersion,
-    value: ReturnUse,
-) -> Result<(Function, Vec<String>), Reason> {
-    if elf.is_go() {
-        return Err(Reason::Go);
-    }
-    let found = lookup::find(elf, file, function)?;
-    let program = Program::new(elf, kernel, value);
-    let exact = resolve_found(&program, &found);
+/// Resolves a function exactly, or at the jumps that cannot be followed where that is refused because
+/// of these.
+fn resolve_left_at_jumps<'a>(
+    program: &Program<'_, 'a>,
+    found: &NamedFunction<'a>,
+) -> Result<Resolved, Reason> {
+    let exact = resolve_found(program, found);
     let leaves = match &exact {
         Ok(resolved) => resolved.copy_leaves,
         Err(reason) => reason.is_at_jump(),
     };
     if !leaves {
-        return exact.map(Resolved::into_parts);
+        return exact;
     }
-    match (resolve_found(&program.finishing_at_jumps(), &found), exact) {
+    match (resolve_found(&program.finishing_at_jumps(), found), exact) {
         // The function itself is observed to its end, without the copy.
-        (Err(_), Ok(exact)) => Ok(exact.into_parts()),
-        (at_jumps, _) => at_jumps.map(Resolved::into_parts),
+        (Err(_), Ok(exact)) => Ok(exact),
+        (at_jumps, _) => at_jumps,
     }
 }
 
-/// Resolves a function that is finished by a uretprobe because somebody vouches for it, like
-/// [`resolve`].
-pub(super) fn resolve_vouched(
-    elf: &Elf<'_>,
-    file: &str,
-    function: &str,
-    kernel: KernelVersion,
-) -> Result<(Function, Vec<String>), Reason> {
-    if elf.is_go() {
-        return Err(Reason::Uretprobe("the stacks of Go move".into()));
-    }
-    let found = lookup::find(elf, file, function)?;
-    let program = Program::new(elf, kernel, ReturnUse::RECORDED);
+/// Resolves a function that is finished by a uretprobe because somebody vouches for it.
+fn resolve_vouched<'a>(
+    program: &Program<'_, 'a>,
+    found: &NamedFunction<'a>,
+) -> Result<Resolved, Reason> {
+    let elf = program.elf;
     let extent = program.extent(&found.symbol)?;
-    if let Some(why) = hazards::certain_harm(elf, &extent.names, kernel) {
+    if let Some(why) = hazards::certain_harm(elf, &extent.names, program.kernel) {
         return Err(Reason::Uretprobe(why));
     }
     let copies = clones::of(elf, &copied_names(&extent, found.name), Some(extent.start));
@@ -98,9 +91,13 @@ pub(super) fn resolve_vouched(
         tail_calls: TailCalls::default(),
         left_at: Vec::new(),
         vouched: program.excludes_uretprobe(&extent, &copies),
-        stack_switch: program.stack_switch,
+        stack_switch: program.stack_switch.clone(),
     };
-    Ok((function, warnings))
+    Ok(Resolved {
+        function,
+        warnings,
+        copy_leaves: false,
+    })
 }
 
 /// The cost class of each function of the file, by the symbols that stand for it alone, in their
@@ -151,12 +148,6 @@ struct Resolved {
     warnings: Vec<String>,
     /// A copy of it is not observed because of a jump that cannot be followed.
     copy_leaves: bool,
-}
-
-impl Resolved {
-    fn into_parts(self) -> (Function, Vec<String>) {
-        (self.function, self.warnings)
-    }
 }
 
 fn resolve_found<'a>(

@@ -75,6 +75,19 @@ impl KernelVersion {
     }
 }
 
+/// The ways in which a function that is asked for may finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finishing {
+    /// Where every call of it ends, and nowhere else.
+    Exactly(ReturnUse),
+    /// Where that is refused because the function leaves by jumps that cannot be followed, at these
+    /// jumps.
+    AlsoAtJumps(ReturnUse),
+    /// By a uretprobe, whatever the program could do: somebody vouches for it. Refused where it is
+    /// certain to do harm.
+    ByUretprobe,
+}
+
 /// How finishes of a function are observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
@@ -206,53 +219,20 @@ fn found<T>(elf: &Elf<'_>, part: T, warnings: Vec<String>) -> Found<T> {
 }
 
 /// Finds the sites of a function in its file's bytes, for the kernel that will observe it. `file`
-/// is the name of the file for messages. `value` tells how the return value is used.
+/// is the name of the file for messages.
 ///
 /// # Errors
-/// Where there is none of that name, or observing it could do harm.
+/// Where there is none of that name, or observing it in the way of `finishing` could do harm or
+/// would not be exact.
 pub fn resolve_function<'a>(
     image: impl Into<Image<'a>>,
     file: &str,
     function: &str,
     kernel: KernelVersion,
-    value: ReturnUse,
+    finishing: Finishing,
 ) -> Result<Found<Function>, Reason> {
     let elf = image.into().parse()?;
-    let (part, warnings) = function::resolve(&elf, file, function, kernel, value)?;
-    Ok(found(&elf, part, warnings))
-}
-
-/// Finds the sites of a function like [`resolve_function`], and where that is refused because the
-/// function leaves by jumps that cannot be followed, lets it finish at these jumps.
-///
-/// # Errors
-/// Where there is none of that name, or observing it could do harm, or it is not certain that it is
-/// left at these jumps.
-pub fn resolve_left_at_jumps<'a>(
-    image: impl Into<Image<'a>>,
-    file: &str,
-    function: &str,
-    kernel: KernelVersion,
-    value: ReturnUse,
-) -> Result<Found<Function>, Reason> {
-    let elf = image.into().parse()?;
-    let (part, warnings) = function::resolve_left_at_jumps(&elf, file, function, kernel, value)?;
-    Ok(found(&elf, part, warnings))
-}
-
-/// Finds the begin of a function that is finished by a uretprobe, whatever the program could do:
-/// somebody vouches for it.
-///
-/// # Errors
-/// Where there is none of that name, or a uretprobe is certain to do harm.
-pub fn resolve_vouched<'a>(
-    image: impl Into<Image<'a>>,
-    file: &str,
-    function: &str,
-    kernel: KernelVersion,
-) -> Result<Found<Function>, Reason> {
-    let elf = image.into().parse()?;
-    let (part, warnings) = function::resolve_vouched(&elf, file, function, kernel)?;
+    let (part, warnings) = function::resolve(&elf, file, function, kernel, finishing)?;
     Ok(found(&elf, part, warnings))
 }
 

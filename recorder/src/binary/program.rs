@@ -301,7 +301,7 @@ impl<'e, 'a> Program<'e, 'a> {
             begin: begin.ok_or(missing)?,
             returns,
             exits: on_the_way.chain(leaving).collect::<Result<_, _>>()?,
-            left_at: left_at.clone(),
+            left_at: left_at.into_iter().cloned().collect(),
             kept: exits
                 .returns
                 .iter()

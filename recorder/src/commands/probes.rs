@@ -119,7 +119,8 @@ pub fn run(arguments: &Probes) -> Result<()> {
     if arguments.costs {
         let costs = KernelFacts::inspect().and_then(|facts| ProbeCosts::measure(&facts));
         let kernel = resolve::kernel_version()?;
-        let surveyed = binary::survey(image, kernel, resolve::carries_out_returns(kernel))?;
+        let carries_out_returns = resolve::not_carried_out(kernel).is_none();
+        let surveyed = binary::survey(image, kernel, carries_out_returns)?;
         add_costs(&mut answer, surveyed, costs.as_ref().ok());
         answer.measured = check::by_name(costs.as_ref().ok());
         answer.not_measured = costs.err().map(|error| error.to_string());

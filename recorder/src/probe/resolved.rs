@@ -1,7 +1,7 @@
 //! The input and the result of resolving a probe.
 
 use super::{Explanation, Files, Rules};
-use crate::binary::KernelVersion;
+use crate::binary::{KernelVersion, NotCarriedOut};
 use crate::plan::{Hook, ObservedFile, OutcomeSource, Pairing};
 
 /// The inputs of resolving a probe, besides the probe itself.
@@ -13,8 +13,8 @@ pub struct Context<'a> {
     pub rules: Rules,
     /// Version of the kernel that will run the programs.
     pub kernel: KernelVersion,
-    /// Whether the program at a return instruction can carry it out there.
-    pub carries_out_returns: bool,
+    /// Who does not carry out return instructions there; `None` where the program at one can.
+    pub not_carried_out: Option<NotCarriedOut>,
     /// The files of this recording.
     pub files: &'a mut Files,
 }

@@ -58,9 +58,8 @@ pub(super) fn executed_by(sites: &[Site]) -> String {
 /// Who does not carry out the return instructions of an operation with these rules; `None` where this
 /// recorder does.
 pub(super) fn not_carried_out(context: &Context<'_>) -> Option<NotCarriedOut> {
-    match (context.carries_out_returns, context.rules.finish) {
-        (false, _) => Some(NotCarriedOut::ByAny),
-        (true, Some(FinishRule::Step)) => Some(NotCarriedOut::ByThis),
-        (true, _) => None,
-    }
+    let by_rule = context.rules.finish == Some(FinishRule::Step);
+    context
+        .not_carried_out
+        .or(by_rule.then_some(NotCarriedOut::ByThis))
 }

@@ -17,7 +17,7 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 use soakbox_schemas::recording::footer::LeftOut;
 
 use self::limits::Effective;
-use crate::binary::KernelVersion;
+use crate::binary::{KernelVersion, NotCarriedOut};
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
@@ -142,9 +142,17 @@ pub fn kernel_version() -> Result<KernelVersion> {
     version_of(&Host::read())
 }
 
-/// Whether the program at a return instruction can carry it out on this host.
-pub fn carries_out_returns(kernel: KernelVersion) -> bool {
-    kernel.leaves_carried_out_returns() && lets_programs_write_registers()
+/// Who does not carry out return instructions on this host; `None` where the program at one can.
+pub fn not_carried_out(kernel: KernelVersion) -> Option<NotCarriedOut> {
+    if !kernel.leaves_carried_out_returns() {
+        return Some(NotCarriedOut::ByAny);
+    }
+    match lets_programs_write_registers() {
+        Ok(true) => None,
+        Ok(false) => Some(NotCarriedOut::ByAny),
+        // It is not known, so that another recorder may do it.
+        Err(_) => Some(NotCarriedOut::ByThis),
+    }
 }
 
 fn version_of(host: &Host) -> Result<KernelVersion> {

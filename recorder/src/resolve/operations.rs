@@ -67,11 +67,11 @@ impl ResolvedProbes {
     pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
         let host = Host::read();
         let kernel = super::version_of(&host)?;
-        let carries_out_returns = super::carries_out_returns(kernel);
+        let not_carried_out = super::not_carried_out(kernel);
         let mut files = Files::new(process.clone());
         let mut all = Self {
             host,
-            carries_out_returns,
+            carries_out_returns: not_carried_out.is_none(),
             process,
             specs: Vec::new(),
             operations: Vec::new(),
@@ -85,7 +85,7 @@ impl ResolvedProbes {
                 operation: all.operations.len() as u16,
                 rules: spec.rules,
                 kernel,
-                carries_out_returns,
+                not_carried_out,
                 files: &mut files,
             };
             let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {

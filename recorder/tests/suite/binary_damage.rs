@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::binary_support::{KERNEL, Workshop, parsers};
 use proptest::prelude::*;
 use soakbox_recorder::binary::elf::Elf;
-use soakbox_recorder::binary::{ReturnUse, list, resolve_left_at_jumps, resolve_marker};
+use soakbox_recorder::binary::{Finishing, ReturnUse, list, resolve_function, resolve_marker};
 
 /// Runs every reader on these bytes; the results do not matter.
 fn read_all(bytes: &[u8]) {
@@ -20,7 +20,13 @@ fn read_all(bytes: &[u8]) {
         "to_other",
         "to_argument",
     ] {
-        let _ = resolve_left_at_jumps(bytes, "p", name, KERNEL, ReturnUse::needed(64));
+        let _ = resolve_function(
+            bytes,
+            "p",
+            name,
+            KERNEL,
+            Finishing::AlsoAtJumps(ReturnUse::needed(64)),
+        );
     }
     let _ = resolve_marker(bytes, "p", "rule_refresh", KERNEL);
     assert!(

@@ -2,7 +2,9 @@
 //! once, and the return value is known there or not.
 
 use crate::binary_support::{KERNEL, Workshop};
-use soakbox_recorder::binary::{ExitSite, Finish, Function, ReturnUse, resolve_function};
+use soakbox_recorder::binary::{
+    ExitSite, Finish, Finishing, Function, ReturnUse, resolve_function,
+};
 use soakbox_schemas::control::{Part, Returned, When};
 
 /// The function `op` with this code, in a program that imports longjmp, so that no uretprobe is
@@ -25,7 +27,13 @@ fn op(workshop: &Workshop, code: &str, value: ReturnUse) -> Function {
         "
     );
     let bytes = workshop.build_text("gcc", "s", &text, &["-Wl,-u,longjmp"]);
-    let found = resolve_function(&*bytes, "./program", "op", KERNEL, value);
+    let found = resolve_function(
+        &*bytes,
+        "./program",
+        "op",
+        KERNEL,
+        Finishing::Exactly(value),
+    );
     found
         .unwrap_or_else(|reason| panic!("{code}: {reason}"))
         .part

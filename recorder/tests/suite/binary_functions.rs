@@ -5,7 +5,7 @@ use crate::binary_support;
 use std::collections::BTreeSet;
 
 use crate::binary_support::{KERNEL, Workshop, found, function, host, objdump_returns, refusal};
-use soakbox_recorder::binary::{Cost, Finish, Function, TailCalls, resolve_vouched};
+use soakbox_recorder::binary::{Cost, Finish, Finishing, Function, TailCalls, resolve_function};
 
 const ACCEPTED: [&str; 8] = [
     "plain",
@@ -177,7 +177,14 @@ fn functions_that_never_return_or_begin_with_a_loop_are_observed_with_a_warning(
     let bytes = workshop.build("gcc", "shapes.c", &["-O2", "-fcf-protection=none"]);
     let looping = found(&bytes, "entry_is_loop_head").unwrap();
     assert_eq!(looping.part.tail_calls.jumps.len(), 1);
-    let vouched = resolve_vouched(&bytes, "./program", "entry_is_loop_head", KERNEL).unwrap_err();
+    let vouched = resolve_function(
+        &bytes,
+        "./program",
+        "entry_is_loop_head",
+        KERNEL,
+        Finishing::ByUretprobe,
+    )
+    .unwrap_err();
     assert!(vouched.to_string().contains("head of a loop"), "{vouched}");
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use crate::binary_support::KERNEL;
 use soakbox_recorder::binary::{
-    GoFunction, GoListing, Reason, ReturnUse, list, resolve_function, resolve_go,
+    Finishing, GoFunction, GoListing, Reason, ReturnUse, list, resolve_function, resolve_go,
 };
 
 /// Ways of linking: by Go and by the C linker, at a fixed address and not, with and without names.
@@ -256,7 +256,7 @@ fn refusals_say_why() {
         "./program",
         "main.main",
         KERNEL,
-        ReturnUse::RECORDED,
+        Finishing::Exactly(ReturnUse::RECORDED),
     )
     .unwrap_err();
     assert!(c.hint().contains("go:FILE:FUNCTION"), "{}", c.hint());

@@ -2,7 +2,7 @@
 //! could switch stacks, the order of stack pointers is not used.
 
 use crate::binary_support::{KERNEL, Workshop, function};
-use soakbox_recorder::binary::{Finish, KernelVersion, ReturnUse, resolve_function};
+use soakbox_recorder::binary::{Finish, Finishing, KernelVersion, ReturnUse, resolve_function};
 
 const OPERATION: &str = "
     __attribute__((noinline)) int op(int x) { volatile int y = x; return y + 1; }
@@ -20,7 +20,13 @@ pub(crate) fn judge(bytes: &[u8]) -> (bool, bool) {
 }
 
 fn judge_on(bytes: &[u8], name: &str, kernel: KernelVersion) -> (bool, bool) {
-    let found = resolve_function(bytes, "./program", name, kernel, ReturnUse::RECORDED);
+    let found = resolve_function(
+        bytes,
+        "./program",
+        name,
+        kernel,
+        Finishing::Exactly(ReturnUse::RECORDED),
+    );
     let function = found.unwrap().part;
     let uretprobe = matches!(function.finish, Finish::Uretprobe(_));
     let order = function.stack_switch.is_none();

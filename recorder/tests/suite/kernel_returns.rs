@@ -28,7 +28,7 @@ const FUNCTIONS: [(&str, bool); 10] = [
 ];
 
 fn carries_out_returns() -> bool {
-    let carries_out = resolve::carries_out_returns(resolve::kernel_version().unwrap());
+    let carries_out = resolve::not_carried_out(resolve::kernel_version().unwrap()).is_none();
     if !carries_out {
         eprintln!("this kernel does not let programs carry out returns");
     }

@@ -13,7 +13,7 @@ use soakbox_recorder::binary::control_flow::{self, Extent};
 use soakbox_recorder::binary::elf::{Elf, Symbol};
 use soakbox_recorder::binary::unwind::Unwind;
 use soakbox_recorder::binary::{
-    Finish, KernelVersion, Reason, ReturnUse, resolve_function, resolve_left_at_jumps,
+    Finish, Finishing, KernelVersion, Reason, ReturnUse, resolve_function,
 };
 use soakbox_schemas::control::When;
 
@@ -101,9 +101,21 @@ fn leaving(file: &Path, most: usize, seed: u64) -> Vec<Jumping> {
     let value = ReturnUse::RECORDED;
     let left_by_jumps = symbols.into_iter().filter_map(|symbol| {
         let name = symbol.name;
-        let exact = resolve_function(bytes.as_slice(), "", name, kernel(), value);
+        let exact = resolve_function(
+            bytes.as_slice(),
+            "",
+            name,
+            kernel(),
+            Finishing::Exactly(value),
+        );
         exact.err().filter(Reason::is_at_jump)?;
-        let found = resolve_left_at_jumps(bytes.as_slice(), "", name, kernel(), value);
+        let found = resolve_function(
+            bytes.as_slice(),
+            "",
+            name,
+            kernel(),
+            Finishing::AlsoAtJumps(value),
+        );
         let function = found.ok()?.part;
         let Finish::Returns { sites, .. } = &function.finish else {
             return None;

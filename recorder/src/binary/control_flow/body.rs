@@ -72,8 +72,11 @@ impl Body {
     ///
     /// # Errors
     /// Where it is not certain that the function is left at one of them.
-    pub(in crate::binary) fn leaving_jumps(&self) -> Result<Vec<LeavingJump>, Reason> {
-        self.leaving.iter().cloned().collect()
+    pub(in crate::binary) fn leaving_jumps(&self) -> Result<Vec<&LeavingJump>, Reason> {
+        let jumps = self.leaving.iter();
+        jumps
+            .map(|jump| jump.as_ref().map_err(Clone::clone))
+            .collect()
     }
 
     /// How control comes to the instruction at the address, where that is certain.

@@ -13,7 +13,8 @@ use soakbox_schemas::control::{Cookie, PairBy, TailSite, Uretprobe, WayOut};
 
 use super::{Expanded, Kind, Probe};
 use crate::binary::{
-    self, Binary, Finish, Function, Reason, ResolveError, ReturnUse, Site, at_site, is_at, pattern,
+    self, Binary, Finish, Finishing, Function, Reason, ResolveError, ReturnUse, Site, at_site,
+    is_at, pattern,
 };
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::function_explanation::explain;
@@ -111,7 +112,6 @@ impl Probe for FunctionProbe {
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
-        let rule = context.rules.finish;
         // Where returns are as cheap as jumps, none is left for a jump at which the value is not
         // known yet.
         let stepped = not_carried_out(context);
@@ -121,15 +121,12 @@ impl Probe for FunctionProbe {
             is_needed: context.rules.success.is_some() || stepped.is_none(),
         };
         let (image, kernel) = (open.image(), context.kernel);
-        let found = match rule {
-            Some(FinishRule::Uretprobe) => binary::resolve_vouched(image, file, name, kernel),
-            Some(FinishRule::Jump) => {
-                binary::resolve_left_at_jumps(image, file, name, kernel, value)
-            }
-            Some(FinishRule::Step) | None => {
-                binary::resolve_function(image, file, name, kernel, value)
-            }
+        let finishing = match context.rules.finish {
+            Some(FinishRule::Uretprobe) => Finishing::ByUretprobe,
+            Some(FinishRule::Jump) => Finishing::AlsoAtJumps(value),
+            Some(FinishRule::Step) | None => Finishing::Exactly(value),
         };
+        let found = binary::resolve_function(image, file, name, kernel, finishing);
         let refused = |reason| ResolveError::of(self, reason);
         let mut found = found.map_err(refused)?;
         let left_at = found.part.all_left_at().next();

@@ -10,7 +10,7 @@ use std::process::Command;
 
 pub(crate) use crate::support::host;
 use soakbox_recorder::binary::{
-    Found, Function, KernelVersion, ResolveError, ReturnUse, resolve_function,
+    Finishing, Found, Function, KernelVersion, ResolveError, ReturnUse, resolve_function,
 };
 
 pub(crate) const KERNEL: KernelVersion = KernelVersion {
@@ -75,11 +75,16 @@ impl Workshop {
 
 /// The function, with the build id and the warnings.
 pub(crate) fn found(bytes: &[u8], name: &str) -> Result<Found<Function>, ResolveError> {
-    resolve_function(bytes, "./program", name, KERNEL, ReturnUse::needed(64)).map_err(|reason| {
-        ResolveError {
-            probe: format!("uprobe:./program:{name}"),
-            reason,
-        }
+    resolve_function(
+        bytes,
+        "./program",
+        name,
+        KERNEL,
+        Finishing::Exactly(ReturnUse::needed(64)),
+    )
+    .map_err(|reason| ResolveError {
+        probe: format!("uprobe:./program:{name}"),
+        reason,
     })
 }
 
