@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use soakbox_schemas::recording::ObservedFile;
-use soakbox_schemas::recording::footer::{Cpu, LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::Table;
 
 use super::{Gap, OperationCounts, Reading, Warning};
@@ -47,6 +47,8 @@ pub struct Info {
     pub left_out: Vec<LeftOut>,
     /// The operations that were finished by a uretprobe because the person vouched for it.
     pub vouched: Vec<Vouched>,
+    /// What each operation is and how it was observed, where the recording has it.
+    pub observed_operations: Vec<ObservedOperation>,
     /// Journals that are not sealed.
     pub journals: usize,
     /// Rows, files and bytes of each table.
@@ -130,6 +132,10 @@ impl Info {
         let vouched = recording.provenances();
         let vouched: BTreeSet<&Vouched> =
             vouched.flat_map(|provenance| &provenance.vouched).collect();
+        let observed_operations = recording.provenances();
+        let observed_operations: BTreeSet<&ObservedOperation> = observed_operations
+            .flat_map(|provenance| &provenance.operations)
+            .collect();
         let origins = recording.origins();
         let hosts: BTreeSet<&str> = origins.iter().map(|origin| origin.host.as_str()).collect();
         let recorders: BTreeSet<&str> = origins
@@ -152,6 +158,7 @@ impl Info {
             observed,
             left_out: left_out.into_iter().cloned().collect(),
             vouched: vouched.into_iter().cloned().collect(),
+            observed_operations: observed_operations.into_iter().cloned().collect(),
             journals: recording.journals.len(),
             tables: recording
                 .tables()

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use soakbox_cli::{escaped, escaped_path};
-use soakbox_schemas::recording::footer::{LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
@@ -43,6 +43,10 @@ pub fn info_text(info: &Info) -> String {
     text.push_str(&tables.render(styled()));
     text.push('\n');
     text.push_str(&operations(&info.operations));
+    if !info.observed_operations.is_empty() {
+        text.push('\n');
+        text.push_str(&observed(&info.observed_operations));
+    }
     if !info.left_out.is_empty() {
         text.push('\n');
         text.push_str(&left_out(&info.left_out));
@@ -56,6 +60,23 @@ pub fn info_text(info: &Info) -> String {
         text.push_str(&gaps(&info.gaps));
     }
     text
+}
+
+fn observed(operations: &[ObservedOperation]) -> String {
+    let mut table = TextTable::new([
+        ("observed", Align::Left),
+        ("function", Align::Left),
+        ("the duration leaves out", Align::Left),
+    ]);
+    let or_missing = |text: &Option<String>| text.clone().unwrap_or_else(|| MISSING.to_owned());
+    for observed in operations {
+        table.row(vec![
+            observed.operation.clone(),
+            or_missing(&observed.function),
+            or_missing(&observed.left_out),
+        ]);
+    }
+    table.render(styled())
 }
 
 fn left_out(operations: &[LeftOut]) -> String {

@@ -15,7 +15,7 @@ use soakbox_analyzer::figures::{
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
-use soakbox_schemas::recording::footer::{Cpu, LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::AnnotationKind;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, SECOND, START_NS};
 
@@ -219,6 +219,12 @@ fn side(words: &[String; 4]) -> Side {
             vouched: vec![Vouched {
                 operation: operation.clone(),
                 risk: note.clone(),
+            }],
+            observed_operations: vec![ObservedOperation {
+                operation: operation.clone(),
+                probe: note.clone(),
+                function: Some(note.clone()),
+                left_out: Some(note.clone()),
             }],
             journals: 0,
             tables: BTreeMap::new(),

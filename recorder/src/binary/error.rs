@@ -8,6 +8,7 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 
 use super::control_flow::LeadsTo;
 use super::go::GO_ERROR_HINT;
+use super::lookup;
 
 /// A probe that cannot be resolved, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -303,7 +304,10 @@ impl Reason {
                 "name one as it is in the file: {}",
                 listed(choices, |choice| choice.symbol.clone())
             ),
-            Self::Ambiguous { .. } => format!("rename one of them, or {MARKER}"),
+            Self::Ambiguous { choices, .. } => format!(
+                "name one with its address, which changes from build to build: {}",
+                listed(choices, |choice| lookup::with_address(&choice.symbol, choice.address))
+            ),
             Self::Indirect(_) => {
                 "name the implementation (soakbox-recorder probes FILE lists them)".into()
             }

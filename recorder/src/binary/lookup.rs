@@ -3,7 +3,8 @@
 //!
 //! A name is a symbol as it is in the file, or the readable name of mangled symbols. Several
 //! symbols at one address are one function, and so are the copies that a compiler made of it;
-//! overloads and instances of a template are not.
+//! overloads and instances of a template are not. `NAME@0xADDRESS` is the function of that name at
+//! that address, where several have the name.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +30,10 @@ pub(super) fn find<'a>(
     file: &str,
     function: &str,
 ) -> Result<NamedFunction<'a>, Reason> {
+    if let Some((name, address)) = split_address(function) {
+        let at_address = find_at(elf, name, address);
+        return at_address.ok_or_else(|| missing(elf, file, function));
+    }
     let mut found = symbols_named(elf, function);
     if found.is_empty() && !elf.imports.contains(function) {
         found.extend(copies_named(elf, function));
@@ -45,6 +50,39 @@ pub(super) fn find<'a>(
             choices: several.iter().map(|found| choice(&found.symbol)).collect(),
         }),
     }
+}
+
+/// `name` and `address` of `name@0xaddress`.
+fn split_address(function: &str) -> Option<(&str, u64)> {
+    let (name, digits) = function.rsplit_once("@0x")?;
+    Some((name, u64::from_str_radix(digits, 16).ok()?))
+}
+
+/// The function of that name at that address: a version of it that is not the default one too.
+fn find_at<'a>(elf: &Elf<'a>, name: &str, address: u64) -> Option<NamedFunction<'a>> {
+    let wanted = Wanted::new(name);
+    let has_name = |symbol: &&Symbol<'a>| symbol.name == name || wanted.matches(symbol.name);
+    let symbol = *elf.symbols_at(address).find(has_name)?;
+    Some(NamedFunction {
+        symbol,
+        name: symbol.name,
+    })
+}
+
+/// How to write the function of the symbol, so that no other one is meant: its name, with the address
+/// where other functions have it too.
+pub(super) fn distinct_name(elf: &Elf<'_>, name: &str, symbol: &Symbol<'_>) -> String {
+    let named = symbols_named(elf, name);
+    let is_other = |named: &NamedFunction<'_>| named.symbol.address != symbol.address;
+    match named.iter().any(is_other) {
+        false => name.to_owned(),
+        true => with_address(name, symbol.address),
+    }
+}
+
+/// What [`find`] reads as the function of that name at that address.
+pub(super) fn with_address(name: &str, address: u64) -> String {
+    format!("{name}@{address:#x}")
 }
 
 /// Whether something in the file has this very name: a function, several, or an import.

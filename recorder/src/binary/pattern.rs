@@ -16,10 +16,13 @@ use super::lookup;
 /// A function that a pattern stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    /// Its symbol, without the suffix of a copy: the name that stands for this function alone.
+    /// The name that stands for this function alone: its symbol without the suffix of a copy, with its
+    /// address where other functions have this symbol too.
     pub symbol: String,
     /// The readable path of a mangled symbol, else the symbol.
     pub path: String,
+    /// The full readable name of a mangled symbol, else the symbol.
+    pub signature: String,
 }
 
 /// Whether a name has a `*` or `?` in it, so that it is a pattern where no function has it.
@@ -70,11 +73,13 @@ fn matching(elf: &Elf<'_>, pattern: &str) -> Vec<Match> {
             Role::CopyOf(original) if !symbols.contains(original) => original,
             Role::CopyOf(_) | Role::Part => continue,
         };
-        if !seen.contains(&symbol.address)
+        let address = symbol.address;
+        if !seen.contains(&address)
             && let Some(named) = named(name, &pattern)
         {
-            seen.insert(symbol.address);
-            found.insert(name, named);
+            seen.insert(address);
+            let symbol = lookup::distinct_name(elf, name, symbol);
+            found.insert((name, address), Match { symbol, ..named });
         }
     }
     found.into_values().collect()
@@ -90,6 +95,7 @@ fn named(symbol: &str, pattern: &WildMatch) -> Option<Match> {
     (readable || pattern.matches(symbol)).then(|| Match {
         symbol: symbol.to_owned(),
         path: path.unwrap_or_else(|| symbol.to_owned()),
+        signature: demangle::signature(symbol).unwrap_or_else(|| symbol.to_owned()),
     })
 }
 

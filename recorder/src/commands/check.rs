@@ -277,6 +277,11 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     }
     writeln!(out, "\n{} ({})", probe.operation, escaped(&title))?;
     let mut line = |label: &str, text: &str| writeln!(out, "  {label:13} {}", escaped(text));
+    match (&known.function, &known.symbol) {
+        (Some(function), Some(symbol)) => line("function", &format!("{function}, {symbol}"))?,
+        (Some(function), None) => line("function", function)?,
+        (None, _) => {}
+    }
     for (label, names) in [("same code", &known.aliases), ("copies", &known.copies)] {
         if !names.is_empty() {
             line(

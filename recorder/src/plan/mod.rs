@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use soakbox_schemas::recording::footer::{LeftOut, Vouched};
+use soakbox_schemas::recording::footer::{LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
@@ -68,6 +68,8 @@ pub struct RecordPlan {
     pub left_out: Vec<LeftOut>,
     /// The operations that are finished by a uretprobe because the person vouches for it.
     pub vouched: Vec<Vouched>,
+    /// What each operation is, for the metadata of files.
+    pub observed: Vec<ObservedOperation>,
     /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
     /// The files that the operations are in, each once.

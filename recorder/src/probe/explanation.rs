@@ -23,12 +23,21 @@ pub struct Explanation {
     /// Section of the file that has names of functions, where it was stripped of its symbols.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols_section: Option<&'static str>,
+    /// The full readable name of the function; `None` where it is no function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Its symbol, where that is another text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
     /// How finishes are observed, with the reason.
     pub finish: String,
     /// The proof that a begin will have no finish.
     pub abandonment: String,
     /// The success rule, or where success comes from without one.
     pub success: String,
+    /// What the duration leaves out, in words; `None` where that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// Where begins are observed.
     pub begins: Vec<Location>,
     /// Where finishes are observed.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use soakbox_schemas::control::Returned;
 
-use crate::binary::{Finish, Function, LeadsTo, LeavingJump, Site, is_at};
+use crate::binary::{Finish, Function, LeadsTo, LeavingJump, Site, demangle, is_at};
 use crate::probe::returns::executed_by;
 use crate::probe::{Explanation, Location, OpenFile, Rules, tail_calls};
 
@@ -118,6 +118,13 @@ pub(super) fn explain(
         ));
     }
     let left_to = left_to(function);
+    let left_out = if !left_to.is_empty() {
+        Some(format!("what is executed after its jumps {left_to}"))
+    } else if function.exits().is_empty() && tails.exits.is_empty() {
+        None
+    } else {
+        Some("the last instructions before it returns, none of them a call".to_owned())
+    };
     if !left_to.is_empty() {
         warnings.push(format!(
             "finish=jump: the operation finishes where it jumps {left_to}; what is executed there is not part of it"
@@ -140,8 +147,12 @@ pub(super) fn explain(
         ));
     }
     let aliases = function.aliases.iter();
+    let signature = demangle::signature(&function.symbol);
     let mut explanation = Explanation {
+        symbol: signature.is_some().then(|| function.symbol.clone()),
+        function: Some(signature.unwrap_or_else(|| function.symbol.clone())),
         finish,
+        left_out,
         abandonment,
         success: match &rules.success {
             Some(success) => success.to_string(),

@@ -67,6 +67,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         warnings: resolved.warnings(),
         left_out: resolved.refused.iter().map(left_out).collect(),
         vouched: resolved.vouched(),
+        observed: resolved.observed,
         operations: resolved.operations,
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use soakbox_cli::error_chain;
 use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
-use soakbox_schemas::recording::footer::Vouched;
+use soakbox_schemas::recording::footer::{ObservedOperation, Vouched};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
@@ -33,6 +33,8 @@ pub struct ResolvedProbes {
     pub operations: Vec<PlannedOperation>,
     /// The explanation of the probe of each operation, in the same order.
     pub explanations: Vec<Explanation>,
+    /// The same for the metadata of files.
+    pub observed: Vec<ObservedOperation>,
     /// The probes that cannot be observed, in the order in which they were typed.
     pub refused: Vec<RefusedOperation>,
     /// The files that the operations are in, each once.
@@ -76,6 +78,7 @@ impl ResolvedProbes {
             specs: Vec::new(),
             operations: Vec::new(),
             explanations: Vec::new(),
+            observed: Vec::new(),
             refused: Vec::new(),
             files: Vec::new(),
         };
@@ -151,6 +154,12 @@ impl ResolvedProbes {
 
     fn add(&mut self, spec: &ProbeSpec, resolved: Resolved) {
         self.add_files(resolved.files);
+        self.observed.push(ObservedOperation {
+            operation: spec.name.clone(),
+            probe: format!("{}{}", spec.probe, spec.rules),
+            function: resolved.explanation.function.clone(),
+            left_out: resolved.explanation.left_out.clone(),
+        });
         self.explanations.push(resolved.explanation);
         self.operations.push(PlannedOperation {
             info: OperationInfo {

@@ -30,6 +30,7 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
         config_digest: plan.config_digest.clone(),
         left_out: plan.left_out.clone(),
         vouched: plan.vouched.clone(),
+        operations: plan.observed.clone(),
         cpu_method: Some(
             "duration minus off-CPU time seen at sched_switch, of the thread".to_owned(),
         ),

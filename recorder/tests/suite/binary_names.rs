@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::binary_support::{Workshop, function as support_function};
-use soakbox_recorder::binary::demangle;
 use soakbox_recorder::binary::{Choice, Function, Reason};
+use soakbox_recorder::binary::{demangle, pattern};
 
 fn function(bytes: &[u8], name: &str) -> Result<Function, Reason> {
     support_function(bytes, name).map_err(|error| {
@@ -229,7 +229,7 @@ fn code_that_the_linker_or_compiler_merged_is_one_function() {
 }
 
 #[test]
-fn functions_of_one_symbol_cannot_be_told_apart() {
+fn functions_of_one_symbol_are_told_apart_by_their_addresses() {
     let workshop = Workshop::new();
     let other = workshop.path().join("other.cpp");
     let unit = |value: u32, next: &str| {
@@ -244,8 +244,25 @@ fn functions_of_one_symbol_cannot_be_told_apart() {
     for name in ["app::op", "app::op()", "_ZN3appL2opEv"] {
         assert_eq!(choices_of(&bytes, name), 2);
         let hint = function(&bytes, name).unwrap_err().hint();
-        assert!(hint.starts_with("rename one of them"), "{hint}");
+        for choice in choices(&bytes, name) {
+            let symbol = format!("_ZN3appL2opEv@{:#x}", choice.address);
+            assert!(hint.contains(&symbol), "{hint}");
+            for named in [&symbol, &format!("{name}@{:#x}", choice.address)] {
+                assert_eq!(address(&bytes, named), choice.address);
+            }
+        }
+        for unknown in ["0x1", "0xfffffffffffffffff", "0x"] {
+            assert!(function(&bytes, &format!("{name}@{unknown}")).is_err());
+        }
     }
+    let found = pattern::matches(&bytes, "program", "app::o?");
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.len(), 2);
+    let addresses: Vec<u64> = found
+        .iter()
+        .map(|found| address(&bytes, &found.symbol))
+        .collect();
+    assert_ne!(addresses[0], addresses[1]);
 }
 
 /// A program with these symbols, each a function of its own, and main.

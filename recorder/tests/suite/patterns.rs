@@ -15,15 +15,15 @@ use wildmatch::WildMatch;
 /// The end of the operation's name and the key under which the target prints the function's count.
 const METHODS: [(&str, &str); 10] = [
     ("Store", "constructed"),
-    ("fetch", "fetch_int"),
-    ("fetch.2", "fetch_long"),
-    ("find", "find_int"),
-    ("find.2", "find_long"),
-    ("get", "get"),
-    ("get.2", "get_const"),
+    ("fetch-int-", "fetch_int"),
+    ("fetch-long-", "fetch_long"),
+    ("find-int-int-", "find_int"),
+    ("find-long-long-", "find_long"),
+    ("get-", "get"),
+    ("get-const", "get_const"),
     ("only", "only"),
-    ("take", "take_right"),
-    ("take.2", "take_left"),
+    ("take-ref-", "take_left"),
+    ("take-ref-ref-", "take_right"),
 ];
 
 fn compile(directory: &Path, text: &str, flags: &[&str]) -> PathBuf {
@@ -237,6 +237,20 @@ fn each_match_is_recorded_with_its_own_calls() {
     recorder.stop().check();
     let counts = outcome.counts();
     let recording = Recording::open(&root);
+    let operations = recording.footer().provenance.operations;
+    assert_eq!(operations.len(), METHODS.len());
+    let constant = operations
+        .iter()
+        .find(|operation| operation.operation.ends_with("get-const"))
+        .unwrap();
+    assert_eq!(
+        constant.function.as_deref(),
+        Some("app::Store::get() const")
+    );
+    assert!(
+        constant.probe.contains("_ZNK3app5Store3getEv,type=3"),
+        "{constant:?}"
+    );
     for (end, key) in METHODS {
         let totals = recording.checked(&format!("op.app.Store.{end}"));
         assert_eq!(totals.lost, 0, "{end}");

@@ -104,6 +104,8 @@ impl Probe for FunctionProbe {
         };
         let found = found.into_iter().map(|found| Expanded {
             name: found.path,
+            signature: found.signature,
+            symbol: found.symbol.clone(),
             probe: probe(found.symbol),
         });
         Ok(Some(found.collect()))

@@ -62,6 +62,10 @@ pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
 pub struct Expanded {
     /// Its own name, which the name of its operation ends with: a function's readable path.
     pub name: String,
+    /// What tells it apart from others of its name in every build: a function's full readable name.
+    pub signature: String,
+    /// What tells it apart in this file: a function's symbol.
+    pub symbol: String,
     /// The probe.
     pub probe: Arc<dyn Probe>,
 }

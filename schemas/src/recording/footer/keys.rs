@@ -44,6 +44,9 @@ pub const LEFT_OUT: &str = "soakbox.left_out";
 /// The operations that were finished by a uretprobe because the person vouched for it, a JSON list of
 /// [`Vouched`](super::Vouched); absent where there were none.
 pub const VOUCHED: &str = "soakbox.vouched";
+/// What each operation is, a JSON list of [`ObservedOperation`](super::ObservedOperation); absent
+/// where nothing was observed.
+pub const OPERATIONS: &str = "soakbox.operations";
 /// How `cpu_ns` was measured.
 pub const CPU_METHOD: &str = "soakbox.cpu_method";
 /// How `cpu_user_ns` and `cpu_system_ns` were measured.

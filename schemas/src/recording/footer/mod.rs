@@ -63,6 +63,8 @@ pub struct Provenance {
     pub left_out: Vec<LeftOut>,
     /// The operations that were finished by a uretprobe because the person vouched for it.
     pub vouched: Vec<Vouched>,
+    /// What each operation is and how it was observed; empty in files of older versions.
+    pub operations: Vec<ObservedOperation>,
     /// How `cpu_ns` was measured; `None` where it was not.
     pub cpu_method: Option<String>,
     /// How user and system time were measured.
@@ -97,6 +99,22 @@ pub struct Vouched {
     /// Why it would not have been finished so otherwise.
     #[serde(default)]
     pub risk: String,
+}
+
+/// What an operation is, and how it was observed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObservedOperation {
+    /// Its name.
+    pub operation: String,
+    /// Its probe with its rules, as it was typed or as its pattern stands for it.
+    #[serde(default)]
+    pub probe: String,
+    /// The full readable name of its function; absent where it is not a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What its duration leaves out, in words; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 /// Number, times and order of a segment's rows.
@@ -193,6 +211,7 @@ impl Footer {
             source,
             left_out,
             vouched,
+            operations,
             cpu_method,
             cpu_split_method,
             memory_method,
@@ -223,6 +242,10 @@ impl Footer {
         set(SOURCE, source.clone());
         set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
         set(VOUCHED, (!vouched.is_empty()).then(|| json(vouched)));
+        set(
+            OPERATIONS,
+            (!operations.is_empty()).then(|| json(operations)),
+        );
         set(CPU_METHOD, cpu_method.clone());
         set(CPU_SPLIT_METHOD, cpu_split_method.clone());
         set(MEMORY_METHOD, memory_method.clone());
@@ -285,6 +308,7 @@ impl Footer {
             source: pairs.take(SOURCE),
             left_out: pairs.list(LEFT_OUT)?,
             vouched: pairs.list(VOUCHED)?,
+            operations: pairs.list(OPERATIONS)?,
             cpu_method: pairs.take(CPU_METHOD),
             cpu_split_method: pairs.take(CPU_SPLIT_METHOD),
             memory_method: pairs.take(MEMORY_METHOD),

@@ -126,6 +126,7 @@ fn foreign_and_newer_files_and_bad_values_are_told_apart() {
         (COLUMNS, "{}"),
         (LEFT_OUT, "[1]"),
         (VOUCHED, "{}"),
+        (OPERATIONS, "[{}]"),
         (DAMAGED_BYTES, "99999999999999999999"),
         (CPUS, "two"),
     ] {
@@ -162,10 +163,17 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
     ];
     let numbers = (any::<u64>(), any::<Option<u64>>(), any::<Option<u64>>());
     let pairs = || vec((".{0,9}", ".{0,20}"), 0..3);
-    let operations = (pairs(), pairs());
+    let observed_operation = (
+        ".{0,9}",
+        ".{0,9}",
+        option::of(".{0,9}"),
+        option::of(".{0,9}"),
+    );
+    let operations = (pairs(), pairs(), vec(observed_operation, 0..3));
     (texts, methods, numbers, vec(any_file(), 0..4), operations).prop_map(
         |(texts, methods, (interval_ns, memory_error_bytes, count), observed, operations)| {
             let (left_out, vouched) = (operations.0.into_iter(), operations.1.into_iter());
+            let operations = operations.2.into_iter();
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
             let [model, source, cpu_method, cpu_split_method, memory_method] = methods;
             Provenance {
@@ -183,6 +191,14 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                     .collect(),
                 vouched: vouched
                     .map(|(operation, risk)| Vouched { operation, risk })
+                    .collect(),
+                operations: operations
+                    .map(|(operation, probe, function, left_out)| ObservedOperation {
+                        operation,
+                        probe,
+                        function,
+                        left_out,
+                    })
                     .collect(),
                 cpu_method,
                 cpu_split_method,
