@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use soakbox_schemas::control::{OperationRule, WayOut};
 
 use crate::binary::{Binary, Cost, CostClass, ExitSite, Finish, Function, Site, TailCalls};
@@ -28,9 +28,16 @@ const RING: u32 = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PairCost {
     /// The probe of the begin.
+    #[serde(serialize_with = "to_nanoseconds")]
     pub begin_us: f64,
     /// The probe of the finish.
+    #[serde(serialize_with = "to_nanoseconds")]
     pub finish_us: f64,
+}
+
+/// The nearest nanosecond: no clock here is finer.
+fn to_nanoseconds<S: Serializer>(us: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((us * 1000.0).round() / 1000.0)
 }
 
 /// Where a finish is observed, as far as it decides the cost.

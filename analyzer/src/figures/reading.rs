@@ -120,7 +120,11 @@ mod tests {
             let mut recorder = Recorder::new(place.path());
             recorder.seal(Table::OPERATION_METRICS, &metrics);
             recorder.seal(Table::OPERATION_LOG, &soakbox_testing::concat(&rows.log));
-            let values = [("intervals", intervals), ("complete", complete)];
+            let values = [
+                ("intervals", intervals),
+                ("complete", complete),
+                ("within", "TRUE"),
+            ];
             let recording = recording::open(place.path(), false).unwrap();
             let session = Session::new(&recording).unwrap();
             let found = session.collect(&queries::fill(queries::BALANCE, &values));

@@ -7,6 +7,8 @@
 //! that none of its gaps touches. If the recorder still runs or did not stop cleanly, the last two
 //! of these are not compared either, since they may be incomplete.
 
+mod passes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
@@ -91,14 +93,19 @@ impl Comparison {
     /// How many neighbouring intervals are compared together. All are compared one by one where
     /// the comparison is required: it is then the answer itself.
     fn intervals_together(self, recording: &Recording) -> u64 {
-        let counted = recording.rows(Table::OPERATION_METRICS);
-        let parts = match (self, counted) {
-            (Self::Required, _) => return 1,
-            // Of an import the intervals are those of its rows.
-            (Self::UpTo(_), 0) => recording.rows(Table::OPERATION_LOG),
-            (Self::UpTo(_), counted) => counted,
-        };
-        parts.div_ceil(MOST_PARTS).max(1)
+        match self {
+            Self::Required => 1,
+            Self::UpTo(_) => parts(recording).div_ceil(MOST_PARTS).max(1),
+        }
+    }
+}
+
+/// The largest number of intervals of operations that can be compared.
+fn parts(recording: &Recording) -> u64 {
+    match recording.rows(Table::OPERATION_METRICS) {
+        // Of an import the intervals are those of its rows.
+        0 => recording.rows(Table::OPERATION_LOG),
+        counted => counted,
     }
 }
 
@@ -145,25 +152,21 @@ pub(super) fn read(
     ];
     let filled = |query| queries::fill(query, &values);
     let rows = recording.rows(Table::OPERATION_LOG);
-    let (counters, balance) = match comparison {
+    let counters = session.collect(&filled(queries::COUNTERS))?;
+    let balance = match comparison {
         Comparison::UpTo(limit) if rows > limit => {
-            let reason = format!("there are {} of them", count(rows));
-            (session.collect(&filled(queries::COUNTERS)), Err(reason))
+            Err(format!("there are {} of them", count(rows)))
         }
-        _ => {
-            let queries = [filled(queries::COUNTERS), filled(queries::BALANCE)];
-            let [counters, balance] = session.collect_all(queries);
-            match (balance, comparison) {
-                (Err(failure), Comparison::Required) => return Err(failure),
-                (balance, _) => {
-                    let balance = balance.map_err(|failure| failure.reason().to_owned());
-                    (counters, balance)
-                }
-            }
-        }
+        _ => match (
+            passes::balance(recording, session, comparison, &values),
+            comparison,
+        ) {
+            (Err(failure), Comparison::Required) => return Err(failure),
+            (balance, _) => balance.map_err(|failure| failure.reason().to_owned()),
+        },
     };
     let mut reconciliation = Reconciliation::default();
-    if let Some(found) = Columns::new(&counters?)? {
+    if let Some(found) = Columns::new(&counters)? {
         reconciliation.add_counters(&found)?;
     }
     if let Some(found) = Columns::new(&observed.in_flight)? {
@@ -328,7 +331,7 @@ impl Reconciliation {
             self.operation(&key.1, types[row]).rows += rows[row];
             let run = self.run(key);
             run.surplus += i128::from(complete[row]);
-            run.is_unbalanced = unbalanced[row] > 0;
+            run.is_unbalanced |= unbalanced[row] > 0;
         }
         Ok(())
     }

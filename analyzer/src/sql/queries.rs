@@ -23,8 +23,10 @@ pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
 /// Rows of `operation_log` per recorder and operation: all rows, those up to the interval
 /// `{complete}`, and the number of parts up to there whose counts do not add up. A part is
 /// `{intervals}` intervals. The counts of one interval may be in several rows, since some arrive
-/// late.
+/// late. `{within}` is a condition on the intervals that are counted.
 pub const BALANCE: &str = include_str!("queries/balance.sql");
+/// The first and the last interval of the table `{table}`.
+pub const EXTENT: &str = include_str!("queries/extent.sql");
 /// All annotations in order of time.
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
 /// Figures per operation.
@@ -82,6 +84,7 @@ mod tests {
             COUNTERS,
             IN_FLIGHT,
             BALANCE,
+            EXTENT,
             ANNOTATIONS,
             SUMMARY,
             WINDOWS,
@@ -101,7 +104,9 @@ mod tests {
                 ("operations", "''"),
                 ("slots", "1"),
                 ("sums", "sum(begun)"),
+                ("table", "operation_log"),
                 ("window", time),
+                ("within", "TRUE"),
             ];
             let query = fill(query, &values);
             assert!(!query.contains(['{', '}']), "{query}");

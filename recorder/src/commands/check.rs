@@ -13,7 +13,7 @@ use serde::Serialize;
 use soakbox_cli::{answer, error_chain, escaped};
 use soakbox_schemas::control::OperationRule;
 
-use crate::binary::Binary;
+use crate::binary::{Binary, CostClass};
 use crate::cli;
 use crate::costs::{FinishPlace, PairCost, ProbeCosts};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
@@ -75,6 +75,10 @@ pub struct ProbeAnswer<'a> {
     /// The most that one of its begins and one of its finishes cost, as measured on this host.
     #[serde(flatten)]
     measured: Option<PairCost>,
+    /// What a finish at an instruction that the kernel emulates costs, µs, where some of its finishes
+    /// are at such instructions and others are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emulated_finish_us: Option<f64>,
 }
 
 /// Prints the answer on stdout.
@@ -186,8 +190,15 @@ pub fn explained<'a>(
             operation: &operation.info.name,
             explanation,
             measured: costs.map(|costs| measured(costs, operation, explanation)),
+            emulated_finish_us: costs
+                .filter(|_| is_partly_stepped(&explanation.finishes))
+                .map(|costs| costs.of(CostClass::Emulated).finish_us),
         })
         .collect()
+}
+
+fn is_partly_stepped(places: &[Location]) -> bool {
+    places.iter().any(|place| place.stepped) && places.iter().any(|place| !place.stepped)
 }
 
 fn measured(
@@ -310,7 +321,13 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
         finish_us,
     }) = probe.measured
     {
-        let text = format!("{begin_us:.1} µs per begin, {finish_us:.1} µs per finish on this host");
+        let finish = match probe.emulated_finish_us {
+            None => format!("{finish_us:.1} µs per finish"),
+            Some(least) => {
+                format!("{least:.1} µs per finish, {finish_us:.1} µs where that is single-stepped,")
+            }
+        };
+        let text = format!("{begin_us:.1} µs per begin, {finish} on this host");
         line("measured", &text)?;
     }
     Ok(())

@@ -102,7 +102,12 @@ pub(super) fn cost(tails: &TailCalls) -> String {
         1 => "the function that it tail-calls".to_owned(),
         count => format!("the {count} functions that its tail calls lead to"),
     };
+    let stepped = match stepped {
+        0 => "no place is".to_owned(),
+        1 => "1 place is".to_owned(),
+        count => format!("{count} places are"),
+    };
     format!(
-        "; each call of {functions} by any other caller passes two probes, which count nothing ({stepped} places are single-stepped)"
+        "; each call of {functions} by any other caller passes two probes, which count nothing ({stepped} single-stepped)"
     )
 }

@@ -59,6 +59,12 @@ fn compared(compiler: &str, flags: &[&str]) -> Vec<String> {
     let values = recording.of("to_sleep", "return_value");
     assert!(values.iter().all(Option::is_none), "{values:?}");
 
+    let operations = recording.footer().provenance.operations;
+    let of_name = |name: &str| operations.iter().find(|known| known.operation == name);
+    let left_out = of_name("to_sleep").and_then(|operation| operation.left_out.clone());
+    let left_out = left_out.unwrap_or_default();
+    assert!(left_out.contains("after its jumps to"), "{left_out}");
+
     let probes = check["probes"].as_array().unwrap().iter();
     let left = probes.filter(|probe| {
         let mut warnings = probe["warnings"].as_array().unwrap().iter();

@@ -25,9 +25,11 @@ FROM (
             recorded,
             0 AS rows
         FROM operation_metrics
+        WHERE {within}
         UNION ALL
         SELECT recorder, operation, "interval", operation_type, 0 AS difference, 0 AS recorded, 1 AS rows
         FROM operation_log
+        WHERE {within}
     )
     GROUP BY recorder, operation, part
 )

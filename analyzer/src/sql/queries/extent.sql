@@ -1,0 +1,2 @@
+SELECT min("interval") AS first, max("interval") AS last
+FROM {table}
