@@ -75,12 +75,31 @@ impl Process {
 
     /// Path of its root directory; `None` where /proc does not show the process.
     pub fn root(&self) -> Option<PathBuf> {
+        Some(self.shown()?.join("root"))
+    }
+
+    /// Whether a file with this inode number is in its memory now; `None` where that cannot be read.
+    pub fn has_mapped(&self, inode: u64) -> Option<bool> {
+        let maps = fs::read(self.shown()?.join("maps")).ok()?;
+        Some(is_mapped(&String::from_utf8_lossy(&maps), inode))
+    }
+
+    /// Its directory in /proc.
+    fn shown(&self) -> Option<PathBuf> {
         // Our own number for it cannot be used: /proc may be that of another PID namespace, where
         // the process has another number.
         let path = format!("/proc/self/fdinfo/{}", self.descriptor.as_raw_fd());
         let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
-        Some(format!("/proc/{shown}/root").into())
+        Some(format!("/proc/{shown}").into())
     }
+}
+
+/// Whether a line of `maps` has the inode number, its fifth field. Without the device, whose number
+/// is another one in some file systems.
+fn is_mapped(maps: &str, inode: u64) -> bool {
+    let mut lines = maps.lines();
+    let inode = inode.to_string();
+    lines.any(|line| line.split_ascii_whitespace().nth(4) == Some(&inode))
 }
 
 /// Readable once all threads of the process have ended.

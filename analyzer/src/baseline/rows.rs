@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
-use soakbox_schemas::tables::histogram::SparseHistogram;
+use soakbox_schemas::tables::histogram;
 
 use crate::windows::{MOST_WINDOWS, Run, RunIdentity, Series, Window, WindowLength};
 
@@ -189,9 +189,11 @@ fn is_possible(window: &Window) -> bool {
     let total = match window.durations.is_empty() {
         // Without operations there are no bytes.
         true => Some(0),
-        false => SparseHistogram::decode(&window.durations)
-            .ok()
-            .map(|durations| durations.total()),
+        false => {
+            let mut total = 0u64;
+            let read = histogram::decode(&window.durations, |_, count| total += count);
+            read.ok().map(|_| total)
+        }
     };
     // A bucket of a window that is being read counts to 2³² at most.
     let has_durations = |total: u64| {

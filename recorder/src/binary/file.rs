@@ -67,6 +67,11 @@ impl Binary {
         identity(&self.opened) == identity(&other.opened)
     }
 
+    /// Its inode number.
+    pub fn inode(&self) -> u64 {
+        self.opened.ino()
+    }
+
     /// Path by which it was opened; it has a directory in it.
     pub fn path(&self) -> &Path {
         &self.path

@@ -41,6 +41,16 @@ pub struct ResolvedProbes {
     pub files: Vec<ObservedFile>,
 }
 
+/// A warning where the one process that is observed does not run any of these files.
+fn not_mapped(process: &Process, files: &[ObservedFile]) -> Option<String> {
+    let mut inodes = files.iter().map(|file| file.binary.inode());
+    let is_missing = inodes.all(|inode| process.has_mapped(inode) == Some(false));
+    (is_missing && !files.is_empty()).then(|| {
+        let pid = process.pid();
+        format!("process {pid} does not run this file now: no call will be seen before it does")
+    })
+}
+
 /// An operation whose probe does not resolve or could harm the observed program.
 #[derive(Debug)]
 pub struct RefusedOperation {
@@ -95,6 +105,11 @@ impl ResolvedProbes {
                 refuse_rules(&spec, &resolved)?;
                 leave_out_shared(&all.operations, &mut resolved.hooks);
                 refuse_same_code(&mut places, &spec.name, &resolved.hooks)?;
+                let unmapped = all
+                    .process
+                    .as_deref()
+                    .and_then(|one| not_mapped(one, &resolved.files));
+                resolved.explanation.warnings.extend(unmapped);
                 Ok(resolved)
             });
             match resolved {

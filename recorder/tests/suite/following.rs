@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::host;
-use crate::support::recorder::{Recorder, refused};
+use crate::support::recorder::{self, Recorder, refused};
 use crate::support::recording::Recording;
 use crate::support::targets;
 
@@ -146,6 +146,15 @@ fn a_process_that_nobody_reaps_has_ended() {
         waiting.pid().to_string(),
         format!("op=uprobe:{}:op", program.display()),
     );
+    // `check` warns of a program that it does not run.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = targets::own_copy(&targets::build("ops.c", &[]), elsewhere.path());
+    let other = format!("other=uprobe:{}:op", other.display());
+    let (_, checked, _) = recorder::run(&["check", "--op", &op, "--op", &other, "--pid", &pid]);
+    let warning = format!("process {pid} does not run this file");
+    let (of_op, of_other) = checked.split_once("\nother ").unwrap();
+    assert!(!of_op.contains(&warning), "{checked}");
+    assert!(of_other.contains(&warning), "{checked}");
     let recorder = Recorder::start(&root, &["--op", &op, "--pid", &pid, "--duration", TOO_LONG]);
     waiting
         .child

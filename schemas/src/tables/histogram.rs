@@ -131,9 +131,10 @@ impl SparseHistogram {
     /// # Errors
     /// Where they are not one histogram.
     pub fn decode(bytes: &[u8]) -> Result<Self, HistogramError> {
-        let mut histogram = Self::default();
-        histogram.extremes = decode(bytes, |key, count| histogram.buckets.push((key, count)))?;
-        Ok(histogram)
+        // Most buckets are two bytes: a step of one digit and a count of one digit.
+        let mut buckets = Vec::with_capacity(bytes.len() / 2);
+        let extremes = decode(bytes, |key, count| buckets.push((key, count)))?;
+        Ok(Self { extremes, buckets })
     }
 
     fn count(&mut self, key: i16, count: u64) {
@@ -236,6 +237,10 @@ fn put(mut value: u64, out: &mut Vec<u8>) {
 }
 
 fn take(bytes: &mut &[u8]) -> Result<u64, HistogramError> {
+    if let Some((&digit @ ..0x80, rest)) = bytes.split_first() {
+        *bytes = rest;
+        return Ok(u64::from(digit));
+    }
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let (&digit, rest) = bytes.split_first().ok_or(HistogramError::Cut)?;

@@ -17,17 +17,24 @@ impl Histogram {
     /// From `(bucket, count)` pairs in any order. Counts of a repeated bucket are added. A bucket
     /// outside the scheme counts as the last one. Empty buckets are dropped.
     pub fn from_counts(pairs: &[(usize, u64)]) -> Histogram {
-        let mut sorted: Vec<(usize, u64)> = pairs
-            .iter()
-            .filter(|&&(_, count)| count > 0)
-            .map(|&(index, count)| (index.min(BUCKETS - 1), count))
-            .collect();
+        if pairs.is_sorted_by_key(|&(index, _)| index) {
+            return Histogram::from_sorted(pairs);
+        }
+        let mut sorted = pairs.to_vec();
         sorted.sort_unstable_by_key(|&(index, _)| index);
-        let mut histogram = Histogram::default();
+        Histogram::from_sorted(&sorted)
+    }
+
+    /// From `(bucket, count)` pairs in ascending order.
+    fn from_sorted(pairs: &[(usize, u64)]) -> Histogram {
+        let mut histogram = Histogram {
+            buckets: Vec::with_capacity(pairs.len()),
+            cumulative: Vec::with_capacity(pairs.len()),
+        };
         let mut total = 0_u64;
-        for (index, count) in sorted {
+        for &(index, count) in pairs.iter().filter(|&&(_, count)| count > 0) {
             total = total.saturating_add(count);
-            histogram.set(index as u16, total);
+            histogram.set(index.min(BUCKETS - 1) as u16, total);
         }
         histogram
     }
