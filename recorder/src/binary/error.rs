@@ -8,7 +8,6 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 
 use super::control_flow::LeadsTo;
 use super::go::GO_ERROR_HINT;
-use super::lookup;
 
 /// A probe that cannot be resolved, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -306,7 +305,7 @@ impl Reason {
             ),
             Self::Ambiguous { choices, .. } => format!(
                 "name one with its address, which changes from build to build: {}",
-                listed(choices, |choice| lookup::with_address(&choice.symbol, choice.address))
+                listed(choices, |choice| with_address(&choice.symbol, choice.address))
             ),
             Self::Indirect(_) => {
                 "name the implementation (soakbox-recorder probes FILE lists them)".into()
@@ -364,6 +363,11 @@ fn listed(choices: &[Choice], text: impl Fn(&Choice) -> String) -> String {
         list.push(format!("and {more} more"));
     }
     list.join(", ")
+}
+
+/// How to write the function of that name at that address.
+pub(super) fn with_address(name: &str, address: u64) -> String {
+    format!("{name}@{address:#x}")
 }
 
 /// `app::Store::get() const at 0x1180`.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::clones;
 use super::demangle::{self, Wanted};
 use super::elf::{Elf, Symbol};
-use super::error::{Choice, Reason};
+use super::error::{self, Choice, Reason};
 use super::suggest;
 
 /// A function that was found by its name.
@@ -76,13 +76,8 @@ pub(super) fn distinct_name(elf: &Elf<'_>, name: &str, symbol: &Symbol<'_>) -> S
     let is_other = |named: &NamedFunction<'_>| named.symbol.address != symbol.address;
     match named.iter().any(is_other) {
         false => name.to_owned(),
-        true => with_address(name, symbol.address),
+        true => error::with_address(name, symbol.address),
     }
-}
-
-/// What [`find`] reads as the function of that name at that address.
-pub(super) fn with_address(name: &str, address: u64) -> String {
-    format!("{name}@{address:#x}")
 }
 
 /// Whether something in the file has this very name: a function, several, or an import.
