@@ -81,6 +81,7 @@ test-kernels: ## Kernel tests on other kernels, in a virtual machine (Debian, as
 .PHONY: endurance
 endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
+	SOAKBOX_REQUIRE_KERNEL=1 SOAKBOX_ROUNDS=100 cargo test --workspace --locked --test suite -- --nocapture kernel_whole_binaries
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 	$(MAKE) test-kernels
 

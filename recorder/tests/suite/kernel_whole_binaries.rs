@@ -1,6 +1,7 @@
-//! Functions of whole programs that finish at jumps on the way out, or at jumps that cannot be followed: begins and finishes equal the
-//! executions of the functions' first and last instructions, which perf events count in the same
-//! run, and the programs' output and status are those without a recorder.
+//! Functions of whole programs that finish at jumps on the way out, or at jumps that cannot be
+//! followed: begins and finishes equal the executions of the functions' first and last instructions,
+//! which perf events count in the same run, and the programs' output and status are those without a
+//! recorder.
 //!
 //! Each run observes some of the functions, chosen at random; with `SOAKBOX_ROUNDS=100` it observes
 //! all of them in turn. Of the C library, those that the programs import come first.
