@@ -1,5 +1,5 @@
 //! What `check` and `probes` answer about Go programs: patterns, costs, hints that lead on, and the
-//! functions in C beside the Go functions.
+//! functions in C next to the Go functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
