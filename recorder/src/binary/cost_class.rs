@@ -27,6 +27,19 @@ impl CostClass {
         Self::TwoSteps,
     ];
 
+    /// The class of a function with these begins, and these finishes.
+    pub(super) fn of(begins: &[Site], finishes: &[Site]) -> Self {
+        Self::by_steps(is_stepped(begins), is_stepped(finishes))
+    }
+
+    fn by_steps(begin: bool, finish: bool) -> Self {
+        match (begin, finish) {
+            (false, false) => Self::Emulated,
+            (true, true) => Self::TwoSteps,
+            _ => Self::OneStep,
+        }
+    }
+
     /// Its name in answers.
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,11 +79,7 @@ impl Function {
         let finishes = is_stepped(kept)
             || is_stepped(&tails.kept)
             || jumps.any(|jump| jump.site.cost == Cost::SingleStepped);
-        match (begins, finishes) {
-            (false, false) => CostClass::Emulated,
-            (true, true) => CostClass::TwoSteps,
-            _ => CostClass::OneStep,
-        }
+        CostClass::by_steps(begins, finishes)
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Reason {
     #[error("the file is damaged: {0}")]
     Damaged(String),
     /// The program contains Go code.
-    #[error("the program contains Go code, whose stacks move while it runs")]
+    #[error("it is Go code, whose stacks move while it runs")]
     Go,
     /// The file contains no Go code.
     #[error("the file contains no Go code")]
@@ -71,7 +71,29 @@ pub enum Reason {
     GoTables(String),
     /// The place of the Go function's error is not known, in words.
     #[error("success=goerr cannot be observed: {0}")]
-    GoError(String),
+    GoError(&'static str),
+    /// The Go function returns no error in a register, in words.
+    #[error("success=goerr cannot be observed: {0}")]
+    NoGoError(&'static str),
+    /// The error is in another register than the person wrote.
+    #[error(
+        "success=goerr cannot be observed: the results before its error need {register} registers, not {given}"
+    )]
+    GoErrorPlace {
+        /// Number of registers for the results before the error.
+        register: u32,
+        /// The number that was written.
+        given: u32,
+    },
+    /// The place of the error is not the same, or not known to be, in all instances of a generic
+    /// function.
+    #[error("success=goerr cannot be observed: {why}")]
+    GoErrorInstances {
+        /// The reason in words.
+        why: &'static str,
+        /// Names of single instances; none where they have the same name.
+        instances: Vec<String>,
+    },
     /// Switches of goroutines cannot be observed, in words.
     #[error("cpu=goroutine cannot be observed: {0}")]
     GoSwitch(String),
@@ -281,6 +303,15 @@ impl Reason {
                 "build the program again with the Go toolchain, without packing it".into()
             }
             Self::GoError(_) => GO_ERROR_HINT.into(),
+            Self::GoErrorPlace { register, .. } => {
+                format!("write success=goerr, or success=goerr:{register}")
+            }
+            Self::GoErrorInstances { instances, .. } if instances.is_empty() => {
+                "leave the rule 'success' out: this version of Go gives the instances no names of their own".into()
+            }
+            Self::GoErrorInstances { instances, .. } => {
+                format!("observe one instance by its name: {}", instances.join(", "))
+            }
             Self::GoSwitch(_) => "leave cpu=goroutine out".into(),
             Self::Uretprobe(_) => "leave finish=uretprobe out".into(),
             Self::GoAssembly(_) | Self::GoCode { .. } | Self::GoTailCall { callee: None, .. } => {
@@ -319,7 +350,7 @@ impl Reason {
             Self::TailCallee { why, .. } if why.is_at_jump() => format!(
                 "write finish=jump to leave what follows the jump out of the duration, or {MARKER}"
             ),
-            Self::ValueNotKnown { .. } => "leave the rule 'success' out".into(),
+            Self::ValueNotKnown { .. } | Self::NoGoError(_) => "leave the rule 'success' out".into(),
             Self::NeverReturns => "observe a function that it calls, or use a marker".into(),
             Self::NotCode { .. }
             | Self::TailCallee { .. }

@@ -4,6 +4,7 @@ use super::clones::{self, Clones, Role};
 use super::control_flow::{self, Body, Extent, ReturnUse};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
+use super::go;
 use super::hazards;
 use super::lookup::{self, NamedFunction};
 use super::program::Program;
@@ -19,13 +20,14 @@ pub(super) fn resolve(
     kernel: KernelVersion,
     finishing: Finishing,
 ) -> Result<(Function, Vec<String>), Reason> {
-    if elf.is_go() {
-        return Err(match finishing {
-            Finishing::ByUretprobe => Reason::Uretprobe("the stacks of Go move".into()),
-            Finishing::Exactly(_) | Finishing::AlsoAtJumps(_) => Reason::Go,
-        });
+    if elf.is_go() && finishing == Finishing::ByUretprobe {
+        return Err(Reason::Uretprobe("the stacks of Go move".into()));
     }
-    let found = lookup::find(elf, file, function)?;
+    let found = lookup::find(elf, file, function).map_err(|reason| {
+        // Stripped programs have no symbols of their Go functions.
+        let is_go = go::has_function(elf, function);
+        if is_go { Reason::Go } else { reason }
+    })?;
     let program = |value| Program::new(elf, kernel, value);
     let resolved = match finishing {
         Finishing::Exactly(value) => resolve_found(&program(value), &found),
@@ -121,10 +123,7 @@ pub(super) fn survey<'a>(
         Ok(function.cost_class())
     };
     let surveyed = |symbol: &Symbol<'a>| {
-        let class_of = match elf.is_go() {
-            true => Err(Reason::Go),
-            false => class(&exact, symbol),
-        };
+        let class_of = class(&exact, symbol);
         let is_at_jump = class_of.as_ref().is_err_and(Reason::is_at_jump);
         let at_jumps = is_at_jump.then(|| class(&at_jumps, symbol).ok());
         Surveyed {

@@ -1,5 +1,7 @@
 //! The functions, markers and USDT sites of a file, for the `probes` command.
 
+use std::ops::Range;
+
 use super::Image;
 use super::error::Reason;
 use super::go::{self, GoListing};
@@ -15,9 +17,10 @@ pub struct Listing<'a> {
     pub usdt: Vec<UsdtSite<'a>>,
     /// Markers by name.
     pub markers: Vec<&'a str>,
-    /// The Go functions, where the file contains Go code, or why they cannot be read. The other
-    /// functions of such a file cannot be observed.
+    /// The Go functions, where the file contains Go code, or why they cannot be read.
     pub go: Option<Result<GoListing<'a>, Reason>>,
+    /// Addresses of the Go code: functions there are no others, whatever symbols they have.
+    pub go_code: Option<Range<u64>>,
     /// Only exported names are left.
     pub stripped: bool,
 }
@@ -40,6 +43,7 @@ pub fn list<'a>(image: impl Into<Image<'a>>) -> Result<Listing<'a>, Reason> {
             .filter(|site| site.marker().is_none())
             .collect(),
         go: elf.is_go().then(|| go::list(&elf)),
+        go_code: go::code(&elf),
         stripped: !elf.has_names,
     })
 }

@@ -42,7 +42,8 @@ pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
 pub use file::Binary;
-pub use go::{ErrorPlace, GO_ERROR_HINT, GoFunction, GoListing};
+pub use go::pattern::matches as go_matches;
+pub use go::{ErrorPlace, GO_ERROR_HINT, GoFunction, GoListing, SurveyedGo};
 pub use image::{Image, Symbols};
 pub use list::{Listing, list};
 pub use sites::{ExitSite, NotCarriedOut, Site, at_site, is_at};
@@ -267,6 +268,19 @@ pub fn survey<'a>(
 ) -> Result<Vec<Surveyed<'a>>, Reason> {
     let elf = image.into().parse()?;
     Ok(function::survey(&elf, kernel, carries_out_returns))
+}
+
+/// The cost classes of the Go functions of a file, in the order of [`Listing::go`].
+///
+/// # Errors
+/// Where the file is no program, or its Go functions cannot be read.
+pub fn survey_go(
+    bytes: &[u8],
+    kernel: KernelVersion,
+    carries_out_returns: bool,
+) -> Result<Vec<SurveyedGo>, Reason> {
+    let elf = Elf::parse(bytes)?;
+    go::survey(&elf, kernel, carries_out_returns)
 }
 
 /// Finds the sites of a marker, like [`resolve_function`].

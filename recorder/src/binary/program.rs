@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use soakbox_schemas::control::{Returned, WayOut, When};
@@ -12,6 +13,7 @@ use super::control_flow::{self, Body, Extent, LeavingJump, ReturnUse};
 use super::disassembly::{self, Cost};
 use super::elf::{Elf, Symbol};
 use super::error::Reason;
+use super::go;
 use super::hazards;
 use super::references::References;
 use super::tail_calls::{Chain, Tail};
@@ -42,6 +44,8 @@ pub(super) struct Program<'e, 'a> {
     pub(super) unwind: Unwind<'a>,
     pub(super) kernel: KernelVersion,
     value: ReturnUse,
+    /// Addresses of code that this module's rules do not hold for.
+    go_code: Option<Range<u64>>,
     /// Functions finish at jumps that cannot be followed.
     finishes_at_jumps: bool,
     /// How it could switch stacks, in words; `None` where it cannot.
@@ -61,6 +65,7 @@ impl<'e, 'a> Program<'e, 'a> {
             unwind: Unwind::parse(elf),
             kernel,
             value,
+            go_code: go::code(elf),
             finishes_at_jumps: false,
             stack_switch: hazards::stack_switch(elf),
             tail_called: RefCell::default(),
@@ -76,6 +81,7 @@ impl<'e, 'a> Program<'e, 'a> {
             tail_called: RefCell::default(),
             leaving_bodies: RefCell::default(),
             unwind: self.unwind.clone(),
+            go_code: self.go_code.clone(),
             stack_switch: self.stack_switch.clone(),
             references: Rc::clone(&self.references),
             ..*self
@@ -196,6 +202,10 @@ impl<'e, 'a> Program<'e, 'a> {
             reason,
             Reason::TailCall { .. } | Reason::TailCallee { .. } | Reason::TooManyCallees(_)
         );
+        // The callers of C may be Go, which calls it by pointers that only its runtime knows.
+        if self.go_code.is_some() {
+            return Err(reason);
+        }
         let has_copies = !copies.unique.is_empty() || !copies.ambiguous.is_empty();
         if !leaves || has_copies {
             return Err(reason);
@@ -229,6 +239,7 @@ impl<'e, 'a> Program<'e, 'a> {
     }
 
     fn unnamed_extent(&self, address: u64) -> Result<Extent<'a>, Reason> {
+        self.check_language(address)?;
         if let Some(symbol) = self.elf.symbols_at(address).next() {
             return self.extent(symbol);
         }
@@ -243,6 +254,14 @@ impl<'e, 'a> Program<'e, 'a> {
             start: fde.start,
             end: fde.end,
         })
+    }
+
+    /// Refuses Go code.
+    fn check_language(&self, address: u64) -> Result<(), Reason> {
+        match &self.go_code {
+            Some(go) if go.contains(&address) => Err(Reason::Go),
+            _ => Ok(()),
+        }
     }
 
     /// The function at the address, in words.
@@ -340,6 +359,7 @@ impl<'e, 'a> Program<'e, 'a> {
         if !self.elf.is_executable(symbol.address) {
             return Err(refuse("it is not in executable memory"));
         }
+        self.check_language(symbol.address)?;
         let symbols = || self.elf.symbols_at(symbol.address);
         let size = symbols()
             .map(|symbol| symbol.size)

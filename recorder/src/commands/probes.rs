@@ -1,7 +1,7 @@
 //! `probes`: prints the functions, markers and USDT probes of a file. Not every listed name can be
 //! observed safely: `check` reports whether one can, and `--costs` adds it to each.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
@@ -9,13 +9,15 @@ use serde::Serialize;
 use soakbox_cli::{answer, escaped, escaped_path};
 
 use super::check;
-use crate::binary::{
-    self, Binary, CostClass, DebugFile, GoListing, Image, Listing, Surveyed, SymbolSource, demangle,
-};
+use crate::binary::{self, Binary, DebugFile, GoListing, Image, Listing, SymbolSource, demangle};
 use crate::cli::Probes;
 use crate::costs::{PairCost, ProbeCosts};
 use crate::kernel::KernelFacts;
 use crate::resolve;
+
+mod costs;
+
+use costs::{REFUSED, add_costs};
 
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
@@ -63,6 +65,9 @@ struct Function<'a> {
     #[serde(skip)]
     at: u64,
     size: u64,
+    /// Whether it is Go code, which is among the Go functions, or cannot be observed.
+    #[serde(skip)]
+    is_go: bool,
     /// The cost class, where costs were asked for and the function can be observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_class: Option<&'static str>,
@@ -82,6 +87,15 @@ struct GoFunction<'a> {
     name: &'a str,
     address: String,
     size: u64,
+    /// The cost class, where costs were asked for and the function can be observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_class: Option<&'static str>,
+    /// The cost of that class, as measured on this host.
+    #[serde(flatten)]
+    measured: Option<PairCost>,
+    /// The reason why it cannot be observed, where costs were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,7 +135,11 @@ pub fn run(arguments: &Probes) -> Result<()> {
         let kernel = resolve::kernel_version()?;
         let carries_out_returns = resolve::not_carried_out(kernel).is_none();
         let surveyed = binary::survey(image, kernel, carries_out_returns)?;
-        add_costs(&mut answer, surveyed, costs.as_ref().ok());
+        let go = match &listing.go {
+            Some(Ok(_)) => binary::survey_go(&bytes, kernel, carries_out_returns)?,
+            _ => Vec::new(),
+        };
+        add_costs(&mut answer, surveyed, go, costs.as_ref().ok());
         answer.measured = check::by_name(costs.as_ref().ok());
         answer.not_measured = costs.err().map(|error| error.to_string());
     }
@@ -143,6 +161,10 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                 address: format!("{address:#x}"),
                 at: address,
                 size,
+                is_go: listing
+                    .go_code
+                    .as_ref()
+                    .is_some_and(|go| go.contains(&address)),
                 cost_class: None,
                 measured: None,
                 refused: None,
@@ -180,53 +202,11 @@ fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
             name,
             address: format!("{address:#x}"),
             size: *size,
+            cost_class: None,
+            measured: None,
+            refused: None,
         })
         .collect()
-}
-
-/// The name under which refused functions are counted and shown.
-const REFUSED: &str = "refused";
-/// The name under which those of them are counted that `finish=jump` observes.
-const WITH_FINISH_JUMP: &str = "with_finish_jump";
-
-/// Adds to each function how it would be observed, and leaves out the symbols that are not
-/// functions of their own: copies and split-off parts.
-fn add_costs(answer: &mut Answer<'_>, surveyed: Vec<Surveyed<'_>>, costs: Option<&ProbeCosts>) {
-    let classes = CostClass::ALL.iter().map(|class| class.name());
-    let mut totals: BTreeMap<_, _> = classes
-        .chain([REFUSED, WITH_FINISH_JUMP])
-        .map(|name| (name, 0))
-        .collect();
-    let mut counted = BTreeSet::new();
-    let mut ways: HashMap<(&str, u64), _> = HashMap::new();
-    for function in surveyed {
-        let name = function
-            .class
-            .as_ref()
-            .map_or(REFUSED, |class| class.name());
-        // Names at one address are one function.
-        if counted.insert(function.address) {
-            *totals.entry(name).or_default() += 1;
-            let with_jumps = usize::from(function.at_jumps.is_some());
-            *totals.entry(WITH_FINISH_JUMP).or_default() += with_jumps;
-        }
-        ways.insert((function.symbol, function.address), function);
-    }
-    answer.functions.retain_mut(|function| {
-        let Some(surveyed) = ways.remove(&(function.name, function.at)) else {
-            return false;
-        };
-        function.with_finish_jump = surveyed.at_jumps.map(CostClass::name);
-        match surveyed.class {
-            Ok(class) => {
-                function.cost_class = Some(class.name());
-                function.measured = costs.map(|costs| costs.of(class));
-            }
-            Err(reason) => function.refused = Some(format!("{reason}; hint: {}", reason.hint())),
-        }
-        true
-    });
-    answer.totals = Some(totals);
 }
 
 fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
@@ -242,28 +222,30 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             site.address
         )?;
     }
+    let asked = answer.totals.is_some();
     for function in &answer.go_functions {
-        writeln!(
+        write!(
             out,
-            "go        {:>12} {:>8} bytes  {}",
-            function.address,
-            function.size,
-            escaped(function.name)
+            "go        {:>12} {:>8} bytes  ",
+            function.address, function.size
         )?;
+        if asked {
+            write!(out, "{:9}  ", function.cost_class.unwrap_or(REFUSED))?;
+        }
+        write!(out, "{}", escaped(function.name))?;
+        if let Some(reason) = &function.refused {
+            write!(out, "  ({})", escaped(reason))?;
+        }
+        writeln!(out)?;
     }
-    // The other functions of a file with Go code cannot be observed.
-    let functions = if answer.go {
-        &[]
-    } else {
-        answer.functions.as_slice()
-    };
-    for function in functions {
+    let functions = answer.functions.iter();
+    for function in functions.filter(|function| !function.is_go) {
         write!(
             out,
             "function  {:>12} {:>8} bytes  ",
             function.address, function.size
         )?;
-        if answer.totals.is_some() {
+        if asked {
             write!(out, "{:9}  ", function.cost_class.unwrap_or(REFUSED))?;
         }
         write!(out, "{}", escaped(function.name))?;

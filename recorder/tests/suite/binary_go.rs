@@ -1,7 +1,7 @@
 //! Go programs as the machine's Go builds them, compared with what `go tool nm` and `objdump` read.
 
 use crate::binary_support;
-use crate::support::targets;
+use crate::support::{targets, toolchains};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary_support::KERNEL;
+use soakbox_recorder::binary::elf::Elf;
 use soakbox_recorder::binary::{
     Finishing, GoFunction, GoListing, Reason, ReturnUse, list, resolve_function, resolve_go,
 };
@@ -24,14 +25,14 @@ const WAYS: [&[&str]; 6] = [
 ];
 
 /// A program that is removed with the value.
-struct Built(PathBuf);
+pub(crate) struct Built(pub(crate) PathBuf);
 
 impl Built {
     fn new(flags: &[&str]) -> Self {
         Self(targets::build_go("goroutines", flags, None))
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         fs::read(&self.0).unwrap()
     }
 }
@@ -42,19 +43,19 @@ impl Drop for Built {
     }
 }
 
-fn output(program: &str, arguments: &[&str], file: &Path) -> String {
+pub(crate) fn output(program: &str, arguments: &[&str], file: &Path) -> String {
     let mut command = Command::new(program);
     let output = command.args(arguments).arg(file).output().unwrap();
     assert!(output.status.success(), "{program}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn listed(bytes: &[u8]) -> GoListing<'_> {
+pub(crate) fn listed(bytes: &[u8]) -> GoListing<'_> {
     list(bytes).unwrap().go.unwrap().unwrap()
 }
 
 /// Names and sizes by address.
-fn functions(listing: &GoListing<'_>) -> BTreeMap<u64, (String, u64)> {
+pub(crate) fn functions(listing: &GoListing<'_>) -> BTreeMap<u64, (String, u64)> {
     let functions = listing.functions.iter();
     functions
         .map(|(name, address, size)| (*address, (name.to_string(), *size)))
@@ -122,7 +123,7 @@ fn the_version_is_that_of_the_compiler() {
     );
 }
 
-fn resolved(bytes: &[u8], name: &str) -> Result<GoFunction, Reason> {
+pub(crate) fn resolved(bytes: &[u8], name: &str) -> Result<GoFunction, Reason> {
     resolve_go(bytes, "./program", name, None, KERNEL).map(|found| found.part)
 }
 
@@ -206,33 +207,38 @@ fn a_switch_is_followed_and_a_generic_function_has_each_of_its_bodies() {
     }
 }
 
-#[test]
-fn the_place_of_a_goroutines_id_is_that_of_its_version() {
-    // From the debug information of programs that these versions built.
-    for (version, minor, offset) in [
-        ("go1.21.13", 21, 0x98),
-        ("go1.23.12", 23, 0xa0),
-        ("go1.24.13", 24, 0xa0),
-        ("local", 26, 0x98),
-    ] {
-        if !targets::has_go(version) {
-            continue;
-        }
+/// Offsets of a goroutine's id by the minor version of Go, from the debug information of programs that
+/// these versions built.
+const ID_OFFSETS: [(u32, u16); 5] = [(19, 0x98), (21, 0x98), (23, 0xa0), (24, 0xa0), (26, 0x98)];
+
+fn the_place_of_the_id_is_known(versions: &[&'static str]) {
+    for version in versions {
         let built = Built(targets::build_go(
             "goroutines",
             &["-ldflags=-s -w"],
             Some(version),
         ));
         let bytes = built.bytes();
+        let minor = listed(&bytes).version.minor;
+        let offset = ID_OFFSETS.iter().find(|(known, _)| *known == minor);
         // The installed version may be a later one.
-        if listed(&bytes).version.minor == minor {
-            assert_eq!(
-                resolved(&bytes, "main.op").unwrap().goroutine_id_offset,
-                offset,
-                "{version}"
-            );
+        if let Some((_, offset)) = offset {
+            let found = resolved(&bytes, "main.op").unwrap().goroutine_id_offset;
+            assert_eq!(found, *offset, "{version}");
         }
     }
+}
+
+#[test]
+fn the_place_of_a_goroutines_id_is_that_of_its_version() {
+    the_place_of_the_id_is_known(&["local"]);
+    the_place_of_the_id_is_known(&toolchains::available(&toolchains::OTHERS));
+}
+
+#[test]
+#[ignore = "downloads toolchains"]
+fn the_place_of_a_goroutines_id_is_that_of_more_versions() {
+    the_place_of_the_id_is_known(&toolchains::available(&toolchains::MORE));
 }
 
 #[test]
@@ -267,16 +273,21 @@ fn refusals_say_why() {
     ));
 }
 
+/// Random numbers below a bound.
+pub(crate) fn random() -> impl FnMut(usize) -> usize {
+    let mut seed = binary_support::host::seed();
+    move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    }
+}
+
 #[test]
 fn damaged_tables_are_refused_or_read_but_never_a_panic() {
     let bytes = Built::new(&["-ldflags=-s -w"]).bytes();
-    let elf = soakbox_recorder::binary::elf::Elf::parse(&bytes).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
     let place = |name: &str| elf.file_offset(elf.section(name).unwrap().address).unwrap() as usize;
-    let mut seed = binary_support::host::seed();
-    let mut random = move |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) as usize % below
-    };
+    let mut random = random();
     for round in 0..60 {
         let mut damaged = bytes.clone();
         let (start, length) = match round % 3 {

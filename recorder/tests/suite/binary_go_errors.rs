@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::binary_support::KERNEL;
 use crate::support::go_errors::{GO_ERRORS, GoError, LOOPS};
-use crate::support::targets;
+use crate::support::{targets, toolchains};
 use soakbox_recorder::binary::{ErrorPlace, Reason, list, resolve_go};
 
 /// Functions whose error is in no register, or in several.
@@ -118,16 +118,25 @@ fn the_debug_information_tells_where_the_error_is() {
     }
 }
 
-#[test]
-fn the_debug_information_of_other_versions_tells_it_too() {
-    for version in ["go1.21.13", "go1.23.12", "go1.24.13"] {
-        if targets::has_go(version) {
-            let bytes = read(&targets::build_go("goroutines", &[], Some(version)));
-            for function in &GO_ERRORS {
-                is_told(&bytes, function, version);
-            }
+/// The debug information of programs of these versions tells where the error is.
+fn is_told_by(versions: &[&'static str]) {
+    for version in toolchains::available(versions) {
+        let bytes = read(&targets::build_go("goroutines", &[], Some(version)));
+        for function in &GO_ERRORS {
+            is_told(&bytes, function, version);
         }
     }
+}
+
+#[test]
+fn the_debug_information_of_other_versions_tells_it_too() {
+    is_told_by(&toolchains::OTHERS);
+}
+
+#[test]
+#[ignore = "downloads toolchains"]
+fn the_debug_information_of_more_versions_tells_it_too() {
+    is_told_by(&toolchains::MORE);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::support::host;
 use crate::support::recorder::Recorder;
 use crate::support::recording::{Recording, Totals};
 use crate::support::targets::{self, Counts};
+use crate::support::toolchains;
 use soakbox_recorder::binary::list;
 
 /// Ways of building: a name, flags, and another toolchain.
@@ -25,7 +26,19 @@ const EXTERNAL: Way = (
     &["-ldflags=-linkmode=external", "-buildmode=pie"],
     None,
 );
+/// With calls of C that call Go back, linked by the C linker.
+const C_PIE: Way = ("C and PIE", &["-tags=c", "-buildmode=pie"], None);
+const C_PIE_FLAGS: &[&str] = &["-tags=c", "-buildmode=pie", "-ldflags=-s -w"];
+const C_PIE_STRIPPED: Way = ("C and PIE, stripped", C_PIE_FLAGS, None);
 const UNOPTIMISED: Way = ("unoptimised", &["-gcflags=all=-N -l"], None);
+
+/// The same way with these toolchains, where they can be downloaded.
+fn by(versions: &[&'static str], way: Way) -> Vec<Way> {
+    let versions = toolchains::available(versions).into_iter();
+    versions
+        .map(|version| (way.0, way.1, Some(version)))
+        .collect()
+}
 
 fn built(way: Way) -> PathBuf {
     targets::build_go("goroutines", way.1, way.2)
@@ -42,7 +55,13 @@ fn record_in(
     let built = built(way);
     let program = targets::own_copy(&built, directory);
     fs::remove_file(built).unwrap();
-    let probe = format!("op=go:{}:{function}", program.display());
+    // The other functions of such a program.
+    let kind = if function.contains('.') {
+        "go"
+    } else {
+        "uprobe"
+    };
+    let probe = format!("op={kind}:{}:{function}", program.display());
     let recorder = Recorder::start(&root, &["--op", &probe]);
     let outcome = targets::run(&program, &arguments);
     recorder.stop().check();
@@ -78,9 +97,48 @@ fn goroutines_with_growing_stacks_are_counted_exactly() {
     if !host::allows_bpf() {
         return;
     }
-    for way in [PLAIN, STRIPPED, PIE, EXTERNAL, UNOPTIMISED] {
+    for way in [
+        PLAIN,
+        STRIPPED,
+        PIE,
+        EXTERNAL,
+        UNOPTIMISED,
+        C_PIE,
+        C_PIE_STRIPPED,
+    ] {
         exact(way, "main.op", ["op", "500", "70"]);
     }
+}
+
+/// Programs of other versions, with calls of C, at any address: growing stacks, recursion, panics,
+/// the ends of goroutines, generic functions, and errors where the types are known and where not.
+fn other_versions_are_exact(versions: &[&'static str]) {
+    if !host::allows_bpf() {
+        return;
+    }
+    for way in by(versions, C_PIE_STRIPPED) {
+        exact(way, "main.op", ["op", "500", "70"]);
+        exact(way, "main.op", ["recursion", "200", "30"]);
+        exact(way, "main.panics", ["panics", "200", "20"]);
+        exact(way, "main.op_recovers", ["op_recovers", "200", "20"]);
+        exact(way, "main.exits", ["exits", "100", "20"]);
+        exact(way, "main.sum[...]", ["sum", "50", "20"]);
+    }
+    for way in by(versions, C_PIE) {
+        exact(way, "main.op", ["op", "500", "70"]);
+        failures_are_exact(way, &GO_ERRORS, |_| "goerr".to_owned());
+    }
+}
+
+#[test]
+fn programs_of_other_versions_are_counted_exactly() {
+    other_versions_are_exact(&toolchains::OTHERS);
+}
+
+#[test]
+#[ignore = "downloads toolchains"]
+fn programs_of_more_versions_are_counted_exactly() {
+    other_versions_are_exact(&toolchains::MORE);
 }
 
 #[test]
@@ -88,7 +146,9 @@ fn each_level_of_a_recursion_is_counted() {
     if !host::allows_bpf() {
         return;
     }
-    exact(PLAIN, "main.op", ["recursion", "200", "30"]);
+    for way in [PLAIN, C_PIE] {
+        exact(way, "main.op", ["recursion", "200", "30"]);
+    }
 }
 
 #[test]
@@ -98,6 +158,18 @@ fn operations_that_a_recovered_panic_leaves_are_abandoned() {
     }
     exact(PLAIN, "main.panics", ["panics", "200", "20"]);
     exact(PLAIN, "main.op_recovers", ["op_recovers", "200", "20"]);
+}
+
+#[test]
+fn functions_in_c_that_goroutines_call_are_counted_exactly() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let older = by(&toolchains::OTHERS[..1], C_PIE);
+    for way in std::iter::once(C_PIE).chain(older) {
+        exact(way, "through", ["through", "200", "30"]);
+        exact(way, "through", ["through_panics", "200", "20"]);
+    }
 }
 
 #[test]
@@ -177,7 +249,7 @@ fn an_operation_failed_if_its_last_result_is_an_error() {
     if !host::allows_bpf() {
         return;
     }
-    for way in [PLAIN, UNOPTIMISED, EXTERNAL] {
+    for way in [PLAIN, UNOPTIMISED, EXTERNAL, C_PIE] {
         failures_are_exact(way, &GO_ERRORS, |_| "goerr".to_owned());
     }
 }

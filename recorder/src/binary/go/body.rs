@@ -265,13 +265,7 @@ impl<'a> Program<'_, 'a> {
     /// Whether the program may compare the function's code with a checksum when it starts. It would
     /// find the breakpoint of a probe, and end.
     fn checks_itself(&self, entry: &Entry<'_>) -> bool {
-        let limit = |name| {
-            let mut limits = self.functions.iter();
-            Some(limits.find(|entry| entry.name.ends_with(name))?.start)
-        };
-        let (start, end) = (limit(":textfipsstart"), limit(":textfipsend"));
-        let range = start.zip(end);
-        range.is_some_and(|(start, end)| (start..end).contains(&entry.start))
+        self.checksummed.contains(&entry.start)
     }
 
     /// Name of the function that starts at the address.

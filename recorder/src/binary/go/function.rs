@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::error::{Choice, Reason};
-use super::super::{KernelVersion, NotCarriedOut, Site, suggest};
+use super::super::{KernelVersion, NotCarriedOut, Site};
 use super::body::Body;
 use super::{Entry, Program, Types, Unknown, names};
 
@@ -90,14 +90,12 @@ impl<'a> Program<'_, 'a> {
             returns.extend(finishes);
         }
         if results_on_stack && error.is_some() {
-            return Err(Reason::GoError(
-                "it returns its error on the stack".to_owned(),
-            ));
+            return Err(Reason::NoGoError("it returns its error on the stack"));
         }
-        let error = error.map(|error| self.error_register(&bodies, error));
+        let mut warnings = Vec::new();
+        let error = error.map(|error| self.error_register(&bodies, error, &mut warnings));
         let exit = self.functions.iter().find(|entry| entry.name == EXIT);
         let exit = exit.map(|entry| Body::read(self, &entry)?.begin_site(kernel));
-        let mut warnings = Vec::new();
         if bodies.iter().all(|body| self.functions.is_wrapper(body)) {
             warnings.push(
                 "the compiler made this function to call another one, and calls of that one are not observed".to_owned(),
@@ -129,29 +127,50 @@ impl<'a> Program<'_, 'a> {
         Body::read(self, &entry)?.straight_site(kernel)
     }
 
-    /// Where the bodies return their error.
-    fn error_register(&self, bodies: &[Entry<'_>], error: ErrorPlace) -> Result<u32, Reason> {
+    /// Where the bodies return their error. Instances of one generic function may do so in different
+    /// registers.
+    fn error_register(
+        &self,
+        bodies: &[Entry<'_>],
+        error: ErrorPlace,
+        warnings: &mut Vec<String>,
+    ) -> Result<u32, Reason> {
         let known = match Types::read(self.elf) {
             Ok(types) => types.error_registers(bodies),
             Err(unknown) => vec![Err(unknown); bodies.len()],
         };
+        let by_instance = |why| Reason::GoErrorInstances {
+            why,
+            instances: instances(bodies),
+        };
+        let told: BTreeSet<u32> = known.iter().flatten().copied().collect();
+        if told.len() > 1 {
+            let why = "its instances return their errors in different registers";
+            return Err(by_instance(why));
+        }
         let mut found = None;
         for known in known {
             let register = match (known, error) {
                 (Ok(register), ErrorPlace::After(given)) if register != given => {
-                    let why = format!(
-                        "the results before its error need {register} registers, not {given}"
-                    );
-                    return Err(Reason::GoError(why));
+                    return Err(Reason::GoErrorPlace { register, given });
                 }
                 (Ok(register), _) => register,
                 (Err(Unknown::NotThere(_)), ErrorPlace::After(given)) => given,
-                (Err(unknown), _) => return Err(Reason::GoError(unknown.why().to_owned())),
+                (Err(Unknown::NoError(why)), _) if told.is_empty() => {
+                    return Err(Reason::NoGoError(why));
+                }
+                (Err(Unknown::NotThere(why)), _) if told.is_empty() => {
+                    return Err(Reason::GoError(why));
+                }
+                (Err(unknown), _) => return Err(by_instance(unknown.why())),
             };
-            if *found.get_or_insert(register) != register {
-                let why = "its instances return their errors in different registers";
-                return Err(Reason::GoError(why.to_owned()));
-            }
+            found = Some(register);
+        }
+        let count = bodies.len();
+        if let (ErrorPlace::After(given), true, 2..) = (error, told.is_empty(), count) {
+            warnings.push(format!(
+                "success=goerr:{given} is taken for all {count} instances, and the file does not tell whether they return their errors in the same register"
+            ));
         }
         Ok(found.unwrap_or_default())
     }
@@ -197,18 +216,31 @@ impl<'a> Program<'_, 'a> {
     }
 
     fn missing(&self, file: &str, function: &str) -> Reason {
-        let known: Vec<_> = self
-            .functions
-            .iter()
-            .map(|entry| names::readable(entry.name))
-            .collect();
+        let names = self.functions.iter().map(|entry| entry.name);
         Reason::UnknownFunction {
             file: file.into(),
             function: function.into(),
-            near: suggest::nearest(function, known.iter().map(AsRef::as_ref)),
-            symbols: "a function that is inlined everywhere has no code of its own, and type arguments are written [...]".into(),
+            near: names::near(function, names),
+            symbols: SYMBOLS.into(),
         }
     }
+}
+
+/// Which names the table has, in words.
+pub(super) const SYMBOLS: &str = "a function that is inlined everywhere has no code of its own, and type arguments are written [...]";
+
+/// Names that each stand for one of the bodies alone, as they are written in a probe; none where the table gives all of them the same
+/// name (up to Go 1.20).
+fn instances(bodies: &[Entry<'_>]) -> Vec<String> {
+    const MOST: usize = 8;
+    let names: BTreeSet<_> = bodies.iter().map(|body| body.name).collect();
+    if names.len() < bodies.len() {
+        return Vec::new();
+    }
+    let names = names.into_iter().take(MOST);
+    names
+        .map(|name| names::readable(name).replace(',', "\\,"))
+        .collect()
 }
 
 fn choice(entry: &Entry<'_>) -> Choice {

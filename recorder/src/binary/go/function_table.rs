@@ -1,16 +1,19 @@
 //! The function table (`pclntab`) in the layouts of Go 1.18 and 1.20: every function with its name,
 //! its extent, its source file and the depth of its stack at each instruction.
 
+use std::ops::Range;
+
 use super::super::elf::Elf;
 use super::super::error::Reason;
 use super::build_info::varint;
 use super::module;
+use super::table_place::{self, GO_1_18, GO_1_20, TablePlace};
 
 /// The table of a file.
 #[derive(Clone, Debug)]
 pub struct FunctionTable<'e, 'a> {
     elf: &'e Elf<'a>,
-    /// The section from its first byte.
+    /// The table from its first byte.
     data: &'a [u8],
     /// Address that the table's offsets are counted from.
     text: u64,
@@ -39,10 +42,6 @@ pub struct Entry<'a> {
     record: usize,
 }
 
-/// Names of the section, by the ways of linking.
-pub(super) const SECTIONS: [&str; 2] = [".gopclntab", ".data.rel.ro.gopclntab"];
-const GO_1_18: u32 = 0xffff_fff0;
-const GO_1_20: u32 = 0xffff_fff1;
 /// Longest name that is read, bytes: type arguments can make names long.
 const LONGEST_NAME: usize = 64 << 10;
 /// Flag of a function that is written in assembly.
@@ -57,11 +56,7 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
     /// Where there is no such table, or its layout is not known.
     pub(super) fn parse(elf: &'e Elf<'a>) -> Result<Self, Reason> {
         let damaged = |why: &str| Reason::GoTables(why.to_owned());
-        let section = SECTIONS
-            .iter()
-            .find_map(|name| elf.section(name))
-            .ok_or_else(|| damaged("there is no section .gopclntab"))?;
-        let data = section.data;
+        let TablePlace { address, data } = table_place::find(elf)?;
         let kind = match word(data, 0) {
             Some(GO_1_18) => 36,
             Some(GO_1_20) => 40,
@@ -81,7 +76,7 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
         let table = Self {
             elf,
             data,
-            text: module::text(elf, section.address)?,
+            text: module::text(elf, address)?,
             count: number(0).unwrap_or_default(),
             names: part(3)?,
             units: part(4)?,
@@ -103,6 +98,12 @@ impl<'e, 'a> FunctionTable<'e, 'a> {
     /// All functions by address, without those whose record cannot be read.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'a>> + '_ {
         (0..self.count).filter_map(|index| self.entry(index))
+    }
+
+    /// Addresses from the first function to the end of the last one.
+    pub(super) fn code(&self) -> Option<Range<u64>> {
+        let address = |index| self.text.checked_add(self.start_of(index)?.into());
+        Some(address(0)?..address(self.count)?)
     }
 
     /// The function that starts at the address.

@@ -1,10 +1,12 @@
-//! The Go functions of a file, for the `probes` command.
+//! The Go functions of a file, and what their observation costs, for the `probes` command.
 
 use std::borrow::Cow;
 
 use super::super::elf::Elf;
 use super::super::error::Reason;
-use super::{Program, Version, names};
+use super::super::{CostClass, KernelVersion, NotCarriedOut};
+use super::body::Body;
+use super::{Entry, FunctionTable, Program, Version, names};
 
 /// The Go functions of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +23,7 @@ pub struct GoListing<'a> {
 /// Where its tables cannot be read.
 pub fn list<'a>(elf: &Elf<'a>) -> Result<GoListing<'a>, Reason> {
     let program = Program::parse(elf)?;
-    let table = &program.functions;
-    // The linker marks places between functions by names without code.
-    let functions = table
-        .iter()
-        .filter(|entry| !table.is_assembly(entry) && entry.start < entry.end);
+    let functions = listed(&program.functions);
     let functions = functions
         .map(|entry| {
             (
@@ -39,4 +37,48 @@ pub fn list<'a>(elf: &Elf<'a>) -> Result<GoListing<'a>, Reason> {
         version: program.version,
         functions,
     })
+}
+
+/// Without those in assembly, and without the names that the linker gives to places between functions.
+fn listed<'a, 't>(table: &'t FunctionTable<'_, 'a>) -> impl Iterator<Item = Entry<'a>> + 't {
+    let is_listed = |entry: &Entry<'_>| !table.is_assembly(entry) && entry.start < entry.end;
+    table.iter().filter(is_listed)
+}
+
+/// The cost class of a Go function, or why it cannot be observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveyedGo {
+    /// Virtual address.
+    pub address: u64,
+    /// Its class: that of the most expensive way through it.
+    pub class: Result<CostClass, Reason>,
+}
+
+/// The classes of all functions that [`list`] lists, in the same order; `carries_out_returns` where
+/// programs can do that on this host.
+///
+/// # Errors
+/// Where the tables of the file cannot be read.
+pub fn survey(
+    elf: &Elf<'_>,
+    kernel: KernelVersion,
+    carries_out_returns: bool,
+) -> Result<Vec<SurveyedGo>, Reason> {
+    let program = Program::parse(elf)?;
+    // Without the place of the id no function can be observed.
+    let goroutine = program.goroutine_id_offset();
+    let class = |entry: &Entry<'_>| {
+        goroutine.clone()?;
+        let (begin, mut returns) = Body::read(&program, entry)?.sites(kernel)?;
+        if !carries_out_returns {
+            let returns = returns.iter_mut();
+            returns.for_each(|site| site.leave_to_kernel(NotCarriedOut::ByAny));
+        }
+        Ok(CostClass::of(&[begin], &returns))
+    };
+    let surveyed = listed(&program.functions).map(|entry| SurveyedGo {
+        address: entry.start,
+        class: class(&entry),
+    });
+    Ok(surveyed.collect())
 }

@@ -12,15 +12,19 @@ mod goroutine;
 mod listing;
 mod module;
 mod names;
+pub mod pattern;
 mod results;
 mod signature;
+mod table_place;
 
 pub use build_info::Version;
 pub use debug_info::Unknown;
 pub use function::{ErrorPlace, GoFunction};
 pub use function_table::{Entry, FunctionTable};
-pub use listing::{GoListing, list};
+pub use listing::{GoListing, SurveyedGo, list, survey};
 pub use results::{GO_ERROR_HINT, Types};
+
+use std::ops::Range;
 
 use super::elf::Elf;
 use super::error::Reason;
@@ -34,6 +38,8 @@ pub struct Program<'e, 'a> {
     pub version: Version,
     /// Its Go functions.
     pub functions: FunctionTable<'e, 'a>,
+    /// Addresses of code that the program compares with a checksum; none where there is no such code.
+    checksummed: Range<u64>,
 }
 
 impl<'e, 'a> Program<'e, 'a> {
@@ -47,10 +53,39 @@ impl<'e, 'a> Program<'e, 'a> {
         }
         let version = build_info::version(elf)?;
         let functions = FunctionTable::parse(elf)?;
+        let limit = |name| {
+            let mut limits = functions.iter();
+            Some(limits.find(|entry| entry.name.ends_with(name))?.start)
+        };
+        let (start, end) = (limit(":textfipsstart"), limit(":textfipsend"));
+        let checksummed = start.zip(end).map_or(0..0, |(start, end)| start..end);
         Ok(Self {
             elf,
             version,
             functions,
+            checksummed,
         })
     }
+}
+
+/// Addresses of the code that Go's own rules hold for: everything where the tables of the Go code
+/// cannot be read. `None` where the file contains no Go code.
+pub(in crate::binary) fn code(elf: &Elf<'_>) -> Option<Range<u64>> {
+    let everything = 0..u64::MAX;
+    elf.is_go().then(|| {
+        let table = FunctionTable::parse(elf);
+        table
+            .ok()
+            .and_then(|table| table.code())
+            .unwrap_or(everything)
+    })
+}
+
+/// Whether a Go function of the file is meant by the name.
+pub(in crate::binary) fn has_function(elf: &Elf<'_>, name: &str) -> bool {
+    let program = elf.is_go().then(|| Program::parse(elf));
+    program.and_then(Result::ok).is_some_and(|program| {
+        let mut functions = program.functions.iter();
+        functions.any(|entry| names::means(name, entry.name))
+    })
 }

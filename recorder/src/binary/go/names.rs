@@ -1,6 +1,12 @@
 //! Names of Go functions as people write them, against names as the file has them.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::suggest;
+
+/// Most names that are suggested because they differ only in type arguments, pointers and packages.
+const MOST: usize = 4;
 
 /// Whether a person who writes `written` means the function that the file calls `name`.
 ///
@@ -39,6 +45,38 @@ pub(super) fn general(name: &str) -> Cow<'_, str> {
     } else {
         name
     }
+}
+
+/// Names close to one that means no function, the closest first: a generic function by the name of
+/// all its instances. `Sum[int]` and `List.Push` are close to `main.Sum[...]` and
+/// `main.(*List[...]).Push`.
+pub(super) fn near<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let general: BTreeSet<Cow<'_, str>> = names.map(general).collect();
+    let wanted = plain(written);
+    let is_same = |name: &&Cow<'_, str>| {
+        let name = plain(name);
+        let before = name.strip_suffix(wanted.as_str());
+        before.is_some_and(|before| before.is_empty() || before.ends_with(['.', '/']))
+    };
+    let same = general.iter().filter(is_same).take(MOST);
+    let same: Vec<String> = same.map(|name| name.clone().into_owned()).collect();
+    if !wanted.is_empty() && !same.is_empty() {
+        return same;
+    }
+    let short = |name: &Cow<'_, str>| with_arguments(name, "");
+    let by_short: BTreeMap<String, &Cow<'_, str>> =
+        general.iter().map(|name| (short(name), name)).collect();
+    let written = with_arguments(written, "");
+    let near = suggest::nearest(&written, by_short.keys().map(String::as_str));
+    let near = near.iter().filter_map(|name| by_short.get(name.as_str()));
+    near.map(|name| name.to_string()).collect()
+}
+
+/// The name without type arguments and without the signs of a pointer: `main.List.Push` of
+/// `main.(*List[...]).Push`.
+fn plain(name: &str) -> String {
+    let name = with_arguments(name, "");
+    name.replace(['(', ')', '*'], "")
 }
 
 /// The name with `arguments` in place of each list of type arguments.
@@ -142,6 +180,31 @@ mod tests {
         ] {
             assert!(!means(written, name), "{written} for {name}");
         }
+    }
+
+    #[test]
+    fn a_generic_function_is_suggested_by_the_name_of_all_its_instances() {
+        let names = [
+            "main.Sum[go.shape.int]",
+            "main.Sum[go.shape.string]",
+            "main.(*M[...]).Put",
+            "main.M2.Put",
+            "main.Summary",
+            "example.com/a%2eb.Get",
+        ];
+        for (written, expected) in [
+            ("main.Sum[int]", "main.Sum[...]"),
+            ("Sum[string]", "main.Sum[...]"),
+            ("M.Put", "main.(*M[...]).Put"),
+            ("main.M[int].Put", "main.(*M[...]).Put"),
+            ("a.b.Get", "example.com/a.b.Get"),
+            ("main.Sumary", "main.Summary"),
+            ("main.Sumn", "main.Sum[...]"),
+        ] {
+            assert_eq!(near(written, names.into_iter())[0], expected, "{written}");
+        }
+        assert!(near("", names.into_iter()).is_empty());
+        assert!(near("()", names.into_iter()).is_empty());
     }
 
     #[test]

@@ -49,7 +49,9 @@ const SWITCHES: &[&str] = &[
 
 /// How the program could switch stacks.
 pub fn stack_switch(elf: &Elf<'_>) -> Option<String> {
-    by_structure(elf)
+    let go = elf.is_go();
+    let go = go.then(|| "the Go runtime calls C on the stacks of its threads".to_owned());
+    go.or_else(|| by_structure(elf))
         .or_else(|| imports_any(elf, SWITCHES).map(|name| format!("it imports {name}")))
         .or_else(|| by_code(elf))
 }

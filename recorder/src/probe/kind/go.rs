@@ -9,12 +9,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use soakbox_schemas::control::{Cookie, Uretprobe, WayOut};
 
-use super::{Kind, Probe};
-use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site};
+use super::{Expanded, Kind, Probe};
+use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site, pattern};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::returns::{ReturnPrograms, executed_by, not_carried_out};
 use crate::probe::{
-    Context, Explanation, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules, Success,
+    Context, Explanation, Files, FinishRule, Location, OpenFile, Place, Refusal, Resolved, Rules,
+    Success,
 };
 
 /// Runs after the stack check.
@@ -67,6 +68,36 @@ impl fmt::Display for GoProbe {
 }
 
 impl Probe for GoProbe {
+    fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
+        let Place { file, name } = &self.0;
+        if !pattern::has_wildcard(name) {
+            return Ok(None);
+        }
+        let open = files.open(file)?;
+        let found = binary::go_matches(&open.bytes, file, name);
+        let Some(found) = found.map_err(|reason| ResolveError::of(self, reason))? else {
+            return Ok(None);
+        };
+        if found.len() > room {
+            let reason = Reason::TooManyMatches {
+                pattern: name.clone(),
+                count: found.len(),
+                room,
+            };
+            return Err(ResolveError::of(self, reason).into());
+        }
+        let expanded = found.into_iter().map(|name| {
+            let file = file.clone();
+            Expanded {
+                name: name.clone(),
+                signature: name.clone(),
+                symbol: name.clone(),
+                probe: Arc::new(Self(Place { file, name })),
+            }
+        });
+        Ok(Some(expanded.collect()))
+    }
+
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {
         let Place { file, name } = &self.0;
         let open = context.files.open(file)?;
@@ -154,9 +185,11 @@ fn explain(
 ) -> Explanation {
     let locations = |sites: &[Site]| sites.iter().map(Location::from).collect();
     let mut explanation = Explanation {
+        function: Some(function.name.clone()),
         finish: format!(
-            "at {} return instructions{} (a uretprobe would corrupt the stacks of Go)",
+            "at {} return instruction{}{} (a uretprobe would corrupt the stacks of Go)",
             function.returns.len(),
+            if function.returns.len() == 1 { "" } else { "s" },
             executed_by(&function.returns)
         ),
         abandonment: format!(

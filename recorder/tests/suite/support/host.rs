@@ -36,6 +36,11 @@ pub(crate) fn has_file(path: &str) -> bool {
     allow(TOOLS, Path::new(path).exists(), path, "not there")
 }
 
+/// `false`, with a message, where something could not be downloaded.
+pub(crate) fn can_download(downloaded: bool, what: &str, reason: &str) -> bool {
+    allow(TOOLS, downloaded, what, reason)
+}
+
 /// `false`, with a message, where a small file system cannot be mounted.
 pub(crate) fn may_mount(mounted: bool, reason: &str) -> bool {
     allow(TOOLS, mounted, "a mount", reason)

@@ -11,4 +11,5 @@ pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod targets;
 pub(crate) mod tmpfs;
+pub(crate) mod toolchains;
 pub(crate) mod uprobe_counts;

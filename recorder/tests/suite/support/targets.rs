@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+use super::toolchains;
+
 /// The counts that a target prints; `target.h` defines the first five.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Counts {
@@ -158,8 +160,7 @@ pub(crate) fn build_by(compiler: &str, name: &str, flags: &[&str]) -> PathBuf {
 }
 
 /// Builds the Go program in `tests/targets/<name>` with `go build` and `flags`; `version` is that
-/// of another toolchain than the installed one, such as `go1.21.13`, which Go downloads. Go caches
-/// its builds itself.
+/// of another toolchain than the installed one, such as `go1.21.13`. Go caches its builds itself.
 pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/targets")
@@ -169,31 +170,14 @@ pub(crate) fn build_go(name: &str, flags: &[&str], version: Option<&str>) -> Pat
     static BUILDS: AtomicU32 = AtomicU32::new(0);
     let unique = BUILDS.fetch_add(1, Ordering::Relaxed);
     let program = directory.join(format!("{name}-{}-{unique}", std::process::id()));
-    let mut command = Command::new("go");
+    let mut command = toolchains::go(version);
     command
         .args(["build", "-o"])
         .arg(&program)
         .args(flags)
         .arg(".");
-    command
-        .current_dir(&source)
-        .env("GOFLAGS", "-mod=mod -buildvcs=false");
-    command.env("GOTOOLCHAIN", version.unwrap_or("local"));
-    run_compiler(&mut command);
+    run_compiler(command.current_dir(&source));
     program
-}
-
-/// Whether Go has this version of itself, or can download it; `false` with a message.
-pub(crate) fn has_go(version: &str) -> bool {
-    let mut command = Command::new("go");
-    let there = command.arg("version").env("GOTOOLCHAIN", version).output();
-    let there = there.is_ok_and(|output| {
-        output.status.success() && String::from_utf8_lossy(&output.stdout).contains(version)
-    });
-    if !there && version != "local" {
-        eprintln!("{version} cannot be downloaded: not tested");
-    }
-    there || version == "local"
 }
 
 fn run_compiler(command: &mut Command) {

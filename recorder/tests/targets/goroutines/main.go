@@ -19,6 +19,9 @@ import (
 var begun, finished, failures, abandoned atomic.Int64
 var failure = errors.New("an odd number")
 
+// Calls C where the program is built with it (through_c.go).
+var foreign func(n int) int
+
 // Makes the stack grow, by another amount for each depth, so that the runtime moves it.
 //
 //go:noinline
@@ -42,6 +45,9 @@ func op(n, levels int) (int, error) {
 	grow(n % 70)
 	if n%7 == 0 {
 		runtime.Gosched()
+	}
+	if foreign != nil && n%10 == 0 {
+		foreign(n)
 	}
 	finished.Add(1)
 	if n%2 == 1 {
