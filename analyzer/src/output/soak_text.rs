@@ -14,8 +14,10 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
         return "  no operation was observed yet\n".to_owned();
     }
     let mut text = format!("{}\n", headline(answer));
-    let (absent, others): (Vec<&FindingAnswer>, Vec<&FindingAnswer>) =
-        answer.findings.iter().partition(|one| one.status == "absent");
+    let (absent, others): (Vec<&FindingAnswer>, Vec<&FindingAnswer>) = answer
+        .findings
+        .iter()
+        .partition(|one| one.status == "absent");
     if !others.is_empty() {
         text.push('\n');
         text.push_str(&found_or_open(&others));
@@ -61,7 +63,11 @@ fn found_or_open(findings: &[&FindingAnswer]) -> String {
             finding.status.to_owned(),
             slope(finding.slope_per_hour),
             interval,
-            slope(finding.detectable.filter(|_| finding.slope_per_hour.is_some())),
+            slope(
+                finding
+                    .detectable
+                    .filter(|_| finding.slope_per_hour.is_some()),
+            ),
             from.map_or_else(|| MISSING.to_owned(), to_the_second),
             reason(finding),
         ]);
@@ -74,7 +80,10 @@ fn nothing_found(findings: &[&FindingAnswer]) -> String {
     let mut subjects: Vec<(&str, Vec<String>)> = Vec::new();
     for finding in findings {
         let seen = seen(finding);
-        match subjects.iter_mut().find(|(name, _)| *name == finding.subject) {
+        match subjects
+            .iter_mut()
+            .find(|(name, _)| *name == finding.subject)
+        {
             Some((_, all)) => all.push(seen),
             None => subjects.push((&finding.subject, vec![seen])),
         }

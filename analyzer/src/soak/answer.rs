@@ -3,6 +3,11 @@
 use serde::Serialize;
 use soakbox_statistics::Metric;
 
+/// The order of what was found.
+const GRAVEST_FIRST: [&str; 9] = [
+    "stopped", "outage", "leak", "decay", "drift", "bursts", "unsteady", "period", "gap",
+];
+
 /// All findings; in JSON the schema `soakbox.soak/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SoakAnswer {
@@ -93,7 +98,11 @@ impl SoakAnswer {
             "inconclusive" => 1,
             _ => 2,
         };
-        findings.sort_by_key(rank);
+        let weight = |finding: &FindingAnswer| {
+            let place = GRAVEST_FIRST.iter().position(|kind| *kind == finding.kind);
+            (finding.status == "found").then_some(place)
+        };
+        findings.sort_by_key(|finding| (rank(finding), weight(finding)));
         Self {
             schema: "soakbox.soak/1",
             false_alarm,

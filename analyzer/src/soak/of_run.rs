@@ -64,7 +64,9 @@ fn has_outcomes(series: &Series, settings: &SoakSettings) -> bool {
 
 /// The pause at the end; `None` where no operation was observed, or the rate is not asked for.
 fn pause(series: &Series, settings: &SoakSettings) -> Option<Stop> {
-    settings.wants(&Metric::Rate).then(|| stop(&finished(series)))?
+    settings
+        .wants(&Metric::Rate)
+        .then(|| stop(&finished(series)))?
 }
 
 /// Operations that finished per window.

@@ -3,8 +3,8 @@
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{
-    Error, Finding, FindingKind, MIN_EFFECTIVE_SIZE, MIN_PERIOD_WINDOWS, Metric, SoakOptions, Status, Steadiness, Trend,
-    search_period, soak, steady_state,
+    Error, Finding, FindingKind, MIN_EFFECTIVE_SIZE, MIN_PERIOD_WINDOWS, MIN_WINDOWS, Metric,
+    SoakOptions, Status, Steadiness, Trend, search_period, soak, steady_state,
 };
 
 use super::evenly::evenly_spaced;
@@ -86,12 +86,7 @@ pub(super) fn of_series(
     if one.idle {
         let nothing = |finding: FindingAnswer| FindingAnswer {
             reason: IDLE.to_owned(),
-            ..FindingAnswer::new(
-                finding.kind,
-                &series.name,
-                &series.metric,
-                "inconclusive",
-            )
+            ..FindingAnswer::new(finding.kind, &series.name, &series.metric, "inconclusive")
         };
         findings = findings.into_iter().map(nothing).collect();
     }
@@ -253,7 +248,9 @@ fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAn
             ..blank("absent")
         },
         (None, None) if is_constant(series) => FindingAnswer {
-            reason: format!("the values do not change: any period of up to {longest} would have been seen"),
+            reason: format!(
+                "the values do not change: any period of up to {longest} would have been seen"
+            ),
             ..blank("absent")
         },
         (None, None) => FindingAnswer {
@@ -273,7 +270,9 @@ fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswe
                     "steady from there on; a late step of {} would have been seen",
                     in_words(&series.metric, step)
                 ),
-                _ => "it stays the same from there on; any late step would have been seen".to_owned(),
+                _ => {
+                    "it stays the same from there on; any late step would have been seen".to_owned()
+                }
             },
         ),
         Steadiness::Moving => (
@@ -288,8 +287,18 @@ fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswe
         ),
         Steadiness::Inconclusive => (
             "inconclusive",
-            match series.values.iter().filter(|value| value.is_finite()).count() {
-                0 => "no values".to_owned(),
+            match series
+                .values
+                .iter()
+                .filter(|value| value.is_finite())
+                .count()
+            {
+                points if points < MIN_WINDOWS => {
+                    format!(
+                        "{} only: a level needs {MIN_WINDOWS}",
+                        counted(points, "point")
+                    )
+                }
                 points => format!(
                     "{} that depend on each other like {:.0} independent ones: it takes \
                      {MIN_EFFECTIVE_SIZE:.0}",
@@ -302,7 +311,9 @@ fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswe
     Ok(FindingAnswer {
         from: series.times.text(state.from),
         of_all: state.from == 0,
-        detectable: state.detectable.filter(|step| status == "absent" && *step > 0.0),
+        detectable: state
+            .detectable
+            .filter(|step| status == "absent" && *step > 0.0),
         reason,
         ..FindingAnswer::new("unsteady", &series.name, &series.metric, status)
     })

@@ -86,8 +86,11 @@ fn a_recording_shows_the_floor_of_its_teeth() {
     let (seed, mut random) = drawn();
     // Teeth of 10 minutes and 30%, noise of 2%: healthy, with 1% an hour, and four times as high at
     // the end on a flat floor.
-    for (name, growth, taller) in [("healthy", 0.0, 0.0), ("leaks", 0.01, 0.0), ("taller", 0.0, 3.0)]
-    {
+    for (name, growth, taller) in [
+        ("healthy", 0.0, 0.0),
+        ("leaks", 0.01, 0.0),
+        ("taller", 0.0, 3.0),
+    ] {
         let (mut found, mut absent) = (0, 0);
         for trial in 0..6 {
             let place = Place::new();
@@ -107,7 +110,10 @@ fn a_recording_shows_the_floor_of_its_teeth() {
             absent += usize::from(leak["status"] == "absent");
             let period = finding(&answer, "period", "operation memory");
             let seconds = period["period_s"].as_f64().unwrap();
-            assert!((seconds - 600.0).abs() < 6.0, "seed {seed}, {trial}: {period}");
+            assert!(
+                (seconds - 600.0).abs() < 6.0,
+                "seed {seed}, {trial}: {period}"
+            );
         }
         let case = format!("seed {seed}, {name}: {found} found, {absent} absent");
         match name {
@@ -130,9 +136,27 @@ fn outages_on_the_way_are_found_and_no_part_of_the_rate() {
     let usual: fn(f64) -> f64 = |_| 1.0;
     // 20 of 120 minutes; one minute in each half an hour; an hour between two half minutes.
     let cases: [(&str, f64, fn(f64) -> bool, usize, &str); 4] = [
-        ("long", 2.0, |at| !(3000.0..4200.0).contains(&at), 1, "20 min"),
-        ("short", 2.0, |at| at % 2000.0 >= 60.0 || at < 100.0, 3, "60.0 s"),
-        ("apart", 61.0 / 60.0, |at| !(30.0..3630.0).contains(&at), 1, "1 h 00 min"),
+        (
+            "long",
+            2.0,
+            |at| !(3000.0..4200.0).contains(&at),
+            1,
+            "20 min",
+        ),
+        (
+            "short",
+            2.0,
+            |at| at % 2000.0 >= 60.0 || at < 100.0,
+            3,
+            "60.0 s",
+        ),
+        (
+            "apart",
+            61.0 / 60.0,
+            |at| !(30.0..3630.0).contains(&at),
+            1,
+            "1 h 00 min",
+        ),
         ("none", 2.0, |_| true, 0, ""),
     ];
     for (name, hours, runs, number, lasted) in cases {
@@ -143,7 +167,9 @@ fn outages_on_the_way_are_found_and_no_part_of_the_rate() {
         for outage in &found {
             let reason = outage["reason"].as_str().unwrap();
             let seconds = match lasted {
-                "60.0 s" => ["56.0 s", "58.0 s", "60.0 s"].iter().any(|s| reason.contains(s)),
+                "60.0 s" => ["56.0 s", "58.0 s", "60.0 s"]
+                    .iter()
+                    .any(|s| reason.contains(s)),
                 lasted => {
                     let minutes = ["19 min", "20 min", "59 min", "1 h 00 min"];
                     minutes.iter().any(|s| reason.contains(s)) && !lasted.is_empty()
@@ -157,7 +183,10 @@ fn outages_on_the_way_are_found_and_no_part_of_the_rate() {
         }
         let decay = finding(&answer, "decay", "operation rate");
         assert_eq!(decay["status"], "absent", "seed {seed}, {name}: {decay}");
-        assert_ne!(finding(&answer, "unsteady", "operation rate")["status"], "found");
+        assert_ne!(
+            finding(&answer, "unsteady", "operation rate")["status"],
+            "found"
+        );
     }
     // What the recorder did not see is no outage.
     let gap = place.path().join("gap");
@@ -246,16 +275,31 @@ fn the_table_has_its_result_in_words_first_and_what_is_absent_last() {
     let case = format!("seed {seed}: {table}");
     let first = table.lines().next().unwrap();
     assert!(
-        first.starts_with("FOUND: ") && first.contains("failure_rate rises by +") && first.contains(" pp per hour"),
+        first.starts_with("FOUND: ")
+            && first.contains("failure_rate rises by +")
+            && first.contains(" pp per hour"),
         "{case}"
     );
     // One line for each subject in which something is absent.
+    assert!(!first.contains("failure_rate did not settle"), "{case}");
     let absent = table.split("nothing found in").nth(1).unwrap();
     assert!(!table.contains(" absent "), "{case}");
-    assert!(absent.contains("a decay of −") && absent.contains("a period of ± "), "{case}");
-    assert!(absent.contains("an outage of ") && absent.contains("a late step of "), "{case}");
-    let begin = format!("{}", finding(&soak(&root, &[]), "drift", "operation failure_rate")["from"]);
-    assert!(!table.contains(begin.trim_matches('"')), "the begin of the run is not repeated: {case}");
+    assert!(
+        absent.contains("a decay of −") && absent.contains("a period of ± "),
+        "{case}"
+    );
+    assert!(
+        absent.contains("an outage of ") && absent.contains("a late step of "),
+        "{case}"
+    );
+    let begin = format!(
+        "{}",
+        finding(&soak(&root, &[]), "drift", "operation failure_rate")["from"]
+    );
+    assert!(
+        !table.contains(begin.trim_matches('"')),
+        "the begin of the run is not repeated: {case}"
+    );
     let quiet = load(&place, "quiet", 1.0, &mut random, |_| true, |_| 1.0);
     let table = printed(&["soak", &quiet, "--metric", "rate"]);
     assert!(table.starts_with("NOTHING FOUND"), "{table}");

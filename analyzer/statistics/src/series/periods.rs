@@ -126,8 +126,8 @@ pub fn search_period(values: &[f64], false_alarm: f64) -> Result<PeriodSearch, E
     let raised: Vec<f64> = power.iter().zip(&background).map(over).collect();
     let tests = 2.0 * power.len() as f64;
     // The sine of each frequency whose ordinate reaches the threshold, in the data's unit.
-    let threshold = INDEPENDENT_ORDINATES
-        * ((tests / false_alarm).powf(1.0 / INDEPENDENT_ORDINATES) - 1.0);
+    let threshold =
+        INDEPENDENT_ORDINATES * ((tests / false_alarm).powf(1.0 / INDEPENDENT_ORDINATES) - 1.0);
     let sine = |index: usize| {
         let turn = std::f64::consts::TAU * index as f64 / padded as f64;
         let kept = (1.0 + correlation * (correlation - 2.0 * turn.cos())).sqrt();
@@ -187,7 +187,6 @@ pub fn search_period(values: &[f64], false_alarm: f64) -> Result<PeriodSearch, E
     });
     Ok(search)
 }
-
 
 /// The values less their line, averaged over chunks of `stride`; 0 where they are missing, and
 /// where the rest is a rounding error.

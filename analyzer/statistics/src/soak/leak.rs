@@ -181,7 +181,8 @@ pub fn soak(
 /// Why a sawtooth with fewer than [`MIN_PERIODS`] periods decides nothing.
 fn too_few(periods: f64) -> String {
     if periods < 2.0 {
-        return "it rises and falls back once, which shows neither growth nor its absence".to_owned();
+        return "it rises and falls back once, which shows neither growth nor its absence"
+            .to_owned();
     }
     format!("only {periods:.1} periods of the sawtooth were observed: it takes {MIN_PERIODS:.0}")
 }

@@ -57,6 +57,10 @@ mod tests {
         for i in 0..20 {
             values[40 * i + 5] = 1000.0;
         }
-        assert_eq!(without_spikes(&times, &values).2, 0, "they are a part of it");
+        assert_eq!(
+            without_spikes(&times, &values).2,
+            0,
+            "they are a part of it"
+        );
     }
 }
