@@ -96,7 +96,8 @@ fn what_is_over_and_a_single_point_far_off_hide_nothing() {
     let step = |i: usize, n: f64| if i < 700 { 100.0 } else { 105.0 } + n;
     let spike = |i: usize, n: f64| if i == 1437 { 1000.0 } else { 100.0 } + n;
     let count = |i: usize, _: f64| f64::from(i > 700);
-    let all: [(&str, &dyn Fn(usize, f64) -> f64); 4] = [
+    type Case<'a> = (&'a str, &'a dyn Fn(usize, f64) -> f64);
+    let all: [Case<'_>; 4] = [
         ("warm-up", &warm),
         ("step", &step),
         ("spike", &spike),
@@ -134,9 +135,10 @@ fn one_swing_is_called_one_swing() {
 fn a_period_is_no_multiple_of_itself() {
     let (seed, mut random) = drawn();
     let saw = |i: usize, apart: f64| 30.0 * tooth(i, apart, 0.0);
-    let spike = |i: usize| 10.0 * f64::from(i % 10 == 0);
+    let spike = |i: usize| 10.0 * f64::from(i.is_multiple_of(10));
     let slow = |i: usize| (0..8).filter(|k| (8 * i + k) % 60 < 5).count() as f64;
-    let all: [(&str, f64, &dyn Fn(usize) -> f64); 5] = [
+    type Case<'a> = (&'a str, f64, &'a dyn Fn(usize) -> f64);
+    let all: [Case<'_>; 5] = [
         ("teeth of 4.7 points", 600.0 / 128.0, &|i| saw(i, 128.0)),
         ("teeth of 2.3 points", 600.0 / 256.0, &|i| saw(i, 256.0)),
         ("teeth of 18.75 points", 600.0 / 32.0, &|i| saw(i, 32.0)),

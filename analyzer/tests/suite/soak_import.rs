@@ -135,7 +135,8 @@ fn outages_on_the_way_are_found_and_no_part_of_the_rate() {
     };
     let usual: fn(f64) -> f64 = |_| 1.0;
     // 20 of 120 minutes; one minute in each half an hour; an hour between two half minutes.
-    let cases: [(&str, f64, fn(f64) -> bool, usize, &str); 4] = [
+    type Case = (&'static str, f64, fn(f64) -> bool, usize, &'static str);
+    let cases: [Case; 4] = [
         (
             "long",
             2.0,

@@ -30,7 +30,7 @@ pub struct Outages {
     /// Windows of the shortest pause that one more outage would have; `None` where too few
     /// operations finished to tell an outage from a pause.
     pub least: Option<usize>,
-    /// The probability that so many pauses are as much longer than the others by chance; 1 without
+    /// The probability that as many pauses are as much longer than the others by chance; 1 without
     /// an outage.
     pub p: f64,
 }

@@ -241,7 +241,7 @@ fn fundamental(series: &[f64], frequency: f64) -> f64 {
             best = (one, left);
         }
     }
-    // A multiple of a period of so many and a half windows folds better too.
+    // A multiple of a period that is no whole number of windows folds better too.
     let mut smoothest = (best.0, roughness(series, best.0));
     for divided in (2..=MOST_PARTS).map(|parts| best.0 * f64::from(parts)) {
         if divided >= 0.5 {
