@@ -15,21 +15,21 @@ const LEAST_POINTS: usize = 4;
 const LEVEL: f64 = 0.005;
 /// Teeth of scatter s have a mean of about 2 s above their floor, and more where a point is a mean
 /// over a large part of a tooth. A rise beyond this multiple is not theirs.
-const RISE_OVER_SCATTER: f64 = 5.0;
+const RISE_OVER_SCATTER: f64 = 10.0;
 
 /// The leak finding, inconclusive where it was found and the growth of the scatter may explain it.
 pub(crate) fn of_growing_swings(leak: Finding, times: &[f64], values: &[f64]) -> Finding {
     if leak.status != Status::Found {
         return leak;
     }
-    let (Some(grown), Some(line)) = (growth(times, values), BentLine::fit(times, values, None))
-    else {
-        return leak;
+    let fitted = growth(times, values).zip(BentLine::fit(times, values, None));
+    let Some((grown, line)) = fitted else {
+        return without_short_teeth(leak, times);
     };
     let ends = |edge: fn(&[f64]) -> Option<&f64>| edge(times).map_or(0.0, |time| line.at(*time));
     let rise = ends(<[f64]>::last) - ends(<[f64]>::first);
     if rise > RISE_OVER_SCATTER * grown {
-        return leak;
+        return without_short_teeth(leak, times);
     }
     Finding {
         status: Status::Inconclusive,
@@ -39,6 +39,20 @@ pub(crate) fn of_growing_swings(leak: Finding, times: &[f64], values: &[f64]) ->
             .to_owned(),
         ..leak
     }
+}
+
+/// The finding with the limit of its points: teeth that are shorter than one are a part of its mean.
+fn without_short_teeth(leak: Finding, times: &[f64]) -> Finding {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return leak;
+    };
+    let apart = (last - first) / (times.len() - 1).max(1) as f64;
+    let reason = format!(
+        "{}; teeth of less than {:.0} s would not be seen",
+        leak.reason,
+        2.0 * apart
+    );
+    Finding { reason, ..leak }
 }
 
 /// By how much the deviation of the points from the line of their block grows, in the data's unit;
