@@ -4,7 +4,7 @@
 mod of_run;
 mod time;
 
-pub use of_run::{MOST_POINTS, series_metric_named, series_of};
+pub use of_run::{Points, series_metric_named, series_of};
 pub use time::seconds;
 
 use serde::Serialize;

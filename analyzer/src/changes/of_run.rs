@@ -1,16 +1,57 @@
 //! The series of a run: each metric of each operation, one number per window.
 
+use std::borrow::Cow;
+
 use soakbox_statistics::Metric;
 
 use super::{NumberSeries, Times};
-use crate::windows::{Run, Series, Window, WindowLength, mean};
+use crate::windows::{MOST_WINDOWS, Run, Series, Window, WindowLength, mean};
 
-/// The most points of a series.
-pub const MOST_POINTS: usize = 1024;
 /// Operations that a window should have, for its percentiles.
 const OPERATIONS: u64 = 40;
 /// Points that a series keeps even if its windows then have fewer operations.
 const FEWEST_POINTS: usize = 64;
+
+/// How finely a run is cut into points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Points {
+    /// The most points of a series.
+    pub most: usize,
+    /// Operations that a window should have, for its memory.
+    pub operations_for_memory: u64,
+}
+
+impl Points {
+    /// For steps and drifts.
+    pub const OF_CHANGES: Self = Self {
+        most: 1024,
+        operations_for_memory: OPERATIONS,
+    };
+    /// As many as there are windows, so that teeth of a collector have many points. The memory of a
+    /// process is known from one operation.
+    pub const OF_SOAK: Self = Self {
+        most: MOST_WINDOWS,
+        operations_for_memory: 1,
+    };
+
+    /// The shortest length with few enough points and enough operations in each.
+    fn length(self, series: &Series, metric: &Metric) -> WindowLength {
+        let operations = match metric {
+            Metric::Memory => self.operations_for_memory,
+            _ => OPERATIONS,
+        };
+        let (mut length, mut points) = (series.length, series.windows.len());
+        let count = series.count();
+        while let Some(longer) = WindowLength::exactly(length.ns() * 2) {
+            let thin = count < operations * points as u64 && points / 2 >= FEWEST_POINTS;
+            if points <= self.most && !thin {
+                break;
+            }
+            (length, points) = (longer, points / 2);
+        }
+        length
+    }
+}
 
 /// A metric of a window; `None` where it was not measured.
 type Read = fn(&Window, f64) -> Option<f64>;
@@ -65,15 +106,20 @@ pub fn series_of(
     name: &str,
     operations: &[String],
     metrics: &[Metric],
+    points: Points,
 ) -> Vec<NumberSeries> {
     let mut all = Vec::new();
-    for (operation, series) in run.chosen(operations) {
-        let series = series.merged(length(series));
-        let seconds = series.length.duration().as_secs_f64();
+    for (operation, finest) in run.chosen(operations) {
+        let mut series = Cow::Borrowed(finest);
         for (metric, read) in METRICS {
             if !metrics.is_empty() && !metrics.contains(&metric) {
                 continue;
             }
+            let length = points.length(finest, &metric);
+            if series.length != length {
+                series = finest.merged(length);
+            }
+            let seconds = series.length.duration().as_secs_f64();
             let windows = series.windows.iter();
             let values: Vec<f64> = windows
                 .map(|window| {
@@ -106,20 +152,6 @@ pub fn series_of(
     all
 }
 
-/// The shortest length with few enough points and enough operations in each.
-fn length(series: &Series) -> WindowLength {
-    let (mut length, mut points) = (series.length, series.windows.len());
-    let count = series.count();
-    while let Some(longer) = WindowLength::exactly(length.ns() * 2) {
-        let thin = count < OPERATIONS * points as u64 && points / 2 >= FEWEST_POINTS;
-        if points <= MOST_POINTS && !thin {
-            break;
-        }
-        (length, points) = (longer, points / 2);
-    }
-    length
-}
-
 fn quantile(window: &Window, level: f64) -> Option<f64> {
     window.histogram().quantile(level).map(|value| value as f64)
 }
@@ -141,7 +173,7 @@ mod tests {
             ],
         };
         let points = |series: Series| {
-            let length = length(&series);
+            let length = Points::OF_CHANGES.length(&series, &Metric::Rate);
             series.merged_to(length).windows.len()
         };
         assert_eq!(points(series(3_840, 100)), 960);
@@ -152,5 +184,7 @@ mod tests {
         );
         assert_eq!(points(series(3_840, 0)), 120);
         assert_eq!(points(series(30, 1)), 30);
+        let memory = Points::OF_SOAK.length(&series(3_840, 1), &Metric::Memory);
+        assert_eq!(memory, series(3_840, 1).length);
     }
 }

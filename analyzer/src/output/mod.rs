@@ -7,6 +7,7 @@ mod file;
 mod measures;
 mod power_text;
 mod rows;
+mod soak_headline;
 mod soak_text;
 mod text;
 mod text_rows;

@@ -1,13 +1,44 @@
-//! The findings of a soak test as a person reads them in a terminal.
+//! The findings of a soak test as a person reads them in a terminal: in words first, then what was
+//! found and what is open, then what would have been seen where nothing was.
 
+use super::soak_headline::headline;
 use super::text::styled;
-use super::verdict::value_text;
+use super::verdict::magnitude_text;
 use super::{Align, MISSING, TextTable};
 use crate::soak::{FindingAnswer, SoakAnswer};
-use crate::units::{duration, percent};
+use crate::units::{duration, percent, plural};
 
 /// The findings, those that were found first.
 pub fn soak_text(answer: &SoakAnswer) -> String {
+    if answer.findings.is_empty() {
+        return "  no operation was observed yet\n".to_owned();
+    }
+    let mut text = format!("{}\n", headline(answer));
+    let (absent, others): (Vec<&FindingAnswer>, Vec<&FindingAnswer>) = answer
+        .findings
+        .iter()
+        .partition(|one| one.status == "absent");
+    if !others.is_empty() {
+        text.push('\n');
+        text.push_str(&found_or_open(&others));
+    }
+    if !absent.is_empty() {
+        text.push('\n');
+        text.push_str(&nothing_found(&absent));
+    }
+    text.push_str(&format!(
+        "\n  {} {} a false-alarm rate of {}\n",
+        answer.searches,
+        match answer.searches {
+            1 => "search has",
+            _ => "searches share",
+        },
+        percent(answer.false_alarm)
+    ));
+    text
+}
+
+fn found_or_open(findings: &[&FindingAnswer]) -> String {
     let mut table = TextTable::new([
         ("finding", Align::Left),
         ("subject", Align::Left),
@@ -18,33 +49,76 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
         ("from", Align::Left),
         ("reason", Align::Left),
     ]);
-    for finding in &answer.findings {
+    for finding in findings {
         let slope =
             |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |v| signed(finding, v));
         let interval = match (finding.low, finding.high) {
             (None, None) => MISSING.to_owned(),
             (low, high) => format!("{} to {}", slope(low), slope(high)),
         };
+        let from = finding.from.as_deref().filter(|_| !finding.of_all);
         table.row(vec![
             finding.kind.to_owned(),
             finding.subject.clone(),
             finding.status.to_owned(),
             slope(finding.slope_per_hour),
             interval,
-            slope(finding.detectable),
-            finding.from.clone().unwrap_or_else(|| MISSING.to_owned()),
+            slope(
+                finding
+                    .detectable
+                    .filter(|_| finding.slope_per_hour.is_some()),
+            ),
+            from.map_or_else(|| MISSING.to_owned(), to_the_second),
             reason(finding),
         ]);
     }
-    if table.is_empty() {
-        return "  no operation was observed yet\n".to_owned();
+    table.render(styled())
+}
+
+/// A line for each subject in which nothing was found, with what would have been seen.
+fn nothing_found(findings: &[&FindingAnswer]) -> String {
+    let mut subjects: Vec<(&str, Vec<String>)> = Vec::new();
+    for finding in findings {
+        let seen = seen(finding);
+        match subjects
+            .iter_mut()
+            .find(|(name, _)| *name == finding.subject)
+        {
+            Some((_, all)) => all.push(seen),
+            None => subjects.push((&finding.subject, vec![seen])),
+        }
     }
-    format!(
-        "{}  {} searches share a false-alarm rate of {}\n",
-        table.render(styled()),
-        answer.searches,
-        percent(answer.false_alarm)
-    )
+    let mut table = TextTable::new([
+        ("nothing found in", Align::Left),
+        ("would have been seen", Align::Left),
+    ]);
+    for (subject, seen) in subjects {
+        table.row(vec![subject.to_owned(), seen.join("; ")]);
+    }
+    table.render(styled())
+}
+
+/// What would have been seen.
+fn seen(finding: &FindingAnswer) -> String {
+    let Some(least) = finding.detectable else {
+        return match finding.kind {
+            "gap" => "every gap: all windows were observed".to_owned(),
+            "unsteady" => "any late step".to_owned(),
+            kind => format!("any {kind}"),
+        };
+    };
+    let size = || magnitude_text(&finding.metric, least.abs());
+    match finding.kind {
+        "stopped" => format!("a stop of {}", duration(least * 1e9)),
+        "outage" => format!("an outage of {}", duration(least * 1e9)),
+        "bursts" => {
+            let failures = plural(least as u64, "failure");
+            format!("a burst of {least:.0} {failures} in a window")
+        }
+        "period" => format!("a period of ± {}", size()),
+        "unsteady" => format!("a late step of {}", size()),
+        kind => format!("a {kind} of {} per hour", signed(finding, least)),
+    }
 }
 
 fn reason(finding: &FindingAnswer) -> String {
@@ -63,7 +137,16 @@ fn reason(finding: &FindingAnswer) -> String {
     text
 }
 
-fn signed(finding: &FindingAnswer, value: f64) -> String {
+/// A time without its fraction of a second.
+fn to_the_second(time: &str) -> String {
+    match time.strip_suffix('Z').and_then(|time| time.split_once('.')) {
+        Some((whole, _)) if whole.contains('T') => format!("{whole}Z"),
+        _ => time.to_owned(),
+    }
+}
+
+/// A slope with its sign; that of a share is in percentage points.
+pub(super) fn signed(finding: &FindingAnswer, value: f64) -> String {
     let sign = if value < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", value_text(&finding.metric, value.abs()))
+    format!("{sign}{}", magnitude_text(&finding.metric, value.abs()))
 }

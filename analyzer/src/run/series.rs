@@ -4,7 +4,7 @@
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::Metric;
 
-use crate::changes::{MOST_POINTS, NumberSeries, series_of};
+use crate::changes::{NumberSeries, Points, series_of};
 use crate::cli::{SeriesInput, SoakPlan};
 use crate::soak::{SoakRun, SoakSeries, SoakSettings, give_restarts};
 use crate::windows::Run;
@@ -21,10 +21,11 @@ pub(super) fn series(input: &SeriesInput) -> Result<Vec<NumberSeries>> {
             metrics,
             skip_damaged,
         } => {
-            let runs = runs::open_at_most(paths, *skip_damaged, MOST_POINTS)?;
+            let points = Points::OF_CHANGES;
+            let runs = runs::open_at_most(paths, *skip_damaged, points.most)?;
             let named = named(&runs);
             let all = named.iter();
-            let all = all.flat_map(|one| series_of(one.run, one.name, operations, metrics));
+            let all = all.flat_map(|one| series_of(one.run, one.name, operations, metrics, points));
             let all: Vec<NumberSeries> = all.collect();
             refuse_unknown(&runs, operations, metrics, all.iter())?;
             Ok(all)

@@ -3,6 +3,11 @@
 use serde::Serialize;
 use soakbox_statistics::Metric;
 
+/// The order of what was found.
+const GRAVEST_FIRST: [&str; 9] = [
+    "stopped", "outage", "leak", "decay", "drift", "bursts", "unsteady", "period", "gap",
+];
+
 /// All findings; in JSON the schema `soakbox.soak/1`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SoakAnswer {
@@ -19,7 +24,7 @@ pub struct SoakAnswer {
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
 pub struct FindingAnswer {
-    /// `leak`, `drift`, `decay`, `bursts`, `stopped`, `period`, `unsteady` or `gap`.
+    /// `leak`, `drift`, `decay`, `bursts`, `stopped`, `outage`, `period`, `unsteady` or `gap`.
     pub kind: &'static str,
     /// The series, or the run.
     pub subject: String,
@@ -35,7 +40,9 @@ pub struct FindingAnswer {
     pub time_to_limit_s: Option<f64>,
     /// When it reached the limit for the first time; null if it did not.
     pub limit_reached: Option<String>,
-    /// The smallest slope that would have been found with 80% probability.
+    /// The smallest one that would have been found with 80% probability: of a slope per hour, of a
+    /// period its amplitude, of an unsteady level a step, all in `unit`; of bursts failures in one
+    /// window; of a stop or an outage seconds, with certainty.
     pub detectable: Option<f64>,
     /// The unit of the values; empty where it has none or only the caller knows it.
     pub unit: String,
@@ -43,6 +50,9 @@ pub struct FindingAnswer {
     pub from: Option<String>,
     /// Its end.
     pub to: Option<String>,
+    /// True when `from` is the begin of the series.
+    #[serde(skip)]
+    pub(crate) of_all: bool,
     /// Seconds from one repeat of a period to the next.
     pub period_s: Option<f64>,
     /// The reason of the status, in one line.
@@ -72,6 +82,7 @@ impl FindingAnswer {
             unit: metric.unit().to_owned(),
             from: None,
             to: None,
+            of_all: false,
             period_s: None,
             reason: String::new(),
             metric: metric.clone(),
@@ -87,7 +98,11 @@ impl SoakAnswer {
             "inconclusive" => 1,
             _ => 2,
         };
-        findings.sort_by_key(rank);
+        let weight = |finding: &FindingAnswer| {
+            let place = GRAVEST_FIRST.iter().position(|kind| *kind == finding.kind);
+            (finding.status == "found").then_some(place)
+        };
+        findings.sort_by_key(|finding| (rank(finding), weight(finding)));
         Self {
             schema: "soakbox.soak/1",
             false_alarm,

@@ -1,10 +1,13 @@
 //! The input of a search for findings: runs, and their series with the restarts of their processes.
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Metric, stop};
+use soakbox_statistics::{Metric, Outage, outages, stop};
 
-use crate::changes::{NumberSeries, Times, series_of};
+use crate::changes::{NumberSeries, Points, Times, series_of};
 use crate::windows::{Run, Series};
+
+/// Pauses that are this improbable are no part of a rate.
+const OUTAGE: f64 = 1e-4;
 
 /// A run, with its name, which is empty where there is only one.
 #[derive(Clone, Debug)]
@@ -26,17 +29,22 @@ pub struct SoakSeries {
     pub restarts_known: bool,
     /// True when the operation stopped at the end of the series: the windows after it are left out.
     pub stopped: bool,
+    /// True when it had outages on the way, which are missing in the series.
+    pub interrupted: bool,
+    /// True when it is the rate of an operation of which none finished.
+    pub idle: bool,
 }
 
 impl SoakRun<'_> {
     /// The series of the run, with the restarts of its process. Of an operation that stopped, the
-    /// rates end where it did.
+    /// rates end where it did; in its outages they are missing.
     pub fn series(&self, operations: &[String], metrics: &[Metric]) -> Vec<SoakSeries> {
         let first_ns = self.run.identity.first_ns;
         let restarts = self.run.restarts_ns.iter();
         let restarts = restarts.map(|at_ns| at_ns.saturating_sub(first_ns) as f64 / 1e9);
         let restarts: Vec<f64> = restarts.collect();
-        let series = series_of(self.run, self.name, operations, metrics).into_iter();
+        let series = series_of(self.run, self.name, operations, metrics, Points::OF_SOAK);
+        let series = series.into_iter();
         series
             .map(|series| {
                 let mut one = SoakSeries::of(series);
@@ -58,6 +66,8 @@ impl SoakSeries {
             restarts: Vec::new(),
             restarts_known: false,
             stopped: false,
+            interrupted: false,
+            idle: false,
         }
     }
 
@@ -82,18 +92,33 @@ impl SoakSeries {
         }
     }
 
-    /// A rate without its windows after the stop of the operation; any other series as it is.
+    /// A rate without its outages and its windows after the stop of the operation; any other series
+    /// as it is.
     fn until_stop(mut self, windows: &Series) -> Self {
-        let of_rate = matches!(self.series.metric, Metric::Rate | Metric::BytesRate);
-        let stop = stop(&windows.column(|window| window.count.saturating_add(window.lost)));
-        let Some(stop) = stop.filter(|stop| of_rate && stop.is_long()) else {
+        if !matches!(self.series.metric, Metric::Rate | Metric::BytesRate) {
+            return self;
+        }
+        let Times::Windows { length_ns, .. } = self.series.times else {
             return self;
         };
-        if let Times::Windows { length_ns, .. } = self.series.times {
-            let at_ns = windows.length.ns().saturating_mul(stop.from as i64);
-            let points = usize::try_from(at_ns / length_ns.max(1)).unwrap_or(0);
-            self.series.values.truncate(points);
-            self.stopped = true;
+        let finished = windows.column(|window| window.count.saturating_add(window.lost));
+        let at_ns = |index: usize| windows.length.ns().saturating_mul(index as i64);
+        let place = |at_ns: i64| usize::try_from(at_ns / length_ns.max(1)).unwrap_or(0);
+        if let Ok(Some(found)) = outages(&finished, OUTAGE) {
+            for Outage { start, end, .. } in found.outages {
+                let last = self.series.values.len().min(place(at_ns(end) - 1) + 1);
+                let first = place(at_ns(start)).min(last);
+                self.series.values[first..last].fill(f64::NAN);
+                self.interrupted = true;
+            }
+        }
+        match stop(&finished) {
+            None => self.idle = true,
+            Some(stop) if stop.is_long() => {
+                self.series.values.truncate(place(at_ns(stop.from)));
+                self.stopped = true;
+            }
+            Some(_) => {}
         }
         self
     }

@@ -1,14 +1,17 @@
-//! The findings of a run besides those of its series: operations that stopped, failures in bursts,
-//! and gaps.
+//! The findings of a run besides those of its series: operations that stopped or paused, failures
+//! in bursts, and gaps.
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Metric, Stop, bursts, stop};
+use soakbox_statistics::{Metric, Outage, Stop, bursts, outages, stop};
 
 use super::gaps::gaps;
 use super::{FindingAnswer, SoakRun, SoakSettings, counted};
 use crate::changes::Times;
-use crate::units::duration;
+use crate::units::{count, duration};
 use crate::windows::{Run, Series};
+
+/// The reason where an operation is known and none finished.
+pub(super) const IDLE: &str = "none finished in the whole run";
 
 /// How many of the findings of a run can be false alarms: all but the gaps.
 pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
@@ -16,12 +19,12 @@ pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
     operations
         .map(|(_, series)| {
             usize::from(has_outcomes(series, settings))
-                + usize::from(pause(series, settings).is_some())
+                + 2 * usize::from(pause(series, settings).is_some())
         })
         .sum()
 }
 
-/// Stops and failures in bursts per operation, and the gaps of the run. `share` is the false-alarm
+/// Stops, outages and failures in bursts per operation, and the gaps of the run. `share` is the false-alarm
 /// rate of each.
 ///
 /// # Errors
@@ -40,6 +43,12 @@ pub(super) fn of_run(
         };
         if let Some(pause) = pause(series, settings) {
             findings.push(stopped(run.run, series, &named(""), pause, share));
+            findings.extend(paused(run.run, series, &named(""), share)?);
+        } else if settings.wants(&Metric::Rate) && series.missing() < series.windows.len() {
+            findings.push(FindingAnswer {
+                reason: IDLE.to_owned(),
+                ..FindingAnswer::new("stopped", &named(""), &Metric::Rate, "inconclusive")
+            });
         }
         if has_outcomes(series, settings) {
             findings.push(failures(run.run, series, &named("failures"), share)?);
@@ -55,8 +64,52 @@ fn has_outcomes(series: &Series, settings: &SoakSettings) -> bool {
 
 /// The pause at the end; `None` where no operation was observed, or the rate is not asked for.
 fn pause(series: &Series, settings: &SoakSettings) -> Option<Stop> {
-    let finished = series.column(|window| window.count.saturating_add(window.lost));
-    settings.wants(&Metric::Rate).then(|| stop(&finished))?
+    settings
+        .wants(&Metric::Rate)
+        .then(|| stop(&finished(series)))?
+}
+
+/// Operations that finished per window.
+fn finished(series: &Series) -> Vec<f64> {
+    series.column(|window| window.count.saturating_add(window.lost))
+}
+
+/// The outages on the way: a finding for each, or one that there is none.
+fn paused(run: &Run, series: &Series, subject: &str, share: f64) -> Result<Vec<FindingAnswer>> {
+    let found = outages(&finished(series), share).map_err(|error| Failure::new(subject, error))?;
+    let Some(found) = found else {
+        return Ok(Vec::new());
+    };
+    let length = series.length.ns() as f64;
+    let blank = |status| FindingAnswer::new("outage", subject, &Metric::Rate, status);
+    let times = times(run, series);
+    let finding = |outage: &Outage| FindingAnswer {
+        from: times.text(outage.start),
+        to: times.text(outage.end),
+        reason: format!(
+            "none finished for {}, where {} are usual",
+            duration(outage.windows as f64 * length),
+            count(outage.expected.round() as u64)
+        ),
+        ..blank("found")
+    };
+    if !found.outages.is_empty() {
+        return Ok(found.outages.iter().map(finding).collect());
+    }
+    Ok(vec![match found.least {
+        Some(least) => FindingAnswer {
+            detectable: Some(least as f64 * length / 1e9),
+            reason: format!(
+                "a pause of {} would be an outage",
+                duration(least as f64 * length)
+            ),
+            ..blank("absent")
+        },
+        None => FindingAnswer {
+            reason: "too few finished to tell an outage from a pause".to_owned(),
+            ..blank("inconclusive")
+        },
+    }])
 }
 
 fn stopped(run: &Run, series: &Series, subject: &str, pause: Stop, share: f64) -> FindingAnswer {
@@ -89,6 +142,7 @@ fn stopped(run: &Run, series: &Series, subject: &str, pause: Stop, share: f64) -
     FindingAnswer {
         from: ends.then(|| times.text(pause.from)).flatten(),
         to: ends.then(|| times.text(series.windows.len())).flatten(),
+        detectable: (status == "absent").then_some(pause.least as f64 * length / 1e9),
         reason,
         ..FindingAnswer::new("stopped", subject, &Metric::Rate, status)
     }
@@ -117,13 +171,28 @@ fn failures(run: &Run, series: &Series, subject: &str, share: f64) -> Result<Fin
             ),
             ..blank("found")
         },
-        None => FindingAnswer {
-            reason: match failed.iter().any(|failures| *failures > 0.0) {
-                true => "no window has more failures than chance gives".to_owned(),
-                false => "nothing failed".to_owned(),
-            },
-            ..blank("absent")
-        },
+        None => {
+            let nothing = match failed.iter().any(|failures| *failures > 0.0) {
+                true => "no window has more failures than chance gives",
+                false => "nothing failed",
+            };
+            let length = duration(series.length.ns() as f64);
+            let (status, more) = match found.detectable {
+                Some(least) => {
+                    let failures = format!("{} in {length}", counted(least as usize, "failure"));
+                    ("absent", format!("{failures} would be a burst"))
+                }
+                None => (
+                    "inconclusive",
+                    format!("{length} have too few operations to show a burst"),
+                ),
+            };
+            FindingAnswer {
+                detectable: found.detectable,
+                reason: format!("{nothing}; {more}"),
+                ..blank(status)
+            }
+        }
     })
 }
 

@@ -3,14 +3,15 @@
 
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{
-    Error, Finding, FindingKind, MIN_PERIOD_WINDOWS, Metric, SoakOptions, Steadiness, Trend,
-    period, soak, steady_state,
+    Error, Finding, FindingKind, MIN_EFFECTIVE_SIZE, MIN_PERIOD_WINDOWS, MIN_WINDOWS, Metric,
+    SoakOptions, Status, Steadiness, Trend, search_period, soak, steady_state,
 };
 
 use super::evenly::evenly_spaced;
-use super::{FindingAnswer, SoakSeries, SoakSettings};
+use super::of_run::IDLE;
+use super::{FindingAnswer, SoakSeries, SoakSettings, counted};
 use crate::changes::{NumberSeries, Times};
-use crate::units::duration;
+use crate::units::{bytes, duration, significant};
 
 /// How many findings a series has.
 pub(super) fn searches(one: &SoakSeries) -> usize {
@@ -74,11 +75,21 @@ pub(super) fn of_series(
         if one.stopped {
             answer.reason.push_str(", until the operation stopped");
         }
+        if one.interrupted {
+            answer.reason.push_str(", outside of its outages");
+        }
         findings.push(answer);
     }
     let refused = |error: Error| Failure::new(&series.name, error);
     findings.push(repeating(series, share).map_err(refused)?);
     findings.push(steady(series, share).map_err(refused)?);
+    if one.idle {
+        let nothing = |finding: FindingAnswer| FindingAnswer {
+            reason: IDLE.to_owned(),
+            ..FindingAnswer::new(finding.kind, &series.name, &series.metric, "inconclusive")
+        };
+        findings = findings.into_iter().map(nothing).collect();
+    }
     Ok(findings)
 }
 
@@ -136,6 +147,12 @@ fn growth(finding: &Finding, series: &NumberSeries, falling: bool) -> FindingAns
         true => (finding.high, finding.low),
         false => (finding.low, finding.high),
     };
+    let first = series.times.seconds(series.values.len());
+    let first = first.and_then(|times| times.first().copied());
+    let mut reason = finding.reason.clone();
+    if finding.status == Status::Absent && finding.detectable.is_none() && is_constant(series) {
+        reason.push_str("; the values do not change, and any growth would have been seen");
+    }
     FindingAnswer {
         slope_per_hour: signed(finding.slope_per_hour),
         low: signed(low),
@@ -146,8 +163,30 @@ fn growth(finding: &Finding, series: &NumberSeries, falling: bool) -> FindingAns
             .and_then(|at_s| at(&series.times, at_s)),
         detectable: signed(finding.detectable),
         from: finding.since.and_then(|since| at(&series.times, since)),
-        reason: finding.reason.clone(),
+        of_all: finding.since == first,
+        reason,
         ..FindingAnswer::new(kind, &series.name, &series.metric, finding.status.name())
+    }
+}
+
+/// Whether all values that are known are the same.
+fn is_constant(series: &NumberSeries) -> bool {
+    let mut known = series.values.iter().filter(|value| value.is_finite());
+    let first = known.next();
+    first.is_some_and(|first| known.all(|value| value == first))
+}
+
+/// A number of the metric's unit, for a reason.
+fn in_words(metric: &Metric, value: f64) -> String {
+    match metric {
+        metric if metric.is_duration() => duration(value),
+        Metric::Cpu => duration(value),
+        Metric::Memory => bytes(value),
+        Metric::BytesRate => format!("{}/s", bytes(value)),
+        Metric::FailureRate => format!("{} pp", significant(100.0 * value)),
+        metric => format!("{} {}", significant(value), metric.unit())
+            .trim_end()
+            .to_owned(),
     }
 }
 
@@ -181,8 +220,10 @@ fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAn
             ..blank("inconclusive")
         });
     };
-    Ok(match period(&values, share)? {
-        Some(found) => FindingAnswer {
+    let search = search_period(&values, share)?;
+    let longest = duration(seconds * search.longest * 1e9);
+    Ok(match (search.found, search.detectable) {
+        (Some(found), _) => FindingAnswer {
             period_s: Some(found.windows * seconds),
             reason: format!(
                 "it explains {:.0}% of the variance around the line",
@@ -190,16 +231,31 @@ fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAn
             ),
             ..blank("found")
         },
-        None if values.len() < MIN_PERIOD_WINDOWS => FindingAnswer {
-            reason: format!("fewer than {MIN_PERIOD_WINDOWS} windows"),
+        _ if search.windows < MIN_PERIOD_WINDOWS => FindingAnswer {
+            reason: format!(
+                "{} only: a period needs {MIN_PERIOD_WINDOWS}",
+                counted(search.windows, "point")
+            ),
             ..blank("inconclusive")
         },
-        None => FindingAnswer {
+        (None, Some(amplitude)) => FindingAnswer {
+            detectable: Some(amplitude),
             reason: format!(
-                "no period up to {}, a quarter of the series",
-                duration(seconds * values.len() as f64 / 4.0 * 1e9)
+                "a period of up to {longest}, a fifth of the series, that swings by ± {} would have \
+                 been seen",
+                in_words(&series.metric, amplitude)
             ),
             ..blank("absent")
+        },
+        (None, None) if is_constant(series) => FindingAnswer {
+            reason: format!(
+                "the values do not change: any period of up to {longest} would have been seen"
+            ),
+            ..blank("absent")
+        },
+        (None, None) => FindingAnswer {
+            reason: "nothing is left around the line in which a period could be seen".to_owned(),
+            ..blank("inconclusive")
         },
     })
 }
@@ -207,7 +263,18 @@ fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAn
 fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswer, Error> {
     let state = steady_state(&series.values, share)?;
     let (status, reason) = match state.steadiness {
-        Steadiness::Steady => ("absent", "the level is steady from there on".to_owned()),
+        Steadiness::Steady => (
+            "absent",
+            match state.detectable {
+                Some(step) if step > 0.0 => format!(
+                    "steady from there on; a late step of {} would have been seen",
+                    in_words(&series.metric, step)
+                ),
+                _ => {
+                    "it stays the same from there on; any late step would have been seen".to_owned()
+                }
+            },
+        ),
         Steadiness::Moving => (
             "found",
             format!(
@@ -220,14 +287,33 @@ fn steady(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswe
         ),
         Steadiness::Inconclusive => (
             "inconclusive",
-            format!(
-                "only as many as {:.0} independent points",
-                state.effective_size
-            ),
+            match series
+                .values
+                .iter()
+                .filter(|value| value.is_finite())
+                .count()
+            {
+                points if points < MIN_WINDOWS => {
+                    format!(
+                        "{} only: a level needs {MIN_WINDOWS}",
+                        counted(points, "point")
+                    )
+                }
+                points => format!(
+                    "{} that depend on each other like {:.0} independent ones: it takes \
+                     {MIN_EFFECTIVE_SIZE:.0}",
+                    counted(points, "point"),
+                    state.effective_size
+                ),
+            },
         ),
     };
     Ok(FindingAnswer {
         from: series.times.text(state.from),
+        of_all: state.from == 0,
+        detectable: state
+            .detectable
+            .filter(|step| status == "absent" && *step > 0.0),
         reason,
         ..FindingAnswer::new("unsteady", &series.name, &series.metric, status)
     })

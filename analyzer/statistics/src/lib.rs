@@ -13,7 +13,7 @@
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
 //! | Is it periodic? | [`period`] | a [`Period`] |
 //! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
-//! | Did it stop? | [`stop()`] | [`Stop`] |
+//! | Did it stop, or pause on the way? | [`stop()`], [`outages()`] | [`Stop`], [`Outages`] |
 //! | Is it steady, and from when on? | [`steady_state()`], [`warm_up()`] | a [`SteadyState`] |
 //! | How well is this mean known? | [`mean_of_windows`] | a [`MeanOfWindows`] |
 //!
@@ -88,12 +88,13 @@ pub use series::bursts::{Burst, Bursts, bursts};
 pub use series::change::{Change, ChangeKind, LeastChange};
 pub use series::change_points::MIN_CHANGE_POINTS;
 pub use series::changes::{changes, changes_of_at_least};
-pub use series::periods::{MIN_PERIOD_WINDOWS, Period, period};
+pub use series::outages::{Outage, Outages, outages};
+pub use series::periods::{MIN_PERIOD_WINDOWS, Period, PeriodSearch, period, search_period};
 pub use series::stops::{Stop, stop};
 pub use series::warm_up::warm_up;
 pub use soak::finding::{Finding, FindingKind, SoakOptions, Status};
 pub use soak::leak::{MIN_VALUES, soak};
 pub use soak::sawtooth::MIN_PERIODS;
-pub use soak::steady_state::{Steadiness, SteadyState, steady_state};
+pub use soak::steady_state::{MIN_EFFECTIVE_SIZE, Steadiness, SteadyState, steady_state};
 pub use soak::trend::{MIN_POINTS, Trend, trend};
 pub use windows::{Windows, window_length};

@@ -28,6 +28,7 @@ mod rates_series;
 mod recordings;
 mod soak;
 mod soak_csv;
+mod soak_import;
 mod unsealed;
 mod verdict_forms;
 mod verdict_words;

@@ -52,10 +52,10 @@ fn transform(real: &mut [f64], imaginary: &mut [f64]) {
     }
 }
 
-/// Each ordinate divided by the mean of its background, which is the median of its neighbours ÷ ln
-/// 2. It is 0 below the index `lowest`.
-pub(crate) fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
-    let mut raised = vec![0.0; power.len()];
+/// The mean of the background of each ordinate: the median of its neighbours ÷ ln 2. It is 0 below
+/// the index `lowest`, and where the neighbours are too few.
+pub(crate) fn backgrounds(power: &[f64], lowest: usize) -> Vec<f64> {
+    let mut all = vec![0.0; power.len()];
     let mut background = Vec::with_capacity(2 * BACKGROUND);
     for index in lowest..power.len() {
         background.clear();
@@ -71,17 +71,15 @@ pub(crate) fn over_background(power: &[f64], lowest: usize) -> Vec<f64> {
         }
         let middle = background.len() / 2;
         let (_, median, _) = background.select_nth_unstable_by(middle, f64::total_cmp);
-        if *median > 0.0 {
-            raised[index] = power[index] / (*median / std::f64::consts::LN_2);
-        }
+        all[index] = *median / std::f64::consts::LN_2;
     }
-    raised
+    all
 }
 
 /// The series less its own first-order prediction, tapered at both ends (Hann). The prediction
 /// makes the spectrum flat enough to have a background. The taper keeps a strong peak from leaking
-/// into distant frequencies.
-pub(crate) fn whitened(series: &[f64]) -> Vec<f64> {
+/// into distant frequencies. The second number is the correlation of the prediction.
+pub(crate) fn whitened(series: &[f64]) -> (Vec<f64>, f64) {
     let squares: f64 = series.iter().map(|v| v * v).sum();
     let products: f64 = series.windows(2).map(|w| w[0] * w[1]).sum();
     let correlation = (products / squares).clamp(0.0, 0.97);
@@ -92,11 +90,9 @@ pub(crate) fn whitened(series: &[f64]) -> Vec<f64> {
     let mean = residuals.iter().sum::<f64>() / residuals.len() as f64;
     let turn = std::f64::consts::TAU / residuals.len() as f64;
     let taper = |i: usize| 0.5 - 0.5 * (turn * (i as f64 + 0.5)).cos();
-    residuals
-        .iter()
-        .enumerate()
-        .map(|(i, v)| (v - mean) * taper(i))
-        .collect()
+    let residuals = residuals.iter().enumerate();
+    let white = residuals.map(|(i, v)| (v - mean) * taper(i));
+    (white.collect(), correlation)
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ pub struct Bursts {
     /// P-value of the dispersion test: the probability that independent failures are at least as
     /// dispersed as these.
     pub p: Option<f64>,
+    /// The fewest failures in one more window that would be a burst; `None` where no number of them
+    /// would that any window has operations.
+    pub detectable: Option<f64>,
     /// In order of time.
     pub bursts: Vec<Burst>,
 }
@@ -104,8 +107,43 @@ pub fn bursts(failures: &[f64], operations: &[f64], false_alarm: f64) -> Result<
         },
         dispersion,
         p,
+        detectable: detectable(rate, windows, &usable, operations, false_alarm),
         bursts: found,
     })
+}
+
+/// The fewest failures of one window that are a burst. They raise the usual rate themselves.
+fn detectable(
+    rate: f64,
+    windows: usize,
+    usable: &[bool],
+    operations: &[f64],
+    false_alarm: f64,
+) -> Option<f64> {
+    let each = usable.iter().zip(operations).filter(|(usable, _)| **usable);
+    let mean = each.map(|(_, n)| n).sum::<f64>() / windows.max(1) as f64;
+    let limit = false_alarm / windows.max(1) as f64;
+    let largest = operations.iter().zip(usable).filter(|(_, usable)| **usable);
+    let largest = largest.fold(0.0_f64, |most, (n, _)| most.max(*n)).floor();
+    let is_burst = |count: f64| at_least(count, rate * mean + count / windows as f64) <= limit;
+    // The numbers double, and are then searched by halves.
+    let mut most = 1.0;
+    while most <= largest && !is_burst(most) {
+        most *= 2.0;
+    }
+    let (mut low, mut high) = (0.5 * most, most.min(largest));
+    if !is_burst(high) {
+        return None;
+    }
+    while high - low > 1.0 {
+        let middle = (0.5 * (low + high)).floor();
+        if is_burst(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Some(high)
 }
 
 /// P(X ≥ count) of a Poisson count X with this mean.

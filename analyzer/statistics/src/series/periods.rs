@@ -5,11 +5,13 @@
 
 use crate::error::{Error, within};
 use crate::math::bent_line::BentLine;
-use crate::math::spectrum::{INDEPENDENT_ORDINATES, over_background, periodogram, whitened};
+use crate::math::spectrum::{INDEPENDENT_ORDINATES, backgrounds, periodogram, whitened};
 use statrs::function::beta;
 
 /// A period is found only when the series repeats it at least this many times.
 const MIN_REPEATS: f64 = 4.0;
+/// What is absent was repeated at least this many times: fewer repeats are often missed.
+const SURE_REPEATS: f64 = 5.0;
 /// With fewer windows than this no period is searched for.
 pub const MIN_PERIOD_WINDOWS: usize = 32;
 /// Most values that are analysed. A longer series is averaged in chunks to this length.
@@ -27,6 +29,17 @@ const HARMONICS: usize = 4;
 const MOST_MULTIPLES: u32 = 64;
 /// A longer period is better only if it explains this many standard errors more.
 const CLEAR_GAIN: f64 = 4.0;
+/// A period that was found may be this many periods.
+const MOST_PARTS: u32 = 8;
+/// A longer period may be rougher by this many errors of the roughness.
+const ROUGHER: f64 = 4.0;
+/// The amplitude of a sine between two frequencies of the spectrum, as a share of what it has at
+/// one of them; the Hann window has 0.85.
+const BETWEEN: f64 = 0.85;
+/// A sine with this many deviations of the noise beyond the threshold is found with 80%
+/// probability, by simulation: the normal quantile ÷ √2, since half of the noise is in its phase,
+/// and what sines lose that look like the flank of a wave.
+const FOUND: f64 = 1.0;
 /// Deviations from the line below this share of the largest value are rounding errors.
 const ROUNDING: f64 = 1e-10;
 /// The most that one harmonic adds to the sum. Without this bound a single sine would also count
@@ -46,6 +59,21 @@ pub struct Period {
     pub p: f64,
 }
 
+/// A search for a period, and what it could have found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PeriodSearch {
+    /// The clearest period.
+    pub found: Option<Period>,
+    /// Windows that are not missing; with fewer than [`MIN_PERIOD_WINDOWS`] nothing is searched.
+    pub windows: usize,
+    /// Periods up to this many windows are repeated often enough to be found.
+    pub longest: f64,
+    /// The amplitude (half of the distance from peak to trough) of a sine of any such period that
+    /// is found with 80% probability, in the data's unit; `None` where nothing is searched, and in
+    /// a constant series.
+    pub detectable: Option<f64>,
+}
+
 /// The clearest period of `values`, if there is one. The probability to find one in a series
 /// without a period is at most `false_alarm`.
 ///
@@ -61,22 +89,54 @@ pub struct Period {
 /// # Errors
 /// A rate outside 0..=0.5.
 pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error> {
+    Ok(search_period(values, false_alarm)?.found)
+}
+
+/// As [`period`], with what could have been found.
+///
+/// # Errors
+/// A rate outside 0..=0.5.
+pub fn search_period(values: &[f64], false_alarm: f64) -> Result<PeriodSearch, Error> {
     within("false_alarm", false_alarm, 0.0, 0.5, "between 0 and 0.5")?;
     let stride = values.len().div_ceil(LONGEST).max(1);
     let series = centred(values, stride);
-    if series.len() < MIN_PERIOD_WINDOWS {
-        return Ok(None);
+    let mut search = PeriodSearch {
+        found: None,
+        windows: values.iter().filter(|v| v.abs() < 1e140).count(),
+        longest: values.len() as f64 / SURE_REPEATS,
+        detectable: None,
+    };
+    if search.windows < MIN_PERIOD_WINDOWS || series.len() < MIN_PERIOD_WINDOWS {
+        return Ok(search);
     }
     let variance = series.iter().map(|v| v * v).sum::<f64>() / series.len() as f64;
     if variance <= 0.0 || !variance.is_finite() {
-        return Ok(None);
+        return Ok(search);
     }
     let padded = series.len().next_power_of_two();
-    let white = whitened(&series);
+    let (white, correlation) = whitened(&series);
     let power = periodogram(&white, padded);
-    let lowest = (MIN_REPEATS * padded as f64 / series.len() as f64).ceil() as usize;
-    let raised = over_background(&power, lowest);
+    let at_least = |repeats: f64| (repeats * padded as f64 / series.len() as f64).ceil() as usize;
+    let lowest = at_least(MIN_REPEATS);
+    let background = backgrounds(&power, lowest);
+    let over = |(power, background): (&f64, &f64)| match *background > 0.0 {
+        true => power / background,
+        false => 0.0,
+    };
+    let raised: Vec<f64> = power.iter().zip(&background).map(over).collect();
     let tests = 2.0 * power.len() as f64;
+    // The sine of each frequency whose ordinate reaches the threshold, in the data's unit.
+    let threshold =
+        INDEPENDENT_ORDINATES * ((tests / false_alarm).powf(1.0 / INDEPENDENT_ORDINATES) - 1.0);
+    let sine = |index: usize| {
+        let turn = std::f64::consts::TAU * index as f64 / padded as f64;
+        let kept = (1.0 + correlation * (correlation - 2.0 * turn.cos())).sqrt();
+        let of_one = BETWEEN * kept * series.len() as f64 / 4.0;
+        background[index].sqrt() * (threshold.sqrt() + FOUND) / of_one
+    };
+    let sines = (at_least(SURE_REPEATS)..power.len()).map(sine);
+    let largest = sines.fold((2.0 * LEAST_STRENGTH * variance).sqrt(), f64::max);
+    search.detectable = largest.is_finite().then_some(largest);
     let mut best: Option<(f64, usize)> = None;
     for index in lowest..power.len() {
         // The flank of a slow wave rises above its background too, without a peak. The neighbour
@@ -112,19 +172,20 @@ pub fn period(values: &[f64], false_alarm: f64) -> Result<Option<Period>, Error>
         }
     }
     let Some((p, index)) = best.filter(|(p, _)| *p <= false_alarm) else {
-        return Ok(None);
+        return Ok(search);
     };
     let step = 1.0 / padded as f64;
     let least = MIN_REPEATS / series.len() as f64;
     let peak = sharpened(&white, index as f64 * step, step, least);
     let frequency = fundamental(&series, peak);
     let strength = 1.0 - folded(&series, frequency) / variance;
-    Ok((strength >= LEAST_STRENGTH).then_some(Period {
+    search.found = (strength >= LEAST_STRENGTH).then_some(Period {
         windows: stride as f64 / frequency,
         strength: strength.min(1.0),
         amplitude: height(&series, frequency),
         p: p.min(1.0),
-    }))
+    });
+    Ok(search)
 }
 
 /// The values less their line, averaged over chunks of `stride`; 0 where they are missing, and
@@ -155,11 +216,13 @@ fn centred(values: &[f64], stride: usize) -> Vec<f64> {
 
 /// The frequency whose period is the best multiple of the period of `frequency`. A short periodic
 /// job has many harmonics, and the strongest of them may be far from the first. Periods are compared
-/// by epoch folding (Larsson 1996), adjusted for the number of bins.
+/// by epoch folding (Larsson 1996), adjusted for the number of bins. A period of few windows folds
+/// badly if it is no whole number of them, and its multiples better: they are rougher.
 fn fundamental(series: &[f64], frequency: f64) -> f64 {
     let length = series.len() as f64;
     let longest = length / MIN_REPEATS;
     let total = series.iter().map(|v| v * v).sum::<f64>() / length;
+    let rougher = 1.0 + ROUGHER / length.sqrt();
     let mut best = (frequency, folded(series, frequency));
     for multiple in (2..=MOST_MULTIPLES).map(f64::from) {
         if multiple / frequency > longest {
@@ -171,16 +234,42 @@ fn fundamental(series: &[f64], frequency: f64) -> f64 {
         // A multiple of the true period folds as well as the true one, and one of many folds well by
         // chance: only a clear gain counts.
         let by_chance = CLEAR_GAIN * left * (2.0 * bins(one) as f64).sqrt() / length;
-        if gain > 0.25 * (total - best.1) && gain > by_chance {
+        if gain > 0.25 * (total - best.1)
+            && gain > by_chance
+            && roughness(series, one) <= rougher * roughness(series, best.0)
+        {
             best = (one, left);
         }
     }
-    best.0
+    // A multiple of a period that is no whole number of windows folds better too.
+    let mut smoothest = (best.0, roughness(series, best.0));
+    for divided in (2..=MOST_PARTS).map(|parts| best.0 * f64::from(parts)) {
+        if divided >= 0.5 {
+            break;
+        }
+        let one = roughness(series, divided);
+        if one * rougher < smoothest.1 {
+            smoothest = (divided, one);
+        }
+    }
+    smoothest.0
 }
 
 /// Parts of a period into which a series is folded.
 fn bins(frequency: f64) -> usize {
     (1.0 / frequency).round().clamp(2.0, 256.0) as usize
+}
+
+/// The mean square of the steps between values that are neighbours in their phase (Lafler and
+/// Kinman 1965). It is smallest for the period of a curve, whose phases the windows show one by one
+/// if it is no whole number of windows; a multiple of it that is one mixes them no more.
+fn roughness(series: &[f64], frequency: f64) -> f64 {
+    let phase = |index: usize| (index as f64 * frequency).fract();
+    let phases = series.iter().enumerate();
+    let mut phases: Vec<(f64, f64)> = phases.map(|(index, v)| (phase(index), *v)).collect();
+    phases.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let steps = phases.windows(2).map(|two| (two[1].1 - two[0].1).powi(2));
+    steps.sum::<f64>() / series.len() as f64
 }
 
 /// The variance around the average period, per degree of freedom.

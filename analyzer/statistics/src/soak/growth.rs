@@ -24,6 +24,9 @@ const LAST_PARTS: [(f64, &str, f64); 3] = [
 const MIN_LATE_POINTS: usize = 5;
 /// [`MIN_LATE_POINTS`] for shorter parts: the long-run variance needs as many.
 const MIN_SHORT_POINTS: usize = MIN_WINDOWS;
+/// The last half is flat if it falls by no more than this many tolerances: a cycle that is longer
+/// than the series falls by more.
+const FLAT: f64 = 2.0;
 /// Number of blocks whose means show how high the series came before a last part.
 const BLOCKS: usize = 20;
 /// A last part must end above everything before it by this number of deviations of a block's mean.
@@ -70,8 +73,9 @@ impl<'a> Points<'a> {
     }
 
     /// The finding of the whole series, or of the longest of its last parts in which growth is
-    /// found: growth that begins late hardly moves the line through all points. `detectable` of
-    /// the whole is what the last half could have shown.
+    /// found: growth that begins late hardly moves the line through all points. A series that is
+    /// undecided as a whole does not grow if its last half is flat: a step or a warm-up is over.
+    /// `detectable` of a whole that is absent is what the last half could have shown.
     pub(crate) fn growth(&self, blank: Finding, options: &SoakOptions) -> Finding {
         let judge = |from: usize, share: f64| {
             let (times, values) = (&self.times[from..], &self.values[from..]);
@@ -83,7 +87,8 @@ impl<'a> Points<'a> {
             self.judged(blank, line, share, options)
         };
         let mut whole = judge(0, 1.0);
-        whole.whole = whole.trend;
+        let line = whole.trend;
+        whole.whole = line;
         let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
             return whole;
         };
@@ -100,29 +105,42 @@ impl<'a> Points<'a> {
             let part = judge(late, share);
             let new = |line: Trend| !options.restarts.is_empty() || self.ends_above(late, &line);
             if part.status != Status::Found {
-                if index == 0 {
-                    whole.detectable = part.detectable.or(whole.detectable);
-                }
                 let rises = |line: Trend| {
                     line.slope > tolerance(&line, options) && self.ends_above(late, &line)
                 };
                 let alone = options.restarts.is_empty() && options.reference.is_none();
                 let may_grow = alone && part.trend.is_some_and(rises);
-                if whole.status == Status::Absent && may_grow {
-                    whole.status = Status::Inconclusive;
-                    whole.reason =
-                        format!("in the last {name} it rises above all before, but not clearly");
+                match whole.status {
+                    Status::Absent if may_grow => {
+                        whole.status = Status::Inconclusive;
+                        whole.reason = format!(
+                            "in the last {name} it rises above all before, but not clearly"
+                        );
+                    }
+                    Status::Absent if index == 0 => {
+                        whole.detectable = part.detectable.or(whole.detectable);
+                    }
+                    Status::Inconclusive if index == 0 && is_flat(&part, options) => {
+                        whole = Finding {
+                            reason: "flat in the last half: what moved before is over".to_owned(),
+                            ..part
+                        };
+                    }
+                    _ => {}
                 }
             } else if part.trend.is_some_and(new) {
                 let reason = format!("{}, in the last {name}", part.reason);
                 return Finding {
                     reason,
-                    whole: whole.whole,
+                    whole: line,
                     ..part
                 };
             }
         }
-        whole
+        Finding {
+            whole: line,
+            ..whole
+        }
     }
 
     /// True when the points from `late` on end clearly above all that came before, and so does the
@@ -213,6 +231,15 @@ impl<'a> Points<'a> {
             ..blank
         }
     }
+}
+
+/// True when the slope of a part is within the tolerance, up and about as much down.
+fn is_flat(part: &Finding, options: &SoakOptions) -> bool {
+    let tolerance = part.trend.map(|line| tolerance(&line, options));
+    let (Some(low), Some(tolerance)) = (part.low, tolerance) else {
+        return false;
+    };
+    part.status == Status::Absent && low >= -FLAT * tolerance * SECONDS_PER_HOUR
 }
 
 /// The accepted slope of this line, per second.

@@ -6,11 +6,13 @@
 
 use crate::error::{Error, within};
 use crate::soak::cycle::without_cycle;
-use crate::soak::finding::{Finding, FindingKind, SoakOptions};
+use crate::soak::finding::{Finding, FindingKind, SoakOptions, Status};
 use crate::soak::growth::{Points, inconclusive};
 use crate::soak::limit::Peaks;
 use crate::soak::lives::{falling_back, lives_unknown};
 use crate::soak::sawtooth::{MIN_PERIODS, sawtooth_of_lives};
+use crate::soak::spikes::without_spikes;
+use crate::soak::swings::of_growing_swings;
 
 /// The fewest values of which a slope is judged. In fewer points the noise is hardly known.
 pub const MIN_VALUES: usize = 24;
@@ -23,7 +25,7 @@ pub const MIN_VALUES: usize = 24;
 /// fewer than [`MIN_PERIODS`] periods of a sawtooth, or with fewer than 24 values. A first rise
 /// that has not fallen yet cannot be distinguished from a leak and counts as one. Where the
 /// restarts are not known, teeth of more than an hour may be the lives of a process: their flat
-/// floor is no evidence that nothing leaks.
+/// floor is no evidence that nothing leaks. A single point far off is left out.
 ///
 /// A finding is found if its slope lies above the tolerance at the rate `false_alarm`, absent if
 /// its 95% interval does not exceed it, and otherwise inconclusive. The last half, quarter and
@@ -84,6 +86,7 @@ pub fn soak(
     let limit = options.limit.unwrap_or(f64::INFINITY);
     let reached = values.iter().position(|value| *value >= limit);
     let reached = reached.map(|index| times[index]);
+    let (times, values, spikes) = without_spikes(&times, &values);
     // Lives that are as long as the cycle look like it: their growth would be subtracted with it.
     let flat = options
         .cycle_s
@@ -110,10 +113,7 @@ pub fn soak(
             (leak, Finding { reason, ..drift })
         }
         Some(teeth) if teeth.periods < MIN_PERIODS => {
-            let reason = format!(
-                "only {:.1} periods of the sawtooth were observed",
-                teeth.periods
-            );
+            let reason = too_few(teeth.periods);
             let leak = Finding {
                 periods: Some(teeth.periods),
                 reason: reason.clone(),
@@ -122,9 +122,9 @@ pub fn soak(
             (leak, Finding { reason, ..drift })
         }
         Some(teeth) => {
-            let floor = Points {
+            let floor = |values| Points {
                 times: &teeth.times,
-                values: &teeth.troughs,
+                values,
                 peaks: Peaks {
                     height: teeth.height,
                     cycle,
@@ -132,7 +132,13 @@ pub fn soak(
             };
             let leak = Finding {
                 periods: Some(teeth.periods),
-                ..floor.growth(leak, options)
+                ..leak
+            };
+            let [first, earlier] = [&teeth.troughs, &teeth.earlier]
+                .map(|values| floor(values).growth(leak.clone(), options));
+            let leak = match teeth.changes_height {
+                true => either(first, &earlier),
+                false => first,
             };
             let all = Points::of(&times, &values, cycle);
             (
@@ -142,7 +148,11 @@ pub fn soak(
         }
         None => {
             let all = Points::of(&times, &values, cycle);
-            (all.growth(leak, options), all.growth(drift, options))
+            let leak = all.growth(leak, options);
+            (
+                of_growing_swings(leak, &times, &values),
+                all.growth(drift, options),
+            )
         }
     };
     leak = lives_unknown(leak, &times, &values, sawtooth.as_ref(), options);
@@ -152,12 +162,49 @@ pub fn soak(
             finding.time_to_limit_s = Some(0.0);
         }
     }
-    if cycle.is_some() {
-        for finding in [&mut leak, &mut drift] {
+    for finding in [&mut leak, &mut drift] {
+        if cycle.is_some() {
             finding.reason.push_str(", after the cycle was subtracted");
+        }
+        match spikes {
+            0 => {}
+            1 => finding.reason.push_str("; 1 point far off is left out"),
+            several => {
+                let note = format!("; {several} points far off are left out");
+                finding.reason.push_str(&note);
+            }
         }
     }
     Ok([leak, drift])
+}
+
+/// Why a sawtooth with fewer than [`MIN_PERIODS`] periods decides nothing.
+fn too_few(periods: f64) -> String {
+    if periods < 2.0 {
+        return "it rises and falls back once, which shows neither growth nor its absence"
+            .to_owned();
+    }
+    format!("only {periods:.1} periods of the sawtooth were observed: it takes {MIN_PERIODS:.0}")
+}
+
+/// The growth of a floor by its two readings. Where teeth grow taller and have few points, the two
+/// differ: what only one of them shows is open.
+fn either(first: Finding, earlier: &Finding) -> Finding {
+    if first.status == earlier.status {
+        return first;
+    }
+    let both = |a: Option<f64>, b: Option<f64>, choose: fn(f64, f64) -> f64| {
+        a.zip(b).map(|(a, b)| choose(a, b))
+    };
+    Finding {
+        status: Status::Inconclusive,
+        low: both(first.low, earlier.low, f64::min),
+        high: both(first.high, earlier.high, f64::max),
+        detectable: both(first.detectable, earlier.detectable, f64::max),
+        time_to_limit_s: None,
+        reason: "the teeth grow and have too few points to show their floor".to_owned(),
+        ..first
+    }
 }
 
 /// `Ok` when the times are finite and none comes before the previous one.
@@ -174,7 +221,6 @@ fn ascending(name: &'static str, times: &[f64]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::soak::finding::Status;
     use proptest::prelude::*;
 
     const SECONDS_PER_HOUR: f64 = 3600.0;

@@ -10,5 +10,7 @@ pub(crate) mod leak;
 pub(crate) mod limit;
 pub(crate) mod lives;
 pub(crate) mod sawtooth;
+pub(crate) mod spikes;
 pub(crate) mod steady_state;
+pub(crate) mod swings;
 pub(crate) mod trend;

@@ -13,7 +13,9 @@ const SWING_OVER_NOISE: f64 = 5.0;
 /// A sawtooth rises this many times more slowly than it falls. Noise and cycles rise and fall
 /// alike.
 const RISE_OVER_FALL: f64 = 2.5;
-/// [`RISE_OVER_FALL`] of fewer than five teeth, which are inconclusive anyway.
+/// With fewer teeth than this nothing is decided.
+const MANY: usize = 5;
+/// [`RISE_OVER_FALL`] of fewer teeth than [`MANY`].
 const FEW_TEETH: f64 = 1.0;
 /// The noise of a short series is hardly known and may look larger than it is. A few teeth of this
 /// swing, in deviations of the noise, count where they fall abruptly.
@@ -28,13 +30,20 @@ const FAR_MORE: f64 = 2.0;
 const LEAST_DROP: f64 = 0.5;
 /// A swing below this share of the largest value is a rounding error.
 const ROUNDING: f64 = 1e-12;
+/// A tooth begins up to this many points before its first one: its fall lies between two points, or
+/// in the middle of a window, whose mean is then neither.
+const BEFORE_FIRST: f64 = 1.5;
 
 /// A sawtooth by its troughs.
 pub(crate) struct Sawtooth {
     /// When each trough began.
     pub(crate) times: Vec<f64>,
-    /// The value of each trough, in the data's unit.
+    /// The value of each trough at its first point, in the data's unit.
     pub(crate) troughs: Vec<f64>,
+    /// The value of each trough at the earliest moment at which the series may have fallen.
+    pub(crate) earlier: Vec<f64>,
+    /// Whether the teeth grow taller or shorter: only then a floor depends on where a tooth begins.
+    pub(crate) changes_height: bool,
     /// Median distance from a trough to the next peak, in the data's unit.
     pub(crate) height: f64,
     /// Number of periods; the last one may be incomplete.
@@ -70,7 +79,10 @@ pub(crate) fn sawtooth(times: &[f64], values: &[f64]) -> Option<Sawtooth> {
 
 /// The sawtooth of `values`, of which `flat` are the values without their trend.
 fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
-    let steps: Vec<f64> = flat.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
+    // Around the usual step: of teeth with few points it is large, and no noise.
+    let steps: Vec<f64> = flat.windows(2).map(|w| w[1] - w[0]).collect();
+    let usual = quantile(&steps, 0.5);
+    let steps: Vec<f64> = steps.iter().map(|step| (step - usual).abs()).collect();
     let noise = 1.4826 * quantile(&steps, 0.5) / std::f64::consts::SQRT_2;
     let swing = 0.5 * (quantile(flat, 0.95) - quantile(flat, 0.05));
     // The rounding errors of a straight line are no swing.
@@ -79,12 +91,17 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
         return None;
     }
     let (mut falls, last_rise) = zigzag(flat, swing);
+    let all = falls.len();
     falls.retain(|fall| drop_of(values, fall) >= LEAST_DROP * swing);
+    // Of many short bumps a few look like teeth.
+    if falls.len() < MANY && all >= MANY.max(2 * falls.len()) {
+        return None;
+    }
     let slow = last_rise + falls.iter().map(|fall| fall.slow).sum::<usize>();
     let fast: usize = falls.iter().map(|fall| fall.fast).sum();
     let falls: Vec<usize> = falls.iter().map(|fall| fall.bottom).collect();
     let stands_out = swing >= SWING_OVER_NOISE * noise;
-    let least = match (falls.len() < 5, stands_out) {
+    let least = match (falls.len() < MANY, stands_out) {
         (true, true) => FEW_TEETH,
         (true, false) => ABRUPT,
         (false, true) => RISE_OVER_FALL,
@@ -101,22 +118,27 @@ fn around(times: &[f64], values: &[f64], flat: &[f64]) -> Option<Sawtooth> {
     };
     // The length of the series and the number of falls both limit the number of periods.
     let periods = (values.len() as f64 / spacing).min(falls.len() as f64 + 0.999);
-    let (mut troughs, mut when, mut heights) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut troughs, mut earlier) = (Vec::new(), Vec::new());
+    let (mut when, mut heights) = (Vec::new(), Vec::new());
     for (i, &fall) in falls.iter().enumerate() {
         let end = falls.get(i + 1).copied().unwrap_or(values.len());
         if end - fall < (spacing / 2.0) as usize && i + 1 == falls.len() {
             continue;
         }
         let tooth = &values[fall..end];
-        let floor = floor(&times[fall..end], tooth);
+        let (floor, before) = floor(&times[fall..end], tooth);
         troughs.push(floor);
+        earlier.push(before);
         when.push(times[fall]);
         heights.push(tooth.iter().copied().fold(f64::MIN, f64::max) - floor);
     }
     let height = quantile(&heights, 0.5);
+    let heights = trend(&when, &heights).map(|line| line.interval(0.025));
     Some(Sawtooth {
+        changes_height: heights.is_some_and(|(low, high)| low > 0.0 || high < 0.0),
         times: when,
         troughs,
+        earlier,
         height,
         periods,
     })
@@ -146,6 +168,8 @@ pub(crate) fn sawtooth_of_lives(
             Some(mut all) => {
                 all.times.extend(one.times);
                 all.troughs.extend(one.troughs);
+                all.earlier.extend(one.earlier);
+                all.changes_height |= one.changes_height;
                 all.height = all.height.max(one.height);
                 all.periods += one.periods;
                 all
@@ -229,13 +253,18 @@ fn drop_of(values: &[f64], fall: &Fall) -> f64 {
     quantile(peak, 0.5) - quantile(bottom, 0.5)
 }
 
-/// The level from which a tooth rises: the line through its first third, at its first point. The
-/// mean of its lowest points would grow with the height of the tooth.
-fn floor(times: &[f64], tooth: &[f64]) -> f64 {
+/// The level from which a tooth rises: the line through its first third, at its first point and at
+/// the earliest moment of its begin. The mean of its lowest points would grow with the height of
+/// the tooth.
+fn floor(times: &[f64], tooth: &[f64]) -> (f64, f64) {
     let third = (tooth.len() / 3).max(6).min(tooth.len());
+    let lowest = || tooth.iter().copied().fold(f64::MAX, f64::min);
     trend(&times[..third], &tooth[..third]).map_or_else(
-        || tooth.iter().copied().fold(f64::MAX, f64::min),
-        |line| line.start,
+        || (lowest(), lowest()),
+        |line| {
+            let apart = (times[third - 1] - times[0]) / (third - 1) as f64;
+            (line.start, line.start - BEFORE_FIRST * apart * line.slope)
+        },
     )
 }
 

@@ -3,13 +3,20 @@
 //! It combines the results of `warm_up`, `changes` and `mean_of_windows`.
 
 use crate::error::Error;
+use crate::math::distributions::t_upper_quantile;
 use crate::math::long_run_variance::mean_of_windows;
 use crate::series::change::{Change, ChangeKind};
 use crate::series::changes::changes;
 use crate::series::warm_up::warm_up;
 
 /// Smallest effective sample size at which a series without a change is evidence of a steady state.
-const MIN_EFFECTIVE_SIZE: f64 = 15.0;
+pub const MIN_EFFECTIVE_SIZE: f64 = 15.0;
+
+/// As many independent places a step can have, for the size that would be seen, by simulation.
+const PLACES: f64 = 200.0;
+/// The standard error of the difference between the first three quarters and the last, over that of
+/// the mean of the whole: √(1 / ¾ + 1 / ¼).
+const PARTS_OVER_WHOLE: f64 = 2.309;
 
 /// The answer of [`steady_state`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +38,9 @@ pub struct SteadyState {
     pub from: usize,
     /// Number of steps and drifts after the warm-up.
     pub changes: usize,
+    /// A step of this size at three quarters of the last level would be seen in 80% of such series,
+    /// in the data's unit; `None` where too few windows are known.
+    pub detectable: Option<f64>,
     /// Effective sample size of the last level: the number of independent windows whose mean has
     /// the same standard error.
     pub effective_size: f64,
@@ -56,7 +66,13 @@ pub fn steady_state(values: &[f64], false_alarm: f64) -> Result<SteadyState, Err
     };
     let last = levels().map(|c| c.index + cut).max();
     let from = last.unwrap_or(cut);
-    let effective_size = mean_of_windows(&values[from..]).map_or(0.0, |m| m.effective_size);
+    let level = mean_of_windows(&values[from..]);
+    let effective_size = level.as_ref().map_or(0.0, |m| m.effective_size);
+    let detectable = level.map(|m| {
+        let beyond = |level: f64| t_upper_quantile(level, m.degrees_of_freedom);
+        let deviations = beyond(0.5 * false_alarm / PLACES) + beyond(0.2);
+        deviations * m.standard_error * PARTS_OVER_WHOLE
+    });
     let drifts = levels().any(|c| c.kind == ChangeKind::Drift);
     let steadiness = if drifts || 2 * from > values.len() {
         Steadiness::Moving
@@ -69,6 +85,7 @@ pub fn steady_state(values: &[f64], false_alarm: f64) -> Result<SteadyState, Err
         steadiness,
         from,
         changes: levels().count(),
+        detectable,
         effective_size,
     })
 }
