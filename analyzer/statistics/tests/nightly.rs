@@ -181,6 +181,22 @@ fn stationary_noise_is_no_change() {
 }
 
 #[test]
+fn a_sawtooth_is_no_change() {
+    let (seed, mut random) = drawn();
+    let mut alarms = 0;
+    for _ in 0..40 {
+        let (each, swing) = (
+            random.within(40.0, 150.0),
+            random.within(5.0, 50.0) * random.sign(),
+        );
+        let phase = random.within(0.0, 1.0);
+        let tooth = |i: usize| swing * (i as f64 / each + phase).fract();
+        alarms += usize::from(!found(&random.around(2000, tooth)).is_empty());
+    }
+    assert!(alarms <= 6, "seed {seed}: {alarms} of 40");
+}
+
+#[test]
 fn what_is_broken_and_mended_twice_has_four_steps() {
     let (seed, mut random) = drawn();
     let mut right = 0;

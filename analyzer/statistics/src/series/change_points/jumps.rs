@@ -31,7 +31,7 @@ const LEAST_QUIET: f64 = 0.25;
 /// The large jumps of a series.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Jumps {
-    /// Their positions, in order. Empty when there are `states`.
+    /// Their positions, in order. Empty when there are `states`, and in a sawtooth.
     pub(crate) splits: Vec<usize>,
     /// The levels, when the series only moves between the same few again and again.
     pub(crate) states: Option<States>,
@@ -50,6 +50,9 @@ impl Series {
             Some(exact) => exact,
             None => self.significant(self.candidates(), rate),
         };
+        if self.has_teeth(&splits) {
+            return Jumps::default();
+        }
         match self.states(&splits) {
             None => Jumps {
                 splits,

@@ -15,6 +15,7 @@ mod jumps;
 mod levels;
 mod split;
 mod states;
+mod teeth;
 mod temporary_shift;
 mod tilted;
 mod two_lines;
