@@ -138,7 +138,7 @@ fn the_newest_and_the_oldest_points_are_judged() {
 }
 
 #[test]
-fn ends_are_judged_beside_steps_and_drifts() {
+fn ends_are_judged_next_to_steps_and_drifts() {
     let (seed, mut random) = drawn();
     let mut right = [0; 2];
     for _ in 0..20 {

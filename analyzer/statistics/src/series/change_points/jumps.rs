@@ -159,7 +159,7 @@ impl Series {
     }
 
     /// The best position near `at` between `start` and `end`, and its p-value there: of a step
-    /// alone or of one beside a drift, whichever is more certain.
+    /// alone or of one on a drift, whichever is more certain.
     fn best_position(&self, start: usize, at: usize, end: usize, rate: f64) -> (usize, f64) {
         let margin = min_segment(end - start);
         if at < start + margin || at + margin > end {

@@ -33,7 +33,7 @@ const STEPS: f64 = 0.45;
 const TEMPORARY: f64 = 0.15;
 /// Share for drifts.
 const DRIFTS: f64 = 0.1;
-/// Share for steps beside a drift that are not abrupt: slow noise looks like both together.
+/// Share for steps on a drift that are not abrupt: slow noise looks like both together.
 const TILTED: f64 = 0.01;
 /// Share for outliers.
 pub(crate) const OUTLIERS: f64 = 0.2;

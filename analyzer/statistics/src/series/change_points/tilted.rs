@@ -2,7 +2,7 @@
 //!
 //! Each hides the other: next to a drift a step's noise contains the drift, and a line through a
 //! step fits badly. Fitted together each has its own share of the rest (Frisch and Waugh 1933). The
-//! drift must be significant beside the step, otherwise the step alone is the simpler answer.
+//! drift must be significant next to the step, otherwise the step alone is the simpler answer.
 
 use super::split::largest_split;
 use super::{DRIFTS, Series, min_segment, standardised};
@@ -11,13 +11,13 @@ use crate::math::distributions::{normal_upper_quantile, t_upper};
 /// The step is a second look at a part that was searched without a line.
 const LOOKS: f64 = 2.0;
 
-/// A step beside a drift.
+/// A step on a drift.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tilted {
     pub(super) at: usize,
     /// The probability that the best split of pure noise around a line has such a step.
     pub(super) p: f64,
-    /// The two-sided p-value of the drift beside the step.
+    /// The two-sided p-value of the drift next to the step.
     pub(super) slope_p: f64,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Sums<'a> {
         })
     }
 
-    /// What the step at `at` has of its own beside a line: its squares and its product with the
+    /// What the step at `at` has of its own next to a line: its squares and its product with the
     /// values. `None` where a line is as good.
     fn step(&self, at: usize) -> Option<(f64, f64)> {
         let (time, value) = self.right[at - self.start];
@@ -116,7 +116,7 @@ impl<'a> Sums<'a> {
 
 impl Series {
     /// The best step in `from..=to` of the part, with a line. `None` without a significant drift
-    /// beside it at the false-alarm rate `rate`.
+    /// next to it at the false-alarm rate `rate`.
     pub(super) fn tilted(
         &self,
         (start, end): (usize, usize),
