@@ -9,7 +9,7 @@ pub use time::seconds;
 
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{LeastChange, Metric, changes_of_at_least};
+use soakbox_statistics::{LeastChange, Metric, series_changes};
 
 use crate::units::rfc3339;
 
@@ -106,8 +106,21 @@ pub struct SeriesAnswer {
     pub missing: usize,
     /// Its changes in order of time.
     pub changes: Vec<ChangeAnswer>,
+    /// The levels between which it moves again and again, which are no changes; null otherwise.
+    pub states: Option<StatesAnswer>,
+    /// How many changes are smaller than asked for.
+    pub left_out: usize,
     #[serde(skip)]
     pub(crate) metric: Metric,
+}
+
+/// Levels that come back again and again.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatesAnswer {
+    /// The levels, ascending, in the unit of the values.
+    pub levels: Vec<f64>,
+    /// How often the series moved from one to another.
+    pub moves: usize,
 }
 
 /// One change.
@@ -117,13 +130,13 @@ pub struct ChangeAnswer {
     pub index: usize,
     /// The time of that point; null where only the order is known.
     pub time: Option<String>,
-    /// `step`, `outlier` or `drift`.
+    /// `step`, `outlier`, `drift` or `new`.
     pub kind: &'static str,
     /// The level before, in the unit of the values.
     pub before: f64,
     /// The level after.
     pub after: f64,
-    /// after / before − 1; null where the level before is 0.
+    /// (after − before) / |before|; null where the level before is 0.
     pub change: Option<f64>,
     /// The probability that a part without changes shows such a change anywhere.
     pub p: f64,
@@ -142,9 +155,9 @@ pub fn changes(
     let share = false_alarm / series.len().max(1) as f64;
     let answers = series.iter().map(|one| {
         let times = one.times.seconds(one.values.len());
-        let found = changes_of_at_least(&one.values, times.as_deref(), share, least)
+        let found = series_changes(&one.values, times.as_deref(), share, least)
             .map_err(|error| Failure::new(&one.name, error))?;
-        let found = found.into_iter().map(|change| ChangeAnswer {
+        let listed = found.changes.into_iter().map(|change| ChangeAnswer {
             index: change.index,
             time: one.times.text(change.index),
             kind: change.kind.name(),
@@ -158,7 +171,12 @@ pub fn changes(
             unit: one.metric.unit().to_owned(),
             points: one.values.len(),
             missing: one.values.iter().filter(|value| !value.is_finite()).count(),
-            changes: found.collect(),
+            changes: listed.collect(),
+            states: found.states.map(|states| StatesAnswer {
+                levels: states.levels,
+                moves: states.moves,
+            }),
+            left_out: found.left_out,
             metric: one.metric.clone(),
         })
     });

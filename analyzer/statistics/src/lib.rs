@@ -9,7 +9,7 @@
 //! | question | call | answer |
 //! | --- | --- | --- |
 //! | Did it get worse? | [`compare()`], [`compare_all`], [`Comparer`] | a [`Comparison`] of [`Effect`]s |
-//! | When did it change? | [`changes()`] | [`Change`]s |
+//! | When did it change? | [`changes()`], [`series_changes`] | [`Change`]s |
 //! | Does it leak? | [`soak()`] | two [`Finding`]s |
 //! | Is it periodic? | [`period`] | a [`Period`] |
 //! | Do failures come in bursts? | [`bursts()`] | [`Bursts`] |
@@ -85,9 +85,9 @@ pub use math::time_scales::MIN_WINDOWS;
 pub use metric::{Metric, Quantity};
 pub use run::{Run, Window};
 pub use series::bursts::{Burst, Bursts, bursts};
-pub use series::change::{Change, ChangeKind, LeastChange};
-pub use series::change_points::MIN_CHANGE_POINTS;
-pub use series::changes::{changes, changes_of_at_least};
+pub use series::change::{Change, ChangeKind, LeastChange, SeriesChanges};
+pub use series::change_points::{MIN_CHANGE_POINTS, States};
+pub use series::changes::{changes, changes_of_at_least, series_changes};
 pub use series::outages::{Outage, Outages, outages};
 pub use series::periods::{MIN_PERIOD_WINDOWS, Period, PeriodSearch, period, search_period};
 pub use series::stops::{Stop, stop};

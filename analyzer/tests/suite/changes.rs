@@ -57,7 +57,11 @@ fn a_recording_that_became_slower_has_a_step_at_that_time() {
         "--least",
         "80%",
     ];
-    assert!(printed(&least).starts_with("  2 series without a change"));
+    let least = printed(&least);
+    assert!(
+        least.starts_with("  1 smaller change left out by --least\n  1 series without a change"),
+        "{least}"
+    );
 }
 
 /// 200 nightly values with noise, a missing one, an outlier and a step of 10% after 120.
@@ -268,4 +272,57 @@ fn a_step_from_0_and_one_of_small_numbers_can_be_read() {
         assert!(cells[at + 3].starts_with(after), "{table}");
         assert_eq!(cells[at + 4], difference, "{table}");
     }
+}
+
+/// The answer in words and in JSON for these values.
+fn asked(place: &Place, values: &[f64], more: &[&str]) -> (String, serde_json::Value) {
+    let file = place.path().join("values.csv");
+    let lines: Vec<String> = values.iter().map(f64::to_string).collect();
+    fs::write(&file, format!("v\n{}\n", lines.join("\n"))).unwrap();
+    let mut words = vec!["changes", "--csv", file.to_str().unwrap(), "--value", "v"];
+    words.extend(more);
+    let table = printed(&words);
+    words.extend(["--format", "json"]);
+    (table, json(&words)["series"][0].clone())
+}
+
+#[test]
+fn what_is_no_step_is_said_in_words() {
+    let place = Place::new();
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    let mut random = since.as_nanos() as u64;
+    let mut noise = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(99);
+        (random >> 40) as f64 / (1_u64 << 24) as f64 - 0.5
+    };
+    let mut around = |level: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        (0..300).map(|i| level(i) + noise()).collect()
+    };
+    let back_and_forth = around(&|i| if i / 20 % 2 == 0 { 100.0 } else { 110.0 });
+    let (table, series) = asked(&place, &back_and_forth, &[]);
+    assert_eq!(
+        table,
+        "  v moves between 2 levels (100, 110), 14 times: states rather than changes\n"
+    );
+    assert_eq!(series["states"]["moves"], 14);
+    let last = around(&|i| if i == 299 { 120.0 } else { 100.0 });
+    let (table, series) = asked(&place, &last, &[]);
+    assert!(table.contains("  new  "), "{table}");
+    assert!(table.ends_with("  new: the last points are too few to tell a step from an outlier\n"));
+    assert_eq!(
+        (&series["changes"][0]["kind"], &series["states"]),
+        (&"new".into(), &().into())
+    );
+    let risen = around(&|i| if i < 150 { -100.0 } else { -76.0 });
+    let (table, series) = asked(&place, &risen, &["--least", "20%"]);
+    assert!(
+        table.contains("+24.0 %") || table.contains("+23.9 %") || table.contains("+24.1 %"),
+        "{table}"
+    );
+    assert!(series["changes"][0]["change"].as_f64().unwrap() > 0.2);
+    let (table, series) = asked(&place, &risen, &["--least", "30%"]);
+    assert_eq!(table, "  1 smaller change left out by --least\n");
+    assert_eq!(series["left_out"], 1);
 }

@@ -67,7 +67,8 @@ fn outliers(figures: &mut Figures, phi: f64) {
                 .any(|c| c.kind == kind && c.index.abs_diff(at) <= 1)
         };
         steps += usize::from(near("step"));
-        found += usize::from(near("outlier"));
+        // The last point is new.
+        found += usize::from(near("outlier") || near("new"));
     }
     figures.never(&format!("{figure}: a step"), steps);
     figures.shown(&format!("{figure}: found"), found);

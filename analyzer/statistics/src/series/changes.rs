@@ -4,9 +4,13 @@
 //! `change_points` finds where the level changes. No change is judged as good or bad.
 
 use crate::error::{Error, within};
-use crate::series::change::{Change, ChangeKind, LeastChange};
-use crate::series::change_points::{ChangePoint, OUTLIERS, Series};
+use crate::series::change::{Change, ChangeKind, LeastChange, SeriesChanges};
+use crate::series::change_points::{ENDS, EndLevels, OUTLIERS, Series, States};
+use crate::series::ends::{End, ends};
 use crate::series::outliers::outliers;
+
+/// Fewer points than this at an end of the series are no level: nobody can tell yet.
+const FEWEST_OF_A_LEVEL: usize = 3;
 
 /// Finds changes in `values`, of which NaN and infinite ones are missing. The probability of any
 /// report in a series without changes is at most `false_alarm` (0..=0.5).
@@ -37,6 +41,20 @@ pub fn changes_of_at_least(
     false_alarm: f64,
     least: &LeastChange,
 ) -> Result<Vec<Change>, Error> {
+    series_changes(values, times, false_alarm, least).map(|found| found.changes)
+}
+
+/// As [`changes_of_at_least`], with the states between which the series moves and the number of
+/// changes that are left out.
+///
+/// # Errors
+/// Those of [`changes_of_at_least`].
+pub fn series_changes(
+    values: &[f64],
+    times: Option<&[f64]>,
+    false_alarm: f64,
+    least: &LeastChange,
+) -> Result<SeriesChanges, Error> {
     within("false_alarm", false_alarm, 0.0, 0.5, "between 0 and 0.5")?;
     let must = "finite and 0 or more";
     within("least relative change", least.relative, 0.0, f64::MAX, must)?;
@@ -45,31 +63,66 @@ pub fn changes_of_at_least(
     let at = |index: usize| all_times.as_ref().map_or(index as f64, |t| t[index]);
     let mut places: Vec<usize> = (0..values.len()).filter(|&i| usable(values[i])).collect();
     let present: Vec<f64> = places.iter().map(|&i| values[i]).collect();
-    let mut found = Vec::new();
     if constant(&present) {
-        return Ok(found);
+        return Ok(SeriesChanges::default());
     }
-    let (reported, doubtful) = outliers(&present, false_alarm * OUTLIERS);
-    for outlier in &reported {
-        let index = places[outlier.index];
+    let mut found = Vec::new();
+    let mut report = |kind, index: usize, before: f64, after: f64, p: f64| {
         found.push(Change {
             index,
             time: at(index),
-            kind: ChangeKind::Outlier,
-            before: outlier.usual,
-            after: values[index],
-            change: relative(outlier.usual, values[index]),
-            p: outlier.p,
+            kind,
+            before,
+            after,
+            change: relative(before, after),
+            p,
         });
+    };
+    let (reported, doubtful) = outliers(&present, false_alarm * OUTLIERS);
+    for outlier in &reported {
+        let index = places[outlier.index];
+        report(
+            ChangeKind::Outlier,
+            index,
+            outlier.usual,
+            values[index],
+            outlier.p,
+        );
     }
     // Points that may be outliers are not used for the levels either.
     let doubtful: Vec<usize> = doubtful.into_iter().map(|i| places[i]).collect();
-    places.retain(|place| doubtful.binary_search(place).is_err());
+    let outermost = [places.first().copied(), places.last().copied()];
+    let inside = |place: &usize| doubtful.binary_search(place).is_err();
+    places.retain(|place| inside(place) || outermost.contains(&Some(*place)));
+    let ordinary: Vec<f64> = places.iter().map(|&i| values[i]).collect();
+    let [first, last] = ends(&ordinary, false_alarm * ENDS);
+    let few = |end: &Option<End>| end.filter(|end| end.count < FEWEST_OF_A_LEVEL);
+    let level = |end: Option<End>| {
+        let end = end.filter(|end| end.count >= FEWEST_OF_A_LEVEL)?;
+        Some((end.count, end.p))
+    };
+    if let Some(end) = few(&last) {
+        let cut = places.split_off(places.len() - end.count);
+        report(ChangeKind::New, cut[0], end.usual, end.level, end.p);
+    }
+    if let Some(end) = few(&first) {
+        for index in places.drain(..end.count) {
+            report(ChangeKind::Outlier, index, end.usual, values[index], end.p);
+        }
+    }
+    let levels = EndLevels {
+        first: level(first),
+        last: level(last),
+    };
+    let judged = [levels.first.is_some(), levels.last.is_some()];
+    let kept = |place: &usize| (0..2).any(|i| judged[i] && outermost[i] == Some(*place));
+    places.retain(|place| inside(place) || kept(place));
     let series = Series::new(
         places.iter().map(|&i| values[i]).collect(),
         places.iter().map(|&i| at(i)).collect(),
     );
-    for point in series.change_points(false_alarm, least) {
+    let searched = series.change_points(levels, false_alarm, least);
+    for point in searched.points {
         let index = places[point.start];
         // Next to a doubtful point the jump is no evidence: there the difference of the levels
         // alone must be significant.
@@ -77,27 +130,26 @@ pub fn changes_of_at_least(
         if near_doubtful && point.kind == ChangeKind::Step && point.p > false_alarm / 1e4 {
             continue;
         }
-        let change = relative(point.before, point.after);
-        let ChangePoint {
-            kind,
-            before,
-            after,
-            p,
-            ..
-        } = point;
-        found.push(Change {
-            index,
-            time: at(index),
-            kind,
-            before,
-            after,
-            change,
-            p,
-        });
+        report(point.kind, index, point.before, point.after, point.p);
     }
+    let all = found.len();
     found.retain(|change: &Change| least.is_reached(change.before, change.after));
     found.sort_by_key(|change| change.index);
-    Ok(found)
+    let mut left_out = searched.left_out + all - found.len();
+    let apart = |states: &States| match states.levels[..] {
+        [low, .., high] => least.is_reached(low, high) && least.is_reached(high, low),
+        _ => false,
+    };
+    let (states, small) = match searched.states {
+        Some(states) if !apart(&states) => (None, states.moves),
+        states => (states, 0),
+    };
+    left_out += small;
+    Ok(SeriesChanges {
+        changes: found,
+        states,
+        left_out,
+    })
 }
 
 /// True when the values differ by rounding only.
@@ -132,9 +184,9 @@ fn checked_times(length: usize, times: Option<&[f64]>) -> Result<Option<Vec<f64>
     Ok(Some(times.to_vec()))
 }
 
-/// The relative change; `None` when it is not finite.
+/// The relative change, positive for a rise from a negative level too; `None` when it is not finite.
 fn relative(before: f64, after: f64) -> Option<f64> {
-    let change = after / before - 1.0;
+    let change = (after / before - 1.0) * before.signum();
     change.is_finite().then_some(change)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod bursts;
 pub(crate) mod change;
 pub(crate) mod change_points;
 pub(crate) mod changes;
+pub(crate) mod ends;
 pub(crate) mod outages;
 pub(crate) mod outliers;
 pub(crate) mod periods;

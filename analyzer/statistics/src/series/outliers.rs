@@ -41,12 +41,12 @@ pub(crate) fn outliers(values: &[f64], rate: f64) -> (Vec<Outlier>, Vec<usize>) 
     let deviations: Vec<f64> = (0..length).map(|i| deviation(values, i)).collect();
     let mut order: Vec<usize> = (0..length).collect();
     order.sort_by(|&a, &b| deviations[b].total_cmp(&deviations[a]));
-    // A point at either end has neighbours on one side only. It may begin or end a level, so that
-    // it can be doubtful, but no outlier.
+    // The first and the last point have neighbours on one side only. They may be a level, so that
+    // they can be doubtful, but no outliers; `ends` judges them.
     let inner: Vec<usize> = order
         .iter()
         .copied()
-        .filter(|&i| i >= NEIGHBOURS && i + NEIGHBOURS < length)
+        .filter(|&i| i > 0 && i + 1 < length)
         .collect();
     let tail = (length / 20).max(10).min(length / 2);
     let most = (length / 50).max(1);
@@ -100,12 +100,12 @@ fn sides(values: &[f64], index: usize) -> (&[f64], &[f64]) {
 fn deviation(values: &[f64], index: usize) -> f64 {
     let (before, after) = sides(values, index);
     let distance = |side: &[f64]| {
-        // With fewer than three neighbours the median is not robust.
-        if side.len() < NEIGHBOURS {
-            None
-        } else {
-            Some(values[index] - median(side))
+        // With fewer than three neighbours the median is not robust: the nearest one counts.
+        if side.len() >= NEIGHBOURS {
+            return Some(values[index] - median(side));
         }
+        let all = side.iter().map(|value| values[index] - value);
+        all.min_by(|a, b| a.abs().total_cmp(&b.abs()))
     };
     match (distance(before), distance(after)) {
         (Some(a), Some(b)) if a * b > 0.0 => a.abs().min(b.abs()),

@@ -62,7 +62,7 @@ pub fn steady_state(values: &[f64], false_alarm: f64) -> Result<SteadyState, Err
     let levels = || {
         found
             .iter()
-            .filter(|c: &&Change| c.kind != ChangeKind::Outlier)
+            .filter(|c: &&Change| !matches!(c.kind, ChangeKind::Outlier | ChangeKind::New))
     };
     let last = levels().map(|c| c.index + cut).max();
     let from = last.unwrap_or(cut);

@@ -41,7 +41,7 @@ pub(crate) fn steps(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] 
     hits
 }
 
-/// `[reported as a step, reported as an outlier]`: one point that is 10 deviations off, in 200
+/// `[reported as a step, as an outlier or new]`: one point that is 10 deviations off, in 200
 /// points of noise.
 pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
     let mut counts = [0, 0];
@@ -50,13 +50,14 @@ pub(crate) fn lone_points(phi: f64, trials: usize, random: &mut Random) -> [usiz
         let place: f64 = StandardNormal.sample(random);
         let place = (100.0 + 40.0 * place).clamp(0.0, 199.0) as usize;
         values[place] += 10.0;
-        let near = |kind| {
+        let near = |kinds: &[ChangeKind]| {
             found(&values)
                 .iter()
-                .any(|c| c.kind == kind && c.index.abs_diff(place) <= 1)
+                .any(|c| kinds.contains(&c.kind) && c.index.abs_diff(place) <= 1)
         };
-        counts[0] += usize::from(near(ChangeKind::Step));
-        counts[1] += usize::from(near(ChangeKind::Outlier));
+        counts[0] += usize::from(near(&[ChangeKind::Step]));
+        // The last point is new.
+        counts[1] += usize::from(near(&[ChangeKind::Outlier, ChangeKind::New]));
     }
     counts
 }

@@ -8,8 +8,9 @@
 //! the noise between its neighbours, which is estimated there: this rejects heavy tails, sawteeth
 //! and periods of large noise.
 
+use super::states::States;
 use super::{Series, min_segment};
-use crate::math::median::{median3, upper_median};
+use crate::math::median::upper_median;
 
 /// The smallest number of points on either side of a jump.
 const NARROWEST: usize = 5;
@@ -26,13 +27,46 @@ const FEW_POINTS: f64 = 200.0;
 const MORE_DEVIATIONS: f64 = 0.5;
 /// A width is used only where at least this share of its differences is not near a known jump.
 const LEAST_QUIET: f64 = 0.25;
-/// Each level must be visited fewer times than this on average, see [`Series::recurs`].
-const VISITS: f64 = 2.5;
+
+/// The large jumps of a series.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Jumps {
+    /// Their positions, in order. Empty when there are `states`, and in a sawtooth.
+    pub(crate) splits: Vec<usize>,
+    /// The levels, when the series only moves between the same few again and again.
+    pub(crate) states: Option<States>,
+}
+
+/// How many deviations a difference in a series of this many points exceeds if it is no noise.
+pub(crate) fn deviations(length: usize) -> f64 {
+    let few = (FEW_POINTS / length as f64 - 1.0).clamp(0.0, 4.0);
+    DEVIATIONS + MORE_DEVIATIONS * few
+}
 
 impl Series {
-    /// The positions of large jumps, in order. Empty when the series has none, and when it only
-    /// moves between the same few levels again and again.
-    pub(super) fn jumps(&self, rate: f64) -> Vec<usize> {
+    /// The large jumps, at the false-alarm rate `rate`.
+    pub(crate) fn jumps(&self, rate: f64) -> Jumps {
+        let splits = match self.exact_steps() {
+            Some(exact) => exact,
+            None => self.significant(self.candidates(), rate),
+        };
+        if self.has_teeth(&splits) {
+            return Jumps::default();
+        }
+        match self.states(&splits) {
+            None => Jumps {
+                splits,
+                states: None,
+            },
+            states => Jumps {
+                splits: Vec::new(),
+                states,
+            },
+        }
+    }
+
+    /// Positions at which the means on either side differ far more than elsewhere.
+    fn candidates(&self) -> Vec<usize> {
         let length = self.values.len();
         let mut found: Vec<usize> = Vec::new();
         let mut width = NARROWEST;
@@ -46,11 +80,7 @@ impl Series {
             }
             width *= 2;
         }
-        let confirmed = self.significant(found, rate);
-        if self.recurs(&confirmed) {
-            return Vec::new();
-        }
-        confirmed
+        found
     }
 
     /// The jumps of this width that are not near a jump of `known`; `None` when there are none.
@@ -59,21 +89,23 @@ impl Series {
         let difference = |at: usize| {
             let right = self.prefix[at + width] - self.prefix[at];
             let left = self.prefix[at] - self.prefix[at - width];
-            (right - left).abs() / width as f64
+            (right - left) / width as f64
         };
         let mut quiet = vec![true; length + 1];
         for &at in known {
             quiet[at.saturating_sub(width)..(at + width + 1).min(length + 1)].fill(false);
         }
-        let all: Vec<f64> = (width..=length - width).map(difference).collect();
-        let left: Vec<f64> = (width..=length - width)
-            .filter(|&at| quiet[at])
-            .map(|at| all[at - width])
-            .collect();
+        let mut all: Vec<f64> = (width..=length - width).map(difference).collect();
+        let places = (width..=length - width).filter(|&at| quiet[at]);
+        let left: Vec<f64> = places.map(|at| all[at - width]).collect();
         if (left.len() as f64) < LEAST_QUIET * all.len() as f64 || left.len() < 2 * width {
             return None;
         }
-        let limit = self.deviations() * upper_median(left) / 0.6745;
+        // A drift moves all differences alike.
+        let centre = upper_median(left.clone());
+        all.iter_mut().for_each(|d| *d = (*d - centre).abs());
+        let left: Vec<f64> = left.iter().map(|d| (d - centre).abs()).collect();
+        let limit = deviations(length) * upper_median(left) / 0.6745;
         let rounding = 1e-9 * self.values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let mut next = Vec::new();
         for at in (width..=length - width).filter(|&at| quiet[at]) {
@@ -94,11 +126,6 @@ impl Series {
         (!next.is_empty()).then_some(next)
     }
 
-    fn deviations(&self) -> f64 {
-        let few = (FEW_POINTS / self.values.len() as f64 - 1.0).clamp(0.0, 4.0);
-        DEVIATIONS + MORE_DEVIATIONS * few
-    }
-
     /// The jumps that are significant between their neighbours. Each moves to the best position
     /// there. The least certain one is dropped first, until all are significant.
     fn significant(&self, mut jumps: Vec<usize>, rate: f64) -> Vec<usize> {
@@ -108,7 +135,7 @@ impl Series {
                 if known[i].is_none() {
                     let start = if i == 0 { 0 } else { jumps[i - 1] };
                     let end = jumps.get(i + 1).copied().unwrap_or(self.values.len());
-                    known[i] = Some(self.best_position(start, jumps[i], end));
+                    known[i] = Some(self.best_position(start, jumps[i], end, rate));
                 }
             }
             let all = known.iter().flatten().map(|&(_, p)| p).enumerate();
@@ -131,8 +158,9 @@ impl Series {
         kept
     }
 
-    /// The best position near `at` between `start` and `end`, and its p-value there.
-    fn best_position(&self, start: usize, at: usize, end: usize) -> (usize, f64) {
+    /// The best position near `at` between `start` and `end`, and its p-value there: of a step
+    /// alone or of one on a drift, whichever is more certain.
+    fn best_position(&self, start: usize, at: usize, end: usize, rate: f64) -> (usize, f64) {
         let margin = min_segment(end - start);
         if at < start + margin || at + margin > end {
             return (at, 1.0);
@@ -149,36 +177,15 @@ impl Series {
             })
             .unwrap_or(at);
         let p = self.p_value(start, best, end, self.difference(start, best, end));
-        (best, p)
-    }
-
-    /// True when the levels between `splits` are a few that come back again and again: two states
-    /// of a system rather than changes. Levels are the same when they differ by less than a third
-    /// of the smallest jump.
-    fn recurs(&self, splits: &[usize]) -> bool {
-        if splits.len() < 3 {
-            return false;
+        let tilted = self.tilted((start, end), (from, to), rate);
+        let drifting = tilted.filter(|tilted| tilted.p <= rate);
+        let drifting = drifting.or_else(|| {
+            let certain = p <= rate;
+            (!certain).then(|| self.step_between_lines((start, end), at, rate))?
+        });
+        match drifting {
+            Some(tilted) if tilted.p < p => (tilted.at, tilted.p),
+            _ => (best, p),
         }
-        let mut edges = vec![0];
-        edges.extend(splits);
-        edges.push(self.values.len());
-        let levels: Vec<f64> = edges.windows(2).map(|e| self.mean(e[0], e[1])).collect();
-        let jumps = levels.windows(2).map(|l| (l[1] - l[0]).abs());
-        let same = jumps.fold(f64::INFINITY, f64::min) / 3.0;
-        let mut sorted = levels.clone();
-        sorted.sort_by(f64::total_cmp);
-        let distinct = 1 + sorted.windows(2).filter(|l| l[1] - l[0] > same).count();
-        let mut visits = levels.len();
-        if distinct == 2 {
-            // Visits that are too short for a level of their own count too.
-            let middle = sorted
-                .windows(2)
-                .max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0])));
-            let middle = middle.map_or(0.0, |l| 0.5 * (l[0] + l[1]));
-            let high = |w: &[f64]| median3(w) > middle;
-            let states: Vec<bool> = self.values.windows(3).map(high).collect();
-            visits = visits.max(1 + states.windows(2).filter(|s| s[0] != s[1]).count());
-        }
-        visits as f64 >= VISITS * distinct as f64
     }
 }

@@ -6,12 +6,22 @@
 //! accepted when the largest split of pure noise would rarely differ as much. The noise is the
 //! long-run variance of the residuals *after* the split. The tail of the largest split is that of
 //! the standardised Brownian bridge (James, James and Siegmund 1987), at the normal quantile that
-//! corresponds to the t value. `changes` removes missing points and outliers before.
+//! corresponds to the t value. A step that a drift hides is fitted together with it (`tilted`).
+//! `changes` removes missing points and outliers before.
 
 mod drift;
+mod exact;
 mod jumps;
+mod levels;
 mod split;
+mod states;
+mod teeth;
 mod temporary_shift;
+mod tilted;
+mod two_lines;
+
+pub(crate) use jumps::deviations;
+pub use states::States;
 
 use crate::math::long_run_variance::of_residuals;
 use crate::math::time_scales::TimeScales;
@@ -23,8 +33,12 @@ const STEPS: f64 = 0.45;
 const TEMPORARY: f64 = 0.15;
 /// Share for drifts.
 const DRIFTS: f64 = 0.1;
+/// Share for steps on a drift that are not abrupt: slow noise looks like both together.
+const TILTED: f64 = 0.01;
 /// Share for outliers.
 pub(crate) const OUTLIERS: f64 = 0.2;
+/// Share for the first and the last points.
+pub(crate) const ENDS: f64 = 0.1;
 /// Most changes of one series.
 const MAX_CHANGES: usize = 1000;
 /// A part with fewer points than this is not searched, and a series with fewer has no changes.
@@ -50,6 +64,30 @@ pub(crate) struct Series {
     prefix: Vec<f64>,
     centre: f64,
 }
+
+/// What the search found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ChangePoints {
+    /// Drifts first, then the steps, in order.
+    pub(crate) points: Vec<ChangePoint>,
+    /// The levels of a series that moves between the same few again and again.
+    pub(crate) states: Option<States>,
+    /// How many steps were found but are smaller than asked for.
+    pub(crate) left_out: usize,
+}
+
+/// Steps that are known before the search: where the first and the last few points have a level of
+/// their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct EndLevels {
+    /// Number of points of the first level and the p-value of its end.
+    pub(crate) first: Option<(usize, f64)>,
+    /// The same of the last level.
+    pub(crate) last: Option<(usize, f64)>,
+}
+
+/// A part of the series and its drift.
+type Drift = ((usize, usize), ChangePoint);
 
 /// The best explanation of a part of the series.
 enum Found {
@@ -80,14 +118,65 @@ impl Series {
         self.centre + (self.prefix[end] - self.prefix[start]) / (end - start) as f64
     }
 
-    /// All steps and drifts at the familywise `rate`: drifts first, then the steps of at least
-    /// `least`, in order.
-    pub(crate) fn change_points(&self, rate: f64, least: &LeastChange) -> Vec<ChangePoint> {
+    /// All steps and drifts at the familywise `rate`, the steps of at least `least`.
+    pub(crate) fn change_points(
+        &self,
+        ends: EndLevels,
+        rate: f64,
+        least: &LeastChange,
+    ) -> ChangePoints {
         let length = self.values.len();
+        let begin = ends.first.map_or(0, |(count, _)| count);
+        let end = length - ends.last.map_or(0, |(count, _)| count);
         // Large jumps first: the noise of each part is then free of them.
-        let jumps = self.jumps(rate);
-        let mut splits = jumps.clone();
-        let mut parts = Vec::new();
+        let found = self.part(begin, end).jumps(rate);
+        let mut jumps: Vec<usize> = found.splits.iter().map(|at| at + begin).collect();
+        jumps.extend([begin, end]);
+        jumps.retain(|at| (1..length).contains(at));
+        jumps.sort_unstable();
+        let (mut splits, drifts) = self.searched(&jumps, rate);
+        splits.sort_unstable();
+        let confirmed = self.confirmed(&splits, &jumps, rate);
+        let drifts = self.aligned(&drifts, &confirmed);
+        let kept = self.large_enough(confirmed.clone(), &drifts, least);
+        let mut points: Vec<ChangePoint> = drifts.iter().map(|(_, drift)| *drift).collect();
+        for (i, &at) in kept.iter().enumerate() {
+            let (before, after) = self.levels(&kept, i, &drifts);
+            // Steps that are too small to be reported are no noise: the tested part ends at them.
+            let place = confirmed.partition_point(|split| *split < at);
+            let (first, last) = self.around(&confirmed, place);
+            let known = [(begin, ends.first), (end, ends.last)];
+            let known = known.iter().filter(|(place, _)| *place == at);
+            let known = known.filter_map(|(_, end)| end.map(|(_, p)| p));
+            let tilted = self.tilted((first, last), (at, at), rate).map(|t| t.p);
+            let p = self.step_p_value(first, at, last, self.difference(first, at, last));
+            points.push(ChangePoint {
+                start: at,
+                kind: ChangeKind::Step,
+                before,
+                after,
+                p: known.chain(tilted).fold(p, f64::min),
+            });
+        }
+        ChangePoints {
+            points,
+            states: found.states,
+            left_out: confirmed.len() - kept.len(),
+        }
+    }
+
+    fn part(&self, start: usize, end: usize) -> Series {
+        Series::new(
+            self.values[start..end].to_vec(),
+            self.times[start..end].to_vec(),
+        )
+    }
+
+    /// Searches the parts between `jumps`: all splits, not in order, and the parts that drift.
+    fn searched(&self, jumps: &[usize], rate: f64) -> (Vec<usize>, Vec<Drift>) {
+        let length = self.values.len();
+        let mut splits = jumps.to_vec();
+        let mut drifts = Vec::new();
         let mut edges = vec![0];
         edges.extend(&splits);
         edges.push(length);
@@ -96,7 +185,7 @@ impl Series {
             let share = rate * (end - start) as f64 / length as f64;
             match self.explain(start, end, share) {
                 Found::Nothing => {}
-                Found::Drift(part) => parts.push(part),
+                Found::Drift(part) => drifts.push(((start, end), part)),
                 Found::Splits(at) => {
                     let mut edges = vec![start];
                     edges.extend(&at);
@@ -105,66 +194,11 @@ impl Series {
                     splits.extend(at);
                 }
             }
-            if splits.len() + parts.len() >= MAX_CHANGES {
+            if splits.len() + drifts.len() >= MAX_CHANGES {
                 break;
             }
         }
-        splits.sort_unstable();
-        let confirmed = self.confirmed(&splits, &jumps, rate);
-        let kept = self.large_enough(confirmed.clone(), least);
-        for (i, &at) in kept.iter().enumerate() {
-            let (start, end) = self.around(&kept, i);
-            // Steps that are too small to be reported are no noise: the tested part ends at them.
-            let place = confirmed.partition_point(|split| *split < at);
-            let (first, last) = self.around(&confirmed, place);
-            let difference = self.difference(first, at, last);
-            parts.push(ChangePoint {
-                start: at,
-                kind: ChangeKind::Step,
-                before: self.level(start, at),
-                after: self.level(at, end),
-                p: self.step_p_value(first, at, last, difference),
-            });
-        }
-        parts
-    }
-
-    /// The part of the series between the neighbours of the split number `i`.
-    fn around(&self, splits: &[usize], i: usize) -> (usize, usize) {
-        let start = if i == 0 { 0 } else { splits[i - 1] };
-        (
-            start,
-            splits.get(i + 1).copied().unwrap_or(self.values.len()),
-        )
-    }
-
-    /// The mean as it is reported: of equal values exactly their value.
-    fn level(&self, start: usize, end: usize) -> f64 {
-        let values = &self.values[start..end];
-        if values.iter().all(|value| *value == values[0]) {
-            return values[0];
-        }
-        values.iter().sum::<f64>() / values.len() as f64
-    }
-
-    /// The splits without those whose levels differ by less than `least`: the smallest is removed
-    /// first, which changes the levels next to it.
-    fn large_enough(&self, mut splits: Vec<usize>, least: &LeastChange) -> Vec<usize> {
-        loop {
-            let levels = |i: usize| {
-                let (start, end) = self.around(&splits, i);
-                (self.mean(start, splits[i]), self.mean(splits[i], end))
-            };
-            let small = (0..splits.len())
-                .map(|i| (i, levels(i)))
-                .filter(|(_, (before, after))| !least.is_reached(*before, *after))
-                .map(|(i, (before, after))| (i, (after - before).abs()))
-                .min_by(|a, b| a.1.total_cmp(&b.1));
-            match small {
-                Some((i, _)) => splits.remove(i),
-                None => return splits,
-            };
-        }
+        (splits, drifts)
     }
 
     /// Tests each split again between its neighbours. It moves to the best position there, and
@@ -183,10 +217,13 @@ impl Series {
                 kept.push(split);
                 continue;
             }
-            match self.best_split(start, end) {
-                Some((at, difference)) if self.step_p_value(start, at, end, difference) <= rate => {
-                    kept.push(at);
-                }
+            let alone = self
+                .best_split(start, end)
+                .map(|(at, difference)| (at, self.step_p_value(start, at, end, difference)));
+            let tilted = self.best_tilted(start, end, rate).map(|t| (t.at, t.p));
+            let both = alone.into_iter().chain(tilted);
+            match both.min_by(|a, b| a.1.total_cmp(&b.1)) {
+                Some((at, p)) if p <= rate => kept.push(at),
                 Some(_) => {}
                 None => kept.push(split),
             }
@@ -196,7 +233,8 @@ impl Series {
 
     /// The best explanation of `start..end` at the false alarm rate `rate`.
     fn explain(&self, start: usize, end: usize, rate: f64) -> Found {
-        if end - start < MIN_CHANGE_POINTS {
+        let values = &self.values[start..end];
+        if end - start < MIN_CHANGE_POINTS || values.iter().all(|value| *value == values[0]) {
             return Found::Nothing;
         }
         let Some((at, difference)) = self.best_split(start, end) else {
@@ -206,20 +244,27 @@ impl Series {
         let line = self.line(start, end);
         let stepped = step <= rate * STEPS
             || (step <= rate * split::ABRUPT_FACTOR && self.abrupt(start, at, end));
-        if let Some((part, residuals)) = line {
+        if let Some((part, residuals)) = &line {
             let squares: f64 = self.residuals(start, at, end).iter().map(|r| r * r).sum();
             let straight: f64 = residuals.iter().map(|r| r * r).sum();
             if (stepped || part.p <= rate * DRIFTS) && straight < squares {
                 // The line explains more than a step. It is a drift unless the residuals of the
                 // line still have a step in them.
-                let rest = Series::new(residuals, self.times[start..end].to_vec());
+                let rest = Series::new(residuals.clone(), self.times[start..end].to_vec());
                 let again = rest.best_split(0, end - start);
                 let flat =
                     again.is_none_or(|(split, d)| rest.p_value(0, split, end - start, d) > 0.05);
                 if flat {
-                    return Found::Drift(part);
+                    return Found::Drift(*part);
                 }
             }
+        }
+        if let Some(tilted) = self.best_tilted(start, end, rate)
+            && (tilted.p <= rate * TILTED
+                || (tilted.p <= rate * STEPS && self.abrupt(start, tilted.at, end)))
+            && (!stepped || tilted.p < step)
+        {
+            return Found::Splits(vec![tilted.at]);
         }
         if stepped {
             return Found::Splits(vec![at]);
@@ -230,7 +275,7 @@ impl Series {
 }
 
 /// The smallest number of points in a segment with a level of its own.
-fn min_segment(length: usize) -> usize {
+pub(crate) fn min_segment(length: usize) -> usize {
     (((length as f64).sqrt() / 2.0) as usize).max(6)
 }
 

@@ -82,7 +82,7 @@ impl Series {
 
 /// The probability that the largest standardised split of pure noise exceeds `x`, among splits that
 /// leave at least the share `margin` of the points on either side.
-fn largest_split(x: f64, margin: f64) -> f64 {
+pub(super) fn largest_split(x: f64, margin: f64) -> f64 {
     if x < 1.5 {
         return 1.0;
     }
