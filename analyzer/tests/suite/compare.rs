@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::{Place, analyzer, text};
 use serde_json::Value;
-use soakbox_schemas::tables::{OperationMetrics, Table};
+use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
 /// Seals `runs` recordings of `soak`, each with a seed of its own, into `name` and gives their
@@ -231,7 +231,10 @@ fn idle(path: &Path) -> Vec<String> {
     }
     .rows();
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
-    Recorder::new(path).seal(Table::OPERATION_METRICS, &metrics);
+    let mut recorder = Recorder::new(path);
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    let annotations = Annotation::batch(&rows.annotations).unwrap();
+    recorder.seal(Table::ANNOTATIONS, &annotations);
     vec![path.to_str().unwrap().to_owned()]
 }
 

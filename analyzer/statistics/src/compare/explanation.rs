@@ -6,7 +6,7 @@
 use crate::compare::difference::{Difference, noise_inside, within_run};
 use crate::compare::estimate::Estimate;
 use crate::compare::run_variance::sample_variance;
-use crate::compare::sides::Used;
+use crate::compare::sides::{Used, pair};
 use crate::compare::verdict::Side;
 use crate::run::Run;
 
@@ -44,6 +44,8 @@ pub struct RunValue {
     pub run: usize,
     /// Its name; empty without one.
     pub name: String,
+    /// The number of its pair, by its position where it has none; `None` where runs are not paired.
+    pub pair: Option<u64>,
     /// The value, in the metric's unit.
     pub value: f64,
     /// Standard error from the noise inside the run; `None` when it is unknown.
@@ -66,6 +68,7 @@ impl Explanation {
     pub(super) fn new(
         sides: [(Side, &[Run], &[Used]); 2],
         difference: Option<&Difference>,
+        paired: bool,
     ) -> Explanation {
         let known = |value: f64| value.is_finite().then_some(value);
         let mut runs = Vec::new();
@@ -74,6 +77,7 @@ impl Explanation {
                 side,
                 run: used.run,
                 name: all[used.run].name().to_owned(),
+                pair: paired.then(|| pair(all, used.run)),
                 value: used.estimate.value,
                 error: known(within_run(&used.estimate).sqrt()),
                 windows: used.estimate.scales.length,

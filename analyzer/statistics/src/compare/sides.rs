@@ -224,7 +224,7 @@ impl Sides {
 }
 
 /// The number of a run's pair; its position when it has none.
-fn pair(runs: &[Run], run: usize) -> u64 {
+pub(super) fn pair(runs: &[Run], run: usize) -> u64 {
     runs[run].pair().unwrap_or(run as u64)
 }
 

@@ -98,6 +98,7 @@ impl Uncorrected {
                 (Side::Candidate, operation.candidate, &sides.candidate),
             ],
             difference.as_ref(),
+            options.paired,
         );
         let effect = Effect {
             operation: operation.name.to_owned(),
