@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::{Place, analyzer, text};
 use serde_json::Value;
-use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
+use soakbox_schemas::tables::{OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
 /// Seals `runs` recordings of `soak`, each with a seed of its own, into `name` and gives their
@@ -233,8 +233,7 @@ fn idle(path: &Path) -> Vec<String> {
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
     let mut recorder = Recorder::new(path);
     recorder.seal(Table::OPERATION_METRICS, &metrics);
-    let annotations = Annotation::batch(&rows.annotations).unwrap();
-    recorder.seal(Table::ANNOTATIONS, &annotations);
+    recorder.seal_start();
     vec![path.to_str().unwrap().to_owned()]
 }
 
@@ -298,7 +297,13 @@ fn operations_of_one_side_count_as_the_options_say() {
         .collect();
     assert_eq!(
         differing,
-        ["host", "CPU", "target", "operations of one side only"]
+        [
+            "host",
+            "CPU",
+            "target",
+            "length",
+            "operations of one side only"
+        ]
     );
     let (_, answer) = verdict(&both, &other, &["--only-base", "regressed"]);
     assert_eq!(answer["one_sided"][1]["verdict"], "regressed");
@@ -399,6 +404,7 @@ fn a_killed_recorder_leaves_runs_that_can_be_compared() {
     let killed = place.path().join("killed");
     let rows = HEALTHY.rows();
     let mut recorder = Recorder::new(&killed);
+    recorder.seal_start();
     recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..40]));
     recorder.journal(Table::OPERATION_LOG, &rows.log[40..55]);
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
