@@ -321,8 +321,8 @@ fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
         change: effect.change.map(without_sign),
         absolute: effect.absolute,
         lower_is_worse: effect.metric.lower_is_worse(),
-        low: effect.low,
-        high: effect.high,
+        low: effect.low.map(without_sign),
+        high: effect.high.map(without_sign),
         p: effect.p,
         q: effect.q,
         threshold: effect.threshold,
@@ -336,8 +336,8 @@ fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
         warmup_cut: effect.warmup_cut,
         loss: LossAnswer {
             fraction: effect.loss.fraction,
-            low: effect.loss.low,
-            high: effect.loss.high,
+            low: effect.loss.low.map(without_sign),
+            high: effect.loss.high.map(without_sign),
         },
         scope: effect.scope.name(),
         runs_needed: effect.runs_needed.map(|needed| RunsNeededAnswer {
