@@ -61,7 +61,7 @@ const METRICS: [(Metric, Read); 8] = [
     (Metric::DurationP50, |window, _| quantile(window, 0.5)),
     (Metric::DurationP99, |window, _| quantile(window, 0.99)),
     (Metric::DurationMean, |window, _| {
-        mean(window.duration_ns, window.count)
+        (window.count > 0).then(|| window.duration_sum() / window.count as f64)
     }),
     (Metric::Cpu, |window, _| {
         mean(window.cpu_ns, window.with_cpu)

@@ -13,9 +13,10 @@ use crate::compare::{Settings, ThresholdSetting, ThresholdsFile, metric_named};
 #[derive(Debug, Args)]
 pub(super) struct Acceptance {
     /// Largest acceptable change: 5%, METRIC=10% or OPERATION:METRIC=10%; may be given several
-    /// times. At most 99%. A number without % is in the metric's unit, for rates that may be 0.
+    /// times. At most 99%. A number without % is in the metric's unit (ns, bytes/s, 1/s), for a
+    /// metric that is 0 in a run.
     /// Default 5%; of failure_rate 0.1 percentage points
-    #[arg(long, value_name = "CHANGE")]
+    #[arg(long, value_name = "CHANGE", allow_hyphen_values = true)]
     threshold: Vec<ThresholdSetting>,
     /// TOML file with thresholds and gates
     #[arg(long, value_name = "FILE.toml")]

@@ -34,6 +34,7 @@ pub(super) struct CompareArguments {
         long,
         value_name = "CHANGE",
         default_value = "10%",
+        allow_hyphen_values = true,
         conflicts_with = "against"
     )]
     detect: Change,

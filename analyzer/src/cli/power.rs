@@ -20,7 +20,12 @@ pub(super) struct SelftestArguments {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..))]
     per_side: u16,
     /// The change that is to be found
-    #[arg(long, value_name = "CHANGE", default_value = "10%")]
+    #[arg(
+        long,
+        value_name = "CHANGE",
+        default_value = "10%",
+        allow_hyphen_values = true
+    )]
     detect: Change,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]

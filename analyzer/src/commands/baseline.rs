@@ -1,11 +1,12 @@
 //! `baseline`: creates, extends, shows and lists baselines, and compares their provenance.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use soakbox_cli::{Failure, Format, Result, answer, escaped_path, message};
+use soakbox_cli::{Failure, Format, Result, answer, escaped, escaped_path, message};
 
 use crate::baseline::{BaselineDiff, BaselineFile, Baselines, Contents};
-use crate::compare::{differences, refuse_repeated};
+use crate::compare::{builds, differences, refuse_repeated};
 use crate::output::{self, OutputFile};
 use crate::units::{bytes, count};
 use crate::windows::Run;
@@ -78,8 +79,25 @@ pub(crate) fn add(runs: Vec<Run>, path: &Path) -> Result<()> {
             difference.candidate.join(", ")
         ));
     }
+    let (known, new) = (builds(&baseline.runs), builds(&runs));
+    if !known.is_empty() && !new.is_subset(&known) {
+        message::line(format_args!(
+            "warning: the build of the new runs differs: {} | {}; a baseline of one build tells how \
+             much its runs differ",
+            named(&known),
+            named(&new)
+        ));
+    }
     baseline.add(runs);
     write(&baseline, output, path)
+}
+
+fn named(builds: &BTreeSet<String>) -> String {
+    builds
+        .iter()
+        .map(|build| escaped(build))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn write(baseline: &BaselineFile, output: OutputFile, path: &Path) -> Result<()> {

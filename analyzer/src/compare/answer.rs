@@ -8,8 +8,11 @@ use soakbox_statistics::{
 };
 
 use super::added_runs::LookAnswer;
+use super::disagreements::{Disagreement, disagreements};
 use super::history::HistoryAnswer;
+use super::pairing::has_same_numbers;
 use super::repeated::on_both_sides;
+use super::unused::unused;
 use super::{Difference, ExplanationAnswer, Pairing, Settings, differences};
 use crate::windows::{Run, RunIdentity};
 
@@ -52,6 +55,9 @@ pub struct Answer {
     /// Why they were.
     #[serde(skip)]
     pub(crate) pairing: Pairing,
+    /// Whether the pairs are those of `soakbox-recorder runs`.
+    #[serde(skip)]
+    pub(crate) has_numbers: bool,
     /// The look at a comparison to which runs are added; null where they are not.
     pub(crate) look: Option<LookAnswer>,
     /// The runs of a history that show the variation from run to run; null without one.
@@ -66,8 +72,12 @@ pub struct Answer {
     pub(crate) shared_runs: Vec<String>,
     /// What is not the same on both sides, besides the build.
     pub(crate) differences: Vec<Difference>,
+    /// Thresholds in a metric's unit that apply to no effect.
+    pub(crate) unused_thresholds: Vec<String>,
     /// One per operation and metric.
     pub(crate) effects: Vec<EffectAnswer>,
+    /// The operations of which some percentiles are worse and others are not.
+    pub(crate) disagreements: Vec<Disagreement>,
     /// Operations that only one side has.
     pub(crate) one_sided: Vec<OneSidedAnswer>,
     /// What keeps the comparison from a pass.
@@ -229,6 +239,7 @@ impl Answer {
             seed: settings.seed,
             paired: options.paired,
             pairing: settings.pairing,
+            has_numbers: has_same_numbers(base, candidate),
             look: options.looks.map(LookAnswer::from),
             history: None,
             gates: options
@@ -240,6 +251,8 @@ impl Answer {
             candidate: side(candidate),
             shared_runs: on_both_sides(base, candidate),
             differences: differences(base, candidate),
+            unused_thresholds: unused(&options.thresholds, &comparison.effects),
+            disagreements: disagreements(&effects),
             effects,
             one_sided: one_sided.collect(),
             blockers: comparison.blockers.iter().map(blocker).collect(),
@@ -308,8 +321,8 @@ fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
         change: effect.change.map(without_sign),
         absolute: effect.absolute,
         lower_is_worse: effect.metric.lower_is_worse(),
-        low: effect.low,
-        high: effect.high,
+        low: effect.low.map(without_sign),
+        high: effect.high.map(without_sign),
         p: effect.p,
         q: effect.q,
         threshold: effect.threshold,
@@ -323,8 +336,8 @@ fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
         warmup_cut: effect.warmup_cut,
         loss: LossAnswer {
             fraction: effect.loss.fraction,
-            low: effect.loss.low,
-            high: effect.loss.high,
+            low: effect.loss.low.map(without_sign),
+            high: effect.loss.high.map(without_sign),
         },
         scope: effect.scope.name(),
         runs_needed: effect.runs_needed.map(|needed| RunsNeededAnswer {

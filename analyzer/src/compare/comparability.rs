@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::units::duration;
 use crate::windows::{Run, RunIdentity};
 
 /// A property that is not the same on both sides.
@@ -60,8 +61,51 @@ pub fn differences(base: &[Run], candidate: &[Run]) -> Vec<Difference> {
             });
         }
     }
+    differences.extend(lengths(base, candidate));
     differences.extend(operations(base, candidate));
     differences
+}
+
+/// The builds of the runs: the build ids of what they observed, where all of them are known.
+pub fn builds(runs: &[Run]) -> BTreeSet<String> {
+    let build = |run: &Run| -> Option<String> {
+        let ids = run.identity.targets.iter();
+        let ids: Option<BTreeSet<&str>> = ids.map(|target| target.build_id.as_deref()).collect();
+        let ids: Vec<&str> = ids?.into_iter().collect();
+        (!ids.is_empty()).then(|| ids.join("+"))
+    };
+    runs.iter().filter_map(build).collect()
+}
+
+/// How long the runs are, where one side has shorter or longer ones than the other.
+fn lengths(base: &[Run], candidate: &[Run]) -> Option<Difference> {
+    /// Runs that are asked to be equally long differ by less.
+    const LIKE: f64 = 0.9;
+    let range = |runs: &[Run]| {
+        let lengths = runs.iter().map(|run| {
+            let RunIdentity {
+                first_ns, last_ns, ..
+            } = run.identity;
+            last_ns.saturating_sub(first_ns)
+        });
+        let lengths: Vec<i64> = lengths.filter(|length| *length > 0).collect();
+        Some((*lengths.iter().min()?, *lengths.iter().max()?))
+    };
+    let (of_base, of_candidate) = (range(base)?, range(candidate)?);
+    let unlike = |a: i64, b: i64| (a.min(b) as f64) < LIKE * a.max(b) as f64;
+    let differs = unlike(of_base.0, of_candidate.0) || unlike(of_base.1, of_candidate.1);
+    let shown = |(shortest, longest): (i64, i64)| {
+        let shown = |length| duration(length as f64);
+        match unlike(shortest, longest) {
+            true => vec![format!("{} to {}", shown(shortest), shown(longest))],
+            false => vec![shown(longest)],
+        }
+    };
+    differs.then(|| Difference {
+        property: "length",
+        base: shown(of_base),
+        candidate: shown(of_candidate),
+    })
 }
 
 /// The observed operations, where they differ.
@@ -123,6 +167,38 @@ mod tests {
         );
         assert_eq!(found[2].base, ["get"]);
         assert_eq!(found[2].candidate, ["put"]);
+    }
+
+    #[test]
+    fn lengths_differ_where_one_side_has_shorter_runs() {
+        let lasting = |seconds: &[i64]| -> Vec<Run> {
+            let one = |seconds: &i64| {
+                let mut run = run("a", "6.1", "get");
+                run.identity.last_ns = seconds * 1_000_000_000;
+                run
+            };
+            seconds.iter().map(one).collect()
+        };
+        let of = |base: &[i64], candidate: &[i64]| {
+            let found = differences(&lasting(base), &lasting(candidate));
+            found
+                .first()
+                .map(|one| (one.property, one.base[0].clone(), one.candidate[0].clone()))
+        };
+        assert_eq!(of(&[60, 62], &[61]), None);
+        // Of a run without rows no length is known.
+        assert_eq!(of(&[60], &[0]), None);
+        let named =
+            |base: &str, candidate: &str| Some(("length", base.to_owned(), candidate.to_owned()));
+        assert_eq!(of(&[60], &[30]), named("60.0 s", "30.0 s"));
+        assert_eq!(
+            of(&[60, 60], &[60, 30]),
+            named("60.0 s", "30.0 s to 60.0 s")
+        );
+        assert_eq!(
+            of(&[60, 60], &[60, 600]),
+            named("60.0 s", "60.0 s to 10 min")
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
             count: sums.count,
             failures: sums.failures,
             lost: sums.lost,
-            duration_ns: Some(sums.duration_ns as f64),
+            duration_ns: Some(sums.duration_sum()),
             cpu_ns: has_cpu.then_some(sums.cpu_ns as f64),
             memory_bytes: mean(sums.memory_bytes, sums.with_memory),
             bytes: has_bytes.then_some(sums.bytes as f64),

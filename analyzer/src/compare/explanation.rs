@@ -31,6 +31,8 @@ pub(crate) struct RunValueAnswer {
     pub(crate) side: &'static str,
     pub(crate) run: usize,
     pub(crate) name: String,
+    /// The number of its pair; null where the runs are not paired.
+    pub(crate) pair: Option<u64>,
     pub(crate) value: f64,
     pub(crate) error: Option<f64>,
     pub(crate) windows: usize,
@@ -42,6 +44,7 @@ impl ExplanationAnswer {
             side: run.side.name(),
             run: run.run,
             name: run.name.clone(),
+            pair: run.pair,
             value: run.value,
             error: run.error,
             windows: run.windows,

@@ -1,5 +1,7 @@
-//! Which runs of the two sides are a pair. It is decided from the times of the runs, never from
-//! their measurements.
+//! Which runs of the two sides are a pair. It is decided from the places and the times of the runs,
+//! never from their measurements.
+
+use std::collections::BTreeSet;
 
 use soakbox_cli::{Failure, Result};
 
@@ -18,9 +20,11 @@ pub enum Pairing {
 }
 
 /// The number of the pair of each run, base and candidate; `None` where the runs are not paired.
-/// Automatically they are paired if both sides have the same number of runs, at least two, all on
-/// one host and one after the other at known times, and each two in a row are one of each side:
-/// such a pair shares what the machine was doing at that time.
+/// Runs that `soakbox-recorder runs` recorded have its numbers: they are paired automatically if
+/// both sides have the same ones, at least two. Other runs are paired automatically if both sides
+/// have the same number of them, at least two, all on one host and one after the other at known
+/// times, and each two in a row are one of each side: such a pair shares what the machine was doing
+/// at that time.
 ///
 /// # Errors
 /// Where they must be paired and the sides have different numbers of runs.
@@ -31,6 +35,7 @@ pub fn pairs(
 ) -> Result<Option<(Vec<u64>, Vec<u64>)>> {
     match pairing {
         Pairing::Never => Ok(None),
+        _ if has_same_numbers(base, candidate) => Ok(numbers(base).zip(numbers(candidate))),
         Pairing::Always if base.len() != candidate.len() => Err(Failure::new(
             "--paired",
             format_args!(
@@ -48,12 +53,51 @@ pub fn pairs(
     }
 }
 
-/// The place of each run in the order of their begins.
+/// Whether both sides are of one `soakbox-recorder runs` and have the same pairs.
+pub(super) fn has_same_numbers(base: &[Run], candidate: &[Run]) -> bool {
+    let known = |runs: &[Run], side: &str| -> Option<BTreeSet<(String, u64)>> {
+        let numbers = runs.iter().map(|run| {
+            let (directory, of, number) = recorded_in(run)?;
+            (of == side).then(|| (directory.to_owned(), number))
+        });
+        let numbers: BTreeSet<_> = numbers.collect::<Option<_>>()?;
+        (numbers.len() == runs.len()).then_some(numbers)
+    };
+    let (base, candidate) = (known(base, "base"), known(candidate, "candidate"));
+    let directories: BTreeSet<&str> = base
+        .iter()
+        .flatten()
+        .map(|(directory, _)| directory.as_str())
+        .collect();
+    base.as_ref().is_some_and(|base| base.len() > 1) && directories.len() == 1 && base == candidate
+}
+
+fn numbers(runs: &[Run]) -> Option<Vec<u64>> {
+    let numbers = runs.iter().map(recorded_in);
+    numbers
+        .map(|place| place.map(|(_, _, number)| number))
+        .collect()
+}
+
+/// The directory, the side and the number of a run that `soakbox-recorder runs` recorded, by its
+/// path: `DIR/base/001`.
+fn recorded_in(run: &Run) -> Option<(&str, &str, u64)> {
+    /// Digits of a number, more only from 1,000 on.
+    const DIGITS: usize = 3;
+    let path = run.identity.recording.trim_end_matches('/');
+    let (place, number) = path.rsplit_once('/')?;
+    let (directory, side) = place.rsplit_once('/').unwrap_or(("", place));
+    let is_number = number.len() >= DIGITS && number.bytes().all(|digit| digit.is_ascii_digit());
+    let number = is_number.then(|| number.parse().ok()).flatten()?;
+    Some((directory, side, number))
+}
+
+/// The place of each run in the order of their begins, from 1.
 fn by_begin(runs: &[Run]) -> Vec<u64> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
     order.sort_by_key(|run| (runs[*run].identity.first_ns, *run));
     let mut places = vec![0; runs.len()];
-    for (place, run) in (0..).zip(order) {
+    for (place, run) in (1..).zip(order) {
         places[run] = place;
     }
     places
@@ -107,12 +151,46 @@ mod tests {
     fn runs_that_were_recorded_in_turn_are_pairs_in_any_order_of_the_arguments() {
         assert_eq!(
             automatic(&[0, 6, 8], &[2, 4, 10]),
-            Some((vec![0, 1, 2], vec![0, 1, 2]))
+            Some((vec![1, 2, 3], vec![1, 2, 3]))
         );
         assert_eq!(
             automatic(&[8, 0, 6], &[4, 10, 2]),
-            Some((vec![2, 0, 1], vec![1, 2, 0]))
+            Some((vec![3, 1, 2], vec![2, 3, 1]))
         );
+    }
+
+    #[test]
+    fn runs_with_numbers_are_the_pairs_of_these_numbers_whenever_they_were_recorded() {
+        let of = |places: &[&str]| -> Vec<Run> {
+            let placed = (0..).zip(places).map(|(begin, place)| {
+                // A later place in the list is an earlier begin.
+                let mut run = run(100 - 10 * begin);
+                run.identity.recording = (*place).to_owned();
+                run
+            });
+            placed.collect()
+        };
+        let paired = |base: &[&str], candidate: &[&str], pairing| {
+            pairs(&of(base), &of(candidate), pairing).unwrap()
+        };
+        let base = ["d/base/001", "d/base/002", "d/base/1000"];
+        let candidate = ["d/candidate/1000", "d/candidate/001", "d/candidate/002/"];
+        let expected = Some((vec![1, 2, 1000], vec![1000, 1, 2]));
+        for pairing in [Pairing::Automatic, Pairing::Always] {
+            assert_eq!(paired(&base, &candidate, pairing), expected);
+        }
+        assert_eq!(paired(&base, &candidate, Pairing::Never), None);
+        // Other pairs, sides or directories have no numbers in common.
+        for other in [
+            ["d/candidate/001", "d/candidate/002", "d/candidate/003"],
+            ["e/candidate/001", "d/candidate/002", "d/candidate/1000"],
+            ["d/base/001", "d/base/002", "d/base/1000"],
+            ["d/candidate/r1", "d/candidate/002", "d/candidate/1000"],
+        ] {
+            assert_eq!(paired(&base, &other, Pairing::Automatic), None, "{other:?}");
+            let by_begin = Some((vec![3, 2, 1], vec![3, 2, 1]));
+            assert_eq!(paired(&base, &other, Pairing::Always), by_begin);
+        }
     }
 
     #[test]
@@ -139,7 +217,7 @@ mod tests {
         let (two, three) = ([run(0), run(2)], [run(5), run(4), run(9)]);
         assert!(pairs(&two, &three, Pairing::Always).is_err());
         let found = pairs(&two, &three[..2], Pairing::Always).unwrap();
-        assert_eq!(found, Some((vec![0, 1], vec![1, 0])));
+        assert_eq!(found, Some((vec![1, 2], vec![2, 1])));
         assert_eq!(pairs(&two, &three, Pairing::Never).unwrap(), None);
     }
 }

@@ -8,7 +8,7 @@ use soakbox_statistics::{Metric, Options, Plan, Run as StatisticsRun, SelfTest, 
 use super::history::{HistoryAnswer, history};
 use super::sides::{OperationSides, names, operation};
 use super::threshold::metrics;
-use super::{Settings, refuse_repeated};
+use super::{Settings, builds, refuse_repeated};
 use crate::windows::Run;
 
 /// Fewest runs of a self-test: with fewer it cannot show how often alarms are false.
@@ -34,6 +34,8 @@ pub struct PowerAnswer {
     pub(crate) schema: &'static str,
     /// Number of runs of the base.
     pub(crate) runs: usize,
+    /// The build ids of the runs, where they are known.
+    pub(crate) builds: Vec<String>,
     /// The runs of the history that were used; null without one.
     pub(crate) history: Option<HistoryAnswer>,
     /// Runs per side of the comparisons.
@@ -122,6 +124,7 @@ pub fn power(mut runs: Vec<Run>, settings: &PowerSettings) -> Result<PowerAnswer
     Ok(PowerAnswer {
         schema: "soakbox.power/1",
         runs: runs.len(),
+        builds: builds(&runs).into_iter().collect(),
         history: used,
         per_side: settings.per_side,
         change: settings.change,

@@ -58,8 +58,12 @@ impl std::str::FromStr for Change {
             Some(percent) => number(percent).map(|percent| Self::Fraction(percent / 100.0)),
             None => number(text).map(Self::Number),
         };
-        change.ok_or_else(|| {
-            format!("{text} is no change: give a percentage such as 5%, or a number in the metric's unit")
+        let is_negative = text.trim().starts_with(['-', '−']);
+        change.ok_or_else(|| match is_negative {
+            true => format!("{text} is below 0: a change is a size, such as 5%"),
+            false => format!(
+                "{text} is no change: give a percentage such as 5%, or a number in the metric's unit"
+            ),
         })
     }
 }
@@ -225,7 +229,6 @@ mod tests {
             "5",
             "failure_rate=0.01",
             "memory=1e9",
-            "x:duration_p99=5",
             "100%",
             "cpu=200%",
             "failure_rate=101%",

@@ -36,6 +36,9 @@ pub struct RunCoverage {
     pub gaps: Vec<TimeRange>,
     /// When a process of its command began or ended, ns UTC.
     pub restarts_ns: Vec<i64>,
+    /// Whether it recorded its start, or is an import. Otherwise annotations are missing, and gaps
+    /// may be unknown.
+    pub has_start: bool,
 }
 
 impl Coverage {
@@ -53,6 +56,8 @@ impl Coverage {
                 range,
                 gaps: gaps_inside(range, gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
+                has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
+                    || is_import(recording, &origin.recorder),
             };
             Some((origin.recorder.clone(), run))
         });
@@ -78,6 +83,12 @@ impl Coverage {
             runs: covered,
         }
     }
+}
+
+/// Whether the rows are another program's, of which no recorder observed a start.
+fn is_import(recording: &Recording, recorder: &str) -> bool {
+    let mut segments = recording.segments.iter();
+    segments.any(|file| file.origin.recorder == recorder && file.footer.provenance.is_import())
 }
 
 /// The gaps of a run as ranges inside it.

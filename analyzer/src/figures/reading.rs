@@ -56,7 +56,7 @@ impl Reading {
         };
         let (counts, not_compared) =
             reconciliation::read(&recording, &session, &coverage, &intervals, comparison)?;
-        let mut warnings = Warning::all(&recording, &counts, &gaps);
+        let mut warnings = Warning::all(&recording, &counts, &gaps, &coverage);
         warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
         Ok(Self {
             recording,

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
+use soakbox_schemas::tables::Table;
 
-use super::{Gap, OperationCounts};
+use super::{Coverage, Gap, OperationCounts};
 use crate::recording::{Owner, Recording};
 use crate::units::{bytes, count, duration, percent, plural};
 
@@ -43,6 +44,11 @@ pub enum Warning {
         length_ns: Option<i64>,
         /// Their causes, each once.
         causes: Vec<String>,
+    },
+    /// The start of a run is not annotated: its annotations are missing, and gaps may be unknown.
+    NoStart {
+        /// First eight digits of the run's UUID.
+        recorder: String,
     },
     /// The counts of an operation disagree with one another or with its rows.
     Disagreement {
@@ -83,10 +89,12 @@ impl Warning {
         recording: &Recording,
         operations: &[OperationCounts],
         gaps: &[Gap],
+        coverage: &Coverage,
     ) -> Vec<Self> {
         let mut warnings = unsealed(recording);
         warnings.extend(operations.iter().filter_map(loss));
         warnings.extend(incomplete(gaps));
+        warnings.extend(without_start(recording, coverage));
         let disagreeing = operations.iter().filter(|o| o.identity_ok == Some(false));
         warnings.extend(disagreeing.map(|operation| Warning::Disagreement {
             operation: operation.operation.clone(),
@@ -136,6 +144,21 @@ fn incomplete(gaps: &[Gap]) -> Option<Warning> {
         length_ns: gaps.iter().map(Gap::length_ns).sum(),
         causes,
     })
+}
+
+/// The runs that recorded no start, except those whose annotations were left out: that is a warning
+/// of its own.
+fn without_start(recording: &Recording, coverage: &Coverage) -> Vec<Warning> {
+    let left_out = |recorder: &str| {
+        let mut damaged = recording.damaged.iter();
+        damaged.any(|file| file.may_be_of(recorder) && file.may_have(Table::ANNOTATIONS))
+    };
+    let runs = coverage.runs.iter().filter(|(_, run)| !run.has_start);
+    let runs = runs.filter(|(recorder, _)| !left_out(recorder));
+    runs.map(|(recorder, _)| Warning::NoStart {
+        recorder: recorder.clone(),
+    })
+    .collect()
 }
 
 fn damaged(recording: &Recording) -> Vec<Warning> {
@@ -220,6 +243,11 @@ impl fmt::Display for Warning {
                 }
                 write!(f, ": {}", causes.join(", "))
             }
+            Warning::NoStart { recorder } => write!(
+                f,
+                "the annotations of the recorder {recorder} are missing or do not begin with its \
+                 start: when it observed nothing is not known"
+            ),
             Warning::Disagreement { operation } => write!(
                 f,
                 "{operation}: the kernel's counts and the rows disagree; `info` shows both"

@@ -17,10 +17,14 @@ pub fn power_text(answer: &PowerAnswer) -> String {
     let mut text = String::new();
     if let Some(test) = &answer.self_test {
         text.push_str(&format!(
-            "{} of {} comparisons of this build with itself, {sides} per side, found a regression: {}, \
+            "{} of {} comparisons of {}, {sides} per side, found a regression: {}, \
              with 95% confidence {} to {}.\n\n",
             test.alarms,
             test.comparisons,
+            match answer.builds.len() {
+                0 | 1 => "this build with itself".to_owned(),
+                builds => format!("these runs of {builds} builds with each other"),
+            },
             percent(test.alarms as f64 / test.comparisons as f64),
             percent(test.low),
             percent(test.high),
@@ -64,6 +68,8 @@ pub fn power_text(answer: &PowerAnswer) -> String {
             match (effect.absolute, effect.runs_for_change) {
                 (true, _) => MISSING.to_owned(),
                 (false, Some(runs)) => runs.to_string(),
+                // No number of runs calls a change worse that is within the threshold.
+                (false, None) if answer.change <= effect.threshold => "never".to_owned(),
                 (false, None) => "more than 1000".to_owned(),
             },
         ]);

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use soakbox_statistics::Metric;
+use soakbox_statistics::{Metric, Verdict};
 
 use super::MISSING;
-use crate::compare::{Answer, EffectAnswer, OPERATIONS, Pairing};
+use crate::compare::{Answer, Disagreement, EffectAnswer, OPERATIONS, Pairing};
 use crate::units::{bytes, duration, percent, plural, rate, signed_percent, significant};
 use crate::windows::RunIdentity;
+
+/// Shown for an end of an interval that the data do not bound.
+const UNBOUNDED: &str = "unbounded";
+
+/// From this change on, a factor is read more easily than a percentage.
+const FACTOR: f64 = 99.0;
 
 /// The headings of the table.
 pub(super) const HEADINGS: [&str; 8] = [
@@ -29,6 +35,9 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
     ];
     if answer.paired {
         let why = match answer.pairing {
+            _ if answer.has_numbers => {
+                "the runs of `soakbox-recorder runs` are compared by the numbers of their pairs"
+            }
             Pairing::Always => {
                 "the n-th runs of both sides are compared with each other (--paired)"
             }
@@ -82,6 +91,16 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    for threshold in &answer.unused_thresholds {
+        facts.push((
+            "unused",
+            format!(
+                "threshold {threshold}: it is a difference, for a metric that is 0 in a run; where it \
+                 is not, a percentage applies"
+            ),
+        ));
+    }
+    facts.extend(answer.disagreements.iter().map(disagreement));
     facts.extend(unusable(answer));
     for one in &answer.one_sided {
         let counts = one.verdict.map_or(String::new(), |verdict| {
@@ -96,6 +115,24 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
         ));
     }
     facts
+}
+
+/// Percentiles of an operation that disagree.
+fn disagreement(one: &Disagreement) -> (&'static str, String) {
+    let verdicts = [
+        ("regressed", &one.regressed),
+        ("improved", &one.improved),
+        ("pass", &one.pass),
+    ];
+    let verdicts = verdicts
+        .into_iter()
+        .filter(|(_, metrics)| !metrics.is_empty());
+    let verdicts = verdicts.map(|(verdict, metrics)| format!("{} {verdict}", metrics.join(", ")));
+    let verdicts = verdicts.collect::<Vec<_>>().join("; ");
+    (
+        "disagree",
+        format!("percentiles of {}: {verdicts}", one.operation),
+    )
 }
 
 /// The most runs that are named; more would hide the verdict.
@@ -165,9 +202,16 @@ fn unusable(answer: &Answer) -> Vec<(&'static str, String)> {
 pub(super) fn cells(effect: &EffectAnswer) -> [String; 8] {
     let value = |value: Option<f64>| shown(value, |value| value_text(&effect.quantity, value));
     let change = |change: Option<f64>| shown(change, |change| change_text(effect, change));
+    let end = |end: Option<f64>| match end {
+        None => UNBOUNDED.to_owned(),
+        end => change(end),
+    };
     let interval = match (effect.low, effect.high) {
+        (None, None) if effect.judged == Verdict::Inconclusive && effect.change.is_some() => {
+            UNBOUNDED.to_owned()
+        }
         (None, None) => MISSING.to_owned(),
-        (low, high) => format!("{} to {}", change(low), change(high)),
+        (low, high) => format!("{} to {}", end(low), end(high)),
     };
     let verdict = if effect.counts {
         effect.verdict.to_owned()
@@ -205,6 +249,16 @@ pub(super) fn notes(answer: &Answer) -> Vec<&'static str> {
     if answer.effects.iter().any(|effect| effect.lower_is_worse) {
         notes.push("Up is worse: of rate and bytes_rate, a change of +5 % is 5 % fewer.");
     }
+    let is_factor = |change: Option<f64>| change.is_some_and(|change| change.abs() >= FACTOR);
+    let has_factor = |effect: &EffectAnswer| {
+        !effect.absolute
+            && [effect.change, effect.low, effect.high]
+                .into_iter()
+                .any(is_factor)
+    };
+    if answer.effects.iter().any(has_factor) {
+        notes.push("×: so many times the value of the base.");
+    }
     let is_share =
         |effect: &EffectAnswer| effect.absolute && effect.quantity == Metric::FailureRate;
     if answer.effects.iter().any(is_share) {
@@ -241,6 +295,10 @@ pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
 /// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`.
 /// That of a share is in percentage points.
 pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String {
+    if !absolute && change.abs() >= FACTOR {
+        // Of a rate that is many times higher, the change is negative.
+        return times(1.0 + change.abs());
+    }
     if !absolute {
         return signed_percent(change);
     }
@@ -255,6 +313,16 @@ pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String 
         Some(bound) if change < 0.0 => format!("> −{bound}"),
         Some(bound) => format!("< +{bound}"),
         None => format!("{sign}{text}"),
+    }
+}
+
+/// How many times the base it is: `×123`, `×2.62e12`.
+fn times(factor: f64) -> String {
+    /// More digits are not read.
+    const MOST: f64 = 1e6;
+    match factor < MOST {
+        true => format!("×{}", significant(factor)),
+        false => format!("×{factor:.2e}"),
     }
 }
 

@@ -1,33 +1,47 @@
 //! The figures behind the verdict on one effect, as rows that its table and its Markdown share.
 
 use super::MISSING;
-use super::verdict::{change_text, value_text};
+use super::verdict::{change_text, magnitude_text, value_text};
 use crate::compare::{EffectAnswer, ExplanationAnswer};
-use crate::units::significant;
+use crate::units::{percent, significant};
 
 /// The headings of the table of runs.
-pub(super) const RUN_HEADINGS: [&str; 5] = ["run", "side", "value", "standard error", "windows"];
+pub(super) const RUN_HEADINGS: [&str; 6] =
+    ["run", "side", "pair", "value", "standard error", "windows"];
 
 /// The cells of each run.
 pub(super) fn run_cells(
     effect: &EffectAnswer,
     explanation: &ExplanationAnswer,
-) -> Vec<[String; 5]> {
+) -> Vec<[String; 6]> {
     let runs = explanation.runs.iter();
     runs.map(|run| {
         [
             run.name.clone(),
             run.side.to_owned(),
+            run.pair.map_or_else(missing, |pair| pair.to_string()),
             value_text(&effect.quantity, run.value),
-            number(run.error),
+            noise(effect, run.error),
             run.windows.to_string(),
         ]
     })
     .collect()
 }
 
+fn missing() -> String {
+    MISSING.to_owned()
+}
+
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| MISSING.to_owned(), |value| format!("{value:.6}"))
+    value.map_or_else(missing, significant)
+}
+
+/// A standard deviation or error: a share of the value, or in the metric's unit.
+fn noise(effect: &EffectAnswer, size: Option<f64>) -> String {
+    size.map_or_else(missing, |size| match effect.absolute {
+        true => magnitude_text(&effect.quantity, size),
+        false => percent(size),
+    })
 }
 
 /// The other figures, with their names.
@@ -35,25 +49,43 @@ pub(super) fn figures(
     effect: &EffectAnswer,
     explanation: &ExplanationAnswer,
 ) -> Vec<(&'static str, String)> {
-    let both = |values: [Option<f64>; 2]| format!("{} | {}", number(values[0]), number(values[1]));
-    let levels = [explanation.low_level, explanation.high_level];
-    let missing = || MISSING.to_owned();
+    let sides = |[base, candidate]: [Option<f64>; 2]| {
+        format!(
+            "base {}, candidate {}",
+            noise(effect, base),
+            noise(effect, candidate)
+        )
+    };
+    let ends = |[down, up]: [Option<f64>; 2]| {
+        format!("{} down, {} up", noise(effect, down), noise(effect, up))
+    };
+    let level = |level: Option<f64>| level.map_or_else(missing, percent);
     let change = |size: Option<f64>| size.map_or_else(missing, |size| change_text(effect, size));
     let degrees = explanation.degrees_of_freedom;
     vec![
         ("scale", scale(effect)),
-        ("noise inside a run", both(explanation.within)),
-        ("noise from run to run", both(explanation.between)),
-        ("difference", number(explanation.difference)),
-        ("standard errors", both(explanation.errors)),
+        ("noise inside a run", sides(explanation.within)),
+        ("noise from run to run", sides(explanation.between)),
+        ("change", change(effect.change)),
+        ("standard errors", ends(explanation.errors)),
         (
             "degrees of freedom",
             degrees.map_or_else(missing, significant),
         ),
-        ("bucket width", both(explanation.resolution.map(Some))),
+        ("bucket width", ends(explanation.resolution.map(Some))),
         ("effects tested", explanation.tests.to_string()),
-        ("levels of the ends", both(levels)),
-        ("p, adjusted", both([effect.p, effect.q])),
+        (
+            "levels of the ends",
+            format!(
+                "{} low, {} high",
+                level(explanation.low_level),
+                level(explanation.high_level)
+            ),
+        ),
+        (
+            "p",
+            format!("{}, adjusted {}", number(effect.p), number(effect.q)),
+        ),
         ("threshold", change_text(effect, effect.threshold)),
         ("detectable", change(effect.detectable)),
         ("could pass at", change(effect.passable)),
@@ -61,7 +93,7 @@ pub(super) fn figures(
             "must be decided",
             if effect.gates { "yes" } else { "no" }.to_owned(),
         ),
-        ("lost share", format!("{}", effect.loss.fraction)),
+        ("lost share", percent(effect.loss.fraction)),
         ("windows cut off", effect.warmup_cut[0].to_string()),
         ("verdict", format!("{}: {}", effect.verdict, effect.reason)),
     ]
@@ -70,8 +102,8 @@ pub(super) fn figures(
 /// The scale of the noise and the differences.
 fn scale(effect: &EffectAnswer) -> String {
     match (effect.absolute, effect.unit.as_str()) {
-        (false, _) => "logarithms: 0.01 is about 1 %".to_owned(),
-        (true, "ratio") => "shares: 0.01 is one percentage point".to_owned(),
-        (true, unit) => unit.to_owned(),
+        (false, _) => "ratios: noise and errors are shares of the value".to_owned(),
+        (true, "ratio") => "differences in percentage points".to_owned(),
+        (true, unit) => format!("differences in {unit}"),
     }
 }

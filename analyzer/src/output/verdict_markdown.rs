@@ -37,7 +37,7 @@ fn explained(effect: &EffectAnswer, explanation: &ExplanationAnswer) -> String {
     let title = format!("{} {}", effect.operation, effect.metric);
     let mut text = format!("\n**{}**\n", literal(&title));
     text.push_str(&format!("\n| {} |\n", RUN_HEADINGS.join(" | ")));
-    text.push_str("| --- | --- | ---: | ---: | ---: |\n");
+    text.push_str("| --- | --- | ---: | ---: | ---: | ---: |\n");
     for cells in run_cells(effect, explanation) {
         let cells = cells.map(|cell| literal(&cell));
         text.push_str(&format!("| {} |\n", cells.join(" | ")));

@@ -31,7 +31,7 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether the directory of a table or of journals is in it.
-fn is_recording(path: &Path) -> bool {
+pub(super) fn is_recording(path: &Path) -> bool {
     let tables = Table::ALL;
     let names = tables.iter().map(Table::name).chain([JOURNAL_DIRECTORY]);
     names.into_iter().any(|name| path.join(name).is_dir())

@@ -5,10 +5,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, uuid8};
 use soakbox_schemas::tables::Table;
 
+use super::find::is_recording;
 use super::owner::{UnsealedRun, owner};
 use super::segment::Unreadable;
 use super::{Journal, Recording, Segment};
@@ -176,6 +177,11 @@ fn no_files(root: &Path) -> Failure {
             "the recording is empty: no segment and no journal yet",
         )
         .hint("does the recorder still run? `soakbox-recorder recover DIR` seals the journals that a crash left")
+    } else if let Some(first) = first_inside(root) {
+        let first = escaped_path(&first);
+        Failure::path(root, "not a recording: recordings are in it").hint(format!(
+            "name one of them, such as {first}; `compare` also takes their directory"
+        ))
     } else {
         Failure::path(
             root,
@@ -183,6 +189,23 @@ fn no_files(root: &Path) -> Failure {
         )
         .hint(format!("a recording holds {}", names.join(", ")))
     }
+}
+
+/// The first recording in a directory or in its directories, where `soakbox-recorder runs` puts
+/// them.
+fn first_inside(root: &Path) -> Option<PathBuf> {
+    let inside = |directory: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect();
+        paths.sort();
+        paths
+    };
+    let near = inside(root);
+    let far = || near.iter().flat_map(|directory| inside(directory));
+    let found = near.iter().find(|path| is_recording(path)).cloned();
+    found.or_else(|| far().find(|path| is_recording(path)))
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub(super) struct RunPlan {
     pub(super) lacks_rows: bool,
     /// Whether the rows are another program's: nobody counted them.
     pub(super) is_import: bool,
-    /// Whether annotations were left out: gaps may be unknown.
+    /// Whether annotations are missing or were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
 }
 
@@ -156,7 +156,7 @@ fn plans(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Vec<RunPlan
             interval_ns,
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
             is_import: provenance.is_import(),
-            lacks_gaps: lacks(&[Table::ANNOTATIONS]),
+            lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
         }
     };
     runs.map(plan).collect()

@@ -1,6 +1,7 @@
 //! The sums of one operation over one window. Sums only, so that windows can be merged in any order
 //! without a change of the result.
 
+use soakbox_schemas::histogram::midpoint;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 /// The largest number of operations, recorded or lost: the sum of both stays below 2⁶⁴, whatever a
@@ -66,6 +67,21 @@ impl Window {
             self.durations.clear();
             merged.encode(&mut self.durations);
         }
+    }
+
+    /// The sum of the durations, ns, as far as they are counted one by one; of more than 2⁶⁴ ns, that
+    /// of the histogram, within 1/128.
+    pub fn duration_sum(&self) -> f64 {
+        if self.duration_ns < u64::MAX {
+            return self.duration_ns as f64;
+        }
+        let durations = self.histogram();
+        let buckets = durations.buckets().iter();
+        let sums = buckets.map(|&(bucket, count)| {
+            let bucket = usize::try_from(bucket).unwrap_or(0);
+            midpoint(bucket) as f64 * count as f64
+        });
+        sums.sum()
     }
 
     /// The durations. Bytes that are no histogram, which only a damaged file can have, are read as

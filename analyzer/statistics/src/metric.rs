@@ -139,16 +139,14 @@ impl Metric {
         }
     }
 
-    /// True when a value of 0 or below is a measurement. A duration, a CPU time or a memory of 0 is
-    /// none: the clock or the counter was too coarse.
+    /// True when a value of 0 or below is a measurement, of which no ratio can be taken. A memory
+    /// of 0 is none.
     pub const fn may_be_zero(&self) -> bool {
-        matches!(
-            self,
-            Metric::FailureRate
-                | Metric::Rate
-                | Metric::BytesRate
-                | Metric::Value
-                | Metric::Other(_)
-        )
+        !matches!(self, Metric::Memory)
+    }
+
+    /// True for times, which are 0 where the clock is too coarse for them.
+    pub const fn is_time(&self) -> bool {
+        self.is_duration() || matches!(self, Metric::Cpu)
     }
 }

@@ -62,6 +62,13 @@ fn runs_are_the_statistical_units() {
         rare(counts[0], 25) && rare(counts[1], 25) && counts[2] >= 22,
         "{counts:?} of 25"
     );
+    for paired in [false, true] {
+        let counts = builds::common_course(paired, 25, &mut random(14));
+        assert!(
+            rare(counts[0], 25) && rare(counts[1], 25) && counts[2] >= 22,
+            "{counts:?} of 25"
+        );
+    }
     assert_eq!(builds::single(&mut simulator, 5, &mut random(13)), 5);
 }
 

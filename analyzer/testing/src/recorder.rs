@@ -18,7 +18,9 @@ use soakbox_schemas::recording::{
     Extent, Footer, JournalName, LOCK_FILE, ObservedFile, Provenance, SegmentName,
     journal_directory,
 };
-use soakbox_schemas::tables::Table;
+use soakbox_schemas::tables::{Annotation, AnnotationKind, Table};
+
+use crate::annotation;
 
 use crate::{SECOND, START_NS, UUID};
 
@@ -88,6 +90,12 @@ impl Recorder {
     pub fn seal(&mut self, table: Table, batch: &RecordBatch) -> PathBuf {
         let sequence = self.next_sequence(table);
         self.seal_as(table, batch, sequence)
+    }
+
+    /// Seals the annotation with which every recorder begins.
+    pub fn seal_start(&mut self) -> PathBuf {
+        let start = annotation(0, None, AnnotationKind::RecordingStarted, "0.1.0");
+        self.seal(Table::ANNOTATIONS, &Annotation::batch(&[start]).unwrap())
     }
 
     pub fn seal_as(&self, table: Table, batch: &RecordBatch, sequence: u64) -> PathBuf {

@@ -187,7 +187,8 @@ fn show_list_and_diff_name_the_runs_and_what_differs() {
     );
     assert!(printed(&["baseline", "diff", &good, &run]).contains("nothing differs"));
     let diff = json(&["baseline", "diff", &good, &other, "--format", "json"]);
-    assert_eq!(diff["differences"][0]["property"], "runs");
+    assert_eq!(diff["differences"][0]["property"], "length");
+    assert_eq!(diff["differences"][1]["property"], "runs");
     insta::assert_snapshot!("baseline_help", printed(&["baseline", "--help"]));
 }
 

@@ -231,7 +231,9 @@ fn idle(path: &Path) -> Vec<String> {
     }
     .rows();
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
-    Recorder::new(path).seal(Table::OPERATION_METRICS, &metrics);
+    let mut recorder = Recorder::new(path);
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    recorder.seal_start();
     vec![path.to_str().unwrap().to_owned()]
 }
 
@@ -295,7 +297,13 @@ fn operations_of_one_side_count_as_the_options_say() {
         .collect();
     assert_eq!(
         differing,
-        ["host", "CPU", "target", "operations of one side only"]
+        [
+            "host",
+            "CPU",
+            "target",
+            "length",
+            "operations of one side only"
+        ]
     );
     let (_, answer) = verdict(&both, &other, &["--only-base", "regressed"]);
     assert_eq!(answer["one_sided"][1]["verdict"], "regressed");
@@ -396,6 +404,7 @@ fn a_killed_recorder_leaves_runs_that_can_be_compared() {
     let killed = place.path().join("killed");
     let rows = HEALTHY.rows();
     let mut recorder = Recorder::new(&killed);
+    recorder.seal_start();
     recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..40]));
     recorder.journal(Table::OPERATION_LOG, &rows.log[40..55]);
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();

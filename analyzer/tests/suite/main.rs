@@ -10,6 +10,7 @@ mod changes_parquet;
 mod cli;
 mod compare;
 mod compare_arguments;
+mod compare_readings;
 mod descriptors;
 mod hostile_text;
 mod import_commands;

@@ -62,6 +62,7 @@ fn recording(root: &Path) -> Recorder {
     };
     let rows = rows.rows();
     let mut recorder = Recorder::new(root);
+    recorder.seal_start();
     recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..2]));
     recorder.journal(Table::OPERATION_LOG, &rows.log[2..]);
     recorder

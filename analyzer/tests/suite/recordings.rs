@@ -18,6 +18,7 @@ fn a_running_recording_answers_from_its_journals() {
     let place = Place::new();
     let rows = Soak::default().rows();
     let mut recorder = Recorder::new(place.path());
+    recorder.seal_start();
     recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..60]));
     let journal = recorder.journal(Table::OPERATION_LOG, &rows.log[60..]);
     let metrics: Vec<OperationMetrics> = rows.metrics.concat();
@@ -160,7 +161,8 @@ fn what_a_crash_cut_off_is_a_gap_and_no_disagreement() {
 fn rows_that_recovery_could_not_save_are_reported() {
     let place = Place::new();
     let rows = Soak::default().rows();
-    let recorder = Recorder::new(place.path());
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal_start();
     let more = [(footer::DAMAGED_BYTES, "2048")];
     recorder.seal_with(Table::OPERATION_LOG, &concat(&rows.log), 1, &more);
     let summary = json(&["summary", place.text(), "--format", "json"]);

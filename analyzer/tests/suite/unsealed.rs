@@ -28,6 +28,7 @@ fn rows() -> Rows {
 fn running(root: &Path) -> Recorder {
     let rows = rows();
     let mut recorder = Recorder::new(root);
+    recorder.seal_start();
     recorder.seal(Table::OPERATION_LOG, &concat(&rows.log[..20]));
     recorder.journal(Table::OPERATION_LOG, &rows.log[20..]);
     let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
@@ -47,6 +48,7 @@ fn counts_are_shown_before_there_is_anything_to_compare() {
         let root = tempfile::tempdir().unwrap();
         let rows = rows();
         let mut recorder = Recorder::new(root.path());
+        recorder.seal_start();
         recorder.journal(Table::OPERATION_LOG, &rows.log[..intervals]);
         let metrics = OperationMetrics::batch(&rows.metrics[..intervals].concat()).unwrap();
         recorder.journal(Table::OPERATION_METRICS, &[metrics]);
@@ -196,6 +198,7 @@ fn of_several_recorders_only_the_dead_are_reported() {
             .map(|start| {
                 let uuid = format!("{start}{}", &OTHER[8..]);
                 let mut recorder = Recorder::new(place.path()).with_uuid(&uuid, "soak-2");
+                recorder.seal_start();
                 recorder.journal(Table::OPERATION_LOG, &rows().log[..3]);
                 recorder
             })

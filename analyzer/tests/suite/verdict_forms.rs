@@ -142,7 +142,7 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
         for markup in ["<script", "<svg", "](", "| |\n", "\n|\n"] {
             assert!(!markdown.contains(markup), "{markdown}");
         }
-        // One line per effect, and eight cells in it; the table of the explanation has five.
+        // One line per effect, and eight cells in it; the table of the explanation has six.
         let effects = markdown.split("\n| run |").next().unwrap();
         let rows = effects.lines().filter(|line| line.starts_with("| "));
         for row in rows {

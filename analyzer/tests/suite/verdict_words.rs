@@ -274,6 +274,6 @@ fn markdown_has_the_explanation_too() {
         assert!(shown.contains(&format!("\n  {name} ")), "{shown}");
         assert!(markdown.contains(&format!("\n- {name}: ")), "{markdown}");
     }
-    assert!(markdown.contains("| run | side | value | standard error | windows |\n"));
+    assert!(markdown.contains("| run | side | pair | value | standard error | windows |\n"));
     assert!(markdown.contains("\n| c-1 | candidate | "), "{markdown}");
 }

@@ -6,9 +6,9 @@
 //! (`long_run_variance`), and the degrees of freedom are those of Welch and Satterthwaite. With
 //! several runs, each run is one number. The difference is then tested by Welch's t (Welch 1947),
 //! or by the paired t where runs were interleaved and what a pair has in common shows (the runs of
-//! many pairs are correlated). The variance within the runs is the smallest
-//! variance that is used, so that runs which agree by chance do not look exact. A history of good
-//! runs adds degrees of freedom to the pooled variance. Where the interval of a side is
+//! many pairs are correlated). The variance within the runs is the smallest variance that is used,
+//! so that runs which agree by chance do not look exact; what all runs of a side have in common over
+//! their course, such as a leak, is no part of it (`common_course`). A history of good runs adds degrees of freedom to the pooled variance. Where the interval of a side is
 //! asymmetric, the ends are combined as in MOVER (Zou and Donner 2008).
 
 use crate::compare::estimate::{Estimate, ROUNDING};
@@ -126,9 +126,21 @@ pub(crate) fn within_run(estimate: &Estimate) -> f64 {
     combined.map_or(0.0, |combined| estimate.variance(combined.variances[0]))
 }
 
-/// The mean of [`within_run`] over the runs of a side.
-fn mean_within_run(side: &[&Estimate]) -> f64 {
-    side.iter().copied().map(within_run).sum::<f64>() / side.len() as f64
+/// As [`within_run`], without what the runs of the side have in common, which does not make them
+/// differ.
+fn own_noise(estimate: &Estimate) -> f64 {
+    let own = estimate.own.as_ref();
+    let Some((own, combined)) = own.and_then(|own| Some((own, combine(&[(own, 1.0)])?))) else {
+        return within_run(estimate);
+    };
+    // The mean is that of all windows, of which some may be in this run only.
+    let share = own.length as f64 / estimate.scales.length as f64;
+    estimate.variance(combined.variances[0] * share)
+}
+
+/// The mean variance inside the runs of a side, from the noise that is each run's own.
+pub(crate) fn noise_inside(side: &[&Estimate]) -> f64 {
+    side.iter().copied().map(own_noise).sum::<f64>() / side.len() as f64
 }
 
 /// Several runs on at least one side, or a history.
@@ -145,12 +157,7 @@ fn independent_runs(
         } else {
             0.0
         };
-        (
-            between,
-            degrees,
-            mean_within_run(side),
-            centres.len() as f64,
-        )
+        (between, degrees, noise_inside(side), centres.len() as f64)
     };
     let (base_between, base_degrees, base_within, base_runs) = side(base);
     let (between, degrees, within, runs) = side(candidate);
@@ -196,7 +203,7 @@ fn paired_runs(base: &[&Estimate], candidate: &[&Estimate]) -> Option<Errors> {
         .zip(base)
         .map(|(c, b)| c.centre - b.centre)
         .collect();
-    let floor = mean_within_run(base) + mean_within_run(candidate);
+    let floor = noise_inside(base) + noise_inside(candidate);
     let error = (sample_variance(&differences).max(floor) / pairs).sqrt();
     let spent = if pairs >= PAIRS_WITH_CORRELATION {
         2.0

@@ -3,9 +3,10 @@
 //! Numbers only. All of them are on the scale of the comparison: logarithms, or the metric's unit
 //! where the effect is absolute. Up is worse.
 
-use crate::compare::difference::{Difference, within_run};
+use crate::compare::difference::{Difference, noise_inside, within_run};
+use crate::compare::estimate::Estimate;
 use crate::compare::run_variance::sample_variance;
-use crate::compare::sides::Used;
+use crate::compare::sides::{Used, pair};
 use crate::compare::verdict::Side;
 use crate::run::Run;
 
@@ -43,6 +44,8 @@ pub struct RunValue {
     pub run: usize,
     /// Its name; empty without one.
     pub name: String,
+    /// The number of its pair, by its position where it has none; `None` where runs are not paired.
+    pub pair: Option<u64>,
     /// The value, in the metric's unit.
     pub value: f64,
     /// Standard error from the noise inside the run; `None` when it is unknown.
@@ -54,7 +57,8 @@ pub struct RunValue {
 /// The noise of one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SideNoise {
-    /// Standard deviation of one run's value from the noise inside the run; `None` when unknown.
+    /// Standard deviation of one run's value from the noise inside the run, without what several
+    /// runs of the side have in common; `None` when unknown.
     pub within: Option<f64>,
     /// Standard deviation from run to run, noise inside the runs included; `None` for one run.
     pub between: Option<f64>,
@@ -64,6 +68,7 @@ impl Explanation {
     pub(super) fn new(
         sides: [(Side, &[Run], &[Used]); 2],
         difference: Option<&Difference>,
+        paired: bool,
     ) -> Explanation {
         let known = |value: f64| value.is_finite().then_some(value);
         let mut runs = Vec::new();
@@ -72,6 +77,7 @@ impl Explanation {
                 side,
                 run: used.run,
                 name: all[used.run].name().to_owned(),
+                pair: paired.then(|| pair(all, used.run)),
                 value: used.estimate.value,
                 error: known(within_run(&used.estimate).sqrt()),
                 windows: used.estimate.scales.length,
@@ -95,9 +101,9 @@ fn noise(used: &[Used]) -> Option<SideNoise> {
     if used.is_empty() {
         return None;
     }
-    let estimates = || used.iter().map(|used| &used.estimate);
-    let centres: Vec<f64> = estimates().map(|estimate| estimate.centre).collect();
-    let within = estimates().map(within_run).sum::<f64>() / used.len() as f64;
+    let estimates: Vec<&Estimate> = used.iter().map(|used| &used.estimate).collect();
+    let centres: Vec<f64> = estimates.iter().map(|estimate| estimate.centre).collect();
+    let within = noise_inside(&estimates);
     Some(SideNoise {
         within: within.is_finite().then(|| within.sqrt()),
         between: (centres.len() > 1).then(|| sample_variance(&centres).sqrt()),

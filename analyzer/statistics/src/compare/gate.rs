@@ -40,7 +40,8 @@ pub(super) fn passable(
         let quantile = |level| t_upper_quantile(level, degrees);
         error * (quantile(options.q) + quantile(1.0 - PASSING))
     };
-    scale.bound(margin + same.resolution.1)
+    let least = margin + same.resolution.1;
+    scale.tells(least).then(|| scale.bound(least)).flatten()
 }
 
 /// What keeps a comparison from a pass.

@@ -2,11 +2,12 @@
 //!
 //! `comparer` owns the correction for multiple tests, and `uncorrected` computes the single effects.
 
+mod common_course;
 pub(crate) mod comparer;
 pub(crate) mod conclusion;
 pub(crate) mod difference;
 pub(crate) mod effect;
-pub(crate) mod estimate;
+mod estimate;
 pub(crate) mod explanation;
 pub(crate) mod gate;
 pub(crate) mod looks;

@@ -7,6 +7,10 @@ use crate::error::{Error, within};
 use crate::metric::Metric;
 use crate::run::Run;
 
+/// The largest acceptable change of a time that is 0 in a run, where no threshold is given: less
+/// than the clocks can show.
+const LEAST_TIME_NS: f64 = 1.0;
+
 /// Options of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -158,7 +162,8 @@ impl Options {
 
     /// The threshold of one metric of one operation: a fraction, or in the metric's unit on an
     /// absolute scale. A relative threshold is used there too when the base, of which it is a
-    /// fraction, is above 0. Of both the larger one is used.
+    /// fraction, is above 0. Of both the larger one is used. Without any, a time may change by
+    /// [`LEAST_TIME_NS`].
     pub(super) fn threshold_of(
         &self,
         operation: &str,
@@ -192,7 +197,8 @@ impl Options {
             None if metric.is_absolute() => 0.0,
             _ => {
                 let of_base = base.map_or(0.0, |base| relative * base.max(0.0));
-                absolute.unwrap_or(0.0).max(of_base)
+                let least = if metric.is_time() { LEAST_TIME_NS } else { 0.0 };
+                absolute.unwrap_or(least).max(of_base)
             }
         }
     }

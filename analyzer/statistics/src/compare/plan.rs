@@ -1,6 +1,6 @@
 //! What a comparison could show, from the base alone, before anybody records a candidate.
 
-use crate::compare::difference::within_run;
+use crate::compare::difference::noise_inside;
 use crate::compare::estimate::Estimate;
 use crate::compare::options::{Operation, Options};
 use crate::compare::run_variance::sample_variance;
@@ -36,7 +36,7 @@ impl Plan {
         let centres: Vec<f64> = estimates.iter().map(|estimate| estimate.centre).collect();
         let mean =
             |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / estimates.len() as f64;
-        let within = mean(&mut estimates.iter().map(|estimate| within_run(estimate)));
+        let within = noise_inside(&estimates);
         let known = options.history_of(operation, metric, sides.scale);
         let (prior, history) = known.map_or((0.0, 0.0), |h| {
             (h.deviation * h.deviation, h.degrees_of_freedom)
@@ -75,13 +75,15 @@ impl Plan {
     pub fn detectable(&self, runs: usize) -> Option<f64> {
         let margin = self.noise.margin(runs, self.q) + self.resolution;
         let edge = self.scale.difference(self.threshold);
-        self.scale.bound(edge + margin)
+        let known = self.scale.tells(margin);
+        known.then(|| self.scale.bound(edge + margin)).flatten()
     }
 
     /// The smallest threshold at which an unchanged candidate passes with 80% probability.
     pub fn passable(&self, runs: usize) -> Option<f64> {
         let margin = self.noise.margin(runs, self.q) + self.resolution;
-        self.scale.bound(margin)
+        let known = self.scale.tells(margin);
+        known.then(|| self.scale.bound(margin)).flatten()
     }
 
     /// The number of runs per side with which a change of this size is called regressed with 80%

@@ -5,16 +5,16 @@ use crate::compare::verdict::Verdict;
 use crate::metric::Metric;
 
 /// The verdict under loss. `plain` is the verdict of the interval without loss. Means, which have
-/// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost. `is_thin` tells
-/// whether a run has too few operations for this percentile.
+/// no bounds under loss, keep their verdict when at most `tolerated_loss` was lost.
+/// `operations_needed` is the number that each run needs for this percentile, where one has too few.
 pub(super) fn verdict_under_loss(
     effect: &Effect,
     plain: Verdict,
     tolerated_loss: f64,
-    is_thin: bool,
+    operations_needed: Option<u64>,
 ) -> (Verdict, String) {
     if plain == Verdict::Inconclusive {
-        return (plain, inconclusive(effect, is_thin));
+        return (plain, inconclusive(effect, operations_needed));
     }
     if effect.loss.fraction > 0.0 {
         let under_loss = Verdict::of(effect.loss.low, effect.loss.high, effect.threshold);
@@ -64,15 +64,19 @@ pub(super) fn blocked(
     }
 }
 
-fn inconclusive(effect: &Effect, is_thin: bool) -> String {
+fn inconclusive(effect: &Effect, operations_needed: Option<u64>) -> String {
     let edge = size(effect, effect.threshold);
     match (effect.low, effect.high, effect.detectable) {
-        (None, _, _) | (_, None, _) if is_thin => {
-            "too few operations lie beyond this percentile to bound the change".to_owned()
+        (None, _, _) | (_, None, _) if effect.runs.iter().any(|runs| *runs > 1) => {
+            "the runs, or the windows inside them, differ too much to bound the change".to_owned()
         }
-        (None, _, _) | (_, None, _) => {
-            "the windows inside a run differ too much to bound the change".to_owned()
-        }
+        (None, _, _) | (_, None, _) => match operations_needed {
+            Some(least) => format!(
+                "too few operations lie beyond this percentile to bound the change: a run needs \
+                 {least} operations or more"
+            ),
+            None => "the windows inside a run differ too much to bound the change".to_owned(),
+        },
         (_, _, Some(least)) => {
             let least = size(effect, least);
             format!(
@@ -89,8 +93,21 @@ fn size(effect: &Effect, change: f64) -> String {
     match (effect.absolute, &effect.metric) {
         (false, _) => format!("{} %", short(change * 100.0)),
         (true, Metric::FailureRate) => format!("{} percentage points", short(change * 100.0)),
-        (true, _) => short(change),
+        (true, metric) if metric.is_time() => seconds(change / 1e9),
+        (true, metric) => match metric.unit() {
+            "" => short(change),
+            "1/s" => format!("{} per second", short(change)),
+            unit => format!("{} {unit}", short(change)),
+        },
     }
+}
+
+/// A time in the unit that fits.
+pub(super) fn seconds(seconds: f64) -> String {
+    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+    let fits = |(unit, _): &(f64, &str)| seconds.abs() >= *unit;
+    let (unit, name) = units.into_iter().find(fits).unwrap_or((1e-9, "ns"));
+    format!("{} {name}", short(seconds / unit))
 }
 
 /// Three significant digits, more only before the decimal point, and no zeros at the end.
@@ -108,7 +125,13 @@ fn short(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::{seconds, short};
+
+    #[test]
+    fn times_have_the_unit_that_fits() {
+        let texts = [0.0, 1e-9, 4.997e-3, 12e-6, 47.9, 3600.0].map(seconds);
+        assert_eq!(texts, ["0 ns", "1 ns", "5 ms", "12 µs", "47.9 s", "3600 s"]);
+    }
 
     #[test]
     fn numbers_are_short_and_lose_no_digit_before_the_point() {

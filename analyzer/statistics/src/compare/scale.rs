@@ -4,6 +4,9 @@
 
 use crate::metric::Metric;
 
+/// An end of an interval of a ratio that is further from the estimate than this factor says nothing.
+const FARTHEST: f64 = 100.0;
+
 /// The scale of one metric in one comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scale {
@@ -53,6 +56,11 @@ impl Scale {
     pub(crate) fn bound(self, difference: f64) -> Option<f64> {
         let change = self.change(difference);
         (difference.is_finite() && change.is_finite()).then_some(change)
+    }
+
+    /// Whether an end of an interval at this distance from its estimate says anything about it.
+    pub(crate) fn tells(self, distance: f64) -> bool {
+        self.absolute || distance.abs() <= FARTHEST.ln()
     }
 
     /// The inverse of [`change`](Scale::change).

@@ -2,7 +2,8 @@
 //!
 //! The longest warm-up of any run is cut from all of them. No side is compared with the other here.
 
-use crate::compare::estimate::{Estimate, estimate, estimate_with_series};
+use crate::compare::common_course;
+use crate::compare::estimate::{Estimate, estimate_with_series};
 use crate::compare::options::{Operation, Options};
 use crate::compare::scale::Scale;
 use crate::compare::stop;
@@ -99,7 +100,7 @@ impl Sides {
 
     fn on(operation: &Operation<'_>, metric: &Metric, scale: Scale, options: &Options) -> Sides {
         let mut unusable = Vec::new();
-        let mut side = |side: Side, runs: &[Run]| -> (Vec<Used>, usize) {
+        let mut side = |side: Side, runs: &[Run]| -> (Vec<(Used, Vec<f64>)>, usize) {
             let mut cut = 0;
             let working = runs.iter().any(|run| !stop::is_empty(run));
             let mut kept = Vec::with_capacity(runs.len());
@@ -117,10 +118,8 @@ impl Sides {
                         if options.warm_up {
                             cut = cut.max(warm_up(&series));
                         }
-                        kept.push(Used {
-                            run: index,
-                            estimate,
-                        });
+                        let run = index;
+                        kept.push((Used { run, estimate }, series));
                     }
                     Err(why) => unusable.push(left_out(side, runs, index, why)),
                 }
@@ -140,26 +139,34 @@ impl Sides {
         let cut = base_cut.max(candidate_cut).min(most);
         let of_candidate = cut != base_cut.min(allowed(operation.base));
         if cut > 0 {
-            let mut without_warm_up = |side: Side, runs: &[Run], kept: &mut Vec<Used>| {
-                kept.retain_mut(|used| match estimate(&runs[used.run], metric, scale, cut) {
-                    Ok(rest) => {
-                        used.estimate = rest;
-                        true
-                    }
-                    Err(why) => {
-                        unusable.push(left_out(side, runs, used.run, why));
-                        false
-                    }
-                });
-            };
+            let mut without_warm_up =
+                |side: Side, runs: &[Run], kept: &mut Vec<(Used, Vec<f64>)>| {
+                    kept.retain_mut(|(used, series)| {
+                        match estimate_with_series(&runs[used.run], metric, scale, cut) {
+                            Ok(rest) => {
+                                (used.estimate, *series) = rest;
+                                true
+                            }
+                            Err(why) => {
+                                unusable.push(left_out(side, runs, used.run, why));
+                                false
+                            }
+                        }
+                    });
+                };
             without_warm_up(Side::Base, operation.base, &mut base);
             without_warm_up(Side::Candidate, operation.candidate, &mut candidate);
         }
+        let finished = |mut kept: Vec<(Used, Vec<f64>)>| -> Vec<Used> {
+            let runs = kept.iter_mut();
+            common_course::take_off(runs.map(|(used, series)| (&mut used.estimate, &series[..])));
+            kept.into_iter().map(|(used, _)| used).collect()
+        };
         Sides {
             cut,
             scale,
-            base,
-            candidate,
+            base: finished(base),
+            candidate: finished(candidate),
             unusable,
             runs: operation.base.len() + operation.candidate.len(),
             of_candidate,
@@ -217,7 +224,7 @@ impl Sides {
 }
 
 /// The number of a run's pair; its position when it has none.
-fn pair(runs: &[Run], run: usize) -> u64 {
+pub(super) fn pair(runs: &[Run], run: usize) -> u64 {
     runs[run].pair().unwrap_or(run as u64)
 }
 

@@ -10,8 +10,8 @@ use crate::compare::estimate::Estimate;
 use crate::compare::explanation::Explanation;
 use crate::compare::gate::passable;
 use crate::compare::options::{Operation, Options};
-use crate::compare::reason::{blocked, verdict_under_loss};
-use crate::compare::runs_needed::{RunNoise, to_decide};
+use crate::compare::reason::{blocked, seconds, verdict_under_loss};
+use crate::compare::runs_needed::{RunNoise, RunsNeeded, to_decide};
 use crate::compare::scale::Scale;
 use crate::compare::sides::{BaseAlone, Sides, Used};
 use crate::compare::stop;
@@ -39,10 +39,9 @@ pub(crate) struct Uncorrected {
     noise: Option<RunNoise>,
     /// Why runs could not be used.
     missing: String,
-    /// Whether a run has too few operations for this percentile.
-    is_thin: bool,
-    /// The reason of a candidate that stopped, and the mean of its rates.
-    stopped: Option<(String, f64)>,
+    /// Operations that each run needs for this percentile, where one has too few.
+    operations_needed: Option<u64>,
+    stopped: Option<Stopped>,
     /// The p-value of the hypothesis "change ≤ threshold"; NaN without a test.
     pub(crate) worse: f64,
     /// The p-value of the hypothesis "change ≥ −threshold"; NaN without a test.
@@ -68,11 +67,9 @@ impl Uncorrected {
                 c
             }
         });
-        let stopped = if metric == Metric::Rate {
-            let rate = stop::mean_rate(operation.candidate);
-            stopped_reason(operation).zip(rate)
-        } else {
-            None
+        let stopped = match metric {
+            Metric::Rate => Stopped::of(operation),
+            _ => None,
         };
         let runs = || operation.base.iter().chain(operation.candidate);
         let fraction = runs().map(Run::lost_fraction).fold(0.0, f64::max);
@@ -92,14 +89,16 @@ impl Uncorrected {
                 at_least: c.scope == Scope::Pair,
             }
         });
-        let mut estimates = base.iter().chain(&candidate);
-        let is_thin = estimates.any(|estimate| estimate.has_few_operations());
+        let estimates = base.iter().chain(&candidate);
+        let needed = estimates.filter_map(|estimate| estimate.operations_needed());
+        let operations_needed = needed.max();
         let explanation = Explanation::new(
             [
                 (Side::Base, operation.base, &sides.base),
                 (Side::Candidate, operation.candidate, &sides.candidate),
             ],
             difference.as_ref(),
+            options.paired,
         );
         let effect = Effect {
             operation: operation.name.to_owned(),
@@ -137,7 +136,7 @@ impl Uncorrected {
             difference,
             noise,
             missing: sides.why_missing(),
-            is_thin,
+            operations_needed,
             stopped,
             worse: f64::NAN,
             better: f64::NAN,
@@ -162,8 +161,8 @@ impl Uncorrected {
     /// The finished effect. `q` is its adjusted p-value.
     pub(crate) fn effect(mut self, q: f64, levels: Levels, tolerated_loss: f64) -> Effect {
         let scale = self.scale;
-        if let Some((reason, rate)) = self.stopped {
-            return stopped_effect(self.effect, reason, rate);
+        if let Some(stop) = self.stopped {
+            return stopped_effect(self.effect, stop);
         }
         let Some(difference) = self.difference else {
             self.effect.reason = self.missing;
@@ -194,16 +193,23 @@ impl Uncorrected {
         if scale.change(delta + above) < -threshold {
             above = above_at(levels.pass.min(levels.improved));
         }
-        effect.low = scale.bound(delta - below);
-        effect.high = scale.bound(delta + above);
+        let (low, high) = (scale.bound(delta - below), scale.bound(delta + above));
+        let plain = Verdict::of(low, high, threshold);
+        // Of an end that is too far away to say anything, no number is given.
+        let shown = |end: Option<f64>, distance, decides: &[Verdict]| {
+            end.filter(|_| scale.tells(distance) || decides.contains(&plain))
+        };
+        effect.low = shown(low, below, &[Verdict::Regressed]);
+        effect.high = shown(high, above, &[Verdict::Improved, Verdict::Pass]);
         effect.p = finite(self.worse);
         effect.q = finite(q);
         let needed = below + margin(errors.0, 0.2);
-        effect.detectable = scale.bound(scale.difference(threshold) + needed);
+        if scale.tells(needed) {
+            effect.detectable = scale.bound(scale.difference(threshold) + needed);
+        }
         effect.loss.low = scale.bound(delta - below - loss.0);
         effect.loss.high = scale.bound(delta + above + loss.1);
-        let plain = Verdict::of(effect.low, effect.high, threshold);
-        let judged = verdict_under_loss(effect, plain, tolerated_loss, self.is_thin);
+        let judged = verdict_under_loss(effect, plain, tolerated_loss, self.operations_needed);
         (effect.verdict, effect.reason) = blocked(effect, judged, &self.missing);
         effect.explanation.tests = levels.tests;
         effect.explanation.low_level = finite(levels.low);
@@ -212,7 +218,15 @@ impl Uncorrected {
             && let Some(noise) = &self.noise
         {
             let level = levels.low.min(levels.pass);
-            effect.runs_needed = to_decide(&difference, scale, threshold, level, noise);
+            let needed = to_decide(&difference, scale, threshold, level, noise);
+            // What the windows of one run do not show, several runs may.
+            let several = RunsNeeded {
+                per_side: 2,
+                at_least: true,
+            };
+            let unbounded = effect.low.is_none() || effect.high.is_none();
+            let is_one = effect.scope == Scope::Pair && unbounded;
+            effect.runs_needed = needed.or(is_one.then_some(several));
         }
         self.effect
     }
@@ -262,6 +276,26 @@ fn typical(side: &[&Estimate], scale: Scale) -> Option<f64> {
     finite(scale.value(mean))
 }
 
+/// A candidate in which the operation stopped.
+struct Stopped {
+    reason: String,
+    /// The mean of the base's rates.
+    base: Option<f64>,
+    /// That of the candidate's.
+    candidate: f64,
+}
+
+impl Stopped {
+    /// `None` where it did not stop.
+    fn of(operation: &Operation<'_>) -> Option<Stopped> {
+        Some(Stopped {
+            reason: stopped_reason(operation)?,
+            base: stop::mean_rate(operation.base),
+            candidate: stop::mean_rate(operation.candidate)?,
+        })
+    }
+}
+
 /// The reason of a candidate in which the operation stopped; `None` when it did not.
 fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
     let stopped = stop::stopped(operation.base, operation.candidate);
@@ -276,9 +310,13 @@ fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
     Some(if *windows >= run.windows() {
         format!("stopped: {count} of {all} candidate runs, run {name} finished no operation")
     } else {
+        let last = match run.window() {
+            Some(length) => seconds(length.as_secs_f64() * *windows as f64),
+            None => format!("{windows} windows"),
+        };
         format!(
             "stopped: {count} of {all} candidate runs, run {name} finished no operation in its \
-             last {windows} windows"
+             last {last}"
         )
     })
 }
@@ -286,10 +324,17 @@ fn stopped_reason(operation: &Operation<'_>) -> Option<String> {
 /// The effect of a rate that fell to 0 in runs of the candidate: `rate` is the mean over its runs.
 /// The verdict does not come from an interval: a run does not stop by chance. Only where all of
 /// them finished nothing is the change known exactly.
-fn stopped_effect(effect: Effect, reason: String, rate: f64) -> Effect {
+fn stopped_effect(effect: Effect, stop: Stopped) -> Effect {
+    let Stopped {
+        reason,
+        base,
+        candidate: rate,
+    } = stop;
     let exactly = (rate == 0.0).then_some(1.0);
-    let base = effect.base.filter(|base| *base > 0.0);
+    // Where no pair is whole, the base is known nevertheless.
+    let base = effect.base.or(base).filter(|base| *base > 0.0);
     Effect {
+        base,
         candidate: Some(rate),
         change: exactly.or(base.map(|base| 1.0 - rate / base)),
         absolute: false,

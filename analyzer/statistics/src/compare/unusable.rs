@@ -12,7 +12,7 @@ pub enum Unusable {
     NoOperations,
     /// Fewer windows than [`MIN_WINDOWS`](crate::MIN_WINDOWS).
     TooFewWindows,
-    /// A mean of 0 or below of a metric that is always positive.
+    /// A value of 0 or below, of which no ratio can be taken.
     NotPositive,
     /// The other run of its pair cannot be used, or does not exist.
     NoPartner,
@@ -23,10 +23,10 @@ impl Unusable {
     pub const fn reason(self) -> &'static str {
         match self {
             Unusable::NotMeasured => "not measured",
-            Unusable::NoOperations => "no operations were observed",
+            Unusable::NoOperations => "no operation finished",
             Unusable::TooFewWindows => "too few windows to know their variance",
             Unusable::NotPositive => {
-                "the mean is not positive, so a relative change has no meaning"
+                "the value is not above 0, so a relative change has no meaning"
             }
             Unusable::NoPartner => "the other run of the pair cannot be used",
         }

@@ -132,10 +132,13 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// The value at this position. A bucket extends half a unit beyond its whole numbers on both
-    /// sides.
+    /// The value at this position. A bucket of several whole numbers extends half a unit beyond
+    /// them on both sides; one of a single number has that value everywhere.
     pub(crate) fn value(self) -> f64 {
-        let low = (lower(self.bucket) as f64 - 0.5).max(0.0);
+        if lower(self.bucket) == upper(self.bucket) {
+            return lower(self.bucket) as f64;
+        }
+        let low = lower(self.bucket) as f64 - 0.5;
         let high = upper(self.bucket) as f64 + 0.5;
         low + (high - low) * self.share
     }

@@ -98,6 +98,21 @@ impl Figures {
             });
         }
         let trials = self.arguments.repetitions;
+        for (paired, how) in [(false, "5 + 5"), (true, "5 + 5 in turn")] {
+            let figure = format!("runs {how} that grow alike, effect 3%");
+            if !self.wanted(&figure) {
+                continue;
+            }
+            let [zero, five, found] = self.counted(&figure, trials, |_, trials, random| {
+                builds::common_course(paired, trials, random)
+            });
+            for (alarms, threshold) in [(zero, "0"), (five, "5%")] {
+                let row = format!("{figure}: 60% on both sides, alarms at threshold {threshold}");
+                self.table.alarms(&row, alarms, trials, true);
+            }
+            let row = format!("{figure}: 30% in the candidate, memory regressed");
+            self.table.share(&row, found, trials, 0.95);
+        }
         if self.wanted("runs 1 + 1") {
             let [warned] = self.counted("runs 1 + 1", trials, |simulator, trials, random| {
                 [builds::single(simulator, trials, random)]

@@ -109,6 +109,43 @@ pub(crate) fn several(simulator: &mut Simulator, trials: usize, random: &mut Ran
     counts
 }
 
+/// Memory that grows by this share in every run of a side, with AR(0.5) noise of 2% in its windows.
+fn growing(growth: f64, random: &mut Random) -> Vec<Run> {
+    let one = |random: &mut Random| {
+        let z: f64 = StandardNormal.sample(random);
+        let noise = Process::Ar(0.5).series(WINDOWS, random);
+        let at = |(window, noise): (usize, f64)| {
+            let course = 1.0 + growth * window as f64 / WINDOWS as f64;
+            1e8 * (EFFECT * z).exp() * course * (1.0 + 0.02 * noise)
+        };
+        let memory = noise.into_iter().enumerate().map(at).collect();
+        Run::new(0.0).and_then(|run| run.with(Metric::Memory, memory))
+    };
+    (0..RUNS).filter_map(|_| one(random).ok()).collect()
+}
+
+/// `[alarms at 0, alarms at 5%, found]` of the memory of runs that all grow by 60%, and of a
+/// candidate whose runs grow by 30%, while those of the base do not.
+pub(crate) fn common_course(paired: bool, trials: usize, random: &mut Random) -> [usize; 3] {
+    let regressed = |base: &[Run], candidate: &[Run], threshold: f64| {
+        let options = Options {
+            paired,
+            ..at(threshold)
+        };
+        let result = judged(base, candidate, &options);
+        usize::from(result.is_some_and(|c| c.verdict == Verdict::Regressed))
+    };
+    let mut counts = [0; 3];
+    for _ in 0..trials {
+        let (base, same) = (growing(0.6, random), growing(0.6, random));
+        counts[0] += regressed(&base, &same, 0.0);
+        counts[1] += regressed(&base, &same, 0.05);
+        let (base, worse) = (growing(0.0, random), growing(0.3, random));
+        counts[2] += regressed(&base, &worse, 0.05);
+    }
+    counts
+}
+
 /// How many comparisons of one run per side report that they are not valid for the builds.
 pub(crate) fn single(simulator: &mut Simulator, trials: usize, random: &mut Random) -> usize {
     (0..trials)

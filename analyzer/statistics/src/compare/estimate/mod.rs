@@ -34,6 +34,9 @@ pub(crate) struct Estimate {
     pub(crate) centre: f64,
     /// The linearised series at all time scales.
     pub(crate) scales: TimeScales,
+    /// The part of the series that other runs of the side do not have in common with this one;
+    /// `None` where that is unknown, as of a single run.
+    pub(crate) own: Option<TimeScales>,
     /// The derivative of `centre` with respect to the mean of the series.
     pub(crate) slope: f64,
     /// Bounds of `centre` if the lost operations had any values at all; infinite when unknown.
@@ -52,6 +55,8 @@ enum Kind {
     /// The share of operations below the quantile, in each window.
     Quantile {
         p: f64,
+        /// The scale of `centre`.
+        scale: Scale,
         distribution: MergedHistogram,
         /// How far `centre` may be off downwards and upwards because its bucket has a width.
         resolution: (f64, f64),
@@ -126,6 +131,7 @@ fn finish(
         value,
         centre,
         scales,
+        own: None,
         slope: 1.0,
         loss,
         kind,
@@ -152,12 +158,16 @@ impl Estimate {
                 (error, error)
             }
             Kind::Quantile {
-                p, distribution, ..
+                p,
+                scale,
+                distribution,
+                ..
             } => {
                 let operations = distribution.count() as f64;
                 let error = rank_error(*p, distribution, variance);
                 let (low, high) = (p - RANK_ERRORS * error, p + RANK_ERRORS * error);
-                let read = |rank: f64| distribution.interpolated(rank).unwrap_or(self.value).ln();
+                let read =
+                    |rank: f64| scale.centre(distribution.interpolated(rank).unwrap_or(self.value));
                 let down = if low <= 0.5 / operations {
                     f64::INFINITY
                 } else {
@@ -191,12 +201,18 @@ impl Estimate {
     /// slope of the distribution around the quantile; infinite where that is unknown.
     fn extrapolated(&self, variance: f64) -> f64 {
         let Kind::Quantile {
-            p, distribution, ..
+            p,
+            scale,
+            distribution,
+            ..
         } = &self.kind
         else {
             return f64::INFINITY;
         };
-        let read = |rank: f64| distribution.interpolated(rank).map_or(f64::NAN, f64::ln);
+        let read = |rank: f64| {
+            let value = distribution.interpolated(rank);
+            value.map_or(f64::NAN, |value| scale.centre(value))
+        };
         let (below, above) = (p * INSIDE, (1.0 - p) * INSIDE);
         let down = (self.centre - read(p - below)) / below;
         let up = (read(p + above) - self.centre) / above;
@@ -208,19 +224,22 @@ impl Estimate {
         }
     }
 
-    /// Why an end of the interval is not known: true where there are too few operations for this
-    /// quantile, whatever the windows are like; false where the windows differ too much.
-    pub(crate) fn has_few_operations(&self) -> bool {
-        match &self.kind {
-            Kind::Quantile {
-                p, distribution, ..
-            } => {
-                let reach = RANK_ERRORS * rank_error(*p, distribution, 0.0);
-                let edge = 0.5 / distribution.count() as f64;
-                p - reach <= edge || p + reach >= 1.0 - edge
-            }
-            _ => false,
-        }
+    /// Why an end of the interval is not known: the number of operations that a run needs for this
+    /// quantile, where there are fewer, whatever the windows are like; `None` where the windows
+    /// differ too much.
+    pub(crate) fn operations_needed(&self) -> Option<u64> {
+        let Kind::Quantile {
+            p, distribution, ..
+        } = &self.kind
+        else {
+            return None;
+        };
+        // With x = 1/√n both ends are inside the data where x²/2 + reach · x is below the distance
+        // of the quantile from the nearer end.
+        let reach = RANK_ERRORS * (p * (1.0 - p)).sqrt();
+        let x = (reach * reach + 2.0 * p.min(1.0 - p)).sqrt() - reach;
+        let least = (1.0 / (x * x)).ceil() as u64 + 1;
+        (distribution.count() < least).then_some(least)
     }
 
     /// How far `centre` may be off downwards and upwards because a bucket has a width.
@@ -231,20 +250,27 @@ impl Estimate {
         }
     }
 
-    /// The slope of a quantile at its typical error; 1 for everything else.
+    /// The slope of a quantile at its typical error: 0 where all values around it are the same, 1
+    /// where it is unknown. 1 for everything else.
     fn typical_slope(&self) -> f64 {
-        match &self.kind {
-            Kind::Quantile { .. } => {
-                let independent = self.scales.independent_variance();
-                let (down, up) = self.errors(independent);
-                let error = down.min(up);
-                if error.is_finite() && error > 0.0 && independent > 0.0 {
-                    error / independent.sqrt()
-                } else {
-                    1.0
-                }
-            }
-            _ => 1.0,
+        let Kind::Quantile {
+            p, distribution, ..
+        } = &self.kind
+        else {
+            return 1.0;
+        };
+        let independent = self.scales.independent_variance();
+        let (down, up) = self.errors(independent);
+        let error = down.min(up);
+        // Windows may have exactly the same share, and operations have a variance nevertheless.
+        let of_rank = match independent > 0.0 {
+            true => independent.sqrt(),
+            false => rank_error(*p, distribution, independent),
+        };
+        if error.is_finite() && of_rank > 0.0 {
+            error / of_rank
+        } else {
+            1.0
         }
     }
 }

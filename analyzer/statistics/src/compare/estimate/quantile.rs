@@ -23,7 +23,7 @@ pub(super) fn quantile(
         return Err(Unusable::NoOperations);
     };
     let value = point.value();
-    if value <= 0.0 {
+    if value <= 0.0 && !scale.absolute {
         return Err(Unusable::NotPositive);
     }
     let present = windows.iter().flatten().count() as f64;
@@ -35,13 +35,18 @@ pub(super) fn quantile(
     };
     let series: Vec<f64> = windows.iter().map(share).collect();
     let (down, up) = distribution.resolution(point);
-    let resolution = (
-        -((-down / value).max(-0.999_999)).ln_1p(),
-        (up / value).ln_1p(),
-    );
-    let loss = quantile_loss(&distribution, p, run.lost_fraction());
+    let resolution = if scale.absolute {
+        (down, up)
+    } else {
+        (
+            -((-down / value).max(-0.999_999)).ln_1p(),
+            (up / value).ln_1p(),
+        )
+    };
+    let loss = quantile_loss(&distribution, scale, p, run.lost_fraction());
     let kind = Kind::Quantile {
         p,
+        scale,
         distribution,
         resolution,
     };
@@ -50,14 +55,19 @@ pub(super) fn quantile(
     Ok((estimate, series))
 }
 
-/// Bounds of the logarithm of the quantile when the fraction `loss` of the operations was lost.
-fn quantile_loss(distribution: &MergedHistogram, p: f64, loss: f64) -> (f64, f64) {
+/// Bounds of the quantile on the scale when the fraction `loss` of the operations was lost.
+fn quantile_loss(distribution: &MergedHistogram, scale: Scale, p: f64, loss: f64) -> (f64, f64) {
+    // No operation takes less than 0.
+    let least = scale.centre(0.0);
     let Some((low, high)) = loss_ranks(p, loss) else {
-        return (f64::NEG_INFINITY, f64::INFINITY);
+        return (least, f64::INFINITY);
     };
-    let read = |rank: Option<f64>| rank.and_then(|r| distribution.interpolated(r)).map(f64::ln);
+    let read = |rank: Option<f64>| {
+        let value = rank.and_then(|rank| distribution.interpolated(rank));
+        value.map(|value| scale.centre(value))
+    };
     (
-        read(low).unwrap_or(f64::NEG_INFINITY),
+        read(low).unwrap_or(least),
         read(high).unwrap_or(f64::INFINITY),
     )
 }
