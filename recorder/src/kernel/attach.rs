@@ -102,8 +102,12 @@ impl Kernel {
 
     fn detach(&mut self, chosen: impl Fn(&Link) -> bool) {
         for phase in Phase::DETACH {
-            self.links
-                .retain(|link| link.phase != phase || !chosen(link));
+            let links = std::mem::take(&mut self.links);
+            let (gone, kept) = links
+                .into_iter()
+                .partition(|link| link.phase == phase && chosen(link));
+            self.links = kept;
+            drop_together(gone);
         }
     }
 
@@ -131,6 +135,27 @@ impl Kernel {
             .detach(link)
             .map_err(|error| attach_error(&own.display(), &error))
     }
+}
+
+/// Most threads that close links at the same time.
+const MOST_CLOSERS: usize = 16;
+
+/// Drops the links at the same time: the kernel waits 30 to 60 ms for its readers at each, and these
+/// waits overlap.
+fn drop_together(links: Vec<Link>) {
+    let share = links.len().div_ceil(MOST_CLOSERS).max(1);
+    let mut links = links.into_iter();
+    std::thread::scope(|scope| {
+        loop {
+            let some: Vec<Link> = links.by_ref().take(share).collect();
+            if some.len() < 2 && links.len() == 0 {
+                // The last or only one needs no thread. Nor does any where none can be started: a
+                // closure that is not run drops what it holds.
+                break drop(some);
+            }
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || drop(some));
+        }
+    });
 }
 
 /// The hooks in groups of the same program, file and kind of point, each group in its order.
