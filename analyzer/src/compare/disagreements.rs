@@ -36,6 +36,9 @@ pub(super) fn disagreements(effects: &[EffectAnswer]) -> Vec<Disagreement> {
         improved: of(operation, Verdict::Improved),
         pass: of(operation, Verdict::Pass),
     });
-    all.filter(|one| !one.regressed.is_empty() && !(one.improved.is_empty() && one.pass.is_empty()))
-        .collect()
+    let differ = |one: &Disagreement| {
+        let is_fine = !one.improved.is_empty() || !one.pass.is_empty();
+        is_fine && !one.regressed.is_empty()
+    };
+    all.filter(differ).collect()
 }
