@@ -27,7 +27,7 @@ mod crash;
 mod endurance;
 mod etcd;
 mod following;
-mod go_answers;
+mod go_commands;
 mod health;
 mod hostile_host;
 mod inherited;
