@@ -3,10 +3,12 @@
 //! its own.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use soakbox_cli::{Result, escaped_path, message};
+use soakbox_cli::{Failure, Result, escaped_path, message};
 use soakbox_schemas::tables::Table;
 
 use crate::baseline::{BaselineFile, is_baseline, shorten};
@@ -56,10 +58,9 @@ pub fn open_to_compare<const N: usize>(
     skip_damaged: bool,
 ) -> Result<[Vec<Run>; N]> {
     let mut shortest: Option<Duration> = None;
-    let mut all = lists.map(|_| Vec::new());
-    for (sources, paths) in all.iter_mut().zip(lists) {
-        *sources = sources_of(paths)?;
-        for source in &*sources {
+    let all = sources_of(lists)?;
+    for sources in &all {
+        for source in sources {
             let known = match source {
                 Source::Baseline(runs) => runs.iter().flat_map(spans).collect(),
                 Source::Recording(root) => least_spans(&recording::open(root, skip_damaged)?),
@@ -114,27 +115,59 @@ fn all(
     skip_damaged: bool,
     read: impl Fn(&Reading) -> Result<Vec<Run>>,
 ) -> Result<Vec<Run>> {
+    let [sources] = sources_of([paths])?;
     let mut runs = Vec::new();
-    for source in sources_of(paths)? {
+    for source in sources {
         runs.extend(read_source(source, skip_damaged, &read)?);
     }
     Ok(runs)
 }
 
-fn sources_of(paths: &[PathBuf]) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for path in paths {
-        if is_baseline(path) {
-            sources.push(Source::Baseline(of_baseline(path)?));
-            continue;
+fn sources_of<const N: usize>(lists: [&[PathBuf]; N]) -> Result<[Vec<Source>; N]> {
+    let paths = lists.iter().copied().flatten();
+    let paths: Vec<&Path> = paths
+        .map(PathBuf::as_path)
+        .filter(|p| is_baseline(p))
+        .collect();
+    let mut baselines = read_baselines(&paths).into_iter();
+    let mut all = lists.map(|_| Vec::new());
+    for (sources, paths) in all.iter_mut().zip(lists) {
+        for path in paths {
+            if is_baseline(path)
+                && let Some(baseline) = baselines.next()
+            {
+                sources.push(Source::Baseline(runs_of_baseline(path, baseline?)));
+                continue;
+            }
+            let recordings = recording::find(path)?;
+            if recordings != [path.clone()] {
+                report_baselines(path);
+            }
+            sources.extend(recordings.into_iter().map(Source::Recording));
         }
-        let recordings = recording::find(path)?;
-        if recordings != [path.clone()] {
-            report_baselines(path);
-        }
-        sources.extend(recordings.into_iter().map(Source::Recording));
     }
-    Ok(sources)
+    Ok(all)
+}
+
+/// Reads baselines on all CPUs.
+fn read_baselines(paths: &[&Path]) -> Vec<Result<BaselineFile>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let part = paths.len().div_ceil(threads).max(1);
+    let read = |paths: &[&Path]| -> Vec<Result<BaselineFile>> {
+        paths.iter().map(|path| BaselineFile::read(path)).collect()
+    };
+    std::thread::scope(|scope| {
+        let parts = paths.chunks(part);
+        let threads: Vec<_> = parts
+            .map(|paths| (paths.len(), scope.spawn(move || read(paths))))
+            .collect();
+        let ended = |(number, thread): (usize, ScopedJoinHandle<'_, Vec<_>>)| {
+            let stopped = || Err(Failure::new("reading thread", "ended unexpectedly"));
+            let nothing = |_| std::iter::repeat_with(stopped).take(number).collect();
+            thread.join().unwrap_or_else(nothing)
+        };
+        threads.into_iter().flat_map(ended).collect()
+    })
 }
 
 fn read_source(
@@ -165,8 +198,8 @@ fn report_baselines(directory: &Path) {
     }
 }
 
-fn of_baseline(path: &Path) -> Result<Vec<Run>> {
-    let mut runs = BaselineFile::read(path)?.runs;
+fn runs_of_baseline(path: &Path, baseline: BaselineFile) -> Vec<Run> {
+    let mut runs = baseline.runs;
     let mut reported = BTreeSet::new();
     for run in &mut runs {
         run.identity.name = format!("{}: {}", path.to_string_lossy(), run.identity.name);
@@ -176,7 +209,7 @@ fn of_baseline(path: &Path) -> Result<Vec<Run>> {
             }
         }
     }
-    Ok(runs)
+    runs
 }
 
 fn of_recording(

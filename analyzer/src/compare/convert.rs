@@ -1,6 +1,7 @@
 //! The windows of one operation in one run as a run of `soakbox-statistics`.
 
 use soakbox_cli::{Failure, Result};
+use soakbox_schemas::tables::histogram;
 use soakbox_statistics::{Histogram, Metric, Run, Window};
 
 use crate::windows::{Series, Window as Sums, mean};
@@ -47,10 +48,16 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     Ok(run)
 }
 
-/// The durations, which are never negative.
+/// The durations, which are never negative. Bytes that are no histogram, which only a damaged file
+/// can have, are read as an empty one; the readers of files refuse them.
 fn durations(sums: &Sums) -> Histogram {
-    let buckets = sums.histogram();
-    let pairs = buckets.buckets().iter();
-    let pairs = pairs.map(|&(key, count)| (usize::try_from(key).unwrap_or(0), count));
-    Histogram::from_counts(&pairs.collect::<Vec<_>>())
+    // Most buckets are two bytes.
+    let mut durations = Histogram::with_capacity(sums.durations.len() / 2);
+    let read = histogram::decode(&sums.durations, |key, count| {
+        durations.push(usize::try_from(key).unwrap_or(0), count);
+    });
+    match read {
+        Ok(_) => durations,
+        Err(_) => Histogram::default(),
+    }
 }

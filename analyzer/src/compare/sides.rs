@@ -54,10 +54,18 @@ pub(super) fn operation(
 ) -> Result<OperationSides> {
     let runs = base.iter().chain(candidate);
     let length = window_length_for(runs.filter_map(|run| run.operations.get(name)));
+    let of_base = || side(base, name, length, pairs.map(|pairs| &pairs.0[..]));
+    let of_candidate = || side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]));
+    let (base, candidate) = std::thread::scope(|scope| {
+        let base = scope.spawn(of_base);
+        let candidate = of_candidate();
+        let stopped = |_| Err(Failure::new("comparing thread", "ended unexpectedly"));
+        (base.join().unwrap_or_else(stopped), candidate)
+    });
     Ok(OperationSides {
         name: name.to_owned(),
-        base: side(base, name, length, pairs.map(|pairs| &pairs.0[..]))?,
-        candidate: side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]))?,
+        base: base?,
+        candidate: candidate?,
     })
 }
 

@@ -5,7 +5,9 @@
 
 use crate::error::{Error, within};
 use crate::math::histogram::Histogram;
+use crate::math::merged_histogram::MergedHistogram;
 use crate::metric::Metric;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One operation in one window: its counts, sums and durations.
@@ -73,6 +75,8 @@ pub struct Run {
     lost_fraction: f64,
     columns: Vec<(Metric, Column)>,
     durations: Vec<Option<Histogram>>,
+    /// The sum of `durations`, which all of its percentiles are read from.
+    distribution: OnceLock<Arc<MergedHistogram>>,
 }
 
 impl Run {
@@ -179,6 +183,7 @@ impl Run {
             } else {
                 Vec::new()
             },
+            distribution: OnceLock::new(),
         })
     }
 
@@ -312,6 +317,18 @@ impl Run {
             .map(|(_, column)| column)
     }
 
+    /// All operations after the first `cut` windows together.
+    pub(crate) fn distribution(&self, cut: usize) -> Arc<MergedHistogram> {
+        let merged = || Arc::new(MergedHistogram::merge(self.durations.iter().flatten()));
+        let all = self.distribution.get_or_init(merged);
+        if cut == 0 {
+            return all.clone();
+        }
+        let (before, after) = self.durations.split_at(cut.min(self.durations.len()));
+        let rest = all.without(before.iter().flatten());
+        Arc::new(rest.unwrap_or_else(|| MergedHistogram::merge(after.iter().flatten())))
+    }
+
     pub(crate) fn durations(&self) -> &[Option<Histogram>] {
         &self.durations
     }
@@ -372,5 +389,32 @@ mod tests {
             .unwrap();
         assert!(run.with(Metric::Cpu, vec![1.0; 4]).is_err());
         assert!(Run::new(f64::NAN).is_err());
+    }
+
+    #[test]
+    fn the_distribution_after_a_cut_is_that_of_the_other_windows() {
+        let window = |values: &[u64]| {
+            Some(Window {
+                durations: Some(Histogram::from_values(values)),
+                ..Window::default()
+            })
+        };
+        let windows = [
+            window(&[1, 2, 900_000]),
+            None,
+            window(&[7]),
+            window(&[2, 7, 50]),
+        ];
+        let run = Run::from_windows(Duration::from_secs(1), &windows).unwrap();
+        let quantiles = |distribution: &MergedHistogram| {
+            [0.0, 0.3, 0.5, 0.9, 1.0].map(|p| distribution.interpolated(p))
+        };
+        for cut in [2, 0, 1, 3, 4, 9] {
+            let rest = run.durations()[cut.min(4)..].iter().flatten();
+            let rest = MergedHistogram::merge(rest);
+            let found = run.distribution(cut);
+            assert_eq!(found.count(), rest.count(), "{cut}");
+            assert_eq!(quantiles(&found), quantiles(&rest), "{cut}");
+        }
     }
 }

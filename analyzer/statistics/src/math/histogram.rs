@@ -27,16 +27,37 @@ impl Histogram {
 
     /// From `(bucket, count)` pairs in ascending order.
     fn from_sorted(pairs: &[(usize, u64)]) -> Histogram {
-        let mut histogram = Histogram {
-            buckets: Vec::with_capacity(pairs.len()),
-            cumulative: Vec::with_capacity(pairs.len()),
-        };
-        let mut total = 0_u64;
-        for &(index, count) in pairs.iter().filter(|&&(_, count)| count > 0) {
-            total = total.saturating_add(count);
-            histogram.set(index.min(BUCKETS - 1) as u16, total);
+        let mut histogram = Histogram::with_capacity(pairs.len());
+        for &(index, count) in pairs {
+            histogram.push(index, count);
         }
         histogram
+    }
+
+    /// An empty histogram with room for `buckets` different buckets.
+    pub fn with_capacity(buckets: usize) -> Histogram {
+        Histogram {
+            buckets: Vec::with_capacity(buckets),
+            cumulative: Vec::with_capacity(buckets),
+        }
+    }
+
+    /// Adds `count` operations to a bucket, which should not be before the last one: then this is
+    /// cheap. A bucket outside the scheme counts as the last one of the scheme.
+    pub fn push(&mut self, bucket: usize, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let bucket = bucket.min(BUCKETS - 1) as u16;
+        if self.buckets.last().is_some_and(|&last| bucket < last) {
+            *self = self.merged(&Histogram {
+                buckets: vec![bucket],
+                cumulative: vec![count],
+            });
+            return;
+        }
+        let total = self.count().saturating_add(count);
+        self.set(bucket, total);
     }
 
     /// From single values (for instance nanoseconds).
@@ -163,6 +184,13 @@ mod tests {
                                         b in proptest::collection::vec((0usize..60, 0u64..1 << 40), 0..50)) {
             let sum = Histogram::from_counts(&a).merged(&Histogram::from_counts(&b));
             prop_assert_eq!(sum, Histogram::from_counts(&[a, b].concat()));
+        }
+
+        #[test]
+        fn buckets_may_be_added_in_any_order(pairs in proptest::collection::vec((0usize..5000, 0u64..1 << 40), 0..50)) {
+            let mut histogram = Histogram::with_capacity(3);
+            pairs.iter().for_each(|&(bucket, count)| histogram.push(bucket, count));
+            prop_assert_eq!(histogram, Histogram::from_counts(&pairs));
         }
     }
 }

@@ -26,6 +26,10 @@ impl MergedHistogram {
                 counts[index] = counts[index].saturating_add(count);
             }
         }
+        MergedHistogram::of_counts(counts)
+    }
+
+    fn of_counts(counts: Vec<u64>) -> MergedHistogram {
         let mut total = 0_u64;
         let cumulative = counts
             .iter()
@@ -35,6 +39,25 @@ impl MergedHistogram {
             })
             .collect();
         MergedHistogram { counts, cumulative }
+    }
+
+    /// The sum without histograms that are a part of it; `None` where the sum is too large to be
+    /// taken apart.
+    pub(crate) fn without<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a Histogram>,
+    ) -> Option<MergedHistogram> {
+        if self.count() == u64::MAX {
+            return None;
+        }
+        let mut counts = self.counts.clone();
+        for (index, count) in parts.into_iter().flat_map(Histogram::pairs) {
+            let rest = counts.get_mut(index)?;
+            *rest = rest.checked_sub(count)?;
+        }
+        let last = counts.iter().rposition(|&count| count > 0);
+        counts.truncate(last.map_or(0, |last| last + 1));
+        Some(MergedHistogram::of_counts(counts))
     }
 
     /// Number of operations.

@@ -14,6 +14,7 @@ use crate::math::merged_histogram::MergedHistogram;
 use crate::math::time_scales::{TimeScales, sum};
 use crate::metric::Metric;
 use crate::run::{Column, Run};
+use std::sync::Arc;
 
 /// Number of standard errors of a quantile's rank at which its own errors are read from the
 /// distribution.
@@ -57,7 +58,7 @@ enum Kind {
         p: f64,
         /// The scale of `centre`.
         scale: Scale,
-        distribution: MergedHistogram,
+        distribution: Arc<MergedHistogram>,
         /// How far `centre` may be off downwards and upwards because its bucket has a width.
         resolution: (f64, f64),
     },

@@ -17,7 +17,7 @@ pub(super) fn quantile(
     cut: usize,
 ) -> Result<(Estimate, Vec<f64>), Unusable> {
     let windows = &run.durations()[cut.min(run.durations().len())..];
-    let distribution = MergedHistogram::merge(windows.iter().flatten());
+    let distribution = run.distribution(cut);
     let total = distribution.count() as f64;
     let Some(point) = distribution.point(p) else {
         return Err(Unusable::NoOperations);
