@@ -2,8 +2,8 @@
 //! every path: a recording whose path has a tab or a byte that is not UTF-8 would be unreadable.
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 /// The path of a file, carried by its [`PartitionedFile`].
 #[derive(Debug)]
@@ -78,8 +80,17 @@ impl FileReader {
             return Err(ParquetError::EOF(format!("{range:?} is not in the file")));
         }
         let length = usize::try_from(range.end - range.start)?;
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, range.start)?;
+        // Many megabytes are read; they are not filled with zeros before.
+        let mut bytes = Vec::with_capacity(length.max(1));
+        while bytes.len() < length {
+            let at = range.start + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(ParquetError::EOF(format!("{range:?} is cut off"))),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+        bytes.truncate(length);
         self.metrics.bytes_scanned.add(length);
         Ok(bytes.into())
     }

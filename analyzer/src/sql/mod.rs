@@ -12,5 +12,6 @@ mod origin;
 pub mod queries;
 mod session;
 mod table;
+mod word_groups;
 
 pub use session::{Query, Session};

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
@@ -18,6 +20,7 @@ use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::table::RecordingTable;
+use super::word_groups::GroupByCodes;
 use super::{functions, queries};
 use crate::recording::Recording;
 
@@ -129,7 +132,19 @@ fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFus
     let environment = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
         .build_arc()?;
-    let context = SessionContext::new_with_config_rt(config, environment);
+    let mut rules = PhysicalOptimizer::new().rules;
+    // Before data are distributed by the columns that they are grouped by.
+    let distribution = rules
+        .iter()
+        .position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(distribution.unwrap_or(0), Arc::new(GroupByCodes));
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(environment)
+        .with_default_features()
+        .with_physical_optimizer_rules(rules)
+        .build();
+    let context = SessionContext::new_with_state(state);
     context.register_udaf(functions::quantile());
     context.register_udaf(functions::quantiles());
     let is_view = |table: &Table| queries::VIEWS.iter().any(|(name, _)| *name == table.name());

@@ -158,8 +158,24 @@ fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
 
 fn file(segment: &Segment, schema: &SchemaRef) -> PartitionedFile {
     partitioned_file(&segment.path, segment.bytes)
+        .with_arrow_schema(as_read(segment, schema))
         .with_partition_values(origin_values(&segment.origin).to_vec())
         .with_statistics(Arc::new(statistics(segment, schema)))
+}
+
+/// The columns of a file as they are read: words as dictionaries, without a copy of each row's text.
+fn as_read(segment: &Segment, schema: &SchemaRef) -> SchemaRef {
+    let fields = segment.columns.fields().iter().map(|field| {
+        let declared = schema.field_with_name(field.name());
+        match declared.map(Field::data_type) {
+            Ok(DataType::Dictionary(keys, values)) if **values == *field.data_type() => {
+                let words = DataType::Dictionary(keys.clone(), values.clone());
+                Arc::new(field.as_ref().clone().with_data_type(words))
+            }
+            _ => field.clone(),
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()))
 }
 
 fn statistics(segment: &Segment, schema: &SchemaRef) -> Statistics {

@@ -85,10 +85,9 @@ pub(super) struct Single {
 impl Accumulator for Single {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = values[0].as_primitive::<Int64Type>();
-        values
-            .iter()
-            .flatten()
-            .for_each(|value| self.histogram.add(value));
+        for value in values.iter().flatten() {
+            self.histogram.add(value);
+        }
         Ok(())
     }
 
@@ -160,9 +159,15 @@ impl GroupsAccumulator for Grouped {
         self.groups
             .resize_with(total_num_groups, Histogram::default);
         let values = values[0].as_primitive::<Int64Type>();
+        if values.null_count() == 0 && opt_filter.is_none() {
+            for (&value, &group) in values.values().iter().zip(group_indices) {
+                self.heap_bytes += self.groups[group].add(value);
+            }
+            return Ok(());
+        }
         for (row, &group) in group_indices.iter().enumerate() {
             if counted(values, opt_filter, row) {
-                self.change(group, |histogram| histogram.add(values.value(row)));
+                self.heap_bytes += self.groups[group].add(values.value(row));
             }
         }
         Ok(())

@@ -39,12 +39,29 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Adds one value.
+    /// Adds one value. Returns by how many bytes the histogram grew on the heap.
     #[inline]
-    pub fn add(&mut self, value: i64) {
+    pub fn add(&mut self, value: i64) -> usize {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        self.count(key(value), 1);
+        let key = key(value);
+        if let Counts::Dense { first, counts } = &mut self.counts
+            && let Ok(index) = usize::try_from(i32::from(key) - i32::from(*first))
+            && let Some(count) = counts.get_mut(index)
+        {
+            *count += 1;
+            self.total += 1;
+            return 0;
+        }
+        self.add_elsewhere(key)
+    }
+
+    /// Counts a value for whose bucket there is no place yet.
+    #[cold]
+    fn add_elsewhere(&mut self, key: i16) -> usize {
+        let before = self.heap_bytes();
+        self.count(key, 1);
+        self.heap_bytes().saturating_sub(before)
     }
 
     /// Adds all values of another histogram.
@@ -184,7 +201,9 @@ mod tests {
 
     fn of(values: &[i64]) -> Histogram {
         let mut histogram = Histogram::default();
-        values.iter().for_each(|&value| histogram.add(value));
+        for value in values {
+            histogram.add(*value);
+        }
         histogram
     }
 
