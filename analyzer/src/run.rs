@@ -30,11 +30,13 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Soak(plan) => series::soak(plan),
         Plan::Import(plan) => import_csv(plan),
         Plan::Power(plan) => {
+            let file = plan.proposal.as_deref().map(OutputFile::create);
+            let file = file.transpose()?;
             let mut settings = plan.settings()?;
             let [runs] = runs::open_to_compare([&plan.runs], plan.skip_damaged)?;
             let [history] = runs::open_to_compare([&plan.history], plan.skip_damaged)?;
             settings.comparison.history = history;
-            commands::power::run(runs, &settings, plan.format)
+            commands::power::run(runs, &settings, plan.format, file)
         }
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),

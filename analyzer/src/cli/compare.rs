@@ -38,6 +38,10 @@ pub(super) struct CompareArguments {
         conflicts_with = "against"
     )]
     detect: Change,
+    /// With --plan: write a file for --config too: the thresholds that the noise of the base or of
+    /// the history makes necessary
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "against")]
+    propose_thresholds: Option<PathBuf>,
     /// This metric must pass, and only such metrics can regress the comparison; may be given
     /// several times. Without it the noise of the base decides which metrics must pass
     #[arg(long, value_name = "METRIC", value_parser = metric_named)]
@@ -193,6 +197,7 @@ impl CompareArguments {
             history: self.history,
             skip_damaged: self.skip_damaged,
             format,
+            proposal: self.propose_thresholds,
             per_side: self.per_side,
             change: fraction(self.detect)?,
             self_test: false,

@@ -27,6 +27,9 @@ pub(super) struct SelftestArguments {
         allow_hyphen_values = true
     )]
     detect: Change,
+    /// Write a file for --config too: the thresholds that the noise of the runs makes necessary
+    #[arg(long, value_name = "FILE.toml")]
+    propose_thresholds: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -46,6 +49,8 @@ pub struct PowerPlan {
     pub skip_damaged: bool,
     /// Format on stdout.
     pub format: Format,
+    /// A file for the proposed thresholds.
+    pub proposal: Option<PathBuf>,
     pub(super) per_side: u16,
     pub(super) change: f64,
     pub(super) self_test: bool,
@@ -59,6 +64,7 @@ impl SelftestArguments {
             history: Vec::new(),
             skip_damaged: self.skip_damaged,
             format: self.format,
+            proposal: self.propose_thresholds,
             per_side: self.per_side,
             change: fraction(self.detect)?,
             self_test: true,

@@ -3,11 +3,16 @@
 use soakbox_cli::{Format, Result, answer, escaped, message};
 
 use crate::compare::{self, PowerSettings};
-use crate::output;
+use crate::output::{self, OutputFile};
 use crate::windows::Run;
 
-/// Prints the answer.
-pub(crate) fn run(runs: Vec<Run>, settings: &PowerSettings, format: Format) -> Result<()> {
+/// Prints the answer, and writes the proposed thresholds into a file.
+pub(crate) fn run(
+    runs: Vec<Run>,
+    settings: &PowerSettings,
+    format: Format,
+    file: Option<OutputFile>,
+) -> Result<()> {
     let power = compare::power(runs, settings)?;
     let builds = power.builds.len();
     if settings.self_test && builds > 1 {
@@ -23,6 +28,10 @@ pub(crate) fn run(runs: Vec<Run>, settings: &PowerSettings, format: Format) -> R
              alarm; hint: name the runs of one build",
             escaped(&named)
         ));
+    }
+    if let Some(file) = file {
+        let text = compare::proposal(&power, &settings.comparison.options);
+        file.write(text.as_bytes())?;
     }
     answer::write(|out| match format {
         Format::Table => out.write_all(output::power_text(&power).as_bytes()),

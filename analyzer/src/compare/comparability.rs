@@ -22,6 +22,9 @@ pub struct Difference {
 /// The name of the difference that lists the operations of one side only.
 pub const OPERATIONS: &str = "operations of one side only";
 
+/// The name of the difference in the settings of the recorder.
+const CONFIGURATION: &str = "configuration";
+
 /// A property of a run by its name.
 type Property = (&'static str, fn(&RunIdentity) -> String);
 
@@ -31,7 +34,7 @@ const PROPERTIES: [Property; 8] = [
     ("kernel", |run| run.kernel.clone()),
     ("CPU", |run| run.cpu.to_string()),
     ("recorder version", |run| run.recorder_version.clone()),
-    ("configuration", |run| run.config_digest.clone()),
+    (CONFIGURATION, |run| run.config_digest.clone()),
     ("target", |run| {
         let paths = run.targets.iter().map(|target| target.path.as_str());
         paths.collect::<Vec<_>>().join(", ")
@@ -51,6 +54,7 @@ pub fn differences(base: &[Run], candidate: &[Run]) -> Vec<Difference> {
         values.filter(|value| !value.is_empty()).collect()
     };
     let mut differences = Vec::new();
+    let runs = (base, candidate);
     for (property, read) in PROPERTIES {
         let (base, candidate) = (values(base, read), values(candidate, read));
         if base != candidate && !base.is_empty() && !candidate.is_empty() {
@@ -59,11 +63,47 @@ pub fn differences(base: &[Run], candidate: &[Run]) -> Vec<Difference> {
                 base: base.into_iter().collect(),
                 candidate: candidate.into_iter().collect(),
             });
+            if property == CONFIGURATION {
+                name_settings(&mut differences, runs);
+            }
         }
     }
     differences.extend(lengths(base, candidate));
     differences.extend(operations(base, candidate));
     differences
+}
+
+/// Puts the settings that differ in the place of the digests in the last difference, where the
+/// settings of all runs are known and say what the digests do.
+fn name_settings(differences: &mut [Difference], (base, candidate): (&[Run], &[Run])) {
+    let is_known = |run: &Run| !run.identity.settings.is_empty();
+    let both = || base.iter().chain(candidate);
+    if !both().all(is_known) {
+        return;
+    }
+    let values = |runs: &[Run], name: &String| -> BTreeSet<String> {
+        let values = runs
+            .iter()
+            .map(|run| match run.identity.settings.get(name) {
+                Some(value) => format!("{name} = {value}"),
+                None => format!("no {name}"),
+            });
+        values.collect()
+    };
+    let names: BTreeSet<&String> = both()
+        .flat_map(|run| run.identity.settings.keys())
+        .collect();
+    let mut named = (Vec::new(), Vec::new());
+    for name in names {
+        let (of_base, of_candidate) = (values(base, name), values(candidate, name));
+        if of_base != of_candidate {
+            named.0.extend(of_base);
+            named.1.extend(of_candidate);
+        }
+    }
+    if let Some(digests) = differences.last_mut().filter(|_| !named.0.is_empty()) {
+        (digests.base, digests.candidate) = named;
+    }
 }
 
 /// The builds of the runs: the build ids of what they observed, where all of them are known.
@@ -167,6 +207,68 @@ mod tests {
         );
         assert_eq!(found[2].base, ["get"]);
         assert_eq!(found[2].candidate, ["put"]);
+    }
+
+    #[test]
+    fn the_settings_that_differ_are_named_and_no_others() {
+        let with = |digest: &str, settings: &[(&str, &str)]| {
+            let mut run = run("a", "6.1", "get");
+            run.identity.config_digest = digest.to_owned();
+            let settings = settings.iter();
+            run.identity.settings = settings
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            run
+        };
+        let small = with("1", &[("op.get", "uprobe:a:f"), ("ring-bytes", "4096")]);
+        let large = with(
+            "2",
+            &[
+                ("op.get", "uprobe:a:f"),
+                ("ring-bytes", "65536"),
+                ("op.put", "x"),
+            ],
+        );
+        let old = with("3", &[]);
+        let of = |base: &[&Run], candidate: &[&Run]| {
+            let owned = |runs: &[&Run]| runs.iter().map(|run| (*run).clone()).collect::<Vec<_>>();
+            let found = differences(&owned(base), &owned(candidate));
+            let found: Vec<_> = found
+                .into_iter()
+                .map(|one| (one.property, one.base.join("; "), one.candidate.join("; ")))
+                .collect();
+            found
+        };
+        let named = |base: &str, candidate: &str| {
+            vec![("configuration", base.to_owned(), candidate.to_owned())]
+        };
+        assert_eq!(of(&[&small], &[&small]), []);
+        assert_eq!(
+            of(&[&small], &[&large]),
+            named(
+                "no op.put; ring-bytes = 4096",
+                "op.put = x; ring-bytes = 65536"
+            )
+        );
+        assert_eq!(
+            of(&[&small, &large], &[&small]),
+            named(
+                "no op.put; op.put = x; ring-bytes = 4096; ring-bytes = 65536",
+                "no op.put; ring-bytes = 4096"
+            )
+        );
+        // Where the settings of a run are not known, the digests are named.
+        assert_eq!(of(&[&small], &[&old]), named("1", "3"));
+        assert_eq!(of(&[&small, &old], &[&large]), named("1; 3", "2"));
+        // So they are if the same settings have another meaning.
+        let again = Run {
+            identity: RunIdentity {
+                config_digest: "4".to_owned(),
+                ..small.identity.clone()
+            },
+            ..small.clone()
+        };
+        assert_eq!(of(&[&small], &[&again]), named("1", "4"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, Options, Plan, Run as StatisticsRun, SelfTest, self_test};
 
 use super::history::{HistoryAnswer, history};
+use super::proposal::rounded_up;
 use super::sides::{OperationSides, names, operation};
 use super::threshold::metrics;
 use super::{Settings, builds, refuse_repeated};
@@ -13,6 +14,8 @@ use crate::windows::Run;
 
 /// Fewest runs of a self-test: with fewer it cannot show how often alarms are false.
 const FEWEST_RUNS: usize = 10;
+/// A rate of false alarms that a gate can be used with.
+const RARE: f64 = 0.1;
 
 /// The input of [`power`].
 #[derive(Clone, Debug)]
@@ -58,6 +61,31 @@ pub(crate) struct SelfTestAnswer {
     /// Exact 95% interval of the share of alarms.
     pub(crate) low: f64,
     pub(crate) high: f64,
+    /// Comparisons that share runs with each other.
+    pub(crate) shared: SharedAnswer,
+    /// How many comparisons would show that alarms are rare.
+    pub(crate) rare: Option<RareAnswer>,
+}
+
+/// Comparisons that share runs with each other: other choices of the runs and of their sides. They
+/// depend on each other, so that their share of alarms has no interval.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SharedAnswer {
+    pub(crate) comparisons: u64,
+    /// Those that found a regression.
+    pub(crate) alarms: u64,
+}
+
+/// How many comparisons without a run in common would show that alarms are rare, if there were no
+/// further one.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RareAnswer {
+    /// The end of their interval.
+    pub(crate) rate: f64,
+    /// The comparisons, those that were made included.
+    pub(crate) comparisons: u64,
+    /// The runs that they need.
+    pub(crate) runs: u64,
 }
 
 /// What is known of one metric of one operation.
@@ -77,6 +105,9 @@ pub(crate) struct PowerEffect {
     pub(crate) detectable: Option<f64>,
     /// The smallest threshold at which an unchanged candidate passes with a probability of 80%.
     pub(crate) passable: Option<f64>,
+    /// The threshold at which the metric would have to pass; null where none is allowed that is
+    /// large enough.
+    pub(crate) proposed: Option<f64>,
     /// Runs per side that find `change` with a probability of 80%; null above 1,000, and where
     /// changes are absolute.
     pub(crate) runs_for_change: Option<usize>,
@@ -166,6 +197,8 @@ fn effects_of(
     let effect = |metric: Metric| {
         let plan = Plan::new(runs, operation, &metric, options)?;
         let absolute = plan.is_absolute();
+        let proposed = plan.gating(settings.per_side);
+        let proposed = proposed.and_then(|least| rounded_up(least, &metric, absolute));
         Some(PowerEffect {
             operation: operation.to_owned(),
             metric: metric.name().to_owned(),
@@ -176,6 +209,7 @@ fn effects_of(
             threshold: plan.threshold(),
             detectable: plan.detectable(settings.per_side),
             passable: plan.passable(settings.per_side),
+            proposed: proposed.map(|proposed| proposed.max(plan.threshold())),
             runs_for_change: match absolute {
                 true => None,
                 false => plan.runs_for(settings.change),
@@ -201,6 +235,18 @@ fn tested(
         alarms: test.alarms,
         low: test.interval.0,
         high: test.interval.1,
+        shared: SharedAnswer {
+            comparisons: test.splits,
+            alarms: test.split_alarms,
+        },
+        rare: test
+            .comparisons_to_bound(RARE)
+            .filter(|_| test.interval.1 > RARE)
+            .map(|comparisons| RareAnswer {
+                rate: RARE,
+                comparisons,
+                runs: comparisons.saturating_mul(2 * settings.per_side as u64),
+            }),
     };
     if tested.is_none() {
         let runs = of_runs.first().map_or(0, |(_, runs)| runs.len());
@@ -211,4 +257,21 @@ fn tested(
         return Err(Failure::new("--per-side", reason).hint("each comparison needs twice as many"));
     }
     Ok(tested.map(answer))
+}
+
+#[cfg(test)]
+impl PowerAnswer {
+    /// An answer without effects.
+    pub(super) fn of_tests() -> Self {
+        Self {
+            schema: "soakbox.power/1",
+            runs: 10,
+            builds: Vec::new(),
+            history: None,
+            per_side: 2,
+            change: 0.1,
+            self_test: None,
+            effects: Vec::new(),
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use soakbox_statistics::{Acceptable, Metric, Options, Threshold};
 
 /// The largest threshold of a change that is a ratio: at 100%, a rate of 0 would be acceptable.
-const MOST: f64 = 0.99;
+pub(super) const MOST: f64 = 0.99;
 
 /// A change that is still acceptable, as it is typed: `5%`, or a number in the metric's unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,6 +106,15 @@ fn within(change: f64, most: f64) -> std::result::Result<f64, String> {
     }
 }
 
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fraction(change) => write!(f, "{}%", percentage(*change)),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
 impl std::fmt::Display for ThresholdSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some((operation, metric)) = &self.of {
@@ -114,10 +123,7 @@ impl std::fmt::Display for ThresholdSetting {
             }
             write!(f, "{}=", metric.name())?;
         }
-        match self.change {
-            Change::Fraction(change) => write!(f, "{}%", percentage(change)),
-            Change::Number(number) => write!(f, "{number}"),
-        }
+        write!(f, "{}", self.change)
     }
 }
 

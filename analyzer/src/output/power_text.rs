@@ -3,8 +3,48 @@
 use super::text::styled;
 use super::verdict::{size_text, value_text};
 use super::{Align, MISSING, TextTable};
-use crate::compare::PowerAnswer;
-use crate::units::{percent, plural, signed_percent};
+use crate::compare::{PowerAnswer, SelfTestAnswer, SharedAnswer};
+use crate::units::{count, percent, plural, signed_percent};
+
+/// What is known of the rate of false alarms, in a line each: what is certain, what is likely, and
+/// what it takes to know more. `of` names the comparisons.
+fn self_test_text(test: &SelfTestAnswer, of: &str, sides: &str) -> String {
+    let share = |alarms: u64, all: u64| percent(alarms as f64 / all as f64);
+    let SharedAnswer {
+        comparisons: shared,
+        alarms,
+    } = test.shared;
+    let mut text = format!(
+        "False alarms in comparisons of {of}, {sides} per side: {} to {} (95% confidence).\n",
+        percent(test.low),
+        percent(test.high),
+    );
+    text.push_str(&format!(
+        "  {} of {} without a run in common found a regression; the interval comes from these.\n",
+        test.alarms,
+        of_comparisons(test.comparisons),
+    ));
+    text.push_str(&format!(
+        "  {alarms} of {} that share runs did: {}. They depend on each other, so that no interval \
+         follows.\n",
+        of_comparisons(shared),
+        share(alarms, shared),
+    ));
+    if let Some(rare) = &test.rare {
+        text.push_str(&format!(
+            "  {} without a run in common ({} runs) and no {}alarm would show at most {}.\n",
+            of_comparisons(rare.comparisons),
+            count(rare.runs),
+            if test.alarms == 0 { "" } else { "further " },
+            percent(rare.rate),
+        ));
+    }
+    text + "\n"
+}
+
+fn of_comparisons(number: u64) -> String {
+    format!("{} {}", count(number), plural(number, "comparison"))
+}
 
 /// The false alarms, and what each metric can show.
 pub fn power_text(answer: &PowerAnswer) -> String {
@@ -16,19 +56,11 @@ pub fn power_text(answer: &PowerAnswer) -> String {
     };
     let mut text = String::new();
     if let Some(test) = &answer.self_test {
-        text.push_str(&format!(
-            "{} of {} comparisons of {}, {sides} per side, found a regression: {}, \
-             with 95% confidence {} to {}.\n\n",
-            test.alarms,
-            test.comparisons,
-            match answer.builds.len() {
-                0 | 1 => "this build with itself".to_owned(),
-                builds => format!("these runs of {builds} builds with each other"),
-            },
-            percent(test.alarms as f64 / test.comparisons as f64),
-            percent(test.low),
-            percent(test.high),
-        ));
+        let of = match answer.builds.len() {
+            0 | 1 => "this build with itself".to_owned(),
+            builds => format!("these runs of {builds} builds with each other"),
+        };
+        text.push_str(&self_test_text(test, &of, sides));
     }
     let of = |number: usize, thing: &str| format!("{number} {}", plural(number as u64, thing));
     let known = answer.history.map_or(String::new(), |history| {

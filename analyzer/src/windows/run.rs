@@ -58,6 +58,9 @@ pub struct RunIdentity {
     pub recorder_version: String,
     /// Digest of the effective configuration.
     pub config_digest: String,
+    /// The settings that it covers, by name; empty in runs that older versions recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The observed files.
     pub targets: Vec<Target>,
     /// How `cpu_ns` was measured.
@@ -101,6 +104,7 @@ impl RunIdentity {
             cpu: provenance.cpu.clone(),
             recorder_version: provenance.recorder_version.clone(),
             config_digest: provenance.config_digest.clone(),
+            settings: provenance.settings.clone(),
             targets: targets.collect(),
             cpu_method: provenance.cpu_method.clone(),
             memory_method: provenance.memory_method.clone(),

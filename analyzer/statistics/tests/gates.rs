@@ -8,7 +8,7 @@ mod support;
 
 use soakbox_statistics::{
     Acceptable, Conclusion, Histogram, Looks, Metric, Options, Plan, Run, RunVariance, Scope, Side,
-    Threshold, Verdict, compare, read, self_test,
+    Threshold, Verdict, binomial_interval, compare, read, self_test,
 };
 use std::slice::from_ref;
 use support::{observed, of_all, one, run, scatter, windows};
@@ -272,11 +272,33 @@ fn a_self_test_counts_alarms_between_runs_of_one_build() {
         .unwrap()
         .unwrap();
     assert_eq!((test.comparisons, test.alarms), (2, 0));
+    assert_eq!((test.splits, test.split_alarms), (200, 0));
     assert!(test.interval.0 == 0.0 && (test.interval.1 - 0.8419).abs() < 1e-4);
     let test = self_test(&[("a", &quiet), ("b", &noisy)], 1, &options)
         .unwrap()
         .unwrap();
     assert_eq!((test.comparisons, test.alarms), (10, 5));
+    // A noisy run against a quiet one: 10 · 10 of the 20 · 19 ordered pairs. 200 of them are used.
+    assert_eq!(test.splits, 200);
+    let share = test.split_alarms as f64 / 200.0;
+    assert!((share - 100.0 / 380.0).abs() < 0.08, "{share}");
+    // The fewest comparisons whose interval is short enough, whatever the alarms so far.
+    for rate in [0.05, 0.1, 0.6] {
+        for test in [
+            self_test(&[("a", &quiet)], 2, &options).unwrap().unwrap(),
+            test,
+        ] {
+            let enough = test.comparisons_to_bound(rate).unwrap();
+            let high = |n: u64| binomial_interval(test.alarms, n, 0.95).unwrap().1;
+            assert!(high(enough) <= rate, "{enough}");
+            assert!(
+                enough == test.alarms.max(1)
+                    || high(enough - 1) > rate
+                    || enough == test.comparisons
+            );
+        }
+    }
+    assert_eq!(test.comparisons_to_bound(0.0), None);
     assert_eq!(self_test(&[("a", &quiet[..1])], 1, &options), Ok(None));
     assert_eq!(self_test(&[], 1, &options), Ok(None));
     assert!(self_test(&[("a", &quiet), ("b", &noisy[..3])], 1, &options).is_err());

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::program::{Place, analyzer, json, one_space, printed, refused, text};
+use soakbox_analyzer::baseline::BaselineFile;
 use soakbox_cli::escaped;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
 
@@ -211,6 +212,39 @@ fn foreign_names_are_shown_and_kept() {
         assert_eq!(shown["runs"][0]["operations"][0]["operation"], *hostile);
         assert_eq!(shown["runs"][0]["targets"][0]["path"], *hostile);
     }
+}
+
+#[test]
+fn the_settings_of_the_recorder_are_kept_and_those_that_differ_are_named() {
+    let place = Place::new();
+    let run = place.seal_soak("run", &soak(1, 1.0));
+    let (kept, other) = (
+        file(&place, "kept.baseline"),
+        file(&place, "other.baseline"),
+    );
+    let made = analyzer(&["baseline", "create", &run, "-o", &kept]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let mut baseline = BaselineFile::read(kept.as_ref()).unwrap();
+    let mut write = |path: &str, digest: &str, settings: [(&str, &str); 2]| {
+        let identity = &mut baseline.runs[0].identity;
+        identity.config_digest = digest.to_owned();
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        identity.settings = settings.into();
+        fs::write(path, baseline.encode().unwrap()).unwrap();
+        assert_eq!(BaselineFile::read(path.as_ref()).unwrap(), baseline);
+    };
+    let probe = ("op.get", "uprobe:/a:f,type=2");
+    write(&kept, "0a", [probe, ("ring-bytes", "4096")]);
+    write(&other, "0b", [probe, ("ring-bytes", "65536")]);
+    let shown = printed(&["baseline", "diff", &kept, &other]);
+    let expected = "configuration ring-bytes = 4096 ring-bytes = 65536";
+    assert!(one_space(&shown).contains(expected), "{shown}");
+    assert!(!shown.contains("op.get"), "{shown}");
+    let compared = text(&analyzer(&["compare", &kept, "--against", &other]).stdout);
+    let expected = "configuration: ring-bytes = 4096 | ring-bytes = 65536";
+    assert!(compared.contains(expected), "{compared}");
+    let added = text(&analyzer(&["baseline", "show", &other, "--format=json"]).stdout);
+    assert!(added.contains("65536"), "{added}");
 }
 
 #[test]

@@ -220,6 +220,34 @@ fn an_operation_that_stopped_is_regressed() {
         (&"regressed".into(), &1.0.into()),
         "{rate}"
     );
+    // The row has both rates, although no interval was computed from them.
+    let value = |rate: &Value, key: &str| rate[key].as_f64().unwrap();
+    let controls = HEALTHY.controls_per_second as f64;
+    assert!(
+        (value(rate, "base") / controls - 1.0).abs() < 0.01,
+        "{rate}"
+    );
+    assert_eq!(rate["candidate"], 0.0, "{rate}");
+    let (_, table, _) = compare(&base, &candidate, &["--metric=rate"]);
+    let rows = |row: &&str| row.contains("traffic_control") && row.contains("50.0 /s");
+    assert_eq!(table.lines().filter(rows).count(), 1, "{table}");
+    // One that stops on the way has the mean over the whole run.
+    let halfway = Soak {
+        stops_at: Some(HEALTHY.seconds / 2),
+        ..HEALTHY
+    };
+    let candidate = seal(&place, "halfway", 3, halfway);
+    let (_, answer) = verdict(&base, &candidate, &[]);
+    let rate = effect(&answer, "traffic_control", "rate");
+    assert_eq!(rate["verdict"], "regressed", "{rate}");
+    assert!(
+        (value(rate, "base") / controls - 1.0).abs() < 0.01,
+        "{rate}"
+    );
+    assert!(
+        (value(rate, "candidate") / controls - 0.5).abs() < 0.02,
+        "{rate}"
+    );
 }
 
 /// A recording with counters and no row.

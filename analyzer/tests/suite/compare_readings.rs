@@ -11,20 +11,12 @@ use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_testing::Soak;
 
 /// Short runs that one process of a comparison reads fast.
-const SHORT: Soak = Soak {
-    seconds: 30,
-    refreshes_per_second: 20,
-    controls_per_second: 50,
-    slowdown: 1.0,
-    lost: 0,
-    gap_at: None,
-    seed: 1,
-    scale: 1.0,
-    begin: 0,
-    restart_every: None,
-    decline: 0.0,
-    stops_at: None,
-};
+fn short() -> Soak {
+    Soak {
+        seconds: 30,
+        ..Soak::default()
+    }
+}
 
 fn stderr(arguments: &[&str]) -> (i32, String) {
     let output = analyzer(arguments);
@@ -34,8 +26,8 @@ fn stderr(arguments: &[&str]) -> (i32, String) {
 #[test]
 fn a_recording_without_its_annotations_is_incomplete_for_every_command() {
     let place = Place::new();
-    let whole = place.seal_soak("whole", &SHORT);
-    let bare = place.seal_soak("bare", &Soak { seed: 2, ..SHORT });
+    let whole = place.seal_soak("whole", &short());
+    let bare = place.seal_soak("bare", &Soak { seed: 2, ..short() });
     let warning = "are missing or do not begin with its start";
     let baseline = place.path().join("x.sbl");
     let baseline = baseline.to_str().unwrap();
@@ -69,16 +61,16 @@ fn runs_of_another_length_are_named() {
         "base",
         &Soak {
             seconds: 60,
-            ..SHORT
+            ..short()
         },
     );
-    let half = place.seal_soak("half", &Soak { seed: 2, ..SHORT });
+    let half = place.seal_soak("half", &Soak { seed: 2, ..short() });
     let like = place.seal_soak(
         "like",
         &Soak {
             seconds: 60,
             seed: 3,
-            ..SHORT
+            ..short()
         },
     );
     let shown =
@@ -100,7 +92,7 @@ fn the_runs_of_numbered_pairs_are_compared_by_their_numbers() {
             let soak = Soak {
                 begin,
                 seed: begin as u64 + 1,
-                ..SHORT
+                ..short()
             };
             place.seal_soak(&format!("{side}/{number:03}"), &soak);
         }
@@ -239,7 +231,7 @@ fn durations_whose_sum_is_beyond_64_bits_have_their_mean() {
 #[test]
 fn a_threshold_that_applies_to_nothing_is_named() {
     let place = Place::new();
-    let base = place.seal_soak("base", &SHORT);
+    let base = place.seal_soak("base", &short());
     let typed = |threshold: &str| {
         let arguments = [
             "compare",
@@ -264,7 +256,7 @@ fn a_threshold_that_applies_to_nothing_is_named() {
 #[test]
 fn a_directory_of_runs_leads_to_one_of_them() {
     let place = Place::new();
-    let run = place.seal_soak("series/base/001", &SHORT);
+    let run = place.seal_soak("series/base/001", &short());
     let series = place.path().join("series");
     for command in ["info", "summary"] {
         for directory in [&series, &series.join("base")] {

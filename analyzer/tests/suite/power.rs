@@ -2,6 +2,7 @@
 //! one build are called worse than each other.
 
 use serde_json::Value;
+use soakbox_analyzer::baseline::BaselineFile;
 
 use crate::program::{Place, analyzer, json, printed, refused, text};
 
@@ -212,6 +213,196 @@ fn a_self_test_counts_the_false_alarms_of_one_build() {
         "--metric=failure_rate",
     ]));
     insta::assert_snapshot!("selftest", table);
+}
+
+#[test]
+fn a_self_test_says_what_is_certain_and_what_would_show_more() {
+    let place = Place::new();
+    let base = build(&place, "runs", 10);
+    let answer = json(&["selftest", &base, "--format=json", "--metric=duration_p50"]);
+    let test = &answer["self_test"];
+    assert_eq!(
+        (&test["comparisons"], &test["alarms"]),
+        (&2.into(), &0.into())
+    );
+    assert_eq!(test["shared"]["comparisons"], 200, "{test}");
+    // 1 − 0.025^(1/36) is the first such number below 10%.
+    let rare = serde_json::json!({"rate": 0.1, "comparisons": 36, "runs": 144});
+    assert_eq!(test["rare"], rare);
+    let again = json(&["selftest", &base, "--format=json", "--metric=duration_p50"]);
+    assert_eq!(again, answer, "the same runs are chosen");
+    // One run per side: 90 ordered pairs, of which all are compared.
+    let pairs = json(&[
+        "selftest",
+        &base,
+        "--format=json",
+        "--per-side=1",
+        "--metric=rate",
+    ]);
+    assert_eq!(pairs["self_test"]["shared"]["comparisons"], 90, "{pairs}");
+}
+
+#[test]
+fn proposed_thresholds_are_those_of_the_comparisons_that_read_them() {
+    let place = Place::new();
+    let base = build(&place, "runs", 10);
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (mine, file) = (at("mine.toml"), at("proposed.toml"));
+    std::fs::write(
+        &mine,
+        "threshold = \"6%\"\ngates = [\"duration_p50\", \"rate\"]\n",
+    )
+    .unwrap();
+    let answer = json(&[
+        "selftest",
+        &base,
+        "--format=json",
+        "--per-side=5",
+        "--config",
+        &mine,
+        "--propose-thresholds",
+        &file,
+    ]);
+    let proposed = |effect: &Value| effect["proposed"].as_f64();
+    let effects = answer["effects"].as_array().unwrap();
+    let raised = effects
+        .iter()
+        .filter(|effect| proposed(effect) > effect["threshold"].as_f64());
+    assert!(raised.count() > 0, "{answer}");
+    let runs = |from: u64| -> Vec<String> {
+        (from..from + 5)
+            .map(|run| format!("{base}/{run:02}"))
+            .collect()
+    };
+    let (first, second) = (runs(0), runs(5));
+    let compared = |config: &str| {
+        let mut arguments = vec!["compare", "--format=json", "--config", config];
+        arguments.extend(first.iter().map(String::as_str));
+        arguments.push("--against");
+        arguments.extend(second.iter().map(String::as_str));
+        let output = analyzer(&arguments);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (before, after) = (compared(&mine), compared(&file));
+    assert_eq!(after["gates"], before["gates"]);
+    for effect in effects {
+        let same = |other: &&Value| {
+            ["operation", "metric"].map(|key| &other[key])
+                == ["operation", "metric"].map(|key| &effect[key])
+        };
+        let used = after["effects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(same)
+            .unwrap();
+        let expected = proposed(effect).or(effect["threshold"].as_f64());
+        // The file has decimal digits.
+        let distance = used["threshold"].as_f64().unwrap() - expected.unwrap();
+        assert!(distance.abs() < 1e-9, "{effect} {used}");
+    }
+    let verdict = |answer: &Value| answer["verdict"].as_str().unwrap().to_owned();
+    assert_eq!(verdict(&after), "pass", "{after}");
+    // A plan proposes too, and says for how many runs; a comparison does not.
+    let planned = at("planned.toml");
+    printed(&[
+        "compare",
+        &base,
+        "--plan",
+        "--per-side=5",
+        "--config",
+        &mine,
+        "--propose-thresholds",
+        &planned,
+    ]);
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read(&planned), read(&file));
+    assert!(
+        read(&file).contains("10 runs of one build makes necessary in comparisons of 5 per side")
+    );
+    let wrong = [
+        "compare",
+        &base,
+        "--against",
+        &base,
+        "--propose-thresholds",
+        &planned,
+    ];
+    assert_eq!(analyzer(&wrong).status.code(), Some(2));
+}
+
+#[test]
+fn runs_of_several_builds_are_reported() {
+    let place = Place::new();
+    let source = build(&place, "runs", 10);
+    let kept = place
+        .path()
+        .join("kept.baseline")
+        .to_str()
+        .unwrap()
+        .to_owned();
+    printed_nothing(&["baseline", "create", &source, "-o", &kept]);
+    let whole = BaselineFile::read(kept.as_ref()).unwrap();
+    let of = |name: &str, runs: std::ops::Range<usize>, builds: &[&str]| {
+        let mut part = whole.runs[runs].to_vec();
+        for (run, build) in part.iter_mut().zip(builds.iter().cycle()) {
+            run.identity.targets[0].build_id = Some((*build).to_owned());
+        }
+        let file = BaselineFile { runs: part };
+        let path = place.path().join(name);
+        std::fs::write(&path, file.encode().unwrap()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let warned = |arguments: &[&str]| {
+        let output = analyzer(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let one = of("one.baseline", 0..10, &["aa"]);
+    let (shown, message) = warned(&["selftest", &one]);
+    assert!(!message.contains("builds"), "{message}");
+    assert!(
+        shown.contains("comparisons of this build with itself"),
+        "{shown}"
+    );
+    let several = of("several.baseline", 0..10, &["dd", "aa", "c\u{1b}c", "bb"]);
+    let (shown, message) = warned(&["selftest", &several]);
+    let expected = "warning: the runs are of 4 builds (aa, bb, c\\u{1b}c, …): ";
+    assert!(message.starts_with(expected), "{message}");
+    assert!(
+        shown.contains("comparisons of these runs of 4 builds with each other"),
+        "{shown}"
+    );
+
+    let first = of("first.baseline", 0..5, &["aa"]);
+    let (_, message) = warned(&["baseline", "add", &first, &of("same", 5..6, &["aa"])]);
+    assert!(!message.contains("warning"), "{message}");
+    let (_, message) = warned(&["baseline", "add", &first, &of("other", 6..8, &["bb", "aa"])]);
+    let expected = "warning: the build of the new runs differs: aa | aa, bb; ";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn a_change_within_the_threshold_is_never_found() {
+    let place = Place::new();
+    let base = build(&place, "runs", 5);
+    let cells = |more: &[&str]| -> Vec<String> {
+        let arguments = ["compare", &base, "--plan", "--metric=duration_p50"];
+        let table = printed(&[&arguments, more].concat());
+        let rows = table.lines().filter(|row| row.contains("duration_p50"));
+        let last = rows.map(|row| row.split("  ").last().unwrap().trim().to_owned());
+        last.collect()
+    };
+    assert_eq!(cells(&["--detect=5%"]), ["never", "never"]);
+    assert_eq!(
+        cells(&["--detect=3%", "--threshold=4%"]),
+        ["never", "never"]
+    );
+    let mixed = cells(&["--detect=5%", "--threshold=traffic_control:duration_p50=1%"]);
+    assert_eq!(mixed[0], "never");
+    assert!(mixed[1].parse::<usize>().unwrap() > 1, "{mixed:?}");
+    // One that is a little larger needs many runs, but not infinitely many.
+    assert_eq!(cells(&["--detect=5.001%"]), ["more than 1000"; 2]);
 }
 
 fn printed_nothing(arguments: &[&str]) {

@@ -17,7 +17,7 @@ use crate::resolve;
 
 mod costs;
 
-use costs::{REFUSED, add_costs};
+use costs::{FunctionCost, REFUSED, add_costs};
 
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
@@ -68,15 +68,8 @@ struct Function<'a> {
     /// Whether it is Go code, which is among the Go functions, or cannot be observed.
     #[serde(skip)]
     is_go: bool,
-    /// The cost class, where costs were asked for and the function can be observed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost_class: Option<&'static str>,
-    /// The cost of that class, as measured on this host.
     #[serde(flatten)]
-    measured: Option<PairCost>,
-    /// The reason why it cannot be observed, where costs were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<String>,
+    cost: FunctionCost,
     /// The cost class with the rule `finish=jump`, where it is refused without that.
     #[serde(skip_serializing_if = "Option::is_none")]
     with_finish_jump: Option<&'static str>,
@@ -87,15 +80,8 @@ struct GoFunction<'a> {
     name: &'a str,
     address: String,
     size: u64,
-    /// The cost class, where costs were asked for and the function can be observed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost_class: Option<&'static str>,
-    /// The cost of that class, as measured on this host.
     #[serde(flatten)]
-    measured: Option<PairCost>,
-    /// The reason why it cannot be observed, where costs were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<String>,
+    cost: FunctionCost,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,9 +151,7 @@ fn describe<'a>(file: String, listing: &'a Listing<'a>) -> Answer<'a> {
                     .go_code
                     .as_ref()
                     .is_some_and(|go| go.contains(&address)),
-                cost_class: None,
-                measured: None,
-                refused: None,
+                cost: FunctionCost::default(),
                 with_finish_jump: None,
             })
             .collect(),
@@ -202,9 +186,7 @@ fn go_functions<'a>(go: &'a GoListing<'_>) -> Vec<GoFunction<'a>> {
             name,
             address: format!("{address:#x}"),
             size: *size,
-            cost_class: None,
-            measured: None,
-            refused: None,
+            cost: FunctionCost::default(),
         })
         .collect()
 }
@@ -230,10 +212,10 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             function.address, function.size
         )?;
         if asked {
-            write!(out, "{:9}  ", function.cost_class.unwrap_or(REFUSED))?;
+            write!(out, "{:9}  ", function.cost.cost_class.unwrap_or(REFUSED))?;
         }
         write!(out, "{}", escaped(function.name))?;
-        if let Some(reason) = &function.refused {
+        if let Some(reason) = &function.cost.refused {
             write!(out, "  ({})", escaped(reason))?;
         }
         writeln!(out)?;
@@ -246,13 +228,13 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
             function.address, function.size
         )?;
         if asked {
-            write!(out, "{:9}  ", function.cost_class.unwrap_or(REFUSED))?;
+            write!(out, "{:9}  ", function.cost.cost_class.unwrap_or(REFUSED))?;
         }
         write!(out, "{}", escaped(function.name))?;
         if let Some(signature) = &function.signature {
             write!(out, "  {}", escaped(signature))?;
         }
-        if let Some(reason) = &function.refused {
+        if let Some(reason) = &function.cost.refused {
             write!(out, "  ({})", escaped(reason))?;
         }
         writeln!(out)?;

@@ -8,6 +8,7 @@ mod lifecycle;
 mod limits;
 mod operation;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub struct RecordPlan {
     /// directory and the duration are not part of it, so that two recordings with the same settings
     /// have the same digest. Nor are the binaries: their build ids are stored next to it.
     pub config_digest: String,
+    /// The settings that it covers, by name, also those at their defaults.
+    pub settings: BTreeMap<String, String>,
     /// Warnings for the person who typed the command, a sentence each: operations that will not be
     /// observed, and values that may be wrong.
     pub warnings: Vec<String>,

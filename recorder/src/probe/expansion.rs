@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::kind::Expanded;
 use super::registry::LONGEST_NAME;
 use super::{Files, ProbeSpec};
+use crate::binary::{Reason, ResolveError};
 
 /// The operations that `spec` stands for: itself, or at most `room` others, whose names begin with
 /// its own.
@@ -18,9 +19,18 @@ use super::{Files, ProbeSpec};
 /// # Errors
 /// Where its probe matches nothing or too much, or its file cannot be read.
 pub fn expand(spec: &ProbeSpec, files: &mut Files, room: usize) -> Result<Vec<ProbeSpec>> {
-    let Some(found) = spec.probe.expand(files, room)? else {
+    let Some(expansion) = spec.probe.expand(files)? else {
         return Ok(vec![spec.clone()]);
     };
+    let found = expansion.matches;
+    if found.len() > room {
+        let reason = Reason::TooManyMatches {
+            pattern: expansion.pattern,
+            count: found.len(),
+            room,
+        };
+        return Err(ResolveError::of(&spec.probe, reason).into());
+    }
     let names = names(&spec.name, &found);
     let specs = found.into_iter().zip(names).map(|(found, name)| ProbeSpec {
         name,

@@ -28,7 +28,7 @@ mod tests;
 pub use expansion::expand;
 pub use explanation::{Explanation, Location};
 pub use files::{Files, OpenFile};
-pub use kind::{Expanded, KINDS, Kind, LATER, Later, Probe, function_hooks};
+pub use kind::{Expanded, Expansion, KINDS, Kind, LATER, Later, Probe, function_hooks};
 pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};

@@ -1,4 +1,4 @@
-//! The digest of a configuration: recordings with the same digest observe the same operations in
+//! The digest of a configuration, and the settings that it covers: recordings with the same digest observe the same operations in
 //! the same way.
 //!
 //! It is the hash of a JSON text with sorted keys. A limit at its default value is left out, so
@@ -42,6 +42,23 @@ pub(super) fn config_digest(
     let hash = Sha256::digest(text.as_bytes());
     let kept = hash.iter().take(BYTES);
     Ok(kept.map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The settings that the digest covers, by name: `op.` and an operation's name, `observed` for the
+/// processes, and the flag of each limit, also of one at its default.
+pub(super) fn settings(
+    specs: &[ProbeSpec],
+    processes: &ProcessFilter,
+    limits: impl Iterator<Item = (&'static str, String)>,
+) -> BTreeMap<String, String> {
+    let operations = specs.iter().map(|spec| {
+        let probe = format!("{}{}", spec.probe, spec.rules);
+        (format!("op.{}", spec.name), probe)
+    });
+    let limits = limits.map(|(flag, value)| (flag.to_owned(), value));
+    let mut settings: BTreeMap<String, String> = operations.chain(limits).collect();
+    settings.insert("observed".to_owned(), describe(processes));
+    settings
 }
 
 /// The text that is hashed. The fields are in the order of their names.

@@ -50,14 +50,24 @@ impl<'a> Effective<'a> {
     /// The limits that are not at their defaults, by name. The duration is left out: it does not
     /// change which operations are recorded, or how.
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
-        let limits = LIMITS
-            .into_iter()
-            .filter(|limit| limit.flag != DURATION.flag);
-        let values = limits.filter_map(|limit| Some((limit, self.value(limit)?)));
-        values
+        self.covered()
             .filter(|(limit, value)| Some(*value) != limit.default)
             .map(|(limit, value)| (limit.flag, value))
             .collect()
+    }
+
+    /// The limits that [`changed`](Self::changed) covers, also those at their defaults, as they are
+    /// written.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.covered()
+            .map(|(limit, value)| (limit.flag, limit.write(value)))
+    }
+
+    fn covered(&self) -> impl Iterator<Item = (&'static Limit, u64)> {
+        let limits = LIMITS
+            .into_iter()
+            .filter(|limit| limit.flag != DURATION.flag);
+        limits.filter_map(|limit| Some((limit, self.value(limit)?)))
     }
 
     fn value(&self, limit: &Limit) -> Option<u64> {

@@ -61,6 +61,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     }
     let effective = Effective::new(arguments, &config);
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
+    let settings = digest::settings(&resolved.specs, &processes, effective.written());
     Ok(RecordPlan {
         host: resolved.host.clone(),
         output,
@@ -77,6 +78,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         interval: INTERVAL,
         duration: effective.duration(),
         config_digest,
+        settings,
     })
 }
 

@@ -28,6 +28,7 @@ pub(super) fn of(plan: &RecordPlan, facts: &KernelFacts) -> Provenance {
             })
             .collect(),
         config_digest: plan.config_digest.clone(),
+        settings: plan.settings.clone(),
         left_out: plan.left_out.clone(),
         vouched: plan.vouched.clone(),
         operations: plan.observed.clone(),

@@ -42,12 +42,7 @@ fn check(program: &Path, probes: &[&str]) -> (Vec<Value>, Vec<Value>) {
         format!("op{index}={kind}:{}:{function}", program.display())
     });
     let operations: Vec<String> = operations.collect();
-    let mut arguments = vec!["check", "--format", "json"];
-    arguments.extend(operations.iter().flat_map(|operation| ["--op", operation]));
-    let (_, json, stderr) = recorder::run(&arguments);
-    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
-    let list = |key: &str| answer[key].as_array().unwrap().clone();
-    (list("probes"), list("refused"))
+    recorder::check(&operations)
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {

@@ -1,6 +1,6 @@
 //! `finish=jump`: functions that leave by jumps which cannot be followed finish there, each call once.
 
-use crate::support::calls::{self, Calls};
+use crate::support::calls;
 use crate::support::recording::Recording;
 use crate::support::{host, recorder, targets};
 
@@ -37,17 +37,8 @@ fn compared(compiler: &str, flags: &[&str]) -> Vec<String> {
     let (check, outcome) = recorder::observed(&root, &probes, &program, &arguments);
 
     let recording = Recording::open(&root);
-    for Calls { name, calls, .. } in calls::of_each(&outcome.stdout) {
-        if !names.contains(&name) {
-            continue;
-        }
-        let place = format!("{name} of {compiler} {flags:?}, seed {seed}");
-        let totals = recording.checked(&name);
-        assert_eq!(totals.begun, calls, "{place}: {totals:?}");
-        assert_eq!(totals.finished, calls, "{place}: {totals:?}");
-        assert_eq!((totals.unmatched, totals.abandoned), (0, 0), "{place}");
-        assert_eq!(totals.lost, 0, "{place}");
-    }
+    let program = format!("{compiler} {flags:?}, seed {seed}");
+    calls::compared(&outcome.stdout, &names, &recording, &program);
     // What it jumps to is not part of the operation.
     let mut slept: Vec<i64> = recording
         .of("to_sleep", "duration_ns")

@@ -40,16 +40,6 @@ fn compile(directory: &Path, text: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// What `check` answers about these operations: the observed and the refused ones.
-fn check(operations: &[&str]) -> (Vec<Value>, Vec<Value>) {
-    let mut arguments = vec!["check", "--format", "json"];
-    arguments.extend(operations.iter().flat_map(|operation| ["--op", operation]));
-    let (_, json, stderr) = recorder::run(&arguments);
-    let answer: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
-    let list = |key: &str| answer[key].as_array().unwrap().clone();
-    (list("probes"), list("refused"))
-}
-
 fn names(probes: &[Value]) -> Vec<&str> {
     let names = probes.iter();
     names
@@ -138,14 +128,14 @@ fn a_name_that_a_function_has_is_no_pattern() {
                 int main(int argc, char **) { V v{argc}; v *= 3; return (v * 2).x & 1; }";
     let program = compile(directory.path(), text, &[]);
     let program = program.display();
-    let (probes, refused) = check(&[&format!("op=uprobe:{program}:V::operator*")]);
+    let (probes, refused) = recorder::check(&[&format!("op=uprobe:{program}:V::operator*")]);
     assert_eq!((names(&probes), refused.len()), (vec!["op"], 0));
-    let (probes, refused) = check(&[&format!("op=uprobe:{program}:V::operator?=")]);
+    let (probes, refused) = recorder::check(&[&format!("op=uprobe:{program}:V::operator?=")]);
     assert_eq!(
         (names(&probes), refused.len()),
         (vec!["op.V.operator__"], 0)
     );
-    let (probes, _) = check(&[&format!("op=uprobe:{program}:V::op*")]);
+    let (probes, _) = recorder::check(&[&format!("op=uprobe:{program}:V::op*")]);
     // In the order of the symbols: `_ZN1VmLEi` is that of `operator*=`.
     assert_eq!(names(&probes), ["op.V.operator__", "op.V.operator_"]);
 }
@@ -153,7 +143,7 @@ fn a_name_that_a_function_has_is_no_pattern() {
 #[test]
 fn copies_and_split_off_parts_count_as_their_function() {
     let program = targets::build("clones.c", &["-O3"]);
-    let (probes, _) = check(&[&format!("x=uprobe:{}:op*", program.display())]);
+    let (probes, _) = recorder::check(&[&format!("x=uprobe:{}:op*", program.display())]);
     assert_eq!(names(&probes), ["x.op"]);
     assert_eq!(probes[0]["copies"], serde_json::json!(["op.constprop.0"]));
 }
@@ -175,7 +165,7 @@ fn patterns_of_too_many_of_no_and_of_used_names_are_refused_next_to_the_others()
     );
     let program = compile(directory.path(), &text, &[]);
     let program = program.display();
-    let (probes, refused) = check(&[
+    let (probes, refused) = recorder::check(&[
         &format!("all=uprobe:{program}:fun*"),
         &format!("few=uprobe:{program}:fun6?"),
         &format!("none=uprobe:{program}:g*"),

@@ -15,7 +15,7 @@ use crate::metric::Metric;
 use std::collections::BTreeSet;
 
 /// The share of unchanged candidates that must pass before a metric gates.
-const PASSING: f64 = 0.9;
+pub(super) const PASSING: f64 = 0.9;
 
 /// The smallest threshold at which a candidate that is like the base passes in 90%, as a change:
 /// from the base's noise alone, with as many runs of the candidate. `None` when it is unknown.

@@ -20,6 +20,7 @@ pub(crate) mod runs_needed;
 mod scale;
 pub(crate) mod self_test;
 mod sides;
+mod splits;
 mod stop;
 pub(crate) mod uncorrected;
 pub(crate) mod unusable;

@@ -2,6 +2,7 @@
 
 use crate::compare::difference::noise_inside;
 use crate::compare::estimate::Estimate;
+use crate::compare::gate::PASSING;
 use crate::compare::options::{Operation, Options};
 use crate::compare::run_variance::sample_variance;
 use crate::compare::runs_needed::RunNoise;
@@ -9,6 +10,9 @@ use crate::compare::scale::Scale;
 use crate::compare::sides::Sides;
 use crate::metric::Metric;
 use crate::run::Run;
+
+/// The share of bases whose noise is not larger than [`Plan::gating`] assumes.
+const UNLUCKY: f64 = 0.8;
 
 /// What a comparison of one metric against a base can show.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,6 +86,16 @@ impl Plan {
     /// The smallest threshold at which an unchanged candidate passes with 80% probability.
     pub fn passable(&self, runs: usize) -> Option<f64> {
         let margin = self.noise.margin(runs, self.q) + self.resolution;
+        let known = self.scale.tells(margin);
+        known.then(|| self.scale.bound(margin)).flatten()
+    }
+
+    /// The smallest threshold at which the metric must pass, as the base alone decides it, in 80% of
+    /// comparisons with this number of runs per side: there an unchanged candidate passes in 90%,
+    /// with the noise that the base of the comparison happens to show.
+    pub fn gating(&self, runs: usize) -> Option<f64> {
+        let noisy = self.noise.unlucky(runs, UNLUCKY);
+        let margin = noisy.margin_at(runs, self.q, PASSING) + self.resolution;
         let known = self.scale.tells(margin);
         known.then(|| self.scale.bound(margin)).flatten()
     }

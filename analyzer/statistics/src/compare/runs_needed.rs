@@ -3,7 +3,7 @@
 
 use crate::compare::difference::Difference;
 use crate::compare::scale::Scale;
-use crate::math::distributions::t_upper_quantile;
+use crate::math::distributions::{normal_upper_quantile, t_upper_quantile};
 
 /// No answer above this number of runs is given: the change is too near the threshold.
 const MOST_RUNS: usize = 1000;
@@ -63,13 +63,34 @@ impl RunNoise {
     /// The margin of a decision with `runs` runs per side at this level, on the scale of the
     /// comparison; infinite without degrees of freedom.
     pub(super) fn margin(&self, runs: usize, level: f64) -> f64 {
+        self.margin_at(runs, level, POWER)
+    }
+
+    /// The [`margin`](RunNoise::margin) of a decision with another probability than 80%.
+    pub(super) fn margin_at(&self, runs: usize, level: f64, power: f64) -> f64 {
         let n = runs as f64;
         let degrees = self.history + if self.paired { n - 1.0 } else { 2.0 * n - 2.0 };
         if degrees <= 0.0 {
             return f64::INFINITY;
         }
         let quantile = |level| t_upper_quantile(level, degrees);
-        (self.variance / n).sqrt() * (quantile(level) + quantile(1.0 - POWER))
+        (self.variance / n).sqrt() * (quantile(level) + quantile(1.0 - power))
+    }
+
+    /// The noise that this share of bases with `runs` runs show at most: a base is an estimate of
+    /// it, with the degrees of freedom of its own runs and of the history.
+    pub(super) fn unlucky(self, runs: usize, share: f64) -> RunNoise {
+        let degrees = self.history + runs as f64 - 1.0;
+        if degrees <= 0.0 {
+            return self;
+        }
+        // Of a chi-squared variable, approximately normal in its cube root (Wilson and Hilferty 1931).
+        let part = 2.0 / (9.0 * degrees);
+        let ratio = (1.0 - part + normal_upper_quantile(1.0 - share) * part.sqrt()).powi(3);
+        RunNoise {
+            variance: self.variance * ratio,
+            ..self
+        }
     }
 
     /// The smallest number of runs whose margin is small enough.

@@ -2,6 +2,7 @@
 
 use crate::compare::compare_all;
 use crate::compare::options::{Operation, Options};
+use crate::compare::splits::{Split, disjoint, spread};
 use crate::compare::verdict::Verdict;
 use crate::error::Error;
 use crate::math::distributions::binomial_interval;
@@ -9,6 +10,12 @@ use crate::run::Run;
 
 /// Confidence of the interval of the false-alarm rate.
 const CONFIDENCE: f64 = 0.95;
+/// Most comparisons that share runs.
+const MOST_SPLITS: usize = 200;
+/// Fewest of them, if there are that many.
+const FEWEST_SPLITS: usize = 20;
+/// Windows that those comparisons may read together: some seconds of work.
+const MOST_WINDOWS: usize = 10_000_000;
 
 /// The false alarms among comparisons of runs of one build.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,11 +26,47 @@ pub struct SelfTest {
     pub alarms: u64,
     /// Exact 95% interval of the rate of alarms (Clopper and Pearson 1934).
     pub interval: (f64, f64),
+    /// Number of comparisons that share runs with each other: different choices of runs and sides.
+    /// They depend on each other, so that their share of alarms has no interval of its own.
+    pub splits: u64,
+    /// How many of these had the verdict regressed.
+    pub split_alarms: u64,
+}
+
+impl SelfTest {
+    /// The number of comparisons without a run in common, those that were made included, whose
+    /// exact 95% interval would end at `rate` or below if there were no further alarm. `None` where
+    /// `rate` is not between 0 and 1.
+    pub fn comparisons_to_bound(&self, rate: f64) -> Option<u64> {
+        if !(rate > 0.0 && rate < 1.0) {
+            return None;
+        }
+        let enough = |comparisons: u64| {
+            let interval = binomial_interval(self.alarms, comparisons, CONFIDENCE);
+            interval.is_some_and(|(_, high)| high <= rate)
+        };
+        let mut few = self.comparisons.saturating_sub(1);
+        let mut many = self.comparisons.max(1);
+        while !enough(many) {
+            few = many;
+            many = many.checked_mul(2)?;
+        }
+        while many - few > 1 {
+            let middle = few + (many - few) / 2;
+            match enough(middle) {
+                true => many = middle,
+                false => few = middle,
+            }
+        }
+        Some(many)
+    }
 }
 
 /// Compares runs of one build with each other, `per_side` on each side. `operations` has the name
 /// and the runs of each operation, all in the order of the recordings. Neighbouring runs are
-/// compared, and their sides alternate. `None` when the runs are too few for one comparison.
+/// compared, and their sides alternate. Other choices of the runs and of their sides are counted
+/// separately: at most 200, always the same ones. `None` when the runs are too few for one
+/// comparison.
 ///
 /// # Errors
 /// As [`compare_all`]; operations with different numbers of runs.
@@ -41,41 +84,57 @@ pub fn self_test(
             right_length: other.len(),
         });
     }
-    let (mut comparisons, mut alarms) = (0, 0);
-    let trials = if per_side == 0 {
-        0
-    } else {
-        runs / (2 * per_side)
+    let alarms = |splits: &[Split]| -> Result<u64, Error> {
+        let mut alarms = 0;
+        for split in splits {
+            alarms += u64::from(is_alarm(operations, split, options)?);
+        }
+        Ok(alarms)
     };
-    for trial in 0..trials {
-        let first = 2 * per_side * trial;
-        // Base, candidate, candidate, base, …: a drift of the machine is on both sides.
-        let side = |runs: &[Run], candidate: bool| -> Vec<Run> {
-            let own = |i: &usize| (i % 4 == 1 || i % 4 == 2) == candidate;
-            let chosen = (0..2 * per_side).filter(own);
-            chosen.map(|i| runs[first + i].clone()).collect()
-        };
-        let sides: Vec<(Vec<Run>, Vec<Run>)> = operations
-            .iter()
-            .map(|(_, runs)| (side(runs, false), side(runs, true)))
-            .collect();
-        let operations: Vec<Operation<'_>> = operations
-            .iter()
-            .zip(&sides)
-            .map(|((name, _), (base, candidate))| Operation {
-                name,
-                base,
-                candidate,
-            })
-            .collect();
-        comparisons += 1;
-        let result = compare_all(&operations, options)?;
-        alarms += u64::from(result.verdict == Verdict::Regressed);
-    }
-    let interval = binomial_interval(alarms, comparisons, CONFIDENCE);
-    Ok(interval.map(|interval| SelfTest {
-        comparisons,
-        alarms,
+    let separate = disjoint(runs, per_side);
+    let count = separate.len() as u64;
+    let separate_alarms = alarms(&separate)?;
+    let Some(interval) = binomial_interval(separate_alarms, count, CONFIDENCE) else {
+        return Ok(None);
+    };
+    let splits = spread(runs, per_side, most_splits(operations, per_side));
+    Ok(Some(SelfTest {
+        comparisons: count,
+        alarms: separate_alarms,
         interval,
+        splits: splits.len() as u64,
+        split_alarms: alarms(&splits)?,
     }))
+}
+
+/// How many comparisons are made that share runs: fewer where the runs have many windows.
+fn most_splits(operations: &[(&str, &[Run])], per_side: usize) -> usize {
+    let longest = |runs: &[Run]| runs.iter().map(Run::windows).max().unwrap_or(0);
+    let windows: usize = operations.iter().map(|(_, runs)| longest(runs)).sum();
+    let of_one = windows.saturating_mul(2 * per_side).max(1);
+    (MOST_WINDOWS / of_one).clamp(FEWEST_SPLITS, MOST_SPLITS)
+}
+
+fn is_alarm(
+    operations: &[(&str, &[Run])],
+    split: &Split,
+    options: &Options,
+) -> Result<bool, Error> {
+    let side = |runs: &[Run], chosen: &[usize]| -> Vec<Run> {
+        chosen.iter().map(|i| runs[*i].clone()).collect()
+    };
+    let sides: Vec<(Vec<Run>, Vec<Run>)> = operations
+        .iter()
+        .map(|(_, runs)| (side(runs, &split.base), side(runs, &split.candidate)))
+        .collect();
+    let operations: Vec<Operation<'_>> = operations
+        .iter()
+        .zip(&sides)
+        .map(|((name, _), (base, candidate))| Operation {
+            name,
+            base,
+            candidate,
+        })
+        .collect();
+    Ok(compare_all(&operations, options)?.verdict == Verdict::Regressed)
 }

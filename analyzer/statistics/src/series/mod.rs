@@ -8,6 +8,8 @@ pub(crate) mod change;
 pub(crate) mod change_points;
 pub(crate) mod changes;
 pub(crate) mod ends;
+#[cfg(test)]
+mod letters;
 pub(crate) mod outages;
 pub(crate) mod outliers;
 pub(crate) mod periods;

@@ -116,15 +116,7 @@ fn by_chance(others: usize, long: usize, ratio: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counts(text: &str) -> Vec<f64> {
-        let count = |letter| match letter {
-            '.' => 0.0,
-            '?' => f64::NAN,
-            _ => 3.0,
-        };
-        text.chars().map(count).collect()
-    }
+    use crate::series::letters::counts;
 
     fn found(text: &str) -> Vec<(usize, usize)> {
         let found = outages(&counts(text), 0.05).unwrap().unwrap();

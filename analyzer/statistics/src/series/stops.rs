@@ -92,15 +92,7 @@ pub fn stop(counts: &[f64]) -> Option<Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counts(text: &str) -> Vec<f64> {
-        let count = |letter| match letter {
-            '.' => 0.0,
-            '?' => f64::NAN,
-            _ => 3.0,
-        };
-        text.chars().map(count).collect()
-    }
+    use crate::series::letters::counts;
 
     #[test]
     fn a_pause_at_the_end_is_a_stop_if_it_is_longer_than_those_before() {

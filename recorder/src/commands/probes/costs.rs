@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::Serialize;
+
 use super::Answer;
 use crate::binary::{CostClass, Reason, Surveyed, SurveyedGo};
 use crate::costs::{PairCost, ProbeCosts};
@@ -29,10 +31,7 @@ pub(super) fn add_costs(
         if counted.insert(address) {
             *totals.entry(class_name(&class)).or_default() += 1;
         }
-        let told = Told::new(class, costs);
-        function.cost_class = told.class;
-        function.measured = told.measured;
-        function.refused = told.refused;
+        function.cost = FunctionCost::new(class, costs);
     }
     let mut ways: HashMap<(&str, u64), _> = HashMap::new();
     for function in surveyed {
@@ -49,10 +48,7 @@ pub(super) fn add_costs(
             return false;
         };
         function.with_finish_jump = surveyed.at_jumps.map(CostClass::name);
-        let told = Told::new(surveyed.class, costs);
-        function.cost_class = told.class;
-        function.measured = told.measured;
-        function.refused = told.refused;
+        function.cost = FunctionCost::new(surveyed.class, costs);
         true
     });
     answer.totals = Some(totals);
@@ -62,23 +58,30 @@ fn class_name(class: &Result<CostClass, Reason>) -> &'static str {
     class.as_ref().map_or(REFUSED, |class| class.name())
 }
 
-/// How one function would be observed.
-struct Told {
-    class: Option<&'static str>,
+/// How one function would be observed. All of it is absent where costs were not asked for.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct FunctionCost {
+    /// The cost class, where it can be observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cost_class: Option<&'static str>,
+    /// The cost of that class, as measured on this host.
+    #[serde(flatten)]
     measured: Option<PairCost>,
-    refused: Option<String>,
+    /// The reason why it cannot be observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
 }
 
-impl Told {
+impl FunctionCost {
     fn new(class: Result<CostClass, Reason>, costs: Option<&ProbeCosts>) -> Self {
         match class {
             Ok(class) => Self {
-                class: Some(class.name()),
+                cost_class: Some(class.name()),
                 measured: costs.map(|costs| costs.of(class)),
                 refused: None,
             },
             Err(reason) => Self {
-                class: None,
+                cost_class: None,
                 measured: None,
                 refused: Some(format!("{reason}; hint: {}", reason.hint())),
             },

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use soakbox_schemas::control::{Cookie, PairBy, TailSite, Uretprobe, WayOut};
 
-use super::{Expanded, Kind, Probe};
+use super::{Expanded, Expansion, Kind, Probe};
 use crate::binary::{
     self, Binary, Finish, Finishing, Function, Reason, ResolveError, ReturnUse, Site, at_site,
     is_at, pattern,
@@ -80,7 +80,7 @@ impl fmt::Display for FunctionProbe {
 }
 
 impl Probe for FunctionProbe {
-    fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
+    fn expand(&self, files: &mut Files) -> Result<Option<Expansion>> {
         let Place { file, name } = &self.0;
         if !pattern::has_wildcard(name) {
             return Ok(None);
@@ -90,25 +90,20 @@ impl Probe for FunctionProbe {
         let Some(found) = found.map_err(|reason| ResolveError::of(self, reason))? else {
             return Ok(None);
         };
-        if found.len() > room {
-            let reason = Reason::TooManyMatches {
-                pattern: name.clone(),
-                count: found.len(),
-                room,
-            };
-            return Err(ResolveError::of(self, reason).into());
-        }
         let probe = |symbol| {
             let file = file.clone();
             Arc::new(Self(Place { file, name: symbol }))
         };
-        let found = found.into_iter().map(|found| Expanded {
+        let matches = found.into_iter().map(|found| Expanded {
             name: found.path,
             signature: found.signature,
             symbol: found.symbol.clone(),
             probe: probe(found.symbol),
         });
-        Ok(Some(found.collect()))
+        Ok(Some(Expansion {
+            pattern: name.clone(),
+            matches: matches.collect(),
+        }))
     }
 
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use soakbox_schemas::control::{Cookie, Uretprobe, WayOut};
 
-use super::{Expanded, Kind, Probe};
+use super::{Expanded, Expansion, Kind, Probe};
 use crate::binary::{self, Binary, ErrorPlace, GoFunction, Reason, ResolveError, Site, pattern};
 use crate::plan::{Hook, OutcomeSource, Pairing, Phase, ProgramId};
 use crate::probe::returns::{ReturnPrograms, executed_by, not_carried_out};
@@ -68,7 +68,7 @@ impl fmt::Display for GoProbe {
 }
 
 impl Probe for GoProbe {
-    fn expand(&self, files: &mut Files, room: usize) -> Result<Option<Vec<Expanded>>> {
+    fn expand(&self, files: &mut Files) -> Result<Option<Expansion>> {
         let Place { file, name } = &self.0;
         if !pattern::has_wildcard(name) {
             return Ok(None);
@@ -78,15 +78,7 @@ impl Probe for GoProbe {
         let Some(found) = found.map_err(|reason| ResolveError::of(self, reason))? else {
             return Ok(None);
         };
-        if found.len() > room {
-            let reason = Reason::TooManyMatches {
-                pattern: name.clone(),
-                count: found.len(),
-                room,
-            };
-            return Err(ResolveError::of(self, reason).into());
-        }
-        let expanded = found.into_iter().map(|name| {
+        let matches = found.into_iter().map(|name| {
             let file = file.clone();
             Expanded {
                 name: name.clone(),
@@ -95,7 +87,10 @@ impl Probe for GoProbe {
                 probe: Arc::new(Self(Place { file, name })),
             }
         });
-        Ok(Some(expanded.collect()))
+        Ok(Some(Expansion {
+            pattern: name.clone(),
+            matches: matches.collect(),
+        }))
     }
 
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved> {

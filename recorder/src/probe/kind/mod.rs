@@ -41,12 +41,11 @@ pub trait Kind: Sync {
 
 /// A parsed probe. Its `Display` is the text that parses to it, from the name of the kind on.
 pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
-    /// The probes that this one stands for, at most `room` of them; `None` where it stands for
-    /// itself alone.
+    /// The probes that this one stands for; `None` where it stands for itself alone.
     ///
     /// # Errors
-    /// Where there are none or too many, or its file cannot be read.
-    fn expand(&self, _files: &mut Files, _room: usize) -> Result<Option<Vec<Expanded>>> {
+    /// Where there are none, or its file cannot be read.
+    fn expand(&self, _files: &mut Files) -> Result<Option<Expansion>> {
         Ok(None)
     }
 
@@ -55,6 +54,15 @@ pub trait Probe: fmt::Debug + fmt::Display + Send + Sync {
     /// # Errors
     /// Where the file has no such function or marker, or observing it could harm the program.
     fn resolve(&self, context: &mut Context<'_>) -> Result<Resolved>;
+}
+
+/// The probes that a probe stands for.
+#[derive(Clone, Debug)]
+pub struct Expansion {
+    /// The pattern, as it was asked for.
+    pub pattern: String,
+    /// One for each match.
+    pub matches: Vec<Expanded>,
 }
 
 /// One of several probes that a probe stands for.

@@ -45,6 +45,23 @@ pub(crate) fn json(arguments: &[&str]) -> serde_json::Value {
     serde_json::from_str(&stdout).expect("JSON")
 }
 
+/// What `check` answers about these operations: the observed and the refused ones.
+pub(crate) fn check<S: AsRef<str>>(
+    operations: &[S],
+) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    let mut arguments = vec!["check", "--format", "json"];
+    arguments.extend(
+        operations
+            .iter()
+            .flat_map(|operation| ["--op", operation.as_ref()]),
+    );
+    let (_, json, stderr) = run(&arguments);
+    let answer: serde_json::Value =
+        serde_json::from_str(&json).unwrap_or_else(|_| panic!("{stderr}"));
+    let list = |key: &str| answer[key].as_array().expect("a list").clone();
+    (list("probes"), list("refused"))
+}
+
 /// Runs the recorder, which must refuse; returns its one line.
 pub(crate) fn refused(arguments: &[&str]) -> String {
     let (status, stdout, stderr) = run(arguments);

@@ -36,6 +36,9 @@ pub const TARGET_BUILD_ID: &str = "soakbox.target_build_id";
 /// Digest of the configuration in effect: probes with their rules, process filter, limits, flush
 /// interval. It tells configurations apart and is not used for security.
 pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
+/// The settings that [`CONFIG_DIGEST`] covers, by name, a JSON object of texts; absent in older
+/// files and where nothing was observed.
+pub const SETTINGS: &str = "soakbox.settings";
 /// How the rows were obtained: [`IMPORT`]; absent where a recorder measured them.
 pub const SOURCE: &str = "soakbox.source";
 /// The operations that were asked for and left out, a JSON list of [`LeftOut`](super::LeftOut);

@@ -57,6 +57,9 @@ pub struct Provenance {
     pub observed: Vec<ObservedFile>,
     /// Digest of the effective configuration.
     pub config_digest: String,
+    /// The effective configuration that it covers: the value of each setting by name. Empty in files
+    /// of older versions.
+    pub settings: BTreeMap<String, String>,
     /// How the rows were obtained: [`IMPORT`]; `None` where a recorder measured them.
     pub source: Option<String>,
     /// The operations that were asked for and left out, because they cannot be observed.
@@ -208,6 +211,7 @@ impl Footer {
             interval_ns,
             observed,
             config_digest,
+            settings,
             source,
             left_out,
             vouched,
@@ -239,6 +243,7 @@ impl Footer {
         set(TARGET, Some(paths));
         set(TARGET_BUILD_ID, Some(build_ids));
         set(CONFIG_DIGEST, Some(config_digest.clone()));
+        set(SETTINGS, (!settings.is_empty()).then(|| json(settings)));
         set(SOURCE, source.clone());
         set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
         set(VOUCHED, (!vouched.is_empty()).then(|| json(vouched)));
@@ -305,6 +310,7 @@ impl Footer {
             interval_ns: pairs.number(INTERVAL_NS)?.unwrap_or(0),
             observed: pairs.observed()?,
             config_digest: pairs.text(CONFIG_DIGEST),
+            settings: pairs.list(SETTINGS)?,
             source: pairs.take(SOURCE),
             left_out: pairs.list(LEFT_OUT)?,
             vouched: pairs.list(VOUCHED)?,
@@ -356,8 +362,11 @@ impl Pairs {
         }
     }
 
-    /// A JSON list, empty where the file does not have it.
-    fn list<T: DeserializeOwned>(&mut self, key: &'static str) -> Result<Vec<T>, FooterError> {
+    /// A JSON list or object, empty where the file does not have it.
+    fn list<T>(&mut self, key: &'static str) -> Result<T, FooterError>
+    where
+        T: DeserializeOwned + Default,
+    {
         let found = self.read(key, |text| serde_json::from_str(text).ok())?;
         Ok(found.unwrap_or_default())
     }
@@ -397,6 +406,6 @@ impl Pairs {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Lists of texts: JSON can hold each of them.
+    // Texts only: JSON can hold each of them.
     serde_json::to_string(value).unwrap_or_default()
 }

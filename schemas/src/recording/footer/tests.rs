@@ -169,10 +169,12 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
         option::of(".{0,9}"),
         option::of(".{0,9}"),
     );
-    let operations = (pairs(), pairs(), vec(observed_operation, 0..3));
+    let settings = btree_map(".{0,9}", ".{0,20}", 0..3);
+    let operations = (pairs(), pairs(), vec(observed_operation, 0..3), settings);
     (texts, methods, numbers, vec(any_file(), 0..4), operations).prop_map(
         |(texts, methods, (interval_ns, memory_error_bytes, count), observed, operations)| {
             let (left_out, vouched) = (operations.0.into_iter(), operations.1.into_iter());
+            let settings = operations.3;
             let operations = operations.2.into_iter();
             let [recorder_version, host, kernel, boot_id, config_digest] = texts;
             let [model, source, cpu_method, cpu_split_method, memory_method] = methods;
@@ -185,6 +187,7 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                 interval_ns,
                 observed,
                 config_digest,
+                settings,
                 source,
                 left_out: left_out
                     .map(|(operation, reason)| LeftOut { operation, reason })

@@ -3,6 +3,7 @@
 mod alarms;
 mod leaks;
 mod power;
+mod self_tests;
 mod series;
 mod speed;
 
@@ -36,6 +37,7 @@ impl Figures {
         self.added_pairs();
         self.changes();
         self.runs();
+        self.self_tests();
         self.leaks();
         self.periods();
         self.speed();
