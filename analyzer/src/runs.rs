@@ -11,16 +11,19 @@ use soakbox_schemas::tables::Table;
 
 use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
-use crate::figures::{Comparison, INCOMPLETE_INTERVALS, Reading};
+use crate::coverage::INCOMPLETE_INTERVALS;
+use crate::figures::{Comparison, Reading};
 use crate::recording::{self, Recording};
-use crate::windows::{self, Run};
+use crate::windows::{self, Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
 ///
 /// # Errors
 /// Where a path has no recording, or one cannot be read.
 pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| windows::read(reading, None))
+    all(paths, skip_damaged, |reading| {
+        read(reading, Cut::not_shorter(WindowLength::SHORTEST))
+    })
 }
 
 /// As [`open`], with at most `most` windows in the runs of recordings.
@@ -29,7 +32,7 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
 /// As [`open`].
 pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Result<Vec<Run>> {
     all(paths, skip_damaged, |reading| {
-        windows::read_at_most(reading, most)
+        read(reading, Cut::at_most(most))
     })
 }
 
@@ -39,7 +42,7 @@ pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Resul
 /// As [`open`].
 pub fn open_to_keep(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
     all(paths, skip_damaged, |reading| {
-        let mut runs = windows::read(reading, None)?;
+        let mut runs = read(reading, Cut::not_shorter(WindowLength::SHORTEST))?;
         runs.iter_mut().for_each(shorten);
         Ok(runs)
     })
@@ -70,7 +73,7 @@ pub fn open_to_compare<const N: usize>(
     let shortest = shortest.unwrap_or_default();
     let read = |reading: &Reading| {
         let length = least_window_length(shortest, u64::MAX);
-        let mut runs = windows::read(reading, Some(length))?;
+        let mut runs = self::read(reading, Cut::not_shorter(length))?;
         for series in runs.iter_mut().flat_map(|run| run.operations.values_mut()) {
             let length = least_window_length(shortest, series.count());
             if length > series.length {
@@ -99,6 +102,10 @@ fn least_spans(recording: &Recording) -> Vec<Duration> {
         Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)).mul_f64(0.9)
     };
     origins.map(|origin| span(&origin.recorder)).collect()
+}
+
+fn read(reading: &Reading, cut: Cut) -> Result<Vec<Run>> {
+    windows::read(&reading.recording, &reading.coverage, cut)
 }
 
 /// Where runs are.
@@ -188,13 +195,13 @@ fn of_recording(
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
-    let runs = read(&reading)?;
-    let known: BTreeSet<String> = reading.warnings.iter().map(ToString::to_string).collect();
-    for run in &runs {
-        let own = run.identity.warnings.iter();
-        for warning in own.filter(|warning| !known.contains(*warning)) {
+    let mut runs = read(&reading)?;
+    for run in &mut runs {
+        for warning in &run.identity.warnings {
             message::line(format_args!("warning: {}: {warning}", run.identity.name));
         }
+        let known = reading.warnings.iter().map(ToString::to_string);
+        run.identity.warnings.splice(..0, known);
         if run.operations.is_empty() {
             let name = &run.identity.name;
             message::line(format_args!(

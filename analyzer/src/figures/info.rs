@@ -9,7 +9,8 @@ use soakbox_schemas::recording::ObservedFile;
 use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::Table;
 
-use super::{Gap, OperationCounts, Reading, Warning};
+use super::{OperationCounts, Reading, Warning};
+use crate::coverage::Gap;
 use crate::recording::Recording;
 use crate::units::serialize;
 

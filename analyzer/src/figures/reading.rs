@@ -5,9 +5,9 @@ use std::path::Path;
 
 use soakbox_cli::Result;
 
-use super::annotations::Annotations;
 use super::reconciliation::IntervalRows;
-use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
+use super::{Comparison, OperationCounts, Warning, reconciliation};
+use crate::coverage::{Annotations, Coverage, Gap, Moment};
 use crate::recording::{self, Recording};
 use crate::sql::{Session, queries};
 

@@ -19,15 +19,11 @@ use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::{AnnotationKind, LOSS_CAUSES, Table};
 
-use super::Coverage;
+use crate::coverage::{Coverage, INCOMPLETE_INTERVALS};
 use crate::recording::Recording;
 use crate::sql::columns::Columns;
 use crate::sql::{Session, queries};
 use crate::units::count;
-
-/// Intervals at the end of a run that may not be written completely: one is still being counted,
-/// another is being flushed.
-pub(crate) const INCOMPLETE_INTERVALS: i64 = 2;
 
 /// The kernel's counts of one operation.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
 use soakbox_schemas::tables::Table;
 
-use super::{Coverage, Gap, OperationCounts};
+use super::OperationCounts;
+use crate::coverage::{Coverage, Gap};
 use crate::recording::{Owner, Recording};
 use crate::units::{bytes, count, duration, percent, plural};
 

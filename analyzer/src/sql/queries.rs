@@ -31,11 +31,6 @@ pub const EXTENT: &str = include_str!("queries/extent.sql");
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
 /// Figures per operation.
 pub const SUMMARY: &str = include_str!("queries/summary.sql");
-/// Figures per operation and window; `{window}` is the start of a row's window by the time column
-/// `finished_at`, `{operations}` a list of names.
-pub const WINDOWS: &str = include_str!("queries/windows.sql");
-/// Losses per operation and window; the time column is `at`.
-pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
 
 /// Text as an SQL literal.
 pub fn literal(text: &str) -> String {
@@ -87,25 +82,16 @@ mod tests {
             EXTENT,
             ANNOTATIONS,
             SUMMARY,
-            WINDOWS,
-            LOSS_WINDOWS,
         ];
         for query in views.into_iter().chain(queries) {
-            let time = if query == WINDOWS {
-                "finished_at"
-            } else {
-                "at"
-            };
             let values = [
                 ("complete", "1"),
                 ("gap", "gap"),
                 ("interval_ns", "1"),
                 ("intervals", "1"),
-                ("operations", "''"),
                 ("slots", "1"),
                 ("sums", "sum(begun)"),
                 ("table", "operation_log"),
-                ("window", time),
                 ("within", "TRUE"),
             ];
             let query = fill(query, &values);

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::balance::{Balance, Imbalance};
+use super::cut::RunPlan;
 use super::intervals::Intervals;
-use super::read::RunPlan;
 use super::{Fold, Series};
 use crate::recording::TimeRange;
 use crate::units::{count, duration};
@@ -62,8 +62,13 @@ impl Observed {
     }
 
     /// The windows of the complete part of the run, and warnings about what is missing besides the
-    /// gaps. Operations that the kernel counted and that have no row are lost.
+    /// gaps, as [`Cut`](super::Cut) says.
     pub(super) fn finish(self, plan: &RunPlan) -> (BTreeMap<String, Series>, Vec<String>) {
+        if !plan.is_judged {
+            let operations = self.operations.into_iter();
+            let shown = operations.map(|(name, fold)| (name, fold.windows.finish(&[])));
+            return (shown.collect(), Vec::new());
+        }
         let intervals = self.intervals;
         let uncounted = intervals.uncounted(plan.range);
         let complete = plan.complete.length_ns() / plan.length.ns();

@@ -6,54 +6,25 @@ use std::num::NonZero;
 
 use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
-use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
+use super::cut::{NEEDED, RunPlan, plans, provenance};
 use super::observed::{Observed, OperationFold};
-use super::{Run, RunIdentity, WindowLength};
-use crate::figures::{INCOMPLETE_INTERVALS, Reading, RunCoverage};
+use super::{Cut, Run, RunIdentity};
+use crate::coverage::Coverage;
 use crate::recording::{Journal, Recording, Segment, TimeRange};
 
-/// The tables without which nothing is known about the time of their rows.
-const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
-
 /// The runs of a recording, in order of their begin; at least one. A run without rows has no
-/// operations. `length` is the shortest length of the windows; without it, it is the shortest of
-/// which each run has at most [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer
-/// windows.
-///
-/// Operations that the kernel counted and that have no row are lost. A window is missing where a
-/// gap is, and where the kernel's counts are missing.
+/// operations. Each has the warnings about what is missing in it besides its gaps.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>> {
-    read_in(reading, |run_ns| {
-        let finest = WindowLength::finest(run_ns);
-        length.map_or(finest, |length| length.max(finest))
-    })
-}
-
-/// As [`read`], in the shortest windows of which a run fills at most `most`: with fewer windows
-/// many operations need less memory.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_at_most(reading: &Reading, most: usize) -> Result<Vec<Run>> {
-    read_in(reading, |run_ns| {
-        WindowLength::filling(run_ns, most).max(WindowLength::finest(run_ns))
-    })
-}
-
-/// The runs in windows of a length that depends on that of the run, ns.
-fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Vec<Run>> {
-    let recording = &reading.recording;
-    let plans = plans(reading, length);
+pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<Run>> {
+    let plans = plans(recording, coverage, cut);
     let folds = fold(recording, &plans)?;
-    let warnings: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
     let root = recording.root.to_string_lossy().into_owned();
-    let without_rows = without_rows(reading);
+    let without_rows = without_rows(recording, coverage);
     let has_several = plans.len() + without_rows.len() > 1;
     let identity = |recorder: &str, range: TimeRange| RunIdentity {
         name: match has_several {
@@ -61,16 +32,16 @@ fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Ve
             false => root.clone(),
         },
         recording: root.clone(),
-        warnings: warnings.clone(),
         ..RunIdentity::of(&provenance(recording, recorder), recorder, range)
     };
     let mut runs = Vec::new();
     for (plan, fold) in plans.into_iter().zip(folds) {
         let (operations, warnings) = fold.finish(&plan);
-        let mut identity = identity(&plan.recorder, plan.complete);
-        identity.warnings.extend(warnings);
         runs.push(Run {
-            identity,
+            identity: RunIdentity {
+                warnings,
+                ..identity(&plan.recorder, plan.complete)
+            },
             operations,
             restarts_ns: plan.restarts_ns,
         });
@@ -91,8 +62,7 @@ fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Ve
 
 /// The runs that have files, readable or not, and no row, with the time that their annotations
 /// give. A recording of which nothing can be read has one without a name.
-fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
-    let (recording, coverage) = (&reading.recording, &reading.coverage);
+fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, TimeRange)> {
     let origins = recording.origins().into_iter();
     let origins = origins.map(|origin| origin.recorder.as_str());
     let damaged = recording.damaged.iter();
@@ -111,79 +81,6 @@ fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
     without
         .map(|recorder| (recorder.to_owned(), range(recorder).unwrap_or(empty)))
         .collect()
-}
-
-/// How one run is cut.
-pub(super) struct RunPlan {
-    recorder: String,
-    /// The time of its rows.
-    pub(super) range: TimeRange,
-    /// The part of it that is judged.
-    pub(super) complete: TimeRange,
-    pub(super) gaps: Vec<TimeRange>,
-    restarts_ns: Vec<i64>,
-    pub(super) length: WindowLength,
-    pub(super) interval_ns: i64,
-    /// Whether rows or counts were left out, because their file or a part of it cannot be read.
-    pub(super) lacks_rows: bool,
-    /// Whether the rows are another program's: nobody counted them.
-    pub(super) is_import: bool,
-    /// Whether annotations are missing or were left out: gaps may be unknown.
-    pub(super) lacks_gaps: bool,
-}
-
-fn plans(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Vec<RunPlan> {
-    let recording = &reading.recording;
-    let runs = reading.coverage.runs.iter();
-    let plan = |(recorder, run): (&String, &RunCoverage)| {
-        let range = run.range;
-        let provenance = provenance(recording, recorder);
-        let interval_ns = match i64::try_from(provenance.interval_ns) {
-            Ok(length) if length > 0 => length,
-            _ => recording.interval_ns(),
-        };
-        let lacks = |tables: &[Table]| {
-            let mut damaged = recording.damaged.iter();
-            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
-        };
-        RunPlan {
-            recorder: recorder.clone(),
-            range,
-            complete: complete_part(reading, recorder, range),
-            gaps: run.gaps.clone(),
-            restarts_ns: run.restarts_ns.clone(),
-            length: length(range.length_ns()),
-            interval_ns,
-            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
-            is_import: provenance.is_import(),
-            lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-        }
-    };
-    runs.map(plan).collect()
-}
-
-/// Whether frames of the run's journals are damaged, or were when the journals were sealed.
-fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
-    NEEDED.into_iter().any(|table| {
-        let mut journals = recording.journals(table);
-        let mut segments = recording.segments(table);
-        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
-            || segments
-                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
-    })
-}
-
-/// The run without the intervals at its end that may not be written completely.
-fn complete_part(reading: &Reading, recorder: &str, range: TimeRange) -> TimeRange {
-    let recording = &reading.recording;
-    if reading.coverage.stopped.contains(recorder) && !recording.is_unsealed(recorder) {
-        return range;
-    }
-    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
-    TimeRange {
-        last_ns: range.last_ns.saturating_sub(incomplete).max(range.first_ns),
-        ..range
-    }
 }
 
 /// A file of one run.
@@ -326,18 +223,4 @@ impl<'a> RunFolds<'a> {
         }
         Ok(())
     }
-}
-
-/// The provenance of a run, from any of its files.
-fn provenance(recording: &Recording, recorder: &str) -> Provenance {
-    let segments = recording.segments.iter();
-    let segments = segments.map(|file| (&file.origin, Some(&file.footer)));
-    let journals = recording.journals.iter();
-    let journals = journals.map(|file| (&file.origin, file.footer.as_ref()));
-    segments
-        .chain(journals)
-        .filter(|(origin, _)| origin.recorder == recorder)
-        .find_map(|(_, footer)| footer)
-        .map(|footer| footer.provenance.clone())
-        .unwrap_or_default()
 }

@@ -42,7 +42,7 @@ pub struct RunCoverage {
 }
 
 impl Coverage {
-    pub(super) fn of(
+    pub(crate) fn of(
         recording: &Recording,
         annotated: &BTreeMap<String, RunAnnotations>,
         gaps: &[Gap],
