@@ -12,18 +12,17 @@ use soakbox_schemas::tables::Table;
 use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
 use crate::coverage::INCOMPLETE_INTERVALS;
-use crate::figures::{Comparison, Reading};
+use crate::figures::Reading;
 use crate::recording::{self, Recording};
-use crate::windows::{self, Cut, Run, WindowLength};
+use crate::windows::{Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
 ///
 /// # Errors
 /// Where a path has no recording, or one cannot be read.
 pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| {
-        read(reading, Cut::not_shorter(WindowLength::SHORTEST))
-    })
+    let cut = Cut::not_shorter(WindowLength::SHORTEST);
+    all(paths, skip_damaged, cut, |_| {})
 }
 
 /// As [`open`], with at most `most` windows in the runs of recordings.
@@ -31,9 +30,7 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
 /// # Errors
 /// As [`open`].
 pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| {
-        read(reading, Cut::at_most(most))
-    })
+    all(paths, skip_damaged, Cut::at_most(most), |_| {})
 }
 
 /// As [`open`], for a baseline: each run in the windows that it has there.
@@ -41,11 +38,8 @@ pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Resul
 /// # Errors
 /// As [`open`].
 pub fn open_to_keep(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| {
-        let mut runs = read(reading, Cut::not_shorter(WindowLength::SHORTEST))?;
-        runs.iter_mut().for_each(shorten);
-        Ok(runs)
-    })
+    let cut = Cut::not_shorter(WindowLength::SHORTEST);
+    all(paths, skip_damaged, cut, shorten)
 }
 
 /// As [`open`] of each list, for runs that are compared with each other: in windows that are not
@@ -71,21 +65,19 @@ pub fn open_to_compare<const N: usize>(
         }
     }
     let shortest = shortest.unwrap_or_default();
-    let read = |reading: &Reading| {
-        let length = least_window_length(shortest, u64::MAX);
-        let mut runs = self::read(reading, Cut::not_shorter(length))?;
-        for series in runs.iter_mut().flat_map(|run| run.operations.values_mut()) {
+    let cut = Cut::not_shorter(least_window_length(shortest, u64::MAX));
+    let lengthen = |run: &mut Run| {
+        for series in run.operations.values_mut() {
             let length = least_window_length(shortest, series.count());
             if length > series.length {
                 *series = series.merged(length).into_owned();
             }
         }
-        Ok(runs)
     };
     let mut runs = lists.map(|_| Vec::new());
     for (runs, sources) in runs.iter_mut().zip(all) {
         for source in sources {
-            runs.extend(read_source(source, skip_damaged, read)?);
+            runs.extend(read_source(source, skip_damaged, cut, lengthen)?);
         }
     }
     Ok(runs)
@@ -104,10 +96,6 @@ fn least_spans(recording: &Recording) -> Vec<Duration> {
     origins.map(|origin| span(&origin.recorder)).collect()
 }
 
-fn read(reading: &Reading, cut: Cut) -> Result<Vec<Run>> {
-    windows::read(&reading.recording, &reading.coverage, cut)
-}
-
 /// Where runs are.
 enum Source {
     /// The runs of a baseline, which is read as a whole.
@@ -116,14 +104,16 @@ enum Source {
     Recording(PathBuf),
 }
 
+/// The runs of all paths; those of recordings are read with `cut` and then changed.
 fn all(
     paths: &[PathBuf],
     skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+    cut: Cut,
+    change: impl Fn(&mut Run) + Copy,
 ) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for source in sources_of(paths)? {
-        runs.extend(read_source(source, skip_damaged, &read)?);
+        runs.extend(read_source(source, skip_damaged, cut, change)?);
     }
     Ok(runs)
 }
@@ -147,12 +137,16 @@ fn sources_of(paths: &[PathBuf]) -> Result<Vec<Source>> {
 fn read_source(
     source: Source,
     skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+    cut: Cut,
+    change: impl Fn(&mut Run),
 ) -> Result<Vec<Run>> {
-    match source {
-        Source::Baseline(runs) => Ok(runs),
-        Source::Recording(root) => of_recording(&root, skip_damaged, read),
-    }
+    let root = match source {
+        Source::Baseline(runs) => return Ok(runs),
+        Source::Recording(root) => root,
+    };
+    let mut runs = of_recording(&root, skip_damaged, cut)?;
+    runs.iter_mut().for_each(change);
+    Ok(runs)
 }
 
 /// Warns about baselines next to recordings: only the recordings of a directory are read.
@@ -186,16 +180,12 @@ fn of_baseline(path: &Path) -> Result<Vec<Run>> {
     Ok(runs)
 }
 
-fn of_recording(
-    root: &Path,
-    skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
-) -> Result<Vec<Run>> {
-    let reading = Reading::open(root, skip_damaged, Comparison::BOUNDED)?;
+fn of_recording(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Vec<Run>> {
+    let reading = Reading::open(root, skip_damaged, cut)?;
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
-    let mut runs = read(&reading)?;
+    let mut runs = reading.runs;
     for run in &mut runs {
         for warning in &run.identity.warnings {
             message::line(format_args!("warning: {}: {warning}", run.identity.name));

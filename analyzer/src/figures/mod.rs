@@ -1,17 +1,15 @@
-//! The facts of a recording as numbers: counts and warnings, read once for all commands
+//! The facts of a recording as numbers: windows, counts and warnings, read once for all commands
 //! ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
 //! `output`, `chart` and `report` turn a figure into text.
 
 mod info;
 mod reading;
-mod reconciliation;
 mod summary;
 mod timeline;
 mod warning;
 
 pub use info::{Info, TableExtent, Target};
 pub use reading::Reading;
-pub use reconciliation::{Comparison, OperationCounts};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;

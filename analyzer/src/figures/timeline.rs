@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use soakbox_cli::Result;
-
-use super::{OperationCounts, Reading};
+use super::Reading;
 use crate::coverage::Moment;
 use crate::recording::TimeRange;
-use crate::windows::{self, Cut, Run, Window, WindowLength};
+use crate::windows::{Cut, OperationCounts, Run, Window, WindowLength};
 
 /// Bounds of the number of windows of an operation: few rows give up to 16, many rows up to 200.
 /// Lengths are powers of two, so that there are at least half as many.
@@ -79,33 +77,30 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Reads the operations that `wanted` names, or all if it is empty; `None` where the recording
-    /// has no rows.
-    ///
-    /// # Errors
-    /// Where a file cannot be read.
-    pub fn read(reading: &Reading, wanted: &[String]) -> Result<Option<Self>> {
-        let Some(range) = reading.coverage.range else {
-            return Ok(None);
-        };
+    /// How a recording is read for a timeline.
+    pub const CUT: Cut = Cut::Shown {
+        most: *WINDOWS.end(),
+    };
+
+    /// The operations that `wanted` names, or all if it is empty, of a recording that was read with
+    /// [`CUT`](Self::CUT); `None` where it has no rows.
+    pub fn of(reading: &Reading, wanted: &[String]) -> Option<Self> {
+        let range = reading.coverage.range?;
         let shown = |counts: &&OperationCounts| {
             (counts.rows > 0 || counts.lost() > 0)
                 && (wanted.is_empty() || wanted.contains(&counts.operation))
         };
-        let shortest = WindowLength::filling(range.length_ns(), *WINDOWS.end());
-        let cut = Cut::Shown(shortest);
-        let runs = windows::read(&reading.recording, &reading.coverage, cut)?;
         let operations = reading.counts.iter().filter(shown);
         let operations = operations.map(|counts| {
             let length = length(range.length_ns(), counts.rows);
-            OperationTimeline::of(&counts.operation, range, length, &runs)
+            OperationTimeline::of(&counts.operation, range, length, &reading.runs)
         });
-        Ok(Some(Self {
+        Some(Self {
             range,
             operations: operations.collect(),
             unobserved: reading.coverage.unobserved.clone(),
             moments: reading.moments.clone(),
-        }))
+        })
     }
 }
 

@@ -8,8 +8,9 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
 use crate::coverage::Gap;
-use crate::figures::{Info, OperationCounts, Summary, Target};
+use crate::figures::{Info, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
+use crate::windows::OperationCounts;
 
 const NOTHING: &str = "  no operation was observed yet\n";
 

@@ -38,7 +38,7 @@ impl Side {
             name: reading.recording.name(),
             info: Info::of(reading),
             summary: Summary::read(reading)?,
-            timeline: Timeline::read(reading, &[])?,
+            timeline: Timeline::of(reading, &[]),
         })
     }
 }

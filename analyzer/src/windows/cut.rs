@@ -1,9 +1,11 @@
-//! How the runs of a recording are cut into windows. Pure.
+//! How the runs of a recording are cut into windows.
 
 use super::WindowLength;
+use super::complete::last_complete;
 use super::length::MOST_WINDOWS;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
 use crate::recording::{Recording, TimeRange};
+use soakbox_cli::Result;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
@@ -23,13 +25,21 @@ pub enum Cut {
         /// [`MOST_WINDOWS`].
         most: usize,
     },
-    /// For pictures, in windows of this length. All rows and counted losses of the run are in its
-    /// windows, which begin at multiples of their length since 1970: those of several runs fit
-    /// together. No window is missing.
-    Shown(WindowLength),
+    /// For figures and pictures. All rows and counted losses of a run are in its windows, which begin
+    /// at multiples of their length since 1970: those of several runs fit together. No window is
+    /// missing.
+    Shown {
+        /// The most windows that the whole recording fills.
+        most: usize,
+    },
+    /// No windows: the rows are not read, and the kernel's counts are not compared with them.
+    Counts,
 }
 
 impl Cut {
+    /// For figures of whole runs.
+    pub const WHOLE: Self = Self::Shown { most: 1 };
+
     /// For verdicts, in windows as short as a run of its length may have, and not shorter than
     /// `shortest`.
     pub fn not_shorter(shortest: WindowLength) -> Self {
@@ -48,13 +58,14 @@ impl Cut {
         }
     }
 
-    /// The length of the windows of a run.
-    fn length(self, run_ns: i64) -> WindowLength {
+    /// The length of the windows of a run in a recording.
+    fn length(self, run_ns: i64, recording_ns: i64) -> WindowLength {
         match self {
             Self::Judged { shortest, most } => shortest
                 .max(WindowLength::finest(run_ns))
                 .max(WindowLength::filling(run_ns, most)),
-            Self::Shown(length) => length,
+            Self::Shown { most } => WindowLength::filling(recording_ns, most),
+            Self::Counts => WindowLength::filling(recording_ns, 1),
         }
     }
 }
@@ -78,18 +89,21 @@ pub(super) struct RunPlan {
     pub(super) is_import: bool,
     /// Whether annotations are missing or were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
+    /// The last interval of which counts and rows are compared.
+    pub(super) complete_interval: Option<u64>,
 }
 
 /// The plans of all runs that have rows.
-pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Vec<RunPlan> {
+pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<RunPlan>> {
+    let recording_ns = coverage.range.map_or(0, TimeRange::length_ns);
     let plan = |(recorder, run): (&String, &RunCoverage)| {
-        let length = cut.length(run.range.length_ns());
+        let length = cut.length(run.range.length_ns(), recording_ns);
         let (range, complete, is_judged) = match cut {
             Cut::Judged { .. } => {
                 let complete = complete_part(recording, coverage, recorder, run.range);
                 (run.range, complete, true)
             }
-            Cut::Shown(_) => {
+            Cut::Shown { .. } | Cut::Counts => {
                 let whole = whole_windows(run.range, length);
                 (whole, whole, false)
             }
@@ -103,7 +117,7 @@ pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Vec
             let mut damaged = recording.damaged.iter();
             damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
         };
-        RunPlan {
+        Ok(RunPlan {
             recorder: recorder.clone(),
             range,
             complete,
@@ -115,7 +129,11 @@ pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Vec
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
             is_import: provenance.is_import(),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-        }
+            complete_interval: match cut {
+                Cut::Counts => None,
+                _ => last_complete(recording, coverage, recorder)?,
+            },
+        })
     };
     coverage.runs.iter().map(plan).collect()
 }

@@ -5,6 +5,8 @@
 
 mod balance;
 mod columns;
+mod complete;
+mod counts;
 mod cut;
 mod fold;
 mod intervals;
@@ -14,12 +16,15 @@ mod open_window;
 mod read;
 mod run;
 mod series;
+mod source;
+mod tally;
 mod window;
 
+pub use counts::OperationCounts;
 pub use cut::Cut;
 pub use fold::{Fold, Row};
 pub use length::{MOST_WINDOWS, WindowLength};
-pub use read::read;
+pub use read::{Observation, read};
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;
 pub use window::{Window, mean};

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::balance::{Balance, Imbalance};
 use super::cut::RunPlan;
 use super::intervals::Intervals;
+use super::tally::Tally;
 use super::{Fold, Series};
 use crate::recording::TimeRange;
 use crate::units::{count, duration};
@@ -27,13 +28,19 @@ pub(super) struct Observed {
 pub(super) struct OperationFold {
     pub(super) windows: Fold,
     pub(super) balance: Balance,
+    pub(super) tally: Tally,
 }
 
 impl OperationFold {
     pub(super) fn new(plan: &RunPlan) -> Self {
         Self {
             windows: Fold::new(plan.range, plan.length),
-            balance: Balance::new(plan.range.length_ns(), plan.interval_ns),
+            balance: Balance::new(
+                plan.range.length_ns(),
+                plan.interval_ns,
+                plan.complete_interval,
+            ),
+            tally: Tally::default(),
         }
     }
 }
@@ -55,6 +62,7 @@ impl Observed {
                 Some(known) => {
                     known.windows.merge(fold.windows);
                     known.balance.merge(fold.balance);
+                    known.tally.merge(fold.tally);
                 }
                 None => drop(self.operations.insert(operation, fold)),
             }

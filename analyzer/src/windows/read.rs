@@ -1,4 +1,4 @@
-//! Reads the runs of a recording as windows: one pass over `operation_log` for the rows and one
+//! Reads the runs of a recording: one pass over `operation_log` for the rows and one
 //! over `operation_metrics` for the counts, on all CPUs. Each file is folded by one thread.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,21 +8,37 @@ use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
-use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
+use super::columns::{CountRows, LOG_COLUMNS, LogRows, metrics_columns};
+use super::counts::{OperationCounts, Reconciliation};
 use super::cut::{NEEDED, RunPlan, plans, provenance};
 use super::observed::{Observed, OperationFold};
+use super::source::Source;
 use super::{Cut, Run, RunIdentity};
 use crate::coverage::Coverage;
-use crate::recording::{Journal, Recording, Segment, TimeRange};
+use crate::recording::{Recording, TimeRange};
 
-/// The runs of a recording, in order of their begin; at least one. A run without rows has no
-/// operations. Each has the warnings about what is missing in it besides its gaps.
+/// What was read of a recording.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Its runs, in order of their begin; at least one. A run without rows has no operations. Each
+    /// has the warnings about what is missing in it besides its gaps.
+    pub runs: Vec<Run>,
+    /// The kernel's counts per operation, compared with the rows; ordered by name.
+    pub counts: Vec<OperationCounts>,
+}
+
+/// Reads a recording.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<Run>> {
-    let plans = plans(recording, coverage, cut);
-    let folds = fold(recording, &plans)?;
+pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Observation> {
+    let plans = plans(recording, coverage, cut)?;
+    let mut folds = fold(recording, &plans, cut)?;
+    let mut reconciliation = Reconciliation::default();
+    for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
+        reconciliation.add(operation, &fold.tally, fold.balance.check());
+    }
+    let counts = reconciliation.finish(cut != Cut::Counts);
     let root = recording.root.to_string_lossy().into_owned();
     let without_rows = without_rows(recording, coverage);
     let has_several = plans.len() + without_rows.len() > 1;
@@ -57,7 +73,7 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<
         let key = |run: &Run| (run.identity.first_ns, run.identity.recorder.clone());
         key(a).cmp(&key(b))
     });
-    Ok(runs)
+    Ok(Observation { runs, counts })
 }
 
 /// The runs that have files, readable or not, and no row, with the time that their annotations
@@ -83,23 +99,17 @@ fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, Time
         .collect()
 }
 
-/// A file of one run.
-enum Source<'a> {
-    Segment(&'a Segment),
-    Journal(&'a Journal),
-}
-
 /// Folds all files; the result has what was observed of each run.
-fn fold(recording: &Recording, plans: &[RunPlan]) -> Result<Vec<Observed>> {
-    let mut files: Vec<(usize, Source<'_>)> = Vec::new();
+fn fold(recording: &Recording, plans: &[RunPlan], cut: Cut) -> Result<Vec<Observed>> {
+    let tables: &[Table] = match cut {
+        Cut::Counts => &[Table::OPERATION_METRICS],
+        _ => &NEEDED,
+    };
+    let mut files: Vec<File<'_>> = Vec::new();
     for (run, plan) in plans.iter().enumerate() {
-        for table in NEEDED {
-            let segments = recording.segments(table);
-            let segments = segments.filter(|file| file.origin.recorder == plan.recorder);
-            files.extend(segments.map(|file| (run, Source::Segment(file))));
-            let journals = recording.journals(table);
-            let journals = journals.filter(|file| file.origin.recorder == plan.recorder);
-            files.extend(journals.map(|file| (run, Source::Journal(file))));
+        for table in tables.iter().copied() {
+            let sources = Source::of(recording, &plan.recorder, table);
+            files.extend(sources.map(|source| File { run, table, source }));
         }
     }
     // Neighbouring files have neighbouring windows: each thread gets one part of the list.
@@ -123,24 +133,26 @@ fn fold(recording: &Recording, plans: &[RunPlan]) -> Result<Vec<Observed>> {
     Ok(all)
 }
 
-fn fold_files(files: &[(usize, Source<'_>)], plans: &[RunPlan]) -> Result<Vec<Observed>> {
+/// A file of one run.
+struct File<'a> {
+    /// The run's place in the plans.
+    run: usize,
+    table: Table,
+    source: Source<'a>,
+}
+
+fn fold_files(files: &[File<'_>], plans: &[RunPlan]) -> Result<Vec<Observed>> {
     let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
-    for (run, source) in files {
-        let mut folds = RunFolds::new(
-            &plans[*run],
-            std::mem::replace(&mut all[*run], Observed::new(&plans[*run])),
-        );
-        match source {
-            Source::Segment(file) if file.table == Table::OPERATION_LOG => {
-                file.batches(&LOG_COLUMNS, |batch| folds.add_rows(batch))?;
-            }
-            Source::Segment(file) => {
-                file.batches(&METRICS_COLUMNS, |batch| folds.add_counts(batch))?;
-            }
-            Source::Journal(file) if file.table == Table::OPERATION_LOG => {
-                file.batches(|batch| folds.add_rows(batch))?;
-            }
-            Source::Journal(file) => file.batches(|batch| folds.add_counts(batch))?,
+    let metrics = metrics_columns();
+    let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    for File { run, table, source } in files {
+        let plan = &plans[*run];
+        let observed = std::mem::replace(&mut all[*run], Observed::new(plan));
+        let mut folds = RunFolds::new(plan, observed);
+        if *table == Table::OPERATION_LOG {
+            source.batches(&LOG_COLUMNS, |batch| folds.add_rows(batch))?;
+        } else {
+            source.batches(&metrics, |batch| folds.add_counts(batch))?;
         }
         all[*run] = folds.finish();
     }
@@ -198,6 +210,7 @@ impl<'a> RunFolds<'a> {
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add(&row);
                 fold.balance.add_row(rows.interval(index));
+                fold.tally.add_row(rows.operation_type(index));
             }
         }
         Ok(())
@@ -215,7 +228,8 @@ impl<'a> RunFolds<'a> {
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add_lost(row.lost, interval);
-                if let Some((interval, counted)) = row.counted {
+                fold.tally.add_counts(&row);
+                if let (Some(interval), Some(counted)) = (row.interval, row.counted) {
                     fold.balance.add_counts(interval, counted);
                     self.observed.intervals.add(interval, row.at_ns);
                 }

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use soakbox_analyzer::figures::{Comparison, Reading};
-use soakbox_analyzer::windows::{Cut, Run, Series, WindowLength, read};
+use soakbox_analyzer::figures::Reading;
+use soakbox_analyzer::windows::{Cut, Run, Series, WindowLength};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Rows, Soak, concat};
 
 fn runs(root: &Path, length: Option<WindowLength>) -> Vec<Run> {
-    let reading = Reading::open(root, false, Comparison::Required).unwrap();
     let shortest = length.unwrap_or(WindowLength::SHORTEST);
-    cut(&reading, Cut::not_shorter(shortest))
+    cut(root, Cut::not_shorter(shortest))
 }
 
-fn cut(reading: &Reading, cut: Cut) -> Vec<Run> {
-    read(&reading.recording, &reading.coverage, cut).unwrap()
+fn cut(root: &Path, cut: Cut) -> Vec<Run> {
+    Reading::open(root, false, cut).unwrap().runs
 }
 
 fn metrics(rows: &Rows) -> arrow::array::RecordBatch {
@@ -59,9 +58,8 @@ fn fewer_windows_are_those_of_the_shortest_length_merged() {
         let place = tempfile::tempdir().unwrap();
         soak.seal(place.path());
         let finest = &runs(place.path(), None)[0];
-        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
         for most in [1, 7, 64, 1024, 4096, 1 << 20] {
-            let few = &cut(&reading, Cut::at_most(most))[0];
+            let few = &cut(place.path(), Cut::at_most(most))[0];
             assert_eq!(few.identity, finest.identity);
             for (operation, series) in &few.operations {
                 assert!(series.windows.len() <= most, "{most}");
