@@ -9,7 +9,7 @@ use super::Warning;
 use crate::coverage::{Annotations, Coverage, Gap, Moment};
 use crate::recording::{self, Recording};
 use crate::sql::{Session, queries};
-use crate::windows::{self, Cut, Observation, OperationCounts, Run};
+use crate::windows::{self, Cut, Observation, OperationCounts, OperationTotals, Run};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -27,6 +27,9 @@ pub struct Reading {
     pub runs: Vec<Run>,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
     pub counts: Vec<OperationCounts>,
+    /// The sums of each operation with a row, ordered by name; empty where the windows are for
+    /// verdicts.
+    pub totals: Vec<OperationTotals>,
     /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
 }
@@ -42,7 +45,11 @@ impl Reading {
         let session = Session::new(&recording)?;
         let annotations = Annotations::of(&session.collect(queries::ANNOTATIONS)?)?;
         let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
-        let Observation { runs, counts } = windows::read(&recording, &coverage, cut)?;
+        let Observation {
+            runs,
+            counts,
+            totals,
+        } = windows::read(&recording, &coverage, cut)?;
         let Annotations { gaps, moments, .. } = annotations;
         let warnings = Warning::all(&recording, &counts, &gaps, &coverage);
         Ok(Self {
@@ -53,6 +60,7 @@ impl Reading {
             coverage,
             runs,
             counts,
+            totals,
             warnings,
         })
     }

@@ -11,8 +11,6 @@ pub const VIEWS: [(&str, &str); 2] = [
 
 /// All annotations in order of time.
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
-/// Figures per operation.
-pub const SUMMARY: &str = include_str!("queries/summary.sql");
 
 #[cfg(test)]
 mod tests {
@@ -33,8 +31,7 @@ mod tests {
         };
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query);
-        let queries = [ANNOTATIONS, SUMMARY];
-        for query in views.into_iter().chain(queries) {
+        for query in views.into_iter().chain([ANNOTATIONS]) {
             let result = session.collect(query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }

@@ -27,6 +27,8 @@ pub(super) const LOG_COLUMNS: [&str; 10] = [
     "sample_weight",
     "operation_type",
 ];
+/// The columns of `operation_log` that are read for figures of whole runs: the parts of `cpu_ns`.
+pub(super) const SPLIT_COLUMNS: [&str; 2] = ["cpu_user_ns", "cpu_system_ns"];
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
 const METRICS_COLUMNS: [&str; 6] = [
     "at",
@@ -112,6 +114,8 @@ pub(super) struct LogRows {
     weight: Option<Int64Array>,
     success: Option<BooleanArray>,
     operation_type: Option<Int64Array>,
+    /// As [`SPLIT_COLUMNS`].
+    split: [Option<Int64Array>; SPLIT_COLUMNS.len()],
 }
 
 impl LogRows {
@@ -138,6 +142,10 @@ impl LogRows {
             bytes: optional(batch, bytes)?,
             weight: optional(batch, weight)?,
             operation_type: optional(batch, operation_type)?,
+            split: [
+                optional(batch, SPLIT_COLUMNS[0])?,
+                optional(batch, SPLIT_COLUMNS[1])?,
+            ],
             success: match batch.column_by_name(success) {
                 Some(column) => Some(
                     converted(column, success, &DataType::Boolean)?
@@ -183,6 +191,15 @@ impl LogRows {
     #[inline]
     pub(super) fn operation_type(&self, index: usize) -> Option<i64> {
         number(self.operation_type.as_ref(), index)
+    }
+
+    /// A row's user and system time, where they were read.
+    #[inline]
+    pub(super) fn split(&self, index: usize) -> [Option<u64>; SPLIT_COLUMNS.len()] {
+        [
+            value(self.split[0].as_ref(), index),
+            value(self.split[1].as_ref(), index),
+        ]
     }
 
     /// The number of a row's interval; `None` where the file has none.
@@ -371,6 +388,10 @@ mod tests {
     fn the_columns_are_those_of_the_contract() {
         for (table, columns) in [
             (Table::OPERATION_LOG, LOG_COLUMNS.map(str::to_owned).into()),
+            (
+                Table::OPERATION_LOG,
+                SPLIT_COLUMNS.map(str::to_owned).into(),
+            ),
             (Table::OPERATION_METRICS, metrics_columns()),
         ] {
             let schema = table.schema().unwrap();

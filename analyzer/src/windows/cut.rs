@@ -58,6 +58,11 @@ impl Cut {
         }
     }
 
+    /// Whether the windows are for figures and pictures.
+    pub(super) fn is_shown(self) -> bool {
+        matches!(self, Self::Shown { .. })
+    }
+
     /// The length of the windows of a run in a recording.
     fn length(self, run_ns: i64, recording_ns: i64) -> WindowLength {
         match self {

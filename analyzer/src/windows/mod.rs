@@ -18,6 +18,7 @@ mod run;
 mod series;
 mod source;
 mod tally;
+mod totals;
 mod window;
 
 pub use counts::OperationCounts;
@@ -27,4 +28,6 @@ pub use length::{MOST_WINDOWS, WindowLength};
 pub use read::{Observation, read};
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;
+pub use tally::Measured;
+pub use totals::OperationTotals;
 pub use window::{Window, mean};

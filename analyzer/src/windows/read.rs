@@ -8,11 +8,12 @@ use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
-use super::columns::{CountRows, LOG_COLUMNS, LogRows, metrics_columns};
+use super::columns::{CountRows, LOG_COLUMNS, LogRows, SPLIT_COLUMNS, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation};
 use super::cut::{NEEDED, RunPlan, plans, provenance};
 use super::observed::{Observed, OperationFold};
 use super::source::Source;
+use super::totals::{OperationTotals, Totals};
 use super::{Cut, Run, RunIdentity};
 use crate::coverage::Coverage;
 use crate::recording::{Recording, TimeRange};
@@ -25,6 +26,9 @@ pub struct Observation {
     pub runs: Vec<Run>,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
     pub counts: Vec<OperationCounts>,
+    /// The sums of each operation with a row, ordered by name; empty where the windows are for
+    /// verdicts.
+    pub totals: Vec<OperationTotals>,
 }
 
 /// Reads a recording.
@@ -35,8 +39,12 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     let plans = plans(recording, coverage, cut)?;
     let mut folds = fold(recording, &plans, cut)?;
     let mut reconciliation = Reconciliation::default();
+    let mut totals = Totals::default();
     for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
         reconciliation.add(operation, &fold.tally, fold.balance.check());
+        if cut.is_shown() {
+            totals.add_tally(operation, &fold.tally);
+        }
     }
     let counts = reconciliation.finish(cut != Cut::Counts);
     let root = recording.root.to_string_lossy().into_owned();
@@ -53,6 +61,11 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     let mut runs = Vec::new();
     for (plan, fold) in plans.into_iter().zip(folds) {
         let (operations, warnings) = fold.finish(&plan);
+        if cut.is_shown() {
+            for (operation, series) in &operations {
+                totals.add_windows(operation, series);
+            }
+        }
         runs.push(Run {
             identity: RunIdentity {
                 warnings,
@@ -73,7 +86,11 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
         let key = |run: &Run| (run.identity.first_ns, run.identity.recorder.clone());
         key(a).cmp(&key(b))
     });
-    Ok(Observation { runs, counts })
+    Ok(Observation {
+        runs,
+        counts,
+        totals: totals.finish(),
+    })
 }
 
 /// The runs that have files, readable or not, and no row, with the time that their annotations
@@ -115,8 +132,13 @@ fn fold(recording: &Recording, plans: &[RunPlan], cut: Cut) -> Result<Vec<Observ
     // Neighbouring files have neighbouring windows: each thread gets one part of the list.
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let part = files.len().div_ceil(threads).max(1);
+    let rows: Vec<&str> = match cut.is_shown() {
+        true => [&LOG_COLUMNS[..], &SPLIT_COLUMNS[..]].concat(),
+        false => LOG_COLUMNS.into(),
+    };
+    let rows = &rows;
     let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || fold_files(files, plans));
+        let start = |files| scope.spawn(move || fold_files(files, plans, rows));
         let threads: Vec<_> = files.chunks(part).map(start).collect();
         let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Observed>>>| {
             let stopped = |_| Err(Failure::new("reading thread", "ended unexpectedly"));
@@ -141,7 +163,8 @@ struct File<'a> {
     source: Source<'a>,
 }
 
-fn fold_files(files: &[File<'_>], plans: &[RunPlan]) -> Result<Vec<Observed>> {
+/// `rows` are the columns of `operation_log` that are read.
+fn fold_files(files: &[File<'_>], plans: &[RunPlan], rows: &[&str]) -> Result<Vec<Observed>> {
     let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
     let metrics = metrics_columns();
     let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
@@ -150,7 +173,7 @@ fn fold_files(files: &[File<'_>], plans: &[RunPlan]) -> Result<Vec<Observed>> {
         let observed = std::mem::replace(&mut all[*run], Observed::new(plan));
         let mut folds = RunFolds::new(plan, observed);
         if *table == Table::OPERATION_LOG {
-            source.batches(&LOG_COLUMNS, |batch| folds.add_rows(batch))?;
+            source.batches(rows, |batch| folds.add_rows(batch))?;
         } else {
             source.batches(&metrics, |batch| folds.add_counts(batch))?;
         }
@@ -210,7 +233,8 @@ impl<'a> RunFolds<'a> {
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add(&row);
                 fold.balance.add_row(rows.interval(index));
-                fold.tally.add_row(rows.operation_type(index));
+                fold.tally
+                    .add_row(rows.operation_type(index), rows.split(index));
             }
         }
         Ok(())

@@ -4,8 +4,31 @@
 use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
-use super::columns::CountRow;
+use super::columns::{CountRow, SPLIT_COLUMNS};
 use super::counts::{add_all, values};
+use super::mean;
+
+/// Measured numbers: how many there are, and their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Operations for which the number was measured.
+    pub count: u64,
+    /// Its sum over them.
+    pub sum: u64,
+}
+
+impl Measured {
+    /// The mean; `None` where nothing was measured.
+    pub fn mean(self) -> Option<f64> {
+        mean(self.sum, self.count)
+    }
+
+    #[inline]
+    fn add(&mut self, count: u64, sum: u64) {
+        self.count = self.count.saturating_add(count);
+        self.sum = self.sum.saturating_add(sum);
+    }
+}
 
 /// The sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +37,8 @@ pub(super) struct Tally {
     pub(super) operation_type: Option<i64>,
     /// Rows.
     pub(super) rows: u64,
+    /// User and system time, ns.
+    pub(super) split: [Measured; SPLIT_COLUMNS.len()],
     /// The kernel's counters, in the order of [`COUNTERS`].
     pub(super) counters: [u64; COUNTERS.len()],
     /// Losses, in the order of [`LOSS_CAUSES`].
@@ -34,8 +59,17 @@ struct InFlight {
 impl Tally {
     /// Adds a row.
     #[inline]
-    pub(super) fn add_row(&mut self, operation_type: Option<i64>) {
+    pub(super) fn add_row(
+        &mut self,
+        operation_type: Option<i64>,
+        split: [Option<u64>; SPLIT_COLUMNS.len()],
+    ) {
         self.rows += 1;
+        for (sum, value) in self.split.iter_mut().zip(split) {
+            if let Some(value) = value {
+                sum.add(1, value);
+            }
+        }
         if operation_type != self.operation_type {
             self.add_type(operation_type);
         }
@@ -56,6 +90,9 @@ impl Tally {
     pub(super) fn merge(&mut self, other: Self) {
         self.add_type(other.operation_type);
         self.rows = self.rows.saturating_add(other.rows);
+        for (sum, more) in self.split.iter_mut().zip(other.split) {
+            sum.add(more.count, more.sum);
+        }
         self.is_counted |= other.is_counted;
         add_all(&mut self.counters, &other.counters);
         add_all(&mut self.lost, &other.lost);
