@@ -1,7 +1,7 @@
 //! The analyzer: reads a recording and gives numbers and charts. Data flows one way: `recording`
-//! (files) → `sql` (tables) → `figures` (typed numbers) → `output`, `chart`, `report`. `windows`
-//! cuts the runs of a recording into windows, which `compare`, `baseline`, `changes` and `soak`
-//! use. `commands` connects them, and all of them may use `units`.
+//! (files) → `windows` (its runs, cut into windows) → `figures` (typed numbers) → `output`,
+//! `chart`, `report`. `compare`, `baseline`, `changes` and `soak` judge the windows, and `sql` has
+//! the files as tables. `commands` connects them, and all of them may use `units`.
 //!
 //! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`, and names no column that
 //! `soakbox-schemas` does not have.
@@ -12,6 +12,7 @@ pub mod chart;
 pub mod cli;
 mod commands;
 pub mod compare;
+pub mod coverage;
 pub mod figures;
 pub mod file_series;
 pub mod import;

@@ -8,11 +8,12 @@ use soakbox_cli::{Result, escaped_path, message};
 
 use crate::cli::{BaselinePlan, ComparePlan, ImportPlan, Plan, Source};
 use crate::commands;
-use crate::figures::{Comparison, Reading};
+use crate::figures::{Reading, Timeline};
 use crate::import;
 use crate::output::OutputFile;
 use crate::runs;
 use crate::units::{count, plural};
+use crate::windows::Cut;
 
 /// Exit status of a comparison whose base does not exist: as of one that is inconclusive.
 const NO_BASE: u8 = 3;
@@ -39,11 +40,13 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
             commands::power::run(runs, &settings, plan.format, file)
         }
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
-        Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
-        Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
+        Plan::Info(source, format) => commands::info::run(&open(source, Cut::WHOLE)?, *format),
+        Plan::Summary(source, format) => {
+            commands::summary::run(&open(source, Cut::WHOLE)?, *format)
+        }
         Plan::Sql(source, query, format) => {
             let recording = &source.recording;
-            let reading = Reading::open(recording, source.skip_damaged, Comparison::BOUNDED)?;
+            let reading = Reading::open(recording, source.skip_damaged, Cut::Counts)?;
             commands::sql::run(&reading, query, *format)
         }
         Plan::Chart {
@@ -52,11 +55,12 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
             operations,
         } => {
             let output = OutputFile::create(output)?;
-            commands::chart::run(&open(source)?, operations, output)
+            commands::chart::run(&open(source, Timeline::CUT)?, operations, output)
         }
         Plan::Report { sources, output } => {
             let output = OutputFile::create(output)?;
-            commands::report::run(sources.iter().map(open), output)
+            let readings = sources.iter().map(|source| open(source, Timeline::CUT));
+            commands::report::run(readings, output)
         }
     }?;
     Ok(ExitCode::SUCCESS)
@@ -127,6 +131,6 @@ fn compare(plan: &ComparePlan) -> Result<u8> {
     commands::compare::run(&base, &candidate, &settings, plan.format, copy)
 }
 
-fn open(source: &Source) -> Result<Reading> {
-    Reading::open(&source.recording, source.skip_damaged, Comparison::Required)
+fn open(source: &Source, cut: Cut) -> Result<Reading> {
+    Reading::open(&source.recording, source.skip_damaged, cut)
 }

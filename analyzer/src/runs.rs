@@ -13,16 +13,18 @@ use soakbox_schemas::tables::Table;
 
 use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
-use crate::figures::{Comparison, INCOMPLETE_INTERVALS, Reading};
+use crate::coverage::INCOMPLETE_INTERVALS;
+use crate::figures::Reading;
 use crate::recording::{self, Recording};
-use crate::windows::{self, Run};
+use crate::windows::{Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
 ///
 /// # Errors
 /// Where a path has no recording, or one cannot be read.
 pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| windows::read(reading, None))
+    let cut = Cut::not_shorter(WindowLength::SHORTEST);
+    all(paths, skip_damaged, cut, |_| {})
 }
 
 /// As [`open`], with at most `most` windows in the runs of recordings.
@@ -30,9 +32,7 @@ pub fn open(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
 /// # Errors
 /// As [`open`].
 pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| {
-        windows::read_at_most(reading, most)
-    })
+    all(paths, skip_damaged, Cut::at_most(most), |_| {})
 }
 
 /// As [`open`], for a baseline: each run in the windows that it has there.
@@ -40,11 +40,8 @@ pub fn open_at_most(paths: &[PathBuf], skip_damaged: bool, most: usize) -> Resul
 /// # Errors
 /// As [`open`].
 pub fn open_to_keep(paths: &[PathBuf], skip_damaged: bool) -> Result<Vec<Run>> {
-    all(paths, skip_damaged, |reading| {
-        let mut runs = windows::read(reading, None)?;
-        runs.iter_mut().for_each(shorten);
-        Ok(runs)
-    })
+    let cut = Cut::not_shorter(WindowLength::SHORTEST);
+    all(paths, skip_damaged, cut, shorten)
 }
 
 /// As [`open`] of each list, for runs that are compared with each other: in windows that are not
@@ -69,21 +66,19 @@ pub fn open_to_compare<const N: usize>(
         }
     }
     let shortest = shortest.unwrap_or_default();
-    let read = |reading: &Reading| {
-        let length = least_window_length(shortest, u64::MAX);
-        let mut runs = windows::read(reading, Some(length))?;
-        for series in runs.iter_mut().flat_map(|run| run.operations.values_mut()) {
+    let cut = Cut::not_shorter(least_window_length(shortest, u64::MAX));
+    let lengthen = |run: &mut Run| {
+        for series in run.operations.values_mut() {
             let length = least_window_length(shortest, series.count());
             if length > series.length {
                 *series = series.merged(length).into_owned();
             }
         }
-        Ok(runs)
     };
     let mut runs = lists.map(|_| Vec::new());
     for (runs, sources) in runs.iter_mut().zip(all) {
         for source in sources {
-            runs.extend(read_source(source, skip_damaged, read)?);
+            runs.extend(read_source(source, skip_damaged, cut, lengthen)?);
         }
     }
     Ok(runs)
@@ -110,15 +105,17 @@ enum Source {
     Recording(PathBuf),
 }
 
+/// The runs of all paths; those of recordings are read with `cut` and then changed.
 fn all(
     paths: &[PathBuf],
     skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+    cut: Cut,
+    change: impl Fn(&mut Run) + Copy,
 ) -> Result<Vec<Run>> {
     let [sources] = sources_of([paths])?;
     let mut runs = Vec::new();
     for source in sources {
-        runs.extend(read_source(source, skip_damaged, &read)?);
+        runs.extend(read_source(source, skip_damaged, cut, change)?);
     }
     Ok(runs)
 }
@@ -173,12 +170,16 @@ fn read_baselines(paths: &[&Path]) -> Vec<Result<BaselineFile>> {
 fn read_source(
     source: Source,
     skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
+    cut: Cut,
+    change: impl Fn(&mut Run),
 ) -> Result<Vec<Run>> {
-    match source {
-        Source::Baseline(runs) => Ok(runs),
-        Source::Recording(root) => of_recording(&root, skip_damaged, read),
-    }
+    let root = match source {
+        Source::Baseline(runs) => return Ok(runs),
+        Source::Recording(root) => root,
+    };
+    let mut runs = of_recording(&root, skip_damaged, cut)?;
+    runs.iter_mut().for_each(change);
+    Ok(runs)
 }
 
 /// Warns about baselines next to recordings: only the recordings of a directory are read.
@@ -212,22 +213,18 @@ fn runs_of_baseline(path: &Path, baseline: BaselineFile) -> Vec<Run> {
     runs
 }
 
-fn of_recording(
-    root: &Path,
-    skip_damaged: bool,
-    read: impl Fn(&Reading) -> Result<Vec<Run>>,
-) -> Result<Vec<Run>> {
-    let reading = Reading::open(root, skip_damaged, Comparison::BOUNDED)?;
+fn of_recording(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Vec<Run>> {
+    let reading = Reading::open(root, skip_damaged, cut)?;
     for warning in &reading.warnings {
         message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
-    let runs = read(&reading)?;
-    let known: BTreeSet<String> = reading.warnings.iter().map(ToString::to_string).collect();
-    for run in &runs {
-        let own = run.identity.warnings.iter();
-        for warning in own.filter(|warning| !known.contains(*warning)) {
+    let mut runs = reading.runs;
+    for run in &mut runs {
+        for warning in &run.identity.warnings {
             message::line(format_args!("warning: {}: {warning}", run.identity.name));
         }
+        let known = reading.warnings.iter().map(ToString::to_string);
+        run.identity.warnings.splice(..0, known);
         if run.operations.is_empty() {
             let name = &run.identity.name;
             message::line(format_args!(

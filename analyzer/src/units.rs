@@ -59,21 +59,25 @@ pub fn duration(ns: f64) -> String {
     }
 }
 
-/// A duration that is a whole number of some unit: `5 s`, `10 min`.
-pub fn round_duration(ns: i64) -> String {
-    let units = [
-        (86_400_000_000_000, "d"),
-        (3_600_000_000_000, "h"),
-        (60_000_000_000, "min"),
-        (1_000_000_000, "s"),
-        (1_000_000, "ms"),
-        (1_000, "µs"),
-    ];
-    let unit = units
-        .into_iter()
-        .find(|(unit, _)| ns >= *unit && ns % unit == 0);
-    let (unit, name) = unit.unwrap_or((1, "ns"));
-    format!("{} {name}", ns / unit)
+/// The length of a window, a second multiplied or divided by a power of two: `8 s`, `62.5 ms`,
+/// `17.1 min`.
+pub fn window_length(ns: i64) -> String {
+    let seconds = ns as f64 / 1e9;
+    if seconds >= 1.0 && seconds < 1e3 {
+        return format!("{seconds} s");
+    }
+    let (value, unit) = match seconds {
+        ..1.0 => (seconds * 1e3, "ms"),
+        ..7_200.0 => (seconds / 60.0, "min"),
+        ..172_800.0 => (seconds / 3_600.0, "h"),
+        _ => (seconds / 86_400.0, "d"),
+    };
+    let text = significant(value);
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text} {unit}")
 }
 
 /// A period, in UTC. If both ends are on the same date, it is shown once.
@@ -290,6 +294,20 @@ mod tests {
         assert_eq!(shown, expected);
         assert_eq!(duration(0.25), "0.250 ns");
         assert_eq!(bytes(0.05), "0.0500 B");
+    }
+
+    #[test]
+    fn lengths_of_windows_are_whole_where_they_are_short() {
+        let shown = |ns| window_length(ns);
+        assert_eq!(shown(1_953_125), "1.95 ms");
+        assert_eq!(shown(62_500_000), "62.5 ms");
+        assert_eq!(shown(500_000_000), "500 ms");
+        assert_eq!(shown(1_000_000_000), "1 s");
+        assert_eq!(shown(512_000_000_000), "512 s");
+        assert_eq!(shown(1_024_000_000_000), "17.1 min");
+        assert_eq!(shown(4_096_000_000_000), "68.3 min");
+        assert_eq!(shown(8_192_000_000_000), "2.28 h");
+        assert_eq!(shown(262_144_000_000_000), "3.03 d");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use plotters::prelude::*;
 use soakbox_cli::{Failure, Result, escaped};
 
 use crate::figures::{OperationTimeline, Timeline};
-use crate::units::{count, duration, rfc3339, round_duration, span};
+use crate::units::{count, duration, rfc3339, span, window_length};
 use panel::{legend, panel};
 use scale::ValueScale;
 use theme::{MUTED, PAPER, bold, text};
@@ -129,7 +129,7 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
         };
         text.push_str(&format!(
             ". {name}, windows of {}: the median lies between {} and {}",
-            round_duration(operation.width_ns),
+            window_length(operation.width_ns),
             duration(low as f64),
             duration(high as f64)
         ));

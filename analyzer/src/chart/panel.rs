@@ -9,8 +9,9 @@ use soakbox_schemas::tables::AnnotationKind;
 use super::axis::Axis;
 use super::scale::{TimeScale, ValueScale};
 use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
-use crate::figures::{LatencyWindow, Moment, OperationTimeline, Timeline};
-use crate::units::round_duration;
+use crate::coverage::Moment;
+use crate::figures::{LatencyWindow, OperationTimeline, Timeline};
+use crate::units::window_length;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
@@ -72,7 +73,7 @@ pub(super) fn panel<'a>(
     if titled {
         let name = escaped(&operation.operation).into_owned();
         area.draw(&Text::new(name, (20, 2), bold(17)))?;
-        let width = format!("per {} window", round_duration(operation.width_ns));
+        let width = format!("per {} window", window_length(operation.width_ns));
         let right = area.dim_in_pixel().0 as i32 - 24;
         let style = text(14, MUTED).pos(Pos::new(HPos::Right, VPos::Top));
         area.draw(&Text::new(width, (right, 4), style))?;

@@ -9,7 +9,7 @@ use crate::output::OutputFile;
 
 pub(crate) fn run(reading: &Reading, operations: &[String], output: OutputFile) -> Result<()> {
     warn(&reading.warnings);
-    let timeline = Timeline::read(reading, operations)?
+    let timeline = Timeline::of(reading, operations)
         .filter(|timeline| !timeline.operations.is_empty())
         .ok_or_else(|| nothing_to_draw(reading, operations))?;
     output.write(chart::page(&reading.recording.name(), &timeline)?.as_bytes())

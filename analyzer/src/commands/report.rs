@@ -23,7 +23,7 @@ pub(crate) fn run(
                 message::line(format_args!("warning: {warning}"));
             }
         }
-        sides.push(Side::read(&reading)?);
+        sides.push(Side::of(&reading));
     }
     output.write(report::html(&sides)?.as_bytes())
 }

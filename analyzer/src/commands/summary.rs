@@ -7,7 +7,7 @@ use crate::figures::{Reading, Summary};
 use crate::output;
 
 pub(crate) fn run(reading: &Reading, format: Format) -> Result<()> {
-    let summary = Summary::read(reading)?;
+    let summary = Summary::of(reading);
     if format == Format::Json {
         // The text lists the warnings below its figures.
         warn(&summary.warnings);

@@ -9,9 +9,11 @@ use soakbox_schemas::recording::ObservedFile;
 use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::Table;
 
-use super::{Gap, OperationCounts, Reading, Warning};
+use super::{Reading, Warning};
+use crate::coverage::Gap;
 use crate::recording::Recording;
 use crate::units::serialize;
+use crate::windows::OperationCounts;
 
 /// The content of a recording; in JSON the schema `soakbox.info/1`.
 #[derive(Clone, Debug, Serialize)]

@@ -1,22 +1,15 @@
-//! The facts of a recording as numbers: coverage, gaps, counts and warnings, read once for all
-//! commands ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
+//! The facts of a recording as numbers: windows, counts and warnings, read once for all commands
+//! ([`Reading`]), and the figures that a command shows. Times are in nanoseconds UTC; only
 //! `output`, `chart` and `report` turn a figure into text.
 
-mod annotations;
-mod coverage;
 mod info;
 mod reading;
-mod reconciliation;
 mod summary;
 mod timeline;
 mod warning;
 
-pub use annotations::{Gap, Moment};
-pub use coverage::{Coverage, RunCoverage};
 pub use info::{Info, TableExtent, Target};
 pub use reading::Reading;
-pub(crate) use reconciliation::INCOMPLETE_INTERVALS;
-pub use reconciliation::{Comparison, OperationCounts};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;

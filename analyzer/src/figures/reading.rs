@@ -5,11 +5,11 @@ use std::path::Path;
 
 use soakbox_cli::Result;
 
-use super::annotations::Annotations;
-use super::reconciliation::IntervalRows;
-use super::{Comparison, Coverage, Gap, Moment, OperationCounts, Warning, reconciliation};
+use super::Warning;
+use crate::coverage::{Annotations, Coverage, Gap, Moment};
 use crate::recording::{self, Recording};
 use crate::sql::{Session, queries};
+use crate::windows::{self, Cut, Observation, OperationCounts, OperationTotals, Run};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -23,48 +23,44 @@ pub struct Reading {
     pub moments: Vec<Moment>,
     /// The time that the recording covers.
     pub coverage: Coverage,
+    /// Its runs, cut into windows, in order of their begin; at least one.
+    pub runs: Vec<Run>,
     /// The kernel's counts per operation, compared with the rows; ordered by name.
     pub counts: Vec<OperationCounts>,
+    /// The sums of each operation with a row, ordered by name; empty where the windows are for
+    /// verdicts.
+    pub totals: Vec<OperationTotals>,
     /// Why the recording does not hold everything that happened; empty if it does.
     pub warnings: Vec<Warning>,
 }
 
 impl Reading {
-    /// Opens the recording at `root`. With `skip_damaged`, unreadable files are left out and become
-    /// warnings.
+    /// Opens the recording at `root` and reads its rows and counts once, into the windows that `cut`
+    /// asks for. With `skip_damaged`, unreadable files are left out and become warnings.
     ///
     /// # Errors
     /// Where there is no recording, a file cannot be read, or a query fails.
-    pub fn open(root: &Path, skip_damaged: bool, comparison: Comparison) -> Result<Self> {
+    pub fn open(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
-        let queries = [
-            queries::ANNOTATIONS.to_owned(),
-            reconciliation::complete_intervals(&recording),
-            reconciliation::in_flight(),
-        ];
-        let [annotations, complete, in_flight] = session.collect_all(queries);
-        let Annotations {
-            gaps,
-            moments,
+        let annotations = Annotations::of(&session.collect(queries::ANNOTATIONS)?)?;
+        let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+        let Observation {
             runs,
-        } = Annotations::of(&annotations?)?;
-        let coverage = Coverage::of(&recording, &runs, &gaps);
-        let intervals = IntervalRows {
-            complete: complete?,
-            in_flight: in_flight?,
-        };
-        let (counts, not_compared) =
-            reconciliation::read(&recording, &session, &coverage, &intervals, comparison)?;
-        let mut warnings = Warning::all(&recording, &counts, &gaps, &coverage);
-        warnings.extend(not_compared.map(|reason| Warning::NotCompared { reason }));
+            counts,
+            totals,
+        } = windows::read(&recording, &coverage, cut)?;
+        let Annotations { gaps, moments, .. } = annotations;
+        let warnings = Warning::all(&recording, &counts, &gaps, &coverage);
         Ok(Self {
             recording,
             session,
             gaps,
             moments,
             coverage,
+            runs,
             counts,
+            totals,
             warnings,
         })
     }
@@ -80,88 +76,78 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::columns::Columns;
     use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
     use soakbox_testing::{Recorder, Soak, annotation};
 
     #[test]
-    fn rows_that_are_too_many_to_be_compared_are_reported() {
+    fn counts_are_compared_with_the_rows_where_the_rows_are_read() {
         let place = tempfile::tempdir().unwrap();
         let soak = Soak {
             seconds: 10,
+            lost: 3,
             ..Soak::default()
         };
         soak.seal(place.path());
-        let open = |comparison| Reading::open(place.path(), false, comparison).unwrap();
-        for comparison in [Comparison::Required, Comparison::UpTo(700)] {
-            let reading = open(comparison);
-            assert_eq!(reading.warnings, []);
-            assert_eq!(reading.counts_agree(), Some(true));
+        let open = |cut| Reading::open(place.path(), false, cut).unwrap();
+        let counts = |reading: &Reading| {
+            let all = reading.counts.iter();
+            let all = all.map(|one| (one.counters, one.lost(), one.in_flight));
+            all.collect::<Vec<_>>()
+        };
+        let whole = open(Cut::WHOLE);
+        assert_eq!(whole.counts_agree(), Some(true));
+        for (cut, agree) in [
+            (Cut::at_most(9), Some(true)),
+            (Cut::Shown { most: 5 }, Some(true)),
+            (Cut::Counts, None),
+        ] {
+            let reading = open(cut);
+            assert_eq!(reading.counts_agree(), agree, "{cut:?}");
+            assert_eq!(reading.warnings, whole.warnings, "{cut:?}");
+            assert_eq!(counts(&reading), counts(&whole), "{cut:?}");
         }
-        let reading = open(Comparison::UpTo(699));
-        assert_eq!(reading.counts_agree(), None);
-        let reason = "there are 700 of them".to_owned();
-        assert_eq!(reading.warnings, [Warning::NotCompared { reason }]);
     }
 
     #[test]
-    fn a_row_too_few_is_found_whether_intervals_are_compared_one_by_one_or_together() {
-        let balance = |missing: bool, intervals: &str, complete: &str| {
+    fn each_complete_interval_is_compared() {
+        // Changes of the counts of `traffic_control`, and the last second of a gap at the end.
+        let agree = |changes: &[(usize, i64)], gap: Option<i64>, stops: bool| {
             let place = tempfile::tempdir().unwrap();
             let soak = Soak {
                 seconds: 20,
                 ..Soak::default()
             };
             let mut rows = soak.rows();
-            rows.metrics[9][1].recorded += u64::from(missing);
-            rows.metrics[9][1].finished += u64::from(missing);
-            let metrics: Vec<_> = rows.metrics.into_iter().flatten().collect();
-            let metrics = OperationMetrics::batch(&metrics).unwrap();
+            for &(second, more) in changes {
+                let counts = &mut rows.metrics[second][1];
+                counts.recorded = counts.recorded.saturating_add_signed(more);
+                counts.finished = counts.finished.saturating_add_signed(more);
+                counts.begun = counts.begun.saturating_add_signed(more);
+            }
+            let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
             let mut recorder = Recorder::new(place.path());
             recorder.seal(Table::OPERATION_METRICS, &metrics);
             recorder.seal(Table::OPERATION_LOG, &soakbox_testing::concat(&rows.log));
-            let values = [
-                ("intervals", intervals),
-                ("complete", complete),
-                ("within", "TRUE"),
-            ];
-            let recording = recording::open(place.path(), false).unwrap();
-            let session = Session::new(&recording).unwrap();
-            let found = session.collect(&queries::fill(queries::BALANCE, &values));
-            let found = Columns::new(&found.unwrap()).unwrap().unwrap();
-            let counts = |name| found.counts(name).unwrap();
-            (
-                counts("rows"),
-                counts("complete_rows"),
-                counts("unbalanced"),
-            )
+            if stops {
+                rows.annotations
+                    .extend(gap.map(|since| annotation(since, None, AnnotationKind::Gap, "crash")));
+                let annotations = Annotation::batch(&rows.annotations).unwrap();
+                recorder.seal(Table::ANNOTATIONS, &annotations);
+            }
+            let reading = Reading::open(place.path(), false, Cut::WHOLE).unwrap();
+            let rows: u64 = reading.counts.iter().map(|counts| counts.rows).sum();
+            assert_eq!(rows, 1_400);
+            reading.counts_agree()
         };
-        for intervals in ["1", "7", "1000"] {
-            let all = (vec![400, 1_000], vec![400, 1_000], vec![0, 0]);
-            assert_eq!(balance(false, intervals, "6000"), all);
-            assert_eq!(balance(true, intervals, "6000").2, [0, 1], "{intervals}");
-            // The tenth second is interval 5009.
-            let half = (vec![400, 1_000], vec![180, 450], vec![0, 0]);
-            assert_eq!(balance(true, intervals, "5008"), half);
-        }
-    }
-
-    /// The left side of a join is kept in memory.
-    #[test]
-    fn joins_do_not_keep_the_counts_of_a_recording_in_memory() {
-        let place = tempfile::tempdir().unwrap();
-        Soak::incomplete().seal(place.path());
-        let recording = recording::open(place.path(), false).unwrap();
-        let session = Session::new(&recording).unwrap();
-        for (query, join) in [
-            (reconciliation::complete_intervals(&recording), "RightAnti"),
-            (reconciliation::in_flight(), "RightSemi"),
-        ] {
-            let plan = session.collect(&format!("EXPLAIN {query}")).unwrap();
-            let plan = Columns::new(&plan).unwrap().unwrap();
-            let plan = plan.texts("plan").unwrap().join("\n");
-            assert!(plan.contains(&format!("join_type={join}")), "{plan}");
-        }
+        assert_eq!(agree(&[], None, true), Some(true));
+        assert_eq!(agree(&[(9, 1)], None, true), Some(false));
+        assert_eq!(agree(&[(3, 1), (4, -1)], None, true), Some(false));
+        assert_eq!(agree(&[(19, 1)], None, true), Some(false));
+        // The last two of a recorder that did not stop may be incomplete.
+        assert_eq!(agree(&[(18, 1), (19, -1)], None, false), Some(true));
+        assert_eq!(agree(&[(17, 1), (19, -1)], None, false), Some(false));
+        assert_eq!(agree(&[(12, 1), (19, -1)], Some(12), true), Some(true));
+        assert_eq!(agree(&[(11, 1), (19, -1)], Some(12), true), Some(false));
     }
 
     #[test]
@@ -181,7 +167,7 @@ mod tests {
             ..Soak::default()
         };
         soak.seal(place.path());
-        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
+        let reading = Reading::open(place.path(), false, Cut::WHOLE).unwrap();
         assert_eq!(reading.gaps.len(), 1);
         assert_eq!(reading.counts_agree(), Some(true));
     }

@@ -1,15 +1,13 @@
-//! Figures per operation: how many, how fast, how costly. They are computed from the rows in
-//! `operation_log`. The kernel's counts are next to them, so that losses are never overlooked.
+//! Figures per operation: how many, how fast, how costly. They are computed from the sums of the
+//! rows. The kernel's counts are next to them, so that losses are never overlooked.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use soakbox_cli::Result;
 
 use super::{Reading, Warning};
-use crate::sql::columns::Columns;
-use crate::sql::queries;
 use crate::units::serialize;
+use crate::windows::{OperationTotals, mean};
 
 /// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -83,18 +81,14 @@ pub struct OperationSummary {
 }
 
 impl Summary {
-    /// Reads the figures of all operations.
-    ///
-    /// # Errors
-    /// Where the query fails.
-    pub fn read(reading: &Reading) -> Result<Self> {
+    /// The figures of all operations of a recording that was read for figures
+    /// ([`Cut::Shown`](crate::windows::Cut)).
+    pub fn of(reading: &Reading) -> Self {
         let range = reading.coverage.range;
         let observed_ns = range.map(|_| reading.coverage.observed_ns);
-        let found = Columns::new(&reading.session.collect(queries::SUMMARY)?)?;
-        let mut operations = match found {
-            Some(found) => read(&found, observed_ns)?,
-            None => Vec::new(),
-        };
+        let operations = reading.totals.iter();
+        let operations = operations.map(|totals| OperationSummary::of(totals, observed_ns));
+        let mut operations: Vec<OperationSummary> = operations.collect();
         for counts in reading.counts.iter().filter(|counts| counts.is_counted) {
             let name = &counts.operation;
             let found = operations.iter().position(|o| o.operation == *name);
@@ -111,7 +105,7 @@ impl Summary {
             operations[index].lost = Some(counts.lost());
         }
         operations.sort_by(|a, b| a.operation.cmp(&b.operation));
-        Ok(Self {
+        Self {
             schema: "soakbox.summary/1",
             recording: reading.recording.root.clone(),
             from_ns: range.map(|range| range.first_ns),
@@ -121,50 +115,37 @@ impl Summary {
             running: reading.recording.running(),
             warnings: reading.warnings.clone(),
             operations,
-        })
+        }
     }
 }
 
-fn read(found: &Columns, observed_ns: Option<i64>) -> Result<Vec<OperationSummary>> {
-    let names = found.texts("operation")?;
-    let types = found.integers("operation_type")?;
-    let (counts, with_outcome) = (found.counts("count")?, found.counts("with_outcome")?);
-    let failures = found.counts("failures")?;
-    let (durations, longest) = (found.lists("duration")?, found.integers("max")?);
-    let mean = |name: &str| -> Result<Vec<Option<i64>>> {
-        let values = found.floats(name)?.into_iter();
-        Ok(values
-            .map(|value| value.map(|value| value.round() as i64))
-            .collect())
-    };
-    let (cpu, cpu_user) = (mean("cpu_ns")?, mean("cpu_user_ns")?);
-    let (cpu_system, memory) = (mean("cpu_system_ns")?, mean("memory_bytes")?);
-    let bytes = found.integers("bytes")?;
-    let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
-    let operations = names.into_iter().enumerate().map(|(row, operation)| {
-        let quantile = |index: usize| durations[row].get(index).copied();
-        let known = with_outcome[row] > 0;
-        OperationSummary {
-            operation,
-            operation_type: types[row].unwrap_or(0),
-            count: counts[row],
-            failures: known.then_some(failures[row]),
-            failure_rate: known.then(|| failures[row] as f64 / with_outcome[row] as f64),
-            rate_per_s: seconds.map(|seconds| counts[row] as f64 / seconds),
-            p50_ns: quantile(0),
-            p90_ns: quantile(1),
-            p95_ns: quantile(2),
-            p99_ns: quantile(3),
-            p999_ns: quantile(4),
-            max_ns: longest[row],
-            cpu_ns: cpu[row],
-            cpu_user_ns: cpu_user[row],
-            cpu_system_ns: cpu_system[row],
-            memory_bytes: memory[row],
-            bytes: bytes[row],
+impl OperationSummary {
+    fn of(totals: &OperationTotals, observed_ns: Option<i64>) -> Self {
+        let whole = &totals.whole;
+        let durations = whole.histogram();
+        let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
+        let known = whole.with_outcome > 0;
+        let rounded = |mean: Option<f64>| mean.map(|value| value.round() as i64);
+        Self {
+            operation: totals.operation.clone(),
+            operation_type: totals.operation_type,
+            count: whole.count,
+            failures: known.then_some(whole.failures),
+            failure_rate: known.then(|| whole.failures as f64 / whole.with_outcome as f64),
+            rate_per_s: seconds.map(|seconds| whole.count as f64 / seconds),
+            p50_ns: durations.quantile(0.5),
+            p90_ns: durations.quantile(0.9),
+            p95_ns: durations.quantile(0.95),
+            p99_ns: durations.quantile(0.99),
+            p999_ns: durations.quantile(0.999),
+            max_ns: durations.extremes().map(|(_, max)| max),
+            cpu_ns: rounded(mean(whole.cpu_ns, whole.with_cpu)),
+            cpu_user_ns: rounded(totals.cpu_user.mean()),
+            cpu_system_ns: rounded(totals.cpu_system.mean()),
+            memory_bytes: rounded(mean(whole.memory_bytes, whole.with_memory)),
+            bytes: (whole.with_bytes > 0).then(|| i64::try_from(whole.bytes).unwrap_or(i64::MAX)),
             finished: None,
             lost: None,
         }
-    });
-    Ok(operations.collect())
+    }
 }

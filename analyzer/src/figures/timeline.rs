@@ -1,27 +1,20 @@
 //! Operations over time: percentiles of the duration per window, losses, unobserved periods and
-//! annotated moments. The width of an operation's windows depends on the length of the recording
-//! and on the operation's number of rows: few rows have few and wide windows.
+//! annotated moments. The length of an operation's windows depends on the length of the recording
+//! and on the operation's number of rows: few rows have few and long windows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use soakbox_cli::Result;
-
-use super::{Moment, OperationCounts, Reading};
+use super::Reading;
+use crate::coverage::Moment;
 use crate::recording::TimeRange;
-use crate::sql::columns::Columns;
-use crate::sql::{Session, queries};
+use crate::windows::{Cut, OperationCounts, Run, Window, WindowLength};
 
-/// Bounds of the number of windows of an operation: few rows give up to 10, many rows up to 150.
-const WINDOWS: std::ops::RangeInclusive<i64> = 10..=150;
-/// Windows are as wide as needed to have at least this number of rows on average: a percentile of a
+/// Bounds of the number of windows of an operation: few rows give up to 16, many rows up to 200.
+/// Lengths are powers of two, so that there are at least half as many.
+const WINDOWS: std::ops::RangeInclusive<usize> = 16..=200;
+/// Windows are as long as needed to have at least this number of rows on average: a percentile of a
 /// few rows is uncertain.
 const ROWS_PER_WINDOW: u64 = 40;
-/// The widths that windows can have, milliseconds.
-const WIDTHS_MS: [i64; 24] = [
-    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
-    300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000,
-    86_400_000,
-];
 
 /// One window of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +33,27 @@ pub struct LatencyWindow {
     pub lost: u64,
 }
 
+impl LatencyWindow {
+    /// The percentiles of a window; `None` without rows.
+    fn of((at_ns, window): (&i64, &Window)) -> Option<Self> {
+        let durations = window.histogram();
+        Some(Self {
+            at_ns: *at_ns,
+            count: window.count,
+            p50_ns: durations.quantile(0.5)?,
+            p95_ns: durations.quantile(0.95)?,
+            p99_ns: durations.quantile(0.99)?,
+            lost: window.lost,
+        })
+    }
+}
+
 /// One operation over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationTimeline {
     /// The operation's name.
     pub operation: String,
-    /// Width of each window, ns.
+    /// Length of each window, ns.
     pub width_ns: i64,
     /// Windows that have rows, in order.
     pub windows: Vec<LatencyWindow>,
@@ -69,44 +77,63 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Reads the operations that `wanted` names, or all if it is empty; `None` where the recording
-    /// has no rows.
-    ///
-    /// # Errors
-    /// Where a query fails.
-    pub fn read(reading: &Reading, wanted: &[String]) -> Result<Option<Self>> {
-        let Some(range) = reading.coverage.range else {
-            return Ok(None);
-        };
+    /// How a recording is read for a timeline.
+    pub const CUT: Cut = Cut::Shown {
+        most: *WINDOWS.end(),
+    };
+
+    /// The operations that `wanted` names, or all if it is empty, of a recording that was read with
+    /// [`CUT`](Self::CUT); `None` where it has no rows.
+    pub fn of(reading: &Reading, wanted: &[String]) -> Option<Self> {
+        let range = reading.coverage.range?;
         let shown = |counts: &&OperationCounts| {
             (counts.rows > 0 || counts.lost() > 0)
                 && (wanted.is_empty() || wanted.contains(&counts.operation))
         };
-        let mut operations: Vec<OperationTimeline> = reading
-            .counts
-            .iter()
-            .filter(shown)
-            .map(|counts| OperationTimeline {
-                operation: counts.operation.clone(),
-                width_ns: width_ns(range.length_ns(), counts.rows),
-                windows: Vec::new(),
-                range,
-                lost: BTreeMap::new(),
-            })
-            .collect();
-        if !operations.is_empty() {
-            read_windows(&reading.session, &mut operations)?;
-        }
-        Ok(Some(Self {
+        let operations = reading.counts.iter().filter(shown);
+        let operations = operations.map(|counts| {
+            let length = length(range.length_ns(), counts.rows);
+            OperationTimeline::of(&counts.operation, range, length, &reading.runs)
+        });
+        Some(Self {
             range,
-            operations,
+            operations: operations.collect(),
             unobserved: reading.coverage.unobserved.clone(),
             moments: reading.moments.clone(),
-        }))
+        })
     }
 }
 
 impl OperationTimeline {
+    /// The windows of an operation in all runs, merged to windows of `length`.
+    fn of(operation: &str, range: TimeRange, length: WindowLength, runs: &[Run]) -> Self {
+        let width_ns = length.ns();
+        let mut merged: BTreeMap<i64, Window> = BTreeMap::new();
+        for run in runs {
+            let Some(series) = run.operations.get(operation) else {
+                continue;
+            };
+            let starts = (0i64..).map(|index| index.saturating_mul(series.length.ns()));
+            for (since, window) in starts.zip(&series.windows) {
+                let Some(window) = window.as_ref().filter(|one| one.count > 0 || one.lost > 0)
+                else {
+                    continue;
+                };
+                let at_ns = run.identity.first_ns.saturating_add(since);
+                let at_ns = at_ns.div_euclid(width_ns).saturating_mul(width_ns);
+                merged.entry(at_ns).or_default().merge(window);
+            }
+        }
+        let lost = merged.iter().filter(|(_, window)| window.lost > 0);
+        Self {
+            operation: operation.to_owned(),
+            width_ns,
+            range,
+            lost: lost.map(|(at_ns, window)| (*at_ns, window.lost)).collect(),
+            windows: merged.iter().filter_map(LatencyWindow::of).collect(),
+        }
+    }
+
     /// The windows for a line: without those at both ends of which the recording covers less than
     /// half, since the percentiles of their few rows would look like a change. All windows, if the
     /// recording covers less than half of each.
@@ -127,84 +154,17 @@ impl OperationTimeline {
     }
 }
 
-/// The width of windows for a recording of `length_ns` and an operation of `rows`.
-fn width_ns(length_ns: i64, rows: u64) -> i64 {
-    let windows = i64::try_from(rows / ROWS_PER_WINDOW).unwrap_or(i64::MAX);
-    let windows = windows.clamp(*WINDOWS.start(), *WINDOWS.end());
-    let widths = WIDTHS_MS.map(|ms| ms * 1_000_000);
-    let found = widths.into_iter().find(|width| length_ns / width < windows);
-    found.unwrap_or_else(|| {
-        let day = WIDTHS_MS[WIDTHS_MS.len() - 1] * 1_000_000;
-        (length_ns / windows / day + 1) * day
-    })
-}
-
-/// Fills in the windows of all operations, each with the width of its operation, by one scan of
-/// each table.
-fn read_windows(session: &Session, operations: &mut [OperationTimeline]) -> Result<()> {
-    let names = literals(operations.iter());
-    let query = |query, time| {
-        let window = window_start(operations, time);
-        let values = [("window", window.as_str()), ("operations", names.as_str())];
-        Columns::new(&session.collect(&queries::fill(query, &values))?)
-    };
-    let lost = query(queries::LOSS_WINDOWS, "at")?;
-    let windows = query(queries::WINDOWS, "finished_at")?;
-    let mut by_name: BTreeMap<String, &mut OperationTimeline> = operations
-        .iter_mut()
-        .map(|operation| (operation.operation.clone(), operation))
-        .collect();
-    if let Some(found) = lost {
-        let (starts, lost) = (found.times("since")?, found.counts("lost")?);
-        for (row, name) in found.texts("operation")?.into_iter().enumerate() {
-            if let (Some(operation), Some(at_ns)) = (by_name.get_mut(&name), starts[row]) {
-                operation.lost.insert(at_ns, lost[row]);
-            }
-        }
-    }
-    if let Some(found) = windows {
-        let (starts, counts) = (found.times("at")?, found.counts("count")?);
-        let durations = found.lists("duration")?;
-        for (row, name) in found.texts("operation")?.into_iter().enumerate() {
-            if let (Some(operation), Some(at_ns), &[p50_ns, p95_ns, p99_ns]) =
-                (by_name.get_mut(&name), starts[row], &durations[row][..])
-            {
-                operation.windows.push(LatencyWindow {
-                    at_ns,
-                    count: counts[row],
-                    p50_ns,
-                    p95_ns,
-                    p99_ns,
-                    lost: operation.lost.get(&at_ns).copied().unwrap_or(0),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// An SQL expression for the start of the window that a row with the time column `time` is in.
-fn window_start(operations: &[OperationTimeline], time: &str) -> String {
-    let widths: BTreeSet<i64> = operations.iter().map(|one| one.width_ns).collect();
-    let mut cases = String::new();
-    for width_ns in widths {
-        let of_width = operations.iter().filter(|one| one.width_ns == width_ns);
-        cases.push_str(&format!(
-            " WHEN operation IN ({}) THEN date_bin(INTERVAL '{width_ns} nanoseconds', {time})",
-            literals(of_width)
-        ));
-    }
-    format!("CASE{cases} END")
-}
-
-fn literals<'a>(operations: impl Iterator<Item = &'a OperationTimeline>) -> String {
-    let names = operations.map(|one| queries::literal(&one.operation));
-    names.collect::<Vec<String>>().join(", ")
+/// The length of windows for a recording of `length_ns` and an operation of `rows`.
+fn length(length_ns: i64, rows: u64) -> WindowLength {
+    let windows = usize::try_from(rows / ROWS_PER_WINDOW).unwrap_or(usize::MAX);
+    WindowLength::filling(length_ns, windows.clamp(*WINDOWS.start(), *WINDOWS.end()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::windows::{RunIdentity, Series};
+    use soakbox_schemas::tables::histogram::SparseHistogram;
 
     #[test]
     fn a_line_leaves_out_the_windows_at_its_ends_that_are_hardly_covered() {
@@ -238,12 +198,64 @@ mod tests {
     #[test]
     fn windows_are_neither_too_many_nor_too_short() {
         let second = 1_000_000_000;
-        assert_eq!(width_ns(2 * second, 140), second / 2);
-        assert_eq!(width_ns(600 * second, 42_000), 5 * second);
-        assert_eq!(width_ns(7 * 86_400 * second, 1 << 30), 2 * 3600 * second);
+        assert_eq!(length(2 * second, 140).ns(), second / 8);
+        assert_eq!(length(600 * second, 42_000).ns(), 4 * second);
+        assert_eq!(length(7 * 86_400 * second, 1 << 30).ns(), 4_096 * second);
         for days in [100, 1000, 10_000] {
-            let length = days * 86_400 * second;
-            assert!(length / width_ns(length, 1 << 40) < *WINDOWS.end());
+            let length_ns = days * 86_400 * second;
+            let windows = length_ns / length(length_ns, 1 << 40).ns();
+            assert!((100..=200).contains(&windows), "{windows}");
         }
+    }
+
+    #[test]
+    fn runs_that_begin_at_any_time_have_one_line() {
+        let length = WindowLength::SECOND;
+        let second = length.ns();
+        let window = |durations: &[i64], lost| {
+            let mut encoded = Vec::new();
+            SparseHistogram::of(durations.iter().copied()).encode(&mut encoded);
+            Some(Window {
+                count: durations.len() as u64,
+                lost,
+                durations: encoded,
+                ..Window::default()
+            })
+        };
+        let run = |first: i64, windows| Run {
+            identity: RunIdentity {
+                first_ns: first * second,
+                ..RunIdentity::default()
+            },
+            operations: [("get".to_owned(), Series { length, windows })].into(),
+            restarts_ns: Vec::new(),
+        };
+        let runs = [
+            run(
+                -1,
+                vec![window(&[7], 0), window(&[1, 2], 0), None, window(&[], 5)],
+            ),
+            run(1, vec![window(&[30], 0), window(&[], 1)]),
+        ];
+        let range = TimeRange {
+            first_ns: -second,
+            last_ns: 4 * second,
+        };
+        let timeline = OperationTimeline::of(
+            "get",
+            range,
+            WindowLength::exactly(2 * second).unwrap(),
+            &runs,
+        );
+        let shown = timeline.windows.iter();
+        let shown: Vec<_> = shown
+            .map(|one| (one.at_ns / second, one.count, one.p50_ns, one.p99_ns))
+            .collect();
+        assert_eq!(shown, [(-2, 1, 7, 7), (0, 3, 2, 30)]);
+        assert_eq!(timeline.lost, BTreeMap::from([(2 * second, 6)]));
+        assert_eq!(
+            OperationTimeline::of("put", range, length, &runs).windows,
+            []
+        );
     }
 }

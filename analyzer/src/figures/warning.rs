@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
 use soakbox_schemas::tables::Table;
 
-use super::{Coverage, Gap, OperationCounts};
+use crate::coverage::{Coverage, Gap};
 use crate::recording::{Owner, Recording};
 use crate::units::{bytes, count, duration, percent, plural};
+use crate::windows::OperationCounts;
 
 /// One reason to doubt a figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,11 +55,6 @@ pub enum Warning {
     Disagreement {
         /// The operation.
         operation: String,
-    },
-    /// The counts were not compared with the rows.
-    NotCompared {
-        /// Why not.
-        reason: String,
     },
     /// Frames of a journal are damaged; their rows are missing.
     DamagedJournals {
@@ -251,11 +247,6 @@ impl fmt::Display for Warning {
             Warning::Disagreement { operation } => write!(
                 f,
                 "{operation}: the kernel's counts and the rows disagree; `info` shows both"
-            ),
-            Warning::NotCompared { reason } => write!(
-                f,
-                "the kernel's counts were not compared with the rows ({reason}); `info` compares \
-                 them"
             ),
             Warning::DamagedJournals {
                 frames,

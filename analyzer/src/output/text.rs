@@ -7,8 +7,10 @@ use soakbox_schemas::recording::footer::{LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
-use crate::figures::{Gap, Info, OperationCounts, Summary, Target};
+use crate::coverage::Gap;
+use crate::figures::{Info, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
+use crate::windows::OperationCounts;
 
 const NOTHING: &str = "  no operation was observed yet\n";
 

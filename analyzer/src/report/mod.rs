@@ -29,17 +29,14 @@ pub struct Side {
 }
 
 impl Side {
-    /// Reads all figures of a recording that the report shows.
-    ///
-    /// # Errors
-    /// Where a query fails.
-    pub fn read(reading: &Reading) -> Result<Self> {
-        Ok(Self {
+    /// All figures that the report shows of a recording that was read with [`Timeline::CUT`].
+    pub fn of(reading: &Reading) -> Self {
+        Self {
             name: reading.recording.name(),
             info: Info::of(reading),
-            summary: Summary::read(reading)?,
-            timeline: Timeline::read(reading, &[])?,
-        })
+            summary: Summary::of(reading),
+            timeline: Timeline::of(reading, &[]),
+        }
     }
 }
 

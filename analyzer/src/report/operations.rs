@@ -11,7 +11,7 @@ use super::{Side, role};
 use crate::chart;
 use crate::figures::{OperationTimeline, Timeline};
 use crate::output::Align;
-use crate::units::{count, duration, rfc3339, round_duration};
+use crate::units::{count, duration, rfc3339, window_length};
 
 /// Width of a chart that has the page to itself, and of one next to another.
 const WIDTHS: [u32; 2] = [1000, 640];
@@ -61,7 +61,7 @@ fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
         let id = format!("chart-{number}-{index}");
         let recording = &sides[index].name;
         let picture = chart::embedded(&id, recording, timeline, operation, &compared, width)?;
-        let window = round_duration(operation.width_ns);
+        let window = window_length(operation.width_ns);
         let caption = match sides {
             [_] => format!("per {window} window"),
             _ => format!("{} ({recording}), per {window} window", role(sides, index)),

@@ -1,5 +1,4 @@
-//! The SQL texts, each in a file of its own under `queries/`. [`fill`] replaces each `{name}` in a
-//! text by a number, a quoted text or an expression.
+//! The SQL texts, each in a file of its own under `queries/`.
 
 /// Views with the column names of the proposal that Soakbox started from.
 pub const VIEWS: [(&str, &str); 2] = [
@@ -10,55 +9,8 @@ pub const VIEWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The last interval of each recorder that no gap (an annotation of kind `{gap}`) overlaps;
-/// `{interval_ns}` is the length of an interval. A join keeps its left side in memory: here the
-/// gaps, in [`IN_FLIGHT`] a row per operation, and never the counts of a long recording.
-pub const COMPLETE_INTERVALS: &str = include_str!("queries/complete_intervals.sql");
-/// The kernel's counts per recorder and operation; `{sums}` is the list of sums of the columns,
-/// `{complete}` the last complete interval of a row's recorder.
-pub const COUNTERS: &str = include_str!("queries/counters.sql");
-/// Operations in flight in the last `{slots}` intervals, per recorder and operation, in order of
-/// time.
-pub const IN_FLIGHT: &str = include_str!("queries/in_flight.sql");
-/// Rows of `operation_log` per recorder and operation: all rows, those up to the interval
-/// `{complete}`, and the number of parts up to there whose counts do not add up. A part is
-/// `{intervals}` intervals. The counts of one interval may be in several rows, since some arrive
-/// late. `{within}` is a condition on the intervals that are counted.
-pub const BALANCE: &str = include_str!("queries/balance.sql");
-/// The first and the last interval of the table `{table}`.
-pub const EXTENT: &str = include_str!("queries/extent.sql");
 /// All annotations in order of time.
 pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
-/// Figures per operation.
-pub const SUMMARY: &str = include_str!("queries/summary.sql");
-/// Figures per operation and window; `{window}` is the start of a row's window by the time column
-/// `finished_at`, `{operations}` a list of names.
-pub const WINDOWS: &str = include_str!("queries/windows.sql");
-/// Losses per operation and window; the time column is `at`.
-pub const LOSS_WINDOWS: &str = include_str!("queries/loss_windows.sql");
-
-/// Text as an SQL literal.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// `query` with each `{name}` replaced by its value. Names inside a value are not replaced.
-pub fn fill(query: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(query.len());
-    let mut rest = query;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let value = after.split_once('}').and_then(|(name, behind)| {
-            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
-            Some((*value, behind))
-        });
-        let (value, behind) = value.unwrap_or(("{", after));
-        filled.push_str(value);
-        rest = behind;
-    }
-    filled.push_str(rest);
-    filled
-}
 
 #[cfg(test)]
 mod tests {
@@ -79,38 +31,8 @@ mod tests {
         };
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query);
-        let queries = [
-            COMPLETE_INTERVALS,
-            COUNTERS,
-            IN_FLIGHT,
-            BALANCE,
-            EXTENT,
-            ANNOTATIONS,
-            SUMMARY,
-            WINDOWS,
-            LOSS_WINDOWS,
-        ];
-        for query in views.into_iter().chain(queries) {
-            let time = if query == WINDOWS {
-                "finished_at"
-            } else {
-                "at"
-            };
-            let values = [
-                ("complete", "1"),
-                ("gap", "gap"),
-                ("interval_ns", "1"),
-                ("intervals", "1"),
-                ("operations", "''"),
-                ("slots", "1"),
-                ("sums", "sum(begun)"),
-                ("table", "operation_log"),
-                ("window", time),
-                ("within", "TRUE"),
-            ];
-            let query = fill(query, &values);
-            assert!(!query.contains(['{', '}']), "{query}");
-            let result = session.collect(&query);
+        for query in views.into_iter().chain([ANNOTATIONS]) {
+            let result = session.collect(query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }
         assert!(
@@ -118,11 +40,5 @@ mod tests {
                 .collect("SELECT nonsense FROM operation_log")
                 .is_err()
         );
-    }
-
-    #[test]
-    fn names_inside_a_value_are_not_replaced() {
-        let values = [("a", "{b}'{"), ("b", "x")];
-        assert_eq!(fill("{a} {b} {c} {", &values), "{b}'{ x {c} {");
     }
 }

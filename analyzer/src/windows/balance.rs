@@ -20,18 +20,32 @@ pub(super) struct Counted {
     pub(super) difference: i64,
 }
 
-/// The rows and the counts of one operation in one run, in cells of one or more intervals.
+/// The rows and the counts of one operation in one run, in cells of one or more intervals, and the
+/// comparison of the complete intervals one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Balance {
     /// Intervals in a cell: as many as keep the number of cells bounded.
     per_cell: u64,
     cells: BTreeMap<u64, Cell>,
-    /// The cell of the last row, and the rows that are not in `cells` yet.
+    /// The interval of the last row, and the rows of it that are not in `cells` yet.
     open: (u64, i64),
+    /// The last complete interval; `None` where there is none.
+    complete: Option<u64>,
+    check: Check,
     /// Whether a row has no interval: an older version wrote it.
     is_unnumbered: bool,
     /// Whether there are more cells than a run can have.
     is_overfull: bool,
+}
+
+/// Whether the rows and counts of each complete interval agree. Each interval adds its numbers times
+/// a factor of its own, so that two intervals do not make up for each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Check {
+    /// Counts of complete intervals.
+    pub(super) complete: u64,
+    missing: u64,
+    difference: u64,
 }
 
 /// Where the rows of an operation are not those that the kernel counted.
@@ -53,14 +67,16 @@ struct Cell {
 }
 
 impl Balance {
-    /// No row and no count yet, of a run of that length.
-    pub(super) fn new(run_ns: i64, interval_ns: i64) -> Self {
+    /// No row and no count yet, of a run of that length, whose last complete interval is known.
+    pub(super) fn new(run_ns: i64, interval_ns: i64, complete: Option<u64>) -> Self {
         let intervals = run_ns.max(0).checked_div(interval_ns.max(0));
         let intervals = intervals.unwrap_or(0).unsigned_abs();
         Self {
             per_cell: intervals.div_ceil(MOST_WINDOWS as u64).max(1),
             cells: BTreeMap::new(),
             open: (0, 0),
+            complete,
+            check: Check::default(),
             is_unnumbered: false,
             is_overfull: false,
         }
@@ -78,10 +94,9 @@ impl Balance {
             self.is_unnumbered = true;
             return;
         };
-        let cell = interval / self.per_cell;
-        if cell != self.open.0 {
+        if interval != self.open.0 {
             self.close();
-            self.open.0 = cell;
+            self.open.0 = interval;
         }
         self.open.1 += 1;
     }
@@ -93,7 +108,16 @@ impl Balance {
             missing: recorded,
             difference: counted.difference,
         };
-        self.add(interval / self.per_cell, cell);
+        if self.is_complete(interval) {
+            self.check.complete += 1;
+        }
+        self.add_interval(interval, cell);
+    }
+
+    /// How the complete intervals agree, as far as rows and counts were added.
+    pub(super) fn check(&mut self) -> Check {
+        self.close();
+        self.check
     }
 
     /// Adds the rows and counts of another part of the same run.
@@ -101,6 +125,9 @@ impl Balance {
         other.close();
         self.is_unnumbered |= other.is_unnumbered;
         self.is_overfull |= other.is_overfull;
+        self.check.complete += other.check.complete;
+        self.check
+            .add(1, other.check.missing, other.check.difference);
         for (key, cell) in other.cells {
             self.add(key, cell);
         }
@@ -135,18 +162,30 @@ impl Balance {
     }
 
     fn close(&mut self) {
-        let (cell, rows) = self.open;
+        let (interval, rows) = self.open;
         self.open.1 = 0;
         if rows > 0 {
             let missing = -rows;
-            self.add(
-                cell,
+            self.add_interval(
+                interval,
                 Cell {
                     missing,
                     ..Cell::default()
                 },
             );
         }
+    }
+
+    fn is_complete(&self, interval: u64) -> bool {
+        self.complete.is_some_and(|last| interval <= last)
+    }
+
+    fn add_interval(&mut self, interval: u64, more: Cell) {
+        if self.is_complete(interval) {
+            let numbers = [more.missing, more.difference].map(i64::cast_unsigned);
+            self.check.add(factor(interval), numbers[0], numbers[1]);
+        }
+        self.add(interval / self.per_cell, more);
     }
 
     fn add(&mut self, key: u64, more: Cell) {
@@ -158,6 +197,29 @@ impl Balance {
         cell.missing = cell.missing.saturating_add(more.missing);
         cell.difference = cell.difference.saturating_add(more.difference);
     }
+}
+
+impl Check {
+    /// Whether rows and counts agree in every interval.
+    pub(super) fn agrees(self) -> bool {
+        (self.missing, self.difference) == (0, 0)
+    }
+
+    fn add(&mut self, factor: u64, missing: u64, difference: u64) {
+        let more = missing.wrapping_mul(factor);
+        self.missing = self.missing.wrapping_add(more);
+        let more = difference.wrapping_mul(factor);
+        self.difference = self.difference.wrapping_add(more);
+    }
+}
+
+/// An odd number that looks random (SplitMix64, Steele et al. 2014): sums of multiples of several
+/// are 0 by chance only.
+fn factor(interval: u64) -> u64 {
+    let mixed = interval.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) | 1
 }
 
 #[cfg(test)]
@@ -191,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_counted_operation_without_a_row_is_found_and_other_disagreements_are_doubtful() {
-        let mut balance = Balance::new(5 * SECOND, SECOND);
+        let mut balance = Balance::new(5 * SECOND, SECOND, None);
         for (interval, rows, recorded) in [(100, 3, 3), (101, 2, 9), (102, 0, 0), (104, 1, 0)] {
             for _ in 0..rows {
                 balance.add_row(Some(interval));
@@ -204,7 +266,7 @@ mod tests {
             difference,
         };
         balance.add_counts(103, part(1));
-        let mut later = Balance::new(5 * SECOND, SECOND);
+        let mut later = Balance::new(5 * SECOND, SECOND, None);
         later.add_counts(103, part(-1));
         balance.merge(later);
         let found = balance.clone().finish(&intervals(5)).unwrap();
@@ -217,8 +279,8 @@ mod tests {
 
     #[test]
     fn rows_in_any_order_and_parts_balance() {
-        let mut balance = Balance::new(9 * SECOND, SECOND);
-        let mut other = Balance::new(9 * SECOND, SECOND);
+        let mut balance = Balance::new(9 * SECOND, SECOND, Some(107));
+        let mut other = Balance::new(9 * SECOND, SECOND, Some(107));
         for index in 0..90u64 {
             let part = match index % 3 {
                 0 => &mut other,
@@ -230,13 +292,49 @@ mod tests {
             other.add_counts(interval, counted(10));
         }
         balance.merge(other);
+        let check = balance.check();
+        assert_eq!((check.complete, check.agrees()), (8, true));
         assert_eq!(balance.finish(&intervals(9)), Some(Imbalance::default()));
+    }
+
+    #[test]
+    fn complete_intervals_are_compared_one_by_one() {
+        // An interval has a row too many, and another one too few.
+        let check = |changed: [(u64, i64); 2], complete| {
+            let seconds = 3 * MOST_WINDOWS as u64;
+            let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, complete);
+            for interval in 100..100 + seconds {
+                let rows = changed.iter().filter(|(one, _)| *one == interval);
+                for _ in 0..10 + rows.map(|(_, more)| more).sum::<i64>() {
+                    balance.add_row(Some(interval));
+                }
+                balance.add_counts(interval, counted(10));
+            }
+            balance.check()
+        };
+        assert!(check([(300, 0), (301, 0)], Some(400)).agrees());
+        assert!(!check([(300, 1), (301, -1)], Some(400)).agrees());
+        assert!(!check([(100, 1), (400, -1)], Some(400)).agrees());
+        assert!(check([(401, 1), (402, -1)], Some(400)).agrees());
+        assert_eq!(check([(401, 1), (402, -1)], None), Check::default());
+        let mut balance = Balance::new(SECOND, SECOND, Some(1));
+        for (interval, difference) in [(0, 2), (1, -2)] {
+            let recorded = 0;
+            balance.add_counts(
+                interval,
+                Counted {
+                    recorded,
+                    difference,
+                },
+            );
+        }
+        assert!(!balance.check().agrees());
     }
 
     #[test]
     fn a_long_run_has_cells_of_several_intervals() {
         let seconds = 3 * MOST_WINDOWS as u64;
-        let mut balance = Balance::new(seconds as i64 * SECOND, SECOND);
+        let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, None);
         for interval in 100..100 + seconds {
             if interval != 300 {
                 balance.add_row(Some(interval));
@@ -250,11 +348,11 @@ mod tests {
 
     #[test]
     fn without_numbers_nothing_is_compared_and_impossible_numbers_are_no_evidence() {
-        let mut older = Balance::new(SECOND, SECOND);
+        let mut older = Balance::new(SECOND, SECOND, None);
         older.add_row(None);
         older.add_counts(100, counted(5));
         assert_eq!(older.finish(&intervals(1)), Some(Imbalance::default()));
-        let mut wrong = Balance::new(SECOND, SECOND);
+        let mut wrong = Balance::new(SECOND, SECOND, None);
         for interval in 0..=MOST_CELLS as u64 {
             wrong.add_row(Some(interval * 10));
         }

@@ -52,7 +52,7 @@ impl Fold {
     #[inline]
     pub fn add(&mut self, row: &Row) {
         let index = self.index(row.finished_at_ns);
-        if index != self.open_index {
+        if index != self.open_index || self.open.is_full() {
             self.close();
             self.open_index = index;
         }

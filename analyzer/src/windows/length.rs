@@ -16,6 +16,8 @@ const LARGEST_EXPONENT: u32 = 33;
 pub struct WindowLength(u32);
 
 impl WindowLength {
+    /// The shortest length.
+    pub const SHORTEST: Self = Self(0);
     /// A second.
     pub const SECOND: Self = Self(9);
 

@@ -1,9 +1,13 @@
 //! Runs as windows: the rows and losses of each operation, summed over windows of equal length, in
-//! one pass over the files and bounded memory. Every command that judges a recording reads it here.
+//! one pass over the files and bounded memory. Every command that judges or draws a recording reads
+//! it here.
 //! [`read`] does the reading; everything else is pure.
 
 mod balance;
 mod columns;
+mod complete;
+mod counts;
+mod cut;
 mod fold;
 mod intervals;
 mod length;
@@ -12,11 +16,18 @@ mod open_window;
 mod read;
 mod run;
 mod series;
+mod source;
+mod tally;
+mod totals;
 mod window;
 
+pub use counts::OperationCounts;
+pub use cut::Cut;
 pub use fold::{Fold, Row};
 pub use length::{MOST_WINDOWS, WindowLength};
-pub use read::{read, read_at_most};
+pub use read::{Observation, read};
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;
+pub use tally::Measured;
+pub use totals::OperationTotals;
 pub use window::{Window, mean};

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::balance::{Balance, Imbalance};
+use super::cut::RunPlan;
 use super::intervals::Intervals;
-use super::read::RunPlan;
+use super::tally::Tally;
 use super::{Fold, Series};
 use crate::recording::TimeRange;
 use crate::units::{count, duration};
@@ -27,13 +28,19 @@ pub(super) struct Observed {
 pub(super) struct OperationFold {
     pub(super) windows: Fold,
     pub(super) balance: Balance,
+    pub(super) tally: Tally,
 }
 
 impl OperationFold {
     pub(super) fn new(plan: &RunPlan) -> Self {
         Self {
             windows: Fold::new(plan.range, plan.length),
-            balance: Balance::new(plan.range.length_ns(), plan.interval_ns),
+            balance: Balance::new(
+                plan.range.length_ns(),
+                plan.interval_ns,
+                plan.complete_interval,
+            ),
+            tally: Tally::default(),
         }
     }
 }
@@ -55,6 +62,7 @@ impl Observed {
                 Some(known) => {
                     known.windows.merge(fold.windows);
                     known.balance.merge(fold.balance);
+                    known.tally.merge(fold.tally);
                 }
                 None => drop(self.operations.insert(operation, fold)),
             }
@@ -62,8 +70,13 @@ impl Observed {
     }
 
     /// The windows of the complete part of the run, and warnings about what is missing besides the
-    /// gaps. Operations that the kernel counted and that have no row are lost.
+    /// gaps, as [`Cut`](super::Cut) says.
     pub(super) fn finish(self, plan: &RunPlan) -> (BTreeMap<String, Series>, Vec<String>) {
+        if !plan.is_judged {
+            let operations = self.operations.into_iter();
+            let shown = operations.map(|(name, fold)| (name, fold.windows.finish(&[])));
+            return (shown.collect(), Vec::new());
+        }
         let intervals = self.intervals;
         let uncounted = intervals.uncounted(plan.range);
         let complete = plan.complete.length_ns() / plan.length.ns();

@@ -10,6 +10,9 @@ use super::fold::Row;
 /// Bits of a word of the bitmap.
 const WORD: usize = u64::BITS as usize;
 
+/// More operations than this are moved elsewhere, so that the cells can count them.
+const MOST_COUNTED: u64 = 1 << 30;
+
 /// A window with a histogram of cells.
 #[derive(Clone, Debug)]
 pub(super) struct OpenWindow {
@@ -28,6 +31,12 @@ impl OpenWindow {
             used: [0; BUCKETS.div_ceil(WORD)],
             extremes: None,
         }
+    }
+
+    /// Whether a cell may soon be too small for its number.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.sums.count > MOST_COUNTED
     }
 
     #[inline]

@@ -1,4 +1,4 @@
-//! Reads the runs of a recording as windows: one pass over `operation_log` for the rows and one
+//! Reads the runs of a recording: one pass over `operation_log` for the rows and one
 //! over `operation_metrics` for the counts, on all CPUs. Each file is folded by one thread.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,54 +6,49 @@ use std::num::NonZero;
 
 use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
-use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
-use super::columns::{CountRows, LOG_COLUMNS, LogRows, METRICS_COLUMNS};
+use super::columns::{CountRows, LOG_COLUMNS, LogRows, SPLIT_COLUMNS, metrics_columns};
+use super::counts::{OperationCounts, Reconciliation};
+use super::cut::{NEEDED, RunPlan, plans, provenance};
 use super::observed::{Observed, OperationFold};
-use super::{Run, RunIdentity, WindowLength};
-use crate::figures::{INCOMPLETE_INTERVALS, Reading, RunCoverage};
-use crate::recording::{Journal, Recording, Segment, TimeRange};
+use super::source::Source;
+use super::totals::{OperationTotals, Totals};
+use super::{Cut, Run, RunIdentity};
+use crate::coverage::Coverage;
+use crate::recording::{Recording, TimeRange};
 
-/// The tables without which nothing is known about the time of their rows.
-const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
+/// What was read of a recording.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Its runs, in order of their begin; at least one. A run without rows has no operations. Each
+    /// has the warnings about what is missing in it besides its gaps.
+    pub runs: Vec<Run>,
+    /// The kernel's counts per operation, compared with the rows; ordered by name.
+    pub counts: Vec<OperationCounts>,
+    /// The sums of each operation with a row, ordered by name; empty where the windows are for
+    /// verdicts.
+    pub totals: Vec<OperationTotals>,
+}
 
-/// The runs of a recording, in order of their begin; at least one. A run without rows has no
-/// operations. `length` is the shortest length of the windows; without it, it is the shortest of
-/// which each run has at most [`MOST_WINDOWS`](super::MOST_WINDOWS). Longer runs get longer
-/// windows.
-///
-/// Operations that the kernel counted and that have no row are lost. A window is missing where a
-/// gap is, and where the kernel's counts are missing.
+/// Reads a recording.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub fn read(reading: &Reading, length: Option<WindowLength>) -> Result<Vec<Run>> {
-    read_in(reading, |run_ns| {
-        let finest = WindowLength::finest(run_ns);
-        length.map_or(finest, |length| length.max(finest))
-    })
-}
-
-/// As [`read`], in the shortest windows of which a run fills at most `most`: with fewer windows
-/// many operations need less memory.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_at_most(reading: &Reading, most: usize) -> Result<Vec<Run>> {
-    read_in(reading, |run_ns| {
-        WindowLength::filling(run_ns, most).max(WindowLength::finest(run_ns))
-    })
-}
-
-/// The runs in windows of a length that depends on that of the run, ns.
-fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Vec<Run>> {
-    let recording = &reading.recording;
-    let plans = plans(reading, length);
-    let folds = fold(recording, &plans)?;
-    let warnings: Vec<String> = reading.warnings.iter().map(ToString::to_string).collect();
+pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Observation> {
+    let plans = plans(recording, coverage, cut)?;
+    let mut folds = fold(recording, &plans, cut)?;
+    let mut reconciliation = Reconciliation::default();
+    let mut totals = Totals::default();
+    for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
+        reconciliation.add(operation, &fold.tally, fold.balance.check());
+        if cut.is_shown() {
+            totals.add_tally(operation, &fold.tally);
+        }
+    }
+    let counts = reconciliation.finish(cut != Cut::Counts);
     let root = recording.root.to_string_lossy().into_owned();
-    let without_rows = without_rows(reading);
+    let without_rows = without_rows(recording, coverage);
     let has_several = plans.len() + without_rows.len() > 1;
     let identity = |recorder: &str, range: TimeRange| RunIdentity {
         name: match has_several {
@@ -61,16 +56,21 @@ fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Ve
             false => root.clone(),
         },
         recording: root.clone(),
-        warnings: warnings.clone(),
         ..RunIdentity::of(&provenance(recording, recorder), recorder, range)
     };
     let mut runs = Vec::new();
     for (plan, fold) in plans.into_iter().zip(folds) {
         let (operations, warnings) = fold.finish(&plan);
-        let mut identity = identity(&plan.recorder, plan.complete);
-        identity.warnings.extend(warnings);
+        if cut.is_shown() {
+            for (operation, series) in &operations {
+                totals.add_windows(operation, series);
+            }
+        }
         runs.push(Run {
-            identity,
+            identity: RunIdentity {
+                warnings,
+                ..identity(&plan.recorder, plan.complete)
+            },
             operations,
             restarts_ns: plan.restarts_ns,
         });
@@ -86,13 +86,16 @@ fn read_in(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Result<Ve
         let key = |run: &Run| (run.identity.first_ns, run.identity.recorder.clone());
         key(a).cmp(&key(b))
     });
-    Ok(runs)
+    Ok(Observation {
+        runs,
+        counts,
+        totals: totals.finish(),
+    })
 }
 
 /// The runs that have files, readable or not, and no row, with the time that their annotations
 /// give. A recording of which nothing can be read has one without a name.
-fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
-    let (recording, coverage) = (&reading.recording, &reading.coverage);
+fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, TimeRange)> {
     let origins = recording.origins().into_iter();
     let origins = origins.map(|origin| origin.recorder.as_str());
     let damaged = recording.damaged.iter();
@@ -113,103 +116,29 @@ fn without_rows(reading: &Reading) -> Vec<(String, TimeRange)> {
         .collect()
 }
 
-/// How one run is cut.
-pub(super) struct RunPlan {
-    recorder: String,
-    /// The time of its rows.
-    pub(super) range: TimeRange,
-    /// The part of it that is judged.
-    pub(super) complete: TimeRange,
-    pub(super) gaps: Vec<TimeRange>,
-    restarts_ns: Vec<i64>,
-    pub(super) length: WindowLength,
-    pub(super) interval_ns: i64,
-    /// Whether rows or counts were left out, because their file or a part of it cannot be read.
-    pub(super) lacks_rows: bool,
-    /// Whether the rows are another program's: nobody counted them.
-    pub(super) is_import: bool,
-    /// Whether annotations are missing or were left out: gaps may be unknown.
-    pub(super) lacks_gaps: bool,
-}
-
-fn plans(reading: &Reading, length: impl Fn(i64) -> WindowLength) -> Vec<RunPlan> {
-    let recording = &reading.recording;
-    let runs = reading.coverage.runs.iter();
-    let plan = |(recorder, run): (&String, &RunCoverage)| {
-        let range = run.range;
-        let provenance = provenance(recording, recorder);
-        let interval_ns = match i64::try_from(provenance.interval_ns) {
-            Ok(length) if length > 0 => length,
-            _ => recording.interval_ns(),
-        };
-        let lacks = |tables: &[Table]| {
-            let mut damaged = recording.damaged.iter();
-            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
-        };
-        RunPlan {
-            recorder: recorder.clone(),
-            range,
-            complete: complete_part(reading, recorder, range),
-            gaps: run.gaps.clone(),
-            restarts_ns: run.restarts_ns.clone(),
-            length: length(range.length_ns()),
-            interval_ns,
-            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
-            is_import: provenance.is_import(),
-            lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-        }
-    };
-    runs.map(plan).collect()
-}
-
-/// Whether frames of the run's journals are damaged, or were when the journals were sealed.
-fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
-    NEEDED.into_iter().any(|table| {
-        let mut journals = recording.journals(table);
-        let mut segments = recording.segments(table);
-        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
-            || segments
-                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
-    })
-}
-
-/// The run without the intervals at its end that may not be written completely.
-fn complete_part(reading: &Reading, recorder: &str, range: TimeRange) -> TimeRange {
-    let recording = &reading.recording;
-    if reading.coverage.stopped.contains(recorder) && !recording.is_unsealed(recorder) {
-        return range;
-    }
-    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
-    TimeRange {
-        last_ns: range.last_ns.saturating_sub(incomplete).max(range.first_ns),
-        ..range
-    }
-}
-
-/// A file of one run.
-enum Source<'a> {
-    Segment(&'a Segment),
-    Journal(&'a Journal),
-}
-
 /// Folds all files; the result has what was observed of each run.
-fn fold(recording: &Recording, plans: &[RunPlan]) -> Result<Vec<Observed>> {
-    let mut files: Vec<(usize, Source<'_>)> = Vec::new();
+fn fold(recording: &Recording, plans: &[RunPlan], cut: Cut) -> Result<Vec<Observed>> {
+    let tables: &[Table] = match cut {
+        Cut::Counts => &[Table::OPERATION_METRICS],
+        _ => &NEEDED,
+    };
+    let mut files: Vec<File<'_>> = Vec::new();
     for (run, plan) in plans.iter().enumerate() {
-        for table in NEEDED {
-            let segments = recording.segments(table);
-            let segments = segments.filter(|file| file.origin.recorder == plan.recorder);
-            files.extend(segments.map(|file| (run, Source::Segment(file))));
-            let journals = recording.journals(table);
-            let journals = journals.filter(|file| file.origin.recorder == plan.recorder);
-            files.extend(journals.map(|file| (run, Source::Journal(file))));
+        for table in tables.iter().copied() {
+            let sources = Source::of(recording, &plan.recorder, table);
+            files.extend(sources.map(|source| File { run, table, source }));
         }
     }
     // Neighbouring files have neighbouring windows: each thread gets one part of the list.
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let part = files.len().div_ceil(threads).max(1);
+    let rows: Vec<&str> = match cut.is_shown() {
+        true => [&LOG_COLUMNS[..], &SPLIT_COLUMNS[..]].concat(),
+        false => LOG_COLUMNS.into(),
+    };
+    let rows = &rows;
     let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || fold_files(files, plans));
+        let start = |files| scope.spawn(move || fold_files(files, plans, rows));
         let threads: Vec<_> = files.chunks(part).map(start).collect();
         let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Observed>>>| {
             let stopped = |_| Err(Failure::new("reading thread", "ended unexpectedly"));
@@ -226,24 +155,27 @@ fn fold(recording: &Recording, plans: &[RunPlan]) -> Result<Vec<Observed>> {
     Ok(all)
 }
 
-fn fold_files(files: &[(usize, Source<'_>)], plans: &[RunPlan]) -> Result<Vec<Observed>> {
+/// A file of one run.
+struct File<'a> {
+    /// The run's place in the plans.
+    run: usize,
+    table: Table,
+    source: Source<'a>,
+}
+
+/// `rows` are the columns of `operation_log` that are read.
+fn fold_files(files: &[File<'_>], plans: &[RunPlan], rows: &[&str]) -> Result<Vec<Observed>> {
     let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
-    for (run, source) in files {
-        let mut folds = RunFolds::new(
-            &plans[*run],
-            std::mem::replace(&mut all[*run], Observed::new(&plans[*run])),
-        );
-        match source {
-            Source::Segment(file) if file.table == Table::OPERATION_LOG => {
-                file.batches(&LOG_COLUMNS, |batch| folds.add_rows(batch))?;
-            }
-            Source::Segment(file) => {
-                file.batches(&METRICS_COLUMNS, |batch| folds.add_counts(batch))?;
-            }
-            Source::Journal(file) if file.table == Table::OPERATION_LOG => {
-                file.batches(|batch| folds.add_rows(batch))?;
-            }
-            Source::Journal(file) => file.batches(|batch| folds.add_counts(batch))?,
+    let metrics = metrics_columns();
+    let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    for File { run, table, source } in files {
+        let plan = &plans[*run];
+        let observed = std::mem::replace(&mut all[*run], Observed::new(plan));
+        let mut folds = RunFolds::new(plan, observed);
+        if *table == Table::OPERATION_LOG {
+            source.batches(rows, |batch| folds.add_rows(batch))?;
+        } else {
+            source.batches(&metrics, |batch| folds.add_counts(batch))?;
         }
         all[*run] = folds.finish();
     }
@@ -301,6 +233,8 @@ impl<'a> RunFolds<'a> {
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add(&row);
                 fold.balance.add_row(rows.interval(index));
+                fold.tally
+                    .add_row(rows.operation_type(index), rows.split(index));
             }
         }
         Ok(())
@@ -318,7 +252,8 @@ impl<'a> RunFolds<'a> {
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add_lost(row.lost, interval);
-                if let Some((interval, counted)) = row.counted {
+                fold.tally.add_counts(&row);
+                if let (Some(interval), Some(counted)) = (row.interval, row.counted) {
                     fold.balance.add_counts(interval, counted);
                     self.observed.intervals.add(interval, row.at_ns);
                 }
@@ -326,18 +261,4 @@ impl<'a> RunFolds<'a> {
         }
         Ok(())
     }
-}
-
-/// The provenance of a run, from any of its files.
-fn provenance(recording: &Recording, recorder: &str) -> Provenance {
-    let segments = recording.segments.iter();
-    let segments = segments.map(|file| (&file.origin, Some(&file.footer)));
-    let journals = recording.journals.iter();
-    let journals = journals.map(|file| (&file.origin, file.footer.as_ref()));
-    segments
-        .chain(journals)
-        .filter(|(origin, _)| origin.recorder == recorder)
-        .find_map(|(_, footer)| footer)
-        .map(|footer| footer.provenance.clone())
-        .unwrap_or_default()
 }

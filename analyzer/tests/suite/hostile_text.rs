@@ -8,9 +8,9 @@ use std::fs;
 use crate::program::{analyzer, json, printed, refused, text};
 use proptest::prelude::*;
 use soakbox_analyzer::chart;
+use soakbox_analyzer::coverage::{Gap, Moment};
 use soakbox_analyzer::figures::{
-    Gap, Info, LatencyWindow, Moment, OperationSummary, OperationTimeline, Summary, Target,
-    Timeline, Warning,
+    Info, LatencyWindow, OperationSummary, OperationTimeline, Summary, Target, Timeline, Warning,
 };
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};

@@ -79,7 +79,8 @@ fn warnings(output: &Output) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// The warnings of a recording. Every command must give exactly the same ones.
+/// The warnings of a recording. Every command must give exactly the same ones, but for `sql`, which
+/// does not compare counts and rows.
 fn asked(root: &Path) -> Vec<String> {
     let (root, place) = (root.to_str().unwrap(), tempfile::tempdir().unwrap());
     let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
@@ -109,6 +110,10 @@ fn asked(root: &Path) -> Vec<String> {
     for command in commands {
         let output = analyzer(command);
         assert!(output.status.success(), "{command:?}");
+        let mut expected = expected.clone();
+        if command[0] == "sql" {
+            expected.retain(|warning| !warning.ends_with("disagree; `info` shows both"));
+        }
         assert_eq!(warnings(&output), expected, "{command:?}");
     }
     let table = printed(&["summary", root]);

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use soakbox_analyzer::figures::{Comparison, Reading};
-use soakbox_analyzer::windows::{Run, Series, WindowLength, read, read_at_most};
+use soakbox_analyzer::figures::{Reading, Summary, Timeline};
+use soakbox_analyzer::sql::columns::Columns;
+use soakbox_analyzer::windows::{Cut, Run, Series, WindowLength};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Rows, Soak, concat};
 
 fn runs(root: &Path, length: Option<WindowLength>) -> Vec<Run> {
-    let reading = Reading::open(root, false, Comparison::Required).unwrap();
-    read(&reading, length).unwrap()
+    let shortest = length.unwrap_or(WindowLength::SHORTEST);
+    cut(root, Cut::not_shorter(shortest))
+}
+
+fn cut(root: &Path, cut: Cut) -> Vec<Run> {
+    Reading::open(root, false, cut).unwrap().runs
 }
 
 fn metrics(rows: &Rows) -> arrow::array::RecordBatch {
@@ -54,9 +59,8 @@ fn fewer_windows_are_those_of_the_shortest_length_merged() {
         let place = tempfile::tempdir().unwrap();
         soak.seal(place.path());
         let finest = &runs(place.path(), None)[0];
-        let reading = Reading::open(place.path(), false, Comparison::Required).unwrap();
         for most in [1, 7, 64, 1024, 4096, 1 << 20] {
-            let few = &read_at_most(&reading, most).unwrap()[0];
+            let few = &cut(place.path(), Cut::at_most(most))[0];
             assert_eq!(few.identity, finest.identity);
             for (operation, series) in &few.operations {
                 assert!(series.windows.len() <= most, "{most}");
@@ -189,4 +193,105 @@ fn each_recorder_has_a_run_of_its_own() {
         names[0].ends_with("#0a1b2c3f") && names[1].ends_with("#11111111"),
         "{names:?}"
     );
+}
+
+#[test]
+fn figures_of_whole_runs_and_the_windows_of_charts_are_the_answers_of_queries() {
+    let place = tempfile::tempdir().unwrap();
+    SOAK.seal(place.path());
+    // Another recorder, whose last rows are in a journal.
+    let later = Soak {
+        begin: 25,
+        slowdown: 3.0,
+        seed: 4,
+        ..SOAK
+    };
+    let rows = later.rows();
+    let mut other =
+        Recorder::new(place.path()).with_uuid("11111111-2222-4333-8444-555555555555", "soak-2");
+    other.seal(Table::OPERATION_LOG, &concat(&rows.log[..30]));
+    other.journal(Table::OPERATION_LOG, &rows.log[30..]);
+    other.seal(Table::OPERATION_METRICS, &metrics(&rows));
+    other.seal(Table::ANNOTATIONS, &annotations(&rows));
+    let reading = Reading::open(place.path(), false, Timeline::CUT).unwrap();
+    let query = |query: &str| {
+        let found = reading.session.collect(query).unwrap();
+        Columns::new(&found).unwrap().unwrap()
+    };
+
+    let found = query(
+        "SELECT operation, count(*) AS count, count(*) FILTER (WHERE success = false) AS failures,
+             quantiles(duration_ns, 0.5, 0.9, 0.95, 0.99, 0.999) AS duration,
+             max(duration_ns) AS max, avg(cpu_ns) AS cpu, avg(cpu_user_ns) AS user,
+             avg(cpu_system_ns) AS system, avg(memory_bytes) AS memory, sum(bytes) AS bytes
+         FROM operation_log GROUP BY operation ORDER BY operation",
+    );
+    let whole = Reading::open(place.path(), false, Cut::WHOLE).unwrap();
+    let summary = Summary::of(&reading).operations;
+    assert_eq!(summary, Summary::of(&whole).operations);
+    assert_eq!(summary.len(), 2);
+    for (row, figures) in summary.iter().enumerate() {
+        let integer = |name: &str| found.integers(name).unwrap()[row];
+        let mean = |name: &str| found.floats(name).unwrap()[row].map(|mean| mean.round() as i64);
+        assert_eq!(found.texts("operation").unwrap()[row], figures.operation);
+        assert_eq!(integer("count"), i64::try_from(figures.count).ok());
+        assert_eq!(
+            integer("failures").filter(|_| figures.failure_rate.is_some()),
+            figures.failures.and_then(|n| i64::try_from(n).ok())
+        );
+        let durations = [
+            figures.p50_ns,
+            figures.p90_ns,
+            figures.p95_ns,
+            figures.p99_ns,
+            figures.p999_ns,
+        ];
+        assert_eq!(
+            found.lists("duration").unwrap()[row],
+            durations.map(Option::unwrap)
+        );
+        assert_eq!(integer("max"), figures.max_ns);
+        assert_eq!(mean("cpu"), figures.cpu_ns);
+        assert_eq!(mean("user"), figures.cpu_user_ns);
+        assert_eq!(mean("system"), figures.cpu_system_ns);
+        assert_eq!(mean("memory"), figures.memory_bytes);
+        assert_eq!(integer("bytes"), figures.bytes);
+    }
+
+    for timeline in Timeline::of(&reading, &[]).unwrap().operations {
+        let (name, width) = (&timeline.operation, timeline.width_ns);
+        let found = query(&format!(
+            "SELECT at, count(*) AS count, quantiles(duration_ns, 0.5, 0.95, 0.99) AS duration
+             FROM (SELECT date_bin(INTERVAL '{width} nanoseconds', finished_at) AS at, duration_ns
+                   FROM operation_log WHERE operation = '{name}')
+             GROUP BY at ORDER BY at"
+        ));
+        let windows = timeline.windows.iter();
+        let windows: Vec<_> = windows
+            .map(|one| {
+                (
+                    one.at_ns,
+                    one.count,
+                    vec![one.p50_ns, one.p95_ns, one.p99_ns],
+                )
+            })
+            .collect();
+        let times = found.times("at").unwrap().into_iter().flatten();
+        let counts = found.counts("count").unwrap();
+        let durations = found.lists("duration").unwrap();
+        let queried: Vec<_> = times
+            .zip(counts)
+            .zip(durations)
+            .map(|((at, count), durations)| (at, count, durations))
+            .collect();
+        assert_eq!(windows, queried, "{name}");
+        assert_eq!(
+            timeline.lost.values().sum::<u64>(),
+            query(&format!(
+                "SELECT sum(lost) AS lost FROM operation_metrics WHERE operation = '{name}'"
+            ))
+            .counts("lost")
+            .unwrap()[0]
+        );
+    }
 }

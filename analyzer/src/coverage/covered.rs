@@ -34,6 +34,9 @@ pub struct RunCoverage {
     pub range: TimeRange,
     /// Its gaps inside the range, in order; they do not touch.
     pub gaps: Vec<TimeRange>,
+    /// All that were annotated, also those without length, in order; they do not touch. One that
+    /// did not end lasts for ever.
+    pub noted_gaps: Vec<TimeRange>,
     /// When a process of its command began or ended, ns UTC.
     pub restarts_ns: Vec<i64>,
     /// Whether it recorded its start, or is an import. Otherwise annotations are missing, and gaps
@@ -42,7 +45,7 @@ pub struct RunCoverage {
 }
 
 impl Coverage {
-    pub(super) fn of(
+    pub(crate) fn of(
         recording: &Recording,
         annotated: &BTreeMap<String, RunAnnotations>,
         gaps: &[Gap],
@@ -55,6 +58,7 @@ impl Coverage {
             let run = RunCoverage {
                 range,
                 gaps: gaps_inside(range, gaps),
+                noted_gaps: all_noted(gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
                 has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
                     || is_import(recording, &origin.recorder),
@@ -98,6 +102,14 @@ fn gaps_inside(range: TimeRange, gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> 
         last_ns: to_ns.unwrap_or(range.last_ns).min(range.last_ns),
     });
     merge(inside.collect())
+}
+
+fn all_noted(gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
+    let all = gaps.iter().map(|&(first_ns, to_ns)| TimeRange {
+        first_ns,
+        last_ns: to_ns.unwrap_or(i64::MAX).max(first_ns),
+    });
+    joined(all.collect())
 }
 
 /// The run of one recorder, from the annotation of its start to that of its stop. Where one of the
@@ -152,6 +164,11 @@ fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeR
 /// The same time as ranges that do not touch, in order.
 fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
     ranges.retain(|range| range.length_ns() > 0);
+    joined(ranges)
+}
+
+/// As [`merge`], with ranges that have no length.
+fn joined(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
     ranges.sort_by_key(|range| range.first_ns);
     let mut merged: Vec<TimeRange> = Vec::new();
     for range in ranges {

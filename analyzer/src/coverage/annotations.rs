@@ -45,7 +45,7 @@ pub struct Moment {
 /// When a recorder started and stopped and what it did not observe, according to its own
 /// annotations, ns UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RunAnnotations {
+pub(crate) struct RunAnnotations {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
     /// When a process of the recorder's command began or ended.
@@ -56,19 +56,19 @@ pub(super) struct RunAnnotations {
 
 /// All annotations of a recording.
 #[derive(Debug, Default)]
-pub(super) struct Annotations {
+pub(crate) struct Annotations {
     /// In order of their start.
-    pub(super) gaps: Vec<Gap>,
+    pub(crate) gaps: Vec<Gap>,
     /// In order of time.
-    pub(super) moments: Vec<Moment>,
+    pub(crate) moments: Vec<Moment>,
     /// By recorder.
-    pub(super) runs: BTreeMap<String, RunAnnotations>,
+    pub(crate) runs: BTreeMap<String, RunAnnotations>,
 }
 
 impl Annotations {
     /// From the result of [`queries::ANNOTATIONS`](crate::sql::queries::ANNOTATIONS). Annotations
     /// of a kind that this version does not know are left out.
-    pub(super) fn of(batches: &[RecordBatch]) -> Result<Self> {
+    pub(crate) fn of(batches: &[RecordBatch]) -> Result<Self> {
         let mut annotations = Self::default();
         let Some(found) = Columns::new(batches)? else {
             return Ok(annotations);

@@ -1,0 +1,13 @@
+//! When a recording observed and when it did not: the runs of its recorders, their gaps, and the
+//! annotated moments. Times are in nanoseconds UTC.
+
+mod annotations;
+mod covered;
+
+pub(crate) use annotations::Annotations;
+pub use annotations::{Gap, Moment};
+pub use covered::{Coverage, RunCoverage};
+
+/// Intervals at the end of a run that may not be written completely: one is still being counted,
+/// another is being flushed.
+pub(crate) const INCOMPLETE_INTERVALS: i64 = 2;

@@ -1,2 +1,0 @@
-SELECT min("interval") AS first, max("interval") AS last
-FROM {table}

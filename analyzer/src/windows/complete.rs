@@ -1,0 +1,70 @@
+//! The last interval of a run that was counted and written completely.
+
+use std::cmp::Reverse;
+
+use soakbox_cli::Result;
+use soakbox_schemas::tables::Table;
+
+use super::columns::{INTERVAL_COLUMNS, each_interval};
+use super::source::Source;
+use crate::coverage::{Coverage, INCOMPLETE_INTERVALS};
+use crate::recording::{Recording, TimeRange};
+
+/// The last interval that no gap of the run touches, without those at the end of a run that may not
+/// be written completely; `None` where there is none. Usually the newest file is enough.
+pub(super) fn last_complete(
+    recording: &Recording,
+    coverage: &Coverage,
+    recorder: &str,
+) -> Result<Option<u64>> {
+    let gaps = coverage.runs.get(recorder);
+    let gaps = gaps.map_or(&[][..], |run| &run.noted_gaps);
+    let length_ns = recording.interval_ns();
+    let mut files: Vec<_> = Source::of(recording, recorder, Table::OPERATION_METRICS).collect();
+    let last_ns = |file: &Source<'_>| file.range().map_or(i64::MAX, |range| range.last_ns);
+    files.sort_by_key(|file| Reverse(last_ns(file)));
+    let mut last: Option<(u64, i64)> = None;
+    for file in files {
+        if last.is_some_and(|(_, at_ns)| last_ns(&file) < at_ns) {
+            break;
+        }
+        file.batches(&INTERVAL_COLUMNS, |batch| {
+            each_interval(batch, |interval, at_ns| {
+                let is_later = last.is_none_or(|(known, _)| known < interval);
+                if is_later && !is_touched(gaps, at_ns, length_ns) {
+                    last = Some((interval, at_ns));
+                }
+            })
+        })?;
+    }
+    let is_open = recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder);
+    let incomplete = if is_open {
+        INCOMPLETE_INTERVALS.unsigned_abs()
+    } else {
+        0
+    };
+    Ok(last.and_then(|(interval, _)| interval.checked_sub(incomplete)))
+}
+
+/// Whether one of the gaps, which are in order and do not touch, touches the interval.
+fn is_touched(gaps: &[TimeRange], at_ns: i64, length_ns: i64) -> bool {
+    let first = gaps.partition_point(|gap| gap.last_ns <= at_ns);
+    let next = gaps.get(first);
+    next.is_some_and(|gap| gap.first_ns < at_ns.saturating_add(length_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_touches_the_intervals_that_it_shares_a_moment_with() {
+        let gap = |first_ns, last_ns| TimeRange { first_ns, last_ns };
+        let gaps = [gap(15, 15), gap(20, 30), gap(45, i64::MAX)];
+        let touched = (0..6).map(|interval| is_touched(&gaps, interval * 10, 10));
+        assert_eq!(
+            touched.collect::<Vec<_>>(),
+            [false, true, true, false, true, true]
+        );
+    }
+}

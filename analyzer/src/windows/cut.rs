@@ -1,0 +1,217 @@
+//! How the runs of a recording are cut into windows.
+
+use super::WindowLength;
+use super::complete::last_complete;
+use super::length::MOST_WINDOWS;
+use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
+use crate::recording::{Recording, TimeRange};
+use soakbox_cli::Result;
+use soakbox_schemas::recording::Provenance;
+use soakbox_schemas::tables::Table;
+
+/// The tables without which nothing is known about the time of their rows.
+pub(super) const NEEDED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
+
+/// How runs are cut into windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// For verdicts. The windows begin with the run, and those that it does not fill are left out,
+    /// as is an end that may not be written completely. Operations that the kernel counted and that
+    /// have no row are lost. A window is missing where a gap is, and where counts are missing.
+    Judged {
+        /// The shortest length of the windows.
+        shortest: WindowLength,
+        /// The most windows that a run fills: longer runs have longer windows. It is at most
+        /// [`MOST_WINDOWS`].
+        most: usize,
+    },
+    /// For figures and pictures. All rows and counted losses of a run are in its windows, which begin
+    /// at multiples of their length since 1970: those of several runs fit together. No window is
+    /// missing.
+    Shown {
+        /// The most windows that the whole recording fills.
+        most: usize,
+    },
+    /// No windows: the rows are not read, and the kernel's counts are not compared with them.
+    Counts,
+}
+
+impl Cut {
+    /// For figures of whole runs.
+    pub const WHOLE: Self = Self::Shown { most: 1 };
+
+    /// For verdicts, in windows as short as a run of its length may have, and not shorter than
+    /// `shortest`.
+    pub fn not_shorter(shortest: WindowLength) -> Self {
+        Self::Judged {
+            shortest,
+            most: MOST_WINDOWS,
+        }
+    }
+
+    /// For verdicts, in the shortest windows of which a run fills at most `most`: with fewer windows
+    /// many operations need less memory.
+    pub fn at_most(most: usize) -> Self {
+        Self::Judged {
+            shortest: WindowLength::SHORTEST,
+            most,
+        }
+    }
+
+    /// Whether the windows are for figures and pictures.
+    pub(super) fn is_shown(self) -> bool {
+        matches!(self, Self::Shown { .. })
+    }
+
+    /// The length of the windows of a run in a recording.
+    fn length(self, run_ns: i64, recording_ns: i64) -> WindowLength {
+        match self {
+            Self::Judged { shortest, most } => shortest
+                .max(WindowLength::finest(run_ns))
+                .max(WindowLength::filling(run_ns, most)),
+            Self::Shown { most } => WindowLength::filling(recording_ns, most),
+            Self::Counts => WindowLength::filling(recording_ns, 1),
+        }
+    }
+}
+
+/// How one run is cut.
+pub(super) struct RunPlan {
+    pub(super) recorder: String,
+    /// The time of its windows, which has all of its rows.
+    pub(super) range: TimeRange,
+    /// The part of it of which the windows are wanted.
+    pub(super) complete: TimeRange,
+    /// Whether windows are missing where something is not known.
+    pub(super) is_judged: bool,
+    pub(super) gaps: Vec<TimeRange>,
+    pub(super) restarts_ns: Vec<i64>,
+    pub(super) length: WindowLength,
+    pub(super) interval_ns: i64,
+    /// Whether rows or counts were left out, because their file or a part of it cannot be read.
+    pub(super) lacks_rows: bool,
+    /// Whether the rows are another program's: nobody counted them.
+    pub(super) is_import: bool,
+    /// Whether annotations are missing or were left out: gaps may be unknown.
+    pub(super) lacks_gaps: bool,
+    /// The last interval of which counts and rows are compared.
+    pub(super) complete_interval: Option<u64>,
+}
+
+/// The plans of all runs that have rows.
+pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<RunPlan>> {
+    let recording_ns = coverage.range.map_or(0, TimeRange::length_ns);
+    let plan = |(recorder, run): (&String, &RunCoverage)| {
+        let length = cut.length(run.range.length_ns(), recording_ns);
+        let (range, complete, is_judged) = match cut {
+            Cut::Judged { .. } => {
+                let complete = complete_part(recording, coverage, recorder, run.range);
+                (run.range, complete, true)
+            }
+            Cut::Shown { .. } | Cut::Counts => {
+                let whole = whole_windows(run.range, length);
+                (whole, whole, false)
+            }
+        };
+        let provenance = provenance(recording, recorder);
+        let interval_ns = match i64::try_from(provenance.interval_ns) {
+            Ok(length) if length > 0 => length,
+            _ => recording.interval_ns(),
+        };
+        let lacks = |tables: &[Table]| {
+            let mut damaged = recording.damaged.iter();
+            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
+        };
+        Ok(RunPlan {
+            recorder: recorder.clone(),
+            range,
+            complete,
+            is_judged,
+            gaps: run.gaps.clone(),
+            restarts_ns: run.restarts_ns.clone(),
+            length,
+            interval_ns,
+            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
+            is_import: provenance.is_import(),
+            lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
+            complete_interval: match cut {
+                Cut::Counts => None,
+                _ => last_complete(recording, coverage, recorder)?,
+            },
+        })
+    };
+    coverage.runs.iter().map(plan).collect()
+}
+
+/// The windows that begin at multiples of their length and cover the range; at least one.
+fn whole_windows(range: TimeRange, length: WindowLength) -> TimeRange {
+    let length = length.ns();
+    let first_ns = range.first_ns.div_euclid(length).saturating_mul(length);
+    let windows = (range.last_ns.saturating_sub(first_ns) - 1).div_euclid(length) + 1;
+    TimeRange {
+        first_ns,
+        last_ns: first_ns.saturating_add(windows.max(1).saturating_mul(length)),
+    }
+}
+
+/// Whether frames of the run's journals are damaged, or were when the journals were sealed.
+fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
+    NEEDED.into_iter().any(|table| {
+        let mut journals = recording.journals(table);
+        let mut segments = recording.segments(table);
+        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
+            || segments
+                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
+    })
+}
+
+/// The run without the intervals at its end that may not be written completely.
+fn complete_part(
+    recording: &Recording,
+    coverage: &Coverage,
+    recorder: &str,
+    range: TimeRange,
+) -> TimeRange {
+    if coverage.stopped.contains(recorder) && !recording.is_unsealed(recorder) {
+        return range;
+    }
+    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
+    TimeRange {
+        last_ns: range.last_ns.saturating_sub(incomplete).max(range.first_ns),
+        ..range
+    }
+}
+
+/// The provenance of a run, from any of its files.
+pub(super) fn provenance(recording: &Recording, recorder: &str) -> Provenance {
+    let segments = recording.segments.iter();
+    let segments = segments.map(|file| (&file.origin, Some(&file.footer)));
+    let journals = recording.journals.iter();
+    let journals = journals.map(|file| (&file.origin, file.footer.as_ref()));
+    segments
+        .chain(journals)
+        .filter(|(origin, _)| origin.recorder == recorder)
+        .find_map(|(_, footer)| footer)
+        .map(|footer| footer.provenance.clone())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_windows_cover_the_range_and_begin_at_multiples_of_their_length() {
+        let second = WindowLength::SECOND;
+        let ns = second.ns();
+        let covered = |first_ns, last_ns| {
+            let whole = whole_windows(TimeRange { first_ns, last_ns }, second);
+            (whole.first_ns, whole.last_ns)
+        };
+        assert_eq!(covered(0, 3 * ns), (0, 3 * ns));
+        assert_eq!(covered(1, 3 * ns + 1), (0, 4 * ns));
+        assert_eq!(covered(2 * ns + 5, 2 * ns + 5), (2 * ns, 3 * ns));
+        assert_eq!(covered(2 * ns, 2 * ns), (2 * ns, 3 * ns));
+        assert_eq!(covered(-1, 1), (-ns, ns));
+    }
+}

@@ -1,0 +1,54 @@
+//! The files of one run.
+
+use arrow::array::RecordBatch;
+use soakbox_cli::Result;
+use soakbox_schemas::tables::Table;
+
+use crate::recording::{Journal, Recording, Segment, TimeRange};
+
+/// A file of one table.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A sealed one.
+    Segment(&'a Segment),
+    /// One that is not sealed.
+    Journal(&'a Journal),
+}
+
+impl<'a> Source<'a> {
+    /// Those of a table that a recorder wrote.
+    pub(super) fn of(
+        recording: &'a Recording,
+        recorder: &'a str,
+        table: Table,
+    ) -> impl Iterator<Item = Self> {
+        let segments = recording.segments(table);
+        let segments = segments.filter(move |file| file.origin.recorder == recorder);
+        let journals = recording.journals(table);
+        let journals = journals.filter(move |file| file.origin.recorder == recorder);
+        segments
+            .map(Source::Segment)
+            .chain(journals.map(Source::Journal))
+    }
+
+    /// From the first to the last row, where it is known.
+    pub(super) fn range(self) -> Option<TimeRange> {
+        match self {
+            Self::Segment(file) => file.range,
+            Self::Journal(file) => file.range,
+        }
+    }
+
+    /// Calls `consume` with each batch of rows, which has at least the columns that are named, as
+    /// far as the file has them.
+    pub(super) fn batches(
+        self,
+        columns: &[&str],
+        consume: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Segment(file) => file.batches(columns, consume),
+            Self::Journal(file) => file.batches(consume),
+        }
+    }
+}
