@@ -21,7 +21,7 @@ mod tests {
     const AGGREGATES: [&str; 6] = [
         "count(*), count(cpu_ns), count(success), count(NULL)",
         "sum(duration_ns), min(duration_ns), max(duration_ns), avg(duration_ns), avg(cpu_ns)",
-        "sum(memory_delta_bytes), min(finished_at), max(operation), avg(memory_bytes / 3.0)",
+        "sum(memory_delta_bytes), min(finished_at), max(operation), round(avg(memory_bytes / 3.0), 3)",
         "quantile(duration_ns, 0.9), quantiles(cpu_ns, 0.5, 1.0)",
         "count(*) FILTER (WHERE success), sum(duration_ns) FILTER (WHERE NOT success), count(DISTINCT pid)",
         "first_value(duration_ns ORDER BY finished_at, duration_ns), count(*)",
