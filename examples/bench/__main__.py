@@ -13,22 +13,24 @@ from pathlib import Path
 
 import costs
 import load
+import queries
 import server
-from programs import RECORDER, ROOT, build, heading
+from programs import RECORDER, ROOT, TARGET, build, heading
 
 
-def example(package: str, name: str) -> None:
-    command = ["cargo", "run", "--release", "--locked", "--quiet", "-p", package, "--example", name]
-    subprocess.run(command, check=True, cwd=ROOT)
+def example(name: str) -> None:
+    subprocess.run([TARGET / "release/examples" / name], check=True, cwd=ROOT)
 
 
 def main() -> None:
-    for flags in (["--release", "-p", "soakbox-recorder", "--bins", "--examples"], ["--workspace", "--bins", "--examples"]):
+    for flags in (["--release", "--workspace", "--bins", "--examples"], ["--workspace", "--bins", "--examples"]):
         subprocess.run(["cargo", "build", "--locked", *flags], check=True, cwd=ROOT)
     heading("Cost of a marker pair that is not recorded, compared with a pair of empty calls")
-    example("soakbox-schemas", "marker_cost")
+    example("marker_cost")
     heading("Synthetic events of realistic shape on one core: making batches, writing the journal, sealing")
-    example("soakbox-recorder", "seal_throughput")
+    example("seal_throughput")
+    with tempfile.TemporaryDirectory(prefix="soakbox-bench-") as name:
+        queries.questions(Path(name))
     if subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
         print("skipped: all other figures need BPF rights", file=sys.stderr)
         return
