@@ -59,7 +59,7 @@ def peers() -> Path:
     if not (environment / "bin/pip").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     for package in PEERS:
-        command = [environment / "bin/pip", "install", "--quiet", "--disable-pip-version-check", package]
+        command = [str(environment / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", package]
         if subprocess.run(command, check=False).returncode != 0:
             print(f"skipped: {package} cannot be installed", file=sys.stderr)
     return environment
