@@ -73,6 +73,16 @@ fn runs_are_the_statistical_units() {
 }
 
 #[test]
+fn rare_events_are_no_changes_and_more_frequent_ones_are() {
+    for (seed, probability, n) in [(60, 0.03, 365), (61, 0.01, 1000), (62, 0.1, 365)] {
+        let count = series::rare_changes(probability, n, 150, &mut random(seed));
+        assert!(count <= 6, "{probability} of {n}: {count} of 150");
+    }
+    let found = series::rare_steps([0.03, 0.5], 365, 100, &mut random(63));
+    assert!(found >= 80, "{found} of 100");
+}
+
+#[test]
 fn changes_keep_their_rate_and_find_steps() {
     for (seed, phi) in (20..).zip([0.0, 0.7, 0.9]) {
         for n in [100, 600] {

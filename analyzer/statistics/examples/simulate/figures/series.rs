@@ -35,6 +35,7 @@ impl Figures {
                 self.false_changes(&figure, process, n, trials, false);
             }
         }
+        self.rare_events(trials);
         for phi in PHI {
             self.true_changes(phi, trials);
         }
@@ -64,6 +65,30 @@ impl Figures {
         }
         let row = format!("{figure}: reports that are steps");
         self.table.shown(&row, steps.found, steps.reported);
+    }
+
+    /// Series that are nearly always 0.
+    fn rare_events(&mut self, trials: usize) {
+        for n in [100, 365, 1000, 2000] {
+            for probability in [0.01, 0.03, 0.1, 0.3] {
+                let figure = format!("changes of rare events, {probability} of {n} points");
+                if self.wanted(&figure) {
+                    let mut random = self.random(&figure);
+                    let any = series::rare_changes(probability, n, trials, &mut random);
+                    self.table.alarms(&figure, any, trials, true);
+                }
+            }
+        }
+        for between in [[0.03, 0.3], [0.03, 0.15], [0.1, 0.3]] {
+            let [before, after] = between;
+            let figure =
+                format!("changes of rare events, a step from {before} to {after}, 365 points");
+            if self.wanted(&figure) {
+                let mut random = self.random(&figure);
+                let found = series::rare_steps(between, 365, trials, &mut random);
+                self.table.shown(&figure, found, trials);
+            }
+        }
     }
 
     fn false_changes(

@@ -24,6 +24,43 @@ pub(crate) fn false_changes(
         .count()
 }
 
+/// Points that are 1 with this probability and otherwise 0.
+fn rare(probability: f64, n: usize, random: &mut Random) -> Vec<f64> {
+    (0..n)
+        .map(|_| f64::from(u8::from(uniform(random) < probability)))
+        .collect()
+}
+
+/// How many of `trials` series of rare events show any change.
+pub(crate) fn rare_changes(
+    probability: f64,
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    (0..trials)
+        .filter(|_| !found(&rare(probability, n, random)).is_empty())
+        .count()
+}
+
+/// In how many of `trials` series a step is found from rare events to more frequent ones, in the
+/// middle.
+pub(crate) fn rare_steps(
+    [before, after]: [f64; 2],
+    n: usize,
+    trials: usize,
+    random: &mut Random,
+) -> usize {
+    (0..trials)
+        .filter(|_| {
+            let mut values = rare(before, n / 2, random);
+            values.extend(rare(after, n - n / 2, random));
+            let near = |c: &Change| c.kind == ChangeKind::Step && c.index.abs_diff(n / 2) <= n / 20;
+            found(&values).iter().any(near)
+        })
+        .count()
+}
+
 /// `[found, placed within 5 points]`: a step of 2 long-run deviations after 100 of 200 points.
 pub(crate) fn steps(phi: f64, trials: usize, random: &mut Random) -> [usize; 2] {
     let height = 2.0 * f64::sqrt((1.0 + phi) / (1.0 - phi));

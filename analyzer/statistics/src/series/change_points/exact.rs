@@ -3,7 +3,7 @@
 use super::Series;
 
 /// Shortest stretch of equal values that is a level.
-const SHORTEST: usize = 5;
+pub(super) const SHORTEST: usize = 5;
 /// More steps than this, all along a line, are a drift that is written in whole units.
 const MOST_ALONG_A_LINE: usize = 8;
 

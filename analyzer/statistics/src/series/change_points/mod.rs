@@ -13,6 +13,7 @@ mod drift;
 mod exact;
 mod jumps;
 mod levels;
+mod rare;
 mod split;
 mod states;
 mod teeth;
@@ -137,6 +138,7 @@ impl Series {
         let (mut splits, drifts) = self.searched(&jumps, rate);
         splits.sort_unstable();
         let confirmed = self.confirmed(&splits, &jumps, rate);
+        let confirmed = self.beyond_rare_points(confirmed, rate);
         let drifts = self.aligned(&drifts, &confirmed);
         let kept = self.large_enough(confirmed.clone(), &drifts, least);
         let mut points: Vec<ChangePoint> = drifts.iter().map(|(_, drift)| *drift).collect();
