@@ -63,7 +63,7 @@ pub fn duration(ns: f64) -> String {
 /// `17.1 min`.
 pub fn window_length(ns: i64) -> String {
     let seconds = ns as f64 / 1e9;
-    if seconds >= 1.0 && seconds < 1e3 {
+    if (1.0..1e3).contains(&seconds) {
         return format!("{seconds} s");
     }
     let (value, unit) = match seconds {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check::Check;
 use super::intervals::Intervals;
 use super::length::MOST_WINDOWS;
 use crate::recording::TimeRange;
@@ -29,23 +30,12 @@ pub(super) struct Balance {
     cells: BTreeMap<u64, Cell>,
     /// The interval of the last row, and the rows of it that are not in `cells` yet.
     open: (u64, i64),
-    /// The last complete interval; `None` where there is none.
-    complete: Option<u64>,
+    /// The comparison of the complete intervals.
     check: Check,
     /// Whether a row has no interval: an older version wrote it.
     is_unnumbered: bool,
     /// Whether there are more cells than a run can have.
     is_overfull: bool,
-}
-
-/// Whether the rows and counts of each complete interval agree. Each interval adds its numbers times
-/// a factor of its own, so that two intervals do not make up for each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Check {
-    /// Counts of complete intervals.
-    pub(super) complete: u64,
-    missing: u64,
-    difference: u64,
 }
 
 /// Where the rows of an operation are not those that the kernel counted.
@@ -75,8 +65,7 @@ impl Balance {
             per_cell: intervals.div_ceil(MOST_WINDOWS as u64).max(1),
             cells: BTreeMap::new(),
             open: (0, 0),
-            complete,
-            check: Check::default(),
+            check: Check::up_to(complete),
             is_unnumbered: false,
             is_overfull: false,
         }
@@ -108,9 +97,7 @@ impl Balance {
             missing: recorded,
             difference: counted.difference,
         };
-        if self.is_complete(interval) {
-            self.check.complete += 1;
-        }
+        self.check.count(interval);
         self.add_interval(interval, cell);
     }
 
@@ -125,9 +112,7 @@ impl Balance {
         other.close();
         self.is_unnumbered |= other.is_unnumbered;
         self.is_overfull |= other.is_overfull;
-        self.check.complete += other.check.complete;
-        self.check
-            .add(1, other.check.missing, other.check.difference);
+        self.check.merge(other.check);
         for (key, cell) in other.cells {
             self.add(key, cell);
         }
@@ -176,15 +161,8 @@ impl Balance {
         }
     }
 
-    fn is_complete(&self, interval: u64) -> bool {
-        self.complete.is_some_and(|last| interval <= last)
-    }
-
     fn add_interval(&mut self, interval: u64, more: Cell) {
-        if self.is_complete(interval) {
-            let numbers = [more.missing, more.difference].map(i64::cast_unsigned);
-            self.check.add(factor(interval), numbers[0], numbers[1]);
-        }
+        self.check.add(interval, more.missing, more.difference);
         self.add(interval / self.per_cell, more);
     }
 
@@ -197,29 +175,6 @@ impl Balance {
         cell.missing = cell.missing.saturating_add(more.missing);
         cell.difference = cell.difference.saturating_add(more.difference);
     }
-}
-
-impl Check {
-    /// Whether rows and counts agree in every interval.
-    pub(super) fn agrees(self) -> bool {
-        (self.missing, self.difference) == (0, 0)
-    }
-
-    fn add(&mut self, factor: u64, missing: u64, difference: u64) {
-        let more = missing.wrapping_mul(factor);
-        self.missing = self.missing.wrapping_add(more);
-        let more = difference.wrapping_mul(factor);
-        self.difference = self.difference.wrapping_add(more);
-    }
-}
-
-/// An odd number that looks random (SplitMix64, Steele et al. 2014): sums of multiples of several
-/// are 0 by chance only.
-fn factor(interval: u64) -> u64 {
-    let mixed = interval.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (mixed ^ (mixed >> 31)) | 1
 }
 
 #[cfg(test)]
@@ -293,42 +248,8 @@ mod tests {
         }
         balance.merge(other);
         let check = balance.check();
-        assert_eq!((check.complete, check.agrees()), (8, true));
+        assert_eq!((check.has_counts(), check.agrees()), (true, true));
         assert_eq!(balance.finish(&intervals(9)), Some(Imbalance::default()));
-    }
-
-    #[test]
-    fn complete_intervals_are_compared_one_by_one() {
-        // An interval has a row too many, and another one too few.
-        let check = |changed: [(u64, i64); 2], complete| {
-            let seconds = 3 * MOST_WINDOWS as u64;
-            let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, complete);
-            for interval in 100..100 + seconds {
-                let rows = changed.iter().filter(|(one, _)| *one == interval);
-                for _ in 0..10 + rows.map(|(_, more)| more).sum::<i64>() {
-                    balance.add_row(Some(interval));
-                }
-                balance.add_counts(interval, counted(10));
-            }
-            balance.check()
-        };
-        assert!(check([(300, 0), (301, 0)], Some(400)).agrees());
-        assert!(!check([(300, 1), (301, -1)], Some(400)).agrees());
-        assert!(!check([(100, 1), (400, -1)], Some(400)).agrees());
-        assert!(check([(401, 1), (402, -1)], Some(400)).agrees());
-        assert_eq!(check([(401, 1), (402, -1)], None), Check::default());
-        let mut balance = Balance::new(SECOND, SECOND, Some(1));
-        for (interval, difference) in [(0, 2), (1, -2)] {
-            let recorded = 0;
-            balance.add_counts(
-                interval,
-                Counted {
-                    recorded,
-                    difference,
-                },
-            );
-        }
-        assert!(!balance.check().agrees());
     }
 
     #[test]

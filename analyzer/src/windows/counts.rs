@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use soakbox_schemas::counters::{COUNTERS, CounterValues};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
-use super::balance::Check;
+use super::check::Check;
 use super::tally::Tally;
 
 /// The kernel's counts of one operation.
@@ -74,8 +74,8 @@ struct Sums {
     in_flight: i64,
     rows: u64,
     is_counted: bool,
-    /// Complete intervals with counts.
-    complete: u64,
+    /// Whether a complete interval has counts.
+    is_comparable: bool,
     disagrees: bool,
 }
 
@@ -89,7 +89,7 @@ impl Reconciliation {
         add_all(&mut sums.lost, &tally.lost);
         sums.rows = sums.rows.saturating_add(tally.rows);
         sums.is_counted |= tally.is_counted;
-        sums.complete += check.complete;
+        sums.is_comparable |= check.has_counts();
         let unfinished = unfinished(tally.counters());
         let in_flight = tally.in_flight(unfinished);
         sums.in_flight = sums.in_flight.saturating_add(in_flight);
@@ -107,11 +107,8 @@ impl Reconciliation {
             rows: sums.rows,
             // Without a complete interval there is nothing that could agree, but a disagreement is
             // still one.
-            identity_ok: match (sums.complete, sums.disagrees) {
-                _ if !are_rows_read => None,
-                (0, false) => None,
-                (_, disagrees) => Some(!disagrees),
-            },
+            identity_ok: (are_rows_read && (sums.is_comparable || sums.disagrees))
+                .then_some(!sums.disagrees),
             is_counted: sums.is_counted,
         };
         self.operations.into_iter().map(counts).collect()

@@ -4,13 +4,16 @@
 //! [`read`] does the reading; everything else is pure.
 
 mod balance;
+mod check;
 mod columns;
 mod complete;
+mod count_rows;
 mod counts;
 mod cut;
 mod fold;
 mod intervals;
 mod length;
+mod log_rows;
 mod observed;
 mod open_window;
 mod read;

@@ -8,9 +8,10 @@ use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::Table;
 
-use super::columns::{CountRows, LOG_COLUMNS, LogRows, SPLIT_COLUMNS, metrics_columns};
+use super::count_rows::{CountRows, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation};
 use super::cut::{NEEDED, RunPlan, plans, provenance};
+use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::source::Source;
 use super::totals::{OperationTotals, Totals};

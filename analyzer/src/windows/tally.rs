@@ -4,8 +4,9 @@
 use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
-use super::columns::{CountRow, SPLIT_COLUMNS};
+use super::count_rows::CountRow;
 use super::counts::{add_all, values};
+use super::log_rows::SPLIT_COLUMNS;
 use super::mean;
 
 /// Measured numbers: how many there are, and their sum.

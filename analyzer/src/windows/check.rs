@@ -1,0 +1,111 @@
+//! Whether rows and counts agree in each complete interval, without a number for each of them. Pure.
+
+/// Sums to which each complete interval adds its numbers times a factor of its own: they are 0 where
+/// all agree, and two intervals do not make up for each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Check {
+    /// The last complete interval; `None` where there is none.
+    last: Option<u64>,
+    counted: u64,
+    missing: u64,
+    difference: u64,
+}
+
+impl Check {
+    /// Nothing yet, of the intervals up to the last complete one.
+    pub(super) fn up_to(last: Option<u64>) -> Self {
+        Self {
+            last,
+            ..Self::default()
+        }
+    }
+
+    /// Notes that an interval has counts.
+    pub(super) fn count(&mut self, interval: u64) {
+        self.counted += u64::from(self.is_complete(interval));
+    }
+
+    /// Adds counted rows that are not there, and by how much the counts do not add up. Both are
+    /// negative where a row is added that was not counted yet.
+    pub(super) fn add(&mut self, interval: u64, missing: i64, difference: i64) {
+        if self.is_complete(interval) {
+            self.add_all(
+                factor(interval),
+                missing.cast_unsigned(),
+                difference.cast_unsigned(),
+            );
+        }
+    }
+
+    /// Adds another part of the same run.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.counted += other.counted;
+        self.add_all(1, other.missing, other.difference);
+    }
+
+    /// Whether a complete interval has counts.
+    pub(super) fn has_counts(self) -> bool {
+        self.counted > 0
+    }
+
+    /// Whether rows and counts agree in every interval.
+    pub(super) fn agrees(self) -> bool {
+        (self.missing, self.difference) == (0, 0)
+    }
+
+    fn is_complete(self, interval: u64) -> bool {
+        self.last.is_some_and(|last| interval <= last)
+    }
+
+    fn add_all(&mut self, factor: u64, missing: u64, difference: u64) {
+        let more = missing.wrapping_mul(factor);
+        self.missing = self.missing.wrapping_add(more);
+        let more = difference.wrapping_mul(factor);
+        self.difference = self.difference.wrapping_add(more);
+    }
+}
+
+/// An odd number that looks random (SplitMix64, Steele et al. 2014): sums of multiples of several
+/// are 0 by chance only.
+fn factor(interval: u64) -> u64 {
+    let mixed = interval.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows and counts of 1,000 intervals in two parts, with changes of the rows.
+    fn check(changed: &[(u64, i64)], last: Option<u64>) -> Check {
+        let (mut rows, mut counts) = (Check::up_to(last), Check::up_to(last));
+        for interval in 100..1_100 {
+            let changed = changed.iter().filter(|(one, _)| *one == interval);
+            let more: i64 = changed.map(|(_, more)| more).sum();
+            rows.add(interval, -10 - more, 0);
+            counts.count(interval);
+            counts.add(interval, 10, 0);
+        }
+        counts.merge(rows);
+        counts
+    }
+
+    #[test]
+    fn complete_intervals_are_compared_one_by_one() {
+        assert!(check(&[], Some(400)).agrees());
+        assert!(!check(&[(300, 1)], Some(400)).agrees());
+        assert!(!check(&[(300, 1), (301, -1)], Some(400)).agrees());
+        assert!(!check(&[(100, 1), (400, -1)], Some(400)).agrees());
+        assert!(check(&[(401, 1), (402, -1)], Some(400)).agrees());
+        assert_eq!(check(&[(401, 1)], None), Check::up_to(None));
+        for (last, has_counts) in [(None, false), (Some(99), false), (Some(100), true)] {
+            assert_eq!(check(&[], last).has_counts(), has_counts);
+        }
+        let mut sums = Check::up_to(Some(1));
+        sums.add(0, 0, 2);
+        sums.add(1, 0, -2);
+        assert!(!sums.agrees(), "the counts of both do not add up");
+    }
+}

@@ -1,0 +1,150 @@
+//! The columns of `operation_metrics`: the kernel's counts.
+
+use arrow::array::{Int64Array, RecordBatch, TimestampNanosecondArray};
+use soakbox_cli::Result;
+use soakbox_schemas::counters::COUNTERS;
+use soakbox_schemas::tables::LOSS_CAUSES;
+
+use super::balance::Counted;
+use super::columns::{Words, integers, number, optional, positive, times, value};
+
+/// The columns of `operation_metrics` that are read, besides the counters and the losses.
+const METRICS_COLUMNS: [&str; 6] = [
+    "at",
+    "operation",
+    "lost",
+    "interval",
+    "operation_type",
+    "in_flight",
+];
+/// The counters that an interval is balanced with.
+const BALANCED: [&str; 4] = ["finished", "recorded", "filtered", "sampled_out"];
+
+/// The columns of `operation_metrics` that are read.
+pub(super) fn metrics_columns() -> Vec<String> {
+    let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
+    let losses = LOSS_CAUSES.into_iter().map(lost_column);
+    let others = METRICS_COLUMNS.into_iter().map(str::to_owned);
+    others.chain(counters).chain(losses).collect()
+}
+
+fn lost_column(cause: &str) -> String {
+    format!("lost_{cause}")
+}
+
+/// A batch of `operation_metrics`.
+pub(super) struct CountRows {
+    operation: Words,
+    at: TimestampNanosecondArray,
+    lost: Int64Array,
+    interval: Option<Int64Array>,
+    operation_type: Option<Int64Array>,
+    in_flight: Option<Int64Array>,
+    /// As [`BALANCED`].
+    balanced: [Option<Int64Array>; BALANCED.len()],
+    /// As [`COUNTERS`].
+    counters: Vec<Option<Int64Array>>,
+    /// As [`LOSS_CAUSES`].
+    losses: Vec<Option<Int64Array>>,
+}
+
+/// The kernel's counts of an operation in an interval, or a part of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CountRow {
+    /// Begin of the interval, ns UTC.
+    pub(super) at_ns: i64,
+    /// Its number; `None` where the file has none.
+    pub(super) interval: Option<u64>,
+    /// The operation's code.
+    pub(super) operation_type: Option<i64>,
+    /// Operations that were lost in it.
+    pub(super) lost: u64,
+    /// What its rows are compared with; `None` where the file lacks a part of it.
+    pub(super) counted: Option<Counted>,
+    /// Operations in flight at its end.
+    pub(super) in_flight: Option<i64>,
+    /// The counters, in the order of [`COUNTERS`].
+    pub(super) counters: [u64; COUNTERS.len()],
+    /// The losses, in the order of [`LOSS_CAUSES`].
+    pub(super) losses: [u64; LOSS_CAUSES.len()],
+}
+
+impl CountRows {
+    pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
+        let [at, operation, lost, interval, operation_type, in_flight] = METRICS_COLUMNS;
+        let [finished, recorded, filtered, sampled_out] = BALANCED;
+        let counters = COUNTERS.iter();
+        let losses = LOSS_CAUSES.into_iter().map(lost_column);
+        Ok(Self {
+            operation: Words::of(batch, operation)?,
+            at: times(batch, at)?,
+            lost: integers(batch, lost)?,
+            interval: optional(batch, interval)?,
+            operation_type: optional(batch, operation_type)?,
+            in_flight: optional(batch, in_flight)?,
+            balanced: [
+                optional(batch, finished)?,
+                optional(batch, recorded)?,
+                optional(batch, filtered)?,
+                optional(batch, sampled_out)?,
+            ],
+            counters: counters
+                .map(|counter| optional(batch, counter.name))
+                .collect::<Result<_>>()?,
+            losses: losses
+                .map(|column| optional(batch, &column))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lost.len()
+    }
+
+    /// The names of operations that rows may have.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.operation.iter()
+    }
+
+    /// The place of a row's operation in [`words`](Self::words), and the row.
+    pub(super) fn row(&self, index: usize) -> (Option<usize>, CountRow) {
+        let mut row = CountRow {
+            at_ns: self.at.value(index),
+            interval: value(self.interval.as_ref(), index),
+            operation_type: number(self.operation_type.as_ref(), index),
+            lost: positive(self.lost.value(index)),
+            counted: self.counted(index),
+            in_flight: number(self.in_flight.as_ref(), index),
+            ..CountRow::default()
+        };
+        for (sums, columns) in [
+            (&mut row.counters[..], &self.counters),
+            (&mut row.losses[..], &self.losses),
+        ] {
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum = value(column.as_ref(), index).unwrap_or(0);
+            }
+        }
+        (self.operation.word(index), row)
+    }
+
+    fn counted(&self, index: usize) -> Option<Counted> {
+        let mut counts = [0; BALANCED.len()];
+        for (count, column) in counts.iter_mut().zip(&self.balanced) {
+            *count = value(column.as_ref(), index)?;
+        }
+        let [finished, recorded, filtered, sampled_out] = counts;
+        let others = [
+            recorded,
+            filtered,
+            sampled_out,
+            positive(self.lost.value(index)),
+        ];
+        let others: i128 = others.into_iter().map(i128::from).sum();
+        let difference = i128::from(finished) - others;
+        Some(Counted {
+            recorded,
+            difference: i64::try_from(difference).unwrap_or(i64::MAX),
+        })
+    }
+}
