@@ -1,6 +1,7 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
 mod series;
+mod sql;
 
 use std::process::ExitCode;
 
@@ -39,11 +40,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Compare(plan) => return compare(plan).map(ExitCode::from),
         Plan::Info(source, format) => commands::info::run(&open(source)?, *format),
         Plan::Summary(source, format) => commands::summary::run(&open(source)?, *format),
-        Plan::Sql(source, query, format) => {
-            let recording = &source.recording;
-            let reading = Reading::open(recording, source.skip_damaged, Comparison::BOUNDED)?;
-            commands::sql::run(&reading, query, *format)
-        }
+        Plan::Sql(plan) => sql::run(plan),
         Plan::Chart {
             source,
             output,

@@ -1,6 +1,7 @@
 //! SQL on a recording: a DataFusion session with its tables, views and functions, and the queries
 //! that run on it. No other folder uses DataFusion.
 
+pub mod builtin;
 mod catalog;
 pub mod columns;
 mod describe;
@@ -11,6 +12,8 @@ mod journal_rows;
 mod origin;
 pub mod queries;
 mod session;
+mod statements;
 mod table;
 
 pub use session::{Query, Session};
+pub use statements::Statements;
