@@ -22,7 +22,7 @@ pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
 pub use soak::SoakPlan;
-pub use sql::{QueryPlan, QueryText, RowFormat, SqlPlan};
+pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///

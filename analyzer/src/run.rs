@@ -1,5 +1,6 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
+mod places;
 mod series;
 mod sql;
 

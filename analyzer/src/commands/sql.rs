@@ -1,34 +1,42 @@
 //! `sql`: the rows of queries, written as they arrive; and the queries that come with the program.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use soakbox_cli::{Failure, Result, answer};
+use soakbox_cli::{Failure, Result, answer, message};
 
-use super::warn;
 use crate::cli::RowFormat;
-use crate::figures::Reading;
 use crate::output::{
     BinaryFormat, BinaryRows, CsvRows, JsonLines, JsonRows, MarkdownRows, OutputFile, OutputWriter,
     RowEncoder, ShownRows, TextRows, TsvRows,
 };
-use crate::sql::{Query, builtin};
+use crate::shell;
+use crate::sql::{Query, Session, builtin};
+
+/// What queries run on.
+pub(crate) struct Opened {
+    /// The tables.
+    pub(crate) session: Session,
+    /// Why they do not hold everything that happened.
+    pub(crate) warnings: Vec<String>,
+}
 
 /// Runs the statements in order. All of them are planned first, so that a mistake in one is reported
 /// before any row is written.
 pub(crate) fn run(
-    reading: &Reading,
+    opened: &Opened,
     statements: &[&str],
     format: RowFormat,
     output: OutputFile,
 ) -> Result<()> {
     check(statements.len(), format, &output)?;
     let queries = statements.iter().enumerate().map(|(index, statement)| {
-        let query = reading.session.prepare(statement);
+        let query = opened.session.prepare(statement);
         query.map_err(|failure| named(failure, index, statements.len()))
     });
     let queries = queries.collect::<Result<Vec<Query<'_>>>>()?;
-    warn(&reading.warnings);
+    report(opened);
     let is_terminal = output.is_terminal();
     let mut writer = output.writer()?;
     for (index, query) in queries.into_iter().enumerate() {
@@ -40,6 +48,21 @@ pub(crate) fn run(
             .map_err(|failure| named(failure, index, statements.len()))?;
     }
     writer.finish()
+}
+
+/// Opens a shell.
+pub(crate) fn shell(opened: &Opened, format: RowFormat) -> Result<()> {
+    check(1, format, &OutputFile::create(Path::new("-"))?)?;
+    report(opened);
+    shell::run(&opened.session, format, |format, keeps_lines| {
+        encoder(format, keeps_lines, true)
+    })
+}
+
+fn report(opened: &Opened) {
+    for warning in &opened.warnings {
+        message::line(format_args!("warning: {warning}"));
+    }
 }
 
 /// Whether this output can hold that many results.

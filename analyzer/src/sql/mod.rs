@@ -11,9 +11,13 @@ pub mod functions;
 mod journal_rows;
 mod origin;
 pub mod queries;
+mod schemas;
+mod scope;
 mod session;
 mod statements;
 mod table;
 
-pub use session::{Query, Session};
+pub use catalog::SCHEMA;
+pub use scope::Scope;
+pub use session::{MEMORY_BYTES, Query, Session};
 pub use statements::Statements;

@@ -107,7 +107,7 @@ fn a_missing_or_unreadable_query_is_one_clear_line() {
         (&["-f", "/"], "cannot be read: is a directory"),
         (&["-c", " "], "query: is empty"),
         (&["-c", "SELECT 1", "-f", "x"], "cannot be used with"),
-        (&["SELECT 1", "--query", "gaps"], "cannot be used with"),
+        (&["SELECT 1", "--query", "gaps"], "SELECT 1: "),
         (&["--query", "no-such"], "no query has this name"),
         (&["--print", "no-such"], "no query has this name"),
     ] {
