@@ -34,3 +34,5 @@ else
   [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
 fi
 notebooks/test.sh "$recording"
+"$(notebooks/run.sh --python)" notebooks/check_results.py \
+  "$programs/soakbox-analyzer" "$recording"

@@ -9,10 +9,11 @@ mod file_columns;
 mod import;
 mod power;
 mod soak;
+mod sql;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Failure, Format, Result, STYLES};
 
 pub use baseline::BaselinePlan;
@@ -21,6 +22,7 @@ pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
 pub use soak::SoakPlan;
+pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///
@@ -52,20 +54,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Run a query on a recording, also while it is being recorded
+    /// Run queries on a recording, also while it is being recorded
     ///
     /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log,
     /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give quantiles (p from 0
-    /// to 1) with a relative error of at most 1/128.
-    Sql {
-        #[command(flatten)]
-        source: Source,
-        /// The query
-        query: String,
-        /// Output format
-        #[arg(long, value_enum, default_value_t = RowFormat::Table)]
-        format: RowFormat,
-    },
+    /// to 1) with a relative error of at most 1/128. --queries lists queries that come with the
+    /// program.
+    Sql(sql::SqlArguments),
     /// Keep the runs of good recordings in one small file that compare accepts as a base
     #[command(subcommand)]
     Baseline(BaselinePlan),
@@ -133,17 +128,6 @@ pub struct Source {
     pub skip_damaged: bool,
 }
 
-/// Format of a query's rows on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RowFormat {
-    /// For people
-    Table,
-    /// An array of objects
-    Json,
-    /// With a header line
-    Csv,
-}
-
 /// A command with its arguments.
 #[derive(Clone, Debug)]
 pub enum Plan {
@@ -151,8 +135,8 @@ pub enum Plan {
     Info(Source, Format),
     /// Print figures per operation.
     Summary(Source, Format),
-    /// Run a query.
-    Sql(Source, String, RowFormat),
+    /// Run queries.
+    Sql(Box<SqlPlan>),
     /// Make, extend or show baselines.
     Baseline(BaselinePlan),
     /// Judge a candidate against a base.
@@ -190,17 +174,7 @@ impl TryFrom<Arguments> for Plan {
         Ok(match arguments.command {
             Command::Info { source, format } => Plan::Info(source, format),
             Command::Summary { source, format } => Plan::Summary(source, format),
-            Command::Sql {
-                source,
-                query,
-                format,
-            } => {
-                if query.trim().is_empty() {
-                    return Err(Failure::new("query", "is empty")
-                        .hint("for example \"SELECT * FROM operation_log LIMIT 10\""));
-                }
-                Plan::Sql(source, query, format)
-            }
+            Command::Sql(arguments) => Plan::Sql(Box::new(arguments.plan()?)),
             Command::Baseline(plan) => Plan::Baseline(plan),
             Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
             Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),

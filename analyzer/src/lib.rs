@@ -21,6 +21,7 @@ pub mod recording;
 pub mod report;
 pub mod run;
 pub mod runs;
+mod shell;
 pub mod soak;
 pub mod sql;
 pub mod units;

@@ -1,6 +1,8 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
+mod places;
 mod series;
+mod sql;
 
 use std::process::ExitCode;
 
@@ -44,11 +46,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Summary(source, format) => {
             commands::summary::run(&open(source, Cut::WHOLE)?, *format)
         }
-        Plan::Sql(source, query, format) => {
-            let recording = &source.recording;
-            let reading = Reading::open(recording, source.skip_damaged, Cut::Counts)?;
-            commands::sql::run(&reading, query, *format)
-        }
+        Plan::Sql(plan) => sql::run(plan),
         Plan::Chart {
             source,
             output,

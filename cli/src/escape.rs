@@ -24,6 +24,43 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// `text` of several lines: as [`escaped`], except that line breaks and tabs stay.
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    let shaped = |character| character == '\n' || character == '\t';
+    if !text.chars().any(|c| needs_escape(c) && !shaped(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if needs_escape(character) && !shaped(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A JSON document of the same value in which each character that [`escaped`] escapes is `\uXXXX`.
+/// Line breaks stay: a document has them between its values only.
+pub fn escaped_json(document: &str) -> Cow<'_, str> {
+    if !document.chars().any(|c| needs_escape(c) && c != '\n') {
+        return Cow::Borrowed(document);
+    }
+    let mut shown = String::with_capacity(document.len() + 8);
+    for character in document.chars() {
+        if needs_escape(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing into a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// A path for a message: escaped like text, and bytes that are not UTF-8 as `\xff`.
 pub fn escaped_path(path: &Path) -> String {
     let mut shown = String::new();
@@ -101,6 +138,17 @@ mod tests {
     fn a_path_shows_bytes_that_are_not_utf8() {
         let path = Path::new(OsStr::from_bytes(b"/tmp/a\xff\xc3b\n\xe2\x80\xae"));
         assert_eq!(escaped_path(path), "/tmp/a\\xff\\xc3b\\n\\u{202e}");
+    }
+
+    #[test]
+    fn lines_and_documents_keep_their_shape() {
+        assert_eq!(escaped_lines("a\tb\n\u{1b}c\r\n"), "a\tb\n\\u{1b}c\\r\n");
+        let document = "[\"\u{9b}\u{e0041}\"]\n";
+        assert_eq!(escaped_json(document), "[\"\\u009b\\udb40\\udc41\"]\n");
+        for text in ["plain\tline\n", "[1, \"\u{e9}\"]\n"] {
+            assert!(matches!(escaped_lines(text), Cow::Borrowed(_)));
+            assert!(matches!(escaped_json(text), Cow::Borrowed(_)) || text.contains('\t'));
+        }
     }
 
     proptest! {

@@ -53,6 +53,13 @@ impl Failure {
         self
     }
 
+    /// The same failure of a thing that is named more closely.
+    #[must_use]
+    pub fn about(mut self, thing: impl fmt::Display) -> Self {
+        self.thing = one_line(&thing.to_string());
+        self
+    }
+
     /// An output could not be written. With a closed pipe (`… | head`) its reader has read enough,
     /// so that nothing is reported and the exit status is 0.
     pub fn output(thing: impl fmt::Display, error: &io::Error) -> Self {

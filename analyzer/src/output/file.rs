@@ -1,6 +1,6 @@
 //! The file that a command writes. It is prepared before the command reads a recording, so that a
-//! bad path fails at once. It is written at the end, so that a failed command leaves the earlier
-//! content.
+//! bad path fails at once. It is put into place at the end, so that a failed command leaves the
+//! earlier content.
 //!
 //! A symbolic link is kept: the file that it leads to is written. A regular file is replaced by a
 //! rename, with its owner and mode; where that is impossible (another owner, further hard links, a
@@ -8,7 +8,7 @@
 //! (`/dev/stdout`) are written as they are.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, StdoutLock, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,42 @@ impl OutputFile {
         })
     }
 
+    /// Whether what is written is shown on a terminal.
+    pub fn is_terminal(&self) -> bool {
+        match &self.target {
+            Target::Stdout => io::stdout().is_terminal(),
+            Target::Open(file) => file.is_terminal(),
+            Target::InPlace(_) | Target::Replaced { .. } => false,
+        }
+    }
+
+    /// To write the content part by part.
+    ///
+    /// # Errors
+    /// Where there is no room for what is written before it is put into place.
+    pub fn writer(self) -> Result<OutputWriter> {
+        let path = self.path;
+        let sink = match self.target {
+            Target::Stdout => Sink::Stdout(BufWriter::new(io::stdout().lock())),
+            Target::Open(file) => Sink::Open(file),
+            Target::InPlace(file) => {
+                let spool = tempfile::tempfile().map_err(|error| {
+                    let reason = format!("cannot be made: {}", plain_io_error(&error));
+                    Failure::new("temporary file", reason)
+                })?;
+                Sink::InPlace { file, spool }
+            }
+            Target::Replaced {
+                temporary,
+                path: end,
+            } => Sink::Replaced {
+                temporary,
+                path: end,
+            },
+        };
+        Ok(OutputWriter { path, sink })
+    }
+
     /// Writes the whole content and puts the file into place.
     ///
     /// # Errors
@@ -84,6 +120,71 @@ impl OutputFile {
             } => temporary
                 .write_all(content)
                 .and_then(|()| synced(temporary.as_file()))
+                .and_then(|()| temporary.persist(path).map_err(|error| error.error))
+                .map(drop)
+                .map_err(failed),
+        }
+    }
+}
+
+/// An output that is written part by part. Without [`OutputWriter::finish`] the earlier content of
+/// a file stays.
+pub struct OutputWriter {
+    /// The path as typed, for messages.
+    path: PathBuf,
+    sink: Sink,
+}
+
+enum Sink {
+    Stdout(BufWriter<StdoutLock<'static>>),
+    Open(File),
+    /// A file that is overwritten at the end, from a temporary one.
+    InPlace {
+        file: File,
+        spool: File,
+    },
+    Replaced {
+        temporary: NamedTempFile,
+        path: PathBuf,
+    },
+}
+
+impl OutputWriter {
+    /// Appends a part.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&mut self, part: &[u8]) -> Result<()> {
+        let failed = |error: io::Error| Failure::output(escaped_path(&self.path), &error);
+        match &mut self.sink {
+            Sink::Stdout(out) => out
+                .write_all(part)
+                .map_err(|error| answer::unwritable(&error)),
+            Sink::Open(file) => file.write_all(part).map_err(failed),
+            Sink::InPlace { spool, .. } => spool.write_all(part).map_err(failed),
+            Sink::Replaced { temporary, .. } => temporary.write_all(part).map_err(failed),
+        }
+    }
+
+    /// Puts what was written into place.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(self) -> Result<()> {
+        let failed = |error: io::Error| Failure::output(escaped_path(&self.path), &error);
+        match self.sink {
+            Sink::Stdout(mut out) => out.flush().map_err(|error| answer::unwritable(&error)),
+            Sink::Open(_) => Ok(()),
+            Sink::InPlace {
+                mut file,
+                mut spool,
+            } => spool
+                .rewind()
+                .and_then(|()| file.set_len(0))
+                .and_then(|()| io::copy(&mut spool, &mut file))
+                .map(drop)
+                .map_err(failed),
+            Sink::Replaced { temporary, path } => synced(temporary.as_file())
                 .and_then(|()| temporary.persist(path).map_err(|error| error.error))
                 .map(drop)
                 .map_err(failed),

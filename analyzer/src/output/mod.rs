@@ -1,17 +1,21 @@
 //! The forms of output: aligned tables for people, JSON for programs, rows of a query, files. Text
-//! of a recording is escaped in tables, and unchanged in JSON and CSV.
+//! of a recording is escaped in tables, Markdown and on terminals, and unchanged in JSON and CSV.
 
 mod baseline_text;
+mod binary_rows;
 mod changes_text;
 mod file;
+mod markdown;
 mod measures;
 mod power_text;
 mod rows;
+mod shown_rows;
 mod soak_headline;
 mod soak_text;
 mod text;
 mod text_rows;
 mod text_table;
+mod tsv_rows;
 mod verdict;
 mod verdict_explained;
 mod verdict_headline;
@@ -23,15 +27,19 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use baseline_text::{baseline_diff_text, baseline_text, baselines_text};
+pub use binary_rows::{BinaryFormat, BinaryRows};
 pub use changes_text::changes_text;
-pub use file::OutputFile;
+pub use file::{OutputFile, OutputWriter};
+pub use markdown::MarkdownRows;
 pub use measures::{MISSING, Measure, measures};
 pub use power_text::power_text;
-pub use rows::{CsvRows, JsonRows, RowEncoder};
+pub use rows::{CsvRows, JsonLines, JsonRows, RowEncoder};
+pub use shown_rows::ShownRows;
 pub use soak_text::soak_text;
 pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};
+pub use tsv_rows::TsvRows;
 pub use verdict_markdown::verdict_markdown;
 pub use verdict_text::verdict_text;
 

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use arrow::json::writer::{JsonArray, Writer, WriterBuilder};
+use arrow::json::writer::{JsonArray, LineDelimited, Writer, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use soakbox_cli::{Failure, Result};
 
@@ -65,6 +65,35 @@ impl RowEncoder for JsonRows {
         self.0.finish().map_err(unprintable)?;
         out.append(self.0.get_mut());
         out.push(b'\n');
+        Ok(())
+    }
+}
+
+/// An object per line.
+pub struct JsonLines(Writer<Vec<u8>, LineDelimited>);
+
+impl JsonLines {
+    /// An encoder without rows so far.
+    #[expect(
+        clippy::new_without_default,
+        reason = "like the other formats, which take arguments"
+    )]
+    pub fn new() -> Self {
+        let builder = WriterBuilder::new().with_explicit_nulls(true);
+        Self(builder.build::<_, LineDelimited>(Vec::new()))
+    }
+}
+
+impl RowEncoder for JsonLines {
+    fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+        self.0.write(batch).map_err(unprintable)?;
+        out.append(self.0.get_mut());
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.0.finish().map_err(unprintable)?;
+        out.append(self.0.get_mut());
         Ok(())
     }
 }

@@ -74,6 +74,21 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Several recordings as one; the place is that of the first.
+    pub fn merged(recordings: Vec<Self>) -> Option<Self> {
+        recordings.into_iter().reduce(|mut all, other| {
+            all.segments.extend(other.segments);
+            all.journals.extend(other.journals);
+            all.unsealed.extend(other.unsealed);
+            all.damaged.extend(other.damaged);
+            all.segments.sort_by(|a, b| {
+                let key = |segment: &Segment| segment.range.map(|range| range.first_ns);
+                (a.table, key(a)).cmp(&(b.table, key(b)))
+            });
+            all
+        })
+    }
+
     /// Its name for people: the last part of its path, escaped.
     pub fn name(&self) -> String {
         let last = self.root.components().next_back();

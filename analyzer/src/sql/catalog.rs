@@ -2,4 +2,5 @@
 //! that no query needs them.
 
 pub(super) const CATALOG: &str = "soakbox";
-pub(super) const SCHEMA: &str = "recording";
+/// The schema of the recording that has no name of its own.
+pub const SCHEMA: &str = "recording";

@@ -20,18 +20,8 @@ pub(super) struct Notes(HashMap<Table, Vec<ColumnNote>>);
 impl Notes {
     /// The declared notes; for a table that this version does not declare, those of its newest
     /// file.
-    pub(super) fn of(recording: &Recording) -> Self {
-        let notes = recording.tables().into_iter().map(|table| {
-            let of_files = || {
-                let segments = recording.segments(table);
-                segments
-                    .last()
-                    .map(|segment| segment.footer.columns.clone())
-            };
-            let declared = table.declaration().map(ColumnNote::of);
-            (table, declared.or_else(of_files).unwrap_or_default())
-        });
-        Self(notes.collect())
+    pub(super) fn of<'a>(recordings: impl Iterator<Item = &'a Recording>) -> Self {
+        Self(recordings.flat_map(of_tables).collect())
     }
 
     /// The description of the table that `query` names, as rows.
@@ -73,6 +63,19 @@ impl Notes {
             ("source", column(&|note| &note.source), true),
         ])
     }
+}
+
+fn of_tables(recording: &Recording) -> impl Iterator<Item = (Table, Vec<ColumnNote>)> + '_ {
+    recording.tables().into_iter().map(move |table| {
+        let of_files = || {
+            let segments = recording.segments(table);
+            segments
+                .last()
+                .map(|segment| segment.footer.columns.clone())
+        };
+        let declared = table.declaration().map(ColumnNote::of);
+        (table, declared.or_else(of_files).unwrap_or_default())
+    })
 }
 
 /// The name in a `DESCRIBE`, without its schema.

@@ -35,6 +35,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
         .and_then(|(_, rest)| rest.split_once(". No function matches"))
         .map_or(reason, |(own, _)| own);
     let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
+    let reason = reason.replace(&format!("'{CATALOG}."), "'");
     let (reason, advice) = advice(&reason);
     let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
     match root {
@@ -42,7 +43,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
             failure.hint("SHOW TABLES lists the tables and views")
         }
         DataFusionError::ResourcesExhausted(_) => {
-            failure.hint("narrow the time range or group by fewer values")
+            failure.hint("narrow the time range, group by fewer values, or allow more memory")
         }
         DataFusionError::SQL(..) => {
             failure.hint("see https://datafusion.apache.org/user-guide/sql for the dialect")

@@ -1,6 +1,7 @@
 //! SQL on a recording: a DataFusion session with its tables, views and functions, and the queries
 //! that run on it. No other folder uses DataFusion.
 
+pub mod builtin;
 mod catalog;
 pub mod columns;
 mod describe;
@@ -10,8 +11,14 @@ pub mod functions;
 mod journal_rows;
 mod origin;
 pub mod queries;
+mod schemas;
+mod scope;
 mod session;
+mod statements;
 mod table;
 mod word_groups;
 
-pub use session::{Query, Session};
+pub use catalog::SCHEMA;
+pub use scope::Scope;
+pub use session::{MEMORY_BYTES, Query, Session};
+pub use statements::Statements;

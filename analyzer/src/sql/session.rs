@@ -2,8 +2,12 @@
 //! and SQL cannot read anything outside the recording.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::SessionStateBuilder;
@@ -14,18 +18,26 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
-use soakbox_schemas::tables::Table;
 
 use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
-use super::table::RecordingTable;
+use super::scope::Scope;
 use super::word_groups::GroupByCodes;
-use super::{functions, queries};
+use super::{functions, queries, schemas};
 use crate::recording::Recording;
 
-/// Memory that sorting and grouping may use before they spill to temporary files.
-const MEMORY_BYTES: usize = 2 << 30;
+/// Memory that sorting and grouping may use before they spill to temporary files, if nothing else is
+/// asked for.
+pub const MEMORY_BYTES: usize = 2 << 30;
+
+/// The memory that a thread needs to sort with temporary files.
+const THREAD_BYTES: usize = 32 << 20;
+
+/// Batches that a query computes before the earlier ones are shown.
+const BATCHES_AHEAD: usize = 2;
+/// Time between two questions whether a query is stopped.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 
 /// Advice for a statement that is not a query.
 const READ_ONLY: &str =
@@ -44,19 +56,40 @@ impl Session {
     /// # Errors
     /// Where threads cannot be started or DataFusion refuses a table.
     pub fn new(recording: &Recording) -> Result<Self> {
+        Self::of(&[(SCHEMA, recording)], &Scope::default(), MEMORY_BYTES)
+    }
+
+    /// Registers the tables and views of several recordings, each in the schema of its name, and our
+    /// functions. Sorting and grouping use at most `memory_bytes` before they spill.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn of(
+        recordings: &[(&str, &Recording)],
+        scope: &Scope,
+        memory_bytes: usize,
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .build()
             .map_err(|error| Failure::new("query engine", error))?;
-        let context = context(recording).map_err(|error| query_failure(&error))?;
+        let failed = |error: DataFusionError| query_failure(&error);
+        let context = context(memory_bytes).map_err(failed)?;
         let session = Self {
             context,
-            notes: Notes::of(recording),
+            notes: Notes::of(recordings.iter().map(|(_, recording)| *recording)),
             runtime,
         };
-        let views = queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
-        for view in session.collect_all(views) {
-            view?;
+        for (schema, recording) in recordings {
+            schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
+            // Names in the text of a view are those of its own recording.
+            schemas::set_default(&session.context, schema);
+            let views =
+                queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
+            for view in session.collect_all(views) {
+                view?;
+            }
         }
+        schemas::set_default(&session.context, SCHEMA);
         Ok(session)
     }
 
@@ -84,6 +117,21 @@ impl Session {
             Ok(done) => done.map_err(|error| query_failure(&error)),
             Err(error) => Err(Failure::new("query engine", error)),
         })
+    }
+
+    /// The texts of a query of one column, without nulls.
+    ///
+    /// # Errors
+    /// Where DataFusion fails.
+    pub fn texts(&self, query: &str) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        for batch in self.collect(query)? {
+            let column = cast(batch.column(0), &DataType::Utf8)
+                .map_err(|error| query_failure(&error.into()))?;
+            let column = column.as_string::<i32>();
+            texts.extend(column.iter().flatten().map(str::to_owned));
+        }
+        Ok(texts)
     }
 
     /// Plans a user's query. A statement that changes or writes anything is refused.
@@ -122,15 +170,17 @@ impl Session {
     }
 }
 
-fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFusionError> {
+fn context(memory_bytes: usize) -> std::result::Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_information_schema(true);
     let options = config.options_mut();
     options.catalog.default_catalog = CATALOG.to_owned();
     options.catalog.default_schema = SCHEMA.to_owned();
     options.sql_parser.enable_ident_normalization = true;
     options.execution.time_zone = Some("UTC".to_owned());
+    let threads = options.execution.target_partitions;
+    options.execution.target_partitions = threads.min(memory_bytes / THREAD_BYTES).max(1);
     let environment = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
         .build_arc()?;
     let mut rules = PhysicalOptimizer::new().rules;
     // Before data are distributed by the columns that they are grouped by.
@@ -147,14 +197,6 @@ fn context(recording: &Recording) -> std::result::Result<SessionContext, DataFus
     let context = SessionContext::new_with_state(state);
     context.register_udaf(functions::quantile());
     context.register_udaf(functions::quantiles());
-    let is_view = |table: &Table| queries::VIEWS.iter().any(|(name, _)| *name == table.name());
-    for table in recording.tables() {
-        // A view that this version defines hides a table of a newer one.
-        if !is_view(&table) {
-            let provider = RecordingTable::new(recording, table);
-            context.register_table(table.name(), Arc::new(provider))?;
-        }
-    }
     Ok(context)
 }
 
@@ -195,5 +237,59 @@ impl Query<'_> {
             }
             Ok(())
         })
+    }
+
+    /// As [`Query::run`], until `is_stopped`, which is asked ten times a second, or until `consume`
+    /// gives false. Whether the query ran to its end.
+    ///
+    /// # Errors
+    /// As [`Query::run`].
+    pub fn run_until(
+        self,
+        is_stopped: impl Fn() -> bool,
+        mut consume: impl FnMut(&RecordBatch) -> Result<bool>,
+    ) -> Result<bool> {
+        if let Some(rows) = self.description {
+            return Ok(consume(&RecordBatch::new_empty(rows.schema()))? && consume(&rows)?);
+        }
+        let runtime = &self.session.runtime;
+        let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
+        let frame = self.frame;
+        // On threads of its own, and no timer of theirs: a stage of the query that works for long does
+        // not delay the stop.
+        let mut task = runtime.spawn(async move {
+            let mut stream = match frame.execute_stream().await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            };
+            let columns = RecordBatch::new_empty(stream.schema());
+            let mut is_read = sender.send(Ok(columns)).is_ok();
+            while is_read && let Some(batch) = stream.next().await {
+                is_read = sender.send(batch).is_ok();
+            }
+        });
+        let done = loop {
+            let received = receiver.recv_timeout(BETWEEN_QUESTIONS);
+            if is_stopped() {
+                break Ok(false);
+            }
+            let batch = match received {
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = runtime.block_on(&mut task).map(|()| true);
+                    break ended.map_err(|error| Failure::new("query engine", error));
+                }
+                Ok(batch) => batch.map_err(|error| query_failure(&error)),
+            };
+            match batch.and_then(|batch| consume(&batch)) {
+                Ok(true) => {}
+                done => break done,
+            }
+        };
+        task.abort();
+        done
     }
 }

@@ -1,0 +1,10 @@
+-- The ten seconds in which most operations finished, lost ones included: the kernel's counts.
+SELECT
+    date_bin(INTERVAL '1 second', at) AS second,
+    sum(finished) AS finished,
+    sum(lost) AS lost,
+    sum(duration_sum_ns) / nullif(sum(finished), 0) AS mean_ns
+FROM operation_metrics
+GROUP BY second
+ORDER BY finished DESC, second
+LIMIT 10

@@ -1,0 +1,11 @@
+-- Minutes in which operations failed, lost ones included: the kernel's counts.
+SELECT
+    operation,
+    date_bin(INTERVAL '1 minute', at) AS minute,
+    sum(finished) AS finished,
+    sum(failures) AS failures,
+    CAST(sum(failures) AS DOUBLE) / nullif(sum(finished), 0) AS failed_share
+FROM operation_metrics
+GROUP BY operation, minute
+HAVING sum(failures) > 0
+ORDER BY operation, minute

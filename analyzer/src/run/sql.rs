@@ -1,0 +1,207 @@
+//! Opens what `sql` needs: the text of the queries, the output, the recording.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
+
+use super::places::places;
+use crate::cli::{QueryPlan, QueryText, SqlPlan, empty_query};
+use crate::commands;
+use crate::commands::sql::Opened;
+use crate::figures::{Reading, Warning};
+use crate::output::OutputFile;
+use crate::recording::Recording;
+use crate::sql::{MEMORY_BYTES, SCHEMA, Scope, Session, Statements, builtin};
+use crate::windows::Cut;
+
+/// Longest text of queries that is read from a file or from stdin.
+const MAX_TEXT_BYTES: u64 = 16 << 20;
+/// Stands for stdin on the command line.
+const STDIN: &str = "-";
+
+pub(super) fn run(plan: &SqlPlan) -> Result<()> {
+    match plan {
+        SqlPlan::Run(plan) => queries(plan),
+        SqlPlan::List(format) => {
+            commands::sql::list(*format, OutputFile::create(Path::new(STDIN))?)
+        }
+        SqlPlan::Print(name) => commands::sql::print(name),
+    }
+}
+
+fn queries(plan: &QueryPlan) -> Result<()> {
+    let (arguments, text) = with_query(plan)?;
+    if opens_shell(&text, &plan.output) {
+        let opened = open(plan, &arguments)?;
+        return commands::sql::shell(&opened, plan.format);
+    }
+    let texts = texts(&text)?;
+    let statements = texts.iter().flat_map(|text| Statements::of(text).all());
+    let statements: Vec<&str> = statements.collect();
+    if statements.is_empty() {
+        return Err(Failure::new("query", "has no statement").hint(EXAMPLE));
+    }
+    let output = OutputFile::create(&plan.output)?;
+    let opened = open(plan, &arguments)?;
+    commands::sql::run(&opened, &statements, plan.format, output)
+}
+
+/// Whether somebody sits at a terminal and gave no query.
+fn opens_shell(text: &QueryText, output: &Path) -> bool {
+    let is_typed = *text == QueryText::NotGiven && output == Path::new(STDIN);
+    is_typed && io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The arguments that are places, and the text of the queries. The last argument is the query if no
+/// other query was given and it is no directory.
+fn with_query(plan: &QueryPlan) -> Result<(Vec<PathBuf>, QueryText)> {
+    let mut arguments = plan.arguments.clone();
+    let may_be_last = arguments.len() > 1 || !plan.named.is_empty();
+    if plan.text != QueryText::NotGiven || !may_be_last {
+        return Ok((arguments, plan.text.clone()));
+    }
+    match arguments.pop_if(|last| !last.is_dir() && !is_directories(last)) {
+        None => Ok((arguments, QueryText::NotGiven)),
+        Some(last) => {
+            let query = last.into_os_string().into_string();
+            let query = query.map_err(|_| Failure::new("query", "is not UTF-8 text"))?;
+            if query.trim().is_empty() {
+                return Err(empty_query());
+            }
+            Ok((arguments, QueryText::Given(vec![query])))
+        }
+    }
+}
+
+/// Whether it is a pattern that fits directories.
+fn is_directories(argument: &Path) -> bool {
+    places(argument).is_ok_and(|places| places.iter().all(|place| place.is_dir()))
+}
+
+/// Opens all recordings. Those without a name are one.
+fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
+    let mut recordings = Vec::new();
+    let unnamed = arguments.iter().map(|argument| (SCHEMA, argument));
+    let named = plan.named.iter().map(|named| (&*named.name, &named.place));
+    for (name, place) in unnamed.chain(named) {
+        for place in places(place)? {
+            let reading = Reading::open(&place, plan.skip_damaged, Cut::Counts)?;
+            recordings.push((name.to_owned(), reading));
+        }
+    }
+    let is_whole = plan.scope == Scope::default() && plan.memory_bytes == MEMORY_BYTES;
+    if let [(name, _)] = &recordings[..]
+        && name == SCHEMA
+        && is_whole
+        && let Some((_, reading)) = recordings.pop()
+    {
+        return Ok(Opened {
+            warnings: reading.warnings.iter().map(Warning::to_string).collect(),
+            session: reading.session,
+        });
+    }
+    together(plan, recordings)
+}
+
+/// One session on several recordings, or on a part of one.
+fn together(plan: &QueryPlan, readings: Vec<(String, Reading)>) -> Result<Opened> {
+    check_scope(&plan.scope, &readings)?;
+    let is_one = readings.len() == 1;
+    let mut warnings = Vec::new();
+    let mut recordings: Vec<(String, Vec<Recording>)> = Vec::new();
+    for (name, reading) in readings {
+        let root = escaped_path(&reading.recording.root);
+        warnings.extend(reading.warnings.iter().map(|warning| match is_one {
+            true => warning.to_string(),
+            false => format!("{root}: {warning}"),
+        }));
+        match recordings.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, all)) => all.push(reading.recording),
+            None => recordings.push((name, vec![reading.recording])),
+        }
+    }
+    let merged = recordings
+        .into_iter()
+        .filter_map(|(name, all)| Some((name, Recording::merged(all)?)));
+    let merged: Vec<(String, Recording)> = merged.collect();
+    let schemas: Vec<(&str, &Recording)> = merged
+        .iter()
+        .map(|(name, recording)| (name.as_str(), recording))
+        .collect();
+    Ok(Opened {
+        session: Session::of(&schemas, &plan.scope, plan.memory_bytes)?,
+        warnings,
+    })
+}
+
+/// A name that no recording has would silently give no rows.
+fn check_scope(scope: &Scope, readings: &[(String, Reading)]) -> Result<()> {
+    let has_operation = |name: &String| {
+        let mut counts = readings.iter().flat_map(|(_, reading)| &reading.counts);
+        counts.any(|counts| counts.operation == *name)
+    };
+    let has_host = |name: &String| {
+        readings.iter().any(|(_, reading)| {
+            let recording = &reading.recording;
+            let segments = recording.segments.iter().map(|segment| &segment.origin);
+            let journals = recording.journals.iter().map(|journal| &journal.origin);
+            segments.chain(journals).any(|origin| origin.host == *name)
+        })
+    };
+    if let Some(name) = scope.operations.iter().find(|name| !has_operation(name)) {
+        let thing = format!("--operation {name}");
+        return Err(Failure::new(thing, "no recording has such an operation")
+            .hint("`soakbox-analyzer info DIR` lists its operations"));
+    }
+    if let Some(name) = scope.hosts.iter().find(|name| !has_host(name)) {
+        let thing = format!("--host {name}");
+        return Err(Failure::new(thing, "no recording is of such a host")
+            .hint("`soakbox-analyzer info DIR` lists its hosts"));
+    }
+    Ok(())
+}
+
+/// Advice where a query is missing.
+const EXAMPLE: &str = "for example \"SELECT * FROM operation_log LIMIT 10\"";
+
+fn texts(source: &QueryText) -> Result<Vec<String>> {
+    match source {
+        QueryText::Given(texts) => Ok(texts.clone()),
+        QueryText::Files(paths) => paths.iter().map(|path| file(path)).collect(),
+        QueryText::BuiltIn(names) => names
+            .iter()
+            .map(|name| Ok(builtin::named(name)?.text.to_owned()))
+            .collect(),
+        QueryText::NotGiven if io::stdin().is_terminal() => {
+            Err(Failure::new("query", "is missing")
+                .hint("give it as an argument, with --file or --query, or on stdin"))
+        }
+        QueryText::NotGiven => Ok(vec![file(Path::new(STDIN))?]),
+    }
+}
+
+fn file(path: &Path) -> Result<String> {
+    let is_stdin = path == Path::new(STDIN);
+    let failed = |reason: String| match is_stdin {
+        true => Failure::new("stdin", reason),
+        false => Failure::path(path, reason),
+    };
+    let unreadable =
+        |error: io::Error| failed(format!("cannot be read: {}", plain_io_error(&error)));
+    let mut bytes = Vec::new();
+    let read = match is_stdin {
+        true => io::stdin().take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes),
+        false => {
+            File::open(path).and_then(|file| file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes))
+        }
+    };
+    read.map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_TEXT_BYTES {
+        return Err(failed(
+            "has more than 16 MiB, which are no queries".to_owned(),
+        ));
+    }
+    String::from_utf8(bytes).map_err(|_| failed("is not UTF-8 text".to_owned()))
+}

@@ -1,0 +1,212 @@
+//! The shell of `sql`: reads statements and commands from a terminal and shows their rows. Ctrl-C
+//! stops a query, and the shell goes on.
+
+mod commands;
+mod editor;
+mod highlight;
+mod history;
+mod names;
+mod pager;
+mod stopwatch;
+mod terminal;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::ValueEnum;
+use signal_hook::consts::SIGINT;
+use soakbox_cli::{Failure, Result, escaped, plain_io_error};
+
+use self::commands::Command;
+use self::editor::{Helper, Typed};
+use self::history::History;
+use self::names::Names;
+use self::pager::Pager;
+use self::stopwatch::Stopwatch;
+use crate::cli::RowFormat;
+use crate::output::RowEncoder;
+use crate::sql::{Session, Statements};
+
+/// Makes an encoder of a format; the flag keeps the lines of a cell.
+pub(crate) type Encoder = fn(RowFormat, bool) -> Box<dyn RowEncoder>;
+
+/// A shell on one session.
+struct Shell<'a> {
+    session: &'a Session,
+    names: Names,
+    encoder: Encoder,
+    format: RowFormat,
+    has_timing: bool,
+    has_colours: bool,
+    /// Set by Ctrl-C while a query runs.
+    interrupted: Arc<AtomicBool>,
+}
+
+/// Runs until Ctrl-D or `\q`.
+///
+/// # Errors
+/// Where the terminal cannot be read.
+pub(crate) fn run(session: &Session, format: RowFormat, encoder: Encoder) -> Result<()> {
+    let failed = |error: io::Error| Failure::new("terminal", plain_io_error(&error));
+    let interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, interrupted.clone()).map_err(failed)?;
+    let has_colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut shell = Shell {
+        session,
+        names: names(session)?,
+        encoder,
+        format,
+        has_timing: false,
+        has_colours,
+        interrupted,
+    };
+    let mut history = History::load();
+    println("SQL on a recording. \\? lists the commands, Ctrl-D leaves.");
+    loop {
+        let mut out = io::stdout();
+        let typed = editor::read(&shell, &history, &mut io::stdin().lock(), &mut out);
+        match typed.map_err(failed)? {
+            Typed::End => return Ok(()),
+            Typed::Interrupted => {}
+            Typed::Text(text) => {
+                history.add(&text);
+                if shell.obey(&text) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The names that are completed. Their queries are ours.
+fn names(session: &Session) -> Result<Names> {
+    let list = |query: &str| session.texts(query);
+    Ok(Names {
+        tables: list(
+            "SELECT DISTINCT CASE table_schema WHEN 'recording' THEN table_name \
+             ELSE table_schema || '.' || table_name END FROM information_schema.tables \
+             WHERE table_schema <> 'information_schema'",
+        )?,
+        columns: list(
+            "SELECT DISTINCT column_name FROM information_schema.columns \
+             WHERE table_schema <> 'information_schema'",
+        )?,
+        functions: list("SELECT DISTINCT routine_name FROM information_schema.routines")?,
+        // Several recordings have no common table; their operations are not completed.
+        operations: list("SELECT DISTINCT operation FROM operation_metrics").unwrap_or_default(),
+    })
+}
+
+impl Helper for Shell<'_> {
+    fn complete(&self, text: &str) -> (usize, Vec<String>) {
+        let (start, mut names) = self.names.complete(text);
+        // A name with an escape is not typed by anybody.
+        names.retain(|name| escaped(name) == name.as_str());
+        (start, names)
+    }
+
+    fn coloured(&self, text: &str) -> String {
+        match self.has_colours {
+            true => highlight::coloured(text),
+            false => text.to_owned(),
+        }
+    }
+
+    fn is_ended(&self, text: &str) -> bool {
+        let statements = Statements::of(text);
+        Command::parse(text).is_some() || statements.rest.is_empty()
+    }
+}
+
+impl Shell<'_> {
+    /// Runs what was typed; true if the shell ends.
+    fn obey(&mut self, text: &str) -> bool {
+        match Command::parse(text) {
+            Some(Command::Quit) => return true,
+            Some(Command::Help) => {
+                for (name, does) in commands::ALL {
+                    println(&format!("{name:8} {does}"));
+                }
+            }
+            Some(Command::Query(query)) => self.query(&query),
+            Some(Command::Format(name)) => self.set_format(name.as_deref()),
+            Some(Command::Timing) => {
+                self.has_timing = !self.has_timing;
+                println(if self.has_timing {
+                    "timing is on"
+                } else {
+                    "timing is off"
+                });
+            }
+            Some(Command::Unknown(name)) => {
+                report(&Failure::new(name, "is no command").hint("\\? lists them"));
+            }
+            None => {
+                for statement in Statements::of(text).all() {
+                    self.query(statement);
+                }
+            }
+        }
+        false
+    }
+
+    fn set_format(&mut self, name: Option<&str>) {
+        let Some(name) = name else {
+            return println(&self.format.name());
+        };
+        match RowFormat::from_str(name, true) {
+            Ok(format) if !format.is_binary() => self.format = format,
+            Ok(_) => report(&Failure::new(
+                name,
+                "is binary, and the output is a terminal",
+            )),
+            Err(_) => report(&Failure::new(name, "is no format").hint(names::FORMATS.join(", "))),
+        }
+    }
+
+    fn query(&self, statement: &str) {
+        let start = Stopwatch::start();
+        self.interrupted.store(false, Ordering::Relaxed);
+        let mut pager = Pager::new();
+        let result = self.rows(statement, &mut pager);
+        pager.finish();
+        match result {
+            Ok(true) => {}
+            Ok(false) => println("stopped"),
+            Err(failure) => report(&failure),
+        }
+        if self.has_timing {
+            println(&format!("{:.3} s", start.seconds()));
+        }
+    }
+
+    /// Shows the rows of a query; false if it was stopped.
+    fn rows(&self, statement: &str, pager: &mut Pager) -> Result<bool> {
+        let query = self.session.prepare(statement)?;
+        let mut rows = (self.encoder)(self.format, query.is_explanation());
+        let (mut part, mut is_read) = (Vec::new(), true);
+        let is_stopped = || self.interrupted.load(Ordering::Relaxed);
+        let is_done = query.run_until(is_stopped, |batch| {
+            rows.encode(batch, &mut part)?;
+            is_read = pager.write(&part);
+            part.clear();
+            Ok(is_read)
+        })?;
+        if is_done && is_read {
+            rows.finish(&mut part)?;
+            pager.write(&part);
+        }
+        // Somebody who leaves the pager has read enough.
+        Ok(is_done || !is_read)
+    }
+}
+
+/// A line on the terminal; a terminal that is gone ends the shell when it reads.
+fn println(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn report(failure: &Failure) {
+    soakbox_cli::message::line(format_args!("error: {failure}"));
+}
