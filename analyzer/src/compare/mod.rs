@@ -35,6 +35,8 @@ pub use sides::{least_window_length, spans, window_length_for};
 pub use threshold::{Change, ThresholdSetting, metric_named};
 pub use thresholds_file::ThresholdsFile;
 
+use std::sync::mpsc;
+
 use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Comparer, Operation, Options};
 
@@ -71,16 +73,28 @@ pub fn compare(base: &[Run], candidate: &[Run], settings: &Settings) -> Result<A
     };
     let failed = |error| Failure::new("compare", error);
     let mut comparer = Comparer::new(&options).map_err(failed)?;
-    // One at a time: the statistics need ten times as much memory as the windows.
-    for name in names {
-        let sides = operation(base, candidate, pairs.as_ref(), name)?;
-        let added = comparer.add(&Operation {
-            name,
-            base: &sides.base,
-            candidate: &sides.candidate,
+    // One is compared while the next is prepared. There are no more at a time: the statistics need ten
+    // times as much memory as the windows.
+    std::thread::scope(|scope| {
+        let (prepared, next) = mpsc::sync_channel(0);
+        scope.spawn(move || {
+            let prepare = |name: &String| operation(base, candidate, pairs.as_ref(), name);
+            names
+                .into_iter()
+                .map(prepare)
+                .try_for_each(|sides| prepared.send(sides))
         });
-        added.map_err(failed)?;
-    }
+        for sides in next {
+            let sides = sides?;
+            let added = comparer.add(&Operation {
+                name: &sides.name,
+                base: &sides.base,
+                candidate: &sides.candidate,
+            });
+            added.map_err(failed)?;
+        }
+        Ok(())
+    })?;
     let comparison = comparer.finish();
     let answer = Answer::of(&comparison, base, candidate, &options, settings)?;
     Ok(answer.with_history(history))

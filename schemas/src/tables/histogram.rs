@@ -194,25 +194,38 @@ pub fn decode(
     let max = min
         .checked_add_unsigned(span)
         .ok_or(HistogramError::Value)?;
-    let (mut next, mut total, mut ends) = (None, 0u64, None);
-    while !rest.is_empty() {
-        let step = take(&mut rest)?;
-        let key = match next {
-            None => unzigzag(step),
-            Some(next) => i64::checked_add_unsigned(next, step).ok_or(HistogramError::Value)?,
-        };
-        let count = take(&mut rest)?;
+    let mut total = 0u64;
+    let mut add = |key: i64, count: u64| {
         total = total.checked_add(count).ok_or(HistogramError::Value)?;
         let key = i16::try_from(key).map_err(|_| HistogramError::Value)?;
         if count == 0 || !(-1 - MAX_KEY..=MAX_KEY).contains(&key) {
             return Err(HistogramError::Value);
         }
         bucket(key, count);
-        ends = Some((ends.map_or(key, |(first, _)| first), key));
-        next = Some(i64::from(key) + 1);
+        Ok(key)
+    };
+    if rest.is_empty() {
+        return Err(HistogramError::Value);
+    }
+    let mut place = unzigzag(take(&mut rest)?);
+    let first = add(place, take(&mut rest)?)?;
+    let mut last = first;
+    while !rest.is_empty() {
+        let (step, count) = match rest {
+            // Most buckets are near the one before, and have few values.
+            [step @ ..0x80, count @ ..0x80, others @ ..] => {
+                rest = others;
+                (u64::from(*step), u64::from(*count))
+            }
+            _ => (take(&mut rest)?, take(&mut rest)?),
+        };
+        place = (place + 1)
+            .checked_add_unsigned(step)
+            .ok_or(HistogramError::Value)?;
+        last = add(place, count)?;
     }
     // The extremes are in the first and the last bucket.
-    if ends != Some((key(min), key(max))) {
+    if (first, last) != (key(min), key(max)) {
         return Err(HistogramError::Value);
     }
     Ok(Some((min, max)))
@@ -236,6 +249,7 @@ fn put(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+#[inline]
 fn take(bytes: &mut &[u8]) -> Result<u64, HistogramError> {
     if let Some((&digit @ ..0x80, rest)) = bytes.split_first() {
         *bytes = rest;

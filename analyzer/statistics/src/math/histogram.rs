@@ -44,20 +44,25 @@ impl Histogram {
 
     /// Adds `count` operations to a bucket, which should not be before the last one: then this is
     /// cheap. A bucket outside the scheme counts as the last one of the scheme.
+    #[inline]
     pub fn push(&mut self, bucket: usize, count: u64) {
-        if count == 0 {
-            return;
-        }
         let bucket = bucket.min(BUCKETS - 1) as u16;
-        if self.buckets.last().is_some_and(|&last| bucket < last) {
-            *self = self.merged(&Histogram {
-                buckets: vec![bucket],
-                cumulative: vec![count],
-            });
-            return;
-        }
         let total = self.count().saturating_add(count);
-        self.set(bucket, total);
+        if count > 0 && self.buckets.last().is_none_or(|&last| last < bucket) {
+            self.buckets.push(bucket);
+            self.cumulative.push(total);
+        } else if count > 0 {
+            self.push_earlier(bucket, count);
+        }
+    }
+
+    /// Adds operations to the last bucket or to one before it.
+    #[cold]
+    fn push_earlier(&mut self, bucket: u16, count: u64) {
+        *self = self.merged(&Histogram {
+            buckets: vec![bucket],
+            cumulative: vec![count],
+        });
     }
 
     /// From single values (for instance nanoseconds).
@@ -102,6 +107,7 @@ impl Histogram {
     }
 
     /// Number of operations.
+    #[inline]
     pub fn count(&self) -> u64 {
         self.cumulative.last().copied().unwrap_or(0)
     }
