@@ -8,7 +8,7 @@ use soakbox_cli::{Failure, Result, answer, message};
 
 use crate::cli::RowFormat;
 use crate::output::{
-    BinaryFormat, BinaryRows, CsvRows, JsonLines, JsonRows, MarkdownRows, OutputFile, OutputWriter,
+    BinaryFormat, BinaryRows, CsvRows, JsonRows, MarkdownRows, OutputFile, OutputWriter,
     RowEncoder, ShownRows, TextRows, TsvRows,
 };
 use crate::shell;
@@ -101,8 +101,8 @@ fn encoder(format: RowFormat, keeps_lines: bool, is_terminal: bool) -> Box<dyn R
         RowFormat::Parquet => return Box::new(BinaryRows::new(BinaryFormat::Parquet)),
         RowFormat::Arrow => return Box::new(BinaryRows::new(BinaryFormat::Arrow)),
         RowFormat::ArrowStream => return Box::new(BinaryRows::new(BinaryFormat::ArrowStream)),
-        RowFormat::Json => Box::new(JsonRows::new()),
-        RowFormat::Ndjson => Box::new(JsonLines::new()),
+        RowFormat::Json => Box::new(JsonRows::array()),
+        RowFormat::Ndjson => Box::new(JsonRows::lines()),
         RowFormat::Csv => Box::new(CsvRows::new()),
         RowFormat::Tsv => Box::new(TsvRows::default()),
     };

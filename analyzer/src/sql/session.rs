@@ -23,6 +23,7 @@ use super::catalog::{CATALOG, SCHEMA};
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::scope::Scope;
+use super::top_rows::has_top_rows;
 use super::word_groups::GroupByCodes;
 use super::{functions, queries, schemas};
 use crate::recording::Recording;
@@ -150,10 +151,10 @@ impl Session {
             options
                 .verify_plan(&plan)
                 .map_err(|error| failed(error).hint(READ_ONLY))?;
-            self.context
-                .execute_logical_plan(plan)
-                .await
-                .map_err(failed)
+            let mut state = self.context.state();
+            let parquet = &mut state.config_mut().options_mut().execution.parquet;
+            parquet.pushdown_filters = has_top_rows(&plan).map_err(failed)?;
+            Ok(DataFrame::new(state, plan))
         })?;
         let description = match frame.logical_plan() {
             LogicalPlan::DescribeTable(described) => {
