@@ -7,8 +7,11 @@ mod highlight;
 mod history;
 mod names;
 mod pager;
+mod progress_line;
+mod stop;
 mod stopwatch;
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +24,12 @@ use self::commands::Command;
 use self::editor::{Editor, Typed};
 use self::names::Names;
 use self::pager::Pager;
+pub(crate) use self::progress_line::ProgressLine;
+pub(crate) use self::stop::Stop;
 use self::stopwatch::Stopwatch;
 use crate::cli::RowFormat;
 use crate::output::RowEncoder;
-use crate::sql::{Session, Statements};
+use crate::sql::{Running, Session, Statements};
 
 /// Makes an encoder of a format; the flag keeps the lines of a cell.
 pub(crate) type Encoder = fn(RowFormat, bool) -> Box<dyn RowEncoder>;
@@ -156,13 +161,23 @@ impl Shell<'_> {
         let query = self.session.prepare(statement)?;
         let mut rows = (self.encoder)(self.format, query.is_explanation());
         let (mut part, mut is_read) = (Vec::new(), true);
-        let is_stopped = || self.interrupted.load(Ordering::Relaxed);
-        let is_done = query.run_until(is_stopped, |batch| {
+        let line = RefCell::new(ProgressLine::new());
+        let goes_on = |query: &Running<'_>| {
+            line.borrow_mut().show(query);
+            !self.interrupted.load(Ordering::Relaxed)
+        };
+        let is_done = query.run_while(goes_on, |batch| {
             rows.encode(batch, &mut part)?;
+            line.borrow_mut().clear();
             is_read = pager.write(&part);
+            if pager.is_open() {
+                line.borrow_mut().end();
+            }
             part.clear();
             Ok(is_read)
-        })?;
+        });
+        line.borrow_mut().end();
+        let is_done = is_done?;
         if is_done && is_read {
             rows.finish(&mut part)?;
             pager.write(&part);

@@ -36,6 +36,11 @@ impl Pager {
         }
     }
 
+    /// Whether a pager has the terminal.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.sink, Sink::Program(_))
+    }
+
     /// Takes a part of the text. False if nobody reads on.
     pub(super) fn write(&mut self, part: &[u8]) -> bool {
         if let Sink::Waiting = self.sink {
