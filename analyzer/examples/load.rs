@@ -1,18 +1,19 @@
 //! Writes recordings of a steady load of many operations, for the measurements of docs/measurements.md:
-//! `cargo run -p soakbox-analyzer --example load -- DIR RUNS SECONDS OPERATIONS PER_SECOND SIGMA`
+//! `cargo run -p soakbox-analyzer --example load -- DIR RUNS SECONDS OPERATIONS PER_SECOND SIGMA [FILE_ROWS]`
 //! makes `DIR/01` and so on, one after the other in time.
 
 use std::process::ExitCode;
 
 use soakbox_testing::Load;
 
-const USAGE: &str = "usage: load DIR RUNS SECONDS OPERATIONS PER_SECOND SIGMA
+const USAGE: &str = "usage: load DIR RUNS SECONDS OPERATIONS PER_SECOND SIGMA [FILE_ROWS]
   DIR         directory in which the recordings are made
   RUNS        their number
   SECONDS     length of each
   OPERATIONS  number of operations
   PER_SECOND  how often each operation finishes per second
-  SIGMA       standard deviation of the logarithm of durations";
+  SIGMA       standard deviation of the logarithm of durations
+  FILE_ROWS   rows of a file [default: 1048576]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,14 +33,29 @@ fn main() -> ExitCode {
 }
 
 fn parsed(arguments: &[String]) -> Option<(&str, u64, Load)> {
-    let [directory, runs, seconds, operations, per_second, sigma] = arguments else {
+    let [
+        directory,
+        runs,
+        seconds,
+        operations,
+        per_second,
+        sigma,
+        more @ ..,
+    ] = arguments
+    else {
         return None;
+    };
+    let file_rows = match more {
+        [] => Load::default().file_rows,
+        [rows] => rows.parse().ok().filter(|rows| *rows > 0)?,
+        _ => return None,
     };
     let load = Load {
         seconds: seconds.parse().ok().filter(|seconds| *seconds > 0)?,
         operations: operations.parse().ok()?,
         per_second: per_second.parse().ok()?,
         sigma: sigma.parse().ok()?,
+        file_rows,
         ..Load::default()
     };
     let runs = runs.parse().ok()?;

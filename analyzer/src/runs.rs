@@ -15,7 +15,7 @@ use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
 use crate::coverage::INCOMPLETE_INTERVALS;
 use crate::figures::Reading;
-use crate::recording::{self, Recording};
+use crate::recording::{self, Recording, RunFiles};
 use crate::windows::{Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
@@ -86,15 +86,15 @@ pub fn open_to_compare<const N: usize>(
 
 /// Less than the time that each run of a recording covers, from the footers of its files.
 fn least_spans(recording: &Recording) -> Vec<Duration> {
-    let origins = recording.origins().into_iter();
-    let span = |recorder: &str| {
-        // The end of a run that did not stop is cut off, and a window that is not filled.
-        let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
-        let range = recording.range_of(Table::OPERATION_LOG, Some(recorder));
+    // The end of a run that did not stop is cut off, and a window that is not filled.
+    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
+    let runs = recording.runs().into_values();
+    let span = |files: RunFiles<'_>| {
+        let range = files.range_of(Table::OPERATION_LOG);
         let length_ns = range.map_or(0, |range| range.length_ns() - incomplete);
         Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)).mul_f64(0.9)
     };
-    origins.map(|origin| span(&origin.recorder)).collect()
+    runs.map(span).collect()
 }
 
 /// Where runs are.

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampNanosecondType};
 use serde::Serialize;
-use soakbox_cli::Result;
-use soakbox_schemas::tables::AnnotationKind;
+use soakbox_cli::{Failure, Result};
+use soakbox_schemas::tables::{AnnotationKind, Table};
 
-use crate::sql::columns::Columns;
+use crate::recording::{Recording, on_all_cpus};
 use crate::units::serialize;
 
 /// A period in which nothing, or not everything, was observed.
@@ -65,51 +67,122 @@ pub(crate) struct Annotations {
     pub(crate) runs: BTreeMap<String, RunAnnotations>,
 }
 
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    at_ns: i64,
+    kind: String,
+    /// The latest possible time where there is none, so that it is the last in order.
+    until_ns: i64,
+    text: String,
+    recorder: String,
+}
+
 impl Annotations {
-    /// From the result of [`queries::ANNOTATIONS`](crate::sql::queries::ANNOTATIONS). Annotations
-    /// of a kind that this version does not know are left out.
-    pub(crate) fn of(batches: &[RecordBatch]) -> Result<Self> {
-        let mut annotations = Self::default();
-        let Some(found) = Columns::new(batches)? else {
-            return Ok(annotations);
-        };
-        let (times, until) = (found.times("at")?, found.times("until")?);
-        let (kinds, texts) = (found.texts("kind")?, found.texts("text")?);
-        let recorders = found.texts("recorder")?;
-        let rows = times
+    /// Those of all files. Annotations of a kind that this version does not know are left out.
+    pub(crate) fn read(recording: &Recording) -> Result<Self> {
+        let table = Table::ANNOTATIONS;
+        let segments: Vec<_> = recording.segments(table).collect();
+        let of_files = on_all_cpus(
+            &segments,
+            || (),
+            |(), segment| {
+                let mut rows = Vec::new();
+                segment.batches(&COLUMNS, |batch| {
+                    add_rows(batch, &segment.origin.recorder, &mut rows)
+                })?;
+                Ok(rows)
+            },
+        );
+        let mut rows = of_files
             .into_iter()
-            .zip(until)
-            .zip(kinds)
-            .zip(texts)
-            .zip(recorders);
-        for ((((at_ns, to_ns), kind), text), recorder) in rows {
-            let (Some(at_ns), Some(kind)) = (at_ns, kind_of(&kind)) else {
-                continue;
-            };
-            let run = annotations.runs.entry(recorder).or_default();
-            if kind == AnnotationKind::Gap {
+            .collect::<Result<Vec<Vec<Row>>>>()?
+            .concat();
+        for journal in recording.journals(table) {
+            journal.batches(|batch| add_rows(batch, &journal.origin.recorder, &mut rows))?;
+        }
+        rows.sort();
+        let mut annotations = Self::default();
+        for row in rows {
+            annotations.add(row);
+        }
+        Ok(annotations)
+    }
+
+    fn add(&mut self, row: Row) {
+        let Row {
+            at_ns,
+            kind,
+            until_ns,
+            text,
+            recorder,
+        } = row;
+        let Some(kind) = kind_of(&kind) else {
+            return;
+        };
+        let run = self.runs.entry(recorder).or_default();
+        match kind {
+            AnnotationKind::Gap => {
+                let to_ns = (until_ns < i64::MAX).then_some(until_ns);
                 run.gaps.push((at_ns, to_ns));
-                annotations.gaps.push(Gap {
+                self.gaps.push(Gap {
                     from_ns: at_ns,
                     to_ns,
                     cause: text,
                 });
-                continue;
+                return;
             }
-            match kind {
-                AnnotationKind::RecordingStarted => {
-                    run.started_ns = run.started_ns.or(Some(at_ns));
-                }
-                AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
-                AnnotationKind::TargetStarted | AnnotationKind::TargetExited => {
-                    run.restarts_ns.push(at_ns);
-                }
-                _ => {}
+            AnnotationKind::RecordingStarted => {
+                run.started_ns = run.started_ns.or(Some(at_ns));
             }
-            annotations.moments.push(Moment { at_ns, kind, text });
+            AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
+            AnnotationKind::TargetStarted | AnnotationKind::TargetExited => {
+                run.restarts_ns.push(at_ns);
+            }
+            _ => {}
         }
-        Ok(annotations)
+        self.moments.push(Moment { at_ns, kind, text });
     }
+}
+
+/// The columns that are read.
+const COLUMNS: [&str; 4] = ["at", "until", "kind", "text"];
+
+fn add_rows(batch: &RecordBatch, recorder: &str, rows: &mut Vec<Row>) -> Result<()> {
+    let [at, until, kind, text] = COLUMNS;
+    let column = |name: &str, kind: &DataType| {
+        let column = batch.column_by_name(name);
+        let column = column.map(|column| cast(column, kind)).transpose();
+        column.map_err(|error| Failure::new(name, error))
+    };
+    let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    let (at, until) = (column(at, &utc)?, column(until, &utc)?);
+    let (kind, text) = (
+        column(kind, &DataType::Utf8)?,
+        column(text, &DataType::Utf8)?,
+    );
+    let time = |column: &Option<ArrayRef>, row: usize| {
+        let column = column.as_ref()?;
+        let times = column.as_primitive::<TimestampNanosecondType>();
+        times.is_valid(row).then(|| times.value(row))
+    };
+    let word = |column: &Option<ArrayRef>, row: usize| {
+        let column = column.as_ref()?;
+        let words = column.as_string::<i32>();
+        words.is_valid(row).then(|| words.value(row).to_owned())
+    };
+    for row in 0..batch.num_rows() {
+        if let Some(at_ns) = time(&at, row) {
+            rows.push(Row {
+                at_ns,
+                kind: word(&kind, row).unwrap_or_default(),
+                until_ns: time(&until, row).unwrap_or(i64::MAX),
+                text: word(&text, row).unwrap_or_default(),
+                recorder: recorder.to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn kind_of(name: &str) -> Option<AnnotationKind> {

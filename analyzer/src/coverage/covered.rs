@@ -7,7 +7,7 @@ use soakbox_schemas::tables::Table;
 
 use super::Gap;
 use super::annotations::RunAnnotations;
-use crate::recording::{Recording, TimeRange};
+use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// The time that a recording covers, and the periods inside it that were not observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +50,11 @@ impl Coverage {
         annotated: &BTreeMap<String, RunAnnotations>,
         gaps: &[Gap],
     ) -> Self {
-        let origins = recording.origins();
-        let covered = origins.iter().filter_map(|origin| {
-            let range = run(recording, &origin.recorder, annotated)?;
-            let noted = annotated.get(&origin.recorder);
+        let interval_ns = recording.interval_ns();
+        let covered = recording.runs().into_iter();
+        let covered = covered.filter_map(|(recorder, files)| {
+            let noted = annotated.get(recorder);
+            let range = run(&files, interval_ns, noted)?;
             let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
             let run = RunCoverage {
                 range,
@@ -61,9 +62,9 @@ impl Coverage {
                 noted_gaps: all_noted(gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
                 has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
-                    || is_import(recording, &origin.recorder),
+                    || files.is_import(),
             };
-            Some((origin.recorder.clone(), run))
+            Some((recorder.to_owned(), run))
         });
         let covered: BTreeMap<String, RunCoverage> = covered.collect();
         let runs: Vec<TimeRange> = covered.values().map(|run| run.range).collect();
@@ -89,12 +90,6 @@ impl Coverage {
     }
 }
 
-/// Whether the rows are another program's, of which no recorder observed a start.
-fn is_import(recording: &Recording, recorder: &str) -> bool {
-    let mut segments = recording.segments.iter();
-    segments.any(|file| file.origin.recorder == recorder && file.footer.provenance.is_import())
-}
-
 /// The gaps of a run as ranges inside it.
 fn gaps_inside(range: TimeRange, gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
     let inside = gaps.iter().map(|&(from_ns, to_ns)| TimeRange {
@@ -116,23 +111,26 @@ fn all_noted(gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
 /// two is missing (the recorder still runs, or was killed), the first or last row counts instead. A
 /// row of `operation_log` outside the run extends it.
 fn run(
-    recording: &Recording,
-    recorder: &str,
-    annotated: &BTreeMap<String, RunAnnotations>,
+    files: &RunFiles<'_>,
+    interval_ns: i64,
+    noted: Option<&RunAnnotations>,
 ) -> Option<TimeRange> {
-    let range = |table| recording.range_of(table, Some(recorder));
-    let log = range(Table::OPERATION_LOG);
-    let metrics = range(Table::OPERATION_METRICS).map(|range| TimeRange {
+    let log = files.range_of(Table::OPERATION_LOG);
+    let metrics = files.range_of(Table::OPERATION_METRICS);
+    let metrics = metrics.map(|range| TimeRange {
         // A row's time is the start of its interval.
-        last_ns: range.last_ns.saturating_add(recording.interval_ns()),
+        last_ns: range.last_ns.saturating_add(interval_ns),
         ..range
     });
-    let tables = [log, range(Table::RECORDER_HEALTH), metrics];
+    let tables = [log, files.range_of(Table::RECORDER_HEALTH), metrics];
     let rows = tables.into_iter().flatten().reduce(TimeRange::union)?;
-    let ends = annotated.get(recorder).cloned().unwrap_or_default();
     let run = TimeRange {
-        first_ns: ends.started_ns.unwrap_or(rows.first_ns),
-        last_ns: ends.stopped_ns.unwrap_or(rows.last_ns),
+        first_ns: noted
+            .and_then(|noted| noted.started_ns)
+            .unwrap_or(rows.first_ns),
+        last_ns: noted
+            .and_then(|noted| noted.stopped_ns)
+            .unwrap_or(rows.last_ns),
     };
     Some(log.map_or(run, |log| run.union(log)))
 }

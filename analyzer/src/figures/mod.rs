@@ -9,7 +9,7 @@ mod timeline;
 mod warning;
 
 pub use info::{Info, TableExtent, Target};
-pub use reading::Reading;
+pub use reading::{Outline, Reading};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;

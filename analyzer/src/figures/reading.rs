@@ -8,15 +8,12 @@ use soakbox_cli::Result;
 use super::Warning;
 use crate::coverage::{Annotations, Coverage, Gap, Moment};
 use crate::recording::{self, Recording};
-use crate::sql::{Session, queries};
 use crate::windows::{self, Cut, Observation, OperationCounts, OperationTotals, Run};
 
 /// A recording that was opened and examined.
 pub struct Reading {
     /// Its files.
     pub recording: Recording,
-    /// Its tables, ready for queries.
-    pub session: Session,
     /// When nothing, or not everything, was observed.
     pub gaps: Vec<Gap>,
     /// Annotated moments, in order.
@@ -42,8 +39,7 @@ impl Reading {
     /// Where there is no recording, a file cannot be read, or a query fails.
     pub fn open(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
-        let session = Session::new(&recording)?;
-        let annotations = Annotations::of(&session.collect(queries::ANNOTATIONS)?)?;
+        let annotations = Annotations::read(&recording)?;
         let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
         let Observation {
             runs,
@@ -54,7 +50,6 @@ impl Reading {
         let warnings = Warning::all(&recording, &counts, &gaps, &coverage);
         Ok(Self {
             recording,
-            session,
             gaps,
             moments,
             coverage,
@@ -70,6 +65,34 @@ impl Reading {
     pub fn counts_agree(&self) -> Option<bool> {
         let compared = self.counts.iter().filter_map(|counts| counts.identity_ok);
         compared.reduce(|all, one| all && one)
+    }
+}
+
+/// A recording that was opened for queries: its rows are not read yet, and its counts only where
+/// operations were lost.
+pub struct Outline {
+    /// Its files.
+    pub recording: Recording,
+    /// As those of [`Reading`], without the comparison of counts and rows.
+    pub warnings: Vec<Warning>,
+}
+
+impl Outline {
+    /// Opens the recording at `root`. With `skip_damaged`, unreadable files are left out and become
+    /// warnings.
+    ///
+    /// # Errors
+    /// Where there is no recording, or a file cannot be read.
+    pub fn open(root: &Path, skip_damaged: bool) -> Result<Self> {
+        let recording = recording::open(root, skip_damaged)?;
+        let annotations = Annotations::read(&recording)?;
+        let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+        let losses = windows::losses(&recording)?;
+        let warnings = Warning::all(&recording, &losses, &annotations.gaps, &coverage);
+        Ok(Self {
+            recording,
+            warnings,
+        })
     }
 }
 
@@ -99,13 +122,14 @@ mod tests {
         for (cut, agree) in [
             (Cut::at_most(9), Some(true)),
             (Cut::Shown { most: 5 }, Some(true)),
-            (Cut::Counts, None),
         ] {
             let reading = open(cut);
             assert_eq!(reading.counts_agree(), agree, "{cut:?}");
             assert_eq!(reading.warnings, whole.warnings, "{cut:?}");
             assert_eq!(counts(&reading), counts(&whole), "{cut:?}");
         }
+        let outline = Outline::open(place.path(), false).unwrap();
+        assert_eq!(outline.warnings, whole.warnings);
     }
 
     #[test]

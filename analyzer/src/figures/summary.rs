@@ -111,7 +111,7 @@ impl Summary {
             from_ns: range.map(|range| range.first_ns),
             to_ns: range.map(|range| range.last_ns),
             observed_ns,
-            complete: reading.warnings.is_empty(),
+            complete: !reading.warnings.iter().any(Warning::is_incomplete),
             running: reading.recording.running(),
             warnings: reading.warnings.clone(),
             operations,

@@ -4,7 +4,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
 use soakbox_schemas::tables::Table;
@@ -70,6 +72,15 @@ pub enum Warning {
         /// Bytes in these journals that do not belong to a whole frame.
         bytes: u64,
     },
+    /// Files of an older version lack columns, which are null there.
+    MissingColumns {
+        /// The table.
+        table: Table,
+        /// Each column with the number of files that lack it.
+        columns: Vec<(String, usize)>,
+        /// The files of the table.
+        files: usize,
+    },
     /// A file was left out.
     Skipped {
         /// The file.
@@ -96,11 +107,17 @@ impl Warning {
             operation: operation.operation.clone(),
         }));
         warnings.extend(damaged(recording));
+        warnings.extend(missing_columns(recording));
         warnings.extend(recording.damaged.iter().map(|file| Warning::Skipped {
             path: file.path.clone(),
             reason: file.reason.clone(),
         }));
         warnings
+    }
+
+    /// Whether rows are missing. A column that an older version did not write is no such reason.
+    pub fn is_incomplete(&self) -> bool {
+        !matches!(self, Self::MissingColumns { .. })
     }
 }
 
@@ -167,7 +184,7 @@ fn damaged(recording: &Recording) -> Vec<Warning> {
     let left_out: Vec<u64> = recording
         .segments
         .iter()
-        .map(|segment| segment.footer.damaged_bytes)
+        .map(|segment| segment.damaged_bytes)
         .filter(|&bytes| bytes > 0)
         .collect();
     if !left_out.is_empty() {
@@ -177,6 +194,42 @@ fn damaged(recording: &Recording) -> Vec<Warning> {
         });
     }
     warnings
+}
+
+/// One warning for each table of which files lack columns.
+fn missing_columns(recording: &Recording) -> Vec<Warning> {
+    let of_table = |table: Table| {
+        // Many files have the same columns.
+        let mut kinds: Vec<(&SchemaRef, usize)> = Vec::new();
+        let segments = recording.segments(table).map(|segment| &segment.columns);
+        let journals = recording.journals(table);
+        let journals = journals.filter_map(|journal| journal.columns.as_ref());
+        for columns in segments.chain(journals) {
+            match kinds.last_mut() {
+                Some((known, files)) if Arc::ptr_eq(known, columns) => *files += 1,
+                _ => kinds.push((columns, 1)),
+            }
+        }
+        let lacking = |name: &String| {
+            let kinds = kinds.iter();
+            let lacking = kinds.filter(|(columns, _)| columns.column_with_name(name).is_none());
+            lacking.map(|(_, files)| files).sum::<usize>()
+        };
+        let all = recording.columns(table);
+        let names = all.fields().iter().map(|field| field.name());
+        let columns = names.map(|name| (name.clone(), lacking(name)));
+        let columns: Vec<_> = columns.filter(|(_, files)| *files > 0).collect();
+        (!columns.is_empty()).then(|| Warning::MissingColumns {
+            table,
+            columns,
+            files: kinds.iter().map(|(_, files)| files).sum(),
+        })
+    };
+    recording
+        .tables()
+        .into_iter()
+        .filter_map(of_table)
+        .collect()
 }
 
 impl fmt::Display for Warning {
@@ -267,6 +320,26 @@ impl fmt::Display for Warning {
                 bytes(*left_out as f64),
                 plural(*files as u64, "segment")
             ),
+            Warning::MissingColumns {
+                table,
+                columns,
+                files,
+            } => {
+                let all = count(*files as u64);
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|(name, lacking)| {
+                        let lacking = count(*lacking as u64);
+                        format!("{name} (in {lacking} of {all} files)")
+                    })
+                    .collect();
+                write!(
+                    f,
+                    "{}: columns that an older version did not write are null: {}",
+                    table.name(),
+                    columns.join(", ")
+                )
+            }
             Warning::Skipped { path, reason } => {
                 write!(f, "left out {}: {reason}", escaped_path(path))
             }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::journal::{Frame, frames_in};
@@ -32,8 +34,12 @@ impl Segment {
         let file = BoundedFile::open(&self.path)
             .map_err(|error| Failure::path(&self.path, plain_io_error(&error)))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(&self.columns));
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-            .map_err(corrupt)?;
+        let metadata = match &self.metadata {
+            Some(known) => ArrowReaderMetadata::try_new(known.clone(), options),
+            None => ArrowReaderMetadata::load(&file, options),
+        };
+        let metadata = metadata.map_err(corrupt)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let wanted = columns.iter().copied();
         let wanted = wanted.filter(|name| self.columns.column_with_name(name).is_some());
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);

@@ -8,12 +8,12 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 use soakbox_cli::plain_io_error;
-use soakbox_schemas::journal::{Frame, frames_in};
+use soakbox_schemas::journal::{Frame, MAGIC, frames_in};
 use soakbox_schemas::recording::{Footer, FooterError, JournalFile, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::segment::Unreadable;
-use super::{Origin, TimeRange};
+use super::{BoundedFile, Origin, TimeRange};
 
 /// A journal that was read.
 #[derive(Clone, Debug)]
@@ -39,7 +39,8 @@ pub struct Journal {
 
 impl Journal {
     pub(super) fn read(file: &JournalFile) -> Result<Self, Unreadable> {
-        let bytes = std::fs::read(&file.path).map_err(|error| match error.kind() {
+        let bytes = BoundedFile::open(&file.path).and_then(BoundedFile::read_to_end);
+        let bytes = bytes.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
             _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
@@ -63,7 +64,7 @@ impl Journal {
                 Frame::Damaged {
                     offset,
                     bytes: torn,
-                } if offset + torn == bytes.len() as u64 => {}
+                } if offset + torn == bytes.len() as u64 && is_torn(&bytes, offset) => {}
                 Frame::Damaged { bytes, .. } => {
                     journal.damaged.0 += 1;
                     journal.damaged.1 += bytes;
@@ -91,13 +92,20 @@ impl Journal {
                     self.origin.host.clone_from(&footer.provenance.host);
                     self.footer = Some(footer);
                 }
-                Err(error @ FooterError::Version(_)) => {
-                    return Err(Unreadable::Damaged(error.to_string()));
-                }
+                Err(error @ FooterError::Version(_)) => return Err(error.into()),
                 // The rows are read nevertheless: another frame may have a valid footer.
                 Err(_) => {}
             }
         }
         Ok(())
     }
+}
+
+/// Whether the bytes from `offset` on may be a frame that was not written completely: its first
+/// bytes, or the zeros of a file that grew before its content was there.
+fn is_torn(bytes: &[u8], offset: u64) -> bool {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let rest = bytes.get(from..).unwrap_or_default();
+    let start = &rest[..rest.len().min(MAGIC.len())];
+    MAGIC.starts_with(start) || rest.iter().all(|byte| *byte == 0)
 }

@@ -5,15 +5,23 @@ mod batches;
 mod bounded;
 mod find;
 mod journal;
+mod losses;
+mod neighbour;
 mod open;
 mod owner;
+mod parallel;
+mod run_files;
 mod segment;
+mod words;
 
 pub use bounded::BoundedFile;
 pub use find::find;
 pub use journal::Journal;
+pub use losses::loss_columns;
 pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};
+pub(crate) use parallel::on_all_cpus;
+pub use run_files::RunFiles;
 pub use segment::{Segment, not_parquet};
 
 use std::collections::BTreeSet;
@@ -180,26 +188,10 @@ impl Recording {
 
     /// The provenance of each file, from its footer.
     pub fn provenances(&self) -> impl Iterator<Item = &Provenance> {
-        let segments = self.segments.iter().map(|segment| &segment.footer);
+        let segments = self.segments.iter().map(Segment::provenance);
         let journals = self.journals.iter();
-        segments
-            .chain(journals.filter_map(|journal| journal.footer.as_ref()))
-            .map(|footer| &footer.provenance)
-    }
-
-    /// From the first to the last row of a table, of all recorders or of one; `None` without rows.
-    pub fn range_of(&self, table: Table, recorder: Option<&str>) -> Option<TimeRange> {
-        let wanted = |origin: &Origin| recorder.is_none_or(|recorder| origin.recorder == recorder);
-        let segments = self
-            .segments(table)
-            .filter(|segment| wanted(&segment.origin));
-        let journals = self
-            .journals(table)
-            .filter(|journal| wanted(&journal.origin));
-        segments
-            .filter_map(|segment| segment.range)
-            .chain(journals.filter_map(|journal| journal.range))
-            .reduce(TimeRange::union)
+        let journals = journals.filter_map(|journal| journal.footer.as_ref());
+        segments.chain(journals.map(|footer| &footer.provenance))
     }
 
     /// Length of an interval, ns; 0 where no file has it.

@@ -10,10 +10,15 @@ use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::find::is_recording;
+use super::neighbour::Neighbours;
 use super::owner::{UnsealedRun, owner};
+use super::parallel::on_all_cpus;
 use super::segment::Unreadable;
 use super::{Journal, Recording, Segment};
 
+/// The memory for the metadata of files, so that each is parsed only once. A file of a few row groups
+/// needs about 20 KiB.
+const MOST_METADATA_BYTES: usize = 48 << 20;
 /// Listings before giving up on a directory whose files keep vanishing.
 const ATTEMPTS: usize = 20;
 
@@ -28,6 +33,8 @@ pub struct Damaged {
     pub recorder: Option<String>,
     /// The reason that it cannot be read.
     pub reason: String,
+    /// Whether a newer version of this program can read it.
+    pub is_newer: bool,
 }
 
 impl Damaged {
@@ -52,7 +59,7 @@ impl Damaged {
 pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     for _ in 0..ATTEMPTS {
         let contents = Contents::list(root).map_err(|error| unlistable(root, &error))?;
-        if contents.is_empty() && contents.foreign.is_empty() {
+        if contents.is_empty() && contents.foreign.is_empty() && contents.irregular.is_empty() {
             return Err(no_files(root));
         }
         let unsealed = unsealed(root, &contents).map_err(|error| unlistable(root, &error))?;
@@ -89,48 +96,91 @@ fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
 
 /// Reads all listed files; `None` if one of them vanished.
 fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<Recording> {
-    let mut recording = Recording {
-        root: root.to_owned(),
-        segments: Vec::new(),
-        journals: Vec::new(),
-        unsealed,
-        damaged: Vec::new(),
-    };
+    let mut damaged = Vec::new();
+    let mut keep =
+        |path: &Path, table: Option<Table>, recorder: Option<String>, why: Unreadable| {
+            let (reason, is_newer) = match why {
+                Unreadable::Vanished => return None,
+                Unreadable::Damaged(reason) => (reason, false),
+                Unreadable::Newer(reason) => (reason, true),
+            };
+            damaged.push(Damaged {
+                path: path.to_owned(),
+                table,
+                recorder,
+                reason,
+                is_newer,
+            });
+            Some(())
+        };
     // Journals first, since they change.
-    for file in &contents.journals {
-        match Journal::read(file) {
-            Ok(journal) => recording.journals.push(journal),
-            Err(Unreadable::Vanished) => return None,
-            Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
-                path: file.path.clone(),
-                table: Some(file.name.table),
-                recorder: Some(uuid8(&file.name.uuid)),
-                reason,
-            }),
+    let mut journals = Vec::new();
+    for (file, read) in contents.journals.iter().zip(read_journals(contents)) {
+        match read {
+            Ok(journal) => journals.push(journal),
+            Err(why) => {
+                let recorder = uuid8(&file.name.uuid);
+                keep(&file.path, Some(file.name.table), Some(recorder), why)?;
+            }
         }
     }
-    for file in &contents.segments {
-        match Segment::read(file) {
-            Ok(segment) => recording.segments.push(segment),
-            Err(Unreadable::Vanished) => return None,
-            Err(Unreadable::Damaged(reason)) => recording.damaged.push(Damaged {
-                path: file.path.clone(),
-                table: Some(file.table),
-                recorder: Some(file.name.uuid8.clone()),
-                reason,
-            }),
+    let mut segments = Vec::with_capacity(contents.segments.len());
+    let mut memory = Memory::default();
+    for (file, read) in contents.segments.iter().zip(read_segments(contents)) {
+        match read {
+            Ok(mut segment) => {
+                memory.bound(&mut segment);
+                segments.push(segment);
+            }
+            Err(why) => {
+                let recorder = file.name.uuid8.clone();
+                keep(&file.path, Some(file.table), Some(recorder), why)?;
+            }
         }
     }
-    for path in &contents.foreign {
-        recording.damaged.push(Damaged {
-            path: path.clone(),
-            // TABLE/date=DAY/FILE.
-            table: path.ancestors().nth(2).and_then(table_of),
-            recorder: None,
-            reason: "foreign Parquet file: its name is not a segment's".to_owned(),
-        });
+    let foreign = contents.foreign.iter();
+    let foreign = foreign.map(|path| (path, "foreign Parquet file: its name is not a segment's"));
+    let irregular = contents.irregular.iter();
+    let irregular = irregular.map(|path| (path, "is not a regular file"));
+    for (path, reason) in foreign.chain(irregular) {
+        // TABLE/date=DAY/FILE.
+        let table = path.ancestors().nth(2).and_then(table_of);
+        keep(path, table, None, Unreadable::Damaged(reason.to_owned()))?;
     }
-    Some(recording)
+    Some(Recording {
+        root: root.to_owned(),
+        segments,
+        journals,
+        unsealed,
+        damaged,
+    })
+}
+
+fn read_journals(contents: &Contents) -> Vec<std::result::Result<Journal, Unreadable>> {
+    on_all_cpus(&contents.journals, || (), |(), file| Journal::read(file))
+}
+
+fn read_segments(contents: &Contents) -> Vec<std::result::Result<Segment, Unreadable>> {
+    on_all_cpus(&contents.segments, Neighbours::default, |known, file| {
+        Segment::read(file, known)
+    })
+}
+
+/// Bounds the memory of the metadata that are kept for the reading of the rows.
+#[derive(Default)]
+struct Memory {
+    bytes: usize,
+}
+
+impl Memory {
+    fn bound(&mut self, segment: &mut Segment) {
+        let bytes = segment.metadata.as_ref().map_or(0, |one| one.memory_size());
+        if self.bytes + bytes > MOST_METADATA_BYTES {
+            segment.metadata = None;
+        } else {
+            self.bytes += bytes;
+        }
+    }
 }
 
 /// The table whose directory this is.
@@ -148,8 +198,11 @@ fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
                 _ => format!(" (and {others} other files)"),
             };
             let reason = format!("{}{more}", first.reason);
-            Err(Failure::path(&first.path, reason)
-                .hint("--skip-damaged reads the rest and reports the files that it left out"))
+            let hint = match first.is_newer {
+                true => "a newer soakbox-analyzer reads it; --skip-damaged reads the rest",
+                false => "--skip-damaged reads the rest and reports the files that it left out",
+            };
+            Err(Failure::path(&first.path, reason).hint(hint))
         }
         _ => Ok(recording),
     }

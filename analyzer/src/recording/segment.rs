@@ -1,19 +1,21 @@
 //! One sealed Parquet file, of which only the footer is read: whether Soakbox wrote it, its table,
 //! its number of rows and their time.
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use soakbox_cli::plain_io_error;
-use soakbox_schemas::recording::{Footer, SegmentFile};
+use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::recording::{Extent, FooterError, Provenance, SegmentFile};
 use soakbox_schemas::tables::Table;
 
-use super::{Origin, TimeRange};
+use super::losses::may_have_losses;
+use super::neighbour::{Common, Neighbours};
+use super::{BoundedFile, Origin, TimeRange};
 
 /// A sealed segment whose footer was read and found to be of this format.
 #[derive(Clone, Debug)]
@@ -26,16 +28,26 @@ pub struct Segment {
     pub bytes: u64,
     /// Number of rows.
     pub rows: u64,
+    /// Number, times and order of its rows, from its footer.
+    pub extent: Option<Extent>,
     /// From the first to the last row; `None` without rows, or where the footer lacks it.
     pub range: Option<TimeRange>,
     /// The run that wrote it.
     pub origin: Origin,
-    /// The footer.
-    pub footer: Footer,
+    /// Bytes of its journal that were damaged and left out.
+    pub damaged_bytes: u64,
     /// The columns that the file has.
     pub columns: SchemaRef,
     /// Columns of the declared table that it lacks: an older version wrote it.
-    pub missing_columns: Vec<String>,
+    pub missing_columns: Arc<[String]>,
+    /// Whether a row may count lost operations: where it is false, the statistics of the file show
+    /// that none does.
+    pub may_have_losses: bool,
+    /// What it has in common with other files of its run.
+    pub(super) common: Arc<Common>,
+    /// The Parquet metadata, so that they are parsed only once; `None` where many files have filled
+    /// the memory for them.
+    pub(crate) metadata: Option<Arc<ParquetMetaData>>,
 }
 
 /// Why a file is not a readable segment.
@@ -45,65 +57,89 @@ pub(super) enum Unreadable {
     Vanished,
     /// It is damaged, or Soakbox did not write it; the reason.
     Damaged(String),
+    /// Its format is newer than this program; the reason.
+    Newer(String),
+}
+
+impl From<FooterError> for Unreadable {
+    fn from(error: FooterError) -> Self {
+        match error.is_newer() {
+            true => Self::Newer(error.to_string()),
+            false => Self::Damaged(error.to_string()),
+        }
+    }
 }
 
 impl Segment {
+    /// Who recorded it, where and how.
+    pub fn provenance(&self) -> &Provenance {
+        &self.common.provenance
+    }
+
+    /// Notes on its columns, in files of versions that write them.
+    pub fn notes(&self) -> &[ColumnNote] {
+        &self.common.notes
+    }
+
     /// Reads the footer of `file`.
-    pub(super) fn read(file: &SegmentFile) -> Result<Self, Unreadable> {
-        let opened = File::open(&file.path).map_err(|error| match error.kind() {
+    pub(super) fn read(file: &SegmentFile, known: &mut Neighbours) -> Result<Self, Unreadable> {
+        let opened = BoundedFile::open(&file.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Vanished,
             _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
         let metadata = ParquetMetaDataReader::new()
             .parse_and_finish(&opened)
             .map_err(|error| Unreadable::Damaged(not_parquet(&error)))?;
-        Self::check(file, &metadata).map_err(Unreadable::Damaged)
+        Self::check(file, metadata, known)
     }
 
-    fn check(file: &SegmentFile, metadata: &ParquetMetaData) -> Result<Self, String> {
+    fn check(
+        file: &SegmentFile,
+        metadata: ParquetMetaData,
+        known: &mut Neighbours,
+    ) -> Result<Self, Unreadable> {
         let information = metadata.file_metadata();
-        let pairs = information.key_value_metadata();
-        let texts = pairs.into_iter().flatten();
-        let texts = texts.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
-        let footer = Footer::from_pairs(texts).map_err(|error| error.to_string())?;
+        let (footer, common) = known.footer(file.table, information)?;
         if footer.name.table != file.table {
-            return Err(format!(
+            return Err(Unreadable::Damaged(format!(
                 "is not of the table {}, in whose directory it is",
                 file.table.name()
-            ));
+            )));
         }
-        let columns: SchemaRef = parquet_to_arrow_schema(information.schema_descr(), pairs)
-            .map_err(|error| not_parquet(&error))?
-            .into();
+        let (columns, missing_columns) = known.columns(file.table, information)?;
         Ok(Self {
             table: file.table,
             path: file.path.clone(),
             bytes: file.bytes,
             rows: u64::try_from(information.num_rows()).unwrap_or(0),
+            extent: footer.extent,
             range: footer.extent.map(|extent| TimeRange {
                 first_ns: extent.first_at_ns,
                 last_ns: extent.last_at_ns,
             }),
             origin: Origin {
                 recorder: file.name.uuid8.clone(),
-                host: match footer.provenance.host.as_str() {
+                host: match common.provenance.host.as_str() {
                     "" => file.name.host.clone(),
                     host => host.to_owned(),
                 },
             },
-            missing_columns: missing_columns(file.table, &columns)?,
+            damaged_bytes: footer.damaged_bytes,
             columns,
-            footer,
+            missing_columns,
+            may_have_losses: may_have_losses(file.table, &metadata),
+            common,
+            metadata: Some(Arc::new(metadata)),
         })
     }
 }
 
-/// Columns that the file lacks; an error where one has another type.
-fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Vec<String>, String> {
-    let mut missing = Vec::new();
+/// Columns that a file lacks; an error where one has another type.
+pub(super) fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Arc<[String]>, String> {
     let Some(declared) = table.schema() else {
-        return Ok(missing);
+        return Ok(Arc::default());
     };
+    let mut missing = Vec::new();
     for field in declared.fields() {
         match schema.field_with_name(field.name()) {
             Err(_) => missing.push(field.name().clone()),
@@ -118,7 +154,7 @@ fn missing_columns(table: Table, schema: &SchemaRef) -> Result<Vec<String>, Stri
             Ok(_) => {}
         }
     }
-    Ok(missing)
+    Ok(missing.into())
 }
 
 /// The type of the values, dictionary or not.

@@ -5,16 +5,16 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
+use soakbox_schemas::tables::Table;
 
 use super::places::places;
 use crate::cli::{QueryPlan, QueryText, SqlPlan, empty_query};
 use crate::commands;
 use crate::commands::sql::Opened;
-use crate::figures::{Reading, Warning};
+use crate::figures::Outline;
 use crate::output::OutputFile;
 use crate::recording::Recording;
-use crate::sql::{MEMORY_BYTES, SCHEMA, Scope, Session, Statements, builtin};
-use crate::windows::Cut;
+use crate::sql::{SCHEMA, Scope, Session, Statements, builtin};
 
 /// Longest text of queries that is read from a file or from stdin.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
@@ -82,44 +82,28 @@ fn is_directories(argument: &Path) -> bool {
 
 /// Opens all recordings. Those without a name are one.
 fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
-    let mut recordings = Vec::new();
+    let mut outlines = Vec::new();
     let unnamed = arguments.iter().map(|argument| (SCHEMA, argument));
     let named = plan.named.iter().map(|named| (&*named.name, &named.place));
     for (name, place) in unnamed.chain(named) {
         for place in places(place)? {
-            let reading = Reading::open(&place, plan.skip_damaged, Cut::Counts)?;
-            recordings.push((name.to_owned(), reading));
+            let outline = Outline::open(&place, plan.skip_damaged)?;
+            outlines.push((name.to_owned(), outline));
         }
     }
-    let is_whole = plan.scope == Scope::default() && plan.memory_bytes == MEMORY_BYTES;
-    if let [(name, _)] = &recordings[..]
-        && name == SCHEMA
-        && is_whole
-        && let Some((_, reading)) = recordings.pop()
-    {
-        return Ok(Opened {
-            warnings: reading.warnings.iter().map(Warning::to_string).collect(),
-            session: reading.session,
-        });
-    }
-    together(plan, recordings)
-}
-
-/// One session on several recordings, or on a part of one.
-fn together(plan: &QueryPlan, readings: Vec<(String, Reading)>) -> Result<Opened> {
-    check_scope(&plan.scope, &readings)?;
-    let is_one = readings.len() == 1;
+    check_scope(&plan.scope, &outlines)?;
+    let is_one = outlines.len() == 1;
     let mut warnings = Vec::new();
     let mut recordings: Vec<(String, Vec<Recording>)> = Vec::new();
-    for (name, reading) in readings {
-        let root = escaped_path(&reading.recording.root);
-        warnings.extend(reading.warnings.iter().map(|warning| match is_one {
+    for (name, outline) in outlines {
+        let root = escaped_path(&outline.recording.root);
+        warnings.extend(outline.warnings.iter().map(|warning| match is_one {
             true => warning.to_string(),
             false => format!("{root}: {warning}"),
         }));
         match recordings.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, all)) => all.push(reading.recording),
-            None => recordings.push((name, vec![reading.recording])),
+            Some((_, all)) => all.push(outline.recording),
+            None => recordings.push((name, vec![outline.recording])),
         }
     }
     let merged = recordings
@@ -137,23 +121,31 @@ fn together(plan: &QueryPlan, readings: Vec<(String, Reading)>) -> Result<Opened
 }
 
 /// A name that no recording has would silently give no rows.
-fn check_scope(scope: &Scope, readings: &[(String, Reading)]) -> Result<()> {
-    let has_operation = |name: &String| {
-        let mut counts = readings.iter().flat_map(|(_, reading)| &reading.counts);
-        counts.any(|counts| counts.operation == *name)
+fn check_scope(scope: &Scope, outlines: &[(String, Outline)]) -> Result<()> {
+    let has_operation = |name: &str| -> Result<bool> {
+        for table in [Table::OPERATION_METRICS, Table::OPERATION_LOG] {
+            for (_, outline) in outlines {
+                if outline.recording.has_word(table, "operation", name)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     };
     let has_host = |name: &String| {
-        readings.iter().any(|(_, reading)| {
-            let recording = &reading.recording;
+        outlines.iter().any(|(_, outline)| {
+            let recording = &outline.recording;
             let segments = recording.segments.iter().map(|segment| &segment.origin);
             let journals = recording.journals.iter().map(|journal| &journal.origin);
             segments.chain(journals).any(|origin| origin.host == *name)
         })
     };
-    if let Some(name) = scope.operations.iter().find(|name| !has_operation(name)) {
-        let thing = format!("--operation {name}");
-        return Err(Failure::new(thing, "no recording has such an operation")
-            .hint("`soakbox-analyzer info DIR` lists its operations"));
+    for name in &scope.operations {
+        if !has_operation(name)? {
+            let thing = format!("--operation {name}");
+            return Err(Failure::new(thing, "no recording has such an operation")
+                .hint("`soakbox-analyzer info DIR` lists its operations"));
+        }
     }
     if let Some(name) = scope.hosts.iter().find(|name| !has_host(name)) {
         let thing = format!("--host {name}");

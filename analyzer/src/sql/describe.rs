@@ -69,9 +69,7 @@ fn of_tables(recording: &Recording) -> impl Iterator<Item = (Table, Vec<ColumnNo
     recording.tables().into_iter().map(move |table| {
         let of_files = || {
             let segments = recording.segments(table);
-            segments
-                .last()
-                .map(|segment| segment.footer.columns.clone())
+            segments.last().map(|segment| segment.notes().to_vec())
         };
         let declared = table.declaration().map(ColumnNote::of);
         (table, declared.or_else(of_files).unwrap_or_default())

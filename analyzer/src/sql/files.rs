@@ -1,10 +1,8 @@
 //! Reads sealed files by their paths. DataFusion itself names files by URL, which does not work for
 //! every path: a recording whose path has a tab or a byte that is not UTF-8 would be unreadable.
 
-use std::fs::File;
-use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,26 +15,33 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
+use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
-/// The path of a file, carried by its [`PartitionedFile`].
+use crate::recording::{BoundedFile, Segment};
+
+/// What a [`PartitionedFile`] carries.
 #[derive(Debug)]
-struct FilePath(PathBuf);
+struct Place {
+    path: PathBuf,
+    /// The metadata that were read when the recording was opened, unless it has very many files.
+    metadata: Option<Arc<ParquetMetaData>>,
+}
 
-/// The file at `path`, for a scan. DataFusion gets a name for its messages, and never opens it.
-pub(super) fn partitioned_file(path: &Path, bytes: u64) -> PartitionedFile {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+/// The file of a segment, for a scan. DataFusion gets a name for its messages, and never opens it.
+pub(super) fn partitioned_file(segment: &Segment) -> PartitionedFile {
+    let name = segment.path.file_name().unwrap_or_default();
     let file = PartitionedFile::new_from_meta(ObjectMeta {
-        location: ObjectPath::from(name.as_ref()),
+        location: ObjectPath::from(name.to_string_lossy().as_ref()),
         last_modified: chrono::DateTime::UNIX_EPOCH,
-        size: bytes,
+        size: segment.bytes,
         e_tag: None,
         version: None,
     });
-    file.with_extension(FilePath(path.to_owned()))
+    file.with_extension(Place {
+        path: segment.path.clone(),
+        metadata: segment.metadata.clone(),
+    })
 }
 
 /// Opens the files of a scan.
@@ -53,14 +58,12 @@ impl ParquetFileReaderFactory for FileReaders {
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let name = file.object_meta.location.as_ref();
         let metrics = ParquetFileMetrics::new(partition_index, name, metrics);
-        let Some(FilePath(path)) = file.extension::<FilePath>() else {
+        let Some(Place { path, metadata }) = file.extension::<Place>() else {
             return internal_err!("{name} has no path");
         };
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
         Ok(Box::new(FileReader {
-            file,
-            bytes,
+            file: BoundedFile::open(path)?,
+            metadata: metadata.clone(),
             metrics,
         }))
     }
@@ -68,31 +71,38 @@ impl ParquetFileReaderFactory for FileReaders {
 
 /// One open file. Reads block the calling thread, which is fine for a local file.
 struct FileReader {
-    file: File,
-    bytes: u64,
+    file: BoundedFile,
+    metadata: Option<Arc<ParquetMetaData>>,
     metrics: ParquetFileMetrics,
 }
 
 impl FileReader {
     fn read(&self, range: Range<u64>) -> ParquetResult<Bytes> {
-        // A damaged footer may claim any range.
-        if range.end > self.bytes || range.start > range.end {
-            return Err(ParquetError::EOF(format!("{range:?} is not in the file")));
+        let bytes = self.file.read(range)?;
+        self.metrics.bytes_scanned.add(bytes.len());
+        Ok(bytes)
+    }
+
+    fn metadata(
+        &self,
+        options: Option<&ArrowReaderOptions>,
+    ) -> ParquetResult<Arc<ParquetMetaData>> {
+        let Some(known) = &self.metadata else {
+            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
+            return reader.parse_and_finish(&self.file).map(Arc::new);
+        };
+        let policies =
+            |one: &ArrowReaderOptions| (one.column_index_policy(), one.offset_index_policy());
+        let (columns, offsets) = options.map_or_else(Default::default, policies);
+        if (columns, offsets) == (PageIndexPolicy::Skip, PageIndexPolicy::Skip) {
+            return Ok(known.clone());
         }
-        let length = usize::try_from(range.end - range.start)?;
-        // Many megabytes are read; they are not filled with zeros before.
-        let mut bytes = Vec::with_capacity(length.max(1));
-        while bytes.len() < length {
-            let at = range.start + bytes.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
-                Ok(0) => return Err(ParquetError::EOF(format!("{range:?} is cut off"))),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(io::Error::from(error).into()),
-            }
-        }
-        bytes.truncate(length);
-        self.metrics.bytes_scanned.add(length);
-        Ok(bytes.into())
+        // The indexes of pages are not read when a recording is opened.
+        let mut reader = ParquetMetaDataReader::new_with_metadata(ParquetMetaData::clone(known))
+            .with_column_index_policy(columns)
+            .with_offset_index_policy(offsets);
+        reader.read_page_indexes(&self.file)?;
+        reader.finish().map(Arc::new)
     }
 }
 
@@ -105,8 +115,6 @@ impl AsyncFileReader for FileReader {
         &'a mut self,
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
-        let metadata = reader.parse_and_finish(&self.file).map(Arc::new);
-        futures::future::ready(metadata).boxed()
+        futures::future::ready(self.metadata(options)).boxed()
     }
 }

@@ -9,9 +9,6 @@ pub const VIEWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// All annotations in order of time.
-pub const ANNOTATIONS: &str = include_str!("queries/annotations.sql");
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,7 +28,7 @@ mod tests {
         };
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query);
-        for query in views.into_iter().chain([ANNOTATIONS]) {
+        for query in views {
             let result = session.collect(query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }

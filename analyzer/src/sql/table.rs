@@ -32,7 +32,8 @@ use crate::recording::{Recording, Segment};
 #[derive(Debug)]
 pub(super) struct RecordingTable {
     schema: TableSchema,
-    files: Vec<PartitionedFile>,
+    /// The sealed files. What a scan needs of them is made when there is one.
+    segments: Vec<Segment>,
     journals: Vec<Arc<dyn PartitionStream>>,
 }
 
@@ -42,10 +43,6 @@ impl RecordingTable {
         let schema = TableSchema::builder(own.clone())
             .with_table_partition_cols(origin_fields())
             .build();
-        let files = recording
-            .segments(table)
-            .map(|segment| file(segment, &own))
-            .collect();
         let journals = recording
             .journals(table)
             .filter(|journal| journal.rows > 0)
@@ -56,9 +53,27 @@ impl RecordingTable {
             .collect();
         Self {
             schema,
-            files,
+            segments: recording.segments(table).cloned().collect(),
             journals,
         }
+    }
+
+    fn files(&self) -> Vec<PartitionedFile> {
+        let schema = self.schema.file_schema();
+        // Neighbouring files have the same columns.
+        let mut last: Option<(SchemaRef, SchemaRef)> = None;
+        let file = |segment: &Segment| {
+            let as_read = match &last {
+                Some((known, as_read)) if Arc::ptr_eq(known, &segment.columns) => as_read.clone(),
+                _ => as_read(segment, schema),
+            };
+            last = Some((segment.columns.clone(), as_read.clone()));
+            partitioned_file(segment)
+                .with_arrow_schema(as_read)
+                .with_partition_values(origin_values(&segment.origin).to_vec())
+                .with_statistics(Arc::new(statistics(segment, schema)))
+        };
+        self.segments.iter().map(file).collect()
     }
 
     fn sealed(
@@ -76,7 +91,7 @@ impl RecordingTable {
                 ..TableParquetOptions::default()
             });
         let threads = state.config().target_partitions();
-        let groups = FileGroup::new(self.files.clone()).split_files(threads);
+        let groups = FileGroup::new(self.files()).split_files(threads);
         let config =
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
                 .with_file_groups(groups)
@@ -105,7 +120,7 @@ impl TableProvider for RecordingTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-        if !self.files.is_empty() {
+        if !self.segments.is_empty() {
             parts.push(self.sealed(state, projection, limit)?);
         }
         if !self.journals.is_empty() {
@@ -141,9 +156,14 @@ impl TableProvider for RecordingTable {
 fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
     let schema = recording.columns(table);
     let lacking = |name: &String| match table.is_declared() {
-        true => recording
-            .segments(table)
-            .any(|segment| segment.missing_columns.contains(name)),
+        true => {
+            let journals = recording.journals(table);
+            let mut journals = journals.filter_map(|journal| journal.columns.as_ref());
+            journals.any(|columns| columns.column_with_name(name).is_none())
+                || recording
+                    .segments(table)
+                    .any(|segment| segment.missing_columns.contains(name))
+        }
         false => true,
     };
     let fields = schema.fields().iter().map(|field| {
@@ -154,13 +174,6 @@ fn readable_schema(recording: &Recording, table: Table) -> SchemaRef {
         }
     });
     Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()))
-}
-
-fn file(segment: &Segment, schema: &SchemaRef) -> PartitionedFile {
-    partitioned_file(&segment.path, segment.bytes)
-        .with_arrow_schema(as_read(segment, schema))
-        .with_partition_values(origin_values(&segment.origin).to_vec())
-        .with_statistics(Arc::new(statistics(segment, schema)))
 }
 
 /// The columns of a file as they are read: words as dictionaries, without a copy of each row's text.

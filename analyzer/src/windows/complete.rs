@@ -6,21 +6,26 @@ use soakbox_cli::Result;
 use soakbox_schemas::tables::Table;
 
 use super::columns::{INTERVAL_COLUMNS, each_interval};
+use super::cut::is_open;
 use super::source::Source;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS};
-use crate::recording::{Recording, TimeRange};
+use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// The last interval that no gap of the run touches, without those at the end of a run that may not
 /// be written completely; `None` where there is none. Usually the newest file is enough.
 pub(super) fn last_complete(
     recording: &Recording,
+    files: &RunFiles<'_>,
     coverage: &Coverage,
     recorder: &str,
 ) -> Result<Option<u64>> {
     let gaps = coverage.runs.get(recorder);
     let gaps = gaps.map_or(&[][..], |run| &run.noted_gaps);
-    let length_ns = recording.interval_ns();
-    let mut files: Vec<_> = Source::of(recording, recorder, Table::OPERATION_METRICS).collect();
+    let mut files: Vec<_> = Source::of(files, Table::OPERATION_METRICS).collect();
+    let length_ns = match files.is_empty() {
+        true => return Ok(None),
+        false => recording.interval_ns(),
+    };
     let last_ns = |file: &Source<'_>| file.range().map_or(i64::MAX, |range| range.last_ns);
     files.sort_by_key(|file| Reverse(last_ns(file)));
     let mut last: Option<(u64, i64)> = None;
@@ -37,8 +42,7 @@ pub(super) fn last_complete(
             })
         })?;
     }
-    let is_open = recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder);
-    let incomplete = if is_open {
+    let incomplete = if is_open(recording, coverage, recorder) {
         INCOMPLETE_INTERVALS.unsigned_abs()
     } else {
         0

@@ -96,8 +96,8 @@ impl Reconciliation {
         sums.disagrees |= !check.agrees() || in_flight != unfinished;
     }
 
-    /// The operations by name. Where no rows were read, the counts are not compared.
-    pub(super) fn finish(self, are_rows_read: bool) -> Vec<OperationCounts> {
+    /// The operations by name.
+    pub(super) fn finish(self) -> Vec<OperationCounts> {
         let counts = |(operation, sums): (String, Sums)| OperationCounts {
             operation,
             operation_type: sums.operation_type.unwrap_or(0),
@@ -107,8 +107,7 @@ impl Reconciliation {
             rows: sums.rows,
             // Without a complete interval there is nothing that could agree, but a disagreement is
             // still one.
-            identity_ok: (are_rows_read && (sums.is_comparable || sums.disagrees))
-                .then_some(!sums.disagrees),
+            identity_ok: (sums.is_comparable || sums.disagrees).then_some(!sums.disagrees),
             is_counted: sums.is_counted,
         };
         self.operations.into_iter().map(counts).collect()

@@ -1,10 +1,12 @@
 //! How the runs of a recording are cut into windows.
 
+use std::collections::BTreeMap;
+
 use super::WindowLength;
 use super::complete::last_complete;
 use super::length::MOST_WINDOWS;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
-use crate::recording::{Recording, TimeRange};
+use crate::recording::{Recording, RunFiles, TimeRange};
 use soakbox_cli::Result;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
@@ -32,8 +34,6 @@ pub enum Cut {
         /// The most windows that the whole recording fills.
         most: usize,
     },
-    /// No windows: the rows are not read, and the kernel's counts are not compared with them.
-    Counts,
 }
 
 impl Cut {
@@ -70,7 +70,6 @@ impl Cut {
                 .max(WindowLength::finest(run_ns))
                 .max(WindowLength::filling(run_ns, most)),
             Self::Shown { most } => WindowLength::filling(recording_ns, most),
-            Self::Counts => WindowLength::filling(recording_ns, 1),
         }
     }
 }
@@ -99,24 +98,34 @@ pub(super) struct RunPlan {
 }
 
 /// The plans of all runs that have rows.
-pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Vec<RunPlan>> {
+pub(super) fn plans(
+    recording: &Recording,
+    files: &BTreeMap<&str, RunFiles<'_>>,
+    coverage: &Coverage,
+    cut: Cut,
+) -> Result<Vec<RunPlan>> {
     let recording_ns = coverage.range.map_or(0, TimeRange::length_ns);
+    let any_interval_ns = recording.interval_ns();
+    let none = RunFiles::default();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
+        let files = files.get(recorder.as_str()).unwrap_or(&none);
         let length = cut.length(run.range.length_ns(), recording_ns);
         let (range, complete, is_judged) = match cut {
             Cut::Judged { .. } => {
-                let complete = complete_part(recording, coverage, recorder, run.range);
+                let is_open = is_open(recording, coverage, recorder);
+                let complete = complete_part(run.range, is_open, any_interval_ns);
                 (run.range, complete, true)
             }
-            Cut::Shown { .. } | Cut::Counts => {
+            Cut::Shown { .. } => {
                 let whole = whole_windows(run.range, length);
                 (whole, whole, false)
             }
         };
-        let provenance = provenance(recording, recorder);
-        let interval_ns = match i64::try_from(provenance.interval_ns) {
+        let provenance = files.provenance();
+        let interval_ns = provenance.map_or(0, |provenance| provenance.interval_ns);
+        let interval_ns = match i64::try_from(interval_ns) {
             Ok(length) if length > 0 => length,
-            _ => recording.interval_ns(),
+            _ => any_interval_ns,
         };
         let lacks = |tables: &[Table]| {
             let mut damaged = recording.damaged.iter();
@@ -131,13 +140,10 @@ pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Res
             restarts_ns: run.restarts_ns.clone(),
             length,
             interval_ns,
-            lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
-            is_import: provenance.is_import(),
+            lacks_rows: lacks(&NEEDED) || has_damaged_frames(files),
+            is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-            complete_interval: match cut {
-                Cut::Counts => None,
-                _ => last_complete(recording, coverage, recorder)?,
-            },
+            complete_interval: last_complete(recording, files, coverage, recorder)?,
         })
     };
     coverage.runs.iter().map(plan).collect()
@@ -155,45 +161,28 @@ fn whole_windows(range: TimeRange, length: WindowLength) -> TimeRange {
 }
 
 /// Whether frames of the run's journals are damaged, or were when the journals were sealed.
-fn has_damaged_frames(recording: &Recording, recorder: &str) -> bool {
+fn has_damaged_frames(files: &RunFiles<'_>) -> bool {
     NEEDED.into_iter().any(|table| {
-        let mut journals = recording.journals(table);
-        let mut segments = recording.segments(table);
-        journals.any(|file| file.origin.recorder == recorder && file.damaged.0 > 0)
-            || segments
-                .any(|file| file.origin.recorder == recorder && file.footer.damaged_bytes > 0)
+        files.journals(table).any(|file| file.damaged.0 > 0)
+            || files.segments(table).any(|file| file.damaged_bytes > 0)
     })
 }
 
+/// Whether the end of a run may not be written completely.
+pub(super) fn is_open(recording: &Recording, coverage: &Coverage, recorder: &str) -> bool {
+    recording.is_unsealed(recorder) || !coverage.stopped.contains(recorder)
+}
+
 /// The run without the intervals at its end that may not be written completely.
-fn complete_part(
-    recording: &Recording,
-    coverage: &Coverage,
-    recorder: &str,
-    range: TimeRange,
-) -> TimeRange {
-    if coverage.stopped.contains(recorder) && !recording.is_unsealed(recorder) {
+fn complete_part(range: TimeRange, is_open: bool, interval_ns: i64) -> TimeRange {
+    if !is_open {
         return range;
     }
-    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
+    let incomplete = INCOMPLETE_INTERVALS.saturating_mul(interval_ns);
     TimeRange {
         last_ns: range.last_ns.saturating_sub(incomplete).max(range.first_ns),
         ..range
     }
-}
-
-/// The provenance of a run, from any of its files.
-pub(super) fn provenance(recording: &Recording, recorder: &str) -> Provenance {
-    let segments = recording.segments.iter();
-    let segments = segments.map(|file| (&file.origin, Some(&file.footer)));
-    let journals = recording.journals.iter();
-    let journals = journals.map(|file| (&file.origin, file.footer.as_ref()));
-    segments
-        .chain(journals)
-        .filter(|(origin, _)| origin.recorder == recorder)
-        .find_map(|(_, footer)| footer)
-        .map(|footer| footer.provenance.clone())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

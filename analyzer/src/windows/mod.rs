@@ -1,7 +1,7 @@
 //! Runs as windows: the rows and losses of each operation, summed over windows of equal length, in
 //! one pass over the files and bounded memory. Every command that judges or draws a recording reads
 //! it here.
-//! [`read`] does the reading; everything else is pure.
+//! [`read`] does the reading, and [`losses`] that of losses alone; everything else is pure.
 
 mod balance;
 mod check;
@@ -14,6 +14,7 @@ mod fold;
 mod intervals;
 mod length;
 mod log_rows;
+mod losses;
 mod observed;
 mod open_window;
 mod read;
@@ -28,6 +29,7 @@ pub use counts::OperationCounts;
 pub use cut::Cut;
 pub use fold::{Fold, Row};
 pub use length::{MOST_WINDOWS, WindowLength};
+pub use losses::losses;
 pub use read::{Observation, read};
 pub use run::{Run, RunIdentity, Target};
 pub use series::Series;

@@ -6,18 +6,19 @@ use std::num::NonZero;
 
 use arrow::array::RecordBatch;
 use soakbox_cli::{Failure, Result};
+use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::count_rows::{CountRows, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation};
-use super::cut::{NEEDED, RunPlan, plans, provenance};
+use super::cut::{NEEDED, RunPlan, plans};
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::source::Source;
 use super::totals::{OperationTotals, Totals};
 use super::{Cut, Run, RunIdentity};
 use crate::coverage::Coverage;
-use crate::recording::{Recording, TimeRange};
+use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// What was read of a recording.
 #[derive(Clone, Debug)]
@@ -37,8 +38,9 @@ pub struct Observation {
 /// # Errors
 /// Where a file cannot be read.
 pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Observation> {
-    let plans = plans(recording, coverage, cut)?;
-    let mut folds = fold(recording, &plans, cut)?;
+    let files = recording.runs();
+    let plans = plans(recording, &files, coverage, cut)?;
+    let mut folds = fold(&files, &plans, cut)?;
     let mut reconciliation = Reconciliation::default();
     let mut totals = Totals::default();
     for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
@@ -47,7 +49,7 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
             totals.add_tally(operation, &fold.tally);
         }
     }
-    let counts = reconciliation.finish(cut != Cut::Counts);
+    let counts = reconciliation.finish();
     let root = recording.root.to_string_lossy().into_owned();
     let without_rows = without_rows(recording, coverage);
     let has_several = plans.len() + without_rows.len() > 1;
@@ -57,7 +59,10 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
             false => root.clone(),
         },
         recording: root.clone(),
-        ..RunIdentity::of(&provenance(recording, recorder), recorder, range)
+        ..match files.get(recorder).and_then(RunFiles::provenance) {
+            Some(provenance) => RunIdentity::of(provenance, recorder, range),
+            None => RunIdentity::of(&Provenance::default(), recorder, range),
+        }
     };
     let mut runs = Vec::new();
     for (plan, fold) in plans.into_iter().zip(folds) {
@@ -118,15 +123,18 @@ fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, Time
 }
 
 /// Folds all files; the result has what was observed of each run.
-fn fold(recording: &Recording, plans: &[RunPlan], cut: Cut) -> Result<Vec<Observed>> {
-    let tables: &[Table] = match cut {
-        Cut::Counts => &[Table::OPERATION_METRICS],
-        _ => &NEEDED,
-    };
+fn fold(
+    files_of: &BTreeMap<&str, RunFiles<'_>>,
+    plans: &[RunPlan],
+    cut: Cut,
+) -> Result<Vec<Observed>> {
     let mut files: Vec<File<'_>> = Vec::new();
     for (run, plan) in plans.iter().enumerate() {
-        for table in tables.iter().copied() {
-            let sources = Source::of(recording, &plan.recorder, table);
+        let Some(of_run) = files_of.get(plan.recorder.as_str()) else {
+            continue;
+        };
+        for table in NEEDED {
+            let sources = Source::of(of_run, table);
             files.extend(sources.map(|source| File { run, table, source }));
         }
     }

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use soakbox_cli::Result;
 use soakbox_schemas::tables::Table;
 
-use crate::recording::{Journal, Recording, Segment, TimeRange};
+use crate::recording::{Journal, RunFiles, Segment, TimeRange};
 
 /// A file of one table.
 #[derive(Clone, Copy)]
@@ -16,19 +16,10 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Those of a table that a recorder wrote.
-    pub(super) fn of(
-        recording: &'a Recording,
-        recorder: &'a str,
-        table: Table,
-    ) -> impl Iterator<Item = Self> {
-        let segments = recording.segments(table);
-        let segments = segments.filter(move |file| file.origin.recorder == recorder);
-        let journals = recording.journals(table);
-        let journals = journals.filter(move |file| file.origin.recorder == recorder);
-        segments
-            .map(Source::Segment)
-            .chain(journals.map(Source::Journal))
+    /// Those of a table, of one run.
+    pub(super) fn of(files: &RunFiles<'a>, table: Table) -> impl Iterator<Item = Self> {
+        let segments = files.segments(table).map(Source::Segment);
+        segments.chain(files.journals(table).map(Source::Journal))
     }
 
     /// From the first to the last row, where it is known.

@@ -12,9 +12,6 @@ use soakbox_schemas::tables::{
 use crate::soak::{BOOT_INTERVAL, Noise};
 use crate::{Recorder, SECOND, START_NS, annotation};
 
-/// Rows of a segment.
-const ROWS: usize = 1 << 20;
-
 /// A load.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
@@ -31,6 +28,8 @@ pub struct Load {
     pub seed: u64,
     /// Seconds from [`START_NS`] to the begin.
     pub begin: i64,
+    /// Most rows of a file, but for those of the last second.
+    pub file_rows: usize,
 }
 
 impl Default for Load {
@@ -43,6 +42,7 @@ impl Default for Load {
             scale: 1.0,
             seed: 1,
             begin: 0,
+            file_rows: 1 << 20,
         }
     }
 }
@@ -52,6 +52,7 @@ impl Load {
     pub fn seal(&self, root: &Path) {
         let plan: Vec<OperationInfo> = (0..self.operations).map(info).collect();
         let mut recorder = Recorder::new(root);
+        recorder.encodes = true;
         recorder.uuid = format!("{:08x}-0000-4000-8000-000000000002", self.seed);
         let mut noise = Noise(self.seed);
         let mut log = OperationLogBuilder::new(&plan);
@@ -61,10 +62,10 @@ impl Load {
                 counts.push(self.second(second, operation, &plan, &mut noise, &mut log));
             }
             let is_last = second + 1 == self.seconds;
-            if log.len() >= ROWS || (is_last && !log.is_empty()) {
+            if log.len() >= self.file_rows || (is_last && !log.is_empty()) {
                 recorder.seal(Table::OPERATION_LOG, &log.finish().unwrap());
             }
-            if counts.len() >= ROWS || is_last {
+            if counts.len() >= self.file_rows || is_last {
                 let batch = OperationMetrics::batch(&counts).unwrap();
                 recorder.seal(Table::OPERATION_METRICS, &batch);
                 counts.clear();

@@ -13,6 +13,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use soakbox_schemas::journal;
+use soakbox_schemas::recording::encoding;
 use soakbox_schemas::recording::footer::Cpu;
 use soakbox_schemas::recording::{
     Extent, Footer, JournalName, LOCK_FILE, ObservedFile, Provenance, SegmentName,
@@ -32,6 +33,8 @@ pub struct Recorder {
     pub host: String,
     pub cpu: Cpu,
     pub target: String,
+    /// Whether files are encoded as the recorder does; otherwise as is usual, which is faster.
+    pub encodes: bool,
     sequences: HashMap<Table, u64>,
     lock: Option<File>,
 }
@@ -47,6 +50,7 @@ impl Recorder {
                 count: Some(4),
             },
             target: "/usr/bin/meshd".to_owned(),
+            encodes: false,
             sequences: HashMap::new(),
             lock: None,
         }
@@ -128,7 +132,16 @@ impl Recorder {
         pairs.extend(more);
         // Visible only when it is complete.
         let part = path.with_extension("part");
-        write_parquet(&part, batch, pairs.into_iter().collect());
+        let pairs = pairs.into_iter().collect();
+        match self.encodes {
+            true => write(
+                &part,
+                batch,
+                pairs,
+                encoding::options(&batch.schema(), false),
+            ),
+            false => write_parquet(&part, batch, pairs),
+        }
         fs::rename(part, &path).unwrap();
         path
     }
@@ -179,20 +192,27 @@ fn times(batch: &RecordBatch) -> (i64, i64) {
 }
 
 pub fn write_parquet(path: &Path, batch: &RecordBatch, pairs: Vec<(String, String)>) {
-    let pairs = pairs
-        .into_iter()
-        .map(|(key, value)| KeyValue::new(key, value))
-        .collect();
     let properties = WriterProperties::builder()
-        .set_key_value_metadata(Some(pairs))
         .set_created_by("test".to_owned())
         .build();
     // As the recorder: readers see plain Parquet types, not Arrow's dictionaries.
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
         .with_skip_arrow_metadata(true);
+    write(path, batch, pairs, options);
+}
+
+fn write(
+    path: &Path,
+    batch: &RecordBatch,
+    pairs: Vec<(String, String)>,
+    options: ArrowWriterOptions,
+) {
     let file = File::create(path).unwrap();
     let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
     writer.write(batch).unwrap();
+    for (key, value) in pairs {
+        writer.append_key_value_metadata(KeyValue::new(key, value));
+    }
     writer.close().unwrap();
 }

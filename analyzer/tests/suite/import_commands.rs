@@ -91,10 +91,26 @@ fn every_command_reads_an_imported_recording_as_complete() {
         (&get["lost"], &get["finished"]),
         (&Value::Null, &Value::Null)
     );
-    for cut in [Cut::Counts, Cut::at_most(100)] {
+    for cut in [Cut::WHOLE, Cut::at_most(100)] {
         let reading = Reading::open(Path::new(&root), false, cut).unwrap();
         assert!(reading.warnings.is_empty(), "{:?}", reading.warnings);
     }
+    let count = "SELECT count(*) AS n FROM operation_log";
+    let of_get = [
+        "sql",
+        &root,
+        "--operation",
+        "get",
+        "-c",
+        count,
+        "--format",
+        "csv",
+    ];
+    assert_eq!(
+        printed(&of_get),
+        "n\n4000\n",
+        "nobody counted it, and it has rows"
+    );
 
     let changes = json(&[
         "changes",

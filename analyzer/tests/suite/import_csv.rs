@@ -111,12 +111,12 @@ fn times_in_file(root: &Path) -> Vec<i64> {
         Ok(())
     });
     read.unwrap();
-    let extent = segment.footer.extent.unwrap();
+    let extent = segment.extent.unwrap();
     assert_eq!(
         (extent.first_at_ns, extent.last_at_ns, extent.sorted),
         (times[0], times[times.len() - 1], true)
     );
-    let provenance = &segment.footer.provenance;
+    let provenance = segment.provenance();
     assert!(provenance.is_import() && provenance.observed.is_empty());
     assert_eq!(provenance.memory_method.as_deref(), Some("import"));
     times

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use soakbox_analyzer::figures::{Reading, Summary, Timeline};
+use soakbox_analyzer::sql::Session;
 use soakbox_analyzer::sql::columns::Columns;
 use soakbox_analyzer::windows::{Cut, Run, Series, WindowLength};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
@@ -214,8 +215,9 @@ fn figures_of_whole_runs_and_the_windows_of_charts_are_the_answers_of_queries() 
     other.seal(Table::OPERATION_METRICS, &metrics(&rows));
     other.seal(Table::ANNOTATIONS, &annotations(&rows));
     let reading = Reading::open(place.path(), false, Timeline::CUT).unwrap();
+    let session = Session::new(&reading.recording).unwrap();
     let query = |query: &str| {
-        let found = reading.session.collect(query).unwrap();
+        let found = session.collect(query).unwrap();
         Columns::new(&found).unwrap().unwrap()
     };
 

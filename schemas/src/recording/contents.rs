@@ -42,6 +42,8 @@ pub struct Contents {
     pub superseded: Vec<JournalFile>,
     /// Files named `*.parquet` in the directory of a table that are not segments of Soakbox.
     pub foreign: Vec<PathBuf>,
+    /// What has a segment's name and is no regular file.
+    pub irregular: Vec<PathBuf>,
 }
 
 impl Contents {
@@ -117,16 +119,16 @@ fn list_segments(directory: &Path, table: Table, contents: &mut Contents) -> io:
                 continue;
             }
             match SegmentName::parse(&file_name) {
-                Some(name) => {
-                    if let Some(bytes) = size(&path)? {
-                        contents.segments.push(SegmentFile {
-                            table,
-                            name,
-                            path,
-                            bytes,
-                        });
-                    }
-                }
+                Some(name) => match size(&path)? {
+                    Some(bytes) => contents.segments.push(SegmentFile {
+                        table,
+                        name,
+                        path,
+                        bytes,
+                    }),
+                    None if path.exists() => contents.irregular.push(path),
+                    None => {}
+                },
                 None if table.is_declared() && path.is_file() => contents.foreign.push(path),
                 None => {}
             }
@@ -164,8 +166,14 @@ fn size(path: &Path) -> io::Result<Option<u64>> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(named(path, error)),
     }
+}
+
+/// The error with the name of the file that it is about, below the recording.
+fn named(path: &Path, error: io::Error) -> io::Error {
+    let name = path.file_name().unwrap_or_default().display();
+    io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ pub enum FooterError {
     #[error("foreign Parquet file: its footer is not Soakbox's")]
     Foreign,
     /// It has another version of the format.
-    #[error("has format {0}; this version reads format {FORMAT_VERSION}")]
+    #[error("has format {0}; the newest that this version reads is {FORMAT_VERSION}")]
     Version(String),
     /// A key is missing that every file must have.
     #[error("its footer has no {0}")]
@@ -185,6 +185,14 @@ pub enum FooterError {
     /// A value is not valid for its key.
     #[error("its footer's {0} is {1:?}")]
     Value(&'static str, String),
+}
+
+impl FooterError {
+    /// Whether the file has a format that is newer than [`FORMAT_VERSION`].
+    pub fn is_newer(&self) -> bool {
+        let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+        matches!(self, Self::Version(format) if number(format) > number(FORMAT_VERSION))
+    }
 }
 
 impl Footer {

@@ -113,6 +113,9 @@ fn foreign_and_newer_files_and_bad_values_are_told_apart() {
         with(FORMAT, Some("2")),
         Err(FooterError::Version("2".to_owned()))
     );
+    for (format, is_newer) in [("2", true), ("10", true), ("0", false), ("one", false)] {
+        assert_eq!(with(FORMAT, Some(format)).unwrap_err().is_newer(), is_newer);
+    }
     for key in [TABLE, RECORDER_UUID, SEQUENCE] {
         assert_eq!(with(key, None), Err(FooterError::Missing(key)));
     }
