@@ -10,7 +10,7 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::settings::setting;
-use crate::{counters, task};
+use crate::{counters, durations, task};
 
 /// The ring of finished operations; the recorder sets its size.
 #[map]
@@ -100,6 +100,7 @@ pub fn finish_of(frame: &Frame, off_cpu_ns: u64, outcome: Outcome, goroutine: u6
     }
     set_outcome(&mut event, outcome);
     (event.pid, event.tid) = task::ids();
+    durations::count(frame.operation, now, duration_ns);
     let recorded = send(&event);
     counters::with_cell(frame.operation, now, |cell| {
         counters::increment(&cell.finished);

@@ -7,6 +7,7 @@
 
 mod begin;
 mod counters;
+mod durations;
 mod event;
 mod finish;
 mod frames;

@@ -14,6 +14,8 @@ pub static SETTINGS: Settings = Settings {
     operations: 1,
     follow_tree: 0,
     page_bytes: 4096,
+    duration_slices: 1,
+    reserved: 0,
     offsets: KernelOffsets::ABSENT,
 };
 

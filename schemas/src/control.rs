@@ -120,6 +120,10 @@ pub struct Settings {
     pub follow_tree: u32,
     /// Bytes of a page of memory.
     pub page_bytes: u32,
+    /// Number of slices of the histograms of durations; not 0.
+    pub duration_slices: u32,
+    /// Zero; keeps the size a multiple of 8.
+    pub reserved: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
 }
@@ -191,7 +195,7 @@ const _: () = {
     assert!(offset_of!(OperationRule, register) == 12);
     assert!(offset_of!(OperationRule, operand) == 16);
 
-    assert!(size_of::<Settings>() == 80);
+    assert!(size_of::<Settings>() == 88);
     assert!(align_of::<Settings>() == 8);
     assert!(offset_of!(Settings, interval_ns) == 0);
     assert!(offset_of!(Settings, wake_bytes) == 8);
@@ -200,7 +204,9 @@ const _: () = {
     assert!(offset_of!(Settings, operations) == 32);
     assert!(offset_of!(Settings, follow_tree) == 36);
     assert!(offset_of!(Settings, page_bytes) == 40);
-    assert!(offset_of!(Settings, offsets) == 44);
+    assert!(offset_of!(Settings, duration_slices) == 44);
+    assert!(offset_of!(Settings, reserved) == 48);
+    assert!(offset_of!(Settings, offsets) == 52);
 
     assert!(size_of::<KernelOffsets>() == 36);
     assert!(align_of::<KernelOffsets>() == 4);

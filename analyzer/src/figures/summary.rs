@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use soakbox_schemas::tables::histogram::key;
 
 use super::{Reading, Warning};
 use crate::units::serialize;
@@ -44,7 +45,8 @@ pub struct OperationSummary {
     pub operation: String,
     /// The operation's code.
     pub operation_type: i64,
-    /// Rows in `operation_log`, from which the figures below are computed.
+    /// Rows in `operation_log`, from which the figures below are computed but for those of
+    /// `durations_of`.
     pub count: u64,
     /// Rows whose outcome is a failure; `None` where no row has an outcome.
     pub failures: Option<u64>,
@@ -62,8 +64,10 @@ pub struct OperationSummary {
     pub p99_ns: Option<i64>,
     /// 99.9th percentile of the duration.
     pub p999_ns: Option<i64>,
-    /// Longest duration, exact.
+    /// Longest duration: exact, but within 1/128 where its row is lost.
     pub max_ns: Option<i64>,
+    /// The operations that the durations are of.
+    pub durations_of: DurationsOf,
     /// On-CPU time, mean per operation.
     pub cpu_ns: Option<i64>,
     /// User time, mean per operation.
@@ -78,6 +82,17 @@ pub struct OperationSummary {
     pub finished: Option<u64>,
     /// Operations that finished and were lost; `None` as `finished`.
     pub lost: Option<u64>,
+}
+
+/// The operations that durations are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurationsOf {
+    /// Those with a row.
+    #[default]
+    Rows,
+    /// All that finished, also those without a row: by the kernel's histogram.
+    Finished,
 }
 
 impl Summary {
@@ -117,12 +132,33 @@ impl Summary {
             operations,
         }
     }
+
+    /// A sentence about the operations whose durations are not those of the rows; `None` where there
+    /// is none.
+    pub fn durations_note(&self) -> Option<String> {
+        let operations = self.operations.iter();
+        let of_finished = operations.filter(|one| one.durations_of == DurationsOf::Finished);
+        let names: Vec<&str> = of_finished.map(|one| one.operation.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "durations of all finished operations, also of those without a row, within 1/128: {}",
+                names.join(", ")
+            )
+        })
+    }
 }
 
 impl OperationSummary {
     fn of(totals: &OperationTotals, observed_ns: Option<i64>) -> Self {
         let whole = &totals.whole;
-        let durations = whole.histogram();
+        let of_rows = whole.histogram();
+        // The rows that are left of a lossy recording are no fair sample: more are lost when more
+        // happens. Where all rows are there, their extremes are exact.
+        let of_finished = totals.finished_durations.as_ref();
+        let of_finished = of_finished.filter(|durations| durations.total() > whole.count);
+        let durations = of_finished.unwrap_or(&of_rows);
+        let max_ns =
+            [durations, &of_rows].map(|durations| durations.extremes().map(|(_, max)| max));
         let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
         let known = whole.with_outcome > 0;
         let rounded = |mean: Option<f64>| mean.map(|value| value.round() as i64);
@@ -132,13 +168,22 @@ impl OperationSummary {
             count: whole.count,
             failures: known.then_some(whole.failures),
             failure_rate: known.then(|| whole.failures as f64 / whole.with_outcome as f64),
-            rate_per_s: seconds.map(|seconds| whole.count as f64 / seconds),
+            rate_per_s: seconds
+                .filter(|_| whole.count > 0)
+                .map(|seconds| whole.count as f64 / seconds),
             p50_ns: durations.quantile(0.5),
             p90_ns: durations.quantile(0.9),
             p95_ns: durations.quantile(0.95),
             p99_ns: durations.quantile(0.99),
             p999_ns: durations.quantile(0.999),
-            max_ns: durations.extremes().map(|(_, max)| max),
+            max_ns: match max_ns {
+                [Some(max), Some(exact)] if key(max) == key(exact) => Some(exact),
+                [max, _] => max,
+            },
+            durations_of: match of_finished {
+                Some(_) => DurationsOf::Finished,
+                None => DurationsOf::Rows,
+            },
             cpu_ns: rounded(mean(whole.cpu_ns, whole.with_cpu)),
             cpu_user_ns: rounded(totals.cpu_user.mean()),
             cpu_system_ns: rounded(totals.cpu_system.mean()),

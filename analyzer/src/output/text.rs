@@ -236,6 +236,9 @@ pub fn summary_text(summary: &Summary) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&summary_table(summary));
+    if let Some(note) = summary.durations_note() {
+        text.push_str(&format!("\n  {}\n", escaped(&note)));
+    }
     if !summary.complete {
         text.push_str("\n  INCOMPLETE: this recording does not hold everything that happened\n");
         for warning in &summary.warnings {

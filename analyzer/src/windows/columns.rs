@@ -1,7 +1,7 @@
 //! The columns of a batch, by name. A column that an older file lacks is read as missing values.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, PrimitiveArray, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray,
     TimestampNanosecondArray,
 };
 use arrow::compute::cast;
@@ -52,6 +52,15 @@ impl Words {
         }
         usize::try_from(self.keys.value(row)).ok()
     }
+}
+
+/// A column of bytes; `None` where the batch lacks it.
+pub(super) fn binary(batch: &RecordBatch, name: &str) -> Result<Option<BinaryArray>> {
+    let Some(column) = batch.column_by_name(name) else {
+        return Ok(None);
+    };
+    let column = converted(column, name, &DataType::Binary)?;
+    Ok(Some(column.as_binary::<i32>().clone()))
 }
 
 pub(super) fn positive(value: i64) -> u64 {

@@ -1,12 +1,12 @@
 //! The columns of `operation_metrics`: the kernel's counts.
 
-use arrow::array::{Int64Array, RecordBatch, TimestampNanosecondArray};
+use arrow::array::{Array, BinaryArray, Int64Array, RecordBatch, TimestampNanosecondArray};
 use soakbox_cli::Result;
 use soakbox_schemas::counters::COUNTERS;
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::balance::Counted;
-use super::columns::{Words, integers, number, optional, positive, times, value};
+use super::columns::{Words, binary, integers, number, optional, positive, times, value};
 
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
 const METRICS_COLUMNS: [&str; 6] = [
@@ -17,6 +17,8 @@ const METRICS_COLUMNS: [&str; 6] = [
     "operation_type",
     "in_flight",
 ];
+/// The histogram of the durations of finished operations, which is read for figures.
+pub(super) const DURATIONS: &str = "durations_ns";
 /// The counters that an interval is balanced with.
 const BALANCED: [&str; 4] = ["finished", "recorded", "filtered", "sampled_out"];
 
@@ -35,6 +37,7 @@ fn lost_column(cause: &str) -> String {
 /// A batch of `operation_metrics`.
 pub(super) struct CountRows {
     operation: Words,
+    durations: Option<BinaryArray>,
     at: TimestampNanosecondArray,
     lost: Int64Array,
     interval: Option<Int64Array>,
@@ -77,6 +80,7 @@ impl CountRows {
         let losses = LOSS_CAUSES.into_iter().map(lost_column);
         Ok(Self {
             operation: Words::of(batch, operation)?,
+            durations: binary(batch, DURATIONS)?,
             at: times(batch, at)?,
             lost: integers(batch, lost)?,
             interval: optional(batch, interval)?,
@@ -126,6 +130,12 @@ impl CountRows {
             }
         }
         (self.operation.word(index), row)
+    }
+
+    /// The histogram of a row; `None` where it was not read, or is missing.
+    pub(super) fn durations(&self, index: usize) -> Option<&[u8]> {
+        let durations = self.durations.as_ref()?;
+        durations.is_valid(index).then(|| durations.value(index))
     }
 
     fn counted(&self, index: usize) -> Option<Counted> {

@@ -10,6 +10,7 @@ mod complete;
 mod count_rows;
 mod counts;
 mod cut;
+mod durations;
 mod fold;
 mod intervals;
 mod length;

@@ -9,7 +9,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
-use super::count_rows::{CountRows, metrics_columns};
+use super::count_rows::{CountRows, DURATIONS, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation};
 use super::cut::{NEEDED, RunPlan, plans};
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
@@ -145,9 +145,14 @@ fn fold(
         true => [&LOG_COLUMNS[..], &SPLIT_COLUMNS[..]].concat(),
         false => LOG_COLUMNS.into(),
     };
-    let rows = &rows;
+    let mut metrics = metrics_columns();
+    if cut.is_shown() {
+        metrics.push(DURATIONS.to_owned());
+    }
+    let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    let (rows, metrics) = (&rows, &metrics);
     let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || fold_files(files, plans, rows));
+        let start = |files| scope.spawn(move || fold_files(files, plans, rows, metrics));
         let threads: Vec<_> = files.chunks(part).map(start).collect();
         let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Observed>>>| {
             let stopped = |_| Err(Failure::new("reading thread", "ended unexpectedly"));
@@ -172,11 +177,14 @@ struct File<'a> {
     source: Source<'a>,
 }
 
-/// `rows` are the columns of `operation_log` that are read.
-fn fold_files(files: &[File<'_>], plans: &[RunPlan], rows: &[&str]) -> Result<Vec<Observed>> {
+/// `rows` and `metrics` are the columns of `operation_log` and `operation_metrics` that are read.
+fn fold_files(
+    files: &[File<'_>],
+    plans: &[RunPlan],
+    rows: &[&str],
+    metrics: &[&str],
+) -> Result<Vec<Observed>> {
     let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
-    let metrics = metrics_columns();
-    let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
     for File { run, table, source } in files {
         let plan = &plans[*run];
         let observed = std::mem::replace(&mut all[*run], Observed::new(plan));
@@ -184,7 +192,7 @@ fn fold_files(files: &[File<'_>], plans: &[RunPlan], rows: &[&str]) -> Result<Ve
         if *table == Table::OPERATION_LOG {
             source.batches(rows, |batch| folds.add_rows(batch))?;
         } else {
-            source.batches(&metrics, |batch| folds.add_counts(batch))?;
+            source.batches(metrics, |batch| folds.add_counts(batch))?;
         }
         all[*run] = folds.finish();
     }
@@ -262,6 +270,9 @@ impl<'a> RunFolds<'a> {
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add_lost(row.lost, interval);
                 fold.tally.add_counts(&row);
+                if let Some(durations) = rows.durations(index) {
+                    fold.tally.durations.add(durations);
+                }
                 if let (Some(interval), Some(counted)) = (row.interval, row.counted) {
                     fold.balance.add_counts(interval, counted);
                     self.observed.intervals.add(interval, row.at_ns);

@@ -3,9 +3,11 @@
 
 use soakbox_schemas::counters::{COUNTERS, CounterValues, SLOTS};
 use soakbox_schemas::tables::LOSS_CAUSES;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::count_rows::CountRow;
 use super::counts::{add_all, values};
+use super::durations::Durations;
 use super::log_rows::SPLIT_COLUMNS;
 use super::mean;
 
@@ -44,6 +46,8 @@ pub(super) struct Tally {
     pub(super) counters: [u64; COUNTERS.len()],
     /// Losses, in the order of [`LOSS_CAUSES`].
     pub(super) lost: [u64; LOSS_CAUSES.len()],
+    /// The durations of all finished operations, by the kernel's histogram.
+    pub(super) durations: Durations,
     /// Whether there are counts.
     pub(super) is_counted: bool,
     in_flight: InFlight,
@@ -97,6 +101,7 @@ impl Tally {
         self.is_counted |= other.is_counted;
         add_all(&mut self.counters, &other.counters);
         add_all(&mut self.lost, &other.lost);
+        self.durations.merge(&other.durations);
         for sample in other.in_flight.samples {
             self.in_flight.add(sample);
         }
@@ -105,6 +110,14 @@ impl Tally {
     /// The kernel's counters.
     pub(super) fn counters(&self) -> CounterValues {
         values(&self.counters)
+    }
+
+    /// The durations of all finished operations whose begin was kept, if all of them are known.
+    pub(super) fn durations(&self) -> Option<SparseHistogram> {
+        let counted = self.counters();
+        let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
+        self.durations
+            .of_exactly(counted.finished.checked_sub(without)?)
     }
 
     /// Operations in flight at the end. A late count is written as another row of its earlier

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use soakbox_schemas::tables::histogram::SparseHistogram;
+
 use super::tally::{Measured, Tally};
 use super::{Series, Window};
 
@@ -14,6 +16,9 @@ pub struct OperationTotals {
     pub operation_type: i64,
     /// All of its operations with a row, as one window.
     pub whole: Window,
+    /// The durations of all finished operations, also of those without a row, by the kernel's
+    /// histogram; `None` where it is not known of all of them.
+    pub finished_durations: Option<SparseHistogram>,
     /// User time, ns.
     pub cpu_user: Measured,
     /// System time, ns.
@@ -39,12 +44,14 @@ impl Totals {
         whole.merge(&series.total());
     }
 
-    /// The operations that have a row, by name.
+    /// The operations that finished, with a row or without, by name.
     pub(super) fn finish(self) -> Vec<OperationTotals> {
         let operations = self.operations.into_iter();
-        let with_rows = operations.filter(|(_, (tally, _))| tally.rows > 0);
-        let totals = with_rows.map(|(operation, (tally, whole))| OperationTotals {
+        let observed =
+            operations.filter(|(_, (tally, _))| tally.rows > 0 || tally.counters().finished > 0);
+        let totals = observed.map(|(operation, (tally, whole))| OperationTotals {
             operation,
+            finished_durations: tally.durations(),
             operation_type: tally.operation_type.unwrap_or(0),
             whole,
             cpu_user: tally.split[0],

@@ -18,6 +18,7 @@ mod import_csv;
 mod import_refused;
 mod import_stream;
 mod live;
+mod lost_rows;
 mod missing_rows;
 mod outputs;
 mod paths;

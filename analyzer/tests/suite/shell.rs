@@ -126,6 +126,11 @@ fn statements_and_commands_are_typed_completed_and_kept() {
             // Given up.
             Send("SELECT nonsense\u{3}"),
             READY,
+            // Typed while the one before runs.
+            Send("SELECT 7 AS first;\rSELECT 8 AS second;\r"),
+            Expect("first\r\n7\r\n"),
+            Expect("second\r\n8\r\n"),
+            READY,
             Send("\u{4}"),
         ],
     );

@@ -66,7 +66,7 @@ fn a_signal_stops_a_query_and_nothing_is_left_of_it() {
         kill_process(Pid::from_child(&child), signal).unwrap();
         let ended = child.wait_with_output().unwrap();
         assert_eq!(ended.status.code(), Some(status), "{ended:?}");
-        let reported = format!("soakbox-analyzer: error: query: stopped by {name}\n");
+        let reported = format!("error: query: stopped by {name}\n");
         assert_eq!(text(&ended.stderr), reported);
         assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
         assert_eq!(fs::read_to_string(&output).unwrap(), "earlier");
@@ -86,7 +86,7 @@ fn a_long_query_shows_on_a_terminal_how_far_it_is() {
             Step::Expect("] 100% of the files read, 1."),
             Step::Expect("\r\u{1b}[K["),
             Step::Send("\u{3}"),
-            Step::Expect("\r\u{1b}[Ksoakbox-analyzer: error: query: stopped by SIGINT"),
+            Step::Expect("\r\u{1b}[Kerror: query: stopped by SIGINT"),
         ],
     );
     if let Some(shown) = shown {

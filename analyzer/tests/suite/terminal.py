@@ -43,13 +43,15 @@ class Terminal:
 
     def expect(self, text: bytes, keys: bytes = b"") -> None:
         until = time.monotonic() + LONGEST_WAIT_S
+        typed = 0.0
         while True:
             at = self.shown.find(text, self.seen)
             if at >= 0:
                 self.seen = at + len(text)
                 return
-            if keys:
+            if keys and time.monotonic() > typed + 0.5:
                 os.write(self.descriptor, keys)
+                typed = time.monotonic()
             ended = not self.read(time.monotonic() + 0.5 if keys else until)
             if ended and (not keys or time.monotonic() > until):
                 self.finish(f"not shown: {text!r}")

@@ -7,28 +7,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aya::maps::Map;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use soakbox_schemas::counters::{CounterCell, CounterValues, cell_index};
+use soakbox_schemas::durations::{self, DurationCell};
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 /// The mapped counters of all CPUs, operations and slots.
 #[derive(Debug)]
 pub struct Counters {
     cells: Mapping<CounterCell>,
+    durations: Mapping<DurationCell>,
     unfollowed: Mapping<AtomicU64>,
     cpus: u32,
+    slices: u32,
     operations: u32,
 }
 
+/// The BPF arrays of counters.
+pub(super) struct CounterMaps<'a> {
+    pub(super) cells: &'a Map,
+    pub(super) durations: &'a Map,
+    pub(super) unfollowed: &'a Map,
+}
+
 impl Counters {
-    /// Maps the memory of the two BPF arrays.
-    pub(super) fn map(
-        cells: &Map,
-        unfollowed: &Map,
-        cpus: u32,
-        operations: u32,
-    ) -> Result<Self, String> {
+    /// Maps the memory of the arrays.
+    pub(super) fn map(maps: &CounterMaps<'_>, cpus: u32, operations: u32) -> Result<Self, String> {
+        let slices = durations::slices(cpus, operations);
+        let duration_cells = durations::cell_index(slices, operations, 0, 0);
         Ok(Self {
-            cells: Mapping::new(cells, cell_index(cpus, operations, 0, 0))?,
-            unfollowed: Mapping::new(unfollowed, 1)?,
+            cells: Mapping::new(maps.cells, cell_index(cpus, operations, 0, 0))?,
+            durations: Mapping::new(maps.durations, duration_cells)?,
+            unfollowed: Mapping::new(maps.unfollowed, 1)?,
             cpus,
+            slices,
             operations,
         })
     }
@@ -46,6 +56,17 @@ impl Counters {
             sum += self.cells.get(index).take();
         }
         sum
+    }
+
+    /// Reads and resets the durations of `operation` in `interval`, of all CPUs.
+    pub fn take_durations(&self, operation: u32, interval: u64) -> SparseHistogram {
+        let mut counts = Vec::new();
+        for slice in 0..self.slices {
+            let index = durations::cell_index(slice, self.operations, operation, interval);
+            let cell = self.durations.get(index);
+            cell.take(|bucket, number| counts.push((bucket, u64::from(number))));
+        }
+        SparseHistogram::of_buckets(counts)
     }
 
     /// Reads and resets the number of processes that were not followed because the map was full.

@@ -5,9 +5,11 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, SETTINGS};
 use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::durations;
 use soakbox_schemas::event::WIRE_VERSION;
 
 use super::attach::{Link, REGISTER_RECORDER};
+use super::counters::CounterMaps;
 use super::error::{load_error, missing};
 use super::point::KernelTypes;
 use super::settings::Global;
@@ -80,12 +82,15 @@ impl Kernel {
         let operations = settings.rules.len() as u32;
         debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
         let cells = facts.possible_cpus * operations * SLOTS;
+        let slices = durations::slices(facts.possible_cpus, operations);
+        let duration_cells = durations::cell_index(slices, operations, 0, 0);
         let global = Global::new(facts, settings);
         let in_flight = settings.in_flight.max(1);
         let mut loader = EbpfLoader::new();
         loader
             .allow_unsupported_maps()
             .map_max_entries("COUNTERS", cells)
+            .map_max_entries("DURATIONS", duration_cells)
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
@@ -136,12 +141,14 @@ impl Kernel {
     /// [`KernelError::Map`].
     pub fn counters(&self) -> Result<Counters, KernelError> {
         let map = |name| self.ebpf.map(name).ok_or_else(|| missing(name));
-        let (cells, unfollowed) = (map("COUNTERS")?, map("UNFOLLOWED")?);
-        Counters::map(cells, unfollowed, self.cpus, self.operations).map_err(|reason| {
-            KernelError::Map {
-                name: "COUNTERS",
-                reason,
-            }
+        let maps = CounterMaps {
+            cells: map("COUNTERS")?,
+            durations: map("DURATIONS")?,
+            unfollowed: map("UNFOLLOWED")?,
+        };
+        Counters::map(&maps, self.cpus, self.operations).map_err(|reason| KernelError::Map {
+            name: "COUNTERS",
+            reason,
         })
     }
 

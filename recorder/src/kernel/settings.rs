@@ -2,6 +2,7 @@
 //! I/O.
 
 use soakbox_schemas::control::Settings;
+use soakbox_schemas::durations::slices;
 
 use super::{KernelFacts, KernelSettings};
 
@@ -25,6 +26,8 @@ impl Global {
             operations: plan.rules.len() as u32,
             follow_tree: u32::from(plan.tree.is_some()),
             page_bytes: rustix::param::page_size() as u32,
+            duration_slices: slices(facts.possible_cpus, plan.rules.len() as u32),
+            reserved: 0,
             offsets: facts.offsets,
         })
     }

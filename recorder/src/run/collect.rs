@@ -146,6 +146,11 @@ impl Collector {
             interval,
             at_ns: now.utc_of(self.intervals.start_ns(interval)),
             counted: self.source.take_counts(interval),
+            // A late interval's slot belongs to another one by now.
+            durations: match is_late {
+                true => Vec::new(),
+                false => self.source.take_durations(interval),
+            },
             is_late,
         });
         Tick {

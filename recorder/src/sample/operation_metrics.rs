@@ -26,9 +26,14 @@ impl Sampler for OperationCounts {
         let mut rows = Vec::new();
         for counts in &tick.counts {
             for (operation, counted) in counts.counted.iter().enumerate() {
-                let row = self
+                let mut row = self
                     .in_flight
                     .row(operation, counts.interval, counts.at_ns, counted);
+                row.durations_ns = counts.durations.get(operation).map(|durations| {
+                    let mut bytes = Vec::new();
+                    durations.encode(&mut bytes);
+                    bytes
+                });
                 if !counts.is_late || *counted != CounterValues::default() {
                     rows.push(row);
                 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use soakbox_schemas::counters::CounterValues;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use crate::clock::ClockPair;
 
@@ -16,6 +17,8 @@ pub struct IntervalCounts {
     pub at_ns: i64,
     /// By operation.
     pub counted: Vec<CounterValues>,
+    /// By operation; none where the interval was read before.
+    pub durations: Vec<SparseHistogram>,
     /// Whether the counts of the interval were read before: these are added to them.
     pub is_late: bool,
 }

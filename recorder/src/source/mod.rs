@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::OperationEvent;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 pub use crate::kernel::Drained;
 pub use probes::ProbeSource;
@@ -31,6 +32,12 @@ pub trait Source: Send {
     /// [`SLOTS`](soakbox_schemas::counters::SLOTS) intervals are kept separately; those of an older
     /// interval are added to a later one, never lost.
     fn take_counts(&mut self, interval: u64) -> Vec<CounterValues>;
+
+    /// Reads the durations of the operations that finished in `interval`, by operation, and sets
+    /// them to nothing, with or without events. Only the last
+    /// [`SLOTS`](soakbox_schemas::durations::SLOTS) intervals are kept separately; what comes later
+    /// is in the durations of a later interval.
+    fn take_durations(&mut self, interval: u64) -> Vec<SparseHistogram>;
 
     /// Reads and resets the number of processes that were not followed because the map of the
     /// kernel side was full.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::OperationEvent;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::{Drained, Source};
 use crate::kernel::{Counters, Ring};
@@ -35,6 +36,13 @@ impl Source for ProbeSource {
         let operations = 0..self.counters.operations();
         operations
             .map(|operation| self.counters.take(operation, interval))
+            .collect()
+    }
+
+    fn take_durations(&mut self, interval: u64) -> Vec<SparseHistogram> {
+        let operations = 0..self.counters.operations();
+        operations
+            .map(|operation| self.counters.take_durations(operation, interval))
             .collect()
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::event::{OperationEvent, flags};
+use soakbox_schemas::histogram::bucket;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::{Drained, Source};
 use crate::clock::Clock;
@@ -122,6 +124,7 @@ pub struct SyntheticSource {
     next_second: u64,
     made: VecDeque<OperationEvent>,
     counts: BTreeMap<u64, Vec<CounterValues>>,
+    durations: BTreeMap<u64, Vec<SparseHistogram>>,
 }
 
 impl SyntheticSource {
@@ -133,6 +136,7 @@ impl SyntheticSource {
             next_second: first_second,
             made: VecDeque::new(),
             counts: BTreeMap::new(),
+            durations: BTreeMap::new(),
         }
     }
 
@@ -141,6 +145,7 @@ impl SyntheticSource {
             .synthetic
             .second(self.next_second * SECOND_NS, SECOND_NS);
         let mut counted = vec![CounterValues::default(); OPERATIONS.len()];
+        let mut buckets = vec![Vec::new(); OPERATIONS.len()];
         for event in &events {
             let values = &mut counted[usize::from(event.operation)];
             values.begun += 1;
@@ -149,8 +154,11 @@ impl SyntheticSource {
             values.failures += u64::from(event.flags & flags::SUCCESS == 0);
             values.duration_sum_ns += event.duration_ns;
             values.cpu_sum_ns += event.cpu_ns;
+            buckets[usize::from(event.operation)].push((bucket(event.duration_ns), 1));
         }
         self.counts.insert(self.next_second, counted);
+        let durations = buckets.into_iter().map(SparseHistogram::of_buckets);
+        self.durations.insert(self.next_second, durations.collect());
         self.made.extend(events);
         self.next_second += 1;
     }
@@ -178,6 +186,11 @@ impl Source for SyntheticSource {
         let none = || vec![CounterValues::default(); OPERATIONS.len()];
         self.counts.remove(&interval).unwrap_or_else(none)
     }
+
+    fn take_durations(&mut self, interval: u64) -> Vec<SparseHistogram> {
+        let none = || vec![SparseHistogram::default(); OPERATIONS.len()];
+        self.durations.remove(&interval).unwrap_or_else(none)
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +213,9 @@ mod tests {
         for interval in 7..10 {
             let of_interval = |event: &&OperationEvent| u64::from(event.interval) == interval;
             let events = batch.iter().filter(of_interval).count() as u64;
+            let durations = source.take_durations(interval);
+            let timed: u64 = durations.iter().map(SparseHistogram::total).sum();
+            assert_eq!(timed, events);
             let counts = source.take_counts(interval);
             assert_eq!(
                 counts.iter().map(|counts| counts.recorded).sum::<u64>(),

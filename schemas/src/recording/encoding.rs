@@ -21,6 +21,8 @@ enum Kind {
     Delta,
     /// Byte stream split, for numbers of similar size that seldom repeat: durations, CPU times.
     Split,
+    /// One after the other, without statistics: histograms.
+    Plain,
     /// Dictionary encoding, for few different values or long runs: names, ids, codes.
     Dictionary,
 }
@@ -29,6 +31,7 @@ fn kind(name: &str, data_type: &DataType) -> Kind {
     match data_type {
         DataType::Timestamp(..) => Kind::Delta,
         DataType::Int64 if name.ends_with("_ns") => Kind::Split,
+        DataType::Binary => Kind::Plain,
         _ => Kind::Dictionary,
     }
 }
@@ -73,6 +76,9 @@ fn encode_column(
         Kind::Split => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT),
+        Kind::Plain => builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_statistics_enabled(column, EnabledStatistics::None),
         Kind::Dictionary => builder.set_column_dictionary_enabled(column, true),
     }
 }

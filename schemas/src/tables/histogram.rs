@@ -69,6 +69,22 @@ impl SparseHistogram {
         histogram
     }
 
+    /// The histogram of numbers of values by bucket, by its index in `histogram`, in any order. The
+    /// values themselves are not known: its extremes stand for the outer buckets, within 1/128.
+    pub fn of_buckets(counts: impl IntoIterator<Item = (usize, u64)>) -> Self {
+        let mut histogram = Self::default();
+        for (bucket, count) in counts {
+            let key = i16::try_from(bucket).unwrap_or(MAX_KEY).min(MAX_KEY);
+            if count > 0 {
+                histogram.count(key, count);
+            }
+        }
+        let keys = histogram.buckets.first().zip(histogram.buckets.last());
+        histogram.extremes =
+            keys.map(|((first, _), (last, _))| (representative(*first), representative(*last)));
+        histogram
+    }
+
     /// Adds a value.
     pub fn add(&mut self, value: i64) {
         self.count(key(value), 1);

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, DictionaryArray, Int32Builder, Int64Builder, StringArray,
-    StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, DictionaryArray, Int32Builder, Int64Builder,
+    StringArray, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder,
 };
 use arrow::datatypes::{DataType, Int32Type, TimeUnit};
 use arrow::error::ArrowError;
@@ -18,7 +18,7 @@ pub trait Kind {
     type Value;
     /// Collects values into an array.
     type Builder: Default;
-    /// Its name in the documentation: time, number, boolean, word or text.
+    /// Its name in the documentation: time, number, boolean, word, text or histogram.
     const NAME: &'static str;
     /// Whether a value can be missing.
     const NULLABLE: bool = false;
@@ -162,6 +162,32 @@ impl Kind for Text {
     }
 
     fn append(builder: &mut Self::Builder, value: &String) {
+        builder.append_value(value);
+    }
+
+    fn append_null(builder: &mut Self::Builder) {
+        builder.append_null();
+    }
+
+    fn finish(builder: &mut Self::Builder) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(builder.finish()))
+    }
+}
+
+/// A histogram in the encoding of [`histogram`](super::histogram).
+#[derive(Debug)]
+pub enum Histogram {}
+
+impl Kind for Histogram {
+    type Value = Vec<u8>;
+    type Builder = BinaryBuilder;
+    const NAME: &'static str = "histogram";
+
+    fn data_type() -> DataType {
+        DataType::Binary
+    }
+
+    fn append(builder: &mut Self::Builder, value: &Vec<u8>) {
         builder.append_value(value);
     }
 

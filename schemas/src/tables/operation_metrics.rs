@@ -1,6 +1,6 @@
 //! `operation_metrics`: one row per operation and interval, from counters kept in the kernel.
 
-use super::kind::{Count, Number, Time, Word};
+use super::kind::{Count, Histogram, Number, Optional, Time, Word};
 use crate::counters::{CounterValues, for_each_counter};
 
 table! {
@@ -56,6 +56,10 @@ table! {
         pub duration_sum_ns: Count, "ns", "kernel counter";
         /// Sum of the times that finished operations were on a CPU; 0 where this was not measured.
         pub cpu_sum_ns: Count, "ns", "kernel counter";
+        /// Durations of finished operations as a histogram, also of those without a row, but for
+        /// those whose begin was not kept (`lost_too_deep`, `lost_no_memory`). Null in a row with
+        /// counts that were read late.
+        pub durations_ns: Optional<Histogram>, "ns", "kernel histogram";
     }
 }
 

@@ -162,6 +162,7 @@ fn operation_metrics() -> Distinct {
         failures: 14,
         duration_sum_ns: 15,
         cpu_sum_ns: 16,
+        durations_ns: Some(vec![1, 17]),
     };
     Distinct {
         table: Table::OPERATION_METRICS,
@@ -187,6 +188,7 @@ fn operation_metrics() -> Distinct {
             ("failures", "14"),
             ("duration_sum_ns", "15"),
             ("cpu_sum_ns", "16"),
+            ("durations_ns", "0111"),
         ],
     }
 }

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use soakbox_schemas::recording::Footer;
+use soakbox_schemas::tables::histogram::{SparseHistogram, representative};
 
 /// The sealed files of a recording.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ totals! {
     abandoned,
     unmatched,
     failures,
+    duration_sum_ns,
 }
 
 impl Totals {
@@ -236,6 +238,50 @@ impl Recording {
         self.batches(table).iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// The kernel's histogram of the durations of `operation` in the whole recording.
+    pub(crate) fn durations(&self, operation: &str) -> SparseHistogram {
+        let mut sum = SparseHistogram::default();
+        for batch in self.batches("operation_metrics") {
+            let names = batch.column_by_name("operation").expect("operation");
+            let names = cast(names, &DataType::Utf8).expect("text");
+            let durations = batch.column_by_name("durations_ns").expect("durations_ns");
+            for (name, bytes) in names
+                .as_string::<i32>()
+                .iter()
+                .zip(durations.as_binary::<i32>())
+            {
+                if name == Some(operation)
+                    && let Some(bytes) = bytes
+                {
+                    sum.merge(&SparseHistogram::decode(bytes).expect("a histogram"));
+                }
+            }
+        }
+        sum
+    }
+
+    /// Asserts that the histogram has every finished operation whose begin was kept, in its bucket.
+    fn check_durations(&self, operation: &str, totals: &Totals) {
+        let durations = self.durations(operation);
+        let timed = totals.finished - totals.lost_too_deep - totals.lost_no_memory;
+        assert_eq!(durations.total().cast_signed(), timed, "{totals:?}");
+        let buckets = durations.buckets().iter();
+        let sum = buckets.map(|(key, count)| representative(*key) as f64 * *count as f64);
+        let difference = sum.sum::<f64>() - totals.duration_sum_ns as f64;
+        let most = totals.duration_sum_ns as f64 / 128.0;
+        assert!(difference.abs() <= most, "{difference} {totals:?}");
+        let rows = self.of(operation, "duration_ns").into_iter().flatten();
+        let rows = SparseHistogram::of(rows);
+        for (key, count) in rows.buckets() {
+            let all = durations.buckets().iter().find(|(other, _)| other == key);
+            let all = all.map_or(0, |(_, all)| *all);
+            assert!(
+                *count <= all,
+                "bucket {key}: {count} rows, and {all} operations"
+            );
+        }
+    }
+
     /// The counts of `operation` by interval.
     pub(crate) fn intervals(&self, operation: &str) -> BTreeMap<i64, Totals> {
         let mut intervals: BTreeMap<i64, Totals> = BTreeMap::new();
@@ -288,6 +334,7 @@ impl Recording {
             "rows of intervals that nobody counted"
         );
         let totals = self.totals(operation);
+        self.check_durations(operation, &totals);
         assert_eq!(
             totals.begun,
             totals.finished + totals.abandoned + totals.in_flight,
