@@ -9,7 +9,6 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -20,6 +19,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 
 use super::catalog::{CATALOG, SCHEMA};
+use super::depth;
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::scope::Scope;
@@ -70,6 +70,7 @@ impl Session {
         memory_bytes: usize,
     ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_stack_size(depth::STACK_BYTES)
             .build()
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
@@ -143,18 +144,20 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
+        depth::check(query)?;
         let failed = |error: DataFusionError| query_failure(&error);
-        let frame = self.runtime.block_on(async {
-            let plan = self.context.state().create_logical_plan(query).await;
+        let (context, text) = (self.context.clone(), query.to_owned());
+        // On a thread of the runtime, whose stack is large.
+        let planned = self.runtime.spawn(async move {
+            let plan = context.state().create_logical_plan(&text).await;
             let plan = plan.map_err(failed)?;
             options
                 .verify_plan(&plan)
                 .map_err(|error| failed(error).hint(READ_ONLY))?;
-            self.context
-                .execute_logical_plan(plan)
-                .await
-                .map_err(failed)
-        })?;
+            context.execute_logical_plan(plan).await.map_err(failed)
+        });
+        let ended = |error| Failure::new("query engine", error);
+        let frame = self.runtime.block_on(planned).map_err(ended)??;
         let description = match frame.logical_plan() {
             LogicalPlan::DescribeTable(described) => {
                 let rows = self.notes.describe(query, &described.schema);
@@ -223,20 +226,8 @@ impl Query<'_> {
     /// # Errors
     /// Where the query fails, or `consume` does.
     pub fn run(self, mut consume: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        if let Some(rows) = self.description {
-            consume(&RecordBatch::new_empty(rows.schema()))?;
-            return consume(&rows);
-        }
-        let failed = |error: DataFusionError| query_failure(&error);
-        self.session.runtime.block_on(async {
-            let mut stream: SendableRecordBatchStream =
-                self.frame.execute_stream().await.map_err(failed)?;
-            consume(&RecordBatch::new_empty(stream.schema()))?;
-            while let Some(batch) = stream.next().await {
-                consume(&batch.map_err(failed)?)?;
-            }
-            Ok(())
-        })
+        let consume = |batch: &RecordBatch| consume(batch).map(|()| true);
+        self.run_until(|| false, consume).map(|_| ())
     }
 
     /// As [`Query::run`], until `is_stopped`, which is asked ten times a second, or until `consume`
