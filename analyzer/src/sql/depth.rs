@@ -1,6 +1,7 @@
 //! Refuses texts whose plan would be nested too deeply. DataFusion plans and optimizes a chain of
 //! operators (`a OR b OR …`, `… UNION ALL …`, joins) by recursion, one level for each, and a stack
-//! that overflows ends the program. Brackets inside each other are limited by its parser.
+//! that overflows ends the program. Brackets inside each other are limited by its parser, which
+//! however reads some of them twice, and what is in them four times, and so on.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -9,6 +10,27 @@ use soakbox_cli::{Failure, Result};
 
 /// Most operators, joins and set operations in a chain, those of the brackets around it included.
 const MOST: usize = 1_000;
+/// Most forms inside each other that the parser reads twice: that of the last takes 0.1 s.
+const MOST_TWICE: usize = 16;
+/// The words that begin such a form with a bracket, besides `CASE` and queries in brackets.
+const TWICE: [Keyword; 16] = [
+    Keyword::ARRAY,
+    Keyword::CAST,
+    Keyword::CEIL,
+    Keyword::CONVERT,
+    Keyword::EXISTS,
+    Keyword::EXTRACT,
+    Keyword::FLOOR,
+    Keyword::INTERVAL,
+    Keyword::MAP,
+    Keyword::OVERLAY,
+    Keyword::POSITION,
+    Keyword::STRUCT,
+    Keyword::SUBSTR,
+    Keyword::SUBSTRING,
+    Keyword::TRIM,
+    Keyword::TRY_CAST,
+];
 /// Bytes of the stack of a thread that plans or runs a query. Only what is used of it takes memory.
 pub(super) const STACK_BYTES: usize = 256 << 20;
 
@@ -21,6 +43,10 @@ struct Level {
     joins: usize,
     /// Whether a comma is a join.
     is_from: bool,
+    /// Whether the parser reads what is in these brackets twice.
+    is_twice: bool,
+    /// Open `CASE`s.
+    cases: usize,
 }
 
 /// Refuses a statement with a chain that is too long.
@@ -30,18 +56,25 @@ pub(super) fn check(statement: &str) -> Result<()> {
         return Ok(());
     };
     // The brackets around `level`, and the sum of their chains.
-    let (mut around, mut outer) = (Vec::new(), 0);
+    let (mut around, mut outer, mut outer_twice) = (Vec::new(), 0, 0);
     let mut level = Level::default();
+    let mut last = Keyword::NoKeyword;
     for token in &tokens {
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 level.operators += 1;
                 outer += level.chain();
-                around.push(std::mem::take(&mut level));
+                outer_twice += level.twice();
+                let inner = Level {
+                    is_twice: TWICE.contains(&last),
+                    ..Level::default()
+                };
+                around.push(std::mem::replace(&mut level, inner));
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 level = around.pop().unwrap_or_default();
                 outer = outer.saturating_sub(level.chain());
+                outer_twice = outer_twice.saturating_sub(level.twice());
             }
             Token::Comma => {
                 level.operators = 0;
@@ -56,6 +89,16 @@ pub(super) fn check(statement: &str) -> Result<()> {
             | Token::EOF => {}
             // All others are operators, or as rare as these.
             _ => level.operators += 1,
+        }
+        last = match token {
+            Token::Word(word) => word.keyword,
+            Token::Whitespace(_) => last,
+            _ => Keyword::NoKeyword,
+        };
+        if outer_twice + level.twice() > MOST_TWICE {
+            let reason =
+                format!("has more than {MOST_TWICE} queries, CASEs or CASTs inside each other");
+            return Err(Failure::new("query", reason).hint("name inner queries with WITH"));
         }
         if outer + level.chain() > MOST {
             return Err(Failure::new(
@@ -75,6 +118,10 @@ impl Level {
         self.operators + self.joins
     }
 
+    fn twice(&self) -> usize {
+        self.cases + usize::from(self.is_twice)
+    }
+
     fn add(&mut self, keyword: Keyword) {
         match keyword {
             Keyword::AND
@@ -91,8 +138,14 @@ impl Level {
                 self.operators = 0;
             }
             Keyword::FROM | Keyword::WITH => self.is_from = true,
-            Keyword::SELECT
-            | Keyword::WHERE
+            Keyword::CASE => self.cases += 1,
+            Keyword::END => self.cases = self.cases.saturating_sub(1),
+            Keyword::SELECT => {
+                self.is_twice = true;
+                self.is_from = false;
+                self.operators = 0;
+            }
+            Keyword::WHERE
             | Keyword::GROUP
             | Keyword::HAVING
             | Keyword::ORDER
@@ -137,5 +190,11 @@ mod tests {
             assert!(check(&repeated(start, part, 100_000)).is_ok(), "{part}");
         }
         assert!(check(")))) SELECT 1").is_ok());
+        for part in ["CASE WHEN true THEN ", "CAST(", "(SELECT ", "ARRAY[", "substring ("] {
+            assert!(check(&repeated("SELECT ", part, 15)).is_ok(), "{part}");
+            assert!(check(&repeated("SELECT ", part, 17)).is_err(), "{part}");
+            let side_by_side = format!("SELECT {part}1)] END, ").repeat(100);
+            assert!(check(&side_by_side).is_ok(), "{part}");
+        }
     }
 }

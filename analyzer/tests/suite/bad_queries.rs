@@ -31,7 +31,7 @@ fn absurd_queries_are_refused_in_one_line() {
             many("SELECT ", "(", 5_000) + "1" + &")".repeat(5_000),
             chain,
         ),
-        (many("SELECT ", "CASE WHEN true THEN ", 300), "query: "),
+        (many("SELECT ", "CASE WHEN true THEN ", 300), "more than 16 queries"),
         ("SELECT 1/0".into(), "divide by zero"),
         ("SELECT abs(-9223372036854775807-1)".into(), "overflow"),
         ("SELECT CAST('x' AS BIGINT)".into(), "'x'"),
@@ -100,12 +100,11 @@ fn what_needs_too_much_memory_is_refused() {
     let place = Place::new();
     let root = place.seal("recording", 1, 1.0);
     for query in [
-        "SELECT array_agg(a.duration_ns) FROM operation_log a, operation_log b",
         "SELECT count(*) FROM operation_log a, operation_log b, operation_log c, operation_log d \
          WHERE a.duration_ns < b.duration_ns + c.duration_ns + d.duration_ns",
         "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT t.n + 1 FROM t, operation_log) SELECT count(*) FROM t",
     ] {
-        let output = analyzer(&["sql", &root, "--memory", "1MiB", query]);
+        let output = analyzer(&["sql", &root, "--memory", "32MiB", query]);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{query}: {message}");
         assert!(message.contains("allow more memory"), "{message}");
