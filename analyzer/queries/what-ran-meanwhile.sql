@@ -1,5 +1,5 @@
 -- What the same recorder saw running while the slowest operation ran, and for how long together.
-WITH slowest AS (
+WITH other AS (
     SELECT
         recorder,
         operation,
@@ -8,18 +8,11 @@ WITH slowest AS (
         CAST(finished_at AS BIGINT) AS finished_ns,
         CAST(finished_at AS BIGINT) - duration_ns AS begun_ns
     FROM operation_log
-    ORDER BY duration_ns DESC, finished_at
-    LIMIT 1
 ),
-other AS (
-    SELECT
-        recorder,
-        operation,
-        tid,
-        duration_ns,
-        CAST(finished_at AS BIGINT) AS finished_ns,
-        CAST(finished_at AS BIGINT) - duration_ns AS begun_ns
-    FROM operation_log
+slowest AS (
+    SELECT * FROM other
+    ORDER BY duration_ns DESC, finished_ns
+    LIMIT 1
 )
 SELECT
     slowest.operation AS slowest,

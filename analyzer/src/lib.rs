@@ -3,8 +3,8 @@
 //! `chart`, `report`. `compare`, `baseline`, `changes` and `soak` judge the windows, and `sql` has
 //! the files as tables. `commands` connects them, and all of them may use `units`.
 //!
-//! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`, and names no column that
-//! `soakbox-schemas` does not have.
+//! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`,
+//! and names no column that `soakbox-schemas` does not have.
 
 pub mod baseline;
 pub mod changes;

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::escape::{escaped, escaped_path};
 
 /// Exit status of usage and runtime errors.
-pub const EXIT_FAILURE: u8 = 2;
+const EXIT_FAILURE: u8 = 2;
 
 /// `Result` with a [`Failure`].
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -21,6 +21,7 @@ pub struct Failure {
     reason: String,
     hint: Option<String>,
     is_closed_pipe: bool,
+    status: u8,
 }
 
 impl Failure {
@@ -31,6 +32,7 @@ impl Failure {
             reason: one_line(&reason.to_string()),
             hint: None,
             is_closed_pipe: false,
+            status: EXIT_FAILURE,
         }
     }
 
@@ -58,6 +60,18 @@ impl Failure {
     pub fn about(mut self, thing: impl fmt::Display) -> Self {
         self.thing = one_line(&thing.to_string());
         self
+    }
+
+    /// The same failure with another exit status than 2.
+    #[must_use]
+    pub fn with_status(mut self, status: u8) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The exit status of a program that ends with it.
+    pub fn status(&self) -> u8 {
+        self.status
     }
 
     /// An output could not be written. With a closed pipe (`… | head`) its reader has read enough,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, Parser};
 
-use crate::failure::{EXIT_FAILURE, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::{message, usage};
 
 /// Colours of `--help`, on a terminal only.
@@ -50,7 +50,7 @@ impl Program {
             return ExitCode::SUCCESS;
         }
         self.message(format_args!("error: {failure}"));
-        ExitCode::from(EXIT_FAILURE)
+        ExitCode::from(failure.status())
     }
 }
 

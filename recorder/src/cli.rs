@@ -44,9 +44,12 @@ Signals:
   SIGINT, SIGTERM, SIGQUIT    end the recording cleanly. A second one that comes more than a second
                               later ends it at once (exit status 130); `recover` then seals the
                               files that are left
-  SIGHUP, SIGALRM, SIGVTALRM,
+  SIGHUP                      ends the recording cleanly, however often it is sent; in a recorder that
+                              was started without a terminal (a service) it seals the open files
+  SIGUSR1                     seals the open files; the recording goes on in new ones
+  SIGALRM, SIGVTALRM,
   SIGPROF, SIGXCPU, SIGPWR    end the recording cleanly, however often they are sent
-  SIGUSR1, SIGUSR2, real-time signals are reported, and the recording goes on
+  SIGUSR2, real-time signals  are reported, and the recording goes on
 The recorder never signals a command, which goes on if its recording ends first.";
 
 const RUNS_HELP: &str = "\

@@ -57,7 +57,7 @@ pub const DURATION: Limit = Limit {
     help: "Stop after this long, such as 90s or 8h",
 };
 
-/// Longest time that a segment covers.
+/// Length of the periods that segments cover.
 pub const ROTATE_AFTER: Limit = Limit {
     flag: "rotate-after",
     in_limits: false,
@@ -65,7 +65,18 @@ pub const ROTATE_AFTER: Limit = Limit {
     default: Some(600 * SECOND_NS),
     least: SECOND_NS / 1_000,
     most: TEN_YEARS_NS,
-    help: "Seal a file after this long",
+    help: "Seal files at each multiple of this time since midnight (UTC), and at midnight",
+};
+
+/// Rows at which a segment ends.
+pub const ROTATE_ROWS: Limit = Limit {
+    flag: "rotate-rows",
+    in_limits: false,
+    unit: Unit::Number,
+    default: None,
+    least: 1,
+    most: 1 << 40,
+    help: "Seal a file when it has this many rows",
 };
 
 /// The longest time that a row exists only in memory.
@@ -136,9 +147,10 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 8] = [
+pub const LIMITS: [&Limit; 9] = [
     &DURATION,
     &ROTATE_AFTER,
+    &ROTATE_ROWS,
     &FLUSH_INTERVAL,
     &RING_BYTES,
     &JOURNAL_BYTES,

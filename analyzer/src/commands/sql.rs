@@ -1,5 +1,6 @@
 //! `sql`: the rows of queries, written as they arrive; and the queries that come with the program.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use soakbox_cli::{Failure, Result, answer, message};
 
 use crate::cli::RowFormat;
 use crate::output::{
-    BinaryFormat, BinaryRows, CsvRows, JsonLines, JsonRows, MarkdownRows, OutputFile, OutputWriter,
+    BinaryFormat, BinaryRows, CsvRows, JsonRows, MarkdownRows, OutputFile, OutputWriter,
     RowEncoder, ShownRows, TextRows, TsvRows,
 };
-use crate::shell;
-use crate::sql::{Query, Session, builtin};
+use crate::shell::{self, ProgressLine, Stop};
+use crate::sql::{Query, Running, Session, builtin};
 
 /// What queries run on.
 pub(crate) struct Opened {
@@ -39,12 +40,13 @@ pub(crate) fn run(
     report(opened);
     let is_terminal = output.is_terminal();
     let mut writer = output.writer()?;
+    let stop = Stop::at_signals()?;
     for (index, query) in queries.into_iter().enumerate() {
         if index > 0 && matches!(format, RowFormat::Table | RowFormat::Markdown) {
             writer.write(b"\n")?;
         }
         let rows = encoder(format, query.is_explanation(), is_terminal);
-        write(query, rows, &mut writer)
+        write(query, rows, &mut writer, &stop)
             .map_err(|failure| named(failure, index, statements.len()))?;
     }
     writer.finish()
@@ -101,8 +103,8 @@ fn encoder(format: RowFormat, keeps_lines: bool, is_terminal: bool) -> Box<dyn R
         RowFormat::Parquet => return Box::new(BinaryRows::new(BinaryFormat::Parquet)),
         RowFormat::Arrow => return Box::new(BinaryRows::new(BinaryFormat::Arrow)),
         RowFormat::ArrowStream => return Box::new(BinaryRows::new(BinaryFormat::ArrowStream)),
-        RowFormat::Json => Box::new(JsonRows::new()),
-        RowFormat::Ndjson => Box::new(JsonLines::new()),
+        RowFormat::Json => Box::new(JsonRows::array()),
+        RowFormat::Ndjson => Box::new(JsonRows::lines()),
         RowFormat::Csv => Box::new(CsvRows::new()),
         RowFormat::Tsv => Box::new(TsvRows::default()),
     };
@@ -113,17 +115,35 @@ fn encoder(format: RowFormat, keeps_lines: bool, is_terminal: bool) -> Box<dyn R
     }
 }
 
-fn write(query: Query<'_>, mut rows: Box<dyn RowEncoder>, writer: &mut OutputWriter) -> Result<()> {
+fn write(
+    query: Query<'_>,
+    mut rows: Box<dyn RowEncoder>,
+    writer: &mut OutputWriter,
+    stop: &Stop,
+) -> Result<()> {
+    let line = RefCell::new(ProgressLine::new());
+    let goes_on = |query: &Running<'_>| {
+        line.borrow_mut().show(query);
+        stop.goes_on()
+    };
     let mut part = Vec::new();
     let mut print = |part: &mut Vec<u8>| {
+        if !part.is_empty() {
+            line.borrow_mut().clear();
+        }
         writer.write(part)?;
         part.clear();
         Ok(())
     };
-    query.run(|batch| {
+    let is_done = query.run_while(goes_on, |batch| {
         rows.encode(batch, &mut part)?;
-        print(&mut part)
-    })?;
+        print(&mut part)?;
+        Ok(true)
+    });
+    line.borrow_mut().end();
+    if !is_done? {
+        return Err(stop.failure());
+    }
     rows.finish(&mut part)?;
     print(&mut part)
 }

@@ -1,10 +1,9 @@
 //! Markdown: text that is shown literally, and the rows of a query as a table.
 
 use arrow::array::RecordBatch;
-use arrow::util::display::FormatOptions;
 use soakbox_cli::{Result, escaped};
 
-use super::rows::{RowEncoder, formatter};
+use super::rows::{RowEncoder, for_each_row};
 
 /// Text that no Markdown reader interprets: as markup, as a link or as somebody's name.
 pub(super) fn literal(text: &str) -> String {
@@ -47,16 +46,9 @@ impl RowEncoder for MarkdownRows {
             });
             line(rules, out);
         }
-        let options = FormatOptions::new();
-        let columns = batch.columns().iter();
-        let columns = columns
-            .map(|column| formatter(column, &options))
-            .collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| column.value(row).to_string());
-            line(cells.map(|cell| literal(&cell)), out);
-        }
-        Ok(())
+        for_each_row(batch, "", |cells| {
+            line(cells.map(|cell| literal(&cell)), out)
+        })
     }
 
     fn finish(&mut self, _out: &mut Vec<u8>) -> Result<()> {

@@ -33,7 +33,7 @@ pub use file::{OutputFile, OutputWriter};
 pub use markdown::MarkdownRows;
 pub use measures::{MISSING, Measure, measures};
 pub use power_text::power_text;
-pub use rows::{CsvRows, JsonLines, JsonRows, RowEncoder};
+pub use rows::{CsvRows, JsonRows, RowEncoder};
 pub use shown_rows::ShownRows;
 pub use soak_text::soak_text;
 pub use text::{info_text, summary_text};

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use arrow::json::writer::{JsonArray, LineDelimited, Writer, WriterBuilder};
+use arrow::json::writer::{JsonArray, JsonFormat, LineDelimited, Writer, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use soakbox_cli::{Failure, Result};
 
@@ -32,29 +32,53 @@ pub(super) fn unprintable(error: ArrowError) -> Failure {
 }
 
 /// Values of a column as text.
-pub(super) fn formatter<'a>(
+fn formatter<'a>(
     column: &'a ArrayRef,
     options: &'a FormatOptions<'a>,
 ) -> Result<ArrayFormatter<'a>> {
     ArrayFormatter::try_new(column, options).map_err(unprintable)
 }
 
-/// An array of objects.
-pub struct JsonRows(Writer<Vec<u8>, JsonArray>);
+/// Passes the cells of each row as text to `write`, with `null` for a missing value.
+pub(super) fn for_each_row(
+    batch: &RecordBatch,
+    null: &str,
+    mut write: impl FnMut(&mut dyn Iterator<Item = String>),
+) -> Result<()> {
+    let options = FormatOptions::new().with_null(null);
+    let columns = batch.columns().iter();
+    let columns = columns
+        .map(|column| formatter(column, &options))
+        .collect::<Result<Vec<_>>>()?;
+    for row in 0..batch.num_rows() {
+        write(&mut columns.iter().map(|column| column.value(row).to_string()));
+    }
+    Ok(())
+}
 
-impl JsonRows {
-    /// An encoder without rows so far.
-    #[expect(
-        clippy::new_without_default,
-        reason = "like the other formats, which take arguments"
-    )]
-    pub fn new() -> Self {
-        let builder = WriterBuilder::new().with_explicit_nulls(true);
-        Self(builder.build::<_, JsonArray>(Vec::new()))
+/// Objects: in an array, or one per line.
+pub struct JsonRows<F: JsonFormat>(Writer<Vec<u8>, F>);
+
+impl JsonRows<JsonArray> {
+    /// An array, without rows so far.
+    pub fn array() -> Self {
+        Self(json().build(Vec::new()))
     }
 }
 
-impl RowEncoder for JsonRows {
+impl JsonRows<LineDelimited> {
+    /// Lines, without rows so far.
+    pub fn lines() -> Self {
+        Self(json().build(Vec::new()))
+    }
+}
+
+/// A missing value is null.
+fn json() -> WriterBuilder {
+    WriterBuilder::new().with_explicit_nulls(true)
+}
+
+impl<F: JsonFormat> RowEncoder for JsonRows<F> {
     fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
         self.0.write(batch).map_err(unprintable)?;
         out.append(self.0.get_mut());
@@ -64,36 +88,10 @@ impl RowEncoder for JsonRows {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
         self.0.finish().map_err(unprintable)?;
         out.append(self.0.get_mut());
-        out.push(b'\n');
-        Ok(())
-    }
-}
-
-/// An object per line.
-pub struct JsonLines(Writer<Vec<u8>, LineDelimited>);
-
-impl JsonLines {
-    /// An encoder without rows so far.
-    #[expect(
-        clippy::new_without_default,
-        reason = "like the other formats, which take arguments"
-    )]
-    pub fn new() -> Self {
-        let builder = WriterBuilder::new().with_explicit_nulls(true);
-        Self(builder.build::<_, LineDelimited>(Vec::new()))
-    }
-}
-
-impl RowEncoder for JsonLines {
-    fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        self.0.write(batch).map_err(unprintable)?;
-        out.append(self.0.get_mut());
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        self.0.finish().map_err(unprintable)?;
-        out.append(self.0.get_mut());
+        // An array ends without the end of its line.
+        if out.last().is_some_and(|last| *last != b'\n') {
+            out.push(b'\n');
+        }
         Ok(())
     }
 }

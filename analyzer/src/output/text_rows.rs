@@ -2,11 +2,10 @@
 //! not grow with the number of rows; a wider cell that comes later shifts those after it.
 
 use arrow::array::RecordBatch;
-use arrow::util::display::FormatOptions;
 use soakbox_cli::{Result, escaped};
 use unicode_width::UnicodeWidthStr;
 
-use super::rows::{RowEncoder, formatter};
+use super::rows::{RowEncoder, for_each_row};
 use super::text_table::{Align, line};
 
 /// Rows from which the widths are computed.
@@ -95,13 +94,7 @@ impl RowEncoder for TextRows {
             let names = schema.fields().iter().map(|field| self.shown(field.name()));
             self.pending.push(names.collect());
         }
-        let options = FormatOptions::new().with_null("null");
-        let columns = batch.columns().iter();
-        let columns = columns
-            .map(|column| formatter(column, &options))
-            .collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| column.value(row).to_string());
+        for_each_row(batch, "null", |cells| {
             let cells: Vec<String> = cells.map(|cell| self.shown(&cell)).collect();
             match &self.columns {
                 Some(columns) => print(&cells, columns, out),
@@ -110,8 +103,7 @@ impl RowEncoder for TextRows {
             if self.columns.is_none() && self.pending.len() > MEASURED_ROWS {
                 self.measure(out);
             }
-        }
-        Ok(())
+        })
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {

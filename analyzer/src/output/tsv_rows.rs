@@ -2,10 +2,9 @@
 //! or a backslash in a value is `\t`, `\n`, `\r` or `\\`. A missing value is empty.
 
 use arrow::array::RecordBatch;
-use arrow::util::display::FormatOptions;
 use soakbox_cli::Result;
 
-use super::rows::{RowEncoder, formatter};
+use super::rows::{RowEncoder, for_each_row};
 
 /// Tab-separated values under a line of names.
 #[derive(Default)]
@@ -23,18 +22,7 @@ impl RowEncoder for TsvRows {
                 out,
             );
         }
-        let options = FormatOptions::new();
-        let columns = batch.columns().iter();
-        let columns = columns
-            .map(|column| formatter(column, &options))
-            .collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            line(
-                columns.iter().map(|column| column.value(row).to_string()),
-                out,
-            );
-        }
-        Ok(())
+        for_each_row(batch, "", |cells| line(cells, out))
     }
 
     fn finish(&mut self, _out: &mut Vec<u8>) -> Result<()> {

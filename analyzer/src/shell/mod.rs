@@ -7,26 +7,29 @@ mod highlight;
 mod history;
 mod names;
 mod pager;
+mod progress_line;
+mod stop;
 mod stopwatch;
-mod terminal;
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use signal_hook::consts::SIGINT;
-use soakbox_cli::{Failure, Result, escaped, plain_io_error};
+use soakbox_cli::{Failure, Result, plain_io_error};
 
 use self::commands::Command;
-use self::editor::{Helper, Typed};
-use self::history::History;
+use self::editor::{Editor, Typed};
 use self::names::Names;
 use self::pager::Pager;
+pub(crate) use self::progress_line::ProgressLine;
+pub(crate) use self::stop::Stop;
 use self::stopwatch::Stopwatch;
 use crate::cli::RowFormat;
 use crate::output::RowEncoder;
-use crate::sql::{Session, Statements};
+use crate::sql::{Running, Session, Statements};
 
 /// Makes an encoder of a format; the flag keeps the lines of a cell.
 pub(crate) type Encoder = fn(RowFormat, bool) -> Box<dyn RowEncoder>;
@@ -34,11 +37,9 @@ pub(crate) type Encoder = fn(RowFormat, bool) -> Box<dyn RowEncoder>;
 /// A shell on one session.
 struct Shell<'a> {
     session: &'a Session,
-    names: Names,
     encoder: Encoder,
     format: RowFormat,
     has_timing: bool,
-    has_colours: bool,
     /// Set by Ctrl-C while a query runs.
     interrupted: Arc<AtomicBool>,
 }
@@ -52,25 +53,20 @@ pub(crate) fn run(session: &Session, format: RowFormat, encoder: Encoder) -> Res
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGINT, interrupted.clone()).map_err(failed)?;
     let has_colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut editor = Editor::new(names(session)?, has_colours)?;
     let mut shell = Shell {
         session,
-        names: names(session)?,
         encoder,
         format,
         has_timing: false,
-        has_colours,
         interrupted,
     };
-    let mut history = History::load();
     println("SQL on a recording. \\? lists the commands, Ctrl-D leaves.");
     loop {
-        let mut out = io::stdout();
-        let typed = editor::read(&shell, &history, &mut io::stdin().lock(), &mut out);
-        match typed.map_err(failed)? {
+        match editor.read()? {
             Typed::End => return Ok(()),
             Typed::Interrupted => {}
             Typed::Text(text) => {
-                history.add(&text);
                 if shell.obey(&text) {
                     return Ok(());
                 }
@@ -96,27 +92,6 @@ fn names(session: &Session) -> Result<Names> {
         // Several recordings have no common table; their operations are not completed.
         operations: list("SELECT DISTINCT operation FROM operation_metrics").unwrap_or_default(),
     })
-}
-
-impl Helper for Shell<'_> {
-    fn complete(&self, text: &str) -> (usize, Vec<String>) {
-        let (start, mut names) = self.names.complete(text);
-        // A name with an escape is not typed by anybody.
-        names.retain(|name| escaped(name) == name.as_str());
-        (start, names)
-    }
-
-    fn coloured(&self, text: &str) -> String {
-        match self.has_colours {
-            true => highlight::coloured(text),
-            false => text.to_owned(),
-        }
-    }
-
-    fn is_ended(&self, text: &str) -> bool {
-        let statements = Statements::of(text);
-        Command::parse(text).is_some() || statements.rest.is_empty()
-    }
 }
 
 impl Shell<'_> {
@@ -186,13 +161,23 @@ impl Shell<'_> {
         let query = self.session.prepare(statement)?;
         let mut rows = (self.encoder)(self.format, query.is_explanation());
         let (mut part, mut is_read) = (Vec::new(), true);
-        let is_stopped = || self.interrupted.load(Ordering::Relaxed);
-        let is_done = query.run_until(is_stopped, |batch| {
+        let line = RefCell::new(ProgressLine::new());
+        let goes_on = |query: &Running<'_>| {
+            line.borrow_mut().show(query);
+            !self.interrupted.load(Ordering::Relaxed)
+        };
+        let is_done = query.run_while(goes_on, |batch| {
             rows.encode(batch, &mut part)?;
+            line.borrow_mut().clear();
             is_read = pager.write(&part);
+            if pager.is_open() {
+                line.borrow_mut().end();
+            }
             part.clear();
             Ok(is_read)
-        })?;
+        });
+        line.borrow_mut().end();
+        let is_done = is_done?;
         if is_done && is_read {
             rows.finish(&mut part)?;
             pager.write(&part);

@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 
-use super::terminal;
+use rustix::termios::tcgetwinsize;
 
 /// The pager of somebody who chose none.
 const USUAL_PAGER: &str = "less";
 /// Its options: no wrapped lines, and the text stays on the screen.
 const USUAL_OPTIONS: &str = "-SX";
+
+/// Rows of a terminal that states no size.
+const USUAL_ROWS: usize = 24;
 
 /// Text that is held back until it is known whether it fits on the screen.
 pub(super) struct Pager {
@@ -33,13 +36,17 @@ impl Pager {
         }
     }
 
+    /// Whether a pager has the terminal.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.sink, Sink::Program(_))
+    }
+
     /// Takes a part of the text. False if nobody reads on.
     pub(super) fn write(&mut self, part: &[u8]) -> bool {
         if let Sink::Waiting = self.sink {
             self.held.extend(part);
             self.lines += part.iter().filter(|byte| **byte == b'\n').count();
-            let (_, rows) = terminal::size();
-            if self.lines + 1 < rows {
+            if self.lines + 1 < rows() {
                 return true;
             }
             self.sink = program().map_or(Sink::Screen, Sink::Program);
@@ -71,6 +78,12 @@ impl Pager {
         }
         let _ = io::stdout().flush();
     }
+}
+
+/// Rows of the terminal.
+fn rows() -> usize {
+    let stated = tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_row));
+    stated.ok().filter(|rows| *rows > 1).unwrap_or(USUAL_ROWS)
 }
 
 /// The pager, started; `None` if there is none or it does not start.

@@ -190,7 +190,13 @@ mod tests {
             assert!(check(&repeated(start, part, 100_000)).is_ok(), "{part}");
         }
         assert!(check(")))) SELECT 1").is_ok());
-        for part in ["CASE WHEN true THEN ", "CAST(", "(SELECT ", "ARRAY[", "substring ("] {
+        for part in [
+            "CASE WHEN true THEN ",
+            "CAST(",
+            "(SELECT ",
+            "ARRAY[",
+            "substring (",
+        ] {
             assert!(check(&repeated("SELECT ", part, 15)).is_ok(), "{part}");
             assert!(check(&repeated("SELECT ", part, 17)).is_err(), "{part}");
             let side_by_side = format!("SELECT {part}1)] END, ").repeat(100);

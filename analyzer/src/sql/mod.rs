@@ -11,15 +11,18 @@ mod files;
 pub mod functions;
 mod journal_rows;
 mod origin;
+mod progress;
 pub mod queries;
 mod schemas;
 mod scope;
 mod session;
 mod statements;
 mod table;
+mod top_rows;
 mod word_groups;
 
 pub use catalog::SCHEMA;
+pub use progress::{Progress, Running};
 pub use scope::Scope;
 pub use session::{MEMORY_BYTES, Query, Session};
 pub use statements::Statements;

@@ -2,18 +2,19 @@
 //! and SQL cannot read anything outside the recording.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
@@ -22,7 +23,9 @@ use super::catalog::{CATALOG, SCHEMA};
 use super::depth;
 use super::describe::Notes;
 use super::explain::query_failure;
+use super::progress::Running;
 use super::scope::Scope;
+use super::top_rows::has_top_rows;
 use super::word_groups::GroupByCodes;
 use super::{functions, queries, schemas};
 use crate::recording::Recording;
@@ -154,7 +157,10 @@ impl Session {
             options
                 .verify_plan(&plan)
                 .map_err(|error| failed(error).hint(READ_ONLY))?;
-            context.execute_logical_plan(plan).await.map_err(failed)
+            let mut state = context.state();
+            let parquet = &mut state.config_mut().options_mut().execution.parquet;
+            parquet.pushdown_filters = has_top_rows(&plan).map_err(failed)?;
+            Ok(DataFrame::new(state, plan))
         });
         let ended = |error| Failure::new("query engine", error);
         let frame = self.runtime.block_on(planned).map_err(ended)??;
@@ -224,47 +230,40 @@ impl Query<'_> {
     /// empty: it gives the columns.
     ///
     /// # Errors
-    /// Where the query fails, or `consume` does.
+    /// As [`Query::run_while`].
     pub fn run(self, mut consume: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let consume = |batch: &RecordBatch| consume(batch).map(|()| true);
-        self.run_until(|| false, consume).map(|_| ())
+        let all = |batch: &RecordBatch| consume(batch).map(|()| true);
+        self.run_while(|_| true, all).map(|_| ())
     }
 
-    /// As [`Query::run`], until `is_stopped`, which is asked ten times a second, or until `consume`
+    /// As [`Query::run`], until `goes_on`, which is asked at least ten times a second, or `consume`
     /// gives false. Whether the query ran to its end.
     ///
     /// # Errors
-    /// As [`Query::run`].
-    pub fn run_until(
+    /// Where the query fails, or `consume` does.
+    pub fn run_while(
         self,
-        is_stopped: impl Fn() -> bool,
+        mut goes_on: impl FnMut(&Running<'_>) -> bool,
         mut consume: impl FnMut(&RecordBatch) -> Result<bool>,
     ) -> Result<bool> {
         if let Some(rows) = self.description {
             return Ok(consume(&RecordBatch::new_empty(rows.schema()))? && consume(&rows)?);
         }
         let runtime = &self.session.runtime;
-        let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
+        let task_context = Arc::new(self.frame.task_ctx());
+        // On a thread of the runtime, whose stack is large.
         let frame = self.frame;
+        let planned = runtime.spawn(async move { frame.create_physical_plan().await });
+        let plan = runtime.block_on(planned);
+        let plan = plan.map_err(|error| Failure::new("query engine", error))?;
+        let plan = plan.map_err(|error| query_failure(&error))?;
+        let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
         // On threads of its own, and no timer of theirs: a stage of the query that works for long does
         // not delay the stop.
-        let mut task = runtime.spawn(async move {
-            let mut stream = match frame.execute_stream().await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    let _ = sender.send(Err(error));
-                    return;
-                }
-            };
-            let columns = RecordBatch::new_empty(stream.schema());
-            let mut is_read = sender.send(Ok(columns)).is_ok();
-            while is_read && let Some(batch) = stream.next().await {
-                is_read = sender.send(batch).is_ok();
-            }
-        });
+        let mut task = runtime.spawn(batches(plan.clone(), task_context, sender));
         let done = loop {
             let received = receiver.recv_timeout(BETWEEN_QUESTIONS);
-            if is_stopped() {
+            if !goes_on(&Running(&plan)) {
                 break Ok(false);
             }
             let batch = match received {
@@ -282,5 +281,25 @@ impl Query<'_> {
         };
         task.abort();
         done
+    }
+}
+
+/// Runs a plan and sends its batches while they are read, an empty one first.
+async fn batches(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    sender: SyncSender<std::result::Result<RecordBatch, DataFusionError>>,
+) {
+    let mut stream = match execute_stream(plan, context) {
+        Ok(stream) => stream,
+        Err(error) => {
+            let _ = sender.send(Err(error));
+            return;
+        }
+    };
+    let columns = RecordBatch::new_empty(stream.schema());
+    let mut is_read = sender.send(Ok(columns)).is_ok();
+    while is_read && let Some(batch) = stream.next().await {
+        is_read = sender.send(batch).is_ok();
     }
 }

@@ -31,7 +31,10 @@ fn absurd_queries_are_refused_in_one_line() {
             many("SELECT ", "(", 5_000) + "1" + &")".repeat(5_000),
             chain,
         ),
-        (many("SELECT ", "CASE WHEN true THEN ", 300), "more than 16 queries"),
+        (
+            many("SELECT ", "CASE WHEN true THEN ", 300),
+            "more than 16 queries",
+        ),
         ("SELECT 1/0".into(), "divide by zero"),
         ("SELECT abs(-9223372036854775807-1)".into(), "overflow"),
         ("SELECT CAST('x' AS BIGINT)".into(), "'x'"),

@@ -37,6 +37,7 @@ mod sql_formats;
 mod sql_forms;
 mod sql_queries;
 mod sql_scope;
+mod sql_stop;
 mod unsealed;
 mod verdict_forms;
 mod verdict_words;

@@ -1,7 +1,7 @@
 //! The bounds of every ring, map, queue and file that could grow. Their defaults and permitted
 //! ranges are declared in [`crate::limits`].
 
-use crate::limits::{JOURNAL_BYTES, ROTATE_AFTER};
+use crate::limits::{JOURNAL_BYTES, ROTATE_AFTER, ROTATE_ROWS};
 
 /// The bounds of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,20 @@ pub struct Limits {
 pub struct SegmentLimits {
     /// Largest journal, bytes; the batch that reaches it is the last of the segment.
     pub max_bytes: u64,
-    /// Longest time from the segment's start, ns of the boot clock.
-    pub max_age_ns: u64,
+    /// Number of rows at which it ends; the batch that reaches it is the last.
+    pub max_rows: Option<u64>,
+    /// Length of the periods, ns: a segment ends at each multiple since midnight (UTC), and at
+    /// midnight.
+    pub period_ns: u64,
 }
 
 impl Default for SegmentLimits {
-    /// The defaults of the flags: about 2.5 million operations, or 10 minutes.
+    /// The defaults of the flags: about 2.5 million operations, or 10 minutes of UTC.
     fn default() -> Self {
         Self {
             max_bytes: JOURNAL_BYTES.default.unwrap_or(JOURNAL_BYTES.most),
-            max_age_ns: ROTATE_AFTER.default.unwrap_or(ROTATE_AFTER.most),
+            max_rows: ROTATE_ROWS.default,
+            period_ns: ROTATE_AFTER.default.unwrap_or(ROTATE_AFTER.most),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::limits::{
     DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES,
-    RING_BYTES, ROTATE_AFTER,
+    RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
 };
 use crate::plan::{Limits, SegmentLimits};
 
@@ -31,7 +31,8 @@ impl<'a> Effective<'a> {
             queue_batches: self.small(&QUEUE_BATCHES) as usize,
             segment: SegmentLimits {
                 max_bytes: self.number(&JOURNAL_BYTES),
-                max_age_ns: self.number(&ROTATE_AFTER),
+                max_rows: self.value(&ROTATE_ROWS),
+                period_ns: self.number(&ROTATE_AFTER),
             },
         }
     }
@@ -135,7 +136,8 @@ mod tests {
             assert_eq!(u64::from(limits.processes), of(&PROCESSES));
             assert_eq!(limits.queue_batches as u64, of(&QUEUE_BATCHES));
             assert_eq!(limits.segment.max_bytes, of(&JOURNAL_BYTES));
-            assert_eq!(limits.segment.max_age_ns, of(&ROTATE_AFTER));
+            assert_eq!(limits.segment.max_rows, Some(of(&ROTATE_ROWS)));
+            assert_eq!(limits.segment.period_ns, of(&ROTATE_AFTER));
             assert_eq!(flush_interval.as_nanos(), u128::from(of(&FLUSH_INTERVAL)));
             assert_eq!(duration.as_nanos(), u128::from(of(&DURATION)));
         }

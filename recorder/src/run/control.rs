@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::event::{Event, SetOnDrop, wait_for};
@@ -16,6 +17,8 @@ pub(super) struct Control {
     pub(super) stop: Event,
     /// Somebody may be opening an observed file for writing.
     pub(super) check_files: Arc<Event>,
+    /// The open files are to be sealed; the writing thread clears it.
+    pub(super) rotate: Arc<AtomicBool>,
     over: Event,
     journals: OnceLock<PathBuf>,
 }
@@ -27,6 +30,7 @@ impl Control {
         Ok(Self {
             stop: Event::new()?,
             check_files: Arc::new(Event::new()?),
+            rotate: Arc::default(),
             over: Event::new()?,
             journals: OnceLock::new(),
         })
@@ -53,8 +57,12 @@ impl Control {
             // The recording has ended by itself in the meantime.
             Request::StopAtOnce => {}
             Request::CheckFiles => self.check_files.set(),
+            Request::Rotate(signal) => {
+                message::line(format_args!("{}: sealing the open files", name(signal)));
+                self.rotate.store(true, Ordering::Relaxed);
+            }
             Request::GoOn(signal) => message::line(format_args!(
-                "the recorder ignores {}: the recording goes on; hint: SIGINT, SIGTERM or SIGHUP ends it",
+                "the recorder ignores {}: the recording goes on; hint: SIGINT or SIGTERM ends it, SIGUSR1 seals the open files",
                 name(signal)
             )),
         }

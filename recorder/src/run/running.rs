@@ -69,6 +69,7 @@ impl<'a> Running<'a> {
             plan.flush_interval,
             clock.clone(),
             &thread_ended,
+            control.rotate.clone(),
         )?;
         let infos = plan.infos();
         let collector = Collector::new(

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use libc::c_int;
+use rustix::fs::{Mode, OFlags};
 
 use super::inherited::{LAST_SIGNAL, inherited, set_disposition};
 use crate::clock::Clock;
@@ -26,6 +27,11 @@ enum Meaning {
     StopCleanly,
     /// A program opens an observed file for writing.
     FileOpened,
+    /// Asks for new files: the open ones are sealed.
+    Rotate,
+    /// From a terminal that is closed it asks for an end; a recorder without a terminal gets it
+    /// from a person or a service manager, who by convention asks for new files.
+    HangUp,
     /// Needs no reaction: a write above the file size limit returns an error of its own.
     Nothing,
     /// Sent by mistake, or to the whole group: it would kill a program that does not expect it.
@@ -37,11 +43,13 @@ enum Meaning {
 fn meaning(signal: c_int) -> Option<Meaning> {
     Some(match signal {
         libc::SIGINT | libc::SIGTERM | libc::SIGQUIT => Meaning::Stop,
-        libc::SIGHUP | libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopCleanly,
+        libc::SIGHUP => Meaning::HangUp,
+        libc::SIGUSR1 => Meaning::Rotate,
+        libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopCleanly,
         libc::SIGXCPU | libc::SIGPWR => Meaning::StopCleanly,
         libc::SIGIO => Meaning::FileOpened,
         libc::SIGXFSZ => Meaning::Nothing,
-        libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
+        libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
         // The C library reserves the two below SIGRTMIN.
         34..=LAST_SIGNAL => Meaning::Unexpected,
         _ => return None,
@@ -64,6 +72,8 @@ pub(super) enum Request {
     StopAtOnce,
     /// Check whether an observed file is being overwritten.
     CheckFiles,
+    /// Seal the open files.
+    Rotate(c_int),
     /// Report that the recording goes on.
     GoOn(c_int),
 }
@@ -74,6 +84,9 @@ struct Requests {
     /// When the first [`Meaning::Stop`] came.
     stop_at: Option<Duration>,
     is_stopping: bool,
+    /// Whether the recorder was started on a terminal (a controlling one). It is looked up at the
+    /// start, because a terminal that hangs up is gone when its signal is read.
+    has_terminal: bool,
     /// Unexpected signals that were reported.
     reported: Vec<c_int>,
 }
@@ -86,7 +99,9 @@ impl Requests {
                 Some(_) => return None,
                 None => self.stop_at = Some(now),
             },
-            Meaning::StopCleanly => {}
+            Meaning::HangUp if !self.has_terminal => return Some(Request::Rotate(signal)),
+            Meaning::Rotate => return Some(Request::Rotate(signal)),
+            Meaning::StopCleanly | Meaning::HangUp => {}
             Meaning::FileOpened => return Some(Request::CheckFiles),
             Meaning::Nothing => return None,
             Meaning::Unexpected => {
@@ -143,7 +158,10 @@ impl Signals {
             }
             Ok(Self {
                 descriptor: OwnedFd::from_raw_fd(descriptor),
-                requests: Requests::default(),
+                requests: Requests {
+                    has_terminal: has_terminal(),
+                    ..Requests::default()
+                },
             })
         }
     }
@@ -183,6 +201,12 @@ impl AsFd for Signals {
     }
 }
 
+/// Whether this process has a controlling terminal.
+fn has_terminal() -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open("/dev/tty", flags, Mode::empty()).is_ok()
+}
+
 /// The signal's name, for messages.
 pub(super) fn name(signal: c_int) -> String {
     let known = match signal {
@@ -208,7 +232,10 @@ mod tests {
     use super::*;
 
     fn requests(signals: &[(c_int, u64)]) -> Vec<Request> {
-        let mut requests = Requests::default();
+        let mut requests = Requests {
+            has_terminal: true,
+            ..Requests::default()
+        };
         let read = signals.iter();
         read.filter_map(|&(signal, ms)| requests.of(signal, Duration::from_millis(ms)))
             .collect()
@@ -249,14 +276,29 @@ mod tests {
     }
 
     #[test]
+    fn sigusr1_and_without_a_terminal_sighup_ask_for_new_files_each_time() {
+        let (usr1, hup) = (libc::SIGUSR1, libc::SIGHUP);
+        let twice = [(usr1, 0), (usr1, 1)];
+        assert_eq!(requests(&twice), [Request::Rotate(usr1); 2]);
+        let mut requests = Requests::default();
+        let answers = [hup, hup, libc::SIGTERM, hup].map(|signal| {
+            let now = Duration::from_secs(1);
+            requests.of(signal, now)
+        });
+        let rotate = Some(Request::Rotate(hup));
+        let stop = Some(Request::Stop(libc::SIGTERM));
+        assert_eq!(answers, [rotate, rotate, stop, rotate]);
+    }
+
+    #[test]
     fn an_unexpected_signal_is_reported_once_and_ends_nothing() {
         let signals = [
-            (libc::SIGUSR1, 0),
-            (libc::SIGUSR1, 9_000),
+            (libc::SIGUSR2, 0),
+            (libc::SIGUSR2, 9_000),
             (LAST_SIGNAL, 9_000),
             (libc::SIGXFSZ, 9_000),
         ];
-        let reported = [Request::GoOn(libc::SIGUSR1), Request::GoOn(LAST_SIGNAL)];
+        let reported = [Request::GoOn(libc::SIGUSR2), Request::GoOn(LAST_SIGNAL)];
         assert_eq!(requests(&signals), reported);
     }
 

@@ -55,8 +55,14 @@ pub fn synthesize(
     );
     let (outbox, receiver) = Outbox::new(QUEUE_BATCHES);
     let ended = Arc::new(Event::new()?);
-    let (writing, gate) =
-        WriterThread::start(writer, receiver, FLUSH_INTERVAL, clock.clone(), &ended)?;
+    let (writing, gate) = WriterThread::start(
+        writer,
+        receiver,
+        FLUSH_INTERVAL,
+        clock.clone(),
+        &ended,
+        Arc::default(),
+    )?;
     gate.open();
     let mut collector = Collector::new(
         Box::new(source),

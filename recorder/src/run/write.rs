@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ impl WriteGate {
 }
 
 impl WriterThread {
-    /// Starts the thread; `ended` is set when it ends, for whatever reason.
+    /// Starts the thread; `ended` is set when it ends, for whatever reason. Where `rotate` is set,
+    /// the open files are sealed within half a flush interval.
     ///
     /// # Errors
     /// Where no thread can be created.
@@ -48,6 +50,7 @@ impl WriterThread {
         flush_interval: Duration,
         clock: Arc<dyn Clock>,
         ended: &Arc<Event>,
+        rotate: Arc<AtomicBool>,
     ) -> Result<(Self, WriteGate)> {
         let (gate, opened) = bounded(1);
         let ended = ended.clone();
@@ -56,7 +59,7 @@ impl WriterThread {
             .spawn(move || {
                 let _ended = ended.set_on_drop();
                 match opened.recv() {
-                    Ok(()) => write(writer, &receiver, flush_interval, &*clock),
+                    Ok(()) => write(writer, &receiver, flush_interval, &*clock, &rotate),
                     Err(_) => Ok(RowCounts::default()),
                 }
             })?;
@@ -95,6 +98,7 @@ fn write(
     receiver: &Receiver<Message>,
     flush_interval: Duration,
     clock: &dyn Clock,
+    rotate: &AtomicBool,
 ) -> Result<RowCounts> {
     let mut counts = RowCounts::default();
     // Twice an interval, because a row has already waited when it arrives here.
@@ -116,7 +120,12 @@ fn write(
         }
         if due.is_over() {
             writer.flush()?;
-            if let Err(error) = writer.tick(clock.now()) {
+            let rotated = if rotate.swap(false, Ordering::Relaxed) {
+                writer.rotate()
+            } else {
+                Ok(())
+            };
+            if let Err(error) = rotated.and_then(|()| writer.tick(clock.now())) {
                 // No row is lost by a seal that failed: its journal is kept, and the seal is tried
                 // again.
                 message::line(format_args!("warning: {error}"));

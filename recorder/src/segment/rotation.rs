@@ -1,61 +1,163 @@
 //! Decides when a segment ends, from values that the caller passes: no I/O, no clock.
+//!
+//! Segments end at fixed moments of UTC, counted from midnight, so that the files of all tables and
+//! hosts cover the same periods. UTC has no days of 23 or 25 hours, and a suspended machine crosses
+//! any number of these moments at once: that is one rotation.
 
 use crate::clock::ClockPair;
 use crate::plan::SegmentLimits;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
-/// The most that UTC may fall behind the boot clock between two checks, ns; more is a step. Slewing
-/// (at most 0.05%) stays far below it with a check every few seconds, and so does the jitter of
-/// reading two clocks.
+/// The most that UTC may move against the boot clock between two checks, ns; more is a step.
+/// Slewing (at most 0.05%) stays far below it with a check every few seconds, and so does the
+/// jitter of reading two clocks.
 pub const STEP_TOLERANCE_NS: i64 = 10_000_000;
 
-/// Values of the open segment that the decision needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenSegment {
-    /// When it was opened.
-    pub started: ClockPair,
-    /// The clocks at the last check.
-    pub last_seen: ClockPair,
-    /// Bytes in its journal.
-    pub bytes: u64,
-}
+/// Least time between two segments that a step of UTC ends, ns of the boot clock. Where UTC keeps
+/// jumping (two time servers that disagree), the rows of this time share a file that is not sorted.
+pub const STEP_PAUSE_NS: u64 = 60_000_000_000;
 
 /// Why a segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// UTC was stepped back: before the segment's start, or relative to the boot clock since the
-    /// last check. Rows from before and after go to different files, so that each stays sorted.
+    /// UTC was stepped back, or forward into another period. Rows from before and after go to
+    /// different files, so that each stays sorted.
     ClockStepped,
-    /// A UTC midnight passed since its start.
-    Midnight,
+    /// A period ended, or a UTC midnight passed.
+    Period,
     /// Its journal is large enough.
     Bytes,
-    /// It is old enough.
+    /// It has enough rows.
+    Rows,
+    /// It is far older than a period: UTC stood still, or was held back.
     Age,
 }
 
-/// Why `segment` ends now; `None` where it goes on. Not called for a segment without rows: there is
-/// nothing to seal.
-pub fn decide(limits: &SegmentLimits, segment: &OpenSegment, now: ClockPair) -> Option<Reason> {
-    let drift = now
-        .offset_ns()
-        .saturating_sub(segment.last_seen.offset_ns());
-    if now.utc_ns < segment.started.utc_ns || drift < -STEP_TOLERANCE_NS {
-        Some(Reason::ClockStepped)
-    } else if day(now) != day(segment.started) {
-        Some(Reason::Midnight)
-    } else if segment.bytes >= limits.max_bytes {
-        Some(Reason::Bytes)
-    } else if now.boot_ns.saturating_sub(segment.started.boot_ns) >= limits.max_age_ns {
-        Some(Reason::Age)
-    } else {
-        None
+/// What the journal of a segment holds so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// Bytes.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// The rotation of one table's segments.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    limits: SegmentLimits,
+    open: Option<Open>,
+    /// The latest moment that was passed. A caller may pass an earlier one: that of rows that
+    /// waited.
+    latest: ClockPair,
+    /// When the last pause after a step began, ns of the boot clock.
+    stepped_at_ns: Option<u64>,
+}
+
+/// The open segment.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// When it was opened, ns of the boot clock.
+    opened_boot_ns: u64,
+    /// The moment whose period the segment belongs to: that of its start, or of a step of UTC that
+    /// did not end it.
+    anchor_utc_ns: i64,
+    /// The clocks at the last check.
+    last_seen: ClockPair,
+    /// UTC was stepped in the pause after another step.
+    is_disturbed: bool,
+}
+
+impl Rotation {
+    /// For a table without an open segment.
+    pub fn new(limits: SegmentLimits) -> Self {
+        Self {
+            limits,
+            open: None,
+            latest: ClockPair::default(),
+            stepped_at_ns: None,
+        }
+    }
+
+    /// A segment begins.
+    pub fn open(&mut self, now: ClockPair) {
+        let now = self.latest(now);
+        self.open = Some(Open {
+            opened_boot_ns: now.boot_ns,
+            anchor_utc_ns: now.utc_ns,
+            last_seen: now,
+            is_disturbed: false,
+        });
+    }
+
+    /// Why the open segment ends now; `None` where it goes on, or none is open. After a reason no
+    /// segment is open.
+    pub fn check(&mut self, filled: Filled, now: ClockPair) -> Option<Reason> {
+        let now = self.latest(now);
+        let reason = self.reason(filled, now);
+        if reason.is_some() {
+            self.open = None;
+        }
+        reason
+    }
+
+    fn latest(&mut self, now: ClockPair) -> ClockPair {
+        if now.boot_ns >= self.latest.boot_ns {
+            self.latest = now;
+        }
+        self.latest
+    }
+
+    fn reason(&mut self, filled: Filled, now: ClockPair) -> Option<Reason> {
+        let limits = self.limits;
+        let may_step = self
+            .stepped_at_ns
+            .is_none_or(|at| now.boot_ns.saturating_sub(at) >= STEP_PAUSE_NS);
+        let open = self.open.as_mut()?;
+        let drift = now.offset_ns().saturating_sub(open.last_seen.offset_ns());
+        open.last_seen = now;
+        let is_other_period = period(&limits, now.utc_ns) != period(&limits, open.anchor_utc_ns);
+        let is_back = drift < -STEP_TOLERANCE_NS || now.utc_ns < open.anchor_utc_ns;
+        if is_back || drift > STEP_TOLERANCE_NS {
+            if may_step {
+                self.stepped_at_ns = Some(now.boot_ns);
+                if is_back || is_other_period {
+                    return Some(Reason::ClockStepped);
+                }
+            } else {
+                open.is_disturbed = true;
+                open.anchor_utc_ns = now.utc_ns;
+            }
+        } else if is_other_period {
+            if may_step || !open.is_disturbed {
+                return Some(Reason::Period);
+            }
+            open.anchor_utc_ns = now.utc_ns;
+        }
+        let age_ns = now.boot_ns.saturating_sub(open.opened_boot_ns);
+        if filled.bytes >= limits.max_bytes {
+            Some(Reason::Bytes)
+        } else if limits.max_rows.is_some_and(|most| filled.rows >= most) {
+            Some(Reason::Rows)
+        } else if age_ns >= most_age_ns(&limits) {
+            Some(Reason::Age)
+        } else {
+            None
+        }
     }
 }
 
-fn day(clock: ClockPair) -> i64 {
-    clock.utc_ns.div_euclid(DAY_NS)
+/// Age at which a segment ends whatever UTC does, ns of the boot clock: twice a period, so that a
+/// clock that is slewed never ends a segment shortly before its period does.
+fn most_age_ns(limits: &SegmentLimits) -> u64 {
+    2 * limits.period_ns.min(DAY_NS.unsigned_abs())
+}
+
+/// The period that a moment lies in: the day, and the period of the day.
+fn period(limits: &SegmentLimits, utc_ns: i64) -> (i64, u64) {
+    let of_day = utc_ns.rem_euclid(DAY_NS).unsigned_abs();
+    (utc_ns.div_euclid(DAY_NS), of_day / limits.period_ns.max(1))
 }
 
 #[cfg(test)]
@@ -63,92 +165,249 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SECOND: u64 = 1_000_000_000;
+    const MINUTE: u64 = 60 * SECOND;
+    const HOUR: i64 = 3_600_000_000_000;
+    const NOON: i64 = 20_000 * DAY_NS + DAY_NS / 2;
     const LIMITS: SegmentLimits = SegmentLimits {
         max_bytes: 1_000,
-        max_age_ns: 60_000_000_000,
+        max_rows: Some(100),
+        period_ns: 10 * MINUTE,
     };
-    const NOON: i64 = 20_000 * DAY_NS + DAY_NS / 2;
+    const NOTHING: Filled = Filled { bytes: 1, rows: 1 };
 
     fn pair(boot_ns: u64, utc_ns: i64) -> ClockPair {
         ClockPair { boot_ns, utc_ns }
     }
 
-    fn open(started: ClockPair, last_seen: ClockPair, bytes: u64) -> OpenSegment {
-        OpenSegment {
-            started,
-            last_seen,
-            bytes,
-        }
+    /// A recording that is checked at each moment of a clock, with a row at each.
+    struct Recording {
+        rotation: Rotation,
+        now: ClockPair,
+        ends: Vec<(u64, Reason)>,
     }
 
-    /// A segment, and the moment `elapsed` after its start, with UTC stepped by `step` since the
-    /// last check, which was half way.
-    fn case(start: i64, elapsed: u64, step: i64, bytes: u64) -> (OpenSegment, ClockPair) {
-        let started = pair(7, start);
-        let at = |boot: u64, step: i64| pair(boot, started.utc_of(boot) + step);
-        let segment = open(started, at(7 + elapsed / 2, 0), bytes);
-        (segment, at(7 + elapsed, step))
-    }
-
-    #[test]
-    fn each_reason_at_its_edge() {
-        let quiet = |elapsed, step, bytes| {
-            let (segment, now) = case(NOON, elapsed, step, bytes);
-            decide(&LIMITS, &segment, now)
-        };
-        assert_eq!(quiet(0, 0, 999), None);
-        assert_eq!(quiet(0, 0, 1_000), Some(Reason::Bytes));
-        assert_eq!(quiet(59_999_999_999, 0, 0), None);
-        assert_eq!(quiet(60_000_000_000, 0, 0), Some(Reason::Age));
-        assert_eq!(quiet(30_000_000_000, -STEP_TOLERANCE_NS, 0), None);
-        assert_eq!(
-            quiet(30_000_000_000, -STEP_TOLERANCE_NS - 1, 0),
-            Some(Reason::ClockStepped)
-        );
-        // A step forward moves no row behind another.
-        assert_eq!(quiet(30_000_000_000, 3_600_000_000_000, 0), None);
-        let (segment, now) = case(20_001 * DAY_NS - 1, 1, 0, 0);
-        assert_eq!(decide(&LIMITS, &segment, now), Some(Reason::Midnight));
-    }
-
-    proptest! {
-        #[test]
-        fn a_segment_that_goes_on_is_within_every_bound(
-            start in 0..4_000_000_000_000_000_000i64,
-            elapsed in 0u64..200_000_000_000,
-            step in -100_000_000_000i64..100_000_000_000,
-            bytes in 0u64..2_000,
-        ) {
-            let (segment, now) = case(start, elapsed, step, bytes);
-            if decide(&LIMITS, &segment, now).is_none() {
-                prop_assert!(bytes < LIMITS.max_bytes);
-                prop_assert!(elapsed < LIMITS.max_age_ns);
-                prop_assert_eq!(day(now), day(segment.started));
-                prop_assert!(now.utc_ns >= segment.started.utc_ns);
-                prop_assert!(step >= -STEP_TOLERANCE_NS);
+    impl Recording {
+        fn at(utc_ns: i64) -> Self {
+            let now = pair(7 * SECOND, utc_ns);
+            let mut rotation = Rotation::new(LIMITS);
+            rotation.open(now);
+            let ends = Vec::new();
+            Self {
+                rotation,
+                now,
+                ends,
             }
         }
 
+        /// Both clocks go on by `elapsed`, and UTC by `step` in addition.
+        fn pass(&mut self, elapsed: u64, step: i64) -> Option<Reason> {
+            let utc_ns = self.now.utc_ns.saturating_add_unsigned(elapsed);
+            self.now = pair(self.now.boot_ns + elapsed, utc_ns.saturating_add(step));
+            let reason = self.rotation.check(NOTHING, self.now);
+            if let Some(reason) = reason {
+                self.ends.push((self.now.boot_ns, reason));
+                self.rotation.open(self.now);
+            }
+            reason
+        }
+
+        /// A check each second for so long.
+        fn seconds(&mut self, seconds: u64) -> Vec<Reason> {
+            let passed = (0..seconds).filter_map(|_| self.pass(SECOND, 0));
+            passed.collect()
+        }
+    }
+
+    #[test]
+    fn files_end_at_the_same_moments_whenever_the_recorder_started() {
+        for started in [0, 1, 299, 599] {
+            let mut recording = Recording::at(NOON + started * SECOND as i64);
+            let left = 600 - started.unsigned_abs();
+            assert_eq!(recording.seconds(left - 1), []);
+            assert_eq!(recording.seconds(1), [Reason::Period]);
+            assert_eq!(recording.seconds(599), []);
+            assert_eq!(recording.pass(SECOND, 0), Some(Reason::Period));
+        }
+    }
+
+    #[test]
+    fn a_period_that_does_not_divide_the_day_starts_again_at_midnight() {
+        let limits = SegmentLimits {
+            period_ns: 7 * MINUTE,
+            ..LIMITS
+        };
+        let of = |minute: i64| period(&limits, 20_000 * DAY_NS + minute * MINUTE as i64);
+        assert_eq!(of(6), of(0));
+        assert_ne!(of(7), of(6));
+        assert_eq!(of(1_439), of(1_435), "the last period of the day is short");
+        assert_ne!(of(1_440), of(1_439));
+        let week = SegmentLimits {
+            period_ns: 7 * DAY_NS.unsigned_abs(),
+            ..LIMITS
+        };
+        let days = [0, DAY_NS - 1, DAY_NS].map(|at| period(&week, at));
+        assert_eq!((days[0] == days[1], days[1] == days[2]), (true, false));
+    }
+
+    #[test]
+    fn rows_that_waited_past_the_end_of_a_period_make_no_file_of_their_own() {
+        let mut recording = Recording::at(NOON + 599 * SECOND as i64);
+        let waited = recording.now;
+        assert_eq!(recording.pass(SECOND, 0), Some(Reason::Period));
+        recording.rotation.open(waited);
+        assert_eq!(recording.rotation.check(NOTHING, waited), None);
+        assert_eq!(recording.pass(SECOND, 0), None);
+    }
+
+    #[test]
+    fn bytes_and_rows_end_a_segment_at_their_limit() {
+        for (bytes, rows, expected) in [
+            (999, 99, None),
+            (1_000, 1, Some(Reason::Bytes)),
+            (1, 100, Some(Reason::Rows)),
+        ] {
+            let mut rotation = Rotation::new(LIMITS);
+            rotation.open(pair(0, NOON));
+            let reason = rotation.check(Filled { bytes, rows }, pair(1, NOON + 1));
+            assert_eq!(reason, expected);
+        }
+        let mut unlimited = Rotation::new(SegmentLimits {
+            max_rows: None,
+            ..LIMITS
+        });
+        unlimited.open(pair(0, NOON));
+        let rows = Filled {
+            bytes: 1,
+            rows: u64::MAX,
+        };
+        assert_eq!(unlimited.check(rows, pair(1, NOON + 1)), None);
+        assert_eq!(Rotation::new(LIMITS).check(rows, pair(1, 1)), None);
+    }
+
+    #[test]
+    fn a_step_back_is_one_new_file_and_a_step_forward_only_in_another_period() {
+        let tolerated = -STEP_TOLERANCE_NS;
+        let mut recording = Recording::at(NOON + 5 * MINUTE as i64);
+        assert_eq!(recording.pass(SECOND, tolerated), None);
+        assert_eq!(
+            recording.pass(SECOND, tolerated - 1),
+            Some(Reason::ClockStepped)
+        );
+        assert_eq!(recording.pass(SECOND, MINUTE as i64), None);
+        // Ten years forward: one file, and then the periods of the new time.
+        recording.seconds(60);
+        assert_eq!(
+            recording.pass(SECOND, 3_650 * DAY_NS),
+            Some(Reason::ClockStepped)
+        );
+        assert_eq!(recording.seconds(170), []);
+        assert_eq!(recording.seconds(200), [Reason::Period]);
+    }
+
+    #[test]
+    fn a_suspended_machine_ends_one_segment() {
+        let mut recording = Recording::at(NOON);
+        // The boot clock counts the suspended time.
+        assert_eq!(
+            recording.pass(3 * HOUR.unsigned_abs() + SECOND, 0),
+            Some(Reason::Period)
+        );
+        assert_eq!(recording.seconds(599 - 1), []);
+    }
+
+    #[test]
+    fn a_leap_second_is_one_more_file_at_most() {
+        // Linux repeats the last second of the day, after it has shown midnight or before.
+        for before in [0, 1] {
+            let mut recording = Recording::at(20_001 * DAY_NS - 10 * SECOND as i64);
+            recording.seconds(9 + before);
+            recording.pass(SECOND, -(SECOND as i64));
+            recording.seconds(30);
+            let ends: Vec<Reason> = recording.ends.iter().map(|end| end.1).collect();
+            assert!(ends.len() <= 3, "{ends:?}");
+            assert!(ends.contains(&Reason::ClockStepped), "{ends:?}");
+            assert_eq!(recording.seconds(500), []);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_does_not_keep_a_segment_open() {
+        let mut recording = Recording::at(NOON);
+        let held: Vec<Reason> = (0..3 * 20 * 60)
+            .filter_map(|_| recording.pass(SECOND, 1 - SECOND as i64))
+            .collect();
+        // Each check sees a step back; the pause lets one in a minute end a segment.
+        assert!(held.len() <= 61, "{}", held.len());
+        // Held back by less than a step each time.
+        let mut recording = Recording::at(NOON);
+        let moment = 10_000_000;
+        let held: Vec<Reason> = (0..2 * 20 * 60 * 100)
+            .filter_map(|_| recording.pass(moment, 1 - moment as i64))
+            .collect();
+        assert_eq!(held, [Reason::Age; 2]);
+    }
+
+    proptest! {
+        /// Whatever UTC does, a segment ends within twice a period, and the files in any time are
+        /// bounded: by one a minute for steps, and one for each period that passes.
         #[test]
-        fn a_segment_within_every_bound_goes_on(
-            minute in 0i64..1_400,
-            elapsed in 0u64..60_000_000_000,
-            slew in -STEP_TOLERANCE_NS..STEP_TOLERANCE_NS,
-            bytes in 0u64..1_000,
+        fn no_clock_makes_a_storm_of_files_or_one_that_never_ends(
+            start in 0..4_000_000_000_000_000_000i64,
+            moments in proptest::collection::vec(
+                (1u64..30 * SECOND, prop_oneof![
+                    4 => Just(0i64),
+                    1 => -HOUR..HOUR,
+                    1 => -3_650 * DAY_NS..3_650 * DAY_NS,
+                    1 => any::<i64>(),
+                ]),
+                1..300,
+            ),
         ) {
-            let start = 20_000 * DAY_NS + (minute + 1) * 60_000_000_000;
-            let (segment, now) = case(start, elapsed, slew, bytes);
-            if now.utc_ns >= start {
-                prop_assert_eq!(decide(&LIMITS, &segment, now), None);
+            let mut recording = Recording::at(start);
+            let began = recording.now.boot_ns;
+            let mut opened = began;
+            let mut longest = 0;
+            for (elapsed, step) in moments {
+                if recording.pass(elapsed, step).is_some() {
+                    longest = longest.max(recording.now.boot_ns - opened - elapsed);
+                    opened = recording.now.boot_ns;
+                }
+            }
+            let lasted = recording.now.boot_ns - began;
+            longest = longest.max(recording.now.boot_ns - opened);
+            prop_assert!(longest < most_age_ns(&LIMITS) + 30 * SECOND);
+            let steps = lasted / STEP_PAUSE_NS + 1;
+            // Each may lead to just before the end of a period, in its pause and after it.
+            let most = 3 * steps + lasted / LIMITS.period_ns + 1;
+            prop_assert!(recording.ends.len() as u64 <= most, "{} > {most}", recording.ends.len());
+        }
+
+        /// A clock that is only slewed ends a segment at the ends of periods and never elsewhere.
+        #[test]
+        fn a_slewed_clock_makes_no_other_files(
+            start in 0..4_000_000_000_000_000_000i64,
+            slews in proptest::collection::vec(-500_000i64..500_000, 1..3_000),
+        ) {
+            let mut recording = Recording::at(start);
+            for slew in slews {
+                let before = recording.now.utc_ns;
+                let reason = recording.pass(SECOND, slew);
+                let is_end = period(&LIMITS, before) != period(&LIMITS, recording.now.utc_ns);
+                prop_assert_eq!(reason, is_end.then_some(Reason::Period));
             }
         }
 
         #[test]
         fn no_clock_makes_it_panic(
-            started: (u64, i64), seen: (u64, i64), now: (u64, i64), bytes: u64,
+            moments in proptest::collection::vec((any::<u64>(), any::<i64>()), 0..20),
+            period_ns: u64,
         ) {
-            let segment = open(pair(started.0, started.1), pair(seen.0, seen.1), bytes);
-            let _ = decide(&LIMITS, &segment, pair(now.0, now.1));
+            let mut rotation = Rotation::new(SegmentLimits { period_ns, ..LIMITS });
+            for (boot_ns, utc_ns) in moments {
+                rotation.check(NOTHING, pair(boot_ns, utc_ns));
+                rotation.open(pair(boot_ns, utc_ns));
+            }
         }
     }
 }

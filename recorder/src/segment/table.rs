@@ -12,7 +12,7 @@ use soakbox_schemas::tables::Table;
 use super::activity::ActivityCounters;
 use super::error::SegmentError;
 use super::journal::JournalWriter;
-use super::rotation::{self, OpenSegment, Reason};
+use super::rotation::{Filled, Reason, Rotation};
 use super::sealer::Job;
 use crate::clock::{ClockPair, Stopwatch};
 use crate::plan::SegmentLimits;
@@ -34,26 +34,22 @@ pub(crate) struct TableWriter {
     table: Table,
     sealer: Sender<Job>,
     next_sequence: u64,
-    open: Option<OpenJournal>,
+    open: Option<JournalWriter>,
+    rotation: Rotation,
     /// The failure of a rotation before an append; reported by the next tick.
     rotation_failure: Option<SegmentError>,
 }
 
-#[derive(Debug)]
-struct OpenJournal {
-    journal: JournalWriter,
-    started: ClockPair,
-    last_seen: ClockPair,
-}
-
 impl TableWriter {
     pub(crate) fn new(shared: Shared, table: Table, sealer: Sender<Job>) -> Self {
+        let rotation = Rotation::new(shared.limits);
         Self {
             shared,
             table,
             sealer,
             next_sequence: 1,
             open: None,
+            rotation,
             rotation_failure: None,
         }
     }
@@ -76,20 +72,17 @@ impl TableWriter {
         if let Err(error) = self.rotate_if_due(now) {
             self.rotation_failure = Some(error);
         }
-        let open = match &mut self.open {
-            Some(open) => open,
+        let journal = match &mut self.open {
+            Some(journal) => journal,
             None => {
                 let journal = self.create_journal(batch)?;
-                self.open.insert(OpenJournal {
-                    journal,
-                    started: now,
-                    last_seen: now,
-                })
+                self.rotation.open(now);
+                self.open.insert(journal)
             }
         };
-        let before = open.journal.bytes();
-        open.journal.append(batch)?;
-        self.shared.counters.wrote(open.journal.bytes() - before);
+        let before = journal.bytes();
+        journal.append(batch)?;
+        self.shared.counters.wrote(journal.bytes() - before);
         Ok(())
     }
 
@@ -115,16 +108,14 @@ impl TableWriter {
     }
 
     fn rotate_if_due(&mut self, now: ClockPair) -> Result<Option<Reason>, SegmentError> {
-        let Some(open) = &mut self.open else {
+        let Some(journal) = &self.open else {
             return Ok(None);
         };
-        let segment = OpenSegment {
-            started: open.started,
-            last_seen: open.last_seen,
-            bytes: open.journal.bytes(),
+        let filled = Filled {
+            bytes: journal.bytes(),
+            rows: journal.summary().rows,
         };
-        open.last_seen = now;
-        let due = rotation::decide(&self.shared.limits, &segment, now);
+        let due = self.rotation.check(filled, now);
         if due.is_some() {
             self.rotate()?;
         }
@@ -134,11 +125,11 @@ impl TableWriter {
     /// Makes every appended row durable. After an error the journal is closed: it is unknown which
     /// of its rows are durable, and the seal makes a durable copy of those that can still be read.
     pub(crate) fn flush(&mut self) -> Result<(), SegmentError> {
-        let Some(open) = &mut self.open else {
+        let Some(journal) = &mut self.open else {
             return Ok(());
         };
         let started = Stopwatch::start();
-        let flushed = open.journal.flush();
+        let flushed = journal.flush();
         if !matches!(flushed, Ok(false)) {
             self.shared.counters.flushed(started.elapsed());
         }
@@ -155,12 +146,12 @@ impl TableWriter {
     }
 
     fn close(&mut self) -> Result<(), SegmentError> {
-        let Some(open) = self.open.take() else {
+        let Some(journal) = self.open.take() else {
             return Ok(());
         };
         let job = Job {
-            name: open.journal.name().clone(),
-            summary: *open.journal.summary(),
+            name: journal.name().clone(),
+            summary: *journal.summary(),
         };
         self.sealer
             .send(job)

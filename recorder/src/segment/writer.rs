@@ -110,6 +110,14 @@ impl RecordingWriter {
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
+    /// Rotates every journal that has rows, whatever its size and age.
+    ///
+    /// # Errors
+    /// As [`Self::tick`].
+    pub fn rotate(&mut self) -> Result<(), SegmentError> {
+        first_error(self.tables.iter_mut().map(TableWriter::rotate))
+    }
+
     /// The figures of the writers and the sealer.
     pub fn activity(&self) -> Arc<ActivityCounters> {
         self.shared.counters.clone()

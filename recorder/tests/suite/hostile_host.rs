@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::support::host;
 use crate::support::recorder::{self, Recorder, refused};
 use crate::support::recording::Recording;
+use crate::support::session::Session;
 use crate::support::targets;
 use crate::support::tmpfs::Tmpfs;
 
@@ -146,15 +147,19 @@ fn recording(directory: &Path) -> Recorder {
 }
 
 #[test]
-fn a_hangup_ends_a_recording_properly() {
+fn a_terminal_that_is_closed_ends_a_recording_properly() {
     if !host::allows_bpf() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let recorder = recording(directory.path());
-    recorder.signal(libc::SIGHUP);
-    // A terminal that is closed can send it twice.
-    recorder.signal(libc::SIGHUP);
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let probe = format!("op=uprobe:{}:op", program.display());
+    let session = Session::on_a_terminal();
+    let root = directory.path().join("recording");
+    let recorder = Recorder::start_in(&session, &root, &["--op", &probe]);
+    session.hang_up();
+    // A shell sends it as well.
+    recorder.signal_if_there(libc::SIGHUP);
     let ended = recorder.wait().check();
     assert!(ended.stderr.contains("sealed "), "{}", ended.stderr);
     let journals = fs::read_dir(directory.path().join("recording/journal")).unwrap();

@@ -2,6 +2,8 @@
 //! batch and not once per row: DataFusion would copy and hash the text of each row.
 
 mod codes;
+mod groups;
+mod lanes;
 mod partial;
 mod rule;
 mod sums;

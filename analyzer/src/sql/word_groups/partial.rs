@@ -3,9 +3,7 @@
 use std::fmt::{Formatter, Result as FmtResult};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -18,7 +16,8 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::sums::{Sums, sums};
+use super::groups::Groups;
+use super::sums::sums;
 use super::words::Words;
 
 /// The states of all groups are passed on when they need more memory than this: the last step puts
@@ -28,11 +27,11 @@ const MOST_BYTES: usize = 32 << 20;
 /// The operator.
 #[derive(Clone, Debug)]
 pub(super) struct PartialByWord {
-    pub(super) words: Arc<Words>,
-    pub(super) column: Arc<dyn PhysicalExpr>,
-    pub(super) aggregates: Vec<Arc<AggregateFunctionExpr>>,
-    pub(super) filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
-    pub(super) input: Arc<dyn ExecutionPlan>,
+    words: Arc<Words>,
+    column: Arc<dyn PhysicalExpr>,
+    aggregates: Vec<Arc<AggregateFunctionExpr>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    input: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
@@ -69,14 +68,10 @@ impl PartialByWord {
         let input = self.input.schema();
         let aggregates = self.aggregates.iter().zip(&self.filters);
         let sums = aggregates.map(|(aggregate, filter)| sums(aggregate, filter.as_ref(), &input));
-        Ok(Groups {
-            plan: self.clone(),
-            codes: Vec::new(),
-            places: Vec::new(),
-            null: None,
-            sums: sums.collect::<Result<_>>()?,
-            rows: Vec::new(),
-        })
+        Ok(Groups::new(
+            self.words.clone(),
+            sums.collect::<Result<_>>()?,
+        ))
     }
 }
 
@@ -140,109 +135,29 @@ impl ExecutionPlan for PartialByWord {
     ) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;
         let groups = self.groups()?;
+        let (column, schema) = (self.column.clone(), self.schema());
         let states = stream::try_unfold(
             (input, groups, false),
-            |(mut input, mut groups, ended)| async move {
-                if ended {
-                    return Ok(None);
-                }
-                while let Some(batch) = input.try_next().await? {
-                    groups.add(&batch)?;
-                    if groups.size() > MOST_BYTES {
-                        return Ok(Some((groups.take()?, (input, groups, false))));
+            move |(mut input, mut groups, ended)| {
+                let (column, schema) = (column.clone(), schema.clone());
+                async move {
+                    if ended {
+                        return Ok(None);
                     }
+                    while let Some(batch) = input.try_next().await? {
+                        let words = column.evaluate(&batch)?.into_array(batch.num_rows())?;
+                        groups.add(&words, &batch)?;
+                        if groups.size() > MOST_BYTES {
+                            return Ok(Some((groups.take(schema)?, (input, groups, false))));
+                        }
+                    }
+                    Ok(Some((groups.take(schema)?, (input, groups, true))))
                 }
-                Ok(Some((groups.take()?, (input, groups, true))))
             },
         );
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema(),
             states.boxed(),
         )))
-    }
-}
-
-/// The groups of one partition.
-struct Groups {
-    plan: PartialByWord,
-    /// The code of each group; `None` for the group of missing words.
-    codes: Vec<Option<u32>>,
-    /// The group of each code, if it has one.
-    places: Vec<Option<usize>>,
-    /// The group of missing words.
-    null: Option<usize>,
-    sums: Vec<Box<dyn Sums>>,
-    /// The group of each row of a batch.
-    rows: Vec<usize>,
-}
-
-impl Groups {
-    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let column = self.plan.column.evaluate(batch)?;
-        let column = column.into_array(batch.num_rows())?;
-        self.rows.clear();
-        let codes = self.plan.words.encode(&column)?;
-        let mut rows = std::mem::take(&mut self.rows);
-        match codes.nulls() {
-            None => rows.extend(codes.values().iter().map(|&code| self.group(code))),
-            Some(_) => {
-                let groups = codes.iter().map(|code| match code {
-                    Some(code) => self.group(code),
-                    None => self.null_group(),
-                });
-                rows.extend(groups);
-            }
-        }
-        for sums in &mut self.sums {
-            sums.add(batch, &rows, self.codes.len())?;
-        }
-        self.rows = rows;
-        Ok(())
-    }
-
-    #[inline]
-    fn group(&mut self, code: u32) -> usize {
-        let place = code as usize;
-        match self.places.get(place) {
-            Some(&Some(group)) => group,
-            _ => self.new_group(code),
-        }
-    }
-
-    #[cold]
-    fn new_group(&mut self, code: u32) -> usize {
-        let (place, group) = (code as usize, self.codes.len());
-        if self.places.len() <= place {
-            self.places.resize(place + 1, None);
-        }
-        self.places[place] = Some(group);
-        self.codes.push(Some(code));
-        group
-    }
-
-    fn null_group(&mut self) -> usize {
-        if let Some(group) = self.null {
-            return group;
-        }
-        self.null = Some(self.codes.len());
-        self.codes.push(None);
-        self.codes.len() - 1
-    }
-
-    fn size(&self) -> usize {
-        let of_codes = self.codes.capacity() * size_of::<Option<u32>>();
-        of_codes + self.sums.iter().map(|sums| sums.size()).sum::<usize>()
-    }
-
-    /// The states of all groups; there are none afterwards.
-    fn take(&mut self) -> Result<RecordBatch> {
-        let codes = UInt32Array::from(std::mem::take(&mut self.codes));
-        self.places.clear();
-        self.null = None;
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(codes)];
-        for sums in &mut self.sums {
-            columns.extend(sums.take()?);
-        }
-        Ok(RecordBatch::try_new(self.plan.schema(), columns)?)
     }
 }

@@ -14,10 +14,26 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Literal};
 
+use super::lanes::fold;
+
+/// The groups of the rows of a batch.
+pub(super) struct Rows<'a> {
+    /// The group of each row, if an aggregate asks for them.
+    pub(super) groups: &'a [usize],
+    /// How many rows groups have. A group may be there several times.
+    pub(super) counts: &'a [(usize, i64)],
+    /// The number of groups so far; all are below it.
+    pub(super) number: usize,
+}
+
 /// The state of one aggregate in all groups.
 pub(super) trait Sums: Send {
-    /// Adds the rows of a batch; `groups` has the group of each, below `number`.
-    fn add(&mut self, batch: &RecordBatch, groups: &[usize], number: usize) -> Result<()>;
+    /// Whether it asks for the group of each row.
+    fn needs_groups(&self) -> bool {
+        true
+    }
+    /// Adds the rows of a batch.
+    fn add(&mut self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<()>;
     /// The columns of the state of all groups, which are empty afterwards.
     fn take(&mut self) -> Result<Vec<ArrayRef>>;
     /// Bytes in memory.
@@ -82,16 +98,23 @@ impl Counted {
 }
 
 impl Sums for Counted {
-    fn add(&mut self, batch: &RecordBatch, groups: &[usize], number: usize) -> Result<()> {
-        self.counts.resize(number, 0);
+    fn needs_groups(&self) -> bool {
+        !self.counts_all
+    }
+
+    fn add(&mut self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<()> {
+        self.counts.resize(rows.number, 0);
         let nulls = match self.counts_all {
             true => None,
             false => evaluated(&self.argument, batch)?.logical_nulls(),
         };
         match nulls.filter(|nulls| nulls.null_count() > 0) {
-            None => groups.iter().for_each(|&group| self.counts[group] += 1),
+            None => {
+                let counts = rows.counts.iter();
+                counts.for_each(|&(group, count)| self.counts[group] += count);
+            }
             Some(nulls) => {
-                for (&group, has_value) in groups.iter().zip(&nulls) {
+                for (&group, has_value) in rows.groups.iter().zip(&nulls) {
                     self.counts[group] += i64::from(has_value);
                 }
             }
@@ -128,12 +151,15 @@ impl<F: Fn(i64, i64) -> i64 + Send + 'static> Folded<F> {
 }
 
 impl<F: Fn(i64, i64) -> i64 + Send> Sums for Folded<F> {
-    fn add(&mut self, batch: &RecordBatch, groups: &[usize], number: usize) -> Result<()> {
-        self.values.resize(number, None);
+    fn add(&mut self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<()> {
+        self.values.resize(rows.number, None);
         let column = evaluated(&self.argument, batch)?;
-        for_each(&column, groups, |group, value| {
+        let fold = |known: Option<i64>, value: i64| {
+            Some(known.map_or(value, |known| (self.fold)(known, value)))
+        };
+        for_each(&column, rows, None, fold, |group, value| {
             let known = &mut self.values[group];
-            *known = Some(known.map_or(value, |known| (self.fold)(known, value)));
+            *known = value.map_or(*known, |value| fold(*known, value));
         })
     }
 
@@ -163,13 +189,14 @@ impl Averaged {
 }
 
 impl Sums for Averaged {
-    fn add(&mut self, batch: &RecordBatch, groups: &[usize], number: usize) -> Result<()> {
-        self.sums.resize(number, (0, 0.0));
+    fn add(&mut self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<()> {
+        self.sums.resize(rows.number, (0, 0.0));
         let column = evaluated(&self.argument, batch)?;
-        for_each(&column, groups, |group, value| {
+        let add = |(count, sum): (u64, f64), value: i64| (count + 1, sum + value as f64);
+        for_each(&column, rows, (0, 0.0), add, |group, (more, added)| {
             let (count, sum) = &mut self.sums[group];
-            *count += 1;
-            *sum += value as f64;
+            *count += more;
+            *sum += added;
         })
     }
 
@@ -196,14 +223,14 @@ struct Other {
 }
 
 impl Sums for Other {
-    fn add(&mut self, batch: &RecordBatch, groups: &[usize], number: usize) -> Result<()> {
+    fn add(&mut self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<()> {
         let values = self.arguments.iter().map(|one| evaluated(one, batch));
         let values: Vec<ArrayRef> = values.collect::<Result<_>>()?;
         let filter = self.filter.as_ref();
         let filter = filter.map(|one| evaluated(one, batch)).transpose()?;
         let filter = filter.as_ref().map(|rows| rows.as_boolean());
         self.accumulator
-            .update_batch(&values, groups, filter, number)
+            .update_batch(&values, rows.groups, filter, rows.number)
     }
 
     fn take(&mut self) -> Result<Vec<ArrayRef>> {
@@ -215,17 +242,26 @@ impl Sums for Other {
     }
 }
 
-/// Calls `add` with the group and the value of each row that has a value.
-fn for_each(column: &ArrayRef, groups: &[usize], mut add: impl FnMut(usize, i64)) -> Result<()> {
+/// Folds the values of each group, as [`fold`] does; a missing value changes nothing.
+fn for_each<S: Copy>(
+    column: &ArrayRef,
+    rows: &Rows<'_>,
+    empty: S,
+    add: impl Fn(S, i64) -> S,
+    mut merge: impl FnMut(usize, S),
+) -> Result<()> {
     let Some(column) = column.as_primitive_opt::<Int64Type>() else {
         return internal_err!("{} is no whole number", column.data_type());
     };
-    let rows = groups.iter().zip(column.values());
-    match column.nulls() {
-        None => rows.for_each(|(&group, &value)| add(group, value)),
+    match column.nulls().filter(|nulls| nulls.null_count() > 0) {
+        None => {
+            let groups = (rows.groups, rows.number);
+            fold(groups, column.values(), empty, add, merge);
+        }
         Some(nulls) => {
-            let rows = rows.zip(nulls).filter(|(_, has_value)| *has_value);
-            rows.for_each(|((&group, &value), _)| add(group, value));
+            let rows = rows.groups.iter().zip(column.values()).zip(nulls);
+            let rows = rows.filter(|(_, has_value)| *has_value);
+            rows.for_each(|((&group, &value), _)| merge(group, add(empty, value)));
         }
     }
     Ok(())

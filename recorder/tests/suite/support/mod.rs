@@ -9,6 +9,7 @@ pub(crate) mod host;
 pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod recording;
+pub(crate) mod session;
 pub(crate) mod targets;
 pub(crate) mod tmpfs;
 pub(crate) mod toolchains;

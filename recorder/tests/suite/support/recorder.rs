@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
+use super::session::Session;
 use super::targets::{self, Outcome};
 
 /// A recorder that is recording. It is killed on drop, where a test fails before it stops it.
@@ -99,6 +100,19 @@ impl Recorder {
         let output = [OsStr::new("-o"), directory.as_os_str()];
         let arguments = arguments.iter().map(AsRef::as_ref);
         Self::record(output.into_iter().chain(arguments))
+    }
+
+    /// As [`Self::start`], in a session of its own, with or without a terminal.
+    pub(crate) fn start_in<S: AsRef<OsStr>>(
+        session: &Session,
+        directory: &Path,
+        arguments: &[S],
+    ) -> Self {
+        let mut command = program();
+        command.arg("record").arg("-o").arg(directory);
+        command.args(arguments).stderr(Stdio::piped());
+        session.run(&mut command);
+        Self::spawn(command)
     }
 
     /// Starts `record` with these arguments alone, and waits until all probes are attached.
