@@ -49,8 +49,11 @@ impl Segment {
             .build()
             .map_err(corrupt)?;
         for batch in reader {
-            let batch =
-                batch.map_err(|error| damaged(format!("corrupt Parquet file ({error})")))?;
+            let batch = batch.map_err(|error| {
+                let error = error.to_string();
+                let reason = error.rsplit("Parquet error: ").next().unwrap_or_default();
+                damaged(format!("corrupt Parquet file ({reason})"))
+            })?;
             consume(&batch)?;
         }
         Ok(())

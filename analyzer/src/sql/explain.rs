@@ -1,7 +1,10 @@
 //! DataFusion's errors in plain words about the query.
 
+use std::io;
+
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use soakbox_cli::Failure;
+use soakbox_cli::{Failure, plain_io_error};
 
 use super::catalog::{CATALOG, SCHEMA};
 
@@ -17,6 +20,12 @@ const PREFIXES: [&str; 8] = [
     "Optimizer rule ",
 ];
 
+/// The reason where DataFusion's parser gives up.
+const TOO_DEEP: &str = "has brackets or operators inside each other to a depth of more than 50";
+
+/// What to do where memory is not enough.
+const LESS: &str = "narrow the time range, group by fewer values, or allow more memory (--memory)";
+
 /// The failure of a query.
 pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     let root = error.find_root();
@@ -25,10 +34,15 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     for prefix in PREFIXES {
         reason = reason.strip_prefix(prefix).unwrap_or(reason);
     }
-    let reason = reason
-        .strip_prefix("ParserError(\"")
-        .and_then(|rest| rest.strip_suffix("\")"))
-        .unwrap_or(reason);
+    let mut reason = reason;
+    for parser in ["ParserError(\"", "TokenizerError(\""] {
+        let text = reason.strip_prefix(parser);
+        let text = text.and_then(|rest| rest.strip_suffix("\")"));
+        reason = text.unwrap_or(reason);
+    }
+    if reason.starts_with("RecursionLimitExceeded") {
+        reason = TOO_DEEP;
+    }
     // The message of one of our own functions, without DataFusion's sentence around it.
     let reason = reason
         .split_once("coercion failed with: Error during planning: ")
@@ -36,14 +50,30 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
         .map_or(reason, |(own, _)| own);
     let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
     let reason = reason.replace(&format!("'{CATALOG}."), "'");
+    if is_of_file(root) {
+        let reason = reason.rsplit("Parquet error: ").next().unwrap_or_default();
+        return Failure::new("query", format!("a file is damaged ({reason})"))
+            .hint("`soakbox-analyzer info DIR` reads all rows and names the file");
+    }
+    if let DataFusionError::IoError(error) = root
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        return Failure::new("query", plain_io_error(error))
+            .hint("the file was there when the recording was opened: run the query again");
+    }
     let (reason, advice) = advice(&reason);
     let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
     match root {
         DataFusionError::Plan(text) if text.contains("table '") => {
             failure.hint("SHOW TABLES lists the tables and views")
         }
-        DataFusionError::ResourcesExhausted(_) => {
-            failure.hint("narrow the time range, group by fewer values, or allow more memory")
+        DataFusionError::ResourcesExhausted(_) => failure.hint(LESS),
+        // A bug of DataFusion: a join that has no memory for its first batch.
+        DataFusionError::Internal(text) if text.contains("no data to spill") => {
+            Failure::new("query", "has not enough memory for a join").hint(LESS)
+        }
+        DataFusionError::SQL(..) if reason.starts_with(TOO_DEEP) => {
+            failure.hint("name inner queries with WITH")
         }
         DataFusionError::SQL(..) => {
             failure.hint("see https://datafusion.apache.org/user-guide/sql for the dialect")
@@ -52,6 +82,17 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
             Some(advice) => failure.hint(advice.trim_end_matches('.')),
             None => failure,
         },
+    }
+}
+
+/// Whether a file of the recording cannot be decoded.
+fn is_of_file(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::ParquetError(_) => true,
+        DataFusionError::ArrowError(error, _) => {
+            matches!(**error, ArrowError::ParquetError(_))
+        }
+        _ => false,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Reads sealed files by their paths. DataFusion itself names files by URL, which does not work for
 //! every path: a recording whose path has a tab or a byte that is not UTF-8 would be unreadable.
 
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{ParquetFileMetrics, ParquetFileReaderFactory};
 use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
@@ -17,6 +18,7 @@ use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use soakbox_cli::{escaped_path, plain_io_error};
 
 use crate::recording::{BoundedFile, Segment};
 
@@ -62,11 +64,18 @@ impl ParquetFileReaderFactory for FileReaders {
             return internal_err!("{name} has no path");
         };
         Ok(Box::new(FileReader {
-            file: BoundedFile::open(path)?,
+            file: BoundedFile::open(path).map_err(|error| unopened(path, &error))?,
             metadata: metadata.clone(),
             metrics,
         }))
     }
+}
+
+/// A file that could be read when the recording was opened.
+fn unopened(path: &Path, error: &io::Error) -> DataFusionError {
+    let path = escaped_path(path);
+    let reason = plain_io_error(error);
+    DataFusionError::IoError(io::Error::new(error.kind(), format!("{path}: {reason}")))
 }
 
 /// One open file. Reads block the calling thread, which is fine for a local file.

@@ -4,6 +4,7 @@
 pub mod builtin;
 mod catalog;
 pub mod columns;
+mod depth;
 mod describe;
 mod explain;
 mod files;

@@ -20,6 +20,7 @@ use futures::StreamExt;
 use soakbox_cli::{Failure, Result};
 
 use super::catalog::{CATALOG, SCHEMA};
+use super::depth;
 use super::describe::Notes;
 use super::explain::query_failure;
 use super::progress::Running;
@@ -72,6 +73,7 @@ impl Session {
         memory_bytes: usize,
     ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_stack_size(depth::STACK_BYTES)
             .build()
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
@@ -145,18 +147,23 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
+        depth::check(query)?;
         let failed = |error: DataFusionError| query_failure(&error);
-        let frame = self.runtime.block_on(async {
-            let plan = self.context.state().create_logical_plan(query).await;
+        let (context, text) = (self.context.clone(), query.to_owned());
+        // On a thread of the runtime, whose stack is large.
+        let planned = self.runtime.spawn(async move {
+            let plan = context.state().create_logical_plan(&text).await;
             let plan = plan.map_err(failed)?;
             options
                 .verify_plan(&plan)
                 .map_err(|error| failed(error).hint(READ_ONLY))?;
-            let mut state = self.context.state();
+            let mut state = context.state();
             let parquet = &mut state.config_mut().options_mut().execution.parquet;
             parquet.pushdown_filters = has_top_rows(&plan).map_err(failed)?;
             Ok(DataFrame::new(state, plan))
-        })?;
+        });
+        let ended = |error| Failure::new("query engine", error);
+        let frame = self.runtime.block_on(planned).map_err(ended)??;
         let description = match frame.logical_plan() {
             LogicalPlan::DescribeTable(described) => {
                 let rows = self.notes.describe(query, &described.schema);
@@ -244,7 +251,11 @@ impl Query<'_> {
         }
         let runtime = &self.session.runtime;
         let task_context = Arc::new(self.frame.task_ctx());
-        let plan = runtime.block_on(self.frame.create_physical_plan());
+        // On a thread of the runtime, whose stack is large.
+        let frame = self.frame;
+        let planned = runtime.spawn(async move { frame.create_physical_plan().await });
+        let plan = runtime.block_on(planned);
+        let plan = plan.map_err(|error| Failure::new("query engine", error))?;
         let plan = plan.map_err(|error| query_failure(&error))?;
         let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
         // On threads of its own, and no timer of theirs: a stage of the query that works for long does

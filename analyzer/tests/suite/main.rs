@@ -2,6 +2,8 @@
 //! process of its own, `cargo test --workspace --test suite SUBJECT::` only one subject.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod bad_input;
+mod bad_queries;
 mod baseline;
 mod baseline_files;
 mod browser;
@@ -40,6 +42,7 @@ mod sql_stop;
 mod unsealed;
 mod verdict_forms;
 mod verdict_words;
+mod versions;
 mod windows;
 
 mod host;

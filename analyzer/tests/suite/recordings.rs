@@ -184,7 +184,11 @@ fn a_file_of_a_newer_format_is_refused_by_its_number() {
     recorder.seal_with(Table::OPERATION_LOG, &concat(&rows.log), 1, &more);
     let message = refused(&["info", place.text()]);
     assert!(
-        message.contains("has format 2; this version reads format 1"),
+        message.contains("has format 2; the newest that this version reads is 1"),
+        "{message}"
+    );
+    assert!(
+        message.contains("hint: a newer soakbox-analyzer reads it"),
         "{message}"
     );
 }

@@ -305,7 +305,11 @@ fn a_recorder_killed_by_a_signal_leaves_an_incomplete_recording() {
             .arg(&root),
     );
     let deadline = Instant::now() + Duration::from_secs(60);
-    let has_rows = || analyzer(&["info", root.to_str().unwrap()]).status.success();
+    let has_rows = || {
+        let output = analyzer(&["info", root.to_str().unwrap(), "--format=json"]);
+        let info: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        info["tables"]["operation_log"]["rows"].as_u64() > Some(0)
+    };
     while !has_rows() {
         assert!(Instant::now() < deadline, "no journal in 60 s");
         assert!(

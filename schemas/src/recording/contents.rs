@@ -126,7 +126,7 @@ fn list_segments(directory: &Path, table: Table, contents: &mut Contents) -> io:
                         path,
                         bytes,
                     }),
-                    None if path.exists() => contents.irregular.push(path),
+                    None if path.is_symlink() || path.exists() => contents.irregular.push(path),
                     None => {}
                 },
                 None if table.is_declared() && path.is_file() => contents.foreign.push(path),
