@@ -73,6 +73,11 @@ pub struct Record {
     /// is reported once, and noted in the recording
     #[arg(long)]
     pub skip_refused: bool,
+    /// Delete sealed files of one table when its rows are older than a time (instead of --keep-for),
+    /// or when they are larger than a number of bytes together, such as operation_log=7days or
+    /// recorder_health=100MiB
+    #[arg(long, value_name = "TABLE=TIME|BYTES")]
+    pub keep: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,

@@ -12,7 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 4] = ["output", "op", "pid", "skip_refused"];
+const OTHER_KEYS: [&str; 5] = ["output", "op", "pid", "skip_refused", "keep"];
 
 /// The file as written, each value checked by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub pid: Option<NonZeroU32>,
     /// Whether the other operations are recorded where some cannot be observed.
     pub skip_refused: bool,
+    /// What is kept of single tables, `TABLE=TIME` or `TABLE=BYTES` each.
+    pub keep: Vec<String>,
     /// Limits of the recording.
     pub limits: SetLimits,
 }
@@ -134,6 +136,7 @@ impl Config {
             (_, Some(limit)) => self.limits.set(limit, limit_value(limit, value)?),
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
             ("op", None) if !in_limits => self.op = texts(name, value)?,
+            ("keep", None) if !in_limits => self.keep = texts(name, value)?,
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
             ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
@@ -193,6 +196,7 @@ fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, Strin
     let written = match (limit.unit, value) {
         (Unit::Time, DeValue::String(text)) => text.to_string(),
         (Unit::Time, _) => return Err(wrong_type(&limit.key(), value, "a time in quotes")),
+        (_, DeValue::String(text)) if limit.is_text() => text.to_string(),
         (_, DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
             .map_or_else(|_| number.to_string(), |number| number.to_string()),
         _ => return Err(wrong_type(&limit.key(), value, "a number without quotes")),
@@ -255,8 +259,13 @@ mod tests {
                 let mistake = Config::parse(&text).unwrap_err();
                 assert_eq!(mistake.line, 3, "{text}");
                 assert!(mistake.reason.contains(&limit.key()), "{mistake}");
-                let has_the_type = (limit.unit == Unit::Time) == value.starts_with('\'')
-                    && !["1e9", "true", "[]"].contains(&value);
+                let is_text = value.starts_with('\'');
+                let fits = if is_text {
+                    limit.is_text()
+                } else {
+                    limit.unit != Unit::Time
+                };
+                let has_the_type = fits && !["1e9", "true", "[]"].contains(&value);
                 assert_eq!(mistake.hint.contains("from "), has_the_type, "{mistake}");
             }
         }

@@ -43,7 +43,8 @@ impl Reading {
     pub fn open(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Self> {
         let recording = recording::open(root, skip_damaged)?;
         let session = Session::new(&recording)?;
-        let annotations = Annotations::of(&session.collect(queries::ANNOTATIONS)?)?;
+        let mut annotations = Annotations::of(&session.collect(queries::ANNOTATIONS)?)?;
+        annotations.add_deletions(&recording.deletions);
         let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
         let Observation {
             runs,

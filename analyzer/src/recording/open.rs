@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
-use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, uuid8};
+use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, RETENTION_FILE, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::find::is_recording;
@@ -95,7 +95,16 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
         journals: Vec::new(),
         unsealed,
         damaged: Vec::new(),
+        deletions: contents.deletions.clone().unwrap_or_default(),
     };
+    if contents.deletions.is_none() {
+        recording.damaged.push(Damaged {
+            path: root.join(RETENTION_FILE),
+            table: None,
+            recorder: None,
+            reason: "not a list of deleted rows: it is not known how many are missing".to_owned(),
+        });
+    }
     // Journals first, since they change.
     for file in &contents.journals {
         match Journal::read(file) {

@@ -1,7 +1,8 @@
 //! How the runs of a recording are cut into windows.
 
 use super::WindowLength;
-use super::complete::last_complete;
+use super::check::CompleteIntervals;
+use super::complete::complete_intervals;
 use super::length::MOST_WINDOWS;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
 use crate::recording::{Recording, TimeRange};
@@ -94,8 +95,8 @@ pub(super) struct RunPlan {
     pub(super) is_import: bool,
     /// Whether annotations are missing or were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
-    /// The last interval of which counts and rows are compared.
-    pub(super) complete_interval: Option<u64>,
+    /// The intervals of which counts and rows are compared.
+    pub(super) complete_intervals: CompleteIntervals,
 }
 
 /// The plans of all runs that have rows.
@@ -134,9 +135,9 @@ pub(super) fn plans(recording: &Recording, coverage: &Coverage, cut: Cut) -> Res
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(recording, recorder),
             is_import: provenance.is_import(),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-            complete_interval: match cut {
-                Cut::Counts => None,
-                _ => last_complete(recording, coverage, recorder)?,
+            complete_intervals: match cut {
+                Cut::Counts => CompleteIntervals::default(),
+                _ => complete_intervals(recording, coverage, recorder)?,
             },
         })
     };

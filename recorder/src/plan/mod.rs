@@ -4,6 +4,7 @@
 //! files and processes that it names.
 
 mod hook;
+mod keep;
 mod lifecycle;
 mod limits;
 mod operation;
@@ -22,6 +23,7 @@ use crate::host::Host;
 use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
+pub use keep::{Keep, KeepTable};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
 pub use operation::{OutcomeSource, Pairing, PlannedOperation};
@@ -79,6 +81,8 @@ pub struct RecordPlan {
     pub processes: ProcessFilter,
     /// Bounds of rings, maps, queues and files.
     pub limits: Limits,
+    /// What is kept of the sealed rows.
+    pub keep: Keep,
     /// Longest time that rows exist only in memory.
     pub flush_interval: Duration,
     /// Length of an interval of the counters.

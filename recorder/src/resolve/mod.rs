@@ -4,6 +4,7 @@
 
 mod command;
 mod digest;
+mod keep;
 mod limits;
 mod operations;
 
@@ -77,6 +78,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,
         duration: effective.duration(),
+        keep: effective.keep()?,
         config_digest,
         settings,
     })

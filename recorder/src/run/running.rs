@@ -57,8 +57,12 @@ impl<'a> Running<'a> {
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
-        let writer =
-            RecordingWriter::new(directory, provenance::of(plan, &facts), plan.limits.segment)?;
+        let writer = RecordingWriter::keeping(
+            directory,
+            provenance::of(plan, &facts),
+            plan.limits.segment,
+            plan.keep.clone(),
+        )?;
         control.set_journal_directory(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);

@@ -1,4 +1,4 @@
-//! The thread that seals closed journals, so that appends wait for a seal only when [`QUEUE`]
+//! The thread that seals closed journals and deletes old segments, so that appends wait for a seal only when [`QUEUE`]
 //! journals wait already. A seal that failed by an error of the system (a full disk) is tried
 //! again later; its journal is kept.
 
@@ -11,10 +11,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use soakbox_schemas::recording::JournalName;
 
 use super::activity::ActivityCounters;
+use super::deletion::Retention;
 use super::error::SegmentError;
 use super::seal::{Sealed, seal};
 use super::summary::Summary;
-use crate::clock::{Stopwatch, Timer};
+use crate::clock::{ClockPair, Stopwatch, Timer};
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
@@ -28,10 +29,19 @@ pub(crate) struct Job {
     pub(crate) summary: Summary,
 }
 
+/// What the thread is asked to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    /// Seal a journal.
+    Seal(Job),
+    /// Delete the segments that are due at this moment.
+    Delete(ClockPair),
+}
+
 /// The sealing thread, and the channel of closed journals to it.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Request>>,
     thread: Option<JoinHandle<Result<(), SegmentError>>>,
     failure: Arc<Mutex<Option<SegmentError>>>,
 }
@@ -41,12 +51,14 @@ impl Sealer {
     pub(crate) fn start(
         root: &Path,
         counters: Arc<ActivityCounters>,
+        retention: Retention,
     ) -> Result<Self, SegmentError> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let failure = Arc::new(Mutex::new(None));
         let worker = Worker {
             root: root.to_owned(),
             counters,
+            retention,
             failure: failure.clone(),
             retries: Vec::new(),
             retry_at: None,
@@ -64,7 +76,7 @@ impl Sealer {
     }
 
     /// A handle for one writer.
-    pub(crate) fn handle(&self) -> Result<Sender<Job>, SegmentError> {
+    pub(crate) fn handle(&self) -> Result<Sender<Request>, SegmentError> {
         self.jobs.clone().ok_or(SegmentError::SealerStopped)
     }
 
@@ -99,6 +111,7 @@ impl Drop for Sealer {
 struct Worker {
     root: PathBuf,
     counters: Arc<ActivityCounters>,
+    retention: Retention,
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Failed by an error of the system: tried again.
     retries: Vec<Job>,
@@ -109,14 +122,19 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, queue: &Receiver<Job>) -> Result<(), SegmentError> {
+    fn run(mut self, queue: &Receiver<Request>) -> Result<(), SegmentError> {
         loop {
             let next = match self.retry_at {
                 None => queue.recv().map_err(RecvTimeoutError::from),
                 Some(at) => queue.recv_timeout(at.remaining()),
             };
             match next {
-                Ok(job) => self.seal(job),
+                Ok(Request::Seal(job)) => self.seal(job),
+                Ok(Request::Delete(now)) => {
+                    if let Err(error) = self.retention.apply(now) {
+                        self.report(error);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -6,16 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use crossbeam_channel::Sender;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::activity::{Activity, ActivityCounters};
+use super::deletion::Retention;
 use super::directory::RecorderDirectory;
 use super::error::SegmentError;
-use super::sealer::Sealer;
+use super::sealer::{Request, Sealer};
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
-use crate::plan::SegmentLimits;
+use crate::plan::{Keep, SegmentLimits};
 
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
@@ -25,12 +27,13 @@ pub struct RecordingWriter {
     /// One for each table that has rows, in the order of their first rows.
     tables: Vec<TableWriter>,
     shared: Shared,
+    deletion: Deletion,
     sealer: Sealer,
     directory: RecorderDirectory,
 }
 
 impl RecordingWriter {
-    /// Begins to write to `directory`; all files carry `provenance`.
+    /// Begins to write to `directory`; all files carry `provenance`, and none is ever deleted.
     ///
     /// # Errors
     /// Where the sealing thread cannot be started.
@@ -39,8 +42,28 @@ impl RecordingWriter {
         provenance: Provenance,
         limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
+        Self::keeping(directory, provenance, limits, Keep::default())
+    }
+
+    /// As [`Self::new`], and deletes the sealed segments of the recording that are not to be kept.
+    ///
+    /// # Errors
+    /// Where the sealing thread cannot be started.
+    pub fn keeping(
+        directory: RecorderDirectory,
+        provenance: Provenance,
+        limits: SegmentLimits,
+        keep: Keep,
+    ) -> Result<Self, SegmentError> {
         let counters = Arc::new(ActivityCounters::default());
-        let sealer = Sealer::start(directory.root(), counters.clone())?;
+        let is_limited = !keep.is_everything();
+        let retention = Retention::new(directory.root(), directory.uuid(), keep);
+        let sealer = Sealer::start(directory.root(), counters.clone(), retention)?;
+        let deletion = Deletion {
+            requests: is_limited.then(|| sealer.handle()).transpose()?,
+            due_boot_ns: 0,
+            journals: 0,
+        };
         let shared = Shared {
             root: directory.root().to_owned(),
             uuid: directory.uuid().to_owned(),
@@ -51,6 +74,7 @@ impl RecordingWriter {
         Ok(Self {
             tables: Vec::new(),
             shared,
+            deletion,
             sealer,
             directory,
         })
@@ -95,18 +119,17 @@ impl RecordingWriter {
         first_error(self.tables.iter_mut().map(TableWriter::flush))
     }
 
-    /// Rotates every journal that is due. Call it in each interval, even where nothing was
-    /// appended.
+    /// Rotates every journal that is due, and has old segments deleted. Call it in each interval,
+    /// even where nothing was appended.
     ///
     /// # Errors
-    /// Where a journal could not be closed, or a seal failed since the last call. Neither loses a
-    /// row: the journals are kept, failed seals are tried again, and recovery seals the rest.
+    /// Where a journal could not be closed, or a seal or a deletion failed since the last call. None
+    /// loses a row: the journals are kept, what failed is tried again, and recovery seals the rest.
     pub fn tick(&mut self, now: ClockPair) -> Result<(), SegmentError> {
-        let rotated = first_error(
-            self.tables
-                .iter_mut()
-                .map(|table| table.tick(now).map(|_| ())),
-        );
+        let ticked = self.tables.iter_mut().map(|table| table.tick(now));
+        let rotated = first_error(ticked.map(|ticked| ticked.map(|_| ())));
+        let journals = self.tables.iter().map(TableWriter::journals).sum();
+        self.deletion.request(now, journals);
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
@@ -150,11 +173,40 @@ impl RecordingWriter {
         }
         let counters = self.activity();
         let closed = first_error(self.tables.iter_mut().map(TableWriter::rotate));
-        drop((self.tables, self.shared));
+        drop((self.tables, self.shared, self.deletion));
         let sealed = self.sealer.finish();
         self.directory.mark_stopped()?;
         self.directory.close()?;
         closed.and(sealed).map(|()| counters.take())
+    }
+}
+
+/// When the sealing thread is asked to delete old segments: after a journal was created, before which
+/// another may have been sealed, and each minute.
+#[derive(Debug)]
+struct Deletion {
+    /// `None` where everything is kept.
+    requests: Option<Sender<Request>>,
+    /// ns of the boot clock.
+    due_boot_ns: u64,
+    /// Number of journals at the last request.
+    journals: u64,
+}
+
+impl Deletion {
+    const INTERVAL_NS: u64 = 60_000_000_000;
+
+    fn request(&mut self, now: ClockPair, journals: u64) {
+        let Some(requests) = &self.requests else {
+            return;
+        };
+        // Where the queue is full, the next tick asks again.
+        if (journals != self.journals || now.boot_ns >= self.due_boot_ns)
+            && requests.try_send(Request::Delete(now)).is_ok()
+        {
+            self.due_boot_ns = now.boot_ns.saturating_add(Self::INTERVAL_NS);
+            self.journals = journals;
+        }
     }
 }
 

@@ -57,6 +57,7 @@ mod real_comparisons;
 mod redis;
 mod refused_probes;
 mod replaced;
+mod retention;
 mod rotation;
 mod runs;
 mod samplers;
