@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Format, STYLES};
 
 use crate::limits::SetLimits;
+use crate::plan::WhenFull;
 use crate::probe::REGISTRY;
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
@@ -78,6 +79,10 @@ pub struct Record {
     /// recorder_health=100MiB
     #[arg(long, value_name = "TABLE=TIME|BYTES")]
     pub keep: Vec<String>,
+    /// When the disk is full: `stop` ends the recording with exit status 2, `pause` counts rows as
+    /// lost until there is room, `drop-oldest` deletes the oldest sealed files [default: stop]
+    #[arg(long, value_name = "WORD", value_parser = when_full)]
+    pub when_disk_full: Option<WhenFull>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
@@ -85,6 +90,10 @@ pub struct Record {
     /// was started with. A signal that is sent to the recorder alone does not end it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
+}
+
+fn when_full(word: &str) -> Result<WhenFull, String> {
+    WhenFull::from_word(word).ok_or_else(|| "write stop, pause or drop-oldest".to_owned())
 }
 
 /// `runs`.

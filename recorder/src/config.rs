@@ -10,9 +10,17 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
+use crate::plan::WhenFull;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 5] = ["output", "op", "pid", "skip_refused", "keep"];
+const OTHER_KEYS: [&str; 6] = [
+    "output",
+    "op",
+    "pid",
+    "skip_refused",
+    "keep",
+    "when_disk_full",
+];
 
 /// The file as written, each value checked by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +35,8 @@ pub struct Config {
     pub skip_refused: bool,
     /// What is kept of single tables, `TABLE=TIME` or `TABLE=BYTES` each.
     pub keep: Vec<String>,
+    /// What happens when the disk is full.
+    pub when_disk_full: Option<WhenFull>,
     /// Limits of the recording.
     pub limits: SetLimits,
 }
@@ -137,6 +147,9 @@ impl Config {
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
             ("op", None) if !in_limits => self.op = texts(name, value)?,
             ("keep", None) if !in_limits => self.keep = texts(name, value)?,
+            ("when_disk_full", None) if !in_limits => {
+                self.when_disk_full = Some(when_full(name, value)?);
+            }
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
             ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
@@ -174,6 +187,14 @@ fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String
     let list = list.ok_or_else(|| wrong_type(name, value, "a list of texts: [\"…\", \"…\"]"))?;
     let texts = list.iter().map(Spanned::get_ref);
     texts.map(|value| text(name, value)).collect()
+}
+
+fn when_full(name: &str, value: &DeValue<'_>) -> Result<WhenFull, (String, String)> {
+    let word = text(name, value)?;
+    WhenFull::from_word(&word).ok_or_else(|| {
+        let hint = "write 'stop', 'pause' or 'drop-oldest'".to_owned();
+        (format!("{name} is '{word}'"), hint)
+    })
 }
 
 fn flag(name: &str, value: &DeValue<'_>) -> Result<bool, (String, String)> {
@@ -301,6 +322,8 @@ mod tests {
             "skip_refused = 1\n",
             "skip_refused = 'true'\n",
             "limits = 1\n",
+            "when_disk_full = 'wait'\n",
+            "keep = 'operation_log=7days'\n",
             "output = 'a'\noutput = 'b'\n",
             "\u{0}",
         ] {

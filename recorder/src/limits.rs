@@ -101,6 +101,17 @@ pub const KEEP_BYTES: Limit = Limit {
     help: "Delete the oldest sealed files when all of them together are larger than this",
 };
 
+/// Bytes that stay free on the file system of the recording.
+pub const KEEP_FREE: Limit = Limit {
+    flag: "keep-free",
+    in_limits: false,
+    unit: Unit::Bytes,
+    default: None,
+    least: 1 << 20,
+    most: 1 << 60,
+    help: "Treat the disk as full when less than this is free on it",
+};
+
 /// The longest time that a row exists only in memory.
 pub const FLUSH_INTERVAL: Limit = Limit {
     flag: "flush-interval",
@@ -169,12 +180,13 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 11] = [
+pub const LIMITS: [&Limit; 12] = [
     &DURATION,
     &ROTATE_AFTER,
     &ROTATE_ROWS,
     &KEEP_FOR,
     &KEEP_BYTES,
+    &KEEP_FREE,
     &FLUSH_INTERVAL,
     &RING_BYTES,
     &JOURNAL_BYTES,

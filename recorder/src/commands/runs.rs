@@ -177,6 +177,7 @@ impl SideArguments {
                 output: None,
                 skip_refused: arguments.skip_refused,
                 keep: Vec::new(),
+                when_disk_full: None,
                 limits: arguments.limits.clone(),
                 words: words.iter().map(Into::into).collect(),
             },

@@ -1,8 +1,46 @@
-//! How long, and how much, of the sealed rows is kept.
+//! How long, and how much, of the sealed rows is kept, and what happens when the disk is full.
 
 use std::collections::BTreeMap;
 
 use soakbox_schemas::tables::Table;
+
+/// What happens when the disk is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The recording ends, with exit status 2.
+    #[default]
+    Stop,
+    /// Rows are lost, and counted, until there is room.
+    Pause,
+    /// The oldest sealed segments are deleted.
+    DropOldest,
+}
+
+impl WhenFull {
+    /// All, with their words.
+    pub const WORDS: [(&str, Self); 3] = [
+        ("stop", Self::Stop),
+        ("pause", Self::Pause),
+        ("drop-oldest", Self::DropOldest),
+    ];
+
+    /// The one with that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let mut words = Self::WORDS.into_iter();
+        words
+            .find(|(known, _)| *known == word)
+            .map(|(_, when)| when)
+    }
+}
+
+/// Room on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// What happens when it is full.
+    pub when_full: WhenFull,
+    /// Free bytes below which it counts as full.
+    pub keep_free: u64,
+}
 
 /// What is kept; the default keeps everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
-pub use keep::{Keep, KeepTable};
+pub use keep::{Keep, KeepTable, Room, WhenFull};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
 pub use operation::{OutcomeSource, Pairing, PlannedOperation};
@@ -83,6 +83,8 @@ pub struct RecordPlan {
     pub limits: Limits,
     /// What is kept of the sealed rows.
     pub keep: Keep,
+    /// Room on the disk.
+    pub room: Room,
     /// Longest time that rows exist only in memory.
     pub flush_interval: Duration,
     /// Length of an interval of the counters.

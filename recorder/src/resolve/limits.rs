@@ -7,14 +7,19 @@ use super::keep;
 use crate::cli;
 use crate::config::Config;
 use crate::limits::{
-    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, LIMITS, Limit,
-    PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, LIMITS,
+    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
 };
-use crate::plan::{Keep, Limits, SegmentLimits};
+use crate::plan::{Keep, Limits, Room, SegmentLimits};
 
 /// Flags of the limits that do not change which operations are recorded, or how: when the recorder
 /// stops, and what is kept.
-const NOT_COVERED: [&str; 3] = [DURATION.flag, KEEP_FOR.flag, KEEP_BYTES.flag];
+const NOT_COVERED: [&str; 4] = [
+    DURATION.flag,
+    KEEP_FOR.flag,
+    KEEP_BYTES.flag,
+    KEEP_FREE.flag,
+];
 
 /// The limits that result from the flags and the configuration file.
 pub(super) struct Effective<'a> {
@@ -55,6 +60,15 @@ impl<'a> Effective<'a> {
         let typed = &self.arguments.keep;
         let written = &self.config.keep;
         keep::of_tables(all, if typed.is_empty() { written } else { typed })
+    }
+
+    /// Room on the disk.
+    pub(super) fn room(&self) -> Room {
+        let when_full = self.arguments.when_disk_full;
+        Room {
+            when_full: when_full.or(self.config.when_disk_full).unwrap_or_default(),
+            keep_free: self.value(&KEEP_FREE).unwrap_or(0),
+        }
     }
 
     /// Longest time that rows exist only in memory.
@@ -114,7 +128,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    type Found = (Limits, Duration, Duration, Keep);
+    type Found = (Limits, Duration, Duration, Keep, Room);
 
     fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> Found {
         let flags = flags.iter();
@@ -136,6 +150,7 @@ mod tests {
             effective.flush_interval(),
             duration,
             keep,
+            effective.room(),
         )
     }
 
@@ -157,7 +172,7 @@ mod tests {
                 .unwrap()
                 .1
         };
-        for (limits, flush_interval, duration, keep) in
+        for (limits, flush_interval, duration, keep, room) in
             [effective(&values, &[]), effective(&[], &values)]
         {
             assert_eq!(u64::from(limits.ring_bytes), of(&RING_BYTES));
@@ -171,6 +186,7 @@ mod tests {
             assert_eq!(duration.as_nanos(), u128::from(of(&DURATION)));
             assert_eq!(keep.for_ns, Some(of(&KEEP_FOR)));
             assert_eq!(keep.bytes, Some(of(&KEEP_BYTES)));
+            assert_eq!(room.keep_free, of(&KEEP_FREE));
         }
     }
 
@@ -203,8 +219,9 @@ mod tests {
         let (typed, written) = (distinct(0), distinct(1));
         assert_eq!(effective(&typed, &written), effective(&typed, &[]));
         assert_ne!(effective(&[], &written), effective(&[], &[]));
-        let (limits, flush_interval, duration, keep) = effective(&[], &[]);
+        let (limits, flush_interval, duration, keep, room) = effective(&[], &[]);
         assert!(keep.is_everything());
+        assert_eq!(room, Room::default());
         assert_eq!(limits.segment, SegmentLimits::default());
         assert_eq!(limits.ring_bytes, 16 << 20);
         assert_eq!(

@@ -79,6 +79,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         interval: INTERVAL,
         duration: effective.duration(),
         keep: effective.keep()?,
+        room: effective.room(),
         config_digest,
         settings,
     })

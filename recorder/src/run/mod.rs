@@ -15,6 +15,7 @@ mod lease;
 mod outbox;
 mod provenance;
 mod report;
+mod room;
 mod running;
 mod sampling;
 mod signals;

@@ -16,7 +16,7 @@ use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
 use super::supervise::{Ending, Supervisor};
-use super::write::{WriteGate, WriterThread};
+use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
@@ -70,7 +70,10 @@ impl<'a> Running<'a> {
         let (writing, write_gate) = WriterThread::start(
             writer,
             receiver,
-            plan.flush_interval,
+            WriteSettings {
+                flush_interval: plan.flush_interval,
+                room: plan.room,
+            },
             clock.clone(),
             &thread_ended,
             control.rotate.clone(),

@@ -21,10 +21,14 @@ use soakbox_schemas::tables::Table;
 use super::durable;
 use super::error::SegmentError;
 use super::footers;
-use super::retention::{SealedFile, Trust, due};
+use super::retention::{SealedFile, Trust, due, oldest};
 use crate::clock::ClockPair;
 use crate::plan::Keep;
 
+/// Size of the spare file, and its name in the recorder's journal directory. It never ends in
+/// `.journal`, and a recovery removes it.
+const SPARE_BYTES: usize = 64 << 10;
+pub(crate) const SPARE_FILE: &str = "spare";
 /// Most files that are named at a time.
 const AT_A_TIME: usize = 256;
 
@@ -37,6 +41,8 @@ pub(crate) struct Retention {
     /// Extents of the segments, so that each footer is read once; `None` where it cannot be read.
     extents: HashMap<PathBuf, Option<Extent>>,
     trust: Trust,
+    /// A file that is deleted when the disk is full, so that what is deleted can be counted.
+    spare: Option<PathBuf>,
 }
 
 /// The sealed segments, and what may be deleted of them.
@@ -55,7 +61,71 @@ impl Retention {
             keep,
             extents: HashMap::new(),
             trust: Trust::default(),
+            spare: None,
         }
+    }
+
+    /// Keeps some bytes in `directory`, for a full disk.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub(crate) fn spare(&mut self, directory: &Path) -> Result<(), SegmentError> {
+        let path = directory.join(SPARE_FILE);
+        let written = durable::create_new(&path).and_then(|file| {
+            let zeros = vec![0; SPARE_BYTES];
+            durable::write_start(&file, &zeros)
+                .map_err(|error| SegmentError::io("write", &path, error))
+        });
+        if written.is_err() {
+            let _ = durable::remove(&path);
+        }
+        self.spare = Some(path);
+        written
+    }
+
+    /// Whether the oldest segments are deleted where the disk is full.
+    pub(crate) fn is_spared(&self) -> bool {
+        self.spare.is_some()
+    }
+
+    /// Deletes the oldest segments until `wanted` bytes are free; returns whether they are. Where
+    /// it returns `false`, nothing is left to delete, or another recorder deletes at this moment.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub(crate) fn make_room(&mut self, wanted: u64) -> Result<bool, SegmentError> {
+        let free = durable::free_bytes(&self.root)?;
+        if free >= wanted {
+            return Ok(true);
+        }
+        let Some(_lock) = self.lock()? else {
+            return Ok(false);
+        };
+        let listing = self.list()?;
+        let oldest = oldest(&listing.files, wanted - free);
+        if oldest.is_empty() {
+            return Ok(false);
+        }
+        if let Some(spare) = &self.spare {
+            durable::remove(spare)?;
+        }
+        let deleted = self.delete(listing, &oldest);
+        if let Some(directory) = self.spare.take().as_deref().and_then(Path::parent) {
+            // Where there is no room for it yet, the next call tries again.
+            let _ = self.spare(directory);
+        }
+        deleted?;
+        Ok(durable::free_bytes(&self.root)? >= wanted)
+    }
+
+    /// Removes the spare bytes, at the end of the run.
+    ///
+    /// # Errors
+    /// Where they cannot be removed.
+    pub(crate) fn remove_spare(&mut self) -> Result<(), SegmentError> {
+        self.spare
+            .take()
+            .map_or(Ok(()), |path| durable::remove(&path))
     }
 
     /// Deletes what is due.

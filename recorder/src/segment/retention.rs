@@ -59,6 +59,20 @@ pub fn due(files: &[SealedFile], keep: &Keep, now_ns: Option<i64>) -> Vec<usize>
     by_age
 }
 
+/// The oldest files that may be deleted and have at least `bytes` together, or all of them.
+pub fn oldest(files: &[SealedFile], bytes: u64) -> Vec<usize> {
+    let mut by_age: Vec<usize> = (0..files.len()).collect();
+    by_age.retain(|&index| files[index].is_deletable);
+    by_age.sort_by_key(|&index| files[index].last_at_ns);
+    let mut freed: u64 = 0;
+    by_age.retain(|&index| {
+        let is_wanted = freed < bytes;
+        freed = freed.saturating_add(files[index].bytes);
+        is_wanted
+    });
+    by_age
+}
+
 /// Tells whether UTC can be trusted with the age of rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trust {
@@ -147,6 +161,21 @@ mod tests {
         files[0].is_deletable = false;
         assert_eq!(due(&files, &keep(Some(1), Some(20)), Some(25)), [1]);
         assert_eq!(due(&files, &keep(None, Some(0)), None), [1, 2]);
+    }
+
+    #[test]
+    fn a_full_disk_costs_the_oldest_and_no_more_than_needed() {
+        let mut files = [
+            file(LOG, 30, 10),
+            file(METRICS, 10, 10),
+            file(LOG, 20, 10),
+            file(LOG, 5, 10),
+        ];
+        files[3].is_deletable = false;
+        assert_eq!(oldest(&files, 0), NONE);
+        assert_eq!(oldest(&files, 10), [1]);
+        assert_eq!(oldest(&files, 11), [1, 2]);
+        assert_eq!(oldest(&files, 100), [1, 2, 0]);
     }
 
     #[test]

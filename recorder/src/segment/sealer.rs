@@ -3,7 +3,7 @@
 //! again later; its journal is kept.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +21,13 @@ use crate::clock::{ClockPair, Stopwatch, Timer};
 const QUEUE: usize = 8;
 /// Time after which a failed seal is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// What deletes segments: the sealing thread, and the writing one when the disk is full.
+pub(crate) type SharedRetention = Arc<Mutex<Retention>>;
+
+pub(crate) fn lock(retention: &SharedRetention) -> MutexGuard<'_, Retention> {
+    retention.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A closed journal.
 #[derive(Clone, Debug)]
@@ -51,7 +58,7 @@ impl Sealer {
     pub(crate) fn start(
         root: &Path,
         counters: Arc<ActivityCounters>,
-        retention: Retention,
+        retention: SharedRetention,
     ) -> Result<Self, SegmentError> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let failure = Arc::new(Mutex::new(None));
@@ -111,7 +118,7 @@ impl Drop for Sealer {
 struct Worker {
     root: PathBuf,
     counters: Arc<ActivityCounters>,
-    retention: Retention,
+    retention: SharedRetention,
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Failed by an error of the system: tried again.
     retries: Vec<Job>,
@@ -131,7 +138,7 @@ impl Worker {
             match next {
                 Ok(Request::Seal(job)) => self.seal(job),
                 Ok(Request::Delete(now)) => {
-                    if let Err(error) = self.retention.apply(now) {
+                    if let Err(error) = lock(&self.retention).apply(now) {
                         self.report(error);
                     }
                 }
@@ -160,7 +167,7 @@ impl Worker {
 
     fn seal(&mut self, job: Job) {
         let started = Stopwatch::start();
-        match seal(&self.root, &job.name, Some(&job.summary)) {
+        match self.seal_with_room(&job) {
             Ok(Sealed::Segment(segment)) => {
                 self.counters.wrote(segment.bytes);
                 self.counters.sealed(started.elapsed(), 1);
@@ -176,6 +183,25 @@ impl Worker {
                 }
                 self.report(error);
             }
+        }
+    }
+
+    /// Seals; where the disk is full and the oldest segments may be deleted, once more after that.
+    fn seal_with_room(&self, job: &Job) -> Result<Sealed, SegmentError> {
+        let attempt = || seal(&self.root, &job.name, Some(&job.summary));
+        match attempt() {
+            Err(error) if error.is_disk_full() => {
+                let journal = std::fs::metadata(job.name.path(&self.root));
+                // A segment is smaller than its journal.
+                let wanted = journal.map_or(0, |journal| journal.len());
+                let mut retention = lock(&self.retention);
+                if retention.is_spared() && retention.make_room(wanted)? {
+                    attempt()
+                } else {
+                    Err(error)
+                }
+            }
+            sealed => sealed,
         }
     }
 

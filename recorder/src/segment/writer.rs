@@ -3,7 +3,7 @@
 //! the journals, as after a crash.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
@@ -13,8 +13,9 @@ use soakbox_schemas::tables::Table;
 use super::activity::{Activity, ActivityCounters};
 use super::deletion::Retention;
 use super::directory::RecorderDirectory;
+use super::durable;
 use super::error::SegmentError;
-use super::sealer::{Request, Sealer};
+use super::sealer::{Request, Sealer, SharedRetention, lock};
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
 use crate::plan::{Keep, SegmentLimits};
@@ -28,6 +29,7 @@ pub struct RecordingWriter {
     tables: Vec<TableWriter>,
     shared: Shared,
     deletion: Deletion,
+    retention: SharedRetention,
     sealer: Sealer,
     directory: RecorderDirectory,
 }
@@ -58,7 +60,8 @@ impl RecordingWriter {
         let counters = Arc::new(ActivityCounters::default());
         let is_limited = !keep.is_everything();
         let retention = Retention::new(directory.root(), directory.uuid(), keep);
-        let sealer = Sealer::start(directory.root(), counters.clone(), retention)?;
+        let retention = Arc::new(Mutex::new(retention));
+        let sealer = Sealer::start(directory.root(), counters.clone(), retention.clone())?;
         let deletion = Deletion {
             requests: is_limited.then(|| sealer.handle()).transpose()?,
             due_boot_ns: 0,
@@ -75,6 +78,7 @@ impl RecordingWriter {
             tables: Vec::new(),
             shared,
             deletion,
+            retention,
             sealer,
             directory,
         })
@@ -146,6 +150,30 @@ impl RecordingWriter {
         self.shared.counters.clone()
     }
 
+    /// From now on the oldest segments are deleted when a seal finds the disk full.
+    ///
+    /// # Errors
+    /// Where the bytes cannot be written that are kept for that.
+    pub fn drop_oldest_when_full(&mut self) -> Result<(), SegmentError> {
+        lock(&self.retention).spare(self.directory.path())
+    }
+
+    /// Deletes the oldest segments until `wanted` bytes are free; returns whether they are.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, written or deleted.
+    pub fn make_room(&self, wanted: u64) -> Result<bool, SegmentError> {
+        lock(&self.retention).make_room(wanted)
+    }
+
+    /// Bytes that are free for the recording.
+    ///
+    /// # Errors
+    /// Where the file system does not tell.
+    pub fn free_bytes(&self) -> Result<u64, SegmentError> {
+        durable::free_bytes(self.directory.root())
+    }
+
     /// The UUID of this recorder's run.
     pub fn uuid(&self) -> &str {
         self.directory.uuid()
@@ -169,12 +197,14 @@ impl RecordingWriter {
     /// without a gap.
     pub fn finish(mut self) -> Result<Activity, SegmentError> {
         if self.tables.is_empty() {
+            lock(&self.retention).remove_spare()?;
             return Ok(Activity::default());
         }
         let counters = self.activity();
         let closed = first_error(self.tables.iter_mut().map(TableWriter::rotate));
         drop((self.tables, self.shared, self.deletion));
         let sealed = self.sealer.finish();
+        lock(&self.retention).remove_spare()?;
         self.directory.mark_stopped()?;
         self.directory.close()?;
         closed.and(sealed).map(|()| counters.take())

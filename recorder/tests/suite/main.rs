@@ -24,6 +24,7 @@ mod check;
 mod config_digest;
 mod configuration;
 mod crash;
+mod disk_full;
 mod endurance;
 mod etcd;
 mod following;
