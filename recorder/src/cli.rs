@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Format, STYLES};
 
 use crate::limits::SetLimits;
+use crate::message::LogFormat;
 use crate::plan::WhenFull;
 use crate::probe::REGISTRY;
 
@@ -83,6 +84,13 @@ pub struct Record {
     /// lost until there is room, `drop-oldest` deletes the oldest sealed files [default: stop]
     #[arg(long, value_name = "WORD", value_parser = when_full)]
     pub when_disk_full: Option<WhenFull>,
+    /// Do not show the status (rate, losses, memory, disk) in the last line of a terminal. It is never
+    /// shown while a command is recorded, nor in the background
+    #[arg(long)]
+    pub quiet: bool,
+    /// Form of messages on stderr: `text`, or `json` with an object for each line [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
+    pub log_format: Option<LogFormat>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
@@ -90,6 +98,10 @@ pub struct Record {
     /// was started with. A signal that is sent to the recorder alone does not end it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
+}
+
+fn log_format(name: &str) -> Result<LogFormat, String> {
+    LogFormat::from_name(name).ok_or_else(|| "write text or json".to_owned())
 }
 
 fn when_full(word: &str) -> Result<WhenFull, String> {

@@ -10,16 +10,19 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
+use crate::message::LogFormat;
 use crate::plan::WhenFull;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 6] = [
+const OTHER_KEYS: [&str; 8] = [
     "output",
     "op",
     "pid",
     "skip_refused",
     "keep",
     "when_disk_full",
+    "quiet",
+    "log_format",
 ];
 
 /// The file as written, each value checked by itself.
@@ -37,6 +40,10 @@ pub struct Config {
     pub keep: Vec<String>,
     /// What happens when the disk is full.
     pub when_disk_full: Option<WhenFull>,
+    /// Whether no status is shown on a terminal.
+    pub quiet: bool,
+    /// The form of messages.
+    pub log_format: Option<LogFormat>,
     /// Limits of the recording.
     pub limits: SetLimits,
 }
@@ -150,6 +157,10 @@ impl Config {
             ("when_disk_full", None) if !in_limits => {
                 self.when_disk_full = Some(when_full(name, value)?);
             }
+            ("quiet", None) if !in_limits => self.quiet = flag(name, value)?,
+            ("log_format", None) if !in_limits => {
+                self.log_format = Some(log_format(name, value)?);
+            }
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
             ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
@@ -187,6 +198,14 @@ fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String
     let list = list.ok_or_else(|| wrong_type(name, value, "a list of texts: [\"…\", \"…\"]"))?;
     let texts = list.iter().map(Spanned::get_ref);
     texts.map(|value| text(name, value)).collect()
+}
+
+fn log_format(name: &str, value: &DeValue<'_>) -> Result<LogFormat, (String, String)> {
+    let word = text(name, value)?;
+    LogFormat::from_name(&word).ok_or_else(|| {
+        let hint = "write 'text' or 'json'".to_owned();
+        (format!("{name} is '{word}'"), hint)
+    })
 }
 
 fn when_full(name: &str, value: &DeValue<'_>) -> Result<WhenFull, (String, String)> {
@@ -323,6 +342,8 @@ mod tests {
             "skip_refused = 'true'\n",
             "limits = 1\n",
             "when_disk_full = 'wait'\n",
+            "log_format = 'xml'\n",
+            "quiet = 'yes'\n",
             "keep = 'operation_log=7days'\n",
             "output = 'a'\noutput = 'b'\n",
             "\u{0}",

@@ -267,8 +267,14 @@ impl Limit {
     fn argument(&'static self) -> Arg {
         let default = self.default.map(|value| self.write(value));
         let default = default.map_or_else(String::new, |value| format!(" [default: {value}]"));
+        let aliases = if self.flag == DURATION.flag {
+            &["for"][..]
+        } else {
+            &[]
+        };
         Arg::new(self.flag)
             .long(self.flag)
+            .visible_aliases(aliases.iter().copied())
             .value_name(match self.unit {
                 Unit::Bytes | Unit::RingBytes => "BYTES",
                 Unit::Number => "NUMBER",

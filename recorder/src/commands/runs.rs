@@ -178,6 +178,8 @@ impl SideArguments {
                 skip_refused: arguments.skip_refused,
                 keep: Vec::new(),
                 when_disk_full: None,
+                quiet: false,
+                log_format: None,
                 limits: arguments.limits.clone(),
                 words: words.iter().map(Into::into).collect(),
             },

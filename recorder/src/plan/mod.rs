@@ -20,6 +20,7 @@ use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
 use crate::host::Host;
+use crate::message::LogFormat;
 use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
@@ -85,6 +86,10 @@ pub struct RecordPlan {
     pub keep: Keep,
     /// Room on the disk.
     pub room: Room,
+    /// Whether no status is shown on a terminal.
+    pub quiet: bool,
+    /// The form of messages.
+    pub log_format: LogFormat,
     /// Longest time that rows exist only in memory.
     pub flush_interval: Duration,
     /// Length of an interval of the counters.

@@ -80,6 +80,11 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         duration: effective.duration(),
         keep: effective.keep()?,
         room: effective.room(),
+        quiet: arguments.quiet || config.quiet,
+        log_format: arguments
+            .log_format
+            .or(config.log_format)
+            .unwrap_or_default(),
         config_digest,
         settings,
     })

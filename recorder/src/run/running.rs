@@ -2,6 +2,7 @@
 //! started: whatever fails, dropping it detaches every probe, ends every thread, and keeps every
 //! row that was written.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -15,13 +16,15 @@ use super::outbox::Outbox;
 use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
+use super::service::ServiceManager;
+use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::sample::samplers;
+use crate::sample::{resident_bytes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
 
@@ -40,6 +43,11 @@ pub(super) struct Running<'a> {
     thread_ended: Arc<Event>,
     control: &'a Control,
     clock: Arc<dyn Clock>,
+    service: ServiceManager,
+    status: Status,
+    /// Whether the status is shown on a terminal.
+    shows_status: bool,
+    root: PathBuf,
 }
 
 impl<'a> Running<'a> {
@@ -99,6 +107,11 @@ impl<'a> Running<'a> {
             thread_ended,
             control,
             clock,
+            service: ServiceManager::of_process(plan.processes.follows_tree()),
+            status: Status::default(),
+            // The terminal of a command is the command's own.
+            shows_status: !plan.quiet && !plan.processes.follows_tree(),
+            root: plan.output.clone(),
         };
         running.attach(plan, files, outbox)?;
         message::line(format_args!(
@@ -107,6 +120,7 @@ impl<'a> Running<'a> {
             plan.output.display()
         ));
         running.begin(plan)?;
+        running.service.ready();
         Ok(running)
     }
 
@@ -168,7 +182,12 @@ impl<'a> Running<'a> {
                 return Ok(ending);
             }
             while let Some(tick) = self.collecting.next_tick() {
+                let status = self.status.after(&tick, measures(&self.root));
                 self.sampling.tick(tick)?;
+                self.service.progress(&status);
+                if self.shows_status {
+                    message::status(message::shows_status().then_some(&status));
+                }
             }
         }
     }
@@ -189,8 +208,11 @@ impl<'a> Running<'a> {
             writing,
             supervisor,
             clock,
+            service,
             ..
         } = self;
+        message::status(None);
+        service.stopping();
         let ended = clock.now();
         drop(files);
         probes.detach_all();
@@ -219,6 +241,14 @@ impl<'a> Running<'a> {
                 Err(error)
             }
         }
+    }
+}
+
+fn measures(root: &Path) -> Measures {
+    let free = rustix::fs::statvfs(root).ok();
+    Measures {
+        memory: resident_bytes(),
+        free: free.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }
 }
 

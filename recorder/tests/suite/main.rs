@@ -65,6 +65,7 @@ mod samplers;
 mod segment_failure;
 mod segment_recording;
 mod segment_tables;
+mod service;
 mod settings_in_kernel;
 mod signals;
 mod special_files;
