@@ -9,6 +9,7 @@ mod open;
 mod owner;
 mod segment;
 
+pub(crate) use batches::DELETED_HINT;
 pub use bounded::BoundedFile;
 pub use find::find;
 pub use journal::Journal;

@@ -1,9 +1,12 @@
 //! DataFusion's errors in plain words about the query.
 
+use std::io;
+
 use datafusion::error::DataFusionError;
 use soakbox_cli::Failure;
 
 use super::catalog::{CATALOG, SCHEMA};
+use crate::recording::DELETED_HINT;
 
 /// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [
@@ -41,6 +44,9 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     match root {
         DataFusionError::Plan(text) if text.contains("table '") => {
             failure.hint("SHOW TABLES lists the tables and views")
+        }
+        DataFusionError::IoError(error) if error.kind() == io::ErrorKind::NotFound => {
+            failure.hint(DELETED_HINT)
         }
         DataFusionError::ResourcesExhausted(_) => {
             failure.hint("narrow the time range, group by fewer values, or allow more memory")

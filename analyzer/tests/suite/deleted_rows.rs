@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::program::{analyzer, refused, text};
 use serde_json::Value;
+use soakbox_analyzer::sql::Session;
 use soakbox_schemas::recording::{Contents, Deleted, Deletions, RETENTION_FILE, SegmentFile};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
@@ -123,6 +124,22 @@ fn deleted_rows_are_reported_and_disagree_with_nothing() {
         // A row that is missing without a trace is still found.
         remove(&of(&files, log)[3..]);
         assert_eq!(info(root)["identity_ok"], false, "{parts:?}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_deleted_while_it_is_read_is_a_clear_message() {
+    let place = tempfile::tempdir().unwrap();
+    let files = recording(place.path());
+    let opened = soakbox_analyzer::recording::open(place.path(), false).unwrap();
+    let session = Session::new(&opened).unwrap();
+    remove(&of(&files, Table::OPERATION_LOG)[..1]);
+    let mut segments = opened.segments(Table::OPERATION_LOG);
+    let read = segments.find_map(|segment| segment.batches(&[], |_| Ok(())).err());
+    let queried = session.collect("SELECT sum(duration_ns) FROM operation_log");
+    for failure in [read, queried.err()] {
+        let text = failure.unwrap().to_string();
+        assert!(text.contains("deleted meanwhile"), "{text}");
     }
 }
 
