@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Format, STYLES};
 
 use crate::limits::SetLimits;
+use crate::message::LogFormat;
+use crate::plan::WhenFull;
 use crate::probe::REGISTRY;
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
@@ -73,6 +75,22 @@ pub struct Record {
     /// is reported once, and noted in the recording
     #[arg(long)]
     pub skip_refused: bool,
+    /// Delete sealed files of one table when its rows are older than a time (instead of --keep-for),
+    /// or when they are larger than a number of bytes together, such as operation_log=7days or
+    /// recorder_health=100MiB
+    #[arg(long, value_name = "TABLE=TIME|BYTES")]
+    pub keep: Vec<String>,
+    /// When the disk is full: `stop` ends the recording with exit status 2, `pause` counts rows as
+    /// lost until there is room, `drop-oldest` deletes the oldest sealed files [default: stop]
+    #[arg(long, value_name = "WORD", value_parser = when_full)]
+    pub when_disk_full: Option<WhenFull>,
+    /// Do not show the status (rate, losses, memory, disk) in the last line of a terminal. It is never
+    /// shown while a command is recorded, nor in the background
+    #[arg(long)]
+    pub quiet: bool,
+    /// Form of messages on stderr: `text`, or `json` with an object for each line [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
+    pub log_format: Option<LogFormat>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub limits: SetLimits,
@@ -80,6 +98,14 @@ pub struct Record {
     /// was started with. A signal that is sent to the recorder alone does not end it
     #[arg(last = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
+}
+
+fn log_format(name: &str) -> Result<LogFormat, String> {
+    LogFormat::from_name(name).ok_or_else(|| "write text or json".to_owned())
+}
+
+fn when_full(word: &str) -> Result<WhenFull, String> {
+    WhenFull::from_word(word).ok_or_else(|| "write stop, pause or drop-oldest".to_owned())
 }
 
 /// `runs`.

@@ -10,9 +10,20 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
+use crate::message::LogFormat;
+use crate::plan::WhenFull;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 4] = ["output", "op", "pid", "skip_refused"];
+const OTHER_KEYS: [&str; 8] = [
+    "output",
+    "op",
+    "pid",
+    "skip_refused",
+    "keep",
+    "when_disk_full",
+    "quiet",
+    "log_format",
+];
 
 /// The file as written, each value checked by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +36,14 @@ pub struct Config {
     pub pid: Option<NonZeroU32>,
     /// Whether the other operations are recorded where some cannot be observed.
     pub skip_refused: bool,
+    /// What is kept of single tables, `TABLE=TIME` or `TABLE=BYTES` each.
+    pub keep: Vec<String>,
+    /// What happens when the disk is full.
+    pub when_disk_full: Option<WhenFull>,
+    /// Whether no status is shown on a terminal.
+    pub quiet: bool,
+    /// The form of messages.
+    pub log_format: Option<LogFormat>,
     /// Limits of the recording.
     pub limits: SetLimits,
 }
@@ -134,6 +153,14 @@ impl Config {
             (_, Some(limit)) => self.limits.set(limit, limit_value(limit, value)?),
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
             ("op", None) if !in_limits => self.op = texts(name, value)?,
+            ("keep", None) if !in_limits => self.keep = texts(name, value)?,
+            ("when_disk_full", None) if !in_limits => {
+                self.when_disk_full = Some(when_full(name, value)?);
+            }
+            ("quiet", None) if !in_limits => self.quiet = flag(name, value)?,
+            ("log_format", None) if !in_limits => {
+                self.log_format = Some(log_format(name, value)?);
+            }
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
             ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
@@ -173,6 +200,22 @@ fn texts(name: &str, value: &DeValue<'_>) -> Result<Vec<String>, (String, String
     texts.map(|value| text(name, value)).collect()
 }
 
+fn log_format(name: &str, value: &DeValue<'_>) -> Result<LogFormat, (String, String)> {
+    let word = text(name, value)?;
+    LogFormat::from_name(&word).ok_or_else(|| {
+        let hint = "write 'text' or 'json'".to_owned();
+        (format!("{name} is '{word}'"), hint)
+    })
+}
+
+fn when_full(name: &str, value: &DeValue<'_>) -> Result<WhenFull, (String, String)> {
+    let word = text(name, value)?;
+    WhenFull::from_word(&word).ok_or_else(|| {
+        let hint = "write 'stop', 'pause' or 'drop-oldest'".to_owned();
+        (format!("{name} is '{word}'"), hint)
+    })
+}
+
 fn flag(name: &str, value: &DeValue<'_>) -> Result<bool, (String, String)> {
     let flag = value.as_bool();
     flag.ok_or_else(|| wrong_type(name, value, "true or false"))
@@ -193,6 +236,7 @@ fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, Strin
     let written = match (limit.unit, value) {
         (Unit::Time, DeValue::String(text)) => text.to_string(),
         (Unit::Time, _) => return Err(wrong_type(&limit.key(), value, "a time in quotes")),
+        (_, DeValue::String(text)) if limit.is_text() => text.to_string(),
         (_, DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
             .map_or_else(|_| number.to_string(), |number| number.to_string()),
         _ => return Err(wrong_type(&limit.key(), value, "a number without quotes")),
@@ -255,8 +299,13 @@ mod tests {
                 let mistake = Config::parse(&text).unwrap_err();
                 assert_eq!(mistake.line, 3, "{text}");
                 assert!(mistake.reason.contains(&limit.key()), "{mistake}");
-                let has_the_type = (limit.unit == Unit::Time) == value.starts_with('\'')
-                    && !["1e9", "true", "[]"].contains(&value);
+                let is_text = value.starts_with('\'');
+                let fits = if is_text {
+                    limit.is_text()
+                } else {
+                    limit.unit != Unit::Time
+                };
+                let has_the_type = fits && !["1e9", "true", "[]"].contains(&value);
                 assert_eq!(mistake.hint.contains("from "), has_the_type, "{mistake}");
             }
         }
@@ -292,6 +341,10 @@ mod tests {
             "skip_refused = 1\n",
             "skip_refused = 'true'\n",
             "limits = 1\n",
+            "when_disk_full = 'wait'\n",
+            "log_format = 'xml'\n",
+            "quiet = 'yes'\n",
+            "keep = 'operation_log=7days'\n",
             "output = 'a'\noutput = 'b'\n",
             "\u{0}",
         ] {

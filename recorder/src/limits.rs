@@ -36,7 +36,7 @@ pub struct Limit {
 /// Unit of a limit's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes: a whole number.
+    /// Bytes: a whole number, or one with `KiB`, `MiB`, `GiB` or `TiB`.
     Bytes,
     /// Bytes of a ring buffer: a power of two, and at least a page of memory.
     RingBytes,
@@ -77,6 +77,39 @@ pub const ROTATE_ROWS: Limit = Limit {
     least: 1,
     most: 1 << 40,
     help: "Seal a file when it has this many rows",
+};
+
+/// Age at which the sealed rows of a table are deleted.
+pub const KEEP_FOR: Limit = Limit {
+    flag: "keep-for",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS,
+    most: TEN_YEARS_NS,
+    help: "Delete sealed files whose rows are older than this, such as 30days",
+};
+
+/// Size of all sealed files of a recording from which on the oldest are deleted.
+pub const KEEP_BYTES: Limit = Limit {
+    flag: "keep-bytes",
+    in_limits: false,
+    unit: Unit::Bytes,
+    default: None,
+    least: 1 << 20,
+    most: 1 << 60,
+    help: "Delete the oldest sealed files when all of them together are larger than this",
+};
+
+/// Bytes that stay free on the file system of the recording.
+pub const KEEP_FREE: Limit = Limit {
+    flag: "keep-free",
+    in_limits: false,
+    unit: Unit::Bytes,
+    default: None,
+    least: 1 << 20,
+    most: 1 << 60,
+    help: "Treat the disk as full when less than this is free on it",
 };
 
 /// The longest time that a row exists only in memory.
@@ -147,10 +180,13 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 9] = [
+pub const LIMITS: [&Limit; 12] = [
     &DURATION,
     &ROTATE_AFTER,
     &ROTATE_ROWS,
+    &KEEP_FOR,
+    &KEEP_BYTES,
+    &KEEP_FREE,
     &FLUSH_INTERVAL,
     &RING_BYTES,
     &JOURNAL_BYTES,
@@ -190,6 +226,7 @@ impl Limit {
             Unit::Time => humantime::parse_duration(text)
                 .ok()
                 .and_then(|time| u64::try_from(time.as_nanos()).ok()),
+            Unit::Bytes | Unit::RingBytes => bytes(text),
             // Rust's parser also accepts a sign.
             _ if text.starts_with('+') => None,
             _ => text.parse().ok(),
@@ -207,11 +244,16 @@ impl Limit {
             self.write(self.most)
         );
         match self.unit {
-            Unit::Bytes => format!("write a number of bytes {bounds}"),
+            Unit::Bytes => format!("write a number of bytes {bounds}, such as 67108864 or 64MiB"),
             Unit::RingBytes => format!("write a power of two {bounds}"),
             Unit::Number => format!("write a number {bounds}"),
             Unit::Time => format!("write a time {bounds}, such as 500ms, 90s, 10m or 8h"),
         }
+    }
+
+    /// Whether a value may be text in the configuration file.
+    pub fn is_text(&self) -> bool {
+        self.unit != Unit::Number
     }
 
     /// The lowest value on this host.
@@ -225,8 +267,14 @@ impl Limit {
     fn argument(&'static self) -> Arg {
         let default = self.default.map(|value| self.write(value));
         let default = default.map_or_else(String::new, |value| format!(" [default: {value}]"));
+        let aliases = if self.flag == DURATION.flag {
+            &["for"][..]
+        } else {
+            &[]
+        };
         Arg::new(self.flag)
             .long(self.flag)
+            .visible_aliases(aliases.iter().copied())
             .value_name(match self.unit {
                 Unit::Bytes | Unit::RingBytes => "BYTES",
                 Unit::Number => "NUMBER",
@@ -237,6 +285,18 @@ impl Limit {
             .allow_negative_numbers(true)
             .value_parser(move |text: &str| self.parse(text))
     }
+}
+
+/// A number of bytes, with or without a unit.
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (digits, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 0));
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = is_number.then(|| digits.parse().ok()).flatten()?;
+    number.checked_mul(1 << shift)
 }
 
 /// The limits that were set, by flags or by a configuration file.
@@ -349,6 +409,26 @@ mod tests {
             assert_eq!(RING_BYTES.parse(text).is_ok(), allowed, "{text}");
             assert!(JOURNAL_BYTES.parse(text).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_may_have_a_unit() {
+        for (text, expected) in [
+            ("64MiB", Ok(64 << 20)),
+            ("50GiB", Ok(50 << 30)),
+            ("4KiB", Ok(4096)),
+            ("1TiB", Ok(1 << 40)),
+            ("64MB", Err(())),
+            ("64 MiB", Err(())),
+            ("MiB", Err(())),
+            ("+64MiB", Err(())),
+            ("1.5MiB", Err(())),
+            ("99999999999TiB", Err(())),
+        ] {
+            let parsed = JOURNAL_BYTES.parse(text).map_err(drop);
+            assert_eq!(parsed, expected, "{text}");
+        }
+        assert_eq!(RING_BYTES.parse("16MiB"), Ok(16 << 20));
     }
 
     #[test]

@@ -1,15 +1,135 @@
-//! The recorder's messages to the person at the terminal or the log.
+//! The recorder's messages to the person at the terminal or the log, as text or as JSON, and the
+//! status line of a terminal.
 
 use std::fmt;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
-use soakbox_cli::Program;
+use serde::Serialize;
+use soakbox_cli::{Program, escaped, escaped_json};
+
+use crate::clock::{Clock, SystemClock};
 
 /// The recorder, with the prefix of its messages.
 pub const PROGRAM: Program = Program {
     prefix: "soakbox-recorder: ",
 };
 
+/// The form of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line of text each.
+    #[default]
+    Text,
+    /// A JSON object in a line each, with the keys `at`, `level` and `message`.
+    Json,
+}
+
+impl LogFormat {
+    /// The format with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+/// The status line that is on the terminal. It is locked while anything is written.
+static STATUS: Mutex<Option<String>> = Mutex::new(None);
+
+/// Chooses the form of all further messages.
+pub fn set_format(format: LogFormat) {
+    IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+/// Whether messages are JSON.
+pub fn is_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
+}
+
 /// Writes one line to stderr. Where that is closed or full, the recording goes on.
 pub fn line(text: fmt::Arguments<'_>) {
+    let status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
+    if is_json() {
+        let text = text.to_string();
+        match text.strip_prefix("warning: ") {
+            Some(warning) => write_json("warning", warning),
+            None => write_json("info", &text),
+        }
+        return;
+    }
+    if status.is_some() {
+        write("\r\u{1b}[K");
+    }
     PROGRAM.message(text);
+    if let Some(status) = &*status {
+        write(status);
+    }
+}
+
+/// Writes an error in the form of the other messages.
+pub fn error(text: &str) {
+    write_json("error", text);
+}
+
+/// Shows `text` as the last line of the terminal, in place of the one before; `None` removes it.
+pub fn status(text: Option<&str>) {
+    let mut status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
+    if status.is_none() && text.is_none() {
+        return;
+    }
+    let shown = text.map(|text| escaped(text).chars().take(width()).collect::<String>());
+    write(&format!(
+        "\r{}\u{1b}[K",
+        shown.as_deref().unwrap_or_default()
+    ));
+    *status = shown;
+}
+
+/// Whether a status line can be shown: on a terminal that knows how to, in the foreground.
+pub fn shows_status() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let stderr = std::io::stderr();
+    let foreground = || rustix::termios::tcgetpgrp(&stderr).ok();
+    stderr.is_terminal()
+        && !is_dumb
+        && !is_json()
+        && foreground() == Some(rustix::process::getpgrp())
+}
+
+/// Columns that a line may have, one less than the terminal: it never wraps.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let columns = size.map_or(80, |size| usize::from(size.ws_col));
+    if columns > 1 { columns - 1 } else { 79 }
+}
+
+#[derive(Serialize)]
+struct JsonMessage<'a> {
+    at: String,
+    level: &'a str,
+    message: &'a str,
+}
+
+fn write_json(level: &str, text: &str) {
+    let utc_ns = SystemClock.now().utc_ns.max(0).unsigned_abs();
+    let at = UNIX_EPOCH + Duration::from_nanos(utc_ns);
+    let message = JsonMessage {
+        at: humantime::format_rfc3339_millis(at).to_string(),
+        level,
+        message: text,
+    };
+    if let Ok(document) = serde_json::to_string(&message) {
+        write(&format!("{}\n", escaped_json(&document)));
+    }
+}
+
+fn write(text: &str) {
+    // If stderr cannot be written, the message has no other place to go.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -8,6 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampNanosecondType};
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
+use soakbox_schemas::recording::Deletions;
 use soakbox_schemas::tables::{AnnotationKind, Table};
 
 use crate::recording::{Recording, on_all_cpus};
@@ -55,6 +56,9 @@ pub(crate) struct RunAnnotations {
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
 }
+
+/// The cause of a gap whose rows retention deleted.
+const DELETED: &str = "rows deleted by retention";
 
 /// All annotations of a recording.
 #[derive(Debug, Default)]
@@ -106,6 +110,7 @@ impl Annotations {
         for row in rows {
             annotations.add(row);
         }
+        annotations.add_deletions(&recording.deletions);
         Ok(annotations)
     }
 
@@ -143,6 +148,34 @@ impl Annotations {
         }
         self.moments.push(Moment { at_ns, kind, text });
     }
+
+    /// Adds a gap for each run of which rows or counts were deleted: from the first to the last of
+    /// them, not everything is there.
+    fn add_deletions(&mut self, deletions: &Deletions) {
+        for recorder in deletions.runs.keys() {
+            let Some((from_ns, to_ns)) = deleted_time(deletions, recorder) else {
+                continue;
+            };
+            let run = self.runs.entry(recorder.clone()).or_default();
+            run.gaps.push((from_ns, Some(to_ns)));
+            self.gaps.push(Gap {
+                from_ns,
+                to_ns: Some(to_ns),
+                cause: DELETED.to_owned(),
+            });
+        }
+        self.gaps.sort_by_key(|gap| gap.from_ns);
+    }
+}
+
+/// The time from the first to the last row that was deleted of a run's operations or counts.
+fn deleted_time(deletions: &Deletions, recorder: &str) -> Option<(i64, i64)> {
+    let tables = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
+    let deleted = tables
+        .into_iter()
+        .filter_map(|table| deletions.of(recorder, table));
+    let times = deleted.map(|deleted| (deleted.from_ns, deleted.until_ns));
+    times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// The columns that are read.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use soakbox_schemas::recording::ObservedFile;
 use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
+use soakbox_schemas::recording::{Deleted, ObservedFile};
 use soakbox_schemas::tables::Table;
 
 use super::{Reading, Warning};
@@ -55,6 +55,9 @@ pub struct Info {
     pub journals: usize,
     /// Rows, files and bytes of each table.
     pub tables: BTreeMap<String, TableExtent>,
+    /// What retention deleted of each table; absent where nothing was deleted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<String, DeletedExtent>,
     /// The kernel's counts, per operation.
     pub operations: Vec<OperationCounts>,
     /// When nothing, or not everything, was observed.
@@ -104,6 +107,35 @@ pub struct TableExtent {
     pub files: u64,
     /// Size of these files.
     pub bytes: u64,
+}
+
+/// How many rows of a table were deleted, and of which time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct DeletedExtent {
+    /// Rows.
+    pub rows: u64,
+    /// Sealed files.
+    pub files: u64,
+    /// Size of these files.
+    pub bytes: u64,
+    /// Time of the earliest row, ns UTC.
+    #[serde(rename = "from", serialize_with = "serialize::time")]
+    pub from_ns: i64,
+    /// Time of the latest row, ns UTC.
+    #[serde(rename = "to", serialize_with = "serialize::time")]
+    pub until_ns: i64,
+}
+
+impl DeletedExtent {
+    fn of(deleted: &Deleted) -> Self {
+        Self {
+            rows: deleted.rows,
+            files: deleted.files,
+            bytes: deleted.bytes,
+            from_ns: deleted.from_ns,
+            until_ns: deleted.until_ns,
+        }
+    }
 }
 
 impl Info {
@@ -166,6 +198,12 @@ impl Info {
                 .tables()
                 .into_iter()
                 .map(|table| (table.name().to_owned(), TableExtent::of(recording, table)))
+                .collect(),
+            deleted: recording
+                .deletions
+                .by_table()
+                .into_iter()
+                .map(|(table, deleted)| (table.to_owned(), DeletedExtent::of(&deleted)))
                 .collect(),
             operations: reading.counts.clone(),
             gaps: reading.gaps.clone(),

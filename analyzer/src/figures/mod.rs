@@ -8,7 +8,7 @@ mod summary;
 mod timeline;
 mod warning;
 
-pub use info::{Info, TableExtent, Target};
+pub use info::{DeletedExtent, Info, TableExtent, Target};
 pub use reading::{Outline, Reading};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};

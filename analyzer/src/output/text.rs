@@ -1,5 +1,6 @@
 //! `info` and `summary` as a person reads them in a terminal.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use soakbox_cli::{escaped, escaped_path};
@@ -8,7 +9,7 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::{Align, MISSING, Measure, TextTable, measures};
 use crate::coverage::Gap;
-use crate::figures::{Info, Summary, Target};
+use crate::figures::{DeletedExtent, Info, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
 use crate::windows::OperationCounts;
 
@@ -44,6 +45,10 @@ pub fn info_text(info: &Info) -> String {
     }
     text.push_str(&tables.render(styled()));
     text.push('\n');
+    if !info.deleted.is_empty() {
+        text.push_str(&deleted(&info.deleted));
+        text.push('\n');
+    }
     text.push_str(&operations(&info.operations));
     if !info.observed_operations.is_empty() {
         text.push('\n');
@@ -120,6 +125,28 @@ fn facts(info: &Info) -> [(&'static str, Option<String>); 9] {
         ("runs", list(&info.recorders)),
         ("journals", journals),
     ]
+}
+
+fn deleted(tables: &BTreeMap<String, DeletedExtent>) -> String {
+    let mut table = TextTable::new([
+        ("deleted", Align::Left),
+        ("rows", Align::Right),
+        ("files", Align::Right),
+        ("size", Align::Right),
+        ("from", Align::Left),
+        ("to", Align::Left),
+    ]);
+    for (name, deleted) in tables {
+        table.row(vec![
+            name.clone(),
+            count(deleted.rows),
+            count(deleted.files),
+            bytes(deleted.bytes as f64),
+            rfc3339(deleted.from_ns),
+            rfc3339(deleted.until_ns),
+        ]);
+    }
+    table.render(styled())
 }
 
 fn gaps(gaps: &[Gap]) -> String {

@@ -1,6 +1,8 @@
 //! The rows of one file as batches with the columns that are asked for, without a query engine. A
 //! column that the file lacks is absent from its batches.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -15,6 +17,10 @@ use soakbox_schemas::journal::{Frame, frames_in};
 
 use super::segment::not_parquet;
 use super::{BoundedFile, Journal, Segment};
+
+/// The next step where a segment is gone that was there when the recording was opened.
+pub(crate) const DELETED_HINT: &str =
+    "it was deleted meanwhile, maybe by a recorder that keeps no more; run the command again";
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8192;
@@ -31,8 +37,7 @@ impl Segment {
     ) -> Result<()> {
         let damaged = |reason: String| Failure::path(&self.path, reason);
         let corrupt = |error: ParquetError| damaged(not_parquet(&error));
-        let file = BoundedFile::open(&self.path)
-            .map_err(|error| Failure::path(&self.path, plain_io_error(&error)))?;
+        let file = BoundedFile::open(&self.path).map_err(|error| unopened(&self.path, &error))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(&self.columns));
         let metadata = match &self.metadata {
             Some(known) => ArrowReaderMetadata::try_new(known.clone(), options),
@@ -58,6 +63,15 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// A segment that was listed and cannot be opened now.
+fn unopened(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::path(path, plain_io_error(error));
+    if error.kind() == io::ErrorKind::NotFound {
+        return failure.hint(DELETED_HINT);
+    }
+    failure
 }
 
 impl Journal {

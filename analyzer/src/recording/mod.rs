@@ -14,6 +14,7 @@ mod run_files;
 mod segment;
 mod words;
 
+pub(crate) use batches::DELETED_HINT;
 pub use bounded::BoundedFile;
 pub use find::find;
 pub use journal::Journal;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use soakbox_cli::escaped_path;
-use soakbox_schemas::recording::Provenance;
+use soakbox_schemas::recording::{Deletions, Provenance};
 use soakbox_schemas::tables::Table;
 
 /// A period of time, ns UTC.
@@ -79,6 +80,8 @@ pub struct Recording {
     pub unsealed: Vec<UnsealedRun>,
     /// Files that could not be read and were left out, as the caller allowed.
     pub damaged: Vec<Damaged>,
+    /// What retention deleted.
+    pub deletions: Deletions,
 }
 
 impl Recording {
@@ -89,6 +92,7 @@ impl Recording {
             all.journals.extend(other.journals);
             all.unsealed.extend(other.unsealed);
             all.damaged.extend(other.damaged);
+            all.deletions.merge(other.deletions);
             all.segments.sort_by(|a, b| {
                 let key = |segment: &Segment| segment.range.map(|range| range.first_ns);
                 (a.table, key(a)).cmp(&(b.table, key(b)))

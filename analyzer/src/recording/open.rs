@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
-use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, uuid8};
+use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, RETENTION_FILE, uuid8};
 use soakbox_schemas::tables::Table;
 
 use super::find::is_recording;
@@ -113,6 +113,11 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
             });
             Some(())
         };
+    if contents.deletions.is_none() {
+        let reason = "not a list of deleted rows: it is not known how many are missing";
+        let why = Unreadable::Damaged(reason.to_owned());
+        keep(&root.join(RETENTION_FILE), None, None, why)?;
+    }
     // Journals first, since they change.
     let mut journals = Vec::new();
     for (file, read) in contents.journals.iter().zip(read_journals(contents)) {
@@ -153,6 +158,7 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
         journals,
         unsealed,
         damaged,
+        deletions: contents.deletions.clone().unwrap_or_default(),
     })
 }
 

@@ -7,6 +7,7 @@ use datafusion::error::DataFusionError;
 use soakbox_cli::{Failure, plain_io_error};
 
 use super::catalog::{CATALOG, SCHEMA};
+use crate::recording::DELETED_HINT;
 
 /// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [
@@ -58,8 +59,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     if let DataFusionError::IoError(error) = root
         && error.kind() == io::ErrorKind::NotFound
     {
-        return Failure::new("query", plain_io_error(error))
-            .hint("the file was there when the recording was opened: run the query again");
+        return Failure::new("query", plain_io_error(error)).hint(DELETED_HINT);
     }
     let (reason, advice) = advice(&reason);
     let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));

@@ -14,6 +14,7 @@ mod tests {
     use super::*;
     use crate::recording::Recording;
     use crate::sql::Session;
+    use soakbox_schemas::recording::Deletions;
 
     /// The tables of an empty recording have the columns of `schemas` and no others: a query that
     /// plans and runs on them names only those.
@@ -25,6 +26,7 @@ mod tests {
             journals: Vec::new(),
             unsealed: Vec::new(),
             damaged: Vec::new(),
+            deletions: Deletions::default(),
         };
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query);

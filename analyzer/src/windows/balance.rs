@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Check;
+use super::check::{Check, CompleteIntervals};
 use super::intervals::Intervals;
 use super::length::MOST_WINDOWS;
 use crate::recording::TimeRange;
@@ -57,15 +57,15 @@ struct Cell {
 }
 
 impl Balance {
-    /// No row and no count yet, of a run of that length, whose last complete interval is known.
-    pub(super) fn new(run_ns: i64, interval_ns: i64, complete: Option<u64>) -> Self {
+    /// No row and no count yet, of a run of that length, whose complete intervals are known.
+    pub(super) fn new(run_ns: i64, interval_ns: i64, complete: CompleteIntervals) -> Self {
         let intervals = run_ns.max(0).checked_div(interval_ns.max(0));
         let intervals = intervals.unwrap_or(0).unsigned_abs();
         Self {
             per_cell: intervals.div_ceil(MOST_WINDOWS as u64).max(1),
             cells: BTreeMap::new(),
             open: (0, 0),
-            check: Check::up_to(complete),
+            check: Check::of(complete),
             is_unnumbered: false,
             is_overfull: false,
         }
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_counted_operation_without_a_row_is_found_and_other_disagreements_are_doubtful() {
-        let mut balance = Balance::new(5 * SECOND, SECOND, None);
+        let mut balance = Balance::new(5 * SECOND, SECOND, CompleteIntervals::default());
         for (interval, rows, recorded) in [(100, 3, 3), (101, 2, 9), (102, 0, 0), (104, 1, 0)] {
             for _ in 0..rows {
                 balance.add_row(Some(interval));
@@ -221,7 +221,7 @@ mod tests {
             difference,
         };
         balance.add_counts(103, part(1));
-        let mut later = Balance::new(5 * SECOND, SECOND, None);
+        let mut later = Balance::new(5 * SECOND, SECOND, CompleteIntervals::default());
         later.add_counts(103, part(-1));
         balance.merge(later);
         let found = balance.clone().finish(&intervals(5)).unwrap();
@@ -234,8 +234,8 @@ mod tests {
 
     #[test]
     fn rows_in_any_order_and_parts_balance() {
-        let mut balance = Balance::new(9 * SECOND, SECOND, Some(107));
-        let mut other = Balance::new(9 * SECOND, SECOND, Some(107));
+        let mut balance = Balance::new(9 * SECOND, SECOND, CompleteIntervals::up_to(Some(107)));
+        let mut other = Balance::new(9 * SECOND, SECOND, CompleteIntervals::up_to(Some(107)));
         for index in 0..90u64 {
             let part = match index % 3 {
                 0 => &mut other,
@@ -255,7 +255,11 @@ mod tests {
     #[test]
     fn a_long_run_has_cells_of_several_intervals() {
         let seconds = 3 * MOST_WINDOWS as u64;
-        let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, None);
+        let mut balance = Balance::new(
+            seconds as i64 * SECOND,
+            SECOND,
+            CompleteIntervals::default(),
+        );
         for interval in 100..100 + seconds {
             if interval != 300 {
                 balance.add_row(Some(interval));
@@ -269,11 +273,11 @@ mod tests {
 
     #[test]
     fn without_numbers_nothing_is_compared_and_impossible_numbers_are_no_evidence() {
-        let mut older = Balance::new(SECOND, SECOND, None);
+        let mut older = Balance::new(SECOND, SECOND, CompleteIntervals::default());
         older.add_row(None);
         older.add_counts(100, counted(5));
         assert_eq!(older.finish(&intervals(1)), Some(Imbalance::default()));
-        let mut wrong = Balance::new(SECOND, SECOND, None);
+        let mut wrong = Balance::new(SECOND, SECOND, CompleteIntervals::default());
         for interval in 0..=MOST_CELLS as u64 {
             wrong.add_row(Some(interval * 10));
         }

@@ -1,21 +1,42 @@
 //! Whether rows and counts agree in each complete interval, without a number for each of them. Pure.
 
+/// The intervals of a run that are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CompleteIntervals {
+    /// The first one: rows or counts of earlier ones were deleted.
+    pub(super) first: u64,
+    /// The last one; `None` where there is none.
+    pub(super) last: Option<u64>,
+    /// Whether counts of earlier intervals were deleted.
+    pub(super) lacks_counts: bool,
+}
+
+#[cfg(test)]
+impl CompleteIntervals {
+    /// All up to the last complete one.
+    pub(super) fn up_to(last: Option<u64>) -> Self {
+        Self {
+            last,
+            ..Self::default()
+        }
+    }
+}
+
 /// Sums to which each complete interval adds its numbers times a factor of its own: they are 0 where
 /// all agree, and two intervals do not make up for each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Check {
-    /// The last complete interval; `None` where there is none.
-    last: Option<u64>,
+    complete: CompleteIntervals,
     counted: u64,
     missing: u64,
     difference: u64,
 }
 
 impl Check {
-    /// Nothing yet, of the intervals up to the last complete one.
-    pub(super) fn up_to(last: Option<u64>) -> Self {
+    /// Nothing yet.
+    pub(super) fn of(complete: CompleteIntervals) -> Self {
         Self {
-            last,
+            complete,
             ..Self::default()
         }
     }
@@ -48,13 +69,19 @@ impl Check {
         self.counted > 0
     }
 
+    /// Whether all counts of the run are there, also those of intervals that are not complete.
+    pub(super) fn has_all_counts(self) -> bool {
+        !self.complete.lacks_counts
+    }
+
     /// Whether rows and counts agree in every interval.
     pub(super) fn agrees(self) -> bool {
         (self.missing, self.difference) == (0, 0)
     }
 
     fn is_complete(self, interval: u64) -> bool {
-        self.last.is_some_and(|last| interval <= last)
+        let CompleteIntervals { first, last, .. } = self.complete;
+        last.is_some_and(|last| (first..=last).contains(&interval))
     }
 
     fn add_all(&mut self, factor: u64, missing: u64, difference: u64) {
@@ -80,7 +107,8 @@ mod tests {
 
     /// Rows and counts of 1,000 intervals in two parts, with changes of the rows.
     fn check(changed: &[(u64, i64)], last: Option<u64>) -> Check {
-        let (mut rows, mut counts) = (Check::up_to(last), Check::up_to(last));
+        let complete = CompleteIntervals::up_to(last);
+        let (mut rows, mut counts) = (Check::of(complete), Check::of(complete));
         for interval in 100..1_100 {
             let changed = changed.iter().filter(|(one, _)| *one == interval);
             let more: i64 = changed.map(|(_, more)| more).sum();
@@ -99,13 +127,22 @@ mod tests {
         assert!(!check(&[(300, 1), (301, -1)], Some(400)).agrees());
         assert!(!check(&[(100, 1), (400, -1)], Some(400)).agrees());
         assert!(check(&[(401, 1), (402, -1)], Some(400)).agrees());
-        assert_eq!(check(&[(401, 1)], None), Check::up_to(None));
+        assert_eq!(check(&[(401, 1)], None), Check::default());
         for (last, has_counts) in [(None, false), (Some(99), false), (Some(100), true)] {
             assert_eq!(check(&[], last).has_counts(), has_counts);
         }
-        let mut sums = Check::up_to(Some(1));
+        let mut sums = Check::of(CompleteIntervals::up_to(Some(1)));
         sums.add(0, 0, 2);
         sums.add(1, 0, -2);
         assert!(!sums.agrees(), "the counts of both do not add up");
+        let mut later = Check::of(CompleteIntervals {
+            first: 5,
+            last: Some(9),
+            lacks_counts: true,
+        });
+        later.add(4, 3, 0);
+        assert!(later.agrees() && !later.has_all_counts());
+        later.add(5, 3, 0);
+        assert!(!later.agrees());
     }
 }

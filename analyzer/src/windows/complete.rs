@@ -1,19 +1,71 @@
-//! The last interval of a run that was counted and written completely.
+//! The intervals of a run that were counted and written completely, and of which nothing was deleted.
 
 use std::cmp::Reverse;
 
 use soakbox_cli::Result;
 use soakbox_schemas::tables::Table;
 
+use super::check::CompleteIntervals;
 use super::columns::{INTERVAL_COLUMNS, each_interval};
 use super::cut::is_open;
 use super::source::Source;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS};
 use crate::recording::{Recording, RunFiles, TimeRange};
 
+/// The intervals of a run that are compared.
+pub(super) fn complete_intervals(
+    recording: &Recording,
+    files: &RunFiles<'_>,
+    coverage: &Coverage,
+    recorder: &str,
+) -> Result<CompleteIntervals> {
+    let deleted = |table| recording.deletions.of(recorder, table);
+    let tables = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
+    let until_ns = tables
+        .into_iter()
+        .filter_map(deleted)
+        .map(|deleted| deleted.until_ns);
+    let last = last_complete(recording, files, coverage, recorder)?;
+    Ok(CompleteIntervals {
+        first: match until_ns.max() {
+            Some(until_ns) => first_after(files, until_ns)?,
+            None => 0,
+        },
+        last,
+        lacks_counts: deleted(Table::OPERATION_METRICS).is_some(),
+    })
+}
+
+/// The first interval that begins after `until_ns`; the largest number where there is none.
+fn first_after(files: &RunFiles<'_>, until_ns: i64) -> Result<u64> {
+    let mut first = u64::MAX;
+    let files = Source::of(files, Table::OPERATION_METRICS);
+    let mut files: Vec<_> = files
+        .filter(|file| file.range().is_none_or(|range| range.last_ns > until_ns))
+        .collect();
+    files.sort_by_key(|file| file.range().map_or(i64::MIN, |range| range.first_ns));
+    let mut first_at_ns = i64::MAX;
+    for file in files {
+        if file
+            .range()
+            .is_some_and(|range| range.first_ns > first_at_ns)
+        {
+            break;
+        }
+        file.batches(&INTERVAL_COLUMNS, |batch| {
+            each_interval(batch, |interval, at_ns| {
+                if at_ns > until_ns && interval < first {
+                    (first, first_at_ns) = (interval, at_ns);
+                }
+            })
+        })?;
+    }
+    Ok(first)
+}
+
 /// The last interval that no gap of the run touches, without those at the end of a run that may not
 /// be written completely; `None` where there is none. Usually the newest file is enough.
-pub(super) fn last_complete(
+fn last_complete(
     recording: &Recording,
     files: &RunFiles<'_>,
     coverage: &Coverage,

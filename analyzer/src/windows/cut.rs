@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::WindowLength;
-use super::complete::last_complete;
+use super::check::CompleteIntervals;
+use super::complete::complete_intervals;
 use super::length::MOST_WINDOWS;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
 use crate::recording::{Recording, RunFiles, TimeRange};
@@ -93,8 +94,8 @@ pub(super) struct RunPlan {
     pub(super) is_import: bool,
     /// Whether annotations are missing or were left out: gaps may be unknown.
     pub(super) lacks_gaps: bool,
-    /// The last interval of which counts and rows are compared.
-    pub(super) complete_interval: Option<u64>,
+    /// The intervals of which counts and rows are compared.
+    pub(super) complete_intervals: CompleteIntervals,
 }
 
 /// The plans of all runs that have rows.
@@ -143,7 +144,7 @@ pub(super) fn plans(
             lacks_rows: lacks(&NEEDED) || has_damaged_frames(files),
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
-            complete_interval: last_complete(recording, files, coverage, recorder)?,
+            complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
         })
     };
     coverage.runs.iter().map(plan).collect()

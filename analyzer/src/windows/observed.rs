@@ -38,7 +38,7 @@ impl OperationFold {
             balance: Balance::new(
                 plan.range.length_ns(),
                 plan.interval_ns,
-                plan.complete_interval,
+                plan.complete_intervals,
             ),
             tally: Tally::default(),
         }

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use soakbox_analyzer::chart;
 use soakbox_analyzer::coverage::{Gap, Moment};
 use soakbox_analyzer::figures::{
-    Info, LatencyWindow, OperationSummary, OperationTimeline, Summary, Target, Timeline, Warning,
+    DeletedExtent, Info, LatencyWindow, OperationSummary, OperationTimeline, Summary, Target,
+    Timeline, Warning,
 };
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
@@ -228,6 +229,17 @@ fn side(words: &[String; 4]) -> Side {
             }],
             journals: 0,
             tables: BTreeMap::new(),
+            deleted: [(
+                host.clone(),
+                DeletedExtent {
+                    rows: 1,
+                    files: 1,
+                    bytes: 1,
+                    from_ns: START_NS,
+                    until_ns: START_NS,
+                },
+            )]
+            .into(),
             operations: Vec::new(),
             gaps: vec![gap],
             identity_ok: Some(false),

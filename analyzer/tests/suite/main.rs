@@ -13,6 +13,7 @@ mod cli;
 mod compare;
 mod compare_arguments;
 mod compare_readings;
+mod deleted_rows;
 mod descriptors;
 mod hostile_text;
 mod import_commands;

@@ -11,9 +11,10 @@ pub mod runs;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use soakbox_cli::Failure;
+use soakbox_cli::{EXIT_FAILURE, Failure};
 
 use crate::cli::Command;
+use crate::message;
 
 /// Runs a command and returns the exit status.
 ///
@@ -21,7 +22,7 @@ use crate::cli::Command;
 /// The failure, in words for the person who typed the command.
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
-        Command::Record(arguments) => return record::run(&arguments).map_err(failure),
+        Command::Record(arguments) => return as_message(record::run(&arguments).map_err(failure)),
         Command::Runs(arguments) => return runs::run(&arguments).map_err(failure),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probes(arguments) => probes::run(&arguments),
@@ -29,6 +30,17 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
     };
     done.map(|()| ExitCode::SUCCESS).map_err(failure)
+}
+
+/// Reports a failure in the form of the other messages, where that is not text.
+fn as_message(done: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
+    match done {
+        Err(failure) if message::is_json() => {
+            message::error(&failure.to_string());
+            Ok(ExitCode::from(EXIT_FAILURE))
+        }
+        done => done,
+    }
 }
 
 /// A [`Failure`] is kept as it is; any other error becomes one that shows its causes.

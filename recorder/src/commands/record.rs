@@ -19,7 +19,9 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
     if arguments.words.is_empty() && is_command_missing(std::env::args_os()) {
         bail!("the command after -- is empty; hint: name a program, or leave -- out");
     }
+    message::set_format(arguments.log_format.unwrap_or_default());
     let plan = resolve::record(arguments)?;
+    message::set_format(plan.log_format);
     for left_out in &plan.left_out {
         message::line(format_args!("warning: left out: {}", left_out));
     }

@@ -176,6 +176,10 @@ impl SideArguments {
                 },
                 output: None,
                 skip_refused: arguments.skip_refused,
+                keep: Vec::new(),
+                when_disk_full: None,
+                quiet: false,
+                log_format: None,
                 limits: arguments.limits.clone(),
                 words: words.iter().map(Into::into).collect(),
             },
@@ -193,6 +197,11 @@ impl SideArguments {
         if plan.duration.is_some() {
             bail!(
                 "the configuration has a duration, and runs end with their commands; hint: remove `duration`"
+            );
+        }
+        if !plan.keep.is_everything() {
+            bail!(
+                "runs are compared as a whole, and limits of what is kept would delete parts of them; hint: leave out --keep, --keep-for and --keep-bytes"
             );
         }
         Ok(plan)

@@ -4,6 +4,7 @@
 //! files and processes that it names.
 
 mod hook;
+mod keep;
 mod lifecycle;
 mod limits;
 mod operation;
@@ -19,9 +20,11 @@ use soakbox_schemas::tables::OperationInfo;
 
 use crate::binary::Binary;
 use crate::host::Host;
+use crate::message::LogFormat;
 use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
+pub use keep::{Keep, KeepTable, Room, WhenFull};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
 pub use operation::{OutcomeSource, Pairing, PlannedOperation};
@@ -79,6 +82,14 @@ pub struct RecordPlan {
     pub processes: ProcessFilter,
     /// Bounds of rings, maps, queues and files.
     pub limits: Limits,
+    /// What is kept of the sealed rows.
+    pub keep: Keep,
+    /// Room on the disk.
+    pub room: Room,
+    /// Whether no status is shown on a terminal.
+    pub quiet: bool,
+    /// The form of messages.
+    pub log_format: LogFormat,
     /// Longest time that rows exist only in memory.
     pub flush_interval: Duration,
     /// Length of an interval of the counters.

@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::keep;
 use crate::cli;
 use crate::config::Config;
 use crate::limits::{
-    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES,
-    RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, LIMITS,
+    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
 };
-use crate::plan::{Limits, SegmentLimits};
+use crate::plan::{Keep, Limits, Room, SegmentLimits};
+
+/// Flags of the limits that do not change which operations are recorded, or how: when the recorder
+/// stops, and what is kept.
+const NOT_COVERED: [&str; 4] = [
+    DURATION.flag,
+    KEEP_FOR.flag,
+    KEEP_BYTES.flag,
+    KEEP_FREE.flag,
+];
 
 /// The limits that result from the flags and the configuration file.
 pub(super) struct Effective<'a> {
@@ -37,6 +47,30 @@ impl<'a> Effective<'a> {
         }
     }
 
+    /// What is kept of the sealed rows.
+    ///
+    /// # Errors
+    /// Where the limits of single tables are not valid.
+    pub(super) fn keep(&self) -> anyhow::Result<Keep> {
+        let all = Keep {
+            for_ns: self.value(&KEEP_FOR),
+            bytes: self.value(&KEEP_BYTES),
+            ..Keep::default()
+        };
+        let typed = &self.arguments.keep;
+        let written = &self.config.keep;
+        keep::of_tables(all, if typed.is_empty() { written } else { typed })
+    }
+
+    /// Room on the disk.
+    pub(super) fn room(&self) -> Room {
+        let when_full = self.arguments.when_disk_full;
+        Room {
+            when_full: when_full.or(self.config.when_disk_full).unwrap_or_default(),
+            keep_free: self.value(&KEEP_FREE).unwrap_or(0),
+        }
+    }
+
     /// Longest time that rows exist only in memory.
     pub(super) fn flush_interval(&self) -> Duration {
         Duration::from_nanos(self.number(&FLUSH_INTERVAL))
@@ -48,8 +82,8 @@ impl<'a> Effective<'a> {
         self.value(&DURATION).map(Duration::from_nanos)
     }
 
-    /// The limits that are not at their defaults, by name. The duration is left out: it does not
-    /// change which operations are recorded, or how.
+    /// The limits that are not at their defaults, by name. Those that do not change which
+    /// operations are recorded, or how, are left out.
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
         self.covered()
             .filter(|(limit, value)| Some(*value) != limit.default)
@@ -67,7 +101,7 @@ impl<'a> Effective<'a> {
     fn covered(&self) -> impl Iterator<Item = (&'static Limit, u64)> {
         let limits = LIMITS
             .into_iter()
-            .filter(|limit| limit.flag != DURATION.flag);
+            .filter(|limit| !NOT_COVERED.contains(&limit.flag));
         limits.filter_map(|limit| Some((limit, self.value(limit)?)))
     }
 
@@ -94,7 +128,9 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> (Limits, Duration, Duration) {
+    type Found = (Limits, Duration, Duration, Keep, Room);
+
+    fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> Found {
         let flags = flags.iter();
         let flags = flags.map(|(limit, value)| format!("--{}={}", limit.flag, limit.write(*value)));
         let words = ["soakbox-recorder", "record"].map(str::to_owned);
@@ -108,7 +144,14 @@ mod tests {
         }
         let effective = Effective::new(&arguments, &config);
         let duration = effective.duration().unwrap_or_default();
-        (effective.limits(), effective.flush_interval(), duration)
+        let keep = effective.keep().unwrap();
+        (
+            effective.limits(),
+            effective.flush_interval(),
+            duration,
+            keep,
+            effective.room(),
+        )
     }
 
     /// A different value for each limit.
@@ -129,7 +172,8 @@ mod tests {
                 .unwrap()
                 .1
         };
-        for (limits, flush_interval, duration) in [effective(&values, &[]), effective(&[], &values)]
+        for (limits, flush_interval, duration, keep, room) in
+            [effective(&values, &[]), effective(&[], &values)]
         {
             assert_eq!(u64::from(limits.ring_bytes), of(&RING_BYTES));
             assert_eq!(u64::from(limits.in_flight), of(&IN_FLIGHT));
@@ -140,6 +184,9 @@ mod tests {
             assert_eq!(limits.segment.period_ns, of(&ROTATE_AFTER));
             assert_eq!(flush_interval.as_nanos(), u128::from(of(&FLUSH_INTERVAL)));
             assert_eq!(duration.as_nanos(), u128::from(of(&DURATION)));
+            assert_eq!(keep.for_ns, Some(of(&KEEP_FOR)));
+            assert_eq!(keep.bytes, Some(of(&KEEP_BYTES)));
+            assert_eq!(room.keep_free, of(&KEEP_FREE));
         }
     }
 
@@ -158,7 +205,7 @@ mod tests {
             let flag = |value| format!("--{}={}", limit.flag, limit.write(value));
             let expected: Vec<_> = [(limit.flag, value)]
                 .into_iter()
-                .filter(|(name, _)| *name != DURATION.flag)
+                .filter(|(name, _)| !NOT_COVERED.contains(name))
                 .collect();
             assert_eq!(Vec::from_iter(changed(&[flag(value)])), expected);
             if let Some(default) = limit.default {
@@ -172,7 +219,9 @@ mod tests {
         let (typed, written) = (distinct(0), distinct(1));
         assert_eq!(effective(&typed, &written), effective(&typed, &[]));
         assert_ne!(effective(&[], &written), effective(&[], &[]));
-        let (limits, flush_interval, duration) = effective(&[], &[]);
+        let (limits, flush_interval, duration, keep, room) = effective(&[], &[]);
+        assert!(keep.is_everything());
+        assert_eq!(room, Room::default());
         assert_eq!(limits.segment, SegmentLimits::default());
         assert_eq!(limits.ring_bytes, 16 << 20);
         assert_eq!(

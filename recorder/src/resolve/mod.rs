@@ -4,6 +4,7 @@
 
 mod command;
 mod digest;
+mod keep;
 mod limits;
 mod operations;
 
@@ -77,6 +78,13 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,
         duration: effective.duration(),
+        keep: effective.keep()?,
+        room: effective.room(),
+        quiet: arguments.quiet || config.quiet,
+        log_format: arguments
+            .log_format
+            .or(config.log_format)
+            .unwrap_or_default(),
         config_digest,
         settings,
     })

@@ -148,7 +148,7 @@ fn report_running(command: Option<Pid>) {
 }
 
 /// Number of operations that finished and have no row, for any cause.
-fn without_row(counted: &CounterValues) -> u64 {
+pub(super) fn without_row(counted: &CounterValues) -> u64 {
     let lost = counted
         .by_name()
         .filter(|(name, _)| name.starts_with("lost_"));

@@ -2,6 +2,7 @@
 //! started: whatever fails, dropping it detaches every probe, ends every thread, and keeps every
 //! row that was written.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -15,13 +16,15 @@ use super::outbox::Outbox;
 use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
+use super::service::ServiceManager;
+use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
-use super::write::{WriteGate, WriterThread};
+use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::sample::samplers;
+use crate::sample::{resident_bytes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
 use crate::source::ProbeSource;
 
@@ -40,6 +43,11 @@ pub(super) struct Running<'a> {
     thread_ended: Arc<Event>,
     control: &'a Control,
     clock: Arc<dyn Clock>,
+    service: ServiceManager,
+    status: Status,
+    /// Whether the status is shown on a terminal.
+    shows_status: bool,
+    root: PathBuf,
 }
 
 impl<'a> Running<'a> {
@@ -57,8 +65,12 @@ impl<'a> Running<'a> {
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
-        let writer =
-            RecordingWriter::new(directory, provenance::of(plan, &facts), plan.limits.segment)?;
+        let writer = RecordingWriter::keeping(
+            directory,
+            provenance::of(plan, &facts),
+            plan.limits.segment,
+            plan.keep.clone(),
+        )?;
         control.set_journal_directory(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
@@ -66,7 +78,10 @@ impl<'a> Running<'a> {
         let (writing, write_gate) = WriterThread::start(
             writer,
             receiver,
-            plan.flush_interval,
+            WriteSettings {
+                flush_interval: plan.flush_interval,
+                room: plan.room,
+            },
             clock.clone(),
             &thread_ended,
             control.rotate.clone(),
@@ -92,6 +107,11 @@ impl<'a> Running<'a> {
             thread_ended,
             control,
             clock,
+            service: ServiceManager::of_process(plan.processes.follows_tree()),
+            status: Status::default(),
+            // The terminal of a command is the command's own.
+            shows_status: !plan.quiet && !plan.processes.follows_tree(),
+            root: plan.output.clone(),
         };
         running.attach(plan, files, outbox)?;
         message::line(format_args!(
@@ -100,6 +120,7 @@ impl<'a> Running<'a> {
             plan.output.display()
         ));
         running.begin(plan)?;
+        running.service.ready();
         Ok(running)
     }
 
@@ -161,7 +182,12 @@ impl<'a> Running<'a> {
                 return Ok(ending);
             }
             while let Some(tick) = self.collecting.next_tick() {
+                let status = self.status.after(&tick, measures(&self.root));
                 self.sampling.tick(tick)?;
+                self.service.progress(&status);
+                if self.shows_status {
+                    message::status(message::shows_status().then_some(&status));
+                }
             }
         }
     }
@@ -182,8 +208,11 @@ impl<'a> Running<'a> {
             writing,
             supervisor,
             clock,
+            service,
             ..
         } = self;
+        message::status(None);
+        service.stopping();
         let ended = clock.now();
         drop(files);
         probes.detach_all();
@@ -212,6 +241,14 @@ impl<'a> Running<'a> {
                 Err(error)
             }
         }
+    }
+}
+
+fn measures(root: &Path) -> Measures {
+    let free = rustix::fs::statvfs(root).ok();
+    Measures {
+        memory: resident_bytes(),
+        free: free.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }
 }
 

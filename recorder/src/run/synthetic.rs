@@ -13,10 +13,10 @@ use super::event::Event;
 use super::outbox::Outbox;
 use super::report::Report;
 use super::sampling::Sampling;
-use super::write::WriterThread;
+use super::write::{WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
-use crate::plan::{SegmentLimits, SyntheticPlan};
+use crate::plan::{Room, SegmentLimits, SyntheticPlan};
 use crate::sample::{Sampler, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter, of_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
@@ -58,7 +58,10 @@ pub fn synthesize(
     let (writing, gate) = WriterThread::start(
         writer,
         receiver,
-        FLUSH_INTERVAL,
+        WriteSettings {
+            flush_interval: FLUSH_INTERVAL,
+            room: Room::default(),
+        },
         clock.clone(),
         &ended,
         Arc::default(),

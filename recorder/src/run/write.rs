@@ -13,12 +13,23 @@ use soakbox_schemas::tables::Table;
 
 use super::event::Event;
 use super::outbox::Message;
+use super::room::DiskRoom;
 use crate::clock::{Clock, Timer};
 use crate::message;
+use crate::plan::{Room, WhenFull};
 use crate::segment::RecordingWriter;
 
 /// Rows that were written, by table.
 pub(super) type RowCounts = HashMap<Table, u64>;
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WriteSettings {
+    /// Longest time that rows exist only in memory.
+    pub(super) flush_interval: Duration,
+    /// Room on the disk.
+    pub(super) room: Room,
+}
 
 /// The writing thread, until it is finished or dropped. It owns the files from the start and writes
 /// nothing before [`WriteGate::open`], so that a start that fails elsewhere leaves nothing.
@@ -47,7 +58,7 @@ impl WriterThread {
     pub(super) fn start(
         writer: RecordingWriter,
         receiver: Receiver<Message>,
-        flush_interval: Duration,
+        settings: WriteSettings,
         clock: Arc<dyn Clock>,
         ended: &Arc<Event>,
         rotate: Arc<AtomicBool>,
@@ -59,7 +70,7 @@ impl WriterThread {
             .spawn(move || {
                 let _ended = ended.set_on_drop();
                 match opened.recv() {
-                    Ok(()) => write(writer, &receiver, flush_interval, &*clock, &rotate),
+                    Ok(()) => write(writer, &receiver, settings, &*clock, &rotate),
                     Err(_) => Ok(RowCounts::default()),
                 }
             })?;
@@ -96,22 +107,31 @@ impl Drop for WriterThread {
 fn write(
     mut writer: RecordingWriter,
     receiver: &Receiver<Message>,
-    flush_interval: Duration,
+    settings: WriteSettings,
     clock: &dyn Clock,
     rotate: &AtomicBool,
 ) -> Result<RowCounts> {
     let mut counts = RowCounts::default();
+    if settings.room.when_full == WhenFull::DropOldest {
+        match writer.drop_oldest_when_full() {
+            // It is tried again when something was deleted.
+            Err(error) if !error.is_disk_full() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut room = DiskRoom::new(settings.room, clock.now());
     // Twice an interval, because a row has already waited when it arrives here.
-    let period = flush_interval / 2;
+    let period = settings.flush_interval / 2;
     let mut due = Timer::after(period);
     loop {
         match receiver.recv_timeout(due.remaining()) {
             Ok(Message::Rows(rows, now)) => {
-                writer.append(rows.0, &rows.1, now)?;
-                *counts.entry(rows.0).or_default() += rows.1.num_rows() as u64;
+                if room.append(&mut writer, &rows, now)? {
+                    *counts.entry(rows.0).or_default() += rows.1.num_rows() as u64;
+                }
             }
             Ok(Message::Flush(done)) => {
-                writer.flush()?;
+                room.flush(&mut writer, clock.now())?;
                 // The thread that waited may be gone.
                 let _ = done.send(());
             }
@@ -119,13 +139,15 @@ fn write(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if due.is_over() {
-            writer.flush()?;
+            room.flush(&mut writer, clock.now())?;
             let rotated = if rotate.swap(false, Ordering::Relaxed) {
                 writer.rotate()
             } else {
                 Ok(())
             };
-            if let Err(error) = rotated.and_then(|()| writer.tick(clock.now())) {
+            if let Err(error) = rotated.and_then(|()| writer.tick(clock.now()))
+                && !(room.is_paused() && error.is_disk_full())
+            {
                 // No row is lost by a seal that failed: its journal is kept, and the seal is tried
                 // again.
                 message::line(format_args!("warning: {error}"));
@@ -133,6 +155,7 @@ fn write(
             due = Timer::after(period);
         }
     }
+    room.finish(&mut writer, clock.now())?;
     writer.finish()?;
     Ok(counts)
 }

@@ -18,6 +18,7 @@ use crate::segment::ActivityCounters;
 
 pub(crate) use annotations::annotation;
 pub(crate) use in_flight::in_flight;
+pub(crate) use self_usage::resident_bytes;
 pub use tick::{EventCounts, IntervalCounts, Tick};
 
 use annotations::ObservationGaps;

@@ -105,6 +105,12 @@ pub(crate) fn write_start(file: &File, contents: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Bytes that this process may still write to the file system of `path`.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64, SegmentError> {
+    let free = rustix::fs::statvfs(path).map_err(|error| SegmentError::io("read", path, error))?;
+    Ok(free.f_bavail.saturating_mul(free.f_frsize))
+}
+
 /// The paths of all entries of `directory`.
 ///
 /// # Errors

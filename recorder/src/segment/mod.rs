@@ -1,10 +1,13 @@
 //! A recording's files: rows are appended to journals, journals are sealed into segments, and
 //! recovery seals the journals that a crash left. `docs/format.md` has the format and its MUSTs.
 //!
+//! Sealed segments that are due are deleted (`retention`, `deletion`).
+//!
 //! This module owns every file below a recording's root. It never looks at events, and never
 //! touches the journal of a recorder that is alive.
 
 mod activity;
+mod deletion;
 mod directory;
 mod durable;
 mod error;
@@ -14,6 +17,7 @@ mod journal;
 mod lock;
 mod provenance;
 mod recovery;
+pub mod retention;
 pub mod rotation;
 mod scan;
 mod seal;

@@ -15,6 +15,7 @@ use soakbox_schemas::recording::{
 };
 use soakbox_schemas::tables::Table;
 
+use super::deletion::SPARE_FILE;
 use super::directory::release;
 use super::durable;
 use super::error::SegmentError;
@@ -327,13 +328,14 @@ impl Found {
     }
 }
 
-/// Removes the temporary files of seals that a crash interrupted before their rename.
+/// Removes the temporary files of seals that a crash interrupted before their rename, and the bytes
+/// for a full disk.
 fn remove_temporaries(directory: &Path) -> Result<(), SegmentError> {
     for path in durable::list(directory)? {
-        if path
+        let is_sealing = path
             .extension()
-            .is_some_and(|ending| ending == SEALING_EXTENSION)
-        {
+            .is_some_and(|ending| ending == SEALING_EXTENSION);
+        if is_sealing || path.ends_with(SPARE_FILE) {
             durable::remove(&path)?;
         }
     }

@@ -24,6 +24,9 @@ use super::footers;
 use super::scan::{JournalReader, scan};
 use super::summary::Summary;
 
+/// Attempts to place a segment in a directory that somebody removes.
+const PLACE_ATTEMPTS: usize = 3;
+
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -166,8 +169,7 @@ fn place(
     let path = SegmentName::new(summary.first_at_ns, &host, &name.uuid, name.sequence)
         .path(root, name.table);
     let directory = durable::parent(&path);
-    durable::create_directories(directory)?;
-    match durable::rename_new(temporary, &path)? {
+    match rename_into(directory, temporary, &path)? {
         Placed::Done => {}
         // The same segment, placed before a crash: the seal is finished. Any other file must not be
         // replaced.
@@ -187,6 +189,19 @@ fn place(
         summary,
         damaged_bytes,
     }))
+}
+
+/// Renames into a directory that is created where it is missing. Retention removes the directory of
+/// a day when it is empty, maybe in between.
+fn rename_into(directory: &Path, from: &Path, to: &Path) -> Result<Placed, SegmentError> {
+    for _ in 0..PLACE_ATTEMPTS {
+        durable::create_directories(directory)?;
+        match durable::rename_new(from, to) {
+            Err(SegmentError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            placed => return placed,
+        }
+    }
+    durable::rename_new(from, to)
 }
 
 /// The temporary file while it is being written.

@@ -1,9 +1,9 @@
-//! The thread that seals closed journals, so that appends wait for a seal only when [`QUEUE`]
+//! The thread that seals closed journals and deletes old segments, so that appends wait for a seal only when [`QUEUE`]
 //! journals wait already. A seal that failed by an error of the system (a full disk) is tried
 //! again later; its journal is kept.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,15 +11,23 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use soakbox_schemas::recording::JournalName;
 
 use super::activity::ActivityCounters;
+use super::deletion::Retention;
 use super::error::SegmentError;
 use super::seal::{Sealed, seal};
 use super::summary::Summary;
-use crate::clock::{Stopwatch, Timer};
+use crate::clock::{ClockPair, Stopwatch, Timer};
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
 /// Time after which a failed seal is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// What deletes segments: the sealing thread, and the writing one when the disk is full.
+pub(crate) type SharedRetention = Arc<Mutex<Retention>>;
+
+pub(crate) fn lock(retention: &SharedRetention) -> MutexGuard<'_, Retention> {
+    retention.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A closed journal.
 #[derive(Clone, Debug)]
@@ -28,10 +36,19 @@ pub(crate) struct Job {
     pub(crate) summary: Summary,
 }
 
+/// What the thread is asked to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    /// Seal a journal.
+    Seal(Job),
+    /// Delete the segments that are due at this moment.
+    Delete(ClockPair),
+}
+
 /// The sealing thread, and the channel of closed journals to it.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Request>>,
     thread: Option<JoinHandle<Result<(), SegmentError>>>,
     failure: Arc<Mutex<Option<SegmentError>>>,
 }
@@ -41,12 +58,14 @@ impl Sealer {
     pub(crate) fn start(
         root: &Path,
         counters: Arc<ActivityCounters>,
+        retention: SharedRetention,
     ) -> Result<Self, SegmentError> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let failure = Arc::new(Mutex::new(None));
         let worker = Worker {
             root: root.to_owned(),
             counters,
+            retention,
             failure: failure.clone(),
             retries: Vec::new(),
             retry_at: None,
@@ -64,7 +83,7 @@ impl Sealer {
     }
 
     /// A handle for one writer.
-    pub(crate) fn handle(&self) -> Result<Sender<Job>, SegmentError> {
+    pub(crate) fn handle(&self) -> Result<Sender<Request>, SegmentError> {
         self.jobs.clone().ok_or(SegmentError::SealerStopped)
     }
 
@@ -99,6 +118,7 @@ impl Drop for Sealer {
 struct Worker {
     root: PathBuf,
     counters: Arc<ActivityCounters>,
+    retention: SharedRetention,
     failure: Arc<Mutex<Option<SegmentError>>>,
     /// Failed by an error of the system: tried again.
     retries: Vec<Job>,
@@ -109,14 +129,19 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, queue: &Receiver<Job>) -> Result<(), SegmentError> {
+    fn run(mut self, queue: &Receiver<Request>) -> Result<(), SegmentError> {
         loop {
             let next = match self.retry_at {
                 None => queue.recv().map_err(RecvTimeoutError::from),
                 Some(at) => queue.recv_timeout(at.remaining()),
             };
             match next {
-                Ok(job) => self.seal(job),
+                Ok(Request::Seal(job)) => self.seal(job),
+                Ok(Request::Delete(now)) => {
+                    if let Err(error) = lock(&self.retention).apply(now) {
+                        self.report(error);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -142,7 +167,7 @@ impl Worker {
 
     fn seal(&mut self, job: Job) {
         let started = Stopwatch::start();
-        match seal(&self.root, &job.name, Some(&job.summary)) {
+        match self.seal_with_room(&job) {
             Ok(Sealed::Segment(segment)) => {
                 self.counters.wrote(segment.bytes);
                 self.counters.sealed(started.elapsed(), 1);
@@ -158,6 +183,25 @@ impl Worker {
                 }
                 self.report(error);
             }
+        }
+    }
+
+    /// Seals; where the disk is full and the oldest segments may be deleted, once more after that.
+    fn seal_with_room(&self, job: &Job) -> Result<Sealed, SegmentError> {
+        let attempt = || seal(&self.root, &job.name, Some(&job.summary));
+        match attempt() {
+            Err(error) if error.is_disk_full() => {
+                let journal = std::fs::metadata(job.name.path(&self.root));
+                // A segment is smaller than its journal.
+                let wanted = journal.map_or(0, |journal| journal.len());
+                let mut retention = lock(&self.retention);
+                if retention.is_spared() && retention.make_room(wanted)? {
+                    attempt()
+                } else {
+                    Err(error)
+                }
+            }
+            sealed => sealed,
         }
     }
 

@@ -13,7 +13,7 @@ use super::activity::ActivityCounters;
 use super::error::SegmentError;
 use super::journal::JournalWriter;
 use super::rotation::{Filled, Reason, Rotation};
-use super::sealer::Job;
+use super::sealer::{Job, Request};
 use crate::clock::{ClockPair, Stopwatch};
 use crate::plan::SegmentLimits;
 
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
 pub(crate) struct TableWriter {
     shared: Shared,
     table: Table,
-    sealer: Sender<Job>,
+    sealer: Sender<Request>,
     next_sequence: u64,
     open: Option<JournalWriter>,
     rotation: Rotation,
@@ -41,7 +41,7 @@ pub(crate) struct TableWriter {
 }
 
 impl TableWriter {
-    pub(crate) fn new(shared: Shared, table: Table, sealer: Sender<Job>) -> Self {
+    pub(crate) fn new(shared: Shared, table: Table, sealer: Sender<Request>) -> Self {
         let rotation = Rotation::new(shared.limits);
         Self {
             shared,
@@ -52,6 +52,11 @@ impl TableWriter {
             rotation,
             rotation_failure: None,
         }
+    }
+
+    /// Number of journals that were created.
+    pub(crate) fn journals(&self) -> u64 {
+        self.next_sequence - 1
     }
 
     pub(crate) fn table(&self) -> Table {
@@ -154,7 +159,7 @@ impl TableWriter {
             summary: *journal.summary(),
         };
         self.sealer
-            .send(job)
+            .send(Request::Seal(job))
             .map_err(|_| SegmentError::SealerStopped)
     }
 }

@@ -3,19 +3,22 @@
 //! the journals, as after a crash.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
+use crossbeam_channel::Sender;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::activity::{Activity, ActivityCounters};
+use super::deletion::Retention;
 use super::directory::RecorderDirectory;
+use super::durable;
 use super::error::SegmentError;
-use super::sealer::Sealer;
+use super::sealer::{Request, Sealer, SharedRetention, lock};
 use super::table::{Shared, TableWriter};
 use crate::clock::ClockPair;
-use crate::plan::SegmentLimits;
+use crate::plan::{Keep, SegmentLimits};
 
 /// Writes the tables of one recorder's run.
 #[derive(Debug)]
@@ -25,12 +28,14 @@ pub struct RecordingWriter {
     /// One for each table that has rows, in the order of their first rows.
     tables: Vec<TableWriter>,
     shared: Shared,
+    deletion: Deletion,
+    retention: SharedRetention,
     sealer: Sealer,
     directory: RecorderDirectory,
 }
 
 impl RecordingWriter {
-    /// Begins to write to `directory`; all files carry `provenance`.
+    /// Begins to write to `directory`; all files carry `provenance`, and none is ever deleted.
     ///
     /// # Errors
     /// Where the sealing thread cannot be started.
@@ -39,8 +44,29 @@ impl RecordingWriter {
         provenance: Provenance,
         limits: SegmentLimits,
     ) -> Result<Self, SegmentError> {
+        Self::keeping(directory, provenance, limits, Keep::default())
+    }
+
+    /// As [`Self::new`], and deletes the sealed segments of the recording that are not to be kept.
+    ///
+    /// # Errors
+    /// Where the sealing thread cannot be started.
+    pub fn keeping(
+        directory: RecorderDirectory,
+        provenance: Provenance,
+        limits: SegmentLimits,
+        keep: Keep,
+    ) -> Result<Self, SegmentError> {
         let counters = Arc::new(ActivityCounters::default());
-        let sealer = Sealer::start(directory.root(), counters.clone())?;
+        let is_limited = !keep.is_everything();
+        let retention = Retention::new(directory.root(), directory.uuid(), keep);
+        let retention = Arc::new(Mutex::new(retention));
+        let sealer = Sealer::start(directory.root(), counters.clone(), retention.clone())?;
+        let deletion = Deletion {
+            requests: is_limited.then(|| sealer.handle()).transpose()?,
+            due_boot_ns: 0,
+            journals: 0,
+        };
         let shared = Shared {
             root: directory.root().to_owned(),
             uuid: directory.uuid().to_owned(),
@@ -51,6 +77,8 @@ impl RecordingWriter {
         Ok(Self {
             tables: Vec::new(),
             shared,
+            deletion,
+            retention,
             sealer,
             directory,
         })
@@ -95,18 +123,17 @@ impl RecordingWriter {
         first_error(self.tables.iter_mut().map(TableWriter::flush))
     }
 
-    /// Rotates every journal that is due. Call it in each interval, even where nothing was
-    /// appended.
+    /// Rotates every journal that is due, and has old segments deleted. Call it in each interval,
+    /// even where nothing was appended.
     ///
     /// # Errors
-    /// Where a journal could not be closed, or a seal failed since the last call. Neither loses a
-    /// row: the journals are kept, failed seals are tried again, and recovery seals the rest.
+    /// Where a journal could not be closed, or a seal or a deletion failed since the last call. None
+    /// loses a row: the journals are kept, what failed is tried again, and recovery seals the rest.
     pub fn tick(&mut self, now: ClockPair) -> Result<(), SegmentError> {
-        let rotated = first_error(
-            self.tables
-                .iter_mut()
-                .map(|table| table.tick(now).map(|_| ())),
-        );
+        let ticked = self.tables.iter_mut().map(|table| table.tick(now));
+        let rotated = first_error(ticked.map(|ticked| ticked.map(|_| ())));
+        let journals = self.tables.iter().map(TableWriter::journals).sum();
+        self.deletion.request(now, journals);
         rotated.and_then(|()| self.sealer.take_failure().map_or(Ok(()), Err))
     }
 
@@ -121,6 +148,30 @@ impl RecordingWriter {
     /// The figures of the writers and the sealer.
     pub fn activity(&self) -> Arc<ActivityCounters> {
         self.shared.counters.clone()
+    }
+
+    /// From now on the oldest segments are deleted when a seal finds the disk full.
+    ///
+    /// # Errors
+    /// Where the bytes cannot be written that are kept for that.
+    pub fn drop_oldest_when_full(&mut self) -> Result<(), SegmentError> {
+        lock(&self.retention).spare(self.directory.path())
+    }
+
+    /// Deletes the oldest segments until `wanted` bytes are free; returns whether they are.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, written or deleted.
+    pub fn make_room(&self, wanted: u64) -> Result<bool, SegmentError> {
+        lock(&self.retention).make_room(wanted)
+    }
+
+    /// Bytes that are free for the recording.
+    ///
+    /// # Errors
+    /// Where the file system does not tell.
+    pub fn free_bytes(&self) -> Result<u64, SegmentError> {
+        durable::free_bytes(self.directory.root())
     }
 
     /// The UUID of this recorder's run.
@@ -146,15 +197,46 @@ impl RecordingWriter {
     /// without a gap.
     pub fn finish(mut self) -> Result<Activity, SegmentError> {
         if self.tables.is_empty() {
+            lock(&self.retention).remove_spare()?;
             return Ok(Activity::default());
         }
         let counters = self.activity();
         let closed = first_error(self.tables.iter_mut().map(TableWriter::rotate));
-        drop((self.tables, self.shared));
+        drop((self.tables, self.shared, self.deletion));
         let sealed = self.sealer.finish();
+        lock(&self.retention).remove_spare()?;
         self.directory.mark_stopped()?;
         self.directory.close()?;
         closed.and(sealed).map(|()| counters.take())
+    }
+}
+
+/// When the sealing thread is asked to delete old segments: after a journal was created, before which
+/// another may have been sealed, and each minute.
+#[derive(Debug)]
+struct Deletion {
+    /// `None` where everything is kept.
+    requests: Option<Sender<Request>>,
+    /// ns of the boot clock.
+    due_boot_ns: u64,
+    /// Number of journals at the last request.
+    journals: u64,
+}
+
+impl Deletion {
+    const INTERVAL_NS: u64 = 60_000_000_000;
+
+    fn request(&mut self, now: ClockPair, journals: u64) {
+        let Some(requests) = &self.requests else {
+            return;
+        };
+        // Where the queue is full, the next tick asks again.
+        if (journals != self.journals || now.boot_ns >= self.due_boot_ns)
+            && requests.try_send(Request::Delete(now)).is_ok()
+        {
+            self.due_boot_ns = now.boot_ns.saturating_add(Self::INTERVAL_NS);
+            self.journals = journals;
+        }
     }
 }
 

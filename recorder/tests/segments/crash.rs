@@ -16,7 +16,7 @@ use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
 
 /// The system calls at which processes are killed: all that change a file or a directory, or take
 /// the lock.
-const STEPS: [&str; 12] = [
+pub(crate) const STEPS: [&str; 12] = [
     "mkdir",
     "pwrite64",
     "fsync",
@@ -60,7 +60,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Runs `role` under strace, which kills it at its `count`-th `step`.
-fn run_killed_at(
+pub(crate) fn run_killed_at(
     step: &str,
     count: usize,
     role: &str,
@@ -79,7 +79,7 @@ fn run_killed_at(
     )
 }
 
-fn was_killed(status: ExitStatus) -> bool {
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9) || status.code() == Some(137)
 }
 
@@ -97,7 +97,7 @@ fn assert_whole(root: &Path, first: u64, acknowledged: u64, context: &str) {
     );
 }
 
-fn assert_clean(root: &Path, context: &str) {
+pub(crate) fn assert_clean(root: &Path, context: &str) {
     let contents = Contents::list(root).unwrap();
     assert!(contents.journals.is_empty(), "{context}");
     assert!(contents.superseded.is_empty(), "{context}");
@@ -109,13 +109,13 @@ fn assert_clean(root: &Path, context: &str) {
     assert_eq!(left, Vec::<std::path::PathBuf>::new(), "{context}");
 }
 
-fn recovered(root: &Path, context: &str) -> RecoveryReport {
+pub(crate) fn recovered(root: &Path, context: &str) -> RecoveryReport {
     recover(root, &SystemClock).unwrap_or_else(|error| panic!("{context}: {error}"))
 }
 
 /// Lets `child` run for `wait` after its first acknowledgement, kills it, and returns the last
 /// acknowledged counter.
-fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
+pub(crate) fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let seen = lines.find(|line| line.as_ref().unwrap().starts_with("appended "));
     let mut text = seen.unwrap().unwrap();
@@ -300,7 +300,7 @@ fn the_steps_of_a_seal_are_in_the_order_that_survives_a_power_cut() {
 }
 
 /// Whether `line` contains the parts of `pattern` between its stars, in their order.
-fn matches(line: &str, pattern: &str) -> bool {
+pub(crate) fn matches(line: &str, pattern: &str) -> bool {
     let mut rest = line;
     pattern.split('*').all(|part| match rest.find(part) {
         Some(at) => {

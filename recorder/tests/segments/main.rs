@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod crash;
+mod deletion;
 mod errors;
 #[path = "../suite/support/host.rs"]
 #[allow(dead_code, reason = "the other test program uses all of it")]
@@ -23,5 +24,5 @@ fn has_strace() -> bool {
 }
 
 fn main() -> ExitCode {
-    role::main(&[crash::TESTS, errors::TESTS].concat())
+    role::main(&[crash::TESTS, deletion::TESTS, errors::TESTS].concat())
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{JOURNAL_DIRECTORY, JournalName, SEGMENT_EXTENSION, SegmentName, uuid8};
+use super::{Deletions, JOURNAL_DIRECTORY, JournalName, SEGMENT_EXTENSION, SegmentName, uuid8};
 use crate::tables::Table;
 
 /// A sealed segment found in a recording.
@@ -40,6 +40,10 @@ pub struct Contents {
     pub journals: Vec<JournalFile>,
     /// Journals whose segment is already sealed: to be deleted, never to be read.
     pub superseded: Vec<JournalFile>,
+    /// Segments that are counted as deleted: to be deleted, never to be read.
+    pub deleting: Vec<SegmentFile>,
+    /// What retention deleted; `None` where its file cannot be read.
+    pub deletions: Option<Deletions>,
     /// Files named `*.parquet` in the directory of a table that are not segments of Soakbox.
     pub foreign: Vec<PathBuf>,
     /// What has a segment's name and is no regular file.
@@ -67,6 +71,13 @@ impl Contents {
             if table.is_declared() {
                 listed?;
             }
+        }
+        // The deletions after the segments: a segment that is gone is counted by then.
+        contents.deletions = Deletions::read(root).ok();
+        if let Some(deletions) = &contents.deletions {
+            let all = std::mem::take(&mut contents.segments).into_iter();
+            (contents.deleting, contents.segments) =
+                all.partition(|file| deletions.is_deleting(root, &file.path));
         }
         contents.segments.sort_by(|a, b| {
             let key = |file: &SegmentFile| (file.table, file.name.start_ns, file.name.sequence);

@@ -2,12 +2,14 @@
 //! their footers, and how a segment is encoded. Reads directories; writes nothing.
 
 mod contents;
+mod deletions;
 #[cfg(feature = "parquet")]
 pub mod encoding;
 pub mod footer;
 mod names;
 
 pub use contents::{Contents, JournalFile, SegmentFile};
+pub use deletions::{Deleted, Deletions};
 pub use footer::{Extent, Footer, FooterError, ObservedFile, Provenance, StoredPath};
 pub use names::{JournalName, SegmentName, journal_directory, uuid8};
 
@@ -20,6 +22,8 @@ pub const LOCK_FILE: &str = "lock";
 /// File in that directory with the plan of a recovery, while it seals the journals of a crashed
 /// recorder.
 pub const RECOVERY_FILE: &str = "recovery";
+/// File in a recording with the trace of the segments that retention deleted.
+pub const RETENTION_FILE: &str = "retention.json";
 /// Ending of the temporary file that a segment is written to. It is in the directory of its journal
 /// and is never read.
 pub const SEALING_EXTENSION: &str = "sealing";

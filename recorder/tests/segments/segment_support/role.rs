@@ -8,11 +8,11 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use libtest_mimic::{Arguments, Trial};
 
 use soakbox_recorder::clock::{Clock, SystemClock};
-use soakbox_recorder::plan::SegmentLimits;
+use soakbox_recorder::plan::{Keep, KeepTable, SegmentLimits};
 use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::tables::Table;
 
-use super::{operations, provenance, rows_of, writer};
+use super::{operations, provenance, rows_of};
 
 const ROLE: &str = "SOAKBOX_TEST_ROLE";
 const ROOT: &str = "SOAKBOX_TEST_ROOT";
@@ -43,8 +43,10 @@ fn play(role: &str) {
     let root = Path::new(&root);
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
     match role {
-        "record" => record(root, first, u64::MAX),
-        "record briefly" => record(root, first, 6),
+        "record" => record(root, first, u64::MAX, Keep::default()),
+        "record briefly" => record(root, first, 6, Keep::default()),
+        "record and delete" => record(root, first, u64::MAX, little()),
+        "record and delete briefly" => record(root, first, 14, little()),
         "record despite errors" => record_despite_errors(root, first),
         "recover" => {
             recover(root, &SystemClock).unwrap();
@@ -54,12 +56,13 @@ fn play(role: &str) {
 }
 
 /// Appends operations with counters from `first` on, and prints which of them survive a kill.
-fn record(root: &Path, first: u64, batches: u64) {
+fn record(root: &Path, first: u64, batches: u64, keep: Keep) {
     let limits = SegmentLimits {
         max_bytes: 16_000,
         ..SegmentLimits::default()
     };
-    let mut writer = writer(root, &SystemClock, limits);
+    let directory = RecorderDirectory::create(root, SystemClock.now().utc_ns).unwrap();
+    let mut writer = RecordingWriter::keeping(directory, provenance(), limits, keep).unwrap();
     for batch in 0..batches {
         let now = SystemClock.now();
         let end = first + (batch + 1) * 50;
@@ -75,6 +78,22 @@ fn record(root: &Path, first: u64, batches: u64) {
     }
     writer.finish().unwrap();
     std::io::stdout().write_all(b"finished\n").unwrap();
+}
+
+/// Few files of two tables: each of them is larger than what is kept.
+fn little() -> Keep {
+    let table = |bytes| KeepTable {
+        for_ns: None,
+        bytes: Some(bytes),
+    };
+    Keep {
+        tables: [
+            (Table::OPERATION_LOG, table(20_000)),
+            (Table::RECORDER_HEALTH, table(1)),
+        ]
+        .into(),
+        ..Keep::default()
+    }
 }
 
 /// Goes on after each error, as a recorder does, and prints which appends succeeded.

@@ -69,6 +69,11 @@ impl Session {
         }
     }
 
+    /// Both ends of the terminal.
+    pub(crate) fn ends(self) -> (File, File) {
+        self.terminal.expect("a terminal")
+    }
+
     /// Closes the terminal, as a person closes its window.
     pub(crate) fn hang_up(self) {
         drop(self.terminal);

@@ -1,0 +1,170 @@
+//! Rows that retention deleted are reported as such: the recording is not read as complete from its
+//! start, and counts of that time do not disagree with rows that are gone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::program::{analyzer, refused, text};
+use serde_json::Value;
+use soakbox_analyzer::sql::Session;
+use soakbox_schemas::recording::{Contents, Deleted, Deletions, RETENTION_FILE, SegmentFile};
+use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
+use soakbox_testing::{Recorder, Soak, concat};
+
+/// A minute, sealed every 15 seconds.
+fn recording(root: &Path) -> Vec<SegmentFile> {
+    let soak = Soak {
+        seconds: 60,
+        ..Soak::default()
+    };
+    let rows = soak.rows();
+    let mut recorder = Recorder::new(root);
+    for part in rows.log.chunks(15) {
+        recorder.seal(Table::OPERATION_LOG, &concat(part));
+    }
+    for part in rows.metrics.chunks(15) {
+        let batch = OperationMetrics::batch(&part.concat()).unwrap();
+        recorder.seal(Table::OPERATION_METRICS, &batch);
+    }
+    let annotations = Annotation::batch(&rows.annotations).unwrap();
+    recorder.seal(Table::ANNOTATIONS, &annotations);
+    Contents::list(root).unwrap().segments
+}
+
+fn of(files: &[SegmentFile], table: Table) -> Vec<&SegmentFile> {
+    files.iter().filter(|file| file.table == table).collect()
+}
+
+/// Counts segments as deleted, as a recorder does before it deletes them.
+fn count(root: &Path, files: &[&SegmentFile]) -> Deletions {
+    let mut deletions = Deletions::default();
+    for file in files {
+        let segment = soakbox_analyzer::recording::open(root, false).unwrap();
+        let mut segments = segment.segments.iter();
+        let segment = segments.find(|known| known.path == file.path).unwrap();
+        let range = segment.range.unwrap();
+        let deleted = Deleted {
+            rows: segment.footer.extent.unwrap().rows,
+            files: 1,
+            bytes: file.bytes,
+            from_ns: range.first_ns,
+            until_ns: range.last_ns,
+        };
+        deletions.add(&file.name.uuid8, file.table, deleted);
+        let below = file.path.strip_prefix(root).unwrap();
+        deletions
+            .deleting
+            .insert(below.to_str().unwrap().to_owned());
+    }
+    deletions
+}
+
+fn write(root: &Path, deletions: &Deletions) {
+    fs::write(root.join(RETENTION_FILE), deletions.to_bytes().unwrap()).unwrap();
+}
+
+fn remove(files: &[&SegmentFile]) {
+    for file in files {
+        fs::remove_file(&file.path).unwrap();
+    }
+}
+
+fn info(root: &Path) -> Value {
+    let output = analyzer(&["info", root.to_str().unwrap(), "--format", "json"]);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn deleted_rows_are_reported_and_disagree_with_nothing() {
+    let log = Table::OPERATION_LOG;
+    let metrics = Table::OPERATION_METRICS;
+    // The tables of which the first files are deleted, with how many.
+    for parts in [
+        &[(log, 1)][..],
+        &[(log, 3)],
+        &[(log, 2), (metrics, 1)],
+        &[(log, 1), (metrics, 2)],
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        let files = recording(root);
+        assert_eq!(info(root)["identity_ok"], true);
+        let gone: Vec<&SegmentFile> = parts
+            .iter()
+            .flat_map(|&(table, number)| of(&files, table).into_iter().take(number))
+            .collect();
+        let mut deletions = count(root, &gone);
+        write(root, &deletions);
+        let before = info(root);
+        remove(&gone);
+        let after = info(root);
+        deletions.deleting.clear();
+        write(root, &deletions);
+        let whole = info(root);
+        assert_eq!(
+            before, after,
+            "files that are named are not read: {parts:?}"
+        );
+        assert_eq!(after, whole, "{parts:?}");
+        assert_eq!(whole["identity_ok"], true, "{parts:?}: {whole}");
+        for (table, number) in parts {
+            let deleted = &whole["deleted"][table.name()];
+            assert_eq!(deleted["files"], *number, "{whole}");
+            assert!(deleted["rows"].as_u64().unwrap() > 0 && deleted["from"].is_string());
+        }
+        let gaps = whole["gaps"].as_array().unwrap();
+        assert_eq!(gaps.len(), 1, "{whole}");
+        assert_eq!(gaps[0]["cause"], "rows deleted by retention");
+        assert!(!whole["warnings"].as_array().unwrap().is_empty());
+        let output = analyzer(&["info", root.to_str().unwrap()]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains("deleted by retention"), "{shown}");
+        // A row that is missing without a trace is still found.
+        remove(&of(&files, log)[3..]);
+        assert_eq!(info(root)["identity_ok"], false, "{parts:?}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_deleted_while_it_is_read_is_a_clear_message() {
+    let place = tempfile::tempdir().unwrap();
+    let files = recording(place.path());
+    let opened = soakbox_analyzer::recording::open(place.path(), false).unwrap();
+    let session = Session::new(&opened).unwrap();
+    remove(&of(&files, Table::OPERATION_LOG)[..1]);
+    let mut segments = opened.segments(Table::OPERATION_LOG);
+    let read = segments.find_map(|segment| segment.batches(&[], |_| Ok(())).err());
+    let queried = session.collect("SELECT sum(duration_ns) FROM operation_log");
+    for failure in [read, queried.err()] {
+        let text = failure.unwrap().to_string();
+        assert!(text.contains("deleted meanwhile"), "{text}");
+    }
+}
+
+#[test]
+fn rows_that_are_missing_without_a_trace_disagree() {
+    let place = tempfile::tempdir().unwrap();
+    let files = recording(place.path());
+    remove(&of(&files, Table::OPERATION_LOG)[..1]);
+    let info = info(place.path());
+    assert_eq!(info["identity_ok"], false);
+    assert_eq!(info.get("deleted"), None);
+}
+
+#[test]
+fn a_trace_that_cannot_be_read_is_no_trace_of_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    recording(place.path());
+    let path: PathBuf = place.path().join(RETENTION_FILE);
+    fs::write(&path, "{}").unwrap();
+    let root = place.path().to_str().unwrap();
+    let line = refused(&["info", root]);
+    assert!(line.contains(RETENTION_FILE), "{line}");
+    let output = analyzer(&["info", root, "--skip-damaged", "--format", "json"]);
+    assert!(output.status.success());
+    let info: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warnings = info["warnings"].to_string();
+    assert!(warnings.contains(RETENTION_FILE), "{warnings}");
+}
