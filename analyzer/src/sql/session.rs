@@ -74,6 +74,7 @@ impl Session {
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
         let context = context(memory_bytes).map_err(failed)?;
+        functions::register(&context, recordings.iter().map(|(_, recording)| *recording));
         let session = Self {
             context,
             notes: Notes::of(recordings.iter().map(|(_, recording)| *recording)),
@@ -194,10 +195,7 @@ fn context(memory_bytes: usize) -> std::result::Result<SessionContext, DataFusio
         .with_default_features()
         .with_physical_optimizer_rules(rules)
         .build();
-    let context = SessionContext::new_with_state(state);
-    context.register_udaf(functions::quantile());
-    context.register_udaf(functions::quantiles());
-    Ok(context)
+    Ok(SessionContext::new_with_state(state))
 }
 
 /// A query that was planned.

@@ -1,61 +1,137 @@
-//! The functions as SQL knows them: names, arguments, types. `quantile(column, p)` gives one value,
-//! `quantiles(column, p, …)` a list of them from one pass and one histogram.
+//! The aggregates as SQL knows them: names, arguments, types, descriptions.
 
-use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, GroupsAccumulator, Signature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Documentation, GroupsAccumulator,
+    Signature, Volatility,
 };
 use datafusion::physical_plan::PhysicalExpr;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use super::aggregate::{Answer, Call, Grouped, Input, Single, Sliding, list_type};
+use super::described::described;
 
-use super::accumulator::{Grouped, QuantileLevels, Single};
-use super::histogram::Histogram;
-
-/// `quantile(column, p)`: one quantile of an integer column, an integer.
-pub fn quantile() -> AggregateUDF {
-    AggregateUDF::new_from_impl(Quantile::new("quantile", false))
+/// All of them.
+pub(super) fn all() -> [AggregateUDF; 6] {
+    use Kind::{Merge, Quantile, Quantiles, Sketch};
+    [
+        Aggregate::new(
+            ("quantile", Quantile, false),
+            "quantile(column, p)",
+            "The smallest value that at least a share p (0 to 1) of the values do not exceed, within \
+             1/128; the smallest and the largest value are exact. Of a column of sketches: that of all \
+             their values. Nulls do not count.",
+        ),
+        Aggregate::new(
+            ("quantiles", Quantiles, false),
+            "quantiles(column, p, ...)",
+            "Several quantiles at once, as a list in the order of the p: \
+             quantiles(duration_ns, 0.5, 0.99)[2].",
+        ),
+        Aggregate::new(
+            ("weighted_quantile", Quantile, true),
+            "weighted_quantile(column, weight, p)",
+            "As quantile, where each row stands for so many values as its weight, a whole number. A \
+             row with a weight that is null or 0 does not count; a negative one is refused.",
+        ),
+        Aggregate::new(
+            ("weighted_quantiles", Quantiles, true),
+            "weighted_quantiles(column, weight, p, ...)",
+            "Several weighted quantiles at once, as a list in the order of the p.",
+        ),
+        Aggregate::new(
+            ("sketch", Sketch, false),
+            "sketch(column [, weight])",
+            "A histogram of the values in few bytes, from which quantile, merge and sketch_quantile \
+             read. Null without values.",
+        ),
+        Aggregate::new(
+            ("merge", Merge, false),
+            "merge(sketch)",
+            "The sketch of all values of several sketches, exactly the one that sketch would give for \
+             them. Nulls do not count.",
+        ),
+    ]
 }
 
-/// `quantiles(column, p, …)`: several quantiles of an integer column, a list in the order of the
-/// levels.
-pub fn quantiles() -> AggregateUDF {
-    AggregateUDF::new_from_impl(Quantile::new("quantiles", true))
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Quantile,
+    Quantiles,
+    Sketch,
+    Merge,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Quantile {
+struct Aggregate {
     name: &'static str,
-    many: bool,
+    kind: Kind,
+    is_weighted: bool,
     signature: Signature,
+    documentation: Documentation,
 }
 
-impl Quantile {
-    fn new(name: &'static str, many: bool) -> Self {
-        Self {
+impl Aggregate {
+    #[expect(clippy::new_ret_no_self, reason = "the caller needs what wraps it")]
+    fn new(
+        (name, kind, is_weighted): (&'static str, Kind, bool),
+        syntax: &str,
+        description: &str,
+    ) -> AggregateUDF {
+        AggregateUDF::new_from_impl(Self {
             name,
-            many,
+            kind,
+            is_weighted,
             signature: Signature::user_defined(Volatility::Immutable),
+            documentation: described(syntax, description),
+        })
+    }
+
+    /// What arguments of these types are; `None` where the first one has another type.
+    fn input(&self, types: &[&DataType]) -> Option<Input> {
+        let first = types.first()?;
+        let is_number = first.is_integer() || first.is_null();
+        let is_weighted = match self.kind {
+            Kind::Sketch => types.len() > 1,
+            _ => self.is_weighted,
+        };
+        match (self.kind, is_weighted) {
+            (Kind::Merge, _) => (is_sketch(first) || first.is_null()).then_some(Input::Sketches),
+            (Kind::Quantile | Kind::Quantiles, false) if is_sketch(first) => Some(Input::Sketches),
+            (_, true) => is_number.then_some(Input::Weighted),
+            (_, false) => is_number.then_some(Input::Values),
         }
     }
 
-    fn levels(&self, args: &AccumulatorArgs) -> Result<QuantileLevels> {
+    fn call(&self, args: &AccumulatorArgs) -> Result<Call> {
         if args.is_distinct {
-            return plan_err!("{}: DISTINCT is not supported", self.name);
+            return plan_err!(
+                "{}: DISTINCT is not supported; choose the distinct values in a subquery",
+                self.name
+            );
         }
-        let levels = args.exprs[1..].iter().map(|level| self.level(level));
+        let types = args.expr_fields.iter().map(|field| field.data_type());
+        let types: Vec<&DataType> = types.collect();
+        let Some(input) = self.input(&types) else {
+            return plan_err!("{}: arguments of other types", self.name);
+        };
+        let levels = args.exprs.get(input.columns()..).unwrap_or_default();
+        let levels = levels.iter().map(|level| self.level(level));
         let levels = levels.collect::<Result<Vec<f64>>>()?;
-        Ok(match levels[..] {
-            [level] if !self.many => QuantileLevels::One(level),
-            _ => QuantileLevels::Many(levels),
+        let answer = match (self.kind, &levels[..]) {
+            (Kind::Sketch | Kind::Merge, _) => Answer::Sketch,
+            (Kind::Quantile, [level]) => Answer::Quantile(*level),
+            _ => Answer::Quantiles(levels),
+        };
+        Ok(Call {
+            name: self.name,
+            input,
+            answer,
         })
     }
 
@@ -67,12 +143,35 @@ impl Quantile {
             {
                 Ok(level)
             }
-            _ => plan_err!("{}: a level must be a number from 0 to 1", self.name),
+            _ => plan_err!("{}: p must be a constant from 0 to 1", self.name),
+        }
+    }
+
+    /// Refuses a first argument of another type.
+    fn refuse_column(&self, column: &DataType) -> Result<Input> {
+        let name = self.name;
+        match self.kind {
+            Kind::Merge => plan_err!(
+                "{name}: the column must have sketches, not {column}; sketch(column) makes them"
+            ),
+            Kind::Sketch if is_sketch(column) => {
+                plan_err!("{name}: the column has sketches already; merge(column) merges them")
+            }
+            _ => plan_err!(
+                "{name}: the column must have an integer type, not {column}; \
+                 cast it (CAST(… AS BIGINT))"
+            ),
         }
     }
 }
 
-impl AggregateUDFImpl for Quantile {
+/// Whether values of this type may be sketches.
+pub(super) fn is_sketch(data_type: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, LargeBinary};
+    matches!(data_type, Binary | LargeBinary | BinaryView)
+}
+
+impl AggregateUDFImpl for Aggregate {
     fn name(&self) -> &str {
         self.name
     }
@@ -81,39 +180,49 @@ impl AggregateUDFImpl for Quantile {
         &self.signature
     }
 
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
+    }
+
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let usage = if self.many {
-            "column, p, …"
-        } else {
-            "column, p"
+        let columns = 1 + usize::from(self.is_weighted);
+        let number = match self.kind {
+            Kind::Quantile => columns + 1..=columns + 1,
+            Kind::Quantiles => columns + 1..=usize::MAX,
+            Kind::Sketch => 1..=2,
+            Kind::Merge => 1..=1,
         };
-        let arguments = arg_types.len();
-        if arguments < 2 || (arguments > 2 && !self.many) {
-            return plan_err!("{}: its arguments are ({usage})", self.name);
+        if !number.contains(&arg_types.len()) {
+            let syntax = &self.documentation.syntax_example;
+            return plan_err!("{}: it is called as {syntax}", self.name);
         }
-        if !arg_types[0].is_integer() && !arg_types[0].is_null() {
+        let types: Vec<&DataType> = arg_types.iter().collect();
+        let input = match self.input(&types) {
+            Some(input) => input,
+            None => self.refuse_column(&arg_types[0])?,
+        };
+        let mut types = vec![input.data_type(); input.columns()];
+        if input == Input::Weighted && !arg_types[1].is_integer() && !arg_types[1].is_null() {
             return plan_err!(
-                "{}: the column must have an integer type, not {}; cast it (CAST(… AS BIGINT))",
+                "{}: the weight must have an integer type, not {}",
                 self.name,
-                arg_types[0]
+                arg_types[1]
             );
         }
-        if let Some(other) = arg_types[1..].iter().find(|level| !level.is_numeric()) {
-            return plan_err!(
-                "{}: a level must be a number from 0 to 1, not {other}",
-                self.name
-            );
+        for level in &arg_types[input.columns()..] {
+            if !level.is_numeric() {
+                return plan_err!("{}: p must be a number from 0 to 1, not {level}", self.name);
+            }
+            types.push(DataType::Float64);
         }
-        let mut types = vec![DataType::Float64; arguments];
-        types[0] = DataType::Int64;
         Ok(types)
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(if self.many {
-            DataType::List(QuantileLevels::item())
-        } else {
-            DataType::Int64
+        Ok(match self.kind {
+            Kind::Quantile => DataType::Int64,
+            Kind::Quantiles => list_type(),
+            Kind::Sketch | Kind::Merge => DataType::LargeBinary,
         })
     }
 
@@ -127,10 +236,11 @@ impl AggregateUDFImpl for Quantile {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Single {
-            histogram: Histogram::default(),
-            levels: self.levels(&args)?,
-        }))
+        Ok(Box::new(Single::new(self.call(&args)?)))
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Sliding::new(self.call(&args)?)))
     }
 
     fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
@@ -141,7 +251,7 @@ impl AggregateUDFImpl for Quantile {
         &self,
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Grouped::new(self.levels(&args)?)))
+        Ok(Box::new(Grouped::new(self.call(&args)?)))
     }
 }
 
@@ -187,8 +297,9 @@ mod tests {
             options.skip_partial_aggregation_probe_ratio_threshold = 0.0;
         }
         let context = SessionContext::new_with_config(config);
-        context.register_udaf(quantile());
-        context.register_udaf(quantiles());
+        for aggregate in all() {
+            context.register_udaf(aggregate);
+        }
         let table = MemTable::try_new(schema, tables).unwrap();
         context.register_table("t", Arc::new(table)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
