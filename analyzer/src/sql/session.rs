@@ -84,10 +84,9 @@ impl Session {
             schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
             // Names in the text of a view are those of its own recording.
             schemas::set_default(&session.context, schema);
-            let views =
-                queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
-            for view in session.collect_all(views) {
-                view?;
+            // One after the other: a view may use those before it.
+            for (name, query) in queries::VIEWS {
+                session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
             }
         }
         schemas::set_default(&session.context, SCHEMA);

@@ -129,11 +129,6 @@ impl Histogram {
         }
     }
 
-    /// Whether there are no values.
-    pub fn is_empty(&self) -> bool {
-        self.total == 0
-    }
-
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.counts.heap_bytes()

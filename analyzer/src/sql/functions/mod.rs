@@ -28,3 +28,12 @@ pub(super) fn register<'a>(
         context.register_udf(scalar.function());
     }
 }
+
+/// The names of our functions.
+pub fn names() -> Vec<String> {
+    let aggregates = aggregates::all().map(|aggregate| aggregate.name().to_owned());
+    let scalars = sketches::all().into_iter().chain(units::all());
+    let scalars = scalars.chain(time::all(Runs::default()));
+    let scalars = scalars.map(|scalar| scalar.name.to_owned());
+    aggregates.into_iter().chain(scalars).collect()
+}

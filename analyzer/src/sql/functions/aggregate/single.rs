@@ -1,12 +1,12 @@
 //! The accumulator of a query without groups, and of window frames that only grow.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 
 use super::super::histogram::Histogram;
-use super::input::{Row, Rows, failed};
-use super::{Answer, Call};
+use super::input::{Rows, failed};
+use super::Call;
 
 #[derive(Debug)]
 pub(in crate::sql::functions) struct Single {

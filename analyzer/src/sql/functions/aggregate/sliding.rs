@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use datafusion::common::{Result, ScalarValue, not_impl_err};
 use datafusion::logical_expr::Accumulator;
 use soakbox_schemas::tables::histogram::{encode, key};
