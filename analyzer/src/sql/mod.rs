@@ -16,6 +16,7 @@ mod scope;
 mod session;
 mod statements;
 mod table;
+mod views;
 mod word_groups;
 
 pub use catalog::SCHEMA;

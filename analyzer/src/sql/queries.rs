@@ -78,7 +78,10 @@ mod tests {
             let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
             let notes = notes(text);
             let described: Vec<&String> = notes.iter().map(|note| &note.name).collect();
-            assert_eq!(columns, described, "{name}: each column is described in its head");
+            assert_eq!(
+                columns, described,
+                "{name}: each column is described in its head"
+            );
         }
         assert!(
             session

@@ -24,7 +24,7 @@ use super::describe::Notes;
 use super::explain::query_failure;
 use super::scope::Scope;
 use super::word_groups::GroupByCodes;
-use super::{functions, queries, schemas};
+use super::{functions, schemas};
 use crate::recording::Recording;
 
 /// Memory that sorting and grouping may use before they spill to temporary files, if nothing else is
@@ -82,14 +82,7 @@ impl Session {
         };
         for (schema, recording) in recordings {
             schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
-            // Names in the text of a view are those of its own recording.
-            schemas::set_default(&session.context, schema);
-            // One after the other: a view may use those before it.
-            for (name, query) in queries::VIEWS {
-                session.collect(&format!("CREATE VIEW {name} AS {query}"))?;
-            }
         }
-        schemas::set_default(&session.context, SCHEMA);
         Ok(session)
     }
 

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Documentation, GroupsAccumulator,
-    Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Documentation, Expr,
+    GroupsAccumulator, Signature, Volatility,
 };
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -67,7 +71,7 @@ enum Kind {
     Merge,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Aggregate {
     name: &'static str,
     kind: Kind,
@@ -92,6 +96,14 @@ impl Aggregate {
         })
     }
 
+    /// Arguments before the levels.
+    fn levels_from(&self) -> usize {
+        match self.kind {
+            Kind::Quantile | Kind::Quantiles => 1 + usize::from(self.is_weighted),
+            Kind::Sketch | Kind::Merge => usize::MAX,
+        }
+    }
+
     /// What arguments of these types are; `None` where the first one has another type.
     fn input(&self, types: &[&DataType]) -> Option<Input> {
         let first = types.first()?;
@@ -108,13 +120,18 @@ impl Aggregate {
         }
     }
 
-    fn call(&self, args: &AccumulatorArgs) -> Result<Call> {
-        if args.is_distinct {
+    fn refuse_distinct(&self, is_distinct: bool) -> Result<()> {
+        if is_distinct {
             return plan_err!(
                 "{}: DISTINCT is not supported; choose the distinct values in a subquery",
                 self.name
             );
         }
+        Ok(())
+    }
+
+    fn call(&self, args: &AccumulatorArgs) -> Result<Call> {
+        self.refuse_distinct(args.is_distinct)?;
         let types = args.expr_fields.iter().map(|field| field.data_type());
         let types: Vec<&DataType> = types.collect();
         let Some(input) = self.input(&types) else {
@@ -143,8 +160,12 @@ impl Aggregate {
             {
                 Ok(level)
             }
-            _ => plan_err!("{}: p must be a constant from 0 to 1", self.name),
+            _ => self.refuse_level(),
         }
+    }
+
+    fn refuse_level<T>(&self) -> Result<T> {
+        plan_err!("{}: p must be a constant from 0 to 1", self.name)
     }
 
     /// Refuses a first argument of another type.
@@ -226,6 +247,24 @@ impl AggregateUDFImpl for Aggregate {
         })
     }
 
+    /// Changes nothing, but refuses what cannot be computed before the first row is written.
+    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+        let (levels, this) = (self.levels_from(), self.clone());
+        Some(Box::new(
+            move |call: AggregateFunction, _: &SimplifyContext| {
+                this.refuse_distinct(call.params.distinct)?;
+                for level in call.params.args.iter().skip(levels) {
+                    match level {
+                        Expr::Literal(ScalarValue::Float64(Some(level)), _)
+                            if (0.0..=1.0).contains(level) => {}
+                        _ => return this.refuse_level(),
+                    }
+                }
+                Ok(Expr::AggregateFunction(call))
+            },
+        ))
+    }
+
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let name = format_state_name(args.name, "histogram");
         Ok(vec![Arc::new(Field::new(
@@ -297,9 +336,7 @@ mod tests {
             options.skip_partial_aggregation_probe_ratio_threshold = 0.0;
         }
         let context = SessionContext::new_with_config(config);
-        for aggregate in all() {
-            context.register_udaf(aggregate);
-        }
+        super::super::register(&context, std::iter::empty());
         let table = MemTable::try_new(schema, tables).unwrap();
         context.register_table("t", Arc::new(table)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -376,6 +413,98 @@ mod tests {
                     let list = list.value(row);
                     let list = list.as_primitive::<Int64Type>();
                     prop_assert!(close(Some(list.value(0)), exact(&mut all, 50)));
+                    prop_assert_eq!(Some(list.value(1)), value(1, row));
+                }
+            }
+        }
+    }
+
+    /// What the rows of a frame give, exactly.
+    fn frame(rows: &[Row], ends_at: usize, preceding: usize) -> Vec<i64> {
+        let first = ends_at.saturating_sub(preceding);
+        rows[first..=ends_at]
+            .iter()
+            .filter_map(|row| row.1)
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// Sketches of parts, merged in a group, in a frame and by rows, are the sketch of all.
+        #[test]
+        fn sketches_and_weights_agree_with_sorted_values(
+            rows in rows(), partitions in 1usize..4, skip_partial: bool, percent in 0usize..=100
+        ) {
+            let level = percent as f64 / 100.0;
+            let query = format!(
+                "SELECT part, quantile(s, {level}), sketch_quantile(merge(s), {level}), \
+                 coalesce(sketch_count(merge(s)), 0), quantile(w, {level}), merge(s) = any_value(one) \
+                 FROM (SELECT part, value % 3, sketch(value) AS s, sketch(value, value % 3) AS w \
+                       FROM t GROUP BY part, value % 3) AS parts \
+                 JOIN (SELECT part AS p, sketch(value) AS one FROM t GROUP BY part) AS whole ON p = part \
+                 GROUP BY part ORDER BY part"
+            );
+            let query = query.replace("any_value", "first_value");
+            let result = run(&rows.iter().map(|row| (row.0, row.1.map(|v| v.abs()), row.2)).collect::<Vec<Row>>(), partitions, skip_partial, &query);
+            let mut groups: BTreeMap<i64, (Vec<i64>, Vec<i64>)> = BTreeMap::new();
+            for (part, value, _) in &rows {
+                let (all, weighted) = groups.entry(*part).or_default();
+                if let Some(value) = value.map(|value| value.abs()) {
+                    all.push(value);
+                    weighted.extend(std::iter::repeat_n(value, (value % 3) as usize));
+                }
+            }
+            prop_assert_eq!(result.num_rows(), groups.len());
+            let value = |column: usize, row: usize| {
+                let column = result.column(column).as_primitive::<Int64Type>();
+                arrow::array::Array::is_valid(column, row).then(|| column.value(row))
+            };
+            for (row, (_, (mut all, mut weighted))) in groups.into_iter().enumerate() {
+                prop_assert_eq!(value(3, row), Some(all.len() as i64));
+                prop_assert!(close(value(1, row), exact(&mut all, percent)));
+                prop_assert_eq!(value(2, row), value(1, row));
+                prop_assert!(close(value(4, row), exact(&mut weighted, percent)));
+                let same = result.column(5).as_boolean();
+                prop_assert!(all.is_empty() || same.value(row), "one encoding");
+            }
+        }
+
+        #[test]
+        fn frames_that_grow_and_slide_agree_with_sorted_values(
+            rows in rows(), partitions in 1usize..4, preceding in 0usize..40, percent in 0usize..=100
+        ) {
+            let level = percent as f64 / 100.0;
+            let rows: Vec<Row> = rows.iter().enumerate().map(|(index, row)| (index as i64, row.1, row.2)).collect();
+            let sliding = format!("OVER (ORDER BY part ROWS BETWEEN {preceding} PRECEDING AND CURRENT ROW)");
+            let query = format!(
+                "SELECT part, quantile(value, {level}) {sliding}, \
+                 quantile(value, {level}) OVER (ORDER BY part), \
+                 quantile(s, {level}) {sliding}, sketch_quantile(sketch(value) {sliding}, {level}), \
+                 weighted_quantile(value, 2, {level}) {sliding}, quantiles(value, 0, {level}) {sliding} \
+                 FROM (SELECT part, max(value) AS value, sketch(value) AS s FROM t GROUP BY part) AS one \
+                 ORDER BY part"
+            );
+            let result = run(&rows, partitions, false, &query);
+            prop_assert_eq!(result.num_rows(), rows.len());
+            let value = |column: usize, row: usize| {
+                let column = result.column(column).as_primitive::<Int64Type>();
+                arrow::array::Array::is_valid(column, row).then(|| column.value(row))
+            };
+            for row in 0..rows.len() {
+                let mut slid = frame(&rows, row, preceding);
+                let expected = exact(&mut slid, percent);
+                prop_assert!(close(value(1, row), expected));
+                prop_assert!(close(value(2, row), exact(&mut frame(&rows, row, row), percent)));
+                for column in 3..=5 {
+                    prop_assert_eq!(value(column, row), value(1, row), "column {}", column);
+                }
+                let list = result.column(6).as_list::<i32>();
+                prop_assert_eq!(arrow::array::Array::is_null(list, row), slid.is_empty());
+                if !slid.is_empty() {
+                    let list = list.value(row);
+                    let list = list.as_primitive::<Int64Type>();
+                    prop_assert_eq!(Some(list.value(0)), slid.first().copied(), "the first rank is exact");
                     prop_assert_eq!(Some(list.value(1)), value(1, row));
                 }
             }

@@ -222,9 +222,8 @@ fn has_room(keys: &[i16]) -> bool {
     }
     let extremes = keys.iter().min().zip(keys.iter().max());
     length < MOST_LISTED
-        && extremes.is_some_and(|(&least, &most)| {
-            2 * length * size_of::<i16>() < dense_bytes(least, most)
-        })
+        && extremes
+            .is_some_and(|(&least, &most)| 2 * length * size_of::<i16>() < dense_bytes(least, most))
 }
 
 /// Whether a change of pairs may be this expensive. What dense counts would have saved is bounded.

@@ -206,6 +206,48 @@ mod tests {
     }
 
     #[test]
+    fn more_values_than_a_count_can_have_are_refused() {
+        let mut many = Histogram::default();
+        many.add_weighted(7, u64::MAX - 1).unwrap();
+        let mut bytes = Vec::new();
+        many.encode(&mut bytes);
+        assert_eq!(many.add_weighted(7, 2), Err(Refused::TooMany));
+        assert_eq!(many.merge(&bytes, &mut Vec::new()), Err(Refused::TooMany));
+        assert_eq!(many.quantiles(&[0.0, 0.5, 1.0]), Some(vec![7, 7, 7]));
+    }
+
+    /// Memory of a group: two bytes for each of a few values however wide they are spread, and never
+    /// more than dense counts of all buckets.
+    #[test]
+    fn a_histogram_takes_little_memory() {
+        let mut wide = Histogram::default();
+        let (mut most, mut grown) = (0, 0);
+        for index in 0u64..200_000 {
+            // From 1 µs to 17 minutes.
+            let value = 1000u64 << (index * 7 % 30);
+            grown += wide.add((value + index % 97) as i64);
+            if index < 1000 {
+                let bytes = wide.heap_bytes();
+                assert!(bytes <= 8 + 4 * (index as usize + 1), "{bytes} for {index}");
+            }
+            most = most.max(wide.heap_bytes());
+        }
+        assert!(most <= 31 * 512, "{most}");
+        assert!(grown >= wide.heap_bytes());
+        // A few buckets with large counts are pairs, also where the bytes come from elsewhere.
+        let mut bytes = Vec::new();
+        let ends = [(key(i64::MIN), 1 << 20), (key(i64::MAX), 1 << 20)];
+        histogram::encode(Some((i64::MIN, i64::MAX)), ends, &mut bytes);
+        let mut hostile = Histogram::default();
+        hostile.merge(&bytes, &mut Vec::new()).unwrap();
+        assert!(hostile.heap_bytes() <= 16, "{}", hostile.heap_bytes());
+        for _ in 0..100_000 {
+            hostile.merge(&bytes, &mut Vec::new()).unwrap();
+        }
+        assert!(hostile.heap_bytes() <= 7552 * 8, "{}", hostile.heap_bytes());
+    }
+
+    #[test]
     fn ranks_are_nearest_ranks_where_values_are_exact() {
         let hundred: Vec<i64> = (1..=100).collect();
         let levels: Vec<f64> = (1..=63).map(|percent| f64::from(percent) / 100.0).collect();
@@ -244,6 +286,40 @@ mod tests {
             merged.merge(&bytes, &mut Vec::new()).unwrap();
             let levels: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
             prop_assert_eq!(merged.quantiles(&levels), of(&values).quantiles(&levels));
+        }
+
+        /// In whatever order and form they were counted, values have one encoding.
+        #[test]
+        fn merging_is_associative_and_commutative(values in values(), weights in proptest::collection::vec(0u64..200, 3)) {
+            let mut parts = vec![Histogram::default(); 3];
+            let mut whole = Histogram::default();
+            for (index, value) in values.iter().enumerate() {
+                let weight = weights[index % 3];
+                parts[index % 3].add_weighted(*value, weight).unwrap();
+                for _ in 0..weight {
+                    whole.add(*value);
+                }
+            }
+            let encoded = |histogram: &Histogram| {
+                let mut bytes = Vec::new();
+                histogram.encode(&mut bytes);
+                bytes
+            };
+            let merged = |order: &[&[usize]]| {
+                let mut all = Histogram::default();
+                for group in order {
+                    let mut some = Histogram::default();
+                    for part in *group {
+                        some.merge(&encoded(&parts[*part]), &mut Vec::new()).unwrap();
+                    }
+                    all.merge(&encoded(&some), &mut Vec::new()).unwrap();
+                }
+                encoded(&all)
+            };
+            let expected = encoded(&whole);
+            for order in [&[&[0, 1, 2][..]][..], &[&[2], &[1, 0]], &[&[1, 2], &[0]], &[&[0], &[1], &[2]]] {
+                prop_assert_eq!(&merged(order), &expected);
+            }
         }
 
         #[test]

@@ -107,9 +107,9 @@ fn each(name: &str, columns: &[ArrayRef], mut found: impl FnMut(Option<Vec<i64>>
         let levels = levels(name, &given, row)?;
         let values = read(name, sketches, row, &mut buckets)?;
         let values = values.zip(levels);
-        found(values.map(|((extremes, total), levels)| {
-            quantiles(&buckets, total, extremes, &levels)
-        }));
+        found(
+            values.map(|((extremes, total), levels)| quantiles(&buckets, total, extremes, &levels)),
+        );
     }
     Ok(())
 }

@@ -170,7 +170,9 @@ fn begun_at(columns: &[ArrayRef]) -> Result<ArrayRef> {
     let durations = columns[1].as_primitive::<Int64Type>();
     let begun: TimestampNanosecondArray =
         arrow::compute::binary(times, durations, i64::saturating_sub)?;
-    Ok(Arc::new(begun.with_data_type(columns[0].data_type().clone())))
+    Ok(Arc::new(
+        begun.with_data_type(columns[0].data_type().clone()),
+    ))
 }
 
 fn since_start(runs: &Runs, columns: &[ArrayRef]) -> Result<ArrayRef> {

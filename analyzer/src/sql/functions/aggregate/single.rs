@@ -5,8 +5,8 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 
 use super::super::histogram::Histogram;
-use super::input::{Rows, failed};
 use super::Call;
+use super::input::{Rows, failed};
 
 #[derive(Debug)]
 pub(in crate::sql::functions) struct Single {

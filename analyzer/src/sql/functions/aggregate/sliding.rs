@@ -117,7 +117,9 @@ impl Accumulator for Sliding {
             }
             Answer::Quantiles(levels) => match read(levels) {
                 Some(found) => {
-                    let found = found.into_iter().map(|value| ScalarValue::Int64(Some(value)));
+                    let found = found
+                        .into_iter()
+                        .map(|value| ScalarValue::Int64(Some(value)));
                     let found: Vec<ScalarValue> = found.collect();
                     let list = ScalarValue::new_list(&found, item().data_type(), true);
                     ScalarValue::List(list)
