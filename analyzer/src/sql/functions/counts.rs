@@ -188,7 +188,12 @@ impl Counts {
 
     /// The counts of a list as pairs.
     fn paired(&self) -> Self {
-        match merged(&[], &self.entries()) {
+        let entries = self.entries();
+        let pairs = match entries.is_empty() {
+            true => Some(Vec::new()),
+            false => merged(&[], &entries),
+        };
+        match pairs {
             Some(pairs) => Self::Pairs { pairs, work: 0 },
             None => self.dense(),
         }
