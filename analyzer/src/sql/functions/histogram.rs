@@ -64,7 +64,7 @@ impl Histogram {
     #[cold]
     fn add_elsewhere(&mut self, key: i16) -> usize {
         let before = self.heap_bytes();
-        self.counts.add(key, 1);
+        self.counts.add(key, 1, self.span());
         self.heap_bytes().saturating_sub(before)
     }
 
@@ -78,7 +78,7 @@ impl Histogram {
         }
         self.total = self.total.checked_add(weight).ok_or(Refused::TooMany)?;
         self.extend_extremes((value, value));
-        self.counts.add(key(value), weight);
+        self.counts.add(key(value), weight, self.span());
         Ok(())
     }
 
@@ -96,8 +96,13 @@ impl Histogram {
         };
         self.total = self.total.checked_add(total).ok_or(Refused::TooMany)?;
         self.extend_extremes(extremes);
-        self.counts.add_sorted(buckets);
+        self.counts.add_sorted(buckets, self.span());
         Ok(())
+    }
+
+    /// The first and the last bucket, if there are values.
+    fn span(&self) -> (i16, i16) {
+        (key(self.min), key(self.max))
     }
 
     fn extend_extremes(&mut self, (min, max): (i64, i64)) {
@@ -114,7 +119,7 @@ impl Histogram {
         }
         let extremes = (self.min, self.max);
         Some(quantiles(
-            &self.counts.entries(),
+            &self.counts.entries(self.span()),
             self.total,
             extremes,
             levels,
@@ -125,7 +130,11 @@ impl Histogram {
     /// encoded as no bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         if self.total > 0 {
-            histogram::encode(Some((self.min, self.max)), self.counts.entries(), out);
+            histogram::encode(
+                Some((self.min, self.max)),
+                self.counts.entries(self.span()),
+                out,
+            );
         }
     }
 
