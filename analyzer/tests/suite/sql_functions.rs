@@ -247,6 +247,58 @@ fn what_a_function_cannot_do_is_refused_in_one_sentence() {
     );
 }
 
+/// A column of histograms of a table that only its files declare is a column of sketches.
+#[test]
+fn histograms_in_a_file_are_sketches() {
+    use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, TimestampNanosecondArray};
+    use soakbox_schemas::tables::Table;
+    use soakbox_schemas::tables::histogram::SparseHistogram;
+    use std::sync::Arc;
+    let place = Place::new();
+    let soak = Soak {
+        seconds: 2,
+        ..Soak::default()
+    };
+    let recorder = soak.seal(place.path());
+    let of = |values: &[i64]| {
+        let mut bytes = Vec::new();
+        SparseHistogram::of(values.iter().copied()).encode(&mut bytes);
+        bytes
+    };
+    // The last one has no values, as an interval in which nothing finished.
+    let histograms = [of(&[1_000, 2_000]), of(&[3_000; 100]), of(&[])];
+    let histograms: BinaryArray = histograms.iter().map(Some).collect();
+    let times = [0, 1, 60].map(|second| START_NS + second * 1_000_000_000);
+    let times = TimestampNanosecondArray::from(times.to_vec()).with_timezone("UTC");
+    let columns: [(&str, ArrayRef); 3] = [
+        ("at", Arc::new(times)),
+        ("operation", Arc::new(StringArray::from(vec!["refresh"; 3]))),
+        ("duration_histogram", Arc::new(histograms)),
+    ];
+    let table = Table::from_name("operation_histograms").unwrap();
+    recorder.seal_as(table, &RecordBatch::try_from_iter(columns).unwrap(), 1);
+    let found = rows(
+        place.text(),
+        "SELECT date_bin('1 minute', at) AS minute, quantiles(duration_histogram, 0, 0.01, 0.5) AS q, \
+         sketch_count(merge(duration_histogram)) AS n \
+         FROM operation_histograms GROUP BY minute ORDER BY minute",
+    );
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0]["n"], 102);
+    assert_eq!(found[0]["q"][0], 1_000);
+    assert_close(&found[0]["q"][1], 2_000);
+    assert_close(&found[0]["q"][2], 3_000);
+    assert_eq!(
+        (&found[1]["q"], &found[1]["n"]),
+        (&Value::Null, &Value::Null)
+    );
+    let each = "SELECT sketch_count(duration_histogram) AS n, sketch_quantile(duration_histogram, 1) AS most \
+                FROM operation_histograms ORDER BY at";
+    let each = rows(place.text(), each);
+    assert_eq!(each[0], json!({"n": 2, "most": 2_000}));
+    assert_eq!(each[2], json!({"n": 0, "most": null}));
+}
+
 /// Rates are by the time that was observed, and counts are the kernel's.
 #[test]
 fn the_mesh_metrics_are_right_with_losses_and_a_gap() {

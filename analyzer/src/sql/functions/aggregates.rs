@@ -40,8 +40,8 @@ pub(super) fn all() -> [AggregateUDF; 6] {
         Aggregate::new(
             ("weighted_quantile", Quantile, true),
             "weighted_quantile(column, weight, p)",
-            "As quantile, where each row stands for so many values as its weight, a whole number. A \
-             row with a weight that is null or 0 does not count; a negative one is refused.",
+            "As quantile, where the weight, a whole number, is how many values a row stands for. A row \
+             with a weight that is null or 0 does not count; a negative one is refused.",
         ),
         Aggregate::new(
             ("weighted_quantiles", Quantiles, true),

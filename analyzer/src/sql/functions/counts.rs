@@ -7,7 +7,7 @@
 const FEW: usize = 64;
 /// Most values of a list.
 const MOST_LISTED: usize = 4096;
-/// A count up to this is so many entries of a list: no more bytes than a pair.
+/// A count up to this is listed as single values, which need no more bytes than a pair.
 const LISTED: u64 = 4;
 /// Dense counts grow by whole blocks of this many buckets, one power of two.
 const BLOCK: i16 = 64;
