@@ -144,6 +144,9 @@ impl Histogram {
     }
 }
 
+/// The smallest and the largest value.
+pub(super) type Extremes = (i64, i64);
+
 /// Extremes and number of the values of an encoded histogram, and its buckets in order; `None`
 /// without values.
 ///
@@ -152,7 +155,7 @@ impl Histogram {
 pub(super) fn decoded(
     bytes: &[u8],
     buckets: &mut Vec<(i16, u64)>,
-) -> Result<Option<((i64, i64), u64)>, Refused> {
+) -> Result<Option<(Extremes, u64)>, Refused> {
     buckets.clear();
     let mut total = 0u64;
     let extremes = histogram::decode(bytes, |key, count| {

@@ -19,14 +19,16 @@ use super::described::described;
 /// Computes a column from the arguments, which have the same length.
 pub(super) type Compute = Arc<dyn Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync>;
 
+/// The types that arguments of these types are cast to, and the type of the result; `None` where they
+/// do not fit.
+pub(super) type TypesOf = fn(&[DataType]) -> Option<(Vec<DataType>, DataType)>;
+
 /// A function of one row.
 pub(super) struct Scalar {
     pub(super) name: &'static str,
     pub(super) syntax: &'static str,
     pub(super) description: &'static str,
-    /// The types that arguments of these types are cast to, and the type of the result; `None`
-    /// where they do not fit.
-    pub(super) types: fn(&[DataType]) -> Option<(Vec<DataType>, DataType)>,
+    pub(super) types: TypesOf,
     pub(super) compute: Compute,
 }
 
@@ -62,7 +64,7 @@ macro_rules! equal_by_name {
     };
 }
 
-struct Types(fn(&[DataType]) -> Option<(Vec<DataType>, DataType)>);
+struct Types(TypesOf);
 struct Computed(Compute);
 equal_by_name!(Types);
 equal_by_name!(Computed);

@@ -11,7 +11,7 @@ use soakbox_schemas::tables::histogram::HistogramError;
 
 use super::aggregate::{failed, item, list_type};
 use super::aggregates::is_sketch;
-use super::histogram::{Refused, decoded, quantiles};
+use super::histogram::{Extremes, Refused, decoded, quantiles};
 use super::scalars::Scalar;
 
 pub(super) fn all() -> [Scalar; 3] {
@@ -70,7 +70,7 @@ fn read(
     sketches: &LargeBinaryArray,
     row: usize,
     buckets: &mut Vec<(i16, u64)>,
-) -> Result<Option<((i64, i64), u64)>> {
+) -> Result<Option<(Extremes, u64)>> {
     if sketches.is_null(row) {
         return Ok(None);
     }
