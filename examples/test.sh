@@ -34,5 +34,6 @@ else
   [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
 fi
 notebooks/test.sh "$recording"
-"$(notebooks/run.sh --python)" notebooks/check_results.py \
-  "$programs/soakbox-analyzer" "$recording"
+for check in check_results check_functions; do
+  "$(notebooks/run.sh --python)" "notebooks/$check.py" "$programs/soakbox-analyzer" "$recording"
+done

@@ -1,11 +1,51 @@
--- Operations that finished by operation and minute, lost ones included: the kernel's counts.
+-- Operations that finished by operation and minute, lost ones included: the kernel's counts. The rate
+-- is per second observed, without gaps and the time before and after the recording.
+WITH counted AS (
+    SELECT
+        operation,
+        date_bin(INTERVAL '1 minute', at) AS minute,
+        sum(finished) AS finished,
+        -- Of operations that were too deep or found no memory no duration is known.
+        sum(finished - lost_too_deep - lost_no_memory) AS timed,
+        sum(duration_sum_ns) AS duration_sum_ns,
+        max(in_flight) AS in_flight_max
+    FROM operation_metrics
+    GROUP BY operation, minute
+),
+bounds AS (
+    SELECT DISTINCT
+        minute,
+        CAST(minute AS BIGINT) AS from_ns,
+        CAST(minute + INTERVAL '1 minute' AS BIGINT) AS to_ns
+    FROM counted
+),
+-- Time that several recorders observed counts once.
+span AS (
+    SELECT
+        greatest(CAST(at AS BIGINT), max(CAST(until AS BIGINT)) OVER (
+            ORDER BY at, until ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )) AS from_ns,
+        CAST(until AS BIGINT) AS to_ns
+    FROM observed_spans
+),
+observed AS (
+    SELECT
+        minute,
+        sum(least(bounds.to_ns, span.to_ns) - greatest(bounds.from_ns, span.from_ns)) / 1e9
+            AS observed_s
+    FROM bounds
+    INNER JOIN span
+        ON span.from_ns < bounds.to_ns AND bounds.from_ns < span.to_ns AND span.from_ns < span.to_ns
+    GROUP BY minute
+)
 SELECT
     operation,
-    date_bin(INTERVAL '1 minute', at) AS minute,
-    sum(finished) AS finished,
-    sum(finished) / 60.0 AS finished_per_s,
-    sum(duration_sum_ns) / nullif(sum(finished), 0) AS mean_ns,
-    max(in_flight) AS in_flight_max
-FROM operation_metrics
-GROUP BY operation, minute
-ORDER BY operation, minute
+    counted.minute,
+    finished,
+    observed_s,
+    finished / observed_s AS finished_per_s,
+    duration_sum_ns / nullif(timed, 0) AS mean_ns,
+    in_flight_max
+FROM counted
+LEFT JOIN observed ON counted.minute = observed.minute
+ORDER BY operation, counted.minute

@@ -57,9 +57,10 @@ enum Command {
     /// Run queries on a recording, also while it is being recorded
     ///
     /// Tables: operation_log, operation_metrics, recorder_health, annotations; views: access_log,
-    /// feature_metrics. quantile(column, p) and quantiles(column, p, ...) give quantiles (p from 0
-    /// to 1) with a relative error of at most 1/128. --queries lists queries that come with the
-    /// program.
+    /// feature_metrics, mesh_metrics, observed_spans, runs. quantile(column, p) and
+    /// quantiles(column, p, ...) give quantiles (p from 0 to 1) with a relative error of at most
+    /// 1/128; \h in the shell describes all functions and views. --queries lists queries that come
+    /// with the program.
     Sql(sql::SqlArguments),
     /// Keep the runs of good recordings in one small file that compare accepts as a base
     #[command(subcommand)]

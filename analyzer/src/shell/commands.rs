@@ -1,5 +1,7 @@
 //! The commands of the shell: a backslash and a name.
 
+use crate::sql::{functions, queries};
+
 /// The commands with what they do.
 pub(super) const ALL: [(&str, &str); 6] = [
     ("\\?", "list these commands"),
@@ -7,7 +9,10 @@ pub(super) const ALL: [(&str, &str); 6] = [
         "\\d",
         "[TABLE] list the tables, or describe the columns of one",
     ),
-    ("\\h", "[FUNCTION] list the functions, or describe one"),
+    (
+        "\\h",
+        "[NAME] list views and functions, those of Soakbox first, or describe one",
+    ),
     ("\\format", "[FORMAT] show or set the format of rows"),
     ("\\timing", "show how long each query takes, or no longer"),
     ("\\q", "leave; so does Ctrl-D"),
@@ -40,11 +45,10 @@ impl Command {
             ("\\?", _) => Self::Help,
             ("\\d", None) => Self::Query(TABLES.to_owned()),
             ("\\d", Some(table)) => Self::Query(format!("DESCRIBE {table}")),
-            ("\\h", None) => Self::Query(FUNCTIONS.replace("{which}", "TRUE")),
-            ("\\h", Some(function)) => {
-                let name = function.to_lowercase().replace('\'', "''");
-                let which = format!("routine_name = '{name}'");
-                Self::Query(FUNCTIONS.replace("{which}", &which))
+            ("\\h", None) => Self::Query(described("TRUE")),
+            ("\\h", Some(name)) => {
+                let name = quoted(&name.to_lowercase());
+                Self::Query(described(&format!("name = {name}")))
             }
             ("\\format", format) => Self::Format(format.map(str::to_owned)),
             ("\\timing", _) => Self::Timing,
@@ -59,11 +63,31 @@ const TABLES: &str = "SELECT table_schema AS recording, table_name AS \"table\",
                       table_type AS type FROM information_schema.tables \
                       WHERE table_schema <> 'information_schema' ORDER BY recording, \"table\"";
 
-/// The functions with their descriptions.
-const FUNCTIONS: &str = "SELECT DISTINCT routine_name AS function, \
-                         coalesce(syntax_example, routine_name || '(...)') AS syntax, \
-                         description FROM information_schema.routines \
-                         WHERE {which} ORDER BY function";
+/// The functions and views with their descriptions, ours first.
+fn described(which: &str) -> String {
+    let names = functions::names();
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    let views = queries::VIEWS.map(|(name, text)| {
+        let (name, description) = (quoted(name), quoted(&queries::description(text)));
+        format!("({name}, 'view; \\d lists its columns', {description})")
+    });
+    format!(
+        "SELECT name, syntax, description FROM ( \
+           SELECT 1 AS place, * FROM (VALUES {}) AS views(name, syntax, description) \
+           UNION ALL SELECT DISTINCT \
+             CASE WHEN routine_name IN ({}) THEN 2 ELSE 3 END AS place, routine_name AS name, \
+             coalesce(syntax_example, routine_name || '(...)') AS syntax, description \
+           FROM information_schema.routines) \
+         WHERE {which} ORDER BY place, name",
+        views.join(", "),
+        names.join(", "),
+    )
+}
+
+/// A text as SQL has it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
 
 #[cfg(test)]
 mod tests {

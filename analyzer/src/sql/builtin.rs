@@ -3,6 +3,8 @@
 
 use soakbox_cli::{Failure, Result};
 
+use super::queries;
+
 /// A query of the program.
 #[derive(Clone, Copy, Debug)]
 pub struct BuiltIn {
@@ -22,7 +24,7 @@ macro_rules! built_in {
 }
 
 /// All of them, by subject.
-pub const ALL: [BuiltIn; 17] = built_in![
+pub const ALL: [BuiltIn; 18] = built_in![
     "operations",
     "slowest-operations",
     "slowest-minutes",
@@ -34,6 +36,7 @@ pub const ALL: [BuiltIn; 17] = built_in![
     "cpu-by-operation",
     "memory-of-process",
     "memory-by-operation",
+    "memory-at-slowest",
     "in-flight",
     "losses",
     "losses-by-minute",
@@ -45,8 +48,7 @@ pub const ALL: [BuiltIn; 17] = built_in![
 impl BuiltIn {
     /// The comment at the head of the file, on one line.
     pub fn description(&self) -> String {
-        let lines = self.text.lines().map_while(|line| line.strip_prefix("-- "));
-        lines.collect::<Vec<_>>().join(" ")
+        queries::description(self.text)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The answer to `DESCRIBE TABLE`: the type of each column; and its unit, meaning and source, if
-//! this version declares the table or the table's files have notes on their columns.
+//! this version declares the table or the view, or the table's files have notes on their columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast;
 use soakbox_schemas::recording::footer::ColumnNote;
 use soakbox_schemas::tables::{ORIGIN_COLUMNS, Table};
 
+use super::queries;
 use crate::recording::Recording;
 
 /// Notes on the columns of a recording's tables.
@@ -26,9 +27,12 @@ impl Notes {
 
     /// The description of the table that `query` names, as rows.
     pub(super) fn describe(&self, query: &str, schema: &Schema) -> Result<RecordBatch, ArrowError> {
-        let none = Vec::new();
-        let table = described_table(query).and_then(|name| Table::from_name(&name));
-        let notes = table.and_then(|table| self.0.get(&table)).unwrap_or(&none);
+        let name = described_table(query).unwrap_or_default();
+        let table = Table::from_name(&name).and_then(|table| self.0.get(&table));
+        let view = queries::VIEWS.iter().find(|(view, _)| *view == name);
+        // A view hides a table of its name.
+        let of_view = view.map(|(_, text)| queries::notes(text));
+        let notes = of_view.as_ref().or(table).map_or(&[][..], Vec::as_slice);
         let origin = origin_notes();
         let note = |name: &str| notes.iter().chain(&origin).find(|note| note.name == name);
         let fields = schema.fields().iter();

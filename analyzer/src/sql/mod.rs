@@ -19,6 +19,7 @@ mod session;
 mod statements;
 mod table;
 mod top_rows;
+mod views;
 mod word_groups;
 
 pub use catalog::SCHEMA;

@@ -1,13 +1,49 @@
 //! The SQL texts, each in a file of its own under `queries/`.
 
-/// Views with the column names of the proposal that Soakbox started from.
-pub const VIEWS: [(&str, &str); 2] = [
+use soakbox_schemas::recording::footer::ColumnNote;
+
+/// Views, of which some have the column names of the proposal that Soakbox started from. A view may
+/// use the ones before it.
+pub const VIEWS: [(&str, &str); 5] = [
     ("access_log", include_str!("queries/access_log.sql")),
     (
         "feature_metrics",
         include_str!("queries/feature_metrics.sql"),
     ),
+    ("observed_spans", include_str!("queries/observed_spans.sql")),
+    ("mesh_metrics", include_str!("queries/mesh_metrics.sql")),
+    ("runs", include_str!("queries/runs.sql")),
 ];
+
+/// The lines of the comment at the head of a text.
+fn head(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map_while(|line| line.strip_prefix("-- "))
+}
+
+/// The first lines of its head, on one line: what a view has.
+pub fn description(text: &str) -> String {
+    let lines = head(text).take_while(|line| !line.starts_with(' '));
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// The indented lines of its head: `name [unit]: meaning`, of each column.
+pub(super) fn notes(text: &str) -> Vec<ColumnNote> {
+    let lines = head(text).filter_map(|line| line.strip_prefix("  "));
+    let notes = lines.filter_map(|line| {
+        let (column, description) = line.split_once(": ")?;
+        let (name, unit) = match column.strip_suffix(']') {
+            Some(column) => column.split_once(" [")?,
+            None => (column, ""),
+        };
+        Some(ColumnNote {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            unit: unit.to_owned(),
+            source: String::new(),
+        })
+    });
+    notes.collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -33,6 +69,20 @@ mod tests {
         for query in views {
             let result = session.collect(query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
+        }
+        for (name, text) in VIEWS {
+            assert!(description(text).ends_with('.'), "{name}");
+            let columns = session.texts(&format!(
+                "SELECT column_name FROM information_schema.columns \
+                 WHERE table_name = '{name}' ORDER BY ordinal_position"
+            ));
+            let columns = columns.unwrap();
+            let notes = notes(text).into_iter();
+            let described: Vec<String> = notes.map(|note| note.name).collect();
+            assert_eq!(
+                columns, described,
+                "{name}: each column is described in its head"
+            );
         }
         assert!(
             session

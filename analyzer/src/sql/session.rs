@@ -27,7 +27,7 @@ use super::progress::Running;
 use super::scope::Scope;
 use super::top_rows::has_top_rows;
 use super::word_groups::GroupByCodes;
-use super::{functions, queries, schemas};
+use super::{functions, schemas};
 use crate::recording::Recording;
 
 /// Memory that sorting and grouping may use before they spill to temporary files, if nothing else is
@@ -78,6 +78,7 @@ impl Session {
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
         let context = context(memory_bytes).map_err(failed)?;
+        functions::register(&context, recordings.iter().map(|(_, recording)| *recording));
         let session = Self {
             context,
             notes: Notes::of(recordings.iter().map(|(_, recording)| *recording)),
@@ -85,15 +86,7 @@ impl Session {
         };
         for (schema, recording) in recordings {
             schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
-            // Names in the text of a view are those of its own recording.
-            schemas::set_default(&session.context, schema);
-            let views =
-                queries::VIEWS.map(|(name, query)| format!("CREATE VIEW {name} AS {query}"));
-            for view in session.collect_all(views) {
-                view?;
-            }
         }
-        schemas::set_default(&session.context, SCHEMA);
         Ok(session)
     }
 
@@ -203,10 +196,7 @@ fn context(memory_bytes: usize) -> std::result::Result<SessionContext, DataFusio
         .with_default_features()
         .with_physical_optimizer_rules(rules)
         .build();
-    let context = SessionContext::new_with_state(state);
-    context.register_udaf(functions::quantile());
-    context.register_udaf(functions::quantiles());
-    Ok(context)
+    Ok(SessionContext::new_with_state(state))
 }
 
 /// A query that was planned.

@@ -37,6 +37,7 @@ mod soak_csv;
 mod soak_import;
 mod sql_formats;
 mod sql_forms;
+mod sql_functions;
 mod sql_queries;
 mod sql_scope;
 mod sql_stop;

@@ -218,3 +218,33 @@ fn long_answers_go_through_the_pager_and_short_ones_do_not() {
     let paged = fs::read_to_string(&paged).unwrap();
     assert_eq!(paged.lines().count(), 2 + 350, "{paged}");
 }
+
+#[test]
+fn functions_and_views_are_described() {
+    let place = place();
+    let recording = place.path().join("recording");
+    let shown = typed(
+        recording.to_str().unwrap(),
+        &place.path().join("state"),
+        "",
+        &[
+            READY,
+            Send("\\h quantile\r"),
+            Expect("quantile(column, p)"),
+            Expect("at least a share p"),
+            READY,
+            Send("\\h MESH_METRICS\r"),
+            Expect("per operation and interval"),
+            READY,
+            Send("\\d mesh_metrics\r"),
+            Expect("CPUs that the operations kept busy"),
+            READY,
+            Send("\\h date_bin\r"),
+            Expect("date_bin("),
+            READY,
+            Send("\\q\r"),
+        ],
+    );
+    let Some(shown) = shown else { return };
+    assert!(shown.ends_with("exit 0\n"), "{shown}");
+}

@@ -196,3 +196,31 @@ fn what_ran_meanwhile_is_what_overlaps() {
         );
     }
 }
+
+/// The memory at the begin is what the last operation saw that finished before, found by hand here.
+#[test]
+fn memory_at_the_slowest_is_that_of_the_moment() {
+    let place = Place::new();
+    Soak::default().seal(place.path());
+    let found = rows(&place, "memory-at-slowest");
+    let log = answer(&[
+        "sql",
+        place.text(),
+        "SELECT CAST(finished_at AS BIGINT) AS finished, duration_ns, memory_bytes FROM operation_log",
+        "--format",
+        "json",
+    ]);
+    let mut log = log.as_array().unwrap().clone();
+    let integer = |row: &Value, name: &str| row[name].as_i64().unwrap();
+    log.sort_by_key(|row| (-integer(row, "duration_ns"), integer(row, "finished")));
+    assert_eq!(found.len(), 10);
+    for (row, slowest) in found.iter().zip(&log) {
+        assert_eq!(row["duration_ns"], slowest["duration_ns"]);
+        assert_eq!(row["memory_at_finish_bytes"], slowest["memory_bytes"]);
+        let begun = integer(slowest, "finished") - integer(slowest, "duration_ns");
+        let before = log.iter().filter(|row| integer(row, "finished") <= begun);
+        let last = before.max_by_key(|row| integer(row, "finished"));
+        let expected = last.map_or(Value::Null, |row| row["memory_bytes"].clone());
+        assert_eq!(row["memory_at_begin_bytes"], expected);
+    }
+}

@@ -1,21 +1,29 @@
 //! A histogram of signed integers on the buckets of `soakbox_schemas::histogram`, from which
-//! quantiles are read. A small histogram lists the bucket of each value, a larger one has a dense
-//! array of counts. Pure; merging is exact, so that a quantile does not depend on how the rows were
+//! quantiles are read. Pure; merging is exact, so that a quantile does not depend on how the rows were
 //! divided among threads or files.
 
-use soakbox_schemas::tables::histogram::{self, key, rank, representative};
+use std::fmt::{Display, Formatter, Result as FmtResult};
 
-/// Most values of a histogram that lists them one by one.
-const FEW: usize = 64;
-/// Dense counts grow by whole blocks of this many buckets, one power of two.
-const BLOCK: i16 = 64;
+use soakbox_schemas::tables::histogram::{self, HistogramError, key, rank, representative};
 
-#[derive(Clone, Debug)]
-enum Counts {
-    /// The bucket of each value, in any order.
-    Few(Vec<i16>),
-    /// Counts of the buckets from `first` on.
-    Dense { first: i16, counts: Vec<u64> },
+use super::counts::Counts;
+
+/// Why something cannot be added to a histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The bytes are no encoded histogram.
+    Bytes(HistogramError),
+    /// There would be 2^64 values or more.
+    TooMany,
+}
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        match self {
+            Self::Bytes(error) => write!(f, "a value is no sketch ({error})"),
+            Self::TooMany => f.write_str("a group has 2^64 values or more"),
+        }
+    }
 }
 
 /// Counts of values per bucket, their number, and the exact extremes.
@@ -30,7 +38,7 @@ pub struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            counts: Counts::Few(Vec::new()),
+            counts: Counts::default(),
             total: 0,
             min: i64::MAX,
             max: i64::MIN,
@@ -44,13 +52,9 @@ impl Histogram {
     pub fn add(&mut self, value: i64) -> usize {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
+        self.total += 1;
         let key = key(value);
-        if let Counts::Dense { first, counts } = &mut self.counts
-            && let Ok(index) = usize::try_from(i32::from(key) - i32::from(*first))
-            && let Some(count) = counts.get_mut(index)
-        {
-            *count += 1;
-            self.total += 1;
+        if self.counts.add_in_place(key) {
             return 0;
         }
         self.add_elsewhere(key)
@@ -60,79 +64,50 @@ impl Histogram {
     #[cold]
     fn add_elsewhere(&mut self, key: i16) -> usize {
         let before = self.heap_bytes();
-        self.count(key, 1);
+        self.counts.add(key, 1, self.span());
         self.heap_bytes().saturating_sub(before)
     }
 
-    /// Adds all values of another histogram.
-    pub fn merge(&mut self, other: &Self) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        match &other.counts {
-            Counts::Few(keys) => keys.iter().for_each(|&key| self.count(key, 1)),
-            Counts::Dense { first, counts } => {
-                for (key, &count) in (*first..).zip(counts) {
-                    if count > 0 {
-                        self.count(key, count);
-                    }
-                }
-            }
+    /// Adds a value that stands for `weight` values.
+    ///
+    /// # Errors
+    /// Where there would be too many.
+    pub fn add_weighted(&mut self, value: i64, weight: u64) -> Result<(), Refused> {
+        if weight == 0 {
+            return Ok(());
         }
+        self.total = self.total.checked_add(weight).ok_or(Refused::TooMany)?;
+        self.extend_extremes((value, value));
+        self.counts.add(key(value), weight, self.span());
+        Ok(())
     }
 
-    fn count(&mut self, key: i16, count: u64) {
-        self.total += count;
-        if let Counts::Few(keys) = &mut self.counts {
-            if keys.len() as u64 + count <= FEW as u64 {
-                keys.extend(std::iter::repeat_n(key, count as usize));
-                return;
-            }
-            let keys = std::mem::take(keys);
-            self.counts = Counts::Dense {
-                first: key.div_euclid(BLOCK) * BLOCK,
-                counts: Vec::new(),
-            };
-            for key in keys {
-                self.count_dense(key, 1);
-            }
+    /// Adds the values of an encoded histogram; no bytes are none. `buckets` is room for its
+    /// buckets.
+    ///
+    /// # Errors
+    /// Where they are no histogram, or there would be too many values. Nothing is added then.
+    pub fn merge(&mut self, bytes: &[u8], buckets: &mut Vec<(i16, u64)>) -> Result<(), Refused> {
+        if bytes.is_empty() {
+            return Ok(());
         }
-        self.count_dense(key, count);
-    }
-
-    #[inline]
-    fn count_dense(&mut self, key: i16, count: u64) {
-        let Counts::Dense { first, counts } = &mut self.counts else {
-            return;
+        let Some((extremes, total)) = decoded(bytes, buckets)? else {
+            return Ok(());
         };
-        if key < *first {
-            let start = key.div_euclid(BLOCK) * BLOCK;
-            let added = (*first - start) as usize;
-            counts.splice(0..0, std::iter::repeat_n(0, added));
-            *first = start;
-        }
-        let index = (key - *first) as usize;
-        if index >= counts.len() {
-            let blocks = index / BLOCK as usize + 1;
-            counts.resize(blocks * BLOCK as usize, 0);
-        }
-        counts[index] += count;
+        self.total = self.total.checked_add(total).ok_or(Refused::TooMany)?;
+        self.extend_extremes(extremes);
+        self.counts.add_sorted(buckets, self.span());
+        Ok(())
     }
 
-    /// Buckets with their counts, in order.
-    fn entries(&self) -> Vec<(i16, u64)> {
-        match &self.counts {
-            Counts::Few(keys) => {
-                let mut keys = keys.clone();
-                keys.sort_unstable();
-                keys.chunk_by(|a, b| a == b)
-                    .map(|equal| (equal[0], equal.len() as u64))
-                    .collect()
-            }
-            Counts::Dense { first, counts } => (*first..)
-                .zip(counts)
-                .filter_map(|(key, &count)| (count > 0).then_some((key, count)))
-                .collect(),
-        }
+    /// The first and the last bucket, if there are values.
+    fn span(&self) -> (i16, i16) {
+        (key(self.min), key(self.max))
+    }
+
+    fn extend_extremes(&mut self, (min, max): (i64, i64)) {
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
     }
 
     /// The nearest-rank quantile for each of `levels` (0 to 1): the smallest value that at least `p
@@ -142,55 +117,79 @@ impl Histogram {
         if self.total == 0 {
             return None;
         }
-        let entries = self.entries();
-        let quantile = |&level: &f64| {
-            let rank = rank(level, self.total);
-            if rank <= 1 {
-                return self.min;
-            }
-            if rank >= self.total {
-                return self.max;
-            }
-            let mut seen = 0;
-            let found = entries.iter().find(|(_, count)| {
-                seen += count;
-                seen >= rank
-            });
-            found.map_or(self.max, |&(key, _)| {
-                representative(key).clamp(self.min, self.max)
-            })
-        };
-        Some(levels.iter().map(quantile).collect())
+        let extremes = (self.min, self.max);
+        Some(quantiles(
+            &self.counts.entries(self.span()),
+            self.total,
+            extremes,
+            levels,
+        ))
     }
 
-    /// Appends the encoded histogram to `out`; [`Histogram::decode`] reads it back. An empty
-    /// histogram is encoded as no bytes.
+    /// Appends the encoded histogram to `out`; [`Histogram::merge`] reads it. An empty histogram is
+    /// encoded as no bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         if self.total > 0 {
-            histogram::encode(Some((self.min, self.max)), self.entries(), out);
+            histogram::encode(
+                Some((self.min, self.max)),
+                self.counts.entries(self.span()),
+                out,
+            );
         }
-    }
-
-    /// The histogram that [`Histogram::encode`] wrote; `None` where `bytes` are something else.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut decoded = Self::default();
-        if bytes.is_empty() {
-            return Some(decoded);
-        }
-        let extremes = histogram::decode(bytes, |key, count| decoded.count(key, count));
-        if let Some((min, max)) = extremes.ok()? {
-            (decoded.min, decoded.max) = (min, max);
-        }
-        Some(decoded)
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        match &self.counts {
-            Counts::Few(keys) => keys.capacity() * size_of::<i16>(),
-            Counts::Dense { counts, .. } => counts.capacity() * size_of::<u64>(),
-        }
+        self.counts.heap_bytes()
     }
+}
+
+/// The smallest and the largest value.
+pub(super) type Extremes = (i64, i64);
+
+/// Extremes and number of the values of an encoded histogram, and its buckets in order; `None`
+/// without values.
+///
+/// # Errors
+/// Where the bytes are no histogram.
+pub(super) fn decoded(
+    bytes: &[u8],
+    buckets: &mut Vec<(i16, u64)>,
+) -> Result<Option<(Extremes, u64)>, Refused> {
+    buckets.clear();
+    let mut total = 0u64;
+    let extremes = histogram::decode(bytes, |key, count| {
+        buckets.push((key, count));
+        // The sum was checked before.
+        total = total.saturating_add(count);
+    });
+    let extremes = extremes.map_err(Refused::Bytes)?;
+    Ok(extremes.map(|extremes| (extremes, total)))
+}
+
+/// The quantiles of `total` values, of which `entries` has the buckets in order.
+pub(super) fn quantiles<'a>(
+    entries: impl IntoIterator<Item = &'a (i16, u64)> + Clone,
+    total: u64,
+    (min, max): (i64, i64),
+    levels: &[f64],
+) -> Vec<i64> {
+    let quantile = |&level: &f64| {
+        let rank = rank(level, total);
+        if rank <= 1 {
+            return min;
+        }
+        if rank >= total {
+            return max;
+        }
+        let mut seen = 0u64;
+        let found = entries.clone().into_iter().find(|(_, count)| {
+            seen = seen.saturating_add(*count);
+            seen >= rank
+        });
+        found.map_or(max, |&(key, _)| representative(key).clamp(min, max))
+    };
+    levels.iter().map(quantile).collect()
 }
 
 #[cfg(test)]
@@ -216,6 +215,48 @@ mod tests {
     #[test]
     fn an_empty_one_has_no_quantiles() {
         assert_eq!(of(&[]).quantiles(&[0.5]), None);
+    }
+
+    #[test]
+    fn more_values_than_a_count_can_have_are_refused() {
+        let mut many = Histogram::default();
+        many.add_weighted(7, u64::MAX - 1).unwrap();
+        let mut bytes = Vec::new();
+        many.encode(&mut bytes);
+        assert_eq!(many.add_weighted(7, 2), Err(Refused::TooMany));
+        assert_eq!(many.merge(&bytes, &mut Vec::new()), Err(Refused::TooMany));
+        assert_eq!(many.quantiles(&[0.0, 0.5, 1.0]), Some(vec![7, 7, 7]));
+    }
+
+    /// Memory of a group: two bytes for each of a few values however wide they are spread, and never
+    /// more than dense counts of all buckets.
+    #[test]
+    fn a_histogram_takes_little_memory() {
+        let mut wide = Histogram::default();
+        let (mut most, mut grown) = (0, 0);
+        for index in 0u64..200_000 {
+            // From 1 µs to 17 minutes.
+            let value = 1000u64 << (index * 7 % 30);
+            grown += wide.add((value + index % 97) as i64);
+            if index < 1000 {
+                let bytes = wide.heap_bytes();
+                assert!(bytes <= 8 + 4 * (index as usize + 1), "{bytes} for {index}");
+            }
+            most = most.max(wide.heap_bytes());
+        }
+        assert!(most <= 31 * 512, "{most}");
+        assert!(grown >= wide.heap_bytes());
+        // A few buckets with large counts are pairs, also where the bytes come from elsewhere.
+        let mut bytes = Vec::new();
+        let ends = [(key(i64::MIN), 1 << 20), (key(i64::MAX), 1 << 20)];
+        histogram::encode(Some((i64::MIN, i64::MAX)), ends, &mut bytes);
+        let mut hostile = Histogram::default();
+        hostile.merge(&bytes, &mut Vec::new()).unwrap();
+        assert!(hostile.heap_bytes() <= 16, "{}", hostile.heap_bytes());
+        for _ in 0..100_000 {
+            hostile.merge(&bytes, &mut Vec::new()).unwrap();
+        }
+        assert!(hostile.heap_bytes() <= 7552 * 8, "{}", hostile.heap_bytes());
     }
 
     #[test]
@@ -254,14 +295,48 @@ mod tests {
             let (mut merged, second) = (of(&values[..cut]), of(&values[cut..]));
             let mut bytes = Vec::new();
             second.encode(&mut bytes);
-            merged.merge(&Histogram::decode(&bytes).unwrap());
+            merged.merge(&bytes, &mut Vec::new()).unwrap();
             let levels: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
             prop_assert_eq!(merged.quantiles(&levels), of(&values).quantiles(&levels));
         }
 
+        /// In whatever order and form they were counted, values have one encoding.
+        #[test]
+        fn merging_is_associative_and_commutative(values in values(), weights in proptest::collection::vec(0u64..200, 3)) {
+            let mut parts = vec![Histogram::default(); 3];
+            let mut whole = Histogram::default();
+            for (index, value) in values.iter().enumerate() {
+                let weight = weights[index % 3];
+                parts[index % 3].add_weighted(*value, weight).unwrap();
+                for _ in 0..weight {
+                    whole.add(*value);
+                }
+            }
+            let encoded = |histogram: &Histogram| {
+                let mut bytes = Vec::new();
+                histogram.encode(&mut bytes);
+                bytes
+            };
+            let merged = |order: &[&[usize]]| {
+                let mut all = Histogram::default();
+                for group in order {
+                    let mut some = Histogram::default();
+                    for part in *group {
+                        some.merge(&encoded(&parts[*part]), &mut Vec::new()).unwrap();
+                    }
+                    all.merge(&encoded(&some), &mut Vec::new()).unwrap();
+                }
+                encoded(&all)
+            };
+            let expected = encoded(&whole);
+            for order in [&[&[0, 1, 2][..]][..], &[&[2], &[1, 0]], &[&[1, 2], &[0]], &[&[0], &[1], &[2]]] {
+                prop_assert_eq!(&merged(order), &expected);
+            }
+        }
+
         #[test]
         fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..26)) {
-            let _ = Histogram::decode(&bytes);
+            let _ = Histogram::default().merge(&bytes, &mut Vec::new());
         }
     }
 }
