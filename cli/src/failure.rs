@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::escape::{escaped, escaped_path};
 
 /// Exit status of usage and runtime errors.
-const EXIT_FAILURE: u8 = 2;
+pub const EXIT_FAILURE: u8 = 2;
 
 /// `Result` with a [`Failure`].
 pub type Result<T> = std::result::Result<T, Failure>;

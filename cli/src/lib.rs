@@ -12,6 +12,6 @@ mod program;
 mod usage;
 
 pub use escape::{escaped, escaped_json, escaped_lines, escaped_path};
-pub use failure::{Failure, Result, error_chain, plain_io_error};
+pub use failure::{EXIT_FAILURE, Failure, Result, error_chain, plain_io_error};
 pub use format::Format;
 pub use program::{Program, STYLES};

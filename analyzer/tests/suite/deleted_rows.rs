@@ -44,7 +44,7 @@ fn count(root: &Path, files: &[&SegmentFile]) -> Deletions {
         let segment = segments.find(|known| known.path == file.path).unwrap();
         let range = segment.range.unwrap();
         let deleted = Deleted {
-            rows: segment.footer.extent.unwrap().rows,
+            rows: segment.extent.unwrap().rows,
             files: 1,
             bytes: file.bytes,
             from_ns: range.first_ns,

@@ -13,7 +13,7 @@ use datafusion::common::{Result, exec_err};
 use soakbox_schemas::tables::Table;
 
 use super::scalars::Scalar;
-use crate::recording::Recording;
+use crate::recording::{Recording, RunFiles};
 
 /// What the functions know of each recorder's run.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +30,12 @@ impl Runs {
     pub(super) fn of<'a>(recordings: impl Iterator<Item = &'a Recording>) -> Self {
         let mut runs = Self::default();
         for recording in recordings {
-            for origin in recording.origins() {
+            for (recorder, files) in recording.runs() {
                 let run = Run {
-                    begin_ns: begin_ns(recording, &origin.recorder),
-                    interval_ns: interval_ns(recording, &origin.recorder),
+                    begin_ns: begin_ns(&files),
+                    interval_ns: interval_ns(&files),
                 };
-                runs.0.insert(origin.recorder.clone(), run);
+                runs.0.insert(recorder.to_owned(), run);
             }
         }
         runs
@@ -67,31 +67,17 @@ impl Runs {
 }
 
 /// When a run began: its first annotation is that of its start. Without one its first row counts.
-fn begin_ns(recording: &Recording, recorder: &str) -> Option<i64> {
-    let first = |table| {
-        let range = recording.range_of(table, Some(recorder));
-        range.map(|range| range.first_ns)
-    };
+fn begin_ns(files: &RunFiles<'_>) -> Option<i64> {
+    let first = |table| files.range_of(table).map(|range| range.first_ns);
     first(Table::ANNOTATIONS).or_else(|| {
         let tables = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
         tables.into_iter().filter_map(first).min()
     })
 }
 
-fn interval_ns(recording: &Recording, recorder: &str) -> Option<i64> {
-    let segments = recording.segments.iter();
-    let of_segments = segments
-        .filter(|segment| segment.origin.recorder == recorder)
-        .map(|segment| &segment.footer);
-    let journals = recording.journals.iter();
-    let of_journals = journals
-        .filter(|journal| journal.origin.recorder == recorder)
-        .filter_map(|journal| journal.footer.as_ref());
-    let mut lengths = of_segments
-        .chain(of_journals)
-        .map(|footer| footer.provenance.interval_ns);
-    let length = lengths.find(|length| *length > 0)?;
-    i64::try_from(length).ok()
+fn interval_ns(files: &RunFiles<'_>) -> Option<i64> {
+    let length = files.provenance()?.interval_ns;
+    i64::try_from(length).ok().filter(|length| *length > 0)
 }
 
 pub(super) fn all(runs: Runs) -> [Scalar; 3] {
