@@ -6,49 +6,45 @@
 --   cpu_usage [ns]: Mean CPU time.
 --   memory_usage [bytes]: Mean resident memory of the process at the finish.
 --   operation_times [operations]: Operations that finished, lost ones included.
-WITH both AS (
+WITH counted AS (
     SELECT
-        operation_type,
         operation,
-        finished,
+        max(operation_type) AS operation_type,
+        sum(finished) AS finished,
         -- Of the others the kernel knows no begin, and so no duration.
-        finished - lost_too_deep - lost_no_memory AS timed,
-        duration_sum_ns,
-        cpu_sum_ns,
-        CAST(NULL AS BIGINT) AS duration_ns,
-        CAST(NULL AS BIGINT) AS cpu_ns,
-        CAST(NULL AS BIGINT) AS memory_bytes,
-        CAST(NULL AS BIGINT) AS sample_weight
+        sum(finished - lost_too_deep - lost_no_memory) AS timed,
+        sum(duration_sum_ns) AS duration_sum_ns,
+        sum(cpu_sum_ns) AS cpu_sum_ns
     FROM operation_metrics
-    UNION ALL
+    GROUP BY operation
+),
+logged AS (
     SELECT
-        operation_type,
         operation,
-        NULL AS finished,
-        NULL AS timed,
-        NULL AS duration_sum_ns,
-        NULL AS cpu_sum_ns,
-        duration_ns,
-        coalesce(cpu_ns, cpu_user_ns + cpu_system_ns) AS cpu_ns,
-        memory_bytes,
-        sample_weight
+        max(operation_type) AS operation_type,
+        sum(sample_weight) AS rows,
+        sum(duration_ns * sample_weight) AS duration_sum_ns,
+        sum(coalesce(cpu_ns, cpu_user_ns + cpu_system_ns) * sample_weight) AS cpu_sum_ns,
+        sum(CASE WHEN coalesce(cpu_ns, cpu_user_ns + cpu_system_ns) IS NOT NULL THEN sample_weight END)
+            AS cpu_rows,
+        sum(memory_bytes * sample_weight) AS memory_sum_bytes,
+        sum(CASE WHEN memory_bytes IS NOT NULL THEN sample_weight END) AS memory_rows
     FROM operation_log
+    GROUP BY operation
 )
 SELECT
-    operation_type,
-    operation,
+    coalesce(counted.operation_type, logged.operation_type) AS operation_type,
+    coalesce(counted.operation, logged.operation) AS operation,
     coalesce(
-        sum(duration_sum_ns) / CAST(nullif(sum(timed), 0) AS DOUBLE),
-        sum(duration_ns * sample_weight) / CAST(sum(sample_weight) AS DOUBLE)
+        counted.duration_sum_ns / CAST(nullif(timed, 0) AS DOUBLE),
+        logged.duration_sum_ns / CAST(rows AS DOUBLE)
     ) AS duration,
     -- The kernel's sum is 0 where nothing was measured.
     coalesce(
-        nullif(sum(cpu_sum_ns), 0) / CAST(nullif(sum(timed), 0) AS DOUBLE),
-        sum(cpu_ns * sample_weight)
-        / CAST(sum(sample_weight) FILTER (WHERE cpu_ns IS NOT NULL) AS DOUBLE)
+        nullif(counted.cpu_sum_ns, 0) / CAST(nullif(timed, 0) AS DOUBLE),
+        logged.cpu_sum_ns / CAST(cpu_rows AS DOUBLE)
     ) AS cpu_usage,
-    sum(memory_bytes * sample_weight)
-    / CAST(sum(sample_weight) FILTER (WHERE memory_bytes IS NOT NULL) AS DOUBLE) AS memory_usage,
-    coalesce(sum(finished), sum(sample_weight)) AS operation_times
-FROM both
-GROUP BY operation_type, operation
+    memory_sum_bytes / CAST(memory_rows AS DOUBLE) AS memory_usage,
+    coalesce(finished, rows) AS operation_times
+FROM counted
+FULL JOIN logged ON counted.operation = logged.operation
