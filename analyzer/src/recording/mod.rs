@@ -3,6 +3,7 @@
 
 mod batches;
 mod bounded;
+mod decoders;
 mod find;
 mod journal;
 mod losses;
@@ -15,6 +16,7 @@ mod segment;
 mod words;
 
 pub use bounded::BoundedFile;
+pub use decoders::{has_panicked, quiet_decoders};
 pub use find::find;
 pub use journal::Journal;
 pub use losses::loss_columns;
