@@ -9,12 +9,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::journal::{Frame, frames_in};
 
+use super::decoders::{UNDECODABLE, caught};
 use super::segment::not_parquet;
 use super::{BoundedFile, Journal, Segment};
 
@@ -35,8 +37,25 @@ impl Segment {
         columns: &[&str],
         mut consume: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let damaged = |reason: String| Failure::path(&self.path, reason);
-        let corrupt = |error: ParquetError| damaged(not_parquet(&error));
+        let undecodable = || self.damaged(format!("corrupt Parquet file ({UNDECODABLE})"));
+        let mut reader = caught(|| self.reader(columns)).ok_or_else(undecodable)??;
+        while let Some(batch) = caught(|| reader.next()).ok_or_else(undecodable)? {
+            let batch = batch.map_err(|error| {
+                let error = error.to_string();
+                let reason = error.rsplit("Parquet error: ").next().unwrap_or_default();
+                self.damaged(format!("corrupt Parquet file ({reason})"))
+            })?;
+            consume(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, reason: String) -> Failure {
+        Failure::path(&self.path, reason)
+    }
+
+    fn reader(&self, columns: &[&str]) -> Result<ParquetRecordBatchReader> {
+        let corrupt = |error: ParquetError| self.damaged(not_parquet(&error));
         let file = BoundedFile::open(&self.path).map_err(|error| unopened(&self.path, &error))?;
         let options = ArrowReaderOptions::new().with_schema(with_dictionaries(&self.columns));
         let metadata = match &self.metadata {
@@ -48,20 +67,8 @@ impl Segment {
         let wanted = columns.iter().copied();
         let wanted = wanted.filter(|name| self.columns.column_with_name(name).is_some());
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(corrupt)?;
-        for batch in reader {
-            let batch = batch.map_err(|error| {
-                let error = error.to_string();
-                let reason = error.rsplit("Parquet error: ").next().unwrap_or_default();
-                damaged(format!("corrupt Parquet file ({reason})"))
-            })?;
-            consume(&batch)?;
-        }
-        Ok(())
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        builder.build().map_err(corrupt)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod batches;
 mod bounded;
+mod decoders;
 mod find;
 mod journal;
 mod losses;
@@ -16,6 +17,7 @@ mod words;
 
 pub(crate) use batches::DELETED_HINT;
 pub use bounded::BoundedFile;
+pub use decoders::{has_panicked, quiet_decoders};
 pub use find::find;
 pub use journal::Journal;
 pub use losses::loss_columns;

@@ -13,6 +13,7 @@ use soakbox_schemas::recording::footer::ColumnNote;
 use soakbox_schemas::recording::{Extent, FooterError, Provenance, SegmentFile};
 use soakbox_schemas::tables::Table;
 
+use super::decoders::{UNDECODABLE, caught};
 use super::losses::may_have_losses;
 use super::neighbour::{Common, Neighbours};
 use super::{BoundedFile, Origin, TimeRange};
@@ -87,10 +88,11 @@ impl Segment {
             io::ErrorKind::NotFound => Unreadable::Vanished,
             _ => Unreadable::Damaged(plain_io_error(&error)),
         })?;
-        let metadata = ParquetMetaDataReader::new()
-            .parse_and_finish(&opened)
-            .map_err(|error| Unreadable::Damaged(not_parquet(&error)))?;
-        Self::check(file, metadata, known)
+        let metadata = caught(|| ParquetMetaDataReader::new().parse_and_finish(&opened));
+        let contradictory = || Unreadable::Damaged(format!("corrupt Parquet file ({UNDECODABLE})"));
+        let metadata = metadata.ok_or_else(contradictory)?;
+        let metadata = metadata.map_err(|error| Unreadable::Damaged(not_parquet(&error)))?;
+        caught(|| Self::check(file, metadata, known)).ok_or_else(contradictory)?
     }
 
     fn check(

@@ -5,9 +5,10 @@ use std::io;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use soakbox_cli::{Failure, plain_io_error};
+use tokio::task::JoinError;
 
 use super::catalog::{CATALOG, SCHEMA};
-use crate::recording::DELETED_HINT;
+use crate::recording::{DELETED_HINT, has_panicked};
 
 /// Words that DataFusion puts before its messages.
 const PREFIXES: [&str; 8] = [
@@ -52,9 +53,10 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     let reason = reason.replace(&format!("{CATALOG}.{SCHEMA}."), "");
     let reason = reason.replace(&format!("'{CATALOG}."), "'");
     if is_of_file(root) {
-        let reason = reason.rsplit("Parquet error: ").next().unwrap_or_default();
-        return Failure::new("query", format!("a file is damaged ({reason})"))
-            .hint("`soakbox-analyzer info DIR` reads all rows and names the file");
+        return damaged(reason.rsplit("Parquet error: ").next().unwrap_or_default());
+    }
+    if matches!(root, DataFusionError::ExecutionJoin(_)) && has_panicked() {
+        return damaged(CONTRADICTS);
     }
     if let DataFusionError::IoError(error) = root
         && error.kind() == io::ErrorKind::NotFound
@@ -83,6 +85,22 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
             None => failure,
         },
     }
+}
+
+/// The failure of a task that ended in a panic: usually a decoder's.
+pub(super) fn unfinished(error: JoinError) -> Failure {
+    match error.is_panic() && has_panicked() {
+        true => damaged(CONTRADICTS),
+        false => Failure::new("query engine", error),
+    }
+}
+
+/// Where a decoder panics.
+const CONTRADICTS: &str = "its content contradicts itself";
+
+fn damaged(reason: &str) -> Failure {
+    Failure::new("query", format!("a file is damaged ({reason})"))
+        .hint("`soakbox-analyzer info DIR` reads all rows and names the file")
 }
 
 /// Whether a file of the recording cannot be decoded.

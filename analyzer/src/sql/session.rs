@@ -22,7 +22,7 @@ use soakbox_cli::{Failure, Result};
 use super::catalog::{CATALOG, SCHEMA};
 use super::depth;
 use super::describe::Notes;
-use super::explain::query_failure;
+use super::explain::{query_failure, unfinished};
 use super::progress::Running;
 use super::scope::Scope;
 use super::top_rows::has_top_rows;
@@ -155,8 +155,7 @@ impl Session {
             parquet.pushdown_filters = has_top_rows(&plan).map_err(failed)?;
             Ok(DataFrame::new(state, plan))
         });
-        let ended = |error| Failure::new("query engine", error);
-        let frame = self.runtime.block_on(planned).map_err(ended)??;
+        let frame = self.runtime.block_on(planned).map_err(unfinished)??;
         let description = match frame.logical_plan() {
             LogicalPlan::DescribeTable(described) => {
                 let rows = self.notes.describe(query, &described.schema);
@@ -245,7 +244,7 @@ impl Query<'_> {
         let frame = self.frame;
         let planned = runtime.spawn(async move { frame.create_physical_plan().await });
         let plan = runtime.block_on(planned);
-        let plan = plan.map_err(|error| Failure::new("query engine", error))?;
+        let plan = plan.map_err(unfinished)?;
         let plan = plan.map_err(|error| query_failure(&error))?;
         let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
         // On threads of its own, and no timer of theirs: a stage of the query that works for long does
@@ -260,7 +259,7 @@ impl Query<'_> {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => {
                     let ended = runtime.block_on(&mut task).map(|()| true);
-                    break ended.map_err(|error| Failure::new("query engine", error));
+                    break ended.map_err(unfinished);
                 }
                 Ok(batch) => batch.map_err(|error| query_failure(&error)),
             };
