@@ -17,6 +17,7 @@ mod schemas;
 mod scope;
 mod session;
 mod statements;
+mod stoppable;
 mod table;
 mod top_rows;
 mod views;

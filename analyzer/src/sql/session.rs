@@ -25,6 +25,7 @@ use super::describe::Notes;
 use super::explain::{query_failure, unfinished};
 use super::progress::Running;
 use super::scope::Scope;
+use super::stoppable::YieldAfterJoins;
 use super::top_rows::has_top_rows;
 use super::word_groups::GroupByCodes;
 use super::{functions, schemas};
@@ -189,6 +190,7 @@ fn context(memory_bytes: usize) -> std::result::Result<SessionContext, DataFusio
         .iter()
         .position(|rule| rule.name() == "EnsureRequirements");
     rules.insert(distribution.unwrap_or(0), Arc::new(GroupByCodes));
+    rules.push(Arc::new(YieldAfterJoins));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment)

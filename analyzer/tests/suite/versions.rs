@@ -38,7 +38,7 @@ const SUMS: &str = "
 
 #[test]
 fn every_format_reads() {
-    for name in ["format-1", "format-1-first"] {
+    for name in ["format-1", "format-1-durations", "format-1-first"] {
         let info = answers(name, &["info", "--format", "json"]);
         insta::assert_snapshot!(format!("version_{name}_info"), info);
         let sums = answers(name, &["sql", "-c", SUMS, "--format", "ndjson"]);

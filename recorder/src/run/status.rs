@@ -82,6 +82,7 @@ mod tests {
                     lost_ring_full,
                     ..CounterValues::default()
                 }],
+                durations: Vec::new(),
                 is_late: false,
             }],
             ..Tick::default()
