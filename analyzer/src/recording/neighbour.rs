@@ -33,10 +33,13 @@ pub(super) struct Common {
     pub(super) notes: Vec<ColumnNote>,
 }
 
+/// Keys of a footer with their values.
+type Texts = Vec<(String, String)>;
+
 /// The last file of each table, for the next ones.
 #[derive(Default)]
 pub(super) struct Neighbours {
-    footers: HashMap<Table, (Vec<(String, String)>, Arc<Common>)>,
+    footers: HashMap<Table, (Texts, Arc<Common>)>,
     columns: HashMap<Table, Columns>,
 }
 

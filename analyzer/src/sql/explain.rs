@@ -36,7 +36,6 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     for prefix in PREFIXES {
         reason = reason.strip_prefix(prefix).unwrap_or(reason);
     }
-    let mut reason = reason;
     for parser in ["ParserError(\"", "TokenizerError(\""] {
         let text = reason.strip_prefix(parser);
         let text = text.and_then(|rest| rest.strip_suffix("\")"));

@@ -39,7 +39,7 @@ fn seal(
     let mut rows = soak.rows();
     for (second, (log, metrics)) in rows.log.iter_mut().zip(&mut rows.metrics).enumerate() {
         let of_second = durations(log);
-        let is_kept = |index: usize, ns: u64| index % keep == 0 && ns % 3 != 0;
+        let is_kept = |index: usize, ns: u64| index.is_multiple_of(keep) && !ns.is_multiple_of(3);
         let kept: Vec<bool> = (0..)
             .zip(&of_second)
             .map(|(index, (_, ns))| is_kept(index, *ns))
