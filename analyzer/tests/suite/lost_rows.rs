@@ -12,7 +12,7 @@ use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
-use crate::program::{Place, analyzer, text};
+use crate::program::{Place, analyzer, json, text};
 
 /// The operation and the duration of each row.
 fn durations(rows: &RecordBatch) -> Vec<(String, u64)> {
@@ -24,18 +24,18 @@ fn durations(rows: &RecordBatch) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// Seals a recording of which one row in `keep` is left, of operations shorter than a limit, as a
-/// ring that is full in bursts leaves them; returns all durations by operation.
+/// Seals a recording of which about one row in `keep` is left; returns all durations by operation, in
+/// order, each with its second.
 fn seal(
     root: &Path,
     keep: usize,
     has_histogram: impl Fn(usize) -> bool,
-) -> BTreeMap<String, Vec<u64>> {
+) -> BTreeMap<String, Vec<(u64, usize)>> {
     let soak = Soak {
         seconds: 40,
         ..Soak::default()
     };
-    let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<(u64, usize)>> = BTreeMap::new();
     let mut rows = soak.rows();
     for (second, (log, metrics)) in rows.log.iter_mut().zip(&mut rows.metrics).enumerate() {
         let of_second = durations(log);
@@ -55,7 +55,7 @@ fn seal(
             SparseHistogram::of_buckets(buckets).encode(&mut bytes);
             row.durations_ns = has_histogram(second).then_some(bytes);
             let durations = all.entry(row.operation.clone()).or_default();
-            durations.extend(own().map(|(_, ns)| ns));
+            durations.extend(own().map(|(_, ns)| (*ns, second)));
         }
         *log = filter_record_batch(log, &BooleanArray::from(kept)).unwrap();
     }
@@ -65,7 +65,26 @@ fn seal(
     recorder.seal(Table::OPERATION_METRICS, &metrics);
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
+    all.values_mut()
+        .for_each(|durations| durations.sort_unstable());
     all
+}
+
+/// Asserts that keys of an answer are quantiles of these values, within 1/128.
+fn assert_quantiles(answer: &Value, sorted: &[u64]) {
+    for (key, level) in [
+        ("p50_ns", 0.5),
+        ("p90_ns", 0.9),
+        ("p99_ns", 0.99),
+        ("max_ns", 1.0),
+    ] {
+        let exact = sorted[(level * sorted.len() as f64).ceil() as usize - 1];
+        let found = answer[key].as_u64().unwrap();
+        assert!(
+            found.abs_diff(exact) * 128 <= exact,
+            "{key}: {found} and not {exact}"
+        );
+    }
 }
 
 fn summary(root: &str, format: &str) -> String {
@@ -84,29 +103,38 @@ fn percentiles_are_those_of_all_finished_operations() {
     let place = Place::new();
     let all = seal(place.path(), 10, |_| true);
     for operation in operations(place.text()) {
-        let mut sorted = all[operation["operation"].as_str().unwrap()].clone();
-        sorted.sort_unstable();
+        let all = &all[operation["operation"].as_str().unwrap()];
+        let sorted: Vec<u64> = all.iter().map(|(ns, _)| *ns).collect();
         assert_eq!(operation["durations_of"], "finished");
         assert_eq!(operation["finished"], sorted.len());
         assert!(operation["lost"].as_u64().unwrap() > sorted.len() as u64 * 8 / 10);
-        for (key, level) in [
-            ("p50_ns", 0.5),
-            ("p90_ns", 0.9),
-            ("p99_ns", 0.99),
-            ("max_ns", 1.0),
-        ] {
-            let exact = sorted[(level * sorted.len() as f64).ceil() as usize - 1];
-            let found = operation[key].as_u64().unwrap();
-            assert!(
-                found.abs_diff(exact) * 128 <= exact,
-                "{key}: {found} and not {exact}"
-            );
-        }
+        assert_quantiles(&operation, &sorted);
     }
     let shown = summary(place.text(), "table");
     let note = "durations of all finished operations, also of those without a row, within 1/128: \
                 rule_refresh, traffic_control";
     assert!(shown.contains(note), "{shown}");
+}
+
+#[test]
+fn metrics_of_an_interval_are_those_of_all_finished_operations() {
+    let place = Place::new();
+    let all = seal(place.path(), 10, |_| true);
+    let query = "SELECT operation, p50_ns, p90_ns, p99_ns, max_ns, finished,
+                   CAST(round(since_start(at)) AS BIGINT) AS second FROM mesh_metrics";
+    let answer = json(&["sql", place.text(), query, "--format", "json"]);
+    let answer = answer.as_array().unwrap();
+    assert_eq!(answer.len(), 2 * 40);
+    for interval in answer {
+        let all = all[interval["operation"].as_str().unwrap()].iter();
+        let second = interval["second"].as_u64().unwrap() as usize;
+        let sorted: Vec<u64> = all
+            .filter(|(_, own)| *own == second)
+            .map(|(ns, _)| *ns)
+            .collect();
+        assert_eq!(interval["finished"], sorted.len());
+        assert_quantiles(interval, &sorted);
+    }
 }
 
 #[test]

@@ -11,10 +11,10 @@
 --   failures [operations]: Those of them that are known to have failed.
 --   rate_per_s [1/s]: Operations that finished per second observed (QPS); null if nothing was observed.
 --   mean_ns [ns]: Mean duration.
---   p50_ns [ns]: Median of the durations of the rows, within 1/128.
+--   p50_ns [ns]: Median of the durations, within 1/128; of the rows, unless some are lost and the kernel has the others.
 --   p90_ns [ns]: Their 90th percentile.
 --   p99_ns [ns]: Their 99th percentile.
---   max_ns [ns]: The longest of them, exact.
+--   max_ns [ns]: The longest of them, exact; within 1/128 where rows are lost.
 --   bytes_per_s [bytes/s]: Data that the operations with a row processed per second observed.
 --   cpu_ns [ns]: Mean CPU time per operation.
 --   cpu_share: CPUs that the operations kept busy: 1 is one CPU.
@@ -63,6 +63,7 @@ both AS (
         failures,
         duration_sum_ns,
         cpu_sum_ns,
+        durations_ns,
         arrow_cast(NULL, 'Timestamp(Nanosecond, Some("UTC"))') AS finished_at,
         CAST(NULL AS BIGINT) AS duration_ns,
         CAST(NULL AS BIGINT) AS cpu_row_ns,
@@ -85,6 +86,7 @@ both AS (
         NULL AS failures,
         NULL AS duration_sum_ns,
         NULL AS cpu_sum_ns,
+        NULL AS durations_ns,
         finished_at,
         duration_ns,
         coalesce(cpu_ns, cpu_user_ns + cpu_system_ns) AS cpu_row_ns,
@@ -114,7 +116,8 @@ summed AS (
             sum(duration_sum_ns) / CAST(nullif(sum(timed), 0) AS DOUBLE),
             sum(duration_ns * sample_weight) / CAST(sum(sample_weight) AS DOUBLE)
         ) AS mean_ns,
-        weighted_quantiles(duration_ns, sample_weight, 0.5, 0.9, 0.99, 1) AS levels,
+        weighted_quantiles(duration_ns, sample_weight, 0.5, 0.9, 0.99, 1) AS row_levels,
+        quantiles(durations_ns, 0.5, 0.9, 0.99, 1) AS counted_levels,
         sum(bytes * sample_weight) AS bytes,
         -- The kernel's sum is 0 where nothing was measured.
         coalesce(
@@ -130,6 +133,7 @@ summed AS (
 timed AS (
     SELECT
         summed.*,
+        CASE WHEN lost > 0 THEN coalesce(counted_levels, row_levels) ELSE row_levels END AS levels,
         -- Without counts it is an import, which was observed all the time.
         CASE WHEN is_counted THEN observed_ns ELSE length_ns END / 1e9 AS per_s
     FROM summed
