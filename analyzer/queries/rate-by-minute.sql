@@ -12,12 +12,14 @@ WITH counted AS (
     FROM operation_metrics
     GROUP BY operation, minute
 ),
+-- A minute has the intervals that begin in it, also the last one, which ends after it.
 bounds AS (
-    SELECT DISTINCT
-        minute,
-        CAST(minute AS BIGINT) AS from_ns,
-        CAST(minute + INTERVAL '1 minute' AS BIGINT) AS to_ns
-    FROM counted
+    SELECT
+        date_bin(INTERVAL '1 minute', at) AS minute,
+        CAST(min(at) AS BIGINT) AS from_ns,
+        max(CAST(at AS BIGINT) + interval_ns(recorder)) AS to_ns
+    FROM operation_metrics
+    GROUP BY minute
 ),
 -- Time that several recorders observed counts once.
 span AS (

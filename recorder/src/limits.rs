@@ -250,8 +250,26 @@ impl Limit {
             Unit::Bytes => format!("write a number of bytes {bounds}, such as 67108864 or 64MiB"),
             Unit::RingBytes => format!("write a power of two {bounds}"),
             Unit::Number => format!("write a number {bounds}"),
-            Unit::Time => format!("write a time {bounds}, such as 500ms, 90s, 10m or 8h"),
+            Unit::Time => format!("write a time {bounds}, such as {}", self.times()),
         }
+    }
+
+    /// Times within the bounds, as examples.
+    fn times(&self) -> String {
+        const EXAMPLES: [(&str, u64); 5] = [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("8h", 28_800_000),
+            ("30days", 2_592_000_000),
+        ];
+        let milliseconds = |value: u64| Duration::from_nanos(value).as_millis();
+        let bounds = milliseconds(self.lowest())..=milliseconds(self.most);
+        let fitting = EXAMPLES
+            .iter()
+            .filter(|(_, example)| bounds.contains(&u128::from(*example)));
+        let texts: Vec<&str> = fitting.map(|(text, _)| *text).collect();
+        texts.join(" or ")
     }
 
     /// Whether a value may be text in the configuration file.

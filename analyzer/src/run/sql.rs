@@ -1,5 +1,6 @@
 //! Opens what `sql` needs: the text of the queries, the output, the recording.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -95,7 +96,9 @@ fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
     let is_one = outlines.len() == 1;
     let mut warnings = Vec::new();
     let mut recordings: Vec<(String, Vec<Recording>)> = Vec::new();
+    let mut files = BTreeSet::new();
     for (name, outline) in outlines {
+        check_once(&name, &outline.recording, &mut files)?;
         let root = escaped_path(&outline.recording.root);
         warnings.extend(outline.warnings.iter().map(|warning| match is_one {
             true => warning.to_string(),
@@ -118,6 +121,25 @@ fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
         session: Session::of(&schemas, &plan.scope, plan.memory_bytes)?,
         warnings,
     })
+}
+
+/// A file that is read twice, also as a copy, would silently count its rows twice.
+fn check_once(
+    name: &str,
+    recording: &Recording,
+    files: &mut BTreeSet<(String, PathBuf)>,
+) -> Result<()> {
+    let segments = recording.segments.iter().map(|segment| &segment.path);
+    for path in segments {
+        // Its table, day and name.
+        let file = path.strip_prefix(&recording.root).unwrap_or(path);
+        if !files.insert((name.to_owned(), file.to_owned())) {
+            let reason = format!("{} was read before", escaped_path(path));
+            return Err(Failure::path(&recording.root, reason)
+                .hint("name each recording once, and no copy of it; --as gives it another name"));
+        }
+    }
+    Ok(())
 }
 
 /// A name that no recording has would silently give no rows.

@@ -14,7 +14,10 @@ pub(super) const ALL: [(&str, &str); 6] = [
         "[NAME] list views and functions, those of Soakbox first, or describe one",
     ),
     ("\\format", "[FORMAT] show or set the format of rows"),
-    ("\\timing", "show how long each query takes, or no longer"),
+    (
+        "\\timing",
+        "[on|off] show how long each query takes, or no longer",
+    ),
     ("\\q", "leave; so does Ctrl-D"),
 ];
 
@@ -25,7 +28,8 @@ pub(super) enum Command {
     /// The query that answers.
     Query(String),
     Format(Option<String>),
-    Timing,
+    /// Whether it is on; the other way than before where nothing is said.
+    Timing(Option<bool>),
     Quit,
     Unknown(String),
 }
@@ -51,7 +55,9 @@ impl Command {
                 Self::Query(described(&format!("name = {name}")))
             }
             ("\\format", format) => Self::Format(format.map(str::to_owned)),
-            ("\\timing", _) => Self::Timing,
+            ("\\timing", None) => Self::Timing(None),
+            ("\\timing", Some("on")) => Self::Timing(Some(true)),
+            ("\\timing", Some("off")) => Self::Timing(Some(false)),
             ("\\q", _) => Self::Quit,
             (name, _) => Self::Unknown(name.to_owned()),
         })

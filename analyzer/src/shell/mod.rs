@@ -106,8 +106,8 @@ impl Shell<'_> {
             }
             Some(Command::Query(query)) => self.query(&query),
             Some(Command::Format(name)) => self.set_format(name.as_deref()),
-            Some(Command::Timing) => {
-                self.has_timing = !self.has_timing;
+            Some(Command::Timing(wanted)) => {
+                self.has_timing = wanted.unwrap_or(!self.has_timing);
                 println(if self.has_timing {
                     "timing is on"
                 } else {

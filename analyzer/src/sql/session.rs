@@ -78,7 +78,12 @@ impl Session {
             .build()
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
-        let context = context(memory_bytes).map_err(failed)?;
+        // The only recording needs no name in a query.
+        let default = match recordings {
+            [(only, _)] => only,
+            _ => SCHEMA,
+        };
+        let context = context(memory_bytes, default).map_err(failed)?;
         functions::register(&context, recordings.iter().map(|(_, recording)| *recording));
         let session = Self {
             context,
@@ -172,11 +177,14 @@ impl Session {
     }
 }
 
-fn context(memory_bytes: usize) -> std::result::Result<SessionContext, DataFusionError> {
+fn context(
+    memory_bytes: usize,
+    default_schema: &str,
+) -> std::result::Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_information_schema(true);
     let options = config.options_mut();
     options.catalog.default_catalog = CATALOG.to_owned();
-    options.catalog.default_schema = SCHEMA.to_owned();
+    options.catalog.default_schema = default_schema.to_owned();
     options.sql_parser.enable_ident_normalization = true;
     options.execution.time_zone = Some("UTC".to_owned());
     let threads = options.execution.target_partitions;

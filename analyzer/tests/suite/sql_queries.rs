@@ -2,7 +2,8 @@
 
 use crate::program::{Place, json as answer};
 use serde_json::{Value, json};
-use soakbox_testing::Soak;
+use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
+use soakbox_testing::{Recorder, Soak, concat};
 
 fn rows(place: &Place, name: &str) -> Vec<Value> {
     let rows = answer(&["sql", place.text(), "--query", name, "--format", "json"]);
@@ -223,4 +224,61 @@ fn memory_at_the_slowest_is_that_of_the_moment() {
         let expected = last.map_or(Value::Null, |row| row["memory_bytes"].clone());
         assert_eq!(row["memory_at_begin_bytes"], expected);
     }
+}
+
+/// Intervals of a second that begin half a second before those of the clock, as real ones do: an
+/// interval across the end of a minute, or of a range, must not be counted on one side and timed on
+/// the other.
+#[test]
+fn rates_are_right_where_a_minute_or_a_range_cuts_an_interval() {
+    const HALF_NS: i64 = 500_000_000;
+    let place = Place::new();
+    let mut found = Soak {
+        seconds: 150,
+        ..Soak::default()
+    }
+    .rows();
+    for row in found.metrics.iter_mut().flatten() {
+        row.at_ns -= HALF_NS;
+    }
+    for row in &mut found.annotations {
+        row.at_ns -= HALF_NS;
+    }
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OPERATION_LOG, &concat(&found.log));
+    let metrics = OperationMetrics::batch(&found.metrics.concat()).unwrap();
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    let annotations = Annotation::batch(&found.annotations).unwrap();
+    recorder.seal(Table::ANNOTATIONS, &annotations);
+    let minutes = rows(&place, "rate-by-minute");
+    assert_eq!(minutes.len(), 2 * 4, "07:59 to 08:02");
+    for minute in minutes {
+        let rate = match minute["operation"].as_str().unwrap() {
+            "rule_refresh" => 20.0,
+            _ => 50.0,
+        };
+        assert_eq!(number(&minute["finished_per_s"]), rate, "{minute}");
+    }
+    let query = "SELECT operation, sum(finished) AS finished, sum(observed_s) AS observed,
+                   max(rate_per_s) AS most FROM mesh_metrics GROUP BY operation ORDER BY operation";
+    let range = [
+        "--from",
+        "2026-11-24T08:00:30Z",
+        "--to",
+        "2026-11-24T08:00:35Z",
+    ];
+    let found = answer(
+        &[
+            &["sql", place.text(), "-c", query, "--format", "json"][..],
+            &range,
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        found,
+        json!([
+            {"operation": "rule_refresh", "finished": 100, "observed": 5.0, "most": 20.0},
+            {"operation": "traffic_control", "finished": 250, "observed": 5.0, "most": 50.0},
+        ])
+    );
 }

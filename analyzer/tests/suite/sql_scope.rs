@@ -71,6 +71,19 @@ fn several_directories_and_patterns_are_one_recording() {
     assert_eq!(rows(&["--as", &named], &of_all), expected);
     let printed = printed(&["sql", &one, &two, count, "--format", "csv"]);
     assert_eq!(printed, "n,runs\n8400,2\n");
+    for again in [&one, pattern] {
+        let line = refused(&["sql", &one, again, "-c", count]);
+        assert!(line.contains("was read before"), "{line}");
+        assert!(line.contains("hint: name each recording once"), "{line}");
+    }
+    // Two names are two recordings, and the only name need not be written.
+    let (base, candidate) = (format!("base={one}"), format!("candidate={one}"));
+    let both = "SELECT count(*) AS n FROM base.operation_log, \
+                (SELECT count(*) FROM candidate.operation_log)";
+    let expected = json!([{"n": 60 * 70}]);
+    assert_eq!(rows(&["--as", &base, "--as", &candidate], both), expected);
+    let only = "SELECT count(*) AS n FROM operation_log";
+    assert_eq!(rows(&["--as", &base], only), expected);
     let none = place.path().join("no-*");
     let line = refused(&["sql", none.to_str().unwrap(), "-c", count]);
     assert!(line.contains("no directory fits this pattern"), "{line}");

@@ -71,10 +71,11 @@ impl SparseHistogram {
 
     /// The histogram of numbers of values by bucket, by its index in `histogram`, in any order. The
     /// values themselves are not known: its extremes stand for the outer buckets, within 1/128.
+    /// Values above `i64::MAX` count as that one.
     pub fn of_buckets(counts: impl IntoIterator<Item = (usize, u64)>) -> Self {
         let mut histogram = Self::default();
         for (bucket, count) in counts {
-            let key = i16::try_from(bucket).unwrap_or(MAX_KEY).min(MAX_KEY);
+            let key = i16::try_from(bucket).unwrap_or(MAX_KEY).min(key(i64::MAX));
             if count > 0 {
                 histogram.count(key, count);
             }

@@ -130,6 +130,11 @@ summed AS (
     FROM both
     GROUP BY recorder, host, operation, "interval"
 ),
+-- Recorders that count. An interval of theirs without counts is not over yet, or its begin is outside
+-- of the range that was asked for.
+counting AS (
+    SELECT DISTINCT recorder, host FROM operation_metrics
+),
 timed AS (
     SELECT
         summed.*,
@@ -141,6 +146,8 @@ timed AS (
         ON summed.recorder = observed.recorder
             AND summed.host = observed.host
             AND summed."interval" = observed."interval"
+    LEFT JOIN counting ON summed.recorder = counting.recorder AND summed.host = counting.host
+    WHERE is_counted OR counting.recorder IS NULL
 )
 SELECT
     at,
