@@ -269,6 +269,9 @@ fn moment(text: &str) -> std::result::Result<i64, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return time.timestamp_nanos_opt().ok_or_else(|| refused.to_owned());
     }
+    if text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("is a year: write {text}-01-01"));
+    }
     let ns = seconds(text).map(|seconds| (seconds * 1e9).round());
     ns.filter(|ns| ns.abs() < i64::MAX as f64)
         .map(|ns| ns as i64)

@@ -62,6 +62,13 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     {
         return Failure::new("query", plain_io_error(error)).hint(DELETED_HINT);
     }
+    if reason
+        .to_lowercase()
+        .contains("unsupported interval argument")
+    {
+        return Failure::new("query", "INTERVAL is a reserved word")
+            .hint("write the column as \"interval\"");
+    }
     let (reason, advice) = advice(&reason);
     let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
     match root {

@@ -136,6 +136,7 @@ fn a_scope_is_part_of_every_table() {
         (["--operation", "no"], "no recording has such an operation"),
         (["--host", "no"], "no recording is of such a host"),
         (["--from", "yesterday"], "is no time"),
+        (["--from", "2030"], "is a year: write 2030-01-01"),
         (["--memory", "12"], "is no size"),
         (["--memory", "1KiB"], "is no size"),
         (["--as", "a"], "is not NAME=DIR"),
@@ -145,6 +146,11 @@ fn a_scope_is_part_of_every_table() {
         let line = refused(&[&["sql", &root][..], &arguments, &["SELECT 1"]].concat());
         assert!(line.contains(reason), "{line}");
     }
+    let reserved = refused(&["sql", &root, "SELECT interval FROM operation_metrics"]);
+    assert!(
+        reserved.contains("hint: write the column as \"interval\""),
+        "{reserved}"
+    );
     let backwards = [
         "sql",
         &root,
