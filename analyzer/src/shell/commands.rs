@@ -28,7 +28,7 @@ pub(super) enum Command {
     /// The query that answers.
     Query(String),
     Format(Option<String>),
-    /// Whether it is on; the other way than before where nothing is said.
+    /// Whether it is on; the other way than before where neither is typed.
     Timing(Option<bool>),
     Quit,
     Unknown(String),

@@ -5,6 +5,7 @@ pub(crate) mod role;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
@@ -105,7 +106,11 @@ pub(crate) fn rows_of(table: Table, counters: Range<u64>, now: ClockPair) -> Rec
 }
 
 pub(crate) fn batches(path: &Path) -> Vec<RecordBatch> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    batches_of(File::open(path).unwrap())
+}
+
+fn batches_of(file: File) -> Vec<RecordBatch> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     builder.build().unwrap().map(Result::unwrap).collect()
 }
 
@@ -123,20 +128,26 @@ pub(crate) fn sorting_columns(path: &Path) -> Option<Vec<SortingColumn>> {
     builder.metadata().row_group(0).sorting_columns().cloned()
 }
 
-/// The counters in all sealed files of `operation_log`, sorted.
+/// The counters in all sealed files of `operation_log`, sorted. A file may be deleted meanwhile: then
+/// all are listed again.
 pub(crate) fn counters(root: &Path) -> Vec<i64> {
-    let contents = Contents::list(root).unwrap();
-    let mut found = Vec::new();
-    for file in contents.segments {
-        if file.table == Table::OPERATION_LOG {
-            for batch in batches(&file.path) {
-                let column = batch.column_by_name("return_value").unwrap();
-                found.extend(column.as_primitive::<Int64Type>().values().iter());
-            }
+    loop {
+        let contents = Contents::list(root).unwrap();
+        let files = contents.segments.iter();
+        let files = files.filter(|file| file.table == Table::OPERATION_LOG);
+        let opened: Result<Vec<File>, _> = files.map(|file| File::open(&file.path)).collect();
+        let files = match opened {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            opened => opened.unwrap(),
+        };
+        let mut found = Vec::new();
+        for batch in files.into_iter().flat_map(batches_of) {
+            let column = batch.column_by_name("return_value").unwrap();
+            found.extend(column.as_primitive::<Int64Type>().values().iter());
         }
+        found.sort_unstable();
+        return found;
     }
-    found.sort_unstable();
-    found
 }
 
 /// Start and end of each gap in the sealed annotations; the cause of each must be a crash.
