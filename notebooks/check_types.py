@@ -16,6 +16,7 @@ TIME = "time"
 INTEGER = "integer"
 BOOLEAN = "boolean"
 TEXT = "text"
+HISTOGRAM = "histogram"
 
 Columns = list[tuple[str, str, bool]]
 
@@ -62,6 +63,7 @@ TABLES: dict[str, Columns] = {
         ("failures", INTEGER, False),
         ("duration_sum_ns", INTEGER, False),
         ("cpu_sum_ns", INTEGER, False),
+        ("durations_ns", HISTOGRAM, True),
     ],
     "recorder_health": [
         ("at", TIME, False),
@@ -99,6 +101,7 @@ DUCKDB = {
     INTEGER: "BIGINT",
     BOOLEAN: "BOOLEAN",
     TEXT: "VARCHAR",
+    HISTOGRAM: "BLOB",
 }
 
 
@@ -112,6 +115,8 @@ def arrow_kind(data_type: pa.DataType) -> str:
         return BOOLEAN
     if data_type == pa.string():
         return TEXT
+    if data_type == pa.binary():
+        return HISTOGRAM
     return str(data_type)
 
 
