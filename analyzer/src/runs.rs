@@ -3,19 +3,17 @@
 //! its own.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use soakbox_cli::{Failure, Result, escaped_path, message};
+use soakbox_cli::{Result, escaped_path, message};
 use soakbox_schemas::tables::Table;
 
 use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
 use crate::coverage::INCOMPLETE_INTERVALS;
 use crate::figures::Reading;
-use crate::recording::{self, Recording, RunFiles};
+use crate::recording::{self, Recording, RunFiles, on_all_cpus};
 use crate::windows::{Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
@@ -126,7 +124,8 @@ fn sources_of<const N: usize>(lists: [&[PathBuf]; N]) -> Result<[Vec<Source>; N]
         .map(PathBuf::as_path)
         .filter(|p| is_baseline(p))
         .collect();
-    let mut baselines = read_baselines(&paths).into_iter();
+    let read = |(): &mut (), path: &&Path| BaselineFile::read(path);
+    let mut baselines = on_all_cpus(&paths, 1, || (), read).into_iter();
     let mut all = lists.map(|_| Vec::new());
     for (sources, paths) in all.iter_mut().zip(lists) {
         for path in paths {
@@ -144,27 +143,6 @@ fn sources_of<const N: usize>(lists: [&[PathBuf]; N]) -> Result<[Vec<Source>; N]
         }
     }
     Ok(all)
-}
-
-/// Reads baselines on all CPUs.
-fn read_baselines(paths: &[&Path]) -> Vec<Result<BaselineFile>> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let part = paths.len().div_ceil(threads).max(1);
-    let read = |paths: &[&Path]| -> Vec<Result<BaselineFile>> {
-        paths.iter().map(|path| BaselineFile::read(path)).collect()
-    };
-    std::thread::scope(|scope| {
-        let parts = paths.chunks(part);
-        let threads: Vec<_> = parts
-            .map(|paths| (paths.len(), scope.spawn(move || read(paths))))
-            .collect();
-        let ended = |(number, thread): (usize, ScopedJoinHandle<'_, Vec<_>>)| {
-            let stopped = || Err(Failure::new("reading thread", "ended unexpectedly"));
-            let nothing = |_| std::iter::repeat_with(stopped).take(number).collect();
-            thread.join().unwrap_or_else(nothing)
-        };
-        threads.into_iter().flat_map(ended).collect()
-    })
 }
 
 fn read_source(

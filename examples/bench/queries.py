@@ -11,7 +11,7 @@ from typing import Any
 from programs import ROOT, TARGET, heading, result
 
 ROWS_PER_SECOND = 16_680
-SECONDS = 1_200
+ROWS = 20_016_000
 ROUNDS = 5
 PEERS = ("duckdb", "duckdb-cli", "chdb")
 LEVELS = "0.5, 0.9, 0.95, 0.99, 0.999"
@@ -93,9 +93,10 @@ def asked(who: str, range_of: dict[str, str]) -> dict[str, str]:
     return questions
 
 
-def questions(directory: Path) -> None:
-    heading(f"Questions to {ROWS_PER_SECOND * SECONDS} rows: seconds, and how often as fast as each peer")
-    load: list[str | Path] = [EXAMPLES / "load", directory, "1", str(SECONDS), "4", str(ROWS_PER_SECOND // 4), "0.5"]
+def questions(directory: Path, rows: int) -> None:
+    seconds_of_rows = max(rows // ROWS_PER_SECOND, 60)
+    heading(f"Questions to {ROWS_PER_SECOND * seconds_of_rows} rows: seconds, and how often as fast as each peer")
+    load: list[str | Path] = [EXAMPLES / "load", directory, "1", str(seconds_of_rows), "4", str(ROWS_PER_SECOND // 4), "0.5"]
     subprocess.run(load, check=True)
     recording = directory / "01"
     files = f"{recording}/operation_log/*/*.parquet"

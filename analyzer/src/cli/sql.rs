@@ -1,5 +1,6 @@
 //! `sql` as typed and what it means.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -17,12 +18,16 @@ pub(super) struct SqlArguments {
     /// The recording, or several as one: directories that soakbox-recorder wrote, also as a pattern
     /// with * and ?. The last argument may be the query; several statements are separated by
     /// semicolons. Without any query it is read from stdin, or typed in a shell on a terminal
-    #[arg(value_name = "DIR|QUERY", required_unless_present_any = ["queries", "print", "named"])]
+    #[arg(value_name = "DIR|QUERY", required_unless_present_any = ["queries", "print", "named", "tables"])]
     arguments: Vec<OsString>,
     /// A recording under a name: its tables are NAME.operation_log and so on; may be given several
     /// times
     #[arg(long = "as", id = "named", value_name = "NAME=DIR", value_parser = named_place)]
     named: Vec<NamedPlace>,
+    /// A Parquet file as a table, for example one that a query wrote with --output; may be given
+    /// several times
+    #[arg(long = "table", id = "tables", value_name = "NAME=FILE", value_parser = named_file)]
+    tables: Vec<NamedPlace>,
     /// Only rows at or after this time: RFC 3339, a date with or without a time of day (UTC), or
     /// seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -55,10 +60,15 @@ pub(super) struct SqlArguments {
     #[arg(long, value_name = "NAME", group = "source")]
     query: Vec<String>,
     /// List the queries that come with this program
-    #[arg(long, group = "source")]
+    #[arg(long, group = "source", conflicts_with_all = ["arguments", "named", "tables"])]
     queries: bool,
     /// Print the text of such a query, to be changed and run with --file
-    #[arg(long, value_name = "NAME", group = "source")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        group = "source",
+        conflicts_with_all = ["arguments", "named", "tables"]
+    )]
     print: Option<String>,
     /// Output format [default: by the ending of --output, otherwise table]
     #[arg(long, value_enum)]
@@ -128,12 +138,12 @@ impl RowFormat {
     }
 }
 
-/// A recording under a name.
+/// A recording or a file under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedPlace {
-    /// The schema of its tables.
+    /// The schema of its tables, or the name of the file's table.
     pub name: String,
-    /// Its directory, or a pattern of directories that are one recording.
+    /// Its directory, or a pattern of directories that are one recording; or the file.
     pub place: PathBuf,
 }
 
@@ -158,6 +168,8 @@ pub struct QueryPlan {
     pub arguments: Vec<PathBuf>,
     /// Recordings under names.
     pub named: Vec<NamedPlace>,
+    /// Files under names.
+    pub tables: Vec<NamedPlace>,
     /// Whether files that cannot be read are left out.
     pub skip_damaged: bool,
     /// Which rows the tables have.
@@ -201,18 +213,17 @@ impl SqlArguments {
         {
             return Err(Failure::new("--to", "is not after --from"));
         }
-        for (index, place) in self.named.iter().enumerate() {
-            if self.named[..index]
-                .iter()
-                .any(|known| known.name == place.name)
-            {
+        for (flag, places) in [("--as", &self.named), ("--table", &self.tables)] {
+            let mut names = BTreeSet::new();
+            if let Some(twice) = places.iter().find(|place| !names.insert(&place.name)) {
                 let reason = "the name was given twice";
-                return Err(Failure::new(format_args!("--as {}", place.name), reason));
+                return Err(Failure::new(format_args!("{flag} {}", twice.name), reason));
             }
         }
         Ok(SqlPlan::Run(QueryPlan {
             arguments: self.arguments.into_iter().map(PathBuf::from).collect(),
             named: self.named,
+            tables: self.tables,
             skip_damaged: self.skip_damaged,
             scope: Scope {
                 from_ns: self.from,
@@ -242,7 +253,21 @@ pub fn empty_query() -> Failure {
 }
 
 fn named_place(text: &str) -> std::result::Result<NamedPlace, String> {
-    let (name, place) = text.split_once('=').ok_or("is not NAME=DIR")?;
+    let named = named(text, "DIR")?;
+    match [SCHEMA, "information_schema"].contains(&&*named.name) {
+        true => Err(format!("the name {} is taken", named.name)),
+        false => Ok(named),
+    }
+}
+
+fn named_file(text: &str) -> std::result::Result<NamedPlace, String> {
+    named(text, "FILE")
+}
+
+fn named(text: &str, what: &str) -> std::result::Result<NamedPlace, String> {
+    let (name, place) = text
+        .split_once('=')
+        .ok_or_else(|| format!("is not NAME={what}"))?;
     let is_letter = |letter: char| letter.is_ascii_lowercase() || letter == '_';
     let is_name = name.starts_with(is_letter)
         && name
@@ -251,11 +276,8 @@ fn named_place(text: &str) -> std::result::Result<NamedPlace, String> {
     if !is_name {
         return Err("a name has lower-case letters, digits and _, and no digit first".to_owned());
     }
-    if [SCHEMA, "information_schema"].contains(&name) {
-        return Err(format!("the name {name} is taken"));
-    }
     if place.is_empty() {
-        return Err("the directory is missing".to_owned());
+        return Err(format!("{what} is missing"));
     }
     Ok(NamedPlace {
         name: name.to_owned(),

@@ -11,7 +11,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::Deletions;
 use soakbox_schemas::tables::{AnnotationKind, Table};
 
-use crate::recording::{Recording, on_all_cpus};
+use crate::recording::{FOOTERS, Recording, on_all_cpus};
 use crate::units::serialize;
 
 /// A period in which nothing, or not everything, was observed.
@@ -89,6 +89,7 @@ impl Annotations {
         let segments: Vec<_> = recording.segments(table).collect();
         let of_files = on_all_cpus(
             &segments,
+            FOOTERS,
             || (),
             |(), segment| {
                 let mut rows = Vec::new();

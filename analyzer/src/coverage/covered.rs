@@ -50,11 +50,10 @@ impl Coverage {
         annotated: &BTreeMap<String, RunAnnotations>,
         gaps: &[Gap],
     ) -> Self {
-        let interval_ns = recording.interval_ns();
         let covered = recording.runs().into_iter();
         let covered = covered.filter_map(|(recorder, files)| {
             let noted = annotated.get(recorder);
-            let range = run(&files, interval_ns, noted)?;
+            let range = run(&files, noted)?;
             let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
             let run = RunCoverage {
                 range,
@@ -110,11 +109,9 @@ fn all_noted(gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
 /// The run of one recorder, from the annotation of its start to that of its stop. Where one of the
 /// two is missing (the recorder still runs, or was killed), the first or last row counts instead. A
 /// row of `operation_log` outside the run extends it.
-fn run(
-    files: &RunFiles<'_>,
-    interval_ns: i64,
-    noted: Option<&RunAnnotations>,
-) -> Option<TimeRange> {
+fn run(files: &RunFiles<'_>, noted: Option<&RunAnnotations>) -> Option<TimeRange> {
+    let interval_ns = files.provenance().map_or(0, |run| run.interval_ns);
+    let interval_ns = i64::try_from(interval_ns).unwrap_or(0);
     let log = files.range_of(Table::OPERATION_LOG);
     let metrics = files.range_of(Table::OPERATION_METRICS);
     let metrics = metrics.map(|range| TimeRange {

@@ -17,12 +17,16 @@ use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::journal::{Frame, frames_in};
 
 use super::decoders::{UNDECODABLE, caught};
-use super::segment::not_parquet;
+use super::segment::{Unreadable, not_parquet};
 use super::{BoundedFile, Journal, Segment};
 
 /// The next step where a segment is gone that was there when the recording was opened.
 pub(crate) const DELETED_HINT: &str =
     "it was deleted meanwhile, maybe by a recorder that keeps no more; run the command again";
+
+/// The next step where a file cannot be read.
+pub(super) const SKIP_HINT: &str =
+    "--skip-damaged reads the rest and reports the files that it left out";
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8192;
@@ -50,8 +54,23 @@ impl Segment {
         Ok(())
     }
 
+    /// The segment, if all of its rows can be read: a footer does not show damaged pages.
+    pub(super) fn with_readable_rows(self) -> std::result::Result<Self, Unreadable> {
+        let columns = self
+            .columns
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str());
+        let read = self.batches(&columns.collect::<Vec<_>>(), |_| Ok(()));
+        read.map_err(|failure| match self.path.exists() {
+            true => Unreadable::Damaged(failure.reason().to_owned()),
+            false => Unreadable::Vanished,
+        })?;
+        Ok(self)
+    }
+
     fn damaged(&self, reason: String) -> Failure {
-        Failure::path(&self.path, reason)
+        Failure::path(&self.path, reason).hint(SKIP_HINT)
     }
 
     fn reader(&self, columns: &[&str]) -> Result<ParquetRecordBatchReader> {

@@ -9,7 +9,7 @@ static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
 /// Parts of the paths of their sources.
 const SOURCES: [&str; 3] = ["parquet-", "arrow-", "bytes-"];
 /// What is reported.
-pub(super) const UNDECODABLE: &str = "its content contradicts itself";
+pub(crate) const UNDECODABLE: &str = "its content contradicts itself";
 
 /// From now on, panics of decoders write nothing to stderr.
 pub fn quiet_decoders() {
@@ -34,6 +34,6 @@ pub fn has_panicked() -> bool {
 }
 
 /// The result of `decode`; `None` where it panics.
-pub(super) fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(decode)).ok()
 }

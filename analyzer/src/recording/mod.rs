@@ -17,13 +17,14 @@ mod words;
 
 pub(crate) use batches::DELETED_HINT;
 pub use bounded::BoundedFile;
+pub(crate) use decoders::{UNDECODABLE, caught};
 pub use decoders::{has_panicked, quiet_decoders};
 pub use find::find;
 pub use journal::Journal;
 pub use losses::loss_columns;
 pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};
-pub(crate) use parallel::on_all_cpus;
+pub(crate) use parallel::{FOOTERS, on_all_cpus};
 pub use run_files::RunFiles;
 pub use segment::{Segment, not_parquet};
 

@@ -9,10 +9,11 @@ use soakbox_cli::{Failure, Result, escaped_path, plain_io_error};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, RETENTION_FILE, uuid8};
 use soakbox_schemas::tables::Table;
 
+use super::batches::SKIP_HINT;
 use super::find::is_recording;
 use super::neighbour::Neighbours;
 use super::owner::{UnsealedRun, owner};
-use super::parallel::on_all_cpus;
+use super::parallel::{FOOTERS, on_all_cpus};
 use super::segment::Unreadable;
 use super::{Journal, Recording, Segment};
 
@@ -51,8 +52,8 @@ impl Damaged {
     }
 }
 
-/// Opens the recording at `root`. With `skip_damaged`, files that cannot be read are left out and
-/// listed; without, the first of them is the failure.
+/// Opens the recording at `root`. With `skip_damaged`, all rows are read once, and files of which that
+/// fails are left out and listed; without, the first file whose footer cannot be read is the failure.
 ///
 /// # Errors
 /// Where there is no recording, or a file of it cannot be read.
@@ -63,7 +64,7 @@ pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
             return Err(no_files(root));
         }
         let unsealed = unsealed(root, &contents).map_err(|error| unlistable(root, &error))?;
-        if let Some(recording) = read(root, &contents, unsealed) {
+        if let Some(recording) = read(root, &contents, unsealed, skip_damaged) {
             return accept(recording, skip_damaged);
         }
     }
@@ -94,8 +95,13 @@ fn unsealed(root: &Path, contents: &Contents) -> io::Result<Vec<UnsealedRun>> {
     Ok(runs)
 }
 
-/// Reads all listed files; `None` if one of them vanished.
-fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<Recording> {
+/// Reads all listed files, also their rows if `checks_rows`; `None` if one of them vanished.
+fn read(
+    root: &Path,
+    contents: &Contents,
+    unsealed: Vec<UnsealedRun>,
+    checks_rows: bool,
+) -> Option<Recording> {
     let mut damaged = Vec::new();
     let mut keep =
         |path: &Path, table: Option<Table>, recorder: Option<String>, why: Unreadable| {
@@ -131,7 +137,8 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
     }
     let mut segments = Vec::with_capacity(contents.segments.len());
     let mut memory = Memory::default();
-    for (file, read) in contents.segments.iter().zip(read_segments(contents)) {
+    let read_segments = read_segments(contents, checks_rows);
+    for (file, read) in contents.segments.iter().zip(read_segments) {
         match read {
             Ok(mut segment) => {
                 memory.bound(&mut segment);
@@ -163,13 +170,31 @@ fn read(root: &Path, contents: &Contents, unsealed: Vec<UnsealedRun>) -> Option<
 }
 
 fn read_journals(contents: &Contents) -> Vec<std::result::Result<Journal, Unreadable>> {
-    on_all_cpus(&contents.journals, || (), |(), file| Journal::read(file))
+    on_all_cpus(
+        &contents.journals,
+        FOOTERS,
+        || (),
+        |(), file| Journal::read(file),
+    )
 }
 
-fn read_segments(contents: &Contents) -> Vec<std::result::Result<Segment, Unreadable>> {
-    on_all_cpus(&contents.segments, Neighbours::default, |known, file| {
-        Segment::read(file, known)
-    })
+fn read_segments(
+    contents: &Contents,
+    checks_rows: bool,
+) -> Vec<std::result::Result<Segment, Unreadable>> {
+    let least = if checks_rows { 1 } else { FOOTERS };
+    on_all_cpus(
+        &contents.segments,
+        least,
+        Neighbours::default,
+        |known, file| {
+            let segment = Segment::read(file, known)?;
+            match checks_rows {
+                true => segment.with_readable_rows(),
+                false => Ok(segment),
+            }
+        },
+    )
 }
 
 /// Bounds the memory of the metadata that are kept for the reading of the rows.
@@ -206,7 +231,7 @@ fn accept(recording: Recording, skip_damaged: bool) -> Result<Recording> {
             let reason = format!("{}{more}", first.reason);
             let hint = match first.is_newer {
                 true => "a newer soakbox-analyzer reads it; --skip-damaged reads the rest",
-                false => "--skip-damaged reads the rest and reports the files that it left out",
+                false => SKIP_HINT,
             };
             Err(Failure::path(&first.path, reason).hint(hint))
         }

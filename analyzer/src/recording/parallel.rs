@@ -2,18 +2,19 @@
 
 use std::num::NonZero;
 
-/// Fewer items than this are no work for a thread.
-const LEAST: usize = 32;
+/// Fewer footers or small files than this are no work for a thread.
+pub(crate) const FOOTERS: usize = 32;
 
-/// The results of `each` for all items, in their order. Each thread has one part of the list and a
-/// state of its own, which is made by `state`.
+/// The results of `each` for all items, in their order. Each thread has one part of the list, of
+/// `least` items or more, and a state of its own, which is made by `state`.
 pub(crate) fn on_all_cpus<T: Sync, R: Send, S>(
     items: &[T],
+    least: usize,
     state: impl Fn() -> S + Sync,
     each: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let part = items.len().div_ceil(threads).max(LEAST);
+    let part = items.len().div_ceil(threads).max(least).max(1);
     let one_part = |items: &[T]| -> Vec<R> {
         let mut state = state();
         items.iter().map(|item| each(&mut state, item)).collect()

@@ -15,7 +15,7 @@ use crate::commands::sql::Opened;
 use crate::figures::Outline;
 use crate::output::OutputFile;
 use crate::recording::Recording;
-use crate::sql::{SCHEMA, Scope, Session, Statements, builtin};
+use crate::sql::{SCHEMA, Scope, Session, Statements, UserFile, builtin};
 
 /// Longest text of queries that is read from a file or from stdin.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
@@ -44,6 +44,11 @@ fn queries(plan: &QueryPlan) -> Result<()> {
     if statements.is_empty() {
         return Err(Failure::new("query", "has no statement").hint(EXAMPLE));
     }
+    if let Some(command) = statements.iter().find(|text| text.starts_with('\\')) {
+        let name = command.split_whitespace().next().unwrap_or(command);
+        return Err(Failure::new(name, "is a command of the shell, and no SQL")
+            .hint("`soakbox-analyzer sql DIR` opens the shell on a terminal"));
+    }
     let output = OutputFile::create(&plan.output)?;
     let opened = open(plan, &arguments)?;
     commands::sql::run(&opened, &statements, plan.format, output)
@@ -59,7 +64,8 @@ fn opens_shell(text: &QueryText, output: &Path) -> bool {
 /// other query was given and it is no directory.
 fn with_query(plan: &QueryPlan) -> Result<(Vec<PathBuf>, QueryText)> {
     let mut arguments = plan.arguments.clone();
-    let may_be_last = arguments.len() > 1 || !plan.named.is_empty();
+    let has_others = !plan.named.is_empty() || !plan.tables.is_empty();
+    let may_be_last = arguments.len() > 1 || has_others;
     if plan.text != QueryText::NotGiven || !may_be_last {
         return Ok((arguments, plan.text.clone()));
     }
@@ -117,10 +123,11 @@ fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
         .iter()
         .map(|(name, recording)| (name.as_str(), recording))
         .collect();
-    Ok(Opened {
-        session: Session::of(&schemas, &plan.scope, plan.memory_bytes)?,
-        warnings,
-    })
+    let session = Session::of(&schemas, &plan.scope, plan.memory_bytes)?;
+    for table in &plan.tables {
+        session.add_file(&table.name, UserFile::open(&table.place)?)?;
+    }
+    Ok(Opened { session, warnings })
 }
 
 /// A file that is read twice, also as a copy, would silently count its rows twice.

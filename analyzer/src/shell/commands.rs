@@ -27,6 +27,8 @@ pub(super) enum Command {
     Help,
     /// The query that answers.
     Query(String),
+    /// The query that describes a function or a view of this name; it has no rows if there is none.
+    Describe(String, String),
     Format(Option<String>),
     /// Whether it is on; the other way than before where neither is typed.
     Timing(Option<bool>),
@@ -51,8 +53,9 @@ impl Command {
             ("\\d", Some(table)) => Self::Query(format!("DESCRIBE {table}")),
             ("\\h", None) => Self::Query(described("TRUE")),
             ("\\h", Some(name)) => {
-                let name = quoted(&name.to_lowercase());
-                Self::Query(described(&format!("name = {name}")))
+                let name = name.trim_end_matches("()").to_lowercase();
+                let which = format!("name = {}", quoted(&name));
+                Self::Describe(name, described(&which))
             }
             ("\\format", format) => Self::Format(format.map(str::to_owned)),
             ("\\timing", None) => Self::Timing(None),

@@ -105,6 +105,13 @@ impl Shell<'_> {
                 }
             }
             Some(Command::Query(query)) => self.query(&query),
+            Some(Command::Describe(name, query)) => match self.session.texts(&query) {
+                Ok(found) if found.is_empty() => report(
+                    &Failure::new(name, "is no function and no view")
+                        .hint("\\h lists them, and \\d NAME describes a table"),
+                ),
+                _ => self.query(&query),
+            },
             Some(Command::Format(name)) => self.set_format(name.as_deref()),
             Some(Command::Timing(wanted)) => {
                 self.has_timing = wanted.unwrap_or(!self.has_timing);

@@ -31,7 +31,7 @@ const LESS: &str = "narrow the time range, group by fewer values, or allow more 
 /// The failure of a query.
 pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     let root = error.find_root();
-    let text = root.strip_backtrace();
+    let text = root.strip_backtrace().replace('\n', " ");
     let mut reason = text.as_str();
     for prefix in PREFIXES {
         reason = reason.strip_prefix(prefix).unwrap_or(reason);
@@ -73,7 +73,7 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     let failure = Failure::new("query", lower_start(reason.trim_end_matches('.')));
     match root {
         DataFusionError::Plan(text) if text.contains("table '") => {
-            failure.hint("SHOW TABLES lists the tables and views")
+            failure.hint(hint_for_table(text))
         }
         DataFusionError::ResourcesExhausted(_) => failure.hint(LESS),
         // A bug of DataFusion: a join that has no memory for its first batch.
@@ -93,6 +93,14 @@ pub(super) fn query_failure(error: &DataFusionError) -> Failure {
     }
 }
 
+/// Advice where there is no such table.
+fn hint_for_table(reason: &str) -> &'static str {
+    match reason.contains('/') || reason.contains(".parquet") {
+        true => "--table NAME=FILE makes a Parquet file a table",
+        false => "SHOW TABLES lists the tables and views",
+    }
+}
+
 /// The failure of a task that ended in a panic: usually a decoder's.
 pub(super) fn unfinished(error: JoinError) -> Failure {
     match error.is_panic() && has_panicked() {
@@ -106,7 +114,7 @@ const CONTRADICTS: &str = "its content contradicts itself";
 
 fn damaged(reason: &str) -> Failure {
     Failure::new("query", format!("a file is damaged ({reason})"))
-        .hint("`soakbox-analyzer info DIR` reads all rows and names the file")
+        .hint("`soakbox-analyzer info DIR` names the file, and --skip-damaged leaves it out")
 }
 
 /// Whether a file of the recording cannot be decoded.
@@ -126,7 +134,16 @@ fn advice(reason: &str) -> (&str, Option<String>) {
         let similar = known.split_once('?').map_or(known, |(similar, _)| similar);
         (reason, Some(format!("did you mean {similar}?")))
     } else if let Some((reason, known)) = reason.split_once(". Valid fields are ") {
-        (reason, Some(format!("the columns are {known}")))
+        let columns = known.trim_end_matches('.').split(", ");
+        let columns = columns.map(|name| match name.rsplit_once('.') {
+            Some((_, column)) => column,
+            None => name,
+        });
+        let columns: Vec<&str> = columns.collect();
+        (
+            reason,
+            Some(format!("the columns are {}", columns.join(", "))),
+        )
     } else {
         (reason, None)
     }

@@ -7,10 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use datafusion::catalog::Session;
+use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{ParquetFileMetrics, ParquetFileReaderFactory};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetFileMetrics, ParquetFileReaderFactory, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,7 +28,7 @@ use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use soakbox_cli::{escaped_path, plain_io_error};
 
-use crate::recording::{BoundedFile, Segment};
+use crate::recording::BoundedFile;
 
 /// What a [`PartitionedFile`] carries.
 #[derive(Debug)]
@@ -30,25 +38,54 @@ struct Place {
     metadata: Option<Arc<ParquetMetaData>>,
 }
 
-/// The file of a segment, for a scan. DataFusion gets a name for its messages, and never opens it.
-pub(super) fn partitioned_file(segment: &Segment) -> PartitionedFile {
-    let name = segment.path.file_name().unwrap_or_default();
+/// A file of that many bytes, for a scan. DataFusion gets a name for its messages, and never opens it.
+pub(super) fn partitioned_file(
+    path: &Path,
+    bytes: u64,
+    metadata: Option<Arc<ParquetMetaData>>,
+) -> PartitionedFile {
+    let name = path.file_name().unwrap_or_default();
     let file = PartitionedFile::new_from_meta(ObjectMeta {
         location: ObjectPath::from(name.to_string_lossy().as_ref()),
         last_modified: chrono::DateTime::UNIX_EPOCH,
-        size: segment.bytes,
+        size: bytes,
         e_tag: None,
         version: None,
     });
     file.with_extension(Place {
-        path: segment.path.clone(),
-        metadata: segment.metadata.clone(),
+        path: path.to_owned(),
+        metadata,
     })
+}
+
+/// Reads files with the columns of `schema`. DataFusion's optimizer passes filters to the source, which
+/// prunes files and row groups.
+pub(super) fn scan(
+    schema: &TableSchema,
+    files: Vec<PartitionedFile>,
+    state: &dyn Session,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = ParquetSource::new(schema.clone())
+        .with_parquet_file_reader_factory(Arc::new(FileReaders))
+        .with_table_parquet_options(TableParquetOptions {
+            global: state.config_options().execution.parquet.clone(),
+            ..TableParquetOptions::default()
+        });
+    let threads = state.config().target_partitions();
+    let groups = FileGroup::new(files).split_files(threads);
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        .with_file_groups(groups)
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
 }
 
 /// Opens the files of a scan.
 #[derive(Debug)]
-pub(super) struct FileReaders;
+struct FileReaders;
 
 impl ParquetFileReaderFactory for FileReaders {
     fn create_reader(

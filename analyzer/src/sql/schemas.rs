@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::{CatalogProvider, MemorySchemaProvider};
 use datafusion::common::{Result, TableReference, internal_datafusion_err};
 use datafusion::prelude::SessionContext;
 use soakbox_schemas::tables::Table;
@@ -10,8 +11,39 @@ use super::catalog::CATALOG;
 use super::queries;
 use super::scope::Scope;
 use super::table::RecordingTable;
+use super::user_file::UserFile;
 use super::views::TablesAndViews;
 use crate::recording::Recording;
+
+/// Adds a table to the schema of that name, which is made if no recording has it; false if the schema
+/// has such a table or view.
+pub(super) fn add_table(
+    context: &SessionContext,
+    schema: &str,
+    name: &str,
+    table: UserFile,
+) -> Result<bool> {
+    let catalog = catalog(context)?;
+    let tables = match catalog.schema(schema) {
+        Some(tables) => tables,
+        None => {
+            let tables = Arc::new(MemorySchemaProvider::new());
+            catalog.register_schema(schema, tables.clone())?;
+            tables
+        }
+    };
+    let is_free = !tables.table_exist(name);
+    if is_free {
+        tables.register_table(name.to_owned(), Arc::new(table))?;
+    }
+    Ok(is_free)
+}
+
+fn catalog(context: &SessionContext) -> Result<Arc<dyn CatalogProvider>> {
+    context
+        .catalog(CATALOG)
+        .ok_or_else(|| internal_datafusion_err!("there is no catalog"))
+}
 
 /// Registers the tables of a recording, with the rows of `scope`, in the schema of that name.
 pub(super) fn register(
@@ -20,10 +52,8 @@ pub(super) fn register(
     recording: &Recording,
     scope: &Scope,
 ) -> Result<()> {
-    let catalog = context
-        .catalog(CATALOG)
-        .ok_or_else(|| internal_datafusion_err!("there is no catalog"))?;
-    let tables = TablesAndViews::new(schema, context);
+    let catalog = catalog(context)?;
+    let tables = TablesAndViews::new(schema, context, recording, scope);
     catalog.register_schema(schema, Arc::new(tables))?;
     let is_view = |table: &Table| queries::VIEWS.iter().any(|(name, _)| *name == table.name());
     for table in recording.tables() {

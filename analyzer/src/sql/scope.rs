@@ -12,6 +12,8 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit};
 use datafusion::scalar::ScalarValue;
 use soakbox_schemas::tables::{AnnotationKind, ORIGIN_COLUMNS};
 
+use crate::recording::TimeRange;
+
 /// Which rows are shown; by default all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -44,6 +46,17 @@ impl Scope {
         let rows = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?;
         let plan = rows.filter(filter)?.build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    /// Whether its rows may be of this host.
+    pub(super) fn has_host(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|of_scope| of_scope == host)
+    }
+
+    /// Whether a period reaches into its time.
+    pub(super) fn reaches(&self, period: TimeRange) -> bool {
+        let begins = self.to_ns.is_none_or(|to_ns| period.first_ns < to_ns);
+        begins && self.from_ns.is_none_or(|from_ns| period.last_ns >= from_ns)
     }
 
     fn conditions(&self, schema: &Schema) -> Vec<Expr> {

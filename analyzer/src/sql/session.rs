@@ -27,6 +27,7 @@ use super::progress::Running;
 use super::scope::Scope;
 use super::stoppable::YieldAfterJoins;
 use super::top_rows::has_top_rows;
+use super::user_file::UserFile;
 use super::word_groups::GroupByCodes;
 use super::{functions, schemas};
 use crate::recording::Recording;
@@ -51,6 +52,8 @@ const READ_ONLY: &str =
 pub struct Session {
     context: SessionContext,
     notes: Notes,
+    /// The schema of names without one.
+    default_schema: String,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -88,12 +91,29 @@ impl Session {
         let session = Self {
             context,
             notes: Notes::of(recordings.iter().map(|(_, recording)| *recording)),
+            default_schema: default.to_owned(),
             runtime,
         };
         for (schema, recording) in recordings {
             schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
         }
         Ok(session)
+    }
+
+    /// Adds a file as a table, whose name needs no schema.
+    ///
+    /// # Errors
+    /// Where a table or a view has that name.
+    pub fn add_file(&self, name: &str, file: UserFile) -> Result<()> {
+        let added = schemas::add_table(&self.context, &self.default_schema, name, file);
+        match added.map_err(|error| query_failure(&error))? {
+            true => Ok(()),
+            false => Err(Failure::new(
+                format_args!("--table {name}"),
+                "a table or a view of the recording has that name",
+            )
+            .hint("SHOW TABLES lists them")),
+        }
     }
 
     /// Runs one of our own queries to its end; only for small results.

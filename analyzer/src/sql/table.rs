@@ -6,15 +6,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -23,7 +19,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::scalar::ScalarValue;
 use soakbox_schemas::tables::Table;
 
-use super::files::{FileReaders, partitioned_file};
+use super::files::{partitioned_file, scan};
 use super::journal_rows::JournalRows;
 use super::origin::{origin_fields, origin_values};
 use crate::recording::{Recording, Segment};
@@ -68,37 +64,12 @@ impl RecordingTable {
                 _ => as_read(segment, schema),
             };
             last = Some((segment.columns.clone(), as_read.clone()));
-            partitioned_file(segment)
+            partitioned_file(&segment.path, segment.bytes, segment.metadata.clone())
                 .with_arrow_schema(as_read)
                 .with_partition_values(origin_values(&segment.origin).to_vec())
                 .with_statistics(Arc::new(statistics(segment, schema)))
         };
         self.segments.iter().map(file).collect()
-    }
-
-    fn sealed(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        // DataFusion's optimizer passes the filters to the source, which prunes files and row
-        // groups.
-        let source = ParquetSource::new(self.schema.clone())
-            .with_parquet_file_reader_factory(Arc::new(FileReaders))
-            .with_table_parquet_options(TableParquetOptions {
-                global: state.config_options().execution.parquet.clone(),
-                ..TableParquetOptions::default()
-            });
-        let threads = state.config().target_partitions();
-        let groups = FileGroup::new(self.files()).split_files(threads);
-        let config =
-            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-                .with_file_groups(groups)
-                .with_projection_indices(projection.cloned())?
-                .with_limit(limit)
-                .build();
-        Ok(DataSourceExec::from_data_source(config))
     }
 }
 
@@ -121,7 +92,7 @@ impl TableProvider for RecordingTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !self.segments.is_empty() {
-            parts.push(self.sealed(state, projection, limit)?);
+            parts.push(scan(&self.schema, self.files(), state, projection, limit)?);
         }
         if !self.journals.is_empty() {
             parts.push(Arc::new(StreamingTableExec::try_new(

@@ -16,27 +16,49 @@ use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::prelude::SessionContext;
 
-use super::queries;
+use super::scope::Scope;
+use super::{queries, run_periods};
+use crate::recording::Recording;
 
 /// The schema.
 pub(super) struct TablesAndViews {
     name: String,
     tables: MemorySchemaProvider,
+    recording: Recording,
+    scope: Scope,
     /// The state of the session, if it still exists.
     state: Box<dyn Fn() -> Option<SessionState> + Send + Sync>,
     planned: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl TablesAndViews {
-    pub(super) fn new(name: &str, context: &SessionContext) -> Self {
+    pub(super) fn new(
+        name: &str,
+        context: &SessionContext,
+        recording: &Recording,
+        scope: &Scope,
+    ) -> Self {
         // The session owns its schemas, and must not be kept alive by one of them.
         let state = context.state_weak_ref();
         Self {
             name: name.to_owned(),
             tables: MemorySchemaProvider::new(),
+            recording: recording.clone(),
+            scope: scope.clone(),
             state: Box::new(move || state.upgrade().map(|state| state.read().clone())),
             planned: Mutex::default(),
         }
+    }
+
+    /// The table that views of runs are made of, which is read for the first of them.
+    fn run_periods(&self) -> Result<Arc<dyn TableProvider>> {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = planned.get(run_periods::NAME) {
+            return Ok(table.clone());
+        }
+        let table = run_periods::table(&self.recording, &self.scope)?;
+        planned.insert(run_periods::NAME.to_owned(), table.clone());
+        Ok(table)
     }
 
     async fn view(&self, name: &str, text: &str) -> Result<Arc<dyn TableProvider>> {
@@ -76,12 +98,15 @@ impl Debug for TablesAndViews {
 impl SchemaProvider for TablesAndViews {
     fn table_names(&self) -> Vec<String> {
         let views = queries::VIEWS.iter().map(|(name, _)| (*name).to_owned());
-        self.tables.table_names().into_iter().chain(views).collect()
+        let mut names: Vec<String> = self.tables.table_names().into_iter().chain(views).collect();
+        names.sort();
+        names
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match text_of(name) {
             Some(text) => self.view(name, text).await.map(Some),
+            None if name == run_periods::NAME => self.run_periods().map(Some),
             None => self.tables.table(name).await,
         }
     }
@@ -102,6 +127,6 @@ impl SchemaProvider for TablesAndViews {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        text_of(name).is_some() || self.tables.table_exist(name)
+        text_of(name).is_some() || name == run_periods::NAME || self.tables.table_exist(name)
     }
 }

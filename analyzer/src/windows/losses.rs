@@ -11,7 +11,7 @@ use soakbox_schemas::tables::{LOSS_CAUSES, Table};
 use super::columns::{Words, optional, value};
 use super::counts::{OperationCounts, add_all};
 use super::source::Source;
-use crate::recording::{Recording, loss_columns, on_all_cpus};
+use crate::recording::{FOOTERS, Recording, loss_columns, on_all_cpus};
 
 /// The finished operations and the losses, as [`LOSS_CAUSES`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +63,7 @@ fn sums(files: &[Source<'_>]) -> Result<BTreeMap<String, Sums>> {
         Ok(sums)
     };
     let mut all: BTreeMap<String, Sums> = BTreeMap::new();
-    for sums in on_all_cpus(files, || (), of_file) {
+    for sums in on_all_cpus(files, FOOTERS, || (), of_file) {
         for (operation, sums) in sums? {
             all.entry(operation).or_default().add(&sums);
         }

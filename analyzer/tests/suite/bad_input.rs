@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bad_queries::rounds;
-use crate::program::{Place, refused};
+use crate::program::{Place, analyzer, refused, text};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use soakbox_analyzer::figures::Reading;
@@ -70,6 +70,53 @@ fn a_file_that_is_cut_off_anywhere_is_named() {
     assert!(refused(&["info", place.text()]).contains("corrupt Parquet file ("));
     let line = refused(&["sql", place.text(), QUERY]);
     assert!(line.contains("query: a file is damaged ("), "{line}");
+    assert!(line.contains("--skip-damaged leaves it out"), "{line}");
+}
+
+/// A footer does not show that pages are damaged: `--skip-damaged` finds that out.
+#[test]
+fn files_with_damaged_pages_are_left_out() {
+    let place = Place::new();
+    let damaged = recording_in(place.path());
+    let rows = Soak::default().rows();
+    let recorder = Recorder::new(place.path());
+    recorder.seal_as(Table::OPERATION_LOG, &concat(&rows.log[..7]), 9);
+    let mut bytes = fs::read(&damaged).unwrap();
+    let end = bytes.len();
+    let footer = u32::from_le_bytes(bytes[end - 8..end - 4].try_into().unwrap()) as usize;
+    bytes[4..end - 8 - footer].fill(0xff);
+    fs::write(&damaged, bytes).unwrap();
+    let name = damaged.file_name().unwrap().to_str().unwrap();
+    for arguments in [&["info", place.text()][..], &["summary", place.text()]] {
+        let line = refused(arguments);
+        assert!(
+            line.contains(name) && line.contains("hint: --skip-damaged"),
+            "{line}"
+        );
+        let output = analyzer(&[arguments, &["--skip-damaged"]].concat());
+        // `summary` reports it below its table.
+        let warnings = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{warnings}");
+        assert!(
+            warnings.contains("left out ") && warnings.contains(name),
+            "{warnings}"
+        );
+    }
+    let query = "SELECT count(*) AS n FROM operation_log";
+    let output = analyzer(&[
+        "sql",
+        place.text(),
+        query,
+        "--skip-damaged",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(text(&output.stdout), "n\n490\n");
+    assert!(
+        text(&output.stderr).contains(name),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]

@@ -35,6 +35,14 @@ fn absurd_queries_are_refused_in_one_line() {
             many("SELECT ", "CASE WHEN true THEN ", 300),
             "more than 16 queries",
         ),
+        (
+            "SELECT nope FROM annotations".into(),
+            "nope; hint: the columns are at, until, kind, text, operation, recorder, host\n",
+        ),
+        (
+            "SELECT * FROM 'x.parquet'".into(),
+            "hint: --table NAME=FILE makes",
+        ),
         ("SELECT 1/0".into(), "divide by zero"),
         ("SELECT abs(-9223372036854775807-1)".into(), "overflow"),
         ("SELECT CAST('x' AS BIGINT)".into(), "'x'"),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::program::{analyzer, refused, text};
+use crate::program::{analyzer, json, refused, text};
 use serde_json::Value;
 use soakbox_analyzer::sql::Session;
 use soakbox_schemas::recording::{Contents, Deleted, Deletions, RETENTION_FILE, SegmentFile};
@@ -141,6 +141,23 @@ fn a_segment_that_is_deleted_while_it_is_read_is_a_clear_message() {
         let text = failure.unwrap().to_string();
         assert!(text.contains("deleted meanwhile"), "{text}");
     }
+}
+
+/// Time whose rows were deleted is no time that was observed, also in SQL.
+#[test]
+fn the_time_of_deleted_rows_is_a_gap_of_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    let files = recording(place.path());
+    let root = place.path().to_str().unwrap();
+    let query = "SELECT gap_s, observed_s FROM runs";
+    let asked = || json(&["sql", root, query, "--format", "json"])[0].clone();
+    assert_eq!(asked()["gap_s"], 0.0);
+    let first = &of(&files, Table::OPERATION_LOG)[..1];
+    write(place.path(), &count(place.path(), first));
+    remove(first);
+    let summary = json(&["summary", root, "--format", "json"]);
+    assert!(asked()["gap_s"].as_f64().unwrap() > 0.0);
+    assert_eq!(asked()["observed_s"], summary["observed_s"]);
 }
 
 #[test]

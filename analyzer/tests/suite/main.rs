@@ -35,6 +35,7 @@ mod shell;
 mod soak;
 mod soak_csv;
 mod soak_import;
+mod sql_files;
 mod sql_formats;
 mod sql_forms;
 mod sql_functions;

@@ -242,6 +242,9 @@ fn functions_and_views_are_described() {
             Send("\\h date_bin\r"),
             Expect("date_bin("),
             READY,
+            Send("\\h nope\r"),
+            Expect("error: nope: is no function and no view"),
+            READY,
             Send("\\q\r"),
         ],
     );

@@ -5,17 +5,6 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use crate::program::{Place, analyzer, json, printed, refused, text};
-use soakbox_testing::Soak;
-
-fn place() -> Place {
-    let place = Place::new();
-    Soak {
-        seconds: 5,
-        ..Soak::default()
-    }
-    .seal(place.path());
-    place
-}
 
 /// Runs the program with this text on stdin.
 fn with_stdin(arguments: &[&str], input: &[u8]) -> Output {
@@ -33,7 +22,7 @@ fn with_stdin(arguments: &[&str], input: &[u8]) -> Output {
 
 #[test]
 fn a_query_may_be_an_argument_an_option_a_file_or_stdin() {
-    let place = place();
+    let place = Place::with_recording();
     let files = tempfile::tempdir().unwrap();
     let file = files.path().join("query.sql");
     let query = "-- a head; with a semicolon\nSELECT count(*) AS n FROM operation_log;\n";
@@ -59,7 +48,7 @@ fn a_query_may_be_an_argument_an_option_a_file_or_stdin() {
 
 #[test]
 fn statements_run_in_order_and_a_mistake_in_one_prints_nothing() {
-    let place = place();
+    let place = Place::with_recording();
     let run = |arguments: &[&str]| printed(&[&["sql", place.text()][..], arguments].concat());
     assert_eq!(
         run(&["SELECT 1 AS a; SELECT ';' AS b;", "--format", "csv"]),
@@ -89,7 +78,7 @@ fn statements_run_in_order_and_a_mistake_in_one_prints_nothing() {
 
 #[test]
 fn a_missing_or_unreadable_query_is_one_clear_line() {
-    let place = place();
+    let place = Place::with_recording();
     let files = tempfile::tempdir().unwrap();
     let binary = files.path().join("binary.sql");
     fs::write(&binary, b"SELECT '\xff'").unwrap();
@@ -109,7 +98,12 @@ fn a_missing_or_unreadable_query_is_one_clear_line() {
         (&["-c", "SELECT 1", "-f", "x"], "cannot be used with"),
         (&["SELECT 1", "--query", "gaps"], "SELECT 1: "),
         (&["--query", "no-such"], "no query has this name"),
-        (&["--print", "no-such"], "no query has this name"),
+        (&["--print", "gaps"], "cannot be used with"),
+        (&["--queries"], "cannot be used with"),
+        (
+            &["\\d operation_log"],
+            "\\d: is a command of the shell, and no SQL",
+        ),
     ] {
         let line = refused(&[&["sql", place.text()][..], form].concat());
         assert!(line.contains(reason), "{form:?}: {line}");
@@ -118,6 +112,7 @@ fn a_missing_or_unreadable_query_is_one_clear_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("has no statement"));
     refused(&["sql"]);
+    assert!(refused(&["sql", "--print", "no-such"]).contains("no query has this name"));
 }
 
 #[test]
@@ -132,7 +127,7 @@ fn the_queries_of_the_program_are_listed_printed_and_changed() {
         let description = query["description"].as_str().unwrap();
         assert!(description.len() > 20, "{name}: {description}");
     }
-    let place = place();
+    let place = Place::with_recording();
     let changed = printed(&["sql", "--print", "slowest-operations"]).replace("10", "3");
     let output = with_stdin(
         &["sql", place.text(), "--format", "csv"],

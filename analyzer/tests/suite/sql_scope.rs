@@ -163,6 +163,45 @@ fn a_scope_is_part_of_every_table() {
     assert!(refused(&backwards).contains("is not after --from"));
 }
 
+/// A range of time does not cut the runs that it is in: their ends, gaps and rates stay the same.
+#[test]
+fn a_run_keeps_its_ends_in_a_range_of_time() {
+    let place = Place::new();
+    let soak = Soak {
+        gap_at: Some(40),
+        ..Soak::default()
+    };
+    let root = place.seal_soak("recording", &soak);
+    let runs = "SELECT since_start(started_at) AS a, since_start(ended_at) AS b, is_stopped, gap_s, \
+                observed_s FROM runs";
+    let spans =
+        "SELECT since_start(at) AS a, since_start(until) AS b FROM observed_spans ORDER BY at";
+    let whole = rows(&[&root], runs);
+    assert_eq!(
+        whole,
+        json!([{"a": 0.0, "b": 120.0, "is_stopped": true, "gap_s": 10.0, "observed_s": 110.0}])
+    );
+    let (early, late) = (json!({"a": 0.0, "b": 40.0}), json!({"a": 50.0, "b": 120.0}));
+    for (from, to, expected) in [
+        ("08:00:00", "08:00:01", json!([early])),
+        ("08:00:30", "08:00:55", json!([early, late])),
+        ("08:00:45", "08:00:46", json!([])),
+        ("08:01:59", "08:02:30", json!([late])),
+    ] {
+        let [from, to] = [from, to].map(|time| format!("2026-11-24 {time}"));
+        let scope = [&*root, "--from", &from, "--to", &to];
+        assert_eq!(rows(&scope, runs), whole, "{from}");
+        assert_eq!(rows(&scope, spans), expected, "{from}");
+    }
+    let after = [&*root, "--from", "2026-11-24 08:03:00"];
+    assert_eq!(rows(&after, runs), json!([]));
+    assert_eq!(rows(&after, spans), json!([]));
+    // The last interval that a range has is not cut by the range.
+    let rates = "SELECT DISTINCT observed_s FROM mesh_metrics";
+    let cut = [&*root, "--to", "2026-11-24 08:00:20.5"];
+    assert_eq!(rows(&cut, rates), json!([{"observed_s": 1.0}]));
+}
+
 /// The data of the first file are destroyed, so that a query that reads them fails. The warnings of
 /// a reading compare all rows, which they report that they cannot.
 #[test]

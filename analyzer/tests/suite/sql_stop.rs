@@ -10,21 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Place, text};
 use crate::shell::{Step, on_terminal};
-use soakbox_testing::Soak;
 
 /// Sorts for hours, with temporary files.
 const ENDLESS: &str = "SELECT a.value * 7919 % 999983 AS n FROM generate_series(1, 1000000) AS a, \
                        generate_series(1, 1000000) AS b ORDER BY n";
-
-fn place() -> Place {
-    let place = Place::new();
-    Soak {
-        seconds: 5,
-        ..Soak::default()
-    }
-    .seal(place.path());
-    place
-}
 
 fn start(recording: &str, temporary: &Path, output: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
@@ -50,7 +39,7 @@ fn has_content(directory: &Path) -> bool {
 
 #[test]
 fn a_signal_stops_a_query_and_nothing_is_left_of_it() {
-    let place = place();
+    let place = Place::with_recording();
     for (signal, name, status) in [(Signal::INT, "SIGINT", 130), (Signal::TERM, "SIGTERM", 143)] {
         let files = tempfile::tempdir().unwrap();
         let temporary = files.path().join("temporary");
@@ -76,7 +65,7 @@ fn a_signal_stops_a_query_and_nothing_is_left_of_it() {
 
 #[test]
 fn a_long_query_shows_on_a_terminal_how_far_it_is() {
-    let place = place();
+    let place = Place::with_recording();
     let query = "SELECT count(*) FROM operation_log, generate_series(1, 1000000) AS a, \
                  generate_series(1, 1000000) AS b WHERE a.value % 7 = b.value % 5";
     let shown = on_terminal(

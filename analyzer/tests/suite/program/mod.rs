@@ -65,6 +65,17 @@ impl Place {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// With a recording of five seconds.
+    pub(crate) fn with_recording() -> Self {
+        let place = Self::new();
+        let soak = Soak {
+            seconds: 5,
+            ..Soak::default()
+        };
+        soak.seal(place.path());
+        place
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
