@@ -37,7 +37,7 @@ fn absurd_queries_are_refused_in_one_line() {
         ),
         (
             "SELECT nope FROM annotations".into(),
-            "nope; hint: the columns are at, until, kind, text, operation, recorder, host\n",
+            "nope; hint: the columns are at, until, kind, text, recorder, host\n",
         ),
         (
             "SELECT * FROM 'x.parquet'".into(),
