@@ -33,8 +33,8 @@ def main() -> None:
     arguments.add_argument("--only", choices=["queries"])
     arguments.add_argument("--rows", type=int, default=queries.ROWS)
     asked = arguments.parse_args()
-    for flags in (["--release", "--workspace", "--bins", "--examples"], ["--workspace", "--bins", "--examples"]):
-        subprocess.run(["cargo", "build", "--locked", *flags], check=True, cwd=ROOT)
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--bins", "--examples"]
+    subprocess.run(command, check=True, cwd=ROOT)
     if asked.only == "queries":
         ask(asked.rows)
         return

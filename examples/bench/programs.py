@@ -10,8 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RECORDER = TARGET / "release/soakbox-recorder"
-# Only the counts are checked with the analyzer: no release build of the query engine is needed.
-ANALYZER = TARGET / "debug/soakbox-analyzer"
+ANALYZER = TARGET / "release/soakbox-analyzer"
 COST_CALLS = 200_000
 COST_ROUNDS = 5
 

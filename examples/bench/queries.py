@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from programs import ROOT, TARGET, heading, result
+from programs import ANALYZER, TARGET, heading, result
 
 ROWS_PER_SECOND = 16_680
 ROWS = 20_016_000
@@ -100,11 +100,10 @@ def questions(directory: Path, rows: int) -> None:
     subprocess.run(load, check=True)
     recording = directory / "01"
     files = f"{recording}/operation_log/*/*.parquet"
-    analyzer = ROOT / TARGET / "release/soakbox-analyzer"
     environment = peers()
     python = environment / "bin/python"
     answer = subprocess.run(
-        [analyzer, "sql", recording, "--format", "json",
+        [ANALYZER, "sql", recording, "--format", "json",
          "SELECT min(finished_at) AS first, max(finished_at) AS last FROM operation_log"],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
@@ -129,7 +128,7 @@ def questions(directory: Path, rows: int) -> None:
             if name in seconds:
                 figures[f"{peer}_engine_s"] = round(seconds[name], 4)
                 figures[f"times_{peer}"] = round(seconds[name] / engine[name], 2)
-        whole = rounds([analyzer, "sql", recording, question])
+        whole = rounds([ANALYZER, "sql", recording, question])
         figures["program_s"] = round(whole, 4)
         if duckdb.exists():
             text = asked("duckdb", times)[name].replace("operation_log", f"'{files}'", 1)
