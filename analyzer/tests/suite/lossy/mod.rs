@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use soakbox_schemas::histogram::bucket;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
@@ -45,8 +45,9 @@ pub(crate) struct Done {
 /// How a recording of a load is made.
 pub(crate) struct Making<'a> {
     pub(crate) soak: Soak,
-    /// From the start of the recorder to the begin of its first interval: less than a second.
-    pub(crate) early_ns: i64,
+    /// From the begin of the first interval to the start of the recorder, and of the last one to its
+    /// stop, if it is not 0: less than a second.
+    pub(crate) late_ns: i64,
     pub(crate) fate: &'a dyn Fn(Done) -> Fate,
     pub(crate) has_histogram: &'a dyn Fn(usize) -> bool,
 }
@@ -69,38 +70,52 @@ pub(crate) fn unfair(seed: u64) -> impl Fn(Done) -> Fate {
 }
 
 impl Making<'_> {
+    fn is_observed(&self, second: i64, at_ns: i64) -> bool {
+        match second {
+            0 => at_ns >= self.late_ns,
+            _ if second + 1 == self.soak.seconds && self.late_ns > 0 => at_ns < self.late_ns,
+            _ => true,
+        }
+    }
+
     /// Writes it as a sealed recording; gives its path.
     pub(crate) fn seal(&self, root: &Path) -> String {
         let mut rows = self.soak.rows();
         for (second, (log, metrics)) in rows.log.iter_mut().zip(&mut rows.metrics).enumerate() {
             let own = operations(log);
-            let fates: Vec<Fate> = (0..own.len())
-                .map(|index| (self.fate)(done(&own, second, index)))
+            let fates: Vec<Option<Fate>> = (0..own.len())
+                .map(|index| {
+                    let is_observed = self.is_observed(second as i64, own[index].at_ns);
+                    is_observed.then(|| (self.fate)(done(&own, second, index)))
+                })
                 .collect();
             for row in metrics {
                 let of_row = || {
-                    own.iter()
-                        .zip(&fates)
-                        .filter(|((name, ..), _)| *name == row.operation)
+                    let all = own.iter().zip(&fates);
+                    all.filter(|(one, fate)| one.name == row.operation && fate.is_some())
                 };
-                let number = |fate| of_row().filter(|(_, one)| **one == fate).count() as u64;
+                let number = |fate| of_row().filter(|(_, one)| **one == Some(fate)).count() as u64;
+                row.finished = of_row().count() as u64;
+                row.begun = row.finished;
                 row.recorded = number(Fate::Recorded);
                 row.lost_ring_full = number(Fate::RingFull);
                 row.filtered = number(Fate::Filtered);
-                row.cpu_sum_ns = of_row().map(|((.., cpu_ns), _)| cpu_ns).sum();
-                let buckets = of_row().map(|((_, ns, _), _)| (bucket(*ns), 1));
+                row.failures = of_row().filter(|(one, _)| one.failed).count() as u64;
+                row.duration_sum_ns = of_row().map(|(one, _)| one.duration_ns).sum();
+                row.cpu_sum_ns = of_row().map(|(one, _)| one.cpu_ns).sum();
+                let buckets = of_row().map(|(one, _)| (bucket(one.duration_ns), 1));
                 let mut bytes = Vec::new();
                 SparseHistogram::of_buckets(buckets).encode(&mut bytes);
                 row.durations_ns = (self.has_histogram)(second).then_some(bytes);
             }
-            let kept = fates.iter().map(|fate| Some(*fate == Fate::Recorded));
-            *log = filter_record_batch(log, &kept.collect::<BooleanArray>()).unwrap();
+            let kept = fates.iter().map(|fate| Some(*fate == Some(Fate::Recorded)));
+            let kept = kept.collect::<BooleanArray>();
+            *log = filter_record_batch(&without_bytes(log), &kept).unwrap();
         }
-        rows.annotations[0].at_ns -= self.early_ns;
-        if self.early_ns > 0 {
-            // It ends as long after its last interval as makes whole seconds.
+        if self.late_ns > 0 {
             let last = rows.annotations.len() - 1;
-            rows.annotations[last].at_ns += SECOND - self.early_ns;
+            rows.annotations[0].at_ns += self.late_ns;
+            rows.annotations[last].at_ns += self.late_ns - SECOND;
         }
         let mut recorder = Recorder::new(root);
         recorder.uuid = format!("{:08x}-0000-4000-8000-000000000003", self.soak.seed as u32);
@@ -117,32 +132,50 @@ impl Making<'_> {
     }
 }
 
-/// The name, the duration and the CPU time of each row.
-type Operation = (String, u64, u64);
+/// The recorder knows no data that operations processed.
+fn without_bytes(rows: &RecordBatch) -> RecordBatch {
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns());
+    let columns = columns.map(|(field, column)| match field.name() == "bytes" {
+        true => new_null_array(column.data_type(), column.len()),
+        false => column.clone(),
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
+}
+
+/// One row.
+struct Operation {
+    name: String,
+    /// Since the begin of its interval.
+    at_ns: i64,
+    duration_ns: u64,
+    cpu_ns: u64,
+    failed: bool,
+}
 
 fn operations(rows: &RecordBatch) -> Vec<Operation> {
-    let names = cast(rows.column_by_name("operation").unwrap(), &DataType::Utf8).unwrap();
-    let numbers = |name: &str| {
-        let column = rows.column_by_name(name).unwrap();
-        column.as_primitive::<Int64Type>().values().to_vec()
+    let column = |name: &str| rows.column_by_name(name).unwrap();
+    let names = cast(column("operation"), &DataType::Utf8).unwrap();
+    let at = column("finished_at").as_primitive::<TimestampNanosecondType>();
+    let duration = column("duration_ns").as_primitive::<Int64Type>();
+    let cpu = column("cpu_ns").as_primitive::<Int64Type>();
+    let success = column("success").as_boolean();
+    let operation = |row: usize| Operation {
+        name: names.as_string::<i32>().value(row).to_owned(),
+        at_ns: at.value(row).rem_euclid(SECOND),
+        duration_ns: duration.value(row).unsigned_abs(),
+        cpu_ns: cpu.value(row).unsigned_abs(),
+        failed: success.is_valid(row) && !success.value(row),
     };
-    let (durations, cpu) = (numbers("duration_ns"), numbers("cpu_ns"));
-    let names = names.as_string::<i32>().iter();
-    let rows = names.zip(durations.iter().zip(&cpu));
-    rows.map(|(name, (ns, cpu))| {
-        (
-            name.unwrap().to_owned(),
-            ns.unsigned_abs(),
-            cpu.unsigned_abs(),
-        )
-    })
-    .collect()
+    (0..rows.num_rows()).map(operation).collect()
 }
 
 fn done(all: &[Operation], second: usize, index: usize) -> Done {
-    let (operation, ns, _) = &all[index];
-    let same = || all.iter().filter(|(name, ..)| name == operation);
-    let slower = same().filter(|(_, other, _)| other > ns).count();
+    let own = &all[index];
+    let same = || all.iter().filter(|one| one.name == own.name);
+    let slower = same()
+        .filter(|one| one.duration_ns > own.duration_ns)
+        .count();
     Done {
         second,
         index,
