@@ -67,7 +67,7 @@ pub fn open_to_compare<const N: usize>(
     let cut = Cut::not_shorter(least_window_length(shortest, u64::MAX));
     let lengthen = |run: &mut Run| {
         for series in run.operations.values_mut() {
-            let length = least_window_length(shortest, series.count());
+            let length = least_window_length(shortest, series.timed());
             if length > series.length {
                 *series = series.merged(length).into_owned();
             }
@@ -115,7 +115,15 @@ fn all(
     for source in sources {
         runs.extend(read_source(source, skip_damaged, cut, change)?);
     }
+    runs.iter().for_each(report_durations);
     Ok(runs)
+}
+
+/// Notes on stderr which durations of a run are not those of the rows.
+fn report_durations(run: &Run) {
+    if let Some(note) = run.identity.durations_note() {
+        message::line(format_args!("note: {}: {note}", run.identity.name));
+    }
 }
 
 fn sources_of<const N: usize>(lists: [&[PathBuf]; N]) -> Result<[Vec<Source>; N]> {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -20,8 +19,10 @@ use crate::windows::Run;
 
 /// Key of the format's version in the footer.
 const FORMAT: &str = "soakbox.baseline";
-/// The version that is written.
+/// The version that is written, unless a run has durations of all finished operations.
 const VERSION: &str = "1";
+/// The version that is written then.
+const WITH_FINISHED: &str = "2";
 /// Key of the runs, a JSON list.
 const RUNS: &str = "soakbox.baseline_runs";
 /// The first bytes of a Parquet file.
@@ -144,9 +145,11 @@ impl BaselineFile {
             pair.value.clone()
         };
         match value(FORMAT).as_deref() {
-            Some(VERSION) => {}
+            Some(VERSION | WITH_FINISHED) => {}
             Some(other) => {
-                let reason = format!("has version {other}; this version reads {VERSION}");
+                let reason = format!(
+                    "has version {other}; this version reads {VERSION} and {WITH_FINISHED}"
+                );
                 return Err(Unreadable::Damaged(reason));
             }
             None => return Err(Unreadable::Other("is a Parquet file, but no baseline")),
@@ -173,8 +176,12 @@ impl BaselineFile {
         let failed = |error: &dyn std::fmt::Display| Failure::new("baseline", error);
         let runs: Vec<StoredRun> = self.runs.iter().map(StoredRun::of).collect();
         let runs = serde_json::to_string(&runs).map_err(|error| failed(&error))?;
+        let version = match rows::has_finished(&self.runs) {
+            true => WITH_FINISHED,
+            false => VERSION,
+        };
         let pairs = vec![
-            KeyValue::new(FORMAT.to_owned(), VERSION.to_owned()),
+            KeyValue::new(FORMAT.to_owned(), version.to_owned()),
             KeyValue::new(RUNS.to_owned(), runs),
         ];
         let properties = WriterProperties::builder()
@@ -186,11 +193,9 @@ impl BaselineFile {
             .with_properties(properties)
             .with_skip_arrow_metadata(true);
         let mut bytes = Vec::new();
-        let schema = rows::schema();
-        let mut writer =
-            ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)
-                .map_err(|error| failed(&error))?;
         let batch = rows::batch(&self.runs).map_err(|error| failed(&error))?;
+        let mut writer = ArrowWriter::try_new_with_options(&mut bytes, batch.schema(), options)
+            .map_err(|error| failed(&error))?;
         writer.write(&batch).map_err(|error| failed(&error))?;
         writer.close().map_err(|error| failed(&error))?;
         Ok(bytes)
@@ -200,7 +205,7 @@ impl BaselineFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::windows::{RunIdentity, Series, Target, Window, WindowLength};
+    use crate::windows::{Finished, RunIdentity, Series, Target, Window, WindowLength};
     use proptest::prelude::*;
     use soakbox_schemas::tables::histogram::SparseHistogram;
 
@@ -208,9 +213,14 @@ mod tests {
         let mut encoded = Vec::new();
         SparseHistogram::of(durations.iter().copied()).encode(&mut encoded);
         let number = u64::from(number);
+        let timed = durations.len() as u64;
+        let lost = number % 3;
+        let is_of_rows = number % 5 > 0;
+        let all = timed + lost;
         Window {
-            count: durations.len() as u64,
-            lost: number % 3,
+            count: if is_of_rows { timed } else { timed / 2 },
+            finished: (!is_of_rows).then_some(Finished { timed, all }),
+            lost,
             duration_ns: number * 7,
             cpu_ns: number,
             with_cpu: durations.len().min(2) as u64,

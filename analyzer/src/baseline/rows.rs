@@ -12,7 +12,9 @@ use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 use soakbox_schemas::tables::histogram;
 
-use crate::windows::{MOST_WINDOWS, Run, RunIdentity, Series, Window, WindowLength};
+use crate::windows::{
+    DurationsOf, Finished, MOST_WINDOWS, Run, RunIdentity, Series, Window, WindowLength,
+};
 
 /// A column of numbers: its name, and the sum that it has.
 type Number = (&'static str, fn(&mut Window) -> &mut u64);
@@ -39,6 +41,10 @@ const OPERATION: &str = "operation";
 const WINDOW: &str = "window";
 /// The durations, in the encoding of `schemas`.
 const DURATIONS: &str = "durations";
+
+/// Operations with a duration, and all that finished, where the durations are those of all finished
+/// operations; null where they are those of the rows, absent where they are in all windows.
+const FINISHED: [&str; 2] = ["timed", "finished"];
 
 /// A run as the footer has it: everything but the windows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +134,8 @@ impl StoredRuns {
         let operations: &StringArray = batch.column_by_name(OPERATION)?.as_string_opt::<i32>()?;
         let durations: &BinaryArray = batch.column_by_name(DURATIONS)?.as_binary_opt::<i32>()?;
         let numbers = NUMBERS.map(|(name, _)| integers(batch, name));
+        let finished = FINISHED.map(|name| batch.column_by_name(name));
+        let finished = finished.map(|column| column?.as_primitive_opt::<Int64Type>());
         for row in 0..batch.num_rows() {
             let mut window = Window {
                 durations: durations.value(row).to_vec(),
@@ -135,6 +143,13 @@ impl StoredRuns {
             };
             for (column, (_, sum)) in numbers.iter().zip(NUMBERS) {
                 *sum(&mut window) = u64::try_from((*column)?.value(row)).ok()?;
+            }
+            if let [Some(timed), Some(all)] = finished
+                && timed.is_valid(row)
+            {
+                let number = |column: &Int64Array| u64::try_from(column.value(row)).ok();
+                let (timed, all) = (number(timed)?, number(all)?);
+                window.finished = Some(Finished { timed, all });
             }
             is_possible(&window).then_some(())?;
             let run = usize::try_from(places.value(row)).ok()?;
@@ -195,19 +210,27 @@ fn is_possible(window: &Window) -> bool {
             read.ok().map(|_| total)
         }
     };
+    let Finished { timed, .. } = window.of_finished();
+    let finished = window.finished.unwrap_or_default();
     // A bucket of a window that is being read counts to 2³² at most.
-    let has_durations = |total: u64| {
-        total == window.count || total < window.count && window.count > u64::from(u32::MAX)
-    };
-    window.count <= LARGEST_COUNT
-        && window.lost <= LARGEST_COUNT
+    let has_durations = |total: u64| total == timed || total < timed && timed > u64::from(u32::MAX);
+    let measured = window.count.max(finished.all);
+    [window.count, window.lost, timed, finished.all]
+        .iter()
+        .all(|number| *number <= LARGEST_COUNT)
         && window.failures <= window.with_outcome
-        && parts.iter().all(|part| *part <= window.count)
+        && parts.iter().all(|part| *part <= measured)
         && total.is_some_and(has_durations)
 }
 
+/// Whether a run has durations of all finished operations, which older versions cannot read.
+pub(super) fn has_finished(runs: &[Run]) -> bool {
+    let mut series = runs.iter().flat_map(|run| run.operations.values());
+    series.any(|series| series.durations_of() == DurationsOf::Finished)
+}
+
 /// The columns of a baseline.
-pub(super) fn schema() -> SchemaRef {
+fn schema(has_finished: bool) -> SchemaRef {
     let number = |name: &str| Field::new(name, DataType::Int64, false);
     let mut fields = vec![
         number(RUN),
@@ -216,6 +239,9 @@ pub(super) fn schema() -> SchemaRef {
     ];
     fields.extend(NUMBERS.map(|(name, _)| number(name)));
     fields.push(Field::new(DURATIONS, DataType::Binary, false));
+    if has_finished {
+        fields.extend(FINISHED.map(|name| Field::new(name, DataType::Int64, true)));
+    }
     Arc::new(Schema::new(fields))
 }
 
@@ -225,6 +251,7 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
     let mut operations = StringBuilder::new();
     let mut numbers: Vec<Int64Builder> = NUMBERS.iter().map(|_| Int64Builder::new()).collect();
     let mut durations = BinaryBuilder::new();
+    let mut finished = FINISHED.map(|_| Int64Builder::new());
     for (place, run) in (0i64..).zip(runs) {
         for (operation, series) in &run.operations {
             for (index, window) in (0i64..).zip(&series.windows) {
@@ -234,9 +261,13 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
                 indices.append_value(index);
                 let mut window = window.clone();
                 for (builder, (_, sum)) in numbers.iter_mut().zip(NUMBERS) {
-                    builder.append_value(i64::try_from(*sum(&mut window)).unwrap_or(i64::MAX));
+                    builder.append_value(signed(*sum(&mut window)));
                 }
                 durations.append_value(&window.durations);
+                let numbers = window.finished.map(|one| [one.timed, one.all].map(signed));
+                for (at, builder) in finished.iter_mut().enumerate() {
+                    builder.append_option(numbers.map(|numbers| numbers[at]));
+                }
             }
         }
     }
@@ -249,7 +280,17 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
         columns.push(Arc::new(builder.finish()));
     }
     columns.push(Arc::new(durations.finish()));
-    RecordBatch::try_new(schema(), columns)
+    let has_finished = has_finished(runs);
+    if has_finished {
+        for mut builder in finished {
+            columns.push(Arc::new(builder.finish()));
+        }
+    }
+    RecordBatch::try_new(schema(has_finished), columns)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {

@@ -12,6 +12,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{LeastChange, Metric, series_changes};
 
 use crate::units::rfc3339;
+use crate::windows::DurationsOf;
 
 /// A number over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct NumberSeries {
     pub values: Vec<f64>,
     /// The times of the points.
     pub times: Times,
+    /// The operations that the durations of a recording are of; `None` for other series.
+    pub durations_of: Option<DurationsOf>,
 }
 
 /// The times of the points of a series.
@@ -110,6 +113,9 @@ pub struct SeriesAnswer {
     pub states: Option<StatesAnswer>,
     /// How many changes are smaller than asked for.
     pub left_out: usize,
+    /// The operations that durations are of; absent for other series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durations_of: Option<DurationsOf>,
     #[serde(skip)]
     pub(crate) metric: Metric,
 }
@@ -177,6 +183,7 @@ pub fn changes(
                 moves: states.moves,
             }),
             left_out: found.left_out,
+            durations_of: one.durations_of,
             metric: one.metric.clone(),
         })
     });

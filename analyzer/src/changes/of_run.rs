@@ -41,7 +41,7 @@ impl Points {
             _ => OPERATIONS,
         };
         let (mut length, mut points) = (series.length, series.windows.len());
-        let count = series.count();
+        let count = series.timed();
         while let Some(longer) = WindowLength::exactly(length.ns() * 2) {
             let thin = count < operations * points as u64 && points / 2 >= FEWEST_POINTS;
             if points <= self.most && !thin {
@@ -61,7 +61,8 @@ const METRICS: [(Metric, Read); 8] = [
     (Metric::DurationP50, |window, _| quantile(window, 0.5)),
     (Metric::DurationP99, |window, _| quantile(window, 0.99)),
     (Metric::DurationMean, |window, _| {
-        (window.count > 0).then(|| window.duration_sum() / window.count as f64)
+        let timed = window.of_finished().timed;
+        (timed > 0).then(|| window.duration_sum() / timed as f64)
     }),
     (Metric::Cpu, |window, _| {
         mean(window.cpu_ns, window.with_cpu)
@@ -137,6 +138,7 @@ pub fn series_of(
             } else {
                 format!("{name} ")
             };
+            let durations_of = metric.is_duration().then(|| series.durations_of());
             all.push(NumberSeries {
                 name: format!("{prefix}{operation} {}", metric.name()),
                 operation: operation.clone(),
@@ -146,6 +148,7 @@ pub fn series_of(
                     first_ns: run.identity.first_ns,
                     length_ns: series.length.ns(),
                 },
+                durations_of,
             });
         }
     }

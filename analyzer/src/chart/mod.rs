@@ -14,7 +14,7 @@ pub use svg::STYLE;
 use plotters::prelude::*;
 use soakbox_cli::{Failure, Result, escaped};
 
-use crate::figures::{OperationTimeline, Timeline};
+use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::units::{count, duration, rfc3339, span, window_length};
 use panel::{legend, panel};
 use scale::ValueScale;
@@ -133,6 +133,9 @@ fn description(timeline: &Timeline, operations: &[OperationTimeline]) -> String 
             duration(low as f64),
             duration(high as f64)
         ));
+        if operation.durations_of == DurationsOf::Finished {
+            text.push_str(", of all finished operations, also of those without a row");
+        }
         if let Some(peak) = windows.iter().max_by_key(|window| window.p99_ns) {
             text.push_str(&format!(
                 ", the 99th percentile peaks at {} at {}",

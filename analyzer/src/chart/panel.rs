@@ -10,7 +10,7 @@ use super::axis::Axis;
 use super::scale::{TimeScale, ValueScale};
 use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
 use crate::coverage::Moment;
-use crate::figures::{LatencyWindow, OperationTimeline, Timeline};
+use crate::figures::{DurationsOf, LatencyWindow, OperationTimeline, Timeline};
 use crate::units::window_length;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -20,6 +20,8 @@ type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBacke
 const LETTER: i32 = 7;
 /// Longest label of an annotated moment, letters.
 const MOMENT_LETTERS: usize = 28;
+/// What percentiles by the kernel's histograms are of.
+pub(super) const ALL_FINISHED: &str = "all finished operations";
 /// Height of the strip that shows losses, as a share of the panel's height.
 const LOSS_STRIP: f64 = 0.03;
 
@@ -74,6 +76,10 @@ pub(super) fn panel<'a>(
         let name = escaped(&operation.operation).into_owned();
         area.draw(&Text::new(name, (20, 2), bold(17)))?;
         let width = format!("per {} window", window_length(operation.width_ns));
+        let width = match operation.durations_of {
+            DurationsOf::Rows => width,
+            DurationsOf::Finished => format!("{width}, {ALL_FINISHED}"),
+        };
         let right = area.dim_in_pixel().0 as i32 - 24;
         let style = text(14, MUTED).pos(Pos::new(HPos::Right, VPos::Top));
         area.draw(&Text::new(width, (right, 4), style))?;

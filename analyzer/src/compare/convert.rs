@@ -4,7 +4,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::histogram;
 use soakbox_statistics::{Histogram, Metric, Run, Window};
 
-use crate::windows::{Series, Window as Sums, mean};
+use crate::windows::{DurationsOf, Series, Window as Sums, mean};
 
 /// The run of these windows. A metric that no operation has is absent; one that only some
 /// operations have is a mean over those.
@@ -32,6 +32,10 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     let mut run =
         Run::from_owned_windows(series.length.duration(), windows.collect()).map_err(refused)?;
     let column = |number| series.column(number);
+    let timed = column(|w| w.of_finished().timed);
+    run = run
+        .with_counts(Metric::DurationMean, duration_sums(series), timed)
+        .map_err(refused)?;
     if has_cpu {
         let (sums, counts) = (column(|w| w.cpu_ns), column(|w| w.with_cpu));
         run = run
@@ -45,6 +49,36 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     } else {
         run.without(&Metric::FailureRate)
     };
+    with_losses(run, series).map_err(refused)
+}
+
+fn duration_sums(series: &Series) -> Vec<f64> {
+    let windows = series.windows.iter().map(Option::as_ref);
+    windows
+        .map(|window| window.map_or(f64::NAN, Sums::duration_sum))
+        .collect()
+}
+
+/// The run with the losses of what is known of all finished operations, also of those without a row.
+fn with_losses(
+    mut run: Run,
+    series: &Series,
+) -> std::result::Result<Run, soakbox_statistics::Error> {
+    if series.durations_of() == DurationsOf::Rows {
+        return Ok(run);
+    }
+    let all = series.sum(|window| window.of_finished().all);
+    let unknown = all.saturating_sub(series.timed()) as f64 / all.max(1) as f64;
+    // Rows alone cannot have more numbers than there are rows.
+    let is_of_all = |number: fn(&Sums) -> u64| series.sum(number) > series.count();
+    let known = Metric::ALL.into_iter().filter(|metric| match metric {
+        Metric::Cpu => is_of_all(|window| window.with_cpu),
+        Metric::FailureRate => is_of_all(|window| window.with_outcome),
+        metric => metric.is_duration(),
+    });
+    for metric in known {
+        run = run.with_lost_fraction_of(metric, unknown)?;
+    }
     Ok(run)
 }
 

@@ -108,7 +108,7 @@ pub fn window_length_for<'a>(runs: impl IntoIterator<Item = &'a Series>) -> Wind
         };
         shortest = Some(shortest.map_or(span, |so_far: Duration| so_far.min(span)));
         // A run without operations does not show how long the windows must be.
-        let count = series.count();
+        let count = series.timed();
         if count > 0 {
             fewest = Some(fewest.map_or(count, |so_far: u64| so_far.min(count)));
         }

@@ -13,3 +13,5 @@ pub use reading::{Outline, Reading};
 pub use summary::{OperationSummary, Summary};
 pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;
+
+pub use crate::windows::DurationsOf;

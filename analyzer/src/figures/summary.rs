@@ -8,7 +8,7 @@ use soakbox_schemas::tables::histogram::key;
 
 use super::{Reading, Warning};
 use crate::units::serialize;
-use crate::windows::{OperationTotals, mean};
+use crate::windows::{DurationsOf, OF_FINISHED, OperationTotals, mean};
 
 /// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -84,17 +84,6 @@ pub struct OperationSummary {
     pub lost: Option<u64>,
 }
 
-/// The operations that durations are of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DurationsOf {
-    /// Those with a row.
-    #[default]
-    Rows,
-    /// All that finished, also those without a row: by the kernel's histogram.
-    Finished,
-}
-
 impl Summary {
     /// The figures of all operations of a recording that was read for figures
     /// ([`Cut::Shown`](crate::windows::Cut)).
@@ -139,12 +128,7 @@ impl Summary {
         let operations = self.operations.iter();
         let of_finished = operations.filter(|one| one.durations_of == DurationsOf::Finished);
         let names: Vec<&str> = of_finished.map(|one| one.operation.as_str()).collect();
-        (!names.is_empty()).then(|| {
-            format!(
-                "durations of all finished operations, also of those without a row, within 1/128: {}",
-                names.join(", ")
-            )
-        })
+        (!names.is_empty()).then(|| format!("{OF_FINISHED}: {}", names.join(", ")))
     }
 }
 

@@ -1,27 +1,27 @@
 //! Operations over time: percentiles of the duration per window, losses, unobserved periods and
 //! annotated moments. The length of an operation's windows depends on the length of the recording
-//! and on the operation's number of rows: few rows have few and long windows.
+//! and on the number of operations with a duration: few have few and long windows.
 
 use std::collections::BTreeMap;
 
 use super::Reading;
 use crate::coverage::Moment;
 use crate::recording::TimeRange;
-use crate::windows::{Cut, OperationCounts, Run, Window, WindowLength};
+use crate::windows::{Cut, DurationsOf, OperationCounts, Run, Window, WindowLength};
 
-/// Bounds of the number of windows of an operation: few rows give up to 16, many rows up to 200.
+/// Bounds of the number of windows of an operation: few durations give up to 16, many up to 200.
 /// Lengths are powers of two, so that there are at least half as many.
 const WINDOWS: std::ops::RangeInclusive<usize> = 16..=200;
-/// Windows are as long as needed to have at least this number of rows on average: a percentile of a
-/// few rows is uncertain.
-const ROWS_PER_WINDOW: u64 = 40;
+/// Windows are as long as needed to have at least this number of durations on average: a percentile of
+/// a few is uncertain.
+const DURATIONS_PER_WINDOW: u64 = 40;
 
 /// One window of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatencyWindow {
     /// Its start, ns UTC.
     pub at_ns: i64,
-    /// Rows.
+    /// Operations that the percentiles are of.
     pub count: u64,
     /// Median of the duration.
     pub p50_ns: i64,
@@ -39,7 +39,7 @@ impl LatencyWindow {
         let durations = window.histogram();
         Some(Self {
             at_ns: *at_ns,
-            count: window.count,
+            count: window.of_finished().timed,
             p50_ns: durations.quantile(0.5)?,
             p95_ns: durations.quantile(0.95)?,
             p99_ns: durations.quantile(0.99)?,
@@ -55,8 +55,10 @@ pub struct OperationTimeline {
     pub operation: String,
     /// Length of each window, ns.
     pub width_ns: i64,
-    /// Windows that have rows, in order.
+    /// Windows that have durations, in order.
     pub windows: Vec<LatencyWindow>,
+    /// The operations that they are of.
+    pub durations_of: DurationsOf,
     /// The time that the recording covers, ns UTC.
     pub range: TimeRange,
     /// Operations lost, by the start of the window (which may have no rows), ns UTC.
@@ -92,8 +94,12 @@ impl Timeline {
         };
         let operations = reading.counts.iter().filter(shown);
         let operations = operations.map(|counts| {
-            let length = length(range.length_ns(), counts.rows);
-            OperationTimeline::of(&counts.operation, range, length, &reading.runs)
+            let operation = &counts.operation;
+            let series = reading.runs.iter();
+            let series = series.filter_map(|run| run.operations.get(operation));
+            let timed = series.fold(0u64, |sum, one| sum.saturating_add(one.timed()));
+            let length = length(range.length_ns(), timed);
+            OperationTimeline::of(operation, range, length, &reading.runs)
         });
         Some(Self {
             range,
@@ -105,9 +111,13 @@ impl Timeline {
 }
 
 impl OperationTimeline {
-    /// The windows of an operation in all runs, merged to windows of `length`.
+    /// The windows of an operation in all runs, merged to windows of `length`, or as long as a run has
+    /// them: those of whole intervals cannot be divided.
     fn of(operation: &str, range: TimeRange, length: WindowLength, runs: &[Run]) -> Self {
-        let width_ns = length.ns();
+        let series = || runs.iter().filter_map(|run| run.operations.get(operation));
+        let longest = series().map(|one| one.length).max();
+        let width_ns = longest.map_or(length, |longest| longest.max(length)).ns();
+        let of_finished = series().any(|one| one.durations_of() == DurationsOf::Finished);
         let mut merged: BTreeMap<i64, Window> = BTreeMap::new();
         for run in runs {
             let Some(series) = run.operations.get(operation) else {
@@ -130,6 +140,10 @@ impl OperationTimeline {
             width_ns,
             range,
             lost: lost.map(|(at_ns, window)| (*at_ns, window.lost)).collect(),
+            durations_of: match of_finished {
+                true => DurationsOf::Finished,
+                false => DurationsOf::Rows,
+            },
             windows: merged.iter().filter_map(LatencyWindow::of).collect(),
         }
     }
@@ -154,9 +168,9 @@ impl OperationTimeline {
     }
 }
 
-/// The length of windows for a recording of `length_ns` and an operation of `rows`.
-fn length(length_ns: i64, rows: u64) -> WindowLength {
-    let windows = usize::try_from(rows / ROWS_PER_WINDOW).unwrap_or(usize::MAX);
+/// The length of windows for a recording of `length_ns` and this number of durations.
+fn length(length_ns: i64, durations: u64) -> WindowLength {
+    let windows = usize::try_from(durations / DURATIONS_PER_WINDOW).unwrap_or(usize::MAX);
     WindowLength::filling(length_ns, windows.clamp(*WINDOWS.start(), *WINDOWS.end()))
 }
 
@@ -182,6 +196,7 @@ mod tests {
                 width_ns: 100,
                 windows: [0, 100, 200, 300].map(window).into(),
                 range: TimeRange { first_ns, last_ns },
+                durations_of: DurationsOf::Rows,
                 lost: BTreeMap::new(),
             };
             let windows = timeline.half_covered().iter();

@@ -129,6 +129,7 @@ impl Points {
                 Some(_) => Times::Points(self.times),
                 None => Times::Order,
             },
+            durations_of: None,
         })
     }
 }

@@ -68,6 +68,14 @@ pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    for side in [&answer.base, &answer.candidate] {
+        let runs = side.runs.iter();
+        let notes = runs.filter_map(|run| Some(format!("{}: {}", run.name, run.durations_note()?)));
+        let notes: Vec<String> = notes.collect();
+        if !notes.is_empty() {
+            facts.push(("durations", few(notes.into_iter())));
+        }
+    }
     if !answer.gates.is_empty() {
         facts.push((
             "gates",

@@ -1,5 +1,5 @@
-//! Whether a file counts lost operations, from the statistics in its footer: most files count none,
-//! and then their rows need not be read to know that.
+//! Whether a file counts lost operations, or others without a row, from the statistics in its footer:
+//! most files count none, and then their rows need not be read to know that.
 
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
@@ -8,6 +8,9 @@ use soakbox_schemas::tables::{LOSS_CAUSES, Table};
 /// The column of all losses, and the prefix of those by cause.
 const LOST: &str = "lost";
 
+/// The columns that count operations which have no row and are not lost.
+const LEFT_OUT: [&str; 2] = ["filtered", "sampled_out"];
+
 /// The columns of `operation_metrics` that count losses.
 pub fn loss_columns() -> impl Iterator<Item = String> {
     let causes = LOSS_CAUSES.into_iter();
@@ -15,13 +18,15 @@ pub fn loss_columns() -> impl Iterator<Item = String> {
     std::iter::once(LOST.to_owned()).chain(causes)
 }
 
-/// Whether a row may count a loss. A file without statistics may have any rows.
+/// Whether a row may count a loss, or another operation without a row. A file without statistics may
+/// have any rows.
 pub(super) fn may_have_losses(table: Table, metadata: &ParquetMetaData) -> bool {
     if table != Table::OPERATION_METRICS {
         return false;
     }
     let schema = metadata.file_metadata().schema_descr();
-    let names: Vec<String> = loss_columns().collect();
+    let names = LEFT_OUT.map(str::to_owned).into_iter();
+    let names: Vec<String> = names.chain(loss_columns()).collect();
     let columns = schema.columns().iter().enumerate();
     let columns = columns.filter(|(_, column)| names.iter().any(|name| name == column.name()));
     let columns: Vec<usize> = columns.map(|(index, _)| index).collect();

@@ -9,7 +9,7 @@ use soakbox_cli::Result;
 use super::html::{shown, table};
 use super::{Side, role};
 use crate::chart;
-use crate::figures::{OperationTimeline, Timeline};
+use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::output::Align;
 use crate::units::{count, duration, rfc3339, window_length};
 
@@ -62,10 +62,13 @@ fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
         let recording = &sides[index].name;
         let picture = chart::embedded(&id, recording, timeline, operation, &compared, width)?;
         let window = window_length(operation.width_ns);
-        let caption = match sides {
+        let mut caption = match sides {
             [_] => format!("per {window} window"),
             _ => format!("{} ({recording}), per {window} window", role(sides, index)),
         };
+        if operation.durations_of == DurationsOf::Finished {
+            caption.push_str(", of all finished operations, also of those without a row");
+        }
         figures.push(html! {
             figure {
                 "\n" (PreEscaped(picture)) figcaption { (shown(&caption)) } "\n"

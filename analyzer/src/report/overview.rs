@@ -93,5 +93,16 @@ fn figures(summary: &Summary, all: &[Vec<Measure>], first: &[Measure]) -> Markup
             cells
         })
         .collect();
-    table("Figures per operation", &headings, &rows)
+    html! {
+        (table("Figures per operation", &headings, &rows))
+        @if let Some(note) = summary.durations_note() {
+            p { (shown(&format!("{}.", capitalized(&note)))) } "\n"
+        }
+    }
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use soakbox_statistics::Metric;
 
+use crate::windows::DurationsOf;
+
 /// The order of what was found.
 const GRAVEST_FIRST: [&str; 9] = [
     "stopped", "outage", "leak", "decay", "drift", "bursts", "unsteady", "period", "gap",
@@ -57,6 +59,9 @@ pub struct FindingAnswer {
     pub period_s: Option<f64>,
     /// The reason of the status, in one line.
     pub reason: String,
+    /// The operations that the durations of a series are of; absent for other subjects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durations_of: Option<DurationsOf>,
     #[serde(skip)]
     pub(crate) metric: Metric,
 }
@@ -85,6 +90,7 @@ impl FindingAnswer {
             of_all: false,
             period_s: None,
             reason: String::new(),
+            durations_of: None,
             metric: metric.clone(),
         }
     }

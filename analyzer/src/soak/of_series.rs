@@ -90,6 +90,9 @@ pub(super) fn of_series(
         };
         findings = findings.into_iter().map(nothing).collect();
     }
+    for finding in &mut findings {
+        finding.durations_of = series.durations_of;
+    }
     Ok(findings)
 }
 

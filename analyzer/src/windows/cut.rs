@@ -88,6 +88,10 @@ pub(super) struct RunPlan {
     pub(super) restarts_ns: Vec<i64>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
+    /// Whether operations may have finished without a row, so that the kernel's histograms are read.
+    pub(super) reads_durations: bool,
+    /// The length of windows of whole intervals: `length`, or that of an interval.
+    pub(super) finished_length: WindowLength,
     /// Whether rows or counts were left out, because their file or a part of it cannot be read.
     pub(super) lacks_rows: bool,
     /// Whether the rows are another program's: nobody counted them.
@@ -110,7 +114,26 @@ pub(super) fn plans(
     let none = RunFiles::default();
     let plan = |(recorder, run): (&String, &RunCoverage)| {
         let files = files.get(recorder.as_str()).unwrap_or(&none);
+        let lacks = |tables: &[Table]| {
+            let mut damaged = recording.damaged.iter();
+            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
+        };
+        let lacks_rows = lacks(&NEEDED) || has_damaged_frames(files);
+        let interval_ns = files.provenance().map_or(0, |one| one.interval_ns);
+        let interval_ns = match i64::try_from(interval_ns) {
+            Ok(length) if length > 0 => length,
+            _ => any_interval_ns,
+        };
+        let reads_durations = lacks_rows || may_lack_rows(files);
         let length = cut.length(run.range.length_ns(), recording_ns);
+        let interval = WindowLength::at_least(interval_ns);
+        // In pictures, all operations of a recording have windows of whole intervals, or none has.
+        let length = match cut {
+            Cut::Shown { .. } if reads_durations && fills_enough(recording_ns, interval) => {
+                length.max(interval)
+            }
+            _ => length,
+        };
         let (range, complete, is_judged) = match cut {
             Cut::Judged { .. } => {
                 let is_open = is_open(recording, coverage, recorder);
@@ -123,15 +146,6 @@ pub(super) fn plans(
             }
         };
         let provenance = files.provenance();
-        let interval_ns = provenance.map_or(0, |provenance| provenance.interval_ns);
-        let interval_ns = match i64::try_from(interval_ns) {
-            Ok(length) if length > 0 => length,
-            _ => any_interval_ns,
-        };
-        let lacks = |tables: &[Table]| {
-            let mut damaged = recording.damaged.iter();
-            damaged.any(|file| file.may_be_of(recorder) && tables.iter().any(|t| file.may_have(*t)))
-        };
         Ok(RunPlan {
             recorder: recorder.clone(),
             range,
@@ -141,7 +155,9 @@ pub(super) fn plans(
             restarts_ns: run.restarts_ns.clone(),
             length,
             interval_ns,
-            lacks_rows: lacks(&NEEDED) || has_damaged_frames(files),
+            reads_durations,
+            finished_length: length.max(interval),
+            lacks_rows,
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
@@ -159,6 +175,19 @@ fn whole_windows(range: TimeRange, length: WindowLength) -> TimeRange {
         first_ns,
         last_ns: first_ns.saturating_add(windows.max(1).saturating_mul(length)),
     }
+}
+
+/// Whether operations of a run may have finished without a row, as far as the footers tell.
+fn may_lack_rows(files: &RunFiles<'_>) -> bool {
+    let table = Table::OPERATION_METRICS;
+    files.journals(table).next().is_some() || files.segments(table).any(|file| file.may_have_losses)
+}
+
+/// Whether a run of `run_ns` has enough windows of this length for a figure over time.
+pub(super) fn fills_enough(run_ns: i64, length: WindowLength) -> bool {
+    /// As many windows as a comparison needs, and a warm-up that is cut off.
+    const FEWEST_WINDOWS: i64 = 16;
+    run_ns / length.ns() >= FEWEST_WINDOWS
 }
 
 /// Whether frames of the run's journals are damaged, or were when the journals were sealed.

@@ -30,6 +30,16 @@ impl Durations {
         self.is_damaged |= decoded.is_err();
     }
 
+    /// Operations in it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether bytes were no histogram.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
     /// Adds those of another part of the run.
     pub(super) fn merge(&mut self, other: &Self) {
         if !other.cells.is_empty() {
@@ -46,8 +56,23 @@ impl Durations {
     /// no histogram.
     pub(super) fn of_exactly(&self, number: u64) -> Option<SparseHistogram> {
         let is_whole = number > 0 && self.number == number && !self.is_damaged;
-        let cells = self.cells.iter().copied().enumerate();
-        is_whole.then(|| SparseHistogram::of_buckets(cells))
+        is_whole.then(|| self.histogram())
+    }
+
+    /// The durations so far; it is empty afterwards.
+    pub(super) fn take(&mut self) -> SparseHistogram {
+        let taken = self.histogram();
+        for (key, _) in taken.buckets() {
+            if let Ok(key) = usize::try_from(*key) {
+                self.cells[key] = 0;
+            }
+        }
+        (self.number, self.is_damaged) = (0, false);
+        taken
+    }
+
+    fn histogram(&self) -> SparseHistogram {
+        SparseHistogram::of_buckets(self.cells.iter().copied().enumerate())
     }
 }
 
@@ -82,8 +107,14 @@ mod tests {
             let expected = (number > 0).then(|| histogram(&all));
             prop_assert_eq!(sum.of_exactly(number), expected);
             prop_assert_eq!(sum.of_exactly(number + 1), None);
+            let taken = sum.clone().take();
+            prop_assert_eq!((taken.total(), Some(taken)), (number, Some(histogram(&all))));
             sum.add(b"damaged");
             prop_assert_eq!(sum.of_exactly(number), None);
+            sum.take();
+            sum.add(&bytes(&histogram(&intervals[0])));
+            let first = (!intervals[0].is_empty()).then(|| histogram(&intervals[0]));
+            prop_assert_eq!(sum.of_exactly(intervals[0].len() as u64), first);
         }
     }
 }

@@ -35,6 +35,13 @@ impl WindowLength {
         enough.next().unwrap_or(Self(LARGEST_EXPONENT))
     }
 
+    /// The shortest length that is at least `ns`, or the longest of all.
+    pub fn at_least(ns: i64) -> Self {
+        let mut lengths = (0..LARGEST_EXPONENT).map(Self);
+        let long_enough = lengths.find(|length| length.ns() >= ns);
+        long_enough.unwrap_or(Self(LARGEST_EXPONENT))
+    }
+
     /// The longest length that is at most `wanted`, or the shortest of all.
     pub fn at_most(wanted: Duration) -> Self {
         let wanted = i64::try_from(wanted.as_nanos()).unwrap_or(i64::MAX);
@@ -93,6 +100,13 @@ mod tests {
         assert_eq!(at_most(75), 62_500_000);
         assert_eq!(at_most(0), SHORTEST_NS);
         assert_eq!(at_most(3_000), 2_000_000_000);
+        for (ns, at_least) in [
+            (0, SHORTEST_NS),
+            (62_500_000, 62_500_000),
+            (62_500_001, 125_000_000),
+        ] {
+            assert_eq!(WindowLength::at_least(ns).ns(), at_least);
+        }
         assert_eq!(WindowLength::exactly(250_000_000), Some(WindowLength(7)));
         assert_eq!(WindowLength::exactly(300_000_000), None);
         assert_eq!(WindowLength(7).parts_of(WindowLength::SECOND), 4);

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::balance::{Balance, Imbalance};
-use super::cut::RunPlan;
+use super::cut::{RunPlan, fills_enough};
+use super::finished::FinishedFold;
 use super::intervals::Intervals;
 use super::tally::Tally;
+use super::totals::Totals;
 use super::{Fold, Series};
 use crate::recording::TimeRange;
 use crate::units::{count, duration};
@@ -29,6 +31,8 @@ pub(super) struct OperationFold {
     pub(super) windows: Fold,
     pub(super) balance: Balance,
     pub(super) tally: Tally,
+    /// Empty where the kernel's histograms were not read.
+    pub(super) finished: FinishedFold,
 }
 
 impl OperationFold {
@@ -41,7 +45,19 @@ impl OperationFold {
                 plan.complete_intervals,
             ),
             tally: Tally::default(),
+            finished: FinishedFold::new(plan.range, plan.finished_length, plan.interval_ns),
         }
+    }
+
+    /// Whether operations that were to have a row have none, so that the histograms are needed.
+    pub(super) fn lacks_counted_rows(&self) -> bool {
+        self.tally.counters().recorded > self.tally.rows
+    }
+
+    /// Whether operations that finished have no row, lost ones left out.
+    fn leaves_out_rows(&self) -> bool {
+        let counted = self.tally.counters();
+        counted.filtered > 0 || counted.sampled_out > 0
     }
 }
 
@@ -63,6 +79,7 @@ impl Observed {
                     known.windows.merge(fold.windows);
                     known.balance.merge(fold.balance);
                     known.tally.merge(fold.tally);
+                    known.finished.merge(fold.finished);
                 }
                 None => drop(self.operations.insert(operation, fold)),
             }
@@ -70,11 +87,26 @@ impl Observed {
     }
 
     /// The windows of the complete part of the run, and warnings about what is missing besides the
-    /// gaps, as [`Cut`](super::Cut) says.
-    pub(super) fn finish(self, plan: &RunPlan) -> (BTreeMap<String, Series>, Vec<String>) {
+    /// gaps, as [`Cut`](super::Cut) says. Figures of whole runs are added to `totals`.
+    pub(super) fn finish(
+        self,
+        plan: &RunPlan,
+        totals: &mut Totals,
+    ) -> (BTreeMap<String, Series>, Vec<String>) {
         if !plan.is_judged {
             let operations = self.operations.into_iter();
-            let shown = operations.map(|(name, fold)| (name, fold.windows.finish(&[])));
+            let shown = operations.map(|(name, mut fold)| {
+                fold.finished.add_to(&mut fold.tally);
+                totals.add_tally(&name, &fold.tally);
+                let lacks_rows = fold.leaves_out_rows() || fold.lacks_counted_rows();
+                let series = fold.windows.finish(&[]);
+                totals.add_windows(&name, &series);
+                let series = match lacks_rows || series.any(|window| window.lost) {
+                    true => fold.finished.in_place_of_rows(&series).unwrap_or(series),
+                    false => series,
+                };
+                (name, series)
+            });
             return (shown.collect(), Vec::new());
         }
         let intervals = self.intervals;
@@ -86,6 +118,7 @@ impl Observed {
         for (operation, mut fold) in self.operations {
             // Nobody counts what is imported, and the rows of old versions cannot be compared.
             // Otherwise nothing is known about the losses of a run without any counts.
+            let leaves_out = fold.leaves_out_rows();
             let is_comparable = !plan.is_import && !fold.balance.is_unnumbered();
             let imbalance = match intervals.is_empty() {
                 true => (!plan.lacks_rows && !is_comparable).then(Imbalance::default),
@@ -117,6 +150,9 @@ impl Observed {
                 let length_ns = windows as f64 * plan.length.ns() as f64;
                 left_out.push(format!("{operation} {}", duration(length_ns)));
             }
+            if leaves_out || series.any(|window| window.lost) {
+                series = in_whole_intervals(series, plan, fold.finished);
+            }
             operations.insert(operation, series);
         }
         let warnings = [
@@ -134,6 +170,17 @@ impl Observed {
         let warnings = warnings.map(|(what, operations)| format!("{what}: {}", named(&operations)));
         (operations, warnings.collect())
     }
+}
+
+/// The windows with the durations of all finished operations, in windows that are as long as an
+/// interval at least. As they are, if the run fills too few of these or nothing is known.
+fn in_whole_intervals(series: Series, plan: &RunPlan, finished: FinishedFold) -> Series {
+    let is_longer = plan.finished_length > series.length;
+    if is_longer && !fills_enough(plan.complete.length_ns(), plan.finished_length) {
+        return series;
+    }
+    let whole = series.merged(plan.finished_length);
+    finished.in_place_of_rows(&whole).unwrap_or(series)
 }
 
 fn overlap(one: TimeRange, other: TimeRange) -> bool {

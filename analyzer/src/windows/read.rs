@@ -39,15 +39,13 @@ pub struct Observation {
 /// Where a file cannot be read.
 pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Observation> {
     let files = recording.runs();
-    let plans = plans(recording, &files, coverage, cut)?;
-    let mut folds = fold(&files, &plans, cut)?;
+    let mut plans = plans(recording, &files, coverage, cut)?;
+    let mut folds = fold(&files, &plans, cut, &NEEDED)?;
+    add_durations(&files, &mut plans, &mut folds, cut)?;
     let mut reconciliation = Reconciliation::default();
     let mut totals = Totals::default();
     for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
         reconciliation.add(operation, &fold.tally, fold.balance.check());
-        if cut.is_shown() {
-            totals.add_tally(operation, &fold.tally);
-        }
     }
     let counts = reconciliation.finish();
     let root = recording.root.to_string_lossy().into_owned();
@@ -66,20 +64,16 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     };
     let mut runs = Vec::new();
     for (plan, fold) in plans.into_iter().zip(folds) {
-        let (operations, warnings) = fold.finish(&plan);
-        if cut.is_shown() {
-            for (operation, series) in &operations {
-                totals.add_windows(operation, series);
-            }
-        }
-        runs.push(Run {
+        let (operations, warnings) = fold.finish(&plan, &mut totals);
+        let run = Run {
             identity: RunIdentity {
                 warnings,
                 ..identity(&plan.recorder, plan.complete)
             },
             operations,
             restarts_ns: plan.restarts_ns,
-        });
+        };
+        runs.push(run.with_durations_noted());
     }
     for (recorder, range) in without_rows {
         runs.push(Run {
@@ -122,18 +116,47 @@ fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, Time
         .collect()
 }
 
-/// Folds all files; the result has what was observed of each run.
+/// Adds the kernel's histograms of the runs that lack rows, although no footer tells so.
+fn add_durations(
+    files: &BTreeMap<&str, RunFiles<'_>>,
+    plans: &mut [RunPlan],
+    folds: &mut [Observed],
+    cut: Cut,
+) -> Result<()> {
+    let mut is_any = false;
+    for (plan, fold) in plans.iter_mut().zip(&*folds) {
+        let mut operations = fold.operations.values();
+        let is_missing = !plan.reads_durations && operations.any(OperationFold::lacks_counted_rows);
+        plan.reads_durations |= is_missing;
+        is_any |= is_missing;
+    }
+    if !is_any {
+        return Ok(());
+    }
+    let again = fold(files, plans, cut, &[Table::OPERATION_METRICS])?;
+    for (fold, again) in folds.iter_mut().zip(again) {
+        for (operation, again) in again.operations {
+            if let Some(known) = fold.operations.get_mut(&operation) {
+                known.finished = again.finished;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Folds all files of these tables; the result has what was observed of each run.
 fn fold(
     files_of: &BTreeMap<&str, RunFiles<'_>>,
     plans: &[RunPlan],
     cut: Cut,
+    tables: &[Table],
 ) -> Result<Vec<Observed>> {
     let mut files: Vec<File<'_>> = Vec::new();
     for (run, plan) in plans.iter().enumerate() {
         let Some(of_run) = files_of.get(plan.recorder.as_str()) else {
             continue;
         };
-        for table in NEEDED {
+        for &table in tables {
             let sources = Source::of(of_run, table);
             files.extend(sources.map(|source| File { run, table, source }));
         }
@@ -145,10 +168,7 @@ fn fold(
         true => [&LOG_COLUMNS[..], &SPLIT_COLUMNS[..]].concat(),
         false => LOG_COLUMNS.into(),
     };
-    let mut metrics = metrics_columns();
-    if cut.is_shown() {
-        metrics.push(DURATIONS.to_owned());
-    }
+    let metrics = metrics_columns();
     let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
     let (rows, metrics) = (&rows, &metrics);
     let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
@@ -177,7 +197,8 @@ struct File<'a> {
     source: Source<'a>,
 }
 
-/// `rows` and `metrics` are the columns of `operation_log` and `operation_metrics` that are read.
+/// `rows` and `metrics` are the columns of `operation_log` and `operation_metrics` that are read,
+/// besides the histograms.
 fn fold_files(
     files: &[File<'_>],
     plans: &[RunPlan],
@@ -191,6 +212,9 @@ fn fold_files(
         let mut folds = RunFolds::new(plan, observed);
         if *table == Table::OPERATION_LOG {
             source.batches(rows, |batch| folds.add_rows(batch))?;
+        } else if plan.reads_durations {
+            let metrics = [metrics, &[DURATIONS][..]].concat();
+            source.batches(&metrics, |batch| folds.add_counts(batch))?;
         } else {
             source.batches(metrics, |batch| folds.add_counts(batch))?;
         }
@@ -270,8 +294,8 @@ impl<'a> RunFolds<'a> {
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add_lost(row.lost, interval);
                 fold.tally.add_counts(&row);
-                if let Some(durations) = rows.durations(index) {
-                    fold.tally.durations.add(durations);
+                if self.plan.reads_durations {
+                    fold.finished.add(&row, rows.durations(index));
                 }
                 if let (Some(interval), Some(counted)) = (row.interval, row.counted) {
                     fold.balance.add_counts(interval, counted);

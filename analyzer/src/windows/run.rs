@@ -8,7 +8,11 @@ use soakbox_schemas::recording::footer::Cpu;
 
 use super::Series;
 use crate::recording::TimeRange;
-use crate::units::serialize;
+use crate::units::{count, duration, serialize};
+
+/// What durations by the kernel's histograms are.
+pub const OF_FINISHED: &str =
+    "durations of all finished operations, also of those without a row, within 1/128";
 
 /// One run of one recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,23 @@ pub struct Run {
 }
 
 impl Run {
+    /// Notes in its identity which operations have durations of all finished operations.
+    pub(super) fn with_durations_noted(mut self) -> Self {
+        let operations = self.operations.iter();
+        let noted = operations.filter_map(|(operation, series)| {
+            let present = || series.windows.iter().flatten();
+            let windows = present().filter(|window| window.finished.is_some()).count();
+            (windows > 0).then(|| FinishedWindows {
+                operation: operation.clone(),
+                windows,
+                of_windows: present().count(),
+                window_s: series.length.duration().as_secs_f64(),
+            })
+        });
+        self.identity.durations_of_finished = noted.collect();
+        self
+    }
+
     /// The operations that are named, or all where `names` is empty.
     pub fn chosen<'a>(
         &'a self,
@@ -69,7 +90,25 @@ pub struct RunIdentity {
     pub memory_method: Option<String>,
     /// Why the recording does not hold everything that happened.
     pub warnings: Vec<String>,
+    /// The operations with durations of all finished operations, also of those without a row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub durations_of_finished: Vec<FinishedWindows>,
 }
+
+/// An operation whose durations are those of all finished operations, also of those without a row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FinishedWindows {
+    /// Its name.
+    pub operation: String,
+    /// Windows with such durations.
+    pub windows: usize,
+    /// Windows that are not missing.
+    pub of_windows: usize,
+    /// Length of a window, s.
+    pub window_s: f64,
+}
+
+impl Eq for FinishedWindows {}
 
 /// An observed file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +124,19 @@ impl RunIdentity {
     /// known.
     pub fn key(&self) -> Option<(&str, i64)> {
         (!self.recorder.is_empty()).then_some((self.recorder.as_str(), self.first_ns))
+    }
+
+    /// A sentence about the operations whose durations are not those of the rows; `None` where there
+    /// is none.
+    pub fn durations_note(&self) -> Option<String> {
+        let named = self.durations_of_finished.iter().map(|one| {
+            let length = duration(one.window_s * 1e9);
+            let windows = count(one.windows as u64);
+            let of = count(one.of_windows as u64);
+            format!("{} ({windows} of {of} windows of {length})", one.operation)
+        });
+        let named: Vec<String> = named.collect();
+        (!named.is_empty()).then(|| format!("{OF_FINISHED}: {}", named.join(", ")))
     }
 
     /// From the footer of a file of the run.
@@ -109,6 +161,7 @@ impl RunIdentity {
             cpu_method: provenance.cpu_method.clone(),
             memory_method: provenance.memory_method.clone(),
             warnings: Vec::new(),
+            durations_of_finished: Vec::new(),
         }
     }
 }

@@ -2,8 +2,22 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::{Window, WindowLength};
 use crate::recording::TimeRange;
+
+/// The operations that durations are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurationsOf {
+    /// Those with a row.
+    #[default]
+    Rows,
+    /// All that finished, also those without a row: by the kernel's histogram. Single windows of a
+    /// series may have those with a row, where the kernel's are missing.
+    Finished,
+}
 
 /// Windows of equal length, from the begin of the run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +104,19 @@ impl Series {
     /// Operations with a row, in windows that are not missing.
     pub fn count(&self) -> u64 {
         self.sum(|window| window.count)
+    }
+
+    /// Operations with a duration, in windows that are not missing.
+    pub fn timed(&self) -> u64 {
+        self.sum(|window| window.of_finished().timed)
+    }
+
+    /// The operations whose durations the windows have.
+    pub fn durations_of(&self) -> DurationsOf {
+        match self.windows.iter().flatten().any(|w| w.finished.is_some()) {
+            true => DurationsOf::Finished,
+            false => DurationsOf::Rows,
+        }
     }
 
     /// The sum of `number` over all windows that are not missing.

@@ -16,7 +16,7 @@ pub struct Window {
     pub count: u64,
     /// Operations that finished and were lost.
     pub lost: u64,
-    /// Sum of the durations of the operations with a row, ns.
+    /// Sum of the durations of the same operations as `durations`, ns.
     pub duration_ns: u64,
     /// Operations whose outcome is known.
     pub with_outcome: u64,
@@ -34,13 +34,39 @@ pub struct Window {
     pub with_bytes: u64,
     /// Sum of these data, bytes.
     pub bytes: u64,
-    /// The durations: a histogram in the encoding of `schemas`, empty without operations.
+    /// The durations of the operations with a row, or of all where `finished` is known: a histogram in
+    /// the encoding of `schemas`, empty without operations.
     pub durations: Vec<u8>,
+    /// The operations that the durations are of, where they are the kernel's of all that finished.
+    /// On-CPU times and outcomes are then those of all, too, if each row has them.
+    pub finished: Option<Finished>,
+}
+
+/// The operations that finished in the intervals of a window, also those without a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Those with a duration.
+    pub timed: u64,
+    /// All.
+    pub all: u64,
+}
+
+impl Finished {
+    fn plus(self, other: Self) -> Self {
+        let sum = |a: u64, b: u64| a.saturating_add(b).min(MOST_OPERATIONS);
+        Self {
+            timed: sum(self.timed, other.timed),
+            all: sum(self.all, other.all),
+        }
+    }
 }
 
 impl Window {
     /// Adds the operations of another window.
     pub fn merge(&mut self, other: &Self) {
+        if self.finished.is_some() || other.finished.is_some() {
+            self.finished = Some(self.of_finished().plus(other.of_finished()));
+        }
         let sums = [
             (&mut self.count, other.count),
             (&mut self.lost, other.lost),
@@ -67,6 +93,14 @@ impl Window {
             self.durations.clear();
             merged.encode(&mut self.durations);
         }
+    }
+
+    /// The operations that the durations are of, among those that finished.
+    pub fn of_finished(&self) -> Finished {
+        self.finished.unwrap_or(Finished {
+            timed: self.count,
+            all: self.count.saturating_add(self.lost),
+        })
     }
 
     /// The sum of the durations, ns, as far as they are counted one by one; of more than 2⁶⁴ ns, that

@@ -73,6 +73,8 @@ pub struct Run {
     length: usize,
     window: Option<Duration>,
     lost_fraction: f64,
+    /// The fractions of metrics that are known of more or fewer operations than the others.
+    lost_of: Vec<(Metric, f64)>,
     columns: Vec<(Metric, Column)>,
     durations: Vec<Option<Histogram>>,
     /// The sum of `durations`, which all of its percentiles are read from.
@@ -174,6 +176,7 @@ impl Run {
             } else {
                 0.0
             },
+            lost_of: Vec::new(),
             columns: columns
                 .into_iter()
                 .filter(|(_, column)| measured(column))
@@ -249,6 +252,18 @@ impl Run {
         Ok(self)
     }
 
+    /// States that `fraction` (0..=1) of the finished operations is missing in a metric, whatever
+    /// the windows say, for instance 0 for durations that were counted where rows were lost.
+    ///
+    /// # Errors
+    /// A fraction outside 0..=1 or NaN.
+    pub fn with_lost_fraction_of(mut self, metric: Metric, fraction: f64) -> Result<Run, Error> {
+        within("lost_fraction", fraction, 0.0, 1.0, "between 0 and 1")?;
+        self.lost_of.retain(|(known, _)| *known != metric);
+        self.lost_of.push((metric, fraction));
+        Ok(self)
+    }
+
     /// The run without the column of a metric, for instance a failure rate where no outcome is
     /// known.
     #[must_use]
@@ -285,6 +300,13 @@ impl Run {
     /// Fraction of the finished operations that were not recorded, 0..=1.
     pub fn lost_fraction(&self) -> f64 {
         self.lost_fraction
+    }
+
+    /// Fraction of the finished operations that are missing in a metric, 0..=1.
+    pub fn lost_fraction_of(&self, metric: &Metric) -> f64 {
+        let mut own = self.lost_of.iter();
+        let own = own.find(|(known, _)| known == metric);
+        own.map_or(self.lost_fraction, |(_, fraction)| *fraction)
     }
 
     /// The metrics that this run can be compared in, in the order of [`Metric::ALL`], and then
@@ -353,6 +375,10 @@ mod tests {
             [Metric::Cpu, Metric::FailureRate, Metric::Rate]
         );
         assert_eq!(run.lost_fraction(), 0.25);
+        let run = run.with_lost_fraction_of(Metric::Cpu, 0.125).unwrap();
+        let fractions = [Metric::Cpu, Metric::FailureRate].map(|one| run.lost_fraction_of(&one));
+        assert_eq!(fractions, [0.125, 0.25]);
+        assert!(run.clone().with_lost_fraction_of(Metric::Cpu, 1.5).is_err());
         assert!(
             matches!(run.column(&Metric::Rate), Some(Column::Plain(v)) if v[0] == 4.0 && v[1].is_nan())
         );

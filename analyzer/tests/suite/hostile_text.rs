@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use soakbox_analyzer::chart;
 use soakbox_analyzer::coverage::{Gap, Moment};
 use soakbox_analyzer::figures::{
-    DeletedExtent, Info, LatencyWindow, OperationSummary, OperationTimeline, Summary, Target,
-    Timeline, Warning,
+    DeletedExtent, DurationsOf, Info, LatencyWindow, OperationSummary, OperationTimeline, Summary,
+    Target, Timeline, Warning,
 };
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
@@ -168,6 +168,7 @@ fn timeline(operation: &str, note: &str) -> Timeline {
                 first_ns: START_NS,
                 last_ns: START_NS + 10 * SECOND,
             },
+            durations_of: DurationsOf::Rows,
             lost: BTreeMap::from([(START_NS, 1)]),
         }],
         unobserved: Vec::new(),

@@ -21,6 +21,7 @@ mod import_csv;
 mod import_refused;
 mod import_stream;
 mod live;
+mod lossy_verdicts;
 mod lost_rows;
 mod missing_rows;
 mod outputs;
@@ -49,5 +50,6 @@ mod versions;
 mod windows;
 
 mod host;
+mod lossy;
 mod program;
 mod rates;

@@ -18,7 +18,6 @@ use crate::compare::stop;
 use crate::compare::verdict::{Scope, Side, Verdict};
 use crate::math::distributions::{t_upper, t_upper_quantile};
 use crate::metric::Metric;
-use crate::run::Run;
 
 /// One-sided levels of the ends of all intervals: `low` is that of the lower ends; `improved` and
 /// `pass` are those of the upper ends, which decide about an improvement or a pass.
@@ -72,7 +71,8 @@ impl Uncorrected {
             _ => None,
         };
         let runs = || operation.base.iter().chain(operation.candidate);
-        let fraction = runs().map(Run::lost_fraction).fold(0.0, f64::max);
+        let fractions = runs().map(|run| run.lost_fraction_of(&metric));
+        let fraction = fractions.fold(0.0, f64::max);
         let several = operation.base.len().max(operation.candidate.len()) > 1;
         let without_test = if several { Scope::Runs } else { Scope::Pair };
         let windows = |side: &[&Estimate]| side.iter().map(|r| r.scales.length).sum();

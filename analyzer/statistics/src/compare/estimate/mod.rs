@@ -118,7 +118,7 @@ fn finish(
     };
     let scales = scales.ok_or(Unusable::TooFewWindows)?;
     let centre = scale.centre(value);
-    let lost = run.lost_fraction();
+    let lost = run.lost_fraction_of(metric);
     // A mean has no bounds under loss. A failure rate has bounds: none or all of the lost
     // operations failed. A rate includes lost operations already, and memory does not depend on
     // operations.

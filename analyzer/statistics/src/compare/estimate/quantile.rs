@@ -43,7 +43,7 @@ pub(super) fn quantile(
             (up / value).ln_1p(),
         )
     };
-    let loss = quantile_loss(&distribution, scale, p, run.lost_fraction());
+    let loss = quantile_loss(&distribution, scale, p, run.lost_fraction_of(metric));
     let kind = Kind::Quantile {
         p,
         scale,
