@@ -122,10 +122,18 @@ pub struct Settings {
     pub page_bytes: u32,
     /// Number of slices of the histograms of durations; not 0.
     pub duration_slices: u32,
-    /// Zero; keeps the size a multiple of 8.
-    pub reserved: u32,
+    /// Where the operations of the plan are kept while they are in flight: bits of [`places`].
+    pub in_flight: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
+}
+
+/// Bits of [`Settings::in_flight`].
+pub mod places {
+    /// With their thread.
+    pub const THREADS: u32 = 1;
+    /// In the hash.
+    pub const HASH: u32 = 1 << 1;
 }
 
 /// Offset of a member that this kernel does not have.
@@ -205,7 +213,7 @@ const _: () = {
     assert!(offset_of!(Settings, follow_tree) == 36);
     assert!(offset_of!(Settings, page_bytes) == 40);
     assert!(offset_of!(Settings, duration_slices) == 44);
-    assert!(offset_of!(Settings, reserved) == 48);
+    assert!(offset_of!(Settings, in_flight) == 48);
     assert!(offset_of!(Settings, offsets) == 52);
 
     assert!(size_of::<KernelOffsets>() == 36);

@@ -9,13 +9,14 @@ use super::balance::Counted;
 use super::columns::{Words, binary, integers, number, optional, positive, times, value};
 
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
-const METRICS_COLUMNS: [&str; 6] = [
+const METRICS_COLUMNS: [&str; 7] = [
     "at",
     "operation",
     "lost",
     "interval",
     "operation_type",
     "in_flight",
+    "oldest_in_flight_ns",
 ];
 /// The histogram of the durations of finished operations, which is read for figures.
 pub(super) const DURATIONS: &str = "durations_ns";
@@ -43,6 +44,7 @@ pub(super) struct CountRows {
     interval: Option<Int64Array>,
     operation_type: Option<Int64Array>,
     in_flight: Option<Int64Array>,
+    oldest_in_flight: Option<Int64Array>,
     /// As [`BALANCED`].
     balanced: [Option<Int64Array>; BALANCED.len()],
     /// As [`COUNTERS`].
@@ -66,6 +68,8 @@ pub(super) struct CountRow {
     pub(super) counted: Option<Counted>,
     /// Operations in flight at its end.
     pub(super) in_flight: Option<i64>,
+    /// Age of the oldest of them, ns.
+    pub(super) oldest_in_flight_ns: Option<u64>,
     /// The counters, in the order of [`COUNTERS`].
     pub(super) counters: [u64; COUNTERS.len()],
     /// The losses, in the order of [`LOSS_CAUSES`].
@@ -74,7 +78,15 @@ pub(super) struct CountRow {
 
 impl CountRows {
     pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
-        let [at, operation, lost, interval, operation_type, in_flight] = METRICS_COLUMNS;
+        let [
+            at,
+            operation,
+            lost,
+            interval,
+            operation_type,
+            in_flight,
+            oldest,
+        ] = METRICS_COLUMNS;
         let [finished, recorded, filtered, sampled_out] = BALANCED;
         let counters = COUNTERS.iter();
         let losses = LOSS_CAUSES.into_iter().map(lost_column);
@@ -86,6 +98,7 @@ impl CountRows {
             interval: optional(batch, interval)?,
             operation_type: optional(batch, operation_type)?,
             in_flight: optional(batch, in_flight)?,
+            oldest_in_flight: optional(batch, oldest)?,
             balanced: [
                 optional(batch, finished)?,
                 optional(batch, recorded)?,
@@ -119,6 +132,7 @@ impl CountRows {
             lost: positive(self.lost.value(index)),
             counted: self.counted(index),
             in_flight: number(self.in_flight.as_ref(), index),
+            oldest_in_flight_ns: value(self.oldest_in_flight.as_ref(), index),
             ..CountRow::default()
         };
         for (sums, columns) in [

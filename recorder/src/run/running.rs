@@ -157,6 +157,12 @@ impl<'a> Running<'a> {
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
         }
+        if let Some(reason) = &self.probes.without_ages {
+            let text = format!("oldest_in_flight_ns is not recorded: {reason}");
+            message::line(format_args!("warning: {text}"));
+            self.sampling
+                .annotate(started, AnnotationKind::Note, text)?;
+        }
         if let (ProcessFilter::Command(words), Some(_)) =
             (&plan.processes, self.supervisor.command())
         {
@@ -264,6 +270,8 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
 /// The BPF programs and their probes. Dropping it detaches every probe.
 struct Probes {
     kernel: Arc<Mutex<Kernel>>,
+    /// Why this kernel does not let the age of operations in flight be read.
+    without_ages: Option<KernelError>,
 }
 
 impl Probes {
@@ -282,12 +290,23 @@ impl Probes {
                 .processes
                 .follows_tree()
                 .then_some(plan.limits.processes),
+            places: plan
+                .operations
+                .iter()
+                .fold(0, |places, operation| places | operation.pairing.places()),
         };
         let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
         kernel.attach(&plan.lifecycle, Scope::File)?;
-        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?);
-        let kernel = Arc::new(Mutex::new(kernel));
-        Ok((Self { kernel }, source))
+        let (oldest, without_ages) = match kernel.oldest_in_flight() {
+            Ok(oldest) => (Some(oldest), None),
+            Err(error) => (None, Some(error)),
+        };
+        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?, oldest);
+        let probes = Self {
+            kernel: Arc::new(Mutex::new(kernel)),
+            without_ages,
+        };
+        Ok((probes, source))
     }
 
     fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {
