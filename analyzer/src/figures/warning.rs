@@ -39,6 +39,15 @@ pub enum Warning {
         /// Causes with their counts, none of them 0.
         causes: Vec<(&'static str, u64)>,
     },
+    /// A filter of the recording left out rows.
+    Filtered {
+        /// The operation.
+        operation: String,
+        /// Operations that it left out.
+        filtered: u64,
+        /// Operations finished.
+        finished: u64,
+    },
     /// An operation in flight at the end takes much longer than others of its name: it may never
     /// finish. Durations are those of operations that did.
     Stuck {
@@ -110,6 +119,7 @@ impl Warning {
     ) -> Vec<Self> {
         let mut warnings = unsealed(recording);
         warnings.extend(operations.iter().filter_map(loss));
+        warnings.extend(operations.iter().filter_map(filtered));
         warnings.extend(operations.iter().filter_map(stuck));
         warnings.extend(incomplete(gaps));
         warnings.extend(without_start(recording, coverage));
@@ -157,6 +167,15 @@ fn loss(operation: &OperationCounts) -> Option<Warning> {
         lost: operation.lost(),
         finished: operation.counters.finished,
         causes: causes.map(|(cause, count)| (*cause, *count)).collect(),
+    })
+}
+
+fn filtered(operation: &OperationCounts) -> Option<Warning> {
+    let counters = operation.counters;
+    (counters.filtered > 0).then(|| Warning::Filtered {
+        operation: operation.operation.clone(),
+        filtered: counters.filtered,
+        finished: counters.finished,
     })
 }
 
@@ -305,6 +324,17 @@ impl fmt::Display for Warning {
                     causes.join(", ")
                 )
             }
+            Warning::Filtered {
+                operation,
+                filtered,
+                finished,
+            } => write!(
+                f,
+                "{operation}: {} of {} finished operations have no row, because a filter of the \
+                 recording left them out",
+                count(*filtered),
+                count(*finished)
+            ),
             Warning::Stuck {
                 operation,
                 in_flight,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::OperationEvent;
-use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
+use soakbox_schemas::tables::{OperationLogBuilder, Table};
 
 use super::ages::Ages;
 use super::event::Event;
@@ -49,12 +49,12 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Drains `source`, whose events and counts belong to `operations`. A row is sent at most a
+    /// Drains `source` into `log`, which must be for the same operations. A row is sent at most a
     /// quarter of `flush_interval` later. Then it waits for the disk, and both waits together must
     /// fit into one flush interval.
     pub(super) fn new(
         source: Box<dyn Source>,
-        operations: &[OperationInfo],
+        log: OperationLogBuilder,
         interval_ns: u64,
         flush_interval: Duration,
         outbox: Outbox,
@@ -66,7 +66,7 @@ impl Collector {
             clock,
             outbox,
             reorder: Reorder::default(),
-            log: OperationLogBuilder::new(operations),
+            log,
             hold_ns: (flush_interval / 4).as_nanos() as u64,
             held_since_ns: boot_ns,
             intervals: IntervalClock::new(interval_ns, SLOTS, boot_ns),

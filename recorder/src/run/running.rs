@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use soakbox_schemas::tables::AnnotationKind;
+use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
 use super::collect::{Collector, CollectorThread};
 use super::control::Control;
@@ -87,9 +87,11 @@ impl<'a> Running<'a> {
             control.rotate.clone(),
         )?;
         let infos = plan.infos();
+        let weights = plan.operations.iter();
+        let weights = weights.map(|operation| operation.rule.sample_weight());
         let collector = Collector::new(
             Box::new(source),
-            &infos,
+            OperationLogBuilder::new(&infos).with_weights(weights),
             plan.interval_ns(),
             plan.flush_interval,
             outbox.clone(),

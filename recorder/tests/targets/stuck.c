@@ -115,9 +115,9 @@ int main(int argc, char **argv)
     token_of_all = is_mode(argc, argv, "tokens") ? 1000 : 0;
     depth = is_mode(argc, argv, "deep") ? 3 : 1;
 #ifdef SWITCHES
-    ucontext_t here;
+    ucontext_t here, there;
     if (argc > 64)
-        swapcontext(&here, &here);
+        swapcontext(&here, &there);
 #endif
     pthread_mutex_lock(&gate);
     pthread_t quick_thread = start(run_quick, &calls);

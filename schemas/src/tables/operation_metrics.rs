@@ -27,10 +27,12 @@ table! {
         /// Finished operations that were sent to the recorder, which writes a row in
         /// `operation_log` for each.
         pub recorded: Count, "operations", "kernel counter";
-        /// Finished operations that a rule of the operation left out.
-        pub filtered: Count, "operations", "kernel counter", reserved "always 0";
-        /// Finished operations that sampling left out.
-        pub sampled_out: Count, "operations", "kernel counter", reserved "always 0";
+        /// Finished operations that have no row because they were too short or did not fail
+        /// (`--min-duration`, `--only-failures`, and the rules `min=` and `only=`).
+        pub filtered: Count, "operations", "kernel counter";
+        /// Finished operations that have no row because sampling did not choose them
+        /// (`--sample`, and the rule `sample=`); the rows stand for them (`sample_weight`).
+        pub sampled_out: Count, "operations", "kernel counter";
         /// Finished operations without a row: the sum of the causes that follow.
         fn lost: Count, "operations", "sum of the `lost_` columns";
         /// Lost because the ring buffer was full.
