@@ -7,7 +7,7 @@ use std::{env, fs};
 use sha2::{Digest, Sha256};
 
 /// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",
     "ebpf/build.sh",
@@ -18,6 +18,7 @@ const SOURCES: [&str; 13] = [
     "schemas/src/control/return_cookie.rs",
     "schemas/src/control/way_out.rs",
     "schemas/src/counters.rs",
+    "schemas/src/durations.rs",
     "schemas/src/event.rs",
     "schemas/src/histogram.rs",
     "schemas/src/marker.rs",

@@ -3,6 +3,7 @@
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::helpers::generated::bpf_get_prandom_u32;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, RingBuf};
 use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, comparison};
@@ -98,32 +99,65 @@ pub fn finish_of(frame: &Frame, off_cpu_ns: u64, outcome: Outcome, goroutine: u6
         event.detail = goroutine;
         event.flags |= flags::GOROUTINE;
     }
-    set_outcome(&mut event, outcome);
-    (event.pid, event.tid) = task::ids();
+    let rule = RULES.get(event.operation as u32);
+    if let Some(rule) = rule {
+        set_outcome(&mut event, rule, outcome);
+    }
     durations::count(frame.operation, now, duration_ns);
-    let recorded = send(&event);
+    let fate = fate(&mut event, rule);
     counters::with_cell(frame.operation, now, |cell| {
         counters::increment(&cell.finished);
-        counters::increment(if recorded {
-            &cell.recorded
-        } else {
-            &cell.lost_ring_full
+        counters::increment(match fate {
+            Fate::Recorded => &cell.recorded,
+            Fate::Filtered => &cell.filtered,
+            Fate::SampledOut => &cell.sampled_out,
+            Fate::RingFull => &cell.lost_ring_full,
         });
         counters::add(&cell.duration_sum_ns, duration_ns);
         counters::add(&cell.cpu_sum_ns, event.cpu_ns);
-        if event.flags & (flags::SUCCESS_KNOWN | flags::SUCCESS) == flags::SUCCESS_KNOWN {
+        if has_failed(&event) {
             counters::increment(&cell.failures);
         }
     });
 }
 
+#[inline(always)]
+fn has_failed(event: &OperationEvent) -> bool {
+    event.flags & (flags::SUCCESS_KNOWN | flags::SUCCESS) == flags::SUCCESS_KNOWN
+}
+
+/// What becomes of a finished operation.
+enum Fate {
+    Recorded,
+    Filtered,
+    SampledOut,
+    RingFull,
+}
+
+/// Sends the event, unless the operation's filter or sampling leaves it out. Each event is sampled by
+/// a random number of its own: a counter would always choose the same part of a load that repeats.
+#[inline(always)]
+fn fate(event: &mut OperationEvent, rule: Option<&OperationRule>) -> Fate {
+    if let Some(rule) = rule {
+        if rule.filters(event.duration_ns, has_failed(event)) {
+            return Fate::Filtered;
+        }
+        if rule.sample_one_in > 1 && !rule.chooses(unsafe { bpf_get_prandom_u32() }) {
+            return Fate::SampledOut;
+        }
+    }
+    (event.pid, event.tid) = task::ids();
+    if send(event) {
+        Fate::Recorded
+    } else {
+        Fate::RingFull
+    }
+}
+
 /// Fills in the return value and the success by the operation's rule. The success that a marker
 /// reports is used only if the rule says so.
 #[inline(always)]
-fn set_outcome(event: &mut OperationEvent, outcome: Outcome) {
-    let Some(rule) = RULES.get(event.operation as u32) else {
-        return;
-    };
+fn set_outcome(event: &mut OperationEvent, rule: &OperationRule, outcome: Outcome) {
     let (raw, reported) = match outcome {
         Outcome::Returned(raw) => (raw, None),
         Outcome::Reported { value, success } => (ReturnValue::known(value), Some(success)),

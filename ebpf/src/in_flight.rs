@@ -283,11 +283,20 @@ pub fn abandon_process() {
 
 #[inline(always)]
 fn each_entry(sweep: &mut Sweep) {
+    visit(abandon_entry, core::ptr::from_mut(sweep));
+}
+
+/// What is called with each entry: the map, the key, the entry, and the context.
+pub type Visitor<C> = unsafe extern "C" fn(*mut c_void, *const Key, *const Entry, *const C) -> i64;
+
+/// Calls `visitor` with each entry.
+#[inline(always)]
+pub fn visit<C>(visitor: Visitor<C>, context: *mut C) {
     unsafe {
         bpf_for_each_map_elem(
             (&raw const IN_FLIGHT).cast_mut().cast(),
-            abandon_entry as *mut c_void,
-            core::ptr::from_mut(sweep).cast(),
+            visitor as *mut c_void,
+            context.cast(),
             0,
         );
     }

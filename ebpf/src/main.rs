@@ -14,6 +14,7 @@ mod frames;
 mod goroutines;
 mod in_flight;
 mod lifetime;
+mod oldest;
 mod private_stack;
 mod registers;
 mod return_instruction;
@@ -285,6 +286,13 @@ pub fn sched_process_exec(_context: BtfTracePointContext) -> i32 {
 pub fn sched_process_exit(_context: BtfTracePointContext) -> i32 {
     lifetime::exited();
     0
+}
+
+/// Run by the recorder at the end of each interval: once for each thread, and once after the last.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task")]
+pub extern "C" fn oldest_in_flight(context: *const oldest::Step) -> i32 {
+    oldest::step(unsafe { &*context })
 }
 
 #[panic_handler]

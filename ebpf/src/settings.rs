@@ -1,7 +1,7 @@
 //! The settings that the recorder writes before loading. The map behind them is frozen, so that the
 //! verifier sees constants: an offset read here may be added to a kernel pointer.
 
-use soakbox_schemas::control::{KernelOffsets, Settings};
+use soakbox_schemas::control::{KernelOffsets, Settings, places};
 
 /// The recorder overwrites these values. They are valid ones, so that the object can also be loaded
 /// without them being set.
@@ -15,7 +15,7 @@ pub static SETTINGS: Settings = Settings {
     follow_tree: 0,
     page_bytes: 4096,
     duration_slices: 1,
-    reserved: 0,
+    in_flight: places::THREADS | places::HASH,
     offsets: KernelOffsets::ABSENT,
 };
 

@@ -49,6 +49,12 @@ impl<T> TaskStorage<T> {
         unsafe { value.cast::<T>().as_mut() }
     }
 
+    /// The value of `task`, if it has one.
+    #[inline(always)]
+    pub fn of(&'static self, task: *mut task_struct) -> Option<&'static T> {
+        self.lookup(task, 0).map(|value| &*value)
+    }
+
     /// The current thread's value, if it has one.
     #[inline(always)]
     pub fn get(&'static self) -> Option<&'static mut T> {

@@ -10,7 +10,7 @@ use soakbox_cli::{Format, STYLES};
 use crate::limits::SetLimits;
 use crate::message::LogFormat;
 use crate::plan::WhenFull;
-use crate::probe::REGISTRY;
+use crate::probe::{MinDuration, REGISTRY, Sample, Selection};
 
 /// Flight recorder for soak tests: operations through eBPF into crash-safe Parquet files.
 #[derive(Debug, Parser)]
@@ -139,6 +139,9 @@ pub struct Runs {
     /// Operation of the candidate only
     #[arg(long, value_name = "NAME=PROBE")]
     pub candidate_op: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub selection: SelectionArgs,
     /// Where some operations cannot be observed, record the others
     #[arg(long)]
     pub skip_refused: bool,
@@ -166,6 +169,36 @@ pub struct ProbeArgs {
     /// is its number in the recorder's own PID namespace
     #[arg(long, value_name = "PID")]
     pub pid: Option<NonZeroU32>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub selection: SelectionArgs,
+}
+
+/// Which operations get a row, for all that have no such rule of their own.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArgs {
+    /// Write a row only for operations that took at least this long, such as 10us. All of these flags
+    /// reduce the rows, not what the probes cost: every operation is counted, and is in the histogram
+    /// of durations. The rules min=, only= and sample= are the same for one operation
+    #[arg(long, value_name = "TIME")]
+    pub min_duration: Option<MinDuration>,
+    /// Write a row only for operations that failed
+    #[arg(long)]
+    pub only_failures: bool,
+    /// Write a row for one in N operations, chosen at random; its sample_weight is N
+    #[arg(long, value_name = "1/N")]
+    pub sample: Option<Sample>,
+}
+
+impl SelectionArgs {
+    /// What was given.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            min_duration: self.min_duration,
+            only_failures: self.only_failures,
+            sample: self.sample,
+        }
+    }
 }
 
 /// `check`.

@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use thiserror::Error;
 use toml::Spanned;
@@ -12,12 +13,16 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::limits::{LIMITS, Limit, SetLimits, Unit};
 use crate::message::LogFormat;
 use crate::plan::WhenFull;
+use crate::probe::Selection;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 8] = [
+const OTHER_KEYS: [&str; 11] = [
     "output",
     "op",
     "pid",
+    "min_duration",
+    "only_failures",
+    "sample",
     "skip_refused",
     "keep",
     "when_disk_full",
@@ -34,6 +39,8 @@ pub struct Config {
     pub op: Vec<String>,
     /// Process to observe.
     pub pid: Option<NonZeroU32>,
+    /// Which operations get a row, for all that have no such rule of their own.
+    pub selection: Selection,
     /// Whether the other operations are recorded where some cannot be observed.
     pub skip_refused: bool,
     /// What is kept of single tables, `TABLE=TIME` or `TABLE=BYTES` each.
@@ -162,6 +169,15 @@ impl Config {
                 self.log_format = Some(log_format(name, value)?);
             }
             ("pid", None) if !in_limits => self.pid = Some(pid(value)?),
+            ("min_duration", None) if !in_limits => {
+                self.selection.min_duration = Some(selected(name, value)?);
+            }
+            ("sample", None) if !in_limits => {
+                self.selection.sample = Some(selected(name, value)?);
+            }
+            ("only_failures", None) if !in_limits => {
+                self.selection.only_failures = flag(name, value)?;
+            }
             ("skip_refused", None) if !in_limits => self.skip_refused = flag(name, value)?,
             _ => {
                 let table = if in_limits { "limits." } else { "" };
@@ -216,6 +232,15 @@ fn when_full(name: &str, value: &DeValue<'_>) -> Result<WhenFull, (String, Strin
     })
 }
 
+fn selected<T: FromStr<Err = String>>(
+    name: &str,
+    value: &DeValue<'_>,
+) -> Result<T, (String, String)> {
+    let written = text(name, value)?;
+    let parsed = written.parse();
+    parsed.map_err(|hint| (format!("{name} is '{written}'"), hint))
+}
+
 fn flag(name: &str, value: &DeValue<'_>) -> Result<bool, (String, String)> {
     let flag = value.as_bool();
     flag.ok_or_else(|| wrong_type(name, value, "true or false"))
@@ -255,12 +280,14 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let config = Config::parse(
-            "output = 'soak'\nop = ['a=uprobe:/bin/x:f']\nskip_refused = true\nduration = '8h'\n[limits]\nring_bytes = 4096\n",
+            "output = 'soak'\nop = ['a=uprobe:/bin/x:f']\nskip_refused = true\nduration = '8h'\nmin_duration = '10us'\nonly_failures = true\nsample = '1/7'\n[limits]\nring_bytes = 4096\n",
         )
         .unwrap();
         assert_eq!(config.output, Some("soak".into()));
         assert_eq!(config.op, ["a=uprobe:/bin/x:f"]);
         assert!(config.skip_refused);
+        let rules = config.selection.to_string();
+        assert_eq!(rules, ",min=10us,only=failures,sample=1/7");
         assert_eq!(config.limits.get(&RING_BYTES), Some(4096));
         assert_eq!(config.limits.get(&FLUSH_INTERVAL), None);
         assert_eq!(Config::parse("").unwrap(), Config::default());
@@ -344,6 +371,10 @@ mod tests {
             "when_disk_full = 'wait'\n",
             "log_format = 'xml'\n",
             "quiet = 'yes'\n",
+            "sample = 7\n",
+            "sample = '1/0'\n",
+            "min_duration = '10'\n",
+            "only_failures = 'yes'\n",
             "keep = 'operation_log=7days'\n",
             "output = 'a'\noutput = 'b'\n",
             "\u{0}",

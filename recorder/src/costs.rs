@@ -63,10 +63,8 @@ impl ProbeCosts {
     pub fn measure(facts: &KernelFacts) -> Result<Self, KernelError> {
         let settings = KernelSettings {
             rules: vec![OperationRule::default(); WAYS.len()],
-            interval_ns: 1_000_000_000,
             ring_bytes: RING,
-            in_flight: 1,
-            tree: None,
+            ..KernelSettings::default()
         };
         let own = own_binary()?;
         let mut hooks = Vec::new();

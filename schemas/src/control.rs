@@ -15,7 +15,8 @@ pub const MAX_OPERATIONS: usize = 64;
 /// ones are counted as finished and lost (`lost_too_deep`).
 pub const MAX_DEPTH: usize = 64;
 
-/// How an operation's success and return value are read; all zero where neither is known.
+/// How an operation's success and return value are read, all zero where neither is known; and which
+/// of its events are sent, all zero where all are.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationRule {
@@ -31,6 +32,12 @@ pub struct OperationRule {
     pub register: u32,
     /// Number that the return value is compared with.
     pub operand: i64,
+    /// An operation that took less time is filtered, ns.
+    pub min_duration_ns: u64,
+    /// Not 0: an operation that is not known to have failed is filtered.
+    pub only_failures: u32,
+    /// Of those that are left one in so many is sent, chosen by a random number; 0 and 1: each.
+    pub sample_one_in: u32,
 }
 
 /// Values of [`OperationRule::comparison`]: the operation succeeded where the return value is …
@@ -69,6 +76,27 @@ impl OperationRule {
             ((raw << unused) as i64) >> unused
         } else {
             (raw << unused >> unused) as i64
+        }
+    }
+
+    /// Whether an operation that took `duration_ns` is filtered. `failed`: it is known to have failed.
+    #[inline(always)]
+    pub const fn filters(&self, duration_ns: u64, failed: bool) -> bool {
+        duration_ns < self.min_duration_ns || self.only_failures != 0 && !failed
+    }
+
+    /// Whether an operation is among those that sampling chooses, by a random number of its own.
+    #[inline(always)]
+    pub const fn chooses(&self, random: u32) -> bool {
+        random as u64 * self.sample_one_in as u64 >> 32 == 0
+    }
+
+    /// Number of operations that each one that is sent stands for.
+    pub const fn sample_weight(&self) -> u32 {
+        if self.sample_one_in == 0 {
+            1
+        } else {
+            self.sample_one_in
         }
     }
 
@@ -122,10 +150,18 @@ pub struct Settings {
     pub page_bytes: u32,
     /// Number of slices of the histograms of durations; not 0.
     pub duration_slices: u32,
-    /// Zero; keeps the size a multiple of 8.
-    pub reserved: u32,
+    /// Where the operations of the plan are kept while they are in flight: bits of [`places`].
+    pub in_flight: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
+}
+
+/// Bits of [`Settings::in_flight`].
+pub mod places {
+    /// With their thread.
+    pub const THREADS: u32 = 1;
+    /// In the hash.
+    pub const HASH: u32 = 1 << 1;
 }
 
 /// Offset of a member that this kernel does not have.
@@ -187,13 +223,16 @@ impl KernelOffsets {
 
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
-    assert!(size_of::<OperationRule>() == 24);
+    assert!(size_of::<OperationRule>() == 40);
     assert!(align_of::<OperationRule>() == 8);
     assert!(offset_of!(OperationRule, comparison) == 0);
     assert!(offset_of!(OperationRule, width) == 4);
     assert!(offset_of!(OperationRule, signed) == 8);
     assert!(offset_of!(OperationRule, register) == 12);
     assert!(offset_of!(OperationRule, operand) == 16);
+    assert!(offset_of!(OperationRule, min_duration_ns) == 24);
+    assert!(offset_of!(OperationRule, only_failures) == 32);
+    assert!(offset_of!(OperationRule, sample_one_in) == 36);
 
     assert!(size_of::<Settings>() == 88);
     assert!(align_of::<Settings>() == 8);
@@ -205,7 +244,7 @@ const _: () = {
     assert!(offset_of!(Settings, follow_tree) == 36);
     assert!(offset_of!(Settings, page_bytes) == 40);
     assert!(offset_of!(Settings, duration_slices) == 44);
-    assert!(offset_of!(Settings, reserved) == 48);
+    assert!(offset_of!(Settings, in_flight) == 48);
     assert!(offset_of!(Settings, offsets) == 52);
 
     assert!(size_of::<KernelOffsets>() == 36);

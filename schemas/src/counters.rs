@@ -26,7 +26,7 @@ macro_rules! for_each_counter {
             finished,
             /// Finished operations whose event was sent to the recorder.
             recorded,
-            /// Finished operations that the operation's own filter rule left out.
+            /// Finished operations that the operation's filter left out.
             filtered,
             /// Finished operations that sampling left out.
             sampled_out,

@@ -75,20 +75,35 @@ impl DurationCell {
     }
 }
 
-/// Number of slices for that many CPUs and operations; at least one.
-pub const fn slices(cpus: u32, operations: u32) -> u32 {
-    let bytes_of_slice = operations as u64 * SLOTS as u64 * size_of::<DurationCell>() as u64;
-    let most = match (MOST_BYTES as u64).checked_div(bytes_of_slice) {
-        Some(0) => 1,
-        Some(most) => most,
-        None => cpus as u64,
-    };
-    if most < cpus as u64 {
-        most as u32
-    } else if cpus > 0 {
-        cpus
-    } else {
-        1
+/// Size of the mapped array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Slices; at least one.
+    pub slices: u32,
+    /// Cells of all slices.
+    pub cells: u32,
+}
+
+impl Size {
+    /// The size for that many CPUs and operations.
+    pub const fn of(cpus: u32, operations: u32) -> Self {
+        let bytes_of_slice = operations as u64 * SLOTS as u64 * size_of::<DurationCell>() as u64;
+        let most = match (MOST_BYTES as u64).checked_div(bytes_of_slice) {
+            Some(0) => 1,
+            Some(most) => most,
+            None => cpus as u64,
+        };
+        let slices = if most < cpus as u64 {
+            most as u32
+        } else if cpus > 0 {
+            cpus
+        } else {
+            1
+        };
+        Self {
+            slices,
+            cells: cell_index(slices, operations, 0, 0),
+        }
     }
 }
 
@@ -150,8 +165,7 @@ mod tests {
     fn slices_fit_into_their_memory_and_cpus_have_one_each_while_they_can() {
         for operations in [1, 2, 50, MAX_OPERATIONS as u32] {
             for cpus in [1, 2, 8, 64, 512] {
-                let slices = slices(cpus, operations);
-                let cells = cell_index(slices, operations, 0, 0);
+                let Size { slices, cells } = Size::of(cpus, operations);
                 let bytes = u64::from(cells) * size_of::<DurationCell>() as u64;
                 assert!((1..=cpus).contains(&slices));
                 assert!(
@@ -159,7 +173,7 @@ mod tests {
                     "{operations} {cpus} {bytes}"
                 );
             }
-            assert_eq!(slices(2, operations), 2);
+            assert_eq!(Size::of(2, operations).slices, 2);
         }
     }
 }

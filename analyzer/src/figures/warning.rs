@@ -39,6 +39,25 @@ pub enum Warning {
         /// Causes with their counts, none of them 0.
         causes: Vec<(&'static str, u64)>,
     },
+    /// A filter of the recording left out rows.
+    Filtered {
+        /// The operation.
+        operation: String,
+        /// Operations that it left out.
+        filtered: u64,
+        /// Operations finished.
+        finished: u64,
+    },
+    /// An operation in flight at the end takes much longer than others of its name: it may never
+    /// finish. Durations are those of operations that did.
+    Stuck {
+        /// The operation.
+        operation: String,
+        /// Operations in flight at the end.
+        in_flight: i64,
+        /// Age of the oldest of them, ns.
+        oldest_ns: u64,
+    },
     /// Nothing, or not everything, was observed for a while.
     Gaps {
         /// Number of gaps.
@@ -100,6 +119,8 @@ impl Warning {
     ) -> Vec<Self> {
         let mut warnings = unsealed(recording);
         warnings.extend(operations.iter().filter_map(loss));
+        warnings.extend(operations.iter().filter_map(filtered));
+        warnings.extend(operations.iter().filter_map(stuck));
         warnings.extend(incomplete(gaps));
         warnings.extend(without_start(recording, coverage));
         let disagreeing = operations.iter().filter(|o| o.identity_ok == Some(false));
@@ -115,9 +136,10 @@ impl Warning {
         warnings
     }
 
-    /// Whether rows are missing. A column that an older version did not write is no such reason.
+    /// Whether rows are missing. A column that an older version did not write is no such reason, nor
+    /// is an operation that has not finished.
     pub fn is_incomplete(&self) -> bool {
-        !matches!(self, Self::MissingColumns { .. })
+        !matches!(self, Self::MissingColumns { .. } | Self::Stuck { .. })
     }
 }
 
@@ -145,6 +167,32 @@ fn loss(operation: &OperationCounts) -> Option<Warning> {
         lost: operation.lost(),
         finished: operation.counters.finished,
         causes: causes.map(|(cause, count)| (*cause, *count)).collect(),
+    })
+}
+
+fn filtered(operation: &OperationCounts) -> Option<Warning> {
+    let counters = operation.counters;
+    (counters.filtered > 0).then(|| Warning::Filtered {
+        operation: operation.operation.clone(),
+        filtered: counters.filtered,
+        finished: counters.finished,
+    })
+}
+
+/// The shortest time in flight that is suspicious, ns.
+const STUCK_NS: u64 = 10_000_000_000;
+/// So is only a multiple of the mean duration.
+const STUCK_MEANS: u64 = 10;
+
+fn stuck(operation: &OperationCounts) -> Option<Warning> {
+    let oldest_ns = operation.oldest_in_flight_ns?;
+    let counters = operation.counters;
+    let mean_ns = counters.duration_sum_ns.checked_div(counters.finished);
+    let usual_ns = mean_ns.unwrap_or(0).saturating_mul(STUCK_MEANS);
+    (oldest_ns >= usual_ns.max(STUCK_NS)).then(|| Warning::Stuck {
+        operation: operation.operation.clone(),
+        in_flight: operation.in_flight,
+        oldest_ns,
     })
 }
 
@@ -276,6 +324,28 @@ impl fmt::Display for Warning {
                     causes.join(", ")
                 )
             }
+            Warning::Filtered {
+                operation,
+                filtered,
+                finished,
+            } => write!(
+                f,
+                "{operation}: {} of {} finished operations have no row, because a filter of the \
+                 recording left them out",
+                count(*filtered),
+                count(*finished)
+            ),
+            Warning::Stuck {
+                operation,
+                in_flight,
+                oldest_ns,
+            } => write!(
+                f,
+                "{operation}: {} in flight at the end, the oldest for {}; durations are those of \
+                 operations that finished",
+                count((*in_flight).max(1).unsigned_abs()),
+                duration(*oldest_ns as f64)
+            ),
             Warning::Gaps {
                 gaps,
                 length_ns,

@@ -7,15 +7,17 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::balance::Counted;
 use super::columns::{Words, binary, integers, number, optional, positive, times, value};
+use super::counts::values;
 
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
-const METRICS_COLUMNS: [&str; 6] = [
+const METRICS_COLUMNS: [&str; 7] = [
     "at",
     "operation",
     "lost",
     "interval",
     "operation_type",
     "in_flight",
+    "oldest_in_flight_ns",
 ];
 /// The histogram of the durations of finished operations, which is read for figures.
 pub(super) const DURATIONS: &str = "durations_ns";
@@ -43,6 +45,7 @@ pub(super) struct CountRows {
     interval: Option<Int64Array>,
     operation_type: Option<Int64Array>,
     in_flight: Option<Int64Array>,
+    oldest_in_flight: Option<Int64Array>,
     /// As [`BALANCED`].
     balanced: [Option<Int64Array>; BALANCED.len()],
     /// As [`COUNTERS`].
@@ -66,15 +69,39 @@ pub(super) struct CountRow {
     pub(super) counted: Option<Counted>,
     /// Operations in flight at its end.
     pub(super) in_flight: Option<i64>,
+    /// Age of the oldest of them, ns.
+    pub(super) oldest_in_flight_ns: Option<u64>,
     /// The counters, in the order of [`COUNTERS`].
     pub(super) counters: [u64; COUNTERS.len()],
     /// The losses, in the order of [`LOSS_CAUSES`].
     pub(super) losses: [u64; LOSS_CAUSES.len()],
 }
 
+impl CountRow {
+    /// Operations of whose durations the rows tell nothing: those that were lost, with those that a
+    /// lost row of a sample stood for, and those that a filter left out.
+    pub(super) fn without_evidence(&self) -> u64 {
+        let counted = values(&self.counters);
+        let chosen = u128::from(counted.recorded) + u128::from(counted.lost_ring_full);
+        let stood_for = u128::from(counted.lost_ring_full) * u128::from(counted.sampled_out);
+        let stood_for = stood_for.checked_div(chosen).unwrap_or(0);
+        let stood_for = u64::try_from(stood_for).unwrap_or(u64::MAX);
+        let without = self.lost.saturating_add(counted.filtered);
+        without.saturating_add(stood_for)
+    }
+}
+
 impl CountRows {
     pub(super) fn of(batch: &RecordBatch) -> Result<Self> {
-        let [at, operation, lost, interval, operation_type, in_flight] = METRICS_COLUMNS;
+        let [
+            at,
+            operation,
+            lost,
+            interval,
+            operation_type,
+            in_flight,
+            oldest,
+        ] = METRICS_COLUMNS;
         let [finished, recorded, filtered, sampled_out] = BALANCED;
         let counters = COUNTERS.iter();
         let losses = LOSS_CAUSES.into_iter().map(lost_column);
@@ -86,6 +113,7 @@ impl CountRows {
             interval: optional(batch, interval)?,
             operation_type: optional(batch, operation_type)?,
             in_flight: optional(batch, in_flight)?,
+            oldest_in_flight: optional(batch, oldest)?,
             balanced: [
                 optional(batch, finished)?,
                 optional(batch, recorded)?,
@@ -119,6 +147,7 @@ impl CountRows {
             lost: positive(self.lost.value(index)),
             counted: self.counted(index),
             in_flight: number(self.in_flight.as_ref(), index),
+            oldest_in_flight_ns: value(self.oldest_in_flight.as_ref(), index),
             ..CountRow::default()
         };
         for (sums, columns) in [
@@ -156,5 +185,37 @@ impl CountRows {
             recorded,
             difference: i64::try_from(difference).unwrap_or(i64::MAX),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_row_of_a_sample_stands_for_others_and_a_filtered_one_tells_nothing() {
+        let row = |counts: &[(&str, u64)], lost| {
+            let mut row = CountRow {
+                lost,
+                ..CountRow::default()
+            };
+            for (value, counter) in row.counters.iter_mut().zip(COUNTERS) {
+                let given = counts.iter().find(|(name, _)| *name == counter.name);
+                *value = given.map_or(0, |(_, count)| *count);
+            }
+            row.without_evidence()
+        };
+        assert_eq!(row(&[], 0), 0);
+        assert_eq!(row(&[("recorded", 7), ("filtered", 5)], 2), 7);
+        // One in ten was chosen; 4 of 20 chosen ones were lost, and 3 others.
+        let sampled = [
+            ("recorded", 16),
+            ("lost_ring_full", 4),
+            ("sampled_out", 180),
+        ];
+        assert_eq!(row(&sampled, 7), 7 + 36);
+        assert_eq!(row(&[("sampled_out", 9)], 0), 0, "none was chosen");
+        let most = [("lost_ring_full", u64::MAX), ("sampled_out", u64::MAX)];
+        assert_eq!(row(&most, u64::MAX), u64::MAX);
     }
 }

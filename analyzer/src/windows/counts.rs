@@ -29,6 +29,9 @@ pub struct OperationCounts {
     pub lost: BTreeMap<&'static str, u64>,
     /// Operations that had begun and were neither finished nor abandoned at the end.
     pub in_flight: i64,
+    /// Age of the oldest of them at the end, ns; `None` where none was in flight, or it is not
+    /// known.
+    pub oldest_in_flight_ns: Option<u64>,
     /// Rows in `operation_log`; 0 where the rows were not read.
     pub rows: u64,
     /// Whether the counts agree with one another and with the rows; `None` where there is nothing
@@ -72,6 +75,7 @@ struct Sums {
     counters: [u64; COUNTERS.len()],
     lost: [u64; LOSS_CAUSES.len()],
     in_flight: i64,
+    oldest_in_flight_ns: Option<u64>,
     rows: u64,
     is_counted: bool,
     /// Whether a complete interval has counts.
@@ -93,6 +97,7 @@ impl Reconciliation {
         let unfinished = unfinished(tally.counters());
         let in_flight = tally.in_flight(unfinished);
         sums.in_flight = sums.in_flight.saturating_add(in_flight);
+        sums.oldest_in_flight_ns = sums.oldest_in_flight_ns.max(tally.oldest_in_flight_ns());
         let is_balanced = in_flight == unfinished || !check.has_all_counts();
         sums.disagrees |= !check.agrees() || !is_balanced;
     }
@@ -105,6 +110,7 @@ impl Reconciliation {
             counters: values(&sums.counters),
             lost: LOSS_CAUSES.into_iter().zip(sums.lost).collect(),
             in_flight: sums.in_flight,
+            oldest_in_flight_ns: sums.oldest_in_flight_ns,
             rows: sums.rows,
             // Without a complete interval there is nothing that could agree, but a disagreement is
             // still one.

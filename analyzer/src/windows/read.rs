@@ -292,7 +292,11 @@ impl<'a> RunFolds<'a> {
             };
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
-                fold.windows.add_lost(row.lost, interval);
+                let lost = match self.plan.is_judged {
+                    true => row.without_evidence(),
+                    false => row.lost,
+                };
+                fold.windows.add_lost(lost, interval);
                 fold.tally.add_counts(&row);
                 if self.plan.reads_durations {
                     fold.finished.add(&row, rows.durations(index));

@@ -51,6 +51,8 @@ pub(super) struct Tally {
     /// Whether there are counts.
     pub(super) is_counted: bool,
     in_flight: InFlight,
+    /// The last interval, and the age of the oldest operation that was in flight at its end, ns.
+    oldest_in_flight: Option<(u64, Option<u64>)>,
 }
 
 /// The numbers in flight at the end of the last intervals.
@@ -89,6 +91,8 @@ impl Tally {
         if let (Some(interval), Some(number)) = (row.interval, row.in_flight) {
             self.in_flight.add((interval, row.at_ns, number));
         }
+        let oldest = row.interval.map(|at| (at, row.oldest_in_flight_ns));
+        self.oldest_in_flight = self.oldest_in_flight.max(oldest);
     }
 
     /// Adds the sums of another part of the same run.
@@ -102,6 +106,7 @@ impl Tally {
         add_all(&mut self.counters, &other.counters);
         add_all(&mut self.lost, &other.lost);
         self.durations.merge(&other.durations);
+        self.oldest_in_flight = self.oldest_in_flight.max(other.oldest_in_flight);
         for sample in other.in_flight.samples {
             self.in_flight.add(sample);
         }
@@ -131,6 +136,11 @@ impl Tally {
         } else {
             newest
         }
+    }
+
+    /// Age of the oldest operation in flight at the end of the last interval, ns.
+    pub(super) fn oldest_in_flight_ns(&self) -> Option<u64> {
+        self.oldest_in_flight.and_then(|(_, age_ns)| age_ns)
     }
 
     fn add_type(&mut self, operation_type: Option<i64>) {
@@ -173,6 +183,26 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_operation_in_flight_is_that_of_the_last_interval() {
+        let row = |interval, oldest_in_flight_ns| CountRow {
+            interval: Some(interval),
+            oldest_in_flight_ns,
+            ..CountRow::default()
+        };
+        let (mut one, mut other) = (Tally::default(), Tally::default());
+        assert_eq!(one.oldest_in_flight_ns(), None);
+        one.add_counts(&row(7, Some(900)));
+        one.add_counts(&row(9, Some(30)));
+        other.add_counts(&row(8, Some(5_000)));
+        // A row for counts that were read late has no age.
+        other.add_counts(&row(9, None));
+        one.merge(other);
+        assert_eq!(one.oldest_in_flight_ns(), Some(30));
+        one.add_counts(&row(10, None));
+        assert_eq!(one.oldest_in_flight_ns(), None, "it has finished");
+    }
 
     #[test]
     fn the_number_in_flight_is_that_of_the_last_intervals() {

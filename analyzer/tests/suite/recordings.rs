@@ -85,6 +85,7 @@ fn two_recorders_are_told_apart_and_added_up() {
     for row in metrics.iter_mut().filter(|row| row.interval == 5009) {
         row.begun += 2;
         row.in_flight = 2;
+        row.oldest_in_flight_ns = Some(12_000_000_000);
     }
     other.seal(
         Table::OPERATION_METRICS,
@@ -94,6 +95,15 @@ fn two_recorders_are_told_apart_and_added_up() {
     assert_eq!(info["hosts"], serde_json::json!(["soak-1", "soak-2"]));
     assert_eq!(info["identity_ok"], true, "{info}");
     assert_eq!(info["operations"][0]["in_flight"], 2);
+    let oldest = &info["operations"][0]["oldest_in_flight_ns"];
+    assert_eq!(oldest, 12_000_000_000_u64);
+    let warnings = info["warnings"].as_array().unwrap().iter();
+    let warnings: Vec<_> = warnings.filter_map(|warning| warning.as_str()).collect();
+    let stuck = "2 in flight at the end, the oldest for 12 s";
+    assert!(
+        warnings.iter().any(|warning| warning.contains(stuck)),
+        "{warnings:?}"
+    );
     assert_eq!(info["operations"][0]["finished"], 110 * 20 + 10 * 20);
 }
 

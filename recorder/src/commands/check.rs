@@ -11,7 +11,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use soakbox_cli::{answer, error_chain, escaped};
-use soakbox_schemas::control::OperationRule;
 
 use crate::binary::{Binary, CostClass};
 use crate::cli;
@@ -135,7 +134,7 @@ fn load(
     facts: &KernelFacts,
     resolved: &ResolvedProbes,
 ) -> Result<(Vec<KindAnswer>, Result<(), KernelError>)> {
-    let mut kernel = match Kernel::load(facts, &trial_settings(), &lifecycle_hooks(true)) {
+    let mut kernel = match Kernel::load(facts, &KernelSettings::default(), &lifecycle_hooks(true)) {
         Ok(kernel) => kernel,
         Err(error) => {
             let refused = KINDS.iter().map(|kind| kind_answer(*kind, Some(&error)));
@@ -165,17 +164,6 @@ fn kind_answer(kind: &dyn Kind, refused: Option<&KernelError>) -> KindAnswer {
         kind: kind.name(),
         allowed: refused.is_none(),
         reason: refused.map(ToString::to_string),
-    }
-}
-
-/// Settings with the smallest maps: enough to load the programs.
-fn trial_settings() -> KernelSettings {
-    KernelSettings {
-        rules: vec![OperationRule::default()],
-        interval_ns: 1_000_000_000,
-        ring_bytes: rustix::param::page_size() as u32,
-        in_flight: 1,
-        tree: None,
     }
 }
 

@@ -173,6 +173,7 @@ impl SideArguments {
                     config: arguments.config.clone(),
                     op: [&arguments.op[..], operations].concat(),
                     pid: None,
+                    selection: arguments.selection.clone(),
                 },
                 output: None,
                 skip_refused: arguments.skip_refused,

@@ -1,14 +1,14 @@
 //! The kernel side's counters, mapped into the recorder: a read that resets one is an atomic swap,
 //! not a system call.
 
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::Map;
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use soakbox_schemas::counters::{CounterCell, CounterValues, cell_index};
 use soakbox_schemas::durations::{self, DurationCell};
 use soakbox_schemas::tables::histogram::SparseHistogram;
+
+use super::mapping::Mapping;
 
 /// The mapped counters of all CPUs, operations and slots.
 #[derive(Debug)]
@@ -30,15 +30,18 @@ pub(super) struct CounterMaps<'a> {
 
 impl Counters {
     /// Maps the memory of the arrays.
-    pub(super) fn map(maps: &CounterMaps<'_>, cpus: u32, operations: u32) -> Result<Self, String> {
-        let slices = durations::slices(cpus, operations);
-        let duration_cells = durations::cell_index(slices, operations, 0, 0);
+    pub(super) fn map(
+        maps: &CounterMaps<'_>,
+        cpus: u32,
+        operations: u32,
+        durations: durations::Size,
+    ) -> Result<Self, String> {
         Ok(Self {
             cells: Mapping::new(maps.cells, cell_index(cpus, operations, 0, 0))?,
-            durations: Mapping::new(maps.durations, duration_cells)?,
+            durations: Mapping::new(maps.durations, durations.cells)?,
             unfollowed: Mapping::new(maps.unfollowed, 1)?,
             cpus,
-            slices,
+            slices: durations.slices,
             operations,
         })
     }
@@ -72,54 +75,5 @@ impl Counters {
     /// Reads and resets the number of processes that were not followed because the map was full.
     pub fn take_unfollowed(&self) -> u64 {
         self.unfollowed.get(0).swap(0, Ordering::Relaxed)
-    }
-}
-
-/// A BPF array of atomics, mapped into our memory.
-#[derive(Debug)]
-struct Mapping<T> {
-    start: NonNull<T>,
-    count: u32,
-}
-
-// SAFETY: the mapping is shared memory of atomics; it moves with its owner.
-unsafe impl<T: Sync> Send for Mapping<T> {}
-
-impl<T> Mapping<T> {
-    fn new(map: &Map, count: u32) -> Result<Self, String> {
-        let Map::Array(data) = map else {
-            return Err("not an array".to_owned());
-        };
-        // SAFETY: a new mapping, which the kernel refuses where the map is smaller.
-        let start = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                Self::bytes(count),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                data.fd(),
-                0,
-            )
-        };
-        let start = start.map_err(|error| error.to_string())?;
-        let start = NonNull::new(start.cast()).ok_or("mapped at address 0")?;
-        Ok(Self { start, count })
-    }
-
-    fn bytes(count: u32) -> usize {
-        (count as usize * size_of::<T>()).next_multiple_of(rustix::param::page_size())
-    }
-
-    fn get(&self, index: u32) -> &T {
-        assert!(index < self.count, "within the map");
-        // SAFETY: within the mapping; the kernel side only adds, atomically.
-        unsafe { self.start.add(index as usize).as_ref() }
-    }
-}
-
-impl<T> Drop for Mapping<T> {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping; nothing borrows from it.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), Self::bytes(self.count)) };
     }
 }

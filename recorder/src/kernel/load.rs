@@ -3,7 +3,7 @@
 use aya::maps::Array;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
-use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, SETTINGS};
+use soakbox_schemas::control::{MAX_OPERATIONS, OperationRule, SETTINGS, places};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::durations;
 use soakbox_schemas::event::WIRE_VERSION;
@@ -11,6 +11,7 @@ use soakbox_schemas::event::WIRE_VERSION;
 use super::attach::{Link, REGISTER_RECORDER};
 use super::counters::CounterMaps;
 use super::error::{load_error, missing};
+use super::oldest::{self, OldestInFlight};
 use super::point::KernelTypes;
 use super::settings::Global;
 use super::uprobe_multi::UprobeMulti;
@@ -34,6 +35,23 @@ pub struct KernelSettings {
     pub in_flight: u32,
     /// Where present, only the recorder's descendants are observed, at most this number at a time.
     pub tree: Option<u32>,
+    /// Where the operations are kept while they are in flight: bits of
+    /// [`places`](soakbox_schemas::control::places).
+    pub places: u32,
+}
+
+impl Default for KernelSettings {
+    /// One operation without a rule, and the smallest maps.
+    fn default() -> Self {
+        Self {
+            rules: vec![OperationRule::default()],
+            interval_ns: 1_000_000_000,
+            ring_bytes: rustix::param::page_size() as u32,
+            in_flight: 1,
+            tree: None,
+            places: places::THREADS | places::HASH,
+        }
+    }
 }
 
 /// The loaded kernel side. Dropping it unloads everything.
@@ -46,6 +64,9 @@ pub struct Kernel {
     types: KernelTypes,
     operations: u32,
     cpus: u32,
+    durations: durations::Size,
+    /// Bits of [`places`].
+    in_flight: u32,
 }
 
 #[repr(transparent)]
@@ -82,15 +103,14 @@ impl Kernel {
         let operations = settings.rules.len() as u32;
         debug_assert!(operations as usize <= MAX_OPERATIONS && operations > 0);
         let cells = facts.possible_cpus * operations * SLOTS;
-        let slices = durations::slices(facts.possible_cpus, operations);
-        let duration_cells = durations::cell_index(slices, operations, 0, 0);
-        let global = Global::new(facts, settings);
+        let durations = durations::Size::of(facts.possible_cpus, operations);
+        let global = Global::new(facts, settings, durations);
         let in_flight = settings.in_flight.max(1);
         let mut loader = EbpfLoader::new();
         loader
             .allow_unsupported_maps()
             .map_max_entries("COUNTERS", cells)
-            .map_max_entries("DURATIONS", duration_cells)
+            .map_max_entries("DURATIONS", durations.cells)
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("IN_FLIGHT", in_flight)
             .map_max_entries("PROCESSES", in_flight)
@@ -107,6 +127,8 @@ impl Kernel {
             ebpf,
             operations,
             cpus,
+            durations,
+            in_flight: settings.places,
             links: Vec::new(),
             programs: Vec::new(),
             types: KernelTypes::default(),
@@ -146,9 +168,27 @@ impl Kernel {
             durations: map("DURATIONS")?,
             unfollowed: map("UNFOLLOWED")?,
         };
-        Counters::map(&maps, self.cpus, self.operations).map_err(|reason| KernelError::Map {
-            name: "COUNTERS",
-            reason,
+        Counters::map(&maps, self.cpus, self.operations, self.durations).map_err(|reason| {
+            KernelError::Map {
+                name: "COUNTERS",
+                reason,
+            }
+        })
+    }
+
+    /// What reads when the oldest operations in flight began.
+    ///
+    /// # Errors
+    /// [`KernelError`] with the kernel's reason. All else works without it.
+    pub fn oldest_in_flight(&mut self) -> Result<OldestInFlight, KernelError> {
+        let link = oldest::link(&mut self.ebpf, self.types.get()?)?;
+        let map = self.ebpf.map("OLDEST").ok_or_else(|| missing("OLDEST"))?;
+        let walks_threads = self.in_flight & places::THREADS != 0;
+        OldestInFlight::new(link, map, self.operations, walks_threads).map_err(|reason| {
+            KernelError::Map {
+                name: "OLDEST",
+                reason,
+            }
         })
     }
 

@@ -8,7 +8,9 @@ mod counters;
 mod error;
 mod facts;
 mod load;
+mod mapping;
 mod offsets;
+mod oldest;
 mod point;
 mod ring;
 mod settings;
@@ -22,6 +24,7 @@ pub use error::KernelError;
 pub use facts::{KERNEL_BTF, KernelFacts, PidNamespace};
 pub use load::{Kernel, KernelSettings};
 pub use offsets::resolve_offsets;
+pub use oldest::OldestInFlight;
 pub use point::Scope;
 pub use ring::{Drained, Ring};
 

@@ -29,7 +29,7 @@ pub(super) type Attached = Box<dyn Any + Send>;
 pub(super) struct KernelTypes(Option<Btf>);
 
 impl KernelTypes {
-    fn get(&mut self) -> Result<&Btf, KernelError> {
+    pub(super) fn get(&mut self) -> Result<&Btf, KernelError> {
         match &mut self.0 {
             Some(types) => Ok(types),
             unread @ None => {

@@ -2,7 +2,7 @@
 //! I/O.
 
 use soakbox_schemas::control::Settings;
-use soakbox_schemas::durations::slices;
+use soakbox_schemas::durations;
 
 use super::{KernelFacts, KernelSettings};
 
@@ -14,7 +14,11 @@ pub(super) struct Global(#[allow(dead_code, reason = "read by the kernel side")]
 unsafe impl aya::Pod for Global {}
 
 impl Global {
-    pub(super) fn new(facts: &KernelFacts, plan: &KernelSettings) -> Self {
+    pub(super) fn new(
+        facts: &KernelFacts,
+        plan: &KernelSettings,
+        durations: durations::Size,
+    ) -> Self {
         let namespace = facts.pid_namespace;
         Self(Settings {
             interval_ns: plan.interval_ns,
@@ -26,8 +30,8 @@ impl Global {
             operations: plan.rules.len() as u32,
             follow_tree: u32::from(plan.tree.is_some()),
             page_bytes: rustix::param::page_size() as u32,
-            duration_slices: slices(facts.possible_cpus, plan.rules.len() as u32),
-            reserved: 0,
+            duration_slices: durations.slices,
+            in_flight: plan.places,
             offsets: facts.offsets,
         })
     }

@@ -58,6 +58,14 @@ pub(super) struct CreateLink {
     pub(super) reserved: u32,
 }
 
+/// The members of `union bpf_attr` for `BPF_ITER_CREATE`.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct CreateIterator {
+    pub(super) link: u32,
+    pub(super) flags: u32,
+}
+
 /// Calls `bpf`, and returns the new descriptor.
 ///
 /// # Safety

@@ -1,7 +1,7 @@
 //! An operation of the plan: its name, its rule, its hooks, and how a finish is paired with its
 //! begin.
 
-use soakbox_schemas::control::{OperationRule, PairBy, TailSite};
+use soakbox_schemas::control::{OperationRule, PairBy, TailSite, places};
 use soakbox_schemas::tables::OperationInfo;
 
 use super::hook::Hook;
@@ -46,6 +46,15 @@ pub enum Pairing {
 }
 
 impl Pairing {
+    /// Where the kernel side keeps an operation in flight: bits of [`places`].
+    pub const fn places(self) -> u32 {
+        match self {
+            Self::StackOrder => places::THREADS,
+            Self::Token => places::THREADS | places::HASH,
+            Self::ExactStackPointer | Self::TailCalls | Self::Goroutine { .. } => places::HASH,
+        }
+    }
+
     /// The value that the kernel side reads at functions. It does not read it at markers.
     pub const fn pair_by(self) -> PairBy {
         match self {

@@ -19,6 +19,7 @@ mod registry;
 mod resolved;
 mod returns;
 mod rules;
+mod selection;
 mod success;
 mod tail_calls;
 
@@ -33,6 +34,7 @@ pub use place::Place;
 pub use registry::{REGISTRY, Registry};
 pub use resolved::{Context, Resolved};
 pub use rules::{FinishRule, Rules};
+pub use selection::{MinDuration, Sample, Selection};
 pub use success::{Comparison, Success, Width};
 
 /// An operation as it was typed: its name, its probe, and its rules.

@@ -1,9 +1,11 @@
-//! The rules after a probe's commas: `type=N`, `success=…`, `cpu=goroutine`, `finish=…`.
+//! The rules after a probe's commas: `type=N`, `success=…`, `cpu=goroutine`, `finish=…`, and those
+//! of the selection.
 
 use std::fmt;
 
 use soakbox_schemas::control::{OperationRule, comparison};
 
+use super::selection::Selection;
 use super::success::{Success, Width, parse_success};
 use super::{Refusal, escape, shown};
 use crate::plan::OutcomeSource;
@@ -20,6 +22,8 @@ pub struct Rules {
     pub goroutine_cpu: bool,
     /// `finish=…`: how the finish of a function is observed, where that is not left to the recorder.
     pub finish: Option<FinishRule>,
+    /// Which finished operations get a row.
+    pub selection: Selection,
 }
 
 /// A way of observing the finish of a function.
@@ -56,9 +60,9 @@ impl FinishRule {
 }
 
 /// The rules in a line of help.
-pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump, or finish=step";
+pub(super) const HELP: &str = "type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER such as success=ret:i32>=0, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump, finish=step, min=TIME, only=failures, or sample=1/N";
 
-const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump and finish=step; bytes=, key=, attr.NAME= and min= come later";
+const RULES: &str = "the rules are type=N, success=ret[:WIDTH](>=|<=|==|!=|>|<)NUMBER, success=errno[:WIDTH], success=goerr[:N], cpu=goroutine, finish=uretprobe, finish=jump, finish=step, min=TIME, only=failures and sample=1/N; bytes=, key= and attr.NAME= come later";
 
 impl Rules {
     /// The rule in the kernel side's form. Without a success rule, `outcome` decides where success
@@ -82,7 +86,7 @@ impl Rules {
                 comparison, value, ..
             }) => (comparison.code(), value),
         };
-        OperationRule {
+        let mut rule = OperationRule {
             comparison,
             width: width.map_or(0, Width::bits),
             signed: u32::from(width.is_some_and(Width::is_signed)),
@@ -91,7 +95,10 @@ impl Rules {
                 OutcomeSource::Finish | OutcomeSource::ReturnValue | OutcomeSource::Nothing => 0,
             },
             operand,
-        }
+            ..OperationRule::default()
+        };
+        self.selection.apply(&mut rule);
+        rule
     }
 
     /// Parses the text after the first comma.
@@ -124,7 +131,8 @@ impl Rules {
                         return refuse("the rule 'finish' is given twice", "keep one of them");
                     }
                 }
-                "bytes" | "key" | "min" => return later(rule),
+                "min" | "only" | "sample" => rules.selection.set(key, value)?,
+                "bytes" | "key" => return later(rule),
                 attribute if attribute.starts_with("attr.") => return later(rule),
                 _ => return Err(unknown_rule(rule)),
             }
@@ -187,6 +195,6 @@ impl fmt::Display for Rules {
         if let Some(finish) = self.finish {
             write!(f, ",finish={}", finish.text())?;
         }
-        Ok(())
+        self.selection.fmt(f)
     }
 }

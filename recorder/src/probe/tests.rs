@@ -1,6 +1,8 @@
 //! Tests of the probe grammar: texts that scripts rely on parse as written, and an error names the
 //! mistake.
 
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -189,7 +191,12 @@ fn refusals_name_the_thing_and_the_next_step() {
         ("a=uprobe:p:f,bytes=arg2", "not available yet"),
         ("a=uprobe:p:f,key=arg1", "not available yet"),
         ("a=uprobe:p:f,attr.host=arg1:str", "not available yet"),
-        ("a=uprobe:p:f,min=10us", "not available yet"),
+        ("a=uprobe:p:f,min=10", "with its unit"),
+        ("a=uprobe:p:f,min=1s,min=2s", "given twice"),
+        ("a=uprobe:p:f,only=slow", "only=failures"),
+        ("a=uprobe:p:f,only=failures,only=failures", "given twice"),
+        ("a=uprobe:p:f,sample=10", "write 1/N"),
+        ("a=uprobe:p:f,bytes=arg1", "not available yet"),
         ("a=uprobe:p:f\n", "control character"),
         (&"x".repeat(9000), "longer than"),
     ] {
@@ -298,6 +305,9 @@ proptest! {
             FinishRule::Jump,
             FinishRule::Step,
         ])),
+        least in prop::option::of(0..86_400_000_000_000_u64),
+        only_failures: bool,
+        sample in prop::option::of(1..1_000_000_u32),
         kind in 0..KINDS.len(),
     ) {
         let kind = KINDS[kind];
@@ -307,7 +317,12 @@ proptest! {
         };
         let place = Place { file, name: part };
         prop_assert_eq!(Place::parse(kind, &place.to_string()), Ok(place.clone()));
-        let rules = Rules { operation_type, success, goroutine_cpu, finish };
+        let selection = Selection {
+            min_duration: least.map(MinDuration),
+            only_failures,
+            sample: sample.and_then(NonZeroU32::new).map(Sample),
+        };
+        let rules = Rules { operation_type, success, goroutine_cpu, finish, selection };
         let text = format!("{name}={}:{place}{rules}", kind.name());
         let spec: ProbeSpec = text.parse().unwrap();
         prop_assert_eq!(spec.to_string(), text);

@@ -196,9 +196,11 @@ pub fn probes(arguments: &ProbeArgs, config: &Config) -> Result<Vec<ProbeSpec>> 
     } else {
         &arguments.op
     };
+    let selection = arguments.selection.selection().or(config.selection);
     let mut probes: Vec<ProbeSpec> = Vec::new();
     for text in texts {
-        let probe: ProbeSpec = text.parse()?;
+        let mut probe: ProbeSpec = text.parse()?;
+        probe.rules.selection = probe.rules.selection.or(selection);
         if probes.iter().any(|other| other.name == probe.name) {
             bail!(
                 "two operations are named {}; hint: give each its own name",

@@ -258,6 +258,11 @@ fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
         }
         _ => {}
     }
+    if spec.rules.selection.only_failures && !has_outcome(spec, resolved) {
+        bail!(
+            "only failures are to be recorded, and its success is not known; hint: add a rule success=, or leave only=failures (--only-failures) out"
+        );
+    }
     let Some(success) = spec.rules.success else {
         return Ok(());
     };
@@ -271,6 +276,11 @@ fn refuse_rules(spec: &ProbeSpec, resolved: &Resolved) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether it is known of an operation that it failed.
+fn has_outcome(spec: &ProbeSpec, resolved: &Resolved) -> bool {
+    spec.rules.success.is_some() || resolved.outcome == OutcomeSource::Finish
 }
 
 /// Leaves out hooks that belong to no single operation, such as those at the end of a goroutine,

@@ -10,8 +10,9 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::event::OperationEvent;
-use soakbox_schemas::tables::{OperationInfo, OperationLogBuilder, Table};
+use soakbox_schemas::tables::{OperationLogBuilder, Table};
 
+use super::ages::Ages;
 use super::event::Event;
 use super::interval::{Due, IntervalClock};
 use super::outbox::{Outbox, Unsent};
@@ -43,16 +44,17 @@ pub(super) struct Collector {
     /// When the first row in `log` came, ns of the boot clock.
     held_since_ns: u64,
     intervals: IntervalClock,
+    ages: Ages,
     events: EventCounts,
 }
 
 impl Collector {
-    /// Drains `source`, whose events and counts belong to `operations`. A row is sent at most a
+    /// Drains `source` into `log`, which must be for the same operations. A row is sent at most a
     /// quarter of `flush_interval` later. Then it waits for the disk, and both waits together must
     /// fit into one flush interval.
     pub(super) fn new(
         source: Box<dyn Source>,
-        operations: &[OperationInfo],
+        log: OperationLogBuilder,
         interval_ns: u64,
         flush_interval: Duration,
         outbox: Outbox,
@@ -64,10 +66,11 @@ impl Collector {
             clock,
             outbox,
             reorder: Reorder::default(),
-            log: OperationLogBuilder::new(operations),
+            log,
             hold_ns: (flush_interval / 4).as_nanos() as u64,
             held_since_ns: boot_ns,
             intervals: IntervalClock::new(interval_ns, SLOTS, boot_ns),
+            ages: Ages::new(interval_ns, boot_ns),
             events: EventCounts::default(),
         }
     }
@@ -125,6 +128,14 @@ impl Collector {
         Ok(self.outbox.send(rows, now)?)
     }
 
+    /// Looks for the oldest operations in flight where an interval has ended since the last look.
+    fn look(&mut self) {
+        let now_ns = self.clock.now().boot_ns;
+        if self.ages.is_due(now_ns) {
+            self.ages.add(now_ns, self.source.oldest_in_flight());
+        }
+    }
+
     /// The tick of the intervals that are over; `None` until there is one.
     pub(super) fn tick(&mut self) -> Option<Tick> {
         let now = self.clock.now();
@@ -135,6 +146,7 @@ impl Collector {
     /// The last tick, when nothing is counted any more and everything is drained.
     pub(super) fn last_tick(&mut self) -> Tick {
         let now = self.clock.now();
+        self.ages.add(now.boot_ns, self.source.oldest_in_flight());
         let due = self.intervals.rest(now.boot_ns);
         self.count(due, now)
     }
@@ -150,6 +162,10 @@ impl Collector {
             durations: match is_late {
                 true => Vec::new(),
                 false => self.source.take_durations(interval),
+            },
+            oldest_in_flight_ns: match is_late {
+                true => Vec::new(),
+                false => self.ages.at_the_end_of(interval),
             },
             is_late,
         });
@@ -182,6 +198,7 @@ impl Collector {
             if is_last {
                 return Ok(self.last_tick());
             }
+            self.look();
             // While the channel is full, the counts stay in the source.
             if !ticks.is_full()
                 && let Some(tick) = self.tick()

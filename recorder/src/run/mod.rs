@@ -4,6 +4,7 @@
 //! (`supervise`) and makes the rows of each interval (`sampling`); the caller's thread reads the
 //! signals. Rows go one way: collect → write, sampling → write.
 
+mod ages;
 mod collect;
 mod command;
 mod control;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use soakbox_schemas::tables::AnnotationKind;
+use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
 use super::collect::{Collector, CollectorThread};
 use super::control::Control;
@@ -87,9 +87,11 @@ impl<'a> Running<'a> {
             control.rotate.clone(),
         )?;
         let infos = plan.infos();
+        let weights = plan.operations.iter();
+        let weights = weights.map(|operation| operation.rule.sample_weight());
         let collector = Collector::new(
             Box::new(source),
-            &infos,
+            OperationLogBuilder::new(&infos).with_weights(weights),
             plan.interval_ns(),
             plan.flush_interval,
             outbox.clone(),
@@ -154,6 +156,12 @@ impl<'a> Running<'a> {
             .annotate(started, AnnotationKind::RecordingStarted, names)?;
         for left_out in &plan.left_out {
             let text = format!("operation left out: {}", left_out);
+            self.sampling
+                .annotate(started, AnnotationKind::Note, text)?;
+        }
+        if let Some(reason) = &self.probes.without_ages {
+            let text = format!("oldest_in_flight_ns is not recorded: {reason}");
+            message::line(format_args!("warning: {text}"));
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
         }
@@ -264,6 +272,8 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
 /// The BPF programs and their probes. Dropping it detaches every probe.
 struct Probes {
     kernel: Arc<Mutex<Kernel>>,
+    /// Why this kernel does not let the age of operations in flight be read.
+    without_ages: Option<KernelError>,
 }
 
 impl Probes {
@@ -282,12 +292,23 @@ impl Probes {
                 .processes
                 .follows_tree()
                 .then_some(plan.limits.processes),
+            places: plan
+                .operations
+                .iter()
+                .fold(0, |places, operation| places | operation.pairing.places()),
         };
         let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
         kernel.attach(&plan.lifecycle, Scope::File)?;
-        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?);
-        let kernel = Arc::new(Mutex::new(kernel));
-        Ok((Self { kernel }, source))
+        let (oldest, without_ages) = match kernel.oldest_in_flight() {
+            Ok(oldest) => (Some(oldest), None),
+            Err(error) => (None, Some(error)),
+        };
+        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?, oldest);
+        let probes = Self {
+            kernel: Arc::new(Mutex::new(kernel)),
+            without_ages,
+        };
+        Ok((probes, source))
     }
 
     fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {

@@ -83,6 +83,7 @@ mod tests {
                     ..CounterValues::default()
                 }],
                 durations: Vec::new(),
+                oldest_in_flight_ns: Vec::new(),
                 is_late: false,
             }],
             ..Tick::default()

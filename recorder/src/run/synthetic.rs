@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use soakbox_schemas::recording::{ObservedFile, Provenance};
-use soakbox_schemas::tables::{AnnotationKind, OperationInfo, Table};
+use soakbox_schemas::tables::{AnnotationKind, OperationInfo, OperationLogBuilder, Table};
 
 use super::collect::{CollectError, Collector};
 use super::event::Event;
@@ -69,7 +69,7 @@ pub fn synthesize(
     gate.open();
     let mut collector = Collector::new(
         Box::new(source),
-        &infos,
+        OperationLogBuilder::new(&infos),
         SECOND_NS,
         HOLD,
         outbox.clone(),

@@ -34,6 +34,8 @@ impl Sampler for OperationCounts {
                     durations.encode(&mut bytes);
                     bytes
                 });
+                let oldest = counts.oldest_in_flight_ns.get(operation);
+                row.oldest_in_flight_ns = oldest.copied().flatten();
                 if !counts.is_late || *counted != CounterValues::default() {
                     rows.push(row);
                 }

@@ -19,6 +19,9 @@ pub struct IntervalCounts {
     pub counted: Vec<CounterValues>,
     /// By operation; none where the interval was read before.
     pub durations: Vec<SparseHistogram>,
+    /// By operation: the age of the oldest one in flight at the end of the interval; none where it
+    /// was not read.
+    pub oldest_in_flight_ns: Vec<Option<u64>>,
     /// Whether the counts of the interval were read before: these are added to them.
     pub is_late: bool,
 }

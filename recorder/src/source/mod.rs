@@ -39,6 +39,12 @@ pub trait Source: Send {
     /// is in the durations of a later interval.
     fn take_durations(&mut self, interval: u64) -> Vec<SparseHistogram>;
 
+    /// When the oldest operation in flight began, ns of the boot clock, by operation; `None` where
+    /// none is in flight. None at all where it cannot be read.
+    fn oldest_in_flight(&mut self) -> Vec<Option<u64>> {
+        Vec::new()
+    }
+
     /// Reads and resets the number of processes that were not followed because the map of the
     /// kernel side was full.
     fn take_unfollowed(&mut self) -> u64 {

@@ -7,19 +7,24 @@ use soakbox_schemas::event::OperationEvent;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::{Drained, Source};
-use crate::kernel::{Counters, Ring};
+use crate::kernel::{Counters, OldestInFlight, Ring};
 
 /// Drains the ring and reads the counters.
 pub struct ProbeSource {
     ring: Ring,
     counters: Counters,
+    oldest: Option<OldestInFlight>,
 }
 
 impl ProbeSource {
-    /// Reads from `ring` and `counters`, which must be of the same
-    /// [`Kernel`](crate::kernel::Kernel).
-    pub fn new(ring: Ring, counters: Counters) -> Self {
-        Self { ring, counters }
+    /// Reads from these, which must be of the same [`Kernel`](crate::kernel::Kernel). `oldest` is
+    /// `None` where this kernel does not let it be read.
+    pub fn new(ring: Ring, counters: Counters, oldest: Option<OldestInFlight>) -> Self {
+        Self {
+            ring,
+            counters,
+            oldest,
+        }
     }
 }
 
@@ -44,6 +49,11 @@ impl Source for ProbeSource {
         operations
             .map(|operation| self.counters.take_durations(operation, interval))
             .collect()
+    }
+
+    fn oldest_in_flight(&mut self) -> Vec<Option<u64>> {
+        let read = self.oldest.as_mut().map(OldestInFlight::read);
+        read.and_then(Result::ok).unwrap_or_default()
     }
 
     fn take_unfollowed(&mut self) -> u64 {

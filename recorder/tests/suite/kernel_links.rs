@@ -38,10 +38,9 @@ fn resolved(program: &Path) -> ResolvedProbes {
 fn loaded(operation: &PlannedOperation, others: &[Hook]) -> Kernel {
     let settings = KernelSettings {
         rules: vec![operation.rule],
-        interval_ns: 1_000_000_000,
         ring_bytes: 1 << 22,
         in_flight: 1024,
-        tree: None,
+        ..KernelSettings::default()
     };
     let hooks = others.iter().chain(&operation.hooks);
     Kernel::load(&KernelFacts::inspect().unwrap(), &settings, hooks).unwrap()

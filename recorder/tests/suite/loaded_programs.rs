@@ -9,15 +9,11 @@ use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_recorder::plan::{Hook, lifecycle_hooks};
 use soakbox_recorder::resolve;
-use soakbox_schemas::control::OperationRule;
 
 fn settings(tree: Option<u32>) -> KernelSettings {
     KernelSettings {
-        rules: vec![OperationRule::default()],
-        interval_ns: 1_000_000_000,
-        ring_bytes: 4096,
-        in_flight: 1,
         tree,
+        ..KernelSettings::default()
     }
 }
 

@@ -45,6 +45,8 @@ mod kernel_names;
 mod kernel_namespace;
 mod kernel_pairs;
 mod kernel_returns;
+mod kernel_selection;
+mod kernel_stuck;
 mod kernel_tail_calls;
 mod kernel_vouched;
 mod kernel_whole_binaries;

@@ -203,10 +203,7 @@ fn it_is_loaded_and_attached_like_any_other() {
     let resolved = resolved();
     let settings = KernelSettings {
         rules: vec![resolved.operations[0].rule],
-        interval_ns: 1_000_000_000,
-        ring_bytes: 4096,
-        in_flight: 1,
-        tree: None,
+        ..KernelSettings::default()
     };
     let hooks = &resolved.operations[0].hooks;
     let mut kernel = Kernel::load(&KernelFacts::inspect().unwrap(), &settings, hooks).unwrap();

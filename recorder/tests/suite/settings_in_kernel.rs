@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
-use soakbox_schemas::control::{ABSENT, KernelOffsets, OperationRule};
+use soakbox_schemas::control::{ABSENT, KernelOffsets};
 
 use crate::support::{hooks, host, programs};
 
@@ -22,11 +22,9 @@ fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
 
 fn settings(tree: Option<u32>) -> KernelSettings {
     KernelSettings {
-        rules: vec![OperationRule::default()],
-        interval_ns: 1_000_000_000,
         ring_bytes: 65_536,
-        in_flight: 1,
         tree,
+        ..KernelSettings::default()
     }
 }
 

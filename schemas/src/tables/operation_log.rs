@@ -68,8 +68,9 @@ table! {
         /// Data that the operation processed; null where this is not known, as in every row of a
         /// recorder of this version.
         pub bytes: Optional<Count>, "bytes", "`import csv --bytes`";
-        /// Number of operations that the row stands for.
-        pub sample_weight: Number, "operations", "recorder", reserved "always 1";
+        /// Number of operations that the row stands for: N where one in N operations is sampled,
+        /// otherwise 1.
+        pub sample_weight: Number, "operations", "configuration: `--sample 1/N`, rule `sample=`";
         /// Id of the goroutine that ran the operation, of a function of a Go program; null for all
         /// other operations. No other goroutine of the same process ever has this id.
         pub goroutine: Optional<Number>, "", "Go's runtime: `g.goid`";
@@ -89,7 +90,8 @@ impl OperationRowBuilder {
 /// Collects events into batches of `operation_log`.
 #[derive(Debug)]
 pub struct OperationLogBuilder {
-    types: Vec<i64>,
+    /// Type and weight of each operation.
+    operations: Vec<(i64, i64)>,
     rows: OperationRowBuilder,
 }
 
@@ -99,9 +101,18 @@ impl OperationLogBuilder {
         let names = operations.iter().map(|operation| operation.name.as_str());
         let types = operations.iter().map(|operation| operation.operation_type);
         Self {
-            types: types.collect(),
+            operations: types.map(|operation_type| (operation_type, 1)).collect(),
             rows: OperationRowBuilder::with_operations(names),
         }
+    }
+
+    /// The same with the number of operations that a row of each operation stands for.
+    #[must_use]
+    pub fn with_weights(mut self, weights: impl IntoIterator<Item = u32>) -> Self {
+        for ((_, weight), other) in self.operations.iter_mut().zip(weights) {
+            *weight = i64::from(other);
+        }
+        self
     }
 
     /// Appends one event. `utc_offset_ns` is UTC minus boot clock. `false`, and nothing is
@@ -109,7 +120,8 @@ impl OperationLogBuilder {
     #[inline]
     #[must_use = "an event without a row is to be counted"]
     pub fn push(&mut self, event: &OperationEvent, utc_offset_ns: i64) -> bool {
-        let Some(&operation_type) = self.types.get(usize::from(event.operation)) else {
+        let operation = self.operations.get(usize::from(event.operation));
+        let Some(&(operation_type, sample_weight)) = operation else {
             return false;
         };
         let finished_boot_ns = i64::try_from(event.finished_boot_ns).unwrap_or(i64::MAX);
@@ -130,7 +142,7 @@ impl OperationLogBuilder {
             success: event.success(),
             return_value: event.optional(flags::RETURN, event.return_value),
             bytes: event.optional(flags::BYTES, event.bytes),
-            sample_weight: 1,
+            sample_weight,
             goroutine: event.optional(flags::GOROUTINE, event.detail.cast_signed()),
         });
         true
@@ -173,7 +185,7 @@ mod tests {
             name: "refresh".into(),
             operation_type: 1,
         }];
-        let mut builder = OperationLogBuilder::new(&plan);
+        let mut builder = OperationLogBuilder::new(&plan).with_weights([30]);
         let event = OperationEvent {
             finished_boot_ns: 5,
             cpu_ns: 7,
@@ -195,6 +207,8 @@ mod tests {
         assert_eq!(batch.schema(), OperationRow::DECLARATION.schema());
         let column = |name| batch.column_by_name(name).unwrap();
         assert!(column("cpu_ns").is_null(0));
+        let weights = column("sample_weight").as_primitive::<Int64Type>();
+        assert_eq!(weights.values(), &[30]);
         assert!(column("memory_bytes").is_null(0));
         assert_eq!(
             column("return_value").as_primitive::<Int64Type>().value(0),

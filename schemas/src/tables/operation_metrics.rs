@@ -5,7 +5,7 @@ use crate::counters::{CounterValues, for_each_counter};
 
 table! {
     /// One row per operation and interval: the kernel's counts in this interval. Only `in_flight`
-    /// is different: it is the number at the end of the interval. An operation can have several
+    /// and `oldest_in_flight_ns` are different: they are about the end of the interval. An operation can have several
     /// rows for an interval, because counts that were read late get a row of their own: add them
     /// up. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
@@ -27,10 +27,12 @@ table! {
         /// Finished operations that were sent to the recorder, which writes a row in
         /// `operation_log` for each.
         pub recorded: Count, "operations", "kernel counter";
-        /// Finished operations that a rule of the operation left out.
-        pub filtered: Count, "operations", "kernel counter", reserved "always 0";
-        /// Finished operations that sampling left out.
-        pub sampled_out: Count, "operations", "kernel counter", reserved "always 0";
+        /// Finished operations that have no row because they were too short or did not fail
+        /// (`--min-duration`, `--only-failures`, and the rules `min=` and `only=`).
+        pub filtered: Count, "operations", "kernel counter";
+        /// Finished operations that have no row because sampling did not choose them
+        /// (`--sample`, and the rule `sample=`); the rows stand for them (`sample_weight`).
+        pub sampled_out: Count, "operations", "kernel counter";
         /// Finished operations without a row: the sum of the causes that follow.
         fn lost: Count, "operations", "sum of the `lost_` columns";
         /// Lost because the ring buffer was full.
@@ -60,6 +62,14 @@ table! {
         /// those whose begin was not kept (`lost_too_deep`, `lost_no_memory`). Null in a row with
         /// counts that were read late.
         pub durations_ns: Optional<Histogram>, "ns", "kernel histogram";
+        /// Age at the interval's end of the oldest operation that was in flight then and still is
+        /// when the recorder looks, a few ms later. It counts until an operation finishes or is
+        /// known to be abandoned, and with the time that the host was suspended. Null where none
+        /// was in flight, in a row with counts that were read late, and where the operation is not
+        /// seen: its begin was not kept (nested too deep), its process is not in the recorder's PID
+        /// namespace, or this kernel does not let the recorder look (then a note in `annotations`
+        /// has the reason).
+        pub oldest_in_flight_ns: Optional<Count>, "ns", "kernel: boot clock";
     }
 }
 

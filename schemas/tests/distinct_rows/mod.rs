@@ -163,6 +163,7 @@ fn operation_metrics() -> Distinct {
         duration_sum_ns: 15,
         cpu_sum_ns: 16,
         durations_ns: Some(vec![1, 17]),
+        oldest_in_flight_ns: Some(18),
     };
     Distinct {
         table: Table::OPERATION_METRICS,
@@ -189,6 +190,7 @@ fn operation_metrics() -> Distinct {
             ("duration_sum_ns", "15"),
             ("cpu_sum_ns", "16"),
             ("durations_ns", "0111"),
+            ("oldest_in_flight_ns", "18"),
         ],
     }
 }

@@ -291,6 +291,21 @@ impl Recording {
         intervals
     }
 
+    /// The age of the oldest operation in flight at the end of each interval, of `operation`.
+    pub(crate) fn ages(&self, operation: &str) -> BTreeMap<i64, Option<i64>> {
+        let names = self.words("operation_metrics", "operation");
+        let intervals = self.integers("operation_metrics", "interval");
+        let ages = self.integers("operation_metrics", "oldest_in_flight_ns");
+        let mut found = BTreeMap::new();
+        for ((name, interval), age) in names.into_iter().zip(intervals).zip(ages) {
+            if name == operation {
+                let kept = found.entry(interval.expect("not null")).or_default();
+                *kept = age.max(*kept);
+            }
+        }
+        found
+    }
+
     /// Calls `each` with the interval and the columns of each row of `operation` in
     /// `operation_metrics`.
     fn each_metric(&self, operation: &str, mut each: impl FnMut(i64, &dyn Fn(&str) -> i64)) {

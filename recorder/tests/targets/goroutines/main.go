@@ -252,6 +252,8 @@ func main() {
 	case "burns", "sleeps", "yields":
 		call := map[string]func(int) int{"burns": burns, "sleeps": sleeps, "yields": yields}[mode]
 		on_goroutines(goroutines, calls, func(n int) { call(n) })
+	case "stuck":
+		stuck(goroutines)
 	case "asks":
 		on_goroutines(goroutines, calls, ask)
 	case "closure":

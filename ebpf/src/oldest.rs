@@ -1,0 +1,127 @@
+//! When the oldest operation in flight began, by operation. The recorder asks for it at the end of
+//! each interval, so that probes do nothing for it: a program walks over the threads, and over the
+//! hash.
+//!
+//! Probes go on meanwhile, without a lock. A frame that is replaced while it is read could show the
+//! operation of one and the begin of another one: each is read twice, and a frame that has changed
+//! in between is left out, since it has just begun.
+
+use core::ffi::c_void;
+
+use aya_ebpf::bindings::{BPF_F_MMAPABLE, task_struct};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::Array;
+use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS, places};
+
+use crate::frames::{Frame, Frames, repeat};
+use crate::in_flight::{self, Entry, Key};
+use crate::settings::setting;
+use crate::stacks::{FUNCTIONS, MARKERS};
+
+/// By operation: the boot clock at the begin of the oldest one. The recorder sets all to the
+/// largest number before it asks.
+#[map]
+static OLDEST: Array<u64> = Array::with_max_entries(MAX_OPERATIONS as u32, BPF_F_MMAPABLE);
+
+/// The kernel's `bpf_iter_meta`.
+#[repr(C)]
+pub struct Meta {
+    output: u64,
+    session: u64,
+    /// Number of steps before this one.
+    steps: u64,
+}
+
+/// The kernel's `bpf_iter__task`: a step of a walk over all threads.
+#[repr(C)]
+pub struct Step {
+    meta: *const Meta,
+    /// Null after the last thread.
+    task: *mut task_struct,
+}
+
+/// The kernel ends the walk there.
+const STOP: i32 = 1;
+
+#[inline(always)]
+pub fn step(step: &Step) -> i32 {
+    let task = step.task;
+    if task.is_null() {
+        return 0;
+    }
+    let kept_in = setting!(in_flight);
+    if kept_in & places::HASH != 0 && unsafe { (*step.meta).steps } == 0 {
+        let mut nothing = 0_u64;
+        in_flight::visit(see_entry, &raw mut nothing);
+    }
+    if kept_in & places::THREADS == 0 {
+        return STOP;
+    }
+    if let Some(frames) = FUNCTIONS.of(task) {
+        see_frames(frames);
+    }
+    if let Some(frames) = MARKERS.of(task) {
+        see_frames(frames);
+    }
+    0
+}
+
+#[inline(always)]
+fn see_frames(frames: &'static Frames) {
+    let depth = unsafe { (&raw const frames.depth).read_volatile() };
+    if depth != 0 {
+        let mut walk = Walk { frames, depth };
+        repeat(MAX_DEPTH as u32, see_one, &mut walk);
+    }
+}
+
+struct Walk {
+    frames: *const Frames,
+    depth: u32,
+}
+
+#[inline(never)]
+unsafe extern "C" fn see_one(index: u32, walk: *mut Walk) -> i64 {
+    let walk = unsafe { &*walk };
+    if index >= walk.depth {
+        return 1;
+    }
+    let frames = unsafe { &(*walk.frames).frames };
+    see(unsafe { frames.get_unchecked(index as usize & (MAX_DEPTH - 1)) });
+    0
+}
+
+#[inline(never)]
+unsafe extern "C" fn see_entry(
+    _map: *mut c_void,
+    _key: *const Key,
+    entry: *const Entry,
+    _nothing: *const u64,
+) -> i64 {
+    see(unsafe { &(*entry).frame });
+    0
+}
+
+/// Nobody else writes to `OLDEST` meanwhile: only one thread of the recorder asks.
+#[inline(always)]
+fn see(frame: &Frame) {
+    let (operation, begun_ns) = read(frame);
+    if (operation, begun_ns) != read(frame) {
+        return;
+    }
+    if let Some(oldest) = OLDEST.get_ptr_mut(operation as u32)
+        && begun_ns < unsafe { *oldest }
+    {
+        unsafe { *oldest = begun_ns };
+    }
+}
+
+#[inline(always)]
+fn read(frame: &Frame) -> (u16, u64) {
+    unsafe {
+        (
+            (&raw const frame.operation).read_volatile(),
+            (&raw const frame.begun_ns).read_volatile(),
+        )
+    }
+}
