@@ -13,6 +13,7 @@ pub mod host;
 pub mod interleave;
 pub mod kernel;
 pub mod limits;
+pub mod memory;
 pub mod message;
 pub mod plan;
 pub mod probe;

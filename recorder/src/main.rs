@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use soakbox_recorder::cli::Cli;
 use soakbox_recorder::commands;
+use soakbox_recorder::memory;
 use soakbox_recorder::message::PROGRAM;
 
 fn main() -> ExitCode {
+    memory::set_up();
     PROGRAM.run(|cli: Cli| commands::run(cli.command))
 }

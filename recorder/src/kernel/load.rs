@@ -121,6 +121,8 @@ impl Kernel {
         let ebpf = loader
             .load(object)
             .map_err(|error| load_error(None, &error))?;
+        // It holds the kernel's types, of which one copy at a time is enough.
+        drop(loader);
         let cpus = facts.possible_cpus;
         let mut kernel = Self {
             multi: UprobeMulti::new(object, &ebpf),
@@ -139,6 +141,8 @@ impl Kernel {
             point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
             kernel.programs.push(REGISTER_RECORDER);
         }
+        // The kernel's types are large, and needed no more.
+        kernel.types = KernelTypes::default();
         Ok(kernel)
     }
 

@@ -26,7 +26,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(10);
 /// Most records that are drained before the events among them are put in order.
 const MOST_RECORDS: usize = 16_384;
 /// Number of rows at which a batch is sent before its time is over.
-const BATCH_ROWS: usize = 16_384;
+const BATCH_ROWS: usize = 8_192;
 /// Ticks that may wait to be sampled; each is an interval.
 const TICKS: usize = 4;
 /// An event and its header in the ring.
@@ -189,7 +189,7 @@ impl Collector {
             if !is_last {
                 self.source.wait(LONGEST_WAIT);
             }
-            match self.drain(is_last) {
+            match self.step(is_last, ticks, ticked) {
                 // The writing thread's result tells why.
                 Err(CollectError::WriterGone) => return Ok(self.last_tick()),
                 Err(CollectError::Rows(error)) => return Err(error.into()),
@@ -198,15 +198,32 @@ impl Collector {
             if is_last {
                 return Ok(self.last_tick());
             }
-            self.look();
-            // While the channel is full, the counts stay in the source.
-            if !ticks.is_full()
-                && let Some(tick) = self.tick()
-            {
-                let _ = ticks.try_send(tick);
-                ticked.set();
-            }
         }
+    }
+
+    /// Drains once, and sends the tick that is due.
+    fn step(
+        &mut self,
+        is_last: bool,
+        ticks: &Sender<Tick>,
+        ticked: &Event,
+    ) -> Result<(), CollectError> {
+        self.drain(is_last)?;
+        if is_last {
+            return Ok(());
+        }
+        self.look();
+        // While the channel is full, the counts stay in the source.
+        if !ticks.is_full()
+            && let Some(tick) = self.tick()
+        {
+            // The rows of an interval are written before its counts, so that a kill never leaves
+            // counts of rows that it cut off.
+            self.send(self.clock.now())?;
+            let _ = ticks.try_send(tick);
+            ticked.set();
+        }
+        Ok(())
     }
 }
 

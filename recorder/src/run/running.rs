@@ -22,6 +22,7 @@ use super::supervise::{Ending, Supervisor};
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
+use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::{resident_bytes, samplers};
@@ -122,6 +123,8 @@ impl<'a> Running<'a> {
             plan.output.display()
         ));
         running.begin(plan)?;
+        // Most of it was needed only to resolve and load the probes.
+        memory::give_back();
         running.service.ready();
         Ok(running)
     }

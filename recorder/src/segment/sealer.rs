@@ -16,6 +16,7 @@ use super::error::SegmentError;
 use super::seal::{Sealed, seal};
 use super::summary::Summary;
 use crate::clock::{ClockPair, Stopwatch, Timer};
+use crate::memory;
 
 /// Closed journals that may wait.
 const QUEUE: usize = 8;
@@ -184,6 +185,7 @@ impl Worker {
                 self.report(error);
             }
         }
+        memory::give_back();
     }
 
     /// Seals; where the disk is full and the oldest segments may be deleted, once more after that.

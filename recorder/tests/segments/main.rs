@@ -5,6 +5,7 @@
 mod crash;
 mod deletion;
 mod errors;
+mod faults;
 #[path = "../suite/support/host.rs"]
 #[allow(dead_code, reason = "the other test program uses all of it")]
 mod host;
@@ -23,6 +24,10 @@ fn has_strace() -> bool {
     host::has_tool("strace")
 }
 
+fn has_gcc() -> bool {
+    host::has_tool("gcc")
+}
+
 fn main() -> ExitCode {
-    role::main(&[crash::TESTS, deletion::TESTS, errors::TESTS].concat())
+    role::main(&[crash::TESTS, deletion::TESTS, errors::TESTS, faults::TESTS].concat())
 }

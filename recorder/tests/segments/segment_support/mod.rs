@@ -1,6 +1,7 @@
 //! Helpers of the segment tests: rows with known counters, and reading segments back.
 #![allow(dead_code, reason = "two test programs use parts of this")]
 
+pub(crate) mod preload;
 pub(crate) mod role;
 
 use std::collections::HashMap;

@@ -139,8 +139,13 @@ fn acknowledge(end: u64) {
 }
 
 pub(crate) fn in_role(mut command: Command, role: &str, root: &Path, first: u64) -> Command {
+    command.arg(std::env::current_exe().unwrap());
+    as_role(command, role, root, first)
+}
+
+/// The same, where `command` is this binary itself.
+pub(crate) fn as_role(mut command: Command, role: &str, root: &Path, first: u64) -> Command {
     command
-        .arg(std::env::current_exe().unwrap())
         .env(ROLE, role)
         .env(ROOT, root)
         .env(FIRST, first.to_string())

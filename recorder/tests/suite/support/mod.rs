@@ -3,9 +3,11 @@
 
 pub(crate) mod calls;
 pub(crate) mod counting;
+pub(crate) mod disk;
 pub(crate) mod go_errors;
 pub(crate) mod hooks;
 pub(crate) mod host;
+pub(crate) mod outside_gaps;
 pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod recording;
