@@ -51,6 +51,7 @@ mod kernel_vouched;
 mod kernel_whole_binaries;
 mod leaving;
 mod loaded_programs;
+mod memory;
 mod odd_paths;
 mod patterns;
 mod postgresql;
