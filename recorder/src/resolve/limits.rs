@@ -223,7 +223,7 @@ mod tests {
         assert!(keep.is_everything());
         assert_eq!(room, Room::default());
         assert_eq!(limits.segment, SegmentLimits::default());
-        assert_eq!(limits.ring_bytes, 16 << 20);
+        assert_eq!(limits.ring_bytes, 8 << 20);
         assert_eq!(
             (flush_interval, duration),
             (Duration::from_secs(1), Duration::ZERO)

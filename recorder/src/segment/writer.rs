@@ -25,7 +25,7 @@ use crate::plan::{Keep, SegmentLimits};
 pub struct RecordingWriter {
     // The fields are dropped in this order: the writers, the sealer (which waits for its thread),
     // and last the lock.
-    /// One for each table that has rows, in the order of their first rows.
+    /// One for each table that has rows: `operation_log`, then in the order of their first rows.
     tables: Vec<TableWriter>,
     shared: Shared,
     deletion: Deletion,
@@ -107,8 +107,14 @@ impl RecordingWriter {
             Some(index) => index,
             None => {
                 let writer = TableWriter::new(self.shared.clone(), table, self.sealer.handle()?);
-                self.tables.push(writer);
-                self.tables.len() - 1
+                // Operations are made durable before their counts, so that a power cut never leaves
+                // counts of rows that it cut off.
+                let index = match table {
+                    Table::OPERATION_LOG => 0,
+                    _ => self.tables.len(),
+                };
+                self.tables.insert(index, writer);
+                index
             }
         };
         Ok(&mut self.tables[index])
@@ -248,4 +254,41 @@ fn first_error(
         first = first.and(result);
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use super::*;
+    use soakbox_schemas::tables::{
+        Annotation, OperationInfo, OperationLogBuilder, OperationMetrics,
+    };
+
+    #[test]
+    fn operations_are_made_durable_before_their_counts() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = RecorderDirectory::create(&place.path().join("recording"), 0).unwrap();
+        let limits = SegmentLimits::default();
+        let mut writer = RecordingWriter::new(directory, Provenance::default(), limits).unwrap();
+        let operation = OperationInfo {
+            name: "op".into(),
+            operation_type: 0,
+        };
+        let rows = [
+            (Table::ANNOTATIONS, Annotation::batch(&[])),
+            (Table::OPERATION_METRICS, OperationMetrics::batch(&[])),
+            (
+                Table::OPERATION_LOG,
+                OperationLogBuilder::new(&[operation]).finish(),
+            ),
+        ];
+        for (table, batch) in rows {
+            let batch = batch.unwrap();
+            writer.append(table, &batch, ClockPair::default()).unwrap();
+        }
+        let order: Vec<Table> = writer.tables.iter().map(TableWriter::table).collect();
+        assert_eq!(order[0], Table::OPERATION_LOG);
+        assert_eq!(order.len(), 3);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::segment_support::role::{Test, acknowledged, in_role, start};
 use crate::segment_support::*;
-use crate::{always, has_strace};
+use crate::{always, has_strace, in_endurance};
 use soakbox_recorder::clock::SystemClock;
 use soakbox_recorder::segment::{RecoveryReport, recover};
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY};
@@ -36,6 +36,11 @@ pub(crate) const TESTS: &[Test] = &[
         "crash::kill_at_a_random_moment_loses_no_acknowledged_row",
         always,
         kill_at_a_random_moment_loses_no_acknowledged_row,
+    ),
+    (
+        "crash::a_thousand_kills_at_random_moments_lose_no_acknowledged_row",
+        in_endurance,
+        || kill_at_random_moments(1_000),
     ),
     (
         "crash::kill_at_every_step_of_a_recording_loses_no_acknowledged_row",
@@ -131,8 +136,12 @@ pub(crate) fn kill_after(mut child: Child, wait: Duration, first: u64) -> u64 {
 }
 
 fn kill_at_a_random_moment_loses_no_acknowledged_row() {
+    kill_at_random_moments(30);
+}
+
+fn kill_at_random_moments(rounds: u64) {
     let mut random = Random::drawn();
-    for round in 0..30 {
+    for round in 0..rounds {
         let root = tempfile::tempdir().unwrap();
         let first = random.below(1_000_000);
         let wait = Duration::from_micros(random.below(60_000));

@@ -20,6 +20,11 @@ fn always() -> bool {
     true
 }
 
+/// Too long for `make test`: `make endurance` runs it.
+fn in_endurance() -> bool {
+    false
+}
+
 fn has_strace() -> bool {
     host::has_tool("strace")
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::memory::MOST_BYTES;
 use crate::support::host;
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
@@ -97,6 +98,7 @@ fn a_long_recording_is_complete_and_its_recorder_does_not_grow() {
         health("flush_max_ns").into_iter().max().unwrap() as f64 / 1e6,
     );
     assert!(memory[1] <= memory[0] + MEMORY_SLACK, "{memory:?}");
+    assert!(memory[1] <= MOST_BYTES, "{memory:?}");
     assert!(descriptors[1] <= descriptors[0], "{descriptors:?}");
     // While one of the tables fills its journal, another journal is being sealed.
     assert!(journals <= 3 * JOURNAL_BYTES as i64, "{journals}");

@@ -53,6 +53,7 @@ mod kernel_vouched;
 mod kernel_whole_binaries;
 mod leaving;
 mod loaded_programs;
+mod memory;
 mod odd_paths;
 mod patterns;
 mod postgresql;

@@ -1,0 +1,46 @@
+//! The recorder's memory stays within its bound while files are sealed.
+
+use std::fs;
+
+use soakbox_schemas::recording::encoding::ROW_GROUP_ROWS;
+
+use crate::support::host;
+use crate::support::recorder::Recorder;
+use crate::support::recording::Recording;
+use crate::support::targets;
+
+/// The most that all of the recorder's memory may be, with default settings.
+pub(crate) const MOST_BYTES: i64 = 64 << 20;
+
+#[test]
+fn the_memory_is_within_its_bound_while_large_files_are_sealed() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("recording");
+    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
+    let probe = format!("op=uprobe:{}:op", program.display());
+    // Files of more than one row group, which are those that a seal needs most for.
+    let rows = (ROW_GROUP_ROWS * 3 / 2).to_string();
+    let recorder = Recorder::start(&root, &["--op", &probe, "--rotate-rows", &rows]);
+    let calls = targets::run(&program, &["rate", "1200000", "100000"]);
+    assert!(calls.status.success(), "{calls:?}");
+    let started = std::time::Instant::now();
+    let recording = Recording::open(&root);
+    while recording.files("operation_log").len() < 2 && started.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", recorder.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: i64 = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    recorder.stop().check();
+    assert!(recording.files("operation_log").len() > 2);
+    eprintln!("peak memory: {} MiB", peak >> 10);
+    assert!(peak << 10 <= MOST_BYTES, "{peak} KiB:\n{status}");
+}
