@@ -5,7 +5,7 @@ use soakbox_schemas::tables::histogram::representative;
 
 use crate::support::counting::{probe, record_with_rule};
 use crate::support::place::Place;
-use crate::support::recorder::{Recorder, refused};
+use crate::support::recorder::Recorder;
 use crate::support::recording::{Recording, Totals};
 use crate::support::{host, targets};
 
@@ -157,12 +157,4 @@ fn the_counts_add_up_where_operations_are_filtered_sampled_and_lost_at_once() {
     assert_sampled(totals.recorded + totals.lost, totals.finished, 9);
     let totals = everything_at_once("uprobe", "ops.c", &["-O0"], ",min=1day");
     assert_eq!(totals.filtered, totals.finished, "{totals:?}");
-}
-
-#[test]
-fn only_failures_are_refused_where_no_failure_is_known() {
-    let program = targets::build("ops.c", &[]);
-    let op = format!("op=uprobe:{}:op", program.display());
-    let line = refused(&["record", "-o", "/nowhere", "--op", &op, "--only-failures"]);
-    assert!(line.contains("add a rule success="), "{line}");
 }

@@ -145,3 +145,11 @@ fn the_others_are_recorded_and_the_recording_tells_what_was_left_out() {
         }
     }
 }
+
+#[test]
+fn only_failures_are_refused_where_no_failure_is_known() {
+    let program = targets::build("ops.c", &[]);
+    let op = format!("op=uprobe:{}:op", program.display());
+    let line = refused(&["record", "-o", "/nowhere", "--op", &op, "--only-failures"]);
+    assert!(line.contains("add a rule success="), "{line}");
+}
