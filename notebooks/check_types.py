@@ -64,6 +64,9 @@ TABLES: dict[str, Columns] = {
         ("duration_sum_ns", INTEGER, False),
         ("cpu_sum_ns", INTEGER, False),
         ("durations_ns", HISTOGRAM, True),
+        ("oldest_in_flight_ns", INTEGER, True),
+        ("probe_cost_ns", INTEGER, True),
+        ("duration_overhead_ns", INTEGER, True),
     ],
     "recorder_health": [
         ("at", TIME, False),

@@ -36,7 +36,7 @@ pub struct OperationRule {
     pub min_duration_ns: u64,
     /// Not 0: an operation that is not known to have failed is filtered.
     pub only_failures: u32,
-    /// Of those that are left one in so many is sent, chosen by a random number; 0 and 1: each.
+    /// N: of those that are left, one in N is sent, chosen by a random number; 0 and 1: each.
     pub sample_one_in: u32,
 }
 

@@ -24,7 +24,7 @@ macro_rules! built_in {
 }
 
 /// All of them, by subject.
-pub const ALL: [BuiltIn; 18] = built_in![
+pub const ALL: [BuiltIn; 19] = built_in![
     "operations",
     "slowest-operations",
     "slowest-minutes",
@@ -43,6 +43,7 @@ pub const ALL: [BuiltIn; 18] = built_in![
     "gaps",
     "annotations",
     "recorder-health",
+    "overhead",
 ];
 
 impl BuiltIn {

@@ -99,7 +99,7 @@ fn two_recorders_are_told_apart_and_added_up() {
     assert_eq!(oldest, 12_000_000_000_u64);
     let warnings = info["warnings"].as_array().unwrap().iter();
     let warnings: Vec<_> = warnings.filter_map(|warning| warning.as_str()).collect();
-    let stuck = "2 in flight at the end, the oldest for 12 s";
+    let stuck = "2 in flight at the end, the oldest for 12.0 s";
     assert!(
         warnings.iter().any(|warning| warning.contains(stuck)),
         "{warnings:?}"

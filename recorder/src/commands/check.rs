@@ -14,9 +14,9 @@ use soakbox_cli::{answer, error_chain, escaped};
 
 use crate::binary::{Binary, CostClass};
 use crate::cli;
-use crate::costs::{FinishPlace, PairCost, ProbeCosts};
+use crate::costs::{PairCost, ProbeCosts};
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
-use crate::plan::{AttachPoint, PlannedOperation, lifecycle_hooks};
+use crate::plan::lifecycle_hooks;
 use crate::probe::{Explanation, KINDS, Kind, Location};
 use crate::resolve::{self, ResolvedProbes};
 
@@ -177,7 +177,7 @@ pub fn explained<'a>(
         .map(|(operation, explanation)| ProbeAnswer {
             operation: &operation.info.name,
             explanation,
-            measured: costs.map(|costs| measured(costs, operation, explanation)),
+            measured: costs.map(|costs| costs.of_operation(operation)),
             emulated_finish_us: costs
                 .filter(|_| is_partly_stepped(&explanation.finishes))
                 .map(|costs| costs.of(CostClass::Emulated).finish_us),
@@ -187,23 +187,6 @@ pub fn explained<'a>(
 
 fn is_partly_stepped(places: &[Location]) -> bool {
     places.iter().any(|place| place.stepped) && places.iter().any(|place| !place.stepped)
-}
-
-fn measured(
-    costs: &ProbeCosts,
-    operation: &PlannedOperation,
-    explanation: &Explanation,
-) -> PairCost {
-    let stepped = |places: &[Location]| places.iter().any(|place| place.stepped);
-    let mut points = operation.hooks.iter().map(|hook| &hook.point);
-    let finish = if points.any(|point| matches!(point, AttachPoint::Uretprobe { .. })) {
-        FinishPlace::Uretprobe
-    } else if stepped(&explanation.finishes) {
-        FinishPlace::Stepped
-    } else {
-        FinishPlace::Emulated
-    };
-    costs.of_places(stepped(&explanation.begins), finish)
 }
 
 /// The measured costs, by the names of the classes.
@@ -307,6 +290,7 @@ pub fn print_probe(probe: &ProbeAnswer<'_>, out: &mut dyn Write) -> io::Result<(
     if let Some(PairCost {
         begin_us,
         finish_us,
+        ..
     }) = probe.measured
     {
         let finish = match probe.emulated_finish_us {

@@ -250,6 +250,7 @@ fn table(answer: &Answer<'_>, out: &mut dyn Write) -> std::io::Result<()> {
         let PairCost {
             begin_us,
             finish_us,
+            ..
         } = cost;
         writeln!(
             out,

@@ -27,7 +27,7 @@ pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
 pub use keep::{Keep, KeepTable, Room, WhenFull};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
-pub use operation::{OutcomeSource, Pairing, PlannedOperation};
+pub use operation::{FinishPlace, Instructions, OutcomeSource, Pairing, PlannedOperation};
 
 /// A file that is observed.
 #[derive(Clone, Debug)]

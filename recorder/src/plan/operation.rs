@@ -17,6 +17,28 @@ pub struct PlannedOperation {
     pub pairing: Pairing,
     /// Where its begins and finishes are observed.
     pub hooks: Vec<Hook>,
+    /// The instructions there, as far as they decide the cost.
+    pub instructions: Instructions,
+}
+
+/// The instructions at which an operation is observed, as far as they decide what that costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instructions {
+    /// Whether the kernel single-steps one at a begin.
+    pub begin_is_stepped: bool,
+    /// Those of the finishes.
+    pub finish: FinishPlace,
+}
+
+/// Where a finish is observed, as far as it decides the cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishPlace {
+    /// At instructions that the kernel emulates.
+    Emulated,
+    /// At instructions of which the kernel single-steps one at least.
+    Stepped,
+    /// At the return address that the kernel puts in place of the function's own.
+    Uretprobe,
 }
 
 /// How a finish is paired with its begin, and the proof that a begin will have no finish.

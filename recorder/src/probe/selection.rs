@@ -26,7 +26,7 @@ pub struct Selection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinDuration(pub u64);
 
-/// One in so many.
+/// One in this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample(pub NonZeroU32);
 

@@ -14,8 +14,13 @@ use soakbox_schemas::recording::footer::{ObservedOperation, Vouched};
 use soakbox_schemas::tables::OperationInfo;
 
 use crate::host::Host;
-use crate::plan::{AttachPoint, Hook, ObservedFile, OutcomeSource, Pairing, PlannedOperation};
-use crate::probe::{self, Context, Explanation, Files, FinishRule, ProbeSpec, Resolved, Success};
+use crate::plan::{
+    AttachPoint, FinishPlace, Hook, Instructions, ObservedFile, OutcomeSource, Pairing,
+    PlannedOperation,
+};
+use crate::probe::{
+    self, Context, Explanation, Files, FinishRule, Location, ProbeSpec, Resolved, Success,
+};
 use crate::process::Process;
 
 /// The probes, resolved: the same for `record` and `check`.
@@ -168,6 +173,7 @@ impl ResolvedProbes {
     }
 
     fn add(&mut self, spec: &ProbeSpec, resolved: Resolved) {
+        let instructions = instructions(&resolved);
         self.add_files(resolved.files);
         self.observed.push(ObservedOperation {
             operation: spec.name.clone(),
@@ -184,6 +190,7 @@ impl ResolvedProbes {
             rule: spec.rules.operation_rule(resolved.outcome),
             pairing: resolved.pairing,
             hooks: resolved.hooks,
+            instructions,
         });
     }
 
@@ -220,6 +227,21 @@ impl ResolvedProbes {
                 self.files.push(file);
             }
         }
+    }
+}
+
+fn instructions(resolved: &Resolved) -> Instructions {
+    let stepped = |places: &[Location]| places.iter().any(|place| place.stepped);
+    let mut points = resolved.hooks.iter().map(|hook| &hook.point);
+    Instructions {
+        begin_is_stepped: stepped(&resolved.explanation.begins),
+        finish: if points.any(|point| matches!(point, AttachPoint::Uretprobe { .. })) {
+            FinishPlace::Uretprobe
+        } else if stepped(&resolved.explanation.finishes) {
+            FinishPlace::Stepped
+        } else {
+            FinishPlace::Emulated
+        },
     }
 }
 

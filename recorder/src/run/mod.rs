@@ -14,6 +14,7 @@ mod inherited;
 mod interval;
 mod lease;
 mod outbox;
+mod probes;
 mod provenance;
 mod report;
 mod room;

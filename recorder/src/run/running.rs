@@ -3,7 +3,7 @@
 //! row that was written.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Result;
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
@@ -11,8 +11,9 @@ use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
-use super::files::{Detach, FileWatch, Files};
+use super::files::{FileWatch, Files};
 use super::outbox::Outbox;
+use super::probes::Probes;
 use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
@@ -21,13 +22,13 @@ use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair};
-use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
+use crate::costs::{PairCost, ProbeCosts};
+use crate::kernel::{KernelError, KernelFacts};
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::{resident_bytes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
-use crate::source::ProbeSource;
 
 /// Everything that was started. Where a start fails or a thread panics, the fields are dropped in
 /// this order. The gate is the first: dropped before it was opened, it prevents all writing. The
@@ -49,6 +50,8 @@ pub(super) struct Running<'a> {
     /// Whether the status is shown on a terminal.
     shows_status: bool,
     root: PathBuf,
+    /// Why the costs of probes could not be measured.
+    without_costs: Option<KernelError>,
 }
 
 impl<'a> Running<'a> {
@@ -63,6 +66,10 @@ impl<'a> Running<'a> {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let facts = KernelFacts::inspect()?;
+        let (costs, without_costs) = match ProbeCosts::measure_for(&facts, &plan.operations) {
+            Ok(costs) => (of_operations(plan, &costs), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
@@ -104,7 +111,7 @@ impl<'a> Running<'a> {
             files: None,
             probes,
             collecting: CollectorThread::start(collector, &thread_ended)?,
-            sampling: Sampling::new(samplers(infos, activity), outbox.clone(), report),
+            sampling: Sampling::new(samplers(infos, costs, activity), outbox.clone(), report),
             writing,
             supervisor: Supervisor::new(plan, clock.clone()),
             thread_ended,
@@ -115,6 +122,7 @@ impl<'a> Running<'a> {
             // The terminal of a command is the command's own.
             shows_status: !plan.quiet && !plan.processes.follows_tree(),
             root: plan.output.clone(),
+            without_costs,
         };
         running.attach(plan, files, outbox)?;
         message::line(format_args!(
@@ -162,8 +170,7 @@ impl<'a> Running<'a> {
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
         }
-        if let Some(reason) = &self.probes.without_ages {
-            let text = format!("oldest_in_flight_ns is not recorded: {reason}");
+        for text in self.not_recorded() {
             message::line(format_args!("warning: {text}"));
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
@@ -177,6 +184,17 @@ impl<'a> Running<'a> {
                 .annotate(command_started, AnnotationKind::TargetStarted, text)?;
         }
         Ok(())
+    }
+
+    /// The columns that are null on this host, with the reasons.
+    fn not_recorded(&self) -> Vec<String> {
+        let ages = self.probes.without_ages();
+        let ages = ages.map(|reason| format!("oldest_in_flight_ns is not recorded: {reason}"));
+        let costs = self.without_costs.as_ref();
+        let costs = costs.map(|reason| {
+            format!("probe_cost_ns and duration_overhead_ns are not recorded: {reason}")
+        });
+        ages.into_iter().chain(costs).collect()
     }
 
     /// Records until there is a reason to stop.
@@ -255,6 +273,14 @@ impl<'a> Running<'a> {
     }
 }
 
+/// The cost of the probes of each operation.
+fn of_operations(plan: &RecordPlan, costs: &ProbeCosts) -> Vec<PairCost> {
+    let operations = plan.operations.iter();
+    operations
+        .map(|operation| costs.of_operation(operation))
+        .collect()
+}
+
 fn measures(root: &Path) -> Measures {
     let free = rustix::fs::statvfs(root).ok();
     Measures {
@@ -270,74 +296,4 @@ fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Resul
         Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
     };
     sampling.annotate(ended, AnnotationKind::TargetExited, text)
-}
-
-/// The BPF programs and their probes. Dropping it detaches every probe.
-struct Probes {
-    kernel: Arc<Mutex<Kernel>>,
-    /// Why this kernel does not let the age of operations in flight be read.
-    without_ages: Option<KernelError>,
-}
-
-impl Probes {
-    /// Loads the BPF programs and attaches the hooks that keep track of threads and processes.
-    fn load(plan: &RecordPlan, facts: &KernelFacts) -> Result<(Self, ProbeSource), KernelError> {
-        let settings = KernelSettings {
-            rules: plan
-                .operations
-                .iter()
-                .map(|operation| operation.rule)
-                .collect(),
-            interval_ns: plan.interval_ns(),
-            ring_bytes: plan.limits.ring_bytes,
-            in_flight: plan.limits.in_flight,
-            tree: plan
-                .processes
-                .follows_tree()
-                .then_some(plan.limits.processes),
-            places: plan
-                .operations
-                .iter()
-                .fold(0, |places, operation| places | operation.pairing.places()),
-        };
-        let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
-        kernel.attach(&plan.lifecycle, Scope::File)?;
-        let (oldest, without_ages) = match kernel.oldest_in_flight() {
-            Ok(oldest) => (Some(oldest), None),
-            Err(error) => (None, Some(error)),
-        };
-        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?, oldest);
-        let probes = Self {
-            kernel: Arc::new(Mutex::new(kernel)),
-            without_ages,
-        };
-        Ok((probes, source))
-    }
-
-    fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {
-        let mut kernel = lock(&self.kernel);
-        let scope = match &plan.processes {
-            ProcessFilter::Process(process) => Scope::Process(process.pid()),
-            ProcessFilter::All | ProcessFilter::Command(_) => Scope::File,
-        };
-        if plan.processes.follows_tree() {
-            kernel.follow_own_descendants()?;
-        }
-        let operations = plan.operations.iter();
-        kernel.attach(operations.flat_map(|operation| &operation.hooks), scope)
-    }
-
-    fn detach_file(&self) -> Detach {
-        let kernel = self.kernel.clone();
-        Box::new(move |file| lock(&kernel).detach_file(file))
-    }
-
-    fn detach_all(&self) {
-        lock(&self.kernel).detach_all();
-    }
-}
-
-fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
-    // After a panic the links still have to be detached.
-    kernel.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,6 +4,7 @@
 mod annotations;
 mod in_flight;
 mod operation_metrics;
+mod overhead;
 mod recorder_health;
 mod self_usage;
 mod tick;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use arrow::array::RecordBatch;
 use soakbox_schemas::tables::{OperationInfo, Table};
 
+use crate::costs::PairCost;
 use crate::segment::ActivityCounters;
 
 pub(crate) use annotations::annotation;
@@ -40,14 +42,16 @@ pub trait Sampler: Send {
     fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>>;
 }
 
-/// Every sampler of a recording of `operations`. A new one is a file of this folder and a line
+/// Every sampler of a recording of `operations`, with the costs of their probes, none where these are
+/// not known. A new one is a file of this folder and a line
 /// here.
 pub(crate) fn samplers(
     operations: Vec<OperationInfo>,
+    costs: Vec<PairCost>,
     activity: Arc<ActivityCounters>,
 ) -> Vec<Box<dyn Sampler>> {
     vec![
-        Box::new(OperationCounts::new(operations)),
+        Box::new(OperationCounts::new(operations, costs)),
         Box::new(ObservationGaps::default()),
         Box::new(SelfHealth::new(activity)),
     ]

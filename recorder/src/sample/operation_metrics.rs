@@ -5,18 +5,22 @@ use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 
 use super::in_flight::InFlight;
-use super::{Rows, Sampler, Tick};
+use super::{Rows, Sampler, Tick, overhead};
+use crate::costs::PairCost;
 
 /// Makes a row per operation and interval, and another row for counts that came late.
 #[derive(Debug)]
 pub(super) struct OperationCounts {
     in_flight: InFlight,
+    costs: Vec<PairCost>,
 }
 
 impl OperationCounts {
-    pub(super) fn new(operations: Vec<OperationInfo>) -> Self {
+    /// `costs`: of the probes of each operation; none where they are not known.
+    pub(super) fn new(operations: Vec<OperationInfo>, costs: Vec<PairCost>) -> Self {
         Self {
             in_flight: InFlight::new(operations),
+            costs,
         }
     }
 }
@@ -36,6 +40,10 @@ impl Sampler for OperationCounts {
                 });
                 let oldest = counts.oldest_in_flight_ns.get(operation);
                 row.oldest_in_flight_ns = oldest.copied().flatten();
+                if let Some(cost) = self.costs.get(operation) {
+                    row.probe_cost_ns = Some(overhead::of_counts(counted, cost));
+                    row.duration_overhead_ns = Some(overhead::of_duration(cost));
+                }
                 if !counts.is_late || *counted != CounterValues::default() {
                     rows.push(row);
                 }

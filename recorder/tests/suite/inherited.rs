@@ -8,10 +8,11 @@ use std::io;
 use std::os::fd::FromRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{host, targets};
+use crate::support::host;
+use crate::support::place::Place;
 
 /// A change that a caller makes before it starts a program. Runs in the forked child: allocates
 /// nothing.
@@ -228,21 +229,10 @@ const STEPS: &[(usize, &str, Step)] = &[
 ];
 
 /// A directory with a target, in which it writes its output.
-struct Place {
-    directory: tempfile::TempDir,
-    program: PathBuf,
-}
-
 impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let program = targets::own_copy(&targets::build("inherits.c", &[]), directory.path());
-        Self { directory, program }
-    }
-
     /// Starts the target after `steps`, by the recorder where `recorded`; returns its output.
     fn run(&self, steps: &[Step], recorded: bool, change: impl Fn(&mut Command)) -> String {
-        let output = self.directory.path().join("printed");
+        let output = self.path("printed");
         let target = [self.program.as_os_str(), output.as_os_str()];
         let arguments = [
             OsStr::new("a b"),
@@ -254,7 +244,7 @@ impl Place {
             probe.push(&self.program);
             probe.push(":op");
             let mut recorder = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
-            let recording = self.directory.path().join("recording");
+            let recording = self.path("recording");
             recorder.args(["record", "-o"]).arg(recording);
             recorder.arg("--op").arg(probe).arg("--").args(target);
             recorder
@@ -265,14 +255,14 @@ impl Place {
         };
         command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        let stderr = fs::File::create(self.directory.path().join("stderr")).unwrap();
+        let stderr = fs::File::create(self.path("stderr")).unwrap();
         command.stderr(stderr);
         change(&mut command);
         let steps = steps.to_vec();
         // SAFETY: each step makes system calls only.
         unsafe { command.pre_exec(move || steps.iter().try_for_each(|step| step())) };
         let status = command.status().unwrap();
-        let stderr = fs::read_to_string(self.directory.path().join("stderr")).unwrap();
+        let stderr = fs::read_to_string(self.path("stderr")).unwrap();
         assert!(status.success(), "{status}: {stderr}");
         let printed = String::from_utf8_lossy(&fs::read(&output).unwrap()).into_owned();
         fs::remove_file(&output).unwrap();
@@ -309,7 +299,7 @@ fn a_command_inherits_the_same_state_as_without_the_recorder() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
+    let place = Place::of("inherits.c");
     let last = STEPS.iter().map(|(group, ..)| *group).max().unwrap();
     for group in 0..=last {
         let chosen: Vec<_> = STEPS.iter().filter(|step| step.0 == group).collect();
@@ -322,7 +312,7 @@ fn it_inherits_the_same_state_in_random_combinations() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
+    let place = Place::of("inherits.c");
     let mut seed = host::seed();
     for _ in 0..3 {
         // The steps that close descriptors come last, because another step copies descriptors.
@@ -351,7 +341,7 @@ fn the_environment_is_the_same_byte_for_byte() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
+    let place = Place::of("inherits.c");
     place.compare("none", &[], |command| {
         command.env_clear();
     });
@@ -369,18 +359,18 @@ fn variables_that_named_the_recorder_name_the_command() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
+    let place = Place::of("inherits.c");
     let script = |run: &str| {
         format!(
             "export LISTEN_PID=$$ LISTEN_FDS=0 WATCHDOG_PID=1 SYSTEMD_EXEC_PID=$$; exec {run} sh -c \
              'echo $(($LISTEN_PID == $$)) $(($SYSTEMD_EXEC_PID == $$)) $WATCHDOG_PID >{}'",
-            place.directory.path().join("printed").display()
+            place.path("printed").display()
         )
     };
     let record = format!(
         "{} record -o {} --op op=uprobe:{}:op --",
         env!("CARGO_BIN_EXE_soakbox-recorder"),
-        place.directory.path().join("recording").display(),
+        place.path("recording").display(),
         place.program.display()
     );
     for run in ["", &record] {
@@ -389,7 +379,7 @@ fn variables_that_named_the_recorder_name_the_command() {
             .status()
             .unwrap();
         assert!(status.success());
-        let printed = fs::read_to_string(place.directory.path().join("printed")).unwrap();
+        let printed = fs::read_to_string(place.path("printed")).unwrap();
         assert_eq!(printed, "1 1 1\n", "{run}");
     }
 }
@@ -399,7 +389,7 @@ fn a_terminal_stays_the_commands_own() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
+    let place = Place::of("inherits.c");
     let (mut leader, mut follower) = (0, 0);
     // SAFETY: two descriptors to be filled in; nothing is read.
     let opened = unsafe {
@@ -435,8 +425,8 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
     if !host::allows_bpf() {
         return;
     }
-    let place = Place::new();
-    let script = place.directory.path().join("script");
+    let place = Place::of("inherits.c");
+    let script = place.path("script");
     fs::write(&script, "exit 7\n").unwrap();
     assert!(
         Command::new("chmod")
@@ -447,7 +437,7 @@ fn a_script_without_an_interpreter_line_runs_as_exec_runs_it() {
             .success()
     );
     let probe = format!("op=uprobe:{}:op", place.program.display());
-    let recording = place.directory.path().join("recording");
+    let recording = place.path("recording");
     let (status, _, stderr) = support::recorder::run(&[
         Path::new("record"),
         Path::new("-o"),

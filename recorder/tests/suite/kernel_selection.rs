@@ -4,7 +4,8 @@
 use soakbox_schemas::tables::histogram::representative;
 
 use crate::support::counting::{probe, record_with_rule};
-use crate::support::recorder::{Recorder, refused};
+use crate::support::place::Place;
+use crate::support::recorder::Recorder;
 use crate::support::recording::{Recording, Totals};
 use crate::support::{host, targets};
 
@@ -61,14 +62,11 @@ fn only_operations_that_took_long_enough_have_rows() {
     }
     const LEAST_NS: i64 = 1_000_000;
     let (short, long) = (3_000 + host::seed() % 3_000, 50 + host::seed() % 50);
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-    let flag = ["--min-duration", "1ms"];
-    let op = probe("uprobe", &program);
-    let recorder = Recorder::start(&root, &[&["--op", &op], &flag[..]].concat());
-    targets::run(&program, &["calls", &short.to_string(), "2", "7"]);
-    targets::run(&program, &["spin", &long.to_string(), "2000000"]);
+    let place = Place::new();
+    let (root, op) = (place.root(), place.probe());
+    let recorder = Recorder::start(&root, &["--op", &op, "--min-duration", "1ms"]);
+    targets::run(&place.program, &["calls", &short.to_string(), "2", "7"]);
+    targets::run(&place.program, &["spin", &long.to_string(), "2000000"]);
     recorder.stop().check();
     let recording = Recording::open(&root);
     let totals = recording.checked("op");
@@ -159,12 +157,4 @@ fn the_counts_add_up_where_operations_are_filtered_sampled_and_lost_at_once() {
     assert_sampled(totals.recorded + totals.lost, totals.finished, 9);
     let totals = everything_at_once("uprobe", "ops.c", &["-O0"], ",min=1day");
     assert_eq!(totals.filtered, totals.finished, "{totals:?}");
-}
-
-#[test]
-fn only_failures_are_refused_where_no_failure_is_known() {
-    let program = targets::build("ops.c", &[]);
-    let op = format!("op=uprobe:{}:op", program.display());
-    let line = refused(&["record", "-o", "/nowhere", "--op", &op, "--only-failures"]);
-    assert!(line.contains("add a rule success="), "{line}");
 }

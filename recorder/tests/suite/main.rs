@@ -44,6 +44,7 @@ mod kernel_markers;
 mod kernel_measures;
 mod kernel_names;
 mod kernel_namespace;
+mod kernel_overhead;
 mod kernel_pairs;
 mod kernel_returns;
 mod kernel_selection;

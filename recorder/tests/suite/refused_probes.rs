@@ -62,7 +62,7 @@ fn check_reports_every_probe_and_ends_with_2_where_one_is_refused() {
     // The numbers of the operations that are left are their own. Costs are measured anew.
     let unmeasured = |probe: &Value| {
         let mut probe = probe.as_object().unwrap().clone();
-        for key in ["begin_us", "finish_us"] {
+        for key in ["begin_us", "finish_us", "inside_us"] {
             assert_eq!(probe.remove(key).is_some(), host::allows_bpf(), "{key}");
         }
         probe.remove("emulated_finish_us");
@@ -144,4 +144,12 @@ fn the_others_are_recorded_and_the_recording_tells_what_was_left_out() {
             assert_eq!(notes.iter().filter(noted).count(), 1, "{name}: {notes:?}");
         }
     }
+}
+
+#[test]
+fn only_failures_are_refused_where_no_failure_is_known() {
+    let program = targets::build("ops.c", &[]);
+    let op = format!("op=uprobe:{}:op", program.display());
+    let line = refused(&["record", "-o", "/nowhere", "--op", &op, "--only-failures"]);
+    assert!(line.contains("add a rule success="), "{line}");
 }

@@ -1,7 +1,7 @@
 //! Files are sealed when a signal asks for it, at the same moments of UTC in all tables, and after a
 //! number of rows; and nothing is lost between two files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use soakbox_schemas::recording::{Contents, SegmentFile};
@@ -9,38 +9,12 @@ use soakbox_schemas::tables::Table;
 
 use crate::segment_support::footer_of;
 use crate::support::host;
+use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::session::Session;
-use crate::support::targets;
 
 const SECOND_NS: i64 = 1_000_000_000;
-
-struct Place {
-    directory: tempfile::TempDir,
-    program: PathBuf,
-}
-
-impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-        Self { directory, program }
-    }
-
-    fn root(&self) -> PathBuf {
-        self.directory.path().join("recording")
-    }
-
-    fn probe(&self) -> String {
-        format!("op=uprobe:{}:op", self.program.display())
-    }
-
-    fn calls(&self, number: &str) {
-        let calls = targets::run(&self.program, &["calls", number, "1", "0"]);
-        assert!(calls.status.success());
-    }
-}
 
 fn sealed(root: &Path, table: Table) -> Vec<SegmentFile> {
     let mut files = Contents::list(root).unwrap().segments;

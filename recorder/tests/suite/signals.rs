@@ -3,41 +3,17 @@
 
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::host;
+use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets::{self, Endless};
 
 /// A directory with a target of its own.
-struct Place {
-    directory: tempfile::TempDir,
-    program: PathBuf,
-}
-
-impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-        Self { directory, program }
-    }
-
-    fn root(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn probe(&self) -> String {
-        format!("op=uprobe:{}:op", self.program.display())
-    }
-
-    fn record(&self, name: &str) -> Recorder {
-        Recorder::start(&self.root(name), &["--op", &self.probe()])
-    }
-}
-
 /// Number of runs with journals that are not sealed.
 fn journals(root: &Path) -> usize {
     let runs = fs::read_dir(root.join("journal"));
@@ -76,7 +52,7 @@ fn every_signal_that_asks_for_an_end_seals_the_recording() {
         assert!(calls.status.success());
         recorder.signal(signal);
         let stderr = recorder.wait().check().stderr;
-        let root = place.root(&name);
+        let root = place.path(&name);
         assert_sealed(&root, &stderr);
         assert_eq!(
             Recording::open(&root).checked("op").finished,
@@ -111,8 +87,8 @@ fn a_signal_that_asks_for_nothing_ends_nothing() {
     let calls = targets::run(&place.program, &["calls", "50", "1", "0"]);
     assert!(calls.status.success());
     let stderr = recorder.stop().check().stderr;
-    assert_sealed(&place.root("recording"), &stderr);
-    let totals = Recording::open(&place.root("recording")).checked("op");
+    assert_sealed(&place.path("recording"), &stderr);
+    let totals = Recording::open(&place.path("recording")).checked("op");
     assert_eq!(totals.finished, 50, "{stderr}");
     let noted: Vec<&str> = stderr
         .lines()
@@ -149,7 +125,7 @@ fn signals_within_a_second_are_one_request() {
             recorder.signal_if_there(signals[round / 3 % 3]);
         }
         let stderr = recorder.wait().check().stderr;
-        assert_sealed(&place.root(&name), &stderr);
+        assert_sealed(&place.path(&name), &stderr);
     }
     drop(target);
 }
@@ -161,7 +137,7 @@ fn gnu_timeout_ends_a_recording_in_order() {
     }
     let place = Place::new();
     let start = |round: usize| {
-        let root = place.root(&format!("round {round}"));
+        let root = place.path(&format!("round {round}"));
         let mut command = Command::new("timeout");
         // It signals its child, and then its group, which the child is in.
         command.args([
@@ -199,7 +175,7 @@ fn a_recorder_started_with_signals_blocked_ends_all_the_same() {
         return;
     }
     let place = Place::new();
-    let root = place.root("recording");
+    let root = place.path("recording");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
     command
         .args(["record", "-o"])
@@ -284,8 +260,8 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
     }
     let place = Place::new();
     for signal in [libc::SIGTERM, libc::SIGALRM, libc::SIGQUIT] {
-        let root = place.root(&format!("signal {signal}"));
-        let (go, done) = (place.root("go"), place.root("done"));
+        let root = place.path(&format!("signal {signal}"));
+        let (go, done) = (place.path("go"), place.path("done"));
         let script = format!(
             "exec 2>/dev/null; {program} calls 50 1 0; while [ ! -e {go} ]; do sleep 0.02; done; {program} calls 70 1 0; echo done >{done}",
             program = place.program.display(),
@@ -329,7 +305,7 @@ fn a_command_that_ends_is_reported_once_its_recording_is_complete() {
         ),
     ];
     for (script, line) in ends {
-        let root = place.root(script);
+        let root = place.path(script);
         let path = root.display().to_string();
         let probe = place.probe();
         let words = [
@@ -350,7 +326,7 @@ fn the_status_of_a_command_is_reported_where_the_caller_ignores_sigchld() {
         return;
     }
     let place = Place::new();
-    let root = place.root("recording");
+    let root = place.path("recording");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
     command
         .args(["record", "-o"])

@@ -5,7 +5,8 @@ use crate::counters::{CounterValues, for_each_counter};
 
 table! {
     /// One row per operation and interval: the kernel's counts in this interval. Only `in_flight`
-    /// and `oldest_in_flight_ns` are different: they are about the end of the interval. An operation can have several
+    /// and `oldest_in_flight_ns` are different: they are about the end of the interval.
+    /// `duration_overhead_ns` is the same in all rows of a run. An operation can have several
     /// rows for an interval, because counts that were read late get a row of their own: add them
     /// up. finished = recorded + filtered + sampled_out + lost.
     "operation_metrics";
@@ -70,6 +71,16 @@ table! {
         /// namespace, or this kernel does not let the recorder look (then a note in `annotations`
         /// has the reason).
         pub oldest_in_flight_ns: Optional<Count>, "ns", "kernel: boot clock";
+        /// Time that the operation's probes took from the observed threads: probes that ran, times
+        /// what one costs on this host, measured before the start on a function of the recorder
+        /// itself. Without the cost of context switches, and of probes at jumps that turned out not
+        /// to leave. Null where the costs could not be measured.
+        pub probe_cost_ns: Optional<Count>, "ns", "kernel counter; recorder: measured costs";
+        /// The part of each duration that comes from the operation's own two probes, measured in the
+        /// same way: `duration_ns` less this is the corrected duration. Operations that began and
+        /// finished inside add the whole cost of their probes to it. Null where it could not be
+        /// measured.
+        pub duration_overhead_ns: Optional<Count>, "ns", "recorder: measured costs";
     }
 }
 

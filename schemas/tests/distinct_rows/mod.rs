@@ -164,6 +164,8 @@ fn operation_metrics() -> Distinct {
         cpu_sum_ns: 16,
         durations_ns: Some(vec![1, 17]),
         oldest_in_flight_ns: Some(18),
+        probe_cost_ns: Some(19),
+        duration_overhead_ns: Some(21),
     };
     Distinct {
         table: Table::OPERATION_METRICS,
@@ -191,6 +193,8 @@ fn operation_metrics() -> Distinct {
             ("cpu_sum_ns", "16"),
             ("durations_ns", "0111"),
             ("oldest_in_flight_ns", "18"),
+            ("probe_cost_ns", "19"),
+            ("duration_overhead_ns", "21"),
         ],
     }
 }

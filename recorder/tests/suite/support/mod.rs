@@ -8,6 +8,7 @@ pub(crate) mod go_errors;
 pub(crate) mod hooks;
 pub(crate) mod host;
 pub(crate) mod outside_gaps;
+pub(crate) mod place;
 pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod recording;
