@@ -291,7 +291,7 @@ pub fn sched_process_exit(_context: BtfTracePointContext) -> i32 {
 /// Run by the recorder at the end of each interval: once for each thread, and once after the last.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/task")]
-pub extern "C" fn oldest_in_flight(context: *const oldest::Step) -> i32 {
+extern "C" fn oldest_in_flight(context: *const oldest::Step) -> i32 {
     oldest::step(unsafe { &*context })
 }
 

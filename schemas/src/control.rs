@@ -88,7 +88,7 @@ impl OperationRule {
     /// Whether an operation is among those that sampling chooses, by a random number of its own.
     #[inline(always)]
     pub const fn chooses(&self, random: u32) -> bool {
-        random as u64 * self.sample_one_in as u64 >> 32 == 0
+        (random as u64 * self.sample_one_in as u64) >> 32 == 0
     }
 
     /// Number of operations that each one that is sent stands for.
