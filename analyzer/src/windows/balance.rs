@@ -30,6 +30,9 @@ pub(super) struct Balance {
     cells: BTreeMap<u64, Cell>,
     /// The interval of the last row, and the rows of it that are not in `cells` yet.
     open: (u64, i64),
+    /// The last cell that was added to, and what is not in `cells` yet: neighbouring intervals are
+    /// mostly in the same.
+    open_cell: Option<(u64, Cell)>,
     /// The comparison of the complete intervals.
     check: Check,
     /// Whether a row has no interval: an older version wrote it.
@@ -65,6 +68,7 @@ impl Balance {
             per_cell: intervals.div_ceil(MOST_WINDOWS as u64).max(1),
             cells: BTreeMap::new(),
             open: (0, 0),
+            open_cell: None,
             check: Check::of(complete),
             is_unnumbered: false,
             is_overfull: false,
@@ -84,7 +88,7 @@ impl Balance {
             return;
         };
         if interval != self.open.0 {
-            self.close();
+            self.close_interval();
             self.open.0 = interval;
         }
         self.open.1 += 1;
@@ -147,6 +151,13 @@ impl Balance {
     }
 
     fn close(&mut self) {
+        self.close_interval();
+        if let Some((key, cell)) = self.open_cell.take() {
+            self.add(key, cell);
+        }
+    }
+
+    fn close_interval(&mut self) {
         let (interval, rows) = self.open;
         self.open.1 = 0;
         if rows > 0 {
@@ -163,7 +174,15 @@ impl Balance {
 
     fn add_interval(&mut self, interval: u64, more: Cell) {
         self.check.add(interval, more.missing, more.difference);
-        self.add(interval / self.per_cell, more);
+        let key = interval / self.per_cell;
+        match &mut self.open_cell {
+            Some((open, cell)) if *open == key => cell.add(more),
+            open => {
+                if let Some((key, cell)) = open.replace((key, more)) {
+                    self.add(key, cell);
+                }
+            }
+        }
     }
 
     fn add(&mut self, key: u64, more: Cell) {
@@ -171,9 +190,14 @@ impl Balance {
             self.is_overfull = true;
             return;
         }
-        let cell = self.cells.entry(key).or_default();
-        cell.missing = cell.missing.saturating_add(more.missing);
-        cell.difference = cell.difference.saturating_add(more.difference);
+        self.cells.entry(key).or_default().add(more);
+    }
+}
+
+impl Cell {
+    fn add(&mut self, more: Self) {
+        self.missing = self.missing.saturating_add(more.missing);
+        self.difference = self.difference.saturating_add(more.difference);
     }
 }
 

@@ -108,6 +108,13 @@ pub(super) fn optional(batch: &RecordBatch, name: &str) -> Result<Option<Int64Ar
     }
 }
 
+/// As [`optional`] of numbers of which missing ones are 0; `None` where all are 0, which most counts
+/// are, so that their rows need not be read.
+pub(super) fn unless_zero(batch: &RecordBatch, name: &str) -> Result<Option<Int64Array>> {
+    let column = optional(batch, name)?;
+    Ok(column.filter(|column| column.values().iter().any(|value| *value != 0)))
+}
+
 pub(super) fn times(batch: &RecordBatch, name: &str) -> Result<TimestampNanosecondArray> {
     let column = required(batch, name)?;
     column

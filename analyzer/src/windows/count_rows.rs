@@ -6,7 +6,9 @@ use soakbox_schemas::counters::COUNTERS;
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::balance::Counted;
-use super::columns::{Words, binary, integers, number, optional, positive, times, value};
+use super::columns::{
+    Words, binary, integers, number, optional, positive, times, unless_zero, value,
+};
 use super::counts::values;
 
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
@@ -121,10 +123,10 @@ impl CountRows {
                 optional(batch, sampled_out)?,
             ],
             counters: counters
-                .map(|counter| optional(batch, counter.name))
+                .map(|counter| unless_zero(batch, counter.name))
                 .collect::<Result<_>>()?,
             losses: losses
-                .map(|column| optional(batch, &column))
+                .map(|column| unless_zero(batch, &column))
                 .collect::<Result<_>>()?,
         })
     }

@@ -19,6 +19,8 @@ pub(super) struct Intervals {
     length_ns: i64,
     words: BTreeMap<u64, Word>,
     most_words: usize,
+    /// The interval that was added last: those of several operations follow one another.
+    last: Option<(u64, i64)>,
     /// Whether there are more intervals than the run can have: the numbers are wrong.
     is_overfull: bool,
 }
@@ -40,6 +42,7 @@ impl Intervals {
             length_ns,
             words: BTreeMap::new(),
             most_words: words.map_or(MOST_WORDS, |n| n / WORD as usize + MORE_WORDS),
+            last: None,
             is_overfull: false,
         }
     }
@@ -55,9 +58,10 @@ impl Intervals {
 
     /// Adds an interval that begins at `at_ns`. Its counts may be in several rows.
     pub(super) fn add(&mut self, interval: u64, at_ns: i64) {
-        if self.length_ns <= 0 {
+        if self.length_ns <= 0 || self.last == Some((interval, at_ns)) {
             return;
         }
+        self.last = Some((interval, at_ns));
         let word = Word {
             bits: 1 << (interval % WORD),
             first: (interval, at_ns),

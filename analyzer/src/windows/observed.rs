@@ -150,7 +150,7 @@ impl Observed {
                 let length_ns = windows as f64 * plan.length.ns() as f64;
                 left_out.push(format!("{operation} {}", duration(length_ns)));
             }
-            if leaves_out || series.any(|window| window.lost) {
+            if leaves_out || is_worth_whole_intervals(&series, plan) {
                 series = in_whole_intervals(series, plan, fold.finished);
             }
             operations.insert(operation, series);
@@ -170,6 +170,20 @@ impl Observed {
         let warnings = warnings.map(|(what, operations)| format!("{what}: {}", named(&operations)));
         (operations, warnings.collect())
     }
+}
+
+/// Whether so many operations were lost that fewer windows with all durations are better than many
+/// with the bounds that the loss leaves.
+fn is_worth_whole_intervals(series: &Series, plan: &RunPlan) -> bool {
+    /// A comparison has all of its degrees of freedom.
+    const ENOUGH: i64 = 240;
+    /// Of more, the bounds of the 99th percentile are of no use.
+    const FEW_LOST: f64 = 0.02;
+    let lost = series.sum(|window| window.lost);
+    let all = series.count().saturating_add(lost);
+    let keeps_windows = plan.finished_length == series.length
+        || plan.complete.length_ns() / plan.finished_length.ns() >= ENOUGH;
+    lost > 0 && (keeps_windows || lost as f64 > FEW_LOST * all as f64)
 }
 
 /// The windows with the durations of all finished operations, in windows that are as long as an

@@ -353,11 +353,14 @@ fn where_histograms_are_missing_the_rows_are_used_and_the_loss_counts() {
         has_histogram: &|_| false,
     };
     let base = complete.seal(&place.path().join("base"));
-    let lossy = |name: &str, seconds: i64, has_histogram: &dyn Fn(usize) -> bool| {
+    let lossy = |name: &str,
+                 seconds: i64,
+                 fate: &dyn Fn(Done) -> Fate,
+                 has_histogram: &dyn Fn(usize) -> bool| {
         let making = Making {
             soak: Soak { seconds, ..soak },
             late_ns: 0,
-            fate: &unfair(seed),
+            fate,
             has_histogram,
         };
         let root = making.seal(&place.path().join(name));
@@ -371,14 +374,31 @@ fn where_histograms_are_missing_the_rows_are_used_and_the_loss_counts() {
         )
     };
     // An older recorder kept none.
-    let (loss, noted) = lossy("older", soak.seconds, &|_| false);
+    let (loss, noted) = lossy("older", soak.seconds, &unfair(seed), &|_| false);
     assert!(loss > 0.8 && noted.is_null(), "seed {seed}: {loss} {noted}");
     // There are too few intervals for windows that are as long.
-    let (loss, noted) = lossy("short", 13, &|_| true);
+    let (loss, noted) = lossy("short", 13, &unfair(seed), &|_| true);
     assert!(loss > 0.8 && noted.is_null(), "seed {seed}: {loss} {noted}");
+    // A small loss is worth shorter windows, unless there are enough of the others.
+    let few = |done: Done| match mixed(seed, (done.second * 1_009 + done.index) as u64) < 0.01 {
+        true => Fate::RingFull,
+        false => Fate::Recorded,
+    };
+    let (loss, noted) = lossy("few", soak.seconds, &few, &|_| true);
+    assert!(
+        loss > 0.0 && loss < 0.02 && noted.is_null(),
+        "seed {seed}: {loss} {noted}"
+    );
+    let (loss, noted) = lossy("long", 250, &few, &|_| true);
+    assert!(
+        loss == 0.0 && noted.is_array(),
+        "seed {seed}: {loss} {noted}"
+    );
     // Some intervals have none.
     let lacks = |second: usize| mixed(seed, second as u64) < 0.25;
-    let (loss, noted) = lossy("some", soak.seconds, &|second| !lacks(second));
+    let (loss, noted) = lossy("some", soak.seconds, &unfair(seed), &|second| {
+        !lacks(second)
+    });
     let lacking = (0..soak.seconds as usize)
         .filter(|second| lacks(*second))
         .count() as u64;

@@ -17,10 +17,11 @@ pub const ROW_GROUP_ROWS: usize = 256 * 1024;
 /// How one column is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Delta encoding, for values that grow steadily: times.
+    /// Delta encoding with statistics of pages, for the column that rows are in order of: times.
+    Time,
+    /// Delta encoding, for numbers of similar size that seldom repeat: durations, CPU times. It packs
+    /// them as closely as byte stream split, which DuckDB before 2.0 cannot read.
     Delta,
-    /// Byte stream split, for numbers of similar size that seldom repeat: durations, CPU times.
-    Split,
     /// One after the other, without statistics: histograms.
     Plain,
     /// Dictionary encoding, for few different values or long runs: names, ids, codes.
@@ -29,8 +30,8 @@ enum Kind {
 
 fn kind(name: &str, data_type: &DataType) -> Kind {
     match data_type {
-        DataType::Timestamp(..) => Kind::Delta,
-        DataType::Int64 if name.ends_with("_ns") => Kind::Split,
+        DataType::Timestamp(..) => Kind::Time,
+        DataType::Int64 if name.ends_with("_ns") => Kind::Delta,
         DataType::Binary => Kind::Plain,
         _ => Kind::Dictionary,
     }
@@ -68,14 +69,14 @@ fn encode_column(
 ) -> WriterPropertiesBuilder {
     let column = ColumnPath::from(name);
     match kind(name, data_type) {
-        Kind::Delta => builder
+        Kind::Time => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
             // A reader skips pages of the time column by their statistics.
             .set_column_statistics_enabled(column, EnabledStatistics::Page),
-        Kind::Split => builder
+        Kind::Delta => builder
             .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT),
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
         Kind::Plain => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_statistics_enabled(column, EnabledStatistics::None),
