@@ -2,6 +2,7 @@
 in a session that is open."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -98,6 +99,8 @@ def questions(directory: Path, rows: int) -> None:
     heading(f"Questions to {ROWS_PER_SECOND * seconds_of_rows} rows: seconds, and how often as fast as each peer")
     load: list[str | Path] = [EXAMPLES / "load", directory, "1", str(seconds_of_rows), "4", str(ROWS_PER_SECOND // 4), "0.5"]
     subprocess.run(load, check=True)
+    # The system would write the files while the first questions are timed.
+    os.sync()
     recording = directory / "01"
     files = f"{recording}/operation_log/*/*.parquet"
     environment = peers()
