@@ -172,8 +172,8 @@ impl Observed {
     }
 }
 
-/// Whether so many operations were lost that fewer windows with all durations are better than many
-/// with the bounds that the loss leaves.
+/// Whether a few windows with all durations are better than many with the bounds that the loss
+/// leaves.
 fn is_worth_whole_intervals(series: &Series, plan: &RunPlan) -> bool {
     /// A comparison has all of its degrees of freedom.
     const ENOUGH: i64 = 240;
