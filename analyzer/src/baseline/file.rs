@@ -15,6 +15,7 @@ use soakbox_cli::{Failure, Result, plain_io_error};
 
 use super::rows::{self, StoredRun, StoredRuns};
 use crate::compare::window_length_for;
+use crate::recording::{UNDECODABLE, caught};
 use crate::windows::Run;
 
 /// Key of the format's version in the footer.
@@ -136,6 +137,11 @@ impl BaselineFile {
     }
 
     fn decode(bytes: Vec<u8>) -> std::result::Result<Self, Unreadable> {
+        let contradictory = || Unreadable::Damaged(format!("corrupt baseline: {UNDECODABLE}"));
+        caught(|| Self::decode_parquet(bytes)).unwrap_or_else(|| Err(contradictory()))
+    }
+
+    fn decode_parquet(bytes: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         let corrupt = |what: &str| Unreadable::Damaged(format!("corrupt baseline: {what}"));
         let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
             .map_err(|_| corrupt("its footer"))?;

@@ -17,7 +17,7 @@ use soakbox_cli::{Failure, Result, plain_io_error};
 
 use super::{Columns, MAGIC, Points, in_range};
 use crate::changes::{NumberSeries, seconds};
-use crate::recording::{BoundedFile, not_parquet};
+use crate::recording::{BoundedFile, UNDECODABLE, caught, not_parquet};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
@@ -48,8 +48,10 @@ pub fn series(path: &Path, columns: &Columns) -> Result<NumberSeries> {
         return Err(failed("is no Parquet file".to_owned()).hint("--csv FILE reads CSV"));
     }
     let file = BoundedFile::open(path).map_err(unreadable)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| failed(not_parquet(&error)))?;
+    let contradictory = || failed(format!("corrupt Parquet file ({UNDECODABLE})"));
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
+    let builder = builder.ok_or_else(contradictory)?;
+    let builder = builder.map_err(|error| failed(not_parquet(&error)))?;
     let fields = builder.schema().fields();
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     let (value, time) = columns.places(&names, failed)?;
@@ -75,9 +77,11 @@ pub fn series(path: &Path, columns: &Columns) -> Result<NumberSeries> {
     let place = |root: usize| usize::from(roots.iter().any(|other| *other < root));
     let (value, time) = (place(value), time.map(place));
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
-    let reader = builder.with_projection(mask).build();
+    let reader = caught(|| builder.with_projection(mask).build());
+    let reader = reader.ok_or_else(contradictory)?;
+    let mut reader = reader.map_err(|error| failed(not_parquet(&error)))?;
     let mut points = Points::default();
-    for batch in reader.map_err(|error| failed(not_parquet(&error)))? {
+    while let Some(batch) = caught(|| reader.next()).ok_or_else(contradictory)? {
         let batch = batch.map_err(|error| failed(format!("corrupt Parquet file ({error})")))?;
         points.add_rows(&batch, value, time, failed)?;
     }
