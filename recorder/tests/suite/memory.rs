@@ -5,6 +5,7 @@ use std::fs;
 use soakbox_schemas::recording::encoding::ROW_GROUP_ROWS;
 
 use crate::support::host;
+use crate::support::place::Place;
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
 use crate::support::targets;
@@ -17,14 +18,12 @@ fn the_memory_is_within_its_bound_while_large_files_are_sealed() {
     if !host::allows_bpf() {
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-    let probe = format!("op=uprobe:{}:op", program.display());
+    let place = Place::new();
+    let (root, probe) = (place.root(), place.probe());
     // Files of more than one row group, which are those that a seal needs most for.
     let rows = (ROW_GROUP_ROWS * 3 / 2).to_string();
     let recorder = Recorder::start(&root, &["--op", &probe, "--rotate-rows", &rows]);
-    let calls = targets::run(&program, &["rate", "1200000", "100000"]);
+    let calls = targets::run(&place.program, &["rate", "1200000", "100000"]);
     assert!(calls.status.success(), "{calls:?}");
     let started = std::time::Instant::now();
     let recording = Recording::open(&root);

@@ -12,6 +12,7 @@ use soakbox_schemas::tables::Table;
 
 use crate::segment_support::{counters, operations, provenance, rows_of};
 use crate::support::host;
+use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets;
@@ -198,10 +199,8 @@ fn a_recorder_keeps_what_it_was_asked_to_keep() {
     if !host::allows_bpf() {
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-    let probe = format!("op=uprobe:{}:op", program.display());
+    let place = Place::new();
+    let (root, probe) = (place.root(), place.probe());
     let flags = ["--op", &probe, "--rotate-after", "1s", "--keep-for", "3s"];
     let own = [
         "--keep",
@@ -211,7 +210,7 @@ fn a_recorder_keeps_what_it_was_asked_to_keep() {
     ];
     let recorder = Recorder::start(&root, &[&flags[..], &own].concat());
     for _ in 0..8 {
-        let calls = targets::run(&program, &["calls", "50", "1", "0"]);
+        let calls = targets::run(&place.program, &["calls", "50", "1", "0"]);
         assert!(calls.status.success());
         std::thread::sleep(Duration::from_secs(1));
     }

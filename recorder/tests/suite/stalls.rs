@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::support::host;
+use crate::support::place::Place;
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
 use crate::support::targets;
@@ -50,13 +51,12 @@ fn stopped(seconds: u64, flags: &[&str], check: impl FnOnce(&Recording, i64)) {
     if !host::allows_bpf() {
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("recording");
-    let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
-    let probe = format!("op=uprobe:{}:op", program.display());
+    let place = Place::new();
+    let (root, probe) = (place.root(), place.probe());
     let flags = [&["--op", &probe, "--rotate-after", "1s"], flags].concat();
     let recorder = Recorder::start(&root, &flags);
     let calls = ((seconds + 5) * PER_SECOND).to_string();
+    let program = place.program.clone();
     let running = std::thread::spawn(move || {
         targets::run(&program, &["rate", &calls, &PER_SECOND.to_string()])
     });
