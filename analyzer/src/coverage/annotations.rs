@@ -25,6 +25,9 @@ pub struct Gap {
     pub to_ns: Option<i64>,
     /// `crash`, `file overwritten`, …
     pub cause: String,
+    /// Whether only rows are missing: the kernel's counts of that time are there.
+    #[serde(skip)]
+    pub is_counted: bool,
 }
 
 impl Gap {
@@ -57,8 +60,11 @@ pub(crate) struct RunAnnotations {
     pub(super) gaps: Vec<(i64, Option<i64>)>,
 }
 
-/// The cause of a gap whose rows retention deleted.
-const DELETED: &str = "rows deleted by retention";
+/// The tables whose deleted rows are a gap, and its cause.
+const DELETED: [(Table, &str); 2] = [
+    (Table::OPERATION_LOG, "rows deleted by retention"),
+    (Table::OPERATION_METRICS, "counts deleted by retention"),
+];
 
 /// All annotations of a recording.
 #[derive(Debug, Default)]
@@ -135,6 +141,7 @@ impl Annotations {
                     from_ns: at_ns,
                     to_ns,
                     cause: text,
+                    is_counted: false,
                 });
                 return;
             }
@@ -150,33 +157,26 @@ impl Annotations {
         self.moments.push(Moment { at_ns, kind, text });
     }
 
-    /// Adds a gap for each run of which rows or counts were deleted: from the first to the last of
-    /// them, not everything is there.
+    /// Adds the gaps of rows and counts that were deleted: from the first to the last of them, not
+    /// everything is there. What happened where rows alone are deleted is known from the counts.
     fn add_deletions(&mut self, deletions: &Deletions) {
         for recorder in deletions.runs.keys() {
-            let Some((from_ns, to_ns)) = deleted_time(deletions, recorder) else {
-                continue;
-            };
             let run = self.runs.entry(recorder.clone()).or_default();
-            run.gaps.push((from_ns, Some(to_ns)));
-            self.gaps.push(Gap {
-                from_ns,
-                to_ns: Some(to_ns),
-                cause: DELETED.to_owned(),
-            });
+            for (table, cause) in DELETED {
+                let Some(deleted) = deletions.of(recorder, table) else {
+                    continue;
+                };
+                run.gaps.push((deleted.from_ns, Some(deleted.until_ns)));
+                self.gaps.push(Gap {
+                    from_ns: deleted.from_ns,
+                    to_ns: Some(deleted.until_ns),
+                    cause: cause.to_owned(),
+                    is_counted: table == Table::OPERATION_LOG,
+                });
+            }
         }
         self.gaps.sort_by_key(|gap| gap.from_ns);
     }
-}
-
-/// The time from the first to the last row that was deleted of a run's operations or counts.
-fn deleted_time(deletions: &Deletions, recorder: &str) -> Option<(i64, i64)> {
-    let tables = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
-    let deleted = tables
-        .into_iter()
-        .filter_map(|table| deletions.of(recorder, table));
-    let times = deleted.map(|deleted| (deleted.from_ns, deleted.until_ns));
-    times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// The columns that are read.

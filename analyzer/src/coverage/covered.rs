@@ -17,7 +17,8 @@ pub struct Coverage {
     /// Observed time inside the range, ns.
     pub observed_ns: i64,
     /// Periods inside the range in which nothing, or not everything, was observed: gaps, and the
-    /// time between runs.
+    /// time between runs. Without those of which only rows were deleted: the counts tell what
+    /// happened.
     pub unobserved: Vec<TimeRange>,
     /// Recorders that recorded their own stop.
     pub stopped: BTreeSet<String>,
@@ -144,6 +145,7 @@ fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeR
     };
     let mut holes: Vec<TimeRange> = gaps
         .iter()
+        .filter(|gap| !gap.is_counted)
         .map(|gap| TimeRange {
             first_ns: gap.from_ns.max(range.first_ns),
             last_ns: end(gap).min(range.last_ns),
@@ -188,6 +190,7 @@ mod tests {
             from_ns,
             to_ns,
             cause: "crash".to_owned(),
+            is_counted: false,
         }
     }
 
@@ -205,8 +208,16 @@ mod tests {
             unobserved(all, runs(), &[gap(280, None)]),
             [range(150, 200), range(280, 300)]
         );
+        let deleted_rows = Gap {
+            is_counted: true,
+            ..gap(0, Some(50))
+        };
         assert_eq!(
-            unobserved(all, runs(), &[gap(400, None), gap(310, Some(320))]),
+            unobserved(
+                all,
+                runs(),
+                &[deleted_rows, gap(400, None), gap(310, Some(320))]
+            ),
             [range(150, 200)]
         );
     }

@@ -1,6 +1,8 @@
-//! Figures per operation: how many, how fast, how costly. They are computed from the sums of the
-//! rows. The kernel's counts are next to them, so that losses are never overlooked.
+//! Figures per operation: how many, how fast, how costly. Where the kernel counted, numbers and
+//! durations are those of all finished operations, also of those without a row; everything else is
+//! computed from the sums of the rows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -8,7 +10,9 @@ use soakbox_schemas::tables::histogram::key;
 
 use super::{Reading, Warning};
 use crate::units::serialize;
-use crate::windows::{DurationsOf, OF_FINISHED, OperationTotals, mean};
+use crate::windows::{
+    DurationsOf, OF_FINISHED, OperationCounts, OperationTotals, Window, mean,
+};
 
 /// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -45,12 +49,14 @@ pub struct OperationSummary {
     pub operation: String,
     /// The operation's code.
     pub operation_type: i64,
-    /// Rows in `operation_log`, from which the figures below are computed but for those of
-    /// `durations_of`.
+    /// Operations that finished while observed: the kernel's count, and rows that nobody counted
+    /// (of an import, or written just before a crash).
     pub count: u64,
-    /// Rows whose outcome is a failure; `None` where no row has an outcome.
+    /// Rows in `operation_log`: `count` without those that are lost, filtered or sampled out.
+    pub rows: u64,
+    /// Operations that failed; `None` where no outcome is known.
     pub failures: Option<u64>,
-    /// Failures ÷ rows with an outcome; `None` where there are none.
+    /// Failures ÷ operations with an outcome; `None` where there are none.
     pub failure_rate: Option<f64>,
     /// `count` per second observed; `None` where no time passed.
     pub rate_per_s: Option<f64>,
@@ -90,23 +96,25 @@ impl Summary {
     pub fn of(reading: &Reading) -> Self {
         let range = reading.coverage.range;
         let observed_ns = range.map(|_| reading.coverage.observed_ns);
-        let operations = reading.totals.iter();
-        let operations = operations.map(|totals| OperationSummary::of(totals, observed_ns));
-        let mut operations: Vec<OperationSummary> = operations.collect();
-        for counts in reading.counts.iter().filter(|counts| counts.is_counted) {
-            let name = &counts.operation;
-            let found = operations.iter().position(|o| o.operation == *name);
-            let index = found.unwrap_or_else(|| {
-                // Counted, but without any row: all are lost, filtered, or still in flight.
-                operations.push(OperationSummary {
-                    operation: name.clone(),
-                    operation_type: counts.operation_type,
-                    ..OperationSummary::default()
-                });
-                operations.len() - 1
-            });
-            operations[index].finished = Some(counts.counters.finished);
-            operations[index].lost = Some(counts.lost());
+        let mut operations: Vec<OperationSummary> = Vec::new();
+        let mut counted: BTreeMap<&str, &OperationCounts> = reading
+            .counts
+            .iter()
+            .filter(|counts| counts.is_counted)
+            .map(|counts| (counts.operation.as_str(), counts))
+            .collect();
+        for totals in &reading.totals {
+            let counts = counted.remove(totals.operation.as_str());
+            operations.push(OperationSummary::of(totals, counts, observed_ns));
+        }
+        // Counted, but none finished: all are abandoned, or still in flight.
+        for (name, counts) in counted {
+            let none = OperationTotals {
+                operation: name.to_owned(),
+                operation_type: counts.operation_type,
+                ..OperationTotals::default()
+            };
+            operations.push(OperationSummary::of(&none, Some(counts), observed_ns));
         }
         operations.sort_by(|a, b| a.operation.cmp(&b.operation));
         Self {
@@ -133,7 +141,11 @@ impl Summary {
 }
 
 impl OperationSummary {
-    fn of(totals: &OperationTotals, observed_ns: Option<i64>) -> Self {
+    fn of(
+        totals: &OperationTotals,
+        counts: Option<&OperationCounts>,
+        observed_ns: Option<i64>,
+    ) -> Self {
         let whole = &totals.whole;
         let of_rows = whole.histogram();
         // The rows that are left of a lossy recording are no fair sample: more are lost when more
@@ -144,17 +156,25 @@ impl OperationSummary {
         let max_ns =
             [durations, &of_rows].map(|durations| durations.extremes().map(|(_, max)| max));
         let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
-        let known = whole.with_outcome > 0;
+        let count = count(whole.count, counts);
+        let outcomes = Outcomes::of(whole, counts);
+        let cpu = match counts.filter(|counts| all_have(whole.with_cpu, whole, counts)) {
+            Some(counts) if counts.counters.cpu_sum_ns > 0 => {
+                mean(counts.counters.cpu_sum_ns, timed(counts))
+            }
+            _ => mean(whole.cpu_ns, whole.with_cpu),
+        };
         let rounded = |mean: Option<f64>| mean.map(|value| value.round() as i64);
         Self {
             operation: totals.operation.clone(),
             operation_type: totals.operation_type,
-            count: whole.count,
-            failures: known.then_some(whole.failures),
-            failure_rate: known.then(|| whole.failures as f64 / whole.with_outcome as f64),
+            count,
+            rows: whole.count,
+            failures: outcomes.as_ref().map(|known| known.failures),
+            failure_rate: outcomes.map(|known| known.failures as f64 / known.all as f64),
             rate_per_s: seconds
-                .filter(|_| whole.count > 0)
-                .map(|seconds| whole.count as f64 / seconds),
+                .filter(|_| count > 0)
+                .map(|seconds| count as f64 / seconds),
             p50_ns: durations.quantile(0.5),
             p90_ns: durations.quantile(0.9),
             p95_ns: durations.quantile(0.95),
@@ -168,13 +188,62 @@ impl OperationSummary {
                 Some(_) => DurationsOf::Finished,
                 None => DurationsOf::Rows,
             },
-            cpu_ns: rounded(mean(whole.cpu_ns, whole.with_cpu)),
+            cpu_ns: rounded(cpu),
             cpu_user_ns: rounded(totals.cpu_user.mean()),
             cpu_system_ns: rounded(totals.cpu_system.mean()),
             memory_bytes: rounded(mean(whole.memory_bytes, whole.with_memory)),
             bytes: (whole.with_bytes > 0).then(|| i64::try_from(whole.bytes).unwrap_or(i64::MAX)),
-            finished: None,
-            lost: None,
+            finished: counts.map(|counts| counts.counters.finished),
+            lost: counts.map(OperationCounts::lost),
         }
+    }
+}
+
+/// The operations that finished: those that were counted, and the rows that were not.
+fn count(rows: u64, counts: Option<&OperationCounts>) -> u64 {
+    let Some(counts) = counts else { return rows };
+    let uncounted = rows.saturating_sub(counts.counters.recorded);
+    counts.counters.finished.saturating_add(uncounted)
+}
+
+/// Whether rows are missing, and none is without a count, so that the kernel's sums are those of all
+/// operations; with `number` of the rows, that each of them has something.
+fn all_have(number: u64, rows: &Window, counts: &OperationCounts) -> bool {
+    let is_missing = counts.counters.finished > rows.count;
+    is_missing && rows.count <= counts.counters.recorded && number == rows.count
+}
+
+/// Finished operations whose begin was kept: only those have a duration, and an outcome.
+fn timed(counts: &OperationCounts) -> u64 {
+    let counted = &counts.counters;
+    let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
+    counted.finished.saturating_sub(without)
+}
+
+/// The operations with a known outcome.
+struct Outcomes {
+    all: u64,
+    failures: u64,
+}
+
+impl Outcomes {
+    /// `None` where there are none.
+    fn of(rows: &Window, counts: Option<&OperationCounts>) -> Option<Self> {
+        // A row that is left of a filter for failures tells nothing about how many failed.
+        let counted = counts.filter(|counts| {
+            let has_outcomes = rows.count > 0 || counts.counters.failures > 0;
+            has_outcomes && all_have(rows.with_outcome, rows, counts)
+        });
+        let known = match counted {
+            Some(counts) => Self {
+                all: timed(counts).max(counts.counters.failures),
+                failures: counts.counters.failures,
+            },
+            None => Self {
+                all: rows.with_outcome,
+                failures: rows.failures,
+            },
+        };
+        (known.all > 0).then_some(known)
     }
 }

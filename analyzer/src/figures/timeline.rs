@@ -89,7 +89,7 @@ impl Timeline {
     pub fn of(reading: &Reading, wanted: &[String]) -> Option<Self> {
         let range = reading.coverage.range?;
         let shown = |counts: &&OperationCounts| {
-            (counts.rows > 0 || counts.lost() > 0)
+            (counts.rows > 0 || counts.counters.finished > 0)
                 && (wanted.is_empty() || wanted.contains(&counts.operation))
         };
         let operations = reading.counts.iter().filter(shown);
@@ -125,8 +125,8 @@ impl OperationTimeline {
             };
             let starts = (0i64..).map(|index| index.saturating_mul(series.length.ns()));
             for (since, window) in starts.zip(&series.windows) {
-                let Some(window) = window.as_ref().filter(|one| one.count > 0 || one.lost > 0)
-                else {
+                let is_known = |one: &&Window| one.of_finished().all > 0;
+                let Some(window) = window.as_ref().filter(is_known) else {
                     continue;
                 };
                 let at_ns = run.identity.first_ns.saturating_add(since);

@@ -6,6 +6,9 @@ use crate::units::{bytes, count, duration, percent, rate};
 /// Shown in place of a missing value.
 pub const MISSING: &str = "–";
 
+/// The name of the number of rows, which is shown where it is not the count.
+const ROWS: &str = "rows";
+
 /// One measure of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
@@ -37,6 +40,7 @@ pub fn measures(operation: &OperationSummary) -> Vec<Measure> {
     };
     vec![
         measure("count", Some(operation.count as f64), &number),
+        measure(ROWS, Some(operation.rows as f64), &number),
         measure("lost", operation.lost.map(|lost| lost as f64), &number),
         measure("rate", operation.rate_per_s, &rate),
         Measure {
@@ -57,4 +61,16 @@ pub fn measures(operation: &OperationSummary) -> Vec<Measure> {
         measure("memory", integer(operation.memory_bytes), &bytes),
         measure("bytes", integer(operation.bytes), &bytes),
     ]
+}
+
+/// The places of the measures that a table of these operations shows: those that an operation has.
+pub fn shown_measures(operations: &[OperationSummary], all: &[Vec<Measure>]) -> Vec<usize> {
+    let lacks_rows = operations.iter().any(|one| one.rows != one.count);
+    let first = all.first().map_or(&[][..], Vec::as_slice);
+    let is_shown = |(place, measure): &(usize, &Measure)| match measure.name {
+        ROWS => lacks_rows,
+        _ => all.iter().any(|row| row[*place].text != MISSING),
+    };
+    let shown = first.iter().enumerate().filter(is_shown);
+    shown.map(|(place, _)| place).collect()
 }

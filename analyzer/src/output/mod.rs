@@ -31,7 +31,7 @@ pub use binary_rows::{BinaryFormat, BinaryRows};
 pub use changes_text::changes_text;
 pub use file::{OutputFile, OutputWriter};
 pub use markdown::MarkdownRows;
-pub use measures::{MISSING, Measure, measures};
+pub use measures::{MISSING, Measure, measures, shown_measures};
 pub use power_text::power_text;
 pub use rows::{CsvRows, JsonRows, RowEncoder};
 pub use shown_rows::ShownRows;

@@ -7,7 +7,7 @@ use soakbox_cli::{escaped, escaped_path};
 use soakbox_schemas::recording::footer::{LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
-use super::{Align, MISSING, Measure, TextTable, measures};
+use super::{Align, MISSING, Measure, TextTable, measures, shown_measures};
 use crate::coverage::Gap;
 use crate::figures::{DeletedExtent, Info, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
@@ -280,10 +280,7 @@ fn summary_table(summary: &Summary) -> String {
     let Some(first) = rows.first() else {
         return NOTHING.to_owned();
     };
-    // A measure that no operation has gets no column.
-    let columns: Vec<usize> = (0..first.len())
-        .filter(|&column| rows.iter().any(|row| row[column].text != MISSING))
-        .collect();
+    let columns = shown_measures(&summary.operations, &rows);
     let mut headings = vec![("operation", Align::Left)];
     headings.extend(
         columns

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::html::{shown, table};
 use super::{Side, role};
 use crate::figures::{Summary, Target};
-use crate::output::{Align, MISSING, Measure, measures};
+use crate::output::{Align, Measure, measures, shown_measures};
 use crate::units::{duration, span};
 
 /// The title, and the facts about each recording.
@@ -76,9 +76,7 @@ pub(super) fn summary(summary: &Summary) -> Markup {
 }
 
 fn figures(summary: &Summary, all: &[Vec<Measure>], first: &[Measure]) -> Markup {
-    let columns: Vec<usize> = (0..first.len())
-        .filter(|&column| all.iter().any(|row| row[column].text != MISSING))
-        .collect();
+    let columns = shown_measures(&summary.operations, all);
     let mut headings = vec![("operation", Align::Left)];
     headings.extend(
         columns

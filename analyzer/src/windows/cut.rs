@@ -124,7 +124,9 @@ pub(super) fn plans(
             Ok(length) if length > 0 => length,
             _ => any_interval_ns,
         };
-        let reads_durations = lacks_rows || may_lack_rows(files);
+        let has_deleted_rows = recording.deletions.of(recorder, Table::OPERATION_LOG).is_some();
+        let reads_durations =
+            lacks_rows || may_lack_rows(files) || (cut.is_shown() && has_deleted_rows);
         let length = cut.length(run.range.length_ns(), recording_ns);
         let interval = WindowLength::at_least(interval_ns);
         // In pictures, all operations of a recording have windows of whole intervals, or none has.

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use soakbox_schemas::event::{OperationEvent, flags};
+use soakbox_schemas::histogram::bucket;
+use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{
     Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
     RecorderHealth, Table,
@@ -95,6 +99,37 @@ pub struct Rows {
     pub metrics: Vec<Vec<OperationMetrics>>,
     pub health: Vec<RecorderHealth>,
     pub annotations: Vec<Annotation>,
+}
+
+impl Rows {
+    /// Adds what the kernel measured of the operations of each second that have a row: the histogram
+    /// of their durations, and their CPU time.
+    pub fn with_kernel_sums(mut self) -> Self {
+        for (log, metrics) in self.log.iter().zip(&mut self.metrics) {
+            let names = log.column_by_name("operation").unwrap();
+            let names = cast(names, &DataType::Utf8).unwrap();
+            let names: Vec<_> = names.as_string::<i32>().iter().collect();
+            let column = |name: &str| {
+                let column = log.column_by_name(name).unwrap();
+                column.as_primitive::<Int64Type>().values().to_vec()
+            };
+            let (durations, cpu) = (column("duration_ns"), column("cpu_ns"));
+            for row in metrics {
+                let of_operation = |values: &[i64]| -> Vec<i64> {
+                    let all = names.iter().zip(values);
+                    let own = all.filter(|(name, _)| **name == Some(row.operation.as_str()));
+                    own.map(|(_, value)| *value).collect()
+                };
+                let buckets = of_operation(&durations).into_iter();
+                let buckets = buckets.map(|ns| (bucket(ns.unsigned_abs()), 1));
+                let mut bytes = Vec::new();
+                SparseHistogram::of_buckets(buckets).encode(&mut bytes);
+                row.durations_ns = Some(bytes);
+                row.cpu_sum_ns = of_operation(&cpu).iter().sum::<i64>().unsigned_abs();
+            }
+        }
+        self
+    }
 }
 
 impl Soak {

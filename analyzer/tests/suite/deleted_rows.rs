@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::program::{analyzer, json, refused, text};
 use serde_json::Value;
+use soakbox_analyzer::figures::{OperationTimeline, Reading, Timeline};
 use soakbox_analyzer::sql::Session;
 use soakbox_schemas::recording::{Contents, Deleted, Deletions, RETENTION_FILE, SegmentFile};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
@@ -17,7 +18,7 @@ fn recording(root: &Path) -> Vec<SegmentFile> {
         seconds: 60,
         ..Soak::default()
     };
-    let rows = soak.rows();
+    let rows = soak.rows().with_kernel_sums();
     let mut recorder = Recorder::new(root);
     for part in rows.log.chunks(15) {
         recorder.seal(Table::OPERATION_LOG, &concat(part));
@@ -114,9 +115,10 @@ fn deleted_rows_are_reported_and_disagree_with_nothing() {
             assert_eq!(deleted["files"], *number, "{whole}");
             assert!(deleted["rows"].as_u64().unwrap() > 0 && deleted["from"].is_string());
         }
-        let gaps = whole["gaps"].as_array().unwrap();
-        assert_eq!(gaps.len(), 1, "{whole}");
-        assert_eq!(gaps[0]["cause"], "rows deleted by retention");
+        let gaps = whole["gaps"].as_array().unwrap().iter();
+        let causes: Vec<&str> = gaps.map(|gap| gap["cause"].as_str().unwrap()).collect();
+        let expected = ["rows deleted by retention", "counts deleted by retention"];
+        assert_eq!(causes, expected[..parts.len()], "{whole}");
         assert!(!whole["warnings"].as_array().unwrap().is_empty());
         let output = analyzer(&["info", root.to_str().unwrap()]);
         let shown = text(&output.stdout);
@@ -143,21 +145,47 @@ fn a_segment_that_is_deleted_while_it_is_read_is_a_clear_message() {
     }
 }
 
-/// Time whose rows were deleted is no time that was observed, also in SQL.
+/// Time whose rows were deleted is a gap for questions to the rows. Figures have it from the counts.
 #[test]
-fn the_time_of_deleted_rows_is_a_gap_of_the_run() {
+fn the_time_of_deleted_rows_is_a_gap_of_the_rows_only() {
     let place = tempfile::tempdir().unwrap();
     let files = recording(place.path());
     let root = place.path().to_str().unwrap();
     let query = "SELECT gap_s, observed_s FROM runs";
     let asked = || json(&["sql", root, query, "--format", "json"])[0].clone();
+    let summary = || json(&["summary", root, "--format", "json"]);
+    let windows = || {
+        let reading = Reading::open(place.path(), false, Timeline::CUT).unwrap();
+        Timeline::of(&reading, &[]).unwrap()
+    };
+    let (whole, all) = (summary(), windows());
     assert_eq!(asked()["gap_s"], 0.0);
-    let first = &of(&files, Table::OPERATION_LOG)[..1];
+    assert_eq!(asked()["observed_s"], whole["observed_s"]);
+    let first = &of(&files, Table::OPERATION_LOG)[..2];
     write(place.path(), &count(place.path(), first));
     remove(first);
-    let summary = json(&["summary", root, "--format", "json"]);
-    assert!(asked()["gap_s"].as_f64().unwrap() > 0.0);
-    assert_eq!(asked()["observed_s"], summary["observed_s"]);
+    assert!(asked()["gap_s"].as_f64().unwrap() > 25.0);
+    let left = summary();
+    assert_eq!(left["observed_s"], whole["observed_s"]);
+    let operations = |answer: &Value| answer["operations"].as_array().unwrap().clone();
+    for (left, whole) in operations(&left).iter().zip(operations(&whole)) {
+        for key in ["count", "rate_per_s", "failures", "failure_rate", "cpu_ns"] {
+            assert_eq!(left[key], whole[key], "{key}");
+        }
+        assert!(left["rows"].as_u64().unwrap() * 2 < whole["rows"].as_u64().unwrap() * 3);
+        let p99 = |one: &Value| one["p99_ns"].as_f64().unwrap();
+        assert!((p99(left) - p99(&whole)).abs() <= p99(&whole) / 64.0);
+    }
+    let left = windows();
+    assert!(left.unobserved.is_empty());
+    for (left, all) in left.operations.iter().zip(&all.operations) {
+        assert!(left.windows[0].at_ns < left.range.first_ns + left.width_ns);
+        let counts = |one: &OperationTimeline| -> u64 {
+            let windows = one.windows.iter();
+            windows.map(|window| window.count).sum()
+        };
+        assert_eq!(counts(left), counts(all), "{}", left.operation);
+    }
 }
 
 #[test]

@@ -191,6 +191,7 @@ fn side(words: &[String; 4]) -> Side {
         from_ns: START_NS,
         to_ns: None,
         cause: note.clone(),
+        is_counted: false,
     };
     Side {
         name: name.clone(),

@@ -106,7 +106,11 @@ fn percentiles_are_those_of_all_finished_operations() {
         let all = &all[operation["operation"].as_str().unwrap()];
         let sorted: Vec<u64> = all.iter().map(|(ns, _)| *ns).collect();
         assert_eq!(operation["durations_of"], "finished");
-        assert_eq!(operation["finished"], sorted.len());
+        for key in ["finished", "count"] {
+            assert_eq!(operation[key], sorted.len(), "{key}");
+        }
+        let lost = operation["lost"].as_u64().unwrap();
+        assert_eq!(operation["rows"], sorted.len() as u64 - lost);
         assert!(operation["lost"].as_u64().unwrap() > sorted.len() as u64 * 8 / 10);
         assert_quantiles(&operation, &sorted);
     }

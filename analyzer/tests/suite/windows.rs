@@ -236,7 +236,8 @@ fn figures_of_whole_runs_and_the_windows_of_charts_are_the_answers_of_queries() 
         let integer = |name: &str| found.integers(name).unwrap()[row];
         let mean = |name: &str| found.floats(name).unwrap()[row].map(|mean| mean.round() as i64);
         assert_eq!(found.texts("operation").unwrap()[row], figures.operation);
-        assert_eq!(integer("count"), i64::try_from(figures.count).ok());
+        assert_eq!(integer("count"), i64::try_from(figures.rows).ok());
+        assert_eq!(Some(figures.count - figures.rows), figures.lost);
         assert_eq!(
             integer("failures").filter(|_| figures.failure_rate.is_some()),
             figures.failures.and_then(|n| i64::try_from(n).ok())

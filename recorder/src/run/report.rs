@@ -96,15 +96,7 @@ impl Report {
                 ));
                 continue;
             }
-            message::line(format_args!(
-                "{name}: {} finished, {} recorded, {} lost, {} abandoned, {} in flight",
-                total.finished,
-                total.recorded,
-                total.finished as i64
-                    - (total.recorded + total.filtered + total.sampled_out) as i64,
-                total.abandoned,
-                in_flight(total)
-            ));
+            message::line(format_args!("{name}: {}", totals(total)));
         }
         message::line(format_args!(
             "sealed {} rows of operation_log into {}",
@@ -122,6 +114,26 @@ impl Report {
         }
         report_running(running);
     }
+}
+
+/// The counts of an operation, in words. What a filter or sampling left out is named where they did.
+fn totals(total: &CounterValues) -> String {
+    let chosen = total.recorded + total.filtered + total.sampled_out;
+    let lost = total.finished as i64 - chosen as i64;
+    let mut text = format!("{} finished, {} recorded", total.finished, total.recorded);
+    for (number, what) in [
+        (total.filtered, "filtered"),
+        (total.sampled_out, "sampled out"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {number} {what}"));
+        }
+    }
+    let (abandoned, in_flight) = (total.abandoned, in_flight(total));
+    text.push_str(&format!(
+        ", {lost} lost, {abandoned} abandoned, {in_flight} in flight"
+    ));
+    text
 }
 
 /// Reports how the command ended, for a recording that failed. The failure itself is reported last,
