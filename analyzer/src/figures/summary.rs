@@ -10,9 +10,7 @@ use soakbox_schemas::tables::histogram::key;
 
 use super::{Reading, Warning};
 use crate::units::serialize;
-use crate::windows::{
-    DurationsOf, OF_FINISHED, OperationCounts, OperationTotals, Window, mean,
-};
+use crate::windows::{DurationsOf, OF_FINISHED, OperationCounts, OperationTotals, Window, mean};
 
 /// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]

@@ -11,6 +11,7 @@ mod neighbour;
 mod open;
 mod owner;
 mod parallel;
+mod roll_up;
 mod run_files;
 mod segment;
 mod words;
@@ -24,7 +25,7 @@ pub use journal::Journal;
 pub use losses::loss_columns;
 pub use open::{Damaged, open};
 pub use owner::{Owner, UnsealedRun};
-pub(crate) use parallel::{FOOTERS, on_all_cpus};
+pub(crate) use parallel::{FOOTERS, in_parts, on_all_cpus};
 pub use run_files::RunFiles;
 pub use segment::{Segment, not_parquet};
 

@@ -15,13 +15,14 @@ use soakbox_schemas::tables::Table;
 use super::segment::{Unreadable, missing_columns, not_parquet};
 
 /// The keys that every file has a value of its own for.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     footer::SEQUENCE,
     footer::ROWS,
     footer::FIRST_AT_NS,
     footer::LAST_AT_NS,
     footer::SORTED,
     footer::DAMAGED_BYTES,
+    footer::ROLL_UP,
 ];
 /// The others without which no file is read.
 const NEEDED: [&str; 3] = [footer::FORMAT, footer::TABLE, footer::RECORDER_UUID];

@@ -13,23 +13,33 @@ pub(crate) fn on_all_cpus<T: Sync, R: Send, S>(
     state: impl Fn() -> S + Sync,
     each: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
+    let parts = in_parts(items, least, |part| -> Vec<R> {
+        let mut state = state();
+        part.iter().map(|item| each(&mut state, item)).collect()
+    });
+    parts.into_iter().flatten().collect()
+}
+
+/// The results of `each` for the parts of a list, in their order: one part per CPU, of `least` items
+/// or more.
+pub(crate) fn in_parts<T: Sync, R: Send>(
+    items: &[T],
+    least: usize,
+    each: impl Fn(&[T]) -> R + Sync,
+) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let part = items.len().div_ceil(threads).max(least).max(1);
-    let one_part = |items: &[T]| -> Vec<R> {
-        let mut state = state();
-        items.iter().map(|item| each(&mut state, item)).collect()
-    };
     let mut parts = items.chunks(part);
-    let first = parts.next().unwrap_or_default();
+    let Some(first) = parts.next() else {
+        return Vec::new();
+    };
     std::thread::scope(|scope| {
-        let one_part = &one_part;
-        let others: Vec<_> = parts
-            .map(|part| scope.spawn(move || one_part(part)))
-            .collect();
-        let mut results = one_part(first);
+        let each = &each;
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || each(part))).collect();
+        let mut results = vec![each(first)];
         for thread in others {
             match thread.join() {
-                Ok(more) => results.extend(more),
+                Ok(more) => results.push(more),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }

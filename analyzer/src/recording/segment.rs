@@ -10,6 +10,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use soakbox_cli::plain_io_error;
 use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::recording::roll_up::Place;
 use soakbox_schemas::recording::{Extent, FooterError, Provenance, SegmentFile};
 use soakbox_schemas::tables::Table;
 
@@ -37,6 +38,8 @@ pub struct Segment {
     pub origin: Origin,
     /// Bytes of its journal that were damaged and left out.
     pub damaged_bytes: u64,
+    /// Where it has what its rows add up to.
+    pub(super) roll_up: Option<Place>,
     /// The columns that the file has.
     pub columns: SchemaRef,
     /// Columns of the declared table that it lacks: an older version wrote it.
@@ -127,6 +130,7 @@ impl Segment {
                 },
             },
             damaged_bytes: footer.damaged_bytes,
+            roll_up: footer.roll_up,
             columns,
             missing_columns,
             may_have_losses: may_have_losses(file.table, &metadata),

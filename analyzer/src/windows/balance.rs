@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Check, CompleteIntervals};
+use super::check::{Check, CheckSum, CompleteIntervals};
 use super::intervals::Intervals;
 use super::length::MOST_WINDOWS;
 use crate::recording::TimeRange;
@@ -103,6 +103,11 @@ impl Balance {
         };
         self.check.count(interval);
         self.add_interval(interval, cell);
+    }
+
+    /// Adds the sum of all counts of an operation in a segment, for the comparison only.
+    pub(super) fn add_sum(&mut self, sum: CheckSum) {
+        self.check.add_sum(sum);
     }
 
     /// How the complete intervals agree, as far as rows and counts were added.

@@ -1,5 +1,7 @@
 //! Whether rows and counts agree in each complete interval, without a number for each of them. Pure.
 
+use soakbox_schemas::recording::roll_up::factor;
+
 /// The intervals of a run that are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CompleteIntervals {
@@ -9,6 +11,29 @@ pub(super) struct CompleteIntervals {
     pub(super) last: Option<u64>,
     /// Whether counts of earlier intervals were deleted.
     pub(super) lacks_counts: bool,
+}
+
+impl CompleteIntervals {
+    /// Whether an interval is compared.
+    pub(super) fn has(self, interval: u64) -> bool {
+        let last = self.last;
+        last.is_some_and(|last| (self.first..=last).contains(&interval))
+    }
+}
+
+/// The sum of the counts of neighbouring intervals, as a roll-up has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CheckSum {
+    /// The first interval.
+    pub(super) first: u64,
+    /// The last one.
+    pub(super) last: u64,
+    /// Number of rows with counts.
+    pub(super) rows: u64,
+    /// Counted rows times the factors of their intervals.
+    pub(super) recorded: u64,
+    /// By how much the counts do not add up, times the same.
+    pub(super) difference: u64,
 }
 
 #[cfg(test)]
@@ -58,6 +83,14 @@ impl Check {
         }
     }
 
+    /// Adds the counts of neighbouring intervals, of which all are complete or none.
+    pub(super) fn add_sum(&mut self, sum: CheckSum) {
+        if self.is_complete(sum.first) && self.is_complete(sum.last) {
+            self.counted += sum.rows;
+            self.add_all(1, sum.recorded, sum.difference);
+        }
+    }
+
     /// Adds another part of the same run.
     pub(super) fn merge(&mut self, other: Self) {
         self.counted += other.counted;
@@ -80,8 +113,7 @@ impl Check {
     }
 
     fn is_complete(self, interval: u64) -> bool {
-        let CompleteIntervals { first, last, .. } = self.complete;
-        last.is_some_and(|last| (first..=last).contains(&interval))
+        self.complete.has(interval)
     }
 
     fn add_all(&mut self, factor: u64, missing: u64, difference: u64) {
@@ -90,15 +122,6 @@ impl Check {
         let more = difference.wrapping_mul(factor);
         self.difference = self.difference.wrapping_add(more);
     }
-}
-
-/// An odd number that looks random (SplitMix64, Steele et al. 2014): sums of multiples of several
-/// are 0 by chance only.
-fn factor(interval: u64) -> u64 {
-    let mixed = interval.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (mixed ^ (mixed >> 31)) | 1
 }
 
 #[cfg(test)]

@@ -124,7 +124,10 @@ pub(super) fn plans(
             Ok(length) if length > 0 => length,
             _ => any_interval_ns,
         };
-        let has_deleted_rows = recording.deletions.of(recorder, Table::OPERATION_LOG).is_some();
+        let has_deleted_rows = recording
+            .deletions
+            .of(recorder, Table::OPERATION_LOG)
+            .is_some();
         let reads_durations =
             lacks_rows || may_lack_rows(files) || (cut.is_shown() && has_deleted_rows);
         let length = cut.length(run.range.length_ns(), recording_ns);

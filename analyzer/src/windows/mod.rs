@@ -20,6 +20,7 @@ mod losses;
 mod observed;
 mod open_window;
 mod read;
+mod roll_up;
 mod run;
 mod series;
 mod source;

@@ -2,23 +2,23 @@
 //! over `operation_metrics` for the counts, on all CPUs. Each file is folded by one thread.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZero;
 
 use arrow::array::RecordBatch;
-use soakbox_cli::{Failure, Result};
+use soakbox_cli::Result;
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
-use super::count_rows::{CountRows, DURATIONS, metrics_columns};
+use super::count_rows::{CountRow, CountRows, DURATIONS, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation};
 use super::cut::{NEEDED, RunPlan, plans};
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
+use super::roll_up::{RolledUp, usable_roll_up};
 use super::source::Source;
 use super::totals::{OperationTotals, Totals};
 use super::{Cut, Run, RunIdentity};
 use crate::coverage::Coverage;
-use crate::recording::{Recording, RunFiles, TimeRange};
+use crate::recording::{Recording, RunFiles, TimeRange, in_parts};
 
 /// What was read of a recording.
 #[derive(Clone, Debug)]
@@ -161,25 +161,14 @@ fn fold(
             files.extend(sources.map(|source| File { run, table, source }));
         }
     }
-    // Neighbouring files have neighbouring windows: each thread gets one part of the list.
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let part = files.len().div_ceil(threads).max(1);
     let rows: Vec<&str> = match cut.is_shown() {
         true => [&LOG_COLUMNS[..], &SPLIT_COLUMNS[..]].concat(),
         false => LOG_COLUMNS.into(),
     };
     let metrics = metrics_columns();
     let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
-    let (rows, metrics) = (&rows, &metrics);
-    let parts: Vec<Result<Vec<Observed>>> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || fold_files(files, plans, rows, metrics));
-        let threads: Vec<_> = files.chunks(part).map(start).collect();
-        let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Observed>>>| {
-            let stopped = |_| Err(Failure::new("reading thread", "ended unexpectedly"));
-            thread.join().unwrap_or_else(stopped)
-        };
-        threads.into_iter().map(ended).collect()
-    });
+    // Neighbouring files have neighbouring windows: each thread gets one part of the list.
+    let parts = in_parts(&files, 1, |files| fold_files(files, plans, &rows, &metrics));
     let mut all: Vec<Observed> = plans.iter().map(Observed::new).collect();
     for part in parts {
         for (observed, more) in all.iter_mut().zip(part?) {
@@ -212,6 +201,8 @@ fn fold_files(
         let mut folds = RunFolds::new(plan, observed);
         if *table == Table::OPERATION_LOG {
             source.batches(rows, |batch| folds.add_rows(batch))?;
+        } else if let Some(roll_up) = usable_roll_up(*source, plan)? {
+            folds.add_roll_up(&roll_up)?;
         } else if plan.reads_durations {
             let metrics = [metrics, &[DURATIONS][..]].concat();
             source.batches(&metrics, |batch| folds.add_counts(batch))?;
@@ -276,6 +267,28 @@ impl<'a> RunFolds<'a> {
                 fold.balance.add_row(rows.interval(index));
                 fold.tally
                     .add_row(rows.operation_type(index), rows.split(index));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what the rows of a segment add up to.
+    fn add_roll_up(&mut self, roll_up: &RolledUp) -> Result<()> {
+        let rows = CountRows::of(roll_up.rows())?;
+        let places: Vec<usize> = rows.words().map(|word| self.place(word)).collect();
+        for index in 0..rows.len() {
+            let (word, row) = rows.row(index);
+            let place = word.and_then(|word| places.get(word));
+            if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
+                fold.windows.add_lost(row.lost, roll_up.time(&row));
+                if self.plan.reads_durations {
+                    fold.finished.add(&row, rows.durations(index));
+                }
+                fold.balance.add_sum(roll_up.check(index));
+                fold.tally.add_counts(&CountRow {
+                    interval: None,
+                    ..row
+                });
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use soakbox_schemas::event::{OperationEvent, flags};
+use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{
     Annotation, AnnotationKind, OperationInfo, OperationLogBuilder, OperationMetrics,
     RecorderHealth, Table,
@@ -30,6 +31,8 @@ pub struct Load {
     pub begin: i64,
     /// Most rows of a file, but for those of the last second.
     pub file_rows: usize,
+    /// Whether a filter left out all rows, so that counts and histograms are all there is.
+    pub is_filtered: bool,
 }
 
 impl Default for Load {
@@ -43,6 +46,7 @@ impl Default for Load {
             seed: 1,
             begin: 0,
             file_rows: 1 << 20,
+            is_filtered: false,
         }
     }
 }
@@ -98,10 +102,15 @@ impl Load {
         let offset_ns = START_NS + (self.begin - BOOT_INTERVAL as i64) * SECOND;
         let interval = BOOT_INTERVAL + second as u64;
         let median = 1e6 * f64::from(operation + 1) * self.scale;
+        let mut durations = SparseHistogram::default();
         let mut duration_sum_ns = 0;
         for index in 0..number {
             let duration_ns = median * (self.sigma * noise.normal()).exp();
             duration_sum_ns += duration_ns as u64;
+            durations.add(duration_ns as i64);
+            if self.is_filtered {
+                continue;
+            }
             let event = OperationEvent {
                 finished_boot_ns: (boot_ns + SECOND * index as i64 / number as i64) as u64,
                 duration_ns: duration_ns as u64,
@@ -116,14 +125,18 @@ impl Load {
             };
             assert!(log.push(&event, offset_ns));
         }
+        let mut bytes = Vec::new();
+        durations.encode(&mut bytes);
         OperationMetrics {
             at_ns: START_NS + (self.begin + second) * SECOND,
             interval,
             operation: plan[usize::from(operation)].name.clone(),
             begun: number,
             finished: number,
-            recorded: number,
+            recorded: if self.is_filtered { 0 } else { number },
+            filtered: if self.is_filtered { number } else { 0 },
             duration_sum_ns,
+            durations_ns: Some(bytes),
             ..OperationMetrics::default()
         }
     }

@@ -15,6 +15,7 @@ use parquet::file::properties::WriterProperties;
 use soakbox_schemas::journal;
 use soakbox_schemas::recording::encoding;
 use soakbox_schemas::recording::footer::Cpu;
+use soakbox_schemas::recording::roll_up::{Place, RollUp};
 use soakbox_schemas::recording::{
     Extent, Footer, JournalName, LOCK_FILE, ObservedFile, Provenance, SegmentName,
     journal_directory,
@@ -35,6 +36,8 @@ pub struct Recorder {
     pub target: String,
     /// Whether files are encoded as the recorder does; otherwise as is usual, which is faster.
     pub encodes: bool,
+    /// Whether segments of `operation_metrics` have a roll-up, as those of the recorder.
+    pub rolls_up: bool,
     sequences: HashMap<Table, u64>,
     lock: Option<File>,
 }
@@ -51,6 +54,7 @@ impl Recorder {
             },
             target: "/usr/bin/meshd".to_owned(),
             encodes: false,
+            rolls_up: true,
             sequences: HashMap::new(),
             lock: None,
         }
@@ -125,23 +129,35 @@ impl Recorder {
             last_at_ns: last,
             sorted: false,
         });
-        let mut pairs = footer.to_pairs();
         let more = more
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        pairs.extend(more);
+        let options = match self.encodes {
+            true => encoding::options(&batch.schema(), false),
+            false => plain_options(),
+        };
         // Visible only when it is complete.
         let part = path.with_extension("part");
-        let pairs = pairs.into_iter().collect();
-        match self.encodes {
-            true => write(
-                &part,
-                batch,
-                pairs,
-                encoding::options(&batch.schema(), false),
-            ),
-            false => write_parquet(&part, batch, pairs),
+        let file = File::create(&part).unwrap();
+        let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+        writer.write(batch).unwrap();
+        writer.flush().unwrap();
+        if table == Table::OPERATION_METRICS && self.rolls_up {
+            let mut roll_up = RollUp::default();
+            roll_up.add(batch);
+            if let Some(rows) = roll_up.finish().unwrap() {
+                let mut bytes = Vec::new();
+                journal::encode(&rows, &mut bytes).unwrap();
+                footer.roll_up = Some(Place {
+                    offset: writer.bytes_written() as u64,
+                    bytes: bytes.len() as u64,
+                });
+                writer.write_all(&bytes).unwrap();
+            }
         }
+        let mut pairs = footer.to_pairs();
+        pairs.extend(more);
+        close(writer, pairs.into_iter().collect());
         fs::rename(part, &path).unwrap();
         path
     }
@@ -192,25 +208,24 @@ fn times(batch: &RecordBatch) -> (i64, i64) {
 }
 
 pub fn write_parquet(path: &Path, batch: &RecordBatch, pairs: Vec<(String, String)>) {
+    let file = File::create(path).unwrap();
+    let mut writer =
+        ArrowWriter::try_new_with_options(file, batch.schema(), plain_options()).unwrap();
+    writer.write(batch).unwrap();
+    close(writer, pairs);
+}
+
+fn plain_options() -> ArrowWriterOptions {
     let properties = WriterProperties::builder()
         .set_created_by("test".to_owned())
         .build();
     // As the recorder: readers see plain Parquet types, not Arrow's dictionaries.
-    let options = ArrowWriterOptions::new()
+    ArrowWriterOptions::new()
         .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    write(path, batch, pairs, options);
+        .with_skip_arrow_metadata(true)
 }
 
-fn write(
-    path: &Path,
-    batch: &RecordBatch,
-    pairs: Vec<(String, String)>,
-    options: ArrowWriterOptions,
-) {
-    let file = File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
-    writer.write(batch).unwrap();
+fn close(mut writer: ArrowWriter<File>, pairs: Vec<(String, String)>) {
     for (key, value) in pairs {
         writer.append_key_value_metadata(KeyValue::new(key, value));
     }

@@ -32,6 +32,7 @@ mod rates_alarms;
 mod rates_found;
 mod rates_series;
 mod recordings;
+mod rolled_up;
 mod shell;
 mod soak;
 mod soak_csv;

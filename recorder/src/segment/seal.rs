@@ -13,10 +13,13 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
+use soakbox_schemas::journal;
 use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::recording::roll_up::{Place, RollUp};
 use soakbox_schemas::recording::{
     Footer, FooterError, JournalName, SEALING_EXTENSION, SegmentName, encoding,
 };
+use soakbox_schemas::tables::Table;
 
 use super::durable::{self, Placed};
 use super::error::SegmentError;
@@ -101,6 +104,7 @@ fn write(
     let mut summary = Summary::default();
     let mut foreign_bytes = 0;
     let mut output: Option<Output> = None;
+    let mut roll_up = (name.table == Table::OPERATION_METRICS).then(RollUp::default);
     while let Some((batch, frame_bytes)) = reader.next_batch()? {
         let output = match &mut output {
             Some(output) => output,
@@ -129,6 +133,9 @@ fn write(
             continue;
         }
         output.write(&batch)?;
+        if let Some(roll_up) = &mut roll_up {
+            roll_up.add(&batch);
+        }
     }
     let damaged_bytes = reader.damaged_bytes() + foreign_bytes;
     let (mut host, mut bytes) = (String::new(), 0);
@@ -140,6 +147,9 @@ fn write(
             .declaration()
             .map_or_else(Vec::new, ColumnNote::of);
         host.clone_from(&output.footer.provenance.host);
+        if let Some(roll_up) = roll_up {
+            output.add_roll_up(roll_up)?;
+        }
         bytes = output.finish()?;
     }
     Ok(Written {
@@ -247,6 +257,26 @@ impl Output {
             .map_err(ParquetError::from)
             .and_then(|batch| self.writer.write(&batch));
         result.map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))
+    }
+
+    /// Writes what the rows add up to behind them, where Parquet readers do not look.
+    fn add_roll_up(&mut self, roll_up: RollUp) -> Result<(), SegmentError> {
+        let parquet = |error| parquet_error(&self.journal, ParquetError::from(error));
+        let mut bytes = Vec::new();
+        match roll_up.finish().map_err(parquet)? {
+            Some(rows) => journal::encode(&rows, &mut bytes).map_err(parquet)?,
+            None => return Ok(()),
+        }
+        self.writer
+            .flush()
+            .map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))?;
+        self.footer.roll_up = Some(Place {
+            offset: self.writer.bytes_written() as u64,
+            bytes: bytes.len() as u64,
+        });
+        self.writer
+            .write_all(&bytes)
+            .map_err(|error| SegmentError::io("write", &self.temporary, error))
     }
 
     /// Writes the footer and makes the file durable; returns its size.

@@ -7,6 +7,7 @@ mod deletions;
 pub mod encoding;
 pub mod footer;
 mod names;
+pub mod roll_up;
 
 pub use contents::{Contents, JournalFile, SegmentFile};
 pub use deletions::{Deleted, Deletions};

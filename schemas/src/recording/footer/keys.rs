@@ -68,6 +68,9 @@ pub const ROWS: &str = "soakbox.rows";
 pub const SORTED: &str = "soakbox.sorted";
 /// Bytes of the journal that were damaged and left out (segments made by recovery).
 pub const DAMAGED_BYTES: &str = "soakbox.damaged_bytes";
+/// Where the segment has its roll-up: a [`Place`](crate::recording::roll_up::Place) (segments of
+/// `operation_metrics`).
+pub const ROLL_UP: &str = "soakbox.roll_up";
 /// Meaning, unit and source of the columns, a JSON list of [`ColumnNote`](super::ColumnNote)
 /// (segments).
 pub const COLUMNS: &str = "soakbox.columns";

@@ -18,6 +18,7 @@ pub use cpu::Cpu;
 pub use keys::*;
 pub use observed::{ObservedFile, StoredPath};
 
+use super::roll_up::Place;
 use super::{FORMAT_VERSION, JournalName};
 use crate::tables::{Declaration, Table};
 
@@ -32,6 +33,8 @@ pub struct Footer {
     pub extent: Option<Extent>,
     /// Bytes of the journal that were damaged and left out.
     pub damaged_bytes: u64,
+    /// Where the segment has what its rows add up to; `None` where it does not.
+    pub roll_up: Option<Place>,
     /// Notes on the columns, in segments of versions that write them.
     pub columns: Vec<ColumnNote>,
     /// Keys of Soakbox that this version does not know, kept unchanged.
@@ -203,6 +206,7 @@ impl Footer {
             provenance,
             extent: None,
             damaged_bytes: 0,
+            roll_up: None,
             columns: Vec::new(),
             others: BTreeMap::new(),
         }
@@ -274,6 +278,7 @@ impl Footer {
         }
         let damaged = (self.damaged_bytes > 0).then_some(self.damaged_bytes);
         set(DAMAGED_BYTES, damaged.map(|bytes| bytes.to_string()));
+        set(ROLL_UP, self.roll_up.map(Place::to_text));
         set(
             COLUMNS,
             (!self.columns.is_empty()).then(|| json(&self.columns)),
@@ -333,6 +338,7 @@ impl Footer {
             provenance,
             extent: pairs.extent()?,
             damaged_bytes: pairs.number(DAMAGED_BYTES)?.unwrap_or(0),
+            roll_up: pairs.read(ROLL_UP, Place::from_text)?,
             columns: pairs.list(COLUMNS)?,
             others: pairs.0,
         })

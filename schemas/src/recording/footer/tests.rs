@@ -242,6 +242,10 @@ prop_compose! {
                 sorted,
             }),
             damaged_bytes,
+            roll_up: (damaged_bytes % 2 == 1).then_some(Place {
+                offset: damaged_bytes,
+                bytes: 7,
+            }),
             columns: columns.collect(),
             others,
         }

@@ -1,0 +1,138 @@
+//! Which segments of `operation_metrics` are read by what their rows add up to. The sum cannot be
+//! divided: all of its intervals must lie in one window, and be compared with the rows as a whole
+//! or not at all. The last intervals of a run are read one by one, because they tell what is in
+//! flight. Verdicts are never made from sums.
+
+use arrow::array::{Array, Int64Array, RecordBatch};
+use soakbox_cli::Result;
+use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::recording::roll_up::{
+    DIFFERENCE_CHECK, LAST_AT, LAST_INTERVAL, RECORDED_CHECK, ROWS,
+};
+
+use super::check::CheckSum;
+use super::columns::{integers, positive, times};
+use super::count_rows::CountRow;
+use super::cut::RunPlan;
+use super::source::Source;
+use crate::recording::TimeRange;
+
+/// The sums of the counts of a segment, which may be read in place of its rows.
+pub(super) struct RolledUp {
+    rows: RecordBatch,
+    /// From the first interval to the end of the last one.
+    time: TimeRange,
+    checks: Vec<CheckSum>,
+}
+
+/// The roll-up of a file, if it has one that may be read in place of its rows.
+pub(super) fn usable_roll_up(source: Source<'_>, plan: &RunPlan) -> Result<Option<RolledUp>> {
+    let Source::Segment(segment) = source else {
+        return Ok(None);
+    };
+    let is_near = segment
+        .range
+        .is_some_and(|range| plan.is_in_one_window(range));
+    if plan.is_judged || !is_near {
+        return Ok(None);
+    }
+    let Some(rows) = segment.roll_up() else {
+        return Ok(None);
+    };
+    let found = RolledUp::of(rows, plan)?;
+    Ok(found.filter(|found| found.rows_added_up() == segment.rows))
+}
+
+impl RolledUp {
+    fn of(rows: RecordBatch, plan: &RunPlan) -> Result<Option<Self>> {
+        let (at, last_at) = (times(&rows, "at")?, times(&rows, LAST_AT)?);
+        let first = integers(&rows, "interval")?;
+        let last = integers(&rows, LAST_INTERVAL)?;
+        let [number, recorded, difference] = [
+            integers(&rows, ROWS)?,
+            integers(&rows, RECORDED_CHECK)?,
+            integers(&rows, DIFFERENCE_CHECK)?,
+        ];
+        let columns: [&dyn Array; 7] = [
+            &at,
+            &last_at,
+            &first,
+            &last,
+            &number,
+            &recorded,
+            &difference,
+        ];
+        let is_null = columns.iter().any(|column| column.null_count() > 0);
+        let time = at.values().iter().min().zip(last_at.values().iter().max());
+        let Some((first_ns, last_ns)) = time.filter(|_| !is_null) else {
+            return Ok(None);
+        };
+        let time = TimeRange {
+            first_ns: *first_ns,
+            last_ns: last_ns.saturating_add(plan.interval_ns),
+        };
+        let value = |column: &Int64Array, row: usize| positive(column.value(row));
+        let checks: Vec<CheckSum> = (0..rows.num_rows())
+            .map(|row| CheckSum {
+                first: value(&first, row),
+                last: value(&last, row),
+                rows: value(&number, row),
+                recorded: recorded.value(row).cast_unsigned(),
+                difference: difference.value(row).cast_unsigned(),
+            })
+            .collect();
+        let is_usable = plan.is_in_one_window(time)
+            && checks
+                .iter()
+                .all(|sum| plan.may_add_up(sum.first, sum.last));
+        Ok(is_usable.then_some(Self { rows, time, checks }))
+    }
+
+    /// A row per operation, with columns of `operation_metrics`.
+    pub(super) fn rows(&self) -> &RecordBatch {
+        &self.rows
+    }
+
+    /// The time of a row's intervals.
+    pub(super) fn time(&self, row: &CountRow) -> TimeRange {
+        TimeRange {
+            first_ns: row.at_ns,
+            ..self.time
+        }
+    }
+
+    /// What a row is compared by.
+    pub(super) fn check(&self, row: usize) -> CheckSum {
+        self.checks.get(row).copied().unwrap_or_default()
+    }
+
+    fn rows_added_up(&self) -> u64 {
+        let rows = self.checks.iter().map(|sum| sum.rows);
+        rows.fold(0, u64::saturating_add)
+    }
+}
+
+impl RunPlan {
+    /// Whether all moments of a range are in the same window, also where windows are those of whole
+    /// intervals.
+    fn is_in_one_window(&self, range: TimeRange) -> bool {
+        // What lies outside of the run is in its first or last window.
+        let last = (self.range.length_ns() - 1).max(0);
+        [self.length, self.finished_length].iter().all(|length| {
+            let since = |at_ns: i64| at_ns.saturating_sub(self.range.first_ns).clamp(0, last);
+            let window = |at_ns: i64| since(at_ns) / length.ns();
+            window(range.first_ns) == window(range.last_ns.saturating_sub(1))
+        })
+    }
+
+    /// Whether intervals may be added up: all are compared or none is, and they are long over.
+    fn may_add_up(&self, first: u64, last: u64) -> bool {
+        let complete = self.complete_intervals;
+        let is_over = |newest: u64| last.saturating_add(u64::from(SLOTS)) < newest;
+        let is_compared = |interval| complete.has(interval);
+        first <= last
+            && is_compared(first) == is_compared(last)
+            && (is_compared(first) || last < complete.first)
+            && complete.last.is_some_and(is_over)
+    }
+}
