@@ -6,15 +6,17 @@ use crate::distinct_rows;
 use std::path::Path;
 
 use crate::segment_support::{batches, footer_of, writer};
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
 use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{SegmentError, recover};
+use soakbox_schemas::journal::{Frame, frames_in};
+use soakbox_schemas::recording::roll_up::{Place, RollUp};
 use soakbox_schemas::recording::{Contents, footer};
 use soakbox_schemas::table;
-use soakbox_schemas::tables::Table;
 use soakbox_schemas::tables::kind::{Count, Optional, Time, Word};
+use soakbox_schemas::tables::{OperationMetrics, Table};
 
 table! {
     /// One row per process and interval: its page faults.
@@ -122,6 +124,58 @@ fn its_journal_is_recovered_by_a_version_that_does_not_know_it() {
         (50, 1, 1)
     );
     assert_eq!(majors(root.path()), (0..50).collect::<Vec<_>>());
+}
+
+/// The rows of the roll-up that a segment's footer names.
+fn roll_up(path: &Path) -> RecordBatch {
+    let place = Place::from_text(&footer_of(path)[footer::ROLL_UP]).unwrap();
+    let [offset, bytes] = [place.offset, place.bytes].map(|one| usize::try_from(one).unwrap());
+    let file = std::fs::read(path).unwrap();
+    let frames: Vec<Frame> = frames_in(&file[offset..offset + bytes]).collect();
+    let [Frame::Batch(rows)] = &frames[..] else {
+        panic!("not one frame: {frames:?}");
+    };
+    rows.clone()
+}
+
+#[test]
+fn a_segment_of_counts_has_what_its_rows_add_up_to_also_after_a_crash() {
+    for is_killed in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new(SystemClock.now());
+        let mut writer = writer(root.path(), &clock, SegmentLimits::default());
+        let mut expected = RollUp::default();
+        for interval in 0..40 {
+            clock.advance(1_000_000_000);
+            let now = clock.now();
+            let rows = ["read", "write"].map(|operation| OperationMetrics {
+                at_ns: now.utc_ns,
+                interval,
+                operation: operation.to_owned(),
+                begun: interval,
+                finished: interval,
+                recorded: interval,
+                ..OperationMetrics::default()
+            });
+            let rows = OperationMetrics::batch(&rows).unwrap();
+            let table = Table::OPERATION_METRICS;
+            writer.append(table, &rows, now).unwrap();
+            expected.add(&rows);
+        }
+        match is_killed {
+            true => drop(writer),
+            false => drop(writer.finish().unwrap()),
+        }
+        clock.advance(1_000_000_000);
+        recover(root.path(), &clock).unwrap();
+        let segments = Contents::list(root.path()).unwrap().segments;
+        let mut segments = segments.iter();
+        let counts = segments.find(|file| file.table == Table::OPERATION_METRICS);
+        let path = &counts.unwrap().path;
+        assert_eq!(roll_up(path), expected.finish().unwrap().unwrap());
+        let rows: usize = batches(path).iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, 80, "other readers see the rows only");
+    }
 }
 
 #[test]

@@ -338,7 +338,8 @@ impl Footer {
             provenance,
             extent: pairs.extent()?,
             damaged_bytes: pairs.number(DAMAGED_BYTES)?.unwrap_or(0),
-            roll_up: pairs.read(ROLL_UP, Place::from_text)?,
+            // Whatever it is, the rows can be read.
+            roll_up: pairs.take(ROLL_UP).and_then(|text| Place::from_text(&text)),
             columns: pairs.list(COLUMNS)?,
             others: pairs.0,
         })
