@@ -3,6 +3,7 @@
 //! `output`, `chart` and `report` turn a figure into text.
 
 mod info;
+mod many_operations;
 mod reading;
 mod summary;
 mod timeline;

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
 use soakbox_schemas::tables::Table;
 
+use super::many_operations::together;
 use crate::coverage::{Coverage, Gap};
 use crate::recording::{Owner, Recording};
 use crate::units::{bytes, count, duration, percent, plural};
@@ -118,15 +119,17 @@ impl Warning {
         coverage: &Coverage,
     ) -> Vec<Self> {
         let mut warnings = unsealed(recording);
-        warnings.extend(operations.iter().filter_map(loss));
-        warnings.extend(operations.iter().filter_map(filtered));
-        warnings.extend(operations.iter().filter_map(stuck));
+        warnings.extend(together(operations.iter().filter_map(loss)));
+        warnings.extend(together(operations.iter().filter_map(filtered)));
+        warnings.extend(together(operations.iter().filter_map(stuck)));
         warnings.extend(incomplete(gaps));
         warnings.extend(without_start(recording, coverage));
         let disagreeing = operations.iter().filter(|o| o.identity_ok == Some(false));
-        warnings.extend(disagreeing.map(|operation| Warning::Disagreement {
-            operation: operation.operation.clone(),
-        }));
+        warnings.extend(together(disagreeing.map(|operation| {
+            Warning::Disagreement {
+                operation: operation.operation.clone(),
+            }
+        })));
         warnings.extend(damaged(recording));
         warnings.extend(missing_columns(recording));
         warnings.extend(recording.damaged.iter().map(|file| Warning::Skipped {
