@@ -9,6 +9,7 @@ mod faults;
 #[path = "../suite/support/host.rs"]
 #[allow(dead_code, reason = "the other test program uses all of it")]
 mod host;
+mod power;
 mod segment_support;
 
 use std::process::ExitCode;
@@ -34,5 +35,14 @@ fn has_gcc() -> bool {
 }
 
 fn main() -> ExitCode {
-    role::main(&[crash::TESTS, deletion::TESTS, errors::TESTS, faults::TESTS].concat())
+    role::main(
+        &[
+            crash::TESTS,
+            deletion::TESTS,
+            errors::TESTS,
+            faults::TESTS,
+            power::TESTS,
+        ]
+        .concat(),
+    )
 }

@@ -47,6 +47,7 @@ fn play(role: &str) {
         "record briefly" => record(root, first, 6, Keep::default()),
         "record and delete" => record(root, first, u64::MAX, little()),
         "record and delete briefly" => record(root, first, 14, little()),
+        "record durably" => record_durably(root, first),
         "record despite errors" => record_despite_errors(root, first),
         "recover" => {
             recover(root, &SystemClock).unwrap();
@@ -78,6 +79,42 @@ fn record(root: &Path, first: u64, batches: u64, keep: Keep) {
     }
     writer.finish().unwrap();
     std::io::stdout().write_all(b"finished\n").unwrap();
+}
+
+/// Appends operations with counters from `first` on, one run after the other, and prints which of them
+/// survive a power cut.
+fn record_durably(root: &Path, mut first: u64) {
+    const BATCHES: u64 = 40;
+    let limits = SegmentLimits {
+        max_bytes: 16_000,
+        ..SegmentLimits::default()
+    };
+    loop {
+        let directory = RecorderDirectory::create(root, SystemClock.now().utc_ns).unwrap();
+        let mut writer = RecordingWriter::new(directory, provenance(), limits).unwrap();
+        for batch in 0..BATCHES {
+            let now = SystemClock.now();
+            let rows = operations(first..first + 50, now);
+            first += 50;
+            writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
+            let health = rows_of(Table::RECORDER_HEALTH, batch..batch + 1, now);
+            writer.append(Table::RECORDER_HEALTH, &health, now).unwrap();
+            if batch % 3 == 0 {
+                writer.flush().unwrap();
+                print_durable(first);
+            }
+            writer.tick(now).unwrap();
+        }
+        writer.finish().unwrap();
+        print_durable(first);
+    }
+}
+
+fn print_durable(end: u64) {
+    let mut stdout = std::io::stdout().lock();
+    let line = format!("\ndurable {end}\n");
+    stdout.write_all(line.as_bytes()).unwrap();
+    stdout.flush().unwrap();
 }
 
 /// Few files of two tables: each of them is larger than what is kept.
