@@ -114,7 +114,14 @@ mod tests {
             operation: format!("operation_{index}"),
             lost: index,
             finished: 10,
-            causes: vec![(if index % 2 == 0 { "ring_full" } else { "write" }, index)],
+            causes: vec![(
+                if index.is_multiple_of(2) {
+                    "ring_full"
+                } else {
+                    "write"
+                },
+                index,
+            )],
         }
     }
 

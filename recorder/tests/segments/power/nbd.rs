@@ -99,7 +99,10 @@ fn requests(client: &mut UnixStream, disk: &Mutex<Disk>) -> io::Result<()> {
                 disk.lock().unwrap().write(offset, &bytes, flags & 1 == 1)
             }
             2 => return Ok(()),
-            3 => Some(disk.lock().unwrap().flush()),
+            3 => {
+                disk.lock().unwrap().flush();
+                Some(())
+            }
             _ => None,
         };
         let error = if done.is_some() { 0 } else { INVALID };
