@@ -96,6 +96,13 @@ pub enum VerdictFormat {
     Json,
     /// For the comment of a code review
     Markdown,
+    /// JUnit XML, for servers that show test results
+    Junit,
+}
+
+fn no_such_plan(format: &str) -> Failure {
+    let failure = Failure::new(format_args!("--format {format}"), "a plan has no such form");
+    failure.hint("use table or json")
 }
 
 /// How an operation that only one side has counts.
@@ -187,10 +194,8 @@ impl CompareArguments {
         let format = match self.format {
             VerdictFormat::Table => Format::Table,
             VerdictFormat::Json => Format::Json,
-            VerdictFormat::Markdown => {
-                return Err(Failure::new("--format markdown", "a plan has no such form")
-                    .hint("use table or json"));
-            }
+            VerdictFormat::Markdown => return Err(no_such_plan("markdown")),
+            VerdictFormat::Junit => return Err(no_such_plan("junit")),
         };
         Ok(PowerPlan {
             runs: self.base,

@@ -1,4 +1,4 @@
-//! `compare`: the verdict on a candidate, as text, JSON or Markdown.
+//! `compare`: the verdict on a candidate, as text, JSON, Markdown or JUnit XML.
 
 use soakbox_cli::{Result, answer};
 
@@ -24,6 +24,7 @@ pub(crate) fn run(
     let written = answer::write(|out| match format {
         VerdictFormat::Table => out.write_all(output::verdict_text(&verdict).as_bytes()),
         VerdictFormat::Markdown => out.write_all(output::verdict_markdown(&verdict).as_bytes()),
+        VerdictFormat::Junit => out.write_all(output::verdict_junit(&verdict).as_bytes()),
         VerdictFormat::Json => output::json(&verdict, out),
     });
     unless_closed(written)?;

@@ -19,6 +19,7 @@ mod tsv_rows;
 mod verdict;
 mod verdict_explained;
 mod verdict_headline;
+mod verdict_junit;
 mod verdict_markdown;
 mod verdict_text;
 
@@ -40,6 +41,7 @@ pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};
 pub use tsv_rows::TsvRows;
+pub use verdict_junit::verdict_junit;
 pub use verdict_markdown::verdict_markdown;
 pub use verdict_text::verdict_text;
 

@@ -2,7 +2,7 @@
 
 use crate::program::{Place, analyzer, one_space, printed, refused, text};
 use soakbox_analyzer::compare::{Settings, compare};
-use soakbox_analyzer::output::{verdict_markdown, verdict_text};
+use soakbox_analyzer::output::{verdict_junit, verdict_markdown, verdict_text};
 use soakbox_analyzer::windows::{Run, RunIdentity, Series, Target, Window, WindowLength};
 use soakbox_cli::escaped;
 use soakbox_schemas::tables::histogram::SparseHistogram;
@@ -20,12 +20,13 @@ fn sides(place: &Place) -> [String; 4] {
 }
 
 #[test]
-fn a_verdict_is_a_table_json_or_markdown() {
+fn a_verdict_is_a_table_json_markdown_or_junit() {
     let place = Place::new();
     let [base_1, base_2, candidate_1, candidate_2] = sides(&place);
     for (form, more) in [
         ("table", &["--format", "table"][..]),
         ("markdown", &["--format", "markdown"]),
+        ("junit", &["--format", "junit"]),
         (
             "json",
             &[
@@ -149,10 +150,75 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
             let cells = row.replace("\\\\", "").replace("\\|", "");
             assert_eq!(cells.matches('|').count(), 9, "{row}");
         }
+        let junit = verdict_junit(&answer);
+        let document = roxmltree::Document::parse(&junit).unwrap();
+        let mut names = document
+            .descendants()
+            .filter_map(|one| one.attribute("classname"));
+        assert!(names.any(|name| name == escaped(hostile)), "{junit}");
+        let elements = document.descendants().filter(roxmltree::Node::is_element);
+        for element in elements {
+            let name = element.tag_name().name();
+            assert!(!["script", "svg", "img", "b"].contains(&name), "{junit}");
+        }
         let json = serde_json::to_value(&answer).unwrap();
         assert_eq!(json["effects"][0]["operation"], hostile);
         assert_eq!(json["base"]["runs"][0]["host"], hostile);
     }
+}
+
+#[test]
+fn a_junit_report_fails_if_and_only_if_the_exit_status_does() {
+    let place = Place::new();
+    let [base_1, base_2, candidate_1, candidate_2] = sides(&place);
+    let gate = ["--metric", "duration_p50", "--threshold", "5%"];
+    let mut seen = std::collections::BTreeSet::new();
+    for options in [
+        &["--threshold", "5%"][..],
+        &["--threshold", "90%"],
+        &["--threshold", "0.01%"],
+        &gate,
+        &["--metric", "failure_rate"],
+        &["--metric", "memory"],
+    ] {
+        for (base, candidate) in [
+            (&[&base_1, &base_2][..], &[&candidate_1, &candidate_2][..]),
+            (&[&candidate_1, &candidate_2], &[&base_1, &base_2]),
+            (&[&base_1], &[&candidate_1]),
+            (&[&base_1], &[&base_1]),
+        ] {
+            let [base, candidate] = [base, candidate].map(|side| {
+                let side = side.iter();
+                side.map(|path| path.as_str()).collect::<Vec<_>>()
+            });
+            let sides = [&["compare"], &base[..], &["--against"], &candidate].concat();
+            let arguments = sides.into_iter().chain(options.iter().copied());
+            let arguments: Vec<&str> = arguments.chain(["--format", "junit"]).collect();
+            let output = analyzer(&arguments);
+            let junit = text(&output.stdout);
+            let document = roxmltree::Document::parse(&junit).unwrap();
+            let mut suites = document.descendants();
+            let suite = suites.find(|one| one.has_tag_name("testsuite")).unwrap();
+            let number = |name: &str| -> usize { suite.attribute(name).unwrap().parse().unwrap() };
+            let elements = |name: &str| {
+                let all = document.descendants();
+                all.filter(|one| one.has_tag_name(name)).count()
+            };
+            for (attribute, element) in [
+                ("tests", "testcase"),
+                ("failures", "failure"),
+                ("errors", "error"),
+                ("skipped", "skipped"),
+            ] {
+                assert_eq!(number(attribute), elements(element), "{junit}");
+            }
+            let fails = number("failures") + number("errors") > 0;
+            let status = output.status.code().unwrap();
+            assert_eq!(fails, status != 0, "{arguments:?}: {status}\n{junit}");
+            seen.insert(status);
+        }
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
 }
 
 #[test]
