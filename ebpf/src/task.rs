@@ -4,11 +4,11 @@
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_map_type, bpf_pidns_info, task_struct};
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_get_ns_current_pid_tgid, bpf_ktime_get_boot_ns,
     bpf_task_storage_get,
 };
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_probe_read_kernel};
 use aya_ebpf::macros::btf_map;
 use soakbox_schemas::control::{ABSENT, NOT_KNOWN};
 
@@ -157,15 +157,26 @@ pub fn resident_bytes() -> Option<u64> {
     let stride = setting!(offsets.mm_rss_stride);
     // Counter 2 is swap entries, which are not resident.
     let pages: i64 = unsafe {
-        member::<i64>(memory, rss)
-            + member::<i64>(memory, rss + stride)
-            + member::<i64>(memory, rss + 3 * stride)
+        counter(memory, rss, stride)
+            + counter(memory, rss + stride, stride)
+            + counter(memory, rss + 3 * stride, stride)
     };
     Some(if pages > 0 {
         pages as u64 * setting!(page_bytes) as u64
     } else {
         0
     })
+}
+
+/// A counter of memory. Before Linux 6.2 they are an array of plain numbers, from which the verifier
+/// allows no direct read.
+#[inline(always)]
+unsafe fn counter(memory: *const c_void, offset: u32, stride: u32) -> i64 {
+    if stride != size_of::<i64>() as u32 {
+        return unsafe { member(memory, offset) };
+    }
+    let place = memory.cast::<u8>().wrapping_add(offset as usize);
+    unsafe { bpf_probe_read_kernel(place.cast::<i64>()) }.unwrap_or(0)
 }
 
 /// Whether the current thread is the last of its process (its exit is under way).

@@ -53,17 +53,25 @@ fetch() {
   echo "$name"
 }
 
+# Drivers of the shared root, each behind those that it needs. Newer kernels have them built in.
+modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci fuse virtiofs"
+
 # Root file system of the first process: mounts the host's and runs inside.sh.
 initrd() {
-  local root=$work/initrd
-  mkdir -p "$root"/{bin,proc,sys,dev,host}
+  local name=$1 root=$work/initrd module
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,proc,sys,dev,host,modules}
   cp /usr/bin/busybox "$root/bin/"
+  for module in $modules; do
+    find "$work/$name" -name "$module.ko" -exec cp {} "$root/modules/" \;
+  done
   cat >"$root/init" <<INIT
 #!/bin/busybox sh
 b=/bin/busybox
 \$b mount -t proc proc /proc
 \$b mount -t sysfs sys /sys
 \$b mount -t devtmpfs dev /dev
+for m in $modules; do [ ! -e /modules/\$m.ko ] || \$b insmod /modules/\$m.ko; done
 \$b mount -t virtiofs -o ro host /host
 for d in tmp run var/tmp $target/tmp; do \$b mount -t tmpfs none /host/\$d; done
 for d in proc sys dev; do \$b mount --rbind /\$d /host/\$d; done
@@ -107,18 +115,23 @@ export PATH=$PATH HOME=/tmp CARGO_TARGET_DIR=$target SOAKBOX_REQUIRE_KERNEL=1
 cd $PWD/recorder
 tar -C $target -xf $work/targets.tar
 uname -r
-$target/debug/soakbox-recorder check | grep -E '^(programs|returns)'
+$target/debug/soakbox-recorder check | grep -E '^(kernel|programs|returns)'
 RUST_BACKTRACE=0 $suite --test-threads=1 $SUBJECTS
 echo "kernels: ended with \$?"
 INSIDE
 packages >"$work/packages"
-initrd
 failed=0
 for release in $KERNELS; do
   name=$(fetch "$release") || { failed=1; continue; }
   started=$SECONDS
-  run "$name"
+  initrd "$name"
   log=$work/$name/console.log
+  # An emulated machine sometimes crashes while it boots: then it is started again.
+  for _ in 1 2 3; do
+    run "$name"
+    grep -qa '^kernel  ' "$log" || ! grep -qa 'Kernel panic' "$log" || continue
+    break
+  done
   returns=$(sed -nE 's/^returns +(.*[^\r])\r?$/\1/p' "$log" | head -1)
   result=$(grep -aE '^test result: ' "$log" | tail -1 | tr -d '\r' || true)
   echo "$name ($((SECONDS - started)) s): returns ${returns:-?}; ${result:-no result}"

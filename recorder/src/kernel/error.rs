@@ -140,13 +140,26 @@ fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     of_map.or_else(|| error.downcast_ref())
 }
 
-/// An error with its causes, up to the first line break: a verifier's log is long.
+/// An error with its causes, in one line. A verifier's log is long, and ends with the reason.
 pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    error_chain(error)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    one_line(&error_chain(error))
+}
+
+fn one_line(text: &str) -> String {
+    /// What aya writes between the error and the log.
+    const LOG: &str = ". Verifier output: ";
+    /// How the lines of figures begin that follow the reason.
+    const FIGURES: [&str; 3] = ["processed ", "verification time ", "stack depth "];
+    let Some((error, log)) = text.split_once(LOG) else {
+        return text.lines().next().unwrap_or_default().to_owned();
+    };
+    let is_figures = |line: &&str| FIGURES.iter().any(|figures| line.starts_with(figures));
+    let lines = log.lines().map(str::trim);
+    let mut lines = lines.filter(|line| !line.is_empty() && !is_figures(line));
+    match lines.next_back() {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +174,22 @@ mod tests {
             call: "bpf_link_create",
             io_error: io::Error::from_raw_os_error(number),
         }
+    }
+
+    #[test]
+    fn the_reason_of_a_verifier_is_at_the_end_of_its_log() {
+        let log = "the BPF_PROG_LOAD syscall returned Invalid argument (os error 22). Verifier \
+                   output: reg type unsupported for arg#0\n525: (79) r5 = *(u64 *)(r3 +0)\n\
+                   Type 'atomic_long_t' is not a struct\nverification time 6035 usec\n\
+                   stack depth 184+0\nprocessed 161 insns (limit 1000000)\n";
+        assert_eq!(
+            one_line(log),
+            "the BPF_PROG_LOAD syscall returned Invalid argument (os error 22): Type \
+             'atomic_long_t' is not a struct"
+        );
+        assert_eq!(one_line("first\nsecond"), "first");
+        assert_eq!(one_line("no log. Verifier output: "), "no log");
+        assert_eq!(one_line(""), "");
     }
 
     #[test]
