@@ -13,7 +13,7 @@ use super::unit::Unit;
 
 /// Height of a row with a name, pixels.
 const ROW: u32 = 22;
-/// With at most so many points, a series has markers.
+/// With at most this number of points, a series has markers.
 const FEW: usize = 40;
 
 /// The rows of a query.

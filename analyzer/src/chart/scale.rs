@@ -89,8 +89,14 @@ impl Scale {
     }
 
     /// A logarithmic scale that covers both positive ends.
-    pub(super) fn logarithmic(smallest: f64, largest: f64, unit: Unit) -> Self {
-        let (unit, divisor, _) = unit.shown(largest);
+    pub(super) fn logarithmic(smallest: f64, largest: f64, of: Unit) -> Self {
+        // Of minutes and hours, powers of ten are not round.
+        let most = if of == Unit::Nanoseconds {
+            100e9
+        } else {
+            f64::INFINITY
+        };
+        let (unit, divisor, _) = of.shown(largest.min(most));
         let (smallest, largest) = (smallest / divisor.size, largest / divisor.size);
         let decades = smallest.log10().floor() as i32..=largest.log10().ceil() as i32;
         let number = decades.end() - decades.start();
@@ -118,15 +124,21 @@ impl Scale {
             .unwrap_or(values.len() - 1)
             .max(first + 1)
             .min(values.len() - 1);
+        // Over many decades each label has the unit that fits.
+        let own_units = of == Unit::Nanoseconds && number > 3;
+        let text = |value: f64| match own_units {
+            true => duration_label(value * size),
+            false => label(value, value),
+        };
         let ticks: Vec<(f64, String)> = values[first..=last]
             .iter()
-            .map(|value| (position(*value), label(*value, *value)))
+            .map(|value| (position(*value), text(*value)))
             .collect();
         Self {
             low: ticks[0].0,
             high: ticks[ticks.len() - 1].0.max(position(largest)),
             ticks,
-            unit,
+            unit: if own_units { String::new() } else { unit },
             logarithmic: true,
         }
     }
@@ -168,6 +180,17 @@ impl Scale {
     }
 }
 
+/// A round duration with the unit that fits.
+fn duration_label(ns: f64) -> String {
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
+    // A power of ten may be a little less.
+    let found = units
+        .into_iter()
+        .find(|(size, _)| ns * (1.0 + 1e-9) >= *size);
+    let (size, unit) = found.unwrap_or((1.0, "ns"));
+    format!("{} {unit}", label(ns / size, ns / size))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +228,14 @@ mod tests {
             ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5"]
         );
         assert!(scale.low <= 13_000f64.log10() && scale.high >= 4.7e6f64.log10());
+    }
+
+    #[test]
+    fn over_many_decades_each_label_has_its_unit() {
+        let scale = durations(&[30.0, 5e10]);
+        let expected = ["10 ns", "1 µs", "100 µs", "10 ms", "1 s", "100 s"];
+        assert_eq!(labels(&scale), expected);
+        assert_eq!(scale.title("latency"), "latency (log scale)");
     }
 
     #[test]
