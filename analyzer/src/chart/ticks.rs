@@ -16,7 +16,7 @@ pub(super) fn binary_step(least: f64) -> f64 {
 /// 1, 2, 5 and so on, not below `least`: for what is counted.
 pub(super) fn whole_step(least: f64) -> f64 {
     match decimal_step(least.max(1.0)) {
-        step if step == 2.5 => 5.0,
+        2.5 => 5.0,
         step => step.max(1.0),
     }
 }

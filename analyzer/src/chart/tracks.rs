@@ -89,7 +89,7 @@ impl Tracks<'_> {
         });
         let subjects: Vec<&str> = self.panels.iter().map(|panel| panel.heading).collect();
         let subjects = names(subjects.into_iter().filter(|name| !name.is_empty()));
-        let recording = escaped(&self.recording);
+        let recording = escaped(self.recording);
         Picture {
             heading: format!("{recording}: {}", self.what),
             subtitle: self.subtitle(),

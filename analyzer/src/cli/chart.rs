@@ -222,7 +222,7 @@ pub enum ChartSubject {
         /// Whether damaged files are left out.
         skip_damaged: bool,
         /// Thresholds and operations.
-        settings: ComparisonSettings,
+        settings: Box<ComparisonSettings>,
     },
     /// The rows of a query.
     Sql(Box<QueryPlan>, RowColumns),
@@ -342,7 +342,7 @@ impl ChartArguments {
                 base: recordings.collect(),
                 candidate: self.against,
                 skip_damaged,
-                settings: ComparisonSettings(settings),
+                settings: Box::new(ComparisonSettings(settings)),
             });
         }
         let mut recordings: Vec<PathBuf> = recordings.collect();

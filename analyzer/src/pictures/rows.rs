@@ -65,11 +65,11 @@ impl RowCollector {
         Ok(())
     }
 
-    /// The chart.
+    /// The chart of the rows of `query`, which is its title.
     ///
     /// # Errors
     /// Where there are too many names for an axis, or a value cannot be read.
-    pub fn finish(self, title: &str) -> Result<Rows> {
+    pub fn finish(self, query: &str) -> Result<Rows> {
         let schema = self.schema.unwrap_or_else(|| Schema::empty().into());
         let chosen = Chosen::of(&self.columns, &schema)?;
         let mut places: Vec<Place> = Vec::new();
@@ -94,7 +94,20 @@ impl RowCollector {
                 values.extend(numbers(batch.column(*column))?);
             }
         }
-        let (names, groups) = (names.all, groups.all);
+        let (mut names, mut groups) = (names.all, groups.all);
+        // Without an order, rows come in another one each time.
+        if !query.to_lowercase().contains("order by") {
+            let places_of = sorted(&mut names);
+            for place in places.iter_mut().filter(|_| chosen.kind == Kind::Names) {
+                let index = usize::try_from(place.index).ok();
+                let index = index.and_then(|index| places_of.get(index));
+                place.index = index.map_or(place.index, |index| *index as i64);
+            }
+        }
+        let places_of = sorted(&mut groups);
+        for group in &mut of_rows {
+            *group = places_of.get(*group).copied().unwrap_or(*group);
+        }
         if names.len() > MOST_NAMES {
             let column = escaped(schema.field(chosen.x).name()).into_owned();
             return Err(Failure::new(
@@ -124,7 +137,10 @@ impl RowCollector {
                 }
             }
             for (_, points) in series.iter_mut().filter(|_| is_sorted) {
-                points.sort_by(|a, b| a.index.cmp(&b.index).then(a.x.total_cmp(&b.x)));
+                points.sort_by(|a, b| {
+                    let by_x = a.index.cmp(&b.index).then(a.x.total_cmp(&b.x));
+                    by_x.then(a.y.total_cmp(&b.y))
+                });
             }
             ColumnRows {
                 unit: unit(&name),
@@ -133,7 +149,7 @@ impl RowCollector {
             }
         });
         Ok(Rows {
-            title: title.split_whitespace().collect::<Vec<_>>().join(" "),
+            title: query.split_whitespace().collect::<Vec<_>>().join(" "),
             x_name: schema.field(chosen.x).name().clone(),
             columns: columns.collect(),
             groups_left_out: groups.len().saturating_sub(MOST_SERIES),
@@ -258,6 +274,18 @@ fn places(column: &dyn Array, kind: Kind, names: &mut Texts) -> Result<Vec<Place
     })
 }
 
+/// Sorts texts, and gives the new place of each.
+fn sorted(texts: &mut [String]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by(|a, b| texts[*a].cmp(&texts[*b]));
+    texts.sort();
+    let mut places = vec![0; order.len()];
+    for (place, from) in order.into_iter().enumerate() {
+        places[from] = place;
+    }
+    places
+}
+
 /// The unit that the name of a column ends with, as all of our own do.
 fn unit(name: &str) -> Unit {
     match name.rsplit('_').next() {
@@ -265,5 +293,52 @@ fn unit(name: &str) -> Unit {
         Some("bytes") => Unit::Bytes,
         Some("share" | "ratio" | "fraction") => Unit::Ratio,
         _ => Unit::Number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+
+    fn drawn(query: &str, x: &[&str], by: &[&str]) -> Rows {
+        let texts = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+        let values = (0..x.len()).map(|index| index as f64);
+        let values: ArrayRef = Arc::new(Float64Array::from_iter_values(values));
+        let columns = [("x", texts(x)), ("by", texts(by)), ("y_ns", values)];
+        let mut rows = RowCollector::new(RowColumns {
+            by: Some("by".to_owned()),
+            ..RowColumns::default()
+        });
+        rows.add(&RecordBatch::try_from_iter(columns).unwrap())
+            .unwrap();
+        rows.finish(query).unwrap()
+    }
+
+    #[test]
+    fn rows_without_an_order_are_drawn_in_that_of_their_names() {
+        let one = drawn("SELECT", &["b", "a", "b"], &["z", "y", "y"]);
+        let other = drawn("SELECT", &["a", "b", "b"], &["y", "y", "z"]);
+        assert_eq!(
+            one.x,
+            Horizontal::Names(vec!["a".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(other.x, one.x);
+        let groups = |rows: &Rows| -> Vec<(String, Vec<i64>)> {
+            let series = rows.columns[0].series.iter();
+            series
+                .map(|(group, points)| (group.clone(), points.iter().map(|p| p.index).collect()))
+                .collect()
+        };
+        assert_eq!(groups(&one)[1], ("z".to_owned(), vec![1]));
+        assert_eq!(groups(&other)[1], groups(&one)[1]);
+        assert_eq!(one.columns[0].unit, Unit::Nanoseconds);
+        let kept = drawn("SELECT … ORDER BY y_ns", &["b", "a"], &["z", "y"]);
+        assert_eq!(
+            kept.x,
+            Horizontal::Names(vec!["b".to_owned(), "a".to_owned()])
+        );
     }
 }

@@ -184,7 +184,7 @@ fn the_rows_of_a_query_are_drawn() {
     let texts = texts(&svg);
     assert!(texts.contains(&"traffic_control".to_owned()), "{texts:?}");
     assert!(
-        texts.iter().any(|text| text.starts_with("p99_ns, ")),
+        texts.iter().any(|text| text.starts_with("p99_ns (log")),
         "{texts:?}"
     );
     assert_eq!(svg, printed(&by));

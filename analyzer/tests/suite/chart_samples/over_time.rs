@@ -312,8 +312,9 @@ impl Shape {
     fn memory(&self) -> Memory {
         let operation = |index: usize| {
             let memory = self.track("memory", index as u64, 1.0);
-            let known = memory.points.iter().filter(|point| point.1.is_finite());
-            let ends = known.clone().next().zip(known.last()).copied_ends();
+            let mut known = memory.points.iter().filter(|point| point.1.is_finite());
+            let ends = known.clone().next().zip(known.next_back());
+            let ends = ends.map(|(first, last)| (*first, *last));
             OperationMemory {
                 name: name(index, self.long),
                 window_ns: self.window_ns(),
@@ -361,7 +362,9 @@ impl Shape {
             name: name(index, self.long),
             window_ns: self.window_ns(),
             finished: self.track("finished", index as u64, 1e-3),
-            failed: (index % 2 == 0).then(|| self.track("failed", index as u64 + 20, 1e-9)),
+            failed: index
+                .is_multiple_of(2)
+                .then(|| self.track("failed", index as u64 + 20, 1e-9)),
             bytes: (index == 1).then(|| self.track("data", index as u64 + 60, 1.0)),
             lost: self.lost(),
             changes: self.changes("rate"),
@@ -403,17 +406,6 @@ impl Shape {
                 measure("events", "received", Unit::PerSecond, &["events"], 1.0),
             ],
         }
-    }
-}
-
-/// The first and the last of two points.
-trait CopiedEnds {
-    fn copied_ends(self) -> Option<((i64, f64), (i64, f64))>;
-}
-
-impl CopiedEnds for Option<(&(i64, f64), &(i64, f64))> {
-    fn copied_ends(self) -> Option<((i64, f64), (i64, f64))> {
-        self.map(|(first, last)| (*first, *last))
     }
 }
 
