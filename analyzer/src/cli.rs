@@ -4,6 +4,7 @@
 mod acceptance;
 mod baseline;
 mod changes;
+mod chart;
 mod compare;
 mod file_columns;
 mod import;
@@ -18,6 +19,7 @@ use soakbox_cli::{Failure, Format, Result, STYLES};
 
 pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
+pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject, ComparisonSettings};
 pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
@@ -90,17 +92,12 @@ enum Command {
     /// Make a recording of the measurements of another program
     #[command(subcommand)]
     Import(import::ImportArguments),
-    /// Draw latency percentiles over time as SVG
-    Chart {
-        #[command(flatten)]
-        source: Source,
-        /// Where to write the chart, - for stdout
-        #[arg(short, long, value_name = "FILE.svg")]
-        output: PathBuf,
-        /// Draw only this operation; may be given several times
-        #[arg(long, value_name = "NAME")]
-        operation: Vec<String>,
-    },
+    /// Draw a chart as SVG: percentiles over time, heat map, spectrum, memory and others, or the rows
+    /// of a query
+    ///
+    /// The same recording always gives the same bytes. Each chart is readable in light and dark, and
+    /// has a description for screen readers; --format csv and markdown give its numbers as a table.
+    Chart(chart::ChartArguments),
     /// Write a report of figures, losses, gaps and charts as one HTML file
     Report {
         /// The recording; with --against, the base of the comparison
@@ -150,15 +147,8 @@ pub enum Plan {
     Soak(Box<SoakPlan>),
     /// Make a recording of the measurements of another program.
     Import(Box<ImportPlan>),
-    /// Draw the named operations, or all if none is named, into a file.
-    Chart {
-        /// The recording.
-        source: Source,
-        /// The file to write.
-        output: PathBuf,
-        /// Names of operations.
-        operations: Vec<String>,
-    },
+    /// Draw a chart.
+    Chart(Box<ChartPlan>),
     /// Write a report to a file.
     Report {
         /// Recordings, the base first.
@@ -182,15 +172,7 @@ impl TryFrom<Arguments> for Plan {
             Command::Import(arguments) => Plan::Import(Box::new(arguments.plan())),
             Command::Compare(arguments) => arguments.plan()?,
             Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
-            Command::Chart {
-                source,
-                output,
-                operation,
-            } => Plan::Chart {
-                source,
-                output,
-                operations: operation,
-            },
+            Command::Chart(arguments) => Plan::Chart(Box::new(arguments.plan()?)),
             Command::Report {
                 recordings,
                 against,

@@ -1,7 +1,7 @@
 //! The analyzer: reads a recording and gives numbers and charts. Data flows one way: `recording`
 //! (files) → `windows` (its runs, cut into windows) → `figures` (typed numbers) → `output`,
-//! `chart`, `report`. `compare`, `baseline`, `changes` and `soak` judge the windows, and `sql` has
-//! the files as tables. `commands` connects them, and all of them may use `units`.
+//! `pictures` → `chart`, `report`. `compare`, `baseline`, `changes` and `soak` judge the windows, and
+//! `sql` has the files as tables. `commands` connects them, and all of them may use `units`.
 //!
 //! It never writes into a recording that it reads (`import` makes new ones), never depends on `aya`,
 //! and names no column that `soakbox-schemas` does not have.
@@ -17,6 +17,7 @@ pub mod figures;
 pub mod file_series;
 pub mod import;
 pub mod output;
+pub mod pictures;
 pub mod recording;
 pub mod report;
 pub mod run;

@@ -1,5 +1,6 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
+mod chart;
 mod places;
 mod series;
 mod sql;
@@ -47,14 +48,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
             commands::summary::run(&open(source, Cut::WHOLE)?, *format)
         }
         Plan::Sql(plan) => sql::run(plan),
-        Plan::Chart {
-            source,
-            output,
-            operations,
-        } => {
-            let output = OutputFile::create(output)?;
-            commands::chart::run(&open(source, Timeline::CUT)?, operations, output)
-        }
+        Plan::Chart(plan) => chart::run(plan),
         Plan::Report { sources, output } => {
             let output = OutputFile::create(output)?;
             let readings = sources.iter().map(|source| open(source, Timeline::CUT));

@@ -4,20 +4,22 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-/// From `low` to `high`, linear, with labelled ticks.
+use super::scale::Scale;
+
+/// From `low` to `high`, linear, with ticks.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
     low: f64,
     high: f64,
-    ticks: Vec<(f64, String)>,
+    ticks: Vec<f64>,
 }
 
 impl Axis {
-    pub(super) fn new(low: f64, high: f64, ticks: &[(f64, String)]) -> Self {
+    pub(super) fn new(scale: &Scale) -> Self {
         Self {
-            low,
-            high,
-            ticks: ticks.to_vec(),
+            low: scale.low,
+            high: scale.high,
+            ticks: scale.ticks.iter().map(|(at, _)| *at).collect(),
         }
     }
 }
@@ -28,14 +30,14 @@ impl Ranged for Axis {
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
         let share = (value - self.low) / (self.high - self.low);
-        limit.0 + (f64::from(limit.1 - limit.0) * share).round() as i32
+        limit.0 + (f64::from(limit.1 - limit.0) * share.clamp(0.0, 1.0)).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
         if hint.weight().allow_light_points() {
             return Vec::new();
         }
-        self.ticks.iter().map(|(at, _)| *at).collect()
+        self.ticks.clone()
     }
 
     fn range(&self) -> Range<f64> {
@@ -44,8 +46,8 @@ impl Ranged for Axis {
 }
 
 impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        let found = self.ticks.iter().find(|(at, _)| at == value);
-        found.map(|(_, label)| label.clone()).unwrap_or_default()
+    /// The labels are drawn by `panel`, which knows their widths.
+    fn format_ext(&self, _: &f64) -> String {
+        String::new()
     }
 }

@@ -1,223 +1,200 @@
-//! One operation's panel, drawn with plotters: gaps, grid, percentiles, losses, moments.
+//! One panel: heading, titles and labels of the axes, grid, flags, marks. All text has its place outside
+//! of the plot, or where no other text is.
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use soakbox_cli::escaped;
-use soakbox_schemas::tables::AnnotationKind;
 
 use super::axis::Axis;
-use super::scale::{TimeScale, ValueScale};
-use super::theme::{AXIS, GAP, GRID, INK, LINES, LOSS, MOMENT, MUTED, bold, text};
-use crate::coverage::Moment;
-use crate::figures::{DurationsOf, LatencyWindow, OperationTimeline, Timeline};
-use crate::units::window_length;
+use super::labels::{flags, right_labels, x_labels, y_labels};
+use super::letters::{cut, cut_bold, width};
+use super::marks;
+use super::page::{Area, Drawn, SIDE};
+use super::picture::{Flag, Panel};
+use super::theme::{AXIS, GRID, Ink, bold, text};
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+/// Size of a heading.
+const HEADING: f64 = 14.0;
+/// Size of all other text.
+pub(super) const SIZE: f64 = 12.0;
+/// Height of the row of the heading.
+const HEADING_ROW: u32 = 22;
+/// Height of a row of text.
+const ROW: u32 = 17;
+/// From the plot down to the labels of the horizontal axis: the lowest label of the vertical axis is
+/// above them.
+pub(super) const LABELS_BELOW: i32 = 9;
+/// Space below a panel.
+const BELOW: u32 = 14;
+/// Space at the right of a plot, for half a label.
+const RIGHT: i32 = 28;
+/// Largest share of the width that the labels of the vertical axis take.
+const MOST_LEFT: f64 = 0.4;
+/// Most points of all lines of a picture, so that the file is small.
+const MOST_POINTS: usize = 12_000;
+/// The same of labels at the right.
+const MOST_RIGHT: f64 = 0.3;
 
-/// Approximate width of a letter in a legend or label, pixels.
-const LETTER: i32 = 7;
-/// Longest label of an annotated moment, letters.
-const MOMENT_LETTERS: usize = 28;
-/// What percentiles by the kernel's histograms are of.
-pub(super) const ALL_FINISHED: &str = "all finished operations";
-/// Height of the strip that shows losses, as a share of the panel's height.
-const LOSS_STRIP: f64 = 0.03;
-
-/// Draws the legend to the right of `at`, pixels.
-pub(super) fn legend<'a>(
-    area: &Area<'a>,
-    at: (i32, i32),
-    timeline: &Timeline,
-    operations: &[OperationTimeline],
-) -> Drawn<'a> {
-    let (mut x, y) = at;
-    let label = |x: &mut i32, name: &str| {
-        let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Center));
-        let drawn = area.draw(&Text::new(name.to_owned(), (*x, y), style));
-        *x += name.chars().count() as i32 * LETTER + 22;
-        drawn
-    };
-    for line in LINES {
-        area.draw(&PathElement::new(
-            vec![(x, y), (x + 30, y)],
-            line.colour.stroke_width(2),
-        ))?;
-        x += 37;
-        label(&mut x, line.name)?;
-    }
-    if !timeline.unobserved.is_empty() {
-        area.draw(&Rectangle::new([(x, y - 7), (x + 22, y + 7)], GAP.filled()))?;
-        x += 29;
-        label(&mut x, "observation incomplete")?;
-    }
-    if operations.iter().any(|one| !one.lost.is_empty()) {
-        area.draw(&Rectangle::new(
-            [(x, y - 3), (x + 22, y + 3)],
-            LOSS.filled(),
-        ))?;
-        x += 29;
-        label(&mut x, "operations lost")?;
-    }
-    Ok(())
+/// What the panels of a picture have in common.
+pub(super) struct Frame {
+    pub(super) width: i32,
+    pub(super) left: i32,
+    pub(super) right: i32,
+    /// Most columns of a line, so that many lines together are few points.
+    columns: usize,
 }
 
-/// Draws the panel of one operation.
-pub(super) fn panel<'a>(
-    area: &Area<'a>,
-    timeline: &Timeline,
-    operation: &OperationTimeline,
-    values: &ValueScale,
-    titled: bool,
-) -> Drawn<'a> {
-    let times = TimeScale::new(timeline.range);
-    if titled {
-        let name = escaped(&operation.operation).into_owned();
-        area.draw(&Text::new(name, (20, 2), bold(17)))?;
-        let width = format!("per {} window", window_length(operation.width_ns));
-        let width = match operation.durations_of {
-            DurationsOf::Rows => width,
-            DurationsOf::Finished => format!("{width}, {ALL_FINISHED}"),
-        };
-        let right = area.dim_in_pixel().0 as i32 - 24;
-        let style = text(14, MUTED).pos(Pos::new(HPos::Right, VPos::Top));
-        area.draw(&Text::new(width, (right, 4), style))?;
+impl Frame {
+    /// All plots begin at the same place.
+    pub(super) fn of(panels: &[Panel], total: u32) -> Self {
+        let labels = panels.iter().flat_map(|panel| &panel.y.ticks);
+        let widest = labels
+            .map(|(_, label)| width(label, SIZE))
+            .fold(24.0, f64::max);
+        let most = f64::from(total) * MOST_LEFT;
+        let right = panels.iter().flat_map(|panel| &panel.right);
+        let right = right.map(|(_, label)| width(label, SIZE) + 8.0);
+        let right = right.fold(0.0, f64::max).min(f64::from(total) * MOST_RIGHT);
+        Self {
+            width: total as i32,
+            left: SIDE + widest.min(most).ceil() as i32 + 8,
+            right: RIGHT.max(right.ceil() as i32 + 8),
+            columns: MOST_POINTS / 2 / panels.iter().map(marks::lines).sum::<usize>().max(1),
+        }
     }
-    let end = times.position(times.range.last_ns);
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(if titled { 28 } else { 10 })
-        .margin_left(12)
-        .margin_bottom(6)
-        .margin_right(24)
-        .x_label_area_size(42)
-        .y_label_area_size(66)
-        .build_cartesian_2d(
-            Axis::new(0.0, end, &times.ticks),
-            Axis::new(values.low, values.high, &values.ticks),
-        )?;
-    let span = (values.low, values.high);
-    chart.draw_series(timeline.unobserved.iter().map(|range| {
-        let from = times.position(range.first_ns);
-        let to = times.position(range.last_ns);
-        Rectangle::new([(from, span.0), (to, span.1)], GAP.filled())
-    }))?;
-    let scale = if values.logarithmic {
-        ", log scale"
-    } else {
-        ""
-    };
+
+    /// Where plots end.
+    pub(super) fn right(&self) -> i32 {
+        self.width - self.right
+    }
+
+    pub(super) fn plot_width(&self) -> i32 {
+        (self.right() - self.left).max(8)
+    }
+}
+
+/// The height of a panel with all of its text.
+pub(super) fn height(panel: &Panel) -> u32 {
+    above(panel) + panel.height + below(panel)
+}
+
+fn above(panel: &Panel) -> u32 {
+    let has_heading = !panel.heading.is_empty() || !panel.note.is_empty();
+    let flags = panel.flags.iter().filter(|flags| has_labels(flags));
+    let rows = usize::from(!panel.y_title.is_empty()) + flags.count();
+    u32::from(has_heading) * HEADING_ROW + rows as u32 * ROW + 6
+}
+
+fn has_labels(flags: &[Flag]) -> bool {
+    flags.iter().any(|flag| !flag.label.is_empty())
+}
+
+fn below(panel: &Panel) -> u32 {
+    let has_title = u32::from(!panel.x_title.is_empty());
+    ROW + LABELS_BELOW as u32 + has_title * ROW + BELOW
+}
+
+/// Draws a panel whose top is at `top`.
+pub(super) fn draw<'a>(root: &Area<'a>, panel: &Panel, top: i32, frame: &Frame) -> Drawn<'a> {
+    let mut y = top;
+    if !panel.heading.is_empty() || !panel.note.is_empty() {
+        heading(root, panel, y, frame)?;
+        y += HEADING_ROW as i32;
+    }
+    if !panel.y_title.is_empty() {
+        let title = cut(&panel.y_title, SIZE, f64::from(frame.width - 2 * SIDE));
+        let style = text(SIZE, Ink::Muted).pos(Pos::new(HPos::Left, VPos::Top));
+        root.draw(&Text::new(title, (SIDE, y), style))?;
+        y += ROW as i32;
+    }
+    let plot_top = top + above(panel) as i32;
+    let plot_bottom = plot_top + panel.height as i32;
+    let area = root.clone().shrink(
+        (frame.left, plot_top),
+        (frame.plot_width() as u32, panel.height),
+    );
+    let mut chart =
+        ChartBuilder::on(&area).build_cartesian_2d(Axis::new(&panel.x), Axis::new(&panel.y))?;
+    let (behind, before): (Vec<_>, Vec<_>) =
+        panel.marks.iter().partition(|mark| marks::is_behind(mark));
+    for mark in behind {
+        marks::draw(&mut chart, panel, mark, frame.columns)?;
+    }
     chart
         .configure_mesh()
-        .disable_x_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
-        .axis_style(AXIS)
-        .label_style(text(14, MUTED))
-        .axis_desc_style(text(14, MUTED))
-        .x_desc(format!("time, UTC ({})", times.dates()))
-        .y_desc(format!("latency ({}{scale})", values.unit))
+        .disable_x_mesh()
         .draw()?;
-    let strip = span.0 + (span.1 - span.0) * LOSS_STRIP;
-    chart.draw_series(operation.lost.keys().map(|&at| {
-        let (from, to) = (times.position(at), times.position(at + operation.width_ns));
-        Rectangle::new([(from, span.0), (to, strip)], LOSS.filled())
-    }))?;
-    moments(&mut chart, timeline, &times, span)?;
-    let value = [
-        |window: &LatencyWindow| window.p50_ns,
-        |window: &LatencyWindow| window.p95_ns,
-        |window: &LatencyWindow| window.p99_ns,
-    ];
-    for (line, value) in LINES.iter().zip(value).rev() {
-        for part in consecutive(operation) {
-            let points = part.iter().map(|window| {
-                let middle = window.at_ns + operation.width_ns / 2;
-                (times.position(middle), values.position(value(window)))
-            });
-            match part {
-                [_] => {
-                    chart.draw_series(points.map(|at| Circle::new(at, 2, line.colour.filled())))?
-                }
-                _ => chart.draw_series(LineSeries::new(points, line.colour.stroke_width(2)))?,
-            };
-        }
-    }
-    Ok(())
-}
-
-/// Parts of consecutive windows: a line never crosses a window without rows.
-fn consecutive(operation: &OperationTimeline) -> impl Iterator<Item = &[LatencyWindow]> {
-    let width_ns = operation.width_ns;
-    operation
-        .half_covered()
-        .chunk_by(move |a, b| b.at_ns - a.at_ns <= width_ns)
-}
-
-type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
-
-/// Draws notes, starts and exits of the target as thin lines. A label that would overlap the one
-/// before it is left out.
-fn moments<'a>(
-    chart: &mut Plot<'a, '_>,
-    timeline: &Timeline,
-    times: &TimeScale,
-    span: (f64, f64),
-) -> Drawn<'a> {
-    let (width, _) = chart.plotting_area().dim_in_pixel();
-    let mut free_from = 0;
-    let shown = timeline
-        .moments
-        .iter()
-        .filter(|moment| is_shown(moment, times));
-    for moment in shown {
-        let at = times.position(moment.at_ns);
-        chart.draw_series([PathElement::new(
-            vec![(at, span.0), (at, span.1)],
-            MOMENT.stroke_width(1),
-        )])?;
-        let label = label(moment);
-        let length = label.chars().count() as i32 * LETTER;
-        let end = times.position(times.range.last_ns);
-        let pixel = (at / end * f64::from(width)) as i32;
-        let (left, anchor, shift) = if pixel + length + 8 < width as i32 {
-            (pixel, HPos::Left, 5)
+    for (row, of_row) in panel.flags.iter().enumerate() {
+        let is_last = row + 1 == panel.flags.len();
+        let row_height = if has_labels(of_row) { ROW as i32 } else { 0 };
+        let line_top = if is_last {
+            y + row_height - 2
         } else {
-            (pixel - length - 8, HPos::Right, -5)
+            plot_top
         };
-        if left < free_from {
-            continue;
-        }
-        free_from = left + length + 12;
-        let style = text(13, MUTED).pos(Pos::new(anchor, VPos::Top));
-        chart
-            .draw_series([EmptyElement::at((at, span.1)) + Text::new(label, (shift, 3), style)])?;
+        flags(
+            root,
+            &chart,
+            panel,
+            of_row,
+            (y, line_top),
+            plot_bottom,
+            frame,
+        )?;
+        y += row_height;
+    }
+    for mark in before {
+        marks::draw(&mut chart, panel, mark, frame.columns)?;
+    }
+    root.draw(&PathElement::new(
+        vec![
+            (frame.left, plot_top),
+            (frame.left, plot_bottom),
+            (frame.left + frame.plot_width(), plot_bottom),
+        ],
+        AXIS.stroke_width(1),
+    ))?;
+    if let Some(reason) = &panel.empty {
+        let style = text(SIZE, Ink::Muted).pos(Pos::new(HPos::Center, VPos::Center));
+        let middle = (
+            frame.left + frame.plot_width() / 2,
+            (plot_top + plot_bottom) / 2,
+        );
+        let reason = cut(reason, SIZE, f64::from(frame.plot_width()));
+        root.draw(&Text::new(reason, middle, style))?;
+    }
+    y_labels(root, &chart, panel, frame)?;
+    right_labels(root, &chart, panel, frame)?;
+    x_labels(root, &chart, panel, plot_bottom, frame)?;
+    if !panel.x_title.is_empty() {
+        let style = text(SIZE, Ink::Muted).pos(Pos::new(HPos::Center, VPos::Top));
+        let at = (
+            frame.left + frame.plot_width() / 2,
+            plot_bottom + LABELS_BELOW + ROW as i32,
+        );
+        let title = cut(&panel.x_title, SIZE, f64::from(frame.plot_width()));
+        root.draw(&Text::new(title, at, style))?;
     }
     Ok(())
 }
 
-fn is_shown(moment: &Moment, times: &TimeScale) -> bool {
-    let inside = (times.range.first_ns..=times.range.last_ns).contains(&moment.at_ns);
-    // The axis starts and ends with the recording.
-    let is_end = matches!(
-        moment.kind,
-        AnnotationKind::RecordingStarted | AnnotationKind::RecordingStopped
-    );
-    inside && !is_end
+fn heading<'a>(root: &Area<'a>, panel: &Panel, y: i32, frame: &Frame) -> Drawn<'a> {
+    let right = frame.width - SIDE;
+    let room = f64::from(right - SIDE);
+    let note = cut(&panel.note, SIZE, room * 0.6);
+    let note_width = width(&note, SIZE);
+    let left = room - note_width - if note.is_empty() { 0.0 } else { 16.0 };
+    let heading = cut_bold(&panel.heading, HEADING, left);
+    if !heading.is_empty() {
+        let style = bold(HEADING).pos(Pos::new(HPos::Left, VPos::Top));
+        root.draw(&Text::new(heading, (SIDE, y), style))?;
+    }
+    if !note.is_empty() {
+        let style = text(SIZE, Ink::Muted).pos(Pos::new(HPos::Right, VPos::Top));
+        root.draw(&Text::new(note, (right, y + 2), style))?;
+    }
+    Ok(())
 }
 
-fn label(moment: &Moment) -> String {
-    let kind = moment.kind.name().replace('_', " ");
-    let text = match moment.kind {
-        AnnotationKind::Note => moment.text.clone(),
-        // The text is a command line, too long for a label.
-        AnnotationKind::TargetStarted => kind,
-        _ => format!("{kind}, {}", moment.text),
-    };
-    let text = escaped(&text);
-    if text.chars().count() <= MOMENT_LETTERS {
-        return text.into_owned();
-    }
-    let cut: String = text.chars().take(MOMENT_LETTERS - 1).collect();
-    format!("{}…", cut.trim_end())
-}
+pub(super) type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;

@@ -1,242 +1,290 @@
-//! Units, ranges and round ticks of the axes. Pure arithmetic.
+//! Axes of values: units, ranges and round ticks. Pure arithmetic.
 
-use chrono::{DateTime, Utc};
+use super::ticks::{binary_step, decimal_step, label, whole_step};
+use super::unit::Unit;
 
-use crate::figures::OperationTimeline;
-use crate::recording::TimeRange;
-
-const SECOND: i64 = 1_000_000_000;
-/// Most ticks on the time axis.
-const TIME_TICKS: i64 = 8;
 /// From this ratio of the largest to the smallest value on, the axis is logarithmic: a linear one
 /// would hide the small values.
 const LOG_FROM: f64 = 40.0;
+/// About how many steps a linear axis has.
+const STEPS: f64 = 5.0;
+/// Largest magnitude of a value: beyond it differences would overflow.
+const LARGEST: f64 = 1e300;
 
-/// The axis of durations. `position` maps a value to the axis, linearly or by its logarithm.
+/// An axis: its range and its ticks, in positions. `position` maps a value to its position.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ValueScale {
+pub(super) struct Scale {
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) ticks: Vec<(f64, String)>,
-    pub(super) unit: &'static str,
+    /// The unit of the labels; empty where it is in them.
+    pub(super) unit: String,
     pub(super) logarithmic: bool,
 }
 
-impl ValueScale {
-    /// The scale for all values of these operations.
-    pub(super) fn covering<'a>(
-        operations: impl IntoIterator<Item = &'a OperationTimeline>,
-    ) -> Self {
-        let windows = operations
-            .into_iter()
-            .flat_map(OperationTimeline::half_covered);
-        let (mut smallest, mut largest) = (f64::INFINITY, 1.0f64);
-        for window in windows {
-            smallest = smallest.min(window.p50_ns.max(1) as f64);
-            largest = largest.max(window.p99_ns as f64);
-        }
-        Self::between(smallest.min(largest), largest)
-    }
+/// How the values of an axis are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// From 0, or logarithmic where the values differ much.
+    FromZeroOrLog,
+    /// From 0.
+    FromZero,
+    /// Around the values: from 0 only if they are not far from it.
+    Around,
+}
 
-    fn between(smallest: f64, largest: f64) -> Self {
-        let (unit, divisor) = unit(largest);
-        let label = |value: f64| plain(value / divisor);
-        if largest / smallest < LOG_FROM {
-            let step = nice_step(largest / 5.0);
-            let steps = (largest / step).ceil().max(1.0) as i64;
-            return Self {
-                low: 0.0,
-                high: steps as f64 * step,
-                ticks: (0..=steps)
-                    .map(|index| index as f64 * step)
-                    .map(|value| (value, label(value)))
-                    .collect(),
-                unit,
-                logarithmic: false,
-            };
-        }
-        let (low, high) = (smallest.log10().floor(), largest.log10());
-        let decades = low as i32..=high.ceil() as i32;
-        let few = decades.end() - decades.start() <= 3;
-        let steps: &[f64] = if few { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let values =
-            decades.flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
-        // The axis ends with the first tick that is not below the largest value.
-        let mut ticks: Vec<(f64, String)> = Vec::new();
-        for value in values {
-            let done = ticks.last().is_some_and(|(last, _)| *last >= high);
-            if !done {
-                ticks.push((value.log10(), label(value)));
+impl Scale {
+    /// The scale for all of these values; those that are not finite do not count.
+    pub(super) fn covering(values: impl IntoIterator<Item = f64>, unit: Unit, form: Form) -> Self {
+        let (mut low, mut high, mut positive) = (f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY);
+        for value in values.into_iter().filter(|value| value.is_finite()) {
+            let value = value.clamp(-LARGEST, LARGEST);
+            (low, high) = (low.min(value), high.max(value));
+            if value > 0.0 {
+                positive = positive.min(value);
             }
         }
-        let first = ticks
-            .iter()
-            .rposition(|(tick, _)| *tick <= smallest.log10());
-        ticks.drain(..first.unwrap_or(0));
+        if low > high {
+            (low, high) = (0.0, 0.0);
+        }
+        if form == Form::FromZeroOrLog && low >= 0.0 && high / positive >= LOG_FROM {
+            return Self::logarithmic(positive, high, unit);
+        }
+        let around = form == Form::Around && (low > high / 2.0 || high < low / 2.0);
+        if !around {
+            (low, high) = (low.min(0.0), high.max(0.0));
+        }
+        Self::linear(low, high, unit)
+    }
+
+    fn linear(low: f64, high: f64, unit: Unit) -> Self {
+        let (unit, divisor, is_binary) = unit.shown(low.abs().max(high.abs()));
+        let (mut low, mut high) = (low / divisor.size, high / divisor.size);
+        if high - low <= low.abs().max(high.abs()) * 1e-9 {
+            // All values are the same: they are in the middle, or 0 at the bottom.
+            let room = if high == 0.0 { 1.0 } else { high.abs() * 0.25 };
+            high += room;
+            low -= if low == 0.0 { 0.0 } else { room };
+        }
+        let least = (high - low) / STEPS;
+        let step = match () {
+            () if divisor.is_whole => whole_step(least),
+            () if is_binary && least >= 1.0 => binary_step(least),
+            () => decimal_step(least),
+        };
+        let first = (low / step + 1e-9).floor();
+        let last = (high / step - 1e-9).ceil().max(first + 1.0);
+        let ticks = (0..=(last - first) as usize).map(|index| {
+            let value = (first + index as f64) * step;
+            (value * divisor.size, label(value, step))
+        });
+        let ticks: Vec<(f64, String)> = ticks.collect();
         Self {
-            low: ticks.first().map_or(low, |(tick, _)| *tick),
-            high: ticks.last().map_or(high, |(tick, _)| *tick),
+            low: first * step * divisor.size,
+            high: last * step * divisor.size,
             ticks,
             unit,
+            logarithmic: false,
+        }
+    }
+
+    /// A logarithmic scale that covers both positive ends.
+    pub(super) fn logarithmic(smallest: f64, largest: f64, of: Unit) -> Self {
+        // Of minutes and hours, powers of ten are not round.
+        let most = if of == Unit::Nanoseconds {
+            100e9
+        } else {
+            f64::INFINITY
+        };
+        let (unit, divisor, _) = of.shown(largest.min(most));
+        let (smallest, largest) = (smallest / divisor.size, largest / divisor.size);
+        let decades = smallest.log10().floor() as i32..=largest.log10().ceil() as i32;
+        let number = decades.end() - decades.start();
+        let steps: &[f64] = if number <= 3 {
+            &[1.0, 2.0, 5.0]
+        } else {
+            &[1.0]
+        };
+        // Of many decades, some have labels.
+        let every = (number / 8 + 1).max(1);
+        let start = *decades.start();
+        let chosen = decades.filter(|decade| (decade - start) % every == 0);
+        let values: Vec<f64> = chosen
+            .flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)))
+            .collect();
+        let size = divisor.size;
+        let position = |value: f64| (value * size).log10();
+        // The axis ends with the first tick that is not below the largest value, and begins with the
+        // last one that is not above the smallest.
+        let near = 1.0 + 1e-9;
+        let first = values.iter().rposition(|value| *value <= smallest * near);
+        let last = values.iter().position(|value| *value * near >= largest);
+        let first = first.unwrap_or(0);
+        let last = last
+            .unwrap_or(values.len() - 1)
+            .max(first + 1)
+            .min(values.len() - 1);
+        // Over many decades each label has the unit that fits.
+        let own_units = of == Unit::Nanoseconds && number > 3;
+        let text = |value: f64| match own_units {
+            true => duration_label(value * size),
+            false => label(value, value),
+        };
+        let ticks: Vec<(f64, String)> = values[first..=last]
+            .iter()
+            .map(|value| (position(*value), text(*value)))
+            .collect();
+        Self {
+            low: ticks[0].0,
+            high: ticks[ticks.len() - 1].0.max(position(largest)),
+            ticks,
+            unit: if own_units { String::new() } else { unit },
             logarithmic: true,
         }
     }
 
-    pub(super) fn position(&self, ns: i64) -> f64 {
-        if self.logarithmic {
-            (ns.max(1) as f64).log10().max(self.low)
-        } else {
-            ns as f64
+    /// Rows or columns with names, from 0 on: each is as wide as the distance of two positions.
+    pub(super) fn names(names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter().enumerate();
+        let ticks: Vec<(f64, String)> = names.map(|(index, name)| (index as f64, name)).collect();
+        Self {
+            low: -0.5,
+            high: ticks.len().max(1) as f64 - 0.5,
+            ticks,
+            unit: String::new(),
+            logarithmic: false,
         }
     }
-}
 
-fn unit(largest: f64) -> (&'static str, f64) {
-    if largest < 1e3 {
-        ("ns", 1.0)
-    } else if largest < 1e6 {
-        ("µs", 1e3)
-    } else if largest < 1e9 {
-        ("ms", 1e6)
-    } else {
-        ("s", 1e9)
+    /// Where a value is.
+    pub(super) fn position(&self, value: f64) -> f64 {
+        if !self.logarithmic {
+            return value.clamp(-LARGEST, LARGEST);
+        }
+        match value > 0.0 {
+            true => value.min(LARGEST).log10().max(self.low),
+            // Zeros are at the edge.
+            false if value.is_nan() => f64::NAN,
+            false => self.low,
+        }
     }
-}
 
-/// 1, 2, 2.5 or 5 times a power of ten, not below `least`.
-fn nice_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
-    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
-    steps
-        .into_iter()
-        .find(|step| *step >= least * 0.999_999)
-        .unwrap_or(10.0 * power)
-}
-
-/// As a decimal number without trailing zeros.
-fn plain(value: f64) -> String {
-    let text = format!("{value:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The axis of time, in nanoseconds since its start.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct TimeScale {
-    pub(super) range: TimeRange,
-    pub(super) ticks: Vec<(f64, String)>,
-}
-
-impl TimeScale {
-    pub(super) fn new(range: TimeRange) -> Self {
-        let range = TimeRange {
-            last_ns: range.last_ns.max(range.first_ns.saturating_add(1_000)),
-            ..range
+    /// A title: what is shown, and its unit.
+    pub(super) fn title(&self, what: &str) -> String {
+        let unit = match self.unit.as_str() {
+            "" => String::new(),
+            unit => format!(", {unit}"),
         };
-        let step = time_step(range.length_ns());
-        let first = range.first_ns.div_euclid(step) * step;
-        let times = (0..=TIME_TICKS + 1).map(|index| first.saturating_add(index * step));
-        let ticks = times
-            .filter(|at| (range.first_ns..=range.last_ns).contains(at))
-            .map(|at| ((at - range.first_ns) as f64, label(at, step)))
-            .collect();
-        Self { range, ticks }
-    }
-
-    pub(super) fn position(&self, at_ns: i64) -> f64 {
-        let at = at_ns.clamp(self.range.first_ns, self.range.last_ns);
-        (at - self.range.first_ns) as f64
-    }
-
-    /// The date that it covers, or the first and the last one.
-    pub(super) fn dates(&self) -> String {
-        let date = |at| utc(at).format("%Y-%m-%d").to_string();
-        let (first, last) = (date(self.range.first_ns), date(self.range.last_ns));
-        if first == last {
-            first
-        } else {
-            format!("{first} to {last}")
-        }
+        let scale = if self.logarithmic { " (log scale)" } else { "" };
+        format!("{what}{unit}{scale}")
     }
 }
 
-fn utc(ns: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_nanos(ns)
-}
-
-fn time_step(length_ns: i64) -> i64 {
-    let seconds = [
-        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
-        86_400, 172_800, 604_800, 1_209_600, 2_592_000,
-    ];
-    let fractions = (0..9)
-        .map(|power| 10i64.pow(power))
-        .flat_map(|ns| [ns, 2 * ns, 5 * ns]);
-    fractions
-        .chain(seconds.map(|seconds| seconds * SECOND))
-        .find(|step| length_ns / step <= TIME_TICKS)
-        .unwrap_or(length_ns / TIME_TICKS)
-        .max(1)
-}
-
-fn label(at_ns: i64, step: i64) -> String {
-    let at = utc(at_ns);
-    let midnight = at_ns.rem_euclid(86_400 * SECOND) == 0;
-    let format = if step >= 86_400 * SECOND || (midnight && step >= 600 * SECOND) {
-        "%b %e"
-    } else if step >= 60 * SECOND {
-        "%H:%M"
-    } else if step >= SECOND {
-        "%H:%M:%S"
-    } else if step >= 1_000_000 {
-        "%S%.3f s"
-    } else {
-        "%S%.6f s"
-    };
-    at.format(format).to_string()
+/// A round duration with the unit that fits.
+fn duration_label(ns: f64) -> String {
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
+    // A power of ten may be a little less.
+    let found = units
+        .into_iter()
+        .find(|(size, _)| ns * (1.0 + 1e-9) >= *size);
+    let (size, unit) = found.unwrap_or((1.0, "ns"));
+    format!("{} {unit}", label(ns / size, ns / size))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels(ticks: &[(f64, String)]) -> Vec<&str> {
-        ticks.iter().map(|(_, label)| label.as_str()).collect()
+    fn labels(scale: &Scale) -> Vec<&str> {
+        scale
+            .ticks
+            .iter()
+            .map(|(_, label)| label.as_str())
+            .collect()
+    }
+
+    fn durations(values: &[f64]) -> Scale {
+        Scale::covering(
+            values.iter().copied(),
+            Unit::Nanoseconds,
+            Form::FromZeroOrLog,
+        )
     }
 
     #[test]
     fn a_linear_axis_starts_at_zero_and_ends_above_the_largest_value() {
-        let scale = ValueScale::between(1.9e6, 6.3e6);
-        assert_eq!((scale.unit, scale.logarithmic), ("ms", false));
-        assert_eq!(labels(&scale.ticks), ["0", "2", "4", "6", "8"]);
+        let scale = durations(&[1.9e6, 6.3e6]);
+        assert_eq!((scale.unit.as_str(), scale.logarithmic), ("ms", false));
+        assert_eq!(labels(&scale), ["0", "2", "4", "6", "8"]);
         assert!(scale.high >= 6.3e6);
     }
 
     #[test]
     fn a_wide_range_is_logarithmic_and_covers_both_ends() {
-        let scale = ValueScale::between(13_000.0, 4.7e6);
-        assert_eq!((scale.unit, scale.logarithmic), ("ms", true));
+        let scale = durations(&[13_000.0, 4.7e6]);
+        assert_eq!((scale.unit.as_str(), scale.logarithmic), ("ms", true));
         assert_eq!(
-            labels(&scale.ticks),
+            labels(&scale),
             ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5"]
         );
         assert!(scale.low <= 13_000f64.log10() && scale.high >= 4.7e6f64.log10());
     }
 
     #[test]
-    fn time_ticks_are_round_and_few_for_every_length() {
-        let mut length = 1_000;
-        while length < 400 * 86_400 * SECOND {
-            let range = TimeRange {
-                first_ns: 1_795_507_200_123_456_789,
-                last_ns: 1_795_507_200_123_456_789 + length,
-            };
-            let ticks = TimeScale::new(range).ticks;
-            assert!(
-                (3..=9).contains(&ticks.len()),
-                "{} for {length} ns",
-                ticks.len()
-            );
-            length = length * 3 / 2;
+    fn over_many_decades_each_label_has_its_unit() {
+        let scale = durations(&[30.0, 5e10]);
+        let expected = ["10 ns", "1 µs", "100 µs", "10 ms", "1 s", "100 s"];
+        assert_eq!(labels(&scale), expected);
+        assert_eq!(scale.title("latency"), "latency (log scale)");
+    }
+
+    #[test]
+    fn memory_far_from_zero_has_an_axis_around_it() {
+        let mib = f64::from(1 << 20);
+        let values = [60.0 * mib, 67.0 * mib];
+        let scale = Scale::covering(values, Unit::Bytes, Form::Around);
+        assert_eq!(labels(&scale), ["60", "62", "64", "66", "68"]);
+        assert_eq!(scale.title("memory"), "memory, MiB");
+        let scale = Scale::covering([10.0 * mib, 67.0 * mib], Unit::Bytes, Form::Around);
+        assert_eq!(scale.low, 0.0);
+    }
+
+    #[test]
+    fn any_values_have_a_few_ticks_in_order() {
+        let values = [
+            0.0,
+            1e-9,
+            1.0,
+            7.0,
+            1e5,
+            1e17,
+            f64::MAX,
+            -3.0,
+            -1e300,
+            f64::NAN,
+        ];
+        for (form, unit) in [
+            (Form::FromZeroOrLog, Unit::Nanoseconds),
+            (Form::FromZero, Unit::Count),
+            (Form::Around, Unit::Bytes),
+            (Form::FromZeroOrLog, Unit::Ratio),
+            (Form::Around, Unit::Number),
+        ] {
+            for low in values {
+                for high in values {
+                    let scale = Scale::covering([low, high], unit, form);
+                    let ticks = &scale.ticks;
+                    assert!((2..=12).contains(&ticks.len()), "{low} {high}: {scale:?}");
+                    assert!(ticks.is_sorted_by(|a, b| a.0 < b.0), "{scale:?}");
+                    assert!(scale.low.is_finite() && scale.low < scale.high, "{scale:?}");
+                    for value in [low, high].into_iter().filter(|value| value.is_finite()) {
+                        let at = scale.position(value);
+                        let room = (scale.high - scale.low) * 1e-9;
+                        let range = scale.low - room..=scale.high + room;
+                        assert!(range.contains(&at), "{value} in {scale:?}");
+                    }
+                }
+            }
         }
     }
 }

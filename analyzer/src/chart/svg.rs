@@ -4,7 +4,8 @@
 
 use maud::html;
 
-use super::theme::{DARK, LINES, hex};
+use super::compact::compacted;
+use super::theme::{SERIES, dark, hex};
 
 /// The style sheet that the pictures need; once per document.
 pub const STYLE: Style = Style;
@@ -17,7 +18,7 @@ impl std::fmt::Display for Style {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "svg text {{ font-family: system-ui, sans-serif; }}")?;
         writeln!(f, "@media (prefers-color-scheme: dark) {{")?;
-        for (light, dark) in DARK {
+        for (light, dark) in dark() {
             let light = hex(light);
             writeln!(f, "  svg [fill=\"{light}\"] {{ fill: {dark}; }}")?;
             writeln!(f, "  svg [stroke=\"{light}\"] {{ stroke: {dark}; }}")?;
@@ -34,10 +35,10 @@ pub(super) fn finish(
     description: &str,
     standalone: bool,
 ) -> String {
-    let mut dashed = drawn.to_owned();
-    for line in LINES.iter().filter(|line| !line.dash.is_empty()) {
-        let stroke = format!("stroke=\"{}\"", hex(line.colour));
-        let with_dash = format!("{stroke} stroke-dasharray=\"{}\"", line.dash);
+    let mut dashed = compacted(drawn);
+    for look in SERIES.iter().filter(|look| !look.dash.is_empty()) {
+        let stroke = format!("stroke=\"{}\" stroke-width=\"2\"", hex(look.colour));
+        let with_dash = format!("{stroke} stroke-dasharray=\"{}\"", look.dash);
         dashed = dashed.replace(&stroke, &with_dash);
     }
     let (head, body) = dashed.split_once('>').unwrap_or((&dashed, ""));

@@ -57,6 +57,22 @@ impl Acceptance {
 }
 
 impl TypedSettings {
+    /// These thresholds, file of thresholds and operations; everything else as it is by default.
+    pub(super) fn of(
+        thresholds: Vec<ThresholdSetting>,
+        config: Option<PathBuf>,
+        operations: Vec<String>,
+    ) -> Self {
+        Self {
+            thresholds,
+            config,
+            settings: Settings {
+                operations,
+                ..Settings::default()
+            },
+        }
+    }
+
     /// The settings with the thresholds of the file and of the command line.
     pub(super) fn read(&self) -> Result<Settings> {
         let file = match &self.config {

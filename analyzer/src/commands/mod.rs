@@ -17,7 +17,7 @@ use soakbox_cli::message;
 use crate::figures::Warning;
 
 /// Reports warnings on stderr.
-fn warn(warnings: &[Warning]) {
+pub(crate) fn warn(warnings: &[Warning]) {
     for warning in warnings {
         message::line(format_args!("warning: {warning}"));
     }

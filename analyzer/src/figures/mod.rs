@@ -12,7 +12,7 @@ mod warning;
 pub use info::{DeletedExtent, Info, TableExtent, Target};
 pub use reading::{Outline, Reading};
 pub use summary::{OperationSummary, Summary};
-pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
+pub use timeline::{LatencyWindow, OperationTimeline, OperationWindows, Timeline};
 pub use warning::Warning;
 
 pub use crate::windows::DurationsOf;

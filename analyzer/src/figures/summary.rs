@@ -154,7 +154,7 @@ impl OperationSummary {
         let max_ns =
             [durations, &of_rows].map(|durations| durations.extremes().map(|(_, max)| max));
         let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
-        let count = count(whole.count, counts);
+        let count = counts.map_or(whole.count, OperationCounts::finished);
         let outcomes = Outcomes::of(whole, counts);
         let cpu = match counts.filter(|counts| all_have(whole.with_cpu, whole, counts)) {
             Some(counts) if counts.counters.cpu_sum_ns > 0 => {
@@ -195,13 +195,6 @@ impl OperationSummary {
             lost: counts.map(OperationCounts::lost),
         }
     }
-}
-
-/// The operations that finished: those that were counted, and the rows that were not.
-fn count(rows: u64, counts: Option<&OperationCounts>) -> u64 {
-    let Some(counts) = counts else { return rows };
-    let uncounted = rows.saturating_sub(counts.counters.recorded);
-    counts.counters.finished.saturating_add(uncounted)
 }
 
 /// Whether rows are missing, and none is without a count, so that the kernel's sums are those of all

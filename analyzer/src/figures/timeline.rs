@@ -89,16 +89,12 @@ impl Timeline {
     pub fn of(reading: &Reading, wanted: &[String]) -> Option<Self> {
         let range = reading.coverage.range?;
         let shown = |counts: &&OperationCounts| {
-            (counts.rows > 0 || counts.counters.finished > 0)
-                && (wanted.is_empty() || wanted.contains(&counts.operation))
+            counts.finished() > 0 && (wanted.is_empty() || wanted.contains(&counts.operation))
         };
         let operations = reading.counts.iter().filter(shown);
         let operations = operations.map(|counts| {
             let operation = &counts.operation;
-            let series = reading.runs.iter();
-            let series = series.filter_map(|run| run.operations.get(operation));
-            let timed = series.fold(0u64, |sum, one| sum.saturating_add(one.timed()));
-            let length = length(range.length_ns(), timed);
+            let length = shown_length(operation, range, &reading.runs);
             OperationTimeline::of(operation, range, length, &reading.runs)
         });
         Some(Self {
@@ -110,15 +106,31 @@ impl Timeline {
     }
 }
 
-impl OperationTimeline {
+/// The windows of one operation in all runs of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationWindows {
+    /// Length of each window, ns.
+    pub width_ns: i64,
+    /// By their begin, ns UTC; those without rows and losses are absent.
+    pub windows: BTreeMap<i64, Window>,
+    /// The operations that the durations are of.
+    pub durations_of: DurationsOf,
+}
+
+impl OperationWindows {
+    /// The windows of an operation of a recording that was read with [`Timeline::CUT`].
+    pub fn of(operation: &str, range: TimeRange, runs: &[Run]) -> Self {
+        Self::merged(operation, shown_length(operation, range, runs), runs)
+    }
+
     /// The windows of an operation in all runs, merged to windows of `length`, or as long as a run has
     /// them: those of whole intervals cannot be divided.
-    fn of(operation: &str, range: TimeRange, length: WindowLength, runs: &[Run]) -> Self {
+    fn merged(operation: &str, length: WindowLength, runs: &[Run]) -> Self {
         let series = || runs.iter().filter_map(|run| run.operations.get(operation));
         let longest = series().map(|one| one.length).max();
         let width_ns = longest.map_or(length, |longest| longest.max(length)).ns();
         let of_finished = series().any(|one| one.durations_of() == DurationsOf::Finished);
-        let mut merged: BTreeMap<i64, Window> = BTreeMap::new();
+        let mut windows: BTreeMap<i64, Window> = BTreeMap::new();
         for run in runs {
             let Some(series) = run.operations.get(operation) else {
                 continue;
@@ -131,19 +143,34 @@ impl OperationTimeline {
                 };
                 let at_ns = run.identity.first_ns.saturating_add(since);
                 let at_ns = at_ns.div_euclid(width_ns).saturating_mul(width_ns);
-                merged.entry(at_ns).or_default().merge(window);
+                windows.entry(at_ns).or_default().merge(window);
             }
         }
+        Self {
+            width_ns,
+            windows,
+            durations_of: match of_finished {
+                true => DurationsOf::Finished,
+                false => DurationsOf::Rows,
+            },
+        }
+    }
+}
+
+impl OperationTimeline {
+    fn of(operation: &str, range: TimeRange, length: WindowLength, runs: &[Run]) -> Self {
+        let OperationWindows {
+            width_ns,
+            windows: merged,
+            durations_of,
+        } = OperationWindows::merged(operation, length, runs);
         let lost = merged.iter().filter(|(_, window)| window.lost > 0);
         Self {
             operation: operation.to_owned(),
             width_ns,
             range,
             lost: lost.map(|(at_ns, window)| (*at_ns, window.lost)).collect(),
-            durations_of: match of_finished {
-                true => DurationsOf::Finished,
-                false => DurationsOf::Rows,
-            },
+            durations_of,
             windows: merged.iter().filter_map(LatencyWindow::of).collect(),
         }
     }
@@ -166,6 +193,13 @@ impl OperationTimeline {
             None => all,
         }
     }
+}
+
+/// The length of windows in which an operation is shown.
+fn shown_length(operation: &str, range: TimeRange, runs: &[Run]) -> WindowLength {
+    let series = runs.iter().filter_map(|run| run.operations.get(operation));
+    let timed = series.fold(0u64, |sum, one| sum.saturating_add(one.timed()));
+    length(range.length_ns(), timed)
 }
 
 /// The length of windows for a recording of `length_ns` and this number of durations.

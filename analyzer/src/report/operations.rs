@@ -8,9 +8,10 @@ use soakbox_cli::Result;
 
 use super::html::{shown, table};
 use super::{Side, role};
-use crate::chart;
+use crate::chart::{self, OperationPercentiles, Percentiles};
 use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::output::Align;
+use crate::pictures;
 use crate::units::{count, duration, rfc3339, window_length};
 
 /// Width of a chart that has the page to itself, and of one next to another.
@@ -54,13 +55,20 @@ fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
             Some((index, timeline, operation))
         })
         .collect();
-    let compared: Vec<&OperationTimeline> = drawn.iter().map(|(_, _, one)| *one).collect();
+    let charts = drawn.iter().map(|(index, timeline, operation)| {
+        pictures::of_timeline(&sides[*index].name, timeline, operation)
+    });
+    let charts: Vec<Percentiles> = charts.collect();
+    // All have the same scale, so that they can be compared by eye.
+    let values = charts.iter().flat_map(|chart| &chart.operations);
+    let values: Vec<f64> = values.flat_map(OperationPercentiles::values).collect();
     let width = WIDTHS[usize::from(sides.len() > 1)];
     let mut figures = Vec::new();
-    for (index, timeline, operation) in drawn {
+    for ((index, _, operation), percentiles) in drawn.into_iter().zip(charts) {
         let id = format!("chart-{number}-{index}");
         let recording = &sides[index].name;
-        let picture = chart::embedded(&id, recording, timeline, operation, &compared, width)?;
+        let chart = percentiles.with_scale_of(values.clone());
+        let picture = chart::embedded(&chart, &id, width)?;
         let window = window_length(operation.width_ns);
         let mut caption = match sides {
             [_] => format!("per {window} window"),

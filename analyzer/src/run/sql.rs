@@ -54,6 +54,22 @@ fn queries(plan: &QueryPlan) -> Result<()> {
     commands::sql::run(&opened, &statements, plan.format, output)
 }
 
+/// The recordings of a plan without a shell, and its only query: its last argument, or stdin.
+pub(super) fn opened(plan: &QueryPlan) -> Result<(Opened, String)> {
+    let (arguments, text) = with_query(plan)?;
+    let texts = texts(&text)?;
+    let statements = texts.iter().flat_map(|text| Statements::of(text).all());
+    let statements: Vec<&str> = statements.collect();
+    match statements.as_slice() {
+        [only] => Ok((open(plan, &arguments)?, (*only).to_owned())),
+        [] => Err(Failure::new("query", "has no statement").hint(EXAMPLE)),
+        _ => {
+            Err(Failure::new("query", "has several statements")
+                .hint("a chart shows the rows of one"))
+        }
+    }
+}
+
 /// Whether somebody sits at a terminal and gave no query.
 fn opens_shell(text: &QueryText, output: &Path) -> bool {
     let is_typed = *text == QueryText::NotGiven && output == Path::new(STDIN);

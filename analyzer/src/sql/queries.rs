@@ -15,6 +15,25 @@ pub const VIEWS: [(&str, &str); 5] = [
     ("runs", include_str!("queries/runs.sql")),
 ];
 
+/// User and system time per operation and window of this length.
+pub fn cpu_parts(width_ns: i64) -> String {
+    in_windows(include_str!("queries/chart_cpu.sql"), width_ns)
+}
+
+/// What recorders measured of themselves, per window of this length.
+pub fn health(width_ns: i64) -> String {
+    in_windows(include_str!("queries/chart_health.sql"), width_ns)
+}
+
+/// What probes cost, per window of this length.
+pub fn probe_costs(width_ns: i64) -> String {
+    in_windows(include_str!("queries/chart_probes.sql"), width_ns)
+}
+
+fn in_windows(text: &str, width_ns: i64) -> String {
+    text.replace("{width}", &width_ns.max(1).to_string())
+}
+
 /// The lines of the comment at the head of a text.
 fn head(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map_while(|line| line.strip_prefix("-- "))
@@ -65,9 +84,10 @@ mod tests {
             deletions: Deletions::default(),
         };
         let session = Session::new(&nothing).unwrap();
-        let views = VIEWS.map(|(_, query)| query);
-        for query in views {
-            let result = session.collect(query);
+        let views = VIEWS.map(|(_, query)| query.to_owned());
+        let charts = [cpu_parts(5), health(5), probe_costs(5)];
+        for query in views.into_iter().chain(charts) {
+            let result = session.collect(&query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }
         for (name, text) in VIEWS {

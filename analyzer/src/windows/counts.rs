@@ -44,6 +44,13 @@ pub struct OperationCounts {
 }
 
 impl OperationCounts {
+    /// Operations that finished: those that were counted, and rows that nobody counted (of an import,
+    /// or written just before a crash).
+    pub fn finished(&self) -> u64 {
+        let uncounted = self.rows.saturating_sub(self.counters.recorded);
+        self.counters.finished.saturating_add(uncounted)
+    }
+
     /// Operations lost, for all causes together.
     pub fn lost(&self) -> u64 {
         self.lost

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use soakbox_cli::escaped;
 use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
 
-fn browser() -> Option<PathBuf> {
+/// The browser, if there is one.
+pub(crate) fn browser() -> Option<PathBuf> {
     let directories = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
     std::env::split_paths(&directories)
@@ -45,9 +46,24 @@ fn chromium(browser: &Path, profile: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
+/// The colours that a reader prefers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scheme {
+    Light,
+    Dark,
+}
+
+fn measured(browser: &Path, directory: &Path, page: &str) -> Value {
+    measured_in(browser, directory, page, Scheme::Light)
+}
+
 /// The JSON that the script of `page` writes into its `pre` element. `page` is loaded from
 /// `directory`.
-fn measured(browser: &Path, directory: &Path, page: &str) -> Value {
+pub(crate) fn measured_in(browser: &Path, directory: &Path, page: &str, scheme: Scheme) -> Value {
+    let scheme = match scheme {
+        Scheme::Light => "--blink-settings=preferredColorScheme=1",
+        Scheme::Dark => "--blink-settings=preferredColorScheme=0",
+    };
     let probe = directory.join("probe.html");
     fs::write(&probe, page).unwrap();
     let document = chromium(
@@ -56,6 +72,7 @@ fn measured(browser: &Path, directory: &Path, page: &str) -> Value {
         &[
             "--allow-file-access-from-files",
             "--virtual-time-budget=10000",
+            scheme,
             "--dump-dom",
             &format!("file://{}", probe.display()),
         ],
@@ -93,7 +110,11 @@ fn a_browser_renders_the_report() {
     let found = measured(&browser, root.path(), PROBE);
     assert_eq!(found["charts"], 2, "{found}");
     assert_eq!(found["drawn"], 2, "a chart has no size");
-    assert_eq!(found["lines"].as_u64().map(|lines| lines >= 6), Some(true));
+    assert_eq!(
+        found["lines"].as_u64().map(|lines| lines >= 6),
+        Some(true),
+        "{found}"
+    );
     assert_eq!(found["errors"], 0);
     assert_eq!(
         found["overflow"], false,
@@ -128,7 +149,7 @@ document.querySelector("iframe").addEventListener("load", event => {
   const drawn = charts.filter(chart => chart.getBoundingClientRect().width > 300 && chart.getBoundingClientRect().height > 100);
   const pre = document.createElement("pre");
   pre.textContent = JSON.stringify({
-    charts: charts.length, drawn: drawn.length, lines: page.querySelectorAll("svg polyline").length, errors,
+    charts: charts.length, drawn: drawn.length, lines: page.querySelectorAll("svg polyline, svg path").length, errors,
     overflow: page.documentElement.scrollWidth > page.documentElement.clientWidth,
   });
   document.body.append(pre);

@@ -220,7 +220,7 @@ fn mistakes_get_one_clear_line() {
             "SELECT 1".into(),
             "--format".into(),
         ],
-        vec!["chart".into(), good.clone()],
+        vec!["chart".into()],
         vec!["--verbose".into()],
         vec!["info".into(), at("missing")],
         vec!["info".into(), at("file")],

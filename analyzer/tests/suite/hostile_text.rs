@@ -13,6 +13,7 @@ use soakbox_analyzer::figures::{
     DeletedExtent, DurationsOf, Info, LatencyWindow, OperationSummary, OperationTimeline, Summary,
     Target, Timeline, Warning,
 };
+use soakbox_analyzer::pictures;
 use soakbox_analyzer::recording::TimeRange;
 use soakbox_analyzer::report::{self, Side};
 use soakbox_cli::escaped;
@@ -265,6 +266,12 @@ fn side(words: &[String; 4]) -> Side {
     }
 }
 
+/// The chart of the timeline's operation.
+fn page(recording: &str, timeline: &Timeline) -> String {
+    let operation = &timeline.operations[0];
+    chart::page(&pictures::of_timeline(recording, timeline, operation)).unwrap()
+}
+
 /// The names of all tags of a document, in order.
 fn tags(html: &str) -> Vec<&str> {
     let tags = html.split('<').skip(1);
@@ -279,12 +286,16 @@ proptest! {
     fn a_picture_is_well_formed_whatever_the_words(
         name in any_text(), operation in any_text(), note in any_text()
     ) {
-        let svg = chart::page(&name, &timeline(&operation, &note)).unwrap();
+        let svg = page(&name, &timeline(&operation, &note));
         let found = svg.chars().find(|character| acts(*character));
         prop_assert_eq!(found, None);
-        let texts = texts_of(&svg);
-        prop_assert_eq!(&texts[0], &format!("{}: latency over time", escaped(&name)));
-        let usual = chart::page("name", &timeline("operation", "note")).unwrap();
+        texts_of(&svg);
+        let title = format!("Latency over time of {} in {}", escaped(&operation), escaped(&name));
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let mut elements = document.descendants();
+        let found = elements.find(|element| element.has_tag_name(("http://www.w3.org/2000/svg", "title")));
+        prop_assert_eq!(found.and_then(|element| element.text()), Some(title.as_str()));
+        let usual = page("name", &timeline("operation", "note"));
         prop_assert_eq!(tags(&svg), tags(&usual));
     }
 

@@ -9,6 +9,8 @@ mod baseline_files;
 mod browser;
 mod changes;
 mod changes_parquet;
+mod chart_layout;
+mod charts;
 mod cli;
 mod compare;
 mod compare_arguments;
@@ -50,6 +52,7 @@ mod verdict_words;
 mod versions;
 mod windows;
 
+mod chart_samples;
 mod host;
 mod lossy;
 mod program;

@@ -1,0 +1,137 @@
+//! All effects of a comparison, the gravest first: each with its interval and its threshold.
+
+use soakbox_cli::escaped;
+
+use super::Chart;
+use super::effect::{Effect, keys, range, table};
+use super::numbers::Numbers;
+use super::picture::{Mark, Panel, Picture};
+use super::scale::{Form, Scale};
+use super::theme::Ink;
+use super::unit::Unit;
+
+/// Height of a row, pixels.
+const ROW: u32 = 20;
+/// Most rows of a panel: the others are in the table.
+const MOST_ROWS: usize = 60;
+
+/// The effects of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forest {
+    /// The names of both sides.
+    pub base: String,
+    /// The candidate.
+    pub candidate: String,
+    /// The word for the whole comparison.
+    pub verdict: String,
+    /// The effects, in any order.
+    pub effects: Vec<Effect>,
+}
+
+impl Forest {
+    /// The effects of one panel, the gravest first.
+    fn sorted(&self, absolute: bool) -> Vec<&Effect> {
+        let of_panel = self
+            .effects
+            .iter()
+            .filter(|effect| effect.absolute == absolute);
+        let mut sorted: Vec<&Effect> = of_panel.collect();
+        let size = |effect: &Effect| {
+            let change = effect.change.unwrap_or(f64::NEG_INFINITY);
+            change / effect.threshold.max(1e-9)
+        };
+        sorted.sort_by(|a, b| a.outcome.cmp(&b.outcome).then(size(b).total_cmp(&size(a))));
+        sorted
+    }
+
+    fn panel(&self, absolute: bool) -> Option<Panel> {
+        let mut effects = self.sorted(absolute);
+        let all = effects.len();
+        effects.truncate(MOST_ROWS);
+        if effects.is_empty() {
+            return None;
+        }
+        let rows = effects.len();
+        // The first effect is at the top.
+        let at = |index: usize| (rows - 1 - index) as f64;
+        let names = effects.iter().rev();
+        let names = names
+            .map(|effect| escaped(&format!("{} {}", effect.operation, effect.metric)).into_owned());
+        let ends = range(effects.iter().copied());
+        let x = Scale::covering(ends, Unit::Ratio, Form::FromZero);
+        let mut panel = Panel::new(String::new(), x, Scale::names(names));
+        panel.height = rows as u32 * ROW;
+        panel.heading = match absolute {
+            false => "relative changes".to_owned(),
+            true => "differences of shares".to_owned(),
+        };
+        panel.x_title = match absolute {
+            false => "change, %: up is worse".to_owned(),
+            true => "difference, percentage points: up is worse".to_owned(),
+        };
+        if all > rows {
+            panel.note = format!("{rows} of {all}; the table has all");
+        }
+        for (index, effect) in effects.iter().enumerate() {
+            let (from, to) = (at(index) - 0.5, at(index) + 0.5);
+            let tolerated = [-effect.threshold, effect.threshold];
+            let ends = tolerated.map(|end| end.clamp(panel.x.low, panel.x.high));
+            let cell = [ends[0], ends[1], from, to];
+            panel.marks.push(Mark::Cells(vec![cell], Ink::Tolerance));
+        }
+        panel.marks.push(Mark::Down(0.0, Ink::Muted));
+        for (index, effect) in effects.iter().enumerate() {
+            for value in [-effect.threshold, effect.threshold] {
+                if (panel.x.low..=panel.x.high).contains(&value) {
+                    panel.marks.push(Mark::Tick {
+                        at: at(index),
+                        value,
+                        is_vertical: false,
+                        ink: Ink::Note,
+                    });
+                }
+            }
+            panel.marks.extend(effect.mark(at(index), false));
+            panel.right.push((at(index), effect.change_text()));
+        }
+        Some(panel)
+    }
+}
+
+impl Chart for Forest {
+    fn picture(&self) -> Picture {
+        let (base, candidate) = (escaped(&self.base), escaped(&self.candidate));
+        let all = || self.sorted(false).into_iter().chain(self.sorted(true));
+        let described: Vec<String> = all().take(MOST_ROWS).map(Effect::described).collect();
+        let subtitle = format!(
+            "changes with their intervals, adjusted for the number of effects, and thresholds; verdict: {}",
+            self.verdict
+        );
+        let mut panels: Vec<Panel> = [false, true]
+            .into_iter()
+            .filter_map(|absolute| self.panel(absolute))
+            .collect();
+        if panels.is_empty() {
+            let empty = Scale::covering([], Unit::Ratio, Form::FromZero);
+            let mut panel = Panel::new(String::new(), empty.clone(), empty);
+            panel.empty = Some("nothing was compared".to_owned());
+            panels.push(panel);
+        }
+        Picture {
+            heading: format!("{candidate} against {base}: all effects"),
+            title: format!("All effects of {candidate} against {base}"),
+            description: format!("{subtitle}. {}.", described.join("; ")),
+            subtitle,
+            legend: keys(self.effects.iter()),
+            panels,
+        }
+    }
+
+    fn numbers(&self) -> Numbers {
+        let all = self.sorted(false).into_iter().chain(self.sorted(true));
+        table(
+            format!("{} against {}: effects", self.candidate, self.base),
+            all,
+        )
+    }
+}

@@ -1,0 +1,9 @@
+-- User and system time of each operation, ns, per window of {width} ns since 1970.
+SELECT
+    operation,
+    CAST(finished_at AS BIGINT) / {width} * {width} AS window_from,
+    sum(CAST(cpu_user_ns AS DOUBLE)) AS user_ns,
+    sum(CAST(cpu_system_ns AS DOUBLE)) AS system_ns
+FROM operation_log
+GROUP BY operation, window_from
+ORDER BY operation, window_from
