@@ -24,7 +24,8 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until a signal arrives, the command ends or the duration is over
+    /// Record operations until a signal arrives, the command ends or the duration is over (or until no
+    /// observed process runs any more, with --until-exit)
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
     /// Record runs of two builds in turn, for a comparison

@@ -60,6 +60,21 @@ pub const DURATION: Limit = Limit {
     help: "Stop after this long, such as 90s or 8h",
 };
 
+/// Time for which no observed process runs before the recording stops.
+pub const UNTIL_EXIT: Limit = Limit {
+    flag: "until-exit",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS / 1_000,
+    most: TEN_YEARS_NS,
+    help: "Stop when no observed process has run for this long (1s if no time is given): all \
+           descendants of a command, or all processes that run the observed files, one of which \
+           must run at the start",
+};
+/// Its value where the flag has none.
+const UNTIL_EXIT_ALONE: &str = "1s";
+
 /// Length of the periods that segments cover.
 pub const ROTATE_AFTER: Limit = Limit {
     flag: "rotate-after",
@@ -183,8 +198,9 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 12] = [
+pub const LIMITS: [&Limit; 13] = [
     &DURATION,
+    &UNTIL_EXIT,
     &ROTATE_AFTER,
     &ROTATE_ROWS,
     &KEEP_FOR,
@@ -293,7 +309,7 @@ impl Limit {
         } else {
             &[]
         };
-        Arg::new(self.flag)
+        let argument = Arg::new(self.flag)
             .long(self.flag)
             .visible_aliases(aliases.iter().copied())
             .value_name(match self.unit {
@@ -304,7 +320,14 @@ impl Limit {
             .help(format!("{}{default}", self.help))
             // A negative number is a value outside the bounds, not an unknown flag.
             .allow_negative_numbers(true)
-            .value_parser(move |text: &str| self.parse(text))
+            .value_parser(move |text: &str| self.parse(text));
+        if self.flag != UNTIL_EXIT.flag {
+            return argument;
+        }
+        argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(UNTIL_EXIT_ALONE)
     }
 }
 

@@ -97,6 +97,9 @@ pub struct RecordPlan {
     /// Time after which the recorder stops; `None` where it stops only by a signal or the end of
     /// the command.
     pub duration: Option<Duration>,
+    /// Time for which none of the observed processes runs before the recorder stops: those of the
+    /// command, or all that run the files; `None` where it does not stop for that reason.
+    pub until_exit: Option<Duration>,
     /// Digest of the settings that decide which operations are recorded and how: probes with their
     /// rules, the process filter, limits and flush interval, as they were typed. The output
     /// directory and the duration are not part of it, so that two recordings with the same settings

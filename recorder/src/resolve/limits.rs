@@ -8,14 +8,15 @@ use crate::cli;
 use crate::config::Config;
 use crate::limits::{
     DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, LIMITS,
-    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
+    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS, UNTIL_EXIT,
 };
 use crate::plan::{Keep, Limits, Room, SegmentLimits};
 
 /// Flags of the limits that do not change which operations are recorded, or how: when the recorder
 /// stops, and what is kept.
-const NOT_COVERED: [&str; 4] = [
+const NOT_COVERED: [&str; 5] = [
     DURATION.flag,
+    UNTIL_EXIT.flag,
     KEEP_FOR.flag,
     KEEP_BYTES.flag,
     KEEP_FREE.flag,
@@ -82,6 +83,12 @@ impl<'a> Effective<'a> {
         self.value(&DURATION).map(Duration::from_nanos)
     }
 
+    /// Time for which no observed process runs before the recorder stops; `None` where it does not
+    /// stop for that reason.
+    pub(super) fn until_exit(&self) -> Option<Duration> {
+        self.value(&UNTIL_EXIT).map(Duration::from_nanos)
+    }
+
     /// The limits that are not at their defaults, by name. Those that do not change which
     /// operations are recorded, or how, are left out.
     pub(super) fn changed(&self) -> BTreeMap<&'static str, u64> {
@@ -127,6 +134,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::limits::Unit;
 
     type Found = (Limits, Duration, Duration, Keep, Room);
 
@@ -158,7 +166,10 @@ mod tests {
     fn distinct(step: u64) -> Vec<(&'static Limit, u64)> {
         let places = LIMITS.into_iter().zip(1..);
         places
-            .map(|(limit, place)| (limit, limit.least << (place + step)))
+            .map(|(limit, place)| match limit.unit {
+                Unit::RingBytes => (limit, limit.least << (1 + step)),
+                _ => (limit, limit.least + 2 * place + step),
+            })
             .collect()
     }
 

@@ -78,6 +78,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,
         duration: effective.duration(),
+        until_exit: effective.until_exit(),
         keep: effective.keep()?,
         room: effective.room(),
         quiet: arguments.quiet || config.quiet,

@@ -9,6 +9,7 @@ mod collect;
 mod command;
 mod control;
 mod event;
+mod exits;
 mod files;
 mod inherited;
 mod interval;

@@ -125,6 +125,8 @@ impl<'a> Running<'a> {
             without_costs,
         };
         running.attach(plan, files, outbox)?;
+        let runs_any = running.probes.runs_any();
+        running.supervisor.find(plan, runs_any)?;
         message::line(format_args!(
             "recording {} into {} (run {uuid})",
             running.sampling.names(),
@@ -292,6 +294,7 @@ fn measures(root: &Path) -> Measures {
 fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
     let text = match ending {
         Ending::Process(pid) => format!("process {pid} has ended"),
+        Ending::NoProcess => "no process runs the observed files any more".to_owned(),
         Ending::Command { status, .. } => status.clone(),
         Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
     };

@@ -80,6 +80,7 @@ mod stalls;
 mod start_up;
 mod survey;
 mod symbols_apart;
+mod until_exit;
 
 mod binary_support;
 #[path = "../../../schemas/tests/distinct_rows/mod.rs"]
