@@ -38,6 +38,7 @@ use self::control::Control;
 use self::running::Running;
 use self::signals::{Request, Signals};
 use crate::clock::{Clock, SystemClock};
+use crate::fence;
 use crate::message;
 use crate::plan::RecordPlan;
 use crate::segment::recover;
@@ -54,6 +55,14 @@ pub enum Outcome {
     EndedAtOnce,
 }
 
+/// As [`record`], by a process that does nothing else: the calling thread is fenced as well, for good.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_alone(plan: RecordPlan) -> Result<Outcome> {
+    record_and(plan, fence::enter_to_wait_for_signals)
+}
+
 /// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second
 /// signal. The recording has a thread of its own, so that the calling thread always reads signals,
 /// even while the others wait for the disk.
@@ -62,6 +71,11 @@ pub enum Outcome {
 /// Where the directory, the kernel, a probe or the command refuses. The rows that were written by
 /// then stay readable.
 pub fn record(plan: RecordPlan) -> Result<Outcome> {
+    record_and(plan, || {})
+}
+
+/// `wait` prepares the calling thread to wait for signals.
+fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
     let mut signals = Signals::take_over().context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);
     let output = plan.output.clone();
@@ -74,6 +88,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
                 run(&plan, &control)
             })?
     };
+    wait();
     while !control.is_over() {
         control.wait_for_signal(&signals);
         while let Some(request) = signals.next(&SystemClock) {

@@ -58,6 +58,7 @@ mod memory;
 mod odd_paths;
 mod patterns;
 mod postgresql;
+mod privileges;
 mod probe_kinds;
 mod real_comparisons;
 mod redis;
