@@ -107,7 +107,13 @@ fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
 fn run(plan: &RecordPlan, control: &Control) -> Result<Ending> {
     let clock = Arc::new(SystemClock);
     recover_before(&plan.output, &*clock);
-    let mut running = Running::start(plan, control, clock)?;
+    let is_new = !plan.output.exists();
+    let mut running = Running::start(plan, control, clock).inspect_err(|_| {
+        // The threads that write cannot remove the directory that they are fenced in.
+        if is_new {
+            let _ = std::fs::remove_dir(&plan.output);
+        }
+    })?;
     let ending = running.supervise()?;
     running.stop(&ending)?;
     Ok(ending)
