@@ -75,6 +75,29 @@ pub const UNTIL_EXIT: Limit = Limit {
 /// Its value where the flag has none.
 const UNTIL_EXIT_ALONE: &str = "1s";
 
+/// Time that is kept in memory until a trigger.
+pub const KEEP_LAST: Limit = Limit {
+    flag: "keep-last",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS,
+    most: 24 * HOUR_NS,
+    help: "Keep the last rows of this long in memory, and write them only on a trigger (SIGUSR2, or \
+           --trigger), with those of as long after it, at most a minute",
+};
+
+/// Memory for what is kept until a trigger.
+pub const KEEP_LAST_BYTES: Limit = Limit {
+    flag: "keep-last-bytes",
+    in_limits: true,
+    unit: Unit::Bytes,
+    default: Some(64 << 20),
+    least: 1 << 20,
+    most: 1 << 40,
+    help: "Most memory for --keep-last; the oldest rows are dropped first",
+};
+
 /// Length of the periods that segments cover.
 pub const ROTATE_AFTER: Limit = Limit {
     flag: "rotate-after",
@@ -198,7 +221,7 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 13] = [
+pub const LIMITS: [&Limit; 15] = [
     &DURATION,
     &UNTIL_EXIT,
     &ROTATE_AFTER,
@@ -206,12 +229,14 @@ pub const LIMITS: [&Limit; 13] = [
     &KEEP_FOR,
     &KEEP_BYTES,
     &KEEP_FREE,
+    &KEEP_LAST,
     &FLUSH_INTERVAL,
     &RING_BYTES,
     &JOURNAL_BYTES,
     &IN_FLIGHT,
     &PROCESSES,
     &QUEUE_BATCHES,
+    &KEEP_LAST_BYTES,
 ];
 
 impl Limit {

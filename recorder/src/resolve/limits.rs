@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::keep;
+use super::{keep, last};
 use crate::cli;
 use crate::config::Config;
 use crate::limits::{
-    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, LIMITS,
-    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS, UNTIL_EXIT,
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, KEEP_LAST,
+    KEEP_LAST_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER,
+    ROTATE_ROWS, UNTIL_EXIT,
 };
-use crate::plan::{Keep, Limits, Room, SegmentLimits};
+use crate::plan::{Keep, KeepLast, Limits, Room, SegmentLimits};
 
 /// Flags of the limits that do not change which operations are recorded, or how: when the recorder
 /// stops, and what is kept.
-const NOT_COVERED: [&str; 5] = [
+const NOT_COVERED: [&str; 6] = [
+    KEEP_LAST_BYTES.flag,
     DURATION.flag,
     UNTIL_EXIT.flag,
     KEEP_FOR.flag,
@@ -61,6 +63,18 @@ impl<'a> Effective<'a> {
         let typed = &self.arguments.keep;
         let written = &self.config.keep;
         keep::of_tables(all, if typed.is_empty() { written } else { typed })
+    }
+
+    /// What is kept in memory until a trigger; `operations` are the names of the operations.
+    ///
+    /// # Errors
+    /// Where a trigger is not valid.
+    pub(super) fn keep_last(&self, operations: &[&str]) -> anyhow::Result<Option<KeepLast>> {
+        let before = self.value(&KEEP_LAST).map(Duration::from_nanos);
+        let typed = &self.arguments.trigger;
+        let written = &self.config.trigger;
+        let triggers = if typed.is_empty() { written } else { typed };
+        last::keep_last(before, self.number(&KEEP_LAST_BYTES), triggers, operations)
     }
 
     /// Room on the disk.

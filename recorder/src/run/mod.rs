@@ -13,6 +13,7 @@ mod exits;
 mod files;
 mod inherited;
 mod interval;
+mod last;
 mod lease;
 mod outbox;
 mod probes;
@@ -26,6 +27,7 @@ mod signals;
 mod status;
 mod supervise;
 mod synthetic;
+mod triggers;
 mod write;
 
 use std::path::Path;
@@ -76,7 +78,8 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
 
 /// `wait` prepares the calling thread to wait for signals.
 fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
-    let mut signals = Signals::take_over().context("cannot take over the signals")?;
+    let mut signals =
+        Signals::take_over(plan.keep_last.is_some()).context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);
     let output = plan.output.clone();
     let recording = {

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
@@ -12,6 +13,7 @@ use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
 use super::files::{FileWatch, Files};
+use super::last::LastRows;
 use super::outbox::Outbox;
 use super::probes::Probes;
 use super::provenance;
@@ -20,6 +22,7 @@ use super::sampling::Sampling;
 use super::service::ServiceManager;
 use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
+use super::triggers::Triggers;
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::binary::KernelVersion;
 use crate::clock::{Clock, ClockPair};
@@ -61,6 +64,7 @@ pub(super) struct Running<'a> {
     /// Why the costs of probes could not be measured.
     without_costs: Option<KernelError>,
     fence: Fence,
+    triggers: Triggers,
 }
 
 impl<'a> Running<'a> {
@@ -99,6 +103,10 @@ impl<'a> Running<'a> {
         let settings = WriteSettings {
             flush_interval: plan.flush_interval,
             room: plan.room,
+            last: plan
+                .keep_last
+                .as_ref()
+                .map(|settings| LastRows::new(settings, plan.interval_ns(), clock.now())),
         };
         let (writing, write_gate) = fence.within(Role::Write, || {
             let (clock, rotate) = (clock.clone(), control.rotate.clone());
@@ -136,6 +144,11 @@ impl<'a> Running<'a> {
             root: plan.output.clone(),
             without_costs,
             fence,
+            triggers: Triggers::new(
+                plan.keep_last
+                    .as_ref()
+                    .map_or_else(Vec::new, |last| last.triggers.clone()),
+            ),
         };
         running.attach(plan, files, outbox)?;
         let runs_any = running.probes.runs_any();
@@ -237,9 +250,16 @@ impl<'a> Running<'a> {
             if let Some(ending) = ending {
                 return Ok(ending);
             }
+            if self.control.trigger.swap(false, Ordering::Relaxed) {
+                self.sampling.trigger(self.clock.now(), "signal".to_owned());
+            }
             while let Some(tick) = self.collecting.next_tick() {
                 let status = self.status.after(&tick, measures(&self.root));
+                let (now, fired) = (tick.now, self.triggers.fired(&tick));
                 self.sampling.tick(tick)?;
+                for text in fired {
+                    self.sampling.trigger(now, text);
+                }
                 self.service.progress(&status);
                 if self.shows_status {
                     message::status(message::shows_status().then_some(&status));

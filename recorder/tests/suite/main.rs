@@ -52,6 +52,7 @@ mod kernel_stuck;
 mod kernel_tail_calls;
 mod kernel_vouched;
 mod kernel_whole_binaries;
+mod last_minutes;
 mod leaving;
 mod loaded_programs;
 mod memory;
