@@ -12,6 +12,7 @@ use crate::support::place::Place;
 use crate::support::recorder::{Recorder, refused, run};
 use crate::support::recording::Recording;
 use crate::support::targets::{self, Endless};
+use crate::support::tmpfs::Tmpfs;
 
 const GAP: &str = "not triggered";
 
@@ -201,6 +202,91 @@ fn what_a_kill_takes_from_memory_is_not_read_as_observed() {
 }
 
 #[test]
+fn after_a_span_a_kill_leaves_a_gap_that_begins_where_the_span_ended() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let place = Place::new();
+    let recorder = start(&place, &place.probe(), &["--keep-last", "2s"]);
+    let mut endless = Endless::start(&place.program, &["rate", "200000", "5000"]);
+    seconds(5);
+    recorder.signal(libc::SIGUSR2);
+    // Two seconds after it the span is over; the recorder goes on in memory.
+    seconds(7);
+    assert!(endless.is_running());
+    recorder.kill();
+    let root = place.root().display().to_string();
+    let (status, _, stderr) = run(&["recover", &root]);
+    assert!(status.success(), "{stderr}");
+    let recording = Recording::open(&place.root());
+    assert_eq!(recording.gap_causes(), [GAP, "crash"]);
+    let last = recording
+        .times("operation_log", "finished_at")
+        .into_iter()
+        .max()
+        .unwrap();
+    let crash = recording.gaps()[1].0;
+    // The last counts of the span are a second younger than its rows.
+    assert!(
+        (0..2_000_000_000).contains(&(crash - last)),
+        "{crash} {last}"
+    );
+    assert_counts_of_intervals(&recording);
+}
+
+#[test]
+fn a_disk_that_is_full_when_a_trigger_comes_loses_rows_as_it_would_lose_others() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let Some(disk) = Tmpfs::mount("size=1m") else {
+        return;
+    };
+    let place = Place::new();
+    let root = disk.path().join("recording");
+    let flags = [
+        "--keep-last",
+        "1m",
+        "--when-disk-full",
+        "pause",
+        "--op",
+        &place.probe(),
+    ];
+    let recorder = Recorder::start(&root, &flags);
+    let rate = targets::run(&place.program, &["rate", "120000", "40000"]);
+    assert!(rate.status.success());
+    recorder.signal(libc::SIGUSR2);
+    seconds(3);
+    disk.remount("size=64m");
+    let stderr = recorder.stop().check().stderr;
+    let recording = Recording::open(&root);
+    assert_eq!(recording.gap_causes(), ["disk full"], "{stderr}");
+    let texts = recording.words("annotations", "text");
+    let lost = texts.iter().find_map(|text| {
+        let (before, _) = text.split_once(" of operation_log")?;
+        before.rsplit(' ').next()?.parse::<usize>().ok()
+    });
+    let rows = recording.rows("operation_log");
+    assert!(
+        rows > 0 && rows + lost.unwrap() == 120_000,
+        "{rows} {texts:?}"
+    );
+}
+
+/// Each interval by itself: what began in a gap is not all known.
+fn assert_counts_of_intervals(recording: &Recording) {
+    let counts = recording.intervals("op");
+    let mut rows = std::collections::BTreeMap::<i64, i64>::new();
+    for interval in recording.of("op", "interval").into_iter().flatten() {
+        *rows.entry(interval).or_default() += 1;
+    }
+    assert!(rows.len() >= 2, "{rows:?}");
+    for (interval, rows) in rows {
+        assert_eq!(counts[&interval].recorded, rows, "{interval}");
+    }
+}
+
+#[test]
 fn memory_is_bounded_and_what_it_crowds_out_is_counted() {
     if !host::allows_bpf() {
         return;
@@ -218,17 +304,7 @@ fn memory_is_bounded_and_what_it_crowds_out_is_counted() {
     assert!(found[0].contains("--keep-last-bytes"), "{found:?}");
     let recording = Recording::open(&place.root());
     assert_eq!(recording.gap_causes(), [GAP]);
-    let intervals = recording.intervals("op");
-    let mut rows = std::collections::BTreeMap::<i64, i64>::new();
-    for interval in recording.of("op", "interval").into_iter().flatten() {
-        *rows.entry(interval).or_default() += 1;
-    }
-    assert!(rows.len() >= 2, "{rows:?}");
-    // Each interval by itself: what began before the gap ended is not all known.
-    for (interval, rows) in rows {
-        let counted = &intervals[&interval];
-        assert_eq!(counted.recorded, rows, "{interval}");
-    }
+    assert_counts_of_intervals(&recording);
 }
 
 #[test]
