@@ -12,7 +12,7 @@ use crate::support::recording::Recording;
 use crate::support::targets::{self, Endless};
 
 /// A recorder that does not see the end stops after this long, without the message of the end.
-const TOO_LONG: &str = "--duration=30s";
+const TOO_LONG: &str = "--duration=10m";
 const CALLS: [&str; 4] = ["calls", "50", "1", "0"];
 
 fn op(name: &str, program: &Path) -> String {
@@ -152,7 +152,7 @@ fn a_command_that_ends_before_its_descendants_is_recorded_to_their_end() {
     let stderr = Recorder::spawn(command).wait().check().stderr;
     let lasted = started.elapsed();
     assert!(
-        lasted >= Duration::from_secs(2) && lasted < Duration::from_secs(25),
+        lasted >= Duration::from_secs(2) && lasted < Duration::from_secs(500),
         "{lasted:?}"
     );
     assert!(
