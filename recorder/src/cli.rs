@@ -24,7 +24,8 @@ pub struct Cli {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Record operations until a signal arrives, the command ends or the duration is over
+    /// Record operations until a signal arrives, the command ends or the duration is over (or until no
+    /// observed process runs any more, with --until-exit)
     #[command(after_help = SIGNALS_HELP)]
     Record(Record),
     /// Record runs of two builds in turn, for a comparison
@@ -51,7 +52,9 @@ Signals:
   SIGUSR1                     seals the open files; the recording goes on in new ones
   SIGALRM, SIGVTALRM,
   SIGPROF, SIGXCPU, SIGPWR    end the recording cleanly, however often they are sent
-  SIGUSR2, real-time signals  are reported, and the recording goes on
+  SIGUSR2                     is a trigger with --keep-last: what is kept in memory is written
+  SIGUSR2 without it,
+  real-time signals           are reported, and the recording goes on
 The recorder never signals a command, which goes on if its recording ends first.";
 
 const RUNS_HELP: &str = "\
@@ -80,6 +83,11 @@ pub struct Record {
     /// recorder_health=100MiB
     #[arg(long, value_name = "TABLE=TIME|BYTES")]
     pub keep: Vec<String>,
+    /// Have --keep-last written when this is seen in an interval (a second): an operation that took
+    /// at least a time (slow=OP:50ms), a share of failed operations (failures=OP:1%), or an
+    /// operation of any name in flight for a time (stuck=10s)
+    #[arg(long, value_name = "CONDITION")]
+    pub trigger: Vec<String>,
     /// When the disk is full: `stop` ends the recording with exit status 2, `pause` counts rows as
     /// lost until there is room, `drop-oldest` deletes the oldest sealed files [default: stop]
     #[arg(long, value_name = "WORD", value_parser = when_full)]

@@ -16,7 +16,7 @@ use crate::plan::WhenFull;
 use crate::probe::Selection;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 11] = [
+const OTHER_KEYS: [&str; 12] = [
     "output",
     "op",
     "pid",
@@ -25,6 +25,7 @@ const OTHER_KEYS: [&str; 11] = [
     "sample",
     "skip_refused",
     "keep",
+    "trigger",
     "when_disk_full",
     "quiet",
     "log_format",
@@ -45,6 +46,8 @@ pub struct Config {
     pub skip_refused: bool,
     /// What is kept of single tables, `TABLE=TIME` or `TABLE=BYTES` each.
     pub keep: Vec<String>,
+    /// What has the last minutes written, a condition each.
+    pub trigger: Vec<String>,
     /// What happens when the disk is full.
     pub when_disk_full: Option<WhenFull>,
     /// Whether no status is shown on a terminal.
@@ -161,6 +164,7 @@ impl Config {
             ("output", None) if !in_limits => self.output = Some(text(name, value)?.into()),
             ("op", None) if !in_limits => self.op = texts(name, value)?,
             ("keep", None) if !in_limits => self.keep = texts(name, value)?,
+            ("trigger", None) if !in_limits => self.trigger = texts(name, value)?,
             ("when_disk_full", None) if !in_limits => {
                 self.when_disk_full = Some(when_full(name, value)?);
             }

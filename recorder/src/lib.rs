@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod costs;
+pub mod fence;
 pub mod host;
 pub mod interleave;
 pub mod kernel;

@@ -60,6 +60,44 @@ pub const DURATION: Limit = Limit {
     help: "Stop after this long, such as 90s or 8h",
 };
 
+/// Time for which no observed process runs before the recording stops.
+pub const UNTIL_EXIT: Limit = Limit {
+    flag: "until-exit",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS / 1_000,
+    most: TEN_YEARS_NS,
+    help: "Stop when no observed process has run for this long (1s if no time is given): all \
+           descendants of a command, or all processes that run the observed files, one of which \
+           must run at the start",
+};
+/// Its value where the flag has none.
+const UNTIL_EXIT_ALONE: &str = "1s";
+
+/// Time that is kept in memory until a trigger.
+pub const KEEP_LAST: Limit = Limit {
+    flag: "keep-last",
+    in_limits: false,
+    unit: Unit::Time,
+    default: None,
+    least: SECOND_NS,
+    most: 24 * HOUR_NS,
+    help: "Keep the last rows of this long in memory, and write them only on a trigger (SIGUSR2, or \
+           --trigger), with those of as long after it, at most a minute",
+};
+
+/// Memory for what is kept until a trigger.
+pub const KEEP_LAST_BYTES: Limit = Limit {
+    flag: "keep-last-bytes",
+    in_limits: true,
+    unit: Unit::Bytes,
+    default: Some(64 << 20),
+    least: 1 << 20,
+    most: 1 << 40,
+    help: "Most memory for --keep-last; the oldest rows are dropped first",
+};
+
 /// Length of the periods that segments cover.
 pub const ROTATE_AFTER: Limit = Limit {
     flag: "rotate-after",
@@ -183,19 +221,22 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 12] = [
+pub const LIMITS: [&Limit; 15] = [
     &DURATION,
+    &UNTIL_EXIT,
     &ROTATE_AFTER,
     &ROTATE_ROWS,
     &KEEP_FOR,
     &KEEP_BYTES,
     &KEEP_FREE,
+    &KEEP_LAST,
     &FLUSH_INTERVAL,
     &RING_BYTES,
     &JOURNAL_BYTES,
     &IN_FLIGHT,
     &PROCESSES,
     &QUEUE_BATCHES,
+    &KEEP_LAST_BYTES,
 ];
 
 impl Limit {
@@ -293,7 +334,7 @@ impl Limit {
         } else {
             &[]
         };
-        Arg::new(self.flag)
+        let argument = Arg::new(self.flag)
             .long(self.flag)
             .visible_aliases(aliases.iter().copied())
             .value_name(match self.unit {
@@ -304,7 +345,14 @@ impl Limit {
             .help(format!("{}{default}", self.help))
             // A negative number is a value outside the bounds, not an unknown flag.
             .allow_negative_numbers(true)
-            .value_parser(move |text: &str| self.parse(text))
+            .value_parser(move |text: &str| self.parse(text));
+        if self.flag != UNTIL_EXIT.flag {
+            return argument;
+        }
+        argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(UNTIL_EXIT_ALONE)
     }
 }
 

@@ -3,12 +3,14 @@
 //! signalled.
 
 use std::fs;
+use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use thiserror::Error;
 
@@ -84,6 +86,32 @@ impl Process {
         Some(is_mapped(&String::from_utf8_lossy(&maps), inode))
     }
 
+    /// Whether one of these files is in its memory now.
+    ///
+    /// # Errors
+    /// Where that cannot be read; a process that ended has nothing in its memory.
+    pub fn has_any(&self, files: &[MappedFile]) -> io::Result<bool> {
+        let Some(shown) = self.shown() else {
+            return Ok(false);
+        };
+        let maps = fs::read(shown.join("maps")).and_then(|maps| match maps[..] {
+            // The main thread has ended, which takes its view of the memory with it; or the kernel's
+            // own threads, which have none.
+            [] => maps_of_a_thread(&shown),
+            _ => Ok(maps),
+        });
+        match maps {
+            Ok(maps) => {
+                let maps = String::from_utf8_lossy(&maps);
+                let is_one = |line: &str| files.iter().any(|file| file.is_in(line));
+                Ok(maps.lines().any(is_one))
+            }
+            // It ended in the meantime.
+            Err(_) if self.has_ended() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Its directory in /proc.
     fn shown(&self) -> Option<PathBuf> {
         // Our own number for it cannot be used: /proc may be that of another PID namespace, where
@@ -92,6 +120,72 @@ impl Process {
         let shown = field(Path::new(&path), "Pid:").filter(|&shown| shown > 0)?;
         Some(format!("/proc/{shown}").into())
     }
+}
+
+/// A file as the memory maps in /proc name it. The device there is not the one of `stat` in some
+/// file systems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedFile {
+    device: String,
+    inode: String,
+}
+
+impl MappedFile {
+    /// Maps a page of `file` for a moment, and reads its name in our own memory map.
+    ///
+    /// # Errors
+    /// Where it cannot be mapped, or /proc does not show this process.
+    pub fn of(file: &fs::File) -> io::Result<Self> {
+        let size = rustix::param::page_size();
+        // SAFETY: a new mapping, which is only named and then removed.
+        let start = unsafe {
+            let flags = MapFlags::PRIVATE;
+            mmap(std::ptr::null_mut(), size, ProtFlags::READ, flags, file, 0)
+        }?;
+        let maps = fs::read_to_string("/proc/self/maps");
+        // SAFETY: our own mapping of a moment ago.
+        unsafe { munmap(start, size) }?;
+        let begin = format!("{:08x}-", start.addr());
+        let named = maps?.lines().find_map(|line| {
+            let mut fields = line.strip_prefix(&begin)?.split_ascii_whitespace().skip(3);
+            Some(Self {
+                device: fields.next()?.to_owned(),
+                inode: fields.next()?.to_owned(),
+            })
+        });
+        named.ok_or_else(|| io::Error::other("it is not in /proc/self/maps"))
+    }
+
+    fn is_in(&self, line: &str) -> bool {
+        let mut fields = line.split_ascii_whitespace().skip(3);
+        fields.next() == Some(&self.device) && fields.next() == Some(&self.inode)
+    }
+}
+
+/// The memory map of a process as one of its threads sees it.
+fn maps_of_a_thread(process: &Path) -> io::Result<Vec<u8>> {
+    for thread in fs::read_dir(process.join("task"))?.flatten() {
+        match fs::read(thread.path().join("maps")) {
+            Ok(maps) if !maps.is_empty() => return Ok(maps),
+            _ => {}
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The processes that /proc shows, in the order of their numbers.
+///
+/// # Errors
+/// Where /proc is missing, or is that of another PID namespace, so that its numbers are not ours.
+pub fn all_numbers() -> io::Result<Vec<NonZeroU32>> {
+    if !shows_own_namespace() {
+        return Err(io::Error::other("/proc is that of another PID namespace"));
+    }
+    let entries = fs::read_dir("/proc")?.flatten();
+    let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut numbers: Vec<NonZeroU32> = names.collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Whether a line of `maps` has the inode number, its fifth field. Without the device, whose number
@@ -111,12 +205,17 @@ impl AsFd for Process {
 
 /// The process that a thread belongs to; `None` where /proc is not that of our PID namespace.
 fn owner(thread: NonZeroU32) -> Option<u32> {
-    let own = fs::read_link("/proc/self").ok()?;
-    if own != Path::new(&std::process::id().to_string()) {
+    if !shows_own_namespace() {
         return None;
     }
     let process = field(Path::new(&format!("/proc/{thread}/status")), "Tgid:")?;
     u32::try_from(process).ok()
+}
+
+/// Whether /proc has the numbers of our PID namespace.
+fn shows_own_namespace() -> bool {
+    let own = std::process::id().to_string();
+    fs::read_link("/proc/self").is_ok_and(|shown| shown == Path::new(&own))
 }
 
 fn owner_hint(process: &Option<u32>) -> String {
@@ -163,6 +262,26 @@ mod tests {
         child.wait().unwrap();
         assert!(process.has_ended());
         assert!(matches!(Process::open(pid), Err(ProcessError::Missing(_))));
+    }
+
+    #[test]
+    fn what_is_in_its_memory_is_found_by_device_and_inode() {
+        let (mut child, pid) = waiting();
+        let process = Process::open(pid).unwrap();
+        let file = |path: &Path| MappedFile::of(&fs::File::open(path).unwrap()).unwrap();
+        let program = file(Path::new(&format!("/proc/{pid}/exe")));
+        let own = file(Path::new("/proc/self/exe"));
+        assert!(process.has_any(&[own.clone(), program.clone()]).unwrap());
+        assert!(!process.has_any(&[own]).unwrap());
+        let elsewhere = MappedFile {
+            device: "ff:ff".to_owned(),
+            ..program.clone()
+        };
+        assert!(!process.has_any(&[elsewhere]).unwrap());
+        assert!(all_numbers().unwrap().contains(&pid));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!process.has_any(&[program]).unwrap());
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn run(arguments: &cli::Record) -> Result<ExitCode> {
     for warning in &plan.warnings {
         message::line(format_args!("warning: {warning}"));
     }
-    Ok(match run::record(plan)? {
+    Ok(match run::record_alone(plan)? {
         Outcome::Complete(_) => ExitCode::SUCCESS,
         Outcome::EndedAtOnce => ExitCode::from(INTERRUPTED),
     })

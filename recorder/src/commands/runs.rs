@@ -178,6 +178,7 @@ impl SideArguments {
                 output: None,
                 skip_refused: arguments.skip_refused,
                 keep: Vec::new(),
+                trigger: Vec::new(),
                 when_disk_full: None,
                 quiet: false,
                 log_format: None,
@@ -198,6 +199,11 @@ impl SideArguments {
         if plan.duration.is_some() {
             bail!(
                 "the configuration has a duration, and runs end with their commands; hint: remove `duration`"
+            );
+        }
+        if plan.keep_last.is_some() {
+            bail!(
+                "runs are compared as a whole, and --keep-last writes parts of them; hint: leave it out"
             );
         }
         if !plan.keep.is_everything() {

@@ -6,12 +6,13 @@ use std::mem::discriminant;
 use std::path::Path;
 use std::sync::Arc;
 
+use aya::maps::{HashMap, MapError};
 use aya::programs::UProbe;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeScope};
 
-use super::error::attach_error;
+use super::error::{attach_error, missing};
 use super::point::{self, Attached, Scope};
-use super::{Kernel, KernelError};
+use super::{Kernel, KernelError, chain};
 use crate::binary::Binary;
 use crate::plan::{Hook, Phase, ProgramId};
 
@@ -134,6 +135,26 @@ impl Kernel {
         program
             .detach(link)
             .map_err(|error| attach_error(&own.display(), &error))
+    }
+
+    /// Whether the followed tree has a process that runs, other than this one.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub fn follows_others(&self) -> Result<bool, KernelError> {
+        let failed = |error: MapError| KernelError::Map {
+            name: "TRACKED",
+            reason: chain(&error),
+        };
+        let map = self.ebpf.map("TRACKED").ok_or_else(|| missing("TRACKED"))?;
+        let map: HashMap<_, u32, u32> = map.try_into().map_err(failed)?;
+        for (found, key) in map.keys().enumerate() {
+            key.map_err(failed)?;
+            if found > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod hook;
 mod keep;
+mod last;
 mod lifecycle;
 mod limits;
 mod operation;
@@ -25,6 +26,7 @@ use crate::process::Process;
 
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
 pub use keep::{Keep, KeepTable, Room, WhenFull};
+pub use last::{Condition, KeepLast, Trigger};
 pub use lifecycle::lifecycle_hooks;
 pub use limits::{Limits, SegmentLimits};
 pub use operation::{FinishPlace, Instructions, OutcomeSource, Pairing, PlannedOperation};
@@ -84,6 +86,8 @@ pub struct RecordPlan {
     pub limits: Limits,
     /// What is kept of the sealed rows.
     pub keep: Keep,
+    /// What is kept in memory until a trigger; `None` where everything is written.
+    pub keep_last: Option<KeepLast>,
     /// Room on the disk.
     pub room: Room,
     /// Whether no status is shown on a terminal.
@@ -97,6 +101,9 @@ pub struct RecordPlan {
     /// Time after which the recorder stops; `None` where it stops only by a signal or the end of
     /// the command.
     pub duration: Option<Duration>,
+    /// Time for which none of the observed processes runs before the recorder stops: those of the
+    /// command, or all that run the files; `None` where it does not stop for that reason.
+    pub until_exit: Option<Duration>,
     /// Digest of the settings that decide which operations are recorded and how: probes with their
     /// rules, the process filter, limits and flush interval, as they were typed. The output
     /// directory and the duration are not part of it, so that two recordings with the same settings

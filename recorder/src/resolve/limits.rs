@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::keep;
+use super::{keep, last};
 use crate::cli;
 use crate::config::Config;
 use crate::limits::{
-    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, LIMITS,
-    Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER, ROTATE_ROWS,
+    DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, KEEP_LAST,
+    KEEP_LAST_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER,
+    ROTATE_ROWS, UNTIL_EXIT,
 };
-use crate::plan::{Keep, Limits, Room, SegmentLimits};
+use crate::plan::{Keep, KeepLast, Limits, Room, SegmentLimits};
 
 /// Flags of the limits that do not change which operations are recorded, or how: when the recorder
 /// stops, and what is kept.
-const NOT_COVERED: [&str; 4] = [
+const NOT_COVERED: [&str; 6] = [
+    KEEP_LAST_BYTES.flag,
     DURATION.flag,
+    UNTIL_EXIT.flag,
     KEEP_FOR.flag,
     KEEP_BYTES.flag,
     KEEP_FREE.flag,
@@ -62,6 +65,18 @@ impl<'a> Effective<'a> {
         keep::of_tables(all, if typed.is_empty() { written } else { typed })
     }
 
+    /// What is kept in memory until a trigger; `operations` are the names of the operations.
+    ///
+    /// # Errors
+    /// Where a trigger is not valid.
+    pub(super) fn keep_last(&self, operations: &[&str]) -> anyhow::Result<Option<KeepLast>> {
+        let before = self.value(&KEEP_LAST).map(Duration::from_nanos);
+        let typed = &self.arguments.trigger;
+        let written = &self.config.trigger;
+        let triggers = if typed.is_empty() { written } else { typed };
+        last::keep_last(before, self.number(&KEEP_LAST_BYTES), triggers, operations)
+    }
+
     /// Room on the disk.
     pub(super) fn room(&self) -> Room {
         let when_full = self.arguments.when_disk_full;
@@ -80,6 +95,12 @@ impl<'a> Effective<'a> {
     /// the command.
     pub(super) fn duration(&self) -> Option<Duration> {
         self.value(&DURATION).map(Duration::from_nanos)
+    }
+
+    /// Time for which no observed process runs before the recorder stops; `None` where it does not
+    /// stop for that reason.
+    pub(super) fn until_exit(&self) -> Option<Duration> {
+        self.value(&UNTIL_EXIT).map(Duration::from_nanos)
     }
 
     /// The limits that are not at their defaults, by name. Those that do not change which
@@ -127,6 +148,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::limits::Unit;
 
     type Found = (Limits, Duration, Duration, Keep, Room);
 
@@ -158,7 +180,10 @@ mod tests {
     fn distinct(step: u64) -> Vec<(&'static Limit, u64)> {
         let places = LIMITS.into_iter().zip(1..);
         places
-            .map(|(limit, place)| (limit, limit.least << (place + step)))
+            .map(|(limit, place)| match limit.unit {
+                Unit::RingBytes => (limit, limit.least << (1 + step)),
+                _ => (limit, limit.least + 2 * place + step),
+            })
             .collect()
     }
 

@@ -5,6 +5,7 @@
 mod command;
 mod digest;
 mod keep;
+mod last;
 mod limits;
 mod operations;
 
@@ -61,6 +62,9 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         bail!("no operation to observe; hint: name one with --op NAME=PROBE (see --help)");
     }
     let effective = Effective::new(arguments, &config);
+    let operations = resolved.operations.iter();
+    let operations: Vec<&str> = operations.map(|one| one.info.name.as_str()).collect();
+    let keep_last = effective.keep_last(&operations)?;
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     let settings = digest::settings(&resolved.specs, &processes, effective.written());
     Ok(RecordPlan {
@@ -78,7 +82,9 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,
         duration: effective.duration(),
+        until_exit: effective.until_exit(),
         keep: effective.keep()?,
+        keep_last,
         room: effective.room(),
         quiet: arguments.quiet || config.quiet,
         log_format: arguments

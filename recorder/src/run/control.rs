@@ -19,6 +19,8 @@ pub(super) struct Control {
     pub(super) check_files: Arc<Event>,
     /// The open files are to be sealed; the writing thread clears it.
     pub(super) rotate: Arc<AtomicBool>,
+    /// What is kept in memory is to be written; the recording thread clears it.
+    pub(super) trigger: AtomicBool,
     over: Event,
     journals: OnceLock<PathBuf>,
 }
@@ -31,6 +33,7 @@ impl Control {
             stop: Event::new()?,
             check_files: Arc::new(Event::new()?),
             rotate: Arc::default(),
+            trigger: AtomicBool::default(),
             over: Event::new()?,
             journals: OnceLock::new(),
         })
@@ -61,6 +64,7 @@ impl Control {
                 message::line(format_args!("{}: sealing the open files", name(signal)));
                 self.rotate.store(true, Ordering::Relaxed);
             }
+            Request::Trigger(_) => self.trigger.store(true, Ordering::Relaxed),
             Request::GoOn(signal) => message::line(format_args!(
                 "the recorder ignores {}: the recording goes on; hint: SIGINT or SIGTERM ends it, SIGUSR1 seals the open files",
                 name(signal)

@@ -9,9 +9,11 @@ mod collect;
 mod command;
 mod control;
 mod event;
+mod exits;
 mod files;
 mod inherited;
 mod interval;
+mod last;
 mod lease;
 mod outbox;
 mod probes;
@@ -25,6 +27,7 @@ mod signals;
 mod status;
 mod supervise;
 mod synthetic;
+mod triggers;
 mod write;
 
 use std::path::Path;
@@ -37,6 +40,7 @@ use self::control::Control;
 use self::running::Running;
 use self::signals::{Request, Signals};
 use crate::clock::{Clock, SystemClock};
+use crate::fence;
 use crate::message;
 use crate::plan::RecordPlan;
 use crate::segment::recover;
@@ -53,6 +57,14 @@ pub enum Outcome {
     EndedAtOnce,
 }
 
+/// As [`record`], by a process that does nothing else: the calling thread is fenced as well, for good.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_alone(plan: RecordPlan) -> Result<Outcome> {
+    record_and(plan, fence::enter_to_wait_for_signals)
+}
+
 /// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second
 /// signal. The recording has a thread of its own, so that the calling thread always reads signals,
 /// even while the others wait for the disk.
@@ -61,7 +73,13 @@ pub enum Outcome {
 /// Where the directory, the kernel, a probe or the command refuses. The rows that were written by
 /// then stay readable.
 pub fn record(plan: RecordPlan) -> Result<Outcome> {
-    let mut signals = Signals::take_over().context("cannot take over the signals")?;
+    record_and(plan, || {})
+}
+
+/// `wait` prepares the calling thread to wait for signals.
+fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
+    let mut signals =
+        Signals::take_over(plan.keep_last.is_some()).context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);
     let output = plan.output.clone();
     let recording = {
@@ -73,6 +91,7 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
                 run(&plan, &control)
             })?
     };
+    wait();
     while !control.is_over() {
         control.wait_for_signal(&signals);
         while let Some(request) = signals.next(&SystemClock) {
@@ -91,7 +110,13 @@ pub fn record(plan: RecordPlan) -> Result<Outcome> {
 fn run(plan: &RecordPlan, control: &Control) -> Result<Ending> {
     let clock = Arc::new(SystemClock);
     recover_before(&plan.output, &*clock);
-    let mut running = Running::start(plan, control, clock)?;
+    let is_new = !plan.output.exists();
+    let mut running = Running::start(plan, control, clock).inspect_err(|_| {
+        // The threads that write cannot remove the directory that they are fenced in.
+        if is_new {
+            let _ = std::fs::remove_dir(&plan.output);
+        }
+    })?;
     let ending = running.supervise()?;
     running.stop(&ending)?;
     Ok(ending)

@@ -13,6 +13,8 @@ use crate::sample::Rows;
 pub(super) enum Message {
     /// Rows of one table, made at or before this moment.
     Rows(Rows, ClockPair),
+    /// What is kept in memory is to be written, for this reason.
+    Trigger(String, ClockPair),
     /// A request to answer once everything that was sent before is written and durable.
     Flush(Sender<()>),
 }
@@ -62,6 +64,12 @@ impl Outbox {
             TrySendError::Full(_) => Unsent::Full,
             TrySendError::Disconnected(_) => Unsent::Gone,
         })
+    }
+
+    /// Asks for what is kept in memory to be written; blocks while there is no room.
+    pub(super) fn trigger(&self, text: String, now: ClockPair) {
+        // Where the writing thread has ended, its result tells why.
+        let _ = self.sender.send(Message::Trigger(text, now));
     }
 
     /// Waits until everything that was sent is written and durable.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::exits::RunsAny;
 use super::files::Detach;
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::plan::{ProcessFilter, RecordPlan};
@@ -75,6 +76,12 @@ impl Probes {
     pub(super) fn detach_file(&self) -> Detach {
         let kernel = self.kernel.clone();
         Box::new(move |file| lock(&kernel).detach_file(file))
+    }
+
+    /// What tells whether a process of the command runs.
+    pub(super) fn runs_any(&self) -> RunsAny {
+        let kernel = self.kernel.clone();
+        Box::new(move || lock(&kernel).follows_others())
     }
 
     pub(super) fn detach_all(&self) {

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
@@ -12,6 +13,7 @@ use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
 use super::files::{FileWatch, Files};
+use super::last::LastRows;
 use super::outbox::Outbox;
 use super::probes::Probes;
 use super::provenance;
@@ -20,15 +22,24 @@ use super::sampling::Sampling;
 use super::service::ServiceManager;
 use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
+use super::triggers::Triggers;
 use super::write::{WriteGate, WriteSettings, WriterThread};
+use crate::binary::KernelVersion;
 use crate::clock::{Clock, ClockPair};
 use crate::costs::{PairCost, ProbeCosts};
+use crate::fence::{Capabilities, Fence, Role};
 use crate::kernel::{KernelError, KernelFacts};
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::sample::{resident_bytes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
+
+/// The first kernel whose `bpf` lets everybody use what is open already.
+const FREE_COMMANDS: KernelVersion = KernelVersion {
+    major: 5,
+    minor: 19,
+};
 
 /// Everything that was started. Where a start fails or a thread panics, the fields are dropped in
 /// this order. The gate is the first: dropped before it was opened, it prevents all writing. The
@@ -52,6 +63,8 @@ pub(super) struct Running<'a> {
     root: PathBuf,
     /// Why the costs of probes could not be measured.
     without_costs: Option<KernelError>,
+    fence: Fence,
+    triggers: Triggers,
 }
 
 impl<'a> Running<'a> {
@@ -73,27 +86,32 @@ impl<'a> Running<'a> {
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
-        let writer = RecordingWriter::keeping(
-            directory,
-            provenance::of(plan, &facts),
-            plan.limits.segment,
-            plan.keep.clone(),
-        )?;
+        let fence = Fence::new(directory.root(), capabilities_to_collect(plan))?;
+        // The threads that are started inside the fence stay inside.
+        let writer = fence.within(Role::Write, || {
+            RecordingWriter::keeping(
+                directory,
+                provenance::of(plan, &facts),
+                plan.limits.segment,
+                plan.keep.clone(),
+            )
+        })??;
         control.set_journal_directory(writer.directory());
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
         let thread_ended = Arc::new(Event::new()?);
-        let (writing, write_gate) = WriterThread::start(
-            writer,
-            receiver,
-            WriteSettings {
-                flush_interval: plan.flush_interval,
-                room: plan.room,
-            },
-            clock.clone(),
-            &thread_ended,
-            control.rotate.clone(),
-        )?;
+        let settings = WriteSettings {
+            flush_interval: plan.flush_interval,
+            room: plan.room,
+            last: plan
+                .keep_last
+                .as_ref()
+                .map(|settings| LastRows::new(settings, plan.interval_ns(), clock.now())),
+        };
+        let (writing, write_gate) = fence.within(Role::Write, || {
+            let (clock, rotate) = (clock.clone(), control.rotate.clone());
+            WriterThread::start(writer, receiver, settings, clock, &thread_ended, rotate)
+        })??;
         let infos = plan.infos();
         let weights = plan.operations.iter();
         let weights = weights.map(|operation| operation.rule.sample_weight());
@@ -110,7 +128,9 @@ impl<'a> Running<'a> {
             write_gate: Some(write_gate),
             files: None,
             probes,
-            collecting: CollectorThread::start(collector, &thread_ended)?,
+            collecting: fence.within(Role::Collect, || {
+                CollectorThread::start(collector, &thread_ended)
+            })??,
             sampling: Sampling::new(samplers(infos, costs, activity), outbox.clone(), report),
             writing,
             supervisor: Supervisor::new(plan, clock.clone()),
@@ -123,14 +143,24 @@ impl<'a> Running<'a> {
             shows_status: !plan.quiet && !plan.processes.follows_tree(),
             root: plan.output.clone(),
             without_costs,
+            fence,
+            triggers: Triggers::new(
+                plan.keep_last
+                    .as_ref()
+                    .map_or_else(Vec::new, |last| last.triggers.clone()),
+            ),
         };
         running.attach(plan, files, outbox)?;
+        let runs_any = running.probes.runs_any();
+        running.supervisor.find(plan, runs_any)?;
         message::line(format_args!(
             "recording {} into {} (run {uuid})",
             running.sampling.names(),
             plan.output.display()
         ));
         running.begin(plan)?;
+        // Not before the command is started, which inherits what the recorder was started with.
+        running.fence.enter(Role::Attach);
         // Most of it was needed only to resolve and load the probes.
         memory::give_back();
         running.service.ready();
@@ -140,13 +170,11 @@ impl<'a> Running<'a> {
     /// Attaches the operations' probes, and starts the watch over the files that they are in.
     fn attach(&mut self, plan: &RecordPlan, files: Files, outbox: Outbox) -> Result<()> {
         self.probes.attach_operations(plan)?;
-        let watch = FileWatch::start(
-            files,
-            self.probes.detach_file(),
-            outbox,
-            self.control.check_files.clone(),
-            self.clock.clone(),
-        )?;
+        let detach = self.probes.detach_file();
+        let watch = self.fence.within(Role::Attach, || {
+            let (check_files, clock) = (self.control.check_files.clone(), self.clock.clone());
+            FileWatch::start(files, detach, outbox, check_files, clock)
+        })??;
         self.files = Some(watch);
         Ok(())
     }
@@ -170,7 +198,7 @@ impl<'a> Running<'a> {
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
         }
-        for text in self.not_recorded() {
+        for text in self.not_recorded().into_iter().chain(self.not_fenced()) {
             message::line(format_args!("warning: {text}"));
             self.sampling
                 .annotate(started, AnnotationKind::Note, text)?;
@@ -197,6 +225,18 @@ impl<'a> Running<'a> {
         ages.into_iter().chain(costs).collect()
     }
 
+    /// The parts of the fence that this host does not have.
+    fn not_fenced(&self) -> Option<String> {
+        let missing = self.fence.missing();
+        let text = || {
+            format!(
+                "the recorder's threads are less fenced than they could be: {}",
+                missing.join("; ")
+            )
+        };
+        (!missing.is_empty()).then(text)
+    }
+
     /// Records until there is a reason to stop.
     ///
     /// # Errors
@@ -210,9 +250,16 @@ impl<'a> Running<'a> {
             if let Some(ending) = ending {
                 return Ok(ending);
             }
+            if self.control.trigger.swap(false, Ordering::Relaxed) {
+                self.sampling.trigger(self.clock.now(), "signal".to_owned());
+            }
             while let Some(tick) = self.collecting.next_tick() {
                 let status = self.status.after(&tick, measures(&self.root));
+                let (now, fired) = (tick.now, self.triggers.fired(&tick));
                 self.sampling.tick(tick)?;
+                for text in fired {
+                    self.sampling.trigger(now, text);
+                }
                 self.service.progress(&status);
                 if self.shows_status {
                     message::status(message::shows_status().then_some(&status));
@@ -281,6 +328,14 @@ fn of_operations(plan: &RecordPlan, costs: &ProbeCosts) -> Vec<PairCost> {
         .collect()
 }
 
+/// The capabilities without which the counts of this kernel cannot be read.
+fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
+    match KernelVersion::parse(&plan.host.kernel) {
+        Some(version) if version < FREE_COMMANDS => Capabilities::BPF,
+        _ => Capabilities::NONE,
+    }
+}
+
 fn measures(root: &Path) -> Measures {
     let free = rustix::fs::statvfs(root).ok();
     Measures {
@@ -292,6 +347,7 @@ fn measures(root: &Path) -> Measures {
 fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
     let text = match ending {
         Ending::Process(pid) => format!("process {pid} has ended"),
+        Ending::NoProcess => "no process runs the observed files any more".to_owned(),
         Ending::Command { status, .. } => status.clone(),
         Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
     };

@@ -58,6 +58,11 @@ impl Sampling {
         Ok(())
     }
 
+    /// Asks for what is kept in memory to be written.
+    pub(super) fn trigger(&self, now: ClockPair, text: String) {
+        self.outbox.trigger(text, now);
+    }
+
     /// Waits until everything that was sent is written and durable.
     pub(super) fn flush(&self) {
         self.outbox.flush();

@@ -32,6 +32,8 @@ enum Meaning {
     /// From a terminal that is closed it asks for an end; a recorder without a terminal gets it
     /// from a person or a service manager, who by convention asks for new files.
     HangUp,
+    /// Asks for what is kept in memory to be written; unexpected where nothing is.
+    Trigger,
     /// Needs no reaction: a write above the file size limit returns an error of its own.
     Nothing,
     /// Sent by mistake, or to the whole group: it would kill a program that does not expect it.
@@ -49,7 +51,8 @@ fn meaning(signal: c_int) -> Option<Meaning> {
         libc::SIGXCPU | libc::SIGPWR => Meaning::StopCleanly,
         libc::SIGIO => Meaning::FileOpened,
         libc::SIGXFSZ => Meaning::Nothing,
-        libc::SIGUSR2 | libc::SIGSTKFLT => Meaning::Unexpected,
+        libc::SIGUSR2 => Meaning::Trigger,
+        libc::SIGSTKFLT => Meaning::Unexpected,
         // The C library reserves the two below SIGRTMIN.
         34..=LAST_SIGNAL => Meaning::Unexpected,
         _ => return None,
@@ -74,6 +77,8 @@ pub(super) enum Request {
     CheckFiles,
     /// Seal the open files.
     Rotate(c_int),
+    /// Write what is kept in memory.
+    Trigger(c_int),
     /// Report that the recording goes on.
     GoOn(c_int),
 }
@@ -87,6 +92,8 @@ struct Requests {
     /// Whether the recorder was started on a terminal (a controlling one). It is looked up at the
     /// start, because a terminal that hangs up is gone when its signal is read.
     has_terminal: bool,
+    /// Whether something is kept in memory until a trigger.
+    keeps_last: bool,
     /// Unexpected signals that were reported.
     reported: Vec<c_int>,
 }
@@ -100,11 +107,12 @@ impl Requests {
                 None => self.stop_at = Some(now),
             },
             Meaning::HangUp if !self.has_terminal => return Some(Request::Rotate(signal)),
+            Meaning::Trigger if self.keeps_last => return Some(Request::Trigger(signal)),
             Meaning::Rotate => return Some(Request::Rotate(signal)),
             Meaning::StopCleanly | Meaning::HangUp => {}
             Meaning::FileOpened => return Some(Request::CheckFiles),
             Meaning::Nothing => return None,
-            Meaning::Unexpected => {
+            Meaning::Trigger | Meaning::Unexpected => {
                 let is_new = !self.reported.contains(&signal);
                 if is_new {
                     self.reported.push(signal);
@@ -126,10 +134,11 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Takes over the signals, before any other thread starts: all threads must have them blocked.
+    /// Where `keeps_last`, a signal is a trigger.
     ///
     /// # Errors
     /// Where the system refuses a descriptor.
-    pub(super) fn take_over() -> io::Result<Self> {
+    pub(super) fn take_over(keeps_last: bool) -> io::Result<Self> {
         let handled = (1..=LAST_SIGNAL).filter(|&signal| {
             let ignored = inherited().ignores(signal) && !is_handled_although_ignored(signal);
             meaning(signal).is_some() && !ignored
@@ -160,6 +169,7 @@ impl Signals {
                 descriptor: OwnedFd::from_raw_fd(descriptor),
                 requests: Requests {
                     has_terminal: has_terminal(),
+                    keeps_last,
                     ..Requests::default()
                 },
             })
@@ -288,6 +298,17 @@ mod tests {
         let rotate = Some(Request::Rotate(hup));
         let stop = Some(Request::Stop(libc::SIGTERM));
         assert_eq!(answers, [rotate, rotate, stop, rotate]);
+    }
+
+    #[test]
+    fn sigusr2_is_a_trigger_each_time_where_something_is_kept_in_memory() {
+        let mut requests = Requests {
+            keeps_last: true,
+            ..Requests::default()
+        };
+        let mut of = |ms| requests.of(libc::SIGUSR2, Duration::from_millis(ms));
+        let trigger = Some(Request::Trigger(libc::SIGUSR2));
+        assert_eq!([of(0), of(1)], [trigger; 2]);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use rustix::process::Pid;
 
 use super::command::{self, Command};
 use super::event::{Event, is_readable, wait_for};
+use super::exits::{Exits, RunsAny};
 use crate::clock::Clock;
+use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::process::Process;
 
@@ -23,6 +25,8 @@ pub enum Ending {
     Duration,
     /// The observed process ended.
     Process(u32),
+    /// No process runs the observed files any more (`--until-exit`).
+    NoProcess,
     /// The command ended.
     Command {
         /// How, in words.
@@ -37,6 +41,10 @@ pub enum Ending {
 /// Waits for the end of one recording.
 pub(super) struct Supervisor {
     subject: Subject,
+    /// Whose end it waits for as well.
+    exits: Option<Exits>,
+    /// How the command ended, where its descendants are waited for.
+    command_ended: Option<Ending>,
     /// ns of the boot clock.
     deadline_ns: Option<u64>,
     clock: Arc<dyn Clock>,
@@ -58,9 +66,21 @@ impl Supervisor {
         };
         Self {
             subject,
+            exits: None,
+            command_ended: None,
             deadline_ns: None,
             clock,
         }
+    }
+
+    /// Finds the processes whose end `plan` asks to wait for; `runs_any` tells whether one of the
+    /// command runs.
+    ///
+    /// # Errors
+    /// Where none runs.
+    pub(super) fn find(&mut self, plan: &RecordPlan, runs_any: RunsAny) -> Result<()> {
+        self.exits = Exits::new(plan, runs_any)?;
+        Ok(())
     }
 
     /// Begins the recording: starts the command, where there is one, and then its duration.
@@ -87,18 +107,22 @@ impl Supervisor {
 
     /// Waits until the recording ends, by `stop` or another reason, or until `ticked` is set.
     /// Returns why it ends, if it does. `ended` is set where a thread has ended.
-    pub(super) fn wait(&self, stop: &Event, ticked: &Event, ended: &Event) -> Option<Ending> {
+    pub(super) fn wait(&mut self, stop: &Event, ticked: &Event, ended: &Event) -> Option<Ending> {
         let mut watched = vec![stop.as_fd(), ticked.as_fd(), ended.as_fd()];
         match &self.subject {
-            Subject::Files => {}
             Subject::Process(process) => watched.push(process.as_fd()),
-            Subject::Command(command) => watched.push(command.as_fd()),
+            Subject::Command(command) if self.command_ended.is_none() => {
+                watched.push(command.as_fd());
+            }
+            Subject::Command(_) | Subject::Files => {}
         }
+        watched.extend(self.exits.as_ref().and_then(Exits::descriptor));
         let now_ns = self.clock.now().boot_ns;
         let remaining = self
             .deadline_ns
             .map(|deadline| Duration::from_nanos(deadline.saturating_sub(now_ns)));
-        wait_for(&watched, remaining);
+        let until_look = self.exits.as_ref().map(Exits::longest_wait);
+        wait_for(&watched, remaining.into_iter().chain(until_look).min());
         // The observed subject is checked first: its end may have caused the others.
         if let Some(ending) = self.subject_ended() {
             return Some(ending);
@@ -115,24 +139,41 @@ impl Supervisor {
             .then_some(Ending::Duration)
     }
 
-    fn subject_ended(&self) -> Option<Ending> {
+    fn subject_ended(&mut self) -> Option<Ending> {
         match &self.subject {
-            Subject::Process(process) if is_readable(process) => {
-                Some(Ending::Process(process.pid().get()))
+            Subject::Process(process) => {
+                is_readable(process).then(|| Ending::Process(process.pid().get()))
             }
-            Subject::Command(command) if is_readable(command) => Some(match command.try_wait() {
-                Ok(Some(status)) => Ending::Command {
-                    status: command::describe(&status),
-                    success: status.exit_status() == Some(0),
-                },
-                // It has ended, but its status went elsewhere: SIGCHLD is ignored, or there is a
-                // debugger.
-                Ok(None) | Err(_) => Ending::Command {
-                    status: "unknown status".to_owned(),
-                    success: false,
-                },
-            }),
-            _ => None,
+            Subject::Files => {
+                if !self.exits.as_mut()?.all_ended() {
+                    return None;
+                }
+                message::line(format_args!(
+                    "no process runs the observed files any more: ending the recording"
+                ));
+                Some(Ending::NoProcess)
+            }
+            Subject::Command(command) => {
+                if self.command_ended.is_none() {
+                    self.command_ended = Some(ended(command)?);
+                    self.report_wait();
+                }
+                let exits = self.exits.as_mut();
+                let all_ended = exits.is_none_or(Exits::all_ended);
+                all_ended.then(|| self.command_ended.clone())?
+            }
+        }
+    }
+
+    /// Reports that the command has ended and its descendants have not, where they are waited for.
+    fn report_wait(&mut self) {
+        if let Some(Ending::Command { status, .. }) = &self.command_ended
+            && let Some(exits) = &mut self.exits
+            && !exits.all_ended()
+        {
+            message::line(format_args!(
+                "the command ended with {status}; recording until its descendants have ended"
+            ));
         }
     }
 
@@ -142,6 +183,24 @@ impl Supervisor {
             .filter(|command| !is_readable(command))
             .map(Command::pid)
     }
+}
+
+/// How the command ended, if it has.
+fn ended(command: &Command) -> Option<Ending> {
+    if !is_readable(command) {
+        return None;
+    }
+    Some(match command.try_wait() {
+        Ok(Some(status)) => Ending::Command {
+            status: command::describe(&status),
+            success: status.exit_status() == Some(0),
+        },
+        // It has ended, but its status went elsewhere: SIGCHLD is ignored, or there is a debugger.
+        Ok(None) | Err(_) => Ending::Command {
+            status: "unknown status".to_owned(),
+            success: false,
+        },
+    })
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

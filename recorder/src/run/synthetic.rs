@@ -61,6 +61,7 @@ pub fn synthesize(
         WriteSettings {
             flush_interval: FLUSH_INTERVAL,
             room: Room::default(),
+            last: None,
         },
         clock.clone(),
         &ended,

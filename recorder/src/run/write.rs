@@ -12,23 +12,27 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use soakbox_schemas::tables::Table;
 
 use super::event::Event;
+use super::last::LastRows;
 use super::outbox::Message;
 use super::room::DiskRoom;
-use crate::clock::{Clock, Timer};
+use crate::clock::{Clock, ClockPair, Timer};
 use crate::message;
 use crate::plan::{Room, WhenFull};
+use crate::sample::Rows;
 use crate::segment::RecordingWriter;
 
 /// Rows that were written, by table.
 pub(super) type RowCounts = HashMap<Table, u64>;
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct WriteSettings {
     /// Longest time that rows exist only in memory.
     pub(super) flush_interval: Duration,
     /// Room on the disk.
     pub(super) room: Room,
+    /// What is kept in memory until a trigger; `None` where everything is written.
+    pub(super) last: Option<LastRows>,
 }
 
 /// The writing thread, until it is finished or dropped. It owns the files from the start and writes
@@ -107,11 +111,10 @@ impl Drop for WriterThread {
 fn write(
     mut writer: RecordingWriter,
     receiver: &Receiver<Message>,
-    settings: WriteSettings,
+    mut settings: WriteSettings,
     clock: &dyn Clock,
     rotate: &AtomicBool,
 ) -> Result<RowCounts> {
-    let mut counts = RowCounts::default();
     if settings.room.when_full == WhenFull::DropOldest {
         match writer.drop_oldest_when_full() {
             // It is tried again when something was deleted.
@@ -119,19 +122,21 @@ fn write(
             _ => {}
         }
     }
-    let mut room = DiskRoom::new(settings.room, clock.now());
+    let mut rows = RowWriter {
+        writer,
+        room: DiskRoom::new(settings.room, clock.now()),
+        counts: RowCounts::default(),
+    };
+    let last = &mut settings.last;
     // Twice an interval, because a row has already waited when it arrives here.
     let period = settings.flush_interval / 2;
     let mut due = Timer::after(period);
     loop {
         match receiver.recv_timeout(due.remaining()) {
-            Ok(Message::Rows(rows, now)) => {
-                if room.append(&mut writer, &rows, now)? {
-                    *counts.entry(rows.0).or_default() += rows.1.num_rows() as u64;
-                }
-            }
+            Ok(Message::Rows(made, now)) => rows.take(last, made, now)?,
+            Ok(Message::Trigger(text, now)) => rows.trigger(last, &text, now)?,
             Ok(Message::Flush(done)) => {
-                room.flush(&mut writer, clock.now())?;
+                rows.flush(clock.now())?;
                 // The thread that waited may be gone.
                 let _ = done.send(());
             }
@@ -139,23 +144,89 @@ fn write(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if due.is_over() {
-            room.flush(&mut writer, clock.now())?;
-            let rotated = if rotate.swap(false, Ordering::Relaxed) {
-                writer.rotate()
-            } else {
-                Ok(())
-            };
-            if let Err(error) = rotated.and_then(|()| writer.tick(clock.now()))
-                && !(room.is_paused() && error.is_disk_full())
-            {
-                // No row is lost by a seal that failed: its journal is kept, and the seal is tried
-                // again.
-                message::line(format_args!("warning: {error}"));
-            }
+            let now = clock.now();
+            rows.flush(now)?;
+            let completes = last.as_mut().is_some_and(|last| last.completes(now));
+            rows.tick(
+                rotate.swap(false, Ordering::Relaxed) || completes,
+                clock.now(),
+            );
             due = Timer::after(period);
         }
     }
-    room.finish(&mut writer, clock.now())?;
-    writer.finish()?;
-    Ok(counts)
+    rows.finish(last, clock.now())
+}
+
+/// The recording's files, as long as there is room.
+struct RowWriter {
+    writer: RecordingWriter,
+    room: DiskRoom,
+    counts: RowCounts,
+}
+
+impl RowWriter {
+    /// Writes rows, or keeps them in memory.
+    fn take(&mut self, last: &mut Option<LastRows>, rows: Rows, now: ClockPair) -> Result<()> {
+        let Some(last) = last else {
+            return self.append(&rows, now);
+        };
+        match last.take(rows, now)? {
+            Some(rows) => self.append(&rows, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is kept in memory.
+    fn trigger(&mut self, last: &mut Option<LastRows>, text: &str, now: ClockPair) -> Result<()> {
+        let Some(last) = last else {
+            return Ok(());
+        };
+        let goes_on = last.is_writing(now);
+        for (rows, now) in last.trigger(text, now)? {
+            self.append(&rows, now)?;
+        }
+        if !goes_on {
+            message::line(format_args!(
+                "trigger {text}: writing what was kept in memory"
+            ));
+        }
+        while let Some((rows, now)) = last.next_due()? {
+            self.append(&rows, now)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, rows: &Rows, now: ClockPair) -> Result<()> {
+        if self.room.append(&mut self.writer, rows, now)? {
+            *self.counts.entry(rows.0).or_default() += rows.1.num_rows() as u64;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, now: ClockPair) -> Result<()> {
+        self.room.flush(&mut self.writer, now)
+    }
+
+    /// Rotates where that is due or asked for.
+    fn tick(&mut self, rotate: bool, now: ClockPair) {
+        let rotated = if rotate { self.writer.rotate() } else { Ok(()) };
+        if let Err(error) = rotated.and_then(|()| self.writer.tick(now))
+            && !(self.room.is_paused() && error.is_disk_full())
+        {
+            // No row is lost by a seal that failed: its journal is kept, and the seal is tried
+            // again.
+            message::line(format_args!("warning: {error}"));
+        }
+    }
+
+    fn finish(mut self, last: &mut Option<LastRows>, now: ClockPair) -> Result<RowCounts> {
+        if let Some(last) = last {
+            for (rows, now) in last.finish(now)? {
+                self.append(&rows, now)?;
+            }
+        }
+        self.room.finish(&mut self.writer, now)?;
+        self.writer.finish()?;
+        Ok(self.counts)
+    }
 }

@@ -165,7 +165,8 @@ fn values_out_of_bounds_are_refused_by_their_flag() {
             "10M",
             "soon",
         ] {
-            let line = refused(&["record", "-o", &output, "--op", &probe, &flag, value]);
+            let typed = format!("{flag}={value}");
+            let line = refused(&["record", "-o", &output, "--op", &probe, &typed]);
             assert!(line.contains(&flag) && line.contains(&bounds), "{line}");
         }
     }

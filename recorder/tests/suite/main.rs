@@ -52,12 +52,14 @@ mod kernel_stuck;
 mod kernel_tail_calls;
 mod kernel_vouched;
 mod kernel_whole_binaries;
+mod last_minutes;
 mod leaving;
 mod loaded_programs;
 mod memory;
 mod odd_paths;
 mod patterns;
 mod postgresql;
+mod privileges;
 mod probe_kinds;
 mod real_comparisons;
 mod redis;
@@ -80,6 +82,7 @@ mod stalls;
 mod start_up;
 mod survey;
 mod symbols_apart;
+mod until_exit;
 
 mod binary_support;
 #[path = "../../../schemas/tests/distinct_rows/mod.rs"]

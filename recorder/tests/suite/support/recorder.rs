@@ -24,7 +24,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"))
 }
 

@@ -1,0 +1,172 @@
+//! What each thread of a recording may still ask of the kernel once it has started: capabilities,
+//! Landlock (files) and seccomp (system calls), each for one thread and all that it starts. Where the
+//! kernel lacks one of them, the reason is kept, for the log and the recording. It never decides what
+//! a thread does, and never takes back what a thread needs for it.
+
+mod capabilities;
+mod landlock;
+mod seccomp;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::Path;
+use std::thread;
+
+pub use capabilities::{Capabilities, KEPT_TO_ATTACH};
+use landlock::{Landlock, Reach};
+use seccomp::Filter;
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Attaches and detaches probes, guards the observed files, finds processes, samples.
+    Attach,
+    /// Drains the ring and the counts.
+    Collect,
+    /// Writes, seals and deletes files of the recording.
+    Write,
+    /// Waits for signals.
+    Signals,
+}
+
+/// The fence of a recording.
+#[derive(Debug)]
+pub struct Fence {
+    landlock: Option<Landlock>,
+    has_seccomp: bool,
+    /// Those that the writing threads need: none, but for a directory of another user.
+    to_write: Capabilities,
+    /// Those that the collecting thread needs.
+    to_collect: Capabilities,
+    missing: Vec<String>,
+}
+
+/// Why a part of the fence could not be put up.
+type Refused = (&'static str, io::Error);
+
+impl Fence {
+    /// The fence of a recording at `root`, an existing directory. It is put up around a thread that
+    /// ends at once, so that what this kernel refuses is known.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn new(root: &Path, to_collect: Capabilities) -> io::Result<Self> {
+        let (landlock, mut missing) = match Landlock::new(root) {
+            Ok(landlock) => (Some(landlock), Vec::new()),
+            Err(error) => (None, vec![lacks(&("Landlock", error))]),
+        };
+        let mut fence = Self {
+            landlock,
+            has_seccomp: true,
+            to_write: Capabilities::NONE,
+            to_collect,
+            missing: Vec::new(),
+        };
+        if !alone(|| fence.may_write(root))? {
+            fence.to_write = Capabilities::TO_WRITE_ELSEWHERE;
+        }
+        for refused in alone(|| fence.enter(Role::Write))? {
+            match refused.0 {
+                "Landlock" => fence.landlock = None,
+                "seccomp" => fence.has_seccomp = false,
+                _ => {}
+            }
+            missing.push(lacks(&refused));
+        }
+        fence.missing = missing;
+        Ok(fence)
+    }
+
+    /// The parts that this kernel does not have, in words.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// Runs `work` on a thread of its own inside the fence, and waits for it. The threads that it
+    /// starts are inside for as long as they last.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn within<T: Send>(&self, role: Role, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        alone(|| {
+            self.enter(role);
+            work()
+        })
+    }
+
+    /// Puts the fence up around the calling thread, for good. Returns what the kernel refused.
+    pub fn enter(&self, role: Role) -> Vec<Refused> {
+        let kept = match role {
+            Role::Attach => Capabilities::of(&KEPT_TO_ATTACH),
+            Role::Collect => self.to_collect,
+            Role::Write => self.to_write,
+            Role::Signals => Capabilities::NONE,
+        };
+        let reach = match role {
+            // It would also keep the thread from reading /proc/PID/maps of other processes.
+            Role::Attach => None,
+            Role::Collect => Some(Reach::Nothing),
+            Role::Write => Some(Reach::Recording),
+            Role::Signals => Some(Reach::Reading),
+        };
+        let mut refused = Vec::new();
+        let mut note = |what, result: io::Result<()>| {
+            if let Err(error) = result {
+                refused.push((what, error));
+            }
+        };
+        note(
+            "no_new_privs",
+            rustix::thread::set_no_new_privs(true).map_err(Into::into),
+        );
+        note("capabilities", kept.keep_only());
+        if let (Some(landlock), Some(reach)) = (&self.landlock, reach) {
+            note("Landlock", landlock.restrict_thread(reach));
+        }
+        if let Some(filter) = Filter::of(role).filter(|_| self.has_seccomp) {
+            note("seccomp", filter.install());
+        }
+        refused
+    }
+
+    /// Whether the files of the recording can be written without any capability.
+    fn may_write(&self, root: &Path) -> bool {
+        use rustix::fs::{Access, access};
+        let _ = Capabilities::NONE.keep_only();
+        let may = |path: &Path| access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+        let mut directories = entries.filter(|entry| entry.path().is_dir());
+        may(root) && directories.all(|directory| may(&directory.path()))
+    }
+}
+
+/// Fences the calling thread, which only waits for signals, before there is a recording.
+pub fn enter_to_wait_for_signals() {
+    let fence = Fence {
+        landlock: Landlock::without_recording().ok(),
+        has_seccomp: true,
+        to_write: Capabilities::NONE,
+        to_collect: Capabilities::NONE,
+        missing: Vec::new(),
+    };
+    // The recording's own fence tells what the kernel lacks.
+    fence.enter(Role::Signals);
+}
+
+/// Runs `work` on a thread that ends with it.
+fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let started = thread::Builder::new().name("soakbox-fence".into());
+        let thread = started.spawn_scoped(scope, work)?;
+        match thread.join() {
+            Ok(result) => Ok(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn lacks((what, error): &Refused) -> String {
+    format!("{what}: {error}")
+}

@@ -1,0 +1,165 @@
+//! What a thread inside the fence can and cannot do, on this kernel.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::process::Command;
+
+use super::*;
+
+fn fence(root: &Path) -> Fence {
+    let fence = Fence::new(root, Capabilities::NONE).unwrap();
+    let required = std::env::var_os("SOAKBOX_REQUIRE_KERNEL").is_some_and(|value| value == "1");
+    let missing = fence.missing();
+    assert!(!required || missing.is_empty(), "{missing:?}");
+    fence
+}
+
+fn is_refused<T>(result: io::Result<T>) -> bool {
+    result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// The value of a line of the calling thread's status.
+fn status(name: &str) -> String {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().trim_matches([':', '\t', ' ']).to_owned()
+}
+
+#[test]
+fn a_writing_thread_does_all_that_a_recording_needs_below_its_directory() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("recording");
+    fs::create_dir_all(root.join("journal")).unwrap();
+    let fence = fence(&root);
+    let done = fence.within(Role::Write, || -> io::Result<u64> {
+        let journal = root.join("journal/rows");
+        let mut file = File::create_new(&journal)?;
+        file.write_all(b"rows")?;
+        file.sync_all()?;
+        file.set_len(2)?;
+        fs::create_dir(root.join("segments"))?;
+        fs::rename(&journal, root.join("segments/rows"))?;
+        fs::hard_link(root.join("segments/rows"), &journal)?;
+        fs::remove_file(&journal)?;
+        rustix::fs::statvfs(&root)?;
+        // A thread of its own, as the writer starts one to seal.
+        let size = thread::scope(|scope| {
+            let reader = scope.spawn(|| fs::read(root.join("segments/rows")));
+            reader.join().unwrap()
+        })?;
+        fs::remove_file(root.join("segments/rows"))?;
+        fs::remove_dir(root.join("segments"))?;
+        Ok(size.len() as u64)
+    });
+    assert_eq!(done.unwrap().unwrap(), 2);
+}
+
+#[test]
+fn a_writing_thread_reaches_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, outside) = (place.path().join("recording"), place.path().join("outside"));
+    fs::create_dir(&root).unwrap();
+    fs::write(&outside, "").unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("link")).unwrap();
+    fs::write(root.join("own"), "").unwrap();
+    let fence = fence(&root);
+    let landlock = fence.landlock.is_some();
+    fence
+        .within(Role::Write, || {
+            if landlock {
+                for path in [&outside, &root.join("link"), &root.join("../outside")] {
+                    assert!(is_refused(File::open(path)), "{path:?}");
+                    assert!(
+                        is_refused(File::options().append(true).open(path)),
+                        "{path:?}"
+                    );
+                }
+                assert!(is_refused(File::create(place.path().join("new"))));
+                assert!(is_refused(fs::remove_file(&outside)));
+                assert!(fs::rename(root.join("own"), place.path().join("own")).is_err());
+                assert!(is_refused(File::open("/proc/self/mem")));
+            }
+            if fence.has_seccomp {
+                assert!(is_refused(Command::new("/bin/true").status()));
+                assert!(is_refused(std::net::UdpSocket::bind("127.0.0.1:0")));
+                assert!(is_refused(std::os::unix::net::UnixDatagram::unbound()));
+            }
+        })
+        .unwrap();
+    assert!(outside.exists() && root.join("own").exists());
+    // The fence is around that thread only.
+    fs::remove_file(&outside).unwrap();
+    assert!(Command::new("/bin/true").status().unwrap().success());
+}
+
+#[test]
+fn code_cannot_be_made_and_other_commands_of_bpf_cannot_be_given() {
+    let place = tempfile::tempdir().unwrap();
+    let fence = fence(place.path());
+    if !fence.has_seccomp {
+        return;
+    }
+    let map = |protection: i32| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping, which nobody uses.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
+        start != libc::MAP_FAILED
+    };
+    // SAFETY: there is no attribute to be read.
+    let bpf = |command: i32| unsafe {
+        let none: *const u8 = std::ptr::null();
+        let failed = libc::syscall(libc::SYS_bpf, command, none, 0) < 0;
+        failed.then(|| *libc::__errno_location())
+    };
+    for role in [Role::Collect, Role::Write, Role::Signals] {
+        fence
+            .within(role, || {
+                assert!(map(libc::PROT_READ | libc::PROT_WRITE), "{role:?}");
+                assert!(!map(libc::PROT_READ | libc::PROT_EXEC), "{role:?}");
+                // BPF_PROG_LOAD
+                assert_eq!(bpf(5), Some(libc::EPERM), "{role:?}");
+                let iterates = bpf(33) != Some(libc::EPERM);
+                assert_eq!(iterates, role == Role::Collect, "{role:?}");
+                // SAFETY: takes numbers; signal 0 is none.
+                let sent = unsafe { libc::kill(libc::getppid(), 0) };
+                assert_eq!(sent, -1, "{role:?}");
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn each_role_has_the_capabilities_and_the_reach_that_are_documented() {
+    let place = tempfile::tempdir().unwrap();
+    let fence = fence(place.path());
+    let own = u64::from_str_radix(&status("CapPrm"), 16).unwrap();
+    // By number: LEASE, PERFMON, BPF, SYS_PTRACE, DAC_READ_SEARCH.
+    let attach: u64 = [28, 38, 39, 19, 2]
+        .iter()
+        .map(|number| 1_u64 << number)
+        .sum();
+    let seen = fence.within(Role::Attach, || {
+        let sets = ["CapEff", "CapPrm"].map(|name| u64::from_str_radix(&status(name), 16).unwrap());
+        (sets, status("NoNewPrivs"), status("Seccomp"))
+    });
+    let (sets, no_new_privs, seccomp) = seen.unwrap();
+    assert_eq!(sets, [own & attach; 2]);
+    assert_eq!(
+        (no_new_privs.as_str(), seccomp.as_str()),
+        ("1", status("Seccomp").as_str())
+    );
+    let seen = fence.within(Role::Signals, || (status("CapEff"), status("Seccomp")));
+    let (effective, seccomp) = seen.unwrap();
+    assert_eq!(u64::from_str_radix(&effective, 16), Ok(0));
+    assert_eq!(seccomp, if fence.has_seccomp { "2" } else { "0" });
+    if fence.landlock.is_some() {
+        let path = place.path().join("file");
+        fence
+            .within(Role::Signals, || assert!(is_refused(File::create(&path))))
+            .unwrap();
+        let read = fence.within(Role::Collect, || File::open("/proc/self/status").is_err());
+        assert!(read.unwrap());
+    }
+}
