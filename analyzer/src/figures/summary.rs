@@ -52,8 +52,11 @@ pub struct OperationSummary {
     pub failures: Option<u64>,
     /// Failures ÷ rows with an outcome; `None` where there are none.
     pub failure_rate: Option<f64>,
-    /// `count` per second observed; `None` where no time passed.
+    /// `count` per second observed; `None` where no time passed. Where the probes were switched off
+    /// and on (`--max-overhead`), each time on stands for the time that it was chosen from.
     pub rate_per_s: Option<f64>,
+    /// The part of the time in which the probes were on; `None` where that was always so.
+    pub observed_share: Option<f64>,
     /// Median of the duration. All quantiles are nearest-rank ones, within 1/128.
     pub p50_ns: Option<i64>,
     /// 90th percentile of the duration.
@@ -107,6 +110,7 @@ impl Summary {
             });
             operations[index].finished = Some(counts.counters.finished);
             operations[index].lost = Some(counts.lost());
+            operations[index].observed_share = counts.observed_share;
         }
         operations.sort_by(|a, b| a.operation.cmp(&b.operation));
         Self {
@@ -152,9 +156,12 @@ impl OperationSummary {
             count: whole.count,
             failures: known.then_some(whole.failures),
             failure_rate: known.then(|| whole.failures as f64 / whole.with_outcome as f64),
-            rate_per_s: seconds
+            rate_per_s: totals
+                .per_second
+                .or(seconds.map(|seconds| 1.0 / seconds))
                 .filter(|_| whole.count > 0)
-                .map(|seconds| whole.count as f64 / seconds),
+                .map(|per_second| whole.count as f64 * per_second),
+            observed_share: None,
             p50_ns: durations.quantile(0.5),
             p90_ns: durations.quantile(0.9),
             p95_ns: durations.quantile(0.95),

@@ -24,6 +24,8 @@ mod service;
 mod signals;
 mod status;
 mod supervise;
+mod switch;
+mod switching;
 mod synthetic;
 mod write;
 

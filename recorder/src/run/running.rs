@@ -3,9 +3,9 @@
 //! row that was written.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
 use super::collect::{Collector, CollectorThread};
@@ -20,7 +20,9 @@ use super::sampling::Sampling;
 use super::service::ServiceManager;
 use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
+use super::switching::{Parts, Switching};
 use super::write::{WriteGate, WriteSettings, WriterThread};
+use crate::budget::{Control as Budget, Spans, TargetCpu};
 use crate::clock::{Clock, ClockPair};
 use crate::costs::{PairCost, ProbeCosts};
 use crate::kernel::{KernelError, KernelFacts};
@@ -36,6 +38,8 @@ use crate::segment::{RecorderDirectory, RecordingWriter};
 pub(super) struct Running<'a> {
     write_gate: Option<WriteGate>,
     files: Option<FileWatch>,
+    /// Where the overhead has a limit.
+    switching: Option<Switching>,
     probes: Probes,
     collecting: CollectorThread,
     sampling: Sampling,
@@ -68,8 +72,19 @@ impl<'a> Running<'a> {
         let facts = KernelFacts::inspect()?;
         let (costs, without_costs) = match ProbeCosts::measure_for(&facts, &plan.operations) {
             Ok(costs) => (of_operations(plan, &costs), None),
+            Err(error) if plan.max_overhead.is_some() => {
+                bail!("--max-overhead needs to know what probes cost here, and {error}");
+            }
             Err(error) => (Vec::new(), Some(error)),
         };
+        let spans = plan.max_overhead.map(|_| {
+            let spans = Spans::new(
+                plan.operations.len(),
+                plan.interval_ns(),
+                clock.now().boot_ns,
+            );
+            Arc::new(Mutex::new(spans))
+        });
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
@@ -109,9 +124,14 @@ impl<'a> Running<'a> {
         let mut running = Self {
             write_gate: Some(write_gate),
             files: None,
+            switching: None,
             probes,
             collecting: CollectorThread::start(collector, &thread_ended)?,
-            sampling: Sampling::new(samplers(infos, costs, activity), outbox.clone(), report),
+            sampling: Sampling::new(
+                samplers(infos, costs.clone(), spans.clone(), activity),
+                outbox.clone(),
+                report,
+            ),
             writing,
             supervisor: Supervisor::new(plan, clock.clone()),
             thread_ended,
@@ -131,6 +151,7 @@ impl<'a> Running<'a> {
             plan.output.display()
         ));
         running.begin(plan)?;
+        running.limit_overhead(plan, costs, spans)?;
         // Most of it was needed only to resolve and load the probes.
         memory::give_back();
         running.service.ready();
@@ -148,6 +169,31 @@ impl<'a> Running<'a> {
             self.clock.clone(),
         )?;
         self.files = Some(watch);
+        Ok(())
+    }
+
+    /// Starts what holds the limit of overhead, where there is one.
+    fn limit_overhead(
+        &mut self,
+        plan: &RecordPlan,
+        costs: Vec<PairCost>,
+        spans: Option<Arc<Mutex<Spans>>>,
+    ) -> Result<()> {
+        let (Some(share), Some(spans)) = (plan.max_overhead, spans) else {
+            return Ok(());
+        };
+        let (switch, ledger) = self.probes.switch(plan, costs)?;
+        let operations = plan.operations.len();
+        self.switching = Some(Switching::start(Parts {
+            switch,
+            ledger,
+            control: Budget::new(share, operations),
+            cpu: target_cpu(plan),
+            spans,
+            operations,
+            clock: self.clock.clone(),
+            limit: format!("{}%", share * 100.0),
+        })?);
         Ok(())
     }
 
@@ -231,6 +277,7 @@ impl<'a> Running<'a> {
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
         let Self {
             files,
+            switching,
             probes,
             mut collecting,
             mut sampling,
@@ -244,6 +291,7 @@ impl<'a> Running<'a> {
         service.stopping();
         let ended = clock.now();
         drop(files);
+        drop(switching);
         probes.detach_all();
         let last = collecting.finish();
         let sampled = annotate_end(&sampling, ended, ending).and_then(|()| {
@@ -279,6 +327,18 @@ fn of_operations(plan: &RecordPlan, costs: &ProbeCosts) -> Vec<PairCost> {
     operations
         .map(|operation| costs.of_operation(operation))
         .collect()
+}
+
+/// What reads the CPU time of the processes that are observed.
+fn target_cpu(plan: &RecordPlan) -> TargetCpu {
+    match &plan.processes {
+        ProcessFilter::Process(process) => TargetCpu::of_process(process.clone()),
+        ProcessFilter::Command(_) => TargetCpu::of_descendants(),
+        ProcessFilter::All => {
+            let files = plan.files.iter();
+            TargetCpu::of_files(files.map(|file| file.binary.inode()).collect())
+        }
+    }
 }
 
 fn measures(root: &Path) -> Measures {

@@ -56,6 +56,7 @@ mod leaving;
 mod loaded_programs;
 mod memory;
 mod odd_paths;
+mod overhead_limit;
 mod patterns;
 mod postgresql;
 mod probe_kinds;
