@@ -18,11 +18,13 @@ const LEAST_DEBT_NS: f64 = 1e6;
 const SLACK: f64 = 0.5;
 /// What was not spent in this time may be spent later.
 const CREDIT_NS: f64 = 5.0 * SECOND;
-/// What was spent too much is saved in about this time.
+/// What was spent too much is saved in about this time, …
 const REPAID_IN_NS: f64 = 20.0 * SECOND;
+/// … with at most this part of the budget: something must be seen meanwhile.
+const MOST_REPAID: f64 = 0.5;
 /// Time in which the target's use of the CPU is averaged.
 const CPU_AVERAGED_NS: f64 = 5.0 * SECOND;
-/// Time in which a smaller cost is believed; a larger one is at once.
+/// Time after which a smaller cost counts; a larger one does at once.
 const SMALLER_COST_NS: f64 = 10.0 * SECOND;
 /// The shortest time on: rare operations must be seen.
 const LEAST_ON_NS: f64 = 10e6;
@@ -32,10 +34,10 @@ const LONGEST_CYCLE: u32 = 60;
 const MOST_ON: f64 = 0.8;
 /// The part of the budget that operations may cost together that stay on all the time.
 const CHEAP: f64 = 0.2;
-/// Probes stay on again when this part of the budget was enough for so many cycles.
+/// Probes stay on again when this part of the budget was enough for this number of cycles.
 const CALM: (f64, u32) = (0.7, 3);
 /// Before the first cycle: time that probes cost before and after they are observed.
-const ASIDE_NS: f64 = 30e6;
+const ASIDE_NS: f64 = 15e6;
 
 /// What was spent since the last time.
 #[derive(Clone, Debug, Default)]
@@ -196,7 +198,7 @@ impl Control {
     }
 
     /// The shortest cycle whose budget is enough for the time that its probes cost before and after
-    /// they are observed, and for as much observed time.
+    /// they are observed, and for half as much observed time.
     fn cycle(&self, budget: f64, switched: &[bool], random: &mut SplitMix) -> Cycle {
         let of = |is_switched: bool| -> f64 {
             let rates = self.rates.iter().zip(switched);
@@ -211,9 +213,10 @@ impl Control {
         for seconds in 1..=LONGEST_CYCLE {
             length_ns = f64::from(seconds) * SECOND;
             let repaid_ns = self.debt_ns * (length_ns / REPAID_IN_NS).min(1.0);
+            let repaid_ns = repaid_ns.min(MOST_REPAID * budget * length_ns);
             let allowed_ns = (budget - others) * length_ns - repaid_ns - aside_ns;
             let affordable_ns = allowed_ns / rate;
-            if affordable_ns >= LEAST_ON_NS.max(aside_ns / rate) {
+            if affordable_ns >= LEAST_ON_NS.max(aside_ns / rate / 2.0) {
                 on_ns = affordable_ns;
                 break;
             }

@@ -184,7 +184,7 @@ impl<'a> Running<'a> {
         };
         let (switch, ledger) = self.probes.switch(plan, costs)?;
         let operations = plan.operations.len();
-        self.switching = Some(Switching::start(Parts {
+        let parts = Parts {
             switch,
             ledger,
             control: Budget::new(share, operations),
@@ -193,7 +193,8 @@ impl<'a> Running<'a> {
             operations,
             clock: self.clock.clone(),
             limit: format!("{}%", share * 100.0),
-        })?);
+        };
+        self.switching = Some(Switching::start(parts, &self.thread_ended)?);
         Ok(())
     }
 
@@ -277,7 +278,7 @@ impl<'a> Running<'a> {
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
         let Self {
             files,
-            switching,
+            mut switching,
             probes,
             mut collecting,
             mut sampling,
@@ -291,10 +292,11 @@ impl<'a> Running<'a> {
         service.stopping();
         let ended = clock.now();
         drop(files);
-        drop(switching);
+        let switched = switching.as_mut().map_or(Ok(()), Switching::finish);
         probes.detach_all();
         let last = collecting.finish();
-        let sampled = annotate_end(&sampling, ended, ending).and_then(|()| {
+        let sampled = switched.and_then(|()| annotate_end(&sampling, ended, ending));
+        let sampled = sampled.and_then(|()| {
             while let Some(tick) = collecting.next_tick() {
                 sampling.tick(tick)?;
             }

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::event::Event;
 use super::switch::{Cost, Ledger, Switch, locked};
 use crate::budget::{Control, Cycle, Next, Seen, Spans, Spent, TargetCpu};
 use crate::clock::{Clock, Stopwatch, thread_cpu_ns};
@@ -19,7 +20,7 @@ use crate::message;
 use crate::random::SplitMix;
 
 /// How often it is looked whether probes that are on cost too much.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(25);
 /// As long as this the target's CPU time is not read again, in times of what reading it takes.
 const READS_APART: u32 = 100;
 /// Longest time between two looks: the counts of an interval stay a quarter of a second.
@@ -51,11 +52,11 @@ pub(super) struct Switching {
 }
 
 impl Switching {
-    /// Starts it, with all probes attached.
+    /// Starts it, with all probes attached; `ended` is set when it ends, for whatever reason.
     ///
     /// # Errors
     /// Where no thread can be created, or there are no random numbers.
-    pub(super) fn start(parts: Parts) -> Result<Self> {
+    pub(super) fn start(parts: Parts, ended: &Arc<Event>) -> Result<Self> {
         let (stop, stopped) = bounded(0);
         let now_ns = parts.clock.now().boot_ns;
         let switcher = Switcher {
@@ -69,26 +70,40 @@ impl Switching {
             },
             switching_ns: 0,
             has_told: false,
+            has_failed: false,
             stopped,
             parts,
         };
+        let ended = ended.clone();
         let thread = thread::Builder::new()
             .name("soakbox-switch".into())
-            // An error is the end of the recording.
-            .spawn(move || drop(switcher.run()))?;
+            .spawn(move || {
+                let _ended = ended.set_on_drop();
+                // An error is the end of the recording.
+                let _ = switcher.run();
+            })?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),
         })
     }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Where it has panicked.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.stop = None;
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended
+            .unwrap_or(Ok(()))
+            .map_err(|_| anyhow!("the switching thread panicked"))
+    }
 }
 
 impl Drop for Switching {
     fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.finish();
     }
 }
 
@@ -125,6 +140,7 @@ struct Switcher {
     /// CPU time for switching since then.
     switching_ns: u64,
     has_told: bool,
+    has_failed: bool,
     stopped: Receiver<()>,
 }
 
@@ -266,6 +282,13 @@ impl Switcher {
         self.lead_ns = (self.lead_ns + took_ns * 3 / 2) / 2;
         for operation in self.each(&is_chosen) {
             self.is_on[operation] = attached.is_ok();
+        }
+        if let Err(error) = &attached
+            && !std::mem::replace(&mut self.has_failed, true)
+        {
+            message::line(format_args!(
+                "warning: probes cannot be attached again, and their operations are not observed: {error}"
+            ));
         }
         attached.is_ok()
     }
