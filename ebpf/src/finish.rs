@@ -2,9 +2,7 @@
 
 use soakbox_schemas::control::{Cookie, PairBy};
 
-use crate::event::{
-    NO_GOROUTINE, NO_THREAD, Outcome, ReturnValue, count_unobserved, finish_of,
-};
+use crate::event::{NO_GOROUTINE, NO_THREAD, Outcome, ReturnValue, count_unobserved, finish_of};
 use crate::frames::Frame;
 use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Key};

@@ -58,11 +58,13 @@ pub fn moment(begun_ns: u64) -> u64 {
     }
 }
 
-/// Whether the probes of the operation have ever been off.
+/// Whether begins of the operation have ever been unobserved.
 #[inline(always)]
 pub fn has_been_off(operation: u16) -> bool {
     match observation(operation) {
-        Some(observation) => read(&observation.blind_ns) != 0,
+        Some(observation) => {
+            read(&observation.until_ns) != u64::MAX || read(&observation.blind_ns) != 0
+        }
         None => false,
     }
 }

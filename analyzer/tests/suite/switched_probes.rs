@@ -152,12 +152,14 @@ fn verdicts_compare_rates_of_observed_time() {
     let output = analyzer(&[
         "compare",
         base.text(),
+        "--against",
         candidate.text(),
         "--metric=rate",
         "--format",
         "json",
     ]);
-    let answer: serde_json::Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&text(&output.stdout))
+        .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     let effects = answer["effects"].as_array().unwrap();
     assert!(!effects.is_empty(), "{answer}");
     for effect in effects {
@@ -176,5 +178,8 @@ fn verdicts_compare_rates_of_observed_time() {
         "json",
     ]);
     let answer = text(&output.stdout);
-    assert!(!answer.contains("\"outages\":[{"), "{answer}");
+    assert!(answer.starts_with('{'), "{answer}");
+    for finding in ["\"outage\"", "\"stopped\"", "\"gap\"", "\"unsteady\""] {
+        assert!(!answer.contains(finding), "{finding} {answer}");
+    }
 }

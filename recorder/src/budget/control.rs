@@ -28,8 +28,8 @@ const CPU_AVERAGED_NS: f64 = 5.0 * SECOND;
 const SMALLER_COST_NS: f64 = 10.0 * SECOND;
 /// The shortest time on: rare operations must be seen.
 const LEAST_ON_NS: f64 = 10e6;
-/// Longest cycle, s.
-const LONGEST_CYCLE: u32 = 60;
+/// Longest cycle, s: as long as the target has been known to run, but within these bounds.
+const LONGEST_CYCLE: (f64, f64) = (4.0, 60.0);
 /// The largest part of a cycle that is on.
 const MOST_ON: f64 = 0.8;
 /// The part of the budget that operations may cost together that stay on all the time.
@@ -91,8 +91,10 @@ pub struct Control {
     share: f64,
     /// Cost above the limit so far, ns; negative where less was spent.
     debt_ns: f64,
-    /// Weighted sums of the target's CPU time, and of the time.
+    /// Weighted sums of the target's CPU time, and of the time since it has used any.
     cpu: (f64, f64),
+    /// All of that time, ns.
+    used_for_ns: f64,
     /// Cost per time on, by operation.
     rates: Vec<f64>,
     /// Cost of a cycle besides its observed time, ns.
@@ -109,6 +111,7 @@ impl Control {
             share,
             debt_ns: 0.0,
             cpu: (0.0, 0.0),
+            used_for_ns: 0.0,
             rates: vec![0.0; operations],
             aside_ns: None,
             switched: None,
@@ -119,9 +122,12 @@ impl Control {
     /// Adds what was spent since the last call: in a cycle, or in some time with all probes on.
     pub fn add(&mut self, spent: &Spent) {
         let elapsed_ns = spent.elapsed_ns as f64;
-        let kept = (-elapsed_ns / CPU_AVERAGED_NS).exp();
-        self.cpu.0 = self.cpu.0 * kept + spent.cpu_ns as f64;
-        self.cpu.1 = self.cpu.1 * kept + elapsed_ns;
+        if spent.cpu_ns > 0 || self.used_for_ns > 0.0 {
+            let kept = (-elapsed_ns / CPU_AVERAGED_NS).exp();
+            self.cpu.0 = self.cpu.0 * kept + spent.cpu_ns as f64;
+            self.cpu.1 = self.cpu.1 * kept + elapsed_ns;
+            self.used_for_ns += elapsed_ns;
+        }
         let mut cost_ns = spent.switching_ns as f64;
         let mut aside_ns = spent.switching_ns as f64;
         let fades = 1.0 - (-elapsed_ns / SMALLER_COST_NS).exp();
@@ -210,7 +216,9 @@ impl Control {
         let (rate, others) = (of(true).max(LEAST_RATE * LEAST_RATE), of(false));
         let aside_ns = self.aside_ns.unwrap_or(rate * ASIDE_NS);
         let (mut length_ns, mut on_ns) = (0.0, LEAST_ON_NS);
-        for seconds in 1..=LONGEST_CYCLE {
+        let (least, most) = LONGEST_CYCLE;
+        let longest = (self.used_for_ns / SECOND).clamp(least, most) as u32;
+        for seconds in 1..=longest {
             length_ns = f64::from(seconds) * SECOND;
             let repaid_ns = self.debt_ns * (length_ns / REPAID_IN_NS).min(1.0);
             let repaid_ns = repaid_ns.min(MOST_REPAID * budget * length_ns);

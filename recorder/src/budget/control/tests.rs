@@ -54,6 +54,18 @@ fn simulate(
     cpus: f64,
     calls: impl Fn(u64) -> Vec<f64>,
 ) -> Outcome {
+    simulate_with(share, seconds, seed, cpus, calls, |cycle| cycle)
+}
+
+/// The same with other cycles than the control chose.
+fn simulate_with(
+    share: f64,
+    seconds: u64,
+    seed: u64,
+    cpus: f64,
+    calls: impl Fn(u64) -> Vec<f64>,
+    change: impl Fn(Cycle) -> Cycle,
+) -> Outcome {
     const STEP_NS: u64 = 1_000_000;
     let operations = calls(0).len();
     let mut outcome = Outcome {
@@ -70,6 +82,7 @@ fn simulate(
         let (length_ns, on, switched) = match control.next(&mut random) {
             Next::On => (50_000_000, (0, 50_000_000), vec![false; operations]),
             Next::Switched(cycle) => {
+                let cycle = change(cycle);
                 assert!(cycle.on_after_ns + cycle.on_ns <= cycle.length_ns);
                 outcome.switched_cycles += 1;
                 let on = (cycle.on_after_ns, cycle.on_after_ns + cycle.on_ns);
@@ -193,6 +206,24 @@ proptest! {
         prop_assert!(seen > 0.98, "{outcome:?}");
         prop_assert!(outcome.observed_ns[0] < 0.1 * outcome.now_ns as f64, "{outcome:?}");
     }
+}
+
+/// What the test of bursts would find.
+#[test]
+fn the_same_place_in_each_cycle_would_be_wrong() {
+    let in_phase = |cycle: Cycle| Cycle {
+        length_ns: cycle.length_ns.div_ceil(SECOND_NS) * SECOND_NS,
+        on_after_ns: 0,
+        ..cycle
+    };
+    let calls = |at_ns: u64| {
+        let is_busy = at_ns % SECOND_NS < 300_000_000;
+        vec![if is_busy { 200_000.0 } else { 0.0 }]
+    };
+    let outcome = simulate_with(0.02, 3_600, 1, 1.0, calls, in_phase);
+    assert!(outcome.z(0).abs() > 10.0, "{}", outcome.z(0));
+    let outcome = simulate(0.02, 3_600, 1, 1.0, calls);
+    assert!(outcome.z(0).abs() < 5.0, "{}", outcome.z(0));
 }
 
 #[test]
