@@ -159,27 +159,37 @@ fn is_unchanged(pid: u32, program: &Path) -> bool {
     read > 0 && memory == file
 }
 
-/// In whichever phase it is killed: the test does not know.
+/// Waits until no breakpoint is in a running program; where one stays, this never ends.
+fn wait_until_unchanged(target: &Endless, program: &Path) {
+    while !is_unchanged(target.pid(), program) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 #[test]
-fn a_recorder_that_is_killed_leaves_the_target_as_it_was() {
+fn a_recorder_that_is_killed_with_probes_off_or_on_leaves_the_target_as_it_was() {
     if !host::allows_bpf() {
         return;
     }
     let place = Place::of("load.c");
-    for round in 0..3 {
-        let root = place.path(&format!("recording-{round}"));
-        let arguments = ["--max-overhead", "1%", "--op", &place.probe()];
+    for (limit, rate, is_off) in [("1%", "200000", true), ("100%", "10", false)] {
+        let root = place.path(&format!("recording-{rate}"));
+        let arguments = ["--max-overhead", limit, "--op", &place.probe()];
         let mut recorder = Recorder::start(&root, &arguments);
-        let mut target = Endless::start(&place.program, &["200000", "50", "50", "600", "0"]);
-        recorder.wait_for_line(SWITCHED);
-        recorder.kill();
-        assert!(target.is_running());
-        // The kernel removes breakpoints in the background; where it does not, this never ends.
-        while !is_unchanged(target.pid(), &place.program) {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+        let mut target = Endless::start(&place.program, &[rate, "50", "50", "600", "0"]);
+        if is_off {
+            recorder.wait_for_line(SWITCHED);
+            wait_until_unchanged(&target, &place.program);
+        } else {
+            while is_unchanged(target.pid(), &place.program) {
+                assert!(target.is_running());
+            }
         }
+        recorder.kill();
+        wait_until_unchanged(&target, &place.program);
         assert!(target.is_running());
-        recorder::run(&["recover", &root.display().to_string()]);
+        let (status, _, stderr) = recorder::run(&["recover", &root.display().to_string()]);
+        assert!(status.success(), "{stderr}");
     }
 }
 
