@@ -31,7 +31,7 @@ fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
 /// Counts a begin that could not be stored. It is counted as finished and lost already here,
 /// because its finish cannot be recognised: that will be counted as a finish without a begin
 /// (`unmatched`).
-#[inline(always)]
+#[inline(never)]
 fn count_lost_begin(operation: u16) {
     let begun_ns = switching::begun_ns(operation);
     if begun_ns == UNOBSERVED {
@@ -44,7 +44,7 @@ fn count_lost_begin(operation: u16) {
     });
 }
 
-#[inline(always)]
+#[inline(never)]
 fn count_begin(operation: u16, begun_ns: u64) {
     if begun_ns == UNOBSERVED {
         return count_unobserved(operation);
