@@ -7,7 +7,7 @@ use std::{env, fs};
 use sha2::{Digest, Sha256};
 
 /// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",
     "ebpf/build.sh",
@@ -22,6 +22,7 @@ const SOURCES: [&str; 14] = [
     "schemas/src/event.rs",
     "schemas/src/histogram.rs",
     "schemas/src/marker.rs",
+    "schemas/src/observation.rs",
 ];
 
 fn main() {

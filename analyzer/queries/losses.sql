@@ -8,6 +8,7 @@ SELECT
     sum(lost_ring_full) AS lost_ring_full,
     sum(lost_too_deep) AS lost_too_deep,
     sum(lost_no_memory) AS lost_no_memory,
+    sum(lost_switched_off) AS lost_switched_off,
     sum(lost_write) AS lost_write,
     sum(abandoned) AS abandoned,
     sum(unmatched) AS unmatched

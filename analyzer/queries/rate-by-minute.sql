@@ -1,14 +1,18 @@
 -- Operations that finished by operation and minute, lost ones included: the kernel's counts. The rate
--- is per second observed, without gaps and the time before and after the recording.
+-- is per second observed, without gaps and the time before and after the recording. Where probes were
+-- switched off and on, each time on stands for the time that it was chosen from.
 WITH counted AS (
     SELECT
         operation,
         date_bin(INTERVAL '1 minute', at) AS minute,
         sum(finished) AS finished,
-        -- Of operations that were too deep or found no memory no duration is known.
-        sum(finished - lost_too_deep - lost_no_memory) AS timed,
+        -- Of operations that were too deep, found no memory or were switched off no duration is known.
+        sum(finished - lost_too_deep - lost_no_memory - coalesce(lost_switched_off, 0)) AS timed,
         sum(duration_sum_ns) AS duration_sum_ns,
-        max(in_flight) AS in_flight_max
+        max(in_flight) AS in_flight_max,
+        sum(CAST(begun AS DOUBLE) * represented_ns / nullif(observed_ns, 0))
+        / nullif(sum(represented_ns), 0) * 1e9 AS represented_per_s,
+        sum(unobserved_ns) / 1e9 AS unobserved_s
     FROM operation_metrics
     GROUP BY operation, minute
 ),
@@ -45,7 +49,8 @@ SELECT
     counted.minute,
     finished,
     observed_s,
-    finished / observed_s AS finished_per_s,
+    CASE WHEN unobserved_s > 0 THEN represented_per_s ELSE finished / observed_s END
+        AS finished_per_s,
     duration_sum_ns / nullif(timed, 0) AS mean_ns,
     in_flight_max
 FROM counted

@@ -2,14 +2,15 @@
 
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use soakbox_schemas::control::{Cookie, PairBy};
+use soakbox_schemas::observation::UNOBSERVED;
 
 use crate::event::{NO_MEMORY, NO_THREAD};
-use crate::frames::Frame;
+use crate::frames::{Frame, Frames};
 use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Entered, Key};
 use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind_before};
 use crate::task::{self, THREADS, Thread};
-use crate::{counters, lifetime};
+use crate::{counters, lifetime, switching};
 
 #[inline(always)]
 fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
@@ -23,25 +24,39 @@ fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
         thread: bpf_get_current_pid_tgid() as u32,
         operation: cookie.operation,
         uretprobe: cookie.uretprobe as u16,
-        begun_ns: task::now(),
+        begun_ns: switching::begun_ns(cookie.operation),
     }
 }
 
 /// Counts a begin that could not be stored. It is counted as finished and lost already here,
 /// because its finish cannot be recognised: that will be counted as a finish without a begin
 /// (`unmatched`).
-#[inline(always)]
+#[inline(never)]
 fn count_lost_begin(operation: u16) {
-    counters::with_cell(operation, task::now(), |cell| {
+    let begun_ns = switching::begun_ns(operation);
+    if begun_ns == UNOBSERVED {
+        return count_unobserved(operation);
+    }
+    counters::with_cell(operation, begun_ns, |cell| {
         counters::increment(&cell.begun);
         counters::increment(&cell.finished);
         counters::increment(&cell.lost_no_memory);
     });
 }
 
+#[inline(never)]
+fn count_begin(operation: u16, begun_ns: u64) {
+    if begun_ns == UNOBSERVED {
+        return count_unobserved(operation);
+    }
+    counters::with_cell(operation, begun_ns, |cell| counters::increment(&cell.begun));
+}
+
 #[inline(always)]
-fn count_begin(operation: u16, now: u64) {
-    counters::with_cell(operation, now, |cell| counters::increment(&cell.begun));
+fn count_unobserved(operation: u16) {
+    counters::with_cell(operation, task::now(), |cell| {
+        counters::increment(&cell.begun_unobserved)
+    });
 }
 
 /// The current thread; `None` where its operations are not observed, or the kernel has no memory
@@ -91,7 +106,15 @@ pub fn begin_function(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     unwind_before(frames, cookie.operation, entry);
     let frame = frame(cookie, entry, thread.off_cpu_ns);
     count_begin(cookie.operation, frame.begun_ns);
-    frames.push(&frame);
+    push(frames, &frame);
+}
+
+/// One that is not observed is not counted among those that are nested too deep.
+#[inline(always)]
+fn push(frames: &mut Frames, frame: &Frame) {
+    if frame.begun_ns != UNOBSERVED || frames.has_room() {
+        frames.push(frame);
+    }
 }
 
 /// The begin of a function that the operation may tail-call. `jumps`: the instruction is a jump to
@@ -101,11 +124,10 @@ pub fn enter_tail_called(cookie: Cookie, stack_pointer: u64, jumps: bool) {
     let entry = stack_pointer.wrapping_add_signed(cookie.stack_delta as i64);
     let key = Key::tail_calls(cookie.operation, entry);
     if let Entered::Left = in_flight::enter(&key, jumps)
+        && let Some(entry) = in_flight::get(&key)
         && in_flight::remove(&key)
     {
-        counters::with_cell(cookie.operation, task::now(), |cell| {
-            counters::increment(&cell.abandoned)
-        });
+        switching::count_left(cookie.operation, entry.frame.begun_ns, task::now());
     }
 }
 
@@ -127,7 +149,7 @@ pub fn begin_marker(cookie: Cookie, stack_pointer: u64, token: u64) {
     };
     count_begin(cookie.operation, frame.begun_ns);
     make_room(frames, stack_pointer);
-    frames.push(&frame);
+    push(frames, &frame);
 }
 
 /// The shortest time between two searches of a full map for dead entries by one thread.
@@ -145,9 +167,8 @@ fn begin_keyed(thread: &mut Thread, key: &Key, frame: &Frame) {
         Ok(stale) => {
             count_begin(frame.operation, frame.begun_ns);
             if let Some(stale) = stale {
-                counters::with_cell(stale.operation, frame.begun_ns, |cell| {
-                    counters::increment(&cell.abandoned)
-                });
+                let now = switching::moment(frame.begun_ns);
+                switching::count_left(stale.operation, stale.begun_ns, now);
             }
         }
         Err(()) => count_lost_begin(frame.operation),

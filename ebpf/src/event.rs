@@ -11,6 +11,7 @@ use soakbox_schemas::event::{OperationEvent, flags};
 
 use crate::frames::Frame;
 use crate::settings::setting;
+use crate::switching::{self, Watched};
 use crate::{counters, durations, task};
 
 /// The ring of finished operations; the recorder sets its size.
@@ -70,6 +71,12 @@ pub enum Outcome {
 #[inline(always)]
 pub fn finish_of(frame: &Frame, off_cpu_ns: u64, outcome: Outcome, goroutine: u64) {
     let now = task::now();
+    match switching::watched(frame.operation, frame.begun_ns) {
+        Watched::Always => {}
+        // It may be the finish of a later one, whose begin was not seen.
+        Watched::ToItsMiddle => return switching::count_left(frame.operation, frame.begun_ns, now),
+        Watched::Never => return count_unobserved(frame.operation, now),
+    }
     let duration_ns = now.saturating_sub(frame.begun_ns);
     let mut event = OperationEvent {
         finished_boot_ns: now,
@@ -118,6 +125,14 @@ pub fn finish_of(frame: &Frame, off_cpu_ns: u64, outcome: Outcome, goroutine: u6
         if has_failed(&event) {
             counters::increment(&cell.failures);
         }
+    });
+}
+
+/// Counts a finish of an operation that began in time off.
+#[inline(always)]
+pub fn count_unobserved(operation: u16, now: u64) {
+    counters::with_cell(operation, now, |cell| {
+        counters::increment(&cell.finished_unobserved)
     });
 }
 

@@ -2,13 +2,13 @@
 
 use soakbox_schemas::control::{Cookie, PairBy};
 
-use crate::event::{NO_GOROUTINE, NO_THREAD, Outcome, ReturnValue, finish_of};
+use crate::event::{NO_GOROUTINE, NO_THREAD, Outcome, ReturnValue, count_unobserved, finish_of};
 use crate::frames::Frame;
 use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Key};
 use crate::stacks::{FUNCTIONS, MARKERS, unwind, unwind_overflow};
 use crate::task::{self, THREADS};
-use crate::{counters, lifetime};
+use crate::{counters, lifetime, switching};
 
 /// The current thread's off-CPU time so far; `None` where its operations are not observed.
 #[inline(always)]
@@ -166,6 +166,9 @@ pub fn finish_marker(cookie: Cookie, token: u64, value: u64, success: bool) {
 /// A finish without a begin.
 #[inline(always)]
 fn count_unmatched(operation: u16) {
+    if switching::has_been_off(operation) {
+        return count_unobserved(operation, task::now());
+    }
     counters::with_cell(operation, task::now(), |cell| {
         counters::increment(&cell.unmatched)
     });

@@ -71,6 +71,12 @@ impl Frames {
         Some(unsafe { self.frames.get_unchecked((depth - 1) & MASK) })
     }
 
+    /// Whether a frame is free.
+    #[inline(always)]
+    pub fn has_room(&self) -> bool {
+        (self.depth as usize) < MAX_DEPTH
+    }
+
     /// Adds a frame. Where no frame is free, the begin is only counted in `overflow_depth`, and the
     /// result is `false`.
     #[inline(always)]
@@ -112,14 +118,18 @@ impl Frames {
         true
     }
 
-    /// If every frame is in use: removes the outermost one and returns its operation.
+    /// If every frame is in use: removes the outermost one, and returns its operation and begin.
     #[inline(always)]
-    pub fn evict_oldest_of_full(&mut self) -> Option<u16> {
+    pub fn evict_oldest_of_full(&mut self) -> Option<(u16, u64)> {
         let depth = self.depth;
         if depth < MAX_DEPTH as u32 {
             return None;
         }
-        let operation = self.frames[0].operation;
+        let Frame {
+            operation,
+            begun_ns,
+            ..
+        } = self.frames[0];
         let mut shift = Search {
             frames: self,
             depth,
@@ -128,7 +138,7 @@ impl Frames {
         };
         repeat(MAX_DEPTH as u32, shift_one, &mut shift);
         self.pop();
-        Some(operation)
+        Some((operation, begun_ns))
     }
 
     /// Removes and returns the latest frame of `operation`, wherever it is.

@@ -5,9 +5,9 @@
 
 use aya_ebpf::helpers::bpf_probe_read_user;
 
-use crate::counters;
 use crate::frames::{Frame, repeat};
 use crate::in_flight::{self, Entry, Key};
+use crate::switching;
 use crate::task;
 
 /// Offset of the highest address of the stack in a goroutine: the second member of its first.
@@ -122,9 +122,8 @@ unsafe extern "C" fn abandon_one(_step: u32, abandoning: *mut Abandoning) -> i64
         return 1;
     }
     remove_innermost(&abandoning.innermost, &entry);
-    counters::with_cell(entry.frame.operation, abandoning.now, |cell| {
-        counters::increment(&cell.abandoned)
-    });
+    let frame = &entry.frame;
+    switching::count_left(frame.operation, frame.begun_ns, abandoning.now);
     0
 }
 

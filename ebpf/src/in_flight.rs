@@ -11,6 +11,7 @@ use aya_ebpf::maps::HashMap;
 
 use crate::counters;
 use crate::frames::Frame;
+use crate::switching::{self, Watched};
 use crate::task;
 
 #[repr(C)]
@@ -78,6 +79,11 @@ impl Key {
             process: task::process(),
             kind: TAIL_CALLS | operation as u32,
         }
+    }
+
+    #[inline(always)]
+    pub fn is_goroutine(&self) -> bool {
+        self.kind & GOROUTINE != 0
     }
 
     #[inline(always)]
@@ -212,7 +218,9 @@ pub fn enter(key: &Key, jumps: bool) -> Entered {
     let Some(entry) = following(key) else {
         return Entered::Alone;
     };
-    if entry.jumped == 0 {
+    let frame = &entry.frame;
+    let watched = switching::watched(frame.operation, frame.begun_ns);
+    if entry.jumped == 0 || watched == Watched::ToItsMiddle {
         return Entered::Left;
     }
     entry.jumped = jumps as u64;
@@ -321,14 +329,12 @@ unsafe extern "C" fn abandon_entry(
 ) -> i64 {
     let (key, sweep) = unsafe { (*key, &*sweep) };
     let frame = unsafe { &(*entry).frame };
-    let (operation, thread) = (frame.operation, frame.thread);
+    let (operation, thread, begun_ns) = (frame.operation, frame.thread, frame.begun_ns);
     let dead = sweep.thread == 0
         || (thread == sweep.thread && key.is_stack() && key.id < sweep.stack_pointer);
     if key.process == sweep.process && dead && IN_FLIGHT.remove(key).is_ok() {
         count_removed(key.process);
-        counters::with_cell(operation, sweep.now, |cell| {
-            counters::increment(&cell.abandoned)
-        });
+        switching::count_left(operation, begun_ns, sweep.now);
     }
     0
 }

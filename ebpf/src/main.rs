@@ -20,6 +20,7 @@ mod registers;
 mod return_instruction;
 mod settings;
 mod stacks;
+mod switching;
 mod task;
 mod way_out;
 

@@ -17,6 +17,8 @@ use crate::frames::{Frame, Frames, repeat};
 use crate::in_flight::{self, Entry, Key};
 use crate::settings::setting;
 use crate::stacks::{FUNCTIONS, MARKERS};
+use crate::switching::{self, Watched};
+use crate::task;
 
 /// By operation: the boot clock at the begin of the oldest one. The recorder sets all to the
 /// largest number before it asks.
@@ -94,19 +96,37 @@ unsafe extern "C" fn see_one(index: u32, walk: *mut Walk) -> i64 {
 #[inline(never)]
 unsafe extern "C" fn see_entry(
     _map: *mut c_void,
-    _key: *const Key,
+    key: *const Key,
     entry: *const Entry,
     _nothing: *const u64,
 ) -> i64 {
-    see(unsafe { &(*entry).frame });
+    let frame = unsafe { &(*entry).frame };
+    let (operation, begun_ns) = (frame.operation, frame.begun_ns);
+    if switching::watched(operation, begun_ns) == Watched::Always {
+        see(frame);
+    } else {
+        forget(unsafe { &*key }, operation, begun_ns);
+    }
     0
+}
+
+/// Removes an operation whose finish no probe can tell any more: with tokens there would be more
+/// and more of them. Those of a goroutine hold on to each other, and stay.
+#[inline(always)]
+fn forget(key: &Key, operation: u16, begun_ns: u64) {
+    let key = *key;
+    if !key.is_goroutine() && in_flight::remove(&key) {
+        switching::count_left(operation, begun_ns, task::now());
+    }
 }
 
 /// Nobody else writes to `OLDEST` meanwhile: only one thread of the recorder asks.
 #[inline(always)]
 fn see(frame: &Frame) {
     let (operation, begun_ns) = read(frame);
-    if (operation, begun_ns) != read(frame) {
+    if (operation, begun_ns) != read(frame)
+        || switching::watched(operation, begun_ns) != Watched::Always
+    {
         return;
     }
     if let Some(oldest) = OLDEST.get_ptr_mut(operation as u32)

@@ -16,6 +16,8 @@ pub static SETTINGS: Settings = Settings {
     page_bytes: 4096,
     duration_slices: 1,
     in_flight: places::THREADS | places::HASH,
+    switched: 0,
+    reserved: 0,
     offsets: KernelOffsets::ABSENT,
 };
 

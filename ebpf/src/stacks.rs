@@ -6,6 +6,7 @@ use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS};
 
 use crate::counters;
 use crate::frames::{Frame, Frames, repeat};
+use crate::switching::{self, Watched};
 use crate::task::{self, TaskStorage};
 
 /// Functions in flight on a thread whose stack is never switched: ordered by stack pointer.
@@ -94,7 +95,7 @@ unsafe extern "C" fn unwind_one(_step: u32, unwinding: *mut Unwinding) -> i64 {
         return 1;
     }
     let by_uretprobe = !unwinding.ended && top.never_unwinds();
-    count_unwound(top.operation, by_uretprobe, 1, unwinding.now);
+    count_frame(top.operation, top.begun_ns, by_uretprobe, unwinding.now);
     frames.pop();
     0
 }
@@ -132,6 +133,15 @@ pub fn unwind_overflow(frames: &mut Frames, by_uretprobe: bool) {
     unsafe { (*unwinding.frames).overflow_depth = 0 };
 }
 
+/// Counts an operation with a frame that was unwound without a finish.
+#[inline(always)]
+fn count_frame(operation: u16, begun_ns: u64, by_uretprobe: bool, now: u64) {
+    match switching::watched(operation, begun_ns) {
+        Watched::Always => count_unwound(operation, by_uretprobe, 1, now),
+        _ => switching::count_left(operation, begun_ns, now),
+    }
+}
+
 /// Counts operations that were unwound without a finish. A uretprobe is placed only where nothing
 /// unwinds, so that its operations did finish, nested deeper than the kernel follows; all others
 /// will never finish.
@@ -166,7 +176,7 @@ pub fn make_room(frames: &mut Frames, stack_pointer: u64) {
     if frames.overflow_depth != 0 {
         unwind_overflow(frames, by_uretprobe);
     }
-    if let Some(oldest) = frames.evict_oldest_of_full() {
-        count_unwound(oldest, by_uretprobe, 1, task::now());
+    if let Some((oldest, begun_ns)) = frames.evict_oldest_of_full() {
+        count_frame(oldest, begun_ns, by_uretprobe, task::now());
     }
 }

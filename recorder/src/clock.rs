@@ -70,6 +70,11 @@ fn boot_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Boottime)).cast_unsigned()
 }
 
+/// CPU time of the current thread, ns.
+pub fn thread_cpu_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::ThreadCPUTime)).cast_unsigned()
+}
+
 fn nanoseconds(time: Timespec) -> i64 {
     time.tv_sec
         .saturating_mul(1_000_000_000)

@@ -265,6 +265,10 @@ fn limit_value(limit: &Limit, value: &DeValue<'_>) -> Result<u64, (String, Strin
     let written = match (limit.unit, value) {
         (Unit::Time, DeValue::String(text)) => text.to_string(),
         (Unit::Time, _) => return Err(wrong_type(&limit.key(), value, "a time in quotes")),
+        (Unit::Share, DeValue::String(text)) => text.to_string(),
+        (Unit::Share, _) => {
+            return Err(wrong_type(&limit.key(), value, "a percentage in quotes"));
+        }
         (_, DeValue::String(text)) if limit.is_text() => text.to_string(),
         (_, DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
             .map_or_else(|_| number.to_string(), |number| number.to_string()),
@@ -300,7 +304,8 @@ mod tests {
     #[test]
     fn each_limit_is_set_by_its_own_key() {
         for limit in LIMITS {
-            let quote = if limit.unit == Unit::Time { "'" } else { "" };
+            let is_quoted = [Unit::Time, Unit::Share].contains(&limit.unit);
+            let quote = if is_quoted { "'" } else { "" };
             for value in [limit.default.unwrap_or(limit.most), limit.most] {
                 let (key, written) = (limit.key(), limit.write(value));
                 let config = Config::parse(&format!("{key} = {quote}{written}{quote}\n")).unwrap();
@@ -334,7 +339,7 @@ mod tests {
                 let fits = if is_text {
                     limit.is_text()
                 } else {
-                    limit.unit != Unit::Time
+                    ![Unit::Time, Unit::Share].contains(&limit.unit)
                 };
                 let has_the_type = fits && !["1e9", "true", "[]"].contains(&value);
                 assert_eq!(mistake.hint.contains("from "), has_the_type, "{mistake}");

@@ -4,6 +4,7 @@
 //! never depends on the analyzer or on DataFusion.
 
 pub mod binary;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -47,6 +47,8 @@ pub enum Unit {
     Number,
     /// Nanoseconds; written with a unit, such as `90s`.
     Time,
+    /// Millionths of a whole; written in percent, such as `1%` or `0.5%`.
+    Share,
 }
 
 /// Time after which the recording stops.
@@ -96,6 +98,18 @@ pub const KEEP_LAST_BYTES: Limit = Limit {
     least: 1 << 20,
     most: 1 << 40,
     help: "Most memory for --keep-last; the oldest rows are dropped first",
+};
+
+/// The share of the target's CPU time that probes may cost.
+pub const MAX_OVERHEAD: Limit = Limit {
+    flag: "max-overhead",
+    in_limits: false,
+    unit: Unit::Share,
+    default: None,
+    least: 100,
+    most: 1_000_000,
+    help: "Switch probes off and on so that they cost at most this part of the target's CPU time, such \
+           as 1%",
 };
 
 /// Length of the periods that segments cover.
@@ -221,9 +235,10 @@ pub const QUEUE_BATCHES: Limit = Limit {
 };
 
 /// Every limit, in the order of the help text and the documentation.
-pub const LIMITS: [&Limit; 15] = [
+pub const LIMITS: [&Limit; 16] = [
     &DURATION,
     &UNTIL_EXIT,
+    &MAX_OVERHEAD,
     &ROTATE_AFTER,
     &ROTATE_ROWS,
     &KEEP_FOR,
@@ -256,6 +271,7 @@ impl Limit {
         match self.unit {
             Unit::Time => humantime::format_duration(Duration::from_nanos(value)).to_string(),
             Unit::Bytes | Unit::RingBytes | Unit::Number => value.to_string(),
+            Unit::Share => format!("{}%", value as f64 / 10_000.0),
         }
     }
 
@@ -271,6 +287,7 @@ impl Limit {
                 .ok()
                 .and_then(|time| u64::try_from(time.as_nanos()).ok()),
             Unit::Bytes | Unit::RingBytes => bytes(text),
+            Unit::Share => share(text),
             // Rust's parser also accepts a sign.
             _ if text.starts_with('+') => None,
             _ => text.parse().ok(),
@@ -292,6 +309,7 @@ impl Limit {
             Unit::RingBytes => format!("write a power of two {bounds}"),
             Unit::Number => format!("write a number {bounds}"),
             Unit::Time => format!("write a time {bounds}, such as {}", self.times()),
+            Unit::Share => format!("write a percentage {bounds}, such as 1%"),
         }
     }
 
@@ -322,7 +340,7 @@ impl Limit {
     fn lowest(&self) -> u64 {
         match self.unit {
             Unit::RingBytes => self.least.max(rustix::param::page_size() as u64),
-            Unit::Bytes | Unit::Number | Unit::Time => self.least,
+            Unit::Bytes | Unit::Number | Unit::Time | Unit::Share => self.least,
         }
     }
 
@@ -341,6 +359,7 @@ impl Limit {
                 Unit::Bytes | Unit::RingBytes => "BYTES",
                 Unit::Number => "NUMBER",
                 Unit::Time => "TIME",
+                Unit::Share => "PERCENT",
             })
             .help(format!("{}{default}", self.help))
             // A negative number is a value outside the bounds, not an unknown flag.
@@ -354,6 +373,23 @@ impl Limit {
             .require_equals(true)
             .default_missing_value(UNTIL_EXIT_ALONE)
     }
+}
+
+/// Millionths, from a number of percent with at most four digits after the point.
+fn share(text: &str) -> Option<u64> {
+    let number = text.strip_suffix('%')?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || part.len() > 4 {
+        return None;
+    }
+    let part: u64 = format!("{part:0<4}").parse().ok()?;
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(10_000)?
+        .checked_add(part)
 }
 
 /// A number of bytes, with or without a unit.

@@ -112,6 +112,11 @@ impl Process {
         }
     }
 
+    /// The text of its `stat` in /proc.
+    pub fn stat(&self) -> Option<String> {
+        fs::read_to_string(self.shown()?.join("stat")).ok()
+    }
+
     /// Its directory in /proc.
     fn shown(&self) -> Option<PathBuf> {
         // Our own number for it cannot be used: /proc may be that of another PID namespace, where
@@ -190,7 +195,7 @@ pub fn all_numbers() -> io::Result<Vec<NonZeroU32>> {
 
 /// Whether a line of `maps` has the inode number, its fifth field. Without the device, whose number
 /// is another one in some file systems.
-fn is_mapped(maps: &str, inode: u64) -> bool {
+pub fn is_mapped(maps: &str, inode: u64) -> bool {
     let mut lines = maps.lines();
     let inode = inode.to_string();
     lines.any(|line| line.split_ascii_whitespace().nth(4) == Some(&inode))

@@ -152,6 +152,11 @@ pub struct Settings {
     pub duration_slices: u32,
     /// Where the operations of the plan are kept while they are in flight: bits of [`places`].
     pub in_flight: u32,
+    /// Not 0: probes are switched off and on, and begins count only while they are observed
+    /// ([`Observation`](crate::observation::Observation)).
+    pub switched: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
 }
@@ -234,7 +239,7 @@ const _: () = {
     assert!(offset_of!(OperationRule, only_failures) == 32);
     assert!(offset_of!(OperationRule, sample_one_in) == 36);
 
-    assert!(size_of::<Settings>() == 88);
+    assert!(size_of::<Settings>() == 96);
     assert!(align_of::<Settings>() == 8);
     assert!(offset_of!(Settings, interval_ns) == 0);
     assert!(offset_of!(Settings, wake_bytes) == 8);
@@ -245,7 +250,9 @@ const _: () = {
     assert!(offset_of!(Settings, page_bytes) == 40);
     assert!(offset_of!(Settings, duration_slices) == 44);
     assert!(offset_of!(Settings, in_flight) == 48);
-    assert!(offset_of!(Settings, offsets) == 52);
+    assert!(offset_of!(Settings, switched) == 52);
+    assert!(offset_of!(Settings, reserved) == 56);
+    assert!(offset_of!(Settings, offsets) == 60);
 
     assert!(size_of::<KernelOffsets>() == 36);
     assert!(align_of::<KernelOffsets>() == 4);

@@ -38,12 +38,20 @@ macro_rules! for_each_counter {
             /// Operations whose begin the kernel had no memory to store. They are counted as
             /// finished when they begin, because their finish cannot be recognised.
             lost_no_memory,
+            /// Finished operations without an event, because their probes were switched off before
+            /// the finish. They are counted when the kernel side finds that they are over.
+            lost_switched_off,
             /// Operations that began and can never finish: unwound, longjmp, end of the thread or
             /// process.
             abandoned,
             /// Finishes whose begin is not stored, not part of `finished`: it came before the
             /// attach, or in the parent before a fork, or is counted in `lost_no_memory`.
             unmatched,
+            /// Begins in time off, before their probes were gone: in no other counter.
+            begun_unobserved,
+            /// Finishes whose begin was in time off, in no other counter; and all whose begin is not
+            /// known, once the probes have been off.
+            finished_unobserved,
             /// Finished operations whose success is known to be false.
             failures,
             /// Sum of the durations of finished operations, ns, without those whose begin was not
@@ -83,6 +91,11 @@ macro_rules! declare {
         // Not on BPF's oldest instruction set, which has no compare-and-swap.
         #[cfg(target_has_atomic = "64")]
         impl CounterCell {
+            /// Reads every counter, and leaves it.
+            pub fn read(&self) -> CounterValues {
+                CounterValues { $($counter: self.$counter.load(Ordering::Relaxed),)* }
+            }
+
             /// Reads every counter and sets it to 0.
             pub fn take(&self) -> CounterValues {
                 CounterValues { $($counter: self.$counter.swap(0, Ordering::Relaxed),)* }
@@ -190,6 +203,9 @@ mod tests {
             );
         }
         let causes: Vec<_> = COUNTERS.iter().filter_map(Counter::loss_cause).collect();
-        assert_eq!(causes, ["ring_full", "too_deep", "no_memory"]);
+        assert_eq!(
+            causes,
+            ["ring_full", "too_deep", "no_memory", "switched_off"]
+        );
     }
 }

@@ -182,7 +182,7 @@ impl BaselineFile {
         let failed = |error: &dyn std::fmt::Display| Failure::new("baseline", error);
         let runs: Vec<StoredRun> = self.runs.iter().map(StoredRun::of).collect();
         let runs = serde_json::to_string(&runs).map_err(|error| failed(&error))?;
-        let version = match rows::has_finished(&self.runs) {
+        let version = match rows::has_more(&self.runs) {
             true => WITH_FINISHED,
             false => VERSION,
         };

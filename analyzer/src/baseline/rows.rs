@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use soakbox_schemas::tables::histogram;
 
 use crate::windows::{
-    DurationsOf, Finished, MOST_WINDOWS, Run, RunIdentity, Series, Window, WindowLength,
+    DurationsOf, Finished, MOST_WINDOWS, Represented, Run, RunIdentity, Series, Window,
+    WindowLength,
 };
 
 /// A column of numbers: its name, and the sum that it has.
@@ -45,6 +46,10 @@ const DURATIONS: &str = "durations";
 /// Operations with a duration, and all that finished, where the durations are those of all finished
 /// operations; null where they are those of the rows, absent where they are in all windows.
 const FINISHED: [&str; 2] = ["timed", "finished"];
+
+/// What the observed operations stand for, where they were not observed all the time; otherwise null,
+/// absent where that is so in all windows.
+const REPRESENTED: [&str; 2] = ["represented", "represented_ns"];
 
 /// A run as the footer has it: everything but the windows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,6 +141,8 @@ impl StoredRuns {
         let numbers = NUMBERS.map(|(name, _)| integers(batch, name));
         let finished = FINISHED.map(|name| batch.column_by_name(name));
         let finished = finished.map(|column| column?.as_primitive_opt::<Int64Type>());
+        let represented = REPRESENTED.map(|name| batch.column_by_name(name));
+        let represented = represented.map(|column| column?.as_primitive_opt::<Int64Type>());
         for row in 0..batch.num_rows() {
             let mut window = Window {
                 durations: durations.value(row).to_vec(),
@@ -150,6 +157,13 @@ impl StoredRuns {
                 let number = |column: &Int64Array| u64::try_from(column.value(row)).ok();
                 let (timed, all) = (number(timed)?, number(all)?);
                 window.finished = Some(Finished { timed, all });
+            }
+            if let [Some(operations), Some(ns)] = represented
+                && operations.is_valid(row)
+            {
+                let number = |column: &Int64Array| u64::try_from(column.value(row)).ok();
+                let (operations, ns) = (number(operations)?, number(ns)?);
+                window.represented = Some(Represented { operations, ns });
             }
             is_possible(&window).then_some(())?;
             let run = usize::try_from(places.value(row)).ok()?;
@@ -215,22 +229,40 @@ fn is_possible(window: &Window) -> bool {
     // A bucket of a window that is being read counts to 2³² at most.
     let has_durations = |total: u64| total == timed || total < timed && timed > u64::from(u32::MAX);
     let measured = window.count.max(finished.all);
-    [window.count, window.lost, timed, finished.all]
-        .iter()
-        .all(|number| *number <= LARGEST_COUNT)
+    let represented = window.represented.unwrap_or_default();
+    [
+        window.count,
+        window.lost,
+        timed,
+        finished.all,
+        represented.operations,
+    ]
+    .iter()
+    .all(|number| *number <= LARGEST_COUNT)
         && window.failures <= window.with_outcome
         && parts.iter().all(|part| *part <= measured)
         && total.is_some_and(has_durations)
 }
 
-/// Whether a run has durations of all finished operations, which older versions cannot read.
-pub(super) fn has_finished(runs: &[Run]) -> bool {
+/// Whether a run has what older versions cannot read.
+pub(super) fn has_more(runs: &[Run]) -> bool {
+    has_finished(runs) || has_represented(runs)
+}
+
+/// Whether a run has durations of all finished operations.
+fn has_finished(runs: &[Run]) -> bool {
     let mut series = runs.iter().flat_map(|run| run.operations.values());
     series.any(|series| series.durations_of() == DurationsOf::Finished)
 }
 
+/// Whether an operation of a run was observed in a part of the time only.
+fn has_represented(runs: &[Run]) -> bool {
+    let mut series = runs.iter().flat_map(|run| run.operations.values());
+    series.any(|series| series.any(|window| u64::from(window.represented.is_some())))
+}
+
 /// The columns of a baseline.
-fn schema(has_finished: bool) -> SchemaRef {
+fn schema(has_finished: bool, has_represented: bool) -> SchemaRef {
     let number = |name: &str| Field::new(name, DataType::Int64, false);
     let mut fields = vec![
         number(RUN),
@@ -242,6 +274,9 @@ fn schema(has_finished: bool) -> SchemaRef {
     if has_finished {
         fields.extend(FINISHED.map(|name| Field::new(name, DataType::Int64, true)));
     }
+    if has_represented {
+        fields.extend(REPRESENTED.map(|name| Field::new(name, DataType::Int64, true)));
+    }
     Arc::new(Schema::new(fields))
 }
 
@@ -252,6 +287,7 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
     let mut numbers: Vec<Int64Builder> = NUMBERS.iter().map(|_| Int64Builder::new()).collect();
     let mut durations = BinaryBuilder::new();
     let mut finished = FINISHED.map(|_| Int64Builder::new());
+    let mut represented = REPRESENTED.map(|_| Int64Builder::new());
     for (place, run) in (0i64..).zip(runs) {
         for (operation, series) in &run.operations {
             for (index, window) in (0i64..).zip(&series.windows) {
@@ -266,6 +302,11 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
                 durations.append_value(&window.durations);
                 let numbers = window.finished.map(|one| [one.timed, one.all].map(signed));
                 for (at, builder) in finished.iter_mut().enumerate() {
+                    builder.append_option(numbers.map(|numbers| numbers[at]));
+                }
+                let numbers = window.represented;
+                let numbers = numbers.map(|one| [one.operations, one.ns].map(signed));
+                for (at, builder) in represented.iter_mut().enumerate() {
                     builder.append_option(numbers.map(|numbers| numbers[at]));
                 }
             }
@@ -286,7 +327,13 @@ pub(super) fn batch(runs: &[Run]) -> Result<RecordBatch, ArrowError> {
             columns.push(Arc::new(builder.finish()));
         }
     }
-    RecordBatch::try_new(schema(has_finished), columns)
+    let has_represented = has_represented(runs);
+    if has_represented {
+        for mut builder in represented {
+            columns.push(Arc::new(builder.finish()));
+        }
+    }
+    RecordBatch::try_new(schema(has_finished, has_represented), columns)
 }
 
 fn signed(number: u64) -> i64 {

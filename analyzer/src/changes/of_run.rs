@@ -73,11 +73,9 @@ const METRICS: [(Metric, Read); 8] = [
     (Metric::FailureRate, |window, _| {
         mean(window.failures, window.with_outcome)
     }),
-    (Metric::Rate, |window, seconds| {
-        Some((window.count + window.lost) as f64 / seconds)
-    }),
+    (Metric::Rate, |window, seconds| Some(window.rate(seconds))),
     (Metric::BytesRate, |window, seconds| {
-        (window.with_bytes > 0).then(|| window.bytes as f64 / seconds)
+        (window.with_bytes > 0).then(|| window.bytes as f64 * window.per_second(seconds))
     }),
 ];
 

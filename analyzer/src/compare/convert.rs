@@ -49,7 +49,31 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     } else {
         run.without(&Metric::FailureRate)
     };
-    with_losses(run, series).map_err(refused)
+    let run = with_losses(run, series).map_err(refused)?;
+    of_observed_time(run, series).map_err(refused)
+}
+
+/// The run with rates for the time that was observed, where that is a part only.
+fn of_observed_time(
+    mut run: Run,
+    series: &Series,
+) -> std::result::Result<Run, soakbox_statistics::Error> {
+    if !series.any(|window| u64::from(window.represented.is_some())) {
+        return Ok(run);
+    }
+    let seconds = series.length.duration().as_secs_f64();
+    let of = |rate: &dyn Fn(&Sums) -> f64| -> Vec<f64> {
+        let windows = series.windows.iter().map(Option::as_ref);
+        windows
+            .map(|window| window.map_or(f64::NAN, rate))
+            .collect()
+    };
+    run = run.with(Metric::Rate, of(&|window| window.rate(seconds)))?;
+    if series.any(|window| window.with_bytes) {
+        let bytes = |window: &Sums| window.bytes as f64 * window.per_second(seconds);
+        run = run.with(Metric::BytesRate, of(&bytes))?;
+    }
+    Ok(run)
 }
 
 fn duration_sums(series: &Series) -> Vec<f64> {

@@ -56,8 +56,11 @@ pub struct OperationSummary {
     pub failures: Option<u64>,
     /// Failures ÷ operations with an outcome; `None` where there are none.
     pub failure_rate: Option<f64>,
-    /// `count` per second observed; `None` where no time passed.
+    /// `count` per second observed; `None` where no time passed. Where the probes were switched off
+    /// and on (`--max-overhead`), each time on stands for the time that it was chosen from.
     pub rate_per_s: Option<f64>,
+    /// The part of the time in which the probes were on; `None` where that was always so.
+    pub observed_share: Option<f64>,
     /// Median of the duration. All quantiles are nearest-rank ones, within 1/128.
     pub p50_ns: Option<i64>,
     /// 90th percentile of the duration.
@@ -158,7 +161,7 @@ impl OperationSummary {
         let outcomes = Outcomes::of(whole, counts);
         let cpu = match counts.filter(|counts| all_have(whole.with_cpu, whole, counts)) {
             Some(counts) if counts.counters.cpu_sum_ns > 0 => {
-                mean(counts.counters.cpu_sum_ns, timed(counts))
+                mean(counts.counters.cpu_sum_ns, counts.timed())
             }
             _ => mean(whole.cpu_ns, whole.with_cpu),
         };
@@ -170,9 +173,12 @@ impl OperationSummary {
             rows: whole.count,
             failures: outcomes.as_ref().map(|known| known.failures),
             failure_rate: outcomes.map(|known| known.failures as f64 / known.all as f64),
-            rate_per_s: seconds
+            rate_per_s: totals
+                .per_second
+                .or(seconds.map(|seconds| 1.0 / seconds))
                 .filter(|_| count > 0)
-                .map(|seconds| count as f64 / seconds),
+                .map(|per_second| count as f64 * per_second),
+            observed_share: counts.and_then(|counts| counts.observed_share),
             p50_ns: durations.quantile(0.5),
             p90_ns: durations.quantile(0.9),
             p95_ns: durations.quantile(0.95),
@@ -204,13 +210,6 @@ fn all_have(number: u64, rows: &Window, counts: &OperationCounts) -> bool {
     is_missing && rows.count <= counts.counters.recorded && number == rows.count
 }
 
-/// Finished operations whose begin was kept: only those have a duration, and an outcome.
-fn timed(counts: &OperationCounts) -> u64 {
-    let counted = &counts.counters;
-    let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
-    counted.finished.saturating_sub(without)
-}
-
 /// The operations with a known outcome.
 struct Outcomes {
     all: u64,
@@ -227,7 +226,7 @@ impl Outcomes {
         });
         let known = match counted {
             Some(counts) => Self {
-                all: timed(counts).max(counts.counters.failures),
+                all: counts.timed().max(counts.counters.failures),
                 failures: counts.counters.failures,
             },
             None => Self {

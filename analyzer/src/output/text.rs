@@ -205,6 +205,21 @@ fn operations(operations: &[OperationCounts]) -> String {
         table.row(operation_row(operation, &causes));
     }
     let mut text = table.render(styled());
+    let switched = operations.iter().filter_map(|operation| {
+        let share = operation.observed_share?;
+        Some(format!(
+            "{} {:.3}%",
+            escaped(&operation.operation),
+            share * 100.0
+        ))
+    });
+    let switched: Vec<String> = switched.collect();
+    if !switched.is_empty() {
+        text.push_str(&format!(
+            "  Probes were switched off and on to hold the limit of overhead. Part of the time on: {}.\n",
+            switched.join(", ")
+        ));
+    }
     let is_cut_off = |operation: &OperationCounts| {
         operation.identity_ok == Some(true) && operation.counters.recorded != operation.rows
     };

@@ -10,9 +10,10 @@ use super::columns::{
     Words, binary, integers, number, optional, positive, times, unless_zero, value,
 };
 use super::counts::values;
+use super::observed_time::ObservedTime;
 
 /// The columns of `operation_metrics` that are read, besides the counters and the losses.
-const METRICS_COLUMNS: [&str; 7] = [
+const METRICS_COLUMNS: [&str; 10] = [
     "at",
     "operation",
     "lost",
@@ -20,6 +21,9 @@ const METRICS_COLUMNS: [&str; 7] = [
     "operation_type",
     "in_flight",
     "oldest_in_flight_ns",
+    "observed_ns",
+    "unobserved_ns",
+    "represented_ns",
 ];
 /// The histogram of the durations of finished operations, which is read for figures.
 pub(super) const DURATIONS: &str = "durations_ns";
@@ -48,6 +52,8 @@ pub(super) struct CountRows {
     operation_type: Option<Int64Array>,
     in_flight: Option<Int64Array>,
     oldest_in_flight: Option<Int64Array>,
+    /// Observed, unobserved and represented time.
+    times: [Option<Int64Array>; 3],
     /// As [`BALANCED`].
     balanced: [Option<Int64Array>; BALANCED.len()],
     /// As [`COUNTERS`].
@@ -73,6 +79,8 @@ pub(super) struct CountRow {
     pub(super) in_flight: Option<i64>,
     /// Age of the oldest of them, ns.
     pub(super) oldest_in_flight_ns: Option<u64>,
+    /// When it was observed; `None` where the probes were never switched.
+    pub(super) times: Option<ObservedTime>,
     /// The counters, in the order of [`COUNTERS`].
     pub(super) counters: [u64; COUNTERS.len()],
     /// The losses, in the order of [`LOSS_CAUSES`].
@@ -103,6 +111,9 @@ impl CountRows {
             operation_type,
             in_flight,
             oldest,
+            observed,
+            unobserved,
+            represented,
         ] = METRICS_COLUMNS;
         let [finished, recorded, filtered, sampled_out] = BALANCED;
         let counters = COUNTERS.iter();
@@ -116,6 +127,11 @@ impl CountRows {
             operation_type: optional(batch, operation_type)?,
             in_flight: optional(batch, in_flight)?,
             oldest_in_flight: optional(batch, oldest)?,
+            times: [
+                optional(batch, observed)?,
+                optional(batch, unobserved)?,
+                optional(batch, represented)?,
+            ],
             balanced: [
                 optional(batch, finished)?,
                 optional(batch, recorded)?,
@@ -150,6 +166,7 @@ impl CountRows {
             counted: self.counted(index),
             in_flight: number(self.in_flight.as_ref(), index),
             oldest_in_flight_ns: value(self.oldest_in_flight.as_ref(), index),
+            times: self.observed_time(index),
             ..CountRow::default()
         };
         for (sums, columns) in [
@@ -167,6 +184,15 @@ impl CountRows {
     pub(super) fn durations(&self, index: usize) -> Option<&[u8]> {
         let durations = self.durations.as_ref()?;
         durations.is_valid(index).then(|| durations.value(index))
+    }
+
+    fn observed_time(&self, index: usize) -> Option<ObservedTime> {
+        let [observed, unobserved, represented] = &self.times;
+        Some(ObservedTime {
+            observed_ns: value(observed.as_ref(), index)?,
+            unobserved_ns: value(unobserved.as_ref(), index)?,
+            represented_ns: value(represented.as_ref(), index)?,
+        })
     }
 
     fn counted(&self, index: usize) -> Option<Counted> {

@@ -13,6 +13,7 @@ use soakbox_schemas::counters::{COUNTERS, CounterValues};
 use soakbox_schemas::tables::LOSS_CAUSES;
 
 use super::check::Check;
+use super::observed_time::Switched;
 use super::tally::Tally;
 
 /// The kernel's counts of one operation.
@@ -32,6 +33,11 @@ pub struct OperationCounts {
     /// Age of the oldest of them at the end, ns; `None` where none was in flight, or it is not
     /// known.
     pub oldest_in_flight_ns: Option<u64>,
+    /// Time in which its probes were off to hold a limit of overhead, ns; `None` where they never
+    /// were.
+    pub unobserved_ns: Option<u64>,
+    /// The part of the time in which they were on; `None` where that was always so.
+    pub observed_share: Option<f64>,
     /// Rows in `operation_log`; 0 where the rows were not read.
     pub rows: u64,
     /// Whether the counts agree with one another and with the rows; `None` where there is nothing
@@ -49,6 +55,12 @@ impl OperationCounts {
     pub fn finished(&self) -> u64 {
         let uncounted = self.rows.saturating_sub(self.counters.recorded);
         self.counters.finished.saturating_add(uncounted)
+    }
+
+    /// Those of the counted ones that have a duration.
+    pub fn timed(&self) -> u64 {
+        let without = untimed(&self.counters);
+        self.counters.finished.saturating_sub(without)
     }
 
     /// Operations lost, for all causes together.
@@ -83,6 +95,7 @@ struct Sums {
     lost: [u64; LOSS_CAUSES.len()],
     in_flight: i64,
     oldest_in_flight_ns: Option<u64>,
+    switched: Switched,
     rows: u64,
     is_counted: bool,
     /// Whether a complete interval has counts.
@@ -99,6 +112,7 @@ impl Reconciliation {
         add_all(&mut sums.counters, &tally.counters);
         add_all(&mut sums.lost, &tally.lost);
         sums.rows = sums.rows.saturating_add(tally.rows);
+        sums.switched.merge(tally.switched);
         sums.is_counted |= tally.is_counted;
         sums.is_comparable |= check.has_counts();
         let unfinished = unfinished(tally.counters());
@@ -118,6 +132,8 @@ impl Reconciliation {
             lost: LOSS_CAUSES.into_iter().zip(sums.lost).collect(),
             in_flight: sums.in_flight,
             oldest_in_flight_ns: sums.oldest_in_flight_ns,
+            unobserved_ns: sums.switched.unobserved_ns(),
+            observed_share: sums.switched.share(),
             rows: sums.rows,
             // Without a complete interval there is nothing that could agree, but a disagreement is
             // still one.
@@ -134,6 +150,12 @@ pub(super) fn values(counters: &[u64; COUNTERS.len()]) -> CounterValues {
     let Ok(values) =
         CounterValues::from_names(|_| Ok::<_, Infallible>(counters.next().unwrap_or(0)));
     values
+}
+
+/// Finished operations without a duration: the kernel does not know when they began, or ended.
+pub(super) fn untimed(counted: &CounterValues) -> u64 {
+    let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
+    without.saturating_add(counted.lost_switched_off)
 }
 
 /// begun − finished − abandoned.

@@ -8,7 +8,7 @@ use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::count_rows::CountRow;
-use super::counts::values;
+use super::counts::{untimed, values};
 use super::durations::Durations;
 use super::tally::Tally;
 use super::window::MOST_OPERATIONS;
@@ -146,10 +146,9 @@ impl FinishedFold {
 
 impl FinishedWindow {
     fn add(&mut self, counted: &CounterValues) {
-        let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
         self.add_sums([
             counted.finished,
-            counted.finished.saturating_sub(without),
+            counted.finished.saturating_sub(untimed(counted)),
             counted.duration_sum_ns,
             counted.cpu_sum_ns,
             counted.failures,

@@ -1,9 +1,10 @@
 //! Adds rows and losses to the windows of one operation in one run, in any order. Folds of parts of
 //! a run can be merged. Pure.
 
+use super::observed_time::ObservedTime;
 use super::open_window::OpenWindow;
 use super::window::MOST_OPERATIONS;
-use super::{Series, Window, WindowLength};
+use super::{Represented, Series, Window, WindowLength};
 use crate::recording::TimeRange;
 
 /// One recorded operation.
@@ -34,6 +35,8 @@ pub struct Fold {
     open: OpenWindow,
     /// The window that `open` belongs to.
     open_index: usize,
+    /// Whether the operation was not observed in some of the time.
+    is_switched: bool,
 }
 
 impl Fold {
@@ -45,6 +48,7 @@ impl Fold {
             windows: Vec::new(),
             open: OpenWindow::new(),
             open_index: 0,
+            is_switched: false,
         }
     }
 
@@ -90,10 +94,28 @@ impl Fold {
         }
     }
 
+    /// Adds the observed time of an interval, and the operations that began in it. The interval
+    /// belongs to the window that has its middle.
+    pub(super) fn add_observed(&mut self, times: ObservedTime, begun: u64, range: TimeRange) {
+        self.is_switched |= times.unobserved_ns > 0;
+        let middle = range.first_ns.saturating_add(range.length_ns() / 2);
+        let index = self.index(middle);
+        let operations = times.operations(begun).unwrap_or(0);
+        let represented = Represented {
+            operations: operations.min(MOST_OPERATIONS),
+            ns: times.represented_ns,
+        };
+        self.window(index).merge(&Window {
+            represented: Some(represented),
+            ..Window::default()
+        });
+    }
+
     /// Adds the operations of another part of the same run.
     pub fn merge(&mut self, mut other: Self) {
         self.close();
         other.close();
+        self.is_switched |= other.is_switched;
         for (index, window) in other.windows.into_iter().enumerate() {
             if window != Window::default() {
                 self.window(index).merge(&window);
@@ -106,6 +128,11 @@ impl Fold {
         self.close();
         let whole = usize::try_from(self.run.length_ns() / self.length.ns()).unwrap_or(0);
         self.windows.resize(whole, Window::default());
+        if !self.is_switched {
+            for window in &mut self.windows {
+                window.represented = None;
+            }
+        }
         let mut series = Series {
             length: self.length,
             windows: self.windows.into_iter().map(Some).collect(),

@@ -11,7 +11,7 @@ use super::finished::FinishedFold;
 use super::intervals::Intervals;
 use super::tally::Tally;
 use super::totals::Totals;
-use super::{Fold, Series};
+use super::{Fold, Series, Window, WindowLength};
 use crate::recording::TimeRange;
 use crate::units::{count, duration};
 
@@ -153,7 +153,7 @@ impl Observed {
             if leaves_out || is_worth_whole_intervals(&series, plan) {
                 series = in_whole_intervals(series, plan, fold.finished);
             }
-            operations.insert(operation, series);
+            operations.insert(operation, in_observed_windows(series, plan));
         }
         let warnings = [
             (
@@ -195,6 +195,28 @@ fn in_whole_intervals(series: Series, plan: &RunPlan, finished: FinishedFold) ->
     }
     let whole = series.merged(plan.finished_length);
     finished.in_place_of_rows(&whole).unwrap_or(series)
+}
+
+/// The windows of an operation that was observed in a part of the time: as long as needed for each to
+/// have observed time, as far as the run fills enough of them. Those without any are missing.
+fn in_observed_windows(series: Series, plan: &RunPlan) -> Series {
+    if !series.any(|window| u64::from(window.represented.is_some())) {
+        return series;
+    }
+    let mut series = series.merged_to(plan.finished_length);
+    let is_blind = |window: &Window| window.represented.is_none_or(|one| one.ns == 0);
+    while series.windows.iter().flatten().any(is_blind)
+        && let Some(longer) = WindowLength::exactly(series.length.ns() * 2)
+        && fills_enough(plan.complete.length_ns(), longer)
+    {
+        series = series.merged_to(longer);
+    }
+    for window in &mut series.windows {
+        if window.as_ref().is_some_and(is_blind) {
+            *window = None;
+        }
+    }
+    series
 }
 
 fn overlap(one: TimeRange, other: TimeRange) -> bool {

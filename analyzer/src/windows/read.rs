@@ -9,7 +9,7 @@ use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::tables::Table;
 
 use super::count_rows::{CountRow, CountRows, DURATIONS, metrics_columns};
-use super::counts::{OperationCounts, Reconciliation};
+use super::counts::{OperationCounts, Reconciliation, values};
 use super::cut::{NEEDED, RunPlan, plans};
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
@@ -310,6 +310,10 @@ impl<'a> RunFolds<'a> {
                     false => row.lost,
                 };
                 fold.windows.add_lost(lost, interval);
+                if let Some(times) = row.times {
+                    let begun = values(&row.counters).begun;
+                    fold.windows.add_observed(times, begun, interval);
+                }
                 fold.tally.add_counts(&row);
                 if self.plan.reads_durations {
                     fold.finished.add(&row, rows.durations(index));

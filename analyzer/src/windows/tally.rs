@@ -6,10 +6,11 @@ use soakbox_schemas::tables::LOSS_CAUSES;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use super::count_rows::CountRow;
-use super::counts::{add_all, values};
+use super::counts::{add_all, untimed, values};
 use super::durations::Durations;
 use super::log_rows::SPLIT_COLUMNS;
 use super::mean;
+use super::observed_time::Switched;
 
 /// Measured numbers: how many there are, and their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(super) struct Tally {
     pub(super) durations: Durations,
     /// Whether there are counts.
     pub(super) is_counted: bool,
+    /// The time in which it was observed, where probes were switched.
+    pub(super) switched: Switched,
     in_flight: InFlight,
     /// The last interval, and the age of the oldest operation that was in flight at its end, ns.
     oldest_in_flight: Option<(u64, Option<u64>)>,
@@ -91,6 +94,9 @@ impl Tally {
         if let (Some(interval), Some(number)) = (row.interval, row.in_flight) {
             self.in_flight.add((interval, row.at_ns, number));
         }
+        if let Some(times) = row.times {
+            self.switched.add(times, values(&row.counters).begun);
+        }
         let oldest = row.interval.map(|at| (at, row.oldest_in_flight_ns));
         self.oldest_in_flight = self.oldest_in_flight.max(oldest);
     }
@@ -106,6 +112,7 @@ impl Tally {
         add_all(&mut self.counters, &other.counters);
         add_all(&mut self.lost, &other.lost);
         self.durations.merge(&other.durations);
+        self.switched.merge(other.switched);
         self.oldest_in_flight = self.oldest_in_flight.max(other.oldest_in_flight);
         for sample in other.in_flight.samples {
             self.in_flight.add(sample);
@@ -120,9 +127,8 @@ impl Tally {
     /// The durations of all finished operations whose begin was kept, if all of them are known.
     pub(super) fn durations(&self) -> Option<SparseHistogram> {
         let counted = self.counters();
-        let without = counted.lost_too_deep.saturating_add(counted.lost_no_memory);
         self.durations
-            .of_exactly(counted.finished.checked_sub(without)?)
+            .of_exactly(counted.finished.checked_sub(untimed(&counted))?)
     }
 
     /// Operations in flight at the end. A late count is written as another row of its earlier

@@ -8,7 +8,7 @@ use super::tally::{Measured, Tally};
 use super::{Series, Window};
 
 /// The sums of one operation over a whole recording.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OperationTotals {
     /// The operation's name.
     pub operation: String,
@@ -23,6 +23,9 @@ pub struct OperationTotals {
     pub cpu_user: Measured,
     /// System time, ns.
     pub cpu_system: Measured,
+    /// Operations per second for each one that was counted, where its probes were switched off and
+    /// on: it stands for others.
+    pub per_second: Option<f64>,
 }
 
 /// Adds up the operations of runs.
@@ -56,6 +59,7 @@ impl Totals {
             whole,
             cpu_user: tally.split[0],
             cpu_system: tally.split[1],
+            per_second: tally.switched.per_second(),
         });
         totals.collect()
     }

@@ -16,6 +16,8 @@ pub struct Window {
     pub count: u64,
     /// Operations that finished and were lost.
     pub lost: u64,
+    /// The operations that the observed ones stand for, where they were not observed all the time.
+    pub represented: Option<Represented>,
     /// Sum of the durations of the same operations as `durations`, ns.
     pub duration_ns: u64,
     /// Operations whose outcome is known.
@@ -51,6 +53,35 @@ pub struct Finished {
     pub all: u64,
 }
 
+/// What the observed part of a time stands for (`--max-overhead`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Represented {
+    /// Operations.
+    pub operations: u64,
+    /// The time, ns.
+    pub ns: u64,
+}
+
+impl Represented {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            operations: self
+                .operations
+                .saturating_add(other.operations)
+                .min(MOST_OPERATIONS),
+            ns: self.ns.saturating_add(other.ns),
+        }
+    }
+
+    /// Operations per second; NaN without any time.
+    fn rate(self) -> f64 {
+        match self.ns {
+            0 => f64::NAN,
+            ns => self.operations as f64 / (ns as f64 / 1e9),
+        }
+    }
+}
+
 impl Finished {
     fn plus(self, other: Self) -> Self {
         let sum = |a: u64, b: u64| a.saturating_add(b).min(MOST_OPERATIONS);
@@ -67,6 +98,10 @@ impl Window {
         if self.finished.is_some() || other.finished.is_some() {
             self.finished = Some(self.of_finished().plus(other.of_finished()));
         }
+        self.represented = match (self.represented, other.represented) {
+            (Some(one), Some(other)) => Some(one.plus(other)),
+            (one, other) => one.or(other),
+        };
         let sums = [
             (&mut self.count, other.count),
             (&mut self.lost, other.lost),
@@ -92,6 +127,24 @@ impl Window {
             merged.merge(&other.histogram());
             self.durations.clear();
             merged.encode(&mut self.durations);
+        }
+    }
+
+    /// Operations per second for each one that finished in a window of this length, s; NaN where
+    /// nothing was observed.
+    pub fn per_second(&self, length_s: f64) -> f64 {
+        let all = self.count.saturating_add(self.lost);
+        match self.represented {
+            Some(represented) => represented.rate() / all.max(1) as f64,
+            None => 1.0 / length_s,
+        }
+    }
+
+    /// Operations per second, lost ones included; NaN where nothing was observed.
+    pub fn rate(&self, length_s: f64) -> f64 {
+        match self.represented {
+            Some(represented) => represented.rate(),
+            None => self.count.saturating_add(self.lost) as f64 / length_s,
         }
     }
 

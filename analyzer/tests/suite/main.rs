@@ -46,6 +46,7 @@ mod sql_functions;
 mod sql_queries;
 mod sql_scope;
 mod sql_stop;
+mod switched_probes;
 mod unsealed;
 mod verdict_forms;
 mod verdict_words;

@@ -24,6 +24,8 @@ pub(super) struct Link {
     phase: Phase,
     /// The file that the hooks are in; `None` for a tracepoint.
     file: Option<Arc<Binary>>,
+    /// The operation of the first hook; `None` where it has none.
+    operation: Option<u16>,
     _attached: Attached,
 }
 
@@ -49,8 +51,9 @@ impl Kernel {
         }
         let hooks: Vec<&Hook> = hooks.into_iter().collect();
         for phase in Phase::ATTACH {
-            let of_phase = hooks.iter().copied().filter(|hook| hook.phase == phase);
-            for alike in grouped(of_phase) {
+            let of_phase = hooks.iter().copied();
+            let of_phase = of_phase.filter(|hook| hook.phase == phase && !self.is_given_up(hook));
+            for alike in grouped(of_phase, self.switched) {
                 self.attach_alike(&alike, scope)?;
             }
         }
@@ -74,10 +77,17 @@ impl Kernel {
         Ok(())
     }
 
+    fn is_given_up(&self, hook: &Hook) -> bool {
+        let file = hook.point.instruction().map(|(file, _)| file);
+        let mut given_up = self.given_up.iter();
+        file.is_some_and(|file| given_up.any(|other| Arc::ptr_eq(other, file)))
+    }
+
     fn keep(&mut self, hook: &Hook, attached: Attached) {
         self.links.push(Link {
             phase: hook.phase,
             file: hook.point.instruction().map(|(file, _)| file.clone()),
+            operation: operation(hook),
             _attached: attached,
         });
     }
@@ -92,13 +102,19 @@ impl Kernel {
         self.detach(|_| true);
     }
 
-    /// Detaches the hooks of one file, phase by phase.
+    /// Detaches the hooks of one file, phase by phase, and never attaches them again.
     pub fn detach_file(&mut self, file: &Arc<Binary>) {
+        self.given_up.push(file.clone());
         self.detach(|link| {
             link.file
                 .as_ref()
                 .is_some_and(|other| Arc::ptr_eq(other, file))
         });
+    }
+
+    /// Detaches the hooks of these phases that have such an operation, phase by phase.
+    pub fn detach_operations(&mut self, phases: &[Phase], is_chosen: impl Fn(u16) -> bool) {
+        self.detach(|link| phases.contains(&link.phase) && link.operation.is_some_and(&is_chosen));
     }
 
     fn detach(&mut self, chosen: impl Fn(&Link) -> bool) {
@@ -179,11 +195,20 @@ fn drop_together(links: Vec<Link>) {
     });
 }
 
+/// The operation that a hook's cookie names.
+fn operation(hook: &Hook) -> Option<u16> {
+    hook.cookie.map(|cookie| cookie.cookie().operation)
+}
+
 /// The hooks in groups of the same program, file and kind of point, each group in its order.
-fn grouped<'a>(hooks: impl Iterator<Item = &'a Hook>) -> Vec<Vec<&'a Hook>> {
+/// `apart`: of the same operation too.
+fn grouped<'a>(hooks: impl Iterator<Item = &'a Hook>, apart: bool) -> Vec<Vec<&'a Hook>> {
+    let is_of = |one: &Hook, other: &Hook| {
+        alike(one, other) && (!apart || operation(one) == operation(other))
+    };
     let mut groups: Vec<Vec<&Hook>> = Vec::new();
     for hook in hooks {
-        match groups.iter_mut().find(|group| alike(group[0], hook)) {
+        match groups.iter_mut().find(|group| is_of(group[0], hook)) {
             Some(group) => group.push(hook),
             None => groups.push(vec![hook]),
         }

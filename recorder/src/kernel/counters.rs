@@ -61,6 +61,16 @@ impl Counters {
         sum
     }
 
+    /// Reads the counters of `operation` in `interval`, summed over all CPUs, and leaves them.
+    pub fn read(&self, operation: u32, interval: u64) -> CounterValues {
+        let mut sum = CounterValues::default();
+        for cpu in 0..self.cpus {
+            let index = cell_index(cpu, self.operations, operation, interval);
+            sum += self.cells.get(index).read();
+        }
+        sum
+    }
+
     /// Reads and resets the durations of `operation` in `interval`, of all CPUs.
     pub fn take_durations(&self, operation: u32, interval: u64) -> SparseHistogram {
         let mut counts = Vec::new();

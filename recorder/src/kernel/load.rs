@@ -1,5 +1,7 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
+use std::sync::Arc;
+
 use aya::maps::Array;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use object::{Object, ObjectSection, ObjectSymbol};
@@ -15,7 +17,8 @@ use super::oldest::{self, OldestInFlight};
 use super::point::KernelTypes;
 use super::settings::Global;
 use super::uprobe_multi::UprobeMulti;
-use super::{Counters, KernelError, KernelFacts, Ring, chain, point};
+use super::{Counters, KernelError, KernelFacts, ObservedTimes, Ring, chain, point};
+use crate::binary::Binary;
 use crate::plan::{Hook, ProgramId};
 
 #[cfg(target_arch = "x86_64")]
@@ -38,6 +41,8 @@ pub struct KernelSettings {
     /// Where the operations are kept while they are in flight: bits of
     /// [`places`](soakbox_schemas::control::places).
     pub places: u32,
+    /// Whether the probes of operations are switched off and on.
+    pub switched: bool,
 }
 
 impl Default for KernelSettings {
@@ -50,6 +55,7 @@ impl Default for KernelSettings {
             in_flight: 1,
             tree: None,
             places: places::THREADS | places::HASH,
+            switched: false,
         }
     }
 }
@@ -60,6 +66,10 @@ pub struct Kernel {
     /// `None` where the kernel cannot attach many uprobes by one link.
     pub(super) multi: Option<UprobeMulti>,
     pub(super) links: Vec<Link>,
+    /// Whether each operation has links of its own.
+    pub(super) switched: bool,
+    /// Files whose probes were detached for good.
+    pub(super) given_up: Vec<Arc<Binary>>,
     programs: Vec<ProgramId>,
     types: KernelTypes,
     operations: u32,
@@ -132,6 +142,8 @@ impl Kernel {
             durations,
             in_flight: settings.places,
             links: Vec::new(),
+            switched: settings.switched,
+            given_up: Vec::new(),
             programs: Vec::new(),
             types: KernelTypes::default(),
         };
@@ -178,6 +190,17 @@ impl Kernel {
                 reason,
             }
         })
+    }
+
+    /// When the begins of operations are observed, for a recording that switches probes.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub fn observed_times(&self) -> Result<ObservedTimes, KernelError> {
+        const NAME: &str = "OBSERVATION";
+        let map = self.ebpf.map(NAME).ok_or_else(|| missing(NAME))?;
+        ObservedTimes::map(map, self.operations)
+            .map_err(|reason| KernelError::Map { name: NAME, reason })
     }
 
     /// What reads when the oldest operations in flight began.

@@ -32,6 +32,8 @@ impl Global {
             page_bytes: rustix::param::page_size() as u32,
             duration_slices: durations.slices,
             in_flight: plan.places,
+            switched: u32::from(plan.switched),
+            reserved: 0,
             offsets: facts.offsets,
         })
     }

@@ -88,6 +88,26 @@ fn bytes_may_have_a_unit() {
 }
 
 #[test]
+fn a_share_is_a_number_of_percent() {
+    for (text, expected) in [
+        ("1%", Ok(10_000)),
+        ("0.5%", Ok(5_000)),
+        ("0.0101%", Ok(101)),
+        ("100%", Ok(1_000_000)),
+        ("100.01%", Err(())),
+        ("0.00999%", Err(())),
+        ("1", Err(())),
+        ("%", Err(())),
+        (".5%", Err(())),
+        ("1.%", Err(())),
+        ("+1%", Err(())),
+        ("1 %", Err(())),
+    ] {
+        assert_eq!(MAX_OVERHEAD.parse(text).map_err(drop), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_value_just_outside_its_bounds_is_refused() {
     for limit in LIMITS {
         let (below, above) = (limit.lowest() - 1, limit.most + 1);

@@ -82,6 +82,8 @@ pub struct RecordPlan {
     pub files: Vec<ObservedFile>,
     /// The processes whose operations are observed.
     pub processes: ProcessFilter,
+    /// The part of the target's CPU time that probes may cost; `None` for no limit.
+    pub max_overhead: Option<f64>,
     /// Bounds of rings, maps, queues and files.
     pub limits: Limits,
     /// What is kept of the sealed rows.

@@ -8,8 +8,8 @@ use crate::cli;
 use crate::config::Config;
 use crate::limits::{
     DURATION, FLUSH_INTERVAL, IN_FLIGHT, JOURNAL_BYTES, KEEP_BYTES, KEEP_FOR, KEEP_FREE, KEEP_LAST,
-    KEEP_LAST_BYTES, LIMITS, Limit, PROCESSES, QUEUE_BATCHES, RING_BYTES, ROTATE_AFTER,
-    ROTATE_ROWS, UNTIL_EXIT,
+    KEEP_LAST_BYTES, LIMITS, Limit, MAX_OVERHEAD, PROCESSES, QUEUE_BATCHES, RING_BYTES,
+    ROTATE_AFTER, ROTATE_ROWS, UNTIL_EXIT,
 };
 use crate::plan::{Keep, KeepLast, Limits, Room, SegmentLimits};
 
@@ -48,6 +48,11 @@ impl<'a> Effective<'a> {
                 period_ns: self.number(&ROTATE_AFTER),
             },
         }
+    }
+
+    /// The part of the target's CPU time that probes may cost; `None` for no limit.
+    pub(super) fn max_overhead(&self) -> Option<f64> {
+        Some(self.value(&MAX_OVERHEAD)? as f64 / 1e6)
     }
 
     /// What is kept of the sealed rows.
@@ -150,7 +155,7 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::limits::Unit;
 
-    type Found = (Limits, Duration, Duration, Keep, Room);
+    type Found = (Limits, Duration, Duration, Keep, Room, Option<f64>);
 
     fn effective(flags: &[(&Limit, u64)], keys: &[(&Limit, u64)]) -> Found {
         let flags = flags.iter();
@@ -173,12 +178,13 @@ mod tests {
             duration,
             keep,
             effective.room(),
+            effective.max_overhead(),
         )
     }
 
     /// A different value for each limit.
     fn distinct(step: u64) -> Vec<(&'static Limit, u64)> {
-        let places = LIMITS.into_iter().zip(1..);
+        let places = LIMITS.into_iter().zip(0..);
         places
             .map(|(limit, place)| match limit.unit {
                 Unit::RingBytes => (limit, limit.least << (1 + step)),
@@ -197,7 +203,7 @@ mod tests {
                 .unwrap()
                 .1
         };
-        for (limits, flush_interval, duration, keep, room) in
+        for (limits, flush_interval, duration, keep, room, share) in
             [effective(&values, &[]), effective(&[], &values)]
         {
             assert_eq!(u64::from(limits.ring_bytes), of(&RING_BYTES));
@@ -212,6 +218,7 @@ mod tests {
             assert_eq!(keep.for_ns, Some(of(&KEEP_FOR)));
             assert_eq!(keep.bytes, Some(of(&KEEP_BYTES)));
             assert_eq!(room.keep_free, of(&KEEP_FREE));
+            assert_eq!(share, Some(of(&MAX_OVERHEAD) as f64 / 1e6));
         }
     }
 
@@ -244,7 +251,8 @@ mod tests {
         let (typed, written) = (distinct(0), distinct(1));
         assert_eq!(effective(&typed, &written), effective(&typed, &[]));
         assert_ne!(effective(&[], &written), effective(&[], &[]));
-        let (limits, flush_interval, duration, keep, room) = effective(&[], &[]);
+        let (limits, flush_interval, duration, keep, room, share) = effective(&[], &[]);
+        assert_eq!(share, None);
         assert!(keep.is_everything());
         assert_eq!(room, Room::default());
         assert_eq!(limits.segment, SegmentLimits::default());

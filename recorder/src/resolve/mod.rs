@@ -78,6 +78,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,
         processes,
+        max_overhead: effective.max_overhead(),
         limits: effective.limits(),
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,

@@ -26,6 +26,8 @@ mod service;
 mod signals;
 mod status;
 mod supervise;
+mod switch;
+mod switching;
 mod synthetic;
 mod triggers;
 mod write;

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::exits::RunsAny;
 use super::files::Detach;
+use super::switch::{Ledger, Switch};
+use crate::costs::PairCost;
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
 use crate::plan::{ProcessFilter, RecordPlan};
 use crate::source::ProbeSource;
@@ -38,6 +40,7 @@ impl Probes {
                 .operations
                 .iter()
                 .fold(0, |places, operation| places | operation.pairing.places()),
+            switched: plan.max_overhead.is_some(),
         };
         let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
         kernel.attach(&plan.lifecycle, Scope::File)?;
@@ -61,15 +64,32 @@ impl Probes {
     /// Attaches the operations' probes.
     pub(super) fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {
         let mut kernel = lock(&self.kernel);
-        let scope = match &plan.processes {
-            ProcessFilter::Process(process) => Scope::Process(process.pid()),
-            ProcessFilter::All | ProcessFilter::Command(_) => Scope::File,
-        };
         if plan.processes.follows_tree() {
             kernel.follow_own_descendants()?;
         }
         let operations = plan.operations.iter();
-        kernel.attach(operations.flat_map(|operation| &operation.hooks), scope)
+        kernel.attach(
+            operations.flat_map(|operation| &operation.hooks),
+            scope(plan),
+        )
+    }
+
+    /// What switches the operations' probes, and what tells how much they cost.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub(super) fn switch(
+        &self,
+        plan: &RecordPlan,
+        costs: Vec<PairCost>,
+    ) -> Result<(Switch, Ledger), KernelError> {
+        let kernel = lock(&self.kernel);
+        let times = kernel.observed_times()?;
+        let ledger = Ledger::new(kernel.counters()?, costs, plan.interval_ns());
+        let hooks = plan.operations.iter();
+        let hooks = hooks.flat_map(|operation| operation.hooks.iter().cloned());
+        let switch = Switch::new(self.kernel.clone(), scope(plan), hooks, times);
+        Ok((switch, ledger))
     }
 
     /// What detaches the probes of one file.
@@ -89,7 +109,14 @@ impl Probes {
     }
 }
 
-fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
+fn scope(plan: &RecordPlan) -> Scope {
+    match &plan.processes {
+        ProcessFilter::Process(process) => Scope::Process(process.pid()),
+        ProcessFilter::All | ProcessFilter::Command(_) => Scope::File,
+    }
+}
+
+pub(super) fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
     // After a panic the links still have to be detached.
     kernel.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,10 @@
 //! row that was written.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
 use super::collect::{Collector, CollectorThread};
@@ -22,9 +22,11 @@ use super::sampling::Sampling;
 use super::service::ServiceManager;
 use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
+use super::switching::{Parts, Switching};
 use super::triggers::Triggers;
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::binary::KernelVersion;
+use crate::budget::{Control as Budget, Spans, TargetCpu};
 use crate::clock::{Clock, ClockPair};
 use crate::costs::{PairCost, ProbeCosts};
 use crate::fence::{Capabilities, Fence, Role};
@@ -47,6 +49,8 @@ const FREE_COMMANDS: KernelVersion = KernelVersion {
 pub(super) struct Running<'a> {
     write_gate: Option<WriteGate>,
     files: Option<FileWatch>,
+    /// Where the overhead has a limit.
+    switching: Option<Switching>,
     probes: Probes,
     collecting: CollectorThread,
     sampling: Sampling,
@@ -81,8 +85,19 @@ impl<'a> Running<'a> {
         let facts = KernelFacts::inspect()?;
         let (costs, without_costs) = match ProbeCosts::measure_for(&facts, &plan.operations) {
             Ok(costs) => (of_operations(plan, &costs), None),
+            Err(error) if plan.max_overhead.is_some() => {
+                bail!("--max-overhead needs to know what probes cost here, and {error}");
+            }
             Err(error) => (Vec::new(), Some(error)),
         };
+        let spans = plan.max_overhead.map(|_| {
+            let spans = Spans::new(
+                plan.operations.len(),
+                plan.interval_ns(),
+                clock.now().boot_ns,
+            );
+            Arc::new(Mutex::new(spans))
+        });
         let (probes, source) = Probes::load(plan, &facts)?;
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
         let files = Files::hold(plan)?;
@@ -127,11 +142,16 @@ impl<'a> Running<'a> {
         let mut running = Self {
             write_gate: Some(write_gate),
             files: None,
+            switching: None,
             probes,
             collecting: fence.within(Role::Collect, || {
                 CollectorThread::start(collector, &thread_ended)
             })??,
-            sampling: Sampling::new(samplers(infos, costs, activity), outbox.clone(), report),
+            sampling: Sampling::new(
+                samplers(infos, costs.clone(), spans.clone(), activity),
+                outbox.clone(),
+                report,
+            ),
             writing,
             supervisor: Supervisor::new(plan, clock.clone()),
             thread_ended,
@@ -161,6 +181,7 @@ impl<'a> Running<'a> {
         running.begin(plan)?;
         // Not before the command is started, which inherits what the recorder was started with.
         running.fence.enter(Role::Attach);
+        running.limit_overhead(plan, costs, spans)?;
         // Most of it was needed only to resolve and load the probes.
         memory::give_back();
         running.service.ready();
@@ -176,6 +197,32 @@ impl<'a> Running<'a> {
             FileWatch::start(files, detach, outbox, check_files, clock)
         })??;
         self.files = Some(watch);
+        Ok(())
+    }
+
+    /// Starts what holds the limit of overhead, where there is one.
+    fn limit_overhead(
+        &mut self,
+        plan: &RecordPlan,
+        costs: Vec<PairCost>,
+        spans: Option<Arc<Mutex<Spans>>>,
+    ) -> Result<()> {
+        let (Some(share), Some(spans)) = (plan.max_overhead, spans) else {
+            return Ok(());
+        };
+        let (switch, ledger) = self.probes.switch(plan, costs)?;
+        let operations = plan.operations.len();
+        let parts = Parts {
+            switch,
+            ledger,
+            control: Budget::new(share, operations),
+            cpu: target_cpu(plan),
+            spans,
+            operations,
+            clock: self.clock.clone(),
+            limit: format!("{}%", share * 100.0),
+        };
+        self.switching = Some(Switching::start(parts, &self.thread_ended)?);
         Ok(())
     }
 
@@ -278,6 +325,7 @@ impl<'a> Running<'a> {
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
         let Self {
             files,
+            mut switching,
             probes,
             mut collecting,
             mut sampling,
@@ -291,9 +339,11 @@ impl<'a> Running<'a> {
         service.stopping();
         let ended = clock.now();
         drop(files);
+        let switched = switching.as_mut().map_or(Ok(()), Switching::finish);
         probes.detach_all();
         let last = collecting.finish();
-        let sampled = annotate_end(&sampling, ended, ending).and_then(|()| {
+        let sampled = switched.and_then(|()| annotate_end(&sampling, ended, ending));
+        let sampled = sampled.and_then(|()| {
             while let Some(tick) = collecting.next_tick() {
                 sampling.tick(tick)?;
             }
@@ -333,6 +383,18 @@ fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
     match KernelVersion::parse(&plan.host.kernel) {
         Some(version) if version < FREE_COMMANDS => Capabilities::BPF,
         _ => Capabilities::NONE,
+    }
+}
+
+/// What reads the CPU time of the processes that are observed.
+fn target_cpu(plan: &RecordPlan) -> TargetCpu {
+    match &plan.processes {
+        ProcessFilter::Process(process) => TargetCpu::of_process(process.clone()),
+        ProcessFilter::Command(_) => TargetCpu::of_descendants(),
+        ProcessFilter::All => {
+            let files = plan.files.iter();
+            TargetCpu::of_files(files.map(|file| file.binary.inode()).collect())
+        }
     }
 }
 

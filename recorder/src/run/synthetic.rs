@@ -43,7 +43,7 @@ pub fn synthesize(
     });
     let directory = RecorderDirectory::create(&plan.output, span.end.utc_ns)?;
     let writer = RecordingWriter::new(directory, provenance(plan), SegmentLimits::default())?;
-    let mut samplers = samplers(infos.to_vec(), Vec::new(), writer.activity());
+    let mut samplers = samplers(infos.to_vec(), Vec::new(), None, writer.activity());
     samplers.extend(further);
 
     let clock = Arc::new(ManualClock::new(span.start));

@@ -9,17 +9,19 @@ mod recorder_health;
 mod self_usage;
 mod tick;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use soakbox_schemas::tables::{OperationInfo, Table};
 
+use crate::budget::Spans;
 use crate::costs::PairCost;
 use crate::segment::ActivityCounters;
 
 pub(crate) use annotations::annotation;
 pub(crate) use in_flight::in_flight;
+pub(crate) use overhead::cost_of;
 pub(crate) use self_usage::resident_bytes;
 pub use tick::{EventCounts, IntervalCounts, Tick};
 
@@ -43,15 +45,16 @@ pub trait Sampler: Send {
 }
 
 /// Every sampler of a recording of `operations`, with the costs of their probes, none where these are
-/// not known. A new one is a file of this folder and a line
+/// not known, and when each was observed, where probes are switched. A new one is a file of this folder and a line
 /// here.
 pub(crate) fn samplers(
     operations: Vec<OperationInfo>,
     costs: Vec<PairCost>,
+    spans: Option<Arc<Mutex<Spans>>>,
     activity: Arc<ActivityCounters>,
 ) -> Vec<Box<dyn Sampler>> {
     vec![
-        Box::new(OperationCounts::new(operations, costs)),
+        Box::new(OperationCounts::new(operations, costs, spans)),
         Box::new(ObservationGaps::default()),
         Box::new(SelfHealth::new(activity)),
     ]

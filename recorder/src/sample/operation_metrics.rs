@@ -1,11 +1,14 @@
 //! `operation_metrics`: the source's counts of each operation in each interval.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::Result;
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 
 use super::in_flight::InFlight;
 use super::{Rows, Sampler, Tick, overhead};
+use crate::budget::Spans;
 use crate::costs::PairCost;
 
 /// Makes a row per operation and interval, and another row for counts that came late.
@@ -13,14 +16,21 @@ use crate::costs::PairCost;
 pub(super) struct OperationCounts {
     in_flight: InFlight,
     costs: Vec<PairCost>,
+    spans: Option<Arc<Mutex<Spans>>>,
 }
 
 impl OperationCounts {
-    /// `costs`: of the probes of each operation; none where they are not known.
-    pub(super) fn new(operations: Vec<OperationInfo>, costs: Vec<PairCost>) -> Self {
+    /// `costs`: of the probes of each operation; none where they are not known. `spans`: when each
+    /// was observed, where probes are switched.
+    pub(super) fn new(
+        operations: Vec<OperationInfo>,
+        costs: Vec<PairCost>,
+        spans: Option<Arc<Mutex<Spans>>>,
+    ) -> Self {
         Self {
             in_flight: InFlight::new(operations),
             costs,
+            spans,
         }
     }
 }
@@ -43,6 +53,14 @@ impl Sampler for OperationCounts {
                 if let Some(cost) = self.costs.get(operation) {
                     row.probe_cost_ns = Some(overhead::of_counts(counted, cost));
                     row.duration_overhead_ns = Some(overhead::of_duration(cost));
+                }
+                if let Some(spans) = self.spans.as_ref().filter(|_| !counts.is_late) {
+                    let spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
+                    let now_ns = tick.now.boot_ns;
+                    let observed = spans.of_interval(operation, counts.interval, now_ns);
+                    row.observed_ns = Some(observed.observed_ns);
+                    row.unobserved_ns = Some(observed.unobserved_ns);
+                    row.represented_ns = Some(observed.represented_ns);
                 }
                 if !counts.is_late || *counted != CounterValues::default() {
                     rows.push(row);

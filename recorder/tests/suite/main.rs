@@ -57,6 +57,7 @@ mod leaving;
 mod loaded_programs;
 mod memory;
 mod odd_paths;
+mod overhead_limit;
 mod patterns;
 mod postgresql;
 mod privileges;

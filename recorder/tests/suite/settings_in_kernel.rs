@@ -76,3 +76,19 @@ fn code_that_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_checke
         }
     }
 }
+
+#[test]
+fn every_program_loads_where_probes_are_switched() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = programs::alone();
+    let facts = KernelFacts::inspect().unwrap();
+    for tree in [None, Some(16)] {
+        let settings = KernelSettings {
+            switched: true,
+            ..settings(tree)
+        };
+        Kernel::load(&facts, &settings, &hooks::all()).unwrap();
+    }
+}

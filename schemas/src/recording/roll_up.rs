@@ -50,6 +50,7 @@ const INTERVAL: &str = "interval";
 const OPERATION: &str = "operation";
 const OPERATION_TYPE: &str = "operation_type";
 const DURATIONS: &str = "durations_ns";
+const OBSERVED: &str = "observed_ns";
 
 /// An odd number that looks random (SplitMix64, Steele et al. 2014): sums of multiples of several
 /// are 0 by chance only, so that two intervals do not make up for each other.
@@ -153,6 +154,11 @@ impl RollUp {
             return None;
         };
         let durations = batch.column_by_name(DURATIONS)?.as_binary_opt::<i32>()?;
+        // Where probes were switched off and on, each interval stands for its own time.
+        let observed = batch.column_by_name(OBSERVED)?;
+        if observed.null_count() < observed.len() {
+            return None;
+        }
         let required = [interval.nulls(), kind.nulls(), names.nulls(), times.nulls()];
         if required
             .into_iter()
@@ -401,6 +407,12 @@ mod tests {
         assert!(finish(&[rows(FEWEST_ROWS)]));
         let lacking = rows(FEWEST_ROWS).project(&[0, 1, 2]).unwrap();
         assert!(!finish(&[rows(FEWEST_ROWS), lacking]));
+        let switched = OperationMetrics {
+            observed_ns: Some(1),
+            ..row.clone()
+        };
+        let switched = OperationMetrics::batch(&[switched]).unwrap();
+        assert!(!finish(&[rows(FEWEST_ROWS), switched]));
     }
 
     #[test]

@@ -43,6 +43,10 @@ table! {
         /// Lost because the kernel had no place to keep the begin: no memory, or the limit
         /// `in_flight` was reached.
         pub lost_no_memory: Count, "operations", "kernel counter";
+        /// Lost because the probes were switched off before the finish (`--max-overhead`). Whether
+        /// such an operation returned or was left is not known. It is counted when it is known to be
+        /// over: a later one begins in its place, or its process ends.
+        pub lost_switched_off: Count, "operations", "kernel counter";
         /// Lost because the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
         /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
@@ -51,6 +55,12 @@ table! {
         /// Finishes whose begin is not known, because it came before the probes were attached, or
         /// in the parent before a fork, or is counted in `lost_no_memory`; not part of `finished`.
         pub unmatched: Count, "operations", "kernel counter";
+        /// Begins that ran a probe in time off (`unobserved_ns`), before it was removed. Such an
+        /// operation is in no other count, and has no row.
+        pub begun_unobserved: Count, "operations", "kernel counter";
+        /// Finishes of operations that began in time off, not part of `finished`. Once the probes
+        /// have been off, those of `unmatched` are here too.
+        pub finished_unobserved: Count, "operations", "kernel counter";
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
         /// Finished operations that are known to have failed.
@@ -81,6 +91,16 @@ table! {
         /// finished inside add the whole cost of their probes to it. Null where it could not be
         /// measured.
         pub duration_overhead_ns: Optional<Count>, "ns", "recorder: measured costs";
+        /// The part of the interval in which operations that began were counted and got rows. Null
+        /// without `--max-overhead`, and in a row with counts that were read late.
+        pub observed_ns: Optional<Count>, "ns", "recorder";
+        /// The part in which the operation's probes were switched off to hold `--max-overhead`: no
+        /// operation that began in it is counted or has a row. Null where `observed_ns` is.
+        pub unobserved_ns: Optional<Count>, "ns", "recorder";
+        /// The time that `observed_ns` stands for: the cycles of which it is the part that was chosen
+        /// at random. `begun` × `represented_ns` ÷ `observed_ns`, summed over intervals, is about how
+        /// many operations there were. Null where `observed_ns` is.
+        pub represented_ns: Optional<Count>, "ns", "recorder";
     }
 }
 
@@ -98,13 +118,23 @@ macro_rules! from_counters {
 for_each_counter!(from_counters);
 
 /// Causes of loss, in the order of their columns `lost_CAUSE`.
-pub const LOSS_CAUSES: [&str; 4] = ["ring_full", "too_deep", "no_memory", "write"];
+pub const LOSS_CAUSES: [&str; 5] = [
+    "ring_full",
+    "too_deep",
+    "no_memory",
+    "switched_off",
+    "write",
+];
 
 impl OperationMetrics {
     /// Finished operations without a row, for any cause: `finished = recorded + filtered +
     /// sampled_out + lost`.
     pub fn lost(&self) -> u64 {
-        self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write
+        self.lost_ring_full
+            + self.lost_too_deep
+            + self.lost_no_memory
+            + self.lost_switched_off
+            + self.lost_write
     }
 }
 
@@ -138,10 +168,11 @@ mod tests {
             lost_ring_full: 1,
             lost_too_deep: 2,
             lost_no_memory: 4,
+            lost_switched_off: 16,
             lost_write: 8,
             ..Default::default()
         };
-        assert_eq!(row.lost(), 15);
+        assert_eq!(row.lost(), 31);
         let names = OperationMetrics::DECLARATION.columns.iter();
         let causes: Vec<&str> = names
             .filter_map(|column| column.name.strip_prefix("lost_"))

@@ -12,7 +12,7 @@ WITH counted AS (
         max(operation_type) AS operation_type,
         sum(finished) AS finished,
         -- Of the others the kernel knows no begin, and so no duration.
-        sum(finished - lost_too_deep - lost_no_memory) AS timed,
+        sum(finished - lost_too_deep - lost_no_memory - coalesce(lost_switched_off, 0)) AS timed,
         sum(duration_sum_ns) AS duration_sum_ns,
         sum(cpu_sum_ns) AS cpu_sum_ns
     FROM operation_metrics

@@ -5,7 +5,7 @@
 --   host: Host on which the operations ran.
 --   operation: Name of the operation.
 --   operation_type: Code of the operation, 0 where none was given.
---   observed_s [s]: The part of the interval in the recorder's run and outside of its gaps.
+--   observed_s [s]: The part of the interval in the recorder's run, outside of its gaps, in which probes were not switched off.
 --   finished [operations]: Operations that finished, lost ones included.
 --   lost [operations]: Those of them that have no row.
 --   failures [operations]: Those of them that are known to have failed.
@@ -58,12 +58,13 @@ both AS (
         at,
         finished,
         -- Of the others the kernel knows no begin, and so no duration.
-        finished - lost_too_deep - lost_no_memory AS timed,
+        finished - lost_too_deep - lost_no_memory - coalesce(lost_switched_off, 0) AS timed,
         lost,
         failures,
         duration_sum_ns,
         cpu_sum_ns,
         durations_ns,
+        unobserved_ns,
         arrow_cast(NULL, 'Timestamp(Nanosecond, Some("UTC"))') AS finished_at,
         CAST(NULL AS BIGINT) AS duration_ns,
         CAST(NULL AS BIGINT) AS cpu_row_ns,
@@ -87,6 +88,7 @@ both AS (
         NULL AS duration_sum_ns,
         NULL AS cpu_sum_ns,
         NULL AS durations_ns,
+        NULL AS unobserved_ns,
         finished_at,
         duration_ns,
         coalesce(cpu_ns, cpu_user_ns + cpu_system_ns) AS cpu_row_ns,
@@ -126,7 +128,8 @@ summed AS (
             / CAST(sum(sample_weight) FILTER (WHERE cpu_row_ns IS NOT NULL) AS DOUBLE)
         ) AS cpu_ns,
         coalesce(nullif(sum(cpu_sum_ns), 0), sum(cpu_row_ns * sample_weight)) AS cpu_sum_ns,
-        max(memory_bytes) AS memory_bytes
+        max(memory_bytes) AS memory_bytes,
+        coalesce(sum(unobserved_ns), 0) AS unobserved_ns
     FROM both
     GROUP BY recorder, host, operation, "interval"
 ),
@@ -140,7 +143,9 @@ timed AS (
         summed.*,
         CASE WHEN lost > 0 THEN coalesce(counted_levels, row_levels) ELSE row_levels END AS levels,
         -- Without counts it is an import, which was observed all the time.
-        CASE WHEN is_counted THEN observed_ns ELSE length_ns END / 1e9 AS per_s
+        nullif(
+            CASE WHEN is_counted THEN greatest(observed_ns - unobserved_ns, 0) ELSE length_ns END, 0
+        ) / 1e9 AS per_s
     FROM summed
     LEFT JOIN observed
         ON summed.recorder = observed.recorder

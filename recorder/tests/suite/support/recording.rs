@@ -49,9 +49,12 @@ totals! {
     lost_ring_full,
     lost_too_deep,
     lost_no_memory,
+    lost_switched_off,
     lost_write,
     abandoned,
     unmatched,
+    begun_unobserved,
+    finished_unobserved,
     failures,
     duration_sum_ns,
 }
@@ -66,8 +69,11 @@ impl Totals {
             self.recorded + self.filtered + self.sampled_out + self.lost,
             "finished = recorded + filtered + sampled_out + lost, {of}: {self:?}"
         );
-        let causes =
-            self.lost_ring_full + self.lost_too_deep + self.lost_no_memory + self.lost_write;
+        let causes = self.lost_ring_full
+            + self.lost_too_deep
+            + self.lost_no_memory
+            + self.lost_switched_off
+            + self.lost_write;
         assert_eq!(self.lost, causes, "each loss has its cause, {of}: {self:?}");
     }
 }
@@ -263,7 +269,8 @@ impl Recording {
     /// Asserts that the histogram has every finished operation whose begin was kept, in its bucket.
     fn check_durations(&self, operation: &str, totals: &Totals) {
         let durations = self.durations(operation);
-        let timed = totals.finished - totals.lost_too_deep - totals.lost_no_memory;
+        let untimed = totals.lost_too_deep + totals.lost_no_memory + totals.lost_switched_off;
+        let timed = totals.finished - untimed;
         assert_eq!(durations.total().cast_signed(), timed, "{totals:?}");
         let buckets = durations.buckets().iter();
         let sum = buckets.map(|(key, count)| representative(*key) as f64 * *count as f64);

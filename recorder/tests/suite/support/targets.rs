@@ -97,6 +97,10 @@ impl Endless {
         Self { child }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("the target's state").is_none()
     }

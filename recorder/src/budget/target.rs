@@ -1,0 +1,238 @@
+//! The CPU time of the target: of the processes that are observed. Reads /proc.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Stopwatch, Timer};
+use crate::process::{Process, is_mapped};
+
+/// Shortest time between two searches for processes.
+const LEAST_PAUSE: Duration = Duration::from_millis(500);
+/// A search is followed by a pause of at least this many times its own length.
+const PAUSES_PER_SEARCH: u32 = 200;
+/// Fields of /proc/PID/stat, counted after the name.
+const PARENT: usize = 1;
+const OWN: [usize; 2] = [11, 12];
+const OF_CHILDREN: [usize; 2] = [13, 14];
+
+/// Which processes are the target.
+#[derive(Debug)]
+enum Target {
+    Process(Arc<Process>),
+    /// All descendants of the recorder, of which it has one.
+    Descendants,
+    /// All that have a file with one of these inode numbers in their memory.
+    Files(Vec<u64>),
+}
+
+/// Reads how much CPU time the target has used.
+#[derive(Debug)]
+pub struct TargetCpu {
+    target: Target,
+    /// The processes that were found, each with the time that it had used when it was last read.
+    known: HashMap<u32, u64>,
+    searched: Option<Timer>,
+    total_ns: u64,
+}
+
+impl TargetCpu {
+    /// Of one process.
+    pub fn of_process(process: Arc<Process>) -> Self {
+        Self::of(Target::Process(process))
+    }
+
+    /// Of the recorder's descendants.
+    pub fn of_descendants() -> Self {
+        Self::of(Target::Descendants)
+    }
+
+    /// Of all processes that have a file with one of these inode numbers in their memory.
+    pub fn of_files(inodes: Vec<u64>) -> Self {
+        Self::of(Target::Files(inodes))
+    }
+
+    fn of(target: Target) -> Self {
+        Self {
+            target,
+            known: HashMap::new(),
+            searched: None,
+            total_ns: 0,
+        }
+    }
+
+    /// CPU time since the first call, ns; never less than before. Processes that come and go between
+    /// two searches may be missing.
+    pub fn read(&mut self) -> u64 {
+        if let Target::Process(process) = &self.target {
+            let ticks = process.stat().and_then(|stat| sum(&stat, &OWN));
+            self.total_ns = self.total_ns.max(ticks.map_or(0, nanoseconds));
+            return self.total_ns;
+        }
+        if self.searched.is_none_or(Timer::is_over) {
+            let watch = Stopwatch::start();
+            self.search();
+            let pause = (watch.elapsed() * PAUSES_PER_SEARCH).max(LEAST_PAUSE);
+            self.searched = Some(Timer::after(pause));
+        }
+        match self.target {
+            Target::Descendants => self.read_descendants(),
+            Target::Files(_) | Target::Process(_) => self.read_each(),
+        }
+        self.total_ns
+    }
+
+    fn search(&mut self) {
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let found: HashSet<u32> = match &self.target {
+            Target::Process(_) => return,
+            Target::Descendants => descendants(&all.collect::<Vec<_>>()),
+            Target::Files(inodes) => all.filter(|&pid| has_mapped(pid, inodes)).collect(),
+        };
+        self.known.retain(|pid, _| found.contains(pid));
+        for pid in found {
+            self.known.entry(pid).or_insert(u64::MAX);
+        }
+    }
+
+    /// The time of a process that has ended is that of its parent's children.
+    fn read_descendants(&mut self) {
+        let ended = children_ns();
+        let known = self.known.keys();
+        let live = known.filter_map(|&pid| {
+            let stat = stat(pid)?;
+            Some(nanoseconds(sum(&stat, &OWN)? + sum(&stat, &OF_CHILDREN)?))
+        });
+        self.total_ns = self.total_ns.max(ended + live.sum::<u64>());
+    }
+
+    fn read_each(&mut self) {
+        let mut more_ns = 0;
+        self.known.retain(|&pid, last| {
+            let Some(now) = stat(pid).and_then(|stat| sum(&stat, &OWN)).map(nanoseconds) else {
+                return false;
+            };
+            // One that has just been found begins with 0 more.
+            more_ns += now.saturating_sub(*last);
+            *last = now;
+            true
+        });
+        self.total_ns += more_ns;
+    }
+}
+
+/// Those of the processes that descend from the recorder.
+fn descendants(all: &[u32]) -> HashSet<u32> {
+    let own = fs::read_link("/proc/self").ok();
+    let own: Option<u32> = own.and_then(|own| own.to_str()?.parse().ok());
+    let parents: Vec<(u32, u32)> = all
+        .iter()
+        .filter_map(|&pid| Some((pid, field(&stat(pid)?, PARENT)? as u32)))
+        .collect();
+    let mut found: HashSet<u32> = own.into_iter().collect();
+    loop {
+        let before = found.len();
+        let more = parents.iter().filter(|(_, parent)| found.contains(parent));
+        let more: Vec<u32> = more.map(|(pid, _)| *pid).collect();
+        found.extend(more);
+        if found.len() == before {
+            break;
+        }
+    }
+    if let Some(own) = own {
+        found.remove(&own);
+    }
+    found
+}
+
+fn has_mapped(pid: u32, inodes: &[u64]) -> bool {
+    let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else {
+        return false;
+    };
+    let maps = String::from_utf8_lossy(&maps);
+    inodes.iter().any(|&inode| is_mapped(&maps, inode))
+}
+
+fn stat(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()
+}
+
+/// A field of /proc/PID/stat after the name, which may have any characters in it.
+fn field(stat: &str, index: usize) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(index)?.parse().ok()
+}
+
+fn sum(stat: &str, fields: &[usize]) -> Option<u64> {
+    fields.iter().map(|&index| field(stat, index)).sum()
+}
+
+fn nanoseconds(ticks: u64) -> u64 {
+    ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
+}
+
+/// CPU time of the recorder's children that have ended.
+fn children_ns() -> u64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills in the structure that it is given.
+    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) } != 0 {
+        return 0;
+    }
+    // SAFETY: filled in, and zeroed before.
+    let usage = unsafe { usage.assume_init() };
+    let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
+    ns(usage.ru_utime) + ns(usage.ru_stime)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use std::num::NonZeroU32;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A child that uses the CPU until its input ends.
+    fn busy() -> std::process::Child {
+        let script = "while ! read -t 0 line; do :; done";
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).stdin(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Waits until it grows, which fails by never ending.
+    fn grows(cpu: &mut TargetCpu) {
+        let first = cpu.read();
+        while cpu.read() <= first {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_process_of_descendants_and_of_a_file_grows_while_they_run() {
+        let mut child = busy();
+        let pid = NonZeroU32::new(child.id()).unwrap();
+        let process = Arc::new(Process::open(pid).unwrap());
+        grows(&mut TargetCpu::of_process(process));
+        grows(&mut TargetCpu::of_descendants());
+        let bash = fs::metadata(format!("/proc/{pid}/exe")).unwrap();
+        let inode = std::os::unix::fs::MetadataExt::ino(&bash);
+        grows(&mut TargetCpu::of_files(vec![inode]));
+        let mut nobody = TargetCpu::of_files(vec![u64::MAX]);
+        assert_eq!((nobody.read(), nobody.known.len()), (0, 0));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn fields_are_counted_after_the_name() {
+        let stat = "7 (a) b) R 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17";
+        assert_eq!(field(stat, PARENT), Some(3));
+        assert_eq!(sum(stat, &OWN), Some(13 + 14));
+        assert_eq!(sum(stat, &OF_CHILDREN), Some(15 + 16));
+        assert_eq!(field("", PARENT), None);
+    }
+}
