@@ -241,13 +241,19 @@ fn field(path: &Path, name: &str) -> Option<i64> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+    use std::io::{Read, Write};
     use std::process::{Child, Command, Stdio};
 
     use super::*;
 
     /// A process that ends when its input does.
     fn waiting() -> (Child, NonZeroU32) {
-        let child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // It runs once it answers: before, its program may not be in its memory yet.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let pid = NonZeroU32::new(child.id()).unwrap();
         (child, pid)
     }

@@ -43,6 +43,8 @@ pub(super) struct LastRows {
     annotations: VecDeque<(Rows, ClockPair)>,
     /// The intervals that are written; empty before the first trigger.
     span: Range<u64>,
+    /// Those that were written before, of which counts may still come.
+    earlier: Vec<Range<u64>>,
     /// Rows of the intervals before it were dropped.
     complete_from: u64,
     /// Rows that were dropped for want of room since the last trigger.
@@ -79,6 +81,7 @@ impl LastRows {
             due: VecDeque::new(),
             annotations: VecDeque::new(),
             span: first..first,
+            earlier: Vec::new(),
             complete_from: first,
             crowded_out: 0,
             is_sealed: true,
@@ -103,7 +106,7 @@ impl LastRows {
             self.annotations.push_back((rows, now));
             return Ok(None);
         };
-        let written = select(&rows, &intervals, |interval| self.span.contains(&interval))?;
+        let written = select(&rows, &intervals, |interval| self.is_written(interval))?;
         let written_rows = written
             .as_ref()
             .map_or(0, |Rows(_, batch)| batch.num_rows());
@@ -115,6 +118,11 @@ impl LastRows {
         }
         self.expire(interval);
         Ok(written)
+    }
+
+    fn is_written(&self, interval: u64) -> bool {
+        let mut spans = self.earlier.iter().chain([&self.span]);
+        spans.any(|span| span.contains(&interval))
     }
 
     fn hold(&mut self, Rows(table, batch): &Rows, last: Option<u64>, now: ClockPair) -> Result<()> {
@@ -164,7 +172,9 @@ impl LastRows {
             let first = self.complete_from.max(oldest).max(self.span.end);
             if first > self.span.end {
                 annotations.push((self.gap(first, now)?, now));
-                self.span.start = first;
+                let earlier = std::mem::replace(&mut self.span, first..end);
+                self.earlier.push(earlier);
+                self.earlier.retain(|one| one.end + LATE > interval);
             }
             self.due.append(&mut self.held);
             self.bytes = 0;
