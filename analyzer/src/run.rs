@@ -2,6 +2,7 @@
 
 mod chart;
 mod places;
+mod report;
 mod series;
 mod sql;
 
@@ -11,7 +12,7 @@ use soakbox_cli::{Result, escaped_path, message};
 
 use crate::cli::{BaselinePlan, ComparePlan, ImportPlan, Plan, Source};
 use crate::commands;
-use crate::figures::{Reading, Timeline};
+use crate::figures::Reading;
 use crate::import;
 use crate::output::OutputFile;
 use crate::runs;
@@ -49,11 +50,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         }
         Plan::Sql(plan) => sql::run(plan),
         Plan::Chart(plan) => chart::run(plan),
-        Plan::Report { sources, output } => {
-            let output = OutputFile::create(output)?;
-            let readings = sources.iter().map(|source| open(source, Timeline::CUT));
-            commands::report::run(readings, output)
-        }
+        Plan::Report(plan) => report::run(plan),
     }?;
     Ok(ExitCode::SUCCESS)
 }

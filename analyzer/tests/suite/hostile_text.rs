@@ -15,7 +15,7 @@ use soakbox_analyzer::figures::{
 };
 use soakbox_analyzer::pictures;
 use soakbox_analyzer::recording::TimeRange;
-use soakbox_analyzer::report::{self, Side};
+use soakbox_analyzer::report::{self, Report, Side};
 use soakbox_cli::escaped;
 use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::AnnotationKind;
@@ -306,7 +306,7 @@ proptest! {
         let words = [name, operation, host, note];
         let usual = ["name", "operation", "host", "note"].map(str::to_owned);
         for sides in [1, 2] {
-            let page = |words| report::html(&vec![side(words); sides]).unwrap();
+            let page = |words| report::html(&Report::of(vec![side(words); sides])).unwrap();
             let (html, usual) = (page(&words), page(&usual));
             let found = html.chars().find(|character| acts(*character));
             prop_assert_eq!(found, None);
