@@ -24,7 +24,7 @@ pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject, ComparisonSetti
 pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
-pub use report::ReportPlan;
+pub use report::{ReportFormat, ReportPlan};
 pub use soak::SoakPlan;
 pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 
@@ -100,7 +100,7 @@ enum Command {
     /// The same recording always gives the same bytes. Each chart is readable in light and dark, and
     /// has a description for screen readers; --format csv and markdown give its numbers as a table.
     Chart(chart::ChartArguments),
-    /// Write a report as one HTML file: the verdict and its main reasons first, then charts, figures,
+    /// Write a report as one HTML file, or as Markdown: the verdict and its main reasons first, then charts, figures,
     /// and what the data cannot show
     ///
     /// Of one recording it has the findings of `soak`, with --against the verdict of `compare`. The
@@ -161,7 +161,7 @@ impl TryFrom<Arguments> for Plan {
             Command::Compare(arguments) => arguments.plan()?,
             Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
             Command::Chart(arguments) => Plan::Chart(Box::new(arguments.plan()?)),
-            Command::Report(arguments) => Plan::Report(Box::new(arguments.plan())),
+            Command::Report(arguments) => Plan::Report(Box::new(arguments.plan()?)),
         })
     }
 }

@@ -4,6 +4,7 @@ mod chart;
 mod places;
 mod report;
 mod series;
+mod shown_file;
 mod sql;
 
 use std::process::ExitCode;

@@ -35,6 +35,7 @@ pub use changes_text::changes_text;
 pub use file::{OutputFile, OutputWriter};
 pub use headline::{Headline, Tone};
 pub use markdown::MarkdownRows;
+pub(crate) use markdown::literal;
 pub use measures::{MISSING, Measure, measures, shown_measures};
 pub use numbers::{numbers_csv, numbers_markdown};
 pub use power_text::power_text;

@@ -31,8 +31,13 @@ pub(super) fn header(report: &Report) -> Markup {
     };
     html! {
         header {
-            p class="kind" { (kind) } "\n"
-            h1 { (shown(&report.name())) } "\n"
+            p class="kind" {
+                (kind)
+                @if report.title.is_some() {
+                    ": " (shown(&report.name()))
+                }
+            } "\n"
+            h1 { (shown(&report.title())) } "\n"
             @if let Some(when) = when(report) {
                 p class="when" { (shown(&when)) } "\n"
             }
@@ -50,6 +55,9 @@ pub(super) fn header(report: &Report) -> Markup {
                 }
                 @if headline.more > 0 {
                     p class="more" { "The other " (count(headline.more as u64)) " are in the table below." } "\n"
+                }
+                @if let Some(scope) = &report.scope {
+                    p class="more" { (shown(scope)) } "\n"
                 }
                 @if warnings > 0 {
                     p class="more" {

@@ -1,5 +1,5 @@
-//! The report: one self-contained HTML file without scripts, fonts or network access, written for a
-//! reader in a hurry. First the verdict and its main reasons, then charts and figures, then what the
+//! The report, as one self-contained HTML file without scripts, fonts or network access, or as a
+//! Markdown summary. It is written for a reader in a hurry. First the verdict and its main reasons, then charts and figures, then what the
 //! data cannot show and where they come from. One recording is a page of a soak test, several are a
 //! page of a comparison. It is readable with a screen reader, on paper and in dark mode.
 
@@ -9,6 +9,7 @@ mod headline;
 mod html;
 mod judged;
 mod limits;
+mod markdown;
 mod operations;
 mod overview;
 mod shown_operations;
@@ -23,6 +24,7 @@ use crate::output::Align;
 use crate::soak::SoakAnswer;
 
 use html::{figure, shown, table};
+pub use markdown::markdown;
 use shown_operations::ShownOperations;
 
 /// Width of a chart that has the page to itself.
@@ -76,12 +78,18 @@ pub struct Figure {
 
 /// What a page shows.
 pub struct Report {
+    /// Its title; the names of the recordings where it is not given.
+    pub title: Option<String>,
+    /// HTML of the reader's own, which is at the top of the page as it is.
+    pub header: Option<String>,
     /// The recordings: first the bases, then the candidates.
     pub sides: Vec<Side>,
     /// How many of them are bases.
     pub bases: usize,
     /// What was found out about them.
     pub judgement: Judgement,
+    /// What the verdict is not about, in a sentence.
+    pub scope: Option<String>,
     /// Charts: of a comparison before those of each operation, of a soak after them.
     pub figures: Vec<Figure>,
 }
@@ -90,11 +98,19 @@ impl Report {
     /// A report without a verdict; the first side is the base of the others.
     pub fn of(sides: Vec<Side>) -> Self {
         Self {
+            title: None,
+            header: None,
             sides,
             bases: 1,
             judgement: Judgement::None("nothing was judged".to_owned()),
+            scope: None,
             figures: Vec::new(),
         }
+    }
+
+    /// The title.
+    fn title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.name())
     }
 
     /// What the page is about.
@@ -123,6 +139,10 @@ pub fn html(report: &Report) -> Result<String> {
     let shown_operations = ShownOperations::of(&report.sides);
     let latency = operations::section(report, &shown_operations)?;
     let figures = figures(report)?;
+    let title = match &report.title {
+        Some(title) => title.clone(),
+        None => format!("Soakbox: {}", report.name()),
+    };
     let document = html! {
         (DOCTYPE) "\n"
         html lang="en" {
@@ -130,10 +150,13 @@ pub fn html(report: &Report) -> Result<String> {
                 "\n" meta charset="utf-8";
                 "\n" meta name="viewport" content="width=device-width, initial-scale=1";
                 "\n" meta name="color-scheme" content="light dark";
-                "\n" title { (shown(&format!("Soakbox: {}", report.name()))) }
+                "\n" title { (shown(&title)) }
                 "\n" style { "\n" (style()) "\n" }
             "\n" }
             "\n" body {
+                @if let Some(header) = &report.header {
+                    "\n" div class="own" { "\n" (PreEscaped(header)) "\n" }
+                }
                 "\n" main {
                     "\n"
                     (headline::header(report))

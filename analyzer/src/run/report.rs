@@ -1,12 +1,13 @@
 //! Opens what a report shows, judges it, and makes its charts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use soakbox_cli::{Result, message};
+use soakbox_cli::{Failure, Result, message, plain_io_error};
 use soakbox_schemas::tables::Table;
 
 use super::open;
 use super::series::{named, soak_series};
+use super::shown_file::show;
 use crate::chart::{Chart, MOST_SERIES};
 use crate::cli::{ReportPlan, Source};
 use crate::commands;
@@ -29,11 +30,29 @@ const FALSE_ALARM: f64 = 0.05;
 
 pub(super) fn run(plan: &ReportPlan) -> Result<()> {
     let output = OutputFile::create(&plan.output)?;
+    let header = plan.template.as_deref().map(template).transpose()?;
     let report = match plan.sources.as_slice() {
         [only] => soak(only)?,
         sources => comparison(sources, plan.bases)?,
     };
-    commands::report::run(&report, output)
+    let report = Report {
+        title: plan.title.clone(),
+        header,
+        ..report
+    };
+    commands::report::run(&report, plan.format, output)?;
+    match plan.opens {
+        true => show(&plan.output),
+        false => Ok(()),
+    }
+}
+
+/// The reader's own header.
+fn template(path: &Path) -> Result<String> {
+    let failed =
+        |reason: String| Failure::path(path, reason).hint("--template is a file of HTML, in UTF-8");
+    let bytes = std::fs::read(path).map_err(|error| failed(plain_io_error(&error)))?;
+    String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".to_owned()))
 }
 
 /// The rows that a verdict reads.
@@ -76,12 +95,24 @@ fn soak(source: &Source) -> Result<Report> {
     if is_judged {
         let judged = open(source, Cut::not_shorter(WindowLength::SHORTEST))?;
         let runs = named(&judged.runs);
-        let series = soak_series(&runs, &[], &[]);
+        // Searches in many operations take minutes.
+        let operations = match shown.left_out {
+            0 => Vec::new(),
+            _ => shown.operations.clone(),
+        };
+        if !operations.is_empty() {
+            report.scope = Some(format!(
+                "Only the {} operations that finished most often were judged; `soak` judges all {}.",
+                operations.len(),
+                operations.len() + shown.left_out
+            ));
+        }
+        let series = soak_series(&runs, &operations, &[]);
         let settings = SoakSettings {
             options: Default::default(),
             false_alarm: FALSE_ALARM,
             reference: None,
-            operations: Vec::new(),
+            operations,
             metrics: Vec::new(),
         };
         changes = Changes::of(&judged.runs, &shown.operations)?;
