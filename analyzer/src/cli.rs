@@ -9,6 +9,7 @@ mod compare;
 mod file_columns;
 mod import;
 mod power;
+mod report;
 mod soak;
 mod sql;
 
@@ -23,6 +24,7 @@ pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject, ComparisonSetti
 pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
+pub use report::{ReportFormat, ReportPlan};
 pub use soak::SoakPlan;
 pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 
@@ -98,21 +100,12 @@ enum Command {
     /// The same recording always gives the same bytes. Each chart is readable in light and dark, and
     /// has a description for screen readers; --format csv and markdown give its numbers as a table.
     Chart(chart::ChartArguments),
-    /// Write a report of figures, losses, gaps and charts as one HTML file
-    Report {
-        /// The recording; with --against, the base of the comparison
-        #[arg(value_name = "DIR", required = true)]
-        recordings: Vec<PathBuf>,
-        /// Candidates: recordings to compare with the base
-        #[arg(long, value_name = "DIR", num_args = 1..)]
-        against: Vec<PathBuf>,
-        /// Where to write the report, - for stdout
-        #[arg(short, long, value_name = "FILE.html")]
-        output: PathBuf,
-        /// Leave out files that cannot be read, and report them
-        #[arg(long)]
-        skip_damaged: bool,
-    },
+    /// Write a report as one HTML file, or as Markdown: the verdict and its main reasons first, then charts, figures,
+    /// and what the data cannot show
+    ///
+    /// Of one recording it has the findings of `soak`, with --against the verdict of `compare`. The
+    /// exit status does not depend on them.
+    Report(report::ReportArguments),
 }
 
 /// A recording to read, and whether its damaged files are left out.
@@ -150,12 +143,7 @@ pub enum Plan {
     /// Draw a chart.
     Chart(Box<ChartPlan>),
     /// Write a report to a file.
-    Report {
-        /// Recordings, the base first.
-        sources: Vec<Source>,
-        /// The file to write.
-        output: PathBuf,
-    },
+    Report(Box<ReportPlan>),
 }
 
 impl TryFrom<Arguments> for Plan {
@@ -173,22 +161,7 @@ impl TryFrom<Arguments> for Plan {
             Command::Compare(arguments) => arguments.plan()?,
             Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
             Command::Chart(arguments) => Plan::Chart(Box::new(arguments.plan()?)),
-            Command::Report {
-                recordings,
-                against,
-                output,
-                skip_damaged,
-            } => Plan::Report {
-                sources: recordings
-                    .into_iter()
-                    .chain(against)
-                    .map(|recording| Source {
-                        recording,
-                        skip_damaged,
-                    })
-                    .collect(),
-                output,
-            },
+            Command::Report(arguments) => Plan::Report(Box::new(arguments.plan()?)),
         })
     }
 }

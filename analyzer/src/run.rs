@@ -2,7 +2,9 @@
 
 mod chart;
 mod places;
+mod report;
 mod series;
+mod shown_file;
 mod sql;
 
 use std::process::ExitCode;
@@ -11,7 +13,7 @@ use soakbox_cli::{Result, escaped_path, message};
 
 use crate::cli::{BaselinePlan, ComparePlan, ImportPlan, Plan, Source};
 use crate::commands;
-use crate::figures::{Reading, Timeline};
+use crate::figures::Reading;
 use crate::import;
 use crate::output::OutputFile;
 use crate::runs;
@@ -49,11 +51,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         }
         Plan::Sql(plan) => sql::run(plan),
         Plan::Chart(plan) => chart::run(plan),
-        Plan::Report { sources, output } => {
-            let output = OutputFile::create(output)?;
-            let readings = sources.iter().map(|source| open(source, Timeline::CUT));
-            commands::report::run(readings, output)
-        }
+        Plan::Report(plan) => report::run(plan),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -52,6 +52,34 @@ pub fn open_to_compare<const N: usize>(
     lists: [&[PathBuf]; N],
     skip_damaged: bool,
 ) -> Result<[Vec<Run>; N]> {
+    to_compare(lists, skip_damaged, Warnings::Reported)
+}
+
+/// As [`open_to_compare`], without messages: of recordings whose warnings the caller has reported.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_again_to_compare<const N: usize>(
+    lists: [&[PathBuf]; N],
+    skip_damaged: bool,
+) -> Result<[Vec<Run>; N]> {
+    to_compare(lists, skip_damaged, Warnings::Known)
+}
+
+/// Whether the warnings of a recording are new to the reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Warnings {
+    /// They go to stderr.
+    Reported,
+    /// They were there before.
+    Known,
+}
+
+fn to_compare<const N: usize>(
+    lists: [&[PathBuf]; N],
+    skip_damaged: bool,
+    warnings: Warnings,
+) -> Result<[Vec<Run>; N]> {
     let mut shortest: Option<Duration> = None;
     let all = sources_of(lists)?;
     for sources in &all {
@@ -76,7 +104,7 @@ pub fn open_to_compare<const N: usize>(
     let mut runs = lists.map(|_| Vec::new());
     for (runs, sources) in runs.iter_mut().zip(all) {
         for source in sources {
-            runs.extend(read_source(source, skip_damaged, cut, lengthen)?);
+            runs.extend(read_source(source, skip_damaged, cut, warnings, lengthen)?);
         }
     }
     Ok(runs)
@@ -113,7 +141,8 @@ fn all(
     let [sources] = sources_of([paths])?;
     let mut runs = Vec::new();
     for source in sources {
-        runs.extend(read_source(source, skip_damaged, cut, change)?);
+        let warnings = Warnings::Reported;
+        runs.extend(read_source(source, skip_damaged, cut, warnings, change)?);
     }
     runs.iter().for_each(report_durations);
     Ok(runs)
@@ -157,13 +186,14 @@ fn read_source(
     source: Source,
     skip_damaged: bool,
     cut: Cut,
+    warnings: Warnings,
     change: impl Fn(&mut Run),
 ) -> Result<Vec<Run>> {
     let root = match source {
         Source::Baseline(runs) => return Ok(runs),
         Source::Recording(root) => root,
     };
-    let mut runs = of_recording(&root, skip_damaged, cut)?;
+    let mut runs = of_recording(&root, skip_damaged, cut, warnings)?;
     runs.iter_mut().for_each(change);
     Ok(runs)
 }
@@ -199,21 +229,26 @@ fn runs_of_baseline(path: &Path, baseline: BaselineFile) -> Vec<Run> {
     runs
 }
 
-fn of_recording(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Vec<Run>> {
+fn of_recording(root: &Path, skip_damaged: bool, cut: Cut, warnings: Warnings) -> Result<Vec<Run>> {
     let reading = Reading::open(root, skip_damaged, cut)?;
+    let report = |text: std::fmt::Arguments<'_>| {
+        if warnings == Warnings::Reported {
+            message::line(text);
+        }
+    };
     for warning in &reading.warnings {
-        message::line(format_args!("warning: {}: {warning}", escaped_path(root)));
+        report(format_args!("warning: {}: {warning}", escaped_path(root)));
     }
     let mut runs = reading.runs;
     for run in &mut runs {
         for warning in &run.identity.warnings {
-            message::line(format_args!("warning: {}: {warning}", run.identity.name));
+            report(format_args!("warning: {}: {warning}", run.identity.name));
         }
         let known = reading.warnings.iter().map(ToString::to_string);
         run.identity.warnings.splice(..0, known);
         if run.operations.is_empty() {
             let name = &run.identity.name;
-            message::line(format_args!(
+            report(format_args!(
                 "warning: {name}: no operation was observed in this run"
             ));
         }

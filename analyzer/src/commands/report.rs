@@ -1,29 +1,17 @@
-//! `report`: one HTML file about one recording, or about several next to each other.
+//! `report`: one HTML file or a Markdown summary about a soak test, or about candidates against a
+//! base.
 
-use soakbox_cli::{Result, message};
+use soakbox_cli::Result;
 
-use crate::figures::Reading;
+use crate::cli::ReportFormat;
 use crate::output::OutputFile;
-use crate::report::{self, Side};
+use crate::report::{self, Report};
 
-/// `readings` opens one recording after another, so that each is closed before the next is read.
-pub(crate) fn run(
-    readings: impl ExactSizeIterator<Item = Result<Reading>>,
-    output: OutputFile,
-) -> Result<()> {
-    let several = readings.len() > 1;
-    let mut sides = Vec::new();
-    for reading in readings {
-        let reading = reading?;
-        let name = reading.recording.name();
-        for warning in &reading.warnings {
-            if several {
-                message::line(format_args!("warning: {name}: {warning}"));
-            } else {
-                message::line(format_args!("warning: {warning}"));
-            }
-        }
-        sides.push(Side::of(&reading));
-    }
-    output.write(report::html(&sides)?.as_bytes())
+/// Writes the report.
+pub(crate) fn run(report: &Report, format: ReportFormat, output: OutputFile) -> Result<()> {
+    let text = match format {
+        ReportFormat::Html => report::html(report)?,
+        ReportFormat::Markdown => report::markdown(report),
+    };
+    output.write(text.as_bytes())
 }

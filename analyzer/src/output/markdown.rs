@@ -6,7 +6,7 @@ use soakbox_cli::{Result, escaped};
 use super::rows::{RowEncoder, for_each_row};
 
 /// Text that no Markdown reader interprets: as markup, as a link or as somebody's name.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in escaped(text).chars() {
         match character {

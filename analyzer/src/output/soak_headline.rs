@@ -1,8 +1,9 @@
-//! What a soak test shows, in one sentence.
+//! What a soak test shows, in one sentence, and the findings that say so.
 
-use super::soak_text::signed;
-use crate::soak::{FindingAnswer, SoakAnswer};
-use crate::units::{duration, plural};
+use super::headline::{Headline, Tone};
+use super::soak_text::{reason, seen, signed};
+use crate::soak::{FindingAnswer, GRAVEST_FIRST, SoakAnswer};
+use crate::units::{count, duration, plural};
 
 /// The most findings that are named.
 const MOST_NAMED: usize = 3;
@@ -23,18 +24,7 @@ pub(super) fn headline(answer: &SoakAnswer) -> String {
         0 => String::new(),
         _ => format!("; {open} of {all} could not be decided"),
     };
-    // What leaks also rises and does not settle: the gravest of these is named.
-    let mut found: Vec<(&FindingAnswer, usize)> = Vec::new();
-    for finding in of("found") {
-        let named = found.iter_mut().find(|(named, _)| {
-            let moves = [named, finding].map(|one| MOVES.contains(&one.kind));
-            named.subject == finding.subject && (named.kind == finding.kind || moves == [true; 2])
-        });
-        match named {
-            Some((named, times)) => *times += usize::from(named.kind == finding.kind),
-            None => found.push((finding, 1)),
-        }
-    }
+    let found = found(answer);
     if found.is_empty() {
         return match all - open {
             0 => format!("INCONCLUSIVE: none of {all} could be decided"),
@@ -48,6 +38,108 @@ pub(super) fn headline(answer: &SoakAnswer) -> String {
         text.push(format!("{more} more {}", plural(more as u64, "finding")));
     }
     format!("FOUND: {}{undecided}", text.join("; "))
+}
+
+/// What was found, the gravest first, each with how often. What leaks also rises and does not
+/// settle: only the gravest of these is there.
+fn found(answer: &SoakAnswer) -> Vec<(&FindingAnswer, usize)> {
+    let mut found: Vec<(&FindingAnswer, usize)> = Vec::new();
+    let all = answer.findings.iter();
+    for finding in all.filter(|one| one.status == "found") {
+        let named = found.iter_mut().find(|(named, _)| {
+            let moves = [named, finding].map(|one| MOVES.contains(&one.kind));
+            named.subject == finding.subject && (named.kind == finding.kind || moves == [true; 2])
+        });
+        match named {
+            Some((named, times)) => *times += usize::from(named.kind == finding.kind),
+            None => found.push((finding, 1)),
+        }
+    }
+    found
+}
+
+/// The top of a report: whether something was found, and the gravest findings. Where nothing was
+/// found, what would have been seen; where nothing could be decided, why.
+pub fn soak_headline(answer: &SoakAnswer) -> Headline {
+    let of = |status: &'static str| {
+        let all = answer.findings.iter();
+        all.filter(move |one| one.status == status)
+    };
+    let (all, open) = (
+        answer.findings.len() as u64,
+        of("inconclusive").count() as u64,
+    );
+    let searches = format!(
+        "{} {}",
+        count(all),
+        if all == 1 { "search" } else { "searches" }
+    );
+    let undecided = match open {
+        0 => String::new(),
+        _ => format!("; {} could not be decided", count(open)),
+    };
+    let found = found(answer);
+    let cases = found.len() as u64;
+    let (word, tone, sentence, reasons): (_, _, _, Vec<String>) = match (cases, all - open) {
+        _ if all == 0 => (
+            "INCONCLUSIVE",
+            Tone::Open,
+            "no operation was observed yet".to_owned(),
+            Vec::new(),
+        ),
+        (0, 0) => (
+            "INCONCLUSIVE",
+            Tone::Open,
+            format!("none of {searches} could be decided"),
+            of("inconclusive").map(open_in_words).collect(),
+        ),
+        (0, _) => (
+            "NOTHING FOUND",
+            Tone::Good,
+            format!("in {searches}{undecided}"),
+            absent_in_words(of("absent")),
+        ),
+        _ => (
+            "FOUND",
+            Tone::Bad,
+            format!(
+                "{} {} in {searches}{undecided}",
+                count(cases),
+                plural(cases, "problem")
+            ),
+            found
+                .iter()
+                .map(|(one, times)| {
+                    // The words have the length of a period already.
+                    let why = match one.kind {
+                        "period" => one.reason.clone(),
+                        _ => reason(one),
+                    };
+                    format!("{}: {why}", in_words(one, *times))
+                })
+                .collect(),
+        ),
+    };
+    Headline::new(word, tone, sentence, reasons)
+}
+
+fn open_in_words(finding: &FindingAnswer) -> String {
+    format!("{}, {}: {}", finding.subject, finding.kind, reason(finding))
+}
+
+/// What would have been seen: of different kinds, the gravest first.
+fn absent_in_words<'a>(absent: impl Iterator<Item = &'a FindingAnswer>) -> Vec<String> {
+    let mut kinds: Vec<&FindingAnswer> = Vec::new();
+    for finding in absent.filter(|one| one.detectable.is_some()) {
+        if !kinds.iter().any(|known| known.kind == finding.kind) {
+            kinds.push(finding);
+        }
+    }
+    kinds.sort_by_key(|one| GRAVEST_FIRST.iter().position(|kind| *kind == one.kind));
+    let words = kinds.into_iter();
+    words
+        .map(|one| format!("{}: {} would have been found", one.subject, seen(one)))
+        .collect()
 }
 
 fn in_words(finding: &FindingAnswer, times: usize) -> String {

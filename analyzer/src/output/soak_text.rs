@@ -39,44 +39,66 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
 }
 
 fn found_or_open(findings: &[&FindingAnswer]) -> String {
-    let mut table = TextTable::new([
-        ("finding", Align::Left),
-        ("subject", Align::Left),
-        ("status", Align::Left),
-        ("per hour", Align::Right),
-        ("interval", Align::Right),
-        ("detectable", Align::Right),
-        ("from", Align::Left),
-        ("reason", Align::Left),
-    ]);
+    let mut table = TextTable::new(FINDING_HEADINGS);
     for finding in findings {
-        let slope =
-            |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |v| signed(finding, v));
-        let interval = match (finding.low, finding.high) {
-            (None, None) => MISSING.to_owned(),
-            (low, high) => format!("{} to {}", slope(low), slope(high)),
-        };
-        let from = finding.from.as_deref().filter(|_| !finding.of_all);
-        table.row(vec![
-            finding.kind.to_owned(),
-            finding.subject.clone(),
-            finding.status.to_owned(),
-            slope(finding.slope_per_hour),
-            interval,
-            slope(
-                finding
-                    .detectable
-                    .filter(|_| finding.slope_per_hour.is_some()),
-            ),
-            from.map_or_else(|| MISSING.to_owned(), to_the_second),
-            reason(finding),
-        ]);
+        table.row(finding_cells(finding));
     }
     table.render(styled())
 }
 
-/// A line for each subject in which nothing was found, with what would have been seen.
+/// The headings of the table of what was found and what is open.
+pub(crate) const FINDING_HEADINGS: [(&str, Align); 8] = [
+    ("finding", Align::Left),
+    ("subject", Align::Left),
+    ("status", Align::Left),
+    ("per hour", Align::Right),
+    ("interval", Align::Right),
+    ("detectable", Align::Right),
+    ("from", Align::Left),
+    ("reason", Align::Left),
+];
+
+/// The cells of a finding in that table.
+pub(crate) fn finding_cells(finding: &FindingAnswer) -> Vec<String> {
+    let slope =
+        |value: Option<f64>| value.map_or_else(|| MISSING.to_owned(), |v| signed(finding, v));
+    let interval = match (finding.low, finding.high) {
+        (None, None) => MISSING.to_owned(),
+        (low, high) => format!("{} to {}", slope(low), slope(high)),
+    };
+    let from = finding.from.as_deref().filter(|_| !finding.of_all);
+    vec![
+        finding.kind.to_owned(),
+        finding.subject.clone(),
+        finding.status.to_owned(),
+        slope(finding.slope_per_hour),
+        interval,
+        slope(
+            finding
+                .detectable
+                .filter(|_| finding.slope_per_hour.is_some()),
+        ),
+        from.map_or_else(|| MISSING.to_owned(), to_the_second),
+        reason(finding),
+    ]
+}
+
 fn nothing_found(findings: &[&FindingAnswer]) -> String {
+    let mut table = TextTable::new(ABSENT_HEADINGS);
+    for row in absent_rows(findings) {
+        table.row(row);
+    }
+    table.render(styled())
+}
+
+/// The headings of the table of what was not found.
+pub(crate) const ABSENT_HEADINGS: [(&str, Align); 2] = [
+    ("nothing found in", Align::Left),
+    ("would have been seen", Align::Left),
+];
+
+/// A row for each subject in which nothing was found, with what would have been seen.
+pub(crate) fn absent_rows(findings: &[&FindingAnswer]) -> Vec<Vec<String>> {
     let mut subjects: Vec<(&str, Vec<String>)> = Vec::new();
     for finding in findings {
         let seen = seen(finding);
@@ -88,18 +110,13 @@ fn nothing_found(findings: &[&FindingAnswer]) -> String {
             None => subjects.push((&finding.subject, vec![seen])),
         }
     }
-    let mut table = TextTable::new([
-        ("nothing found in", Align::Left),
-        ("would have been seen", Align::Left),
-    ]);
-    for (subject, seen) in subjects {
-        table.row(vec![subject.to_owned(), seen.join("; ")]);
-    }
-    table.render(styled())
+    let rows = subjects.into_iter();
+    rows.map(|(subject, seen)| vec![subject.to_owned(), seen.join("; ")])
+        .collect()
 }
 
 /// What would have been seen.
-fn seen(finding: &FindingAnswer) -> String {
+pub(super) fn seen(finding: &FindingAnswer) -> String {
     let Some(least) = finding.detectable else {
         return match finding.kind {
             "gap" => "every gap: all windows were observed".to_owned(),
@@ -121,7 +138,7 @@ fn seen(finding: &FindingAnswer) -> String {
     }
 }
 
-fn reason(finding: &FindingAnswer) -> String {
+pub(super) fn reason(finding: &FindingAnswer) -> String {
     let mut text = finding.reason.clone();
     if let Some(seconds) = finding.period_s {
         text = format!("it repeats every {}; {text}", duration(seconds * 1e9));

@@ -16,7 +16,7 @@ const UNBOUNDED: &str = "unbounded";
 const FACTOR: f64 = 99.0;
 
 /// The headings of the table.
-pub(super) const HEADINGS: [&str; 8] = [
+pub(crate) const HEADINGS: [&str; 8] = [
     "operation",
     "metric",
     "base",
@@ -28,7 +28,7 @@ pub(super) const HEADINGS: [&str; 8] = [
 ];
 
 /// Facts about the comparison, with their names.
-pub(super) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("base", runs(&answer.base.runs)),
         ("candidate", runs(&answer.candidate.runs)),
@@ -207,7 +207,7 @@ fn unusable(answer: &Answer) -> Vec<(&'static str, String)> {
 }
 
 /// The cells of an effect.
-pub(super) fn cells(effect: &EffectAnswer) -> [String; 8] {
+pub(crate) fn cells(effect: &EffectAnswer) -> [String; 8] {
     let value = |value: Option<f64>| shown(value, |value| value_text(&effect.quantity, value));
     let change = |change: Option<f64>| shown(change, |change| change_text(effect, change));
     let end = |end: Option<f64>| match end {
@@ -252,7 +252,7 @@ fn reason(effect: &EffectAnswer) -> String {
 }
 
 /// Notes below the table.
-pub(super) fn notes(answer: &Answer) -> Vec<&'static str> {
+pub(crate) fn notes(answer: &Answer) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if answer.effects.iter().any(|effect| effect.lower_is_worse) {
         notes.push("Up is worse: of rate and bytes_rate, a change of +5 % is 5 % fewer.");

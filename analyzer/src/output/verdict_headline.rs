@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use soakbox_statistics::{Blocker, Conclusion, Verdict};
 
+use super::headline::{Headline, Tone};
+use super::verdict::cells;
 use crate::compare::{Answer, EffectAnswer};
 
 /// The verdict in one sentence.
@@ -35,6 +37,53 @@ pub(super) fn headline(answer: &Answer) -> String {
             format!("INCONCLUSIVE: {}", open(answer, &all))
         }
     }
+}
+
+/// The top of a report: the verdict and the effects that decided it, by their change as a multiple of
+/// the threshold.
+pub fn verdict_reasons(answer: &Answer) -> Headline {
+    let text = headline(answer);
+    let (word, sentence) = text.split_once(": ").unwrap_or((&text, ""));
+    let (Conclusion::Builds(verdict) | Conclusion::Runs(verdict)) = answer.word.0;
+    let mut effects: Vec<&EffectAnswer> = answer.effects.iter().collect();
+    let size = |effect: &EffectAnswer| {
+        let change = effect.change.map(f64::abs);
+        change.map_or(-1.0, |change| change / effect.threshold.max(1e-9))
+    };
+    effects.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    // The others decided nothing.
+    effects.retain(|effect| effect.counts && effect.judged == verdict);
+    let tone = match verdict {
+        Verdict::Regressed => Tone::Bad,
+        Verdict::Inconclusive => Tone::Open,
+        Verdict::Pass | Verdict::Improved => Tone::Good,
+    };
+    let reasons = effects.into_iter().map(effect_in_words);
+    Headline::new(word, tone, sentence.to_owned(), reasons.collect())
+}
+
+/// `request duration_p99: 1.20 ms → 2.40 ms, +100.0 % (+90.0 % to +110.0 %), threshold 5.0 %: …`
+fn effect_in_words(effect: &EffectAnswer) -> String {
+    let [
+        operation,
+        metric,
+        base,
+        candidate,
+        change,
+        interval,
+        _,
+        reason,
+    ] = cells(effect);
+    let mut text = format!("{operation} {metric}: ");
+    if effect.change.is_some() {
+        text.push_str(&format!("{base} → {candidate}, {change}"));
+        if effect.low.is_some() || effect.high.is_some() {
+            text.push_str(&format!(" (interval {interval})"));
+        }
+        text.push_str("; ");
+    }
+    text.push_str(&reason);
+    text
 }
 
 /// The effects that the verdict may depend on.

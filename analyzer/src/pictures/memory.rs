@@ -8,7 +8,7 @@ use super::shown::{Shown, span};
 use crate::changes::Times;
 use crate::chart::{Memory, OperationMemory, SlopeLine, Track};
 use crate::figures::Reading;
-use crate::soak::{FindingAnswer, SoakRun, SoakSeries, SoakSettings, findings};
+use crate::soak::{FindingAnswer, SoakAnswer, SoakRun, SoakSeries, SoakSettings, findings};
 use crate::units::bytes;
 
 /// The rate of false alarms that `soak` has if nothing else is asked for.
@@ -20,9 +20,6 @@ const FALSE_ALARM: f64 = 0.05;
 /// # Errors
 /// As `soak`.
 pub fn memory(reading: &Reading, shown: &Shown, changes: &Changes) -> Result<Option<Memory>> {
-    let Some(range) = reading.coverage.range else {
-        return Ok(None);
-    };
     let settings = SoakSettings {
         options: Default::default(),
         false_alarm: FALSE_ALARM,
@@ -42,11 +39,23 @@ pub fn memory(reading: &Reading, shown: &Shown, changes: &Changes) -> Result<Opt
     let series: Vec<SoakSeries> = runs.iter().flat_map(of_run).collect();
     // All series share the rate of false alarms, so that the findings are those of `soak`.
     let answer = findings(&runs, &series, &settings)?;
+    Ok(memory_found(reading, shown, changes, &series, &answer))
+}
+
+/// The same chart of series of the recording, whose findings are known.
+pub fn memory_found(
+    reading: &Reading,
+    shown: &Shown,
+    changes: &Changes,
+    series: &[SoakSeries],
+    answer: &SoakAnswer,
+) -> Option<Memory> {
+    let range = reading.coverage.range?;
     let mut operations: Vec<OperationMemory> = Vec::new();
-    for one in series
-        .iter()
-        .filter(|one| one.series.metric == Metric::Memory)
-    {
+    let is_shown = |one: &&SoakSeries| {
+        one.series.metric == Metric::Memory && shown.operations.contains(&one.series.operation)
+    };
+    for one in series.iter().filter(is_shown) {
         let Times::Windows {
             first_ns,
             length_ns,
@@ -99,12 +108,12 @@ pub fn memory(reading: &Reading, shown: &Shown, changes: &Changes) -> Result<Opt
             }),
         }
     }
-    Ok((!operations.is_empty()).then(|| Memory {
+    (!operations.is_empty()).then(|| Memory {
         recording: reading.recording.name(),
         span: span(reading, range),
         operations,
         left_out: shown.left_out,
-    }))
+    })
 }
 
 /// What was found, in words.

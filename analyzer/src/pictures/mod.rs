@@ -21,7 +21,7 @@ pub use distributions::{ecdf, spectrum};
 pub use effects::{forest, shift};
 pub use health::health;
 pub use heatmap::heatmap;
-pub use memory::memory;
+pub use memory::{memory, memory_found};
 pub use percentiles::{band, of_timeline, percentiles};
 pub use rows::{RowCollector, RowColumns};
 pub use shown::Shown;

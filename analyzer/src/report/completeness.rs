@@ -4,24 +4,24 @@
 use maud::{Markup, html};
 
 use super::html::{capital, shown, table};
-use super::{Side, role};
+use super::{Report, Side, role};
 use crate::output::{Align, MISSING};
 use crate::units::{duration, rfc3339};
 
 /// A note per side.
-pub(super) fn notes(sides: &[Side]) -> Markup {
+pub(super) fn notes(report: &Report) -> Markup {
     html! {
-        @for (index, side) in sides.iter().enumerate() {
-            (note(side, &prefix(sides, index)))
+        @for (index, side) in report.sides.iter().enumerate() {
+            (note(side, &prefix(report, index)))
         }
     }
 }
 
 /// The side that a note is about, if there are several sides.
-fn prefix(sides: &[Side], index: usize) -> String {
-    match sides {
+fn prefix(report: &Report, index: usize) -> String {
+    match report.sides.as_slice() {
         [_] => String::new(),
-        _ => format!("{}: ", capital(&role(sides, index))),
+        _ => format!("{}: ", capital(&role(report, index))),
     }
 }
 

@@ -1,46 +1,43 @@
-//! Base and candidates next to each other: each measure, and the difference as a plain number. The
-//! report does not judge whether a difference is good or bad, or larger than chance: one run per
-//! side cannot show that.
-
-use std::collections::BTreeSet;
+//! Base and candidates next to each other: each measure, and the difference as a plain number.
+//! Whether it is good or bad, or larger than chance, is the verdict's part.
 
 use maud::{Markup, html};
 
 use super::html::{shown, table};
-use super::{Side, role};
+use super::shown_operations::ShownOperations;
+use super::{Report, Side, role};
 use crate::output::{Align, MISSING, Measure, measures};
 use crate::units::signed_percent;
 
 /// One table per operation.
-pub(super) fn section(sides: &[Side]) -> Markup {
-    let operations: BTreeSet<&str> = sides
-        .iter()
-        .flat_map(|side| &side.summary.operations)
-        .map(|operation| operation.operation.as_str())
-        .collect();
-    let roles: Vec<String> = (0..sides.len()).map(|index| role(sides, index)).collect();
+pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Markup {
+    let sides = report.sides.as_slice();
+    let roles: Vec<String> = (0..sides.len()).map(|index| role(report, index)).collect();
     let mut headings = vec![("figure", Align::Left)];
     for (index, role) in roles.iter().enumerate() {
         headings.push((role, Align::Right));
-        if index > 0 {
+        if has_difference(report, index) {
             headings.push(("difference", Align::Right));
         }
     }
     html! {
         section {
-            h2 { "Differences" } "\n"
-            p {
-                "A difference is candidate / base − 1. The difference of a share, such as "
-                "failures, is in percentage points."
-            } "\n"
+            h2 { "Figures of both sides" } "\n"
+            @if report.bases == 1 {
+                p {
+                    "A difference is candidate / base − 1. The difference of a share, such as "
+                    "failures, is in percentage points."
+                } "\n"
+            }
+            (operations.note())
             div class="tables" { "\n"
-                @for operation in operations {
+                @for operation in operations.names.iter().copied() {
                     div {
                         h3 { (shown(operation)) } "\n"
                         (table(
                             &format!("{operation}: figures side by side"),
                             &headings,
-                            &rows(sides, operation),
+                            &rows(report, sides, operation),
                         ))
                     } "\n"
                 }
@@ -49,7 +46,12 @@ pub(super) fn section(sides: &[Side]) -> Markup {
     }
 }
 
-fn rows(sides: &[Side], operation: &str) -> Vec<Vec<String>> {
+/// With several bases there is none to subtract.
+fn has_difference(report: &Report, index: usize) -> bool {
+    report.bases == 1 && index > 0
+}
+
+fn rows(report: &Report, sides: &[Side], operation: &str) -> Vec<Vec<String>> {
     let columns: Vec<Vec<Measure>> = sides
         .iter()
         .map(|side| {
@@ -68,7 +70,7 @@ fn rows(sides: &[Side], operation: &str) -> Vec<Vec<String>> {
         for (index, column) in columns.iter().enumerate() {
             let measure = column.get(line);
             row.push(measure.map_or_else(|| MISSING.to_owned(), |measure| measure.text.clone()));
-            if index > 0 {
+            if has_difference(report, index) {
                 row.push(difference(base, measure));
             }
         }

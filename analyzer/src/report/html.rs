@@ -3,15 +3,35 @@
 
 use std::borrow::Cow;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use soakbox_cli::escaped;
 
 use crate::output::Align;
+use crate::units::count;
 
 /// Text of a recording for the page: control characters, changes of direction and the like are
 /// escaped.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text)
+}
+
+/// Most rows of a table: a page of more is neither read nor sent.
+const MOST_ROWS: usize = 500;
+
+/// A chart with its caption and its numbers, which are closed at first. `picture` is SVG.
+pub(super) fn figure(picture: &str, caption: &str, numbers_are: &str, numbers: Markup) -> Markup {
+    html! {
+        figure {
+            "\n" div class="picture" tabindex="0" role="group" aria-label=(shown(caption)) {
+                (PreEscaped(picture))
+            }
+            figcaption { (shown(caption)) } "\n"
+            details {
+                summary { (numbers_are) } "\n"
+                (numbers)
+            } "\n"
+        } "\n"
+    }
 }
 
 /// A table: a caption for screen readers, headings, rows of text. The first column is the heading
@@ -22,7 +42,7 @@ pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<Strin
         is_text.then_some("text")
     };
     html! {
-        div class="wide" {
+        div class="wide" tabindex="0" role="group" aria-label=(shown(caption)) {
             table {
                 "\n" caption { (shown(caption)) } "\n"
                 thead { tr {
@@ -31,7 +51,7 @@ pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<Strin
                     }
                 } } "\n"
                 tbody { "\n"
-                    @for row in rows {
+                    @for row in rows.iter().take(MOST_ROWS) {
                         tr {
                             @for (column, cell) in row.iter().enumerate() {
                                 @if column == 0 {
@@ -45,6 +65,9 @@ pub(super) fn table(caption: &str, headings: &[(&str, Align)], rows: &[Vec<Strin
                 } "\n"
             }
         } "\n"
+        @if rows.len() > MOST_ROWS {
+            p { "These are the first " (MOST_ROWS) " of " (count(rows.len() as u64)) " rows." } "\n"
+        }
     }
 }
 

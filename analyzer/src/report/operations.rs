@@ -1,13 +1,12 @@
 //! Each operation over time: a chart, and the same numbers as a table for screen readers and for
 //! copying.
 
-use std::collections::BTreeSet;
-
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use soakbox_cli::Result;
 
-use super::html::{shown, table};
-use super::{Side, role};
+use super::html::{figure, shown, table};
+use super::shown_operations::ShownOperations;
+use super::{Report, role};
 use crate::chart::{self, OperationPercentiles, Percentiles};
 use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::output::Align;
@@ -17,24 +16,29 @@ use crate::units::{count, duration, rfc3339, window_length};
 /// Width of a chart that has the page to itself, and of one next to another.
 const WIDTHS: [u32; 2] = [1000, 640];
 
-/// Charts of all operations of all sides.
-pub(super) fn section(sides: &[Side]) -> Result<Markup> {
-    let operations: BTreeSet<&str> = sides
+/// Charts of the shown operations of all sides.
+pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Result<Markup> {
+    let timelines = report
+        .sides
         .iter()
-        .filter_map(|side| side.timeline.as_ref())
+        .filter_map(|side| side.timeline.as_ref());
+    let drawn: Vec<&str> = timelines
         .flat_map(|timeline| &timeline.operations)
         .map(|operation| operation.operation.as_str())
         .collect();
-    if operations.is_empty() {
-        return Ok(html! {});
-    }
     let mut charts = Vec::new();
-    for (number, operation) in operations.into_iter().enumerate() {
-        charts.push((operation, figures(sides, number, operation)?));
+    for (number, operation) in operations.names.iter().copied().enumerate() {
+        if drawn.contains(&operation) {
+            charts.push((operation, figures(report, number, operation)?));
+        }
+    }
+    if charts.is_empty() {
+        return Ok(html! {});
     }
     Ok(html! {
         section {
             h2 { "Latency over time" } "\n"
+            (operations.note())
             @for (operation, figures) in charts {
                 h3 { (shown(operation)) } "\n"
                 div class="figures" { "\n" (figures) } "\n"
@@ -44,7 +48,8 @@ pub(super) fn section(sides: &[Side]) -> Result<Markup> {
 }
 
 /// The charts of one operation, one per side that has it.
-fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
+fn figures(report: &Report, number: usize, name: &str) -> Result<Markup> {
+    let sides = report.sides.as_slice();
     let drawn: Vec<(usize, &Timeline, &OperationTimeline)> = sides
         .iter()
         .enumerate()
@@ -72,20 +77,17 @@ fn figures(sides: &[Side], number: usize, name: &str) -> Result<Markup> {
         let window = window_length(operation.width_ns);
         let mut caption = match sides {
             [_] => format!("per {window} window"),
-            _ => format!("{} ({recording}), per {window} window", role(sides, index)),
+            _ => format!("{} ({recording}), per {window} window", role(report, index)),
         };
         if operation.durations_of == DurationsOf::Finished {
             caption.push_str(", of all finished operations, also of those without a row");
         }
-        figures.push(html! {
-            figure {
-                "\n" (PreEscaped(picture)) figcaption { (shown(&caption)) } "\n"
-                details {
-                    summary { "Numbers per window" } "\n"
-                    (numbers(operation))
-                } "\n"
-            } "\n"
-        });
+        figures.push(figure(
+            &picture,
+            &caption,
+            "Numbers per window",
+            numbers(operation),
+        ));
     }
     Ok(html! { @for figure in figures { (figure) } })
 }

@@ -1,35 +1,29 @@
-//! The top of the report: the recordings, and the figures per operation.
+//! The facts about each recording, and its figures per operation.
 
 use maud::{Markup, html};
 
-use super::html::{shown, table};
-use super::{Side, role};
+use super::html::{capital, shown, table};
+use super::{Report, Side, role};
 use crate::figures::{Summary, Target};
 use crate::output::{Align, Measure, measures, shown_measures};
-use crate::units::{duration, span};
+use crate::units::{count, duration, span};
 
-/// The title, and the facts about each recording.
-pub(super) fn header(sides: &[Side]) -> Markup {
+/// Where the data come from: the facts about each recording.
+pub(super) fn provenance(report: &Report) -> Markup {
     html! {
-        header {
-            @match sides {
-                [only] => {
-                    h1 { (shown(&only.name)) } "\n"
-                    (facts(only))
-                }
-                _ => {
-                    h1 { "Recordings side by side" } "\n"
-                    div class="sides" { "\n"
-                        @for (index, side) in sides.iter().enumerate() {
-                            section {
-                                h2 { span class="role" { (role(sides, index)) } " " (shown(&side.name)) }
-                                "\n" (facts(side))
-                            } "\n"
-                        }
-                    } "\n"
-                }
+        @match report.sides.as_slice() {
+            [only] => (facts(only)),
+            sides => {
+                div class="sides" { "\n"
+                    @for (index, side) in sides.iter().enumerate() {
+                        section {
+                            h3 { span class="role" { (role(report, index)) } " " (shown(&side.name)) }
+                            "\n" (facts(side))
+                        } "\n"
+                    }
+                } "\n"
             }
-        } "\n"
+        }
     }
 }
 
@@ -38,6 +32,20 @@ fn facts(side: &Side) -> Markup {
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let range = info.from_ns.zip(info.to_ns);
     let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
+    let mut builds: Vec<String> = info
+        .observed
+        .iter()
+        .filter_map(|target| target.build_id.clone())
+        .collect();
+    builds.sort();
+    builds.dedup();
+    let rows: Vec<String> = info
+        .tables
+        .iter()
+        .filter(|(_, extent)| extent.rows > 0)
+        .map(|(table, extent)| format!("{table} {}", count(extent.rows)))
+        .collect();
+    let rows = list(&rows);
     let facts = [
         ("Time", range.map(|(from, to)| span(from, to))),
         (
@@ -52,7 +60,9 @@ fn facts(side: &Side) -> Markup {
         ("CPU", info.cpus_label()),
         ("Target", list(&targets)),
         ("Source", list(&info.sources)),
+        ("Build", list(&builds)),
         ("Recorder", list(&info.recorder_versions)),
+        ("Rows", rows),
     ];
     html! {
         dl {
@@ -94,13 +104,7 @@ fn figures(summary: &Summary, all: &[Vec<Measure>], first: &[Measure]) -> Markup
     html! {
         (table("Figures per operation", &headings, &rows))
         @if let Some(note) = summary.durations_note() {
-            p { (shown(&format!("{}.", capitalized(&note)))) } "\n"
+            p { (shown(&format!("{}.", capital(&note)))) } "\n"
         }
     }
-}
-
-fn capitalized(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }

@@ -81,14 +81,18 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
     commands::soak::run(&named, &all, &settings, plan.format)
 }
 
-fn soak_series(runs: &[SoakRun<'_>], operations: &[String], metrics: &[Metric]) -> Vec<SoakSeries> {
+pub(super) fn soak_series(
+    runs: &[SoakRun<'_>],
+    operations: &[String],
+    metrics: &[Metric],
+) -> Vec<SoakSeries> {
     let all = runs.iter();
     let all = all.flat_map(|one| one.series(operations, metrics));
     all.collect()
 }
 
 /// The runs with their names, which are empty where there is only one.
-fn named(runs: &[Run]) -> Vec<SoakRun<'_>> {
+pub(super) fn named(runs: &[Run]) -> Vec<SoakRun<'_>> {
     let one_run = runs.len() == 1;
     let named = runs.iter().map(|run| SoakRun {
         run,

@@ -6,7 +6,7 @@ use soakbox_statistics::Metric;
 use crate::windows::DurationsOf;
 
 /// The order of what was found.
-const GRAVEST_FIRST: [&str; 9] = [
+pub(crate) const GRAVEST_FIRST: [&str; 9] = [
     "stopped", "outage", "leak", "decay", "drift", "bursts", "unsteady", "period", "gap",
 ];
 

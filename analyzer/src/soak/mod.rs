@@ -8,6 +8,7 @@ mod input;
 mod of_run;
 mod of_series;
 
+pub(crate) use answer::GRAVEST_FIRST;
 pub use answer::{FindingAnswer, SoakAnswer};
 pub use input::{RestartTime, SoakRun, SoakSeries, give_restarts};
 

@@ -35,14 +35,18 @@ fn chromium(browser: &Path, profile: &Path, arguments: &[&str]) -> Vec<u8> {
             "--hide-scrollbars",
         ])
         .arg(format!("--user-data-dir={}", profile.display()))
+        .arg("--enable-logging=stderr")
         .args(arguments)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    // Errors of a page, and what its scripts print.
+    let console: Vec<&str> = messages
+        .lines()
+        .filter(|line| line.contains("CONSOLE"))
+        .collect();
+    assert_eq!(console, [""; 0]);
     output.stdout
 }
 
@@ -88,69 +92,94 @@ pub(crate) fn measured_in(browser: &Path, directory: &Path, page: &str, scheme: 
     serde_json::from_str(&found.replace("&nbsp;", "\u{a0}").replace("&amp;", "&")).unwrap()
 }
 
+/// A report of one recording and one of two, with the charts that each has.
+fn reports(root: &Path) -> [(&'static str, usize); 2] {
+    let healthy = Soak {
+        seconds: 70,
+        ..Soak::default()
+    };
+    let slower = Soak {
+        gap_at: Some(30),
+        lost: 2,
+        slowdown: 1.5,
+        seed: 2,
+        ..healthy
+    };
+    healthy.seal(&root.join("base"));
+    slower.seal(&root.join("slower"));
+    let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
+    let (base, slower) = (path("base"), path("slower"));
+    printed(&["report", &slower, "-o", &path("soak.html")]);
+    let output = path("comparison.html");
+    printed(&["report", &base, "--against", &slower, "-o", &output]);
+    [("soak.html", 6), ("comparison.html", 7)]
+}
+
 #[test]
-fn a_browser_renders_the_report() {
+fn a_browser_renders_reports_of_any_width_and_colour() {
     let Some(browser) = browser() else {
         return host::skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH");
     };
     let root = tempfile::tempdir().unwrap();
-    let soak = Soak {
-        seconds: 70,
-        gap_at: Some(30),
-        lost: 2,
-        ..Soak::default()
-    };
-    soak.seal(&root.path().join("soak"));
-    let report = root.path().join("report.html");
-    let (soak, output) = (root.path().join("soak"), report.to_str().unwrap());
-    printed(&["report", soak.to_str().unwrap(), "-o", output]);
+    for (report, charts) in reports(root.path()) {
+        for (width, scheme) in [
+            (1280, Scheme::Light),
+            (1280, Scheme::Dark),
+            (360, Scheme::Light),
+        ] {
+            // A page of this test measures the report inside a frame, since the report itself has
+            // no script.
+            let page = PROBE.replace("REPORT", report);
+            let page = page.replace("WIDTH", &width.to_string());
+            let found = measured_in(&browser, root.path(), &page, scheme);
+            let seen = format!("{report}, {width} px, {scheme:?}: {found}");
+            assert_eq!(found["charts"], charts, "{seen}");
+            assert_eq!(found["drawn"], charts, "a chart has no size: {seen}");
+            assert!(found["lines"].as_u64().unwrap() >= 6, "{seen}");
+            assert_eq!(found["errors"], 0, "{seen}");
+            assert_eq!(found["requests"], json!([]), "{seen}");
+            assert_eq!(found["overflow"], false, "the page is too wide: {seen}");
+            assert_eq!(found["verdict"], true, "the verdict is not on top: {seen}");
+        }
+        let address = format!("file://{}", root.path().join(report).display());
+        let profile = root.path().join("second profile");
+        let picture = root.path().join("report.png");
+        let screenshot = format!("--screenshot={}", picture.display());
+        chromium(
+            &browser,
+            &profile,
+            &["--window-size=1280,1400", &screenshot, &address],
+        );
+        // A blank page of this size compresses to a few kilobytes.
+        let bytes = fs::metadata(&picture).unwrap().len();
+        assert!(bytes > 40_000, "{report} is blank");
 
-    // A page of this test measures the report inside a frame, since the report itself has no
-    // script.
-    let found = measured(&browser, root.path(), PROBE);
-    assert_eq!(found["charts"], 2, "{found}");
-    assert_eq!(found["drawn"], 2, "a chart has no size");
-    assert_eq!(
-        found["lines"].as_u64().map(|lines| lines >= 6),
-        Some(true),
-        "{found}"
-    );
-    assert_eq!(found["errors"], 0);
-    assert_eq!(
-        found["overflow"], false,
-        "the page is wider than the window"
-    );
-
-    let picture = root.path().join("report.png");
-    chromium(
-        &browser,
-        &root.path().join("second profile"),
-        &[
-            "--window-size=1280,1400",
-            &format!("--screenshot={}", picture.display()),
-            &format!("file://{}", report.display()),
-        ],
-    );
-    // A blank page of this size compresses to a few kilobytes.
-    assert!(
-        fs::metadata(&picture).unwrap().len() > 40_000,
-        "the page is blank"
-    );
+        let paper = root.path().join("report.pdf");
+        let print = format!("--print-to-pdf={}", paper.display());
+        chromium(&browser, &profile, &[&print, &address]);
+        let printed = fs::read(&paper).unwrap();
+        assert!(printed.starts_with(b"%PDF-"), "{report}");
+        assert!(printed.len() > 40_000, "{report} is blank on paper");
+    }
 }
 
 const PROBE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><body>
-<iframe src="report.html" width="1280" height="900"></iframe>
+<iframe src="REPORT" width="WIDTH" height="900"></iframe>
 <script>
 let errors = 0;
 addEventListener("error", () => errors++);
 document.querySelector("iframe").addEventListener("load", event => {
-  const page = event.target.contentDocument;
+  const frame = event.target.contentWindow;
+  const page = frame.document;
   const charts = [...page.querySelectorAll("svg")];
   const drawn = charts.filter(chart => chart.getBoundingClientRect().width > 300 && chart.getBoundingClientRect().height > 100);
+  const verdict = page.querySelector(".verdict").getBoundingClientRect();
   const pre = document.createElement("pre");
   pre.textContent = JSON.stringify({
     charts: charts.length, drawn: drawn.length, lines: page.querySelectorAll("svg polyline, svg path").length, errors,
+    requests: frame.performance.getEntriesByType("resource").map(one => one.name),
     overflow: page.documentElement.scrollWidth > page.documentElement.clientWidth,
+    verdict: verdict.top >= 0 && verdict.bottom <= 900 && verdict.bottom < charts[0].getBoundingClientRect().top,
   });
   document.body.append(pre);
 });

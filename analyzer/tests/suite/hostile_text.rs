@@ -15,7 +15,7 @@ use soakbox_analyzer::figures::{
 };
 use soakbox_analyzer::pictures;
 use soakbox_analyzer::recording::TimeRange;
-use soakbox_analyzer::report::{self, Side};
+use soakbox_analyzer::report::{self, Report, Side};
 use soakbox_cli::escaped;
 use soakbox_schemas::recording::footer::{Cpu, LeftOut, ObservedOperation, Vouched};
 use soakbox_schemas::tables::AnnotationKind;
@@ -300,13 +300,34 @@ proptest! {
     }
 
     #[test]
+    fn a_summary_is_bounded_and_has_the_same_lines_whatever_the_words(
+        name in any_text(), operation in any_text(), host in any_text(), note in any_text()
+    ) {
+        let words = [name, operation, host, note];
+        let usual = ["name", "operation", "host", "note"].map(str::to_owned);
+        let summary = |words| {
+            let mut side = side(words);
+            let operations = &mut side.summary.operations;
+            *operations = vec![operations[0].clone(); 3_000];
+            report::markdown(&Report::of(vec![side]))
+        };
+        let (text, usual) = (summary(&words), summary(&usual));
+        prop_assert!(text.len() <= 64 * 1024);
+        let found = text.chars().find(|character| *character != '\n' && acts(*character));
+        prop_assert_eq!(found, None);
+        prop_assert_eq!(text.find('<'), None);
+        prop_assert_eq!(text.lines().count(), usual.lines().count());
+        prop_assert!(text.contains("2,976 more rows are not shown"), "{}", text);
+    }
+
+    #[test]
     fn a_page_has_the_same_elements_whatever_the_words(
         name in any_text(), operation in any_text(), host in any_text(), note in any_text()
     ) {
         let words = [name, operation, host, note];
         let usual = ["name", "operation", "host", "note"].map(str::to_owned);
         for sides in [1, 2] {
-            let page = |words| report::html(&vec![side(words); sides]).unwrap();
+            let page = |words| report::html(&Report::of(vec![side(words); sides])).unwrap();
             let (html, usual) = (page(&words), page(&usual));
             let found = html.chars().find(|character| acts(*character));
             prop_assert_eq!(found, None);

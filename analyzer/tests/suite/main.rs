@@ -34,6 +34,7 @@ mod rates_alarms;
 mod rates_found;
 mod rates_series;
 mod recordings;
+mod report;
 mod rolled_up;
 mod shell;
 mod soak;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::printed;
+use crate::program::{analyzer, printed, text};
 use soakbox_testing::Soak;
 
 fn made(root: &Path, arguments: &[&str], file: &str) -> String {
@@ -81,14 +81,15 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
             "again.html"
         )
     );
-    for (html, charts) in [(&single, 2), (&both, 4)] {
+    // Of a soak throughput, memory, CPU and heat map, of a comparison forest, shift and spectrum;
+    // and percentiles of each of two operations on each side.
+    for (html, of_all, of_operations) in [(&single, 4, 2), (&both, 3, 4)] {
+        let charts = of_all + of_operations;
         assert_eq!(html.matches("<svg ").count(), charts);
         assert_eq!(html.matches("role=\"img\"").count(), charts);
-        assert_eq!(
-            html.matches("<summary>Numbers per window</summary>")
-                .count(),
-            charts
-        );
+        let tables = |name: &str| html.matches(&format!("<summary>{name}</summary>")).count();
+        assert_eq!(tables("Numbers per window"), of_operations);
+        assert_eq!(tables("Numbers"), of_all);
         for forbidden in ["<script", "src=", "href=", "@import", "url("] {
             assert!(!html.contains(forbidden), "{forbidden}");
         }
@@ -100,13 +101,37 @@ fn a_report_needs_nothing_else_and_has_each_chart_as_a_table() {
         assert!(html.contains("prefers-color-scheme"));
         assert!(html.contains("observation was incomplete once, for 10.0 s"));
     }
-    // The report gives no verdicts: one run per side does not allow any.
-    let words = both.to_lowercase();
-    for verdict in ["regress", "improve", "worse", "better", "significant"] {
-        assert!(!words.contains(verdict), "{verdict}");
+    // The words and the reasons are those of the other commands, and come before everything else.
+    let compared = analyzer(&[
+        "compare",
+        &base,
+        "--against",
+        &slower,
+        "--format",
+        "markdown",
+    ]);
+    let compared = text(&compared.stdout);
+    let soaked = printed(&["soak", &slower]);
+    for (html, answer) in [(&both, &compared), (&single, &soaked)] {
+        let word = html.split("<strong class=\"word\">").nth(1).unwrap();
+        let word = word.split('<').next().unwrap();
+        assert!(
+            answer.trim_start_matches('*').starts_with(word),
+            "{word}: {answer}"
+        );
+        let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("no {text}"));
+        let order = [
+            "class=\"word\"",
+            "<svg ",
+            "<h2>What the data cannot show",
+            "<h2>Provenance",
+        ];
+        assert!(order.map(place).is_sorted());
     }
-    insta::assert_snapshot!("report", without_charts(&single));
-    insta::assert_snapshot!("report_against", without_charts(&both));
+    assert!(both.contains("slower against base"));
+    let plain = |html: &str| without_charts(html).replace(root.path().to_str().unwrap(), "PLACE");
+    insta::assert_snapshot!("report", plain(&single));
+    insta::assert_snapshot!("report_against", plain(&both));
 }
 
 /// The page without its charts, which have a snapshot of their own.

@@ -1,0 +1,87 @@
+//! The top of the page: what it is about, the verdict, and its main reasons.
+
+use maud::{Markup, html};
+
+use super::html::{capital, shown};
+use super::{Judgement, Report};
+use crate::output::{Headline, Tone, soak_headline, verdict_reasons};
+use crate::units::{count, duration, plural, span};
+
+/// The verdict with its reasons.
+pub(super) fn of(judgement: &Judgement) -> Headline {
+    match judgement {
+        Judgement::Soak(answer) => soak_headline(answer),
+        Judgement::Comparison(answer) => verdict_reasons(answer),
+        Judgement::None(why) => Headline::not_judged(why.clone()),
+    }
+}
+
+pub(super) fn header(report: &Report) -> Markup {
+    let headline = of(&report.judgement);
+    let tone = match headline.tone {
+        Tone::Good => "verdict good",
+        Tone::Bad => "verdict bad",
+        Tone::Open => "verdict open",
+    };
+    let warnings = report.sides.iter().map(|side| side.summary.warnings.len());
+    let warnings = warnings.sum::<usize>() as u64;
+    let kind = match report.sides.len() {
+        1 => "Soak test",
+        _ => "Comparison",
+    };
+    html! {
+        header {
+            p class="kind" {
+                (kind)
+                @if report.title.is_some() {
+                    ": " (shown(&report.name()))
+                }
+            } "\n"
+            h1 { (shown(&report.title())) } "\n"
+            @if let Some(when) = when(report) {
+                p class="when" { (shown(&when)) } "\n"
+            }
+            div class=(tone) {
+                p {
+                    strong class="word" { (headline.word) } " "
+                    (shown(&capital(&headline.sentence))) "."
+                } "\n"
+                @if !headline.reasons.is_empty() {
+                    ol { "\n"
+                        @for reason in &headline.reasons {
+                            li { (shown(reason)) } "\n"
+                        }
+                    } "\n"
+                }
+                @if headline.more > 0 {
+                    p class="more" { "The other " (count(headline.more as u64)) " are in the table below." } "\n"
+                }
+                @if let Some(scope) = &report.scope {
+                    p class="more" { (shown(scope)) } "\n"
+                }
+                @if warnings > 0 {
+                    p class="more" {
+                        "The data are incomplete: " (count(warnings)) " "
+                        (plural(warnings, "warning")) " in “What the data cannot show”."
+                    } "\n"
+                }
+            } "\n"
+        } "\n"
+    }
+}
+
+/// When it was recorded, of one recording; of two, how long each is.
+fn when(report: &Report) -> Option<String> {
+    match report.sides.as_slice() {
+        [only] => {
+            let range = only.info.from_ns.zip(only.info.to_ns);
+            range.map(|(from, to)| span(from, to))
+        }
+        [_, _, _, ..] | [] => None,
+        sides => {
+            let lengths = sides.iter().filter_map(|side| side.summary.observed_ns);
+            let lengths: Vec<String> = lengths.map(|ns| duration(ns as f64)).collect();
+            (!lengths.is_empty()).then(|| format!("observed for {}", lengths.join(" and ")))
+        }
+    }
+}
