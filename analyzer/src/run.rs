@@ -34,7 +34,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         Plan::Baseline(plan) => baseline(plan),
         Plan::Changes(plan) => commands::changes::run(&series::series(&plan.input)?, plan),
         Plan::Soak(plan) => series::soak(plan),
-        Plan::Import(plan) => import_csv(plan),
+        Plan::Import(plan) => run_import(plan),
         Plan::Power(plan) => {
             let file = plan.proposal.as_deref().map(OutputFile::create);
             let file = file.transpose()?;
@@ -61,8 +61,8 @@ fn of(number: u64, thing: &str) -> String {
     format!("{} {}", count(number), plural(number, thing))
 }
 
-fn import_csv(plan: &ImportPlan) -> Result<()> {
-    let imported = import::csv(&plan.file, &plan.output, &plan.mapping)?;
+fn run_import(plan: &ImportPlan) -> Result<()> {
+    let imported = import::import(&plan.format, &plan.file, &plan.output)?;
     let output = escaped_path(&plan.output);
     message::line(format_args!(
         "imported {} of {} into {output}",

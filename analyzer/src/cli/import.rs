@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::import::{DurationColumn, Finish, Mapping, Operation, Step, TimeColumn};
+use crate::import::{
+    DurationColumn, Finish, Format, K6, Mapping, Operation, Step, TimeColumn, TimeForm, Unit,
+};
 
 /// The name of the operation where none is given.
 const OPERATION: &str = "operation";
@@ -18,6 +20,30 @@ pub(super) enum ImportArguments {
     /// recording is made. The recording has no counts of a kernel, so that nothing is known to be
     /// lost.
     Csv(CsvArguments),
+    /// Make a recording of the result of Fortio: load -json FILE
+    ///
+    /// Each duration of its histogram is one operation with the middle of its bucket, at a time
+    /// within the run that is not the real one.
+    Fortio(FortioArguments),
+    /// Make a recording of a log of HdrHistogram
+    ///
+    /// Each value of a histogram is one operation with the middle of its bucket, at a time within
+    /// the interval that is not the real one. Tags are the names of operations.
+    Hdr(HdrArguments),
+    /// Make a recording of the points of k6: run --out csv=FILE or --out json=FILE
+    ///
+    /// Each point of http_req_duration is one finished request. Points of other metrics are left out.
+    /// A line that cannot be read ends the import, and no recording is made.
+    K6(K6Arguments),
+    /// Make a recording of a Parquet file, with one finished operation per row
+    ///
+    /// The options are those of CSV. A row that cannot be read ends the import, and no recording is
+    /// made.
+    Parquet(ParquetArguments),
+    /// Make a recording of the results of vegeta: encode --to json or --to csv
+    ///
+    /// A result that cannot be read ends the import, and no recording is made.
+    Vegeta(VegetaArguments),
 }
 
 #[derive(Debug, Args)]
@@ -25,9 +51,114 @@ pub(super) struct CsvArguments {
     /// The CSV file; - for stdin
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    #[command(flatten)]
+    columns: ColumnArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ParquetArguments {
+    /// The Parquet file
+    #[arg(value_name = "FILE.parquet")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    #[command(flatten)]
+    columns: ColumnArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FortioArguments {
+    /// The JSON file of Fortio; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// =NAME instead of Fortio's labels as the name of the operation
+    #[arg(long, value_name = "=NAME")]
+    operation: Option<Operation>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HdrArguments {
+    /// The log; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// The unit of the values: ns, us, ms or s
+    #[arg(long, value_name = "UNIT")]
+    unit: Unit,
+    /// =NAME instead of the tags as the name of all operations
+    #[arg(long, value_name = "=NAME")]
+    operation: Option<Operation>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct K6Arguments {
+    /// The file of k6, CSV or JSON lines; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// The metric of times, in milliseconds
+    #[arg(long, value_name = "NAME", default_value = "http_req_duration")]
+    metric: String,
+    /// The tag with the names of operations, or =NAME for one name of all points
+    #[arg(long, value_name = "TAG|=NAME", default_value = "name")]
+    operation: Operation,
+    /// The form of the times of a CSV file: k6's option timeFormat
+    #[arg(long, value_name = "FORMAT", default_value = "unix")]
+    time: K6Time,
+}
+
+/// The forms of times that k6 writes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum K6Time {
+    Unix,
+    UnixMilli,
+    UnixMicro,
+    UnixNano,
+    #[value(alias = "rfc3339_nano")]
+    Rfc3339,
+}
+
+impl K6Time {
+    fn form(self) -> TimeForm {
+        TimeForm::Since1970(match self {
+            K6Time::Unix => Unit::Seconds,
+            K6Time::UnixMilli => Unit::Milliseconds,
+            K6Time::UnixMicro => Unit::Microseconds,
+            K6Time::UnixNano => Unit::Nanoseconds,
+            K6Time::Rfc3339 => return TimeForm::Rfc3339,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VegetaArguments {
+    /// The file of vegeta, CSV or JSON lines; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// What has the names of operations: url, method or attack, or =NAME for one name of all results
+    #[arg(long, value_name = "FIELD|=NAME", default_value = "url")]
+    operation: Operation,
+}
+
+#[derive(Debug, Args)]
+struct OutputArgument {
     /// The recording to make: a directory that does not exist yet
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+}
+
+/// Which columns mean what.
+#[derive(Debug, Args)]
+struct ColumnArguments {
     /// Column of the durations with its unit: ns, us, ms or s
     #[arg(long, value_name = "COLUMN:UNIT")]
     duration: DurationColumn,
@@ -52,34 +183,69 @@ pub(super) struct CsvArguments {
     bytes: Option<String>,
 }
 
+impl ColumnArguments {
+    fn mapping(self) -> Mapping {
+        Mapping {
+            duration: self.duration,
+            finish: match self.finished_at {
+                Some(column) => Finish::Column(column),
+                None => Finish::Every(self.every),
+            },
+            operation: self.operation,
+            success: self.success,
+            memory: self.memory,
+            bytes: self.bytes,
+        }
+    }
+}
+
 /// An import.
 #[derive(Clone, Debug)]
 pub struct ImportPlan {
-    /// The CSV file.
+    /// Its format.
+    pub format: Format,
+    /// The file.
     pub file: PathBuf,
     /// The recording to make.
     pub output: PathBuf,
-    /// Which columns mean what.
-    pub mapping: Mapping,
 }
 
 impl ImportArguments {
     pub(super) fn plan(self) -> ImportPlan {
-        let ImportArguments::Csv(arguments) = self;
+        let (format, file, output) = match self {
+            ImportArguments::Csv(typed) => (
+                Format::Csv(typed.columns.mapping()),
+                typed.file,
+                typed.output,
+            ),
+            ImportArguments::Fortio(typed) => {
+                (Format::Fortio(typed.operation), typed.file, typed.output)
+            }
+            ImportArguments::Hdr(typed) => {
+                let format = Format::Hdr(typed.unit, typed.operation);
+                (format, typed.file, typed.output)
+            }
+            ImportArguments::K6(typed) => {
+                let k6 = K6 {
+                    metric: typed.metric,
+                    operation: typed.operation,
+                    time: typed.time.form(),
+                };
+                (Format::K6(k6), typed.file, typed.output)
+            }
+            ImportArguments::Parquet(typed) => (
+                Format::Parquet(typed.columns.mapping()),
+                typed.file,
+                typed.output,
+            ),
+            ImportArguments::Vegeta(typed) => {
+                (Format::Vegeta(typed.operation), typed.file, typed.output)
+            }
+        };
         ImportPlan {
-            file: arguments.file,
-            output: arguments.output,
-            mapping: Mapping {
-                duration: arguments.duration,
-                finish: match arguments.finished_at {
-                    Some(column) => Finish::Column(column),
-                    None => Finish::Every(arguments.every),
-                },
-                operation: arguments.operation,
-                success: arguments.success,
-                memory: arguments.memory,
-                bytes: arguments.bytes,
-            },
+            format,
+            file,
+            output: output.output,
         }
     }
 }

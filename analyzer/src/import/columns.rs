@@ -82,7 +82,7 @@ impl Columns {
     }
 }
 
-fn known(header: &[&str]) -> String {
+pub(super) fn known(header: &[&str]) -> String {
     let named = header.iter().take(MOST_NAMED).copied();
     let named = named.collect::<Vec<_>>().join(", ");
     match header.len().saturating_sub(MOST_NAMED) {

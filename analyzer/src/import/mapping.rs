@@ -40,6 +40,14 @@ impl Unit {
     }
 }
 
+impl FromStr for Unit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "a unit is ns, us, ms or s".to_owned())
+    }
+}
+
 /// The form of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeForm {

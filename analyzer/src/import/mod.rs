@@ -1,35 +1,56 @@
 //! Measurements of other programs as a recording of the ordinary layout, so that every command works
-//! on them: `records` splits the file, `rows` gives each record its meaning, `segments` writes. The
-//! file is read once, in bounded memory, and the recording appears when it is complete.
+//! on them: one file per format gives rows (`source` has what they share), `rows` gives cells their
+//! meaning, `segments` writes. The file is read once, in bounded memory, and the recording appears when
+//! it is complete.
 
 mod columns;
+mod csv;
 mod decimal;
+mod fortio;
+mod hdr_histogram;
+mod hdr_log;
+mod k6;
+mod lines;
 mod mapping;
+mod names;
+mod parquet;
 mod records;
+mod refusal;
 mod rows;
 mod segments;
+mod source;
+mod spread;
 mod staging;
+mod vegeta;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::recording::footer::IMPORT;
 
+pub use k6::K6;
 pub use mapping::{DurationColumn, Finish, Mapping, Operation, Step, TimeColumn, TimeForm, Unit};
 
 use columns::Columns;
+use csv::CsvRows;
+use fortio::FortioRows;
+use hdr_log::HdrRows;
+use k6::K6Rows;
+use parquet::ParquetRows;
 use records::Records;
-use rows::Rows;
+use refusal::Refusal;
 use segments::{INTERVAL_NS, SegmentWriter};
+use source::Source;
 use staging::Staging;
-
-use crate::units::plural;
+use vegeta::VegetaRows;
 
 /// The path that stands for stdin.
 const STDIN: &str = "-";
+/// Bytes of the input that are read at once.
+const BUFFER: usize = 1 << 16;
 
 /// What was imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,71 +61,113 @@ pub struct Imported {
     pub operations: u64,
 }
 
-/// Makes the recording `output` of the CSV file `file`; `-` is stdin. The file may be a pipe.
-///
-/// # Errors
-/// Where the file, a column or a cell cannot be read, or the recording cannot be written. No
-/// recording is left then.
-pub fn csv(file: &Path, output: &Path, mapping: &Mapping) -> Result<Imported> {
-    let failed = |reason: String| match file.as_os_str() == STDIN {
-        true => Failure::new("stdin", reason),
-        false => Failure::path(file, reason),
-    };
-    let about = format!("import csv {}", file.to_string_lossy());
-    if file.as_os_str() == STDIN {
-        return import(io::stdin().lock(), output, mapping, about, failed);
-    }
-    let input = File::open(file).map_err(|error| failed(plain_io_error(&error)))?;
-    import(input, output, mapping, about, failed)
+/// The format of a file, with what its options name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// CSV with these columns.
+    Csv(Mapping),
+    /// A result of Fortio, with the name of its operation.
+    Fortio(Option<Operation>),
+    /// A log of HdrHistogram with the unit of its values, and the name of all operations.
+    Hdr(Unit, Option<Operation>),
+    /// Points of k6.
+    K6(K6),
+    /// Parquet with these columns.
+    Parquet(Mapping),
+    /// Results of vegeta, with what has the names of operations.
+    Vegeta(Operation),
 }
 
-fn import(
-    input: impl Read,
-    output: &Path,
-    mapping: &Mapping,
-    about: String,
-    failed: impl Fn(String) -> Failure,
-) -> Result<Imported> {
-    let mut records = Records::new(input);
-    let columns = Columns::find(&mut records, mapping, &failed)?;
-    let cells = columns.count;
-    let mut rows = Rows::new(columns);
-    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance(mapping))?;
-    let mut is_empty = true;
-    while records.advance().map_err(&failed)? {
-        let found = records.count();
-        if found != cells {
-            let cell = plural(found as u64, "cell");
-            let reason = format!("has {found} {cell}, and the first row has {cells}");
-            return Err(failed(records.at_line(&reason)));
+impl Format {
+    fn name(&self) -> &'static str {
+        match self {
+            Format::Csv(_) => "csv",
+            Format::Fortio(_) => "fortio",
+            Format::Hdr(..) => "hdr",
+            Format::K6(_) => "k6",
+            Format::Parquet(_) => "parquet",
+            Format::Vegeta(_) => "vegeta",
         }
-        let row = rows.row(|place| records.cell(place)).map_err(|refusal| {
-            let failure = failed(records.at_line(&refusal.reason));
-            match refusal.hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
-        segments.push(row, rows.names())?;
+    }
+
+    /// Which columns mean what, where the options name them.
+    fn mapping(&self) -> Option<&Mapping> {
+        match self {
+            Format::Csv(mapping) | Format::Parquet(mapping) => Some(mapping),
+            _ => None,
+        }
+    }
+}
+
+/// Makes the recording `output` of the file `file`; `-` is stdin. The file may be a pipe, but for
+/// Parquet.
+///
+/// # Errors
+/// Where the file or a part of it cannot be read, or the recording cannot be written. No recording is
+/// left then.
+pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
+    let failed = |refusal: Refusal| {
+        let failure = match file.as_os_str() == STDIN {
+            true => Failure::new("stdin", refusal.reason),
+            false => Failure::path(file, refusal.reason),
+        };
+        match refusal.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    };
+    let input = || -> Result<Box<dyn BufRead>> {
+        if file.as_os_str() == STDIN {
+            return Ok(Box::new(io::stdin().lock()));
+        }
+        let input = File::open(file).map_err(|error| failed(plain_io_error(&error).into()))?;
+        Ok(Box::new(BufReader::with_capacity(BUFFER, input)))
+    };
+    let mut source: Box<dyn Source> = match format {
+        Format::Csv(mapping) => {
+            let mut records = Records::new(input()?);
+            let unread = |reason: String| failed(reason.into());
+            let columns = Columns::find(&mut records, mapping, unread)?;
+            Box::new(CsvRows::new(records, columns))
+        }
+        Format::Fortio(operation) => {
+            Box::new(FortioRows::new(input()?, operation.as_ref()).map_err(failed)?)
+        }
+        Format::Hdr(unit, operation) => {
+            Box::new(HdrRows::new(input()?, *unit, operation.as_ref()).map_err(failed)?)
+        }
+        Format::K6(k6) => Box::new(K6Rows::new(input()?, k6).map_err(failed)?),
+        Format::Parquet(mapping) => Box::new(ParquetRows::open(file, mapping).map_err(failed)?),
+        Format::Vegeta(operation) => {
+            Box::new(VegetaRows::new(input()?, operation).map_err(failed)?)
+        }
+    };
+    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance(format))?;
+    let mut is_empty = true;
+    while let Some(row) = source.next().map_err(failed)? {
+        segments.push(row, source.names())?;
         is_empty = false;
     }
     if is_empty {
-        return Err(failed(
-            "has no row below the names of its columns".to_owned(),
-        ));
+        return Err(failed(source.without_rows()));
     }
-    let begin_ns = matches!(mapping.finish, Finish::Every(_)).then_some(0);
-    let operations = rows.names().len() as u64;
-    let rows = segments.finish(rows.names(), begin_ns, about)?;
+    let is_without_times = |mapping: &Mapping| matches!(mapping.finish, Finish::Every(_));
+    let begin_ns = format.mapping().is_some_and(is_without_times).then_some(0);
+    let operations = source.names().len() as u64;
+    let about = format!("import {} {}", format.name(), file.to_string_lossy());
+    let rows = segments.finish(source.names(), begin_ns, about)?;
     Ok(Imported { rows, operations })
 }
 
-fn provenance(mapping: &Mapping) -> Provenance {
+fn provenance(format: &Format) -> Provenance {
+    let has_memory = format
+        .mapping()
+        .is_some_and(|mapping| mapping.memory.is_some());
     Provenance {
         recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
         interval_ns: INTERVAL_NS.unsigned_abs(),
         source: Some(IMPORT.to_owned()),
-        memory_method: mapping.memory.is_some().then(|| IMPORT.to_owned()),
+        memory_method: has_memory.then(|| IMPORT.to_owned()),
         ..Provenance::default()
     }
 }

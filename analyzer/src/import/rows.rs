@@ -4,43 +4,18 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 
 use super::columns::{Columns, FinishPlace, OperationPlace};
 use super::decimal::{NumberError, scaled};
 use super::mapping::{TimeForm, Unit};
-use crate::units::count;
+use super::names::Names;
+use super::refusal::Refusal;
 
-/// The most operations of a recording: every command keeps some thousand windows of each in memory.
-const MOST_OPERATIONS: usize = 1000;
-/// The longest name of an operation, bytes.
-const LONGEST_NAME: usize = 4096;
 /// The latest time of a recording, ns UTC: in 2261. 64 bits end in 2262.
 const LATEST_NS: u64 = 9_200_000_000_000_000_000;
 /// Cells that stand for a missing value, in small or capital letters.
 const MISSING: [&[u8]; 6] = [b"", b"-", b"na", b"n/a", b"nan", b"null"];
-
-/// Why a record is no operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) reason: String,
-    /// The next step.
-    pub(super) hint: Option<&'static str>,
-}
-
-impl From<String> for Refusal {
-    fn from(reason: String) -> Self {
-        Self { reason, hint: None }
-    }
-}
-
-impl From<&str> for Refusal {
-    fn from(reason: &str) -> Self {
-        reason.to_owned().into()
-    }
-}
 
 type Result<T> = std::result::Result<T, Refusal>;
 
@@ -57,37 +32,53 @@ pub(super) struct Row {
     pub(super) bytes: Option<u64>,
 }
 
+impl Row {
+    /// The row where `finished_at_ns` is when the operation began.
+    ///
+    /// # Errors
+    /// Where it finished after 2261.
+    pub(super) fn of_begin(self) -> Result<Self> {
+        let begin_ns = self.finished_at_ns.unsigned_abs();
+        Ok(Self {
+            finished_at_ns: in_calendar(begin_ns.saturating_add(self.duration_ns))?,
+            ..self
+        })
+    }
+}
+
+/// A time of a recording, ns UTC.
+pub(super) fn in_calendar(at_ns: u64) -> Result<i64> {
+    let time = i64::try_from(at_ns).ok();
+    time.filter(|_| at_ns <= LATEST_NS)
+        .ok_or_else(|| "the time is after 2261".into())
+}
+
 /// Reads rows.
 #[derive(Debug)]
 pub(super) struct Rows {
     columns: Columns,
     /// When the last row finished, if the file has no times.
     last_ns: u64,
-    names: Vec<String>,
-    places: HashMap<Vec<u8>, u16>,
-    /// The operation of the last row, which the next one often has too.
-    last: u16,
+    names: Names,
 }
 
 impl Rows {
     /// For records with these columns.
     pub(super) fn new(columns: Columns) -> Self {
         let names = match &columns.operation {
-            OperationPlace::Name(name) => vec![name.clone()],
-            OperationPlace::Column(_) => Vec::new(),
+            OperationPlace::Name(name) => Names::with(name),
+            OperationPlace::Column(_) => Names::default(),
         };
         Self {
             columns,
             last_ns: 0,
             names,
-            places: HashMap::new(),
-            last: 0,
         }
     }
 
     /// The names of the operations so far.
     pub(super) fn names(&self) -> &[String] {
-        &self.names
+        self.names.as_slice()
     }
 
     /// The row of a record, whose cells `cell` gives by their places.
@@ -105,12 +96,9 @@ impl Rows {
                 self.last_ns
             }
         };
-        let finished_at_ns = i64::try_from(finished_ns).ok();
-        let finished_at_ns = finished_at_ns
-            .filter(|_| finished_ns <= LATEST_NS)
-            .ok_or("the time is after 2261")?;
+        let finished_at_ns = in_calendar(finished_ns)?;
         let operation = match self.columns.operation {
-            OperationPlace::Column(place) => self.operation(cell(place))?,
+            OperationPlace::Column(place) => self.names.place(cell(place))?,
             OperationPlace::Name(_) => 0,
         };
         let optional = |place: Option<usize>| place.map(&cell).filter(|cell| !is_missing(cell));
@@ -129,43 +117,6 @@ impl Rows {
             bytes: amount(self.columns.bytes, "number of bytes")?,
         })
     }
-
-    #[inline]
-    fn operation(&mut self, name: &[u8]) -> Result<u16> {
-        let last = self.names.get(usize::from(self.last));
-        if last.is_none_or(|last| last.as_bytes() != name) {
-            self.last = match self.places.get(name) {
-                Some(operation) => *operation,
-                None => self.new_operation(name)?,
-            };
-        }
-        Ok(self.last)
-    }
-
-    fn new_operation(&mut self, name: &[u8]) -> Result<u16> {
-        let text = std::str::from_utf8(name).map_err(|_| "the operation is not UTF-8")?;
-        if text.is_empty() {
-            return Err("the operation is missing".into());
-        }
-        if name.len() > LONGEST_NAME {
-            let most = count(LONGEST_NAME as u64);
-            return Err(format!("the operation has more than {most} bytes").into());
-        }
-        if self.names.len() == MOST_OPERATIONS {
-            let most = count(MOST_OPERATIONS as u64);
-            return Err(Refusal {
-                reason: format!("{} is one operation more than {most}", shown(name)),
-                hint: Some(
-                    "name a column with fewer operations, or give all rows one name: --operation \
-                     =NAME",
-                ),
-            });
-        }
-        let operation = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
-        self.names.push(text.to_owned());
-        self.places.insert(name.to_owned(), operation);
-        Ok(operation)
-    }
 }
 
 fn duration(cell: &[u8], unit: Unit) -> Result<u64> {
@@ -177,7 +128,7 @@ fn duration(cell: &[u8], unit: Unit) -> Result<u64> {
 }
 
 /// A time, ns since 1970.
-fn time(cell: &[u8], form: TimeForm) -> Result<u64> {
+pub(super) fn time(cell: &[u8], form: TimeForm) -> Result<u64> {
     let cell = cell.trim_ascii();
     if cell.is_empty() {
         return Err("the time is missing".into());
@@ -211,10 +162,8 @@ fn outcome(cell: &[u8]) -> Result<bool> {
     } else if is(["false", "0", "no"]) {
         Ok(false)
     } else {
-        Err(Refusal {
-            reason: format!("{} is no outcome", shown(cell)),
-            hint: Some("success is true, 1 or yes, and failure is false, 0 or no"),
-        })
+        let refusal = Refusal::from(format!("{} is no outcome", shown(cell)));
+        Err(refusal.hint("success is true, 1 or yes, and failure is false, 0 or no"))
     }
 }
 
@@ -229,7 +178,7 @@ fn refused(what: &str, cell: &[u8], error: NumberError) -> Refusal {
 }
 
 /// A cell in a message: quoted, and only its begin if it is long.
-fn shown(cell: &[u8]) -> String {
+pub(super) fn shown(cell: &[u8]) -> String {
     const MOST: usize = 60;
     let text = String::from_utf8_lossy(cell);
     match text.char_indices().nth(MOST) {

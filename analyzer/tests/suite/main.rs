@@ -20,6 +20,7 @@ mod descriptors;
 mod hostile_text;
 mod import_commands;
 mod import_csv;
+mod import_formats;
 mod import_refused;
 mod import_stream;
 mod live;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::import::mapping::Step;
+use crate::import::names::{LONGEST_NAME, MOST_OPERATIONS};
 
 fn rows(finish: FinishPlace) -> Rows {
     Rows::new(Columns {
@@ -153,7 +154,7 @@ fn a_cell_without_a_meaning_is_refused_with_the_reason() {
     cells[2] = &long;
     let reason = row(&mut rows, cells).unwrap_err().reason;
     assert_eq!(reason, "the operation has more than 4,096 bytes");
-    let reason = rows.operation(b"\xff").unwrap_err().reason;
+    let reason = rows.names.place(b"\xff").unwrap_err().reason;
     assert_eq!(reason, "the operation is not UTF-8");
 }
 
@@ -161,10 +162,10 @@ fn a_cell_without_a_meaning_is_refused_with_the_reason() {
 fn the_number_of_operations_is_bounded() {
     let mut rows = rows(FinishPlace::Every("1ms".parse::<Step>().unwrap()));
     for number in 0..MOST_OPERATIONS {
-        let operation = rows.operation(number.to_string().as_bytes()).unwrap();
+        let operation = rows.names.place(number.to_string().as_bytes()).unwrap();
         assert_eq!(usize::from(operation), number);
     }
-    assert_eq!(rows.operation(b"7").unwrap(), 7);
-    let refusal = rows.operation(b"more").unwrap_err();
+    assert_eq!(rows.names.place(b"7").unwrap(), 7);
+    let refusal = rows.names.place(b"more").unwrap_err();
     assert_eq!(refusal.reason, "\"more\" is one operation more than 1,000");
 }

@@ -1,0 +1,49 @@
+//! What every format of a file has in common: it gives rows, one by one.
+
+use std::io::{self, BufRead};
+
+use soakbox_cli::plain_io_error;
+
+use super::refusal::Refusal;
+use super::rows::Row;
+
+/// The first bytes of a file that gzip compressed.
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// A file of another program as rows.
+pub(super) trait Source {
+    /// The next row; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// The reason with the place in the file. Nothing may be read after that.
+    fn next(&mut self) -> Result<Option<Row>, Refusal>;
+
+    /// The names of the operations so far; a row has an index of them.
+    fn names(&self) -> &[String];
+
+    /// Why there is nothing to import, where a whole file had no row.
+    fn without_rows(&self) -> Refusal;
+}
+
+/// Whether a file whose records are CSV or JSON lines has JSON, by its first byte.
+///
+/// # Errors
+/// Where it is empty, compressed or cannot be read.
+pub(super) fn is_json(input: &mut impl BufRead) -> Result<bool, Refusal> {
+    let begin = loop {
+        match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(plain_io_error(&error).into()),
+            Ok(begin) => break begin,
+        }
+    };
+    if begin.is_empty() {
+        return Err("is empty".into());
+    }
+    if begin.starts_with(GZIP) {
+        let refusal = Refusal::from("is compressed with gzip");
+        return Err(refusal.hint("gzip -dc FILE | soakbox-analyzer import … -"));
+    }
+    let first = begin.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(first == Some(&b'{'))
+}
