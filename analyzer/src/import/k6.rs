@@ -49,7 +49,7 @@ pub(super) struct K6Rows<R> {
 }
 
 enum Points<R> {
-    Csv(Records<R>, Places),
+    Csv(Box<Records<R>>, Places),
     Json(Lines<R>),
 }
 
@@ -103,7 +103,7 @@ impl<R: BufRead> K6Rows<R> {
             let mut records = Records::new(input);
             records.advance()?;
             let places = Places::find(&records, tag)?;
-            Points::Csv(records, places)
+            Points::Csv(Box::new(records), places)
         };
         Ok(Self {
             points,

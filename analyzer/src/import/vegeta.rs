@@ -41,7 +41,7 @@ pub(super) struct VegetaRows<R> {
 
 enum Results<R> {
     /// With the number of cells of the first record, once it was read.
-    Csv(Records<R>, Option<usize>),
+    Csv(Box<Records<R>>, Option<usize>),
     Json(Lines<R>),
 }
 
@@ -91,7 +91,7 @@ impl<R: BufRead> VegetaRows<R> {
         Ok(Self {
             results: match is_json {
                 true => Results::Json(Lines::new(input)),
-                false => Results::Csv(Records::new(input), None),
+                false => Results::Csv(Box::new(Records::new(input)), None),
             },
             field,
             rows: Rows::new(Columns {

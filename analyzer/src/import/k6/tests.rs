@@ -60,7 +60,7 @@ fn points_of_both_forms_are_the_same_rows() {
     assert_eq!(from_csv.1, ["home", "cart"]);
     assert_eq!(all(json.as_bytes(), &k6("name", seconds())), Ok(from_csv));
     // A tag without a column of its own.
-    let (_, names) = all(&csv.as_bytes()[..], &k6("=x", seconds())).unwrap();
+    let (_, names) = all(csv.as_bytes(), &k6("=x", seconds())).unwrap();
     assert_eq!(names, ["x"]);
     let zones = csv.replace(",http://h/,\n", ",http://h/,zone=a\n");
     let (_, names) = all(zones.as_bytes(), &k6("zone", seconds())).unwrap();
