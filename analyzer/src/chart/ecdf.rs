@@ -4,13 +4,12 @@ use soakbox_cli::escaped;
 
 use super::distribution::{Distribution, OperationDistributions};
 use super::numbers::{Cell, Numbers};
-use super::over_time::series_key;
 use super::picture::{Mark, Panel, Picture};
 use super::scale::{Form, Scale};
-use super::spectrum::described;
+use super::spectrum::framed;
 use super::theme::Ink;
 use super::unit::Unit;
-use super::{Chart, left_out_text, names};
+use super::{Chart, left_out_text};
 
 /// Most rows of the table for one recording and operation.
 const ROWS: usize = 200;
@@ -54,23 +53,17 @@ impl Chart for Ecdf {
             );
             panel
         });
-        let keys = self.recordings.iter().enumerate();
-        let recordings = names(self.recordings.iter().map(String::as_str));
-        let operations = names(self.operations.iter().map(|one| one.name.as_str()));
         let subtitle = format!(
             "share of operations by their duration, within 1/128{}",
             left_out_text(self.left_out)
         );
-        Picture {
-            heading: format!("{recordings}: distribution of latency"),
-            title: format!("Distribution of latency (ECDF) of {operations} in {recordings}"),
-            description: format!("{subtitle}{}", described(&self.operations)),
+        framed(
+            &self.recordings,
+            &self.operations,
+            ["distribution of latency", "Distribution of latency (ECDF)"],
             subtitle,
-            legend: keys
-                .map(|(number, name)| series_key(number, name))
-                .collect(),
-            panels: panels.collect(),
-        }
+            panels.collect(),
+        )
     }
 
     fn numbers(&self) -> Numbers {

@@ -91,7 +91,7 @@ impl Spectrum {
 }
 
 /// What spectrum and ECDF say about operations.
-pub(super) fn described(operations: &[OperationDistributions]) -> String {
+fn described(operations: &[OperationDistributions]) -> String {
     let mut text = String::new();
     for operation in operations {
         for (_, side) in &operation.sides {
@@ -112,6 +112,30 @@ pub(super) fn described(operations: &[OperationDistributions]) -> String {
     text
 }
 
+/// The picture of distributions of several recordings, with what it shows in the middle and at the
+/// begin of a sentence.
+pub(super) fn framed(
+    recordings: &[String],
+    operations: &[OperationDistributions],
+    [what, title]: [&str; 2],
+    subtitle: String,
+    panels: Vec<Panel>,
+) -> Picture {
+    let keys = recordings.iter().enumerate();
+    let of = names(operations.iter().map(|one| one.name.as_str()));
+    let within = names(recordings.iter().map(String::as_str));
+    Picture {
+        heading: format!("{within}: {what}"),
+        title: format!("{title} of {of} in {within}"),
+        description: format!("{subtitle}{}", described(operations)),
+        subtitle,
+        legend: keys
+            .map(|(number, name)| series_key(number, name))
+            .collect(),
+        panels,
+    }
+}
+
 impl Chart for Spectrum {
     fn picture(&self) -> Picture {
         let panels = self.operations.iter().map(|operation| {
@@ -128,20 +152,13 @@ impl Chart for Spectrum {
             );
             panel
         });
-        let keys = self.recordings.iter().enumerate();
-        let recordings = names(self.recordings.iter().map(String::as_str));
-        let operations = names(self.operations.iter().map(|one| one.name.as_str()));
-        let subtitle = self.subtitle();
-        Picture {
-            heading: format!("{recordings}: percentile spectrum"),
-            title: format!("Percentile spectrum of {operations} in {recordings}"),
-            description: format!("{subtitle}{}", described(&self.operations)),
-            subtitle,
-            legend: keys
-                .map(|(number, name)| series_key(number, name))
-                .collect(),
-            panels: panels.collect(),
-        }
+        framed(
+            &self.recordings,
+            &self.operations,
+            ["percentile spectrum", "Percentile spectrum"],
+            self.subtitle(),
+            panels.collect(),
+        )
     }
 
     fn numbers(&self) -> Numbers {
