@@ -18,13 +18,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Failure, Format, Result, STYLES};
 
+pub use acceptance::ComparisonSettings;
 pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
-pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject, ComparisonSettings};
+pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject};
 pub use compare::{ComparePlan, VerdictFormat};
 pub use import::ImportPlan;
 pub use power::PowerPlan;
-pub use report::{ReportFormat, ReportPlan};
+pub use report::{ReportFormat, ReportPlan, ReportSubject};
 pub use soak::SoakPlan;
 pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 

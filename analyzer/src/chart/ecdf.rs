@@ -37,10 +37,14 @@ fn line(side: &Distribution, x: &Scale) -> Vec<(f64, f64)> {
     points
 }
 
+fn scale(operation: &OperationDistributions) -> Scale {
+    Scale::covering(operation.values(), Unit::Nanoseconds, Form::FromZeroOrLog)
+}
+
 impl Chart for Ecdf {
     fn picture(&self) -> Picture {
         let panels = self.operations.iter().map(|operation| {
-            let x = Scale::covering(operation.values(), Unit::Nanoseconds, Form::FromZeroOrLog);
+            let x = scale(operation);
             let y = Scale::covering([0.0, 1.0], Unit::Ratio, Form::FromZero);
             let heading = escaped(&operation.name).into_owned();
             let mut panel = Panel::new(heading, x.clone(), y.clone());
@@ -71,19 +75,22 @@ impl Chart for Ecdf {
             .texts(&["operation", "recording"])
             .number("duration_ns", Unit::Nanoseconds)
             .number("share", Unit::Ratio);
-        for operation in &self.operations {
+        for (panel, operation) in self.operations.iter().enumerate() {
+            let x = scale(operation);
             for (_, side) in &operation.sides {
                 let total = side.total().max(1) as f64;
                 let every = side.buckets.len().div_ceil(ROWS).max(1);
                 let last = side.buckets.len().saturating_sub(1);
                 for (index, (ns, _, until)) in side.cumulative().enumerate() {
                     if index % every == 0 || index == last {
-                        numbers.rows.push(vec![
+                        let share = until as f64 / total;
+                        let row = vec![
                             Cell::text(&operation.name),
                             Cell::text(&side.recording),
                             Cell::number(ns),
-                            Cell::number(until as f64 / total),
-                        ]);
+                            Cell::number(share),
+                        ];
+                        numbers.push(row, panel, (x.position(ns), share));
                     }
                 }
             }

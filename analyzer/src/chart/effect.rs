@@ -151,24 +151,37 @@ pub(super) fn range<'a>(effects: impl Iterator<Item = &'a Effect> + Clone) -> [f
     [low, high]
 }
 
+/// Where an effect is: its panel, and its place there; `None` where the picture does not have it.
+pub(super) type EffectPlace = Option<(usize, (f64, f64))>;
+
 /// The table of effects.
-pub(super) fn table<'a>(caption: String, effects: impl Iterator<Item = &'a Effect>) -> Numbers {
+pub(super) fn table<'a>(
+    caption: String,
+    effects: impl Iterator<Item = (&'a Effect, EffectPlace)>,
+) -> Numbers {
     let mut numbers = Numbers::new(caption).texts(&["operation", "metric"]);
-    for name in ["base", "candidate", "change", "low", "high", "threshold"] {
+    for name in ["base", "candidate"] {
         numbers = numbers.number(name, Unit::Number);
     }
+    for name in ["change", "low", "high"] {
+        numbers = numbers.number(name, Unit::SignedRatio);
+    }
+    let numbers = numbers.number("threshold", Unit::Ratio);
     let mut numbers = numbers.texts(&["unit", "change_is", "verdict"]);
-    for effect in effects {
+    for (effect, place) in effects {
         let is = if effect.absolute {
             "difference"
         } else {
             "relative"
         };
+        if let Some((panel, at)) = place {
+            numbers.place(None, panel, at);
+        }
         numbers.rows.push(vec![
             Cell::text(&effect.operation),
             Cell::text(&effect.metric),
-            Cell::Number(effect.base),
-            Cell::Number(effect.candidate),
+            Cell::measured(effect.base, effect.unit),
+            Cell::measured(effect.candidate, effect.unit),
             Cell::Number(effect.change),
             Cell::Number(effect.interval.map(|(low, _)| low)),
             Cell::Number(effect.interval.map(|(_, high)| high)),

@@ -128,10 +128,19 @@ impl Chart for Forest {
     }
 
     fn numbers(&self) -> Numbers {
-        let all = self.sorted(false).into_iter().chain(self.sorted(true));
-        table(
-            format!("{} against {}: effects", self.candidate, self.base),
-            all,
-        )
+        let kinds = [false, true].map(|absolute| self.sorted(absolute));
+        // A kind without effects has no panel.
+        let kinds = kinds.into_iter().filter(|effects| !effects.is_empty());
+        let placed = kinds.enumerate().flat_map(|(panel, effects)| {
+            let rows = effects.len().min(MOST_ROWS);
+            let place = move |row: usize| {
+                let height = (row < rows).then(|| (rows - 1 - row) as f64);
+                height.map(|height| (panel, (f64::NAN, height)))
+            };
+            let effects = effects.into_iter().enumerate();
+            effects.map(move |(row, effect)| (effect, place(row)))
+        });
+        let caption = format!("{} against {}: effects", self.candidate, self.base);
+        table(caption, placed)
     }
 }

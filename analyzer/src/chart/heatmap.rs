@@ -262,18 +262,23 @@ impl Chart for Heatmap {
             .number("duration_from_ns", Unit::Nanoseconds)
             .number("duration_to_ns", Unit::Nanoseconds)
             .number("count", Unit::Count);
-        for (operation, grid) in self.operations.iter().zip(self.grids()) {
+        let time = self.span.scale();
+        let grids = self.operations.iter().zip(self.grids()).enumerate();
+        for (panel, (operation, grid)) in grids {
             let Some(grid) = grid else { continue };
             for (at, counts) in &grid.columns {
                 for (row, count) in counts {
                     let ends = [*row, row + 1].map(|row| 10f64.powf(grid.rows.bottom(row)).round());
-                    numbers.rows.push(vec![
+                    let middle = time.position(at.saturating_add(grid.window_ns / 2));
+                    let height = grid.rows.bottom(*row) + grid.rows.height / 2.0;
+                    let row = vec![
                         Cell::text(&operation.name),
                         Cell::Time(*at),
                         Cell::number(ends[0]),
                         Cell::number(ends[1]),
                         Cell::number(*count as f64),
-                    ]);
+                    ];
+                    numbers.push(row, panel, (middle, height));
                 }
             }
         }

@@ -171,14 +171,16 @@ impl Chart for Memory {
             .texts(&["operation", "window_middle"])
             .number("memory_bytes", Unit::Bytes)
             .texts(&["finding"]);
-        for operation in &self.operations {
+        let time = self.span.scale();
+        for (panel, operation) in self.operations.iter().enumerate() {
             for (at, value) in &operation.memory.points {
-                numbers.rows.push(vec![
+                let row = vec![
                     Cell::text(&operation.name),
                     Cell::Time(*at),
                     Cell::number(*value),
                     Cell::text(&operation.finding),
-                ]);
+                ];
+                numbers.push(row, panel, (time.position(*at), f64::NAN));
             }
         }
         numbers

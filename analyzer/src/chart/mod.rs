@@ -25,6 +25,7 @@ mod page;
 mod panel;
 mod percentiles;
 mod picture;
+mod pointing;
 mod rows;
 mod scale;
 mod shift;
@@ -49,6 +50,7 @@ pub use numbers::{Cell, Column, Numbers};
 pub use over_time::{ChangeMark, Note, Span, Track};
 pub use percentiles::{OperationPercentiles, PercentileWindow, Percentiles};
 pub use picture::Picture;
+pub use pointing::{Embedded, PanelPoints, Point};
 pub use rows::{ColumnRows, Horizontal, RowPoint, Rows};
 pub use shift::Shift;
 pub use spectrum::Spectrum;
@@ -80,12 +82,21 @@ pub fn page(chart: &dyn Chart) -> Result<String> {
 }
 
 /// A chart to be embedded in a document that has [`STYLE`], without the heading, and without that of a
-/// single panel. `id` must be unique in the document, and `width` is in pixels.
+/// single panel, with what there is at each of its places. `id` must be unique in the document, and `width`
+/// is in pixels.
 ///
 /// # Errors
 /// As [`page`](fn@page).
-pub fn embedded(chart: &dyn Chart, id: &str, width: u32) -> Result<String> {
-    page::embedded(chart.picture(), id, width)
+pub fn embedded(chart: &dyn Chart, id: &str, width: u32) -> Result<Embedded> {
+    let mut picture = chart.picture();
+    let (svg, plots) = page::embedded(&mut picture, id, width)?;
+    let numbers = chart.numbers();
+    let panels = pointing::points(&picture.panels, &plots, &numbers);
+    Ok(Embedded {
+        svg,
+        numbers,
+        panels,
+    })
 }
 
 /// The name of an operation above its panel.

@@ -7,7 +7,7 @@ use soakbox_cli::{Failure, Result};
 
 use super::legend::Legend;
 use super::letters::{cut_bold, wrapped};
-use super::panel::{Frame, draw, height};
+use super::panel::{Frame, draw, height, plot};
 use super::picture::Picture;
 use super::svg;
 use super::theme::{Ink, PAPER, bold, text};
@@ -32,23 +32,36 @@ pub(super) type Drawn<'a> =
 /// # Errors
 /// Where plotters fails; drawing into memory does not fail.
 pub(super) fn page(picture: &Picture) -> Result<String> {
-    whole(picture, "chart", WIDTH, true)
+    let (svg, _) = whole(picture, "chart", WIDTH, true)?;
+    Ok(svg)
 }
 
-/// A chart in a document, without heading and subtitle.
+/// Where a panel's plot is: left, top, width, height, pixels.
+pub(super) type Place = [i32; 4];
+
+/// A chart in a document, without heading and subtitle, and where its plots are.
 ///
 /// # Errors
 /// As [`page`].
-pub(super) fn embedded(mut picture: Picture, id: &str, width: u32) -> Result<String> {
+pub(super) fn embedded(
+    picture: &mut Picture,
+    id: &str,
+    width: u32,
+) -> Result<(String, Vec<Place>)> {
     if let [only] = picture.panels.as_mut_slice() {
         // The document has them as its own heading and caption.
         only.heading.clear();
         only.note.clear();
     }
-    whole(&picture, id, width, false)
+    whole(picture, id, width, false)
 }
 
-fn whole(picture: &Picture, id: &str, width: u32, standalone: bool) -> Result<String> {
+fn whole(
+    picture: &Picture,
+    id: &str,
+    width: u32,
+    standalone: bool,
+) -> Result<(String, Vec<Place>)> {
     let room = f64::from(width) - 2.0 * f64::from(SIDE);
     let lines = match standalone {
         true => wrapped(&picture.subtitle, SUBTITLE, room, 3),
@@ -68,6 +81,7 @@ fn whole(picture: &Picture, id: &str, width: u32, standalone: bool) -> Result<St
     let total = top + heights.iter().sum::<u32>() + 4;
 
     let mut drawn = String::new();
+    let mut plots = Vec::new();
     {
         let root = SVGBackend::with_string(&mut drawn, (width, total)).into_drawing_area();
         if standalone {
@@ -89,12 +103,14 @@ fn whole(picture: &Picture, id: &str, width: u32, standalone: bool) -> Result<St
         let mut y = top as i32;
         for (panel, height) in picture.panels.iter().zip(&heights) {
             draw(&root, panel, y, &frame).map_err(failed)?;
+            plots.push(plot(panel, y, &frame));
             y += *height as i32;
         }
         root.present().map_err(failed)?;
     }
     let (title, description) = (&picture.title, &picture.description);
-    Ok(svg::finish(&drawn, id, title, description, standalone))
+    let svg = svg::finish(&drawn, id, title, description, standalone);
+    Ok((svg, plots))
 }
 
 fn failed<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Failure {

@@ -93,6 +93,12 @@ fn below(panel: &Panel) -> u32 {
     ROW + LABELS_BELOW as u32 + has_title * ROW + BELOW
 }
 
+/// Where the part between the axes is, of a panel whose top is at `top`.
+pub(super) fn plot(panel: &Panel, top: i32, frame: &Frame) -> [i32; 4] {
+    let top = top + above(panel) as i32;
+    [frame.left, top, frame.plot_width(), panel.height as i32]
+}
+
 /// Draws a panel whose top is at `top`.
 pub(super) fn draw<'a>(root: &Area<'a>, panel: &Panel, top: i32, frame: &Frame) -> Drawn<'a> {
     let mut y = top;
@@ -106,8 +112,8 @@ pub(super) fn draw<'a>(root: &Area<'a>, panel: &Panel, top: i32, frame: &Frame) 
         root.draw(&Text::new(title, (SIDE, y), style))?;
         y += ROW as i32;
     }
-    let plot_top = top + above(panel) as i32;
-    let plot_bottom = plot_top + panel.height as i32;
+    let [_, plot_top, _, plot_height] = plot(panel, top, frame);
+    let plot_bottom = plot_top + plot_height;
     let area = root.clone().shrink(
         (frame.left, plot_top),
         (frame.plot_width() as u32, panel.height),

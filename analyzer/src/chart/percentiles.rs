@@ -261,7 +261,8 @@ impl Chart for Percentiles {
             }
         }
         numbers = numbers.texts(&["changes"]);
-        for operation in &self.operations {
+        let time = self.span.scale();
+        for (panel, operation) in self.operations.iter().enumerate() {
             let mut windows = operation.windows.clone();
             // Windows in which all were lost.
             let is_known = |at: i64| windows.iter().any(|window| window.at_ns == at);
@@ -293,7 +294,8 @@ impl Chart for Percentiles {
                 let changes = changes.filter(|change| inside.contains(&change.at_ns));
                 let changes: Vec<&str> = changes.map(|change| change.of.as_str()).collect();
                 row.push(Cell::text(changes.join(" ")));
-                numbers.rows.push(row);
+                let middle = window.at_ns.saturating_add(operation.window_ns / 2);
+                numbers.push(row, panel, (time.position(middle), f64::NAN));
             }
         }
         numbers

@@ -64,6 +64,11 @@ pub struct RowPoint {
     pub y: f64,
 }
 
+/// The position of a name: the first one is at the top.
+fn row_of(names: &[String], index: i64) -> f64 {
+    names.len() as f64 - 1.0 - index as f64
+}
+
 impl Rows {
     fn extremes(&self) -> (i64, i64) {
         let points = self.columns.iter().flat_map(|column| &column.series);
@@ -134,11 +139,10 @@ impl Rows {
         panel.height = names.len().max(1) as u32 * ROW;
         panel.x_title = x.title(&heading);
         panel.y_title = escaped(&self.x_name).into_owned();
-        let row = |index: i64| names.len() as f64 - 1.0 - index as f64;
         for (number, (_, points)) in column.series.iter().enumerate() {
             let at = points
                 .iter()
-                .map(|point| (x.position(point.y), row(point.index)));
+                .map(|point| (x.position(point.y), row_of(names, point.index)));
             let at = at.filter(|(x, _)| x.is_finite());
             let marker = Marker::of_series(number);
             panel
@@ -225,7 +229,10 @@ impl Chart for Rows {
             _ => numbers.texts(&[&self.x_name]),
         };
         let mut numbers = numbers.number("value", Unit::Number);
-        for column in &self.columns {
+        let (first, last) = self.extremes();
+        let time = TimeScale::new(first, last);
+        for (index, column) in self.columns.iter().enumerate() {
+            let panel = self.panel(column);
             for (group, points) in &column.series {
                 for point in points {
                     let x = match &self.x {
@@ -236,12 +243,18 @@ impl Chart for Rows {
                             Cell::text(name.map_or("", |name| name))
                         }
                     };
-                    numbers.rows.push(vec![
+                    let row = vec![
                         Cell::text(&column.name),
                         Cell::text(group),
                         x,
-                        Cell::number(point.y),
-                    ]);
+                        Cell::measured(point.y, column.unit),
+                    ];
+                    let at = match &self.x {
+                        Horizontal::Times => (time.position(point.index), f64::NAN),
+                        Horizontal::Numbers => (panel.x.position(point.x), f64::NAN),
+                        Horizontal::Names(names) => (f64::NAN, row_of(names, point.index)),
+                    };
+                    numbers.push(row, index, at);
                 }
             }
         }

@@ -101,6 +101,15 @@ impl Chart for Shift {
             "{} against {}: shift of quantiles",
             self.candidate, self.base
         );
-        table(caption, self.effects.iter())
+        let by_operation = self.by_operation();
+        let place = |effect: &Effect| {
+            let mut panels = by_operation.values().enumerate();
+            panels.find_map(|(panel, effects)| {
+                let at = effects.iter().position(|one| std::ptr::eq(*one, effect))?;
+                Some((panel, (at as f64, f64::NAN)))
+            })
+        };
+        let effects = self.effects.iter();
+        table(caption, effects.map(|effect| (effect, place(effect))))
     }
 }

@@ -63,6 +63,15 @@ fn scale(total: u64) -> Scale {
     }
 }
 
+impl OperationDistributions {
+    /// The axes of its panel.
+    fn axes(&self) -> [Scale; 2] {
+        let totals = self.sides.iter().map(|(_, side)| side.total());
+        let y = Scale::covering(self.values(), Unit::Nanoseconds, Form::FromZeroOrLog);
+        [scale(totals.max().unwrap_or(1)), y]
+    }
+}
+
 fn line(side: &Distribution, y: &Scale) -> Vec<(f64, f64)> {
     let total = side.total().max(1) as f64;
     let mut points = Vec::new();
@@ -139,9 +148,7 @@ pub(super) fn framed(
 impl Chart for Spectrum {
     fn picture(&self) -> Picture {
         let panels = self.operations.iter().map(|operation| {
-            let y = Scale::covering(operation.values(), Unit::Nanoseconds, Form::FromZeroOrLog);
-            let totals = operation.sides.iter().map(|(_, side)| side.total());
-            let x = scale(totals.max().unwrap_or(1));
+            let [x, y] = operation.axes();
             let mut panel = Panel::new(escaped(&operation.name).into_owned(), x, y.clone());
             panel.x_title = "percentile; each nine has the same room".to_owned();
             panel.y_title = y.title("latency");
@@ -168,14 +175,23 @@ impl Chart for Spectrum {
         for (_, name) in LEVELS {
             numbers = numbers.number(name, Unit::Nanoseconds);
         }
-        for operation in &self.operations {
+        for (panel, operation) in self.operations.iter().enumerate() {
+            let [x, y] = operation.axes();
             for (_, side) in &operation.sides {
                 let mut row = vec![
                     Cell::text(&operation.name),
                     Cell::text(&side.recording),
                     Cell::number(side.total() as f64),
                 ];
-                row.extend(LEVELS.map(|(level, _)| Cell::Number(side.quantile(level))));
+                for (level, _) in LEVELS {
+                    let quantile = side.quantile(level);
+                    let at = (
+                        nines(level).min(x.high),
+                        y.position(quantile.unwrap_or(f64::NAN)),
+                    );
+                    numbers.place(Some(row.len()), panel, at);
+                    row.push(Cell::Number(quantile));
+                }
                 numbers.rows.push(row);
             }
         }

@@ -168,16 +168,18 @@ impl Tracks<'_> {
         let mut numbers = Numbers::new(format!("{}: {}", self.recording, self.what))
             .texts(&["subject", "number", "unit", "at"])
             .number("value", Unit::Number);
-        for panel in &self.panels {
+        let time = self.span.scale();
+        for (index, panel) in self.panels.iter().enumerate() {
             for (_, track) in &panel.tracks {
                 for (at, value) in &track.points {
-                    numbers.rows.push(vec![
+                    let row = vec![
                         Cell::text(panel.subject),
                         Cell::text(&track.name),
                         Cell::text(panel.unit.name()),
                         Cell::Time(*at),
-                        Cell::number(*value),
-                    ]);
+                        Cell::measured(*value, panel.unit),
+                    ];
+                    numbers.push(row, index, (time.position(*at), f64::NAN));
                 }
             }
         }

@@ -39,7 +39,45 @@ pub(super) struct TypedSettings {
     pub(super) settings: Settings,
 }
 
+/// The settings of a comparison, whose file of thresholds is not read yet.
+#[derive(Clone, Debug)]
+pub struct ComparisonSettings(TypedSettings);
+
+impl ComparisonSettings {
+    /// The settings with the thresholds of the file and of the command line.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or a threshold has no meaning.
+    pub fn read(&self) -> Result<Settings> {
+        self.0.read()
+    }
+}
+
+impl From<TypedSettings> for ComparisonSettings {
+    fn from(settings: TypedSettings) -> Self {
+        Self(settings)
+    }
+}
+
 impl Acceptance {
+    /// An error where something of it is set, for a command that compares nothing.
+    pub(super) fn refuse_without_comparison(&self) -> Result<()> {
+        let flag = [
+            ("--threshold", !self.threshold.is_empty()),
+            ("--config", self.config.is_some()),
+            ("--metric", !self.metric.is_empty()),
+            ("--operation", !self.operation.is_empty()),
+        ];
+        match flag.into_iter().find(|(_, is_set)| *is_set) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Failure::new(
+                flag,
+                "is about a comparison, and there is one recording",
+            )
+            .hint("name candidates by --against DIR")),
+        }
+    }
+
     pub(super) fn settings(self) -> TypedSettings {
         TypedSettings {
             thresholds: self.threshold,

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
-use super::acceptance::TypedSettings;
+use super::acceptance::{ComparisonSettings, TypedSettings};
 use super::{QueryPlan, QueryText, RowFormat, Source};
-use crate::compare::{Settings, ThresholdSetting};
+use crate::compare::ThresholdSetting;
 use crate::pictures::RowColumns;
 use crate::sql::{MEMORY_BYTES, Scope};
 
@@ -228,20 +228,6 @@ pub enum ChartSubject {
     Sql(Box<QueryPlan>, RowColumns),
 }
 
-/// The settings of a comparison, whose file of thresholds is not read yet.
-#[derive(Clone, Debug)]
-pub struct ComparisonSettings(TypedSettings);
-
-impl ComparisonSettings {
-    /// The settings with the thresholds of the file and of the command line.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or a threshold has no meaning.
-    pub fn read(&self) -> Result<Settings> {
-        self.0.read()
-    }
-}
-
 impl ChartArguments {
     pub(super) fn plan(mut self) -> Result<ChartPlan> {
         let kind = self.kind();
@@ -342,7 +328,7 @@ impl ChartArguments {
                 base: recordings.collect(),
                 candidate: self.against,
                 skip_damaged,
-                settings: Box::new(ComparisonSettings(settings)),
+                settings: Box::new(ComparisonSettings::from(settings)),
             });
         }
         let mut recordings: Vec<PathBuf> = recordings.collect();

@@ -9,7 +9,7 @@ use soakbox_statistics::{Metric, OneSided, Options};
 use super::Plan;
 use super::acceptance::{Acceptance, TypedSettings};
 use super::power::{PowerPlan, fraction};
-use crate::compare::{AddedRuns, Change, Pairing, Settings, metric_named};
+use crate::compare::{AddedRuns, Change, Pairing, SEED, Settings, metric_named};
 
 /// `compare` as typed.
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub(super) struct CompareArguments {
     #[arg(long, num_args = 2, value_names = ["OPERATION", "METRIC"])]
     explain: Vec<String>,
     /// Kept in the answer; the same input and seed give the same answer
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     seed: u64,
     /// Output format
     #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]

@@ -24,11 +24,15 @@ pub(crate) fn run(
     let written = answer::write(|out| match format {
         VerdictFormat::Table => out.write_all(output::verdict_text(&verdict).as_bytes()),
         VerdictFormat::Markdown => out.write_all(output::verdict_markdown(&verdict).as_bytes()),
-        VerdictFormat::Junit => out.write_all(output::verdict_junit(&verdict).as_bytes()),
+        VerdictFormat::Junit => out.write_all(junit(&verdict).as_bytes()),
         VerdictFormat::Json => output::json(&verdict, out),
     });
     unless_closed(written)?;
     Ok(verdict.exit_status())
+}
+
+fn junit(verdict: &compare::Answer) -> String {
+    output::junit(&[output::verdict_suite("soakbox compare", verdict)])
 }
 
 /// The exit status is the verdict, also if nobody reads the answer to its end (`… | head`).

@@ -30,7 +30,7 @@ pub use power::{PowerAnswer, PowerSettings, power};
 pub(crate) use power::{SelfTestAnswer, SharedAnswer};
 pub use proposal::proposal;
 pub use repeated::refuse_repeated;
-pub use settings::Settings;
+pub use settings::{SEED, Settings};
 pub use sides::{least_window_length, spans, window_length_for};
 pub use threshold::{Change, ThresholdSetting, metric_named};
 pub use thresholds_file::ThresholdsFile;

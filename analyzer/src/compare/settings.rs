@@ -7,8 +7,11 @@ use soakbox_statistics::{Metric, Options, Threshold};
 use super::{AddedRuns, Pairing, ThresholdSetting, ThresholdsFile};
 use crate::windows::Run;
 
+/// The seed where none is given.
+pub const SEED: u64 = 1;
+
 /// Everything that a comparison depends on besides the runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Thresholds, gates, and how operations of one side only count.
     pub options: Options,
@@ -24,6 +27,20 @@ pub struct Settings {
     pub seed: u64,
     /// The operation and the metric whose figures are explained.
     pub explain: Option<(String, Metric)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            options: Options::default(),
+            pairing: Pairing::default(),
+            added: None,
+            history: Vec::new(),
+            operations: Vec::new(),
+            seed: SEED,
+            explain: None,
+        }
+    }
 }
 
 impl Settings {

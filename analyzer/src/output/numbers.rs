@@ -13,7 +13,9 @@ pub fn numbers_csv(numbers: &Numbers) -> String {
         let cells = row.iter().map(|cell| match cell {
             Cell::Text(text) => quoted(text),
             Cell::Time(ns) => crate::units::rfc3339(*ns),
-            Cell::Number(value) => value.map_or_else(String::new, |value| value.to_string()),
+            Cell::Number(value) | Cell::Measured(value, _) => {
+                value.map_or_else(String::new, |value| value.to_string())
+            }
         });
         text.push_str(&line(cells, ","));
     }
@@ -61,20 +63,18 @@ mod tests {
             name: name.to_owned(),
             unit,
         };
-        let numbers = Numbers {
-            caption: "latency".to_owned(),
-            columns: vec![
-                column("operation", None),
-                column("p50_ns", Some(Unit::Nanoseconds)),
+        let columns = vec![
+            column("operation", None),
+            column("p50_ns", Some(Unit::Nanoseconds)),
+        ];
+        let mut numbers = Numbers::of("latency", columns);
+        numbers.rows = vec![
+            vec![
+                Cell::Text("a,\"b\"|".to_owned()),
+                Cell::Number(Some(1_240_000.0)),
             ],
-            rows: vec![
-                vec![
-                    Cell::Text("a,\"b\"|".to_owned()),
-                    Cell::Number(Some(1_240_000.0)),
-                ],
-                vec![Cell::Text("c".to_owned()), Cell::Number(None)],
-            ],
-        };
+            vec![Cell::Text("c".to_owned()), Cell::Number(None)],
+        ];
         let csv = "operation,p50_ns\n\"a,\"\"b\"\"|\",1240000\nc,\n";
         assert_eq!(numbers_csv(&numbers), csv);
         let markdown =

@@ -1,74 +1,29 @@
-//! A verdict as JUnit XML, for the servers that show test results. An effect is a test: a regression
-//! is its failure, what keeps the comparison from a verdict is an error, and what the verdict does
-//! not depend on is skipped. There are failures or errors if and only if the exit status is not 0.
+//! A verdict as a suite of JUnit tests. An effect is a test: a regression is its failure, what keeps the
+//! comparison from a verdict is an error, and what the verdict does not depend on is skipped. There are
+//! failures or errors if and only if the exit status of `compare` is not 0.
 
-use maud::{Markup, PreEscaped, html};
-use soakbox_cli::escaped;
 use soakbox_statistics::Verdict;
 
+use super::junit::{Case, JunitSuite, Outcome};
 use super::verdict::{HEADINGS, cells};
 use super::verdict_headline::headline;
 use crate::compare::{Answer, EffectAnswer};
 
 /// The reason of an effect that the verdict does not depend on.
 const NOT_COUNTED: &str = "does not count for the verdict";
-
-/// One test.
-struct Case {
-    operation: String,
-    name: String,
-    outcome: Outcome,
-    /// Figures, below the message.
-    text: String,
-}
-
-/// How it ended, with the reason.
-enum Outcome {
-    Passed,
-    Failed(String),
-    Undecided(String),
-    Skipped(String),
-}
+/// The type of a failure.
+const REGRESSED: &str = "regressed";
 
 /// The verdict as a suite of tests.
-pub fn verdict_junit(answer: &Answer) -> String {
-    let cases = cases(answer);
-    let number = |is: fn(&Outcome) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
-    let failures = number(|one| matches!(one, Outcome::Failed(_)));
-    let errors = number(|one| matches!(one, Outcome::Undecided(_)));
-    let skipped = number(|one| matches!(one, Outcome::Skipped(_)));
-    let suite = html! {
-        (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
-        testsuites { "\n"
-            testsuite name="soakbox compare" tests=(cases.len()) failures=(failures) errors=(errors)
-                skipped=(skipped) { "\n"
-                properties { "\n"
-                    property name="verdict" value=(answer.verdict) {} "\n"
-                    property name="summary" value=(escaped(&headline(answer))) {} "\n"
-                    property name="scope" value=(answer.scope) {} "\n"
-                } "\n"
-                @for case in &cases { (test(case)) "\n" }
-            } "\n"
-        } "\n"
-    };
-    suite.into_string()
-}
-
-fn test(case: &Case) -> Markup {
-    let text = || escaped(&case.text);
-    html! {
-        testcase classname=(escaped(&case.operation)) name=(escaped(&case.name)) {
-            @match &case.outcome {
-                Outcome::Passed => {}
-                Outcome::Failed(reason) => {
-                    failure type="regressed" message=(escaped(reason)) { (text()) }
-                }
-                Outcome::Undecided(reason) => {
-                    error type="inconclusive" message=(escaped(reason)) { (text()) }
-                }
-                Outcome::Skipped(reason) => skipped message=(escaped(reason)) {},
-            }
-        }
+pub fn verdict_suite(name: &str, answer: &Answer) -> JunitSuite {
+    JunitSuite {
+        name: name.to_owned(),
+        properties: vec![
+            ("verdict", answer.verdict.to_string()),
+            ("summary", headline(answer)),
+            ("scope", answer.scope.to_string()),
+        ],
+        cases: cases(answer),
     }
 }
 
@@ -85,7 +40,7 @@ fn cases(answer: &Answer) -> Vec<Case> {
             operation: one.operation.clone(),
             name: "on both sides".to_owned(),
             outcome: match one.verdict {
-                Some("regressed") => Outcome::Failed(reason),
+                Some("regressed") => Outcome::Failed(REGRESSED, reason),
                 Some(_) => Outcome::Undecided(reason),
                 None => Outcome::Skipped(reason),
             },
@@ -124,7 +79,7 @@ fn outcome(answer: &Answer, effect: &EffectAnswer) -> Outcome {
     match effect.judged {
         _ if is_blocker => Outcome::Undecided(reason()),
         _ if !effect.counts => Outcome::Skipped(format!("{NOT_COUNTED}: {}", effect.reason)),
-        Verdict::Regressed => Outcome::Failed(reason()),
+        Verdict::Regressed => Outcome::Failed(REGRESSED, reason()),
         Verdict::Inconclusive => Outcome::Skipped(reason()),
         Verdict::Pass | Verdict::Improved => Outcome::Passed,
     }

@@ -3,14 +3,14 @@
 
 use maud::{Markup, html};
 
-use super::html::{shown, table};
+use super::html::{heading, shown, table};
 use super::shown_operations::ShownOperations;
-use super::{Report, Side, role};
+use super::{Part, Report, Side, role};
 use crate::output::{Align, MISSING, Measure, measures};
 use crate::units::signed_percent;
 
 /// One table per operation.
-pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Markup {
+pub(super) fn section(report: &Report, operations: &ShownOperations<'_>, part: &Part) -> Markup {
     let sides = report.sides.as_slice();
     let roles: Vec<String> = (0..sides.len()).map(|index| role(report, index)).collect();
     let mut headings = vec![("figure", Align::Left)];
@@ -22,7 +22,7 @@ pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Mark
     }
     html! {
         section {
-            h2 { "Figures of both sides" } "\n"
+            (heading(part.level, html! { "Figures of both sides" }))
             @if report.bases == 1 {
                 p {
                     "A difference is candidate / base − 1. The difference of a share, such as "
@@ -33,7 +33,7 @@ pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Mark
             div class="tables" { "\n"
                 @for operation in operations.names.iter().copied() {
                     div {
-                        h3 { (shown(operation)) } "\n"
+                        (heading(part.level + 1, html! { span class="name" { (shown(operation)) } }))
                         (table(
                             &format!("{operation}: figures side by side"),
                             &headings,

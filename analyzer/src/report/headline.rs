@@ -16,15 +16,8 @@ pub(super) fn of(judgement: &Judgement) -> Headline {
     }
 }
 
+/// The top of a page of one report.
 pub(super) fn header(report: &Report) -> Markup {
-    let headline = of(&report.judgement);
-    let tone = match headline.tone {
-        Tone::Good => "verdict good",
-        Tone::Bad => "verdict bad",
-        Tone::Open => "verdict open",
-    };
-    let warnings = report.sides.iter().map(|side| side.summary.warnings.len());
-    let warnings = warnings.sum::<usize>() as u64;
     let kind = match report.sides.len() {
         1 => "Soak test",
         _ => "Comparison",
@@ -41,37 +34,64 @@ pub(super) fn header(report: &Report) -> Markup {
             @if let Some(when) = when(report) {
                 p class="when" { (shown(&when)) } "\n"
             }
-            div class=(tone) {
-                p {
-                    strong class="word" { (headline.word) } " "
-                    (shown(&capital(&headline.sentence))) "."
-                } "\n"
-                @if !headline.reasons.is_empty() {
-                    ol { "\n"
-                        @for reason in &headline.reasons {
-                            li { (shown(reason)) } "\n"
-                        }
-                    } "\n"
-                }
-                @if headline.more > 0 {
-                    p class="more" { "The other " (count(headline.more as u64)) " are in the table below." } "\n"
-                }
-                @if let Some(scope) = &report.scope {
-                    p class="more" { (shown(scope)) } "\n"
-                }
-                @if warnings > 0 {
-                    p class="more" {
-                        "The data are incomplete: " (count(warnings)) " "
-                        (plural(warnings, "warning")) " in “What the data cannot show”."
-                    } "\n"
-                }
-            } "\n"
+            (verdict(report))
         } "\n"
     }
 }
 
+/// How a verdict is marked.
+pub(super) fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Bad => "bad",
+        Tone::Open => "open",
+    }
+}
+
+/// The verdict with its reasons.
+pub(super) fn verdict(report: &Report) -> Markup {
+    let headline = of(&report.judgement);
+    let warnings = report.sides.iter().map(|side| side.summary.warnings.len());
+    let warnings = warnings.sum::<usize>() as u64;
+    html! {
+        div class={ "verdict " (class(headline.tone)) } {
+            p {
+                strong class="word" { (headline.word) } " "
+                (shown(&capital(&headline.sentence))) "."
+            } "\n"
+            @if !headline.reasons.is_empty() {
+                ol { "\n"
+                    @for reason in &headline.reasons {
+                        li { (shown(reason)) } "\n"
+                    }
+                } "\n"
+            }
+            @if headline.more > 0 {
+                p class="more" { (more(headline.more)) " in the table below." } "\n"
+            }
+            @if let Some(scope) = &report.scope {
+                p class="more" { (shown(scope)) } "\n"
+            }
+            @if warnings > 0 {
+                p class="more" {
+                    "The data are incomplete: " (count(warnings)) " "
+                    (plural(warnings, "warning")) " in “What the data cannot show”."
+                } "\n"
+            }
+        } "\n"
+    }
+}
+
+/// How many reasons are not shown, as the begin of a sentence.
+fn more(others: usize) -> String {
+    match others {
+        1 => "The other one is".to_owned(),
+        more => format!("The other {} are", count(more as u64)),
+    }
+}
+
 /// When it was recorded, of one recording; of two, how long each is.
-fn when(report: &Report) -> Option<String> {
+pub(super) fn when(report: &Report) -> Option<String> {
     match report.sides.as_slice() {
         [only] => {
             let range = only.info.from_ns.zip(only.info.to_ns);

@@ -18,20 +18,10 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 /// Most rows of a table: a page of more is neither read nor sent.
 const MOST_ROWS: usize = 500;
 
-/// A chart with its caption and its numbers, which are closed at first. `picture` is SVG.
-pub(super) fn figure(picture: &str, caption: &str, numbers_are: &str, numbers: Markup) -> Markup {
-    html! {
-        figure {
-            "\n" div class="picture" tabindex="0" role="group" aria-label=(shown(caption)) {
-                (PreEscaped(picture))
-            }
-            figcaption { (shown(caption)) } "\n"
-            details {
-                summary { (numbers_are) } "\n"
-                (numbers)
-            } "\n"
-        } "\n"
-    }
+/// A heading of a level from 1 to 6.
+pub(super) fn heading(level: usize, content: Markup) -> Markup {
+    let content = content.into_string();
+    PreEscaped(format!("<h{level}>{content}</h{level}>\n"))
 }
 
 /// A table: a caption for screen readers, headings, rows of text. The first column is the heading

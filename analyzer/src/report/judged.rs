@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::Judgement;
-use super::html::{capital, shown, table};
+use super::html::{capital, heading, shown, table};
+use super::{Judgement, Part};
 use crate::compare::Answer;
 use crate::output::{
     ABSENT_HEADINGS, Align, FINDING_HEADINGS, HEADINGS, absent_rows, cells, facts, finding_cells,
@@ -12,15 +12,15 @@ use crate::output::{
 use crate::soak::{FindingAnswer, SoakAnswer};
 use crate::units::{count, percent};
 
-pub(super) fn section(judgement: &Judgement) -> Markup {
+pub(super) fn section(judgement: &Judgement, part: &Part) -> Markup {
     match judgement {
-        Judgement::Soak(answer) => findings(answer),
-        Judgement::Comparison(answer) => effects(answer),
+        Judgement::Soak(answer) => findings(answer, part),
+        Judgement::Comparison(answer) => effects(answer, part),
         Judgement::None(_) => html! {},
     }
 }
 
-fn findings(answer: &SoakAnswer) -> Markup {
+fn findings(answer: &SoakAnswer, part: &Part) -> Markup {
     let of = |status: &str| -> Vec<&FindingAnswer> {
         let all = answer.findings.iter();
         all.filter(|one| one.status == status).collect()
@@ -29,7 +29,7 @@ fn findings(answer: &SoakAnswer) -> Markup {
     let absent = absent_rows(&of("absent"));
     html! {
         section {
-            h2 { "Findings" } "\n"
+            (heading(part.level, html! { "Findings" }))
             @if found.is_empty() {
                 p { "Nothing was found." } "\n"
             } @else {
@@ -49,7 +49,7 @@ fn findings(answer: &SoakAnswer) -> Markup {
     }
 }
 
-fn effects(answer: &Answer) -> Markup {
+fn effects(answer: &Answer, part: &Part) -> Markup {
     let right = |heading| matches!(heading, "base" | "candidate" | "change" | "interval");
     let headings = HEADINGS.map(|heading| match right(heading) {
         true => (heading, Align::Right),
@@ -62,7 +62,7 @@ fn effects(answer: &Answer) -> Markup {
         .collect();
     html! {
         section {
-            h2 { "Effects" } "\n"
+            (heading(part.level, html! { "Effects" }))
             dl { "\n"
                 @for (name, fact) in facts(answer) {
                     dt { (capital(name)) } dd { (shown(&fact)) } "\n"

@@ -4,15 +4,15 @@
 use maud::{Markup, html};
 use soakbox_statistics::Verdict;
 
-use super::html::{shown, table};
-use super::{Judgement, Report, completeness};
+use super::html::{heading, shown, table};
+use super::{Judgement, Part, Report, completeness};
 use crate::output::{Align, FINDING_HEADINGS, finding_cells};
 use crate::units::{count, plural};
 
-pub(super) fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &Report, part: &Part) -> Markup {
     html! {
         section {
-            h2 { "What the data cannot show" } "\n"
+            (heading(part.level, html! { "What the data cannot show" }))
             (completeness::notes(report))
             (undecided(&report.judgement))
         } "\n"

@@ -1,25 +1,16 @@
 //! The report as a Markdown summary, for the comment of a code review or a chat. It is bounded
-//! whatever the number of operations, and tells what it leaves out. Foreign text is shown literally.
+//! whatever the number of operations.
 
 use soakbox_statistics::Verdict;
 
+use super::bounded::{Bounded, item, shown};
 use super::{Judgement, Report, headline, role};
 use crate::output::{
-    FINDING_HEADINGS, HEADINGS, Measure, cells, facts, finding_cells, literal, measures,
+    FINDING_HEADINGS, HEADINGS, Headline, Measure, cells, facts, finding_cells, measures,
 };
 use crate::soak::FindingAnswer;
-use crate::units::{count, plural, span};
+use crate::units::{count, span};
 
-/// Most bytes: a comment of GitHub has at most 64 KiB.
-const MOST_BYTES: usize = 64 * 1024;
-/// Room for the note about what is left out.
-const RESERVED: usize = 256;
-/// Most rows of a table.
-const MOST_ROWS: usize = 24;
-/// Most items of a list.
-const MOST_ITEMS: usize = 10;
-/// Most characters of a cell or an item.
-const MOST_CHARACTERS: usize = 300;
 /// The measures of an operation that the summary has; the page has all.
 const MEASURES: [&str; 7] = ["count", "lost", "rate", "failures", "p50", "p99", "max"];
 
@@ -32,6 +23,26 @@ pub fn markdown(report: &Report) -> String {
         text.line("");
         text.line(&shown(&report.name()));
     }
+    content(report, &headline, &mut text);
+    provenance_of_program(&mut text);
+    text.finish()
+}
+
+/// Everything below the title.
+pub(super) fn content(report: &Report, headline: &Headline, text: &mut Bounded) {
+    verdict(headline, text);
+    if let Some(scope) = &report.scope {
+        text.line("");
+        text.line(&shown(scope));
+    }
+    judged(report, text);
+    operations(report, text);
+    limits(report, text);
+    provenance(report, text);
+}
+
+/// The verdict with its reasons.
+pub(super) fn verdict(headline: &Headline, text: &mut Bounded) {
     text.line("");
     text.line(&format!(
         "**{}**: {}.",
@@ -46,15 +57,11 @@ pub fn markdown(report: &Report) -> String {
         text.line("");
         text.line(&format!("{} more.", count(headline.more as u64)));
     }
-    if let Some(scope) = &report.scope {
-        text.line("");
-        text.line(&shown(scope));
-    }
-    judged(report, &mut text);
-    operations(report, &mut text);
-    limits(report, &mut text);
-    provenance(report, &mut text);
-    text.finish()
+}
+
+/// What wrote it.
+pub(super) fn provenance_of_program(text: &mut Bounded) {
+    text.list([format!("soakbox-analyzer {}", env!("CARGO_PKG_VERSION"))].into_iter());
 }
 
 fn judged(report: &Report, text: &mut Bounded) {
@@ -173,133 +180,4 @@ fn provenance(report: &Report, text: &mut Bounded) {
         line
     });
     text.list(lines.collect::<Vec<_>>().into_iter());
-    text.list([format!("soakbox-analyzer {}", env!("CARGO_PKG_VERSION"))].into_iter());
-}
-
-/// Foreign text, shortened.
-fn shown(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut short: String = letters.by_ref().take(MOST_CHARACTERS).collect();
-    if letters.next().is_some() {
-        short.push('…');
-    }
-    literal(&short)
-}
-
-/// Foreign text at the begin of an item, where a dash or a number would begin another list.
-fn item(text: &str) -> String {
-    let shown = shown(text.trim_start());
-    let digits = shown.chars().take_while(char::is_ascii_digit).count();
-    match shown[digits..].chars().next() {
-        Some('-' | '+' | '=') if digits == 0 => format!("\\{shown}"),
-        Some('.' | ')') if digits > 0 => format!("{}\\{}", &shown[..digits], &shown[digits..]),
-        _ => shown,
-    }
-}
-
-/// Lines up to a number of bytes; the others are counted.
-#[derive(Default)]
-struct Bounded {
-    text: String,
-    left_out: u64,
-}
-
-impl Bounded {
-    /// Appends a line if it fits and none was left out before it.
-    fn line(&mut self, line: &str) {
-        if self.left_out > 0 || self.text.len() + line.len() + 1 + RESERVED > MOST_BYTES {
-            self.left_out += u64::from(!line.is_empty());
-            return;
-        }
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    fn heading(&mut self, heading: &str) {
-        self.line("");
-        self.line(&format!("## {heading}"));
-        self.line("");
-    }
-
-    fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) {
-        self.line(&format!("| {} |", headings.join(" | ")));
-        self.line(&format!("|{}", " --- |".repeat(headings.len())));
-        for row in rows.iter().take(MOST_ROWS) {
-            let cells: Vec<String> = row.iter().map(|cell| shown(cell)).collect();
-            self.line(&format!("| {} |", cells.join(" | ")));
-        }
-        self.note(rows.len().saturating_sub(MOST_ROWS), "row");
-    }
-
-    fn list(&mut self, items: impl ExactSizeIterator<Item = String>) {
-        let more = items.len().saturating_sub(MOST_ITEMS);
-        for one in items.take(MOST_ITEMS) {
-            self.line(&format!("- {}", item(&one)));
-        }
-        if more > 0 {
-            let more = more as u64;
-            self.line(&format!(
-                "- … {} more {}",
-                count(more),
-                plural(more, "item")
-            ));
-        }
-    }
-
-    /// What a table leaves out.
-    fn note(&mut self, left_out: usize, thing: &str) {
-        if left_out > 0 {
-            let number = left_out as u64;
-            self.line("");
-            self.line(&format!(
-                "{} more {} are not shown here; the HTML report has more.",
-                count(number),
-                plural(number, thing)
-            ));
-        }
-    }
-
-    fn finish(mut self) -> String {
-        if self.left_out > 0 {
-            let lines = plural(self.left_out, "line");
-            let note = format!(
-                "\n{} {lines} are left out: the text would be too long.\n",
-                count(self.left_out)
-            );
-            self.text.push_str(&note);
-        }
-        self.text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_bounded_and_tells_what_it_leaves_out() {
-        let mut text = Bounded::default();
-        for _ in 0..1_000 {
-            text.line(&"x".repeat(100));
-        }
-        let text = text.finish();
-        assert!(text.len() <= MOST_BYTES);
-        let kept = text.lines().filter(|line| line.starts_with('x')).count();
-        let note = format!("{} lines are left out", 1_000 - kept);
-        assert!(text.contains(&note), "{note}");
-    }
-
-    #[test]
-    fn no_name_begins_a_list() {
-        for (text, shown) in [
-            ("- x", "\\- x"),
-            ("  + x", "\\+ x"),
-            ("12. x", "12\\. x"),
-            ("12.5 ms", "12\\.5 ms"),
-            ("request", "request"),
-            ("", ""),
-        ] {
-            assert_eq!(item(text), shown);
-        }
-    }
 }

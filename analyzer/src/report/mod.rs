@@ -1,10 +1,13 @@
-//! The report, as one self-contained HTML file without scripts, fonts or network access, or as a
-//! Markdown summary. It is written for a reader in a hurry. First the verdict and its main reasons, then charts and figures, then what the
-//! data cannot show and where they come from. One recording is a page of a soak test, several are a
-//! page of a comparison. It is readable with a screen reader, on paper and in dark mode.
+//! The report, as one self-contained HTML file without fonts or network access, or as a Markdown summary. It
+//! is written for a reader in a hurry. First the verdict and its main reasons, then charts and figures, then
+//! what the data cannot show and where they come from. One recording is a page of a soak test, several are a
+//! page of a comparison, and several comparisons are the page of a release. It is readable with a screen
+//! reader, on paper, in dark mode, and without its script.
 
+mod bounded;
 mod completeness;
 mod differences;
+mod figure;
 mod headline;
 mod html;
 mod judged;
@@ -12,23 +15,22 @@ mod limits;
 mod markdown;
 mod operations;
 mod overview;
+mod page;
+mod part;
+mod release;
+mod release_file;
 mod shown_operations;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use soakbox_cli::Result;
-
-use crate::chart::{self, Chart};
+use crate::chart::Chart;
 use crate::compare::Answer;
 use crate::figures::{Info, Reading, Summary, Timeline};
-use crate::output::Align;
 use crate::soak::SoakAnswer;
 
-use html::{figure, shown, table};
 pub use markdown::markdown;
-use shown_operations::ShownOperations;
-
-/// Width of a chart that has the page to itself.
-const WIDTH: u32 = 1000;
+pub use page::html;
+use part::Part;
+pub use release::{Release, release_html, release_markdown};
+pub use release_file::{NamedComparison, ReleaseFile};
 
 /// One recording in a report.
 #[derive(Clone, Debug)]
@@ -129,92 +131,6 @@ impl Report {
             ),
         }
     }
-}
-
-/// The whole document.
-///
-/// # Errors
-/// Where a chart cannot be drawn.
-pub fn html(report: &Report) -> Result<String> {
-    let shown_operations = ShownOperations::of(&report.sides);
-    let latency = operations::section(report, &shown_operations)?;
-    let figures = figures(report)?;
-    let title = match &report.title {
-        Some(title) => title.clone(),
-        None => format!("Soakbox: {}", report.name()),
-    };
-    let document = html! {
-        (DOCTYPE) "\n"
-        html lang="en" {
-            "\n" head {
-                "\n" meta charset="utf-8";
-                "\n" meta name="viewport" content="width=device-width, initial-scale=1";
-                "\n" meta name="color-scheme" content="light dark";
-                "\n" title { (shown(&title)) }
-                "\n" style { "\n" (style()) "\n" }
-            "\n" }
-            "\n" body {
-                @if let Some(header) = &report.header {
-                    "\n" div class="own" { "\n" (PreEscaped(header)) "\n" }
-                }
-                "\n" main {
-                    "\n"
-                    (headline::header(report))
-                    @match report.sides.as_slice() {
-                        [only] => {
-                            (latency)
-                            (figures)
-                            (judged::section(&report.judgement))
-                            (overview::summary(&only.summary))
-                        }
-                        _ => {
-                            (figures)
-                            (judged::section(&report.judgement))
-                            (latency)
-                            (differences::section(report, &shown_operations))
-                        }
-                    }
-                    (limits::section(report))
-                    section { h2 { "Provenance" } "\n" (overview::provenance(report)) } "\n"
-                    (PreEscaped(include_str!("reading.html")))
-                    footer { p { "Written by soakbox-analyzer " (env!("CARGO_PKG_VERSION")) "." } }
-                "\n" }
-            "\n" }
-        "\n" }
-        "\n"
-    };
-    Ok(document.into_string())
-}
-
-/// The charts of the whole report, each with its numbers.
-fn figures(report: &Report) -> Result<Markup> {
-    let mut sections = Vec::new();
-    for (number, one) in report.figures.iter().enumerate() {
-        let picture = chart::embedded(&*one.chart, &format!("figure-{number}"), WIDTH)?;
-        let numbers = one.chart.numbers();
-        let align = |has_unit: bool| if has_unit { Align::Right } else { Align::Left };
-        let headings = numbers.columns.iter();
-        let headings: Vec<(&str, Align)> = headings
-            .map(|column| (column.name.as_str(), align(column.unit.is_some())))
-            .collect();
-        let cells = |row: &Vec<chart::Cell>| -> Vec<String> {
-            let cells = row.iter().zip(&numbers.columns);
-            cells.map(|(cell, column)| column.shown(cell)).collect()
-        };
-        let rows: Vec<Vec<String>> = numbers.rows.iter().map(cells).collect();
-        let table = table(&numbers.caption, &headings, &rows);
-        let drawn = figure(&picture, &one.caption, "Numbers", table);
-        sections.push(html! { section { h2 { (one.heading) } "\n" (drawn) } "\n" });
-    }
-    Ok(html! { @for section in sections { (section) } })
-}
-
-fn style() -> Markup {
-    PreEscaped(format!(
-        "{}{}",
-        include_str!("style.css"),
-        crate::chart::STYLE
-    ))
 }
 
 /// The role of a side in a comparison: base or candidate, with a number where there are several.

@@ -1,23 +1,26 @@
-//! Each operation over time: a chart, and the same numbers as a table for screen readers and for
-//! copying.
+//! Each operation over time: a chart for each recording that has it.
 
 use maud::{Markup, html};
 use soakbox_cli::Result;
 
-use super::html::{figure, shown, table};
+use super::figure::figure;
+use super::html::{heading, shown};
 use super::shown_operations::ShownOperations;
-use super::{Report, role};
-use crate::chart::{self, OperationPercentiles, Percentiles};
+use super::{Part, Report, role};
+use crate::chart::{OperationPercentiles, Percentiles};
 use crate::figures::{DurationsOf, OperationTimeline, Timeline};
-use crate::output::Align;
 use crate::pictures;
-use crate::units::{count, duration, rfc3339, window_length};
+use crate::units::window_length;
 
 /// Width of a chart that has the page to itself, and of one next to another.
 const WIDTHS: [u32; 2] = [1000, 640];
 
 /// Charts of the shown operations of all sides.
-pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Result<Markup> {
+pub(super) fn section(
+    report: &Report,
+    operations: &ShownOperations<'_>,
+    part: &Part,
+) -> Result<Markup> {
     let timelines = report
         .sides
         .iter()
@@ -29,7 +32,7 @@ pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Resu
     let mut charts = Vec::new();
     for (number, operation) in operations.names.iter().copied().enumerate() {
         if drawn.contains(&operation) {
-            charts.push((operation, figures(report, number, operation)?));
+            charts.push((operation, figures(report, (number, operation), part)?));
         }
     }
     if charts.is_empty() {
@@ -37,10 +40,10 @@ pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Resu
     }
     Ok(html! {
         section {
-            h2 { "Latency over time" } "\n"
+            (heading(part.level, html! { "Latency over time" }))
             (operations.note())
             @for (operation, figures) in charts {
-                h3 { (shown(operation)) } "\n"
+                (heading(part.level + 1, html! { span class="name" { (shown(operation)) } }))
                 div class="figures" { "\n" (figures) } "\n"
             }
         } "\n"
@@ -48,7 +51,7 @@ pub(super) fn section(report: &Report, operations: &ShownOperations<'_>) -> Resu
 }
 
 /// The charts of one operation, one per side that has it.
-fn figures(report: &Report, number: usize, name: &str) -> Result<Markup> {
+fn figures(report: &Report, (number, name): (usize, &str), part: &Part) -> Result<Markup> {
     let sides = report.sides.as_slice();
     let drawn: Vec<(usize, &Timeline, &OperationTimeline)> = sides
         .iter()
@@ -70,10 +73,9 @@ fn figures(report: &Report, number: usize, name: &str) -> Result<Markup> {
     let width = WIDTHS[usize::from(sides.len() > 1)];
     let mut figures = Vec::new();
     for ((index, _, operation), percentiles) in drawn.into_iter().zip(charts) {
-        let id = format!("chart-{number}-{index}");
+        let id = format!("{}chart-{number}-{index}", part.prefix);
         let recording = &sides[index].name;
         let chart = percentiles.with_scale_of(values.clone());
-        let picture = chart::embedded(&chart, &id, width)?;
         let window = window_length(operation.width_ns);
         let mut caption = match sides {
             [_] => format!("per {window} window"),
@@ -82,34 +84,7 @@ fn figures(report: &Report, number: usize, name: &str) -> Result<Markup> {
         if operation.durations_of == DurationsOf::Finished {
             caption.push_str(", of all finished operations, also of those without a row");
         }
-        figures.push(figure(
-            &picture,
-            &caption,
-            "Numbers per window",
-            numbers(operation),
-        ));
+        figures.push(figure(&chart, &id, width, &caption)?);
     }
     Ok(html! { @for figure in figures { (figure) } })
-}
-
-fn numbers(operation: &OperationTimeline) -> Markup {
-    let rows: Vec<Vec<String>> = operation
-        .windows
-        .iter()
-        .map(|window| {
-            vec![
-                rfc3339(window.at_ns),
-                count(window.count),
-                duration(window.p50_ns as f64),
-                duration(window.p95_ns as f64),
-                duration(window.p99_ns as f64),
-                count(window.lost),
-            ]
-        })
-        .collect();
-    let numbers = ["operations", "p50", "p95", "p99", "lost"];
-    let mut headings = vec![("window from", Align::Left)];
-    headings.extend(numbers.map(|name| (name, Align::Right)));
-    let caption = format!("{}: latency per window", operation.operation);
-    table(&caption, &headings, &rows)
 }

@@ -2,28 +2,34 @@
 
 use maud::{Markup, html};
 
-use super::html::{capital, shown, table};
-use super::{Report, Side, role};
+use super::html::{capital, heading, shown, table};
+use super::{Part, Report, Side, role};
 use crate::figures::{Summary, Target};
 use crate::output::{Align, Measure, measures, shown_measures};
 use crate::units::{count, duration, span};
 
 /// Where the data come from: the facts about each recording.
-pub(super) fn provenance(report: &Report) -> Markup {
+pub(super) fn provenance(report: &Report, part: &Part) -> Markup {
     html! {
-        @match report.sides.as_slice() {
-            [only] => (facts(only)),
-            sides => {
-                div class="sides" { "\n"
-                    @for (index, side) in sides.iter().enumerate() {
-                        section {
-                            h3 { span class="role" { (role(report, index)) } " " (shown(&side.name)) }
-                            "\n" (facts(side))
-                        } "\n"
-                    }
-                } "\n"
+        section {
+            (heading(part.level, html! { "Provenance" }))
+            @match report.sides.as_slice() {
+                [only] => (facts(only)),
+                sides => {
+                    div class="sides" { "\n"
+                        @for (index, side) in sides.iter().enumerate() {
+                            section {
+                                (heading(part.level + 1, html! {
+                                    span class="role" { (role(report, index)) } " "
+                                    span class="name" { (shown(&side.name)) }
+                                }))
+                                (facts(side))
+                            } "\n"
+                        }
+                    } "\n"
+                }
             }
-        }
+        } "\n"
     }
 }
 
@@ -76,13 +82,18 @@ fn facts(side: &Side) -> Markup {
 }
 
 /// Figures per operation of one recording; a measure that no operation has is left out.
-pub(super) fn summary(summary: &Summary) -> Markup {
+pub(super) fn summary(summary: &Summary, part: &Part) -> Markup {
     let all: Vec<Vec<Measure>> = summary.operations.iter().map(measures).collect();
     let figures = match all.first() {
         None => html! { p { "No operation was observed yet." } "\n" },
         Some(first) => figures(summary, &all, first),
     };
-    html! { section { h2 { "Operations" } "\n" (figures) } "\n" }
+    html! {
+        section {
+            (heading(part.level, html! { "Operations" }))
+            (figures)
+        } "\n"
+    }
 }
 
 fn figures(summary: &Summary, all: &[Vec<Measure>], first: &[Measure]) -> Markup {

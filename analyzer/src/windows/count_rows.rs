@@ -32,10 +32,14 @@ const BALANCED: [&str; 4] = ["finished", "recorded", "filtered", "sampled_out"];
 
 /// The columns of `operation_metrics` that are read.
 pub(super) fn metrics_columns() -> Vec<String> {
-    let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
-    let losses = LOSS_CAUSES.into_iter().map(lost_column);
     let others = METRICS_COLUMNS.into_iter().map(str::to_owned);
-    others.chain(counters).chain(losses).collect()
+    others.chain(counted_columns()).collect()
+}
+
+/// The columns of counters and losses.
+pub(super) fn counted_columns() -> impl Iterator<Item = String> {
+    let counters = COUNTERS.iter().map(|counter| counter.name.to_owned());
+    counters.chain(LOSS_CAUSES.into_iter().map(lost_column))
 }
 
 fn lost_column(cause: &str) -> String {

@@ -201,8 +201,8 @@ fn fold_files(
         let mut folds = RunFolds::new(plan, observed);
         if *table == Table::OPERATION_LOG {
             source.batches(rows, |batch| folds.add_rows(batch))?;
-        } else if let Some(roll_up) = usable_roll_up(*source, plan)? {
-            folds.add_roll_up(&roll_up)?;
+        } else if let Some(roll_up) = usable_roll_up(*source, plan) {
+            folds.add_roll_up(&roll_up);
         } else if plan.reads_durations {
             let metrics = [metrics, &[DURATIONS][..]].concat();
             source.batches(&metrics, |batch| folds.add_counts(batch))?;
@@ -273,8 +273,8 @@ impl<'a> RunFolds<'a> {
     }
 
     /// Adds what the rows of a segment add up to.
-    fn add_roll_up(&mut self, roll_up: &RolledUp) -> Result<()> {
-        let rows = CountRows::of(roll_up.rows())?;
+    fn add_roll_up(&mut self, roll_up: &RolledUp) {
+        let rows = roll_up.rows();
         let places: Vec<usize> = rows.words().map(|word| self.place(word)).collect();
         for index in 0..rows.len() {
             let (word, row) = rows.row(index);
@@ -291,7 +291,6 @@ impl<'a> RunFolds<'a> {
                 });
             }
         }
-        Ok(())
     }
 
     fn add_counts(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -4,7 +4,6 @@
 //! flight. Verdicts are never made from sums.
 
 use arrow::array::{Array, Int64Array, RecordBatch};
-use soakbox_cli::Result;
 use soakbox_schemas::counters::SLOTS;
 use soakbox_schemas::recording::roll_up::{
     DIFFERENCE_CHECK, LAST_AT, LAST_INTERVAL, RECORDED_CHECK, ROWS,
@@ -12,46 +11,50 @@ use soakbox_schemas::recording::roll_up::{
 
 use super::check::CheckSum;
 use super::columns::{integers, positive, times};
-use super::count_rows::CountRow;
+use super::count_rows::{CountRow, CountRows, DURATIONS, counted_columns};
 use super::cut::RunPlan;
 use super::source::Source;
 use crate::recording::TimeRange;
 
 /// The sums of the counts of a segment, which may be read in place of its rows.
 pub(super) struct RolledUp {
-    rows: RecordBatch,
+    rows: CountRows,
     /// From the first interval to the end of the last one.
     time: TimeRange,
     checks: Vec<CheckSum>,
 }
 
 /// The roll-up of a file, if it has one that may be read in place of its rows.
-pub(super) fn usable_roll_up(source: Source<'_>, plan: &RunPlan) -> Result<Option<RolledUp>> {
+pub(super) fn usable_roll_up(source: Source<'_>, plan: &RunPlan) -> Option<RolledUp> {
     let Source::Segment(segment) = source else {
-        return Ok(None);
+        return None;
     };
     let is_near = segment
         .range
         .is_some_and(|range| plan.is_in_one_window(range));
     if plan.is_judged || !is_near {
-        return Ok(None);
+        return None;
     }
-    let Some(rows) = segment.roll_up() else {
-        return Ok(None);
-    };
-    let found = RolledUp::of(rows, plan)?;
-    Ok(found.filter(|found| found.rows_added_up() == segment.rows))
+    let rows = segment.roll_up()?;
+    let (sums, unknown) = (rows.schema(), segment.missing_columns.as_ref());
+    let has = |name: String| unknown.contains(&name) || sums.column_with_name(&name).is_some();
+    if !counted_columns().chain([DURATIONS.to_owned()]).all(has) {
+        return None;
+    }
+    let found = RolledUp::of(&rows, plan)?;
+    (found.rows_added_up() == segment.rows).then_some(found)
 }
 
 impl RolledUp {
-    fn of(rows: RecordBatch, plan: &RunPlan) -> Result<Option<Self>> {
-        let (at, last_at) = (times(&rows, "at")?, times(&rows, LAST_AT)?);
-        let first = integers(&rows, "interval")?;
-        let last = integers(&rows, LAST_INTERVAL)?;
+    /// `None` also where it lacks a column, or has one of another type.
+    fn of(rows: &RecordBatch, plan: &RunPlan) -> Option<Self> {
+        let (at, last_at) = (times(rows, "at").ok()?, times(rows, LAST_AT).ok()?);
+        let integers = |name| integers(rows, name).ok();
+        let (first, last) = (integers("interval")?, integers(LAST_INTERVAL)?);
         let [number, recorded, difference] = [
-            integers(&rows, ROWS)?,
-            integers(&rows, RECORDED_CHECK)?,
-            integers(&rows, DIFFERENCE_CHECK)?,
+            integers(ROWS)?,
+            integers(RECORDED_CHECK)?,
+            integers(DIFFERENCE_CHECK)?,
         ];
         let columns: [&dyn Array; 7] = [
             &at,
@@ -64,9 +67,7 @@ impl RolledUp {
         ];
         let is_null = columns.iter().any(|column| column.null_count() > 0);
         let time = at.values().iter().min().zip(last_at.values().iter().max());
-        let Some((first_ns, last_ns)) = time.filter(|_| !is_null) else {
-            return Ok(None);
-        };
+        let (first_ns, last_ns) = time.filter(|_| !is_null)?;
         let time = TimeRange {
             first_ns: *first_ns,
             last_ns: last_ns.saturating_add(plan.interval_ns),
@@ -85,11 +86,12 @@ impl RolledUp {
             && checks
                 .iter()
                 .all(|sum| plan.may_add_up(sum.first, sum.last));
-        Ok(is_usable.then_some(Self { rows, time, checks }))
+        let rows = CountRows::of(rows).ok()?;
+        is_usable.then_some(Self { rows, time, checks })
     }
 
-    /// A row per operation, with columns of `operation_metrics`.
-    pub(super) fn rows(&self) -> &RecordBatch {
+    /// A row per operation.
+    pub(super) fn rows(&self) -> &CountRows {
         &self.rows
     }
 

@@ -38,6 +38,8 @@ pub struct Recorder {
     pub encodes: bool,
     /// Whether segments of `operation_metrics` have a roll-up, as those of the recorder.
     pub rolls_up: bool,
+    /// A column that these sums lack.
+    pub roll_up_lacks: Option<String>,
     sequences: HashMap<Table, u64>,
     lock: Option<File>,
 }
@@ -55,6 +57,7 @@ impl Recorder {
             target: "/usr/bin/meshd".to_owned(),
             encodes: false,
             rolls_up: true,
+            roll_up_lacks: None,
             sequences: HashMap::new(),
             lock: None,
         }
@@ -145,7 +148,11 @@ impl Recorder {
         if table == Table::OPERATION_METRICS && self.rolls_up {
             let mut roll_up = RollUp::default();
             roll_up.add(batch);
-            if let Some(rows) = roll_up.finish().unwrap() {
+            if let Some(mut rows) = roll_up.finish().unwrap() {
+                if let Some(column) = &self.roll_up_lacks {
+                    let place = rows.schema().index_of(column).unwrap();
+                    rows.remove_column(place);
+                }
                 let mut bytes = Vec::new();
                 journal::encode(&rows, &mut bytes).unwrap();
                 footer.roll_up = Some(Place {

@@ -38,7 +38,7 @@ fn charts() -> Vec<(String, String)> {
         roxmltree::Document::parse(&page).unwrap();
         let embedded = chart::embedded(&*one, &format!("embedded-{name}"), NARROW).unwrap();
         charts.push((name.clone(), page));
-        charts.push((format!("{name}, embedded"), embedded));
+        charts.push((format!("{name}, embedded"), embedded.svg));
     }
     charts
 }

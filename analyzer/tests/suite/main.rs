@@ -2,6 +2,7 @@
 //! process of its own, `cargo test --workspace --test suite SUBJECT::` only one subject.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod axe;
 mod bad_input;
 mod bad_queries;
 mod baseline;
@@ -36,6 +37,8 @@ mod rates_found;
 mod rates_series;
 mod recordings;
 mod report;
+mod report_forms;
+mod report_script;
 mod rolled_up;
 mod shell;
 mod soak;
@@ -60,3 +63,4 @@ mod host;
 mod lossy;
 mod program;
 mod rates;
+mod report_pages;

@@ -115,7 +115,7 @@ fn a_title_and_a_header_are_on_top() {
         "--template",
         "header.html",
     ]);
-    assert!(message.contains("Markdown has none"), "{message}");
+    assert!(message.contains("no output is one"), "{message}");
     assert!(!Path::new(&markdown).exists());
 }
 

@@ -221,6 +221,37 @@ fn rows_are_not_read_where_their_sum_is_enough_and_are_where_it_is_damaged() {
 }
 
 #[test]
+fn a_roll_up_that_lacks_a_column_is_not_read() {
+    let place = tempfile::tempdir().unwrap();
+    seal(place.path(), &PLAIN, false);
+    let root = place.path();
+    let whole = figures(root);
+    for column in [
+        "at",
+        "last_at",
+        "interval",
+        "operation",
+        "rows",
+        "recorded_check",
+        "lost",
+        "finished",
+        "begun",
+        "lost_ring_full",
+        "durations_ns",
+    ] {
+        let mut recorder = Recorder::new(root);
+        recorder.roll_up_lacks = Some(column.to_owned());
+        let counts = rows(&PLAIN).metrics[60..120].concat();
+        recorder.seal_as(
+            Table::OPERATION_METRICS,
+            &OperationMetrics::batch(&counts).unwrap(),
+            2,
+        );
+        assert_eq!(figures(root), whole, "{column}");
+    }
+}
+
+#[test]
 fn a_place_beyond_the_file_is_no_roll_up() {
     let place = tempfile::tempdir().unwrap();
     seal(place.path(), &PLAIN, false);

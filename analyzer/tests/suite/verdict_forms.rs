@@ -2,7 +2,7 @@
 
 use crate::program::{Place, analyzer, one_space, printed, refused, text};
 use soakbox_analyzer::compare::{Settings, compare};
-use soakbox_analyzer::output::{verdict_junit, verdict_markdown, verdict_text};
+use soakbox_analyzer::output::{junit, verdict_markdown, verdict_suite, verdict_text};
 use soakbox_analyzer::windows::{Run, RunIdentity, Series, Target, Window, WindowLength};
 use soakbox_cli::escaped;
 use soakbox_schemas::tables::histogram::SparseHistogram;
@@ -150,7 +150,7 @@ fn foreign_names_are_shown_and_interpreted_by_nobody() {
             let cells = row.replace("\\\\", "").replace("\\|", "");
             assert_eq!(cells.matches('|').count(), 9, "{row}");
         }
-        let junit = verdict_junit(&answer);
+        let junit = junit(&[verdict_suite("soakbox compare", &answer)]);
         let document = roxmltree::Document::parse(&junit).unwrap();
         let mut names = document
             .descendants()

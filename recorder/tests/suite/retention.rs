@@ -94,8 +94,11 @@ fn rows_older_than_the_limit_are_deleted_by_table_and_annotations_never() {
     wait_until(&mut writer, &clock, is_done).unwrap();
     let first = left()[0];
     assert_eq!(first % 10, 0, "whole files: {first}");
-    assert_eq!(segments(root.path(), Table::OPERATION_METRICS), 6);
-    assert_eq!(segments(root.path(), Table::ANNOTATIONS), 6);
+    // None of these is deleted, and waiting may have sealed more.
+    for table in [Table::OPERATION_METRICS, Table::ANNOTATIONS] {
+        let number = segments(root.path(), table);
+        assert!(number >= 6, "{table:?}: {number}");
+    }
     let deletions = Deletions::read(root.path()).unwrap();
     let tables = deletions.by_table();
     assert_eq!(

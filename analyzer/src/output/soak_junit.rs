@@ -1,0 +1,43 @@
+//! The findings of a soak test as a suite of JUnit tests. A search is a test: what it found is its failure,
+//! and a search that could not be decided is skipped. Where none could be decided, that is an error.
+
+use super::MISSING;
+use super::junit::{Case, JunitSuite, Outcome};
+use super::soak_headline::headline;
+use super::soak_text::{FINDING_HEADINGS, finding_cells};
+use crate::soak::{FindingAnswer, SoakAnswer};
+
+/// The type of a failure.
+const FOUND: &str = "found";
+
+/// The findings as a suite of tests.
+pub fn soak_suite(name: &str, answer: &SoakAnswer) -> JunitSuite {
+    let is_open = |one: &FindingAnswer| one.status == "inconclusive";
+    if answer.findings.iter().all(is_open) {
+        return JunitSuite::not_judged(name.to_owned(), &headline(answer));
+    }
+    let cases = answer.findings.iter().map(|one| Case {
+        operation: one.subject.clone(),
+        name: one.kind.to_owned(),
+        outcome: match one.status {
+            "found" => Outcome::Failed(FOUND, one.reason.clone()),
+            "inconclusive" => Outcome::Skipped(one.reason.clone()),
+            _ => Outcome::Passed,
+        },
+        text: figures(one),
+    });
+    JunitSuite {
+        name: name.to_owned(),
+        properties: vec![("summary", headline(answer))],
+        cases: cases.collect(),
+    }
+}
+
+/// The figures in the row of the table.
+fn figures(finding: &FindingAnswer) -> String {
+    let cells = FINDING_HEADINGS.iter().zip(finding_cells(finding));
+    // Without the kind, the subject, the status and the reason.
+    let cells = cells.skip(3).take(4).filter(|(_, cell)| cell != MISSING);
+    let cells = cells.map(|((name, _), cell)| format!("{name} {cell}"));
+    cells.collect::<Vec<_>>().join("; ")
+}
