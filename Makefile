@@ -78,12 +78,17 @@ bench: ## Costs and throughput on this machine; see docs/measurements.md
 test-kernels: ## Kernel tests on other kernels, in a virtual machine (Debian, as root; minutes for each kernel)
 	recorder/tests/kernels.sh
 
+.PHONY: test-systemd
+test-systemd: ## The systemd unit under a real systemd, in namespaces of its own (Debian, as root)
+	recorder/tests/systemd.sh
+
 .PHONY: endurance
 endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 	SOAKBOX_REQUIRE_KERNEL=1 cargo test --workspace --locked -- --ignored --nocapture
 	SOAKBOX_REQUIRE_KERNEL=1 SOAKBOX_ROUNDS=100 cargo test --workspace --locked --test suite -- --nocapture kernel_whole_binaries
 	cargo run --release --locked -p soakbox-statistics --example simulate -- --full
 	$(MAKE) test-kernels
+	$(MAKE) test-systemd
 
 .PHONY: fuzz
 fuzz: ## One minute of fuzzing for each parser; needs `cargo install cargo-fuzz`

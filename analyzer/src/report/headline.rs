@@ -51,8 +51,8 @@ pub(super) fn class(tone: Tone) -> &'static str {
 /// The verdict with its reasons.
 pub(super) fn verdict(report: &Report) -> Markup {
     let headline = of(&report.judgement);
-    let warnings = report.sides.iter().map(|side| side.summary.warnings.len());
-    let warnings = warnings.sum::<usize>() as u64;
+    let warnings = report.sides.iter().flat_map(|side| &side.summary.warnings);
+    let warnings = warnings.filter(|one| one.is_incomplete()).count() as u64;
     html! {
         div class={ "verdict " (class(headline.tone)) } {
             p {
