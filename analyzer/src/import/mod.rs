@@ -7,7 +7,6 @@ mod columns;
 mod csv;
 mod decimal;
 mod fortio;
-mod hdr_histogram;
 mod hdr_log;
 mod k6;
 mod lines;
