@@ -128,7 +128,11 @@ impl ExportArguments {
                 (typed.common, Format::Hdr { every_ns })
             }
         };
-        if common.recordings.iter().any(|path| path.as_os_str().is_empty()) {
+        if common
+            .recordings
+            .iter()
+            .any(|path| path.as_os_str().is_empty())
+        {
             return Err(Failure::new("recording", "its path is empty"));
         }
         Ok(ExportPlan {

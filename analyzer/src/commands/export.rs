@@ -119,7 +119,9 @@ fn parquet(table: Table, about: Exported, target: &mut Target<'_>) -> Result<u64
 
 fn perfetto(interval_ns: i64, target: &mut Target<'_>) -> Result<u64> {
     let mut trace = PerfettoTrace::new(interval_ns);
-    target.stream(queries::ANNOTATIONS, |batch, part| trace.annotations(batch, part))?;
+    target.stream(queries::ANNOTATIONS, |batch, part| {
+        trace.annotations(batch, part)
+    })?;
     target.stream(queries::COUNTS, |batch, part| trace.counts(batch, part))?;
     target.stream(queries::MEMORY, |batch, part| trace.memory(batch, part))?;
     target.stream(queries::TRACE, |batch, part| trace.operations(batch, part))?;
@@ -160,7 +162,9 @@ fn hdr(every_ns: u64, target: &mut Target<'_>) -> Result<u64> {
     let renamed: Vec<(&str, &str)> = log.renamed().collect();
     if !renamed.is_empty() {
         let names = renamed.iter().take(MOST_NAMES);
-        let names: Vec<String> = names.map(|(name, tag)| format!("{name} is {tag}")).collect();
+        let names: Vec<String> = names
+            .map(|(name, tag)| format!("{name} is {tag}"))
+            .collect();
         let more = match renamed.len().saturating_sub(MOST_NAMES) {
             0 => String::new(),
             more => format!(" and {more} more"),

@@ -143,7 +143,8 @@ fn head(begin_ns: i64, out: &mut Vec<u8>) {
 fn tag(name: &str) -> String {
     let mut tag = String::with_capacity(name.len());
     for letter in name.chars() {
-        let is_plain = !matches!(letter, ',' | '%') && !letter.is_whitespace() && !letter.is_control();
+        let is_plain =
+            !matches!(letter, ',' | '%') && !letter.is_whitespace() && !letter.is_control();
         if is_plain {
             tag.push(letter);
             continue;

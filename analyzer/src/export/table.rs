@@ -107,12 +107,17 @@ fn plain_type(kind: &DataType) -> DataType {
     }
 }
 
-fn in_types(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
+fn in_types(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> std::result::Result<RecordBatch, ArrowError> {
     let columns = schema.fields().iter().zip(batch.columns());
-    let columns = columns.map(|(field, column)| match column.data_type() == field.data_type() {
-        true => Ok(column.clone()),
-        false => cast(column, field.data_type()),
-    });
+    let columns = columns.map(
+        |(field, column)| match column.data_type() == field.data_type() {
+            true => Ok(column.clone()),
+            false => cast(column, field.data_type()),
+        },
+    );
     let columns: Vec<ArrayRef> = columns.collect::<std::result::Result<_, _>>()?;
     RecordBatch::try_new(schema.clone(), columns)
 }

@@ -40,7 +40,9 @@ impl Histogram {
     pub(crate) fn add(&mut self, value: u64, count: u64) {
         let value = value.min(i64::MAX.unsigned_abs());
         let known = self.counts.entry(self.layout.index(value)).or_insert(0);
-        *known = known.saturating_add(count.max(1)).min(i64::MAX.unsigned_abs());
+        *known = known
+            .saturating_add(count.max(1))
+            .min(i64::MAX.unsigned_abs());
         self.largest = self.largest.max(value);
     }
 

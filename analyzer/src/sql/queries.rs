@@ -118,9 +118,7 @@ mod tests {
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query.to_owned());
         let charts = [cpu_parts(5), health(5), probe_costs(5)];
-        let exports = [
-            TRACE, MEMORY, COUNTS, ANNOTATIONS, SAMPLES, DURATIONS, SIZE,
-        ];
+        let exports = [TRACE, MEMORY, COUNTS, ANNOTATIONS, SAMPLES, DURATIONS, SIZE];
         let exports = exports.map(str::to_owned);
         let tables = Table::ALL.map(whole_table);
         let all = views.into_iter().chain(charts).chain(exports);

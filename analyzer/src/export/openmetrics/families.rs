@@ -185,7 +185,11 @@ pub(super) fn write(all: &OpenMetrics, out: &mut Vec<u8>, write: Write<'_>) -> R
         head(family.name, family.kind, family.unit, family.help, out);
         let is_counter = family.kind == COUNTER;
         let suffix = if is_counter { "_total" } else { "" };
-        for (key, series) in all.series.iter().filter(|(_, series)| (family.is_known)(series)) {
+        for (key, series) in all
+            .series
+            .iter()
+            .filter(|(_, series)| (family.is_known)(series))
+        {
             let start = format!("{}{suffix}{{{}}} ", family.name, labels(key));
             let mut sum = 0u128;
             for (interval, at) in all.samples(series) {

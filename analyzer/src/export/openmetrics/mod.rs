@@ -135,13 +135,17 @@ impl OpenMetrics {
         let (finished, lost) = (columns.numbers("finished")?, columns.numbers("lost")?);
         let in_flight = columns.numbers("in_flight")?;
         for row in 0..at.len() {
-            let interval = number(&at, row).unwrap_or_default().div_euclid(self.every_ns);
+            let interval = number(&at, row)
+                .unwrap_or_default()
+                .div_euclid(self.every_ns);
             let key = key(text(&operations, row), text(&hosts, row));
             let series = self.series.entry(key).or_default();
             let is_new = !series.counts.contains_key(&interval);
             self.points += u64::from(is_new);
             let counts = series.counts.entry(interval).or_default();
-            counts.finished = counts.finished.saturating_add(amount(&finished, row).unwrap_or(0));
+            counts.finished = counts
+                .finished
+                .saturating_add(amount(&finished, row).unwrap_or(0));
             counts.lost = counts.lost.saturating_add(amount(&lost, row).unwrap_or(0));
             // Those of the latest row: rows are in the order of time.
             counts.in_flight = amount(&in_flight, row).unwrap_or(0);

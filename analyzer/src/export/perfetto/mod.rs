@@ -196,7 +196,13 @@ impl PerfettoTrace {
         let operations = columns.texts("operation")?;
         let (pids, tids) = (columns.numbers("pid")?, columns.numbers("tid")?);
         let success = columns.truths("success")?;
-        let numbers = ["cpu_ns", "return_value", "bytes", "sample_weight", "goroutine"];
+        let numbers = [
+            "cpu_ns",
+            "return_value",
+            "bytes",
+            "sample_weight",
+            "goroutine",
+        ];
         let numbers = numbers.map(|name| Ok((name, columns.numbers(name)?)));
         let numbers = numbers.into_iter().collect::<Result<Vec<_>>>()?;
         let mut values = Vec::new();
@@ -256,7 +262,9 @@ impl PerfettoTrace {
                 *track
             }
             None => {
-                let track = self.packets.track(Some(parent), Kind::Counter(name, unit), out);
+                let track = self
+                    .packets
+                    .track(Some(parent), Kind::Counter(name, unit), out);
                 self.counters.insert(key, (track, value));
                 track
             }

@@ -88,7 +88,9 @@ impl Tracks {
                 let number = i32::try_from(tid).ok().filter(|tid| *tid > 0);
                 let track = match pid.zip(number) {
                     Some((pid, tid)) => packets.track(None, Kind::Thread(pid, tid), out),
-                    None => packets.track(Some(process), Kind::Named(&format!("thread {tid}")), out),
+                    None => {
+                        packets.track(Some(process), Kind::Named(&format!("thread {tid}")), out)
+                    }
                 };
                 Thread {
                     track,
