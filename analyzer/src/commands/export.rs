@@ -125,6 +125,9 @@ fn perfetto(interval_ns: i64, target: &mut Target<'_>) -> Result<u64> {
     target.stream(queries::COUNTS, |batch, part| trace.counts(batch, part))?;
     target.stream(queries::MEMORY, |batch, part| trace.memory(batch, part))?;
     target.stream(queries::TRACE, |batch, part| trace.operations(batch, part))?;
+    let mut part = Vec::new();
+    trace.finish(&mut part);
+    target.writer.write(&part)?;
     let clamped = trace.clamped();
     if clamped > 0 {
         message::line(format_args!(

@@ -244,6 +244,11 @@ impl PerfettoTrace {
         Ok(())
     }
 
+    /// Appends the clocks to a trace without anything, so that it is one.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.packets.start(0, out);
+    }
+
     /// Appends a value where it is another one than before.
     fn counter(
         &mut self,
