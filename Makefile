@@ -92,7 +92,7 @@ endurance: ## Tests that take too long for `make test`; see docs/measurements.md
 
 .PHONY: fuzz
 fuzz: ## One minute of fuzzing for each parser; needs `cargo install cargo-fuzz`
-	cd fuzz && for target in elf go unwind notes exception_table code demangle mini_debug_info probe journal btf names decimal records histogram hdr_histogram; do \
+	cd fuzz && for target in elf go unwind notes exception_table code demangle mini_debug_info probe journal btf names decimal records histogram hdr_histogram imports; do \
 	  cargo fuzz run --fuzz-dir . --sanitizer none "$$target" -- -max_total_time=60 || exit 1; done
 
 .PHONY: clean

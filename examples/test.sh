@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a short demo twice, with synthetic and with observed recordings, and checks that it shows the
 # expected differences. Then it reads the recording of the degraded service in Python: the notebooks,
-# and the documented types by pyarrow and DuckDB. If the host does not allow eBPF, this is reported and
+# the documented types by pyarrow and DuckDB, and exports by the programs that they are for. If the host does not allow eBPF, this is reported and
 # the synthetic recording is used; with SOAKBOX_REQUIRE_KERNEL=1 it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,6 +34,6 @@ else
   [ "${SOAKBOX_REQUIRE_KERNEL:-0}" != 1 ]
 fi
 notebooks/test.sh "$recording"
-for check in check_results check_functions; do
+for check in check_results check_functions check_exports; do
   "$(notebooks/run.sh --python)" "notebooks/$check.py" "$programs/soakbox-analyzer" "$recording"
 done

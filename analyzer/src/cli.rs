@@ -6,10 +6,12 @@ mod baseline;
 mod changes;
 mod chart;
 mod compare;
+mod export;
 mod file_columns;
 mod import;
 mod power;
 mod report;
+mod scope;
 mod soak;
 mod sql;
 
@@ -23,6 +25,7 @@ pub use baseline::BaselinePlan;
 pub use changes::{ChangesPlan, SeriesInput};
 pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject};
 pub use compare::{ComparePlan, VerdictFormat};
+pub use export::ExportPlan;
 pub use import::ImportPlan;
 pub use power::PowerPlan;
 pub use report::{ReportFormat, ReportPlan, ReportSubject};
@@ -95,6 +98,10 @@ enum Command {
     /// Make a recording of the measurements of another program
     #[command(subcommand)]
     Import(import::ImportArguments),
+    /// Write rows of a recording for other programs: CSV, Parquet, a trace for Perfetto, OpenMetrics, a
+    /// log of HdrHistogram
+    #[command(subcommand)]
+    Export(export::ExportArguments),
     /// Draw a chart as SVG: percentiles over time, heat map, spectrum, memory and others, or the rows
     /// of a query
     ///
@@ -141,6 +148,8 @@ pub enum Plan {
     Soak(Box<SoakPlan>),
     /// Make a recording of the measurements of another program.
     Import(Box<ImportPlan>),
+    /// Write rows of a recording for other programs.
+    Export(Box<ExportPlan>),
     /// Draw a chart.
     Chart(Box<ChartPlan>),
     /// Write a report to a file.
@@ -159,6 +168,7 @@ impl TryFrom<Arguments> for Plan {
             Command::Changes(arguments) => Plan::Changes(Box::new(arguments.plan()?)),
             Command::Soak(arguments) => Plan::Soak(Box::new(arguments.plan()?)),
             Command::Import(arguments) => Plan::Import(Box::new(arguments.plan())),
+            Command::Export(arguments) => Plan::Export(Box::new(arguments.plan()?)),
             Command::Compare(arguments) => arguments.plan()?,
             Command::Selftest(arguments) => Plan::Power(Box::new(arguments.plan()?)),
             Command::Chart(arguments) => Plan::Chart(Box::new(arguments.plan()?)),

@@ -1,6 +1,7 @@
 //! Runs a plan: opens the recording and the output of a command and passes both to it.
 
 mod chart;
+mod export;
 mod places;
 mod report;
 mod series;
@@ -51,6 +52,7 @@ pub fn run(plan: &Plan) -> Result<ExitCode> {
         }
         Plan::Sql(plan) => sql::run(plan),
         Plan::Chart(plan) => chart::run(plan),
+        Plan::Export(plan) => export::run(plan),
         Plan::Report(plan) => report::run(plan),
     }?;
     Ok(ExitCode::SUCCESS)

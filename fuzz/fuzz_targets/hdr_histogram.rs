@@ -7,8 +7,8 @@ use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
 
-// The file needs little of its package, which would bring the query engine with it.
-#[path = "../../analyzer/src/import/hdr_histogram.rs"]
+// The module needs little of its package, which would bring the query engine with it.
+#[path = "../../analyzer/src/hdr_histogram/mod.rs"]
 #[allow(dead_code)]
 mod hdr_histogram;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::import::{
-    DurationColumn, Finish, Format, K6, Mapping, Operation, Step, TimeColumn, TimeForm, Unit,
+    DurationColumn, Finish, Format, K6, Mapping, Operation, Per, Step, TimeColumn, TimeForm, Unit,
 };
 
 /// The name of the operation where none is given.
@@ -20,16 +20,32 @@ pub(super) enum ImportArguments {
     /// recording is made. The recording has no counts of a kernel, so that nothing is known to be
     /// lost.
     Csv(CsvArguments),
+    /// Make a recording of samples of Criterion: target/criterion, a sample.json in it, or the messages of
+    /// cargo criterion --message-format=json
+    ///
+    /// Each sample is one operation with the mean time of its iterations. There are no times: the samples
+    /// follow one another from 1970 on.
+    Criterion(BenchmarkArguments),
     /// Make a recording of the result of Fortio: load -json FILE
     ///
     /// Each duration of its histogram is one operation with the middle of its bucket, at a time
     /// within the run that is not the real one.
     Fortio(FortioArguments),
+    /// Make a recording of the results of Go's benchmarks: go test -bench . -count 20
+    ///
+    /// Each result is one operation with the mean time of its iterations. There are no times: the results
+    /// follow one another from 1970 on.
+    GoBench(BenchmarkArguments),
     /// Make a recording of a log of HdrHistogram
     ///
     /// Each value of a histogram is one operation with the middle of its bucket, at a time within
     /// the interval that is not the real one. Tags are the names of operations.
     Hdr(HdrArguments),
+    /// Make a recording of the results of JMH: -rf json
+    ///
+    /// Each iteration is one operation with its score, and in the mode sample each sample. There are no
+    /// times: they follow one another from 1970 on.
+    Jmh(BenchmarkArguments),
     /// Make a recording of the points of k6: run --out csv=FILE or --out json=FILE
     ///
     /// Each point of http_req_duration is one finished request. Points of other metrics are left out.
@@ -40,10 +56,20 @@ pub(super) enum ImportArguments {
     /// The options are those of CSV. A row that cannot be read ends the import, and no recording is
     /// made.
     Parquet(ParquetArguments),
+    /// Make a recording of an answer of Prometheus to a range query: /api/v1/query_range
+    ///
+    /// Each value of a series is one operation. Series of the buckets of a histogram (with the label le)
+    /// are counts: each operation between two samples has the middle of its bucket.
+    Prometheus(PrometheusArguments),
     /// Make a recording of the results of vegeta: encode --to json or --to csv
     ///
     /// A result that cannot be read ends the import, and no recording is made.
     Vegeta(VegetaArguments),
+    /// Make a recording of the latencies of wrk2: -L
+    ///
+    /// Each request of the detailed percentile spectrum is one operation, at a time within the run that
+    /// is not the real one.
+    Wrk2(Wrk2Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +107,18 @@ pub(super) struct FortioArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Wrk2Arguments {
+    /// The text that wrk2 printed; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// =NAME instead of the URL as the name of the operation
+    #[arg(long, value_name = "=NAME")]
+    operation: Option<Operation>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct HdrArguments {
     /// The log; - for stdin
     #[arg(value_name = "FILE")]
@@ -92,6 +130,35 @@ pub(super) struct HdrArguments {
     unit: Unit,
     /// =NAME instead of the tags as the name of all operations
     #[arg(long, value_name = "=NAME")]
+    operation: Option<Operation>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchmarkArguments {
+    /// The file with the results; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// How many operations a duration stands for, a power of ten: durations are whole nanoseconds, and
+    /// 1000 keeps three more digits
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    per: Per,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrometheusArguments {
+    /// The JSON file; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// The unit of the values, or of the bounds of buckets: ns, us, ms or s
+    #[arg(long, value_name = "UNIT")]
+    unit: Unit,
+    /// The label with the names of operations, or =NAME for one name of all series [default: the name
+    /// of the metric with all labels]
+    #[arg(long, value_name = "LABEL|=NAME")]
     operation: Option<Operation>,
 }
 
@@ -218,8 +285,22 @@ impl ImportArguments {
                 typed.file,
                 typed.output,
             ),
+            ImportArguments::Criterion(typed) => {
+                (Format::Criterion(typed.per), typed.file, typed.output)
+            }
+            ImportArguments::GoBench(typed) => {
+                (Format::GoBench(typed.per), typed.file, typed.output)
+            }
+            ImportArguments::Jmh(typed) => (Format::Jmh(typed.per), typed.file, typed.output),
+            ImportArguments::Prometheus(typed) => {
+                let format = Format::Prometheus(typed.unit, typed.operation);
+                (format, typed.file, typed.output)
+            }
             ImportArguments::Fortio(typed) => {
                 (Format::Fortio(typed.operation), typed.file, typed.output)
+            }
+            ImportArguments::Wrk2(typed) => {
+                (Format::Wrk2(typed.operation), typed.file, typed.output)
             }
             ImportArguments::Hdr(typed) => {
                 let format = Format::Hdr(typed.unit, typed.operation);

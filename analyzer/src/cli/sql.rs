@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use chrono::DateTime;
 use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
-use crate::changes::seconds;
+use super::scope::ScopeArguments;
 use crate::sql::{SCHEMA, Scope};
 
 /// `sql` as typed.
@@ -28,19 +27,8 @@ pub(super) struct SqlArguments {
     /// several times
     #[arg(long = "table", id = "tables", value_name = "NAME=FILE", value_parser = named_file)]
     tables: Vec<NamedPlace>,
-    /// Only rows at or after this time: RFC 3339, a date with or without a time of day (UTC), or
-    /// seconds since 1970
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    from: Option<i64>,
-    /// Only rows before this time
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    to: Option<i64>,
-    /// Only rows of this host; may be given several times
-    #[arg(long, value_name = "NAME")]
-    host: Vec<String>,
-    /// Only rows of this operation; may be given several times
-    #[arg(long, value_name = "NAME")]
-    operation: Vec<String>,
+    #[command(flatten)]
+    scope: ScopeArguments,
     /// Memory that sorting and grouping use before they write temporary files: 256MiB, 2GiB
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "2GiB")]
     memory: usize,
@@ -208,11 +196,7 @@ impl SqlArguments {
         if self.command.iter().any(|query| query.trim().is_empty()) {
             return Err(empty_query());
         }
-        if let (Some(from), Some(to)) = (self.from, self.to)
-            && from >= to
-        {
-            return Err(Failure::new("--to", "is not after --from"));
-        }
+        let scope = self.scope.scope()?;
         for (flag, places) in [("--as", &self.named), ("--table", &self.tables)] {
             let mut names = BTreeSet::new();
             if let Some(twice) = places.iter().find(|place| !names.insert(&place.name)) {
@@ -225,12 +209,7 @@ impl SqlArguments {
             named: self.named,
             tables: self.tables,
             skip_damaged: self.skip_damaged,
-            scope: Scope {
-                from_ns: self.from,
-                to_ns: self.to,
-                hosts: self.host,
-                operations: self.operation,
-            },
+            scope,
             memory_bytes: self.memory,
             text: if !self.command.is_empty() {
                 QueryText::Given(self.command)
@@ -285,26 +264,11 @@ fn named(text: &str, what: &str) -> std::result::Result<NamedPlace, String> {
     })
 }
 
-/// A time, ns UTC.
-fn moment(text: &str) -> std::result::Result<i64, String> {
-    let refused = "is no time: write 2026-11-24T08:00:00Z, 2026-11-24, or seconds since 1970";
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return time.timestamp_nanos_opt().ok_or_else(|| refused.to_owned());
-    }
-    if text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("is a year: write {text}-01-01"));
-    }
-    let ns = seconds(text).map(|seconds| (seconds * 1e9).round());
-    ns.filter(|ns| ns.abs() < i64::MAX as f64)
-        .map(|ns| ns as i64)
-        .ok_or_else(|| refused.to_owned())
-}
-
 /// The least memory with which a sort can spill.
 const LEAST_MEMORY: usize = 32 << 20;
 
 /// A size of memory in bytes.
-fn memory(text: &str) -> std::result::Result<usize, String> {
+pub(super) fn memory(text: &str) -> std::result::Result<usize, String> {
     let refused = || "is no size: write 256MiB or 2GiB, at least 32MiB".to_owned();
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit: usize = match &text[digits.len()..] {

@@ -5,6 +5,7 @@ pub(crate) mod baseline;
 pub(crate) mod changes;
 pub(crate) mod chart;
 pub(crate) mod compare;
+pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod power;
 pub(crate) mod report;

@@ -21,6 +21,8 @@ pub(crate) struct Opened {
     pub(crate) session: Session,
     /// Why they do not hold everything that happened.
     pub(crate) warnings: Vec<String>,
+    /// The longest interval of a recording, ns.
+    pub(crate) interval_ns: i64,
 }
 
 /// Runs the statements in order. All of them are planned first, so that a mistake in one is reported
@@ -61,7 +63,7 @@ pub(crate) fn shell(opened: &Opened, format: RowFormat) -> Result<()> {
     })
 }
 
-fn report(opened: &Opened) {
+pub(super) fn report(opened: &Opened) {
     for warning in &opened.warnings {
         message::line(format_args!("warning: {warning}"));
     }
@@ -121,31 +123,39 @@ fn write(
     writer: &mut OutputWriter,
     stop: &Stop,
 ) -> Result<()> {
+    stream(query, writer, stop, |batch, part| rows.encode(batch, part))?;
+    let mut part = Vec::new();
+    rows.finish(&mut part)?;
+    writer.write(&part)
+}
+
+/// Runs a query, and writes the bytes that `encode` appends for each batch. A line shows how far it is.
+pub(super) fn stream(
+    query: Query<'_>,
+    writer: &mut OutputWriter,
+    stop: &Stop,
+    mut encode: impl FnMut(&RecordBatch, &mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
     let line = RefCell::new(ProgressLine::new());
     let goes_on = |query: &Running<'_>| {
         line.borrow_mut().show(query);
         stop.goes_on()
     };
     let mut part = Vec::new();
-    let mut print = |part: &mut Vec<u8>| {
+    let is_done = query.run_while(goes_on, |batch| {
+        encode(batch, &mut part)?;
         if !part.is_empty() {
             line.borrow_mut().clear();
         }
-        writer.write(part)?;
+        writer.write(&part)?;
         part.clear();
-        Ok(())
-    };
-    let is_done = query.run_while(goes_on, |batch| {
-        rows.encode(batch, &mut part)?;
-        print(&mut part)?;
         Ok(true)
     });
     line.borrow_mut().end();
-    if !is_done? {
-        return Err(stop.failure());
+    match is_done? {
+        true => Ok(()),
+        false => Err(stop.failure()),
     }
-    rows.finish(&mut part)?;
-    print(&mut part)
 }
 
 /// Lists the queries that come with the program.

@@ -2,10 +2,9 @@
 //! seconds (`DurationHistogram`), when the run began (`StartTime`) and its length in ns
 //! (`ActualDuration`), as <https://github.com/fortio/fortio> defines in `periodic` and `stats`.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use serde::Deserialize;
-use soakbox_cli::plain_io_error;
 
 use super::decimal::scaled;
 use super::lines::json;
@@ -15,6 +14,7 @@ use super::refusal::Refusal;
 use super::rows::{Row, time};
 use super::source::Source;
 use super::spread::Spread;
+use super::whole::whole;
 
 /// The longest file. A result has some hundred buckets.
 const LONGEST: u64 = 4 << 20;
@@ -60,15 +60,7 @@ impl FortioRows {
     /// # Errors
     /// Where it is none of Fortio's.
     pub(super) fn new(input: impl BufRead, operation: Option<&Operation>) -> Result<Self, Refusal> {
-        let mut text = Vec::new();
-        let read = input.take(LONGEST + 1).read_to_end(&mut text);
-        read.map_err(|error| Refusal::from(plain_io_error(&error)))?;
-        if text.is_empty() {
-            return Err("is empty".into());
-        }
-        if text.len() as u64 > LONGEST {
-            return Err(format!("is longer than {LONGEST} bytes").into());
-        }
+        let text = whole(input, LONGEST)?;
         let document: Document = json(&text, "fortio load")?;
         let name = match operation {
             Some(Operation::Name(name)) => name.as_str(),

@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::decimal::scaled;
-use super::hdr_histogram::{Bucket, buckets};
 use super::lines::Lines;
 use super::mapping::{Operation, Unit};
 use super::names::Names;
@@ -16,6 +15,7 @@ use super::refusal::Refusal;
 use super::rows::{Row, shown};
 use super::source::Source;
 use super::spread::Spread;
+use crate::hdr_histogram::{Bucket, buckets};
 
 /// The operation of lines without a tag.
 const UNTAGGED: &str = "operation";

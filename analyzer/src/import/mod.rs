@@ -3,17 +3,21 @@
 //! meaning, `segments` writes. The file is read once, in bounded memory, and the recording appears when
 //! it is complete.
 
+mod benchmark;
 mod columns;
+mod criterion;
 mod csv;
 mod decimal;
 mod fortio;
-mod hdr_histogram;
+mod go_bench;
 mod hdr_log;
+mod jmh;
 mod k6;
 mod lines;
 mod mapping;
 mod names;
 mod parquet;
+mod prometheus;
 mod records;
 mod refusal;
 mod rows;
@@ -22,6 +26,8 @@ mod source;
 mod spread;
 mod staging;
 mod vegeta;
+mod whole;
+mod wrk2;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -31,21 +37,27 @@ use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::recording::footer::IMPORT;
 
+pub use benchmark::Per;
 pub use k6::K6;
 pub use mapping::{DurationColumn, Finish, Mapping, Operation, Step, TimeColumn, TimeForm, Unit};
 
 use columns::Columns;
+use criterion::CriterionRows;
 use csv::CsvRows;
 use fortio::FortioRows;
+use go_bench::GoBenchRows;
 use hdr_log::HdrRows;
+use jmh::JmhRows;
 use k6::K6Rows;
 use parquet::ParquetRows;
+use prometheus::PrometheusRows;
 use records::Records;
 use refusal::Refusal;
 use segments::{INTERVAL_NS, SegmentWriter};
 use source::Source;
 use staging::Staging;
 use vegeta::VegetaRows;
+use wrk2::Wrk2Rows;
 
 /// The path that stands for stdin.
 const STDIN: &str = "-";
@@ -64,29 +76,44 @@ pub struct Imported {
 /// The format of a file, with what its options name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// Samples of Criterion; durations stand for that many operations.
+    Criterion(Per),
     /// CSV with these columns.
     Csv(Mapping),
     /// A result of Fortio, with the name of its operation.
     Fortio(Option<Operation>),
+    /// Results of Go's benchmarks; durations stand for that many operations.
+    GoBench(Per),
     /// A log of HdrHistogram with the unit of its values, and the name of all operations.
     Hdr(Unit, Option<Operation>),
+    /// Results of JMH; durations stand for that many operations.
+    Jmh(Per),
     /// Points of k6.
     K6(K6),
     /// Parquet with these columns.
     Parquet(Mapping),
+    /// An answer of Prometheus with the unit of its values, and what has the names of operations.
+    Prometheus(Unit, Option<Operation>),
     /// Results of vegeta, with what has the names of operations.
     Vegeta(Operation),
+    /// Latencies of wrk2, with the name of its operation.
+    Wrk2(Option<Operation>),
 }
 
 impl Format {
     fn name(&self) -> &'static str {
         match self {
+            Format::Criterion(_) => "criterion",
             Format::Csv(_) => "csv",
             Format::Fortio(_) => "fortio",
+            Format::GoBench(_) => "go-bench",
             Format::Hdr(..) => "hdr",
+            Format::Jmh(_) => "jmh",
             Format::K6(_) => "k6",
             Format::Parquet(_) => "parquet",
+            Format::Prometheus(..) => "prometheus",
             Format::Vegeta(_) => "vegeta",
+            Format::Wrk2(_) => "wrk2",
         }
     }
 
@@ -95,6 +122,17 @@ impl Format {
         match self {
             Format::Csv(mapping) | Format::Parquet(mapping) => Some(mapping),
             _ => None,
+        }
+    }
+
+    /// Whether the rows have no times: then they follow one another from 1970 on.
+    fn is_without_times(&self) -> bool {
+        match self {
+            Format::Criterion(_) | Format::GoBench(_) | Format::Jmh(_) | Format::Wrk2(_) => true,
+            Format::Csv(mapping) | Format::Parquet(mapping) => {
+                matches!(mapping.finish, Finish::Every(_))
+            }
+            _ => false,
         }
     }
 }
@@ -120,10 +158,29 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
         if file.as_os_str() == STDIN {
             return Ok(Box::new(io::stdin().lock()));
         }
-        let input = File::open(file).map_err(|error| failed(plain_io_error(&error).into()))?;
-        Ok(Box::new(BufReader::with_capacity(BUFFER, input)))
+        opened(file).map_err(failed)
     };
     let mut source: Box<dyn Source> = match format {
+        Format::Criterion(per) => {
+            let mut rows = CriterionRows::new(*per);
+            let unlisted = |error: io::Error| failed(plain_io_error(&error).into());
+            let files = criterion::files(file).map_err(unlisted)?;
+            for (path, name) in files {
+                let input = if path == file {
+                    input()?
+                } else {
+                    opened(&path).map_err(failed)?
+                };
+                let added = rows.add(input, &name);
+                added.map_err(|refusal| {
+                    failed(match path == file {
+                        true => refusal,
+                        false => refusal.at(|why| format!("{name}: {why}")),
+                    })
+                })?;
+            }
+            Box::new(rows)
+        }
         Format::Csv(mapping) => {
             let mut records = Records::new(input()?);
             let unread = |reason: String| failed(reason.into());
@@ -133,13 +190,22 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
         Format::Fortio(operation) => {
             Box::new(FortioRows::new(input()?, operation.as_ref()).map_err(failed)?)
         }
+        Format::GoBench(per) => Box::new(GoBenchRows::new(input()?, *per)),
         Format::Hdr(unit, operation) => {
             Box::new(HdrRows::new(input()?, *unit, operation.as_ref()).map_err(failed)?)
         }
+        Format::Jmh(per) => Box::new(JmhRows::new(input()?, *per).map_err(failed)?),
         Format::K6(k6) => Box::new(K6Rows::new(input()?, k6).map_err(failed)?),
         Format::Parquet(mapping) => Box::new(ParquetRows::open(file, mapping).map_err(failed)?),
+        Format::Prometheus(unit, operation) => {
+            let rows = PrometheusRows::new(input()?, *unit, operation.as_ref());
+            Box::new(rows.map_err(failed)?)
+        }
         Format::Vegeta(operation) => {
             Box::new(VegetaRows::new(input()?, operation).map_err(failed)?)
+        }
+        Format::Wrk2(operation) => {
+            Box::new(Wrk2Rows::new(input()?, operation.as_ref()).map_err(failed)?)
         }
     };
     let mut segments = SegmentWriter::new(Staging::create(output)?, provenance(format))?;
@@ -151,12 +217,16 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
     if is_empty {
         return Err(failed(source.without_rows()));
     }
-    let is_without_times = |mapping: &Mapping| matches!(mapping.finish, Finish::Every(_));
-    let begin_ns = format.mapping().is_some_and(is_without_times).then_some(0);
+    let begin_ns = format.is_without_times().then_some(0);
     let operations = source.names().len() as u64;
     let about = format!("import {} {}", format.name(), file.to_string_lossy());
     let rows = segments.finish(source.names(), begin_ns, about)?;
     Ok(Imported { rows, operations })
+}
+
+fn opened(file: &Path) -> std::result::Result<Box<dyn BufRead>, Refusal> {
+    let input = File::open(file).map_err(|error| Refusal::from(plain_io_error(&error)))?;
+    Ok(Box::new(BufReader::with_capacity(BUFFER, input)))
 }
 
 fn provenance(format: &Format) -> Provenance {

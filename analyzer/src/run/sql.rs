@@ -104,7 +104,7 @@ fn is_directories(argument: &Path) -> bool {
 }
 
 /// Opens all recordings. Those without a name are one.
-fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
+pub(super) fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
     let mut outlines = Vec::new();
     let unnamed = arguments.iter().map(|argument| (SCHEMA, argument));
     let named = plan.named.iter().map(|named| (&*named.name, &named.place));
@@ -143,7 +143,13 @@ fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
     for table in &plan.tables {
         session.add_file(&table.name, UserFile::open(&table.place)?)?;
     }
-    Ok(Opened { session, warnings })
+    let intervals = merged.iter().map(|(_, recording)| recording.interval_ns());
+    let interval_ns = intervals.max().unwrap_or(0);
+    Ok(Opened {
+        session,
+        warnings,
+        interval_ns,
+    })
 }
 
 /// A file that is read twice, also as a copy, would silently count its rows twice.

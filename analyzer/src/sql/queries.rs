@@ -1,6 +1,7 @@
 //! The SQL texts, each in a file of its own under `queries/`.
 
 use soakbox_schemas::recording::footer::ColumnNote;
+use soakbox_schemas::tables::{ORIGIN_COLUMNS, Table};
 
 /// Views, of which some have the column names of the proposal that Soakbox started from. A view may
 /// use the ones before it.
@@ -28,6 +29,37 @@ pub fn health(width_ns: i64) -> String {
 /// What probes cost, per window of this length.
 pub fn probe_costs(width_ns: i64) -> String {
     in_windows(include_str!("queries/chart_probes.sql"), width_ns)
+}
+
+/// Operations in the order of their begins, for a trace.
+pub const TRACE: &str = include_str!("queries/export_trace.sql");
+/// The memory of each process over time.
+pub const MEMORY: &str = include_str!("queries/export_memory.sql");
+/// The kernel's counts per operation and interval.
+pub const COUNTS: &str = include_str!("queries/export_counts.sql");
+/// Gaps and annotated moments.
+pub const ANNOTATIONS: &str = include_str!("queries/export_annotations.sql");
+/// What samples over time are made of.
+pub const SAMPLES: &str = include_str!("queries/export_samples.sql");
+/// Durations in the order of time.
+pub const DURATIONS: &str = include_str!("queries/export_durations.sql");
+/// How much a trace has.
+pub const SIZE: &str = include_str!("queries/export_size.sql");
+
+/// All rows of a table with its columns, in the order of time; rows of the same time always in the same
+/// order. Those of a view or of a table of another version in any order.
+pub fn whole_table(table: Table) -> String {
+    let name = table.name();
+    let Some(declared) = table.schema() else {
+        return format!("SELECT * FROM {name}");
+    };
+    let first = declared.fields().first().map(|field| field.name().as_str());
+    let others = ["operation", "pid", "tid", "duration_ns", "kind"].into_iter();
+    let others = others.filter(|name| declared.field_with_name(name).is_ok());
+    let [recorder, _] = ORIGIN_COLUMNS;
+    let order = first.into_iter().chain(others).chain([recorder]);
+    let order: Vec<String> = order.map(|name| format!("\"{name}\"")).collect();
+    format!("SELECT * FROM {name} ORDER BY {}", order.join(", "))
 }
 
 fn in_windows(text: &str, width_ns: i64) -> String {
@@ -86,7 +118,11 @@ mod tests {
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query.to_owned());
         let charts = [cpu_parts(5), health(5), probe_costs(5)];
-        for query in views.into_iter().chain(charts) {
+        let exports = [TRACE, MEMORY, COUNTS, ANNOTATIONS, SAMPLES, DURATIONS, SIZE];
+        let exports = exports.map(str::to_owned);
+        let tables = Table::ALL.map(whole_table);
+        let all = views.into_iter().chain(charts).chain(exports);
+        for query in all.chain(tables) {
             let result = session.collect(&query);
             assert!(result.is_ok(), "{query}: {}", result.unwrap_err());
         }

@@ -245,3 +245,99 @@ fn percentiles_of_imported_histograms_are_within_the_buckets_of_their_source() {
     fs::remove_file(&file).unwrap();
     assert_eq!(entries(place.path()), before);
 }
+
+#[test]
+fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
+    let place = Place::new();
+    let at = |name: &str| place.path().join(name);
+    let bench = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/go-bench.txt");
+    fs::copy(bench, at("go-bench")).unwrap();
+    let sample = at("criterion/group/one/new");
+    fs::create_dir_all(&sample).unwrap();
+    let text = r#"{"sampling_mode":"Flat","iters":[1e3,1e3],"times":[5000000.0,7000000.0]}"#;
+    fs::write(sample.join("sample.json"), text).unwrap();
+    let jmh = r#"[{"benchmark":"A.b","mode":"avgt","primaryMetric":{"scoreUnit":"us/op","rawData":[[5,6,7]]}}]"#;
+    fs::write(at("jmh"), jmh).unwrap();
+    let values = r#"[[1795507200,"0.005"],[1795507215,"0.006"]]"#;
+    let answer = format!(
+        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"job":"api"}},"values":{values}}}]}}}}"#
+    );
+    fs::write(at("prometheus"), answer).unwrap();
+    let spectrum =
+        "Value Percentile TotalCount 1/(1-Percentile)\n 5.000 0.5 1 2.0\n 6.000 1.0 2 inf\n";
+    fs::write(
+        at("wrk2"),
+        format!("Running 2s test @ http://h/\n{spectrum}"),
+    )
+    .unwrap();
+    for (format, more, operations, count, shortest) in [
+        ("go-bench", &["--per", "1000"][..], 4, 16, None),
+        ("criterion", &[], 1, 2, Some(5_000)),
+        ("jmh", &[], 1, 3, Some(5_000)),
+        (
+            "prometheus",
+            &["--unit", "s", "--operation", "job"],
+            1,
+            2,
+            Some(5_000_000),
+        ),
+        ("wrk2", &[], 1, 2, Some(5_000_000)),
+    ] {
+        let root = import(&place, format, format, &format!("{format}-run"), more);
+        let found = rows(&root);
+        let found = found.as_array().unwrap();
+        assert_eq!(found.len(), count, "{format}");
+        let least = found
+            .iter()
+            .filter_map(|row| row["duration_ns"].as_u64())
+            .min();
+        if let Some(shortest) = shortest {
+            assert_eq!(least, Some(shortest), "{format}");
+        }
+        let summary = json(&["summary", &root, "--format", "json"]);
+        assert_eq!(
+            summary["operations"].as_array().unwrap().len(),
+            operations,
+            "{format}"
+        );
+    }
+    let before = entries(place.path());
+    let output = at("none");
+    let output = output.to_str().unwrap();
+    fs::write(at("text"), "no results\n").unwrap();
+    let file = at("text");
+    for (format, more, reason) in [
+        (
+            "go-bench",
+            &[][..],
+            "/text: has no result of a benchmark; hint: `go test -bench",
+        ),
+        (
+            "criterion",
+            &[],
+            "/text: line 1: is no JSON of Criterion (expected ident",
+        ),
+        ("jmh", &[], "/text: is no JSON of JMH (expected ident"),
+        (
+            "prometheus",
+            &["--unit", "s"],
+            "/text: is no JSON of Prometheus (expected ident",
+        ),
+        (
+            "wrk2",
+            &[],
+            "/text: has no detailed percentile spectrum; hint: wrk2 -L",
+        ),
+    ] {
+        let words = [
+            &["import", format, file.to_str().unwrap(), "-o", output][..],
+            more,
+        ]
+        .concat();
+        let failure = refused(&words);
+        assert!(failure.contains(reason), "{failure}");
+    }
+    fs::remove_file(&file).unwrap();
+    let left = entries(place.path());
+    assert_eq!(left.len(), before.len());
+}

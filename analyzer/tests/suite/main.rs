@@ -18,6 +18,8 @@ mod compare_arguments;
 mod compare_readings;
 mod deleted_rows;
 mod descriptors;
+mod export;
+mod export_formats;
 mod hostile_text;
 mod import_commands;
 mod import_csv;

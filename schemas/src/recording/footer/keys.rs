@@ -74,6 +74,9 @@ pub const ROLL_UP: &str = "soakbox.roll_up";
 /// Meaning, unit and source of the columns, a JSON list of [`ColumnNote`](super::ColumnNote)
 /// (segments).
 pub const COLUMNS: &str = "soakbox.columns";
+/// What a file that `export` wrote has, a JSON object: an [`Exported`](super::Exported). Such a file is no
+/// segment and has no [`FORMAT`].
+pub const EXPORT: &str = "soakbox.export";
 
 /// Value of [`SOURCE`]: the rows come from a file of measurements of another program.
 pub const IMPORT: &str = "import";

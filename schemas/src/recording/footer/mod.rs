@@ -3,6 +3,7 @@
 //! I/O.
 
 mod cpu;
+mod exported;
 mod keys;
 mod observed;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use cpu::Cpu;
+pub use exported::Exported;
 pub use keys::*;
 pub use observed::{ObservedFile, StoredPath};
 

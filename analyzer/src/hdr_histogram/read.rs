@@ -1,35 +1,27 @@
-//! A histogram of HdrHistogram in its compressed V2 form, as its non-empty buckets. Pure, and bounded
-//! whatever the bytes are.
-//!
-//! <https://github.com/HdrHistogram/HdrHistogram>, `encodeIntoCompressedByteBuffer`: big-endian numbers;
-//! a cookie, a length and zlib data; in these a cookie, the length of the counts, an offset, the number
-//! of digits, the lowest and the highest value, a ratio, and the counts as zigzag LEB128 of at most 9
-//! bytes, where a negative number is a run of empty buckets.
+//! Reads a histogram as its non-empty buckets. Bounded whatever the bytes are.
 
 use std::io::{self, BufReader, Read};
 
 use flate2::read::ZlibDecoder;
 
-/// Cookies, without the four bits of the width of a word.
-const COMPRESSED: u32 = 0x1c84_9304;
-const PLAIN: u32 = 0x1c84_9303;
-const WIDTH: u32 = 0xf0;
+use super::layout::{COMPRESSED, Layout, PLAIN, WIDTH};
+
 /// The most buckets that are not empty.
 const MOST_BUCKETS: usize = 1 << 20;
 
 /// The values of one bucket, in the unit of the histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     /// The middle of its values.
-    pub(super) middle: u64,
-    pub(super) count: u64,
+    pub(crate) middle: u64,
+    pub(crate) count: u64,
 }
 
 /// The buckets that are not empty, in the order of their values.
 ///
 /// # Errors
 /// The reason why the bytes are no histogram of whole numbers.
-pub(super) fn buckets(bytes: &[u8]) -> Result<Vec<Bucket>, String> {
+pub(crate) fn buckets(bytes: &[u8]) -> Result<Vec<Bucket>, String> {
     let mut outer = bytes;
     if word(&mut outer)? & !WIDTH != COMPRESSED {
         return Err("is no compressed histogram of version 2".to_owned());
@@ -71,41 +63,6 @@ pub(super) fn buckets(bytes: &[u8]) -> Result<Vec<Bucket>, String> {
     match counts.limit() {
         0 => Ok(found),
         _ => Err("is cut off".to_owned()),
-    }
-}
-
-/// Which values a bucket has.
-struct Layout {
-    unit_bits: u32,
-    /// Half of the buckets of a power of two, as bits.
-    half_bits: u32,
-}
-
-impl Layout {
-    fn new(digits: u32, lowest: u64) -> Result<Self, String> {
-        if digits > 5 || lowest == 0 {
-            return Err("has impossible settings".to_owned());
-        }
-        let single_units = 2 * 10u64.pow(digits);
-        let bits = single_units.next_power_of_two().trailing_zeros();
-        Ok(Self {
-            unit_bits: lowest.ilog2(),
-            half_bits: bits.max(1) - 1,
-        })
-    }
-
-    /// The middle of the bucket with this index; `None` beyond 2^63.
-    fn middle(&self, index: u64) -> Option<u64> {
-        let half = 1u64 << self.half_bits;
-        let (power, within) = match index < half {
-            true => (0, index),
-            false => ((index >> self.half_bits) - 1, (index & (half - 1)) + half),
-        };
-        let shift = u32::try_from(power).ok()?.checked_add(self.unit_bits)?;
-        if shift >= 63 || within.leading_zeros() <= shift {
-            return None;
-        }
-        Some((within << shift) + ((1 << shift) >> 1))
     }
 }
 

@@ -1,0 +1,112 @@
+//! Results of JMH, in the form of its documentation, and what is no such result.
+
+use super::*;
+use proptest::prelude::*;
+
+const RESULTS: &str = r#"[
+    {"jmhVersion": "1.37", "benchmark": "org.x.Maps.get", "mode": "avgt", "threads": 1, "forks": 2,
+     "measurementIterations": 2, "measurementTime": "1 s", "params": {"size": "10", "kind": "tree"},
+     "primaryMetric": {"score": 12.5, "scoreError": "NaN", "scoreConfidence": ["NaN", "NaN"],
+       "scorePercentiles": {"0.0": 12.0}, "scoreUnit": "us/op", "rawData": [[12.0, 12.5], [13.0, 12.5]]},
+     "secondaryMetrics": {}},
+    {"benchmark": "org.x.Maps.put", "mode": "thrpt",
+     "primaryMetric": {"score": 250.0, "scoreUnit": "ops/ms", "rawData": [[200.0, 250.0]]}, "secondaryMetrics": {}},
+    {"benchmark": "org.x.Maps.all", "mode": "sample",
+     "primaryMetric": {"score": 0.5, "scoreUnit": "ms/op", "rawDataHistogram": [[[[0.25, 2], [0.5, 1]], [[1.0, 1]]]]}}
+]"#;
+
+fn all(text: &str, per: &str) -> Result<(Vec<(String, u64)>, Vec<i64>), Refusal> {
+    let mut source = JmhRows::new(text.as_bytes(), per.parse().unwrap())?;
+    let (mut rows, mut times) = (Vec::new(), Vec::new());
+    while let Some(row) = source.next()? {
+        let name = source.names()[usize::from(row.operation)].clone();
+        rows.push((name, row.duration_ns));
+        times.push(row.finished_at_ns);
+    }
+    Ok((rows, times))
+}
+
+#[test]
+fn iterations_and_samples_are_rows() {
+    let (rows, times) = all(RESULTS, "1").unwrap();
+    let rows: Vec<(&str, u64)> = rows.iter().map(|(name, ns)| (name.as_str(), *ns)).collect();
+    let get = "org.x.Maps.get(kind=tree, size=10)";
+    assert_eq!(
+        rows,
+        [
+            (get, 12_000),
+            (get, 12_500),
+            (get, 13_000),
+            (get, 12_500),
+            ("org.x.Maps.put", 5_000),
+            ("org.x.Maps.put", 4_000),
+            ("org.x.Maps.all", 250_000),
+            ("org.x.Maps.all", 250_000),
+            ("org.x.Maps.all", 500_000),
+            ("org.x.Maps.all", 1_000_000),
+        ]
+    );
+    assert!(times.is_sorted() && times[0] == 12_000);
+    assert_eq!(all(RESULTS, "10").unwrap().0[0].1, 120_000);
+}
+
+#[test]
+fn what_is_no_result_is_refused() {
+    for (from, to, reason) in [
+        (
+            "\"us/op\"",
+            "\"bytes\"",
+            "benchmark 1: its scores are \"bytes\"",
+        ),
+        (
+            "\"us/op\"",
+            "\"op/us\"",
+            "benchmark 1: its scores are \"op/us\"",
+        ),
+        (
+            "[[200.0, 250.0]]",
+            "[[0.0, 250.0]]",
+            "benchmark 2: the duration is not finite",
+        ),
+        (
+            "[[200.0, 250.0]]",
+            "[[-1.0]]",
+            "benchmark 2: the duration \"-1000000\" is negative",
+        ),
+        (
+            "[[200.0, 250.0]]",
+            "[]",
+            "benchmark 2: has no scores of iterations (mode \"thrpt\")",
+        ),
+        (
+            "[0.25, 2]",
+            "[0.25, 200000000]",
+            "benchmark 3: a histogram has more than",
+        ),
+        (
+            "org.x.Maps.put",
+            "",
+            "benchmark 2: the operation is missing",
+        ),
+        ("\"rawData\"", "rawData", "is no JSON of JMH ("),
+    ] {
+        assert!(RESULTS.contains(from), "{from}");
+        let found = all(&RESULTS.replace(from, to), "1").unwrap_err().reason;
+        assert!(found.starts_with(reason), "{found}\n{reason}");
+    }
+    assert_eq!(all("", "1").unwrap_err().reason, "is empty");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(at in any::<prop::sample::Index>(), letter in "[0-9e.\\[\\]{}\",-]{0,3}") {
+        let mut text = RESULTS.to_owned();
+        let at = at.index(text.len());
+        text.replace_range(at..at + 1, &letter);
+        if let Ok(mut source) = JmhRows::new(text.as_bytes(), Per::default()) {
+            for _ in 0..50 {
+                let _ = source.next();
+            }
+        }
+    }
+}

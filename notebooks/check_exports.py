@@ -1,0 +1,227 @@
+"""Asserts that the programs for which `soakbox-analyzer export` writes read the same rows as are in the recording: pyarrow and DuckDB,
+Perfetto's definitions of traces, the OpenMetrics parser of prometheus_client, and HdrHistogram for Python. `trace_processor_shell` and
+`promtool` check the trace and the samples too where they are in $PATH; neither is on PyPI.
+
+    python check_exports.py ANALYZER RECORDING
+"""
+
+import collections
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import hdrh.histogram
+import hdrh.log
+import numpy as np
+import perfetto.protos.perfetto.trace.perfetto_trace_pb2 as pb
+import prometheus_client.openmetrics.parser
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+SECOND = 1_000_000_000
+EVERY_S = 5
+
+
+class Check:
+    def __init__(self, analyzer: str, recording: str, directory: pathlib.Path) -> None:
+        self.analyzer = analyzer
+        self.recording = recording
+        self.directory = directory
+        self.rows = self.asked("SELECT *, CAST(finished_at AS BIGINT) AS at FROM operation_log")
+        assert self.rows, "no rows to compare"
+
+    def asked(self, query: str) -> list[dict[str, Any]]:
+        command = [self.analyzer, "sql", self.recording, query, "--format", "json"]
+        rows: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+        return rows
+
+    def exported(self, kind: str, *options: str) -> pathlib.Path:
+        path = self.directory / f"{kind}.out"
+        subprocess.run([self.analyzer, "export", kind, self.recording, "-o", str(path), *options], check=True, stderr=subprocess.DEVNULL)
+        return path
+
+    def key(self, row: dict[str, Any]) -> tuple[Any, ...]:
+        return (row["at"], row["operation"], row["duration_ns"], row["success"], row["memory_bytes"], row["tid"])
+
+    def check_table(self, table: pa.Table, source: str) -> None:
+        assert table.column("finished_at").type == pa.timestamp("ns", "UTC"), f"{source}: {table.schema}"
+        at = table.column("finished_at").cast(pa.int64()).to_pylist()
+        assert at == sorted(at), f"{source}: not in the order of time"
+        names = ["operation", "duration_ns", "success", "memory_bytes", "tid"]
+        columns = [at, *(table.column(name).to_pylist() for name in names)]
+        assert collections.Counter(zip(*columns)) == collections.Counter(map(self.key, self.rows)), source
+
+    def check_tables(self) -> None:
+        path = self.exported("parquet")
+        table = pq.read_table(path)
+        self.check_table(table, "parquet")
+        types = {field.name: field.type for field in table.schema}
+        assert types["duration_ns"] == pa.int64() and types["operation"] == pa.string() and types["success"] == pa.bool_(), types
+        original = pq.read_schema(next(pathlib.Path(self.recording).glob("operation_log/**/*.parquet")))
+        for field in original:
+            assert types[field.name] == field.type, field
+        ids = [table.schema.field(name).metadata[b"PARQUET:field_id"] for name in ("finished_at", "goroutine")]
+        assert ids == [b"1", b"18"], ids
+        metadata = pq.read_metadata(path).metadata
+        about = json.loads(metadata[b"soakbox.export"])
+        assert about["table"] == "operation_log" and about["recordings"] == [self.recording], about
+        assert {note["name"] for note in json.loads(metadata[b"soakbox.columns"])} == set(original.names)
+        columns = ", ".join(f"'{name}': typeof(\"{name}\")" for name in original.names)
+        query = f"SELECT {{{columns}}}, count(*), sum(duration_ns) FROM read_parquet(?, hive_partitioning = false) GROUP BY ALL"
+        connection = duckdb.connect()
+        places = (str(path), f"{self.recording}/operation_log/**/*.parquet")
+        exported, recorded = (connection.execute(query, [place]).fetchall() for place in places)
+        assert exported == recorded, f"{exported} and {recorded}"
+        numbers = {"memory_bytes": pa.int64(), "success": pa.bool_(), "operation": pa.string()}
+        times = {"finished_at": pa.timestamp("ns", "UTC")}
+        options = pyarrow.csv.ConvertOptions(column_types=numbers | times, strings_can_be_null=False)
+        self.check_table(pyarrow.csv.read_csv(self.exported("csv"), convert_options=options), "csv")
+
+    def check_trace(self) -> None:
+        path = self.exported("perfetto")
+        trace = pb.Trace()
+        trace.ParseFromString(path.read_bytes())
+        names: dict[int, str] = {}
+        tracks: dict[int, Any] = {}
+        events: list[tuple[int, int, Any]] = []
+        for place, packet in enumerate(trace.packet):
+            names.update({name.iid: name.name for name in packet.interned_data.event_names})
+            if packet.HasField("track_descriptor"):
+                tracks[packet.track_descriptor.uuid] = packet.track_descriptor
+            if packet.HasField("track_event"):
+                assert packet.track_event.track_uuid in tracks, "an event before its track"
+                events.append((packet.timestamp, place, packet.track_event))
+        events.sort(key=lambda event: event[:2])
+        # A slice ends where the last one that is open on its track ends: so readers pair them.
+        open_slices: dict[int, list[tuple[int, str]]] = collections.defaultdict(list)
+        slices = collections.Counter[tuple[str, int, int]]()
+        counters = collections.Counter[str]()
+        kinds = collections.Counter[int]()
+        for at, _, event in events:
+            kinds[event.type] += 1
+            if event.type == event.TYPE_SLICE_BEGIN:
+                open_slices[event.track_uuid].append((at, names[event.name_iid]))
+            elif event.type == event.TYPE_SLICE_END:
+                begin, name = open_slices[event.track_uuid].pop()
+                slices[(name, begin, at)] += 1
+            elif event.type == event.TYPE_COUNTER:
+                counters[tracks[event.track_uuid].name] += 1
+        still_open = [one for all in open_slices.values() for one in all]
+        gaps = self.asked("SELECT CAST(\"at\" AS BIGINT) AS at, CAST(\"until\" AS BIGINT) AS until, \"text\" FROM annotations WHERE kind = 'gap'")
+        endless = [(gap["at"], f"gap: {gap['text']}") for gap in gaps if gap["until"] is None]
+        assert sorted(still_open) == sorted(endless), still_open
+        expected = collections.Counter((row["operation"], row["at"] - row["duration_ns"], row["at"]) for row in self.rows)
+        expected.update((f"gap: {gap['text']}", gap["at"], gap["until"]) for gap in gaps if gap["until"] is not None)
+        assert slices == expected, (slices - expected, expected - slices)
+        assert kinds[pb.TrackEvent.TYPE_INSTANT] == self.asked("SELECT count(*) AS n FROM annotations WHERE \"until\" IS NULL AND kind <> 'gap'")[0]["n"]
+        assert counters["memory"] > 1, counters
+        for operation in {row["operation"] for row in self.rows}:
+            assert counters[f"{operation}: finished in the interval"] > 0, counters
+        self.check_by_trace_processor(path)
+
+    def check_by_trace_processor(self, path: pathlib.Path) -> None:
+        shell = shutil.which("trace_processor_shell")
+        if shell is None:
+            print("check_exports: no trace_processor_shell: the trace was checked by Perfetto's definitions only")
+            return
+        from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
+
+        with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
+            found = processor.query("SELECT name, ts, dur FROM slice WHERE dur >= 0 AND name NOT LIKE 'gap: %'")
+            slices = collections.Counter((row.name, row.ts, row.ts + row.dur) for row in found)
+            assert slices == collections.Counter((row["operation"], row["at"] - row["duration_ns"], row["at"]) for row in self.rows)
+            errors = processor.query("SELECT sum(value) AS n FROM stats WHERE severity IN ('error', 'data_loss')")
+            assert [row.n for row in errors] == [0]
+
+    def families(self, text: str) -> Iterator[Any]:
+        """The families of each moment. Of a histogram with several the parser keeps the first bucket only."""
+        assert text.endswith("# EOF\n")
+        moments: dict[float, list[str]] = {}
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                moments.setdefault(float(line.rsplit(" ", 1)[1]), [])
+        for at, lines in moments.items():
+            lines += [line for line in text.splitlines() if line.startswith("#") or float(line.rsplit(" ", 1)[1]) == at]
+        for at in sorted(moments):
+            yield from prometheus_client.openmetrics.parser.text_string_to_metric_families("\n".join([*moments[at], ""]))
+
+    def check_samples(self) -> None:
+        path = self.exported("openmetrics", "--every", f"{EVERY_S}s")
+        last: dict[tuple[str, str, str], tuple[float, float]] = {}
+        for family in self.families(path.read_text()):
+            for sample in family.samples:
+                labels = (sample.name, sample.labels["operation"], sample.labels.get("le", ""))
+                assert sample.timestamp is not None
+                at = float(sample.timestamp)
+                assert at % EVERY_S == 0, sample
+                if labels in last:
+                    assert at > last[labels][0], f"{labels}: not in the order of time"
+                    assert family.type == "gauge" or sample.value >= last[labels][1], f"{labels}: a counter that falls"
+                last[labels] = (at, sample.value)
+        weights = collections.Counter[str]()
+        for row in self.rows:
+            weights[row["operation"]] += row["sample_weight"]
+        for operation, weight in weights.items():
+            name = "soakbox_operation_duration_seconds"
+            assert last[(f"{name}_count", operation, "")][1] == weight, operation
+            of_operation = [row for row in self.rows if row["operation"] == operation]
+            exact = sum(row["duration_ns"] * row["sample_weight"] for row in of_operation) / SECOND
+            assert abs(last[(f"{name}_sum", operation, "")][1] - exact) < 1e-9 * exact + 1e-12
+            below = sum(row["sample_weight"] for row in of_operation if row["duration_ns"] <= 1_000_000)
+            assert last[(f"{name}_bucket", operation, "0.001")][1] == below
+            outcomes = [row for row in of_operation if row["success"] is not None]
+            failures = last.get(("soakbox_operation_failures_total", operation, ""))
+            assert (failures is None) == (not outcomes), f"{operation}: {failures}"
+            assert failures is None or failures[1] == sum(row["sample_weight"] for row in outcomes if not row["success"])
+        counts = self.asked("SELECT operation, sum(finished) AS finished, sum(lost) AS lost FROM operation_metrics GROUP BY operation")
+        for row in counts:
+            assert last[("soakbox_operations_finished_total", row["operation"], "")][1] == row["finished"]
+            assert last[("soakbox_operations_lost_total", row["operation"], "")][1] == row["lost"]
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            print("check_exports: no promtool: the samples were checked by prometheus_client only")
+            return
+        subprocess.run([promtool, "tsdb", "create-blocks-from", "openmetrics", str(path), str(self.directory / "blocks")], check=True, stdout=subprocess.DEVNULL)
+
+    def check_log(self) -> None:
+        path = self.exported("hdr", "--every", f"{EVERY_S}s")
+        exact: dict[tuple[str, int], list[int]] = collections.defaultdict(list)
+        for row in self.rows:
+            exact[(row["operation"], row["at"] // SECOND // EVERY_S * EVERY_S)] += [row["duration_ns"]] * row["sample_weight"]
+        reader = hdrh.log.HistogramLogReader(str(path), hdrh.histogram.HdrHistogram(1, 3_600_000_000_000, 3))
+        found = 0
+        while (histogram := reader.get_next_interval_histogram()) is not None:
+            found += 1
+            begin = round(histogram.get_start_time_stamp() / 1000)
+            assert round(histogram.get_end_time_stamp() / 1000) == begin + EVERY_S
+            values = np.sort(np.array(exact[(histogram.get_tag(), begin)]))
+            assert histogram.get_total_count() == len(values)
+            for level in (0, 25, 50, 90, 99, 99.9, 100):
+                value = values[max(int(np.ceil(round(level * len(values) / 100, 9))), 1) - 1]
+                close = histogram.get_value_at_percentile(level)
+                assert abs(close - value) <= value / 1000 + 1, f"{level}: {close} for {value}"
+        assert found == len(exact), f"{found} histograms, {len(exact)} expected"
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        print("usage: check_exports.py ANALYZER RECORDING", file=sys.stderr)
+        sys.exit(2)
+    with tempfile.TemporaryDirectory() as directory:
+        check = Check(*sys.argv[1:], pathlib.Path(directory))
+        check.check_tables()
+        check.check_trace()
+        check.check_samples()
+        check.check_log()
+    print("check_exports: pyarrow, DuckDB, Perfetto, Prometheus and HdrHistogram read what was exported")
+
+
+if __name__ == "__main__":
+    main()
