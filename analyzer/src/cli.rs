@@ -9,6 +9,7 @@ mod compare;
 mod export;
 mod file_columns;
 mod import;
+mod named;
 mod power;
 mod report;
 mod scope;
@@ -27,10 +28,11 @@ pub use chart::{ChartFormat, ChartKind, ChartPlan, ChartSubject};
 pub use compare::{ComparePlan, VerdictFormat};
 pub use export::ExportPlan;
 pub use import::ImportPlan;
+pub use named::NamedPlace;
 pub use power::PowerPlan;
 pub use report::{ReportFormat, ReportPlan, ReportSubject};
 pub use soak::SoakPlan;
-pub use sql::{NamedPlace, QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
+pub use sql::{QueryPlan, QueryText, RowFormat, SqlPlan, empty_query};
 
 /// SQL, percentiles, charts and reports from Soakbox recordings.
 ///

@@ -7,10 +7,12 @@ use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
 use super::acceptance::{ComparisonSettings, TypedSettings};
+use super::named::NamedArguments;
+use super::scope::ScopeArguments;
 use super::{QueryPlan, QueryText, RowFormat, Source};
 use crate::compare::ThresholdSetting;
 use crate::pictures::RowColumns;
-use crate::sql::{MEMORY_BYTES, Scope};
+use crate::sql::MEMORY_BYTES;
 
 /// `chart` as typed.
 #[derive(Debug, Args)]
@@ -37,9 +39,12 @@ pub(super) struct ChartArguments {
     /// What to write [default: by the ending of --output, otherwise svg]
     #[arg(long, value_enum)]
     format: Option<ChartFormat>,
-    /// Draw only this operation; may be given several times
-    #[arg(long, value_name = "NAME")]
-    operation: Vec<String>,
+    /// Range of time and hosts are options of sql; --operation draws only these operations.
+    #[command(flatten)]
+    scope: ScopeArguments,
+    /// Options of sql.
+    #[command(flatten)]
+    places: NamedArguments,
     /// percentiles: show the band in which most windows of these good runs are: a baseline, or a
     /// recording
     #[arg(long, value_name = "FILE")]
@@ -293,6 +298,10 @@ impl ChartArguments {
             "percentiles",
         )?;
         let is_sql = kind == ChartKind::Sql;
+        only(!self.places.is_empty(), "--as and --table", is_sql, "sql")?;
+        if let Some(flag) = self.scope.besides_operations() {
+            only(true, flag, is_sql, "sql")?;
+        }
         only(self.x.is_some(), "--x", is_sql, "sql")?;
         only(!self.y.is_empty(), "--y", is_sql, "sql")?;
         only(self.by.is_some(), "--by", is_sql, "sql")
@@ -301,8 +310,9 @@ impl ChartArguments {
     fn subject(self, kind: ChartKind) -> Result<ChartSubject> {
         let skip_damaged = self.skip_damaged;
         if kind == ChartKind::Sql {
-            return Ok(self.sql());
+            return self.sql();
         }
+        let operations = self.scope.scope()?.operations;
         let recordings = self.arguments.into_iter().map(PathBuf::from);
         let source = |recording: PathBuf| Source {
             recording,
@@ -312,7 +322,7 @@ impl ChartArguments {
             return Ok(ChartSubject::Distributions {
                 kind,
                 sources: recordings.chain(self.against).map(source).collect(),
-                operations: self.operation,
+                operations,
             });
         }
         if kind.compares() {
@@ -322,7 +332,7 @@ impl ChartArguments {
                     kind.name()
                 )));
             }
-            let settings = TypedSettings::of(self.threshold, self.config, self.operation);
+            let settings = TypedSettings::of(self.threshold, self.config, operations);
             return Ok(ChartSubject::Comparison {
                 kind,
                 base: recordings.collect(),
@@ -336,7 +346,7 @@ impl ChartArguments {
             (Some(only), None) => Ok(ChartSubject::Recording {
                 kind,
                 source: source(only),
-                operations: self.operation,
+                operations,
                 with_changes: !self.no_changes,
                 baseline: self.baseline,
             }),
@@ -357,16 +367,14 @@ impl ChartArguments {
         }
     }
 
-    fn sql(self) -> ChartSubject {
+    fn sql(self) -> Result<ChartSubject> {
+        let [named, tables] = self.places.checked()?;
         let plan = QueryPlan {
             arguments: self.arguments.into_iter().map(PathBuf::from).collect(),
-            named: Vec::new(),
-            tables: Vec::new(),
+            named,
+            tables,
             skip_damaged: self.skip_damaged,
-            scope: Scope {
-                operations: self.operation,
-                ..Scope::default()
-            },
+            scope: self.scope.scope()?,
             memory_bytes: MEMORY_BYTES,
             text: QueryText::NotGiven,
             format: RowFormat::Csv,
@@ -377,6 +385,6 @@ impl ChartArguments {
             y: self.y,
             by: self.by,
         };
-        ChartSubject::Sql(Box::new(plan), columns)
+        Ok(ChartSubject::Sql(Box::new(plan), columns))
     }
 }

@@ -26,6 +26,19 @@ pub(super) struct ScopeArguments {
 }
 
 impl ScopeArguments {
+    /// A flag that is given besides those of operations.
+    pub(super) fn besides_operations(&self) -> Option<&'static str> {
+        let flags = [
+            ("--from", self.from.is_some()),
+            ("--to", self.to.is_some()),
+            ("--host", !self.host.is_empty()),
+        ];
+        flags
+            .into_iter()
+            .find(|(_, is_given)| *is_given)
+            .map(|(flag, _)| flag)
+    }
+
     /// # Errors
     /// Where the range is empty.
     pub(super) fn scope(self) -> Result<Scope> {

@@ -1,14 +1,14 @@
 //! `sql` as typed and what it means.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
+use super::named::{NamedArguments, NamedPlace};
 use super::scope::ScopeArguments;
-use crate::sql::{SCHEMA, Scope};
+use crate::sql::Scope;
 
 /// `sql` as typed.
 #[derive(Debug, Args)]
@@ -19,14 +19,8 @@ pub(super) struct SqlArguments {
     /// semicolons. Without any query it is read from stdin, or typed in a shell on a terminal
     #[arg(value_name = "DIR|QUERY", required_unless_present_any = ["queries", "print", "named", "tables"])]
     arguments: Vec<OsString>,
-    /// A recording under a name: its tables are NAME.operation_log and so on; may be given several
-    /// times
-    #[arg(long = "as", id = "named", value_name = "NAME=DIR", value_parser = named_place)]
-    named: Vec<NamedPlace>,
-    /// A Parquet file as a table, for example one that a query wrote with --output; may be given
-    /// several times
-    #[arg(long = "table", id = "tables", value_name = "NAME=FILE", value_parser = named_file)]
-    tables: Vec<NamedPlace>,
+    #[command(flatten)]
+    places: NamedArguments,
     #[command(flatten)]
     scope: ScopeArguments,
     /// Memory that sorting and grouping use before they write temporary files: 256MiB, 2GiB
@@ -126,15 +120,6 @@ impl RowFormat {
     }
 }
 
-/// A recording or a file under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedPlace {
-    /// The schema of its tables, or the name of the file's table.
-    pub name: String,
-    /// Its directory, or a pattern of directories that are one recording; or the file.
-    pub place: PathBuf,
-}
-
 /// Where the text of the queries is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryText {
@@ -197,17 +182,11 @@ impl SqlArguments {
             return Err(empty_query());
         }
         let scope = self.scope.scope()?;
-        for (flag, places) in [("--as", &self.named), ("--table", &self.tables)] {
-            let mut names = BTreeSet::new();
-            if let Some(twice) = places.iter().find(|place| !names.insert(&place.name)) {
-                let reason = "the name was given twice";
-                return Err(Failure::new(format_args!("{flag} {}", twice.name), reason));
-            }
-        }
+        let [named, tables] = self.places.checked()?;
         Ok(SqlPlan::Run(QueryPlan {
             arguments: self.arguments.into_iter().map(PathBuf::from).collect(),
-            named: self.named,
-            tables: self.tables,
+            named,
+            tables,
             skip_damaged: self.skip_damaged,
             scope,
             memory_bytes: self.memory,
@@ -229,39 +208,6 @@ impl SqlArguments {
 /// The failure of a query without text.
 pub fn empty_query() -> Failure {
     Failure::new("query", "is empty").hint("for example \"SELECT * FROM operation_log LIMIT 10\"")
-}
-
-fn named_place(text: &str) -> std::result::Result<NamedPlace, String> {
-    let named = named(text, "DIR")?;
-    match [SCHEMA, "information_schema"].contains(&&*named.name) {
-        true => Err(format!("the name {} is taken", named.name)),
-        false => Ok(named),
-    }
-}
-
-fn named_file(text: &str) -> std::result::Result<NamedPlace, String> {
-    named(text, "FILE")
-}
-
-fn named(text: &str, what: &str) -> std::result::Result<NamedPlace, String> {
-    let (name, place) = text
-        .split_once('=')
-        .ok_or_else(|| format!("is not NAME={what}"))?;
-    let is_letter = |letter: char| letter.is_ascii_lowercase() || letter == '_';
-    let is_name = name.starts_with(is_letter)
-        && name
-            .chars()
-            .all(|letter| is_letter(letter) || letter.is_ascii_digit());
-    if !is_name {
-        return Err("a name has lower-case letters, digits and _, and no digit first".to_owned());
-    }
-    if place.is_empty() {
-        return Err(format!("{what} is missing"));
-    }
-    Ok(NamedPlace {
-        name: name.to_owned(),
-        place: place.into(),
-    })
 }
 
 /// The least memory with which a sort can spill.

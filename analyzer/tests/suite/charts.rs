@@ -210,12 +210,49 @@ fn the_rows_of_a_query_are_drawn() {
     assert!(self::texts(&svg).contains(&"rule_refresh".to_owned()));
 }
 
+/// The rows of a query on recordings and files under names, and of a part of the time, are those of `sql`.
+#[test]
+fn a_query_of_a_chart_has_the_tables_and_the_range_of_sql() {
+    let place = Place::with_recording();
+    let root = place.text();
+    let named = format!("a={root}");
+    let query = "SELECT date_trunc('second', finished_at) AS at, count(*) AS n FROM a.operation_log \
+                 GROUP BY 1 ORDER BY 1";
+    let range = [
+        "--from",
+        "2026-11-24T08:00:10Z",
+        "--to",
+        "2026-11-24T08:00:15Z",
+    ];
+    let shared = ["--as", &named, query, "--format", "csv"];
+    let chart = printed(&[&["chart", "sql"][..], &shared, &range].concat());
+    let sql = printed(&[&["sql"][..], &shared, &range].concat());
+    let last = |text: &str| -> Vec<String> {
+        let rows = text.lines().skip(1);
+        rows.map(|row| row.rsplit(',').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(last(&chart), last(&sql));
+    assert_eq!(last(&sql).len(), 5, "{sql}");
+
+    let file = place.path().join("rows.parquet");
+    let file = file.to_str().unwrap();
+    printed(&["sql", root, query.replace("a.", "").as_str(), "-o", file]);
+    let table = format!("seconds={file}");
+    let of_file = "SELECT at, n FROM seconds ORDER BY at";
+    let chart = printed(&[
+        "chart", "sql", "--table", &table, of_file, "--format", "csv",
+    ]);
+    let all = printed(&["sql", root, &query.replace("a.", ""), "--format", "csv"]);
+    assert_eq!(last(&chart), last(&all));
+}
+
 #[test]
 fn mistakes_name_the_next_step() {
     let place = Place::with_recording();
     let root = place.text();
     let query = "SELECT operation, duration_ns FROM operation_log";
-    let cases: [&[&str]; 12] = [
+    let cases: [&[&str]; 14] = [
         &["chart", "network", root],
         &["chart", "shift", root],
         &["chart", "memory", root, root],
@@ -223,6 +260,8 @@ fn mistakes_name_the_next_step() {
         &["chart", root, "--against", root],
         &["chart", "cpu", root, "--baseline", root],
         &["chart", "heatmap", root, "--y", "n"],
+        &["chart", "heatmap", root, "--from", "2026-11-24"],
+        &["chart", "cpu", root, "--as", "a=b"],
         &["chart", root, "--operation", "nothing"],
         &["chart", "sql", root, query, "--x", "nothing"],
         &["chart", "sql", root, query, "--y", "operation"],
