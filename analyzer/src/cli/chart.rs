@@ -298,8 +298,10 @@ impl ChartArguments {
             "percentiles",
         )?;
         let is_sql = kind == ChartKind::Sql;
-        only(!self.places.is_empty(), "--as and --table", is_sql, "sql")?;
-        if let Some(flag) = self.scope.besides_operations() {
+        for flag in [self.places.flag(), self.scope.besides_operations()]
+            .into_iter()
+            .flatten()
+        {
             only(true, flag, is_sql, "sql")?;
         }
         only(self.x.is_some(), "--x", is_sql, "sql")?;

@@ -31,8 +31,13 @@ pub(super) struct NamedArguments {
 }
 
 impl NamedArguments {
-    pub(super) fn is_empty(&self) -> bool {
-        self.named.is_empty() && self.tables.is_empty()
+    /// A flag that is given.
+    pub(super) fn flag(&self) -> Option<&'static str> {
+        match (self.named.is_empty(), self.tables.is_empty()) {
+            (false, _) => Some("--as"),
+            (true, false) => Some("--table"),
+            (true, true) => None,
+        }
     }
 
     /// Recordings and files, each with names that differ.

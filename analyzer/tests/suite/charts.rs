@@ -214,7 +214,8 @@ fn the_rows_of_a_query_are_drawn() {
 #[test]
 fn a_query_of_a_chart_has_the_tables_and_the_range_of_sql() {
     let place = Place::with_recording();
-    let root = place.text();
+    let root = recording(&place, "own", 1, 1.0);
+    let root = root.as_str();
     let named = format!("a={root}");
     let query = "SELECT date_trunc('second', finished_at) AS at, count(*) AS n FROM a.operation_log \
                  GROUP BY 1 ORDER BY 1";
