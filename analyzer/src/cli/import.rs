@@ -24,17 +24,17 @@ pub(super) enum ImportArguments {
     /// cargo criterion --message-format=json
     ///
     /// Each sample is one operation with the mean time of its iterations. There are no times: the samples
-    /// follow one another from 1970 on.
+    /// of each are a millisecond apart, from 1970 on.
     Criterion(BenchmarkArguments),
     /// Make a recording of the result of Fortio: load -json FILE
     ///
     /// Each duration of its histogram is one operation with the middle of its bucket, at a time
     /// within the run that is not the real one.
     Fortio(FortioArguments),
-    /// Make a recording of the results of Go's benchmarks: go test -bench . -count 20
+    /// Make a recording of the results of Go's benchmarks: go test -bench . -count 200
     ///
     /// Each result is one operation with the mean time of its iterations. There are no times: the results
-    /// follow one another from 1970 on.
+    /// of each are a millisecond apart, from 1970 on.
     GoBench(BenchmarkArguments),
     /// Make a recording of a log of HdrHistogram
     ///
@@ -44,7 +44,7 @@ pub(super) enum ImportArguments {
     /// Make a recording of the results of JMH: -rf json
     ///
     /// Each iteration is one operation with its score, and in the mode sample each sample. There are no
-    /// times: they follow one another from 1970 on.
+    /// times: those of each benchmark are a millisecond apart, from 1970 on.
     Jmh(BenchmarkArguments),
     /// Make a recording of the points of k6: run --out csv=FILE or --out json=FILE
     ///
