@@ -12,7 +12,7 @@ mod benchmark;
 #[allow(dead_code)]
 mod columns;
 #[path = "../../analyzer/src/import/criterion/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod criterion;
 #[path = "../../analyzer/src/import/decimal.rs"]
 #[allow(dead_code)]
