@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 // The module needs little of its package, which would bring the query engine with it.
 #[path = "../../analyzer/src/hdr_histogram/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod hdr_histogram;
 
 fuzz_target!(|bytes: &[u8]| {

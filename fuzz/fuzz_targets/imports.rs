@@ -11,8 +11,8 @@ mod benchmark;
 #[path = "../../analyzer/src/import/columns.rs"]
 #[allow(dead_code)]
 mod columns;
-#[path = "../../analyzer/src/import/criterion.rs"]
-#[allow(dead_code)]
+#[path = "../../analyzer/src/import/criterion/mod.rs"]
+#[allow(dead_code, unused_imports)]
 mod criterion;
 #[path = "../../analyzer/src/import/decimal.rs"]
 #[allow(dead_code)]
@@ -23,6 +23,9 @@ mod go_bench;
 #[path = "../../analyzer/src/import/jmh.rs"]
 #[allow(dead_code)]
 mod jmh;
+#[path = "../../analyzer/src/import/lading.rs"]
+#[allow(dead_code)]
+mod lading;
 #[path = "../../analyzer/src/import/lines.rs"]
 #[allow(dead_code)]
 mod lines;
@@ -32,7 +35,7 @@ mod mapping;
 #[path = "../../analyzer/src/import/names.rs"]
 #[allow(dead_code)]
 mod names;
-#[path = "../../analyzer/src/import/prometheus.rs"]
+#[path = "../../analyzer/src/import/prometheus/mod.rs"]
 #[allow(dead_code)]
 mod prometheus;
 #[path = "../../analyzer/src/import/records.rs"]
@@ -83,12 +86,20 @@ fn read(source: Result<impl Source, refusal::Refusal>) {
 fuzz_target!(|parts: (u8, &[u8])| {
     let (format, bytes) = parts;
     let per = Per::default();
-    match format % 5 {
+    match format % 6 {
         0 => read(Ok(go_bench::GoBenchRows::new(bytes, per))),
         1 => read(jmh::JmhRows::new(bytes, per)),
         2 => {
             let mut rows = criterion::CriterionRows::new(per);
             read(rows.add(bytes, "name").map(|()| rows));
+        }
+        4 => {
+            let about = lading::Lading {
+                metric: "m".to_owned(),
+                unit: Unit::Seconds,
+                operation: None,
+            };
+            read(Ok(lading::LadingRows::new(bytes, &about)));
         }
         3 => read(wrk2::Wrk2Rows::new(bytes, None)),
         _ => read(prometheus::PrometheusRows::new(bytes, Unit::Seconds, None)),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::import::{
-    DurationColumn, Finish, Format, K6, Mapping, Operation, Per, Step, TimeColumn, TimeForm, Unit,
+    DurationColumn, Finish, Format, K6, Lading, Mapping, Operation, Per, Step, TimeColumn,
+    TimeForm, Unit,
 };
 
 /// The name of the operation where none is given.
@@ -24,17 +25,17 @@ pub(super) enum ImportArguments {
     /// cargo criterion --message-format=json
     ///
     /// Each sample is one operation with the mean time of its iterations. There are no times: the samples
-    /// follow one another from 1970 on.
+    /// of each are a millisecond apart, from 1970 on.
     Criterion(BenchmarkArguments),
     /// Make a recording of the result of Fortio: load -json FILE
     ///
     /// Each duration of its histogram is one operation with the middle of its bucket, at a time
     /// within the run that is not the real one.
     Fortio(FortioArguments),
-    /// Make a recording of the results of Go's benchmarks: go test -bench . -count 20
+    /// Make a recording of the results of Go's benchmarks: go test -bench . -count 200
     ///
     /// Each result is one operation with the mean time of its iterations. There are no times: the results
-    /// follow one another from 1970 on.
+    /// of each are a millisecond apart, from 1970 on.
     GoBench(BenchmarkArguments),
     /// Make a recording of a log of HdrHistogram
     ///
@@ -44,13 +45,17 @@ pub(super) enum ImportArguments {
     /// Make a recording of the results of JMH: -rf json
     ///
     /// Each iteration is one operation with its score, and in the mode sample each sample. There are no
-    /// times: they follow one another from 1970 on.
+    /// times: those of each benchmark are a millisecond apart, from 1970 on.
     Jmh(BenchmarkArguments),
     /// Make a recording of the points of k6: run --out csv=FILE or --out json=FILE
     ///
     /// Each point of http_req_duration is one finished request. Points of other metrics are left out.
     /// A line that cannot be read ends the import, and no recording is made.
     K6(K6Arguments),
+    /// Make a recording of a capture of lading: the values of a gauge
+    ///
+    /// Each value of the metric is one operation. Lines of other metrics are left out.
+    Lading(LadingArguments),
     /// Make a recording of a Parquet file, with one finished operation per row
     ///
     /// The options are those of CSV. A row that cannot be read ends the import, and no recording is
@@ -130,6 +135,24 @@ pub(super) struct HdrArguments {
     unit: Unit,
     /// =NAME instead of the tags as the name of all operations
     #[arg(long, value_name = "=NAME")]
+    operation: Option<Operation>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LadingArguments {
+    /// The capture, JSON lines; - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: OutputArgument,
+    /// The gauge whose values are durations
+    #[arg(long, value_name = "NAME")]
+    metric: String,
+    /// The unit of its values: ns, us, ms or s
+    #[arg(long, value_name = "UNIT")]
+    unit: Unit,
+    /// The label with the names of operations, or =NAME for one name [default: the metric]
+    #[arg(long, value_name = "LABEL|=NAME")]
     operation: Option<Operation>,
 }
 
@@ -313,6 +336,14 @@ impl ImportArguments {
                     time: typed.time.form(),
                 };
                 (Format::K6(k6), typed.file, typed.output)
+            }
+            ImportArguments::Lading(typed) => {
+                let about = Lading {
+                    metric: typed.metric,
+                    unit: typed.unit,
+                    operation: typed.operation,
+                };
+                (Format::Lading(about), typed.file, typed.output)
             }
             ImportArguments::Parquet(typed) => (
                 Format::Parquet(typed.columns.mapping()),

@@ -1,6 +1,7 @@
 //! What the results of benchmark programs have in common: durations of a few nanoseconds, and no times.
 //! Pure.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use super::decimal::scaled;
@@ -65,28 +66,27 @@ impl Per {
     }
 }
 
-/// Rows one after the other from 1970 on, each as long as it was measured.
+/// The time from one result of an operation to its next one, ns.
+const STEP_NS: u64 = 1_000_000;
+
+/// Rows without times: those of each operation follow one another from 1970 on, at the same times as those
+/// of the others, so that what is compared is in the same time.
 #[derive(Debug, Default)]
 pub(super) struct Sequence {
-    last_ns: u64,
+    /// By operation.
+    last_ns: HashMap<u16, u64>,
 }
 
 impl Sequence {
-    /// The row of a duration of which the measurement took `measured_ns`.
+    /// The next row of an operation.
     ///
     /// # Errors
-    /// Where all together would end after 2261.
-    pub(super) fn row(
-        &mut self,
-        operation: u16,
-        duration_ns: u64,
-        measured_ns: f64,
-    ) -> Result<Row, Refusal> {
-        // A measurement that is not known, or shorter than what was measured, is as long as that.
-        let length_ns = (measured_ns as u64).max(duration_ns).max(1);
-        self.last_ns = self.last_ns.saturating_add(length_ns);
+    /// Where it would be after 2261.
+    pub(super) fn row(&mut self, operation: u16, duration_ns: u64) -> Result<Row, Refusal> {
+        let last_ns = self.last_ns.entry(operation).or_default();
+        *last_ns = last_ns.saturating_add(STEP_NS);
         Ok(Row {
-            finished_at_ns: in_calendar(self.last_ns)?,
+            finished_at_ns: in_calendar(*last_ns)?,
             duration_ns,
             operation,
             success: None,

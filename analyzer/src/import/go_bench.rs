@@ -65,10 +65,10 @@ impl<R: BufRead> GoBenchRows<R> {
             // The name of one that begins, of `go test -v`.
             return Ok(None);
         };
-        let Ok(iterations) = scaled(iterations, 0) else {
+        if scaled(iterations, 0).is_err() {
             // Something that the benchmark itself printed.
             return Ok(None);
-        };
+        }
         let mut duration = None;
         while let Some(value) = words.next() {
             let Some(unit) = words.next() else {
@@ -89,10 +89,7 @@ impl<R: BufRead> GoBenchRows<R> {
             package => format!("{package}.{name}"),
         };
         let operation = self.names.place(self.per.name(name).as_bytes())?;
-        let one_ns = scaled(duration, 3).map_or(0.0, |ps| ps as f64 / 1e3);
-        let row = self
-            .sequence
-            .row(operation, duration_ns, one_ns * iterations as f64)?;
+        let row = self.sequence.row(operation, duration_ns)?;
         Ok(Some(row))
     }
 }
@@ -114,7 +111,7 @@ impl<R: BufRead> Source for GoBenchRows<R> {
 
     fn without_rows(&self) -> Refusal {
         Refusal::from("has no result of a benchmark")
-            .hint("`go test -bench . -count 20 > FILE` writes such a file")
+            .hint("`go test -bench . -count 200 > FILE` writes such a file")
     }
 }
 

@@ -153,7 +153,7 @@ impl Source for JmhRows {
                 continue;
             }
             *left -= 1;
-            return self.sequence.row(*operation, *duration_ns, 0.0).map(Some);
+            return self.sequence.row(*operation, *duration_ns).map(Some);
         }
         Ok(None)
     }

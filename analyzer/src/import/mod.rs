@@ -13,6 +13,7 @@ mod go_bench;
 mod hdr_log;
 mod jmh;
 mod k6;
+mod lading;
 mod lines;
 mod mapping;
 mod names;
@@ -39,6 +40,7 @@ use soakbox_schemas::recording::footer::IMPORT;
 
 pub use benchmark::Per;
 pub use k6::K6;
+pub use lading::Lading;
 pub use mapping::{DurationColumn, Finish, Mapping, Operation, Step, TimeColumn, TimeForm, Unit};
 
 use columns::Columns;
@@ -49,6 +51,7 @@ use go_bench::GoBenchRows;
 use hdr_log::HdrRows;
 use jmh::JmhRows;
 use k6::K6Rows;
+use lading::LadingRows;
 use parquet::ParquetRows;
 use prometheus::PrometheusRows;
 use records::Records;
@@ -90,6 +93,8 @@ pub enum Format {
     Jmh(Per),
     /// Points of k6.
     K6(K6),
+    /// Captures of lading.
+    Lading(Lading),
     /// Parquet with these columns.
     Parquet(Mapping),
     /// An answer of Prometheus with the unit of its values, and what has the names of operations.
@@ -110,6 +115,7 @@ impl Format {
             Format::Hdr(..) => "hdr",
             Format::Jmh(_) => "jmh",
             Format::K6(_) => "k6",
+            Format::Lading(_) => "lading",
             Format::Parquet(_) => "parquet",
             Format::Prometheus(..) => "prometheus",
             Format::Vegeta(_) => "vegeta",
@@ -196,6 +202,7 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
         }
         Format::Jmh(per) => Box::new(JmhRows::new(input()?, *per).map_err(failed)?),
         Format::K6(k6) => Box::new(K6Rows::new(input()?, k6).map_err(failed)?),
+        Format::Lading(about) => Box::new(LadingRows::new(input()?, about)),
         Format::Parquet(mapping) => Box::new(ParquetRows::open(file, mapping).map_err(failed)?),
         Format::Prometheus(unit, operation) => {
             let rows = PrometheusRows::new(input()?, *unit, operation.as_ref());

@@ -263,6 +263,12 @@ fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
         r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"job":"api"}},"values":{values}}}]}}}}"#
     );
     fs::write(at("prometheus"), answer).unwrap();
+    let line = |ms: u64, value: &str| {
+        let kind = r#""metric_name":"latency","metric_kind":"gauge""#;
+        format!(r#"{{"run_id":"x","time":{ms},"fetch_index":0,{kind},"value":{value}}}"#) + "\n"
+    };
+    let capture = line(START * 1000, "5.0") + &line(START * 1000 + 1, "7");
+    fs::write(at("lading"), capture).unwrap();
     let spectrum =
         "Value Percentile TotalCount 1/(1-Percentile)\n 5.000 0.5 1 2.0\n 6.000 1.0 2 inf\n";
     fs::write(
@@ -282,6 +288,13 @@ fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
             Some(5_000_000),
         ),
         ("wrk2", &[], 1, 2, Some(5_000_000)),
+        (
+            "lading",
+            &["--metric", "latency", "--unit", "ms"],
+            1,
+            2,
+            Some(5_000_000),
+        ),
     ] {
         let root = import(&place, format, format, &format!("{format}-run"), more);
         let found = rows(&root);

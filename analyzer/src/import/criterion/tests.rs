@@ -30,15 +30,19 @@ fn each_sample_is_a_row() {
     let one = "group/one";
     assert_eq!(
         all(SAMPLE, "1").unwrap(),
-        [row(one, 15, 1500), row(one, 15, 4400), row(one, 15, 8900)]
+        [
+            row(one, 15, 1_000_000),
+            row(one, 15, 2_000_000),
+            row(one, 15, 3_000_000)
+        ]
     );
     assert_eq!(
         all(SAMPLE, "10").unwrap()[1],
-        row("group/one × 10", 145, 4400)
+        row("group/one × 10", 145, 2_000_000)
     );
     assert_eq!(
         all(MESSAGES, "1").unwrap(),
-        [row("norm", 4140, 124_200), row("norm", 3900, 358_200)]
+        [row("norm", 4140, 1_000_000), row("norm", 3900, 2_000_000)]
     );
 }
 

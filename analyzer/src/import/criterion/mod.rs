@@ -124,7 +124,7 @@ impl Source for CriterionRows {
             return Ok(None);
         };
         let duration_ns = self.per.duration_of(ns / iterations)?;
-        self.sequence.row(operation, duration_ns, ns).map(Some)
+        self.sequence.row(operation, duration_ns).map(Some)
     }
 
     fn names(&self) -> &[String] {
