@@ -1,6 +1,7 @@
 //! `export`: rows of a recording in the format of another program.
 
-use soakbox_cli::{Failure, Result, escaped_path, message};
+use arrow::array::RecordBatch;
+use soakbox_cli::{Failure, Result, escaped_lines, escaped_path, message};
 use soakbox_schemas::recording::footer::Exported;
 use soakbox_schemas::tables::Table;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(opened: &Opened, plan: &ExportPlan, output: OutputFile) -> Res
     let stop = Stop::at_signals()?;
     let mut target = Target {
         session,
+        is_terminal: output.is_terminal(),
         writer: output.writer()?,
         stop,
     };
@@ -62,6 +64,8 @@ pub(crate) fn run(opened: &Opened, plan: &ExportPlan, output: OutputFile) -> Res
 /// Where rows come from, and where they go.
 struct Target<'a> {
     session: &'a Session,
+    /// Whether the text is shown on a terminal, where foreign text must not act.
+    is_terminal: bool,
     writer: OutputWriter,
     stop: Stop,
 }
@@ -71,10 +75,32 @@ impl Target<'_> {
     fn stream(
         &mut self,
         query: &str,
-        encode: impl FnMut(&arrow::array::RecordBatch, &mut Vec<u8>) -> Result<()>,
+        mut encode: impl FnMut(&RecordBatch, &mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let query = self.session.prepare(query)?;
-        stream(query, &mut self.writer, &self.stop, encode)
+        let is_terminal = self.is_terminal;
+        stream(query, &mut self.writer, &self.stop, |batch, part| {
+            encode(batch, part)?;
+            shown(is_terminal, part);
+            Ok(())
+        })
+    }
+
+    /// Writes a part, which is whole lines where it is text.
+    fn write(&mut self, part: &mut Vec<u8>) -> Result<()> {
+        shown(self.is_terminal, part);
+        self.writer.write(part)?;
+        part.clear();
+        Ok(())
+    }
+}
+
+/// On a terminal, characters that act on it are shown as escapes, as in every format of `sql`.
+fn shown(is_terminal: bool, part: &mut Vec<u8>) {
+    if is_terminal && !part.is_empty() {
+        *part = escaped_lines(&String::from_utf8_lossy(part))
+            .into_owned()
+            .into_bytes();
     }
 }
 
@@ -113,7 +139,7 @@ fn parquet(table: Table, about: Exported, target: &mut Target<'_>) -> Result<u64
     })?;
     let mut part = Vec::new();
     rows.finish(&mut part)?;
-    target.writer.write(&part)?;
+    target.write(&mut part)?;
     Ok(total)
 }
 
@@ -127,7 +153,7 @@ fn perfetto(interval_ns: i64, target: &mut Target<'_>) -> Result<u64> {
     target.stream(queries::TRACE, |batch, part| trace.operations(batch, part))?;
     let mut part = Vec::new();
     trace.finish(&mut part);
-    target.writer.write(&part)?;
+    target.write(&mut part)?;
     let clamped = trace.clamped();
     if clamped > 0 {
         message::line(format_args!(
@@ -146,8 +172,7 @@ fn openmetrics(every_ns: u64, target: &mut Target<'_>) -> Result<u64> {
     target.stream(queries::COUNTS, |batch, _| metrics.counts(batch))?;
     let rows = metrics.count();
     metrics.finish(|part| {
-        target.writer.write(part)?;
-        part.clear();
+        target.write(part)?;
         match target.stop.goes_on() {
             true => Ok(()),
             false => Err(target.stop.failure()),
@@ -161,7 +186,7 @@ fn hdr(every_ns: u64, target: &mut Target<'_>) -> Result<u64> {
     target.stream(queries::DURATIONS, |batch, part| log.rows(batch, part))?;
     let mut part = Vec::new();
     log.finish(&mut part)?;
-    target.writer.write(&part)?;
+    target.write(&mut part)?;
     let renamed: Vec<(&str, &str)> = log.renamed().collect();
     if !renamed.is_empty() {
         let names = renamed.iter().take(MOST_NAMES);

@@ -10,6 +10,7 @@ use soakbox_testing::Soak;
 use crate::export::{names, seal_rows, seed};
 use crate::import_csv::Noise;
 use crate::program::{Place, analyzer, json, printed, text};
+use crate::shell::{Step, on_terminal};
 
 /// The fields of a protocol buffer, in order: number, and its value or its bytes.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Result<u64, &[u8]>)> {
@@ -324,4 +325,23 @@ fn a_log_of_histograms_is_imported_with_the_same_percentiles() {
             );
         }
     }
+}
+
+#[test]
+fn on_a_terminal_no_name_acts() {
+    let place = Place::new();
+    seal_rows(&place, &mut Noise(seed()), 300);
+    for format in ["csv", "openmetrics", "hdr"] {
+        let steps = [Step::Expect("exported 300 rows")];
+        let Some(shown) = on_terminal(&["export", format, place.text()], &[], &steps) else {
+            return;
+        };
+        assert!(!shown.contains("\u{1b}[31m"), "{format}");
+        assert!(
+            !shown.contains('\u{202e}') && !shown.contains('\u{9b}'),
+            "{format}"
+        );
+    }
+    let steps = [Step::Expect("is binary, and the output is a terminal")];
+    on_terminal(&["export", "perfetto", place.text()], &[], &steps);
 }
