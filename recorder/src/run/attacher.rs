@@ -42,7 +42,7 @@ const TO_START: Duration = Duration::from_secs(300);
 const TO_ANSWER: Duration = Duration::from_secs(30);
 /// Longest wait for the probes to be removed, and more for each link: some kernels remove one after
 /// the other.
-const TO_DETACH: (Duration, Duration) = (Duration::from_secs(15), Duration::from_millis(200));
+const TO_DETACH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(200));
 /// Longest wait for its end after its last word.
 const TO_END: Duration = Duration::from_secs(5);
 /// How often rows that could not be sent are sent again.
@@ -278,8 +278,8 @@ impl Attacher {
             while self.wait(longest, |timeout| self.next_answer(timeout))? != Answer::Detached {}
             Ok(())
         });
-        let has_ended = wait_for(&[self.process().as_fd()], Some(TO_END));
-        if !has_ended {
+        let longest = detached.as_ref().map_or(Duration::ZERO, |()| TO_END);
+        if !wait_for(&[self.process().as_fd()], Some(longest)) {
             // It hears nothing more from here, but for the end of this process.
             self.connection.socket.hang_up();
         }

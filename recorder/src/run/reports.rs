@@ -44,8 +44,10 @@ impl Reports {
             while let Ok(Some((told, descriptors))) = receiver.recv() {
                 let descriptors: Vec<_> =
                     descriptors.iter().map(std::os::fd::AsFd::as_fd).collect();
-                // Where the other process has ended, nobody is left to be told.
-                let _ = socket.send(&told.to_bytes(), &descriptors);
+                if socket.send(&told.to_bytes(), &descriptors).is_err() {
+                    // Nobody is left to be told: neither process waits for the other one.
+                    socket.hang_up();
+                }
             }
         })?;
         Ok((Self(sender), thread))

@@ -147,7 +147,8 @@ mod tests {
         let other = both.attacher.as_ref().unwrap();
         let [resident, shared] = pages(&other.memory).unwrap();
         assert!(resident > 0 && shared <= resident);
-        assert!(both.cpu_ns().unwrap() >= alone.cpu_ns().unwrap());
+        let before = alone.cpu_ns().unwrap();
+        assert!(both.cpu_ns().unwrap() >= before);
         assert!(both.resident_bytes().unwrap() > 1 << 20);
         child.kill().unwrap();
         child.wait().unwrap();
