@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -50,6 +50,7 @@ pub(super) struct Known<'a> {
 /// For a process that does nothing else and has one thread.
 pub(super) fn serve(known: &Known<'_>, socket: Socket) -> i32 {
     stand_apart();
+    close_others(known.plan, &socket);
     let served = catch_unwind(AssertUnwindSafe(|| Server::start(known, socket)?.run()));
     match served {
         Ok(Ok(())) => 0,
@@ -74,6 +75,30 @@ fn stand_apart() {
         }
     }
     memory::give_back();
+}
+
+/// Closes what was inherited and is not needed: a lock or a pipe of the recorder's caller must not
+/// be held for longer than by the recorder. Nothing of what was copied here is ever dropped, except
+/// what is kept.
+fn close_others(plan: &RecordPlan, socket: &Socket) {
+    let hooks = plan.hooks().filter_map(|hook| hook.point.instruction());
+    let files = plan.files.iter().map(|file| file.binary.file());
+    let files = files.chain(hooks.map(|(file, _)| file.file()));
+    let mut kept: Vec<RawFd> = files.map(AsRawFd::as_raw_fd).collect();
+    kept.extend([0, 1, 2, socket.as_fd().as_raw_fd()]);
+    if let ProcessFilter::Process(process) = &plan.processes {
+        kept.push(process.as_fd().as_raw_fd());
+    }
+    let listing = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let open = listing.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let open: Vec<RawFd> = open.collect();
+    for other in open.into_iter().filter(|open| !kept.contains(open)) {
+        // SAFETY: takes a number, which nothing here uses any more.
+        let _ = unsafe { libc::close(other) };
+    }
 }
 
 /// The process, from its first request to its last. Where it ends early, the fields are dropped in

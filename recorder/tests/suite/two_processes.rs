@@ -12,7 +12,7 @@ use crate::support::attacher;
 use crate::support::code::{is_unchanged, wait_until_unchanged};
 use crate::support::host;
 use crate::support::place::Place;
-use crate::support::recorder::{self, program};
+use crate::support::recorder::{self, Recorder, program};
 use crate::support::recording::Recording;
 use crate::support::targets::{self, Endless};
 
@@ -184,6 +184,41 @@ fn a_stopped_recorder_delays_no_writer_of_an_observed_file() {
         .map(|(_, cause)| cause)
         .collect();
     assert_eq!(gaps, ["file overwritten"]);
+}
+
+/// A stopped one would otherwise keep a lock for ever.
+#[test]
+fn the_attaching_process_keeps_nothing_that_the_recorder_inherited() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let place = Place::new();
+    let file = fs::File::create(place.path("inherited")).unwrap();
+    let mut command = program();
+    command.args(["record", "--op", &place.probe(), "-o"]);
+    command.arg(place.root()).stdin(Stdio::null());
+    command
+        .stdout(file.try_clone().unwrap())
+        .stderr(Stdio::piped());
+    let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    // SAFETY: dup2 is async-signal-safe, and clears the flag by which exec closes a descriptor.
+    unsafe {
+        command.pre_exec(move || {
+            libc::dup2(number, 77);
+            Ok(())
+        });
+    }
+    let recorder = Recorder::spawn(command);
+    let has_it = |pid: u32| {
+        let listing = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let paths = listing.filter_map(|entry| fs::read_link(entry.path()).ok());
+        paths.filter(|path| path.ends_with("inherited")).count()
+    };
+    assert_eq!(has_it(recorder.pid()), 2);
+    assert_eq!(has_it(attacher::of(recorder.pid())), 0);
+    place.calls("20");
+    recorder.stop().check();
+    assert_eq!(Recording::open(&place.root()).checked("op").finished, 20);
 }
 
 /// The recorder's own end of the socket between its processes, as somebody has it who runs code of
