@@ -38,6 +38,16 @@ const NAME: &std::ffi::CStr = c"soakbox-attach";
 /// may leave a breakpoint in the target. Where the rights are missing, it stays as it was.
 const LEAST_OOM_SCORE: &str = "-1000";
 
+/// Signals that an instruction or a call of the process itself causes.
+const FAULTS: [libc::c_int; 6] = [
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+];
+
 /// What it was forked with.
 pub(super) struct Known<'a> {
     pub(super) plan: &'a RecordPlan,
@@ -60,7 +70,12 @@ pub(super) fn serve(known: &Known<'_>, socket: Socket) -> i32 {
 
 /// Leaves the session and the terminal of the recording process.
 fn stand_apart() {
-    SignalSet::ALL.block();
+    // A fault of its own is not held back: the kernel would end it without its handlers.
+    let mut signals = SignalSet::ALL;
+    for fault in FAULTS {
+        signals.remove(fault);
+    }
+    signals.block();
     // SAFETY: takes no pointer but a string; a child is not yet the leader of a group.
     unsafe {
         libc::setsid();
