@@ -153,7 +153,7 @@ impl Kernel {
         kernel.load_programs(hooks)?;
         if settings.tree.is_some() {
             let multi = kernel.multi.as_mut();
-            if !multi.is_some_and(|multi| multi.load(REGISTER_RECORDER).is_ok()) {
+            if multi.is_none_or(|multi| multi.load(REGISTER_RECORDER).is_err()) {
                 point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
             }
             kernel.programs.push(REGISTER_RECORDER);
