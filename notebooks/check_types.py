@@ -91,6 +91,12 @@ TABLES: dict[str, Columns] = {
         ("recorder_memory_bytes", INTEGER, True),
         ("events_dropped", INTEGER, False),
         ("seals_failed", INTEGER, False),
+        ("host_cpu_ns", INTEGER, True),
+        ("host_steal_ns", INTEGER, True),
+        ("host_cpu_pressure_ns", INTEGER, True),
+        ("host_memory_pressure_ns", INTEGER, True),
+        ("host_io_pressure_ns", INTEGER, True),
+        ("host_memory_available_bytes", INTEGER, True),
     ],
     "annotations": [
         ("at", TIME, False),

@@ -1,5 +1,5 @@
-//! How the recorder fared: its CPU time and memory, its ring and queue, its writes, and what its probes
-//! cost.
+//! How the recorder and its host fared: CPU time and memory, ring and queue, writes, what the probes cost, and
+//! what tasks of the host waited for.
 
 use super::Chart;
 use super::numbers::Numbers;
@@ -8,7 +8,7 @@ use super::picture::Picture;
 use super::tracks::{TrackPanel, Tracks};
 use super::unit::Unit;
 
-/// Measurements of the recorder over time.
+/// Measurements of the recorder and its host over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Health {
     /// The name of the recording.
@@ -57,8 +57,8 @@ impl Health {
         });
         Tracks {
             recording: &self.recording,
-            what: "health of the recorder",
-            about: "the recorder's own measurements; a recording has none of its host".to_owned(),
+            what: "health of the recorder and its host",
+            about: "the recorder's measurements of itself and of its host".to_owned(),
             span: &self.span,
             panels: panels.collect(),
             left_out: 0,

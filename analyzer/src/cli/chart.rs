@@ -85,7 +85,7 @@ const KINDS: &str = "Kinds:
   memory       resident memory with its envelope and the slope that soak finds
   shift        change of each quantile against a base, with its interval
   forest       all effects of compare, with their intervals and thresholds
-  health       what the recorder measured of itself, and what its probes cost
+  health       what the recorder measured of itself and of its host, and what its probes cost
   network      round-trip times: no version of the recorder measures them yet
   sql          the rows of a query";
 

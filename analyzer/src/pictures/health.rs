@@ -1,4 +1,4 @@
-//! The recorder's measurements of itself, from queries on its tables.
+//! The recorder's measurements of itself and of its host, from queries on its tables.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::windows::{Cut, WindowLength};
 #[derive(Clone, Copy)]
 enum Value {
     /// As it is.
-    Largest,
+    AsItIs,
     /// Per second observed.
     PerSecond,
     /// Nanoseconds per nanosecond observed.
@@ -33,7 +33,7 @@ type Measure = (
 );
 
 /// In the order of the columns of `queries::health`, after the time.
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 11] = [
     (
         "CPU time of the recorder",
         "CPU time per second",
@@ -45,28 +45,28 @@ const MEASURES: [Measure; 8] = [
         "memory of the recorder",
         "resident, largest",
         Unit::Bytes,
-        Value::Largest,
+        Value::AsItIs,
         &[("memory", 3)],
     ),
     (
         "ring buffer",
         "unread, most at once",
         Unit::Bytes,
-        Value::Largest,
+        Value::AsItIs,
         &[("unread", 4)],
     ),
     (
         "queue to the writer",
         "batches, most at once",
         Unit::Count,
-        Value::Largest,
+        Value::AsItIs,
         &[("batches", 5)],
     ),
     (
         "flushes of the journal",
         "longest",
         Unit::Nanoseconds,
-        Value::Largest,
+        Value::AsItIs,
         &[("flush", 6)],
     ),
     (
@@ -89,6 +89,27 @@ const MEASURES: [Measure; 8] = [
         Unit::BytesPerSecond,
         Value::PerSecond,
         &[("written", 10)],
+    ),
+    (
+        "CPU time of the host",
+        "CPU time per second",
+        Unit::Cpus,
+        Value::PerNanosecond,
+        &[("busy", 11), ("taken by the hypervisor", 12)],
+    ),
+    (
+        "pressure of the host",
+        "share of the time in which a task waited",
+        Unit::Ratio,
+        Value::PerNanosecond,
+        &[("for a CPU", 13), ("for memory", 14), ("for a disk", 15)],
+    ),
+    (
+        "memory of the host",
+        "available, least",
+        Unit::Bytes,
+        Value::AsItIs,
+        &[("available", 16)],
     ),
 ];
 
@@ -165,7 +186,7 @@ fn track(
     let points = windows.seconds().map(|(at, seconds)| {
         let number = numbers.get(&at).copied().unwrap_or(f64::NAN);
         let value = match value {
-            Value::Largest => number + 0.0 * seconds,
+            Value::AsItIs => number + 0.0 * seconds,
             Value::PerSecond => number / seconds,
             Value::PerNanosecond => number / 1e9 / seconds,
         };

@@ -31,7 +31,7 @@ use crate::kernel::KernelError;
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::sample::{Processes, samplers};
+use crate::sample::{HostFiles, Processes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
 
 /// The first kernel whose `bpf` lets everybody use what is open already.
@@ -142,6 +142,7 @@ impl<'a> Running<'a> {
         );
         let report = Report::new(infos.clone(), plan.output.clone(), plan.limits.processes);
         let processes = Arc::new(Processes::open(Some(attacher.process())));
+        let host = HostFiles::open();
         let mut running = Self {
             write_gate: Some(write_gate),
             attacher,
@@ -149,7 +150,7 @@ impl<'a> Running<'a> {
                 CollectorThread::start(collector, &thread_ended)
             })??,
             sampling: Sampling::new(
-                samplers(infos, costs, spans, activity, processes.clone()),
+                samplers(infos, costs, spans, activity, processes.clone(), host),
                 outbox,
                 report,
             ),

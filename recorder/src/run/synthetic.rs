@@ -17,7 +17,7 @@ use super::write::{WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{Room, SegmentLimits, SyntheticPlan};
-use crate::sample::{Processes, Sampler, samplers};
+use crate::sample::{HostFiles, Processes, Sampler, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter, of_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
@@ -49,6 +49,8 @@ pub fn synthesize(
         None,
         writer.activity(),
         Arc::new(Processes::open(None)),
+        // The host of a synthetic recording is none.
+        HostFiles::default(),
     );
     samplers.extend(further);
 

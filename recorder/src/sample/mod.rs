@@ -2,6 +2,7 @@
 //! rows for the time since the previous tick; it never decides when it is called, and never writes.
 
 mod annotations;
+mod host_usage;
 mod in_flight;
 mod operation_metrics;
 mod overhead;
@@ -20,6 +21,7 @@ use crate::costs::PairCost;
 use crate::segment::ActivityCounters;
 
 pub(crate) use annotations::annotation;
+pub(crate) use host_usage::HostFiles;
 pub(crate) use in_flight::in_flight;
 pub(crate) use overhead::cost_of;
 pub(crate) use self_usage::Processes;
@@ -45,18 +47,19 @@ pub trait Sampler: Send {
 }
 
 /// Every sampler of a recording of `operations`, with the costs of their probes, none where these are
-/// not known, and when each was observed, where probes are switched; `processes` are the recorder's own. A new one is a file of this folder and a line
-/// here.
+/// not known, and when each was observed, where probes are switched; `processes` are the recorder's own,
+/// and `host` tells about theirs. A new one is a file of this folder and a line here.
 pub(crate) fn samplers(
     operations: Vec<OperationInfo>,
     costs: Vec<PairCost>,
     spans: Option<Arc<Mutex<Spans>>>,
     activity: Arc<ActivityCounters>,
     processes: Arc<Processes>,
+    host: HostFiles,
 ) -> Vec<Box<dyn Sampler>> {
     vec![
         Box::new(OperationCounts::new(operations, costs, spans)),
         Box::new(ObservationGaps::default()),
-        Box::new(SelfHealth::new(activity, processes)),
+        Box::new(SelfHealth::new(activity, processes, host)),
     ]
 }

@@ -1,27 +1,30 @@
-//! `recorder_health`: measurements of the recorder itself, a row per tick.
+//! `recorder_health`: measurements of the recorder itself and of its host, a row per tick.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 use soakbox_schemas::tables::{RecorderHealth, Table};
 
+use super::host_usage::{HostFiles, HostUsage};
 use super::self_usage::{Processes, SelfUsage};
 use super::{Rows, Sampler, Tick};
 use crate::segment::ActivityCounters;
 
-/// Collects the measurements of the recorder's threads and of its process.
+/// Collects the measurements of the recorder's threads, of its processes and of the host.
 #[derive(Debug)]
 pub(super) struct SelfHealth {
     activity: Arc<ActivityCounters>,
     usage: SelfUsage,
+    host: HostUsage,
 }
 
 impl SelfHealth {
     /// `activity` has the counts of the writing and sealing threads.
-    pub(super) fn new(activity: Arc<ActivityCounters>, processes: Arc<Processes>) -> Self {
+    pub(super) fn new(activity: Arc<ActivityCounters>, processes: Arc<Processes>, host: HostFiles) -> Self {
         Self {
             activity,
             usage: SelfUsage::new(processes),
+            host: HostUsage::start(host),
         }
     }
 }
@@ -46,6 +49,7 @@ impl Sampler for SelfHealth {
             ..RecorderHealth::default()
         };
         self.usage.add_to(&mut health);
+        self.host.add_to(&mut health);
         let batch = RecorderHealth::batch(&[health])?;
         Ok(vec![Rows(Table::RECORDER_HEALTH, batch)])
     }

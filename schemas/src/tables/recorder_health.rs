@@ -1,10 +1,10 @@
-//! `recorder_health`: measurements of the recorder itself, one row per interval and one at the end,
-//! each with a clock pair.
+//! `recorder_health`: measurements of the recorder itself and of its host, one row per interval and one at
+//! the end, each with a clock pair.
 
 use super::kind::{Count, Optional, Time};
 
 table! {
-    /// One row per interval and one at the end: measurements of the recorder itself. Counts begin
+    /// One row per interval and one at the end: measurements of the recorder itself and of its host. Counts begin
     /// at the previous row. The last flush and the seals at the end of the recording come after the
     /// last row, so that no row counts them.
     "recorder_health";
@@ -46,5 +46,21 @@ table! {
         pub events_dropped: Count, "events", "recorder";
         /// Seals that failed. Their journals are kept, and the seals are tried again.
         pub seals_failed: Count, "seals", "recorder";
+        /// CPU time of everything that ran on the host, on all CPUs; null where it could not be read.
+        pub host_cpu_ns: Optional<Count>, "ns", "`/proc/stat`";
+        /// Time in which CPUs of the host, a virtual machine, were ready and the hypervisor ran something
+        /// else; null where it could not be read.
+        pub host_steal_ns: Optional<Count>, "ns", "`/proc/stat`";
+        /// Time in which at least one task of the host waited for a CPU; null where the kernel does not
+        /// measure it.
+        pub host_cpu_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/cpu`, `some`";
+        /// Time in which at least one task of the host waited for memory; null where the kernel does not
+        /// measure it.
+        pub host_memory_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/memory`, `some`";
+        /// Time in which at least one task of the host waited for a disk; null where the kernel does not
+        /// measure it.
+        pub host_io_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/io`, `some`";
+        /// Memory that programs of the host could still get; null where it could not be read.
+        pub host_memory_available_bytes: Optional<Count>, "bytes", "`/proc/meminfo`";
     }
 }

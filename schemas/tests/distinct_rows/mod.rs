@@ -229,6 +229,12 @@ fn recorder_health() -> Distinct {
         recorder_memory_bytes: Some(14),
         events_dropped: 15,
         seals_failed: 16,
+        host_cpu_ns: Some(17),
+        host_steal_ns: Some(18),
+        host_cpu_pressure_ns: Some(19),
+        host_memory_pressure_ns: Some(20),
+        host_io_pressure_ns: Some(21),
+        host_memory_available_bytes: Some(22),
     };
     Distinct {
         table: Table::RECORDER_HEALTH,
@@ -250,6 +256,12 @@ fn recorder_health() -> Distinct {
             ("recorder_memory_bytes", "14"),
             ("events_dropped", "15"),
             ("seals_failed", "16"),
+            ("host_cpu_ns", "17"),
+            ("host_steal_ns", "18"),
+            ("host_cpu_pressure_ns", "19"),
+            ("host_memory_pressure_ns", "20"),
+            ("host_io_pressure_ns", "21"),
+            ("host_memory_available_bytes", "22"),
         ],
     }
 }
