@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -42,6 +42,17 @@ static IS_JSON: AtomicBool = AtomicBool::new(false);
 /// The status line that is on the terminal. It is locked while anything is written.
 static STATUS: Mutex<Option<String>> = Mutex::new(None);
 
+/// Where messages go instead of stderr.
+static ELSEWHERE: OnceLock<Elsewhere> = OnceLock::new();
+
+/// Passes a message on; `false` where it cannot.
+type Elsewhere = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Has all further messages of this process passed on, for good: another process shows them.
+pub fn pass_on(elsewhere: Elsewhere) {
+    let _ = ELSEWHERE.set(elsewhere);
+}
+
 /// Chooses the form of all further messages.
 pub fn set_format(format: LogFormat) {
     IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
@@ -54,6 +65,12 @@ pub fn is_json() -> bool {
 
 /// Writes one line to stderr. Where that is closed or full, the recording goes on.
 pub fn line(text: fmt::Arguments<'_>) {
+    if ELSEWHERE
+        .get()
+        .is_some_and(|pass_on| pass_on(&text.to_string()))
+    {
+        return;
+    }
     let status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
     if is_json() {
         let text = text.to_string();

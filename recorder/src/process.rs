@@ -112,6 +112,11 @@ impl Process {
         }
     }
 
+    /// Its file `name` in /proc, which is its own as long as it is open.
+    pub fn open_file(&self, name: &str) -> Option<fs::File> {
+        fs::File::open(self.shown()?.join(name)).ok()
+    }
+
     /// The text of its `stat` in /proc.
     pub fn stat(&self) -> Option<String> {
         fs::read_to_string(self.shown()?.join("stat")).ok()

@@ -4,9 +4,9 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::canvas::{Area, Drawn, LABELS_BELOW, Plot, SIDE, SIZE};
+use super::frame::Frame;
 use super::letters::{cut, cut_middle, width};
-use super::page::{Area, Drawn, SIDE};
-use super::panel::{Frame, LABELS_BELOW, Plot, SIZE};
 use super::picture::{Flag, Panel};
 use super::theme::{AXIS, Ink, text};
 

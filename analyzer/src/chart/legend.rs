@@ -3,9 +3,9 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::canvas::{Area, Drawn};
 use super::letters::{cut, width};
 use super::marks::marker;
-use super::page::{Area, Drawn};
 use super::picture::{Key, Sample};
 use super::theme::{Ink, LEVELS, text};
 

@@ -4,10 +4,9 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
+use super::canvas::{Area, Drawn, Plot, SIZE};
 use super::envelope::{envelope, joined, parts, reduced};
 use super::letters;
-use super::page::{Area, Drawn};
-use super::panel::{Plot, SIZE};
 use super::picture::{Mark, Marker, Panel};
 use super::theme::{Ink, text};
 

@@ -1,10 +1,11 @@
 //! Charts as SVG and as tables of their numbers. Each kind is a file: its figures, from which it makes a
 //! [`Picture`], panels with axes and marks, and its [`Numbers`]. Below the kinds, `scale` and
-//! `time_scale` choose units and ticks, `page`, `panel`, `legend` and `marks` draw with plotters, and
+//! `time_scale` choose units and ticks, `page`, `panel`, `legend` and `marks` draw with plotters on a `canvas`, and
 //! `svg` adds the description for screen readers and the colours of the dark mode. The same figures
 //! give the same bytes. Pure: no I/O, no clock. Text of a recording is escaped here, once.
 
 mod axis;
+mod canvas;
 mod compact;
 mod cpu;
 mod distribution;
@@ -12,6 +13,7 @@ mod ecdf;
 mod effect;
 mod envelope;
 mod forest;
+mod frame;
 mod health;
 mod heatmap;
 mod labels;

@@ -5,27 +5,23 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use soakbox_cli::{Failure, Result};
 
+use super::canvas::SIDE;
+use super::frame::Frame;
 use super::legend::Legend;
 use super::letters::{cut_bold, wrapped};
-use super::panel::{Frame, draw, height, plot};
+use super::panel::{draw, height, plot};
 use super::picture::Picture;
 use super::svg;
 use super::theme::{Ink, PAPER, bold, text};
 
 /// Width of a chart in a file of its own.
 const WIDTH: u32 = 960;
-/// Left and right of everything.
-pub(super) const SIDE: i32 = 16;
 /// Size of the heading.
 const HEADING: f64 = 18.0;
 /// Size of the subtitle.
 const SUBTITLE: f64 = 12.0;
 /// Height of a line of the subtitle.
 const LINE: u32 = 17;
-
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-pub(super) type Drawn<'a> =
-    std::result::Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 /// A chart as a file of its own.
 ///

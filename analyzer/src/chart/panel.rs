@@ -5,73 +5,22 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
+use super::canvas::{Area, Drawn, LABELS_BELOW, SIDE, SIZE};
+use super::frame::Frame;
 use super::labels::{flags, right_labels, x_labels, y_labels};
 use super::letters::{cut, cut_bold, width};
 use super::marks;
-use super::page::{Area, Drawn, SIDE};
 use super::picture::{Flag, Panel};
 use super::theme::{AXIS, GRID, Ink, bold, text};
 
 /// Size of a heading.
 const HEADING: f64 = 14.0;
-/// Size of all other text.
-pub(super) const SIZE: f64 = 12.0;
 /// Height of the row of the heading.
 const HEADING_ROW: u32 = 22;
 /// Height of a row of text.
 const ROW: u32 = 17;
-/// From the plot down to the labels of the horizontal axis: the lowest label of the vertical axis is
-/// above them.
-pub(super) const LABELS_BELOW: i32 = 9;
 /// Space below a panel.
 const BELOW: u32 = 14;
-/// Space at the right of a plot, for half a label.
-const RIGHT: i32 = 28;
-/// Largest share of the width that the labels of the vertical axis take.
-const MOST_LEFT: f64 = 0.4;
-/// Most points of all lines of a picture, so that the file is small.
-const MOST_POINTS: usize = 12_000;
-/// The same of labels at the right.
-const MOST_RIGHT: f64 = 0.3;
-
-/// What the panels of a picture have in common.
-pub(super) struct Frame {
-    pub(super) width: i32,
-    pub(super) left: i32,
-    pub(super) right: i32,
-    /// Most columns of a line, so that many lines together are few points.
-    columns: usize,
-}
-
-impl Frame {
-    /// All plots begin at the same place.
-    pub(super) fn of(panels: &[Panel], total: u32) -> Self {
-        let labels = panels.iter().flat_map(|panel| &panel.y.ticks);
-        let widest = labels
-            .map(|(_, label)| width(label, SIZE))
-            .fold(24.0, f64::max);
-        let most = f64::from(total) * MOST_LEFT;
-        let right = panels.iter().flat_map(|panel| &panel.right);
-        let right = right.map(|(_, label)| width(label, SIZE) + 8.0);
-        let right = right.fold(0.0, f64::max).min(f64::from(total) * MOST_RIGHT);
-        Self {
-            width: total as i32,
-            left: SIDE + widest.min(most).ceil() as i32 + 8,
-            right: RIGHT.max(right.ceil() as i32 + 8),
-            columns: MOST_POINTS / 2 / panels.iter().map(marks::lines).sum::<usize>().max(1),
-        }
-    }
-
-    /// Where plots end.
-    pub(super) fn right(&self) -> i32 {
-        self.width - self.right
-    }
-
-    pub(super) fn plot_width(&self) -> i32 {
-        (self.right() - self.left).max(8)
-    }
-}
-
 /// The height of a panel with all of its text.
 pub(super) fn height(panel: &Panel) -> u32 {
     above(panel) + panel.height + below(panel)
@@ -202,5 +151,3 @@ fn heading<'a>(root: &Area<'a>, panel: &Panel, y: i32, frame: &Frame) -> Drawn<'
     }
     Ok(())
 }
-
-pub(super) type Plot<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;

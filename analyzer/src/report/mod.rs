@@ -6,7 +6,9 @@
 
 mod bounded;
 mod completeness;
+mod content;
 mod differences;
+mod document;
 mod figure;
 mod headline;
 mod html;

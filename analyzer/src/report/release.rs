@@ -5,10 +5,10 @@ use maud::html;
 use soakbox_cli::Result;
 
 use super::bounded::{Bounded, shown as literal};
+use super::content::content;
+use super::document::document;
 use super::html::{capital, heading, shown};
-use super::page::document;
-use super::part::{Part, content};
-use super::{Report, headline, markdown};
+use super::{Part, Report, headline, markdown};
 use crate::output::{Headline, Tone};
 use crate::units::{count, plural};
 

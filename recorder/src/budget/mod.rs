@@ -6,5 +6,5 @@ mod spans;
 mod target;
 
 pub use control::{Control, Cycle, Next, Seen, Spent};
-pub use spans::{Observed, Spans};
+pub use spans::{Change, Observed, Spans};
 pub use target::TargetCpu;

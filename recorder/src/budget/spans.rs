@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// How long a time is kept after its end, ns: longer than counts of intervals are kept apart.
 const KEPT_NS: u64 = 120_000_000_000;
 /// The end of a time that has not ended.
@@ -43,7 +45,48 @@ pub struct Observed {
     pub represented_ns: u64,
 }
 
+/// When an operation is observed from now on. Moments are those of the boot clock, ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Change {
+    /// Not any more from a moment on.
+    Off {
+        /// That moment.
+        at_ns: u64,
+    },
+    /// All the time from a moment on.
+    On {
+        /// That moment.
+        from_ns: u64,
+    },
+    /// For a time, which stands for a longer one.
+    OnFor {
+        /// Its begin.
+        from_ns: u64,
+        /// Its end.
+        until_ns: u64,
+        /// Length of the time that it stands for.
+        length_ns: u64,
+    },
+}
+
 impl Spans {
+    /// Applies a change; one of an operation that there is not is ignored.
+    pub fn apply(&mut self, operation: usize, change: Change) {
+        if operation >= self.spans.len() {
+            return;
+        }
+        match change {
+            Change::Off { at_ns } => self.off(operation, at_ns),
+            Change::On { from_ns } => self.on(operation, from_ns),
+            Change::OnFor {
+                from_ns,
+                until_ns,
+                length_ns,
+            } => self.on_for(operation, from_ns, until_ns, length_ns),
+        }
+    }
+
     /// All operations are observed from `start_ns` on. `interval_ns`: the length of an interval.
     pub fn new(operations: usize, interval_ns: u64, start_ns: u64) -> Self {
         let always = Span {
@@ -58,23 +101,17 @@ impl Spans {
     }
 
     /// The operation is not observed from `at_ns` on.
-    pub fn off(&mut self, operation: usize, at_ns: u64) {
+    fn off(&mut self, operation: usize, at_ns: u64) {
         self.change(operation, at_ns, 0.0);
     }
 
-    /// Whether the operation is not observed, or not any more after a moment that is set.
-    pub fn is_off(&self, operation: usize) -> bool {
-        let last = self.spans[operation].back();
-        last.is_some_and(|last| last.weight == 0.0)
-    }
-
     /// The operation is observed from `at_ns` on, all the time.
-    pub fn on(&mut self, operation: usize, at_ns: u64) {
+    fn on(&mut self, operation: usize, at_ns: u64) {
         self.change(operation, at_ns, 1.0);
     }
 
     /// The operation is observed from `from_ns` to `until_ns`, and this stands for `length_ns`.
-    pub fn on_for(&mut self, operation: usize, from_ns: u64, until_ns: u64, length_ns: u64) {
+    fn on_for(&mut self, operation: usize, from_ns: u64, until_ns: u64, length_ns: u64) {
         let weight = length_ns as f64 / until_ns.saturating_sub(from_ns).max(1) as f64;
         self.change(operation, from_ns, weight);
         self.change(operation, until_ns, 0.0);

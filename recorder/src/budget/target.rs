@@ -21,8 +21,11 @@ const OF_CHILDREN: [usize; 2] = [13, 14];
 #[derive(Debug)]
 enum Target {
     Process(Arc<Process>),
-    /// All descendants of the recorder, of which it has one.
-    Descendants,
+    /// All descendants of the process `root`, but for the process `aside`: their numbers in /proc.
+    Descendants {
+        root: u32,
+        aside: u32,
+    },
     /// All that have a file with one of these inode numbers in their memory.
     Files(Vec<u64>),
 }
@@ -43,9 +46,14 @@ impl TargetCpu {
         Self::of(Target::Process(process))
     }
 
-    /// Of the recorder's descendants.
-    pub fn of_descendants() -> Self {
-        Self::of(Target::Descendants)
+    /// Of the descendants of this process's parent, but for this process.
+    pub fn of_other_children() -> Self {
+        let own = own();
+        let parent = own.and_then(|own| field(&stat(own)?, PARENT));
+        Self::of(Target::Descendants {
+            root: parent.unwrap_or_default() as u32,
+            aside: own.unwrap_or_default(),
+        })
     }
 
     /// Of all processes that have a file with one of these inode numbers in their memory.
@@ -77,7 +85,7 @@ impl TargetCpu {
             self.searched = Some(Timer::after(pause));
         }
         match self.target {
-            Target::Descendants => self.read_descendants(),
+            Target::Descendants { root, .. } => self.read_descendants(root),
             Target::Files(_) | Target::Process(_) => self.read_each(),
         }
         self.total_ns
@@ -88,7 +96,9 @@ impl TargetCpu {
         let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let found: HashSet<u32> = match &self.target {
             Target::Process(_) => return,
-            Target::Descendants => descendants(&all.collect::<Vec<_>>()),
+            Target::Descendants { root, aside } => {
+                descendants(*root, *aside, &all.collect::<Vec<_>>())
+            }
             Target::Files(inodes) => all.filter(|&pid| has_mapped(pid, inodes)).collect(),
         };
         self.known.retain(|pid, _| found.contains(pid));
@@ -98,8 +108,9 @@ impl TargetCpu {
     }
 
     /// The time of a process that has ended is that of its parent's children.
-    fn read_descendants(&mut self) {
-        let ended = children_ns();
+    fn read_descendants(&mut self, root: u32) {
+        let ended = stat(root).and_then(|stat| sum(&stat, &OF_CHILDREN));
+        let ended = ended.map_or(0, nanoseconds);
         let known = self.known.keys();
         let live = known.filter_map(|&pid| {
             let stat = stat(pid)?;
@@ -123,15 +134,19 @@ impl TargetCpu {
     }
 }
 
-/// Those of the processes that descend from the recorder.
-fn descendants(all: &[u32]) -> HashSet<u32> {
-    let own = fs::read_link("/proc/self").ok();
-    let own: Option<u32> = own.and_then(|own| own.to_str()?.parse().ok());
+/// The number of this process in /proc.
+fn own() -> Option<u32> {
+    let own = fs::read_link("/proc/self").ok()?;
+    own.to_str()?.parse().ok()
+}
+
+/// Those of the processes that descend from `root`, but for `aside`.
+fn descendants(root: u32, aside: u32, all: &[u32]) -> HashSet<u32> {
     let parents: Vec<(u32, u32)> = all
         .iter()
         .filter_map(|&pid| Some((pid, field(&stat(pid)?, PARENT)? as u32)))
         .collect();
-    let mut found: HashSet<u32> = own.into_iter().collect();
+    let mut found = HashSet::from([root]);
     loop {
         let before = found.len();
         let more = parents.iter().filter(|(_, parent)| found.contains(parent));
@@ -141,9 +156,7 @@ fn descendants(all: &[u32]) -> HashSet<u32> {
             break;
         }
     }
-    if let Some(own) = own {
-        found.remove(&own);
-    }
+    found.retain(|&pid| pid != root && pid != aside);
     found
 }
 
@@ -171,19 +184,6 @@ fn sum(stat: &str, fields: &[usize]) -> Option<u64> {
 
 fn nanoseconds(ticks: u64) -> u64 {
     ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
-}
-
-/// CPU time of the recorder's children that have ended.
-fn children_ns() -> u64 {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills in the structure that it is given.
-    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) } != 0 {
-        return 0;
-    }
-    // SAFETY: filled in, and zeroed before.
-    let usage = unsafe { usage.assume_init() };
-    let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
-    ns(usage.ru_utime) + ns(usage.ru_stime)
 }
 
 #[cfg(test)]
@@ -217,7 +217,15 @@ mod tests {
         let pid = NonZeroU32::new(child.id()).unwrap();
         let process = Arc::new(Process::open(pid).unwrap());
         grows(&mut TargetCpu::of_process(process));
-        grows(&mut TargetCpu::of_descendants());
+        let root = own().unwrap();
+        grows(&mut TargetCpu::of(Target::Descendants { root, aside: 0 }));
+        let aside = Target::Descendants {
+            root,
+            aside: child.id(),
+        };
+        let mut aside = TargetCpu::of(aside);
+        aside.search();
+        assert!(!aside.known.contains_key(&child.id()));
         let bash = fs::metadata(format!("/proc/{pid}/exe")).unwrap();
         let inode = std::os::unix::fs::MetadataExt::ino(&bash);
         grows(&mut TargetCpu::of_files(vec![inode]));

@@ -21,9 +21,9 @@ const MAKE_FILE: u64 = 1 << 8;
 const REFER: u64 = 1 << 13;
 const TRUNCATE: u64 = 1 << 14;
 
-const READ: u64 = READ_FILE | READ_DIRECTORY;
 /// All that is done with the files of a recording.
-const RECORD: u64 = READ
+const RECORD: u64 = READ_FILE
+    | READ_DIRECTORY
     | WRITE_FILE
     | REMOVE_DIRECTORY
     | REMOVE_FILE
@@ -67,8 +67,6 @@ struct PathBeneath {
 pub(super) enum Reach {
     /// None; descriptors that are open already can be used.
     Nothing,
-    /// All, to read.
-    Reading,
     /// Those of the recording.
     Recording,
 }
@@ -77,7 +75,6 @@ pub(super) enum Reach {
 #[derive(Debug)]
 pub(super) struct Landlock {
     nothing: OwnedFd,
-    reading: OwnedFd,
     /// `None` where there is no recording yet.
     recording: Option<OwnedFd>,
 }
@@ -122,7 +119,6 @@ impl Landlock {
         let version = version()?;
         Ok(Self {
             nothing: ruleset(version, rights(version))?,
-            reading: ruleset(version, rights(version) & !READ)?,
             recording: None,
         })
     }
@@ -134,7 +130,6 @@ impl Landlock {
     pub(super) fn restrict_thread(&self, reach: Reach) -> io::Result<()> {
         let ruleset = match reach {
             Reach::Nothing => &self.nothing,
-            Reach::Reading => &self.reading,
             Reach::Recording => self.recording.as_ref().unwrap_or(&self.nothing),
         };
         // SAFETY: takes numbers.

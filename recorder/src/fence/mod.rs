@@ -1,5 +1,6 @@
-//! What each thread of a recording may still ask of the kernel once it has started: capabilities,
-//! Landlock (files) and seccomp (system calls), each for one thread and all that it starts. Where the
+//! What each process and thread of a recording may still ask of the kernel once it has started:
+//! capabilities, Landlock (files) and seccomp (system calls), each for one thread and all that it
+//! starts. Where the
 //! kernel lacks one of them, the reason is kept, for the log and the recording. It never decides what
 //! a thread does, and never takes back what a thread needs for it.
 
@@ -21,8 +22,11 @@ use seccomp::Filter;
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Attaches and detaches probes, guards the observed files, finds processes, samples.
+    /// The process of its own that attaches and detaches probes, guards the observed files, and finds
+    /// processes.
     Attach,
+    /// Samples, speaks to the service manager and to the process that attaches.
+    Record,
     /// Drains the ring and the counts.
     Collect,
     /// Writes, seals and deletes files of the recording.
@@ -79,6 +83,16 @@ impl Fence {
         Ok(fence)
     }
 
+    fn without_recording() -> Self {
+        Self {
+            landlock: Landlock::without_recording().ok(),
+            has_seccomp: true,
+            to_write: Capabilities::NONE,
+            to_collect: Capabilities::NONE,
+            missing: Vec::new(),
+        }
+    }
+
     /// The parts that this kernel does not have, in words.
     pub fn missing(&self) -> &[String] {
         &self.missing
@@ -102,14 +116,13 @@ impl Fence {
             Role::Attach => Capabilities::of(&KEPT_TO_ATTACH),
             Role::Collect => self.to_collect,
             Role::Write => self.to_write,
-            Role::Signals => Capabilities::NONE,
+            Role::Record | Role::Signals => Capabilities::NONE,
         };
         let reach = match role {
             // It would also keep the thread from reading /proc/PID/maps of other processes.
             Role::Attach => None,
-            Role::Collect => Some(Reach::Nothing),
+            Role::Record | Role::Collect | Role::Signals => Some(Reach::Nothing),
             Role::Write => Some(Reach::Recording),
-            Role::Signals => Some(Reach::Reading),
         };
         let mut refused = Vec::new();
         let mut note = |what, result: io::Result<()>| {
@@ -142,17 +155,10 @@ impl Fence {
     }
 }
 
-/// Fences the calling thread, which only waits for signals, before there is a recording.
-pub fn enter_to_wait_for_signals() {
-    let fence = Fence {
-        landlock: Landlock::without_recording().ok(),
-        has_seccomp: true,
-        to_write: Capabilities::NONE,
-        to_collect: Capabilities::NONE,
-        missing: Vec::new(),
-    };
+/// Fences the calling thread for a role that needs no file, before there is a recording.
+pub fn enter(role: Role) {
     // The recording's own fence tells what the kernel lacks.
-    fence.enter(Role::Signals);
+    Fence::without_recording().enter(role);
 }
 
 /// Runs `work` on a thread that ends with it.

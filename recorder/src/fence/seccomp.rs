@@ -96,6 +96,25 @@ const FILES: [c_long; 38] = [
     libc::SYS_umask,
 ];
 
+/// The open sockets, the free space of a disk, a child's end.
+const SPEAK: [c_long; 8] = [
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_recvmsg,
+    libc::SYS_shutdown,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_waitid,
+    libc::SYS_pread64,
+];
+
+/// To list a directory that is open, and its files; to end the attaching process.
+const LIST: [c_long; 3] = [
+    libc::SYS_getdents64,
+    libc::SYS_newfstatat,
+    libc::SYS_shutdown,
+];
+
 /// `BPF_ITER_CREATE`: a walk over the operations in flight. It is the only command of `bpf` that the
 /// collecting thread gives.
 const CREATE_ITERATOR: u32 = 33;
@@ -142,7 +161,9 @@ impl Filter {
         match role {
             Role::Attach => return None,
             Role::Collect => filter.allow_if(libc::SYS_bpf, 0, When::Equal(CREATE_ITERATOR)),
-            Role::Write | Role::Signals => filter.allow(&FILES),
+            Role::Write => filter.allow(&FILES),
+            Role::Record => filter.allow(&SPEAK),
+            Role::Signals => filter.allow(&LIST),
         }
         filter.allow(&ALWAYS);
         filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(&TERMINAL));

@@ -27,6 +27,28 @@ fn status(name: &str) -> String {
     line.unwrap().trim_matches([':', '\t', ' ']).to_owned()
 }
 
+/// Effective capabilities and seccomp of a thread that cannot read them itself.
+fn seen_from_outside(fence: &Fence, role: Role) -> (String, String) {
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let (end, ended) = crossbeam_channel::bounded::<()>(1);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            fence.within(role, move || {
+                tell.send(rustix::thread::gettid()).unwrap();
+                let _ = ended.recv();
+            })
+        });
+        let path = format!("/proc/self/task/{}/status", told.recv().unwrap());
+        let status = fs::read_to_string(path).unwrap();
+        drop(end);
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim_matches([':', '\t', ' ']).to_owned()
+        };
+        (field("CapEff"), field("Seccomp"))
+    })
+}
+
 #[test]
 fn a_writing_thread_does_all_that_a_recording_needs_below_its_directory() {
     let place = tempfile::tempdir().unwrap();
@@ -113,7 +135,7 @@ fn code_cannot_be_made_and_other_commands_of_bpf_cannot_be_given() {
         let failed = libc::syscall(libc::SYS_bpf, command, none, 0) < 0;
         failed.then(|| *libc::__errno_location())
     };
-    for role in [Role::Collect, Role::Write, Role::Signals] {
+    for role in [Role::Record, Role::Collect, Role::Write, Role::Signals] {
         fence
             .within(role, || {
                 assert!(map(libc::PROT_READ | libc::PROT_WRITE), "{role:?}");
@@ -128,6 +150,89 @@ fn code_cannot_be_made_and_other_commands_of_bpf_cannot_be_given() {
             })
             .unwrap();
     }
+}
+
+/// What somebody would try who runs code of their own in a recording process.
+#[test]
+fn no_thread_of_the_recording_process_reaches_other_processes_or_files() {
+    let place = tempfile::tempdir().unwrap();
+    let fence = fence(place.path());
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = child.id();
+    for role in [Role::Record, Role::Collect, Role::Write, Role::Signals] {
+        fence
+            .within(role, || {
+                if fence.landlock.is_some() || fence.has_seccomp {
+                    for path in [
+                        "/etc/shadow",
+                        "/etc/passwd",
+                        "/proc/self/mem",
+                        "/proc/self/maps",
+                    ] {
+                        assert!(is_refused(File::open(path)), "{role:?}: {path}");
+                    }
+                    assert!(
+                        is_refused(File::open(format!("/proc/{pid}/mem"))),
+                        "{role:?}"
+                    );
+                    assert!(is_refused(fs::read_dir("/")), "{role:?}");
+                }
+                if !fence.has_seccomp {
+                    return;
+                }
+                let (byte, none) = ([0_u8; 8], std::ptr::null::<u8>());
+                let part = libc::iovec {
+                    iov_base: byte.as_ptr().cast_mut().cast(),
+                    iov_len: 0,
+                };
+                let attributes = [0_u8; 136];
+                // SAFETY: each call has what it reads, and would do no harm if it were allowed.
+                let answers = unsafe {
+                    [
+                        libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0),
+                        libc::syscall(
+                            libc::SYS_process_vm_writev,
+                            pid,
+                            &raw const part,
+                            1,
+                            &raw const part,
+                            1,
+                            0,
+                        ),
+                        libc::syscall(
+                            libc::SYS_process_vm_readv,
+                            pid,
+                            &raw const part,
+                            1,
+                            &raw const part,
+                            1,
+                            0,
+                        ),
+                        libc::syscall(libc::SYS_pidfd_open, pid, 0),
+                        libc::syscall(libc::SYS_pidfd_getfd, 0, 0, 0),
+                        libc::syscall(libc::SYS_perf_event_open, attributes.as_ptr(), 0, -1, -1, 0),
+                        // BPF_LINK_CREATE, BPF_PROG_LOAD, BPF_MAP_CREATE, BPF_OBJ_GET
+                        libc::syscall(libc::SYS_bpf, 28, attributes.as_ptr(), 64),
+                        libc::syscall(libc::SYS_bpf, 5, attributes.as_ptr(), 64),
+                        libc::syscall(libc::SYS_bpf, 0, attributes.as_ptr(), 64),
+                        libc::syscall(libc::SYS_bpf, 7, attributes.as_ptr(), 16),
+                        libc::syscall(libc::SYS_kill, pid, 0),
+                        libc::syscall(libc::SYS_tgkill, pid, pid, 0),
+                        libc::syscall(libc::SYS_socket, libc::AF_UNIX, libc::SOCK_STREAM, 0),
+                        libc::syscall(libc::SYS_execve, none, none, none),
+                        libc::syscall(libc::SYS_unshare, 0),
+                        libc::syscall(libc::SYS_setsid),
+                    ]
+                };
+                for (index, answer) in answers.into_iter().enumerate() {
+                    assert_eq!(answer, -1, "{role:?}: {index}");
+                }
+            })
+            .unwrap();
+    }
+    assert!(child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
@@ -150,10 +255,11 @@ fn each_role_has_the_capabilities_and_the_reach_that_are_documented() {
         (no_new_privs.as_str(), seccomp.as_str()),
         ("1", status("Seccomp").as_str())
     );
-    let seen = fence.within(Role::Signals, || (status("CapEff"), status("Seccomp")));
-    let (effective, seccomp) = seen.unwrap();
-    assert_eq!(u64::from_str_radix(&effective, 16), Ok(0));
-    assert_eq!(seccomp, if fence.has_seccomp { "2" } else { "0" });
+    for role in [Role::Record, Role::Signals] {
+        let (effective, seccomp) = seen_from_outside(&fence, role);
+        assert_eq!(u64::from_str_radix(&effective, 16), Ok(0));
+        assert_eq!(seccomp, if fence.has_seccomp { "2" } else { "0" });
+    }
     if fence.landlock.is_some() {
         let path = place.path().join("file");
         fence

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::fs;
 use std::mem::discriminant;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,13 +129,18 @@ impl Kernel {
         }
     }
 
-    /// Makes this process the root of the followed tree. A uprobe on a function of the recorder is
-    /// attached, and the function is called: the program that runs there sees the recorder's task,
-    /// which no PID namespace can confuse.
+    /// Makes `process` the root of the followed tree, once its thread `thread` has called
+    /// [`register_here`], and until [`Self::end_registration`]. A uprobe on this function of the
+    /// recorder sees the thread's task, which no PID namespace can confuse. The thread must run this
+    /// very program, at the same addresses: it is one of this process, or of the one that forked it.
     ///
     /// # Errors
     /// [`KernelError::Attach`] with the kernel's reason.
-    pub fn follow_own_descendants(&mut self) -> Result<(), KernelError> {
+    pub fn begin_registration(
+        &mut self,
+        process: NonZeroU32,
+        thread: NonZeroU32,
+    ) -> Result<(), KernelError> {
         let own = Path::new("/proc/self/exe");
         let address = registration_point as extern "C" fn() as *const c_void as u64;
         let offset = own_file_offset(address).ok_or_else(|| KernelError::Attach {
@@ -142,15 +148,26 @@ impl Kernel {
             reason: "the recorder's own code is not in /proc/self/maps".to_owned(),
             hint: "is /proc mounted?",
         })?;
+        let multi = self.multi.as_ref();
+        let link = multi.and_then(|multi| multi.attach_in(REGISTER_RECORDER, own, offset, process));
+        if let Some(Ok(link)) = link {
+            self.registration = Some(Box::new(link));
+            return Ok(());
+        }
+        point::load_uprobe(&mut self.ebpf, REGISTER_RECORDER)?;
         let program: &mut UProbe = point::program(&mut self.ebpf, REGISTER_RECORDER)?;
         let location = UProbeAttachLocation::AbsoluteOffset(offset);
         let link = program
-            .attach(location, own, UProbeScope::CallingProcess)
+            .attach(location, own, UProbeScope::OneProcess(thread))
+            .and_then(|id| program.take_link(id))
             .map_err(|error| attach_error(&own.display(), &error))?;
-        registration_point();
-        program
-            .detach(link)
-            .map_err(|error| attach_error(&own.display(), &error))
+        self.registration = Some(Box::new(link));
+        Ok(())
+    }
+
+    /// Ends what [`Self::begin_registration`] began.
+    pub fn end_registration(&mut self) {
+        self.registration = None;
     }
 
     /// Whether the followed tree has a process that runs, other than this one.
@@ -226,7 +243,12 @@ fn alike(one: &Hook, other: &Hook) -> bool {
         && discriminant(&one.point) == discriminant(&other.point)
 }
 
-/// Called once, under a uprobe, so that the kernel side learns which process the recorder is.
+/// Lets the kernel side learn which process this is.
+pub fn register_here() {
+    registration_point();
+}
+
+/// Called once, under a uprobe.
 #[inline(never)]
 extern "C" fn registration_point() {
     std::hint::black_box(());

@@ -1,9 +1,9 @@
 //! The kernel side's counters, mapped into the recorder: a read that resets one is an atomic swap,
 //! not a system call.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::maps::Map;
 use soakbox_schemas::counters::{CounterCell, CounterValues, cell_index};
 use soakbox_schemas::durations::{self, DurationCell};
 use soakbox_schemas::tables::histogram::SparseHistogram;
@@ -23,9 +23,9 @@ pub struct Counters {
 
 /// The BPF arrays of counters.
 pub(super) struct CounterMaps<'a> {
-    pub(super) cells: &'a Map,
-    pub(super) durations: &'a Map,
-    pub(super) unfollowed: &'a Map,
+    pub(super) cells: BorrowedFd<'a>,
+    pub(super) durations: BorrowedFd<'a>,
+    pub(super) unfollowed: BorrowedFd<'a>,
 }
 
 impl Counters {

@@ -1,5 +1,6 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use aya::maps::Array;
@@ -13,10 +14,11 @@ use soakbox_schemas::event::WIRE_VERSION;
 use super::attach::{Link, REGISTER_RECORDER};
 use super::counters::CounterMaps;
 use super::error::{load_error, missing};
-use super::oldest::{self, OldestInFlight};
-use super::point::KernelTypes;
+use super::oldest;
+use super::point::{Attached, KernelTypes};
 use super::settings::Global;
-use super::uprobe_multi::UprobeMulti;
+use super::shared_maps::{SharedMaps, Walk, shared};
+use super::uprobe_multi::{UprobeMulti, map_data};
 use super::{Counters, KernelError, KernelFacts, ObservedTimes, Ring, chain, point};
 use crate::binary::Binary;
 use crate::plan::{Hook, ProgramId};
@@ -66,6 +68,8 @@ pub struct Kernel {
     /// `None` where the kernel cannot attach many uprobes by one link.
     pub(super) multi: Option<UprobeMulti>,
     pub(super) links: Vec<Link>,
+    /// While a process is registered as the root of the followed tree.
+    pub(super) registration: Option<Attached>,
     /// Whether each operation has links of its own.
     pub(super) switched: bool,
     /// Files whose probes were detached for good.
@@ -75,8 +79,6 @@ pub struct Kernel {
     operations: u32,
     cpus: u32,
     durations: durations::Size,
-    /// Bits of [`places`].
-    in_flight: u32,
 }
 
 #[repr(transparent)]
@@ -140,8 +142,8 @@ impl Kernel {
             operations,
             cpus,
             durations,
-            in_flight: settings.places,
             links: Vec::new(),
+            registration: None,
             switched: settings.switched,
             given_up: Vec::new(),
             programs: Vec::new(),
@@ -150,7 +152,10 @@ impl Kernel {
         kernel.write_rules(&settings.rules)?;
         kernel.load_programs(hooks)?;
         if settings.tree.is_some() {
-            point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
+            let multi = kernel.multi.as_mut();
+            if multi.is_none_or(|multi| multi.load(REGISTER_RECORDER).is_err()) {
+                point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
+            }
             kernel.programs.push(REGISTER_RECORDER);
         }
         // The kernel's types are large, and needed no more.
@@ -178,11 +183,10 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Map`].
     pub fn counters(&self) -> Result<Counters, KernelError> {
-        let map = |name| self.ebpf.map(name).ok_or_else(|| missing(name));
         let maps = CounterMaps {
-            cells: map("COUNTERS")?,
-            durations: map("DURATIONS")?,
-            unfollowed: map("UNFOLLOWED")?,
+            cells: self.descriptor("COUNTERS")?,
+            durations: self.descriptor("DURATIONS")?,
+            unfollowed: self.descriptor("UNFOLLOWED")?,
         };
         Counters::map(&maps, self.cpus, self.operations, self.durations).map_err(|reason| {
             KernelError::Map {
@@ -198,25 +202,44 @@ impl Kernel {
     /// [`KernelError::Map`].
     pub fn observed_times(&self) -> Result<ObservedTimes, KernelError> {
         const NAME: &str = "OBSERVATION";
-        let map = self.ebpf.map(NAME).ok_or_else(|| missing(NAME))?;
-        ObservedTimes::map(map, self.operations)
+        ObservedTimes::map(self.descriptor(NAME)?, self.operations)
             .map_err(|reason| KernelError::Map { name: NAME, reason })
     }
 
-    /// What reads when the oldest operations in flight began.
+    /// The maps that a recording reads, for another process ([`SharedMaps::open`]); and why the ages
+    /// of operations in flight are not among them, where this kernel does not let them be read.
     ///
     /// # Errors
-    /// [`KernelError`] with the kernel's reason. All else works without it.
-    pub fn oldest_in_flight(&mut self) -> Result<OldestInFlight, KernelError> {
+    /// [`KernelError::Map`].
+    pub fn share_maps(&mut self) -> Result<(SharedMaps, Option<KernelError>), KernelError> {
+        let (walk, without_ages) = match self.walk() {
+            Ok(walk) => (Some(walk), None),
+            Err(error) => (None, Some(error)),
+        };
+        let shared = |name| shared(name, self.descriptor(name)?);
+        let maps = SharedMaps {
+            ring: shared("EVENTS")?,
+            cells: shared("COUNTERS")?,
+            durations: shared("DURATIONS")?,
+            unfollowed: shared("UNFOLLOWED")?,
+            walk,
+        };
+        Ok((maps, without_ages))
+    }
+
+    /// What a walk over the operations in flight needs. All else works without it.
+    fn walk(&mut self) -> Result<Walk, KernelError> {
         let link = oldest::link(&mut self.ebpf, self.types.get()?)?;
-        let map = self.ebpf.map("OLDEST").ok_or_else(|| missing("OLDEST"))?;
-        let walks_threads = self.in_flight & places::THREADS != 0;
-        OldestInFlight::new(link, map, self.operations, walks_threads).map_err(|reason| {
-            KernelError::Map {
-                name: "OLDEST",
-                reason,
-            }
-        })
+        // The kernel's types are large, and needed no more.
+        self.types = KernelTypes::default();
+        let oldest = shared("OLDEST", self.descriptor("OLDEST")?)?;
+        Ok(Walk { oldest, link })
+    }
+
+    /// A map of the object.
+    pub(super) fn descriptor(&self, name: &'static str) -> Result<BorrowedFd<'_>, KernelError> {
+        let map = self.ebpf.map(name).and_then(map_data);
+        Ok(map.ok_or_else(|| missing(name))?.fd().as_fd())
     }
 
     fn write_rules(&mut self, rules: &[OperationRule]) -> Result<(), KernelError> {

@@ -1,8 +1,8 @@
 //! Arrays of the kernel side, mapped into the recorder.
 
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
-use aya::maps::Map;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// A BPF array of atomics, mapped into our memory.
@@ -16,10 +16,7 @@ pub(super) struct Mapping<T> {
 unsafe impl<T: Sync> Send for Mapping<T> {}
 
 impl<T> Mapping<T> {
-    pub(super) fn new(map: &Map, count: u32) -> Result<Self, String> {
-        let Map::Array(data) = map else {
-            return Err("not an array".to_owned());
-        };
+    pub(super) fn new(array: BorrowedFd<'_>, count: u32) -> Result<Self, String> {
         // SAFETY: a new mapping, which the kernel refuses where the map is smaller.
         let start = unsafe {
             mmap(
@@ -27,7 +24,7 @@ impl<T> Mapping<T> {
                 Self::bytes(count),
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED,
-                data.fd(),
+                array,
                 0,
             )
         };

@@ -15,11 +15,12 @@ mod oldest;
 mod point;
 mod ring;
 mod settings;
+mod shared_maps;
 mod system_call;
 mod uprobe_multi;
 
 pub use abilities::lets_programs_write_registers;
-pub use attach::own_file_offset;
+pub use attach::{own_file_offset, register_here};
 pub use counters::Counters;
 pub use error::KernelError;
 pub use facts::{KERNEL_BTF, KernelFacts, PidNamespace};
@@ -29,5 +30,6 @@ pub use offsets::resolve_offsets;
 pub use oldest::OldestInFlight;
 pub use point::Scope;
 pub use ring::{Drained, Ring};
+pub use shared_maps::{OpenMaps, SharedMaps};
 
 use error::chain;

@@ -1,8 +1,8 @@
 //! When the begins of each operation are observed: memory that the kernel side reads.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering;
 
-use aya::maps::Map;
 use soakbox_schemas::observation::Observation;
 
 use super::mapping::Mapping;
@@ -15,7 +15,7 @@ pub struct ObservedTimes {
 
 impl ObservedTimes {
     /// Maps the memory. All operations are observed from now on.
-    pub(super) fn map(map: &Map, operations: u32) -> Result<Self, String> {
+    pub(super) fn map(map: BorrowedFd<'_>, operations: u32) -> Result<Self, String> {
         let times = Self {
             operations: Mapping::new(map, operations)?,
         };

@@ -3,10 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::maps::Map;
 use aya::programs::Iter;
 use aya::{Btf, Ebpf};
 use aya_obj::generated::{bpf_attach_type, bpf_cmd};
@@ -52,7 +51,7 @@ pub struct OldestInFlight {
 impl OldestInFlight {
     pub(super) fn new(
         link: OwnedFd,
-        map: &Map,
+        map: BorrowedFd<'_>,
         operations: u32,
         walks_threads: bool,
     ) -> Result<Self, String> {

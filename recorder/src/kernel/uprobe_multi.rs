@@ -7,8 +7,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use aya::Ebpf;
 use aya::maps::{Map, MapData};
@@ -122,28 +124,63 @@ impl UprobeMulti {
             Scope::Process(_) if !self.filters_processes => return None,
             Scope::Process(process) => process.get(),
         };
-        let path = CString::new(file.own_path().as_os_str().as_bytes()).ok()?;
         let places = hooks.iter().filter_map(|hook| hook.point.instruction());
         let offsets: Vec<u64> = places.map(|(_, offset)| offset).collect();
         let cookies = hooks
             .iter()
             .map(|hook| hook.cookie.map_or(0, |cookie| cookie.pack()));
         let cookies: Vec<u64> = cookies.collect();
-        let at_return = matches!(first.point, AttachPoint::Uretprobe { .. });
-        let request = CreateLink {
-            program: program.as_raw_fd() as u32,
-            attach_type: bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32,
-            path: path.as_ptr() as u64,
-            offsets: offsets.as_ptr() as u64,
-            cookies: cookies.as_ptr() as u64,
-            count: offsets.len() as u32,
-            flags: if at_return { AT_RETURN } else { 0 },
-            process,
-            ..CreateLink::default()
+        let flags = match first.point {
+            AttachPoint::Uretprobe { .. } => AT_RETURN,
+            _ => 0,
         };
-        // SAFETY: the path, the offsets and as many cookies outlive the call.
-        Some(unsafe { call(bpf_cmd::BPF_LINK_CREATE, &request) })
+        link(
+            program,
+            &file.own_path(),
+            &offsets,
+            &cookies,
+            flags,
+            process,
+        )
     }
+
+    /// Attaches a program at one instruction of a file, in one process. `None` where this kernel
+    /// cannot observe one process in this way, or the program is not loaded here.
+    pub(super) fn attach_in(
+        &self,
+        id: ProgramId,
+        file: &Path,
+        offset: u64,
+        process: NonZeroU32,
+    ) -> Option<io::Result<OwnedFd>> {
+        let program = self.loaded.get(&id).filter(|_| self.filters_processes)?;
+        link(program, file, &[offset], &[0], 0, process.get())
+    }
+}
+
+/// Makes a link; there are as many cookies as offsets.
+fn link(
+    program: &OwnedFd,
+    file: &Path,
+    offsets: &[u64],
+    cookies: &[u64],
+    flags: u32,
+    process: u32,
+) -> Option<io::Result<OwnedFd>> {
+    let path = CString::new(file.as_os_str().as_bytes()).ok()?;
+    let request = CreateLink {
+        program: program.as_raw_fd() as u32,
+        attach_type: bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32,
+        path: path.as_ptr() as u64,
+        offsets: offsets.as_ptr() as u64,
+        cookies: cookies.as_ptr() as u64,
+        count: offsets.len() as u32,
+        flags,
+        process,
+        ..CreateLink::default()
+    };
+    // SAFETY: the path, the offsets and as many cookies outlive the call.
+    Some(unsafe { call(bpf_cmd::BPF_LINK_CREATE, &request) })
 }
 
 /// All features of BTF: a kernel that has such links has them all.
@@ -161,7 +198,7 @@ fn load_types(types: &Btf) -> io::Result<OwnedFd> {
 }
 
 /// The data of a map, of the kinds that the object has.
-fn map_data(map: &Map) -> Option<&MapData> {
+pub(super) fn map_data(map: &Map) -> Option<&MapData> {
     match map {
         Map::Array(data)
         | Map::HashMap(data)

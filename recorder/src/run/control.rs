@@ -1,10 +1,15 @@
 //! The messages between the thread that reads signals and the thread that records.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+
+use rustix::fs::{AtFlags, Dir, statat};
 
 use super::event::{Event, SetOnDrop, wait_for};
 use super::signals::{Request, Signals, name};
@@ -15,14 +20,13 @@ use crate::message;
 pub(super) struct Control {
     /// The recording is to end cleanly.
     pub(super) stop: Event,
-    /// Somebody may be opening an observed file for writing.
-    pub(super) check_files: Arc<Event>,
     /// The open files are to be sealed; the writing thread clears it.
     pub(super) rotate: Arc<AtomicBool>,
     /// What is kept in memory is to be written; the recording thread clears it.
     pub(super) trigger: AtomicBool,
     over: Event,
-    journals: OnceLock<PathBuf>,
+    /// The directory of this recorder's journals.
+    journals: OnceLock<OwnedFd>,
 }
 
 impl Control {
@@ -31,7 +35,6 @@ impl Control {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             stop: Event::new()?,
-            check_files: Arc::new(Event::new()?),
             rotate: Arc::default(),
             trigger: AtomicBool::default(),
             over: Event::new()?,
@@ -59,7 +62,6 @@ impl Control {
             }
             // The recording has ended by itself in the meantime.
             Request::StopAtOnce => {}
-            Request::CheckFiles => self.check_files.set(),
             Request::Rotate(signal) => {
                 message::line(format_args!("{}: sealing the open files", name(signal)));
                 self.rotate.store(true, Ordering::Relaxed);
@@ -78,21 +80,16 @@ impl Control {
 
     /// Remembers this recorder's journal directory, for [`Self::report_unsealed`].
     pub(super) fn set_journal_directory(&self, directory: &Path) {
-        let _ = self.journals.set(directory.to_owned());
+        // Opened now: the thread that reads signals opens nothing.
+        if let Ok(directory) = File::open(directory) {
+            let _ = self.journals.set(directory.into());
+        }
     }
 
     /// Reports the journals that an end at once leaves unsealed in `output`, and how to recover
     /// them.
     pub(super) fn report_unsealed(&self, output: &Path) {
-        let listing = self.journals.get().and_then(|path| path.read_dir().ok());
-        let journals = listing.into_iter().flatten().flatten().filter(|entry| {
-            Path::new(&entry.file_name())
-                .extension()
-                .is_some_and(|ending| ending == soakbox_schemas::recording::JOURNAL_EXTENSION)
-        });
-        let sizes: Vec<u64> = journals
-            .map(|entry| entry.metadata().map_or(0, |data| data.len()))
-            .collect();
+        let sizes = self.journals.get().map_or_else(Vec::new, sizes);
         let output = output.display();
         message::line(format_args!(
             "ended at once by a second signal: {} journals with {} bytes are not sealed; hint: run `soakbox-recorder recover {output}`",
@@ -100,4 +97,21 @@ impl Control {
             sizes.iter().sum::<u64>()
         ));
     }
+}
+
+/// The sizes of the journals in a directory, bytes.
+fn sizes(directory: &OwnedFd) -> Vec<u64> {
+    let copy = directory.try_clone().ok();
+    let listing = copy.and_then(|copy| Dir::new(copy).ok());
+    let entries = listing.into_iter().flatten().flatten();
+    let journals = entries.filter(|entry| {
+        Path::new(OsStr::from_bytes(entry.file_name().to_bytes()))
+            .extension()
+            .is_some_and(|ending| ending == soakbox_schemas::recording::JOURNAL_EXTENSION)
+    });
+    let size = |entry: rustix::fs::DirEntry| {
+        let data = statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+        data.map_or(0, |data| data.st_size.unsigned_abs())
+    };
+    journals.map(size).collect()
 }

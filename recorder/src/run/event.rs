@@ -1,7 +1,7 @@
 //! An event (eventfd): one thread sets it, another waits for it together with other descriptors.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -21,6 +21,25 @@ impl Event {
         )?))
     }
 
+    /// Set while `signal`, which every thread has blocked, waits for this process.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub(super) fn of_signal(signal: libc::c_int) -> io::Result<Self> {
+        // SAFETY: a set is filled in before it is read; the descriptor is a new one.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+            let descriptor = libc::signalfd(-1, &raw const set, flags);
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(Self(OwnedFd::from_raw_fd(descriptor)))
+        }
+    }
+
     /// Sets it, until it is cleared.
     pub(super) fn set(&self) {
         // Fails only after 2^64 calls without a clear.
@@ -30,7 +49,7 @@ impl Event {
     /// Clears it, however often it was set.
     pub(super) fn clear(&self) {
         // Fails where it is not set.
-        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+        let _ = rustix::io::read(&self.0, &mut [0; size_of::<libc::signalfd_siginfo>()]);
     }
 
     pub(super) fn is_set(&self) -> bool {

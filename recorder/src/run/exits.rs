@@ -1,61 +1,44 @@
 //! Whether an observed process still runs, for `--until-exit`: one that runs an observed file, or
-//! one of the command's. Holds one such process at a time, so that nothing has to be searched while
-//! it runs. Never signals a process.
+//! one of the command's. The process that attaches knows it.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use super::event::is_readable;
-use crate::clock::Timer;
-use crate::kernel::KernelError;
+use super::attacher::Attacher;
+use super::event::Event;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::process::{MappedFile, Process, all_numbers};
 
-/// Time between two searches while no observed process is known to run.
-const BETWEEN_SEARCHES: Duration = Duration::from_millis(100);
-/// How often it is checked that the known process still runs the file: an exec ends that.
-const BETWEEN_CHECKS: Duration = Duration::from_secs(1);
-
-/// Tells whether a process of the command runs.
-pub(super) type RunsAny = Box<dyn Fn() -> Result<bool, KernelError> + Send>;
+/// Time between two questions while the command itself has ended.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 
 /// Who is observed, until none of them runs.
 pub(super) enum Exits {
-    /// Every process that runs one of the files.
-    OfFiles(Runners),
+    /// Every process that runs one of the files: set when none does any more.
+    OfFiles(Arc<Event>),
     /// The command and its descendants.
-    OfCommand(RunsAny),
-}
-
-/// The processes that run one of the files.
-pub(super) struct Runners {
-    files: Vec<MappedFile>,
-    /// One of them, as far as is known.
-    known: Option<Process>,
-    /// How long none may run.
-    patience: Duration,
-    /// When that is over, while none runs.
-    gives_up: Option<Timer>,
-    /// When the next one is searched for, or the known one is checked.
-    next_look: Timer,
+    OfCommand(Arc<Attacher>),
 }
 
 impl Exits {
     /// What `plan` asks to wait for; `None` where it asks for nothing more than the end of the
-    /// process or command. `runs_any` is about the processes of the command.
+    /// process or command.
     ///
     /// # Errors
     /// Where /proc cannot be read, or no process runs the files.
-    pub(super) fn new(plan: &RecordPlan, runs_any: RunsAny) -> Result<Option<Self>> {
-        let Some(patience) = plan.until_exit else {
+    pub(super) fn new(plan: &RecordPlan, attacher: &Arc<Attacher>) -> Result<Option<Self>> {
+        if plan.until_exit.is_none() {
             return Ok(None);
-        };
+        }
         match plan.processes {
-            ProcessFilter::All => Ok(Some(Self::OfFiles(Runners::find(plan, patience)?))),
-            ProcessFilter::Command(_) => Ok(Some(Self::OfCommand(runs_any))),
+            ProcessFilter::All => {
+                attacher.find_runners()?;
+                Ok(Some(Self::OfFiles(attacher.none_runs())))
+            }
+            ProcessFilter::Command(_) => Ok(Some(Self::OfCommand(attacher.clone()))),
             ProcessFilter::Process(_) => Ok(None),
         }
     }
@@ -63,24 +46,24 @@ impl Exits {
     /// What to wait for, in addition to the command.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::OfFiles(runners) => runners.known.as_ref().map(AsFd::as_fd),
+            Self::OfFiles(none_runs) => Some(none_runs.as_fd()),
             Self::OfCommand(_) => None,
         }
     }
 
-    /// Longest time until the next look.
-    pub(super) fn longest_wait(&self) -> Duration {
+    /// Longest time until the next question, where one must be asked.
+    pub(super) fn longest_wait(&self) -> Option<Duration> {
         match self {
-            Self::OfFiles(runners) => runners.next_look.remaining(),
-            Self::OfCommand(_) => BETWEEN_SEARCHES,
+            Self::OfFiles(_) => None,
+            Self::OfCommand(_) => Some(BETWEEN_QUESTIONS),
         }
     }
 
-    /// Whether no observed process runs any more. For a command that itself has ended.
-    pub(super) fn all_ended(&mut self) -> bool {
+    /// Whether none of them runs. For the command's processes: once the command itself has ended.
+    pub(super) fn all_ended(&self) -> bool {
         match self {
-            Self::OfFiles(runners) => runners.all_ended(),
-            Self::OfCommand(runs_any) => match runs_any() {
+            Self::OfFiles(none_runs) => none_runs.is_set(),
+            Self::OfCommand(attacher) => match attacher.runs_any() {
                 Ok(any) => !any,
                 // The command itself has ended, so that this is no reason to go on for ever.
                 Err(error) => {
@@ -89,141 +72,5 @@ impl Exits {
                 }
             },
         }
-    }
-}
-
-impl Runners {
-    fn find(plan: &RecordPlan, patience: Duration) -> Result<Self> {
-        let files = plan.files.iter();
-        let files: std::io::Result<Vec<_>> = files
-            .map(|file| MappedFile::of(file.binary.file()))
-            .collect();
-        let mut runners = Self::of(files.context(HINT_PROC)?, patience);
-        let hidden = runners.search().context(HINT_PROC)?;
-        if runners.known.is_none() {
-            let paths = plan.files.iter().map(|file| file.typed_path.display());
-            let paths: Vec<String> = paths.map(|path| path.to_string()).collect();
-            let unknown = match hidden {
-                0 => String::new(),
-                hidden => format!(" (processes whose memory cannot be read: {hidden})"),
-            };
-            bail!(
-                "no process runs {}{unknown}, and --until-exit ends when none does; hint: start it before the recorder, or have the recorder start it (record … -- COMMAND)",
-                paths.join(" or ")
-            );
-        }
-        if hidden > 0 {
-            message::line(format_args!(
-                "warning: --until-exit does not wait for processes whose memory cannot be read ({hidden} here); hint: run as root, or with CAP_SYS_PTRACE"
-            ));
-        }
-        Ok(runners)
-    }
-
-    fn of(files: Vec<MappedFile>, patience: Duration) -> Self {
-        Self {
-            files,
-            known: None,
-            patience,
-            gives_up: None,
-            next_look: Timer::after(BETWEEN_CHECKS),
-        }
-    }
-
-    /// Looks for a process that runs one of the files. Returns how many before it cannot be read.
-    fn search(&mut self) -> std::io::Result<usize> {
-        let mut hidden = 0;
-        for pid in all_numbers()? {
-            // Opened before its memory is read: by then the number may be another process's.
-            let Ok(process) = Process::open(pid) else {
-                continue;
-            };
-            match process.has_any(&self.files) {
-                Ok(true) => {
-                    self.known = Some(process);
-                    break;
-                }
-                Ok(false) => {}
-                Err(_) => hidden += 1,
-            }
-        }
-        Ok(hidden)
-    }
-
-    fn all_ended(&mut self) -> bool {
-        let is_due = self.next_look.is_over();
-        if let Some(known) = &self.known
-            && !is_readable(known)
-        {
-            if !is_due || known.has_any(&self.files).unwrap_or(true) {
-                if is_due {
-                    self.next_look = Timer::after(BETWEEN_CHECKS);
-                }
-                return false;
-            }
-        } else if self.known.is_none() && !is_due {
-            return false;
-        }
-        self.known = None;
-        // Where /proc cannot be read any more, none is found.
-        let _ = self.search();
-        if self.known.is_some() {
-            self.next_look = Timer::after(BETWEEN_CHECKS);
-            self.gives_up = None;
-            return false;
-        }
-        let patience = self.patience;
-        let gives_up = self.gives_up.get_or_insert_with(|| Timer::after(patience));
-        let is_over = gives_up.is_over();
-        if !is_over {
-            // The last look is at the end of the wait.
-            self.next_look = Timer::after(BETWEEN_SEARCHES.min(gives_up.remaining()));
-        }
-        is_over
-    }
-}
-
-const HINT_PROC: &str = "--until-exit cannot find the processes; hint: it needs /proc of the recorder's own PID namespace";
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-    use std::fs::File;
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    #[test]
-    fn a_process_that_executes_another_program_is_waited_for_no_longer() {
-        let directory = tempfile::tempdir().unwrap();
-        let shell = directory.path().join("shell");
-        let copied = Command::new("cp").arg("/bin/sh").arg(&shell).status();
-        assert!(copied.unwrap().success());
-        let files = vec![MappedFile::of(&File::open(&shell).unwrap()).unwrap()];
-        let mut child = Command::new(&shell)
-            .args(["-c", "read line; exec cat"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut runners = Runners::of(files, Duration::from_millis(1));
-        runners.search().unwrap();
-        let known = runners.known.as_ref().unwrap().pid();
-        assert_eq!(known.get(), child.id());
-        let look = |runners: &mut Runners| {
-            std::thread::sleep(Duration::from_millis(20));
-            runners.next_look = Timer::after(Duration::ZERO);
-            runners.all_ended()
-        };
-        assert!(!look(&mut runners));
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(b"go\n").unwrap();
-        // It is `cat` now, and waits for its input.
-        let ended = (0..500).any(|_| look(&mut runners));
-        assert!(ended && runners.known.is_none());
-        assert!(child.try_wait().unwrap().is_none());
-        drop(input);
-        child.wait().unwrap();
     }
 }

@@ -1,8 +1,8 @@
 //! Watches the observed files while they are recorded. The kernel keeps a probe with the file, not
 //! with its bytes: where a file is overwritten in place, the old breakpoint would be put into the
 //! new code. So a process that opens an observed file for writing has to wait until its probes are
-//! detached. The watch runs on its own thread, so that slow recording I/O never delays a process
-//! that is overwriting an observed file.
+//! detached. The watch runs on its own thread of the process that attaches, and asks nobody: neither
+//! a slow disk nor a recording process that stands still delays a process that overwrites a file.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
@@ -11,17 +11,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use soakbox_schemas::tables::AnnotationKind;
-
 use super::event::{Event, wait_for};
 use super::lease::Lease;
-use super::outbox::{Outbox, Unsent};
+use super::reports::{Reports, Unsent};
+use super::wire::Told;
 use crate::binary::Binary;
 use crate::clock::{Clock, ClockPair, Timer};
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::sample::{Rows, annotation};
+use anyhow::{Result, bail};
 
 /// How often files without a lease are compared, and rows that could not be sent are sent again.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
@@ -147,8 +145,8 @@ impl FileWatch {
     pub(super) fn start(
         files: Files,
         detach: Detach,
-        outbox: Outbox,
-        check_files: Arc<Event>,
+        reports: Reports,
+        check_files: Event,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let over = Arc::new(Event::new()?);
@@ -156,7 +154,7 @@ impl FileWatch {
             files: files.files,
             follows_paths: files.follows_paths,
             detach,
-            outbox,
+            reports,
             clock,
             unsent: Vec::new(),
         };
@@ -186,10 +184,10 @@ struct Watch {
     files: Vec<File>,
     follows_paths: bool,
     detach: Detach,
-    outbox: Outbox,
+    reports: Reports,
     clock: Arc<dyn Clock>,
-    /// Gaps for which the channel to the writing thread had no room yet.
-    unsent: Vec<(Rows, ClockPair)>,
+    /// Gaps for which there was no room yet.
+    unsent: Vec<Told>,
 }
 
 impl Watch {
@@ -204,7 +202,7 @@ impl Watch {
                 paths_due = Timer::after(LONG_WAIT);
             }
             self.unsent
-                .retain(|(gap, now)| self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full));
+                .retain(|gap| self.reports.try_tell(gap.clone()) == Err(Unsent::Full));
             if is_last {
                 break;
             }
@@ -218,9 +216,8 @@ impl Watch {
         }
         // The leases are released first, because sending may block.
         drop(self.files);
-        for (gap, now) in self.unsent {
-            // Where the writing thread has ended, its result tells why.
-            let _ = self.outbox.send(gap, now);
+        for gap in self.unsent {
+            self.reports.tell(gap);
         }
     }
 
@@ -233,7 +230,7 @@ impl Watch {
             (self.detach)(&file.binary);
             // Releases the lease: only now may the writer go on, and nothing else may delay it.
             file.guard = Guard::Detached;
-            self.unsent.extend(gap(now, danger.cause()));
+            self.unsent.push(gap(now, danger.cause()));
             message::line(format_args!(
                 "warning: {} {danger}: its probes are detached, and it is not observed from now on; hint: start the recorder again",
                 file.binary.path().display()
@@ -246,7 +243,7 @@ impl Watch {
             let is_observed = !file.is_replaced && !matches!(file.guard, Guard::Detached);
             if is_observed && file.binary.is_replaced() {
                 file.is_replaced = true;
-                self.unsent.extend(gap(self.clock.now(), "file replaced"));
+                self.unsent.push(gap(self.clock.now(), "file replaced"));
                 message::line(format_args!(
                     "warning: {} was replaced: processes that start from now on are not observed; hint: start the recorder again",
                     file.binary.path().display()
@@ -266,9 +263,11 @@ fn hint(refusal: ErrorKind) -> &'static str {
     }
 }
 
-/// A gap from `now` until the end of the recording. `None` only where Arrow refuses the columns,
-/// which the schema's tests rule out.
-fn gap(now: ClockPair, cause: &str) -> Option<(Rows, ClockPair)> {
-    let rows = annotation(now, AnnotationKind::Gap, cause.to_owned());
-    rows.ok().map(|rows| (rows, now))
+/// A gap from `now` until the end of the recording.
+fn gap(now: ClockPair, cause: &str) -> Told {
+    Told::Gap {
+        cause: cause.to_owned(),
+        boot_ns: now.boot_ns,
+        utc_ns: now.utc_ns,
+    }
 }

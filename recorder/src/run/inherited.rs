@@ -29,6 +29,10 @@ impl SignalSet {
         self.0 |= 1 << (signal - 1);
     }
 
+    pub(super) fn remove(&mut self, signal: c_int) {
+        self.0 &= !(1 << (signal - 1));
+    }
+
     /// Blocks exactly these for the calling thread; returns the set that was blocked before.
     /// Allowed in a forked child.
     pub(super) fn block(self) -> Self {

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,25 +16,23 @@ const TRIES: usize = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Released when it is dropped. The kernel also reports a writer by SIGIO, which must not kill the
-/// recorder.
+/// process that holds it. It is held by an opening of its own, which no other process has: the end of
+/// this process releases it.
 #[derive(Debug)]
 pub(super) struct Lease {
-    binary: Arc<Binary>,
+    file: File,
 }
 
 impl Lease {
     /// # Errors
     /// Where another process has the file open for writing, the file is another user's, or its file
     /// system has no leases.
-    pub(super) fn take(binary: &Arc<Binary>) -> io::Result<Self> {
+    pub(super) fn take(binary: &Binary) -> io::Result<Self> {
+        let file = File::open(binary.own_path())?;
         let mut tries = 1;
         loop {
-            match fcntl(binary.file(), F_SETLEASE, F_RDLCK) {
-                Ok(_) => {
-                    return Ok(Self {
-                        binary: binary.clone(),
-                    });
-                }
+            match fcntl(&file, F_SETLEASE, F_RDLCK) {
+                Ok(_) => return Ok(Self { file }),
                 Err(error) if tries < TRIES && error.kind() == io::ErrorKind::WouldBlock => {
                     tries += 1;
                     thread::sleep(BETWEEN_TRIES);
@@ -50,14 +47,14 @@ impl Lease {
     /// # Errors
     /// Where the kernel refuses to answer; then a writer may be waiting.
     pub(super) fn is_breaking(&self) -> io::Result<bool> {
-        is_breaking(self.binary.file())
+        is_breaking(&self.file)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // The kernel may have released it already.
-        let _ = fcntl(self.binary.file(), F_SETLEASE, F_UNLCK);
+        let _ = fcntl(&self.file, F_SETLEASE, F_UNLCK);
     }
 }
 

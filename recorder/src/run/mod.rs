@@ -1,10 +1,16 @@
-//! A recording from start to seal: a few threads joined by bounded channels, each in a file of its
-//! own. `collect` drains the source and turns its events into rows, `write` owns the recording's
-//! files, `files` watches the observed files. The recording's own thread waits for its end
-//! (`supervise`) and makes the rows of each interval (`sampling`); the caller's thread reads the
-//! signals. Rows go one way: collect → write, sampling → write.
+//! A recording from start to seal, in two processes. The one that was started records: a few threads
+//! joined by bounded channels, each in a file of its own. `collect` drains the source and turns its
+//! events into rows, `write` owns the recording's files, `attacher` hears the other process. The
+//! recording's own thread waits for its end (`supervise`) and makes the rows of each interval
+//! (`sampling`); the caller's thread reads the signals. Rows go one way: collect → write, sampling →
+//! write.
+//!
+//! The other process (`attaching`) attaches and detaches (`probes`, `switching`), watches the observed
+//! files (`files`) and finds processes (`runners`). `wire` has all that the two say to each other.
 
 mod ages;
+mod attacher;
+mod attaching;
 mod collect;
 mod command;
 mod control;
@@ -19,36 +25,45 @@ mod outbox;
 mod probes;
 mod provenance;
 mod report;
+mod reports;
 mod room;
+mod runners;
 mod running;
 mod sampling;
 mod service;
 mod signals;
+mod socket;
 mod status;
 mod supervise;
 mod switch;
 mod switching;
 mod synthetic;
 mod triggers;
+mod wire;
 mod write;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use self::attacher::{Attacher, Prepared};
 use self::control::Control;
 use self::running::Running;
 use self::signals::{Request, Signals};
 use crate::clock::{Clock, SystemClock};
-use crate::fence;
+use crate::fence::{self, Role};
 use crate::message;
 use crate::plan::RecordPlan;
 use crate::segment::recover;
 
 pub use supervise::Ending;
 pub use synthetic::synthesize;
+
+/// Longest wait for the probes to be removed where the recording ends at once.
+const TO_END_AT_ONCE: Duration = Duration::from_secs(2);
 
 /// How a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +79,7 @@ pub enum Outcome {
 /// # Errors
 /// As [`record`].
 pub fn record_alone(plan: RecordPlan) -> Result<Outcome> {
-    record_and(plan, fence::enter_to_wait_for_signals)
+    record_and(plan, || fence::enter(Role::Signals))
 }
 
 /// Makes the recording that `plan` describes; returns when it is sealed, or at once at a second
@@ -83,6 +98,13 @@ fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
     let mut signals =
         Signals::take_over(plan.keep_last.is_some()).context("cannot take over the signals")?;
     let control = Arc::new(Control::new()?);
+    // Before there is another thread, and before anything large is in the memory.
+    let attacher = Prepared::of(&plan).and_then(|prepared| {
+        let attacher = Attacher::fork(&plan, &prepared)?;
+        Ok((prepared, attacher))
+    });
+    let connection = attacher.as_ref().ok();
+    let connection = connection.map(|(_, attacher)| attacher.connection());
     let output = plan.output.clone();
     let recording = {
         let control = control.clone();
@@ -90,7 +112,7 @@ fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
             .name("soakbox-record".into())
             .spawn(move || {
                 let _over = control.over_when_dropped();
-                run(&plan, &control)
+                run(&plan, attacher, &control)
             })?
     };
     wait();
@@ -99,6 +121,9 @@ fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
         while let Some(request) = signals.next(&SystemClock) {
             if request == Request::StopAtOnce && !control.is_over() {
                 control.report_unsealed(&output);
+                if let Some(connection) = connection {
+                    connection.end(TO_END_AT_ONCE);
+                }
                 return Ok(Outcome::EndedAtOnce);
             }
             control.carry_out(request);
@@ -109,16 +134,22 @@ fn record_and(plan: RecordPlan, wait: impl FnOnce()) -> Result<Outcome> {
     Ok(Outcome::Complete(ending))
 }
 
-fn run(plan: &RecordPlan, control: &Control) -> Result<Ending> {
+fn run(
+    plan: &RecordPlan,
+    attacher: Result<(Prepared, Attacher)>,
+    control: &Control,
+) -> Result<Ending> {
     let clock = Arc::new(SystemClock);
     recover_before(&plan.output, &*clock);
     let is_new = !plan.output.exists();
-    let mut running = Running::start(plan, control, clock).inspect_err(|_| {
-        // The threads that write cannot remove the directory that they are fenced in.
-        if is_new {
-            let _ = std::fs::remove_dir(&plan.output);
-        }
-    })?;
+    let (prepared, attacher) = attacher?;
+    let mut running =
+        Running::start(plan, prepared, attacher, control, clock).inspect_err(|_| {
+            // The threads that write cannot remove the directory that they are fenced in.
+            if is_new {
+                let _ = std::fs::remove_dir(&plan.output);
+            }
+        })?;
     let ending = running.supervise()?;
     running.stop(&ending)?;
     Ok(ending)

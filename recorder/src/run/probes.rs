@@ -1,77 +1,59 @@
-//! The kernel side of a recording: its programs and probes.
+//! The kernel side of a recording: its programs and probes, in the process that attaches.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::exits::RunsAny;
 use super::files::Detach;
 use super::switch::{Ledger, Switch};
 use crate::costs::PairCost;
-use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope};
+use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope, SharedMaps};
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::source::ProbeSource;
 
 /// The BPF programs and their probes. Dropping it detaches every probe.
 pub(super) struct Probes {
     kernel: Arc<Mutex<Kernel>>,
-    /// Why this kernel does not let the age of operations in flight be read.
-    without_ages: Option<KernelError>,
 }
 
 impl Probes {
-    /// Loads the BPF programs and attaches the hooks that keep track of threads and processes.
+    /// Loads the BPF programs and attaches the hooks that keep track of threads and processes. Also
+    /// returns the maps that a recording reads, and why the ages of operations in flight are not
+    /// among them, where they are not.
     pub(super) fn load(
         plan: &RecordPlan,
         facts: &KernelFacts,
-    ) -> Result<(Self, ProbeSource), KernelError> {
-        let settings = KernelSettings {
-            rules: plan
-                .operations
-                .iter()
-                .map(|operation| operation.rule)
-                .collect(),
-            interval_ns: plan.interval_ns(),
-            ring_bytes: plan.limits.ring_bytes,
-            in_flight: plan.limits.in_flight,
-            tree: plan
-                .processes
-                .follows_tree()
-                .then_some(plan.limits.processes),
-            places: plan
-                .operations
-                .iter()
-                .fold(0, |places, operation| places | operation.pairing.places()),
-            switched: plan.max_overhead.is_some(),
-        };
-        let mut kernel = Kernel::load(facts, &settings, plan.hooks())?;
+    ) -> Result<(Self, SharedMaps, Option<KernelError>), KernelError> {
+        let mut kernel = Kernel::load(facts, &settings(plan), plan.hooks())?;
         kernel.attach(&plan.lifecycle, Scope::File)?;
-        let (oldest, without_ages) = match kernel.oldest_in_flight() {
-            Ok(oldest) => (Some(oldest), None),
-            Err(error) => (None, Some(error)),
-        };
-        let source = ProbeSource::new(kernel.take_ring()?, kernel.counters()?, oldest);
+        let (maps, without_ages) = kernel.share_maps()?;
         let probes = Self {
             kernel: Arc::new(Mutex::new(kernel)),
-            without_ages,
         };
-        Ok((probes, source))
+        Ok((probes, maps, without_ages))
     }
 
-    /// Why this kernel does not let the age of operations in flight be read, where it does not.
-    pub(super) fn without_ages(&self) -> Option<&KernelError> {
-        self.without_ages.as_ref()
+    /// Lets a thread of the recording process register it as the root of the followed tree.
+    pub(super) fn begin_registration(
+        &self,
+        process: NonZeroU32,
+        thread: NonZeroU32,
+    ) -> Result<(), KernelError> {
+        lock(&self.kernel).begin_registration(process, thread)
     }
 
-    /// Attaches the operations' probes.
-    pub(super) fn attach_operations(&self, plan: &RecordPlan) -> Result<(), KernelError> {
+    /// The thread has done so.
+    pub(super) fn end_registration(&self) {
+        lock(&self.kernel).end_registration();
+    }
+
+    /// Attaches the operations' probes. Returns how many links there are.
+    pub(super) fn attach_operations(&self, plan: &RecordPlan) -> Result<usize, KernelError> {
         let mut kernel = lock(&self.kernel);
-        if plan.processes.follows_tree() {
-            kernel.follow_own_descendants()?;
-        }
         let operations = plan.operations.iter();
         kernel.attach(
             operations.flat_map(|operation| &operation.hooks),
             scope(plan),
-        )
+        )?;
+        Ok(kernel.links())
     }
 
     /// What switches the operations' probes, and what tells how much they cost.
@@ -98,14 +80,32 @@ impl Probes {
         Box::new(move |file| lock(&kernel).detach_file(file))
     }
 
-    /// What tells whether a process of the command runs.
-    pub(super) fn runs_any(&self) -> RunsAny {
-        let kernel = self.kernel.clone();
-        Box::new(move || lock(&kernel).follows_others())
+    /// Whether a process of the command runs.
+    pub(super) fn runs_any(&self) -> Result<bool, KernelError> {
+        lock(&self.kernel).follows_others()
     }
 
     pub(super) fn detach_all(&self) {
         lock(&self.kernel).detach_all();
+    }
+}
+
+/// What the kernel side is loaded with, and its maps are read with.
+pub(super) fn settings(plan: &RecordPlan) -> KernelSettings {
+    let operations = plan.operations.iter();
+    let places = operations.fold(0, |places, operation| places | operation.pairing.places());
+    let operations = plan.operations.iter();
+    KernelSettings {
+        rules: operations.map(|operation| operation.rule).collect(),
+        interval_ns: plan.interval_ns(),
+        ring_bytes: plan.limits.ring_bytes,
+        in_flight: plan.limits.in_flight,
+        tree: plan
+            .processes
+            .follows_tree()
+            .then_some(plan.limits.processes),
+        places,
+        switched: plan.max_overhead.is_some(),
     }
 }
 

@@ -2,39 +2,36 @@
 //! started: whatever fails, dropping it detaches every probe, ends every thread, and keeps every
 //! row that was written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
+use super::attacher::{Attacher, Prepared};
 use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
-use super::files::{FileWatch, Files};
 use super::last::LastRows;
 use super::outbox::Outbox;
-use super::probes::Probes;
 use super::provenance;
 use super::report::{self, Report};
 use super::sampling::Sampling;
 use super::service::ServiceManager;
 use super::status::{Measures, Status};
 use super::supervise::{Ending, Supervisor};
-use super::switching::{Parts, Switching};
 use super::triggers::Triggers;
 use super::write::{WriteGate, WriteSettings, WriterThread};
 use crate::binary::KernelVersion;
-use crate::budget::{Control as Budget, Spans, TargetCpu};
+use crate::budget::Spans;
 use crate::clock::{Clock, ClockPair};
-use crate::costs::{PairCost, ProbeCosts};
 use crate::fence::{Capabilities, Fence, Role};
-use crate::kernel::{KernelError, KernelFacts};
+use crate::kernel::KernelError;
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
-use crate::sample::{resident_bytes, samplers};
+use crate::sample::{Processes, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter};
 
 /// The first kernel whose `bpf` lets everybody use what is open already.
@@ -43,15 +40,15 @@ const FREE_COMMANDS: KernelVersion = KernelVersion {
     minor: 19,
 };
 
+/// The cause of a gap: the process that attaches has ended, and its probes with it.
+const ATTACHER_ENDED: &str = "attaching process ended";
+
 /// Everything that was started. Where a start fails or a thread panics, the fields are dropped in
 /// this order. The gate is the first: dropped before it was opened, it prevents all writing. The
 /// others follow in the order of [`Running::stop`].
 pub(super) struct Running<'a> {
     write_gate: Option<WriteGate>,
-    files: Option<FileWatch>,
-    /// Where the overhead has a limit.
-    switching: Option<Switching>,
-    probes: Probes,
+    attacher: Arc<Attacher>,
     collecting: CollectorThread,
     sampling: Sampling,
     writing: WriterThread,
@@ -65,6 +62,9 @@ pub(super) struct Running<'a> {
     /// Whether the status is shown on a terminal.
     shows_status: bool,
     root: PathBuf,
+    processes: Arc<Processes>,
+    /// Why the ages of operations in flight are not read.
+    without_ages: Option<String>,
     /// Why the costs of probes could not be measured.
     without_costs: Option<KernelError>,
     fence: Fence,
@@ -72,24 +72,19 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts the recording that `plan` describes. Nothing is written before everything has
+    /// Starts the recording that `plan` describes, whose probes `attacher` attaches. Nothing is written before everything has
     /// started: a start that fails leaves neither a probe nor a file.
     ///
     /// # Errors
     /// Where the directory, the kernel, a probe or the command refuses.
     pub(super) fn start(
         plan: &RecordPlan,
+        prepared: Prepared,
+        attacher: Attacher,
         control: &'a Control,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let facts = KernelFacts::inspect()?;
-        let (costs, without_costs) = match ProbeCosts::measure_for(&facts, &plan.operations) {
-            Ok(costs) => (of_operations(plan, &costs), None),
-            Err(error) if plan.max_overhead.is_some() => {
-                bail!("--max-overhead needs to know what probes cost here, and {error}");
-            }
-            Err(error) => (Vec::new(), Some(error)),
-        };
+        let (facts, costs) = (prepared.facts, prepared.costs);
         let spans = plan.max_overhead.map(|_| {
             let spans = Spans::new(
                 plan.operations.len(),
@@ -98,9 +93,9 @@ impl<'a> Running<'a> {
             );
             Arc::new(Mutex::new(spans))
         });
-        let (probes, source) = Probes::load(plan, &facts)?;
+        let (source, without_ages) = attacher.load(plan, &facts)?;
+        let attacher = Arc::new(attacher);
         let directory = RecorderDirectory::create(&plan.output, clock.now().utc_ns)?;
-        let files = Files::hold(plan)?;
         let fence = Fence::new(directory.root(), capabilities_to_collect(plan))?;
         // The threads that are started inside the fence stay inside.
         let writer = fence.within(Role::Write, || {
@@ -115,6 +110,13 @@ impl<'a> Running<'a> {
         let (uuid, activity) = (writer.uuid().to_owned(), writer.activity());
         let (outbox, receiver) = Outbox::new(plan.limits.queue_batches);
         let thread_ended = Arc::new(Event::new()?);
+        attacher.hear(
+            &fence,
+            outbox.clone(),
+            spans.clone(),
+            thread_ended.clone(),
+            clock.clone(),
+        )?;
         let settings = WriteSettings {
             flush_interval: plan.flush_interval,
             room: plan.room,
@@ -139,17 +141,16 @@ impl<'a> Running<'a> {
             clock.clone(),
         );
         let report = Report::new(infos.clone(), plan.output.clone(), plan.limits.processes);
+        let processes = Arc::new(Processes::open(Some(attacher.process())));
         let mut running = Self {
             write_gate: Some(write_gate),
-            files: None,
-            switching: None,
-            probes,
+            attacher,
             collecting: fence.within(Role::Collect, || {
                 CollectorThread::start(collector, &thread_ended)
             })??,
             sampling: Sampling::new(
-                samplers(infos, costs.clone(), spans.clone(), activity),
-                outbox.clone(),
+                samplers(infos, costs, spans, activity, processes.clone()),
+                outbox,
                 report,
             ),
             writing,
@@ -162,7 +163,9 @@ impl<'a> Running<'a> {
             // The terminal of a command is the command's own.
             shows_status: !plan.quiet && !plan.processes.follows_tree(),
             root: plan.output.clone(),
-            without_costs,
+            processes,
+            without_ages,
+            without_costs: prepared.without_costs,
             fence,
             triggers: Triggers::new(
                 plan.keep_last
@@ -170,9 +173,8 @@ impl<'a> Running<'a> {
                     .map_or_else(Vec::new, |last| last.triggers.clone()),
             ),
         };
-        running.attach(plan, files, outbox)?;
-        let runs_any = running.probes.runs_any();
-        running.supervisor.find(plan, runs_any)?;
+        running.attacher.attach(plan.processes.follows_tree())?;
+        running.supervisor.find(plan, &running.attacher)?;
         message::line(format_args!(
             "recording {} into {} (run {uuid})",
             running.sampling.names(),
@@ -180,50 +182,14 @@ impl<'a> Running<'a> {
         ));
         running.begin(plan)?;
         // Not before the command is started, which inherits what the recorder was started with.
-        running.fence.enter(Role::Attach);
-        running.limit_overhead(plan, costs, spans)?;
+        running.fence.enter(Role::Record);
+        if plan.max_overhead.is_some() {
+            running.attacher.hold_limit()?;
+        }
         // Most of it was needed only to resolve and load the probes.
         memory::give_back();
         running.service.ready();
         Ok(running)
-    }
-
-    /// Attaches the operations' probes, and starts the watch over the files that they are in.
-    fn attach(&mut self, plan: &RecordPlan, files: Files, outbox: Outbox) -> Result<()> {
-        self.probes.attach_operations(plan)?;
-        let detach = self.probes.detach_file();
-        let watch = self.fence.within(Role::Attach, || {
-            let (check_files, clock) = (self.control.check_files.clone(), self.clock.clone());
-            FileWatch::start(files, detach, outbox, check_files, clock)
-        })??;
-        self.files = Some(watch);
-        Ok(())
-    }
-
-    /// Starts what holds the limit of overhead, where there is one.
-    fn limit_overhead(
-        &mut self,
-        plan: &RecordPlan,
-        costs: Vec<PairCost>,
-        spans: Option<Arc<Mutex<Spans>>>,
-    ) -> Result<()> {
-        let (Some(share), Some(spans)) = (plan.max_overhead, spans) else {
-            return Ok(());
-        };
-        let (switch, ledger) = self.probes.switch(plan, costs)?;
-        let operations = plan.operations.len();
-        let parts = Parts {
-            switch,
-            ledger,
-            control: Budget::new(share, operations),
-            cpu: target_cpu(plan),
-            spans,
-            operations,
-            clock: self.clock.clone(),
-            limit: format!("{}%", share * 100.0),
-        };
-        self.switching = Some(Switching::start(parts, &self.thread_ended)?);
-        Ok(())
     }
 
     /// Starts the command, where there is one, and has the first rows written.
@@ -263,7 +229,7 @@ impl<'a> Running<'a> {
 
     /// The columns that are null on this host, with the reasons.
     fn not_recorded(&self) -> Vec<String> {
-        let ages = self.probes.without_ages();
+        let ages = self.without_ages.as_ref();
         let ages = ages.map(|reason| format!("oldest_in_flight_ns is not recorded: {reason}"));
         let costs = self.without_costs.as_ref();
         let costs = costs.map(|reason| {
@@ -301,7 +267,7 @@ impl<'a> Running<'a> {
                 self.sampling.trigger(self.clock.now(), "signal".to_owned());
             }
             while let Some(tick) = self.collecting.next_tick() {
-                let status = self.status.after(&tick, measures(&self.root));
+                let status = self.status.after(&tick, self.measures());
                 let (now, fired) = (tick.now, self.triggers.fired(&tick));
                 self.sampling.tick(tick)?;
                 for text in fired {
@@ -315,18 +281,24 @@ impl<'a> Running<'a> {
         }
     }
 
+    fn measures(&self) -> Measures {
+        let free = rustix::fs::statvfs(&self.root).ok();
+        Measures {
+            memory: self.processes.resident_bytes(),
+            free: free.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        }
+    }
+
     /// Detaches the probes, writes the remaining rows, seals, and reports the totals. The order
     /// loses nothing: when no probe runs any more, the rest of the source is drained; when it is
     /// empty, the last counts are read.
     ///
     /// # Errors
-    /// The first failure: of the writing, the sampling or the collecting. Every row that was
+    /// The first failure: of the writing, the sampling, the collecting or the detaching. Every row that was
     /// written by then stays readable.
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
         let Self {
-            files,
-            mut switching,
-            probes,
+            attacher,
             mut collecting,
             mut sampling,
             writing,
@@ -338,11 +310,15 @@ impl<'a> Running<'a> {
         message::status(None);
         service.stopping();
         let ended = clock.now();
-        drop(files);
-        let switched = switching.as_mut().map_or(Ok(()), Switching::finish);
-        probes.detach_all();
+        let detached = attacher.detach();
         let last = collecting.finish();
-        let sampled = switched.and_then(|()| annotate_end(&sampling, ended, ending));
+        let sampled = annotate_end(&sampling, ended, ending);
+        // A process that does not answer has not ended, and still attaches.
+        let lost = detached.is_err().then(|| attacher.ended_before()).flatten();
+        let sampled = sampled.and_then(|()| match lost {
+            Some(at) => sampling.annotate(at, AnnotationKind::Gap, ATTACHER_ENDED.to_owned()),
+            None => Ok(()),
+        });
         let sampled = sampled.and_then(|()| {
             while let Some(tick) = collecting.next_tick() {
                 sampling.tick(tick)?;
@@ -356,8 +332,9 @@ impl<'a> Running<'a> {
         });
         let report = sampling.finish();
         let written = writing.finish();
-        drop(probes);
-        match written.and_then(|rows| sampled.map(|()| rows)) {
+        let written = written.and_then(|rows| sampled.map(|()| rows));
+        // What is recorded is sealed, whatever became of the probes.
+        match written.and_then(|rows| detached.map(|()| rows)) {
             Ok(rows) => {
                 report.complete(&rows, ending, supervisor.running_command());
                 Ok(())
@@ -370,39 +347,11 @@ impl<'a> Running<'a> {
     }
 }
 
-/// The cost of the probes of each operation.
-fn of_operations(plan: &RecordPlan, costs: &ProbeCosts) -> Vec<PairCost> {
-    let operations = plan.operations.iter();
-    operations
-        .map(|operation| costs.of_operation(operation))
-        .collect()
-}
-
 /// The capabilities without which the counts of this kernel cannot be read.
 fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
     match KernelVersion::parse(&plan.host.kernel) {
         Some(version) if version < FREE_COMMANDS => Capabilities::BPF,
         _ => Capabilities::NONE,
-    }
-}
-
-/// What reads the CPU time of the processes that are observed.
-fn target_cpu(plan: &RecordPlan) -> TargetCpu {
-    match &plan.processes {
-        ProcessFilter::Process(process) => TargetCpu::of_process(process.clone()),
-        ProcessFilter::Command(_) => TargetCpu::of_descendants(),
-        ProcessFilter::All => {
-            let files = plan.files.iter();
-            TargetCpu::of_files(files.map(|file| file.binary.inode()).collect())
-        }
-    }
-}
-
-fn measures(root: &Path) -> Measures {
-    let free = rustix::fs::statvfs(root).ok();
-    Measures {
-        memory: resident_bytes(),
-        free: free.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }
 }
 

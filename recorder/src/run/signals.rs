@@ -25,8 +25,6 @@ enum Meaning {
     Stop,
     /// The terminal, a timer, a limit or the power supply asks for an end, maybe many times.
     StopCleanly,
-    /// A program opens an observed file for writing.
-    FileOpened,
     /// Asks for new files: the open ones are sealed.
     Rotate,
     /// From a terminal that is closed it asks for an end; a recorder without a terminal gets it
@@ -49,8 +47,8 @@ fn meaning(signal: c_int) -> Option<Meaning> {
         libc::SIGUSR1 => Meaning::Rotate,
         libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => Meaning::StopCleanly,
         libc::SIGXCPU | libc::SIGPWR => Meaning::StopCleanly,
-        libc::SIGIO => Meaning::FileOpened,
-        libc::SIGXFSZ => Meaning::Nothing,
+        // SIGIO is for the process that guards the files.
+        libc::SIGXFSZ | libc::SIGIO => Meaning::Nothing,
         libc::SIGUSR2 => Meaning::Trigger,
         libc::SIGSTKFLT => Meaning::Unexpected,
         // The C library reserves the two below SIGRTMIN.
@@ -73,8 +71,6 @@ pub(super) enum Request {
     Stop(c_int),
     /// End at once and leave the rest to recovery.
     StopAtOnce,
-    /// Check whether an observed file is being overwritten.
-    CheckFiles,
     /// Seal the open files.
     Rotate(c_int),
     /// Write what is kept in memory.
@@ -110,7 +106,6 @@ impl Requests {
             Meaning::Trigger if self.keeps_last => return Some(Request::Trigger(signal)),
             Meaning::Rotate => return Some(Request::Rotate(signal)),
             Meaning::StopCleanly | Meaning::HangUp => {}
-            Meaning::FileOpened => return Some(Request::CheckFiles),
             Meaning::Nothing => return None,
             Meaning::Trigger | Meaning::Unexpected => {
                 let is_new = !self.reported.contains(&signal);

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::process::Pid;
 
+use super::attacher::Attacher;
 use super::command::{self, Command};
 use super::event::{Event, is_readable, wait_for};
-use super::exits::{Exits, RunsAny};
+use super::exits::Exits;
 use crate::clock::Clock;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
@@ -73,13 +74,12 @@ impl Supervisor {
         }
     }
 
-    /// Finds the processes whose end `plan` asks to wait for; `runs_any` tells whether one of the
-    /// command runs.
+    /// Finds the processes whose end `plan` asks to wait for; `attacher` knows them.
     ///
     /// # Errors
     /// Where none runs.
-    pub(super) fn find(&mut self, plan: &RecordPlan, runs_any: RunsAny) -> Result<()> {
-        self.exits = Exits::new(plan, runs_any)?;
+    pub(super) fn find(&mut self, plan: &RecordPlan, attacher: &Arc<Attacher>) -> Result<()> {
+        self.exits = Exits::new(plan, attacher)?;
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Supervisor {
         let remaining = self
             .deadline_ns
             .map(|deadline| Duration::from_nanos(deadline.saturating_sub(now_ns)));
-        let until_look = self.exits.as_ref().map(Exits::longest_wait);
+        let until_look = self.exits.as_ref().and_then(Exits::longest_wait);
         wait_for(&watched, remaining.into_iter().chain(until_look).min());
         // The observed subject is checked first: its end may have caused the others.
         if let Some(ending) = self.subject_ended() {
@@ -145,7 +145,7 @@ impl Supervisor {
                 is_readable(process).then(|| Ending::Process(process.pid().get()))
             }
             Subject::Files => {
-                if !self.exits.as_mut()?.all_ended() {
+                if !self.exits.as_ref()?.all_ended() {
                     return None;
                 }
                 message::line(format_args!(
@@ -158,7 +158,7 @@ impl Supervisor {
                     self.command_ended = Some(ended(command)?);
                     self.report_wait();
                 }
-                let exits = self.exits.as_mut();
+                let exits = self.exits.as_ref();
                 let all_ended = exits.is_none_or(Exits::all_ended);
                 all_ended.then(|| self.command_ended.clone())?
             }
@@ -168,7 +168,7 @@ impl Supervisor {
     /// Reports that the command has ended and its descendants have not, where they are waited for.
     fn report_wait(&mut self) {
         if let Some(Ending::Command { status, .. }) = &self.command_ended
-            && let Some(exits) = &mut self.exits
+            && let Some(exits) = &self.exits
             && !exits.all_ended()
         {
             message::line(format_args!(

@@ -1,7 +1,7 @@
 //! Attaches and detaches the probes of operations while they are recorded, and reads what they have
 //! cost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use soakbox_schemas::counters::CounterValues;
 
@@ -172,9 +172,4 @@ impl Ledger {
     pub(super) fn so_far(&self) -> &[Cost] {
         &self.since
     }
-}
-
-/// The lock of a value that stays usable after a panic.
-pub(super) fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

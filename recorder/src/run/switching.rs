@@ -5,7 +5,7 @@
 //! its own clock. The probes are attached before, and detached afterwards: first those of begins,
 //! and those of finishes when the operations that are in flight have had time to finish.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,8 +13,10 @@ use anyhow::{Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::event::Event;
-use super::switch::{Cost, Ledger, Switch, locked};
-use crate::budget::{Control, Cycle, Next, Seen, Spans, Spent, TargetCpu};
+use super::reports::Reports;
+use super::switch::{Cost, Ledger, Switch};
+use super::wire::Told;
+use crate::budget::{Change, Control, Cycle, Next, Seen, Spent, TargetCpu};
 use crate::clock::{Clock, Stopwatch, thread_cpu_ns};
 use crate::message;
 use crate::random::SplitMix;
@@ -38,7 +40,8 @@ pub(super) struct Parts {
     pub(super) ledger: Ledger,
     pub(super) control: Control,
     pub(super) cpu: TargetCpu,
-    pub(super) spans: Arc<Mutex<Spans>>,
+    /// Who learns when operations were observed.
+    pub(super) reports: Reports,
     pub(super) operations: usize,
     pub(super) clock: Arc<dyn Clock>,
     /// The limit, as it is written.
@@ -61,6 +64,7 @@ impl Switching {
         let now_ns = parts.clock.now().boot_ns;
         let switcher = Switcher {
             is_on: vec![true; parts.operations],
+            is_off: vec![false; parts.operations],
             random: SplitMix::new(seed()?),
             lead_ns: FIRST_LEAD_NS,
             drain_ns: DRAIN.1,
@@ -131,6 +135,8 @@ struct Switcher {
     parts: Parts,
     /// By operation, whether its probes are attached.
     is_on: Vec<bool>,
+    /// By operation, whether it is not observed, or not any more after a moment that is set.
+    is_off: Vec<bool>,
     random: SplitMix,
     /// How long attaching takes.
     lead_ns: u64,
@@ -233,8 +239,14 @@ impl Switcher {
             for operation in self.each(is_switched) {
                 let times = self.parts.switch.times();
                 times.observe(operation as u32, from_ns, Some(until_ns));
-                let mut spans = locked(&self.parts.spans);
-                spans.on_for(operation, from_ns, until_ns, cycle.length_ns);
+                self.change(
+                    operation,
+                    Change::OnFor {
+                        from_ns,
+                        until_ns,
+                        length_ns: cycle.length_ns,
+                    },
+                );
             }
             on_ns = cycle.on_ns;
             self.wait_until(until_ns)?;
@@ -248,6 +260,15 @@ impl Switcher {
             .collect();
         self.add(&observed);
         Ok(())
+    }
+
+    /// Reports when an operation is observed.
+    fn change(&mut self, operation: usize, change: Change) {
+        self.is_off[operation] = !matches!(change, Change::On { .. });
+        let operation = operation as u16;
+        self.parts
+            .reports
+            .tell(Told::Observed { operation, change });
     }
 
     fn each(&self, is_chosen: impl Fn(u16) -> bool) -> Vec<usize> {
@@ -266,7 +287,7 @@ impl Switcher {
             for operation in self.each(is_off) {
                 let times = self.parts.switch.times();
                 times.observe(operation as u32, from_ns, None);
-                locked(&self.parts.spans).on(operation, from_ns);
+                self.change(operation, Change::On { from_ns });
             }
         }
     }
@@ -303,11 +324,10 @@ impl Switcher {
         }
         let end_ns = self.now();
         for &operation in &chosen {
-            let mut spans = locked(&self.parts.spans);
             // The end of a time that was set before is not moved.
-            if !spans.is_off(operation) {
+            if !self.is_off[operation] {
                 self.parts.switch.times().end(operation as u32, end_ns);
-                spans.off(operation, end_ns);
+                self.change(operation, Change::Off { at_ns: end_ns });
             }
         }
         self.parts.switch.detach_begins(is_on);

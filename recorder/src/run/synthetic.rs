@@ -17,7 +17,7 @@ use super::write::{WriteSettings, WriterThread};
 use crate::clock::{Clock, ClockPair, ManualClock};
 use crate::message;
 use crate::plan::{Room, SegmentLimits, SyntheticPlan};
-use crate::sample::{Sampler, samplers};
+use crate::sample::{Processes, Sampler, samplers};
 use crate::segment::{RecorderDirectory, RecordingWriter, of_host};
 use crate::source::synthetic::{OPERATIONS, SECOND_NS, SyntheticSource};
 
@@ -43,7 +43,13 @@ pub fn synthesize(
     });
     let directory = RecorderDirectory::create(&plan.output, span.end.utc_ns)?;
     let writer = RecordingWriter::new(directory, provenance(plan), SegmentLimits::default())?;
-    let mut samplers = samplers(infos.to_vec(), Vec::new(), None, writer.activity());
+    let mut samplers = samplers(
+        infos.to_vec(),
+        Vec::new(),
+        None,
+        writer.activity(),
+        Arc::new(Processes::open(None)),
+    );
     samplers.extend(further);
 
     let clock = Arc::new(ManualClock::new(span.start));

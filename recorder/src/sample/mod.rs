@@ -22,7 +22,7 @@ use crate::segment::ActivityCounters;
 pub(crate) use annotations::annotation;
 pub(crate) use in_flight::in_flight;
 pub(crate) use overhead::cost_of;
-pub(crate) use self_usage::resident_bytes;
+pub(crate) use self_usage::Processes;
 pub use tick::{EventCounts, IntervalCounts, Tick};
 
 use annotations::ObservationGaps;
@@ -45,17 +45,18 @@ pub trait Sampler: Send {
 }
 
 /// Every sampler of a recording of `operations`, with the costs of their probes, none where these are
-/// not known, and when each was observed, where probes are switched. A new one is a file of this folder and a line
+/// not known, and when each was observed, where probes are switched; `processes` are the recorder's own. A new one is a file of this folder and a line
 /// here.
 pub(crate) fn samplers(
     operations: Vec<OperationInfo>,
     costs: Vec<PairCost>,
     spans: Option<Arc<Mutex<Spans>>>,
     activity: Arc<ActivityCounters>,
+    processes: Arc<Processes>,
 ) -> Vec<Box<dyn Sampler>> {
     vec![
         Box::new(OperationCounts::new(operations, costs, spans)),
         Box::new(ObservationGaps::default()),
-        Box::new(SelfHealth::new(activity)),
+        Box::new(SelfHealth::new(activity, processes)),
     ]
 }

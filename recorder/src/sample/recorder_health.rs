@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use soakbox_schemas::tables::{RecorderHealth, Table};
 
-use super::self_usage::SelfUsage;
+use super::self_usage::{Processes, SelfUsage};
 use super::{Rows, Sampler, Tick};
 use crate::segment::ActivityCounters;
 
@@ -18,10 +18,10 @@ pub(super) struct SelfHealth {
 
 impl SelfHealth {
     /// `activity` has the counts of the writing and sealing threads.
-    pub(super) fn new(activity: Arc<ActivityCounters>) -> Self {
+    pub(super) fn new(activity: Arc<ActivityCounters>, processes: Arc<Processes>) -> Self {
         Self {
             activity,
-            usage: SelfUsage::default(),
+            usage: SelfUsage::new(processes),
         }
     }
 }

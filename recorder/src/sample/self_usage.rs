@@ -1,28 +1,122 @@
-//! The recorder's own CPU time and memory.
+//! The CPU time and memory of the recorder's own processes.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use soakbox_schemas::tables::RecorderHealth;
 
-/// Measures the process; its fields are the CPU time that earlier rows contain.
-#[derive(Debug, Default)]
+use crate::process::Process;
+
+/// The fields of /proc/PID/stat with user and system time, counted after the name.
+const TIMES: [usize; 2] = [11, 12];
+
+/// The recorder's processes: this one, and the one that attaches. What is read of them is opened at
+/// the start, because the fence lets nothing be opened later.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    memory: Option<File>,
+    attacher: Option<Attacher>,
+}
+
+#[derive(Debug)]
+struct Attacher {
+    times: File,
+    memory: File,
+}
+
+impl Processes {
+    /// This process and `attacher`.
+    pub(crate) fn open(attacher: Option<&Process>) -> Self {
+        let attacher = attacher.and_then(|process| {
+            Some(Attacher {
+                times: process.open_file("stat")?,
+                memory: process.open_file("statm")?,
+            })
+        });
+        Self {
+            memory: File::open("/proc/self/statm").ok(),
+            attacher,
+        }
+    }
+
+    /// Their memory that is resident, bytes. What the attaching process shares with this one (the
+    /// program) is counted once.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let [resident, _] = pages(self.memory.as_ref()?)?;
+        let other = self.attacher.as_ref();
+        let other = other.and_then(|other| pages(&other.memory));
+        let other = other.map_or(0, |[resident, shared]| resident.saturating_sub(shared));
+        Some((resident + other) * rustix::param::page_size() as u64)
+    }
+
+    /// User and system time of all threads so far, ns.
+    fn cpu_ns(&self) -> Option<(u64, u64)> {
+        let (user_ns, system_ns) = own_cpu_ns()?;
+        let other = self.attacher.as_ref();
+        let other = other.and_then(|other| times_ns(&text(&other.times)?));
+        let [other_user_ns, other_system_ns] = other.unwrap_or_default();
+        Some((user_ns + other_user_ns, system_ns + other_system_ns))
+    }
+}
+
+fn text(file: &File) -> Option<String> {
+    let mut bytes = [0; 1024];
+    let read = file.read_at(&mut bytes, 0).ok()?;
+    Some(String::from_utf8_lossy(bytes.get(..read)?).into_owned())
+}
+
+/// Resident pages, and how many of them are shared with a file.
+fn pages(statm: &File) -> Option<[u64; 2]> {
+    let text = text(statm)?;
+    let mut fields = text.split_whitespace().skip(1);
+    let mut next = || fields.next()?.parse().ok();
+    Some([next()?, next()?])
+}
+
+fn times_ns(stat: &str) -> Option<[u64; 2]> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let of = |at: usize| {
+        let ticks: u64 = fields.get(at)?.parse().ok()?;
+        Some(ticks * 1_000_000_000 / per_second)
+    };
+    Some([of(TIMES[0])?, of(TIMES[1])?])
+}
+
+/// Measures the processes; its fields are the CPU time that earlier rows contain.
+#[derive(Debug)]
 pub(super) struct SelfUsage {
+    processes: Arc<Processes>,
     user_ns: u64,
     system_ns: u64,
 }
 
 impl SelfUsage {
+    pub(super) fn new(processes: Arc<Processes>) -> Self {
+        Self {
+            processes,
+            user_ns: 0,
+            system_ns: 0,
+        }
+    }
+
     /// Adds to `health` the CPU time since the last call, and the memory now.
     pub(super) fn add_to(&mut self, health: &mut RecorderHealth) {
-        if let Some((user_ns, system_ns)) = cpu_ns() {
+        if let Some((user_ns, system_ns)) = self.processes.cpu_ns() {
             health.recorder_cpu_user_ns = Some(user_ns.saturating_sub(self.user_ns));
             health.recorder_cpu_system_ns = Some(system_ns.saturating_sub(self.system_ns));
-            (self.user_ns, self.system_ns) = (user_ns, system_ns);
+            // The attaching process has no times any more when it has ended.
+            self.user_ns = self.user_ns.max(user_ns);
+            self.system_ns = self.system_ns.max(system_ns);
         }
-        health.recorder_memory_bytes = resident_bytes();
+        health.recorder_memory_bytes = self.processes.resident_bytes();
     }
 }
 
-/// User and system time of all threads so far.
-fn cpu_ns() -> Option<(u64, u64)> {
+/// User and system time of all threads of this process so far.
+fn own_cpu_ns() -> Option<(u64, u64)> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills in the structure that it is given.
     if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } != 0 {
@@ -34,9 +128,34 @@ fn cpu_ns() -> Option<(u64, u64)> {
     Some((ns(usage.ru_utime), ns(usage.ru_stime)))
 }
 
-/// The memory of this process that is resident, bytes.
-pub(crate) fn resident_bytes() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn the_times_and_the_memory_of_both_processes_are_added_up() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let process = Process::open(NonZeroU32::new(child.id()).unwrap()).unwrap();
+        let (alone, both) = (Processes::open(None), Processes::open(Some(&process)));
+        let other = both.attacher.as_ref().unwrap();
+        let [resident, shared] = pages(&other.memory).unwrap();
+        assert!(resident > 0 && shared <= resident);
+        let before = alone.cpu_ns().unwrap();
+        assert!(both.cpu_ns().unwrap() >= before);
+        assert!(both.resident_bytes().unwrap() > 1 << 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Nothing is left of it, and that is no failure.
+        assert!(text(&other.times).is_none() && both.resident_bytes().is_some());
+        let stat = "7 (a) b) R 3 4 5 6 7 8 9 10 11 12 300 14 15 16 17";
+        let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+        assert_eq!(times_ns(stat), Some([300 * tick, 14 * tick]));
+    }
 }

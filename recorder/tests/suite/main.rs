@@ -83,6 +83,7 @@ mod stalls;
 mod start_up;
 mod survey;
 mod symbols_apart;
+mod two_processes;
 mod until_exit;
 
 mod binary_support;

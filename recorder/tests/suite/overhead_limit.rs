@@ -1,10 +1,7 @@
 //! `--max-overhead`: probes are switched off and on so that they cost no more, and what is counted in
 //! the observed time is what there is. The target counts its own operations.
 
-use std::fs;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-
+use crate::support::code::{is_unchanged, wait_until_unchanged};
 use crate::support::host;
 use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
@@ -136,35 +133,6 @@ fn a_limit_that_does_not_bind_changes_nothing() {
     assert_eq!(times.observed_ns, times.represented_ns);
     let unobserved = (totals.begun_unobserved, totals.finished_unobserved);
     assert_eq!(unobserved, (0, 0));
-}
-
-/// Whether the code of a running program is that of its file, also before it is in its memory.
-fn is_unchanged(pid: u32, program: &Path) -> bool {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let name = program.display().to_string();
-    let line = maps
-        .lines()
-        .find(|line| line.ends_with(&name) && line.contains("r-xp"));
-    let Some(line) = line else { return true };
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let (start, end) = fields[0].split_once('-').unwrap();
-    let number = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let length = (number(end) - number(start)) as usize;
-    let (mut memory, mut file) = (vec![0; length], vec![0; length]);
-    let opened = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
-    opened.read_exact_at(&mut memory, number(start)).unwrap();
-    let opened = fs::File::open(program).unwrap();
-    let read = opened.read_at(&mut file, number(fields[2])).unwrap();
-    file.truncate(read);
-    memory.truncate(read);
-    read > 0 && memory == file
-}
-
-/// Waits until no breakpoint is in a running program; where one stays, this never ends.
-fn wait_until_unchanged(target: &Endless, program: &Path) {
-    while !is_unchanged(target.pid(), program) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::attacher;
 use crate::support::host;
 use crate::support::place::Place;
 use crate::support::recorder::{Recorder, program};
@@ -58,20 +59,28 @@ fn each_thread_has_what_is_documented_and_no_more() {
     let recorder = place.record("recording");
     // The thread that records gives up its privileges when the command would have been started.
     std::thread::sleep(Duration::from_millis(500));
-    let threads = threads(recorder.pid());
+    let (recording, attaching) = (recorder.pid(), attacher::of(recorder.pid()));
+    let (recording, attaching) = (threads(recording), threads(attaching));
     let kept: u64 = KEPT.iter().map(|number| 1_u64 << number).sum();
     let fence =
         |capabilities: u64, seccomp: &str| (capabilities, "1".to_owned(), seccomp.to_owned());
     let expected = [
         ("soakbox-recorde", fence(0, "2")),
-        ("soakbox-record", fence(kept, "0")),
-        ("soakbox-files", fence(kept, "0")),
+        ("soakbox-record", fence(0, "2")),
+        ("soakbox-hear", fence(0, "2")),
         ("soakbox-collect", fence(0, "2")),
         ("soakbox-write", fence(0, "2")),
         ("soakbox-seal", fence(0, "2")),
     ];
     let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
-    assert_eq!(threads, BTreeMap::from(expected));
+    assert_eq!(recording, BTreeMap::from(expected));
+    let expected = [
+        ("soakbox-attach", fence(kept, "0")),
+        ("soakbox-files", fence(kept, "0")),
+        ("soakbox-reports", fence(0, "2")),
+    ];
+    let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
+    assert_eq!(attaching, BTreeMap::from(expected));
     place.calls("50");
     let stderr = recorder.stop().check().stderr;
     assert!(!stderr.contains("fenced"), "{stderr}");
@@ -106,6 +115,30 @@ fn the_capabilities_that_are_kept_are_enough_to_attach_and_record() {
     place.calls("70");
     recorder.stop().check();
     assert_complete(&place.root(), 120);
+}
+
+#[test]
+fn they_are_enough_to_record_a_command() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let place = Place::new();
+    let mut command = program();
+    command.args(["record", "--op", &place.probe(), "-o"]);
+    command.arg(place.root()).arg("--").arg(&place.program);
+    command.args(["calls", "50", "1", "0"]);
+    // SAFETY: as above.
+    unsafe {
+        command.pre_exec(|| {
+            for number in (0..64).filter(|number| !KEPT.contains(number)) {
+                libc::prctl(libc::PR_CAPBSET_DROP, number, 0, 0, 0);
+            }
+            Ok(())
+        });
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_complete(&place.root(), 50);
 }
 
 #[test]

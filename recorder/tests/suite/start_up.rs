@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::support::{host, targets};
 
 /// System calls that a start needs, and how each can fail.
-const STEPS: [(&str, &str); 9] = [
+const STEPS: [(&str, &str); 11] = [
     ("signalfd4", "EMFILE"),
     ("eventfd2", "EMFILE"),
     ("clone3", "EAGAIN"),
@@ -16,7 +16,9 @@ const STEPS: [(&str, &str); 9] = [
     ("pipe2", "EMFILE"),
     ("mkdir", "EACCES"),
     ("flock", "ENOLCK"),
-    ("perf_event_open", "EMFILE"),
+    ("socketpair", "EMFILE"),
+    ("sendmsg", "EPIPE"),
+    ("recvmsg", "EIO"),
     ("bpf", "EPERM"),
 ];
 /// The last call that is made to fail. A start makes fewer of each of these calls, except of `bpf`.

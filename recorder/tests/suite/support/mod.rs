@@ -1,7 +1,9 @@
 //! Helpers of the end-to-end tests: target programs, running the recorder, reading a recording,
 //! requirements on the host.
 
+pub(crate) mod attacher;
 pub(crate) mod calls;
+pub(crate) mod code;
 pub(crate) mod counting;
 pub(crate) mod disk;
 pub(crate) mod go_errors;

@@ -184,6 +184,19 @@ impl Recorder {
         self.wait()
     }
 
+    /// The same, without reading its stderr to the end: another process may keep that open.
+    pub(crate) fn stop_only(mut self) -> Ended {
+        self.signal(libc::SIGINT);
+        let status = self.child.wait().expect("the recorder's end");
+        let descriptor = self.stderr.get_ref();
+        rustix::io::ioctl_fionbio(descriptor, true).expect("a pipe");
+        let mut rest = Vec::new();
+        // Ends with an error where nothing is left to be read.
+        let _ = self.stderr.read_to_end(&mut rest);
+        let stderr = std::mem::take(&mut self.read_so_far) + &String::from_utf8_lossy(&rest);
+        Ended { status, stderr }
+    }
+
     /// Sends SIGKILL and waits for its end.
     pub(crate) fn kill(self) -> Ended {
         self.signal(libc::SIGKILL);
