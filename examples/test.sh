@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs a short demo twice, with synthetic and with observed recordings, and checks that it shows the
 # expected differences. Then it reads the recording of the degraded service in Python: the notebooks,
-# the documented types by pyarrow and DuckDB, and exports by the programs that they are for. If the host does not allow eBPF, this is reported and
-# the synthetic recording is used; with SOAKBOX_REQUIRE_KERNEL=1 it is a failure.
+# the documented types by pyarrow and DuckDB, and exports by the programs that they are for. If the host
+# does not allow eBPF, this is reported and the synthetic recording is used; with
+# SOAKBOX_REQUIRE_KERNEL=1 it is a failure. Without Chromium, or promtool and prometheus, their checks are
+# skipped; with SOAKBOX_REQUIRE_BROWSER=1 and SOAKBOX_REQUIRE_TOOLS=1 that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 programs=${CARGO_TARGET_DIR:-target}/debug

@@ -1,14 +1,17 @@
 """Asserts that the programs for which `soakbox-analyzer export` writes read the same rows as are in the recording: pyarrow and DuckDB,
-Perfetto's definitions of traces, the OpenMetrics parser of prometheus_client, and HdrHistogram for Python. `trace_processor_shell` and
-`promtool` check the trace and the samples too where they are in $PATH; neither is on PyPI.
+Perfetto's definitions of traces and its trace processor, the OpenMetrics parser of prometheus_client and a Prometheus server, and
+HdrHistogram for Python. The trace processor runs in Chromium, and the server needs promtool and prometheus: without them these checks are
+skipped, which is a failure with SOAKBOX_REQUIRE_BROWSER=1 and SOAKBOX_REQUIRE_TOOLS=1.
 
     python check_exports.py ANALYZER RECORDING
 """
 
 import collections
+import csv
 import json
+import os
 import pathlib
-import shutil
+import random
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import exported_samples
+import exported_trace
 import hdrh.histogram
 import hdrh.log
 import numpy as np
@@ -24,9 +29,22 @@ import prometheus_client.openmetrics.parser
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+import trace_processor
 
 SECOND = 1_000_000_000
 EVERY_S = 5
+# Names of operations that a reader may take for something else.
+HOSTILE = [
+    "\x1b[31mred\nline2", "\r\x1b[2Kgone", "bell\x07 backspace\x08", "null\0after", "a\tb\x0bc", "user\u202egpj.exe", "\u200bzero\ufeff",
+    "line\u2028end", "\ufffe\uffff\U0001ffff", "</title><script>alert(1)</script>", "'; DROP TABLE slice; --", "日本語 e\u0301 😀", "=1+1",
+    " spaces ", "x" * 4096, "gap: none", "a", "a 2", "%s ${a} \\n",
+]
+
+
+def skip(variable: str, what: str) -> None:
+    print(f"skipped: a check of exports needs {what}", file=sys.stderr)
+    if os.environ.get(variable) == "1":
+        sys.exit(f"error: {variable}=1, but there is no {what}")
 
 
 class Check:
@@ -123,22 +141,34 @@ class Check:
         assert kinds[pb.TrackEvent.TYPE_INSTANT] == self.asked("SELECT count(*) AS n FROM annotations WHERE \"until\" IS NULL AND kind <> 'gap'")[0]["n"]
         assert counters["memory"] > 1, counters
         for operation in {row["operation"] for row in self.rows}:
-            assert counters[f"{operation}: finished in the interval"] > 0, counters
+            assert counters[f"{operation}: finished"] > 0, counters
         self.check_by_trace_processor(path)
 
     def check_by_trace_processor(self, path: pathlib.Path) -> None:
-        shell = shutil.which("trace_processor_shell")
-        if shell is None:
-            print("check_exports: no trace_processor_shell: the trace was checked by Perfetto's definitions only")
+        program = trace_processor.browser()
+        if program is None:
+            skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH")
             return
-        from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
+        print(f"check_exports: Perfetto's trace processor has the same {exported_trace.check(program, path, self.asked)}")
+        hostile = Check(self.analyzer, str(self.hostile()), self.directory)
+        found = exported_trace.check(program, hostile.exported("perfetto"), hostile.asked)
+        print(f"check_exports: and of hostile names, with many operations at the same time, the same {found}")
 
-        with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
-            found = processor.query("SELECT name, ts, dur FROM slice WHERE dur >= 0 AND name NOT LIKE 'gap: %'")
-            slices = collections.Counter((row.name, row.ts, row.ts + row.dur) for row in found)
-            assert slices == collections.Counter((row["operation"], row["at"] - row["duration_ns"], row["at"]) for row in self.rows)
-            errors = processor.query("SELECT sum(value) AS n FROM stats WHERE severity IN ('error', 'data_loss')")
-            assert [row.n for row in errors] == [0]
+    def hostile(self) -> pathlib.Path:
+        """A recording whose operations have hostile names, overlap, and often begin or end together."""
+        seed = random.randrange(1 << 32)
+        print(f"check_exports: seed {seed}")
+        chosen = random.Random(seed)
+        table, recording = self.directory / "hostile.csv", self.directory / "hostile"
+        with table.open("w", newline="", encoding="utf-8") as file:
+            lines = csv.writer(file)
+            lines.writerow(["operation", "at", "duration"])
+            for _ in range(4000):
+                at = 1_795_507_200 * SECOND + chosen.randrange(2000)
+                lines.writerow([chosen.choice(HOSTILE), at, chosen.choice([0, 1, 5, 50, chosen.randrange(300)])])
+        columns = ["--duration", "duration:ns", "--finished-at", "at:ns", "--operation", "operation"]
+        subprocess.run([self.analyzer, "import", "csv", str(table), "-o", str(recording), *columns], check=True, stderr=subprocess.DEVNULL)
+        return recording
 
     def families(self, text: str) -> Iterator[Any]:
         """The families of each moment. Of a histogram with several the parser keeps the first bucket only."""
@@ -184,11 +214,13 @@ class Check:
         for row in counts:
             assert last[("soakbox_operations_finished_total", row["operation"], "")][1] == row["finished"]
             assert last[("soakbox_operations_lost_total", row["operation"], "")][1] == row["lost"]
-        promtool = shutil.which("promtool")
-        if promtool is None:
-            print("check_exports: no promtool: the samples were checked by prometheus_client only")
+        tools = exported_samples.programs()
+        if tools is None:
+            skip("SOAKBOX_REQUIRE_TOOLS", "promtool and prometheus in PATH")
             return
-        subprocess.run([promtool, "tsdb", "create-blocks-from", "openmetrics", str(path), str(self.directory / "blocks")], check=True, stdout=subprocess.DEVNULL)
+        command = [self.analyzer, "summary", self.recording, "--format", "json"]
+        summary = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+        print(f"check_exports: {exported_samples.check(tools, path, self.rows, summary)}")
 
     def check_log(self) -> None:
         path = self.exported("hdr", "--every", f"{EVERY_S}s")

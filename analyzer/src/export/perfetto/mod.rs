@@ -160,7 +160,8 @@ impl PerfettoTrace {
             let parent = match self.counts.get(recorder) {
                 Some(track) => *track,
                 None => {
-                    let name = format!("counts of the kernel: {} ({recorder})", text(&hosts, row));
+                    let host = text(&hosts, row);
+                    let name = format!("counts of the kernel per interval: {host} ({recorder})");
                     let track = self.packets.track(None, Kind::Named(&name), out);
                     self.counts.insert(recorder.to_owned(), track);
                     track
@@ -170,9 +171,9 @@ impl PerfettoTrace {
                 let column = column.as_ref().map_err(Failure::clone)?;
                 let value = number(column, row).unwrap_or_default();
                 let name = match name {
-                    "cpu_sum_ns" => format!("{operation}: CPU time in the interval"),
+                    "cpu_sum_ns" => format!("{operation}: CPU time"),
                     "in_flight" => format!("{operation}: in flight"),
-                    name => format!("{operation}: {name} in the interval"),
+                    name => format!("{operation}: {name}"),
                 };
                 let is_new = !self.counters.contains_key(&(parent, name.clone()));
                 if is_new && value == 0 {

@@ -3,6 +3,7 @@
 //! names of slices and of values are written once. Times are ns UTC: the trace's clock is declared to be
 //! that of UTC.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::wire::Message;
@@ -126,17 +127,17 @@ impl Packets {
                 described.number(track::PARENT, parent);
             }
             match kind {
-                Kind::Named(name) => described.bytes(track::NAME, name.as_bytes()),
+                Kind::Named(name) => described.bytes(track::NAME, shown(name).as_bytes()),
                 Kind::Process(pid, name) => described.message(track::PROCESS, |process| {
                     process.signed(1, i64::from(pid));
-                    process.bytes(6, name.as_bytes());
+                    process.bytes(6, shown(name).as_bytes());
                 }),
                 Kind::Thread(pid, tid) => described.message(track::THREAD, |thread| {
                     thread.signed(1, i64::from(pid));
                     thread.signed(2, i64::from(tid));
                 }),
                 Kind::Counter(name, unit) => {
-                    described.bytes(track::NAME, name.as_bytes());
+                    described.bytes(track::NAME, shown(name).as_bytes());
                     described.message(track::COUNTER, |counter| counter.number(3, unit as u64));
                 }
             }
@@ -156,7 +157,7 @@ impl Packets {
     ) {
         let mut interned = Message::default();
         let name = id(&mut self.names, name, |id, name| {
-            interned.message(2, |one| named(one, id, name.as_bytes()));
+            interned.message(2, |one| named(one, id, shown(name).as_bytes()));
         });
         let mut event = Message::default();
         event.number(event::TYPE, BEGIN);
@@ -191,7 +192,7 @@ impl Packets {
         let mut event = Message::default();
         event.number(event::TYPE, INSTANT);
         event.number(event::TRACK, track);
-        event.bytes(event::NAME, name.as_bytes());
+        event.bytes(event::NAME, shown(name).as_bytes());
         self.event(at_ns, &event, &Message::default(), out);
     }
 
@@ -226,6 +227,15 @@ impl Packets {
 /// A time of the trace: there is none before 1970.
 fn moment(at_ns: i64) -> u64 {
     u64::try_from(at_ns).unwrap_or(0)
+}
+
+/// A text as readers show it: Perfetto's queries would end it at its first NUL.
+fn shown(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 fn named(message: &mut Message, id: u64, name: &[u8]) {
