@@ -250,7 +250,10 @@ fn changes_and_findings_are_those_of_complete_recordings() {
         );
         for (found, exact) in found.iter().zip(&exact).filter(|_| is_same) {
             for level in ["before", "after"] {
-                let tolerance = EXACT * exact[level].as_f64().unwrap();
+                // A level leaves out windows that stand apart, and of a quantile within 1/128 another
+                // window may be one.
+                let several = if metric == "duration_mean" { 1.0 } else { 3.0 };
+                let tolerance = several * EXACT * exact[level].as_f64().unwrap();
                 let is_near = is_near(&found[level], &exact[level], tolerance);
                 assert!(is_near, "{case}: {name}: {found} {exact}");
             }
@@ -384,7 +387,7 @@ fn where_histograms_are_missing_the_rows_are_used_and_the_loss_counts() {
     let (loss, noted) = lossy("short", 13, &unfair(seed), &|_| true);
     assert!(loss > 0.8 && noted.is_null(), "seed {seed}: {loss} {noted}");
     // A small loss is worth shorter windows, unless there are enough of the others.
-    let few = |done: Done| match mixed(seed, (done.second * 1_009 + done.index) as u64) < 0.01 {
+    let few = |done: Done| match done.second % 50 == 7 && done.index == 0 {
         true => Fate::RingFull,
         false => Fate::Recorded,
     };

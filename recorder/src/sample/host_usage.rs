@@ -36,7 +36,10 @@ impl HostFiles {
     }
 
     fn times(&self) -> Times {
-        let cpu = self.stat.as_ref().and_then(|file| cpu_ns(&beginning(file)?));
+        let cpu = self
+            .stat
+            .as_ref()
+            .and_then(|file| cpu_ns(&beginning(file)?));
         Times {
             busy_ns: cpu.map(|[busy, _]| busy),
             steal_ns: cpu.map(|[_, steal]| steal),
@@ -99,9 +102,22 @@ fn beginning(file: &File) -> Option<String> {
 /// of guests is part of that of their processes.
 fn cpu_ns(stat: &str) -> Option<[u64; 2]> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks = line.split_ascii_whitespace().map(|word| word.parse::<u64>().ok());
+    let ticks = line
+        .split_ascii_whitespace()
+        .map(|word| word.parse::<u64>().ok());
     let ticks: Vec<u64> = ticks.collect::<Option<_>>()?;
-    let [user, nice, system, _idle, _waiting, interrupts, soft, steal, ..] = ticks[..] else {
+    let [
+        user,
+        nice,
+        system,
+        _idle,
+        _waiting,
+        interrupts,
+        soft,
+        steal,
+        ..,
+    ] = ticks[..]
+    else {
         return None;
     };
     let per_second = rustix::param::clock_ticks_per_second().max(1);
@@ -144,7 +160,14 @@ mod tests {
         assert_eq!(cpu_ns(STAT), Some([63 * tick, 5 * tick]));
         assert_eq!(waited_ns(PRESSURE), Some(1_500_000));
         assert_eq!(available_bytes(MEMORY), Some(60 * 1024));
-        for text in ["", "cpu", "cpu  1 2 3\n", "cpu  1 2 3 4 5 6 7 x\n", "some total=\n", "\0"] {
+        for text in [
+            "",
+            "cpu",
+            "cpu  1 2 3\n",
+            "cpu  1 2 3 4 5 6 7 x\n",
+            "some total=\n",
+            "\0",
+        ] {
             assert_eq!(cpu_ns(text), None, "{text:?}");
             assert_eq!(waited_ns(text), None, "{text:?}");
             assert_eq!(available_bytes(text), None, "{text:?}");
@@ -170,7 +193,10 @@ mod tests {
         assert_eq!(health.host_cpu_pressure_ns, None);
         assert_eq!(health.host_memory_available_bytes, None);
         usage.add_to(&mut health);
-        assert_eq!((health.host_cpu_ns, health.host_io_pressure_ns), (Some(0), Some(0)));
+        assert_eq!(
+            (health.host_cpu_ns, health.host_io_pressure_ns),
+            (Some(0), Some(0))
+        );
         // Without any file everything is null.
         let mut none = RecorderHealth::default();
         HostUsage::start(HostFiles::default()).add_to(&mut none);

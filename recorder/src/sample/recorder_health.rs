@@ -20,7 +20,11 @@ pub(super) struct SelfHealth {
 
 impl SelfHealth {
     /// `activity` has the counts of the writing and sealing threads.
-    pub(super) fn new(activity: Arc<ActivityCounters>, processes: Arc<Processes>, host: HostFiles) -> Self {
+    pub(super) fn new(
+        activity: Arc<ActivityCounters>,
+        processes: Arc<Processes>,
+        host: HostFiles,
+    ) -> Self {
         Self {
             activity,
             usage: SelfUsage::new(processes),

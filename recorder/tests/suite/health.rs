@@ -54,3 +54,34 @@ fn the_rows_of_a_longer_recording_add_up_to_its_events() {
     let at = recording.times("recorder_health", "at");
     assert!(at.is_sorted_by(|earlier, later| earlier < later), "{at:?}");
 }
+
+#[test]
+fn the_host_is_measured_in_each_interval() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let (_directory, recording) = recorded(&["rate", "3000", "1000"]);
+    let sum = |column: &str| -> Option<i64> {
+        let values = recording.integers("recorder_health", column);
+        values.into_iter().sum::<Option<i64>>()
+    };
+    // The target alone needs CPU time, and no CPU runs more than all of the time.
+    let busy_ns = sum("host_cpu_ns").unwrap();
+    let at = recording.times("recorder_health", "at");
+    let cpus = std::thread::available_parallelism().unwrap().get() as i64;
+    let longest_ns = (at.last().unwrap() - at.first().unwrap() + 3_000_000_000) * cpus;
+    assert!(
+        (1..=longest_ns).contains(&busy_ns),
+        "{busy_ns} of {longest_ns}"
+    );
+    assert!(sum("host_steal_ns").is_some());
+    let available = recording.integers("recorder_health", "host_memory_available_bytes");
+    assert!(
+        available
+            .iter()
+            .all(|bytes| bytes.is_some_and(|bytes| bytes > 1 << 20))
+    );
+    // Where the kernel measures pressure, each row has it.
+    let measures = std::path::Path::new("/proc/pressure/cpu").exists();
+    assert_eq!(sum("host_cpu_pressure_ns").is_some(), measures);
+}
