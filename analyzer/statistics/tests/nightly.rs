@@ -290,7 +290,10 @@ fn changes_that_are_too_small_are_counted() {
     };
     // A false alarm may be a third one, and is small.
     let (changes, left_out) = count(0.0);
-    assert!(changes >= 2 && left_out == 0, "seed {seed}: {changes}, {left_out}");
+    assert!(
+        changes >= 2 && left_out == 0,
+        "seed {seed}: {changes}, {left_out}"
+    );
     assert_eq!(count(0.2), (1, changes - 1), "seed {seed}");
     assert_eq!(count(0.9), (0, changes), "seed {seed}");
 }
