@@ -33,7 +33,7 @@ type Measure = (
 );
 
 /// In the order of the columns of `queries::health`, after the time.
-const MEASURES: [Measure; 11] = [
+const MEASURES: [Measure; 13] = [
     (
         "CPU time of the recorder",
         "CPU time per second",
@@ -98,11 +98,25 @@ const MEASURES: [Measure; 11] = [
         &[("busy", 11), ("taken by the hypervisor", 12)],
     ),
     (
-        "pressure of the host",
-        "share of the time in which a task waited",
+        "pressure of the host: CPU",
+        "share of the time in which a task waited for a CPU",
         Unit::Ratio,
         Value::PerNanosecond,
-        &[("for a CPU", 13), ("for memory", 14), ("for a disk", 15)],
+        &[("waiting for a CPU", 13)],
+    ),
+    (
+        "pressure of the host: memory",
+        "share of the time in which a task waited for memory",
+        Unit::Ratio,
+        Value::PerNanosecond,
+        &[("waiting for memory", 14)],
+    ),
+    (
+        "pressure of the host: disk",
+        "share of the time in which a task waited for a disk",
+        Unit::Ratio,
+        Value::PerNanosecond,
+        &[("waiting for a disk", 15)],
     ),
     (
         "memory of the host",

@@ -92,9 +92,10 @@ impl Bounded {
             let number = left_out as u64;
             self.line("");
             self.line(&format!(
-                "{} more {} are not shown here; the HTML report has more.",
+                "{} more {} {} not shown here; the HTML report has more.",
                 count(number),
-                plural(number, thing)
+                plural(number, thing),
+                if number == 1 { "is" } else { "are" }
             ));
         }
     }

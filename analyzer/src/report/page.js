@@ -21,6 +21,8 @@
   const compare = (a, b) => {
     const [x, y] = [number(a), number(b)];
     if (!isNaN(x) && !isNaN(y)) return x - y;
+    // Times have as many digits as they need: without the Z, the longer one is later.
+    if ([a, b].every(text => /^\d{4}-\d\d-\d\dT.*Z$/.test(text))) return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1;
     return a.localeCompare(b, "en", { numeric: true });
   };
   const isMissing = text => text === "" || text === "–";
@@ -106,15 +108,25 @@
       });
       if (panel) show(panel, nearest(panel, at)); else hide();
     };
-    // The next point to the left or to the right, or up or down where all are below each other.
+    // All places in the order of reading: panel by panel, from left to right, and from top to bottom where
+    // several are at the same distance.
+    const places = panels.flatMap(panel => {
+      const known = new Map(panel.points.map(point => [`${point[0]} ${point[1]}`, point]));
+      const points = [...known.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      return points.map(point => [panel, point]);
+    });
+    // By one place; or to the next panel, as far along as now.
     const step = by => {
-      const panel = shown?.[0] ?? panels.find(({ points }) => points.length > 0);
+      const now = shown ? places.findIndex(([panel, [x, y]]) => panel === shown[0] && x === shown[1][0] && y === shown[1][1]) : -1;
+      const next = shown ? Math.min(Math.max(now + by, 0), places.length - 1) : by > 0 ? 0 : places.length - 1;
+      if (places[next]) show(...places[next]);
+    };
+    const stepPanel = by => {
+      const filled = panels.filter(({ points }) => points.length > 0);
+      const panel = filled[filled.indexOf(shown?.[0]) + by] ?? shown?.[0] ?? filled[0];
       if (!panel) return;
-      const key = panel.points[0][0] === null ? 1 : 0;
-      const places = [...new Set(panel.points.map(one => one[key]))].sort((a, b) => a - b);
-      const now = shown ? places.indexOf(shown[1][key]) + by : by > 0 ? 0 : places.length - 1;
-      const place = places[Math.min(Math.max(now, 0), places.length - 1)];
-      show(panel, panel.points.find(one => one[key] === place));
+      const [x, y] = shown?.[1] ?? panel.points[0];
+      show(panel, nearest(panel, { x: x ?? panel.plot[0], y: y ?? panel.plot[1] }));
     };
 
     /* Enlarging: the picture shows a part of itself, in its own proportions. */
@@ -179,7 +191,7 @@
     picture.addEventListener("blur", hide);
     picture.addEventListener("keydown", event => {
       const keys = {
-        ArrowLeft: () => step(-1), ArrowUp: () => step(-1), ArrowRight: () => step(1), ArrowDown: () => step(1),
+        ArrowLeft: () => step(-1), ArrowRight: () => step(1), ArrowUp: () => stepPanel(-1), ArrowDown: () => stepPanel(1),
         Escape: () => { hide(); reset(); }, "+": () => enlarge(1.5), "-": () => enlarge(1 / 1.5), 0: reset,
       };
       const act = event.ctrlKey || event.metaKey || event.altKey ? null : keys[event.key];
