@@ -110,7 +110,7 @@ enum Command {
     /// The same recording always gives the same bytes. Each chart is readable in light and dark, and
     /// has a description for screen readers; --format csv and markdown give its numbers as a table.
     Chart(chart::ChartArguments),
-    /// Write a report as one HTML file, or as Markdown: the verdict and its main reasons first, then charts, figures,
+    /// Write a report as one HTML file, as Markdown, JSON or JUnit: the verdict and its main reasons first, then charts, figures,
     /// and what the data cannot show
     ///
     /// Of one recording it has the findings of `soak`, with --against the verdict of `compare`. The

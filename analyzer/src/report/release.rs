@@ -101,15 +101,19 @@ fn reason(headline: &Headline) -> &str {
     headline.reasons.first().unwrap_or(&headline.sentence)
 }
 
+/// The place of a verdict among others, the gravest first.
+fn gravity(headline: &Headline) -> u8 {
+    match headline.tone {
+        Tone::Bad => 0,
+        Tone::Open => 1,
+        Tone::Good => 2,
+    }
+}
+
 /// The verdict on all: that of the gravest comparison, and how many are like it.
 fn overall(release: &Release) -> Headline {
     let found = release.comparisons.iter();
     let found: Vec<Headline> = found.map(|one| headline::of(&one.judgement)).collect();
-    let gravity = |one: &Headline| match one.tone {
-        Tone::Bad => 0,
-        Tone::Open => 1,
-        Tone::Good => 2,
-    };
     let Some(gravest) = found.iter().min_by_key(|one| gravity(one)) else {
         return Headline::not_judged("nothing was compared".to_owned());
     };
@@ -140,22 +144,24 @@ pub fn release_markdown(release: &Release) -> String {
     let mut text = Bounded::default();
     text.line(&format!("# {}", literal(&release.title)));
     markdown::verdict(&overall(release), &mut text);
-    let rows = release.comparisons.iter().map(|report| {
-        let found = headline::of(&report.judgement);
-        vec![
-            report.title(),
-            found.word.clone(),
-            reason(&found).to_owned(),
-        ]
-    });
+    // The gravest first: the text may end before the others.
+    let mut comparisons: Vec<(&Report, Headline)> = release
+        .comparisons
+        .iter()
+        .map(|report| (report, headline::of(&report.judgement)))
+        .collect();
+    comparisons.sort_by_key(|(_, found)| gravity(found));
+    let rows = comparisons
+        .iter()
+        .map(|(report, found)| vec![report.title(), found.word.clone(), reason(found).to_owned()]);
     let rows: Vec<Vec<String>> = rows.collect();
     text.table(&["comparison", "verdict", "main reason"], &rows);
-    for report in &release.comparisons {
+    for (report, found) in &comparisons {
         text.depth = 0;
         text.heading(&literal(&report.title()));
         text.line(&literal(&report.name()));
         text.depth = 1;
-        markdown::content(report, &headline::of(&report.judgement), &mut text);
+        markdown::content(report, found, &mut text);
     }
     text.line("");
     markdown::provenance_of_program(&mut text);
