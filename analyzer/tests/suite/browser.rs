@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::program::printed;
+use crate::report_pages::Pages;
 use serde_json::{Value, json};
 use soakbox_cli::escaped;
-use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS, Soak};
+use soakbox_testing::{ForeignTexts, HOSTILE_TEXTS};
 
 /// The browser, if there is one.
 pub(crate) fn browser() -> Option<PathBuf> {
@@ -92,36 +93,14 @@ pub(crate) fn measured_in(browser: &Path, directory: &Path, page: &str, scheme: 
     serde_json::from_str(&found.replace("&nbsp;", "\u{a0}").replace("&amp;", "&")).unwrap()
 }
 
-/// A report of one recording and one of two, with the charts that each has.
-fn reports(root: &Path) -> [(&'static str, usize); 2] {
-    let healthy = Soak {
-        seconds: 70,
-        ..Soak::default()
-    };
-    let slower = Soak {
-        gap_at: Some(30),
-        lost: 2,
-        slowdown: 1.5,
-        seed: 2,
-        ..healthy
-    };
-    healthy.seal(&root.join("base"));
-    slower.seal(&root.join("slower"));
-    let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
-    let (base, slower) = (path("base"), path("slower"));
-    printed(&["report", &slower, "-o", &path("soak.html")]);
-    let output = path("comparison.html");
-    printed(&["report", &base, "--against", &slower, "-o", &output]);
-    [("soak.html", 6), ("comparison.html", 7)]
-}
-
 #[test]
 fn a_browser_renders_reports_of_any_width_and_colour() {
     let Some(browser) = browser() else {
         return host::skip("SOAKBOX_REQUIRE_BROWSER", "chromium in PATH");
     };
-    let root = tempfile::tempdir().unwrap();
-    for (report, charts) in reports(root.path()) {
+    let pages = Pages::new();
+    let root = pages.root();
+    for (report, charts) in Pages::ALL.into_iter().zip([6, 7, 14]) {
         for (width, scheme) in [
             (1280, Scheme::Light),
             (1280, Scheme::Dark),
@@ -130,7 +109,7 @@ fn a_browser_renders_reports_of_any_width_and_colour() {
             // A page of this test measures the report inside a frame.
             let page = PROBE.replace("REPORT", report);
             let page = page.replace("WIDTH", &width.to_string());
-            let found = measured_in(&browser, root.path(), &page, scheme);
+            let found = measured_in(&browser, root, &page, scheme);
             let seen = format!("{report}, {width} px, {scheme:?}: {found}");
             assert_eq!(found["charts"], charts, "{seen}");
             assert_eq!(found["drawn"], charts, "a chart has no size: {seen}");
@@ -140,9 +119,9 @@ fn a_browser_renders_reports_of_any_width_and_colour() {
             assert_eq!(found["overflow"], false, "the page is too wide: {seen}");
             assert_eq!(found["verdict"], true, "the verdict is not on top: {seen}");
         }
-        let address = format!("file://{}", root.path().join(report).display());
-        let profile = root.path().join("second profile");
-        let picture = root.path().join("report.png");
+        let address = format!("file://{}", root.join(report).display());
+        let profile = root.join("second profile");
+        let picture = root.join("report.png");
         let screenshot = format!("--screenshot={}", picture.display());
         chromium(
             &browser,
@@ -153,7 +132,7 @@ fn a_browser_renders_reports_of_any_width_and_colour() {
         let bytes = fs::metadata(&picture).unwrap().len();
         assert!(bytes > 40_000, "{report} is blank");
 
-        let paper = root.path().join("report.pdf");
+        let paper = root.join("report.pdf");
         let print = format!("--print-to-pdf={}", paper.display());
         chromium(&browser, &profile, &[&print, &address]);
         let printed = fs::read(&paper).unwrap();
