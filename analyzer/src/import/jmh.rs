@@ -118,19 +118,10 @@ impl Score {
             Refusal::from(reason)
                 .hint("an operation needs a time, such as us/op, or a rate, such as ops/ms")
         };
-        let unit_of = |text: &str| {
-            Some(match text {
-                "ns" => Unit::Nanoseconds,
-                "us" => Unit::Microseconds,
-                "ms" => Unit::Milliseconds,
-                "s" => Unit::Seconds,
-                _ => return None,
-            })
-        };
         let (above, below) = unit.split_once('/').ok_or_else(refused)?;
         match (above, below) {
-            ("ops", unit) => unit_of(unit).map(Self::Rate),
-            (unit, "op") => unit_of(unit).map(Self::Time),
+            ("ops", unit) => Unit::parse(unit).map(Self::Rate),
+            (unit, "op") => Unit::parse(unit).map(Self::Time),
             _ => None,
         }
         .ok_or_else(refused)

@@ -29,7 +29,8 @@ impl Unit {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// From `ns`, `us`, `ms` or `s`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "ns" => Unit::Nanoseconds,
             "us" => Unit::Microseconds,
