@@ -16,7 +16,7 @@ mod scope;
 mod soak;
 mod sql;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use soakbox_cli::{Failure, Format, Result, STYLES};
@@ -127,6 +127,11 @@ pub struct Source {
     /// Leave out files that cannot be read, and report them
     #[arg(long)]
     pub skip_damaged: bool,
+}
+
+/// What the end of a file's name says about its format, in lower case.
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 /// A command with its arguments.

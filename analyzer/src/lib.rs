@@ -28,4 +28,5 @@ mod shell;
 pub mod soak;
 pub mod sql;
 pub mod units;
+mod user_text;
 pub mod windows;

@@ -62,6 +62,17 @@ impl Failure {
         self
     }
 
+    /// The same failure of a part of `whole`, which is named before it.
+    #[must_use]
+    pub fn within(mut self, whole: impl fmt::Display) -> Self {
+        let whole = one_line(&whole.to_string());
+        self.thing = match self.thing.is_empty() {
+            true => whole,
+            false => format!("{whole}: {}", self.thing),
+        };
+        self
+    }
+
     /// The same failure with another exit status than 2.
     #[must_use]
     pub fn with_status(mut self, status: u8) -> Self {
@@ -155,6 +166,8 @@ mod tests {
         );
         let path = Failure::path(Path::new("a\nb"), "is a directory");
         assert_eq!(path.to_string(), "a\\nb: is a directory");
+        let part = path.within("list\n1");
+        assert_eq!(part.to_string(), "list 1: a\\nb: is a directory");
     }
 
     #[test]

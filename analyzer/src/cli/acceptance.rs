@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_cli::{Failure, Result};
 use soakbox_statistics::{Metric, Options};
 
 use crate::compare::{Settings, ThresholdSetting, ThresholdsFile, metric_named};
+use crate::user_text;
 
 /// The acceptable changes, and the metrics and operations that are compared.
 #[derive(Debug, Args)]
@@ -115,8 +116,7 @@ impl TypedSettings {
     pub(super) fn read(&self) -> Result<Settings> {
         let file = match &self.config {
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
+                let text = user_text::read(path)?;
                 let parsed = ThresholdsFile::parse(&text);
                 let parsed = parsed.map_err(|reason| Failure::path(path, reason));
                 Some(parsed.map_err(|failure| {

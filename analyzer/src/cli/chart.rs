@@ -9,7 +9,7 @@ use soakbox_cli::{Failure, Result};
 use super::acceptance::{ComparisonSettings, TypedSettings};
 use super::named::NamedArguments;
 use super::scope::ScopeArguments;
-use super::{QueryPlan, QueryText, RowFormat, Source};
+use super::{QueryPlan, QueryText, RowFormat, Source, ending};
 use crate::compare::ThresholdSetting;
 use crate::pictures::RowColumns;
 use crate::sql::MEMORY_BYTES;
@@ -102,7 +102,7 @@ pub enum ChartFormat {
 
 impl ChartFormat {
     fn of_file(path: &Path) -> Option<Self> {
-        Some(match path.extension()?.to_str()? {
+        Some(match ending(path)?.as_str() {
             "svg" => Self::Svg,
             "csv" => Self::Csv,
             "md" => Self::Markdown,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
-use super::Source;
 use super::acceptance::{Acceptance, ComparisonSettings};
+use super::{Source, ending};
 
 /// `report` as typed.
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ pub struct ReportPlan {
 impl ReportFormat {
     /// The one that a name has.
     fn of(path: &Path) -> Self {
-        match path.extension().and_then(|end| end.to_str()) {
+        match ending(path).as_deref() {
             Some("md") => Self::Markdown,
             Some("json") => Self::Json,
             Some("xml") => Self::Junit,
@@ -103,6 +103,14 @@ impl ReportFormat {
 impl ReportArguments {
     pub(super) fn plan(self) -> Result<ReportPlan> {
         let outputs = self.outputs()?;
+        if self
+            .title
+            .as_deref()
+            .is_some_and(|title| title.trim().is_empty())
+        {
+            return Err(Failure::new("--title", "is empty")
+                .hint("without it the title has the names of the recordings"));
+        }
         let page = outputs
             .iter()
             .find(|(_, format)| *format == ReportFormat::Html);
@@ -157,9 +165,6 @@ impl ReportArguments {
         }
         let mut outputs: Vec<(PathBuf, ReportFormat)> = Vec::new();
         for path in &self.output {
-            if outputs.iter().any(|(known, _)| known == path) {
-                return Err(Failure::path(path, "is named by two -o"));
-            }
             outputs.push((path.clone(), ReportFormat::of(path)));
         }
         Ok(outputs)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use soakbox_cli::{Failure, Result};
 
+use super::ending;
 use super::named::{NamedArguments, NamedPlace};
 use super::scope::ScopeArguments;
 use crate::sql::Scope;
@@ -106,7 +107,7 @@ impl RowFormat {
 
     /// The format that a file's ending stands for.
     fn of_file(path: &Path) -> Option<Self> {
-        Some(match path.extension()?.to_str()? {
+        Some(match ending(path)?.as_str() {
             "json" => Self::Json,
             "ndjson" | "jsonl" => Self::Ndjson,
             "csv" => Self::Csv,

@@ -65,6 +65,28 @@ impl OutputFile {
         })
     }
 
+    /// The path as typed.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether both are one file, or stdout.
+    pub fn is_that_of(&self, other: &Self) -> bool {
+        use Target::{InPlace, Open, Replaced, Stdout};
+        let number = |file: &File| file.metadata().ok().map(|one| (one.dev(), one.ino()));
+        match (&self.target, &other.target) {
+            (Stdout, Stdout) => true,
+            (Replaced { path, .. }, Replaced { path: other, .. }) => {
+                let directory = |path| std::fs::canonicalize(directory_of(path)).ok();
+                path.file_name() == other.file_name() && directory(path) == directory(other)
+            }
+            (Open(file) | InPlace(file), Open(other) | InPlace(other)) => {
+                number(file) == number(other) && file.metadata().is_ok_and(|one| one.is_file())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether what is written is shown on a terminal.
     pub fn is_terminal(&self) -> bool {
         match &self.target {

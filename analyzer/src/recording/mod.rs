@@ -23,7 +23,7 @@ pub use decoders::{has_panicked, quiet_decoders};
 pub use find::find;
 pub use journal::Journal;
 pub use losses::loss_columns;
-pub use open::{Damaged, open};
+pub use open::{Damaged, check, open};
 pub use owner::{Owner, UnsealedRun};
 pub(crate) use parallel::{FOOTERS, in_parts, on_all_cpus};
 pub use run_files::RunFiles;

@@ -52,6 +52,22 @@ impl Damaged {
     }
 }
 
+/// Whether there is a recording at `root`, without a look into its files.
+///
+/// # Errors
+/// Where there is none.
+pub fn check(root: &Path) -> Result<()> {
+    let contents = Contents::list(root).map_err(|error| unlistable(root, &error))?;
+    match has_files(&contents) {
+        true => Ok(()),
+        false => Err(no_files(root)),
+    }
+}
+
+fn has_files(contents: &Contents) -> bool {
+    !(contents.is_empty() && contents.foreign.is_empty() && contents.irregular.is_empty())
+}
+
 /// Opens the recording at `root`. With `skip_damaged`, all rows are read once, and files of which that
 /// fails are left out and listed; without, the first file whose footer cannot be read is the failure.
 ///
@@ -60,7 +76,7 @@ impl Damaged {
 pub fn open(root: &Path, skip_damaged: bool) -> Result<Recording> {
     for _ in 0..ATTEMPTS {
         let contents = Contents::list(root).map_err(|error| unlistable(root, &error))?;
-        if contents.is_empty() && contents.foreign.is_empty() && contents.irregular.is_empty() {
+        if !has_files(&contents) {
             return Err(no_files(root));
         }
         let unsealed = unsealed(root, &contents).map_err(|error| unlistable(root, &error))?;

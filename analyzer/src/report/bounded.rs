@@ -61,14 +61,21 @@ impl Bounded {
         self.line("");
     }
 
+    /// The first rows of a table, and how many more there are.
     pub(super) fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) {
+        let first = &rows[..rows.len().min(MOST_ROWS)];
+        self.whole_table(headings, first);
+        self.note(rows.len() - first.len(), "row");
+    }
+
+    /// A table of few rows, all of them.
+    pub(super) fn whole_table(&mut self, headings: &[&str], rows: &[Vec<String>]) {
         self.line(&format!("| {} |", headings.join(" | ")));
         self.line(&format!("|{}", " --- |".repeat(headings.len())));
-        for row in rows.iter().take(MOST_ROWS) {
+        for row in rows {
             let cells: Vec<String> = row.iter().map(|cell| shown(cell)).collect();
             self.line(&format!("| {} |", cells.join(" | ")));
         }
-        self.note(rows.len().saturating_sub(MOST_ROWS), "row");
     }
 
     pub(super) fn list(&mut self, items: impl ExactSizeIterator<Item = String>) {

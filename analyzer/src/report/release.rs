@@ -155,7 +155,7 @@ pub fn release_markdown(release: &Release) -> String {
         .iter()
         .map(|(report, found)| vec![report.title(), found.word.clone(), reason(found).to_owned()]);
     let rows: Vec<Vec<String>> = rows.collect();
-    text.table(&["comparison", "verdict", "main reason"], &rows);
+    text.whole_table(&["comparison", "verdict", "main reason"], &rows);
     for (report, found) in &comparisons {
         text.depth = 0;
         text.heading(&literal(&report.title()));

@@ -49,6 +49,10 @@ where
     })
 }
 
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
 impl ReleaseFile {
     /// Parses the file's text. Paths are those of the file.
     ///
@@ -73,10 +77,20 @@ impl ReleaseFile {
             }
             _ => {}
         }
-        for one in &file.comparisons {
+        if file.title.as_deref().is_some_and(is_blank) {
+            return Err("its title is empty".to_owned());
+        }
+        for (number, one) in (1..).zip(&file.comparisons) {
+            if is_blank(&one.title) {
+                return Err(format!("the title of comparison {number} is empty"));
+            }
             for (side, paths) in [("base", &one.base), ("candidate", &one.candidate)] {
-                if paths.is_empty() {
+                if paths.iter().all(|path| path.as_os_str().is_empty()) {
                     return Err(format!("the comparison {:?} has no {side}", one.title));
+                }
+                if paths.iter().any(|path| path.as_os_str().is_empty()) {
+                    let title = &one.title;
+                    return Err(format!("a {side} of the comparison {title:?} is empty"));
                 }
             }
         }
@@ -128,6 +142,22 @@ mod tests {
                 "line 3",
             ),
             ("\n[[comparison", "line 2"),
+            (
+                "[[comparison]]\ntitle = \"a\"\nbase = \"\"\ncandidate = \"c\"\n",
+                "the comparison \"a\" has no base",
+            ),
+            (
+                "[[comparison]]\ntitle = \"a\"\nbase = \"b\"\ncandidate = [\"c\", \"\"]\n",
+                "a candidate of the comparison \"a\" is empty",
+            ),
+            (
+                "[[comparison]]\ntitle = \" \"\nbase = \"b\"\ncandidate = \"c\"\n",
+                "the title of comparison 1 is empty",
+            ),
+            (
+                "title = \"\"\n[[comparison]]\ntitle = \"a\"\nbase = \"b\"\ncandidate = \"c\"\n",
+                "its title is empty",
+            ),
         ] {
             let found = ReleaseFile::parse(text).unwrap_err();
             assert!(found.contains(reason), "{text:?}: {found}");

@@ -5,19 +5,21 @@ mod soak;
 
 use std::path::Path;
 
-use soakbox_cli::{Failure, Result, plain_io_error};
+use soakbox_cli::{Failure, Result, escaped_path};
 use soakbox_schemas::tables::Table;
 
 use super::shown_file::show;
 use crate::chart::Chart;
-use crate::cli::{ReportPlan, ReportSubject, Source};
+use crate::cli::{ReportFormat, ReportPlan, ReportSubject, Source};
 use crate::commands;
 use crate::commands::report::Page;
 use crate::compare::Settings;
 use crate::figures::Reading;
 use crate::output::OutputFile;
-use crate::report::{Figure, Judgement, Release, ReleaseFile, Report};
+use crate::recording;
+use crate::report::{Figure, Judgement, NamedComparison, Release, ReleaseFile, Report};
 use crate::units::count;
+use crate::user_text;
 
 /// Most rows that are read a second time for a verdict: more would take longer than somebody waits
 /// for a page. A month of 50 operations has more.
@@ -28,7 +30,15 @@ const RELEASE: &str = "Release";
 pub(super) fn run(plan: &ReportPlan) -> Result<()> {
     let outputs = plan.outputs.iter();
     let outputs = outputs.map(|(path, format)| Ok((OutputFile::create(path)?, *format)));
-    let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let outputs: Vec<(OutputFile, ReportFormat)> = outputs.collect::<Result<_>>()?;
+    for (index, (output, _)) in outputs.iter().enumerate() {
+        if outputs[..index]
+            .iter()
+            .any(|(other, _)| output.is_that_of(other))
+        {
+            return Err(Failure::path(output.path(), "is named by two -o"));
+        }
+    }
     let header = plan.template.as_deref().map(template).transpose()?;
     let settings = plan.settings.read()?;
     let title = plan.title.clone();
@@ -61,15 +71,22 @@ fn release(
     settings: &Settings,
     skip_damaged: bool,
 ) -> Result<Release> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::path(path, plain_io_error(&error)))?;
+    let text = user_text::read(path)?;
     let file = ReleaseFile::parse(&text).map_err(|reason| {
         Failure::path(path, reason)
             .hint("it has [[comparison]] with title, base and candidate, as docs/report.md shows")
     })?;
     let file = file.within(path.parent().unwrap_or(Path::new("")));
+    let whose = |one: &NamedComparison| format!("{}: {:?}", escaped_path(path), one.title);
+    // A wrong path is found before the first comparison is read, which may take long.
+    for one in &file.comparisons {
+        for path in one.base.iter().chain(&one.candidate) {
+            recording::check(path).map_err(|failure| failure.within(whose(one)))?;
+        }
+    }
     let mut comparisons = Vec::new();
     for one in file.comparisons {
+        let whose = whose(&one);
         let bases = one.base.len();
         let recordings = one.base.into_iter().chain(one.candidate);
         let sources = recordings.map(|recording| Source {
@@ -79,7 +96,8 @@ fn release(
         let sources: Vec<Source> = sources.collect();
         comparisons.push(Report {
             title: Some(one.title),
-            ..comparison::comparison(&sources, bases, settings)?
+            ..comparison::comparison(&sources, bases, settings)
+                .map_err(|failure| failure.within(&whose))?
         });
     }
     Ok(Release {
@@ -91,10 +109,8 @@ fn release(
 
 /// The reader's own header.
 fn template(path: &Path) -> Result<String> {
-    let failed =
-        |reason: String| Failure::path(path, reason).hint("--template is a file of HTML, in UTF-8");
-    let bytes = std::fs::read(path).map_err(|error| failed(plain_io_error(&error)))?;
-    String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".to_owned()))
+    user_text::read(path)
+        .map_err(|failure| failure.hint("--template is a file of HTML, in UTF-8, up to 16 MiB"))
 }
 
 /// The rows that a verdict reads.

@@ -67,11 +67,12 @@ fn suites<'a>(document: &'a roxmltree::Document<'a>) -> Vec<(&'a str, u32, u32)>
 fn one_run_writes_all_forms_and_each_is_that_of_its_command() {
     let place = Place::new();
     let (base, slower) = (place.at("base"), place.at("slower"));
-    let files = ["page.html", "page.md", "page.json", "page.xml"].map(|name| place.at(name));
+    // The end of a name means the same in capital letters.
+    let files = ["page.html", "page.MD", "page.json", "page.xml"].map(|name| place.at(name));
     let outputs: Vec<&str> = files.iter().flat_map(|file| ["-o", file]).collect();
     printed(&[&["report", &base, "--against", &slower][..], &outputs].concat());
     assert!(place.read("page.html").starts_with("<!DOCTYPE html>"));
-    assert!(place.read("page.md").starts_with("# slower against base"));
+    assert!(place.read("page.MD").starts_with("# slower against base"));
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_soakbox-analyzer"))
         .args(["compare", &base, "--against", &slower])
         .args(["--format", "junit", "--json", &place.at("compare.json")])
@@ -202,8 +203,9 @@ fn a_release_that_cannot_be_read_names_its_reason() {
             "missing field `candidate`",
         ),
         (
-            "[[comparison]]\ntitle = \"a\"\nbase = \"none\"\ncandidate = \"base\"\n",
-            "no such file",
+            "[[comparison]]\ntitle = \"a\"\nbase = \"base\"\ncandidate = \"base\"\n\
+             [[comparison]]\ntitle = \"b\"\nbase = \"base\"\ncandidate = \"none\"\n",
+            &format!("release.toml: \"b\": {}: no such file", place.at("none")),
         ),
     ] {
         let file = place.release(text);
@@ -214,8 +216,26 @@ fn a_release_that_cannot_be_read_names_its_reason() {
     let message = refused(&["report", &place.at("base"), "--release", &file, "-o", "-"]);
     assert!(message.contains("cannot be used with"), "{message}");
     let page = place.at("x.html");
-    let twice = refused(&["report", &place.at("base"), "-o", &page, "-o", &page]);
-    assert!(twice.contains("named by two"), "{twice}");
+    let dotted = place.at("./x.html");
+    std::os::unix::fs::symlink("x.html", place.at("link.html")).unwrap();
+    for other in [&page, &dotted, &place.at("link.html")] {
+        let twice = refused(&["report", &place.at("base"), "-o", &page, "-o", other]);
+        assert!(twice.contains("named by two"), "{twice}");
+        // Also where the file exists already, and where it cannot be replaced.
+        fs::write(&page, "").unwrap();
+        let twice = refused(&["report", &place.at("base"), "-o", &page, "-o", other]);
+        assert!(twice.contains("named by two"), "{twice}");
+        fs::remove_file(&page).unwrap();
+    }
+    let both = ["report", &place.at("base"), "-o", "-", "-o", "-"];
+    assert!(refused(&both).contains("named by two"));
+    let untitled = refused(&["report", &place.at("base"), "-o", &page, "--title", " "]);
+    assert!(untitled.contains("--title: is empty"), "{untitled}");
+    fs::write(place.at("binary.toml"), b"title = \"\xff\"").unwrap();
+    let binary = refused(&["report", "--release", &place.at("binary.toml"), "-o", "-"]);
+    assert!(binary.contains("is not UTF-8"), "{binary}");
+    let endless = refused(&["report", "--release", "/dev/zero", "-o", "-"]);
+    assert!(endless.contains("is larger than 16 MiB"), "{endless}");
     let other = place.at("y.md");
     let format = ["--format", "json"];
     let two = ["report", &place.at("base"), "-o", &page, "-o", &other];

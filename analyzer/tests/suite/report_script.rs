@@ -106,6 +106,39 @@ fn a_click_on_a_heading_sorts_by_what_the_cells_mean() {
     assert_eq!(found["units"], true, "{found:#}");
 }
 
+#[test]
+fn times_sort_with_any_number_of_digits() {
+    let pages = Pages::new();
+    let Some(found) = in_frame(&pages, "soak.html", TIMES) else {
+        return;
+    };
+    let sorted = [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00.025Z",
+        "2026-01-01T00:00:00.25Z",
+        "2026-01-01T00:00:00.5Z",
+        "2026-01-01T00:00:01Z",
+    ];
+    let mut turned = sorted;
+    turned.reverse();
+    assert_eq!(found, json!([sorted, turned]), "{found:#}");
+}
+
+/// Rows of times in a table of the page, sorted twice.
+const TIMES: &str = r#"
+  const table = [...page.querySelectorAll("main table")].find(one => one.tHead.querySelector("button"));
+  const row = table.tBodies[0].rows[0];
+  const rows = ["00.5", "00.025", "01", "00", "00.25"].map(seconds => {
+    const copy = row.cloneNode(true);
+    copy.cells[0].textContent = `2026-01-01T00:00:${seconds}Z`;
+    return copy;
+  });
+  table.tBodies[0].replaceChildren(...rows);
+  const button = table.tHead.rows[0].cells[0].querySelector("button");
+  const sorted = () => { button.click(); return [...table.tBodies[0].rows].map(one => one.cells[0].textContent); };
+  return [sorted(), sorted()];
+"#;
+
 /// Sorts each table by each of its columns, down and up, and compares neighbours by their own reading.
 const SORTING: &str = r#"
   const sizes = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 1024, MiB: 1048576, GiB: 1073741824, "KiB/s": 1024, "MiB/s": 1048576 };
@@ -166,6 +199,55 @@ fn a_chart_is_enlarged_by_keys_buttons_and_dragging_and_is_whole_again() {
     );
     assert!(found["figures"].as_u64().unwrap() >= 6, "{found:#}");
 }
+
+#[test]
+fn the_arrow_keys_reach_every_place_of_every_panel() {
+    let pages = Pages::new();
+    for page in Pages::ALL {
+        let Some(found) = in_frame(&pages, page, STEPPING) else {
+            return;
+        };
+        assert_eq!(found["wrong"], json!([]), "{page}: {found:#}");
+        assert!(found["panels"].as_u64().unwrap() >= 8, "{page}: {found:#}");
+    }
+}
+
+/// The mark has the place and the size of its panel in it, so that it differs from place to place.
+const STEPPING: &str = r#"
+  const wrong = [];
+  let all = 0;
+  figures.forEach((figure, number) => {
+    const picture = figure.querySelector(".picture");
+    const { panels } = JSON.parse(figure.querySelector("script").textContent);
+    const filled = panels.filter(panel => panel.points.length > 0);
+    all += filled.length;
+    const places = panels.flatMap(({ plot: [left, top, width, height], points }) => points.map(([x, y]) => {
+      return (x === null ? "" : `M${x} ${top}v${height}`) + (y === null ? "" : `M${left} ${y}h${width}`);
+    }));
+    const key = name => picture.dispatchEvent(new frame.KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+    const mark = () => figure.querySelector(".mark").getAttribute("d") ?? "";
+    const walk = name => {
+      const seen = new Set();
+      for (let n = 0; n < places.length + 2; n += 1) { key(name); seen.add(mark()); }
+      return seen;
+    };
+    const missed = (seen, what) => {
+      const missing = places.filter(place => !seen.has(place));
+      if (missing.length > 0) wrong.push([number, what, missing.slice(0, 3), "of", places.length]);
+    };
+    missed(walk("ArrowRight"), "to the right");
+    missed(walk("ArrowLeft"), "to the left");
+    key("Escape");
+    const in_panel = ({ plot: [left, top, width, height] }, at) => at.includes(` ${top}v${height}`) || at.includes(`M${left} `) && at.includes(`h${width}`);
+    for (const name of ["ArrowDown", "ArrowUp"]) {
+      const seen = [...walk(name)];
+      filled.forEach((panel, index) => {
+        if (!seen.some(at => in_panel(panel, at))) wrong.push([number, name, "misses panel", index, "of", filled.length]);
+      });
+    }
+  });
+  return { wrong: wrong.slice(0, 5), panels: all };
+"#;
 
 const ENLARGING: &str = r#"
   const wrong = [];
