@@ -227,7 +227,7 @@ const STEPPING: &str = r#"
     const key = name => picture.dispatchEvent(new frame.KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
     const mark = () => figure.querySelector(".mark").getAttribute("d") ?? "";
     const walk = name => {
-      const seen = new Set();
+      const seen = new Set([mark()]);
       for (let n = 0; n < places.length + 2; n += 1) { key(name); seen.add(mark()); }
       return seen;
     };
@@ -238,11 +238,11 @@ const STEPPING: &str = r#"
     missed(walk("ArrowRight"), "to the right");
     missed(walk("ArrowLeft"), "to the left");
     key("Escape");
-    const in_panel = ({ plot: [left, top, width, height] }, at) => at.includes(` ${top}v${height}`) || at.includes(`M${left} `) && at.includes(`h${width}`);
+    const isIn = ({ plot: [left, top, width, height] }, at) => at.includes(` ${top}v${height}`) || at.includes(`M${left} `) && at.includes(`h${width}`);
     for (const name of ["ArrowDown", "ArrowUp"]) {
       const seen = [...walk(name)];
       filled.forEach((panel, index) => {
-        if (!seen.some(at => in_panel(panel, at))) wrong.push([number, name, "misses panel", index, "of", filled.length]);
+        if (!seen.some(at => isIn(panel, at))) wrong.push([number, name, "misses panel", index, "of", filled.length]);
       });
     }
   });
