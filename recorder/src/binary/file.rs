@@ -28,6 +28,17 @@ pub struct Binary {
     opened: Metadata,
 }
 
+/// What the path of a file leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The file.
+    Itself,
+    /// Another file.
+    Other,
+    /// No file.
+    Nothing,
+}
+
 /// The reason why a file is not read.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -95,13 +106,18 @@ impl Binary {
             .is_ok_and(|now| state(&now) != state(&self.opened))
     }
 
-    /// Whether its path is gone or leads to another file now.
-    pub fn is_replaced(&self) -> bool {
+    /// What its path leads to now.
+    pub fn place(&self) -> Place {
         let opened = identity(&self.opened);
         let at = |path: &Path| fs::metadata(path).map(|data| identity(&data)).ok();
-        // The path that was asked for may be gone while the file is not: /proc/PID/exe of a process
-        // that ended.
-        at(&self.path) != Some(opened) || at(&self.asked).is_some_and(|other| other != opened)
+        // One of the two may be gone while the file is not: /proc/PID/exe of a process that ended.
+        match (at(&self.path), at(&self.asked)) {
+            (None, None) => Place::Nothing,
+            (one, other) if [one, other].iter().flatten().all(|found| *found == opened) => {
+                Place::Itself
+            }
+            _ => Place::Other,
+        }
     }
 }
 
@@ -178,7 +194,7 @@ mod tests {
         fs::write(&path, program("one")).unwrap();
         let (binary, bytes) = Binary::open(path.clone(), path.clone()).unwrap();
         assert_eq!(bytes, program("one"));
-        assert!(!binary.is_changed() && !binary.is_replaced());
+        assert!(!binary.is_changed() && binary.place() == Place::Itself);
         (binary, path)
     }
 
@@ -191,9 +207,9 @@ mod tests {
         fs::rename(&new, &path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), program("two"));
         assert_eq!(fs::read(binary.own_path()).unwrap(), program("one"));
-        assert!(binary.is_replaced() && !binary.is_changed());
+        assert!(binary.place() == Place::Other && !binary.is_changed());
         fs::remove_file(&path).unwrap();
-        assert!(binary.is_replaced());
+        assert_eq!(binary.place(), Place::Nothing);
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (binary, path) = opened(directory.path());
         fs::write(&path, "longer").unwrap();
-        assert!(binary.is_changed() && !binary.is_replaced());
+        assert!(binary.is_changed() && binary.place() == Place::Itself);
     }
 
     fn refusal(path: &Path) -> String {

@@ -1,6 +1,7 @@
 //! The CPU time of the target: of the processes that are observed. Reads /proc.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,16 @@ enum Target {
         aside: u32,
     },
     /// All that have a file with one of these inode numbers in their memory.
-    Files(Vec<u64>),
+    Files(Inodes),
+}
+
+/// Gives the inode numbers of the files that are observed now.
+struct Inodes(Box<dyn Fn() -> Vec<u64> + Send>);
+
+impl fmt::Debug for Inodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)().fmt(f)
+    }
 }
 
 /// Reads how much CPU time the target has used.
@@ -57,8 +67,8 @@ impl TargetCpu {
     }
 
     /// Of all processes that have a file with one of these inode numbers in their memory.
-    pub fn of_files(inodes: Vec<u64>) -> Self {
-        Self::of(Target::Files(inodes))
+    pub fn of_files(inodes: impl Fn() -> Vec<u64> + Send + 'static) -> Self {
+        Self::of(Target::Files(Inodes(Box::new(inodes))))
     }
 
     fn of(target: Target) -> Self {
@@ -99,7 +109,10 @@ impl TargetCpu {
             Target::Descendants { root, aside } => {
                 descendants(*root, *aside, &all.collect::<Vec<_>>())
             }
-            Target::Files(inodes) => all.filter(|&pid| has_mapped(pid, inodes)).collect(),
+            Target::Files(inodes) => {
+                let inodes = (inodes.0)();
+                all.filter(|&pid| has_mapped(pid, &inodes)).collect()
+            }
         };
         self.known.retain(|pid, _| found.contains(pid));
         for pid in found {
@@ -228,8 +241,8 @@ mod tests {
         assert!(!aside.known.contains_key(&child.id()));
         let bash = fs::metadata(format!("/proc/{pid}/exe")).unwrap();
         let inode = std::os::unix::fs::MetadataExt::ino(&bash);
-        grows(&mut TargetCpu::of_files(vec![inode]));
-        let mut nobody = TargetCpu::of_files(vec![u64::MAX]);
+        grows(&mut TargetCpu::of_files(move || vec![inode]));
+        let mut nobody = TargetCpu::of_files(|| vec![u64::MAX]);
         assert_eq!((nobody.read(), nobody.known.len()), (0, 0));
         drop(child.stdin.take());
         child.wait().unwrap();

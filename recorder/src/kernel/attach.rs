@@ -81,7 +81,7 @@ impl Kernel {
     fn is_given_up(&self, hook: &Hook) -> bool {
         let file = hook.point.instruction().map(|(file, _)| file);
         let mut given_up = self.given_up.iter();
-        file.is_some_and(|file| given_up.any(|other| Arc::ptr_eq(other, file)))
+        file.is_some_and(|file| given_up.any(|other| other.as_ptr() == Arc::as_ptr(file)))
     }
 
     fn keep(&mut self, hook: &Hook, attached: Attached) {
@@ -105,7 +105,7 @@ impl Kernel {
 
     /// Detaches the hooks of one file, phase by phase, and never attaches them again.
     pub fn detach_file(&mut self, file: &Arc<Binary>) {
-        self.given_up.push(file.clone());
+        self.given_up.push(Arc::downgrade(file));
         self.detach(|link| {
             link.file
                 .as_ref()

@@ -1,7 +1,7 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::Weak;
 
 use aya::maps::Array;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
@@ -72,8 +72,8 @@ pub struct Kernel {
     pub(super) registration: Option<Attached>,
     /// Whether each operation has links of its own.
     pub(super) switched: bool,
-    /// Files whose probes were detached for good.
-    pub(super) given_up: Vec<Arc<Binary>>,
+    /// Files whose probes were detached for good. They are not kept open for that.
+    pub(super) given_up: Vec<Weak<Binary>>,
     programs: Vec<ProgramId>,
     types: KernelTypes,
     operations: u32,

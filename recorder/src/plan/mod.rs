@@ -3,6 +3,7 @@
 //! `plan` imports none of them. It imports only `schemas`, the limits, and the types of the open
 //! files and processes that it names.
 
+mod again;
 mod hook;
 mod keep;
 mod last;
@@ -24,6 +25,7 @@ use crate::host::Host;
 use crate::message::LogFormat;
 use crate::process::Process;
 
+pub use again::{Again, Resolution};
 pub use hook::{AttachPoint, Hook, HookCookie, Phase, ProgramId};
 pub use keep::{Keep, KeepTable, Room, WhenFull};
 pub use last::{Condition, KeepLast, Trigger};
@@ -80,6 +82,9 @@ pub struct RecordPlan {
     pub lifecycle: Vec<Hook>,
     /// The files that the operations are in, each once.
     pub files: Vec<ObservedFile>,
+    /// Resolves the probes in a file that takes the place of one of these; `None` where only one process
+    /// is observed, which goes on with its own files.
+    pub again: Option<Again>,
     /// The processes whose operations are observed.
     pub processes: ProcessFilter,
     /// The part of the target's CPU time that probes may cost; `None` for no limit.

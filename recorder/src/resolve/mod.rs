@@ -24,7 +24,7 @@ use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
 use crate::kernel::lets_programs_write_registers;
-use crate::plan::{ProcessFilter, RecordPlan, SyntheticPlan, lifecycle_hooks};
+use crate::plan::{Again, ProcessFilter, RecordPlan, Resolution, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
 
@@ -43,7 +43,8 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let output = output.context("no directory to record into; hint: name one with -o DIR")?;
     refuse_file(&output)?;
     let resolved = resolve_probes(&arguments.probes, &config)?;
-    if !arguments.skip_refused && !config.skip_refused {
+    let skip_refused = arguments.skip_refused || config.skip_refused;
+    if !skip_refused {
         refuse_partly(&resolved)?;
     }
     let processes = match (&resolved.process, arguments.words.is_empty()) {
@@ -77,6 +78,10 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         operations: resolved.operations,
         lifecycle: lifecycle_hooks(processes.follows_tree()),
         files: resolved.files,
+        again: resolved
+            .process
+            .is_none()
+            .then(|| again(resolved.specs, skip_refused)),
         processes,
         max_overhead: effective.max_overhead(),
         limits: effective.limits(),
@@ -94,6 +99,22 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
             .unwrap_or_default(),
         config_digest,
         settings,
+    })
+}
+
+/// Resolves the probes as they were at the start.
+fn again(specs: Vec<ProbeSpec>, skip_refused: bool) -> Again {
+    Again::new(move || {
+        let resolved = ResolvedProbes::resolve(specs.clone(), None);
+        let resolved = resolved.and_then(|resolved| match skip_refused {
+            true => Ok(resolved),
+            false => refuse_partly(&resolved).map(|()| resolved),
+        });
+        let resolved = resolved.map_err(|error| error_chain(error.as_ref()))?;
+        Ok(Resolution {
+            operations: resolved.operations,
+            files: resolved.files,
+        })
     })
 }
 

@@ -13,12 +13,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
+use soakbox_schemas::recording::{ObservedFile, StoredPath};
 use soakbox_schemas::tables::AnnotationKind;
 
 use super::attaching::{self, Known};
 use super::command::describe;
 use super::event::{Event, wait_for};
-use super::outbox::{Outbox, Unsent};
+use super::outbox::{Message, Outbox};
 use super::probes::settings;
 use super::socket::Socket;
 use super::wire::{Answer, MOST_TOLD, Request, Told};
@@ -31,7 +32,7 @@ use crate::memory;
 use crate::message;
 use crate::plan::RecordPlan;
 use crate::process::Process;
-use crate::sample::{Rows, annotation};
+use crate::sample::annotation_until;
 use crate::source::ProbeSource;
 
 /// After this time without an answer the person is told.
@@ -419,8 +420,8 @@ struct Hearing {
     outbox: Outbox,
     spans: Option<Arc<Mutex<Spans>>>,
     clock: Arc<dyn Clock>,
-    /// Gaps for which the channel to the writing thread had no room yet.
-    unsent: Vec<(Rows, ClockPair)>,
+    /// That for which the channel to the writing thread had no room yet.
+    unsent: Vec<Message>,
 }
 
 impl Hearing {
@@ -436,16 +437,12 @@ impl Hearing {
                     self.hear(told);
                 }
             }
-            self.unsent
-                .retain(|(gap, now)| self.outbox.try_send(gap.clone(), *now) == Err(Unsent::Full));
+            self.unsent = self.outbox.try_pass_on(std::mem::take(&mut self.unsent));
         }
         let _ = self.connection.ended_at.set(self.clock.now());
         // Whoever waits for an answer waits for no gap.
         drop(self.answers);
-        for (gap, now) in self.unsent {
-            // Where the writing thread has ended, its result tells why.
-            let _ = self.outbox.send(gap, now);
-        }
+        self.outbox.pass_on(self.unsent);
     }
 
     fn hear(&mut self, told: Told) {
@@ -457,12 +454,28 @@ impl Hearing {
                 cause,
                 boot_ns,
                 utc_ns,
+                until_ns,
             } => {
                 let now = ClockPair { boot_ns, utc_ns };
-                // `None` only where Arrow refuses the columns, which the schema's tests rule out.
-                let rows = annotation(now, AnnotationKind::Gap, cause).ok();
-                self.unsent.extend(rows.map(|rows| (rows, now)));
+                self.write(now, until_ns, AnnotationKind::Gap, cause);
             }
+            Told::Note {
+                text,
+                boot_ns,
+                utc_ns,
+            } => {
+                let now = ClockPair { boot_ns, utc_ns };
+                self.write(now, None, AnnotationKind::Note, text);
+            }
+            Told::Observes {
+                path,
+                file,
+                build_id,
+            } => self.unsent.push(Message::Observes(ObservedFile {
+                path: StoredPath::new(path),
+                file: StoredPath::new(file),
+                build_id,
+            })),
             Told::Observed { operation, change } => {
                 if let Some(spans) = &self.spans {
                     locked(spans).apply(usize::from(operation), change);
@@ -471,6 +484,13 @@ impl Hearing {
             Told::NoneRuns => self.none_runs.set(),
             Told::Failed(reason) => drop(self.connection.failed.set(reason)),
         }
+    }
+
+    fn write(&mut self, now: ClockPair, until: Option<i64>, kind: AnnotationKind, text: String) {
+        // `None` only where Arrow refuses the columns, which the schema's tests rule out.
+        let rows = annotation_until(now, until, kind, text).ok();
+        self.unsent
+            .extend(rows.map(|rows| Message::Rows(rows, now)));
     }
 }
 

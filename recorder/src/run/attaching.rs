@@ -15,8 +15,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 
 use super::event::{Event, wait_for};
-use super::files::{FileWatch, Files};
+use super::files::{FileWatch, Files, Hands};
 use super::inherited::SignalSet;
+use super::observed::Observed;
 use super::probes::Probes;
 use super::reports::Reports;
 use super::runners::{Runners, RunnersWatch};
@@ -123,6 +124,7 @@ struct Server<'a> {
     files: Option<FileWatch>,
     switching: Option<Switching>,
     probes: Option<Probes>,
+    observed: Observed,
     known: &'a Known<'a>,
     /// The number of the recording process.
     recorder: u32,
@@ -147,6 +149,7 @@ impl<'a> Server<'a> {
             files: None,
             switching: None,
             probes: None,
+            observed: Observed::default(),
             known,
             recorder: std::os::unix::process::parent_id(),
             stage: Stage::default(),
@@ -225,7 +228,7 @@ impl<'a> Server<'a> {
             Request::Attach => self.attach()?,
             Request::FindRunners => {
                 let patience = self.known.plan.until_exit.unwrap_or_default();
-                let runners = Runners::find(self.known.plan, patience)?;
+                let runners = Runners::find(self.known.plan, &self.observed, patience)?;
                 self.runners = Some(RunnersWatch::start(runners, self.reports.clone())?);
                 Answer::Done
             }
@@ -265,16 +268,20 @@ impl<'a> Server<'a> {
 
     /// Guards the files, attaches the operations' probes, and starts the watch over the files.
     fn attach(&mut self) -> Result<Answer> {
-        let files = Files::hold(self.known.plan)?;
+        let files = Files::hold(self.known.plan, &self.observed)?;
         let probes = self.probes()?;
-        let links = probes.attach_operations(self.known.plan)?;
+        let links = probes.attach_operations()?;
         // What comes now needs no more. Where there are no links of many uprobes, some kernels want
         // more for the others.
         fence::enter(Role::Attach);
         // A process that opens an observed file for writing makes the kernel send SIGIO.
         let opened = Event::of_signal(libc::SIGIO)?;
-        let (detach, clock) = (probes.detach_file(), Arc::new(SystemClock));
-        let watch = FileWatch::start(files, detach, self.reports.clone(), opened, clock)?;
+        let hands = Hands {
+            attach: probes.attach_file(),
+            detach: probes.detach_file(),
+        };
+        let clock = Arc::new(SystemClock);
+        let watch = FileWatch::start(files, hands, self.reports.clone(), opened, clock)?;
         self.files = Some(watch);
         // Most of it was needed only to load the programs.
         memory::give_back();
@@ -291,7 +298,7 @@ impl<'a> Server<'a> {
             switch,
             ledger,
             control: Budget::new(share, operations),
-            cpu: target_cpu(plan),
+            cpu: target_cpu(plan, &self.observed),
             reports: self.reports.clone(),
             operations,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
@@ -313,13 +320,16 @@ impl<'a> Server<'a> {
 }
 
 /// What reads the CPU time of the processes that are observed.
-fn target_cpu(plan: &RecordPlan) -> TargetCpu {
+fn target_cpu(plan: &RecordPlan, observed: &Observed) -> TargetCpu {
     match &plan.processes {
         ProcessFilter::Process(process) => TargetCpu::of_process(process.clone()),
         ProcessFilter::Command(_) => TargetCpu::of_other_children(),
         ProcessFilter::All => {
-            let files = plan.files.iter();
-            TargetCpu::of_files(files.map(|file| file.binary.inode()).collect())
+            let observed = observed.clone();
+            TargetCpu::of_files(move || {
+                let files = observed.files();
+                files.iter().map(|file| file.inode()).collect()
+            })
         }
     }
 }

@@ -6,8 +6,10 @@
 //! write.
 //!
 //! The other process (`attaching`) attaches and detaches (`probes`, `switching`), watches the observed
-//! files (`files`) and finds processes (`runners`). `wire` has all that the two say to each other.
+//! files (`files`), attaches to those that take their places (`successor`, `again`), and finds processes
+//! (`runners`). `wire` has all that the two say to each other.
 
+mod again;
 mod ages;
 mod attacher;
 mod attaching;
@@ -21,6 +23,7 @@ mod inherited;
 mod interval;
 mod last;
 mod lease;
+mod observed;
 mod outbox;
 mod probes;
 mod provenance;
@@ -34,6 +37,7 @@ mod service;
 mod signals;
 mod socket;
 mod status;
+mod successor;
 mod supervise;
 mod switch;
 mod switching;

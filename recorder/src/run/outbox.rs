@@ -7,12 +7,15 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::clock::ClockPair;
 use crate::sample::Rows;
+use soakbox_schemas::recording::ObservedFile;
 
 /// A message to the writing thread.
 #[derive(Debug)]
 pub(super) enum Message {
     /// Rows of one table, made at or before this moment.
     Rows(Rows, ClockPair),
+    /// A further file is observed.
+    Observes(ObservedFile),
     /// What is kept in memory is to be written, for this reason.
     Trigger(String, ClockPair),
     /// A request to answer once everything that was sent before is written and durable.
@@ -29,8 +32,6 @@ pub(super) struct Outbox {
 /// Why a message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsent {
-    /// There is no room at the moment.
-    Full,
     /// The writing thread has ended; its result tells why.
     Gone,
 }
@@ -53,17 +54,27 @@ impl Outbox {
         sent.map_err(|_| Unsent::Gone)
     }
 
-    /// Sends `rows` if there is room; never blocks.
-    ///
-    /// # Errors
-    /// [`Unsent::Full`] or [`Unsent::Gone`].
-    pub(super) fn try_send(&self, rows: Rows, now: ClockPair) -> Result<(), Unsent> {
-        let sent = self.sender.try_send(Message::Rows(rows, now));
+    /// Sends messages that somebody else made, as far as there is room; never blocks. Returns those for
+    /// which there was none.
+    pub(super) fn try_pass_on(&self, messages: Vec<Message>) -> Vec<Message> {
+        let sent = messages.into_iter().filter_map(|message| {
+            match self.sender.try_send(message) {
+                Err(TrySendError::Full(message)) => Some(message),
+                // Where the writing thread has ended, its result tells why.
+                Ok(()) | Err(TrySendError::Disconnected(_)) => None,
+            }
+        });
+        let left = sent.collect();
         self.note_depth();
-        sent.map_err(|error| match error {
-            TrySendError::Full(_) => Unsent::Full,
-            TrySendError::Disconnected(_) => Unsent::Gone,
-        })
+        left
+    }
+
+    /// The same; blocks while there is no room.
+    pub(super) fn pass_on(&self, messages: Vec<Message>) {
+        for message in messages {
+            let _ = self.sender.send(message);
+        }
+        self.note_depth();
     }
 
     /// Asks for what is kept in memory to be written; blocks while there is no room.
@@ -110,8 +121,9 @@ mod tests {
         let now = ClockPair::default();
         assert!(outbox.send(rows(), now).is_ok());
         assert!(other.send(rows(), now).is_ok());
-        assert!(other.try_send(rows(), now).is_ok());
-        assert_eq!(other.try_send(rows(), now), Err(Unsent::Full));
+        let message = || vec![Message::Rows(rows(), now)];
+        assert!(other.try_pass_on(message()).is_empty());
+        assert_eq!(other.try_pass_on(message()).len(), 1, "there is no room");
         assert_eq!(receiver.try_iter().count(), 3);
         assert_eq!(outbox.take_depth_max(), 3, "although nothing waits by now");
         assert_eq!(outbox.take_depth_max(), 0, "counted once");
@@ -120,6 +132,8 @@ mod tests {
         assert_eq!(outbox.take_depth_max(), 1, "it still waits");
         drop(receiver);
         outbox.flush();
+        outbox.pass_on(message());
+        assert!(outbox.try_pass_on(message()).is_empty());
         assert_eq!(outbox.send(rows(), now), Err(Unsent::Gone));
     }
 }

@@ -3,15 +3,51 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::files::Detach;
+use super::files::{Attach, Detach};
 use super::switch::{Ledger, Switch};
+use crate::binary::Binary;
 use crate::costs::PairCost;
 use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope, SharedMaps};
-use crate::plan::{ProcessFilter, RecordPlan};
+use crate::plan::{Hook, ProcessFilter, RecordPlan};
 
 /// The BPF programs and their probes. Dropping it detaches every probe.
 pub(super) struct Probes {
     kernel: Arc<Mutex<Kernel>>,
+    /// Locked after the kernel side, where both are.
+    hooks: Arc<Mutex<OperationHooks>>,
+    scope: Scope,
+}
+
+/// The hooks of operations in the files that are observed, and which of them are attached.
+pub(super) struct OperationHooks {
+    pub(super) hooks: Vec<Hook>,
+    /// By operation, whether its probes are switched off.
+    pub(super) is_off: Vec<bool>,
+}
+
+impl OperationHooks {
+    fn of(plan: &RecordPlan) -> Self {
+        let hooks = plan.operations.iter();
+        Self {
+            hooks: hooks.flat_map(|one| one.hooks.iter().cloned()).collect(),
+            is_off: vec![false; plan.operations.len()],
+        }
+    }
+
+    /// Whether its operation is switched off; a hook without an operation never is.
+    fn is_off(&self, hook: &Hook) -> bool {
+        let number = hook.cookie.as_ref();
+        let number = number.map(|cookie| usize::from(cookie.cookie().operation));
+        number.is_some_and(|number| self.is_off.get(number) == Some(&true))
+    }
+
+    fn forget(&mut self, file: &Arc<Binary>) {
+        let is_in = |hook: &Hook| {
+            let place = hook.point.instruction();
+            place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
+        };
+        self.hooks.retain(|hook| !is_in(hook));
+    }
 }
 
 impl Probes {
@@ -27,6 +63,8 @@ impl Probes {
         let (maps, without_ages) = kernel.share_maps()?;
         let probes = Self {
             kernel: Arc::new(Mutex::new(kernel)),
+            hooks: Arc::new(Mutex::new(OperationHooks::of(plan))),
+            scope: scope(plan),
         };
         Ok((probes, maps, without_ages))
     }
@@ -46,13 +84,9 @@ impl Probes {
     }
 
     /// Attaches the operations' probes. Returns how many links there are.
-    pub(super) fn attach_operations(&self, plan: &RecordPlan) -> Result<usize, KernelError> {
+    pub(super) fn attach_operations(&self) -> Result<usize, KernelError> {
         let mut kernel = lock(&self.kernel);
-        let operations = plan.operations.iter();
-        kernel.attach(
-            operations.flat_map(|operation| &operation.hooks),
-            scope(plan),
-        )?;
+        kernel.attach(&lock(&self.hooks).hooks, self.scope)?;
         Ok(kernel.links())
     }
 
@@ -68,16 +102,32 @@ impl Probes {
         let kernel = lock(&self.kernel);
         let times = kernel.observed_times()?;
         let ledger = Ledger::new(kernel.counters()?, costs, plan.interval_ns());
-        let hooks = plan.operations.iter();
-        let hooks = hooks.flat_map(|operation| operation.hooks.iter().cloned());
-        let switch = Switch::new(self.kernel.clone(), scope(plan), hooks, times);
+        let switch = Switch::new(self.kernel.clone(), self.scope, self.hooks.clone(), times);
         Ok((switch, ledger))
     }
 
     /// What detaches the probes of one file.
     pub(super) fn detach_file(&self) -> Detach {
-        let kernel = self.kernel.clone();
-        Box::new(move |file| lock(&kernel).detach_file(file))
+        let (kernel, hooks) = (self.kernel.clone(), self.hooks.clone());
+        Box::new(move |file| {
+            let mut kernel = lock(&kernel);
+            kernel.detach_file(file);
+            lock(&hooks).forget(file);
+        })
+    }
+
+    /// What attaches the probes of one more file, but for those of operations that are switched off.
+    pub(super) fn attach_file(&self) -> Attach {
+        let (kernel, hooks) = (self.kernel.clone(), self.hooks.clone());
+        let scope = self.scope;
+        Box::new(move |more| {
+            let mut kernel = lock(&kernel);
+            kernel.load_programs(&more)?;
+            let mut hooks = lock(&hooks);
+            kernel.attach(more.iter().filter(|hook| !hooks.is_off(hook)), scope)?;
+            hooks.hooks.extend(more);
+            Ok(())
+        })
     }
 
     /// Whether a process of the command runs.
@@ -93,8 +143,6 @@ impl Probes {
 /// What the kernel side is loaded with, and its maps are read with.
 pub(super) fn settings(plan: &RecordPlan) -> KernelSettings {
     let operations = plan.operations.iter();
-    let places = operations.fold(0, |places, operation| places | operation.pairing.places());
-    let operations = plan.operations.iter();
     KernelSettings {
         rules: operations.map(|operation| operation.rule).collect(),
         interval_ns: plan.interval_ns(),
@@ -104,9 +152,15 @@ pub(super) fn settings(plan: &RecordPlan) -> KernelSettings {
             .processes
             .follows_tree()
             .then_some(plan.limits.processes),
-        places,
+        places: places(plan),
         switched: plan.max_overhead.is_some(),
     }
+}
+
+/// Where the operations are kept while they are in flight.
+pub(super) fn places(plan: &RecordPlan) -> u32 {
+    let operations = plan.operations.iter();
+    operations.fold(0, |places, operation| places | operation.pairing.places())
 }
 
 fn scope(plan: &RecordPlan) -> Scope {
@@ -116,7 +170,7 @@ fn scope(plan: &RecordPlan) -> Scope {
     }
 }
 
-pub(super) fn lock(kernel: &Mutex<Kernel>) -> MutexGuard<'_, Kernel> {
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // After a panic the links still have to be detached.
-    kernel.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::event::{Event, is_readable, wait_for};
+use super::observed::Observed;
 use super::reports::Reports;
 use super::wire::Told;
 use crate::clock::Timer;
@@ -24,7 +25,10 @@ const BETWEEN_CHECKS: Duration = Duration::from_secs(1);
 
 /// The processes that run one of the files.
 pub(super) struct Runners {
+    observed: Observed,
+    /// Those files, as they were after this number of changes.
     files: Vec<MappedFile>,
+    changes: u64,
     /// One of them, as far as is known.
     known: Option<Process>,
     /// How long none may run.
@@ -80,12 +84,8 @@ impl Drop for RunnersWatch {
 }
 
 impl Runners {
-    pub(super) fn find(plan: &RecordPlan, patience: Duration) -> Result<Self> {
-        let files = plan.files.iter();
-        let files: std::io::Result<Vec<_>> = files
-            .map(|file| MappedFile::of(file.binary.file()))
-            .collect();
-        let mut runners = Self::of(files.context(HINT_PROC)?, patience);
+    pub(super) fn find(plan: &RecordPlan, observed: &Observed, patience: Duration) -> Result<Self> {
+        let mut runners = Self::of(observed.clone(), patience);
         let hidden = runners.search().context(HINT_PROC)?;
         if runners.known.is_none() {
             let paths = plan.files.iter().map(|file| file.typed_path.display());
@@ -107,9 +107,11 @@ impl Runners {
         Ok(runners)
     }
 
-    fn of(files: Vec<MappedFile>, patience: Duration) -> Self {
+    fn of(observed: Observed, patience: Duration) -> Self {
         Self {
-            files,
+            observed,
+            files: Vec::new(),
+            changes: 0,
             known: None,
             patience,
             gives_up: None,
@@ -119,6 +121,10 @@ impl Runners {
 
     /// Looks for a process that runs one of the files. Returns how many before it cannot be read.
     fn search(&mut self) -> std::io::Result<usize> {
+        if let Some(files) = self.observed.changed(&mut self.changes) {
+            let files = files.iter().map(|file| MappedFile::of(file.file()));
+            self.files = files.collect::<std::io::Result<_>>()?;
+        }
         let mut hidden = 0;
         for pid in all_numbers()? {
             // Opened before its memory is read: by then the number may be another process's.
@@ -155,8 +161,12 @@ impl Runners {
         self.known = None;
         // Where /proc cannot be read any more, none is found.
         let _ = self.search();
-        if self.known.is_some() {
-            self.next_look = Timer::after(BETWEEN_CHECKS);
+        // What runs a file that is not observed yet may be found when it is.
+        if self.known.is_some() || self.observed.is_incomplete() {
+            self.next_look = Timer::after(match self.known {
+                Some(_) => BETWEEN_CHECKS,
+                None => BETWEEN_SEARCHES,
+            });
             self.gives_up = None;
             return false;
         }
@@ -177,11 +187,11 @@ const HINT_PROC: &str = "--until-exit cannot find the processes; hint: it needs 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-    use std::fs::File;
     use std::io::Write;
     use std::process::{Command, Stdio};
 
     use super::*;
+    use crate::binary::Binary;
 
     #[test]
     fn a_process_that_executes_another_program_is_waited_for_no_longer() {
@@ -189,13 +199,15 @@ mod tests {
         let shell = directory.path().join("shell");
         let copied = Command::new("cp").arg("/bin/sh").arg(&shell).status();
         assert!(copied.unwrap().success());
-        let files = vec![MappedFile::of(&File::open(&shell).unwrap()).unwrap()];
+        let (file, _) = Binary::open(shell.clone(), shell.clone()).unwrap();
+        let observed = Observed::default();
+        observed.add(&Arc::new(file));
         let mut child = Command::new(&shell)
             .args(["-c", "read line; exec cat"])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut runners = Runners::of(files, Duration::from_millis(1));
+        let mut runners = Runners::of(observed, Duration::from_millis(1));
         runners.search().unwrap();
         let known = runners.known.as_ref().unwrap().pid();
         assert_eq!(known.get(), child.id());

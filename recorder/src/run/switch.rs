@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use soakbox_schemas::counters::CounterValues;
 
-use super::probes::lock;
+use super::probes::{OperationHooks, lock};
 use crate::costs::PairCost;
 use crate::kernel::{Counters, Kernel, KernelError, ObservedTimes, Scope};
 use crate::plan::{Hook, Phase};
@@ -18,8 +18,8 @@ const BEGINS: [Phase; 2] = [Phase::Begin, Phase::TailCall];
 pub(super) struct Switch {
     kernel: Arc<Mutex<Kernel>>,
     scope: Scope,
-    /// Those with an operation in their cookie; the others are never switched.
-    hooks: Vec<Hook>,
+    /// Those with an operation in their cookie are switched.
+    hooks: Arc<Mutex<OperationHooks>>,
     times: ObservedTimes,
 }
 
@@ -27,13 +27,13 @@ impl Switch {
     pub(super) fn new(
         kernel: Arc<Mutex<Kernel>>,
         scope: Scope,
-        hooks: impl Iterator<Item = Hook>,
+        hooks: Arc<Mutex<OperationHooks>>,
         times: ObservedTimes,
     ) -> Self {
         Self {
             kernel,
             scope,
-            hooks: hooks.filter(|hook| hook.cookie.is_some()).collect(),
+            hooks,
             times,
         }
     }
@@ -53,21 +53,34 @@ impl Switch {
             cookie.is_some_and(|cookie| is_chosen(cookie.cookie().operation))
         };
         let mut kernel = lock(&self.kernel);
-        let attached = kernel.attach(self.hooks.iter().filter(of), self.scope);
+        let mut hooks = lock(&self.hooks);
+        let attached = kernel.attach(hooks.hooks.iter().filter(of), self.scope);
         if attached.is_err() {
             kernel.detach_operations(&Phase::DETACH, &is_chosen);
         }
+        note(&mut hooks.is_off, &is_chosen, attached.is_err());
         attached
     }
 
     /// Detaches the probes of begins.
     pub(super) fn detach_begins(&self, is_chosen: impl Fn(u16) -> bool) {
-        lock(&self.kernel).detach_operations(&BEGINS, is_chosen);
+        let mut kernel = lock(&self.kernel);
+        kernel.detach_operations(&BEGINS, &is_chosen);
+        note(&mut lock(&self.hooks).is_off, &is_chosen, true);
     }
 
     /// Detaches the others: finishes are missed from `now_ns` on.
     pub(super) fn detach_finishes(&self, is_chosen: impl Fn(u16) -> bool) {
         lock(&self.kernel).detach_operations(&Phase::DETACH, is_chosen);
+    }
+}
+
+/// Notes which operations are switched off.
+fn note(is_off: &mut [bool], is_chosen: impl Fn(u16) -> bool, off: bool) {
+    for (operation, is_off) in (0..).zip(is_off) {
+        if is_chosen(operation) {
+            *is_off = off;
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 //! asked for but what the plan has, which both processes have had from the start.
 
 use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Change;
+use crate::plan::ObservedFile;
 
 /// Most bytes of a request.
 pub(super) const MOST_REQUEST: usize = 128;
@@ -62,11 +65,24 @@ pub(super) enum Told {
     Answer(Answer),
     /// A message to the person.
     Line(String),
-    /// A gap from this moment to the end of the recording.
+    /// A gap from this moment to another one, or to the end of the recording.
     Gap {
         cause: String,
         boot_ns: u64,
         utc_ns: i64,
+        until_ns: Option<i64>,
+    },
+    /// Something to be noted in the recording.
+    Note {
+        text: String,
+        boot_ns: u64,
+        utc_ns: i64,
+    },
+    /// A further file is observed. Its paths, byte for byte.
+    Observes {
+        path: Vec<u8>,
+        file: Vec<u8>,
+        build_id: Option<String>,
     },
     /// When an operation is observed from now on.
     Observed {
@@ -91,6 +107,15 @@ impl Request {
 }
 
 impl Told {
+    pub(super) fn observes(file: &ObservedFile) -> Self {
+        let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+        Self::Observes {
+            path: bytes(&file.typed_path),
+            file: bytes(file.binary.path()),
+            build_id: file.build_id.clone(),
+        }
+    }
+
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }

@@ -134,6 +134,7 @@ fn write(
     loop {
         match receiver.recv_timeout(due.remaining()) {
             Ok(Message::Rows(made, now)) => rows.take(last, made, now)?,
+            Ok(Message::Observes(file)) => rows.writer.observes(&file),
             Ok(Message::Trigger(text, now)) => rows.trigger(last, &text, now)?,
             Ok(Message::Flush(done)) => {
                 rows.flush(clock.now())?;

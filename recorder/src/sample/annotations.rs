@@ -9,9 +9,19 @@ use crate::clock::ClockPair;
 
 /// A row for the moment `now`.
 pub(crate) fn annotation(now: ClockPair, kind: AnnotationKind, text: String) -> Result<Rows> {
+    annotation_until(now, None, kind, text)
+}
+
+/// A row for the time from `now` to `until_ns`, ns UTC; without the latter, to the end.
+pub(crate) fn annotation_until(
+    now: ClockPair,
+    until_ns: Option<i64>,
+    kind: AnnotationKind,
+    text: String,
+) -> Result<Rows> {
     let row = Annotation {
         at_ns: now.utc_ns,
-        until_ns: None,
+        until_ns,
         kind,
         text,
     };

@@ -20,7 +20,7 @@ use crate::budget::Spans;
 use crate::costs::PairCost;
 use crate::segment::ActivityCounters;
 
-pub(crate) use annotations::annotation;
+pub(crate) use annotations::{annotation, annotation_until};
 pub(crate) use host_usage::HostFiles;
 pub(crate) use in_flight::in_flight;
 pub(crate) use overhead::cost_of;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
-use soakbox_schemas::recording::{Footer, JournalName, Provenance};
+use soakbox_schemas::recording::{Footer, JournalName, ObservedFile, Provenance};
 use soakbox_schemas::tables::Table;
 
 use super::activity::ActivityCounters;
@@ -25,6 +25,16 @@ pub(crate) struct Shared {
     pub(crate) provenance: Provenance,
     pub(crate) limits: SegmentLimits,
     pub(crate) counters: Arc<ActivityCounters>,
+}
+
+impl Shared {
+    /// Notes a further file under observation, once.
+    pub(crate) fn observes(&mut self, file: &ObservedFile) {
+        let observed = &mut self.provenance.observed;
+        if !observed.contains(file) {
+            observed.push(file.clone());
+        }
+    }
 }
 
 /// Writes one table.
@@ -52,6 +62,10 @@ impl TableWriter {
             rotation,
             rotation_failure: None,
         }
+    }
+
+    pub(crate) fn observes(&mut self, file: &ObservedFile) {
+        self.shared.observes(file);
     }
 
     /// Number of journals that were created.

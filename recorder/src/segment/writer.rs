@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
-use soakbox_schemas::recording::Provenance;
+use soakbox_schemas::recording::{ObservedFile, Provenance};
 use soakbox_schemas::tables::Table;
 
 use super::activity::{Activity, ActivityCounters};
@@ -118,6 +118,14 @@ impl RecordingWriter {
             }
         };
         Ok(&mut self.tables[index])
+    }
+
+    /// A further file is observed: the journals that are created from now on name it too.
+    pub fn observes(&mut self, file: &ObservedFile) {
+        self.shared.observes(file);
+        self.tables
+            .iter_mut()
+            .for_each(|table| table.observes(file));
     }
 
     /// Makes every appended row durable. Call it in each flush interval.

@@ -163,6 +163,11 @@ impl Recorder {
         }
     }
 
+    /// Looks for further lines only from now on.
+    pub(crate) fn forget_lines(&mut self) {
+        self.read_so_far.clear();
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -108,7 +108,16 @@ impl Recording {
 
     /// The metadata of the first sealed file of the counters.
     pub(crate) fn footer(&self) -> Footer {
-        let file = File::open(&self.files("operation_metrics")[0]).expect("a sealed file");
+        Self::footer_of(&self.files("operation_metrics")[0])
+    }
+
+    /// That of the last sealed file of `table`.
+    pub(crate) fn last_footer(&self, table: &str) -> Footer {
+        Self::footer_of(self.files(table).last().expect("a sealed file"))
+    }
+
+    fn footer_of(path: &Path) -> Footer {
+        let file = File::open(path).expect("a sealed file");
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
         let pairs = reader.metadata().file_metadata().key_value_metadata();
         let pairs = pairs.expect("metadata").iter();
@@ -197,6 +206,19 @@ impl Recording {
                 .as_primitive::<TimestampNanosecondType>()
                 .values()
                 .to_vec()
+        };
+        self.read(table, Some(&[column]))
+            .iter()
+            .flat_map(values)
+            .collect()
+    }
+
+    /// As [`Self::times`], of a column that may have no value.
+    pub(crate) fn some_times(&self, table: &str, column: &str) -> Vec<Option<i64>> {
+        let values = |batch: &RecordBatch| -> Vec<Option<i64>> {
+            let column = batch.column_by_name(column).expect(column);
+            let times = column.as_primitive::<TimestampNanosecondType>();
+            times.iter().collect()
         };
         self.read(table, Some(&[column]))
             .iter()

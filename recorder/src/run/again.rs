@@ -1,0 +1,94 @@
+//! Which hooks a file gets that has taken the place of an observed one: those of the same operations,
+//! recorded in the same way. Pure.
+
+use std::sync::Arc;
+
+use soakbox_schemas::control::{OperationRule, ReturnCookie};
+
+use super::probes::places;
+use crate::binary::Binary;
+use crate::plan::{Hook, HookCookie, RecordPlan, Resolution};
+
+/// What the kernel side was loaded for.
+#[derive(Debug)]
+pub(super) struct Expected {
+    /// Name and rule of each operation, by its number.
+    operations: Vec<(String, OperationRule)>,
+    /// Where operations are kept while they are in flight.
+    places: u32,
+}
+
+/// The hooks of a file.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) hooks: Vec<Hook>,
+    /// The numbers of their operations, each once, in order.
+    pub(super) operations: Vec<u16>,
+}
+
+impl Expected {
+    pub(super) fn of(plan: &RecordPlan) -> Self {
+        let operations = plan.operations.iter();
+        Self {
+            operations: operations
+                .map(|one| (one.info.name.clone(), one.rule))
+                .collect(),
+            places: places(plan),
+        }
+    }
+
+    /// The names of operations.
+    pub(super) fn names(&self, numbers: impl Iterator<Item = u16>) -> Vec<&str> {
+        let known = numbers.filter_map(|number| self.operations.get(usize::from(number)));
+        known.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The hooks in `file`. Operations that the plan has not are left out: nothing counts them.
+    ///
+    /// # Errors
+    /// Where an operation would be recorded in another way, or there is none in it.
+    pub(super) fn hooks(&self, found: Resolution, file: &Arc<Binary>) -> Result<Found, String> {
+        let mut hooks = Vec::new();
+        let mut operations = Vec::new();
+        for one in found.operations {
+            let is_here = |hook: &Hook| {
+                let place = hook.point.instruction();
+                place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
+            };
+            let mut here: Vec<Hook> = one.hooks.into_iter().filter(is_here).collect();
+            let mut known = self.operations.iter();
+            let number = known.position(|(name, _)| *name == one.info.name);
+            let Some(number) = number.filter(|_| !here.is_empty()) else {
+                // What belongs to no single operation may be listed with this one.
+                hooks.extend(here.into_iter().filter(|hook| hook.cookie.is_none()));
+                continue;
+            };
+            if self.operations[number].1 != one.rule || one.pairing.places() & !self.places != 0 {
+                return Err(format!(
+                    "{} would have to be recorded in another way",
+                    one.info.name
+                ));
+            }
+            for hook in &mut here {
+                set_operation(hook, number as u16);
+            }
+            hooks.append(&mut here);
+            operations.push(number as u16);
+        }
+        if operations.is_empty() {
+            return Err("none of the operations is in it".to_owned());
+        }
+        operations.sort_unstable();
+        Ok(Found { hooks, operations })
+    }
+}
+
+/// Numbers differ where an operation before it is not found any more.
+fn set_operation(hook: &mut Hook, number: u16) {
+    match &mut hook.cookie {
+        Some(HookCookie::Plain(cookie) | HookCookie::Return(ReturnCookie { cookie, .. })) => {
+            cookie.operation = number;
+        }
+        None => {}
+    }
+}
