@@ -110,7 +110,7 @@ impl JmhRows {
             if self.samples > MOST_SAMPLES {
                 let most = count(MOST_SAMPLES);
                 let refusal = Refusal::from(format!("the file has more than {most} samples"));
-                return Err(refusal.hint("import some of its benchmarks, or shorter iterations"));
+                return Err(refusal.hint("let JMH write fewer benchmarks into a file"));
             }
             if times > 0 {
                 let duration_ns = per.duration_of(score.ns(value)?)?;
@@ -151,7 +151,7 @@ impl Score {
             Self::Time(unit) => Ok(score * unit),
             Self::Rate(_) if score == 0.0 => {
                 let refusal = Refusal::from("the rate 0 has no duration");
-                Err(refusal.hint("an iteration without an operation was too short"))
+                Err(refusal.hint("let iterations last longer: -r 10 is 10 s"))
             }
             Self::Rate(unit) => Ok(unit / score),
         }

@@ -105,6 +105,15 @@ mod tests {
     use crate::sql::Session;
     use soakbox_schemas::recording::Deletions;
 
+    /// Several recordings may have rows of the same time and process.
+    #[test]
+    fn a_trace_has_one_order() {
+        for query in [TRACE, MEMORY, COUNTS] {
+            let (_, order) = query.rsplit_once("ORDER BY").unwrap();
+            assert!(order.contains("recorder"), "{query}");
+        }
+    }
+
     /// The tables of an empty recording have the columns of `schemas` and no others: a query that
     /// plans and runs on them names only those.
     #[test]

@@ -245,7 +245,7 @@ fn what_cannot_be_exported_is_refused_and_leaves_the_earlier_file() {
     let far = Soak {
         begin: 250_000,
         seed: 9,
-        seconds: 1,
+        seconds: 60,
         ..Soak::default()
     };
     let two = Place::new();
