@@ -1,5 +1,5 @@
-//! Numbers as text: three significant digits and a unit for people, RFC 3339 times for programs.
-//! Pure.
+//! Numbers as text: three significant digits and a unit for people, RFC 3339 times for programs; and
+//! durations that people write. Pure.
 
 use chrono::{DateTime, SecondsFormat};
 
@@ -57,6 +57,30 @@ pub fn duration(ns: f64) -> String {
             (days, hours) => format!("{days} d {hours:02} h"),
         }
     }
+}
+
+/// The ns of a duration that a person wrote, a number and its unit: `250us`, `1.5 h`. `None` where it is
+/// none, is negative or has no place in the type.
+pub fn duration_ns(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+    let (number, unit) = text.split_at(end);
+    let unit: u64 = match unit.trim_start() {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return None,
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return i64::try_from(whole.checked_mul(unit)?).ok();
+    }
+    let number: f64 = number.parse().ok()?;
+    let ns = (number * unit as f64).round();
+    (ns < i64::MAX as f64).then_some(ns as i64)
 }
 
 /// The length of a window, a second multiplied or divided by a power of two: `8 s`, `62.5 ms`,
@@ -260,6 +284,30 @@ mod tests {
             "1 d 01 h",
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_written_duration_is_a_number_with_its_unit() {
+        for (text, ns) in [
+            ("10ms", Some(10_000_000)),
+            (" 250 us ", Some(250_000)),
+            ("1.5s", Some(1_500_000_000)),
+            ("0.5ns", Some(1)),
+            ("9223372036854775807ns", Some(i64::MAX)),
+            ("9223372036854775808ns", None),
+            ("1000000d", None),
+            ("2m", Some(120_000_000_000)),
+            ("1d", Some(86_400_000_000_000)),
+            ("10", None),
+            ("ms", None),
+            (".ms", None),
+            ("1.2.3s", None),
+            ("-1s", None),
+            ("1 parsec", None),
+            ("", None),
+        ] {
+            assert_eq!(duration_ns(text), ns, "{text}");
+        }
     }
 
     #[test]

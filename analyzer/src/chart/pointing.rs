@@ -13,6 +13,9 @@ use super::scale::Scale;
 /// the others are in the table.
 const MOST_POINTS: usize = 2_000;
 
+/// What is shown where a chart has a place, but no number.
+const NOT_MEASURED: &str = "not measured";
+
 /// A chart in a document.
 #[derive(Clone, Debug)]
 pub struct Embedded {
@@ -131,20 +134,33 @@ fn differing(places: &[&Place], numbers: &Numbers) -> Vec<bool> {
 
 fn lines(place: &Place, numbers: &Numbers, differs: &[bool]) -> Vec<String> {
     let row = numbers.rows.get(place.row).map_or(&[][..], Vec::as_slice);
+    let is_number = |cell: &Cell| matches!(cell, Cell::Number(_) | Cell::Measured(..));
+    let is_meant = |index: usize| place.column.is_none_or(|one| one == index);
+    let meant = row.iter().enumerate();
+    let mut meant = meant.filter(|(index, cell)| is_number(cell) && is_meant(*index));
+    // Of several numbers those that were not measured are left out, but not the last one.
+    let is_measured = |cell: &Cell| !matches!(cell, Cell::Number(None) | Cell::Measured(None, _));
+    let is_empty = meant.clone().all(|(_, cell)| !is_measured(cell));
+    let empty = meant.next().filter(|_| is_empty).map(|(index, _)| index);
     let cells = row.iter().zip(&numbers.columns).enumerate();
     let lines = cells.filter_map(|(index, (cell, column))| {
-        let shown = column.shown(cell);
-        let is_meant = match cell {
+        let is_shown = match cell {
             // A number has its unit.
             Cell::Text(_) => differs.get(index) == Some(&true) && column.name != "unit",
             Cell::Time(_) => true,
-            Cell::Number(_) | Cell::Measured(..) => place.column.is_none_or(|one| one == index),
+            Cell::Number(_) | Cell::Measured(..) => is_meant(index),
         };
-        if !is_meant || shown.is_empty() {
+        let shown = match empty == Some(index) {
+            true => NOT_MEASURED.to_owned(),
+            false => column.shown(cell),
+        };
+        if !is_shown || shown.is_empty() {
             return None;
         }
-        let has_label = matches!(cell, Cell::Number(_) | Cell::Measured(..));
-        Some(match has_label && column.name != "value" {
+        let has_label = is_number(cell) && column.name != "value";
+        // Without a column of its own the row has several numbers.
+        let has_label = has_label && (empty.is_none() || place.column.is_some());
+        Some(match has_label {
             true => format!("{} {shown}", column.label()),
             false => shown,
         })
@@ -185,6 +201,27 @@ mod tests {
         assert!(points.iter().all(|point| point.y.is_none()));
         assert_eq!(points[0].lines, ["a", "0"]);
         assert_eq!(points[1].lines, ["b", "0"]);
+    }
+
+    #[test]
+    fn a_place_without_a_number_is_not_measured() {
+        let shown = |values: [Option<f64>; 2], column| {
+            let mut numbers = Numbers::new("n")
+                .texts(&["at"])
+                .number("p50_ns", Unit::Nanoseconds)
+                .number("p99_ns", Unit::Nanoseconds);
+            let cells = values.map(Cell::Number);
+            numbers.place(column, 0, (1.0, f64::NAN));
+            let mut row = vec![Cell::Time(0)];
+            row.extend(cells);
+            numbers.rows.push(row);
+            lines(&numbers.places[0], &numbers, &[false; 3])
+        };
+        let at = "1970-01-01T00:00:00Z";
+        assert_eq!(shown([None, None], None), [at, "not measured"]);
+        assert_eq!(shown([None, Some(2.0)], None), [at, "p99 2 ns"]);
+        assert_eq!(shown([None, Some(2.0)], Some(1)), [at, "p50 not measured"]);
+        assert_eq!(shown([Some(2.0), None], Some(1)), [at, "p50 2 ns"]);
     }
 
     #[test]

@@ -69,6 +69,14 @@ fn row_of(names: &[String], index: i64) -> f64 {
     names.len() as f64 - 1.0 - index as f64
 }
 
+impl ColumnRows {
+    /// The horizontal axis, where it has numbers.
+    fn numbers_scale(&self) -> Scale {
+        let points = self.series.iter().flat_map(|(_, points)| points);
+        Scale::covering(points.map(|point| point.x), Unit::Number, Form::Around)
+    }
+}
+
 impl Rows {
     fn extremes(&self) -> (i64, i64) {
         let points = self.columns.iter().flat_map(|column| &column.series);
@@ -97,7 +105,7 @@ impl Rows {
         let is_time = self.x == Horizontal::Times;
         let x = match is_time {
             true => time.scale(),
-            false => Scale::covering(all().map(|point| point.x), Unit::Number, Form::Around),
+            false => column.numbers_scale(),
         };
         let mut panel = Panel::new(heading.clone(), x.clone(), values.clone());
         panel.x_title = match is_time {
@@ -232,7 +240,8 @@ impl Chart for Rows {
         let (first, last) = self.extremes();
         let time = TimeScale::new(first, last);
         for (index, column) in self.columns.iter().enumerate() {
-            let panel = self.panel(column);
+            let x_scale = (self.x == Horizontal::Numbers).then(|| column.numbers_scale());
+            let x_of = |x: f64| x_scale.as_ref().map_or(f64::NAN, |scale| scale.position(x));
             for (group, points) in &column.series {
                 for point in points {
                     let x = match &self.x {
@@ -251,7 +260,7 @@ impl Chart for Rows {
                     ];
                     let at = match &self.x {
                         Horizontal::Times => (time.position(point.index), f64::NAN),
-                        Horizontal::Numbers => (panel.x.position(point.x), f64::NAN),
+                        Horizontal::Numbers => (x_of(point.x), f64::NAN),
                         Horizontal::Names(names) => (f64::NAN, row_of(names, point.index)),
                     };
                     numbers.push(row, index, at);

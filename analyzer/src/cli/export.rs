@@ -63,7 +63,7 @@ pub(super) struct PerfettoArguments {
 pub(super) struct OpenMetricsArguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// The time from one sample to the next, whole milliseconds
+    /// The time from one sample to the next, whole milliseconds: 500ms, 15s, 1m
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = step)]
     every: u64,
 }
@@ -72,7 +72,7 @@ pub(super) struct OpenMetricsArguments {
 pub(super) struct HdrArguments {
     #[command(flatten)]
     common: CommonArguments,
-    /// The length of an interval, whole milliseconds
+    /// The length of an interval, whole milliseconds: 500ms, 15s, 1m
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = step)]
     every: u64,
 }

@@ -256,7 +256,7 @@ struct ColumnArguments {
     /// since 1970
     #[arg(long, value_name = "COLUMN:FORM", conflicts_with = "every")]
     finished_at: Option<TimeColumn>,
-    /// Without a column of times: the time from one row to the next
+    /// Without a column of times: the time from one row to the next, such as 100us, 15s or 1m
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     every: Step,
     /// Column of the names of operations, or =NAME for one name of all rows

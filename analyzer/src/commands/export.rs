@@ -167,7 +167,7 @@ fn perfetto(interval_ns: i64, target: &mut Target<'_>) -> Result<u64> {
 
 fn openmetrics(every_ns: u64, target: &mut Target<'_>) -> Result<u64> {
     let mut metrics = OpenMetrics::new(every_ns);
-    target.stream(queries::ANNOTATIONS, |batch, _| metrics.annotations(batch))?;
+    target.stream(queries::OBSERVED, |batch, _| metrics.observed(batch))?;
     target.stream(queries::SAMPLES, |batch, _| metrics.operations(batch))?;
     target.stream(queries::COUNTS, |batch, _| metrics.counts(batch))?;
     let rows = metrics.count();

@@ -64,8 +64,8 @@ impl Format {
                  operations, and what the recorder measured of itself"
             }
             Self::OpenMetrics { .. } => {
-                "single operations, processes and threads, return values, and notes; a gap is a time \
-                 without samples"
+                "single operations, processes and threads, return values, and notes; time that was \
+                 not observed has no samples"
             }
             Self::Hdr { .. } => {
                 "processes and threads, success, CPU time, memory, bytes, counts, gaps and notes"

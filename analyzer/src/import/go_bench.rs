@@ -17,12 +17,19 @@ use super::source::Source;
 const UNIT: &[u8] = b"ns/op";
 /// The begin of a line with a result.
 const BEGIN: &[u8] = b"Benchmark";
-/// Begins of lines which show that results are missing.
-const FAILED: [&[u8]; 3] = [b"--- FAIL", b"FAIL", b"panic:"];
+/// Begins of lines which show that results are missing: a benchmark, a package and a process that failed.
+const FAILED: [&[u8]; 3] = [b"--- FAIL:", b"FAIL\t", b"panic:"];
+/// The whole line with which a text ends whose packages did not all pass.
+const ALL_FAILED: &[u8] = b"FAIL";
 
 /// The rows of a text.
 pub(super) struct GoBenchRows<R> {
     lines: Lines<R>,
+    results: Results,
+}
+
+/// What the lines before tell about the next one.
+struct Results {
     per: Per,
     package: String,
     names: Names,
@@ -34,16 +41,19 @@ impl<R: BufRead> GoBenchRows<R> {
     pub(super) fn new(input: R, per: Per) -> Self {
         Self {
             lines: Lines::new(input),
-            per,
-            package: String::new(),
-            names: Names::default(),
-            sequence: Sequence::default(),
+            results: Results {
+                per,
+                package: String::new(),
+                names: Names::default(),
+                sequence: Sequence::default(),
+            },
         }
     }
+}
 
-    /// The row of the last line; `None` if it has no result.
-    fn row(&mut self) -> Result<Option<Row>, Refusal> {
-        let line = self.lines.line();
+impl Results {
+    /// The row of the next line; `None` if it has no result.
+    fn row(&mut self, line: &[u8]) -> Result<Option<Row>, Refusal> {
         if let Some(package) = line.strip_prefix(b"pkg:") {
             let package = std::str::from_utf8(package.trim_ascii());
             package
@@ -51,7 +61,7 @@ impl<R: BufRead> GoBenchRows<R> {
                 .clone_into(&mut self.package);
             return Ok(None);
         }
-        if FAILED.iter().any(|begin| line.starts_with(begin)) {
+        if line == ALL_FAILED || FAILED.iter().any(|begin| line.starts_with(begin)) {
             let refusal = Refusal::from(format!("{} shows that results are missing", shown(line)));
             return Err(refusal.hint("run the benchmarks until they pass, or remove this line"));
         }
@@ -96,17 +106,11 @@ impl<R: BufRead> GoBenchRows<R> {
 
 impl<R: BufRead> Source for GoBenchRows<R> {
     fn next(&mut self) -> Result<Option<Row>, Refusal> {
-        while self.lines.advance()? {
-            let row = self.row();
-            if let Some(row) = row.map_err(|refusal| refusal.at(|why| self.lines.at_line(why)))? {
-                return Ok(Some(row));
-            }
-        }
-        Ok(None)
+        self.lines.row(|line| self.results.row(line))
     }
 
     fn names(&self) -> &[String] {
-        self.names.as_slice()
+        self.results.names.as_slice()
     }
 
     fn without_rows(&self) -> Refusal {

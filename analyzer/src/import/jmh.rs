@@ -15,10 +15,11 @@ use super::refusal::Refusal;
 use super::rows::Row;
 use super::source::Source;
 use super::whole::whole;
+use crate::units::count;
 
 /// The longest file: the histograms of a run with the mode `sample` have some megabytes.
 const LONGEST: u64 = 64 << 20;
-/// The most operations of one histogram.
+/// The most operations of a file.
 const MOST_SAMPLES: u64 = 100_000_000;
 
 /// The rows of a file.
@@ -27,6 +28,8 @@ pub(super) struct JmhRows {
     rows: VecDeque<(u16, u64, u64)>,
     names: Names,
     sequence: Sequence,
+    /// All of them.
+    samples: u64,
 }
 
 #[derive(Deserialize)]
@@ -46,17 +49,17 @@ struct Metric {
     /// By fork and iteration.
     #[serde(default)]
     raw_data: Vec<Vec<f64>>,
-    /// By fork and iteration: values with their numbers.
+    /// By fork and iteration: values, and how often each was measured.
     #[serde(default)]
-    raw_data_histogram: Vec<Vec<Vec<(f64, u64)>>>,
+    raw_data_histogram: Vec<Vec<Vec<(f64, f64)>>>,
 }
 
 /// What a score is.
 enum Score {
-    /// A time of this unit.
-    Time(Unit),
-    /// Operations per this unit.
-    Rate(Unit),
+    /// A time of this unit, ns.
+    Time(f64),
+    /// Operations per this unit, ns.
+    Rate(f64),
 }
 
 impl JmhRows {
@@ -71,6 +74,7 @@ impl JmhRows {
             rows: VecDeque::new(),
             names: Names::default(),
             sequence: Sequence::default(),
+            samples: 0,
         };
         for (number, benchmark) in (1..).zip(benchmarks) {
             let added = rows.add(benchmark, per);
@@ -93,18 +97,29 @@ impl JmhRows {
             .raw_data
             .into_iter()
             .flatten()
-            .map(|score| (score, 1));
+            .map(|score| (score, 1.0));
         let histograms = metric.raw_data_histogram.into_iter().flatten().flatten();
         let before = self.rows.len();
-        for (value, count) in scores.chain(histograms) {
-            if count > MOST_SAMPLES {
-                return Err("a histogram has more than 100,000,000 samples".into());
+        for (value, times) in scores.chain(histograms) {
+            if !(times >= 0.0 && times.fract() == 0.0) {
+                return Err(format!("has the sample {value} {times} times").into());
             }
-            let duration_ns = per.duration_of(score.ns(value))?;
-            self.rows.push_back((operation, duration_ns, count));
+            // A number that is too large for the type is its largest one.
+            let times = times as u64;
+            self.samples = self.samples.saturating_add(times);
+            if self.samples > MOST_SAMPLES {
+                let most = count(MOST_SAMPLES);
+                let refusal = Refusal::from(format!("the file has more than {most} samples"));
+                return Err(refusal.hint("let JMH write fewer benchmarks into a file"));
+            }
+            if times > 0 {
+                let duration_ns = per.duration_of(score.ns(value)?)?;
+                self.rows.push_back((operation, duration_ns, times));
+            }
         }
         if self.rows.len() == before {
-            let reason = format!("has no scores of iterations (mode {:?})", benchmark.mode);
+            let mode = benchmark.mode;
+            let reason = format!("has no scores of iterations and no samples (mode {mode:?})");
             return Err(reason.into());
         }
         Ok(())
@@ -120,20 +135,38 @@ impl Score {
         };
         let (above, below) = unit.split_once('/').ok_or_else(refused)?;
         match (above, below) {
-            ("ops", unit) => Unit::parse(unit).map(Self::Rate),
-            (unit, "op") => Unit::parse(unit).map(Self::Time),
+            ("ops", unit) => unit_ns(unit).map(Self::Rate),
+            (unit, "op") => unit_ns(unit).map(Self::Time),
             _ => None,
         }
         .ok_or_else(refused)
     }
 
     /// The time of one operation, ns.
-    fn ns(&self, score: f64) -> f64 {
+    ///
+    /// # Errors
+    /// Where nothing was done in any time.
+    fn ns(&self, score: f64) -> Result<f64, Refusal> {
         match self {
-            Self::Time(unit) => score * 10f64.powi(unit.power() as i32),
-            Self::Rate(unit) => 10f64.powi(unit.power() as i32) / score,
+            Self::Time(unit) => Ok(score * unit),
+            Self::Rate(_) if score == 0.0 => {
+                let refusal = Refusal::from("the rate 0 has no duration");
+                Err(refusal.hint("let iterations last longer: -r 10 is 10 s"))
+            }
+            Self::Rate(unit) => Ok(unit / score),
         }
     }
+}
+
+/// A unit of JMH, ns.
+fn unit_ns(unit: &str) -> Option<f64> {
+    let seconds = match unit {
+        "min" => 60.0,
+        "hr" => 3_600.0,
+        "day" => 86_400.0,
+        unit => return Unit::parse(unit).map(|unit| 10f64.powi(unit.power() as i32)),
+    };
+    Some(seconds * 1e9)
 }
 
 impl Source for JmhRows {

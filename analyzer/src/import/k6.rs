@@ -137,13 +137,7 @@ impl<R: BufRead> Source for K6Rows<R> {
                 }
             }
             Points::Json(lines) => {
-                while lines.advance()? {
-                    let row = of_line(lines.line(), &self.metric, &self.tag, &mut self.rows);
-                    let row = row.map_err(|refusal| refusal.at(|reason| lines.at_line(reason)))?;
-                    if row.is_some() {
-                        return Ok(row);
-                    }
-                }
+                return lines.row(|line| of_line(line, &self.metric, &self.tag, &mut self.rows));
             }
         }
         Ok(None)

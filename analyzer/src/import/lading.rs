@@ -34,6 +34,11 @@ pub struct Lading {
 /// The rows of a capture.
 pub(super) struct LadingRows<R> {
     lines: Lines<R>,
+    values: Values,
+}
+
+/// The values of the metric.
+struct Values {
     about: Lading,
     names: Names,
 }
@@ -56,14 +61,18 @@ impl<R: BufRead> LadingRows<R> {
     pub(super) fn new(input: R, about: &Lading) -> Self {
         Self {
             lines: Lines::new(input),
-            about: about.clone(),
-            names: Names::default(),
+            values: Values {
+                about: about.clone(),
+                names: Names::default(),
+            },
         }
     }
+}
 
-    /// The row of the last line; `None` if it is of another metric.
-    fn row(&mut self) -> Result<Option<Row>, Refusal> {
-        let line: Line<'_> = json(self.lines.line(), "lading")?;
+impl Values {
+    /// The row of a line; `None` if it is of another metric.
+    fn row(&mut self, line: &[u8]) -> Result<Option<Row>, Refusal> {
+        let line: Line<'_> = json(line, "lading")?;
         if line.metric_name != self.about.metric {
             return Ok(None);
         }
@@ -78,10 +87,7 @@ impl<R: BufRead> LadingRows<R> {
         let name = match &self.about.operation {
             None => self.about.metric.as_str(),
             Some(Operation::Name(name)) => name.as_str(),
-            Some(Operation::Column(label)) => {
-                let name = line.labels.get(label).and_then(Value::as_str);
-                name.ok_or_else(|| format!("has no label {}", shown(label.as_bytes())))?
-            }
+            Some(Operation::Column(label)) => name_of(&line.labels, label)?,
         };
         Ok(Some(Row {
             finished_at_ns: in_calendar(line.time.saturating_mul(MILLISECOND_NS))?,
@@ -94,23 +100,30 @@ impl<R: BufRead> LadingRows<R> {
     }
 }
 
+/// The value of a label.
+fn name_of<'a>(labels: &'a BTreeMap<String, Value>, label: &str) -> Result<&'a str, Refusal> {
+    const HINT: &str = "--operation names a label whose values are texts, or =NAME for all values";
+    let shown = shown(label.as_bytes());
+    let reason = match labels.get(label) {
+        Some(Value::String(name)) => return Ok(name),
+        Some(_) => format!("the value of {shown} is no text"),
+        None => format!("has no label {shown}"),
+    };
+    Err(Refusal::from(reason).hint(HINT))
+}
+
 impl<R: BufRead> Source for LadingRows<R> {
     fn next(&mut self) -> Result<Option<Row>, Refusal> {
-        while self.lines.advance()? {
-            let row = self.row();
-            if let Some(row) = row.map_err(|refusal| refusal.at(|why| self.lines.at_line(why)))? {
-                return Ok(Some(row));
-            }
-        }
-        Ok(None)
+        self.lines.row(|line| self.values.row(line))
     }
 
     fn names(&self) -> &[String] {
-        self.names.as_slice()
+        self.values.names.as_slice()
     }
 
     fn without_rows(&self) -> Refusal {
-        Refusal::from(format!("has no line of the metric {:?}", self.about.metric))
+        let metric = &self.values.about.metric;
+        Refusal::from(format!("has no line of the metric {metric:?}"))
             .hint("--metric names a gauge of the capture")
     }
 }

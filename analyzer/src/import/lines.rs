@@ -6,6 +6,7 @@ use serde::Deserialize;
 use soakbox_cli::plain_io_error;
 
 use super::refusal::Refusal;
+use super::rows::Row;
 
 /// The longest line, bytes. An input without lines is never read into memory.
 const LONGEST_LINE: usize = 1 << 20;
@@ -48,6 +49,24 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Reads on to the first line that `row` makes a row of; `None` at the end of the input.
+    ///
+    /// # Errors
+    /// As [`Lines::advance`], and where `row` refuses a line.
+    pub(super) fn row(
+        &mut self,
+        mut row: impl FnMut(&[u8]) -> Result<Option<Row>, Refusal>,
+    ) -> Result<Option<Row>, Refusal> {
+        while self.advance()? {
+            let found = row(self.line());
+            let found = found.map_err(|refusal| refusal.at(|why| self.at_line(why)))?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     /// The last line, without its end.
     pub(super) fn line(&self) -> &[u8] {
         self.line.trim_ascii_end()
@@ -75,6 +94,27 @@ pub(super) fn json<'a, T: Deserialize<'a>>(line: &'a [u8], writer: &str) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_without_a_row_are_passed_over_and_a_refused_one_has_its_number() {
+        let row = |line: &[u8]| match line {
+            b"row" => Ok(Some(Row {
+                finished_at_ns: 1,
+                duration_ns: 2,
+                operation: 0,
+                success: None,
+                memory_bytes: None,
+                bytes: None,
+            })),
+            b"bad" => Err("is bad".into()),
+            _ => Ok(None),
+        };
+        let mut lines = Lines::new(&b"a\n\nrow\nb\nbad\nrow"[..]);
+        assert_eq!(lines.row(row).unwrap().unwrap().duration_ns, 2);
+        assert_eq!(lines.row(row).unwrap_err().reason, "line 5: is bad");
+        let mut lines = Lines::new(&b"a\nb"[..]);
+        assert!(lines.row(row).unwrap().is_none());
+    }
 
     #[test]
     fn lines_have_numbers_and_a_limit() {

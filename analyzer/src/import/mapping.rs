@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::decimal::{NumberError, scaled};
+use crate::units::duration_ns;
 
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,14 +124,13 @@ impl FromStr for Step {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let end = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-        let unit = Unit::parse(&text[end.len()..])
-            .ok_or("a time has its unit after it: 100ns, 10us, 1ms or 0.5s")?;
-        match scaled(end.as_bytes(), unit.power()) {
-            Ok(0) => Err("is less than a nanosecond".to_owned()),
-            Ok(ns) => Ok(Self { ns }),
-            Err(NumberError::NotANumber) => Err(format!("{end:?} is no number")),
-            Err(error) => Err(error.to_string()),
+        let ns = duration_ns(text).and_then(|ns| u64::try_from(ns).ok());
+        match ns {
+            Some(0) => Err("is less than a nanosecond".to_owned()),
+            Some(ns) => Ok(Self { ns }),
+            None => {
+                Err("is no number with its unit after it, such as 10us, 0.5s, 5m or 1h".to_owned())
+            }
         }
     }
 }
@@ -221,14 +220,17 @@ mod tests {
             ("1ms", Some(1_000_000)),
             ("0.5s", Some(500_000_000)),
             ("100ns", Some(100)),
-            ("1e3us", Some(1_000_000)),
+            ("15s", Some(15_000_000_000)),
+            ("5m", Some(300_000_000_000)),
+            ("5min", Some(300_000_000_000)),
+            ("1.5h", Some(5_400_000_000_000)),
             ("0ms", None),
             ("0.1ns", None),
             ("-1ms", None),
             ("1", None),
             ("ms", None),
-            ("1min", None),
-            ("1e30s", None),
+            ("1 hour", None),
+            ("1000000d", None),
         ] {
             assert_eq!(text.parse::<Step>().ok().map(|step| step.ns), ns, "{text}");
         }

@@ -120,12 +120,7 @@ impl<R: BufRead> Source for VegetaRows<R> {
                     .map_err(|refusal| refusal.at(|reason| records.at_line(reason)))
             }
             Results::Json(lines) => {
-                if !lines.advance()? {
-                    return Ok(None);
-                }
-                let row = of_line(lines.line(), self.field, &mut self.rows);
-                row.map(Some)
-                    .map_err(|refusal| refusal.at(|reason| lines.at_line(reason)))
+                lines.row(|line| of_line(line, self.field, &mut self.rows).map(Some))
             }
         }
     }

@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::rows::{Row, shown};
 use super::source::Source;
 use super::spread::Spread;
+use crate::units::duration_ns;
 
 /// The most lines of a spectrum; wrk2 writes some hundred.
 const MOST_LINES: usize = 100_000;
@@ -129,17 +130,8 @@ impl Text {
 
 /// A time of wrk2, such as `30s`, `2m` or `1.50ms`, ns.
 fn time(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().position(u8::is_ascii_alphabetic)?;
-    let (number, unit) = text.split_at(digits);
-    let (power, factor) = match unit {
-        b"us" => (3, 1),
-        b"ms" => (6, 1),
-        b"s" => (9, 1),
-        b"m" => (9, 60),
-        b"h" => (9, 3600),
-        _ => return None,
-    };
-    scaled(number, power).ok()?.checked_mul(factor)
+    let ns = duration_ns(std::str::from_utf8(text).ok()?)?;
+    u64::try_from(ns).ok()
 }
 
 impl Source for Wrk2Rows {

@@ -41,6 +41,8 @@ pub const COUNTS: &str = include_str!("queries/export_counts.sql");
 pub const ANNOTATIONS: &str = include_str!("queries/export_annotations.sql");
 /// What samples over time are made of.
 pub const SAMPLES: &str = include_str!("queries/export_samples.sql");
+/// Periods in which a recorder observed.
+pub const OBSERVED: &str = include_str!("queries/export_observed.sql");
 /// Durations in the order of time.
 pub const DURATIONS: &str = include_str!("queries/export_durations.sql");
 /// How much a trace has.
@@ -103,6 +105,15 @@ mod tests {
     use crate::sql::Session;
     use soakbox_schemas::recording::Deletions;
 
+    /// Several recordings may have rows of the same time and process.
+    #[test]
+    fn a_trace_has_one_order() {
+        for query in [TRACE, MEMORY, COUNTS] {
+            let (_, order) = query.rsplit_once("ORDER BY").unwrap();
+            assert!(order.contains("recorder"), "{query}");
+        }
+    }
+
     /// The tables of an empty recording have the columns of `schemas` and no others: a query that
     /// plans and runs on them names only those.
     #[test]
@@ -118,7 +129,16 @@ mod tests {
         let session = Session::new(&nothing).unwrap();
         let views = VIEWS.map(|(_, query)| query.to_owned());
         let charts = [cpu_parts(5), health(5), probe_costs(5)];
-        let exports = [TRACE, MEMORY, COUNTS, ANNOTATIONS, SAMPLES, DURATIONS, SIZE];
+        let exports = [
+            TRACE,
+            MEMORY,
+            COUNTS,
+            ANNOTATIONS,
+            OBSERVED,
+            SAMPLES,
+            DURATIONS,
+            SIZE,
+        ];
         let exports = exports.map(str::to_owned);
         let tables = Table::ALL.map(whole_table);
         let all = views.into_iter().chain(charts).chain(exports);

@@ -64,7 +64,8 @@ const POINTING: &str = r#"
     const { lines: texts, panels } = JSON.parse(figure.querySelector("script").textContent);
     const rows = [...figure.querySelectorAll("tbody tr")].map(row => [...row.cells].map(cell => cell.textContent));
     const all = panels.flatMap(panel => panel.points);
-    const has = (row, line) => row.some(cell => cell !== "" && (line === cell || line.endsWith(" " + cell)));
+    const has = (row, line) => row.some(cell => cell !== "" && (line === cell || line.endsWith(" " + cell)))
+    || (line.endsWith("not measured") && row.includes(""));
     const every = Math.max(1, Math.floor(all.length / 40));
     let pointed = 0;
     all.forEach((point, index) => {

@@ -201,10 +201,8 @@ pub(super) fn write(all: &OpenMetrics, out: &mut Vec<u8>, write: Write<'_>) -> R
                 } else {
                     continue;
                 }
-                if all.is_shown(&key.host, series, interval) {
-                    let line = format!("{start}{} {at}\n", (family.text)(sum));
-                    out.extend(line.as_bytes());
-                }
+                let line = format!("{start}{} {at}\n", (family.text)(sum));
+                out.extend(line.as_bytes());
             }
             pass_on(out, write)?;
         }
@@ -232,9 +230,6 @@ fn durations(all: &OpenMetrics, out: &mut Vec<u8>, write: Write<'_>) -> Result<(
                 }
                 sum = sum.saturating_add(point.duration_ns);
             }
-            if !all.is_shown(&key.host, series, interval) {
-                continue;
-            }
             let mut count = 0u64;
             let bounds = BOUNDS.iter().map(|(_, label)| *label).chain(["+Inf"]);
             for (label, more) in bounds.zip(&buckets) {
@@ -254,17 +249,14 @@ fn durations(all: &OpenMetrics, out: &mut Vec<u8>, write: Write<'_>) -> Result<(
 }
 
 impl OpenMetrics {
-    /// The intervals of a series and the time of each one's sample, which is its end. The first is the
-    /// interval before: there all counters are 0, so that no increase is missed.
+    /// The intervals of a series and the time of each one's sample, which is its end. Before neighbouring
+    /// ones there is one more, where counters have not grown yet, so that no increase is missed.
     fn samples(&self, series: &Series) -> impl Iterator<Item = (i64, String)> {
-        let (first, last) = series.span().unwrap_or((0, -1));
         let end = |interval: i64| interval.saturating_add(1).saturating_mul(self.every_ns);
-        (first - 1..=last).map(move |interval| (interval, time(end(interval))))
-    }
-
-    /// Whether an interval has a sample: not if nothing of it was observed.
-    fn is_shown(&self, host: &str, series: &Series, interval: i64) -> bool {
-        let has_rows = series.points.contains_key(&interval);
-        has_rows || !self.is_gap(host, interval)
+        let sampled = series
+            .sampled
+            .iter()
+            .flat_map(|one| one.first.saturating_sub(1)..=one.last);
+        sampled.map(move |interval| (interval, time(end(interval))))
     }
 }

@@ -4,19 +4,20 @@
 //! What is added up is in memory, per operation and interval; a limit bounds it.
 
 mod families;
+mod observed;
 mod text;
 
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, RecordBatch};
 use soakbox_cli::{Failure, Result};
-use soakbox_schemas::tables::AnnotationKind;
 
 use super::columns::{Columns, amount, number, text};
 use crate::units::{count, duration};
 use families::{BOUNDS, Counts, Point};
+use observed::{Intervals, merged};
 
-/// Most samples of a series times series of operations: some 600 MB of text.
+/// Most samples of a metric, over all its series: some 600 MB of text.
 const MOST_POINTS: u64 = 200_000;
 
 /// An operation on a host: the labels of its series.
@@ -31,14 +32,17 @@ struct Key {
 struct Series {
     points: BTreeMap<i64, Point>,
     counts: BTreeMap<i64, Counts>,
+    /// The intervals that have samples, which are known at the end.
+    sampled: Vec<Intervals>,
 }
 
 /// Collects rows and counts, and writes the samples.
 pub struct OpenMetrics {
     every_ns: i64,
     series: BTreeMap<Key, Series>,
-    /// By host: begin and end of each gap.
-    gaps: BTreeMap<String, Vec<(i64, i64)>>,
+    /// By host: the intervals in which a recorder observed something.
+    observed: BTreeMap<String, Vec<Intervals>>,
+    /// Intervals of series with rows or counts.
     points: u64,
     rows: u64,
 }
@@ -49,7 +53,7 @@ impl OpenMetrics {
         Self {
             every_ns: i64::try_from(every_ns).unwrap_or(i64::MAX).max(1),
             series: BTreeMap::new(),
-            gaps: BTreeMap::new(),
+            observed: BTreeMap::new(),
             points: 0,
             rows: 0,
         }
@@ -60,19 +64,20 @@ impl OpenMetrics {
         self.rows
     }
 
-    /// Adds gaps; other annotations are left out.
+    /// Adds periods in which a recorder observed.
     ///
     /// # Errors
     /// As of all of these: where the columns are not those of the query.
-    pub fn annotations(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub fn observed(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = Columns(batch);
         let (at, until) = (columns.numbers("at_ns")?, columns.numbers("until_ns")?);
-        let (kinds, hosts) = (columns.texts("kind")?, columns.texts("host")?);
+        let hosts = columns.texts("host")?;
         for row in 0..at.len() {
-            if text(&kinds, row) == AnnotationKind::Gap.name() {
-                let gaps = self.gaps.entry(text(&hosts, row).to_owned()).or_default();
-                let until_ns = number(&until, row).unwrap_or(i64::MAX);
-                gaps.push((number(&at, row).unwrap_or_default(), until_ns));
+            if let (Some(at), Some(until)) = (number(&at, row), number(&until, row)) {
+                let of_host = self.observed.entry(text(&hosts, row).to_owned());
+                of_host
+                    .or_default()
+                    .push(Intervals::touched(at, until, self.every_ns));
             }
         }
         Ok(())
@@ -81,7 +86,7 @@ impl OpenMetrics {
     /// Adds operations.
     ///
     /// # Errors
-    /// As [`OpenMetrics::annotations`], and where there are too many operations and intervals.
+    /// As [`OpenMetrics::observed`], and where there are too many operations and intervals.
     pub fn operations(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = Columns(batch);
         let (at, hosts) = (columns.numbers("at_ns")?, columns.texts("host")?);
@@ -104,8 +109,7 @@ impl OpenMetrics {
                 self.series.insert(key.clone(), Series::default());
             }
             if let Some(series) = self.series.get_mut(&key) {
-                let is_new = !series.points.contains_key(&interval);
-                self.points += u64::from(is_new);
+                self.points += u64::from(series.is_without(interval));
                 let point = series.points.entry(interval).or_default();
                 let weight = amount(&weights, row).unwrap_or(1).max(1);
                 point.add_duration(amount(&durations, row).unwrap_or_default(), weight);
@@ -140,8 +144,7 @@ impl OpenMetrics {
                 .div_euclid(self.every_ns);
             let key = key(text(&operations, row), text(&hosts, row));
             let series = self.series.entry(key).or_default();
-            let is_new = !series.counts.contains_key(&interval);
-            self.points += u64::from(is_new);
+            self.points += u64::from(series.is_without(interval));
             let counts = series.counts.entry(interval).or_default();
             counts.finished = counts
                 .finished
@@ -159,16 +162,19 @@ impl OpenMetrics {
     /// # Errors
     /// Where there would be too many samples, or `write` fails.
     pub fn finish(mut self, mut write: impl FnMut(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        for observed in self.observed.values_mut() {
+            *observed = merged(std::mem::take(observed));
+        }
         let mut total = 0u64;
-        for series in self.series.values() {
-            if let Some((first, last)) = series.span() {
-                total = total.saturating_add((last - first).unsigned_abs().saturating_add(1));
-            }
+        for (key, series) in &mut self.series {
+            let observed = self.observed.get(&key.host).map_or(&[][..], Vec::as_slice);
+            series.sampled = series.sampled(observed);
+            // Each has one before it.
+            let samples = series.sampled.iter();
+            let samples = samples.map(|one| one.length().saturating_add(1));
+            total = samples.fold(total, u64::saturating_add);
         }
         self.check(total)?;
-        for gaps in self.gaps.values_mut() {
-            *gaps = merged(std::mem::take(gaps));
-        }
         let mut part = Vec::new();
         families::write(&self, &mut part, &mut write)?;
         part.extend(b"# EOF\n");
@@ -180,7 +186,7 @@ impl OpenMetrics {
             return Ok(());
         }
         let reason = format!(
-            "more than {} samples of operations, with one every {}",
+            "more than {} samples of a metric, with one every {}",
             count(MOST_POINTS),
             duration(self.every_ns as f64)
         );
@@ -188,39 +194,25 @@ impl OpenMetrics {
             "let them be farther apart with --every, or choose with --from, --to and --operation",
         ))
     }
-
-    /// Whether nothing of this interval was observed on the host. Its gaps are merged.
-    fn is_gap(&self, host: &str, interval: i64) -> bool {
-        let begin_ns = interval.saturating_mul(self.every_ns);
-        let end_ns = begin_ns.saturating_add(self.every_ns);
-        let Some(gaps) = self.gaps.get(host) else {
-            return false;
-        };
-        let after = gaps.partition_point(|(from_ns, _)| *from_ns <= begin_ns);
-        let gap = after.checked_sub(1).and_then(|index| gaps.get(index));
-        gap.is_some_and(|(_, until_ns)| *until_ns >= end_ns)
-    }
-}
-
-/// The gaps in order; those that touch are one.
-fn merged(mut gaps: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
-    gaps.sort_unstable();
-    let mut all: Vec<(i64, i64)> = Vec::new();
-    for (from_ns, until_ns) in gaps {
-        match all.last_mut() {
-            Some((_, end_ns)) if from_ns <= *end_ns => *end_ns = (*end_ns).max(until_ns),
-            _ => all.push((from_ns, until_ns)),
-        }
-    }
-    all
 }
 
 impl Series {
-    /// First and last interval.
-    fn span(&self) -> Option<(i64, i64)> {
-        let points = self.points.keys().chain(self.counts.keys()).copied();
-        let first = points.clone().min()?;
-        Some((first, points.max()?))
+    fn is_without(&self, interval: i64) -> bool {
+        !self.points.contains_key(&interval) && !self.counts.contains_key(&interval)
+    }
+
+    /// The intervals that have samples: those that were observed from the first to the last one with rows or
+    /// counts, and these.
+    fn sampled(&self, observed: &[Intervals]) -> Vec<Intervals> {
+        let own = self.points.keys().chain(self.counts.keys()).copied();
+        let own = merged(own.map(Intervals::one).collect());
+        let (Some(first), Some(last)) = (own.first(), own.last()) else {
+            return Vec::new();
+        };
+        let within = observed
+            .iter()
+            .filter_map(|one| one.within(first.first, last.last));
+        merged(within.chain(own.iter().copied()).collect())
     }
 }
 
@@ -233,3 +225,6 @@ fn key(operation: &str, host: &str) -> Key {
 
 /// The number of buckets of a histogram but the last, which has all values.
 const BUCKETS: usize = BOUNDS.len();
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,8 @@ fn each_line_of_a_real_run_is_a_row() {
 #[test]
 fn other_lines_are_left_out_and_broken_ones_refused() {
     let (rows, names) = all(
-        b"hello\nBenchmarkA\nBenchmarkA: x\nBenchmarkA-8 100 2000 ns/op 3 B/op\r\nPASS\nok \tp\t1s\nBenchmarks are fun\n",
+        b"hello\nFAILOVER to node 2\nFAIL over\n--- FAILOVER\nBenchmarkA\nBenchmarkA: x\n\
+            BenchmarkA-8 100 2000 ns/op 3 B/op\r\nPASS\nok \tp\t1s\nBenchmarks are fun\n",
         "1",
     )
     .unwrap();
@@ -70,6 +71,12 @@ fn other_lines_are_left_out_and_broken_ones_refused() {
             "BenchmarkA 10 3 ns/op\n--- FAIL: BenchmarkB",
             "line 2: \"--- FAIL: BenchmarkB\" shows",
         ),
+        ("x\nFAIL\r\n", "line 2: \"FAIL\" shows"),
+        (
+            "FAIL\tp [build failed]",
+            "line 1: \"FAIL\\tp [build failed]\" shows",
+        ),
+        ("panic: x", "line 1: \"panic: x\" shows"),
     ] {
         let found = all(text.as_bytes(), "1").unwrap_err().reason;
         assert!(found.starts_with(reason), "{found}\n{reason}");

@@ -51,6 +51,45 @@ fn iterations_and_samples_are_rows() {
     let times: Vec<i64> = times.iter().map(|at| at / 1_000_000).collect();
     assert_eq!(times, [1, 2, 3, 4, 1, 2, 1, 2, 3, 4]);
     assert_eq!(all(RESULTS, "10").unwrap().0[0].1, 120_000);
+    // A count of 0 is no sample.
+    let zero = RESULTS.replace("[0.25, 2]", "[0.25, 2], [9.0, 0]");
+    assert_eq!(all(&zero, "1").unwrap().0, all(RESULTS, "1").unwrap().0);
+}
+
+#[test]
+fn scores_may_have_each_unit_of_jmh() {
+    let second = 1_000_000_000;
+    for (unit, ns) in [
+        ("us/op", 12_000),
+        ("s/op", 12 * second),
+        ("min/op", 720 * second),
+        ("hr/op", 43_200 * second),
+        ("ops/min", 5 * second),
+        ("ops/day", 7_200 * second),
+    ] {
+        let text = RESULTS.replace("\"us/op\"", &format!("\"{unit}\""));
+        assert_eq!(all(&text, "1").unwrap().0[0].1, ns, "{unit}");
+    }
+}
+
+/// Few bytes may have many samples: no histogram and no file has more than the limit.
+#[test]
+fn samples_are_limited_over_all_histograms() {
+    let most = "[[1.0, 60000000]]";
+    let samples = |histograms: &str| RESULTS.replace("[[0.25, 2], [0.5, 1]]", histograms);
+    let accepted = JmhRows::new(samples(most).as_bytes(), Per::default());
+    assert!(accepted.is_ok());
+    for histograms in [
+        "[[1.0, 60000000], [2.0, 60000000]]",
+        "[[1.0, 60000000]], [[1.0, 60000000]]",
+        "[[1.0, 1e30]]",
+    ] {
+        let found = all(&samples(histograms), "1").unwrap_err();
+        assert_eq!(
+            found.reason, "benchmark 3: the file has more than 100,000,000 samples",
+            "{histograms}"
+        );
+    }
 }
 
 #[test]
@@ -69,6 +108,11 @@ fn what_is_no_result_is_refused() {
         (
             "[[200.0, 250.0]]",
             "[[0.0, 250.0]]",
+            "benchmark 2: the rate 0 has no duration",
+        ),
+        (
+            "[[200.0, 250.0]]",
+            "[[1e-320]]",
             "benchmark 2: the duration is not finite",
         ),
         (
@@ -79,12 +123,22 @@ fn what_is_no_result_is_refused() {
         (
             "[[200.0, 250.0]]",
             "[]",
-            "benchmark 2: has no scores of iterations (mode \"thrpt\")",
+            "benchmark 2: has no scores of iterations and no samples (mode \"thrpt\")",
+        ),
+        (
+            "[[[[0.25, 2], [0.5, 1]], [[1.0, 1]]]]",
+            "[[[[0.25, 0]]]]",
+            "benchmark 3: has no scores of iterations and no samples (mode \"sample\")",
         ),
         (
             "[0.25, 2]",
-            "[0.25, 200000000]",
-            "benchmark 3: a histogram has more than",
+            "[0.25, -1]",
+            "benchmark 3: has the sample 0.25 -1 times",
+        ),
+        (
+            "[0.25, 2]",
+            "[0.25, 0.5]",
+            "benchmark 3: has the sample 0.25 0.5 times",
         ),
         (
             "org.x.Maps.put",

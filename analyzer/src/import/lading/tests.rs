@@ -55,6 +55,10 @@ fn what_is_no_duration_is_refused() {
         refused(CAPTURE, "latency", Some("replicate")),
         "line 3: has no label \"replicate\""
     );
+    assert_eq!(
+        refused(CAPTURE, "latency", Some("fetch_index")),
+        "line 1: the value of \"fetch_index\" is no text"
+    );
     for (from, to, reason) in [
         ("1.5", "-1.5", "line 1: the value \"-1.5\" is negative"),
         ("1.5", "\"x\"", "line 1: is no JSON of lading ("),

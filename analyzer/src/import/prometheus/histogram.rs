@@ -50,7 +50,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The operations between each sample and the next one. A counter that falls began again from 0.
+/// The operations between each sample and the next one. A histogram of which a count falls began again:
+/// then all its counts grew from 0.
 ///
 /// # Errors
 /// Where a sample lacks a bucket, or there are more operations than a histogram may have.
@@ -72,16 +73,15 @@ pub(super) fn histograms(bounds: &Bounds, operation: u16) -> Result<Vec<Spread>,
     let mut found = Vec::new();
     for pair in times.windows(2) {
         let &[before, at] = pair else { continue };
+        let count =
+            |counts: &BTreeMap<u64, f64>, at: u64| counts.get(&at).copied().unwrap_or_default();
+        let is_falling = |counts| count(counts, at) < count(counts, before);
+        let is_new = bounds.values().any(is_falling);
         let mut buckets = Vec::new();
         let (mut lower_ns, mut below) = (0u64, 0u64);
         for (&upper_ns, counts) in bounds {
-            let count = |at| counts.get(&at).copied().unwrap_or(0.0);
-            let (earlier, later) = (count(before), count(at));
-            let more = if later >= earlier {
-                later - earlier
-            } else {
-                later
-            };
+            let earlier = if is_new { 0.0 } else { count(counts, before) };
+            let more = count(counts, at) - earlier;
             // Counts are whole; a query of several servers may give a little less of a wider bucket.
             let all = (more.round() as u64).max(below);
             // Of those above all bounds only the highest bound is known.

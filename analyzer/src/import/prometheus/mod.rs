@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::BufRead;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::decimal::scaled;
 use super::lines::json;
@@ -58,6 +59,9 @@ struct Series {
     /// Time, s, and value.
     #[serde(default)]
     values: Vec<(f64, String)>,
+    /// Native histograms, which are not read.
+    #[serde(default)]
+    histograms: Vec<IgnoredAny>,
 }
 
 impl PrometheusRows {
@@ -93,6 +97,12 @@ impl PrometheusRows {
         for (number, mut series) in (1..).zip(data.result) {
             let bound = series.metric.remove(BOUND);
             let place = |refusal: Refusal| refusal.at(|why| format!("series {number}: {why}"));
+            if !series.histograms.is_empty() {
+                let refusal = Refusal::from("has native histograms, which import does not read");
+                return Err(place(refusal.hint(
+                    "ask for values of them: histogram_quantile(0.99, rate(NAME[1m]))",
+                )));
+            }
             let name = name_of(&series.metric, operation).map_err(place)?;
             let added = match bound {
                 Some(bound) => {

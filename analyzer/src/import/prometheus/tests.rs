@@ -62,6 +62,26 @@ fn the_increase_of_buckets_is_operations() {
     assert!(rows.iter().all(|(name, ..)| name == "{job=api}"));
 }
 
+/// The server restarted and was faster than before: only some counts fall.
+#[test]
+fn a_histogram_of_which_one_count_falls_began_again() {
+    let answer = r#"{"status":"success","data":{"resultType":"matrix","result":[
+        {"metric":{"le":"0.1"},"values":[[1000,"10"],[1015,"12"],[1030,"20"]]},
+        {"metric":{"le":"1"},"values":[[1000,"90"],[1015,"40"],[1030,"50"]]},
+        {"metric":{"le":"+Inf"},"values":[[1000,"100"],[1015,"50"],[1030,"60"]]}]}}"#;
+    let rows = all(answer, None).unwrap();
+    let restarted_ns = 1_015_000_000_000 - 1_795_507_200_000_000_000;
+    let count = |ms: u64| {
+        let rows = rows.iter().filter(|(_, ns, _)| *ns == ms * 1_000_000);
+        let (first, last): (Vec<_>, Vec<_>) = rows.partition(|(_, _, at)| *at <= restarted_ns);
+        (first.len(), last.len())
+    };
+    assert_eq!(
+        [count(50), count(550), count(1000)],
+        [(12, 8), (28, 2), (10, 0)]
+    );
+}
+
 #[test]
 fn what_is_no_matrix_of_durations_is_refused() {
     for (text, from, to, reason) in [
@@ -137,6 +157,13 @@ fn what_is_no_matrix_of_durations_is_refused() {
         let found = all(&text.replace(from, to), None).unwrap_err().reason;
         assert!(found.starts_with(reason), "{found}\n{reason}");
     }
+    let native = SERIES.replacen("\"values\":", "\"histograms\":", 1);
+    let found = all(&native, None).unwrap_err();
+    assert_eq!(
+        found.reason,
+        "series 1: has native histograms, which import does not read"
+    );
+    assert!(found.hint.unwrap().contains("histogram_quantile"));
     let found = all(SERIES, Some("instance")).unwrap_err().reason;
     assert_eq!(found, "series 1: has no label \"instance\"");
 }

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::common::{Result, exec_datafusion_err};
 
 use super::scalars::Scalar;
+use crate::units::duration_ns;
 
 pub(super) fn all() -> [Scalar; 3] {
     [
@@ -73,7 +74,7 @@ fn parsed(columns: &[ArrayRef]) -> Result<ArrayRef> {
     let texts = columns[0].as_string::<i32>().iter();
     let values = texts.map(|text| {
         let Some(text) = text else { return Ok(None) };
-        let ns = nanoseconds_of(text);
+        let ns = duration_ns(text);
         ns.map(Some).ok_or_else(|| {
             exec_datafusion_err!(
                 "ns: '{text}' is no duration; it is a number with its unit, as '250us' or '1.5s'"
@@ -81,56 +82,4 @@ fn parsed(columns: &[ArrayRef]) -> Result<ArrayRef> {
         })
     });
     Ok(Arc::new(values.collect::<Result<Int64Array>>()?))
-}
-
-/// A number and its unit.
-fn nanoseconds_of(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
-    let (number, unit) = text.split_at(end);
-    let unit: u64 = match unit.trim_start() {
-        "ns" => 1,
-        "us" | "µs" | "μs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" | "min" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return None,
-    };
-    if let Ok(whole) = number.parse::<u64>() {
-        return i64::try_from(whole.checked_mul(unit)?).ok();
-    }
-    let number: f64 = number.parse().ok()?;
-    let ns = (number * unit as f64).round();
-    (ns < i64::MAX as f64).then_some(ns as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_a_number_with_its_unit() {
-        for (text, ns) in [
-            ("10ms", Some(10_000_000)),
-            (" 250 us ", Some(250_000)),
-            ("1.5s", Some(1_500_000_000)),
-            ("0.5ns", Some(1)),
-            ("9223372036854775807ns", Some(i64::MAX)),
-            ("9223372036854775808ns", None),
-            ("1000000d", None),
-            ("2m", Some(120_000_000_000)),
-            ("1d", Some(86_400_000_000_000)),
-            ("10", None),
-            ("ms", None),
-            (".ms", None),
-            ("1.2.3s", None),
-            ("-1s", None),
-            ("1 parsec", None),
-            ("", None),
-        ] {
-            assert_eq!(nanoseconds_of(text), ns, "{text}");
-        }
-    }
 }

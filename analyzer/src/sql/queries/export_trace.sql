@@ -15,4 +15,4 @@ SELECT
     sample_weight,
     goroutine
 FROM operation_log
-ORDER BY CAST(finished_at AS BIGINT) - duration_ns, duration_ns DESC, operation, pid, tid
+ORDER BY CAST(finished_at AS BIGINT) - duration_ns, duration_ns DESC, operation, pid, tid, recorder
