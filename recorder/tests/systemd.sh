@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs deploy/soakbox-recorder.service under a real systemd: a small Debian whose first process is systemd,
 # in namespaces of its own on this kernel. Starts and reloads the service, kills the recorder, lets its
-# watchdog end it, and stops it, while the observed program runs on. Needs root, debootstrap, gcc, python3
+# watchdog end it, deploys the observed program's next build, and stops it. Needs root, debootstrap, gcc, python3
 # and, the first time, the network.
 #
 #   recorder/tests/systemd.sh
@@ -177,6 +177,17 @@ journal_of_systemd() { inside journalctl --unit soakbox-recorder --no-pager; }
 journal_of_systemd | grep -qi watchdog || fail "it was not the watchdog"
 until_true 10 "its status has no operations after the watchdog" counts
 passed "the watchdog ends a recorder that hangs, and it is started again"
+
+# A deployment: the next build comes to the path, and its service is restarted.
+gcc -O2 -o "$root/opt/observed.new" recorder/tests/targets/cpu.c
+mv "$root/opt/observed.new" "$root/opt/observed"
+is_observed() { journal | grep -q 'the new file is observed'; }
+until_true 20 "the next build is not observed" is_observed
+inside systemctl restart observed
+observed=$(pid_of observed)
+if is_clean "$observed"; then fail "the next build runs without breakpoints"; fi
+until_true 10 "its status has no operations of the next build" counts
+passed "the next build of the observed program is observed"
 
 inside systemctl stop soakbox-recorder || fail "it does not stop"
 [ "$(shown Result)" = success ] || fail "it ended with $(shown Result)"
