@@ -5,7 +5,9 @@
 //! without the others, so that damage costs only the rows of the frame that it hits. [`Frames`]
 //! reads a journal from a file or from memory, by the same rules. No file is written here.
 
+mod columns;
 mod frames;
+mod lz4;
 mod payload;
 mod source;
 #[cfg(test)]
