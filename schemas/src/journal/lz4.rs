@@ -14,7 +14,8 @@ const CONTENT_SIZE: u8 = 0b0000_1000;
 const STORED: u32 = 1 << 31;
 /// Copied at once where there is room; the output has as much behind its end.
 const WIDE: usize = 16;
-const HALF: usize = WIDE / 2;
+/// Short matches are copied in two pieces.
+const PIECE: usize = WIDE / 2;
 /// Least length of a match.
 const SHORTEST_MATCH: usize = 4;
 /// More bytes than one byte of a frame can stand for.
@@ -112,7 +113,7 @@ impl Output {
         }
         match rest.first_chunk::<WIDE>() {
             Some(wide) if length <= WIDE => {
-                self.bytes[self.at..self.at + WIDE].copy_from_slice(wide);
+                *self.bytes.get_mut(self.at..)?.first_chunk_mut()? = *wide;
             }
             _ => self.bytes[self.at..self.at + length].copy_from_slice(&rest[..length]),
         }
@@ -127,10 +128,11 @@ impl Output {
             return None;
         }
         let start = self.at - offset;
-        if length <= WIDE && offset >= HALF {
-            self.bytes.copy_within(start..start + HALF, self.at);
-            self.bytes
-                .copy_within(start + HALF..start + WIDE, self.at + HALF);
+        if length <= WIDE && offset >= PIECE {
+            // Up to as much too much as there is room for.
+            let window = self.bytes.get_mut(start..self.at + WIDE)?;
+            copy_piece(window, 0, offset)?;
+            copy_piece(window, PIECE, offset + PIECE)?;
             self.at += length;
             return Some(());
         }
@@ -144,6 +146,14 @@ impl Output {
         }
         Some(())
     }
+}
+
+/// Copies a piece inside `window`.
+#[inline]
+fn copy_piece(window: &mut [u8], from: usize, to: usize) -> Option<()> {
+    let piece: [u8; PIECE] = *window.get(from..)?.first_chunk()?;
+    *window.get_mut(to..)?.first_chunk_mut()? = piece;
+    Some(())
 }
 
 /// A length whose first part is in a token: each byte after it adds to the largest such part, up to
