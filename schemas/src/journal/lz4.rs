@@ -2,7 +2,7 @@
 //! change are one long match that repeats its own first bytes; it is copied in pieces that double,
 //! not byte by byte. Reads plain frames only: for all others the caller has Arrow's reader.
 
-const MAGIC: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
+pub(super) const MAGIC: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
 /// Version 1 in the flags of a frame.
 const VERSION: u8 = 0b0100_0000;
 const VERSION_MASK: u8 = 0b1100_0000;
@@ -11,13 +11,13 @@ const INDEPENDENT: u8 = 0b0010_0000;
 /// Flag: the header has the size of the content.
 const CONTENT_SIZE: u8 = 0b0000_1000;
 /// A block that is stored as it is.
-const STORED: u32 = 1 << 31;
+pub(super) const STORED: u32 = 1 << 31;
 /// Copied at once where there is room; the output has as much behind its end.
-const WIDE: usize = 16;
+pub(super) const WIDE: usize = 16;
 /// Short matches are copied in two pieces.
 const PIECE: usize = WIDE / 2;
 /// Least length of a match.
-const SHORTEST_MATCH: usize = 4;
+pub(super) const SHORTEST_MATCH: usize = 4;
 /// More bytes than one byte of a frame can stand for.
 pub(super) const LARGEST_RATIO: usize = 256;
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::payload::decode;
-use crate::journal::{HEADER_BYTES, encode, lz4};
+use crate::journal::{HEADER_BYTES, encode, lz4, pack};
 
 /// Values of one column, of a shape that a column of a recording can have.
 fn numbers(rows: usize) -> impl Strategy<Value = Vec<Option<i64>>> {
@@ -73,18 +73,38 @@ proptest! {
 
     #[test]
     fn a_batch_is_read_as_it_was_written_and_as_arrow_reads_it(written in batches()) {
-        let payload = Buffer::from(payload_of(&written));
-        let read = batch(&payload);
-        prop_assert_eq!(read.as_ref(), Some(&written));
-        prop_assert_eq!(decode(payload), read);
+        // All columns as Arrow writes them, and those of a fixed width as `stream` does.
+        let flat = written.project(&[0, 1, 2]).unwrap();
+        let (start, length) = (written.num_rows() / 3, written.num_rows() / 2);
+        for written in [flat.slice(start, length), flat, written] {
+            let payload = Buffer::from(payload_of(&written));
+            let read = batch(&payload);
+            prop_assert_eq!(read.as_ref(), Some(&written));
+            prop_assert_eq!(decode(payload), read);
+        }
+    }
+
+    /// Bytes of any length that repeat in any way.
+    #[test]
+    fn bytes_are_decompressed_as_they_were(
+        some in proptest::collection::vec(any::<u8>(), 1..200),
+        step in 1usize..40,
+        length in 0usize..3_000,
+    ) {
+        let bytes: Vec<u8> = (0..length).map(|at| some[at / step * at % some.len()]).collect();
+        let mut frame = Vec::new();
+        pack::compress(&bytes, &mut frame);
+        prop_assert_eq!(lz4::decompress(&frame, bytes.len()), Some(bytes));
     }
 
     /// Where both can read what was harmed, they read the same.
     #[test]
     fn harmed_bytes_are_never_other_rows_than_arrow_reads(
         written in batches(),
+        flat in any::<bool>(),
         harms in proptest::collection::vec((0.0..1.0f64, any::<u8>()), 1..4),
     ) {
+        let written = if flat { written.project(&[0, 1, 2]).unwrap() } else { written };
         let mut payload = payload_of(&written);
         for (place, byte) in harms {
             let place = (payload.len() as f64 * place) as usize;
@@ -116,6 +136,23 @@ proptest! {
         if let Some(bytes) = lz4::decompress(&frame, length) {
             prop_assert_eq!(bytes.len(), length);
         }
+    }
+}
+
+/// Each size of block that a frame can have, and several blocks.
+#[test]
+fn large_columns_are_read_as_they_were_written_and_as_arrow_reads_them() {
+    for rows in [8_000, 30_000, 120_000, 400_000, 700_000] {
+        let numbers = Int64Array::from_iter((0..rows).map(|row: i64| match row {
+            row if row % 7 == 0 => None,
+            row if row < rows / 2 => Some(row * row % 1_000),
+            row => Some(row.wrapping_mul(0x5851_f42d_4c95_7f2d)),
+        }));
+        let numbers: ArrayRef = Arc::new(numbers);
+        let written = RecordBatch::try_from_iter([("number", numbers)]).unwrap();
+        let payload = Buffer::from(payload_of(&written));
+        assert_eq!(batch(&payload).as_ref(), Some(&written), "{rows}");
+        assert_eq!(decode(payload).as_ref(), Some(&written), "{rows}");
     }
 }
 
