@@ -12,10 +12,11 @@ const INDEPENDENT: u8 = 0b0010_0000;
 const CONTENT_SIZE: u8 = 0b0000_1000;
 /// A block that is stored as it is.
 pub(super) const STORED: u32 = 1 << 31;
-/// Copied at once where there is room; the output has as much behind its end.
+/// Literals that are copied at once where there is room.
 pub(super) const WIDE: usize = 16;
-/// Short matches are copied in two pieces.
-const PIECE: usize = WIDE / 2;
+/// Matches that are copied in pieces; the output has as much room behind its end.
+const SHORT: usize = 64;
+const PIECE: usize = 8;
 /// Least length of a match.
 pub(super) const SHORTEST_MATCH: usize = 4;
 /// More bytes than one byte of a frame can stand for.
@@ -29,7 +30,7 @@ pub(super) fn decompress(frame: &[u8], length: usize) -> Option<Vec<u8>> {
     }
     let mut blocks = Blocks::of(frame)?;
     let mut output = Output {
-        bytes: vec![0; length.checked_add(WIDE)?],
+        bytes: vec![0; length.checked_add(SHORT)?],
         length,
         at: 0,
     };
@@ -77,7 +78,7 @@ impl<'a> Blocks<'a> {
 
 /// Bytes so far, and room for the rest.
 struct Output {
-    /// Longer than `length` by [`WIDE`].
+    /// Longer than `length` by [`SHORT`].
     bytes: Vec<u8>,
     length: usize,
     at: usize,
@@ -128,11 +129,15 @@ impl Output {
             return None;
         }
         let start = self.at - offset;
-        if length <= WIDE && offset >= PIECE {
-            // Up to as much too much as there is room for.
-            let window = self.bytes.get_mut(start..self.at + WIDE)?;
+        if length <= SHORT && offset >= PIECE {
+            // The last piece may be too long: there is room for it.
+            let window = self.bytes.get_mut(start..self.at + SHORT)?;
             copy_piece(window, 0, offset)?;
-            copy_piece(window, PIECE, offset + PIECE)?;
+            let mut done = PIECE;
+            while done < length {
+                copy_piece(window, done, offset + done)?;
+                done += PIECE;
+            }
             self.at += length;
             return Some(());
         }

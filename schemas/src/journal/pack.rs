@@ -49,6 +49,7 @@ pub(super) fn compress(bytes: &[u8], out: &mut Vec<u8>) {
 /// A block that is being compressed.
 struct Block<'a> {
     input: &'a [u8],
+    words: &'a [[u8; WORD]],
     out: &'a mut Vec<u8>,
     /// Where the next byte of `out` goes. There is room for the largest result behind it.
     at: usize,
@@ -64,6 +65,7 @@ impl<'a> Block<'a> {
         out.resize(at + most, 0);
         Self {
             input,
+            words: input.as_chunks().0,
             out,
             at,
             literals: 0,
@@ -72,8 +74,7 @@ impl<'a> Block<'a> {
 
     /// `None` where there is no room, which leaves the end of `out` undefined.
     fn compress(mut self) -> Option<()> {
-        let count = self.input.len() / WORD;
-        let end = count.saturating_sub(LAST_WORDS);
+        let end = self.words.len().saturating_sub(LAST_WORDS);
         let mut places = [0u32; PLACES];
         let mut previous = 0;
         let mut index = 0;
@@ -108,16 +109,18 @@ impl<'a> Block<'a> {
 
     #[inline]
     fn word(&self, index: usize) -> Option<u64> {
-        let bytes = self.input.get(index * WORD..)?.first_chunk()?;
-        Some(u64::from_le_bytes(*bytes))
+        self.words.get(index).map(|word| u64::from_le_bytes(*word))
     }
 
     /// The number of words from `index` on, before `end`, that are those from `candidate` on.
     #[inline]
     fn equal(&self, candidate: usize, index: usize, end: usize) -> usize {
-        let words = |from: usize| self.input[from * WORD..].chunks_exact(WORD);
-        let pairs = words(candidate).zip(words(index)).take(end - index);
-        pairs.take_while(|(a, b)| a == b).count()
+        let distance = index - candidate;
+        let mut next = index;
+        while next < end && self.word(next) == self.word(next - distance) {
+            next += 1;
+        }
+        next - index
     }
 
     /// Appends the literals up to `start`, and a match of `length` bytes from there on.
