@@ -10,7 +10,7 @@ mod tests;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType};
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
 use parquet::column::writer::ColumnCloseResult;
@@ -64,7 +64,7 @@ impl Chunk {
         let dictionary = properties.dictionary_enabled(path);
         let by_page = properties.statistics_enabled(path) == EnabledStatistics::Page;
         let values = match (data_type, column.physical_type()) {
-            (DataType::Int64 | DataType::Timestamp(..), Type::INT64) => {
+            (DataType::Int64 | DataType::Timestamp(TimeUnit::Nanosecond, _), Type::INT64) => {
                 let differences = properties.encoding(path) == Some(Encoding::DELTA_BINARY_PACKED);
                 match (dictionary, by_page) {
                     (true, false) => Values::Dictionary(dictionary::Numbers::new(), Vec::new()),
@@ -72,7 +72,11 @@ impl Chunk {
                     _ => return None,
                 }
             }
-            (DataType::Dictionary(..), Type::BYTE_ARRAY) if dictionary && !by_page => {
+            (DataType::Dictionary(key, word), Type::BYTE_ARRAY)
+                if (&**key, &**word) == (&DataType::Int32, &DataType::Utf8)
+                    && dictionary
+                    && !by_page =>
+            {
                 Values::Words(dictionary::Words::default(), Vec::new())
             }
             (DataType::Boolean, Type::BOOLEAN) if !by_page => {

@@ -205,6 +205,49 @@ fn a_dictionary_that_grows_too_large_is_left() {
     check(&batches);
 }
 
+/// A table of a later version may have columns of any type.
+#[test]
+fn columns_of_other_types_are_written_as_arrow_writes_them() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(1), Some(-7)]));
+    let as_type = |data_type: DataType| cast(&numbers, &data_type).unwrap();
+    let word = |key: DataType, word: DataType| {
+        let texts = as_type(DataType::Utf8);
+        cast(&texts, &DataType::Dictionary(Box::new(key), Box::new(word))).unwrap()
+    };
+    let list = DataType::List(Arc::new(Field::new("item", DataType::Int64, true)));
+    let columns = [
+        (
+            "micros",
+            as_type(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        ),
+        (
+            "nanos",
+            as_type(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        ),
+        ("small", as_type(DataType::Int32)),
+        ("real", as_type(DataType::Float64)),
+        ("short_key", word(DataType::Int8, DataType::Utf8)),
+        ("long_text", word(DataType::Int32, DataType::LargeUtf8)),
+        ("word", word(DataType::Int32, DataType::Utf8)),
+        ("list", as_type(list)),
+        ("truth", as_type(DataType::Boolean)),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut groups = RowGroups::new(Vec::new(), batch.schema(), false).unwrap();
+    groups.write(&batch).unwrap();
+    let options = encoding::options(&batch.schema(), false);
+    let mut writer =
+        ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    let (rows, metadata) = read(&Bytes::from(groups.finish([]).unwrap()));
+    let (expected, by_arrow) = read(&Bytes::from(writer.into_inner().unwrap()));
+    assert_eq!(rows, expected);
+    let (group, expected) = (metadata.row_group(0), by_arrow.row_group(0));
+    for (column, expected) in group.columns().iter().zip(expected.columns()) {
+        assert_eq!(column.statistics(), expected.statistics(), "{column:?}");
+    }
+}
+
 /// Different words end the row group, so that its dictionary is bounded.
 #[test]
 fn too_many_different_words_end_the_row_group() {

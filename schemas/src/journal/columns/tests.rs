@@ -116,7 +116,11 @@ proptest! {
             batch(&payload).zip(decode(payload.clone()))
         });
         if let Ok(Some((ours, of_arrow))) = both {
-            prop_assert_eq!(ours, of_arrow);
+            prop_assert_eq!(&ours, &of_arrow);
+            // It can be written and read again.
+            let again = Buffer::from(payload_of(&ours));
+            prop_assert_eq!(decode(again.clone()), batch(&again));
+            prop_assert_eq!(batch(&again), Some(ours));
         }
     }
 
