@@ -10,7 +10,9 @@ use arrow::array::{
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use proptest::prelude::*;
@@ -102,6 +104,24 @@ fn read(file: &Bytes) -> (RecordBatch, Arc<ParquetMetaData>) {
     (concat_batches(&schema, &batches).unwrap(), metadata)
 }
 
+/// The rows of a file as the analyzer reads them: words as dictionaries, and some rows skipped.
+fn read_in_part(file: &Bytes, schema: SchemaRef, skipped: usize, read: usize) -> Vec<RecordBatch> {
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options).unwrap();
+    let rows = reader.metadata().file_metadata().num_rows() as usize;
+    let mut selectors = Vec::new();
+    let mut at = 0;
+    while at < rows {
+        let skip = skipped.min(rows - at);
+        let select = read.min(rows - at - skip);
+        selectors.extend([RowSelector::skip(skip), RowSelector::select(select)]);
+        at += skip + select;
+    }
+    let reader = reader.with_row_selection(RowSelection::from(selectors));
+    reader.build().unwrap().map(Result::unwrap).collect()
+}
+
 /// The rows of `batches`, as a reader of Parquet sees them.
 fn plain(batches: &[RecordBatch], schema: SchemaRef) -> RecordBatch {
     let all = concat_batches(&self::schema(), batches).unwrap();
@@ -120,7 +140,13 @@ fn check(batches: &[RecordBatch]) {
     let file = written(batches);
     let (rows, metadata) = read(&file);
     assert_eq!(rows, plain(batches, rows.schema()));
-    let (expected, by_arrow) = read(&written_by_arrow(batches));
+    let by_arrow = written_by_arrow(batches);
+    for (skipped, some) in [(0, 1_000), (37, 11), (19_000, 3_000)] {
+        let part = read_in_part(&file, schema(), skipped, some);
+        let expected = read_in_part(&by_arrow, schema(), skipped, some);
+        assert_eq!(plain(&part, rows.schema()), plain(&expected, rows.schema()));
+    }
+    let (expected, by_arrow) = read(&by_arrow);
     assert_eq!(rows, expected);
     assert_eq!(metadata.num_row_groups(), by_arrow.num_row_groups());
     let mut start = 0;
