@@ -122,7 +122,7 @@ impl Chunk {
             }
         }
         if let Values::Dictionary(numbers, _) = &self.values
-            && numbers.values().len() * size_of::<i64>() > DICTIONARY_BYTES
+            && size_of_val(numbers.values()) > DICTIONARY_BYTES
         {
             self.leave_dictionary(compressor)?;
         }
