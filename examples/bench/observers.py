@@ -32,6 +32,28 @@ class Recorder:
                 return
         sys.exit(f"the recorder did not start:\n{output_so_far}")
 
+    def processes(self) -> list[int]:
+        """The recorder and the process that attaches for it."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [pid, *map(int, children.split())]
+
+    def cpu_s(self) -> float:
+        """CPU time of both so far."""
+        ticks = 0
+        for pid in self.processes():
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Resident memory of both; a page that they share counts once."""
+        kib = 0
+        for pid in self.processes():
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return kib << 10
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> resource.struct_rusage:
         """Ends the recorder and returns the resources that it used."""
         self.process.send_signal(how)

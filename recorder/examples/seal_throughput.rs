@@ -1,5 +1,5 @@
 //! Measures the throughput of one core from events to a sealed segment: building batches, the
-//! journal, the seal.
+//! journal, the seal, and the last two together.
 //!
 //!     cargo run --release -p soakbox-recorder --example seal_throughput -- [EVENTS] [DIRECTORY]
 //! The events are synthetic, in the shape of real ones: three operations of a few threads,
@@ -29,19 +29,25 @@ const SEAL: &str = "--seal";
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let count = |text: &String| text.parse().unwrap();
-    if let [mode, root, events] = arguments.as_slice()
+    if let [mode, root, events, journaling] = arguments.as_slice()
         && mode == SEAL
     {
-        return measure_seal(count(events), Path::new(root));
+        let journaling = journaling.parse().unwrap();
+        return measure_seal(count(events), Path::new(root), journaling);
     }
     let events = arguments.first().map_or(2_000_000, count);
     let directory = arguments
         .get(1)
         .map_or_else(std::env::temp_dir, PathBuf::from);
     let root = directory.join(format!("soakbox-seal-throughput-{}", std::process::id()));
-    measure_journal(events, &root);
+    let journaling = measure_journal(events, &root).to_string();
     let sealed = Command::new(std::env::current_exe().unwrap())
-        .args([SEAL, root.to_str().unwrap(), &events.to_string()])
+        .args([
+            SEAL,
+            root.to_str().unwrap(),
+            &events.to_string(),
+            &journaling,
+        ])
         .status();
     std::fs::remove_dir_all(&root).unwrap();
     assert!(sealed.unwrap().success());
@@ -55,7 +61,8 @@ fn journal_name() -> JournalName {
     }
 }
 
-fn measure_journal(count: usize, root: &Path) {
+/// Writes a journal; returns the seconds of its writing.
+fn measure_journal(count: usize, root: &Path) -> f64 {
     let events = Events::new().take(count).collect::<Vec<_>>();
     let plan = ["rule_refresh", "traffic_control", "lookup"];
     let plan = plan.map(|name| OperationInfo {
@@ -85,9 +92,10 @@ fn measure_journal(count: usize, root: &Path) {
     let event_bytes = count * size_of::<OperationEvent>();
     report("batches", count, building, event_bytes);
     report("journal", count, journaling, journal.bytes() as usize);
+    journaling
 }
 
-fn measure_seal(count: usize, root: &Path) {
+fn measure_seal(count: usize, root: &Path, journaling: f64) {
     let name = journal_name();
     let journal_bytes = std::fs::metadata(name.path(root)).unwrap().len() as usize;
     let mut summary = None;
@@ -100,6 +108,7 @@ fn measure_seal(count: usize, root: &Path) {
     };
     report("read back", count, scanning, journal_bytes);
     report("seal", count, sealing, segment.bytes as usize);
+    report("both", count, journaling + sealing, segment.bytes as usize);
     let peak = status_bytes("VmHWM");
     println!(
         "peak memory of a seal: {:.1} MiB, {:.1} MiB of it above the process",

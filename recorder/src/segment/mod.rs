@@ -7,6 +7,7 @@
 //! touches the journal of a recorder that is alive.
 
 mod activity;
+mod chunk;
 mod deletion;
 mod directory;
 mod durable;
@@ -19,6 +20,7 @@ mod provenance;
 mod recovery;
 pub mod retention;
 pub mod rotation;
+mod row_group;
 mod scan;
 mod seal;
 mod sealer;

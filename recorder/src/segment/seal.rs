@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 use soakbox_schemas::journal;
 use soakbox_schemas::recording::footer::ColumnNote;
 use soakbox_schemas::recording::roll_up::{Place, RollUp};
@@ -24,6 +22,7 @@ use soakbox_schemas::tables::Table;
 use super::durable::{self, Placed};
 use super::error::SegmentError;
 use super::footers;
+use super::row_group::RowGroups;
 use super::scan::{JournalReader, scan};
 use super::summary::Summary;
 
@@ -221,7 +220,7 @@ struct Output {
     temporary: PathBuf,
     schema: SchemaRef,
     footer: Footer,
-    writer: ArrowWriter<ErrorCapturingFile>,
+    writer: RowGroups<ErrorCapturingFile>,
     failure: WriteFailure,
 }
 
@@ -239,8 +238,7 @@ impl Output {
             failure: failure.clone(),
         };
         let plain = encoding::plain(schema);
-        let options = encoding::options(&plain, expected.sorted);
-        let writer = ArrowWriter::try_new_with_options(file, plain.clone(), options)
+        let writer = RowGroups::new(file, plain.clone(), expected.sorted)
             .map_err(|source| parquet_error(journal, source))?;
         Ok(Self {
             journal: journal.to_owned(),
@@ -268,7 +266,7 @@ impl Output {
             None => return Ok(()),
         }
         self.writer
-            .flush()
+            .end_row_group()
             .map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))?;
         self.footer.roll_up = Some(Place {
             offset: self.writer.bytes_written() as u64,
@@ -280,12 +278,8 @@ impl Output {
     }
 
     /// Writes the footer and makes the file durable; returns its size.
-    fn finish(mut self) -> Result<u64, SegmentError> {
-        for (key, value) in self.footer.to_pairs() {
-            self.writer
-                .append_key_value_metadata(KeyValue::new(key, value));
-        }
-        let finished = self.writer.into_inner();
+    fn finish(self) -> Result<u64, SegmentError> {
+        let finished = self.writer.finish(self.footer.to_pairs());
         let file = finished
             .map_err(|source| self.failure.explain(&self.temporary, &self.journal, source))?
             .file;

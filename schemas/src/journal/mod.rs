@@ -5,9 +5,13 @@
 //! without the others, so that damage costs only the rows of the frame that it hits. [`Frames`]
 //! reads a journal from a file or from memory, by the same rules. No file is written here.
 
+mod columns;
 mod frames;
+mod lz4;
+mod pack;
 mod payload;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -36,12 +40,11 @@ pub const MAX_PAYLOAD_BYTES: usize = 256 << 20;
 pub fn encode(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER_BYTES]);
-    let options =
-        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
-    let mut writer = StreamWriter::try_new_with_options(&mut *out, &batch.schema(), options)?;
-    writer.write(batch)?;
-    writer.finish()?;
-    drop(writer);
+    if stream::is_flat(batch) {
+        stream::write(batch, out)?;
+    } else {
+        write_by_arrow(batch, out)?;
+    }
     let length = out.len() - start - HEADER_BYTES;
     let in_memory = batch.get_array_memory_size() as u64;
     if length > MAX_PAYLOAD_BYTES || in_memory > MAX_BATCH_BYTES {
@@ -57,6 +60,15 @@ pub fn encode(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> 
     header[4..8].copy_from_slice(&length);
     header[8..].copy_from_slice(&checksum);
     Ok(())
+}
+
+/// Appends the payload with columns of any type.
+fn write_by_arrow(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let mut writer = StreamWriter::try_new_with_options(out, &batch.schema(), options)?;
+    writer.write(batch)?;
+    writer.finish()
 }
 
 fn checksum(length: &[u8], payload: &[u8]) -> u32 {

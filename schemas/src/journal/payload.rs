@@ -13,6 +13,8 @@ use arrow::buffer::Buffer;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::{self, Message, MessageHeader};
 
+use super::columns;
+
 /// Largest total size of the buffers of one batch when they are decompressed, bytes.
 pub const MAX_BATCH_BYTES: u64 = 1 << 30;
 
@@ -20,17 +22,21 @@ pub const MAX_BATCH_BYTES: u64 = 1 << 30;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Bytes before a compressed buffer: its length when decompressed, −1 where it is stored
 /// uncompressed.
-const PREFIX_BYTES: usize = 8;
+pub(super) const PREFIX_BYTES: usize = 8;
 
 /// The batch in `payload`; `None` where it is not an Arrow IPC stream with a batch.
 pub(super) fn batch(payload: &[u8]) -> Option<RecordBatch> {
     // A copy, which is aligned as arrays of Arrow are.
     let bytes = Buffer::from(payload);
     check(&bytes)?;
-    catch_unwind(AssertUnwindSafe(|| decode(bytes))).ok()?
+    catch_unwind(AssertUnwindSafe(|| {
+        columns::batch(&bytes).or_else(|| decode(bytes))
+    }))
+    .ok()?
 }
 
-fn decode(mut rest: Buffer) -> Option<RecordBatch> {
+/// Arrow's own reader, for all that `columns` does not read.
+pub(super) fn decode(mut rest: Buffer) -> Option<RecordBatch> {
     let mut decoder = StreamDecoder::new();
     while !rest.is_empty() {
         if let Some(batch) = decoder.decode(&mut rest).ok()? {
@@ -41,7 +47,7 @@ fn decode(mut rest: Buffer) -> Option<RecordBatch> {
 }
 
 /// `None` where a message must not reach Arrow's reader.
-fn check(payload: &[u8]) -> Option<()> {
+pub(super) fn check(payload: &[u8]) -> Option<()> {
     let (mut rest, mut budget) = (payload, MAX_BATCH_BYTES);
     while let Some((message, after)) = message(rest)? {
         let body = after.get(..usize::try_from(message.bodyLength()).ok()?)?;
@@ -63,7 +69,7 @@ fn check(payload: &[u8]) -> Option<()> {
 
 /// The message at the start of `bytes`, and the bytes after its metadata: `Some(None)` at the end
 /// of the stream, `None` where there is no whole message.
-fn message(bytes: &[u8]) -> Option<Option<(Message<'_>, &[u8])>> {
+pub(super) fn message(bytes: &[u8]) -> Option<Option<(Message<'_>, &[u8])>> {
     if bytes.is_empty() {
         return Some(None);
     }
