@@ -23,6 +23,12 @@ const UNTAGGED: &str = "operation";
 /// reader of HdrHistogram, s.
 const RELATIVE_NS: u64 = 365 * 86_400 * 1_000_000_000;
 
+/// What a log is.
+const HINT: &str =
+    "a log of HdrHistogram has a line per interval: [Tag=NAME,]begin,length,max,HIST…";
+/// How the text of a histogram of numbers with a point begins.
+const DOUBLE: &[u8] = b"DHIST";
+
 /// The rows of a log.
 pub(super) struct HdrRows<R> {
     lines: Lines<R>,
@@ -87,7 +93,11 @@ impl<R: BufRead> HdrRows<R> {
         if line.starts_with(b"\"StartTimestamp\"") {
             return Ok(());
         }
-        let interval = Interval::of(line)?;
+        let interval = Interval::of(line).map_err(|refusal| refusal.hint(HINT))?;
+        if interval.histogram.starts_with(DOUBLE) {
+            let refusal = Refusal::from("the histogram is a DoubleHistogram, which has fractions");
+            return Err(refusal.hint("log a Histogram of whole numbers, such as nanoseconds"));
+        }
         let tag = interval.tag.unwrap_or(UNTAGGED.as_bytes());
         let name = self.name.as_ref().map_or(tag, |name| name.as_bytes());
         let operation = self.names.place(name)?;
@@ -132,8 +142,7 @@ impl<R: BufRead> Source for HdrRows<R> {
     }
 
     fn without_rows(&self) -> Refusal {
-        Refusal::from("has no values")
-            .hint("a log has a line per interval: Tag=NAME,begin,length,…")
+        Refusal::from("has no values").hint(HINT)
     }
 }
 
