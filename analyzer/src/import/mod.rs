@@ -23,6 +23,7 @@ mod records;
 mod refusal;
 mod rows;
 mod segments;
+mod shuffle;
 mod source;
 mod spread;
 mod staging;
@@ -57,7 +58,7 @@ use prometheus::PrometheusRows;
 use records::Records;
 use refusal::Refusal;
 use segments::{INTERVAL_NS, SegmentWriter};
-use source::Source;
+use source::{EMPTY, Source};
 use staging::Staging;
 use vegeta::VegetaRows;
 use wrk2::Wrk2Rows;
@@ -131,6 +132,15 @@ impl Format {
         }
     }
 
+    /// The same input, if it is text that is not empty. Columns of CSV have a message of their own.
+    fn begun(&self, mut input: Box<dyn BufRead>) -> std::result::Result<Box<dyn BufRead>, Refusal> {
+        let is_empty = source::begin(&mut input)?.is_empty();
+        match is_empty && !matches!(self, Format::Csv(_)) {
+            true => Err(EMPTY.into()),
+            false => Ok(input),
+        }
+    }
+
     /// Whether the rows have no times: then they follow one another from 1970 on.
     fn is_without_times(&self) -> bool {
         match self {
@@ -161,23 +171,28 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
         }
     };
     let input = || -> Result<Box<dyn BufRead>> {
-        if file.as_os_str() == STDIN {
-            return Ok(Box::new(io::stdin().lock()));
-        }
-        opened(file).map_err(failed)
+        let is_stdin = file.as_os_str() == STDIN;
+        let input = if is_stdin {
+            Ok(Box::new(io::stdin().lock()) as _)
+        } else {
+            opened(file)
+        };
+        input.and_then(|input| format.begun(input)).map_err(failed)
     };
     let mut source: Box<dyn Source> = match format {
         Format::Criterion(per) => {
             let mut rows = CriterionRows::new(*per);
             let unlisted = |error: io::Error| failed(plain_io_error(&error).into());
             let files = criterion::files(file).map_err(unlisted)?;
+            if files.is_empty() {
+                return Err(failed(criterion::without_files()));
+            }
             for (path, name) in files {
-                let input = if path == file {
-                    input()?
-                } else {
-                    opened(&path).map_err(failed)?
+                let input = match path == file {
+                    true => Ok(input()?),
+                    false => opened(&path).and_then(|input| format.begun(input)),
                 };
-                let added = rows.add(input, &name);
+                let added = input.and_then(|input| rows.add(input, &name));
                 added.map_err(|refusal| {
                     failed(match path == file {
                         true => refusal,

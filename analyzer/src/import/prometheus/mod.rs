@@ -22,6 +22,8 @@ mod histogram;
 
 use histogram::{Bounds, histograms};
 
+/// How such a file is written.
+const HINT: &str = "`curl -fsS 'http://HOST:9090/api/v1/query_range?…' > FILE` writes one";
 /// The longest answer.
 const LONGEST: u64 = 64 << 20;
 /// The label with the upper bound of a bucket, and that with the name of the metric.
@@ -76,7 +78,7 @@ impl PrometheusRows {
         operation: Option<&Operation>,
     ) -> Result<Self, Refusal> {
         let text = whole(input, LONGEST)?;
-        let answer: Answer = json(&text, "Prometheus")?;
+        let answer: Answer = json(&text, "Prometheus", HINT)?;
         let data = answer.data.filter(|_| answer.status == "success");
         let Some(data) = data else {
             let reason = answer
