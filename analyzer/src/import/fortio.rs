@@ -12,7 +12,7 @@ use super::mapping::{Operation, TimeForm};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, time};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use super::whole::whole;
 
@@ -114,6 +114,10 @@ impl Source for FortioRows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        KnownTimes::Intervals(1)
     }
 
     fn without_rows(&self) -> Refusal {

@@ -13,7 +13,7 @@ use super::mapping::{Operation, Unit};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use crate::hdr_histogram::{Bucket, buckets};
 
@@ -39,6 +39,10 @@ pub(super) struct HdrRows<R> {
     start_ns: Option<u64>,
     base_ns: Option<u64>,
     spread: Option<Spread>,
+    /// Intervals that begin later than all before them, and when the last one does, ns: several may be
+    /// of the same time, each with a tag.
+    intervals: u64,
+    latest_ns: Option<u64>,
 }
 
 /// A line with a histogram.
@@ -76,6 +80,8 @@ impl<R: BufRead> HdrRows<R> {
             start_ns: None,
             base_ns: None,
             spread: None,
+            intervals: 0,
+            latest_ns: None,
         })
     }
 
@@ -118,6 +124,10 @@ impl<R: BufRead> HdrRows<R> {
         };
         let found: Result<Vec<_>, Refusal> = found.into_iter().map(in_ns).collect();
         let begin_ns = base_ns.saturating_add(interval.begin);
+        if self.latest_ns < Some(begin_ns) {
+            self.latest_ns = Some(begin_ns);
+            self.intervals += 1;
+        }
         self.spread = Some(Spread::new(found?, begin_ns, interval.length, operation)?);
         Ok(())
     }
@@ -139,6 +149,10 @@ impl<R: BufRead> Source for HdrRows<R> {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        KnownTimes::Intervals(self.intervals)
     }
 
     fn without_rows(&self) -> Refusal {

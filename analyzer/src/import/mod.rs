@@ -37,7 +37,7 @@ use std::path::Path;
 
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::recording::Provenance;
-use soakbox_schemas::recording::footer::IMPORT;
+use soakbox_schemas::recording::footer::{EVEN, IMPORT, MADE_UP};
 
 pub use benchmark::Per;
 pub use k6::K6;
@@ -58,7 +58,7 @@ use prometheus::PrometheusRows;
 use records::Records;
 use refusal::Refusal;
 use segments::{INTERVAL_NS, SegmentWriter};
-use source::{EMPTY, Source};
+use source::{EMPTY, KnownTimes, Source};
 use staging::Staging;
 use vegeta::VegetaRows;
 use wrk2::Wrk2Rows;
@@ -141,10 +141,10 @@ impl Format {
         }
     }
 
-    /// Whether the rows have no times: then they follow one another from 1970 on.
+    /// Whether the rows have no times and no length of time: then they follow one another from 1970 on.
     fn is_without_times(&self) -> bool {
         match self {
-            Format::Criterion(_) | Format::GoBench(_) | Format::Jmh(_) | Format::Wrk2(_) => true,
+            Format::Criterion(_) | Format::GoBench(_) | Format::Jmh(_) => true,
             Format::Csv(mapping) | Format::Parquet(mapping) => {
                 matches!(mapping.finish, Finish::Every(_))
             }
@@ -230,7 +230,12 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
             Box::new(Wrk2Rows::new(input()?, operation.as_ref()).map_err(failed)?)
         }
     };
-    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance(format))?;
+    let times = |source: &dyn Source| match format.is_without_times() {
+        true => KnownTimes::Nothing,
+        false => source.times(),
+    };
+    let provenance = provenance(format, times(&*source));
+    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance)?;
     let mut is_empty = true;
     while let Some(row) = source.next().map_err(failed)? {
         segments.push(row, source.names())?;
@@ -239,7 +244,11 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
     if is_empty {
         return Err(failed(source.without_rows()));
     }
-    let begin_ns = format.is_without_times().then_some(0);
+    if let KnownTimes::Intervals(intervals) = times(&*source) {
+        segments.set_intervals(intervals);
+    }
+    let begins_in_1970 = format.is_without_times() || matches!(format, Format::Wrk2(_));
+    let begin_ns = begins_in_1970.then_some(0);
     let operations = source.names().len() as u64;
     let about = format!("import {} {}", format.name(), file.to_string_lossy());
     let rows = segments.finish(source.names(), begin_ns, about)?;
@@ -251,7 +260,7 @@ fn opened(file: &Path) -> std::result::Result<Box<dyn BufRead>, Refusal> {
     Ok(Box::new(BufReader::with_capacity(BUFFER, input)))
 }
 
-fn provenance(format: &Format) -> Provenance {
+fn provenance(format: &Format, times: KnownTimes) -> Provenance {
     let has_memory = format
         .mapping()
         .is_some_and(|mapping| mapping.memory.is_some());
@@ -259,6 +268,11 @@ fn provenance(format: &Format) -> Provenance {
         recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
         interval_ns: INTERVAL_NS.unsigned_abs(),
         source: Some(IMPORT.to_owned()),
+        times: match times {
+            KnownTimes::All => None,
+            KnownTimes::Intervals(_) => Some(EVEN.to_owned()),
+            KnownTimes::Nothing => Some(MADE_UP.to_owned()),
+        },
         memory_method: has_memory.then(|| IMPORT.to_owned()),
         ..Provenance::default()
     }

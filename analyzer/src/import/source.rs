@@ -13,6 +13,17 @@ const GZIP: &[u8] = b"\x1f\x8b";
 /// Why a file without a byte is refused.
 pub(super) const EMPTY: &str = "is empty";
 
+/// What a file has of the times of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KnownTimes {
+    /// The time of each.
+    All,
+    /// Begin and length of that many intervals, in which the rows are even.
+    Intervals(u64),
+    /// None.
+    Nothing,
+}
+
 /// A file of another program as rows.
 pub(super) trait Source {
     /// The next row; `None` at the end of the file.
@@ -23,6 +34,11 @@ pub(super) trait Source {
 
     /// The names of the operations so far; a row has an index of them.
     fn names(&self) -> &[String];
+
+    /// What the file has of the times of its rows; after the last row, of all.
+    fn times(&self) -> KnownTimes {
+        KnownTimes::All
+    }
 
     /// Why there is nothing to import, where a whole file had no row.
     fn without_rows(&self) -> Refusal;

@@ -10,7 +10,7 @@ use super::mapping::Operation;
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use crate::units::duration_ns;
 
@@ -26,6 +26,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(super) struct Wrk2Rows {
     spread: Spread,
     names: Names,
+    /// Whether the text has the time that its requests took.
+    has_length: bool,
 }
 
 /// What was read so far.
@@ -81,9 +83,13 @@ impl Wrk2Rows {
         };
         let mut names = Names::default();
         let operation = names.place(name.as_bytes())?;
-        let length_ns = text.length_ns();
+        let (length_ns, has_length) = (text.length_ns(), text.finished.is_some());
         let spread = Spread::new(text.buckets, 0, length_ns, operation)?;
-        Ok(Self { spread, names })
+        Ok(Self {
+            spread,
+            names,
+            has_length,
+        })
     }
 }
 
@@ -118,10 +124,10 @@ impl Text {
             ([b"Value", b"Percentile", b"TotalCount", ..], Spectrum::Before) => {
                 self.spectrum = Spectrum::Within;
             }
-            ([first, ..], Spectrum::Within) if first.starts_with(b"#[") => {
-                self.spectrum = Spectrum::Figures;
-            }
-            ([b"#[Max", _, _, b"Total", b"count", _, count], Spectrum::Figures) => {
+            (
+                [b"#[Max", _, _, b"Total", b"count", _, count],
+                Spectrum::Within | Spectrum::Figures,
+            ) => {
                 let count = count.strip_suffix(b"]").unwrap_or(count);
                 let all = scaled(count, 0);
                 let all = all.map_err(|error| format!("the count {} {error}", shown(count)))?;
@@ -130,6 +136,9 @@ impl Text {
                     return Err(format!("has {all} requests and {found} in its spectrum").into());
                 }
                 self.spectrum = Spectrum::After;
+            }
+            ([first, ..], Spectrum::Within) if first.starts_with(b"#[") => {
+                self.spectrum = Spectrum::Figures;
             }
             ([value, _, count, ..], Spectrum::Within) => self.add(value, count)?,
             (_, Spectrum::Within) => return Err("is no line of a spectrum".into()),
@@ -170,6 +179,13 @@ impl Source for Wrk2Rows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        match self.has_length {
+            true => KnownTimes::Intervals(1),
+            false => KnownTimes::Nothing,
+        }
     }
 
     fn without_rows(&self) -> Refusal {

@@ -58,7 +58,12 @@ fn the_values_of_each_interval_are_rows_within_it() {
         (0, Some(start), None),
         (5, Some(start), Some(start - 5)),
     ] {
-        let (rows, names) = all(log(begin, start_time, base).as_bytes()).unwrap();
+        let text = log(begin, start_time, base);
+        let mut source = HdrRows::new(text.as_bytes(), Unit::Microseconds, None).unwrap();
+        while source.next().unwrap().is_some() {}
+        // Two lines with tags are of one time.
+        assert_eq!(source.times(), KnownTimes::Intervals(3));
+        let (rows, names) = all(text.as_bytes()).unwrap();
         assert_eq!(names, ["operation", "get"]);
         for second in 0..3 {
             let begin_ns = (start + second) as i64 * 1_000_000_000;

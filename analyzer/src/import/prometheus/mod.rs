@@ -14,7 +14,7 @@ use super::mapping::{Operation, Unit};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, in_calendar, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use super::whole::whole;
 
@@ -37,6 +37,8 @@ pub(super) struct PrometheusRows {
     rows: VecDeque<Row>,
     histograms: VecDeque<Spread>,
     names: Names,
+    /// The most intervals of a histogram; 0 without histograms.
+    intervals: u64,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +96,7 @@ impl PrometheusRows {
             rows: VecDeque::new(),
             histograms: VecDeque::new(),
             names: Names::default(),
+            intervals: 0,
         };
         let mut buckets: BTreeMap<String, Bounds> = BTreeMap::new();
         for (number, mut series) in (1..).zip(data.result) {
@@ -121,7 +124,9 @@ impl PrometheusRows {
             let found = found.map_err(|refusal| {
                 refusal.at(|why| format!("buckets of {}: {why}", shown(name.as_bytes())))
             });
-            made.histograms.extend(found?);
+            let found = found?;
+            made.intervals = made.intervals.max(found.len() as u64);
+            made.histograms.extend(found);
         }
         Ok(made)
     }
@@ -196,6 +201,13 @@ impl Source for PrometheusRows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        match self.intervals {
+            0 => KnownTimes::All,
+            intervals => KnownTimes::Intervals(intervals),
+        }
     }
 
     fn without_rows(&self) -> Refusal {

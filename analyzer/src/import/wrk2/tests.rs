@@ -44,6 +44,10 @@ fn each_request_of_the_first_spectrum_is_a_row() {
     );
     let spectrum = &TEXT[TEXT.find("       Value").unwrap()..TEXT.find("-----").unwrap()];
     assert_eq!(all(spectrum).unwrap().2, "operation");
+    // Without the time of all requests no rate is known.
+    let times = |text: &str| Wrk2Rows::new(text.as_bytes(), None).unwrap().times();
+    assert_eq!(times(TEXT), KnownTimes::Intervals(1));
+    assert_eq!(times(spectrum), KnownTimes::Nothing);
     assert_eq!(time(b"2m"), Some(120_000_000_000));
     assert_eq!(time(b"x"), None);
 }
