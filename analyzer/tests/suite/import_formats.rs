@@ -346,8 +346,37 @@ fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
         .concat();
         let failure = refused(&words);
         assert!(failure.contains(reason), "{failure}");
+        assert!(failure.contains("; hint: "), "{failure}");
+        for (bytes, reason) in [
+            (&b""[..], "/text: is empty"),
+            (
+                &b"\x1f\x8b\x08"[..],
+                "/text: is compressed with gzip; hint: gzip -dc",
+            ),
+        ] {
+            fs::write(&file, bytes).unwrap();
+            let failure = refused(&words);
+            assert!(failure.contains(reason), "{failure}");
+        }
+        fs::write(&file, "no results\n").unwrap();
     }
     fs::remove_file(&file).unwrap();
+    // A sample file without a sample is not left out.
+    let other = at("criterion/group/two/new");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("sample.json"), "").unwrap();
+    let directory = at("criterion");
+    let failure = refused(&[
+        "import",
+        "criterion",
+        directory.to_str().unwrap(),
+        "-o",
+        output,
+    ]);
+    assert!(
+        failure.contains("/criterion: group/two: is empty"),
+        "{failure}"
+    );
     let left = entries(place.path());
     assert_eq!(left.len(), before.len());
 }
