@@ -29,6 +29,11 @@ pub struct NumberSeries {
     pub times: Times,
     /// The operations that the durations of a recording are of; `None` for other series.
     pub durations_of: Option<DurationsOf>,
+    /// Why it is not searched, where its times tell nothing.
+    pub not_searched: Option<&'static str>,
+    /// Whether it is a rate of operations that an import spread evenly: their numbers then repeat with
+    /// the windows.
+    pub is_even: bool,
 }
 
 /// The times of the points of a series.
@@ -116,6 +121,9 @@ pub struct SeriesAnswer {
     /// The operations that durations are of; absent for other series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durations_of: Option<DurationsOf>,
+    /// Why it was not searched; absent where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_searched: Option<&'static str>,
     #[serde(skip)]
     pub(crate) metric: Metric,
 }
@@ -148,8 +156,8 @@ pub struct ChangeAnswer {
     pub p: f64,
 }
 
-/// Searches all series. The false-alarm rate is that of the whole answer: each series has an equal
-/// share.
+/// Searches all series whose times are known. The false-alarm rate is that of the whole answer: each
+/// series that is searched has an equal share.
 ///
 /// # Errors
 /// Where the rate or the smallest change is impossible, or the times of a series descend.
@@ -158,10 +166,20 @@ pub fn changes(
     false_alarm: f64,
     least: &LeastChange,
 ) -> Result<ChangesAnswer> {
-    let share = false_alarm / series.len().max(1) as f64;
+    let searched = series
+        .iter()
+        .filter(|one| one.not_searched.is_none())
+        .count();
+    let share = false_alarm / searched.max(1) as f64;
     let answers = series.iter().map(|one| {
         let times = one.times.seconds(one.values.len());
-        let found = series_changes(&one.values, times.as_deref(), share, least)
+        // Of one that is not searched nothing is found, and the arguments are checked.
+        let values = match one.not_searched {
+            None => &one.values[..],
+            Some(_) => &[],
+        };
+        let times = times.as_deref().map(|times| &times[..values.len()]);
+        let found = series_changes(values, times, share, least)
             .map_err(|error| Failure::new(&one.name, error))?;
         let listed = found.changes.into_iter().map(|change| ChangeAnswer {
             index: change.index,
@@ -184,6 +202,7 @@ pub fn changes(
             }),
             left_out: found.left_out,
             durations_of: one.durations_of,
+            not_searched: one.not_searched,
             metric: one.metric.clone(),
         })
     });

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use soakbox_statistics::Metric;
 
 use super::{NumberSeries, Times};
-use crate::windows::{MOST_WINDOWS, Run, Series, Window, WindowLength, mean};
+use crate::windows::{MADE_UP, MOST_WINDOWS, Run, Series, Window, WindowLength, mean};
 
 /// Operations that a window should have, for its percentiles.
 const OPERATIONS: u64 = 40;
@@ -34,8 +34,9 @@ impl Points {
         operations_for_memory: 1,
     };
 
-    /// The shortest length with few enough points and enough operations in each.
-    fn length(self, series: &Series, metric: &Metric) -> WindowLength {
+    /// The shortest length with few enough points and enough operations in each, of at least `least_ns`
+    /// if windows can be so long.
+    fn length(self, series: &Series, metric: &Metric, least_ns: i64) -> WindowLength {
         let operations = match metric {
             Metric::Memory => self.operations_for_memory,
             _ => OPERATIONS,
@@ -44,7 +45,7 @@ impl Points {
         let count = series.timed();
         while let Some(longer) = WindowLength::exactly(length.ns() * 2) {
             let thin = count < operations * points as u64 && points / 2 >= FEWEST_POINTS;
-            if points <= self.most && !thin {
+            if points <= self.most && !thin && length.ns() >= least_ns {
                 break;
             }
             (length, points) = (longer, points / 2);
@@ -108,13 +109,14 @@ pub fn series_of(
     points: Points,
 ) -> Vec<NumberSeries> {
     let mut all = Vec::new();
+    let least_ns = run.identity.made_up_ns();
     for (operation, finest) in run.chosen(operations) {
         let mut series = Cow::Borrowed(finest);
         for (metric, read) in METRICS {
             if !metrics.is_empty() && !metrics.contains(&metric) {
                 continue;
             }
-            let length = points.length(finest, &metric);
+            let length = points.length(finest, &metric, least_ns);
             if series.length != length {
                 series = finest.merged(length);
             }
@@ -136,6 +138,8 @@ pub fn series_of(
             } else {
                 format!("{name} ")
             };
+            let is_even = run.identity.made_up_times.is_some()
+                && matches!(metric, Metric::Rate | Metric::BytesRate);
             let durations_of = metric.is_duration().then(|| series.durations_of());
             all.push(NumberSeries {
                 name: format!("{prefix}{operation} {}", metric.name()),
@@ -147,6 +151,8 @@ pub fn series_of(
                     length_ns: series.length.ns(),
                 },
                 durations_of,
+                not_searched: (!run.identity.is_searchable()).then_some(MADE_UP),
+                is_even,
             });
         }
     }
@@ -174,7 +180,7 @@ mod tests {
             ],
         };
         let points = |series: Series| {
-            let length = Points::OF_CHANGES.length(&series, &Metric::Rate);
+            let length = Points::OF_CHANGES.length(&series, &Metric::Rate, 0);
             series.merged_to(length).windows.len()
         };
         assert_eq!(points(series(3_840, 100)), 960);
@@ -185,7 +191,9 @@ mod tests {
         );
         assert_eq!(points(series(3_840, 0)), 120);
         assert_eq!(points(series(30, 1)), 30);
-        let memory = Points::OF_SOAK.length(&series(3_840, 1), &Metric::Memory);
+        let memory = Points::OF_SOAK.length(&series(3_840, 1), &Metric::Memory, 0);
         assert_eq!(memory, series(3_840, 1).length);
+        let least = Points::OF_SOAK.length(&series(3_840, 100), &Metric::Rate, 1_000_000_000);
+        assert_eq!(least, WindowLength::SECOND);
     }
 }

@@ -122,7 +122,8 @@ fn lengths(base: &[Run], candidate: &[Run]) -> Option<Difference> {
     /// Runs that are asked to be equally long differ by less.
     const LIKE: f64 = 0.9;
     let range = |runs: &[Run]| {
-        let lengths = runs.iter().map(|run| {
+        let known = runs.iter().filter(|run| run.identity.has_length());
+        let lengths = known.map(|run| {
             let RunIdentity {
                 first_ns, last_ns, ..
             } = run.identity;

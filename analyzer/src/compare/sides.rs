@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Run as StatisticsRun, window_length};
+use soakbox_statistics::{Metric, Run as StatisticsRun, window_length};
 
 use super::statistics_run;
 use crate::windows::{Run, Series, WindowLength};
@@ -54,8 +54,18 @@ pub(super) fn operation(
 ) -> Result<OperationSides> {
     let runs = base.iter().chain(candidate);
     let length = window_length_for(runs.filter_map(|run| run.operations.get(name)));
-    let of_base = || side(base, name, length, pairs.map(|pairs| &pairs.0[..]));
-    let of_candidate = || side(candidate, name, length, pairs.map(|pairs| &pairs.1[..]));
+    // A rate has no meaning where the length of a run was made up.
+    let mut both = base.iter().chain(candidate);
+    let has_rates = both.all(|run| run.identity.has_length());
+    let convert = |series: &Series| -> Result<StatisticsRun> {
+        let run = statistics_run(&series.merged(length))?;
+        Ok(match has_rates {
+            true => run,
+            false => run.without(&Metric::Rate).without(&Metric::BytesRate),
+        })
+    };
+    let of_base = || side(base, name, &convert, pairs.map(|pairs| &pairs.0[..]));
+    let of_candidate = || side(candidate, name, &convert, pairs.map(|pairs| &pairs.1[..]));
     let (base, candidate) = std::thread::scope(|scope| {
         let base = scope.spawn(of_base);
         let candidate = of_candidate();
@@ -75,7 +85,7 @@ pub(super) fn operation(
 fn side(
     runs: &[Run],
     operation: &str,
-    length: WindowLength,
+    convert: &impl Fn(&Series) -> Result<StatisticsRun>,
     pairs: Option<&[u64]>,
 ) -> Result<Vec<StatisticsRun>> {
     let has = |run: &Run| run.operations.contains_key(operation);
@@ -85,7 +95,7 @@ fn side(
     }
     let converted = runs.iter().enumerate().map(|(index, run)| {
         let converted = match run.operations.get(operation) {
-            Some(series) => statistics_run(&series.merged(length))?,
+            Some(series) => convert(series)?,
             None => StatisticsRun::default(),
         };
         let named = converted.named(run.identity.name.clone());

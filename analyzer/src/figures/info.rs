@@ -41,6 +41,9 @@ pub struct Info {
     pub recorder_versions: Vec<String>,
     /// How the rows were obtained: `import`; none where recorders measured all of them.
     pub sources: Vec<String>,
+    /// Which times imports made up, `made up` or `even`; absent where each row has its time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<String>,
     /// Paths of the observed files, as they were typed.
     pub targets: Vec<String>,
     /// The observed files: the path that was typed, the file it led to, and its build id.
@@ -152,6 +155,10 @@ impl Info {
         let sources: BTreeSet<&str> = sources
             .filter_map(|provenance| provenance.source.as_deref())
             .collect();
+        let times = recording.provenances();
+        let times: BTreeSet<&str> = times
+            .filter_map(|provenance| provenance.times.as_deref())
+            .collect();
         let cpus = recording.provenances().map(|provenance| &provenance.cpu);
         let cpus: BTreeSet<&Cpu> = cpus.filter(|cpu| !cpu.is_unknown()).collect();
         let observed = recording.provenances();
@@ -188,6 +195,7 @@ impl Info {
             running: recording.running(),
             recorder_versions: owned(versions),
             sources: owned(sources),
+            times: owned(times),
             targets: observed.iter().map(|target| target.path.clone()).collect(),
             observed,
             left_out: left_out.into_iter().cloned().collect(),

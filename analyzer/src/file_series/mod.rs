@@ -130,6 +130,8 @@ impl Points {
                 None => Times::Order,
             },
             durations_of: None,
+            not_searched: None,
+            is_even: false,
         })
     }
 }

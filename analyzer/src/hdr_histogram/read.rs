@@ -9,6 +9,10 @@ use super::layout::{COMPRESSED, Layout, PLAIN, WIDTH};
 /// The most buckets that are not empty.
 const MOST_BUCKETS: usize = 1 << 20;
 
+/// The bits of the ratio 1 of whole numbers: as a number with a point, and as hdr-histogram-js writes it.
+const WHOLE: u64 = 1f64.to_bits();
+const WHOLE_OF_JS: u64 = 1;
+
 /// The values of one bucket, in the unit of the histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket {
@@ -33,13 +37,12 @@ pub(crate) fn buckets(bytes: &[u8]) -> Result<Vec<Bucket>, String> {
         return Err("is no histogram of version 2".to_owned());
     }
     let length = word(&mut input)?;
-    let (offset, digits) = (word(&mut input)?, word(&mut input)?);
+    // The offset is where the writer keeps its counts in memory; those of the file are in the order of
+    // their values whatever it is.
+    let (_offset, digits) = (word(&mut input)?, word(&mut input)?);
     let (lowest, _highest) = (long(&mut input)?, long(&mut input)?);
-    let ratio = f64::from_bits(long(&mut input)?);
-    if offset != 0 {
-        return Err("is shifted, which this version does not read".to_owned());
-    }
-    if ratio != 1.0 {
+    let ratio = long(&mut input)?;
+    if ratio != WHOLE && ratio != WHOLE_OF_JS {
         return Err("has fractions, which this version does not read".to_owned());
     }
     let layout = Layout::new(digits, lowest)?;

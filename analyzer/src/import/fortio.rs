@@ -12,10 +12,12 @@ use super::mapping::{Operation, TimeForm};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, time};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use super::whole::whole;
 
+/// How such a file is written.
+const HINT: &str = "`fortio load -json FILE URL` writes one";
 /// The longest file. A result has some hundred buckets.
 const LONGEST: u64 = 4 << 20;
 /// The name of the operation where the result has none.
@@ -61,7 +63,7 @@ impl FortioRows {
     /// Where it is none of Fortio's.
     pub(super) fn new(input: impl BufRead, operation: Option<&Operation>) -> Result<Self, Refusal> {
         let text = whole(input, LONGEST)?;
-        let document: Document = json(&text, "fortio load")?;
+        let document: Document = json(&text, "fortio load", HINT)?;
         let name = match operation {
             Some(Operation::Name(name)) => name.as_str(),
             Some(Operation::Column(_)) => {
@@ -112,6 +114,10 @@ impl Source for FortioRows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        KnownTimes::Intervals(1)
     }
 
     fn without_rows(&self) -> Refusal {

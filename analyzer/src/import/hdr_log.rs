@@ -13,7 +13,7 @@ use super::mapping::{Operation, Unit};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use crate::hdr_histogram::{Bucket, buckets};
 
@@ -22,6 +22,12 @@ const UNTAGGED: &str = "operation";
 /// Begins that are earlier than the start of the log by more than this are relative to it, as in the
 /// reader of HdrHistogram, s.
 const RELATIVE_NS: u64 = 365 * 86_400 * 1_000_000_000;
+
+/// What a log is.
+const HINT: &str =
+    "a log of HdrHistogram has a line per interval: [Tag=NAME,]begin,length,max,HIST…";
+/// How the text of a histogram of numbers with a point begins.
+const DOUBLE: &[u8] = b"DHIST";
 
 /// The rows of a log.
 pub(super) struct HdrRows<R> {
@@ -33,6 +39,10 @@ pub(super) struct HdrRows<R> {
     start_ns: Option<u64>,
     base_ns: Option<u64>,
     spread: Option<Spread>,
+    /// Intervals that begin later than all before them, and when the last one does, ns: several may be
+    /// of the same time, each with a tag.
+    intervals: u64,
+    latest_ns: Option<u64>,
 }
 
 /// A line with a histogram.
@@ -70,6 +80,8 @@ impl<R: BufRead> HdrRows<R> {
             start_ns: None,
             base_ns: None,
             spread: None,
+            intervals: 0,
+            latest_ns: None,
         })
     }
 
@@ -87,7 +99,11 @@ impl<R: BufRead> HdrRows<R> {
         if line.starts_with(b"\"StartTimestamp\"") {
             return Ok(());
         }
-        let interval = Interval::of(line)?;
+        let interval = Interval::of(line).map_err(|refusal| refusal.hint(HINT))?;
+        if interval.histogram.starts_with(DOUBLE) {
+            let refusal = Refusal::from("the histogram is a DoubleHistogram, which has fractions");
+            return Err(refusal.hint("log a Histogram of whole numbers, such as nanoseconds"));
+        }
         let tag = interval.tag.unwrap_or(UNTAGGED.as_bytes());
         let name = self.name.as_ref().map_or(tag, |name| name.as_bytes());
         let operation = self.names.place(name)?;
@@ -108,6 +124,10 @@ impl<R: BufRead> HdrRows<R> {
         };
         let found: Result<Vec<_>, Refusal> = found.into_iter().map(in_ns).collect();
         let begin_ns = base_ns.saturating_add(interval.begin);
+        if self.latest_ns < Some(begin_ns) {
+            self.latest_ns = Some(begin_ns);
+            self.intervals += 1;
+        }
         self.spread = Some(Spread::new(found?, begin_ns, interval.length, operation)?);
         Ok(())
     }
@@ -131,9 +151,12 @@ impl<R: BufRead> Source for HdrRows<R> {
         self.names.as_slice()
     }
 
+    fn times(&self) -> KnownTimes {
+        KnownTimes::Intervals(self.intervals)
+    }
+
     fn without_rows(&self) -> Refusal {
-        Refusal::from("has no values")
-            .hint("a log has a line per interval: Tag=NAME,begin,length,…")
+        Refusal::from("has no values").hint(HINT)
     }
 }
 

@@ -27,6 +27,8 @@ const OTHER_TAGS: &str = "extra_tags";
 /// The tag that tells whether k6 counted the request as successful.
 const EXPECTED: &str = "expected_response";
 const STATUS: &str = "status";
+/// How such a file is written.
+const HINT: &str = "k6 writes it: k6 run --out csv=FILE, or --out json=FILE";
 
 /// What to read of a file of k6.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,10 +160,7 @@ impl Places {
         let place =
             |name: &str| (0..header.count()).find(|place| header.cell(*place) == name.as_bytes());
         let needed = |name: &str| {
-            place(name).ok_or_else(|| {
-                Refusal::from(format!("has no column {name}"))
-                    .hint("k6 writes it: k6 run --out csv=FILE, or --out json=FILE")
-            })
+            place(name).ok_or_else(|| Refusal::from(format!("has no column {name}")).hint(HINT))
         };
         Ok(Self {
             count: header.count(),
@@ -205,7 +204,7 @@ fn of_record<R: BufRead>(
 
 /// The row of a JSON line; `None` where it is no point of the metric.
 fn of_line(line: &[u8], metric: &str, tag: &str, rows: &mut Rows) -> Result<Option<Row>, Refusal> {
-    let line: Line<'_> = json(line, "k6")?;
+    let line: Line<'_> = json(line, "k6", HINT)?;
     if line.kind != "Point" || line.metric != metric {
         return Ok(None);
     }

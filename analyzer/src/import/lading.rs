@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use serde::Deserialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::decimal::scaled;
 use super::lines::{Lines, json};
@@ -19,6 +19,12 @@ use super::source::Source;
 /// The only kind of metrics whose values may be durations.
 const GAUGE: &str = "gauge";
 const MILLISECOND_NS: u64 = 1_000_000;
+/// How such a file is written.
+const HINT: &str = "a capture of lading has a line of JSON for each value";
+/// The first bytes of a capture in Parquet.
+const PARQUET: &[u8] = b"PAR1";
+const PARQUET_HINT: &str = "select the rows of the metric: soakbox-analyzer sql --table l=FILE 'SELECT …' -o ROWS.parquet, \
+    and import parquet ROWS.parquet; docs/import.md has the query";
 
 /// Which lines are operations, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +57,9 @@ struct Line<'a> {
     metric_name: Cow<'a, str>,
     #[serde(borrow)]
     metric_kind: Cow<'a, str>,
-    value: Number,
+    // Of another metric it may be anything: null where it is not finite.
+    #[serde(default)]
+    value: Value,
     #[serde(flatten)]
     labels: BTreeMap<String, Value>,
 }
@@ -72,7 +80,10 @@ impl<R: BufRead> LadingRows<R> {
 impl Values {
     /// The row of a line; `None` if it is of another metric.
     fn row(&mut self, line: &[u8]) -> Result<Option<Row>, Refusal> {
-        let line: Line<'_> = json(line, "lading")?;
+        if line.starts_with(PARQUET) {
+            return Err(Refusal::from("is a capture in Parquet").hint(PARQUET_HINT));
+        }
+        let line: Line<'_> = json(line, "lading", HINT)?;
         if line.metric_name != self.about.metric {
             return Ok(None);
         }
@@ -81,6 +92,9 @@ impl Values {
             return Err(Refusal::from(reason).hint("a gauge may have durations as its values"));
         }
         let value = line.value.to_string();
+        if !line.value.is_number() {
+            return Err(format!("the value {value} is no number").into());
+        }
         let duration_ns = scaled(value.as_bytes(), self.about.unit.power());
         let duration_ns = duration_ns
             .map_err(|error| format!("the value {} {error}", shown(value.as_bytes())))?;

@@ -78,16 +78,20 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// The value of a line of JSON. `writer` is the program that writes such lines.
+/// The value of a line of JSON. `writer` is the program that writes such lines, and `hint` how it does.
 ///
 /// # Errors
 /// Where it is not JSON, or not that of the program.
-pub(super) fn json<'a, T: Deserialize<'a>>(line: &'a [u8], writer: &str) -> Result<T, Refusal> {
+pub(super) fn json<'a, T: Deserialize<'a>>(
+    line: &'a [u8],
+    writer: &str,
+    hint: &'static str,
+) -> Result<T, Refusal> {
     serde_json::from_slice(line).map_err(|error| {
         let reason = error.to_string().escape_debug().to_string();
         // There is one line only.
         let reason = reason.replace(" at line 1 column ", " at byte ");
-        format!("is no JSON of {writer} ({reason})").into()
+        Refusal::from(format!("is no JSON of {writer} ({reason})")).hint(hint)
     })
 }
 

@@ -23,6 +23,7 @@ mod records;
 mod refusal;
 mod rows;
 mod segments;
+mod shuffle;
 mod source;
 mod spread;
 mod staging;
@@ -36,7 +37,7 @@ use std::path::Path;
 
 use soakbox_cli::{Failure, Result, plain_io_error};
 use soakbox_schemas::recording::Provenance;
-use soakbox_schemas::recording::footer::IMPORT;
+use soakbox_schemas::recording::footer::{EVEN, IMPORT, MADE_UP};
 
 pub use benchmark::Per;
 pub use k6::K6;
@@ -57,7 +58,7 @@ use prometheus::PrometheusRows;
 use records::Records;
 use refusal::Refusal;
 use segments::{INTERVAL_NS, SegmentWriter};
-use source::Source;
+use source::{EMPTY, KnownTimes, Source};
 use staging::Staging;
 use vegeta::VegetaRows;
 use wrk2::Wrk2Rows;
@@ -131,10 +132,19 @@ impl Format {
         }
     }
 
-    /// Whether the rows have no times: then they follow one another from 1970 on.
+    /// The same input, if it is text that is not empty. Columns of CSV have a message of their own.
+    fn begun(&self, mut input: Box<dyn BufRead>) -> std::result::Result<Box<dyn BufRead>, Refusal> {
+        let is_empty = source::begin(&mut input)?.is_empty();
+        match is_empty && !matches!(self, Format::Csv(_)) {
+            true => Err(EMPTY.into()),
+            false => Ok(input),
+        }
+    }
+
+    /// Whether the rows have no times and no length of time: then they follow one another from 1970 on.
     fn is_without_times(&self) -> bool {
         match self {
-            Format::Criterion(_) | Format::GoBench(_) | Format::Jmh(_) | Format::Wrk2(_) => true,
+            Format::Criterion(_) | Format::GoBench(_) | Format::Jmh(_) => true,
             Format::Csv(mapping) | Format::Parquet(mapping) => {
                 matches!(mapping.finish, Finish::Every(_))
             }
@@ -161,23 +171,28 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
         }
     };
     let input = || -> Result<Box<dyn BufRead>> {
-        if file.as_os_str() == STDIN {
-            return Ok(Box::new(io::stdin().lock()));
-        }
-        opened(file).map_err(failed)
+        let is_stdin = file.as_os_str() == STDIN;
+        let input = if is_stdin {
+            Ok(Box::new(io::stdin().lock()) as _)
+        } else {
+            opened(file)
+        };
+        input.and_then(|input| format.begun(input)).map_err(failed)
     };
     let mut source: Box<dyn Source> = match format {
         Format::Criterion(per) => {
             let mut rows = CriterionRows::new(*per);
             let unlisted = |error: io::Error| failed(plain_io_error(&error).into());
             let files = criterion::files(file).map_err(unlisted)?;
+            if files.is_empty() {
+                return Err(failed(criterion::without_files()));
+            }
             for (path, name) in files {
-                let input = if path == file {
-                    input()?
-                } else {
-                    opened(&path).map_err(failed)?
+                let input = match path == file {
+                    true => Ok(input()?),
+                    false => opened(&path).and_then(|input| format.begun(input)),
                 };
-                let added = rows.add(input, &name);
+                let added = input.and_then(|input| rows.add(input, &name));
                 added.map_err(|refusal| {
                     failed(match path == file {
                         true => refusal,
@@ -215,7 +230,12 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
             Box::new(Wrk2Rows::new(input()?, operation.as_ref()).map_err(failed)?)
         }
     };
-    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance(format))?;
+    let times = |source: &dyn Source| match format.is_without_times() {
+        true => KnownTimes::Nothing,
+        false => source.times(),
+    };
+    let provenance = provenance(format, times(&*source));
+    let mut segments = SegmentWriter::new(Staging::create(output)?, provenance)?;
     let mut is_empty = true;
     while let Some(row) = source.next().map_err(failed)? {
         segments.push(row, source.names())?;
@@ -224,7 +244,11 @@ pub fn import(format: &Format, file: &Path, output: &Path) -> Result<Imported> {
     if is_empty {
         return Err(failed(source.without_rows()));
     }
-    let begin_ns = format.is_without_times().then_some(0);
+    if let KnownTimes::Intervals(intervals) = times(&*source) {
+        segments.set_intervals(intervals);
+    }
+    let begins_in_1970 = format.is_without_times() || matches!(format, Format::Wrk2(_));
+    let begin_ns = begins_in_1970.then_some(0);
     let operations = source.names().len() as u64;
     let about = format!("import {} {}", format.name(), file.to_string_lossy());
     let rows = segments.finish(source.names(), begin_ns, about)?;
@@ -236,7 +260,7 @@ fn opened(file: &Path) -> std::result::Result<Box<dyn BufRead>, Refusal> {
     Ok(Box::new(BufReader::with_capacity(BUFFER, input)))
 }
 
-fn provenance(format: &Format) -> Provenance {
+fn provenance(format: &Format, times: KnownTimes) -> Provenance {
     let has_memory = format
         .mapping()
         .is_some_and(|mapping| mapping.memory.is_some());
@@ -244,6 +268,11 @@ fn provenance(format: &Format) -> Provenance {
         recorder_version: env!("CARGO_PKG_VERSION").to_owned(),
         interval_ns: INTERVAL_NS.unsigned_abs(),
         source: Some(IMPORT.to_owned()),
+        times: match times {
+            KnownTimes::All => None,
+            KnownTimes::Intervals(_) => Some(EVEN.to_owned()),
+            KnownTimes::Nothing => Some(MADE_UP.to_owned()),
+        },
         memory_method: has_memory.then(|| IMPORT.to_owned()),
         ..Provenance::default()
     }

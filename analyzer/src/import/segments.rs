@@ -71,6 +71,11 @@ impl SegmentWriter {
         })
     }
 
+    /// Notes in the files that are still to be written how many intervals have known times.
+    pub(super) fn set_intervals(&mut self, intervals: u64) {
+        self.provenance.time_intervals = Some(intervals);
+    }
+
     /// Adds a row, whose operation is an index of `names`.
     pub(super) fn push(&mut self, row: Row, names: &[String]) -> Result<()> {
         self.rows.push(row);

@@ -19,6 +19,8 @@ use super::refusal::Refusal;
 use super::rows::{Row, Rows};
 use super::source::{Source, is_json};
 
+/// How such a file is written.
+const HINT: &str = "`vegeta encode results.bin > FILE` writes such lines";
 /// Numbers of cells of a CSV record: those of versions before 12.7 have no method, URL and headers.
 const CELLS: [usize; 2] = [9, 12];
 
@@ -175,7 +177,7 @@ fn of_record<R: BufRead>(
 
 /// The row of a JSON line.
 fn of_line(line: &[u8], field: Field, rows: &mut Rows) -> Result<Row, Refusal> {
-    let line: Line<'_> = json(line, "vegeta")?;
+    let line: Line<'_> = json(line, "vegeta", HINT)?;
     let (latency, bytes) = (line.latency.to_string(), line.bytes_in.to_string());
     let name = match field {
         Field::Attack => line.attack,

@@ -10,7 +10,7 @@ use super::mapping::Operation;
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use crate::units::duration_ns;
 
@@ -26,13 +26,17 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(super) struct Wrk2Rows {
     spread: Spread,
     names: Names,
+    /// Whether the text has the time that its requests took.
+    has_length: bool,
 }
 
 /// What was read so far.
 #[derive(Default)]
 struct Text {
     url: Option<String>,
-    length_ns: Option<u64>,
+    /// The length that was asked for, and how many requests there were in which time.
+    planned_ns: Option<u64>,
+    finished: Option<(u64, u64)>,
     spectrum: Spectrum,
     /// Latency in ns and the number of requests with it.
     buckets: Vec<(u64, u64)>,
@@ -45,6 +49,8 @@ enum Spectrum {
     #[default]
     Before,
     Within,
+    /// Its figures, which end with the number of requests.
+    Figures,
     After,
 }
 
@@ -64,6 +70,10 @@ impl Wrk2Rows {
             let refusal = Refusal::from("has no detailed percentile spectrum");
             return Err(refusal.hint("wrk2 -L prints it (--latency)"));
         }
+        if text.spectrum != Spectrum::After || text.url.is_some() && text.finished.is_none() {
+            let refusal = Refusal::from("is cut off");
+            return Err(refusal.hint("the text ends with the requests per second of wrk2"));
+        }
         let name = match operation {
             Some(Operation::Name(name)) => name.as_str(),
             Some(Operation::Column(_)) => {
@@ -73,34 +83,62 @@ impl Wrk2Rows {
         };
         let mut names = Names::default();
         let operation = names.place(name.as_bytes())?;
-        let length_ns = text.length_ns.unwrap_or(SECOND_NS);
+        let (length_ns, has_length) = (text.length_ns(), text.finished.is_some());
         let spread = Spread::new(text.buckets, 0, length_ns, operation)?;
-        Ok(Self { spread, names })
+        Ok(Self {
+            spread,
+            names,
+            has_length,
+        })
     }
 }
 
 impl Text {
+    /// The time of the requests of the spectrum, ns. In the first 10 s, and longer with many connections,
+    /// wrk2 sends requests that it does not record: so the recorded ones have their share of the time
+    /// of all, which leaves the rate as it was.
+    fn length_ns(&self) -> u64 {
+        let Some((requests, length_ns)) = self.finished else {
+            return self.planned_ns.unwrap_or(SECOND_NS);
+        };
+        let recorded = u128::from(self.last.1.min(requests));
+        let share = u128::from(length_ns) * recorded / u128::from(requests.max(1));
+        u64::try_from(share).unwrap_or(length_ns)
+    }
+
     fn read(&mut self, line: &[u8]) -> Result<(), Refusal> {
         let words: Vec<&[u8]> = line
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty())
-            .take(6)
+            .take(7)
             .collect();
         match (words.as_slice(), self.spectrum) {
             ([b"Running", length, b"test", b"@", url], _) => {
-                self.length_ns = time(length);
+                self.planned_ns = time(length);
                 self.url = Some(String::from_utf8_lossy(url).into_owned());
             }
-            // The time that it really took.
-            ([_, b"requests", b"in", length, ..], _) => {
+            ([requests, b"requests", b"in", length, ..], _) => {
                 let length = length.strip_suffix(b",").unwrap_or(length);
-                self.length_ns = time(length).or(self.length_ns);
+                self.finished = scaled(requests, 0).ok().zip(time(length));
             }
             ([b"Value", b"Percentile", b"TotalCount", ..], Spectrum::Before) => {
                 self.spectrum = Spectrum::Within;
             }
-            ([first, ..], Spectrum::Within) if first.starts_with(b"#[") => {
+            (
+                [b"#[Max", _, _, b"Total", b"count", _, count],
+                Spectrum::Within | Spectrum::Figures,
+            ) => {
+                let count = count.strip_suffix(b"]").unwrap_or(count);
+                let all = scaled(count, 0);
+                let all = all.map_err(|error| format!("the count {} {error}", shown(count)))?;
+                if all != self.last.1 {
+                    let found = self.last.1;
+                    return Err(format!("has {all} requests and {found} in its spectrum").into());
+                }
                 self.spectrum = Spectrum::After;
+            }
+            ([first, ..], Spectrum::Within) if first.starts_with(b"#[") => {
+                self.spectrum = Spectrum::Figures;
             }
             ([value, _, count, ..], Spectrum::Within) => self.add(value, count)?,
             (_, Spectrum::Within) => return Err("is no line of a spectrum".into()),
@@ -141,6 +179,13 @@ impl Source for Wrk2Rows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        match self.has_length {
+            true => KnownTimes::Intervals(1),
+            false => KnownTimes::Nothing,
+        }
     }
 
     fn without_rows(&self) -> Refusal {

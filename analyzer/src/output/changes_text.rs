@@ -1,5 +1,7 @@
 //! Changes as a person reads them in a terminal.
 
+use std::collections::BTreeMap;
+
 use super::text::styled;
 use super::verdict::value_text;
 use super::{Align, MISSING, TextTable};
@@ -19,10 +21,13 @@ pub fn changes_text(answer: &ChangesAnswer) -> String {
         ("difference", Align::Right),
         ("p", Align::Right),
     ]);
+    let mut not_searched: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut without, mut short, mut left_out, mut new) = (0, 0, 0, false);
     let mut states = String::new();
     for series in &answer.series {
-        if series.points - series.missing < MIN_CHANGE_POINTS {
+        if let Some(reason) = series.not_searched {
+            *not_searched.entry(reason).or_default() += 1;
+        } else if series.points - series.missing < MIN_CHANGE_POINTS {
             short += 1;
         } else if series.changes.is_empty() && series.states.is_none() && series.left_out == 0 {
             without += 1;
@@ -71,6 +76,9 @@ pub fn changes_text(answer: &ChangesAnswer) -> String {
         text.push_str(&format!(
             "  {short} series with fewer than {MIN_CHANGE_POINTS} points, too few to show a change\n"
         ));
+    }
+    for (reason, series) in not_searched {
+        text.push_str(&format!("  {series} series not searched: {reason}\n"));
     }
     if answer.series.is_empty() {
         text.push_str("  no operation was observed yet\n");

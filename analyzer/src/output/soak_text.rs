@@ -26,6 +26,9 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
         text.push('\n');
         text.push_str(&nothing_found(&absent));
     }
+    if answer.searches == 0 {
+        return text;
+    }
     text.push_str(&format!(
         "\n  {} {} a false-alarm rate of {}\n",
         answer.searches,

@@ -7,7 +7,7 @@ use soakbox_statistics::{Metric, Verdict};
 use super::MISSING;
 use crate::compare::{Answer, Disagreement, EffectAnswer, OPERATIONS, Pairing};
 use crate::units::{bytes, duration, percent, plural, rate, signed_percent, significant};
-use crate::windows::RunIdentity;
+use crate::windows::{MADE_UP, RunIdentity};
 
 /// Shown for an end of an interval that the data do not bound.
 const UNBOUNDED: &str = "unbounded";
@@ -75,6 +75,10 @@ pub(crate) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
         if !notes.is_empty() {
             facts.push(("durations", few(notes.into_iter())));
         }
+    }
+    let mut runs = answer.base.runs.iter().chain(&answer.candidate.runs);
+    if runs.any(|run| !run.has_length()) {
+        facts.push(("times", format!("{MADE_UP}: no rate is compared")));
     }
     if !answer.gates.is_empty() {
         facts.push((

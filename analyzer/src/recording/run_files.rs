@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use soakbox_schemas::recording::Provenance;
+use soakbox_schemas::recording::footer::EVEN;
 use soakbox_schemas::tables::Table;
 
 use super::{Journal, Recording, Segment, TimeRange};
@@ -58,6 +59,17 @@ impl<'a> RunFiles<'a> {
         let journals = self.journals.iter();
         let journals = journals.filter_map(|journal| Some(&journal.footer.as_ref()?.provenance));
         segments.chain(journals).next()
+    }
+
+    /// Of an import that made up times: the intervals of which begin and end are known, 0 where none is.
+    pub fn known_intervals(&self) -> Option<u64> {
+        let segments = self.segments.iter().map(|segment| segment.provenance());
+        let of_files = segments.filter_map(|one| Some((one.times.as_deref()?, one.time_intervals)));
+        let known = of_files.map(|(times, intervals)| match times {
+            EVEN => intervals.unwrap_or(1),
+            _ => 0,
+        });
+        known.max()
     }
 
     /// Whether the rows are another program's, of which no recorder observed a start.

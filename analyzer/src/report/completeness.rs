@@ -2,11 +2,13 @@
 //! reader must know before the figures.
 
 use maud::{Markup, html};
+use soakbox_schemas::recording::footer::EVEN;
 
 use super::html::{capital, shown, table};
 use super::{Report, Side, role};
 use crate::output::{Align, MISSING};
 use crate::units::{duration, rfc3339};
+use crate::windows::MADE_UP;
 
 /// A note per side.
 pub(super) fn notes(report: &Report) -> Markup {
@@ -26,6 +28,20 @@ fn prefix(report: &Report, index: usize) -> String {
 }
 
 fn note(side: &Side, whose: &str) -> Markup {
+    html! {
+        (held(side, whose))
+        @for times in &side.info.times {
+            @let what = match times.as_str() {
+                EVEN => " within each interval of its file: nothing within an interval can be seen.",
+                _ => ": nothing over time can be seen, and no rate.",
+            };
+            p { (capital(&format!("{whose}{MADE_UP}{what}"))) } "\n"
+        }
+    }
+}
+
+/// Whether the recording holds everything.
+fn held(side: &Side, whose: &str) -> Markup {
     if side.summary.complete {
         let checked = if side.info.identity_ok == Some(true) {
             "the kernel’s counts and the rows agree"

@@ -50,8 +50,10 @@ impl SoakRun<'_> {
                 let mut one = SoakSeries::of(series);
                 one.add_restarts(&restarts);
                 match self.run.operations.get(&one.series.operation) {
-                    Some(windows) => one.until_stop(windows),
-                    None => one,
+                    Some(windows) if one.series.not_searched.is_none() => {
+                        one.until_stop(&self.run.as_known(windows))
+                    }
+                    _ => one,
                 }
             })
             .collect()

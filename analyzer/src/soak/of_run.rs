@@ -8,16 +8,20 @@ use super::gaps::gaps;
 use super::{FindingAnswer, SoakRun, SoakSettings, counted};
 use crate::changes::Times;
 use crate::units::{count, duration};
-use crate::windows::{Run, Series};
+use crate::windows::{MADE_UP, Run, Series};
 
 /// The reason where an operation is known and none finished.
 pub(super) const IDLE: &str = "none finished in the whole run";
 
 /// How many of the findings of a run can be false alarms: all but the gaps.
 pub(super) fn searches(run: &SoakRun<'_>, settings: &SoakSettings) -> usize {
+    if !run.run.identity.is_searchable() {
+        return 0;
+    }
     let operations = run.run.chosen(&settings.operations);
     operations
         .map(|(_, series)| {
+            let series = &*run.run.as_known(series);
             usize::from(has_outcomes(series, settings))
                 + 2 * usize::from(pause(series, settings).is_some())
         })
@@ -41,6 +45,20 @@ pub(super) fn of_run(
             let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             parts.join(" ")
         };
+        if !run.run.identity.is_searchable() {
+            let unknown = |kind, end, metric| FindingAnswer {
+                reason: MADE_UP.to_owned(),
+                ..FindingAnswer::new(kind, &named(end), &metric, "inconclusive")
+            };
+            if settings.wants(&Metric::Rate) {
+                findings.push(unknown("stopped", "", Metric::Rate));
+            }
+            if has_outcomes(series, settings) {
+                findings.push(unknown("bursts", "failures", Metric::FailureRate));
+            }
+            continue;
+        }
+        let series = &*run.run.as_known(series);
         if let Some(pause) = pause(series, settings) {
             findings.push(stopped(run.run, series, &named(""), pause, share));
             findings.extend(paused(run.run, series, &named(""), share)?);
@@ -54,7 +72,14 @@ pub(super) fn of_run(
             findings.push(failures(run.run, series, &named("failures"), share)?);
         }
     }
-    findings.extend(gaps(run, &settings.operations));
+    let gaps = gaps(run, &settings.operations).into_iter();
+    findings.extend(gaps.map(|gap| match gap.status {
+        "absent" if !run.run.identity.is_searchable() => FindingAnswer {
+            reason: MADE_UP.to_owned(),
+            ..FindingAnswer::new(gap.kind, &gap.subject, &gap.metric, "inconclusive")
+        },
+        _ => gap,
+    }));
     Ok(findings)
 }
 

@@ -12,11 +12,15 @@ use super::of_run::IDLE;
 use super::{FindingAnswer, SoakSeries, SoakSettings, counted};
 use crate::changes::{NumberSeries, Times};
 use crate::units::{bytes, duration, significant};
+use crate::windows::MADE_UP;
 
-/// How many findings a series has.
+/// How many findings of a series are searched.
 pub(super) fn searches(one: &SoakSeries) -> usize {
+    if one.series.not_searched.is_some() {
+        return 0;
+    }
     let growth = if may_leak(&one.series.metric) { 2 } else { 1 };
-    growth + 2
+    growth + 2 - usize::from(one.series.is_even)
 }
 
 /// The findings of a series whose points have times. A limit of the settings is that of this
@@ -83,9 +87,10 @@ pub(super) fn of_series(
     let refused = |error: Error| Failure::new(&series.name, error);
     findings.push(repeating(series, share).map_err(refused)?);
     findings.push(steady(series, share).map_err(refused)?);
-    if one.idle {
+    let undecided = one.series.not_searched.or(one.idle.then_some(IDLE));
+    if let Some(reason) = undecided {
         let nothing = |finding: FindingAnswer| FindingAnswer {
-            reason: IDLE.to_owned(),
+            reason: reason.to_owned(),
             ..FindingAnswer::new(finding.kind, &series.name, &series.metric, "inconclusive")
         };
         findings = findings.into_iter().map(nothing).collect();
@@ -210,6 +215,12 @@ fn at(times: &Times, seconds: f64) -> Option<String> {
 
 fn repeating(series: &NumberSeries, share: f64) -> std::result::Result<FindingAnswer, Error> {
     let blank = |status| FindingAnswer::new("period", &series.name, &series.metric, status);
+    if series.is_even {
+        return Ok(FindingAnswer {
+            reason: MADE_UP.to_owned(),
+            ..blank("inconclusive")
+        });
+    }
     let even = match &series.times {
         Times::Windows { length_ns, .. } => Some((series.values.clone(), *length_ns as f64 / 1e9)),
         times => {

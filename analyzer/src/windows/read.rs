@@ -16,7 +16,7 @@ use super::observed::{Observed, OperationFold};
 use super::roll_up::{RolledUp, usable_roll_up};
 use super::source::Source;
 use super::totals::{OperationTotals, Totals};
-use super::{Cut, Run, RunIdentity};
+use super::{Cut, MadeUpTimes, Run, RunIdentity};
 use crate::coverage::Coverage;
 use crate::recording::{Recording, RunFiles, TimeRange, in_parts};
 
@@ -57,6 +57,10 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
             false => root.clone(),
         },
         recording: root.clone(),
+        made_up_times: files
+            .get(recorder)
+            .and_then(RunFiles::known_intervals)
+            .map(|intervals| MadeUpTimes { intervals }),
         ..match files.get(recorder).and_then(RunFiles::provenance) {
             Some(provenance) => RunIdentity::of(provenance, recorder, range),
             None => RunIdentity::of(&Provenance::default(), recorder, range),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use soakbox_schemas::recording::Provenance;
 use soakbox_schemas::recording::footer::Cpu;
 
-use super::Series;
+use super::{MadeUpTimes, Series};
 use crate::recording::TimeRange;
 use crate::units::{count, duration, serialize};
 
@@ -88,6 +88,9 @@ pub struct RunIdentity {
     pub cpu_method: Option<String>,
     /// How resident memory was measured.
     pub memory_method: Option<String>,
+    /// What is known of its times where an import made up some; absent where each row has its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_up_times: Option<MadeUpTimes>,
     /// Why the recording does not hold everything that happened.
     pub warnings: Vec<String>,
     /// The operations with durations of all finished operations, also of those without a row.
@@ -160,6 +163,7 @@ impl RunIdentity {
             targets: targets.collect(),
             cpu_method: provenance.cpu_method.clone(),
             memory_method: provenance.memory_method.clone(),
+            made_up_times: None,
             warnings: Vec::new(),
             durations_of_finished: Vec::new(),
         }

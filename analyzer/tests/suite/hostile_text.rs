@@ -213,6 +213,7 @@ fn side(words: &[String; 4]) -> Side {
             running: Vec::new(),
             recorder_versions: vec![host.clone()],
             sources: vec![note.clone()],
+            times: vec![note.clone()],
             targets: vec![host.clone(), note.clone()],
             observed: vec![Target {
                 path: host.clone(),

@@ -269,13 +269,10 @@ fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
     };
     let capture = line(START * 1000, "5.0") + &line(START * 1000 + 1, "7");
     fs::write(at("lading"), capture).unwrap();
-    let spectrum =
-        "Value Percentile TotalCount 1/(1-Percentile)\n 5.000 0.5 1 2.0\n 6.000 1.0 2 inf\n";
-    fs::write(
-        at("wrk2"),
-        format!("Running 2s test @ http://h/\n{spectrum}"),
-    )
-    .unwrap();
+    let spectrum = "Value Percentile TotalCount 1/(1-Percentile)\n 5.000 0.5 1 2.0\n 6.000 1.0 2 inf\n\
+         #[Max = 6.000, Total count = 2]\n";
+    let text = format!("Running 2s test @ http://h/\n{spectrum}  2 requests in 2.00s, 1KB read\n");
+    fs::write(at("wrk2"), text).unwrap();
     for (format, more, operations, count, shortest) in [
         ("go-bench", &["--per", "1000"][..], 4, 16, None),
         ("criterion", &[], 1, 2, Some(5_000)),
@@ -349,8 +346,37 @@ fn results_of_benchmarks_and_answers_of_prometheus_are_recordings() {
         .concat();
         let failure = refused(&words);
         assert!(failure.contains(reason), "{failure}");
+        assert!(failure.contains("; hint: "), "{failure}");
+        for (bytes, reason) in [
+            (&b""[..], "/text: is empty"),
+            (
+                &b"\x1f\x8b\x08"[..],
+                "/text: is compressed with gzip; hint: gzip -dc",
+            ),
+        ] {
+            fs::write(&file, bytes).unwrap();
+            let failure = refused(&words);
+            assert!(failure.contains(reason), "{failure}");
+        }
+        fs::write(&file, "no results\n").unwrap();
     }
     fs::remove_file(&file).unwrap();
+    // A sample file without a sample is not left out.
+    let other = at("criterion/group/two/new");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("sample.json"), "").unwrap();
+    let directory = at("criterion");
+    let failure = refused(&[
+        "import",
+        "criterion",
+        directory.to_str().unwrap(),
+        "-o",
+        output,
+    ]);
+    assert!(
+        failure.contains("/criterion: group/two: is empty"),
+        "{failure}"
+    );
     let left = entries(place.path());
     assert_eq!(left.len(), before.len());
 }

@@ -26,6 +26,7 @@ mod import_csv;
 mod import_formats;
 mod import_refused;
 mod import_stream;
+mod import_times;
 mod live;
 mod lossy_verdicts;
 mod lost_rows;

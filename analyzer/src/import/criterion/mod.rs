@@ -17,7 +17,11 @@ use super::refusal::Refusal;
 use super::rows::Row;
 use super::source::Source;
 
-pub(super) use files::files;
+pub(super) use files::{files, without_files};
+
+/// What may be given.
+const HINT: &str = "give target/criterion, a sample.json in it, or what \
+    `cargo criterion --message-format=json` prints";
 
 /// The rows of one file or of all of them.
 pub(super) struct CriterionRows {
@@ -63,18 +67,22 @@ impl CriterionRows {
     /// Adds the samples of a file; `name` is the benchmark of a sample file.
     ///
     /// # Errors
-    /// Where it has none.
+    /// Where it has none, which is not left out.
     pub(super) fn add(&mut self, input: impl BufRead, name: &str) -> Result<(), Refusal> {
+        let before = self.samples.len();
         let mut lines = Lines::new(input);
         while lines.advance()? {
             let added = self.line(lines.line(), name);
             added.map_err(|refusal| refusal.at(|reason| lines.at_line(reason)))?;
         }
+        if self.samples.len() == before {
+            return Err(without_sample());
+        }
         Ok(())
     }
 
     fn line(&mut self, line: &[u8], name: &str) -> Result<(), Refusal> {
-        let line: Line = json(line, "Criterion")?;
+        let line: Line = json(line, "Criterion", HINT)?;
         match (line.iters.zip(line.times), line.reason.as_deref()) {
             (Some((iterations, times)), _) => self.benchmark(name, iterations, times),
             (None, Some("benchmark-complete")) => {
@@ -89,8 +97,9 @@ impl CriterionRows {
                 self.benchmark(&id, iterations, times)
             }
             (None, Some(_)) => Ok(()),
-            (None, None) => Err(Refusal::from("has neither iters and times nor a reason")
-                .hint("the file is target/criterion/…/new/sample.json")),
+            (None, None) => {
+                Err(Refusal::from("has neither iters and times nor a reason").hint(HINT))
+            }
         }
     }
 
@@ -132,8 +141,12 @@ impl Source for CriterionRows {
     }
 
     fn without_rows(&self) -> Refusal {
-        Refusal::from("has no sample").hint("give target/criterion, or a sample.json in it")
+        without_sample()
     }
+}
+
+fn without_sample() -> Refusal {
+    Refusal::from("has no sample").hint(HINT)
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ fn what_is_no_sample_is_refused() {
             "line 1: its values are \"cycles\"",
         ),
         (MESSAGES, "\"id\"", "\"ie\"", "line 1: has no id"),
+        (MESSAGES, "benchmark-complete", "warning", "has no sample"),
+        (SAMPLE, SAMPLE, "", "has no sample"),
     ] {
         let found = all(&text.replace(from, to), "1").unwrap_err().reason;
         assert!(found.starts_with(reason), "{found}\n{reason}");

@@ -16,6 +16,13 @@ fn all(text: &[u8]) -> Result<(Vec<Row>, Vec<String>), Refusal> {
 /// 1,000 values in µs in each interval of a second, written by Python; each second line has a tag here.
 const WRITTEN: &str = include_str!("../../../tests/data/hdr/python.hlog");
 const START: u64 = 1_795_507_200;
+/// By operation: how many values, and their 50th, 99th and 100th percentile.
+const FIGURES: [(&str, usize, [u64; 3]); 4] = [
+    ("operation", 500, [9_383, 727_039, 806_399]),
+    ("get", 500, [3_571, 113_663, 131_711]),
+    ("put-all", 500, [7_767, 755_711, 810_495]),
+    ("operation", 999, [400_031_743, 792_199_167, 799_539_199]),
+];
 
 /// The log with these begins and times in its header.
 fn log(begin: u64, start: Option<u64>, base: Option<u64>) -> String {
@@ -51,7 +58,12 @@ fn the_values_of_each_interval_are_rows_within_it() {
         (0, Some(start), None),
         (5, Some(start), Some(start - 5)),
     ] {
-        let (rows, names) = all(log(begin, start_time, base).as_bytes()).unwrap();
+        let text = log(begin, start_time, base);
+        let mut source = HdrRows::new(text.as_bytes(), Unit::Microseconds, None).unwrap();
+        while source.next().unwrap().is_some() {}
+        // Two lines with tags are of one time.
+        assert_eq!(source.times(), KnownTimes::Intervals(3));
+        let (rows, names) = all(text.as_bytes()).unwrap();
         assert_eq!(names, ["operation", "get"]);
         for second in 0..3 {
             let begin_ns = (start + second) as i64 * 1_000_000_000;
@@ -74,6 +86,42 @@ fn the_values_of_each_interval_are_rows_within_it() {
             }
         }
     }
+}
+
+/// Logs by hdr-histogram-js 3.0.1, and by HdrHistogram 2.2.2 for Java of values that were shifted: the
+/// figures are those of Java's own reader.
+#[test]
+fn logs_of_other_writers_have_the_figures_of_their_reader() {
+    let logs = [
+        include_str!("../../../tests/data/hdr/js.hlog"),
+        include_str!("../../../tests/data/hdr/java-shifted.hlog"),
+    ];
+    let figures: Vec<(String, usize, [u64; 3])> = logs
+        .iter()
+        .flat_map(|log| {
+            let (rows, names) = all(log.as_bytes()).unwrap();
+            (0u16..).zip(names).map(move |(operation, name)| {
+                let of_operation = rows.iter().filter(|row| row.operation == operation);
+                let mut found: Vec<u64> = of_operation.map(|row| row.duration_ns / 1000).collect();
+                found.sort_unstable();
+                let at = |share: f64| found[(share * found.len() as f64).ceil() as usize - 1];
+                (name, found.len(), [at(0.5), at(0.99), at(1.0)])
+            })
+        })
+        .collect();
+    // The reader gives the highest value of a bucket, and a row has its middle.
+    for ((name, count, found), (expected_name, expected_count, expected)) in
+        figures.iter().zip(FIGURES)
+    {
+        assert_eq!((name.as_str(), *count), (expected_name, expected_count));
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                found.abs_diff(expected) <= expected / 1000,
+                "{name}: {found} {expected}"
+            );
+        }
+    }
+    assert_eq!(figures.len(), FIGURES.len());
 }
 
 #[test]
@@ -107,6 +155,17 @@ fn what_is_no_log_is_refused_with_its_line() {
         assert!(reason.starts_with(expected), "{refusal}\n{expected}");
     }
     assert_eq!(all(b"#comment\n"), Ok((vec![], vec![])));
+    for other in ["{\"a\": 1}\n", "PAR1\u{1}\u{2}\n", "1,2\n"] {
+        let hint = all(other.as_bytes()).unwrap_err().hint.unwrap();
+        assert!(hint.starts_with("a log of HdrHistogram"), "{hint}");
+    }
+    // As HdrHistogram 2.2.2 for Java writes it.
+    let double = all(b"1.5,1.000,0.000,DHISTwAAAAMAAAAAAAAAgByEkxQAAAGA\n").unwrap_err();
+    assert!(
+        double.reason.contains("is a DoubleHistogram"),
+        "{}",
+        double.reason
+    );
 }
 
 proptest! {

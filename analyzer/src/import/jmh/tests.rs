@@ -31,7 +31,9 @@ fn all(text: &str, per: &str) -> Result<(Rows, Vec<i64>), Refusal> {
 #[test]
 fn iterations_and_samples_are_rows() {
     let (rows, times) = all(RESULTS, "1").unwrap();
-    let rows: Vec<(&str, u64)> = rows.iter().map(|(name, ns)| (name.as_str(), *ns)).collect();
+    let mut rows: Vec<(&str, u64)> = rows.iter().map(|(name, ns)| (name.as_str(), *ns)).collect();
+    // The order of the samples of an iteration is not known.
+    rows[6..9].sort_unstable();
     let get = "org.x.Maps.get(kind=tree, size=10)";
     assert_eq!(
         rows,
@@ -54,6 +56,56 @@ fn iterations_and_samples_are_rows() {
     // A count of 0 is no sample.
     let zero = RESULTS.replace("[0.25, 2]", "[0.25, 2], [9.0, 0]");
     assert_eq!(all(&zero, "1").unwrap().0, all(RESULTS, "1").unwrap().0);
+}
+
+/// The samples of an iteration are counts of values, ascending: as rows in that order they would rise in
+/// each iteration.
+#[test]
+fn samples_of_an_iteration_are_in_no_order_and_each_iteration_has_its_own() {
+    let histogram = "[[0.25, 100], [0.5, 100]]";
+    let two = format!("[[{histogram}, {histogram}]]");
+    let text = RESULTS.replace("[[[[0.25, 2], [0.5, 1]], [[1.0, 1]]]]", &two);
+    assert_ne!(text, RESULTS);
+    let rows = all(&text, "1").unwrap().0;
+    let samples: Vec<bool> = rows[6..].iter().map(|(_, ns)| *ns == 500_000).collect();
+    assert_eq!(samples.len(), 400);
+    let [first, second] = [&samples[..200], &samples[200..]];
+    assert_ne!(first, second);
+    for one in [first, second] {
+        let long = |part: &[bool]| part.iter().filter(|long| **long).count();
+        assert_eq!(long(one), 100);
+        // 6 standard deviations: √(100 · 0.5 · 0.5 · 100 / 199) = 3.5 each.
+        assert!(long(&one[..100]).abs_diff(50) <= 21, "{one:?}");
+    }
+}
+
+/// Like a run of JMH 1.38 with `-bm all`: each mode is an operation, with what it measures.
+#[test]
+fn modes_of_one_benchmark_are_operations() {
+    let names = |text: &str| -> Vec<String> {
+        let mut names: Vec<String> = all(text, "1")
+            .unwrap()
+            .0
+            .into_iter()
+            .map(|row| row.0)
+            .collect();
+        names.dedup();
+        names
+    };
+    let get = "org.x.Maps.get(kind=tree, size=10)";
+    assert_eq!(names(RESULTS), [get, "org.x.Maps.put", "org.x.Maps.all"]);
+    let text = RESULTS.replace("org.x.Maps.put", "org.x.Maps.get");
+    assert_eq!(
+        names(&text),
+        [
+            &format!("{get} avgt"),
+            "org.x.Maps.get thrpt",
+            "org.x.Maps.all"
+        ]
+    );
+    // The same mode twice, with other parameters, needs no name.
+    let text = text.replace("\"thrpt\"", "\"avgt\"");
+    assert_eq!(names(&text), [get, "org.x.Maps.get", "org.x.Maps.all"]);
 }
 
 #[test]

@@ -42,6 +42,12 @@ fn each_value_of_the_metric_is_a_row() {
     assert_eq!((by_job[0].0.as_str(), by_job[1].0.as_str()), ("api", "web"));
     assert_eq!(all(CAPTURE, "latency", Some("=x")).unwrap()[1].0, "x");
     assert_eq!(all(CAPTURE, "other", None).unwrap(), []);
+    // lading writes null for what is not finite: no matter, where it is of another metric.
+    let null = CAPTURE.replace("\"value\":100", "\"value\":null");
+    assert_eq!(all(&null, "latency", Some("job")).unwrap(), by_job);
+    let parquet = all("PAR1\u{0}\n", "latency", None).unwrap_err();
+    assert_eq!(parquet.reason, "line 1: is a capture in Parquet");
+    assert!(parquet.hint.unwrap().contains("import parquet"));
 }
 
 #[test]
@@ -61,7 +67,9 @@ fn what_is_no_duration_is_refused() {
     );
     for (from, to, reason) in [
         ("1.5", "-1.5", "line 1: the value \"-1.5\" is negative"),
-        ("1.5", "\"x\"", "line 1: is no JSON of lading ("),
+        ("1.5", "\"x\"", "line 1: the value \"x\" is no number"),
+        ("1.5", "null", "line 1: the value null is no number"),
+        ("\"value\":1.5,", "", "line 1: the value null is no number"),
         ("1795507200123", "-1", "line 1: is no JSON of lading ("),
         (
             "1795507200123",

@@ -14,7 +14,7 @@ use super::mapping::{Operation, Unit};
 use super::names::Names;
 use super::refusal::Refusal;
 use super::rows::{Row, in_calendar, shown};
-use super::source::Source;
+use super::source::{KnownTimes, Source};
 use super::spread::Spread;
 use super::whole::whole;
 
@@ -22,6 +22,8 @@ mod histogram;
 
 use histogram::{Bounds, histograms};
 
+/// How such a file is written.
+const HINT: &str = "`curl -fsS 'http://HOST:9090/api/v1/query_range?…' > FILE` writes one";
 /// The longest answer.
 const LONGEST: u64 = 64 << 20;
 /// The label with the upper bound of a bucket, and that with the name of the metric.
@@ -35,6 +37,8 @@ pub(super) struct PrometheusRows {
     rows: VecDeque<Row>,
     histograms: VecDeque<Spread>,
     names: Names,
+    /// The most intervals of a histogram; 0 without histograms.
+    intervals: u64,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +80,7 @@ impl PrometheusRows {
         operation: Option<&Operation>,
     ) -> Result<Self, Refusal> {
         let text = whole(input, LONGEST)?;
-        let answer: Answer = json(&text, "Prometheus")?;
+        let answer: Answer = json(&text, "Prometheus", HINT)?;
         let data = answer.data.filter(|_| answer.status == "success");
         let Some(data) = data else {
             let reason = answer
@@ -92,6 +96,7 @@ impl PrometheusRows {
             rows: VecDeque::new(),
             histograms: VecDeque::new(),
             names: Names::default(),
+            intervals: 0,
         };
         let mut buckets: BTreeMap<String, Bounds> = BTreeMap::new();
         for (number, mut series) in (1..).zip(data.result) {
@@ -119,7 +124,9 @@ impl PrometheusRows {
             let found = found.map_err(|refusal| {
                 refusal.at(|why| format!("buckets of {}: {why}", shown(name.as_bytes())))
             });
-            made.histograms.extend(found?);
+            let found = found?;
+            made.intervals = made.intervals.max(found.len() as u64);
+            made.histograms.extend(found);
         }
         Ok(made)
     }
@@ -194,6 +201,13 @@ impl Source for PrometheusRows {
 
     fn names(&self) -> &[String] {
         self.names.as_slice()
+    }
+
+    fn times(&self) -> KnownTimes {
+        match self.intervals {
+            0 => KnownTimes::All,
+            intervals => KnownTimes::Intervals(intervals),
+        }
     }
 
     fn without_rows(&self) -> Refusal {

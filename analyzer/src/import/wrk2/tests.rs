@@ -42,10 +42,48 @@ fn each_request_of_the_first_spectrum_is_a_row() {
         (last, name.as_str()),
         (20_000_000_000, "http://127.0.0.1:80/index.html")
     );
-    let spectrum = &TEXT[TEXT.find("       Value").unwrap()..TEXT.find("#[Mean").unwrap()];
+    let spectrum = &TEXT[TEXT.find("       Value").unwrap()..TEXT.find("-----").unwrap()];
     assert_eq!(all(spectrum).unwrap().2, "operation");
+    // Without the time of all requests no rate is known.
+    let times = |text: &str| Wrk2Rows::new(text.as_bytes(), None).unwrap().times();
+    assert_eq!(times(TEXT), KnownTimes::Intervals(1));
+    assert_eq!(times(spectrum), KnownTimes::Nothing);
     assert_eq!(time(b"2m"), Some(120_000_000_000));
     assert_eq!(time(b"x"), None);
+}
+
+/// What wrk2 printed of 12 s at 500 requests per second: 10 s of them are its calibration, and the
+/// 990 requests after it are recorded.
+#[test]
+fn requests_of_the_calibration_are_not_recorded_and_change_no_rate() {
+    let text = include_str!("../../../tests/data/wrk2.txt");
+    let (durations, last, _) = all(text).unwrap();
+    assert_eq!(durations.len(), 990);
+    // 6,000 requests in 12 s are 500 in one.
+    assert_eq!(last, 1_980_000_000);
+    // More recorded than finished is not possible: the time of all is the most.
+    let fewer = text.replace("6000 requests", "900 requests");
+    assert_eq!(all(&fewer).unwrap().1, 12_000_000_000);
+}
+
+#[test]
+fn a_text_that_is_cut_off_is_refused() {
+    let text = include_str!("../../../tests/data/wrk2.txt");
+    let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+    let last = text.find("6000 requests").unwrap();
+    for end in ends.filter(|end| *end < last) {
+        let reason = all(&text[..end]).unwrap_err().reason;
+        let cut = ["is cut off", "has no detailed percentile spectrum"];
+        assert!(cut.contains(&reason.as_str()), "{end}: {reason}");
+    }
+    let other = text.replace(
+        "Total count    =          990]",
+        "Total count    =          991]",
+    );
+    assert_eq!(
+        all(&other).unwrap_err().reason,
+        "line 74: has 991 requests and 990 in its spectrum"
+    );
 }
 
 #[test]
@@ -68,7 +106,7 @@ fn what_is_no_spectrum_is_refused() {
         (
             "            4          inf",
             "   4000000000          inf",
-            "the histogram has more than",
+            "line 12: has 4 requests and 4000000000 in its spectrum",
         ),
     ] {
         assert!(TEXT.contains(from), "{from}");

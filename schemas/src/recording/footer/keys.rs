@@ -41,6 +41,11 @@ pub const CONFIG_DIGEST: &str = "soakbox.config_digest";
 pub const SETTINGS: &str = "soakbox.settings";
 /// How the rows were obtained: [`IMPORT`]; absent where a recorder measured them.
 pub const SOURCE: &str = "soakbox.source";
+/// Which times the file of another program did not have: [`MADE_UP`] or [`EVEN`]; absent where each row
+/// has its time.
+pub const TIMES: &str = "soakbox.times";
+/// Where times are [`EVEN`]: how many intervals there are, in the files that were written last.
+pub const TIME_INTERVALS: &str = "soakbox.time_intervals";
 /// The operations that were asked for and left out, a JSON list of [`LeftOut`](super::LeftOut);
 /// absent where there were none.
 pub const LEFT_OUT: &str = "soakbox.left_out";
@@ -80,3 +85,7 @@ pub const EXPORT: &str = "soakbox.export";
 
 /// Value of [`SOURCE`]: the rows come from a file of measurements of another program.
 pub const IMPORT: &str = "import";
+/// Value of [`TIMES`]: all times of rows were made up, also the length of the run.
+pub const MADE_UP: &str = "made up";
+/// Value of [`TIMES`]: begin and length of intervals are known, and rows are even within each.
+pub const EVEN: &str = "even";

@@ -67,6 +67,10 @@ pub struct Provenance {
     pub settings: BTreeMap<String, String>,
     /// How the rows were obtained: [`IMPORT`]; `None` where a recorder measured them.
     pub source: Option<String>,
+    /// Which times an import made up: [`MADE_UP`] or [`EVEN`]; `None` where each row has its time.
+    pub times: Option<String>,
+    /// The intervals within which times are even, as far as the file's writer knew them.
+    pub time_intervals: Option<u64>,
     /// The operations that were asked for and left out, because they cannot be observed.
     pub left_out: Vec<LeftOut>,
     /// The operations that were finished by a uretprobe because the person vouched for it.
@@ -227,6 +231,8 @@ impl Footer {
             config_digest,
             settings,
             source,
+            times,
+            time_intervals,
             left_out,
             vouched,
             operations,
@@ -259,6 +265,11 @@ impl Footer {
         set(CONFIG_DIGEST, Some(config_digest.clone()));
         set(SETTINGS, (!settings.is_empty()).then(|| json(settings)));
         set(SOURCE, source.clone());
+        set(TIMES, times.clone());
+        set(
+            TIME_INTERVALS,
+            time_intervals.map(|count| count.to_string()),
+        );
         set(LEFT_OUT, (!left_out.is_empty()).then(|| json(left_out)));
         set(VOUCHED, (!vouched.is_empty()).then(|| json(vouched)));
         set(
@@ -327,6 +338,8 @@ impl Footer {
             config_digest: pairs.text(CONFIG_DIGEST),
             settings: pairs.list(SETTINGS)?,
             source: pairs.take(SOURCE),
+            times: pairs.take(TIMES),
+            time_intervals: pairs.number(TIME_INTERVALS)?,
             left_out: pairs.list(LEFT_OUT)?,
             vouched: pairs.list(VOUCHED)?,
             operations: pairs.list(OPERATIONS)?,

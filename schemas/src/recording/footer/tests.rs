@@ -191,6 +191,8 @@ fn any_provenance() -> impl Strategy<Value = Provenance> {
                 observed,
                 config_digest,
                 settings,
+                times: source.clone(),
+                time_intervals: count,
                 source,
                 left_out: left_out
                     .map(|(operation, reason)| LeftOut { operation, reason })

@@ -1,0 +1,172 @@
+//! Times that an import made up: nothing over time is searched in them, no rate is compared, and every
+//! reader says so; of a file with many intervals the course from one to the next is known.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{Place, analyzer, json, printed, text};
+
+const MADE_UP: &str = "the times of the rows were made up by the import";
+
+const WRK2: &str = include_str!("../data/wrk2.txt");
+
+/// Imports a text and gives the recording.
+fn import(place: &Place, format: &str, name: &str, content: &str, more: &[&str]) -> String {
+    let file = place.path().join(format!("{name}.file"));
+    let root = place.path().join(name).to_str().unwrap().to_owned();
+    fs::write(&file, content).unwrap();
+    let words = ["import", format, file.to_str().unwrap(), "-o", &root];
+    printed(&[&words[..], more].concat());
+    root
+}
+
+/// Durations in the order of the file, which are slower at its end, without times.
+fn rows(slow: u64) -> String {
+    let rows = (0..4_000u64).map(|row| {
+        let noise = row * 2_654_435_761 % 1_000;
+        let slow = if row > 2_000 { slow } else { 0 };
+        format!("{}\n", 100_000 + 50 * noise + slow)
+    });
+    format!("ns\n{}", rows.collect::<String>())
+}
+
+/// An answer of Prometheus with buckets at each 15 s: 100 operations in each step, of which `slow` are above
+/// 0.1 s.
+fn answer(steps: usize, slow: fn(usize) -> u64) -> String {
+    let series = |bound: &str, per_step: &dyn Fn(usize) -> u64| {
+        let mut sum = 0;
+        let values: Vec<String> = (0..=steps)
+            .map(|step| {
+                sum += per_step(step);
+                format!("[{},\"{sum}\"]", 1_795_507_200 + 15 * step)
+            })
+            .collect();
+        let values = values.join(",");
+        format!(r#"{{"metric":{{"job":"api","le":"{bound}"}},"values":[{values}]}}"#)
+    };
+    let all = [
+        series("0.1", &|step| 100 - slow(step)),
+        series("0.2", &|_| 100),
+        series("+Inf", &|_| 100),
+    ];
+    let all = all.join(",");
+    format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{all}]}}}}"#)
+}
+
+fn findings(root: &str) -> Vec<Value> {
+    let answer = json(&["soak", root, "--format", "json"]);
+    answer["findings"].as_array().unwrap().clone()
+}
+
+#[test]
+fn nothing_over_time_is_searched_where_the_import_made_up_the_times() {
+    let place = Place::new();
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hdr/python.hlog");
+    let log = fs::read_to_string(log).unwrap();
+    let csv = &["--duration", "ns:ns"][..];
+    for (root, times) in [
+        (import(&place, "csv", "csv", &rows(90_000), csv), "made up"),
+        (
+            import(&place, "hdr", "hdr", &log, &["--unit", "us"]),
+            "even",
+        ),
+        (import(&place, "wrk2", "wrk2", WRK2, &[]), "even"),
+    ] {
+        let info = json(&["info", &root, "--format", "json"]);
+        assert_eq!(info["times"], serde_json::json!([times]));
+        let all = findings(&root);
+        assert!(all.len() > 5, "{all:?}");
+        for one in all {
+            assert_eq!(one["status"], "inconclusive", "{one}");
+            assert_eq!(one["reason"], MADE_UP, "{one}");
+        }
+        let changes = json(&["changes", &root, "--format", "json"]);
+        for series in changes["series"].as_array().unwrap() {
+            assert_eq!(series["changes"], serde_json::json!([]), "{series}");
+            assert_eq!(series["not_searched"], MADE_UP, "{series}");
+        }
+        let table = printed(&["changes", &root]);
+        assert_eq!(table, format!("  4 series not searched: {MADE_UP}\n"));
+        let table = printed(&["soak", &root]);
+        assert!(table.starts_with("INCONCLUSIVE: none of "), "{table}");
+        let page = place.path().join(format!("{times}.html"));
+        let page = page.to_str().unwrap();
+        printed(&["report", &root, "-o", page]);
+        let page = fs::read_to_string(page).unwrap();
+        let hidden = page.split("What the data cannot show").last().unwrap();
+        assert!(hidden.to_lowercase().contains(MADE_UP));
+    }
+}
+
+#[test]
+fn rates_are_compared_where_the_length_of_the_run_is_known_only() {
+    let place = Place::new();
+    let csv = &["--duration", "ns:ns"][..];
+    let [a, b] = ["a", "b"].map(|name| import(&place, "csv", name, &rows(0), csv));
+    let [c, d] =
+        ["c", "d"].map(|name| import(&place, "wrk2", name, WRK2, &["--operation", "=get"]));
+    for (base, candidate, has_rates) in [(a, b, false), (c, d, true)] {
+        let words = ["compare", &base, "--against", &candidate];
+        let compared = |more: &[&str]| text(&analyzer(&[&words[..], more].concat()).stdout);
+        let answer: Value = serde_json::from_str(&compared(&["--format", "json"])).unwrap();
+        let effects = answer["effects"].as_array().unwrap();
+        let metrics: Vec<&str> = effects
+            .iter()
+            .map(|effect| effect["metric"].as_str().unwrap())
+            .collect();
+        assert!(metrics.contains(&"duration_p50"), "{metrics:?}");
+        assert_eq!(metrics.contains(&"rate"), has_rates, "{metrics:?}");
+        let table = compared(&[]);
+        assert_eq!(table.contains(MADE_UP), !has_rates, "{table}");
+    }
+}
+
+#[test]
+fn the_course_from_one_interval_to_the_next_is_searched_where_there_are_many() {
+    let place = Place::new();
+    let import = |name: &str, text: &str| {
+        import(
+            &place,
+            "prometheus",
+            name,
+            text,
+            &["--unit", "s", "--operation", "job"],
+        )
+    };
+    let changes = |root: &str| -> Vec<(String, String)> {
+        let answer = json(&["changes", root, "--format", "json"]);
+        let mut all = Vec::new();
+        for series in answer["series"].as_array().unwrap() {
+            assert_eq!(series["not_searched"], Value::Null, "{series}");
+            for change in series["changes"].as_array().unwrap() {
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                all.push((text(&series["name"]), text(&change["kind"])));
+            }
+        }
+        all
+    };
+    // A load that stays the same has no course within its intervals either.
+    let steady = import("steady", &answer(240, |_| 20));
+    assert_eq!(changes(&steady), []);
+    for one in findings(&steady) {
+        assert_ne!(one["status"], "found", "{one}");
+        // The rows are even: whether their number repeats is not known.
+        let is_even = one["kind"] == "period" && one["subject"] == "api rate";
+        assert_eq!(one["reason"] == MADE_UP, is_even, "{one}");
+    }
+    let slower = import(
+        "slower",
+        &answer(240, |step| if step > 120 { 70 } else { 20 }),
+    );
+    let found = changes(&slower);
+    assert!(
+        found.contains(&("api duration_p50".to_owned(), "step".to_owned())),
+        "{found:?}"
+    );
+    // Few intervals show no course.
+    let few = import("few", &answer(20, |_| 20));
+    for one in findings(&few) {
+        assert_eq!(one["reason"], MADE_UP, "{one}");
+    }
+}
