@@ -66,6 +66,9 @@ const DELETED: [(Table, &str); 2] = [
     (Table::OPERATION_METRICS, "counts deleted by retention"),
 ];
 
+/// Most gaps of others between two parts of one gap.
+const PARTS_APART: usize = 64;
+
 /// All annotations of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
@@ -137,6 +140,13 @@ impl Annotations {
             AnnotationKind::Gap => {
                 let to_ns = (until_ns < i64::MAX).then_some(until_ns);
                 run.gaps.push((at_ns, to_ns));
+                // A gap that lasts is told in parts.
+                let mut latest = self.gaps.iter_mut().rev().take(PARTS_APART);
+                let before = latest.find(|gap| gap.to_ns == Some(at_ns) && gap.cause == text);
+                if let Some(gap) = before {
+                    gap.to_ns = to_ns;
+                    return;
+                }
                 self.gaps.push(Gap {
                     from_ns: at_ns,
                     to_ns,

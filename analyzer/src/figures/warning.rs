@@ -63,7 +63,7 @@ pub enum Warning {
     Gaps {
         /// Number of gaps.
         gaps: usize,
-        /// Their total length, ns; `None` where one did not end.
+        /// The time that they cover, ns; `None` where one did not end.
         length_ns: Option<i64>,
         /// Their causes, each once.
         causes: Vec<String>,
@@ -205,9 +205,23 @@ fn incomplete(gaps: &[Gap]) -> Option<Warning> {
     causes.dedup();
     (!gaps.is_empty()).then(|| Warning::Gaps {
         gaps: gaps.len(),
-        length_ns: gaps.iter().map(Gap::length_ns).sum(),
+        length_ns: covered_ns(gaps),
         causes,
     })
+}
+
+/// The time that gaps cover together, ns; `None` where one did not end.
+fn covered_ns(gaps: &[Gap]) -> Option<i64> {
+    let spans = gaps.iter().map(|gap| Some((gap.from_ns, gap.to_ns?)));
+    let mut spans = spans.collect::<Option<Vec<(i64, i64)>>>()?;
+    spans.sort_unstable();
+    let (mut covered_ns, mut end_ns) = (0_i64, i64::MIN);
+    for (from_ns, to_ns) in spans {
+        let from_ns = from_ns.max(end_ns);
+        covered_ns = covered_ns.saturating_add(to_ns.saturating_sub(from_ns).max(0));
+        end_ns = end_ns.max(to_ns);
+    }
+    Some(covered_ns)
 }
 
 /// The runs that recorded no start, except those whose annotations were left out: that is a warning
@@ -423,5 +437,31 @@ impl fmt::Display for Warning {
 impl Serialize for Warning {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_that_overlap_are_counted_once() {
+        let gap = |from_ns, to_ns| Gap {
+            from_ns,
+            to_ns,
+            cause: String::new(),
+            is_counted: false,
+        };
+        let covered = |gaps: &[(i64, Option<i64>)]| {
+            let gaps: Vec<Gap> = gaps.iter().map(|&(from, to)| gap(from, to)).collect();
+            covered_ns(&gaps)
+        };
+        assert_eq!(covered(&[]), Some(0));
+        assert_eq!(covered(&[(5, Some(9)), (1, Some(3))]), Some(6));
+        assert_eq!(
+            covered(&[(1, Some(9)), (2, Some(4)), (8, Some(12))]),
+            Some(11)
+        );
+        assert_eq!(covered(&[(1, Some(9)), (2, None)]), None);
     }
 }

@@ -6,7 +6,7 @@ use super::html::shown;
 
 const SCRIPT: &str = include_str!("page.js");
 /// SHA-256 of the script: a browser runs no other one.
-const SCRIPT_HASH: &str = "sha256-viQEr5FYEgF0BWe4xXhul64PEOJwGkn9cdEp/6jduSc=";
+const SCRIPT_HASH: &str = "sha256-yqy5hNM6UakWC/3TfYqI5VSZBtATRAz70dpoJdd13zE=";
 
 /// The document. `own` is HTML of the reader's own.
 pub(super) fn document(title: &str, own: Option<&str>, main: Markup) -> String {

@@ -21,7 +21,7 @@ pub fn markdown(report: &Report) -> String {
     text.line(&format!("# {}", shown(&report.title())));
     if report.title.is_some() {
         text.line("");
-        text.line(&shown(&report.name()));
+        text.line(&item(&report.name()));
     }
     content(report, &headline, &mut text);
     provenance_of_program(&mut text);

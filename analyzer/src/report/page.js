@@ -22,7 +22,7 @@
     const [x, y] = [number(a), number(b)];
     if (!isNaN(x) && !isNaN(y)) return x - y;
     // Times have as many digits as they need: without the Z, the longer one is later.
-    if ([a, b].every(text => /^\d{4}-\d\d-\d\dT.*Z$/.test(text))) return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1;
+    if ([a, b].every(text => /^\d{4}-\d\d-\d\dT.*Z$/.test(text))) return (a.slice(0, -1) > b.slice(0, -1)) - (a.slice(0, -1) < b.slice(0, -1));
     return a.localeCompare(b, "en", { numeric: true });
   };
   const isMissing = text => text === "" || text === "–";

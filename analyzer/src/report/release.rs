@@ -4,7 +4,7 @@
 use maud::html;
 use soakbox_cli::Result;
 
-use super::bounded::{Bounded, shown as literal};
+use super::bounded::{Bounded, item, shown as literal};
 use super::content::content;
 use super::document::document;
 use super::html::{capital, heading, shown};
@@ -159,7 +159,7 @@ pub fn release_markdown(release: &Release) -> String {
     for (report, found) in &comparisons {
         text.depth = 0;
         text.heading(&literal(&report.title()));
-        text.line(&literal(&report.name()));
+        text.line(&item(&report.name()));
         text.depth = 1;
         markdown::content(report, found, &mut text);
     }

@@ -84,6 +84,10 @@ impl ReleaseFile {
             if is_blank(&one.title) {
                 return Err(format!("the title of comparison {number} is empty"));
             }
+            let mut earlier = file.comparisons.iter().take(number - 1);
+            if earlier.any(|other| other.title == one.title) {
+                return Err(format!("two comparisons have the title {:?}", one.title));
+            }
             for (side, paths) in [("base", &one.base), ("candidate", &one.candidate)] {
                 if paths.iter().all(|path| path.as_os_str().is_empty()) {
                     return Err(format!("the comparison {:?} has no {side}", one.title));
@@ -153,6 +157,11 @@ mod tests {
             (
                 "[[comparison]]\ntitle = \" \"\nbase = \"b\"\ncandidate = \"c\"\n",
                 "the title of comparison 1 is empty",
+            ),
+            (
+                "[[comparison]]\ntitle = \"a\"\nbase = \"b\"\ncandidate = \"c\"\n\
+                 [[comparison]]\ntitle = \"a\"\nbase = \"b\"\ncandidate = \"c\"\n",
+                "two comparisons have the title \"a\"",
             ),
             (
                 "title = \"\"\n[[comparison]]\ntitle = \"a\"\nbase = \"b\"\ncandidate = \"c\"\n",

@@ -50,7 +50,7 @@ impl DebugFile {
         let elf = Elf::parse(bytes).ok().filter(|elf| !elf.has_symtab)?;
         let mut candidates = debug_link::candidates(&elf, path, root).into_iter();
         let apart = candidates.find_map(|Candidate { path, crc }| {
-            let (_, found) = Binary::open(path.clone(), path.clone()).ok()?;
+            let (_, found) = Binary::open(path.clone()).ok()?;
             let belongs = match crc {
                 Some(crc) => crc32fast::hash(&found) == crc,
                 None => Elf::parse(&found).ok()?.build_id()? == elf.build_id()?,

@@ -4,7 +4,7 @@
 //! Opens regular files only and reads a bounded number of bytes: opening a device can have effects,
 //! reading a FIFO can wait for ever, and a disk image does not fit in memory.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -21,22 +21,9 @@ const LARGEST: u64 = 4 << 30;
 /// An open file with the path that led to it.
 #[derive(Debug)]
 pub struct Binary {
-    /// As it was asked for: a symbolic link in it may lead elsewhere later.
-    asked: PathBuf,
     path: PathBuf,
     file: File,
     opened: Metadata,
-}
-
-/// What the path of a file leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The file.
-    Itself,
-    /// Another file.
-    Other,
-    /// No file.
-    Nothing,
 }
 
 /// The reason why a file is not read.
@@ -54,28 +41,33 @@ pub enum OpenError {
 }
 
 impl Binary {
-    /// Opens and reads `path`, which the user named as `asked`. Of a file that is not a program
+    /// Opens and reads `path`. Of a file that is not a program
     /// only the size of an ELF header is read.
     ///
     /// # Errors
     /// Where it cannot be opened or read, is not a regular file, or is too large.
-    pub fn open(asked: PathBuf, path: PathBuf) -> Result<(Self, Vec<u8>), OpenError> {
+    pub fn open(path: PathBuf) -> Result<(Self, Vec<u8>), OpenError> {
         let mut file = open_regular(&path)?;
         // Read before the bytes, so that a change during that read is detected.
         let opened = file.metadata()?;
         let bytes = read_program(&mut file, opened.len())?;
-        let binary = Self {
-            asked,
-            path,
-            file,
-            opened,
-        };
+        let binary = Self { path, file, opened };
         Ok((binary, bytes))
     }
 
     /// Whether both are one file, by whatever paths (hard links).
     pub fn is_same_file(&self, other: &Self) -> bool {
         identity(&self.opened) == identity(&other.opened)
+    }
+
+    /// Device and inode number.
+    pub fn identity(&self) -> (u64, u64) {
+        identity(&self.opened)
+    }
+
+    /// Its size when it was read, bytes.
+    pub fn size(&self) -> u64 {
+        self.opened.len()
     }
 
     /// Its inode number.
@@ -104,20 +96,6 @@ impl Binary {
         self.file
             .metadata()
             .is_ok_and(|now| state(&now) != state(&self.opened))
-    }
-
-    /// What its path leads to now.
-    pub fn place(&self) -> Place {
-        let opened = identity(&self.opened);
-        let at = |path: &Path| fs::metadata(path).map(|data| identity(&data)).ok();
-        // One of the two may be gone while the file is not: /proc/PID/exe of a process that ended.
-        match (at(&self.path), at(&self.asked)) {
-            (None, None) => Place::Nothing,
-            (one, other) if [one, other].iter().flatten().all(|found| *found == opened) => {
-                Place::Itself
-            }
-            _ => Place::Other,
-        }
     }
 }
 
@@ -176,6 +154,8 @@ fn identity(data: &Metadata) -> (u64, u64) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+    use std::fs;
+
     use super::*;
 
     fn program(content: &str) -> Vec<u8> {
@@ -192,9 +172,9 @@ mod tests {
     fn opened(directory: &Path) -> (Binary, PathBuf) {
         let path = directory.join("program");
         fs::write(&path, program("one")).unwrap();
-        let (binary, bytes) = Binary::open(path.clone(), path.clone()).unwrap();
+        let (binary, bytes) = Binary::open(path.clone()).unwrap();
         assert_eq!(bytes, program("one"));
-        assert!(!binary.is_changed() && binary.place() == Place::Itself);
+        assert!(!binary.is_changed());
         (binary, path)
     }
 
@@ -207,9 +187,9 @@ mod tests {
         fs::rename(&new, &path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), program("two"));
         assert_eq!(fs::read(binary.own_path()).unwrap(), program("one"));
-        assert!(binary.place() == Place::Other && !binary.is_changed());
-        fs::remove_file(&path).unwrap();
-        assert_eq!(binary.place(), Place::Nothing);
+        assert!(!binary.is_changed());
+        let other = identity(&fs::metadata(&path).unwrap());
+        assert_ne!(other, binary.identity());
     }
 
     #[test]
@@ -217,12 +197,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (binary, path) = opened(directory.path());
         fs::write(&path, "longer").unwrap();
-        assert!(binary.is_changed() && binary.place() == Place::Itself);
+        assert!(binary.is_changed());
     }
 
     fn refusal(path: &Path) -> String {
         let started = std::time::Instant::now();
-        let refused = Binary::open(path.into(), path.into()).unwrap_err();
+        let refused = Binary::open(path.into()).unwrap_err();
         assert!(started.elapsed().as_secs() < 5, "{}", path.display());
         refused.to_string()
     }
@@ -253,10 +233,7 @@ mod tests {
         ] {
             assert!(refusal(Path::new(device)).contains("a device"), "{device}");
         }
-        assert!(matches!(
-            Binary::open(at("no"), at("no")),
-            Err(OpenError::Io(_))
-        ));
+        assert!(matches!(Binary::open(at("no")), Err(OpenError::Io(_))));
     }
 
     #[test]
@@ -275,7 +252,7 @@ mod tests {
         // Not a program: its size does not matter, and little of it is read.
         for size in [0, 1, 63, 64, 65, 1 << 40] {
             sparse(b"", size);
-            let (_, bytes) = Binary::open(path.clone(), path.clone()).unwrap();
+            let (_, bytes) = Binary::open(path.clone()).unwrap();
             assert_eq!(bytes.len() as u64, size.min(elf::HEADER_SIZE as u64));
         }
         sparse(&program(""), 1 << 40);
@@ -284,10 +261,7 @@ mod tests {
             "it is larger than 4 GiB, the most that is read"
         );
         sparse(&program("x"), 1 << 20);
-        assert_eq!(
-            Binary::open(path.clone(), path.clone()).unwrap().1.len(),
-            1 << 20
-        );
+        assert_eq!(Binary::open(path.clone()).unwrap().1.len(), 1 << 20);
     }
 
     #[test]
@@ -295,7 +269,7 @@ mod tests {
         // A regular file without an end: without privileges an error, with them a first line.
         let path = Path::new("/proc/kmsg");
         let started = std::time::Instant::now();
-        let _ = Binary::open(path.into(), path.into());
+        let _ = Binary::open(path.into());
         assert!(started.elapsed().as_secs() < 5);
     }
 }

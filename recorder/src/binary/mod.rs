@@ -41,7 +41,7 @@ pub use cost_class::{CostClass, Surveyed};
 pub use debug_file::{DebugFile, SymbolSource};
 pub use disassembly::Cost;
 pub use error::{Choice, Reason, ResolveError};
-pub use file::{Binary, Place};
+pub use file::Binary;
 pub use go::pattern::matches as go_matches;
 pub use go::{ErrorPlace, GO_ERROR_HINT, GoFunction, GoListing, SurveyedGo};
 pub use image::{Image, Symbols};

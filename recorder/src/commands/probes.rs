@@ -97,7 +97,7 @@ struct Usdt<'a> {
 /// Where the file cannot be read or is not a program.
 pub fn run(arguments: &Probes) -> Result<()> {
     let file = escaped_path(&arguments.file);
-    let opened = Binary::open(arguments.file.clone(), arguments.file.clone());
+    let opened = Binary::open(arguments.file.clone());
     let (binary, bytes) = opened.map_err(|error| {
         anyhow::anyhow!(
             "cannot read {file}: {error}; hint: name a program or a library by its path"

@@ -105,6 +105,7 @@ impl Kernel {
 
     /// Detaches the hooks of one file, phase by phase, and never attaches them again.
     pub fn detach_file(&mut self, file: &Arc<Binary>) {
+        self.given_up.retain(|other| other.strong_count() > 0);
         self.given_up.push(Arc::downgrade(file));
         self.detach(|link| {
             link.file

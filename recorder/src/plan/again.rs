@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use soakbox_schemas::recording::footer::LeftOut;
+
 use super::{ObservedFile, PlannedOperation};
 
 /// The probes of a recording in the files that are at their paths now.
@@ -11,8 +13,10 @@ pub struct Resolution {
     /// The operations that can be observed. They are those of the plan by their names; their numbers may
     /// differ.
     pub operations: Vec<PlannedOperation>,
-    /// The files that they are in, each once.
+    /// The files that they are in, each once by each path that was typed.
     pub files: Vec<ObservedFile>,
+    /// Those that cannot be observed, with the reasons.
+    pub refused: Vec<LeftOut>,
 }
 
 /// Resolves, or tells why that is impossible.
@@ -20,20 +24,31 @@ type Resolve = dyn Fn() -> Result<Resolution, String> + Send + Sync;
 
 /// Resolves the probes of a plan again.
 #[derive(Clone)]
-pub struct Again(Arc<Resolve>);
+pub struct Again {
+    resolve: Arc<Resolve>,
+    /// Whether operations that cannot be observed are left out; otherwise the others of their files are
+    /// not observed either.
+    pub skip_refused: bool,
+}
 
 impl Again {
     /// By this function, which reads the files.
-    pub fn new(resolve: impl Fn() -> Result<Resolution, String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(resolve))
+    pub fn new(
+        resolve: impl Fn() -> Result<Resolution, String> + Send + Sync + 'static,
+        skip_refused: bool,
+    ) -> Self {
+        Self {
+            resolve: Arc::new(resolve),
+            skip_refused,
+        }
     }
 
     /// Reads the files, which takes up to seconds.
     ///
     /// # Errors
-    /// With the reason for which the recording would be refused now.
+    /// Where nothing can be resolved on this host.
     pub fn resolve(&self) -> Result<Resolution, String> {
-        (self.0)()
+        (self.resolve)()
     }
 }
 

@@ -80,7 +80,7 @@ pub struct RecordPlan {
     pub observed: Vec<ObservedOperation>,
     /// The tracepoints that track threads and processes, whichever operations are observed.
     pub lifecycle: Vec<Hook>,
-    /// The files that the operations are in, each once.
+    /// The files that the operations are in, each once by each path that was typed.
     pub files: Vec<ObservedFile>,
     /// Resolves the probes in a file that takes the place of one of these; `None` where only one process
     /// is observed, which goes on with its own files.

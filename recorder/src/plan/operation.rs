@@ -1,6 +1,8 @@
 //! An operation of the plan: its name, its rule, its hooks, and how a finish is paired with its
 //! begin.
 
+use std::path::PathBuf;
+
 use soakbox_schemas::control::{OperationRule, PairBy, TailSite, places};
 use soakbox_schemas::tables::OperationInfo;
 
@@ -17,6 +19,8 @@ pub struct PlannedOperation {
     pub pairing: Pairing,
     /// Where its begins and finishes are observed.
     pub hooks: Vec<Hook>,
+    /// The files that these are in, as their paths were typed.
+    pub paths: Vec<PathBuf>,
     /// The instructions there, as far as they decide the cost.
     pub instructions: Instructions,
 }

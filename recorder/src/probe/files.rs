@@ -73,7 +73,7 @@ impl Files {
     pub fn open(&mut self, path: &str) -> Result<OpenFile> {
         let found = locate(path, self.process.as_deref());
         if !self.open.contains_key(&found) {
-            let (binary, bytes) = Binary::open(path.into(), found.clone()).map_err(|error| {
+            let (binary, bytes) = Binary::open(found.clone()).map_err(|error| {
                 let shown = found.display();
                 anyhow::anyhow!(
                     "cannot read {shown}: {error}; hint: name the program's file by its path"

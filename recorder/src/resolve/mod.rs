@@ -102,20 +102,18 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     })
 }
 
-/// Resolves the probes as they were at the start.
+/// Resolves the probes again, as they were typed.
 fn again(specs: Vec<ProbeSpec>, skip_refused: bool) -> Again {
-    Again::new(move || {
+    let resolve = move || {
         let resolved = ResolvedProbes::resolve(specs.clone(), None);
-        let resolved = resolved.and_then(|resolved| match skip_refused {
-            true => Ok(resolved),
-            false => refuse_partly(&resolved).map(|()| resolved),
-        });
         let resolved = resolved.map_err(|error| error_chain(error.as_ref()))?;
         Ok(Resolution {
+            refused: resolved.refused.iter().map(left_out).collect(),
             operations: resolved.operations,
             files: resolved.files,
         })
-    })
+    };
+    Again::new(resolve, skip_refused)
 }
 
 /// Refuses to record only some of the operations, because that was not asked for.

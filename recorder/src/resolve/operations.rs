@@ -42,7 +42,7 @@ pub struct ResolvedProbes {
     pub observed: Vec<ObservedOperation>,
     /// The probes that cannot be observed, in the order in which they were typed.
     pub refused: Vec<RefusedOperation>,
-    /// The files that the operations are in, each once.
+    /// The files that the operations are in, each once by each path that was typed.
     pub files: Vec<ObservedFile>,
 }
 
@@ -174,6 +174,8 @@ impl ResolvedProbes {
 
     fn add(&mut self, spec: &ProbeSpec, resolved: Resolved) {
         let instructions = instructions(&resolved);
+        let paths = resolved.files.iter().map(|file| file.typed_path.clone());
+        let paths = paths.collect();
         self.add_files(resolved.files);
         self.observed.push(ObservedOperation {
             operation: spec.name.clone(),
@@ -190,6 +192,7 @@ impl ResolvedProbes {
             rule: spec.rules.operation_rule(resolved.outcome),
             pairing: resolved.pairing,
             hooks: resolved.hooks,
+            paths,
             instructions,
         });
     }
@@ -219,15 +222,17 @@ impl ResolvedProbes {
 
     fn add_files(&mut self, files: Vec<ObservedFile>) {
         for file in files {
-            let known = self
-                .files
-                .iter()
-                .any(|known| Arc::ptr_eq(&known.binary, &file.binary));
+            let known = self.files.iter().any(|known| is_same(known, &file));
             if !known {
                 self.files.push(file);
             }
         }
     }
+}
+
+/// Whether both are one file by one path.
+fn is_same(one: &ObservedFile, other: &ObservedFile) -> bool {
+    Arc::ptr_eq(&one.binary, &other.binary) && one.typed_path == other.typed_path
 }
 
 fn instructions(resolved: &Resolved) -> Instructions {

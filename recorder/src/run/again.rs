@@ -1,6 +1,7 @@
 //! Which hooks a file gets that has taken the place of an observed one: those of the same operations,
 //! recorded in the same way. Pure.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use soakbox_schemas::control::{OperationRule, ReturnCookie};
@@ -22,7 +23,7 @@ pub(super) struct Expected {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) hooks: Vec<Hook>,
-    /// The numbers of their operations, each once, in order.
+    /// The numbers of their operations, each once.
     pub(super) operations: Vec<u16>,
 }
 
@@ -43,19 +44,52 @@ impl Expected {
         known.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Which of `wanted` are found at `path`.
+    ///
+    /// # Errors
+    /// Where one is missing and may not be left out, or all are.
+    pub(super) fn found_at(
+        &self,
+        path: &Path,
+        wanted: &[u16],
+        found: &Resolution,
+        may_leave_out: bool,
+    ) -> Result<Vec<u16>, String> {
+        let name = |number: u16| self.operations.get(usize::from(number)).map(|one| &one.0);
+        let is_there = |number: &u16| {
+            let mut operations = found.operations.iter();
+            operations.any(|one| {
+                Some(&one.info.name) == name(*number) && one.paths.iter().any(|other| other == path)
+            })
+        };
+        let (there, missing): (Vec<u16>, Vec<u16>) = wanted.iter().partition(|one| is_there(one));
+        let Some(first) = missing
+            .first()
+            .filter(|_| !may_leave_out || there.is_empty())
+        else {
+            return Ok(there);
+        };
+        let name = name(*first).map_or("", String::as_str);
+        let mut refused = found.refused.iter();
+        Err(match refused.find(|one| one.operation == name) {
+            Some(refused) => refused.to_string(),
+            None => format!("{name} is not in it"),
+        })
+    }
+
     /// The hooks in `file`. Operations that the plan has not are left out: nothing counts them.
     ///
     /// # Errors
-    /// Where an operation would be recorded in another way, or there is none in it.
-    pub(super) fn hooks(&self, found: Resolution, file: &Arc<Binary>) -> Result<Found, String> {
+    /// Where an operation would be recorded in another way.
+    pub(super) fn hooks(&self, found: &Resolution, file: &Arc<Binary>) -> Result<Found, String> {
         let mut hooks = Vec::new();
         let mut operations = Vec::new();
-        for one in found.operations {
-            let is_here = |hook: &Hook| {
+        for one in &found.operations {
+            let is_here = |hook: &&Hook| {
                 let place = hook.point.instruction();
                 place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
             };
-            let mut here: Vec<Hook> = one.hooks.into_iter().filter(is_here).collect();
+            let mut here: Vec<Hook> = one.hooks.iter().filter(is_here).cloned().collect();
             let mut known = self.operations.iter();
             let number = known.position(|(name, _)| *name == one.info.name);
             let Some(number) = number.filter(|_| !here.is_empty()) else {
@@ -75,10 +109,6 @@ impl Expected {
             hooks.append(&mut here);
             operations.push(number as u16);
         }
-        if operations.is_empty() {
-            return Err("none of the operations is in it".to_owned());
-        }
-        operations.sort_unstable();
         Ok(Found { hooks, operations })
     }
 }

@@ -5,24 +5,27 @@
 //! a slow disk nor a recording process that stands still delays a process that overwrites a file.
 //!
 //! Where another file is at the path of an observed one, because the program was built or installed again,
-//! the probes are attached to that one too (`successor`).
+//! the probes are attached to that one too. Files are held as long as the recording lasts, because processes
+//! may run them; paths are watched apart from them (`paths`).
 
 use std::fmt::{self, Display, Formatter};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::again::{Expected, Found};
 use super::event::{Event, wait_for};
-use super::lease::Lease;
+use super::lease::{Lease, is_being_written};
 use super::observed::Observed;
+use super::paths::{Place, State, Watched};
 use super::reports::{Reports, Unsent};
-use super::successor::{Search, Searching, Waiting};
-use super::wire::Told;
-use crate::binary::{Binary, Place};
+use super::search::Search;
+use super::wire::{self, Told};
+use crate::binary::Binary;
 use crate::clock::{Clock, ClockPair, Timer};
 use crate::kernel::KernelError;
 use crate::message;
@@ -33,12 +36,19 @@ use anyhow::{Result, bail};
 const SHORT_WAIT: Duration = Duration::from_millis(20);
 /// How often the paths are checked, and the leases even without a signal.
 const LONG_WAIT: Duration = Duration::from_secs(1);
-/// How often it is looked whether processes still run files that others have replaced.
-const BETWEEN_SEARCHES: Duration = Duration::from_secs(60);
+/// A gap that lasts is told in parts of this length, ns, so that a recorder that is killed has told most
+/// of it.
+const PART_NS: u64 = 10_000_000_000;
+/// Most files that are held although others have taken their places.
+const MOST_LEFT: usize = 64;
+/// A file is read again where it is not larger than this, or than four times the earlier one: it is read
+/// into memory.
+const MOST_BYTES: u64 = 256 << 20;
 
-/// The observed files, each with its guard.
+/// The observed files, each with its guard, and their paths.
 pub(super) struct Files {
-    files: Vec<File>,
+    held: Vec<Held>,
+    paths: Vec<Watched>,
     /// Whether the paths are checked, because processes that start later are observed too.
     follows_paths: bool,
     expected: Expected,
@@ -46,25 +56,12 @@ pub(super) struct Files {
     observed: Observed,
 }
 
-struct File {
+/// A file with probes.
+struct Held {
     binary: Arc<Binary>,
-    typed_path: PathBuf,
-    build_id: Option<String>,
+    guard: Guard,
     /// The operations in it.
     operations: Vec<u16>,
-    guard: Guard,
-    /// What its path has led to since it was observed.
-    path: PathState,
-}
-
-/// What is at the path of an observed file.
-enum PathState {
-    /// The file, or nothing.
-    Itself,
-    /// Another file, or other content: the gap since this moment ends when that is observed.
-    Other(Waiting),
-    /// Another file that is observed, or one that cannot be.
-    Left,
 }
 
 /// How a file is kept from being overwritten under its probes.
@@ -72,8 +69,6 @@ enum Guard {
     Lease(Lease),
     /// No lease could be taken: a change is detected only afterwards.
     Comparison,
-    /// Its probes are detached.
-    Detached,
 }
 
 /// Why a file's probes must be detached.
@@ -88,7 +83,6 @@ impl Guard {
         let is_overwritten = match self {
             Guard::Lease(lease) => lease.is_breaking(),
             Guard::Comparison => Ok(binary.is_changed()),
-            Guard::Detached => Ok(false),
         };
         match is_overwritten {
             Ok(is_overwritten) => is_overwritten.then_some(Danger::Overwritten),
@@ -127,10 +121,26 @@ impl Files {
     /// # Errors
     /// Where one has changed since it was read.
     pub(super) fn hold(plan: &RecordPlan, observed: &Observed) -> Result<Self> {
-        let mut files = Vec::new();
+        let expected = Expected::of(plan);
+        let (mut held, mut paths) = (Vec::<Held>::new(), Vec::new());
         for file in &plan.files {
-            let (binary, path) = (file.binary.clone(), file.typed_path.display());
-            let guard = Lease::take(&binary)
+            let (binary, path) = (&file.binary, file.typed_path.display());
+            let operations = plan.operations.iter();
+            let operations = operations.map(|one| one.paths.contains(&file.typed_path));
+            let numbers = (0..).zip(operations).filter(|(_, is_there)| *is_there);
+            paths.push(Watched {
+                typed: file.typed_path.clone(),
+                real: binary.path().to_owned(),
+                file: Some(binary.identity()),
+                size: binary.size(),
+                build_id: file.build_id.clone(),
+                operations: numbers.map(|(number, _)| number).collect(),
+                state: State::Observed,
+            });
+            if held.iter().any(|other| Arc::ptr_eq(&other.binary, binary)) {
+                continue;
+            }
+            let guard = Lease::take(binary)
                 .map(Guard::Lease)
                 .unwrap_or_else(|error| {
                     message::line(format_args!("{}", without_lease(&file.typed_path, &error)));
@@ -141,20 +151,18 @@ impl Files {
                     "{path} was written to while it was read; hint: try again when it is complete"
                 );
             }
-            observed.add(&binary);
-            files.push(File {
-                operations: operations_in(plan, &binary),
-                binary,
-                typed_path: file.typed_path.clone(),
-                build_id: file.build_id.clone(),
+            observed.add(binary);
+            held.push(Held {
+                binary: binary.clone(),
                 guard,
-                path: PathState::Itself,
+                operations: operations_in(plan, binary),
             });
         }
         Ok(Self {
-            files,
+            held,
+            paths,
             follows_paths: !matches!(plan.processes, ProcessFilter::Process(_)),
-            expected: Expected::of(plan),
+            expected,
             again: plan.again.clone(),
             observed: observed.clone(),
         })
@@ -210,7 +218,7 @@ impl FileWatch {
             checked: clock.now(),
             clock,
             search: Search::new()?,
-            search_due: Timer::after(BETWEEN_SEARCHES),
+            searched: Vec::new(),
             unsent: Vec::new(),
         };
         let thread = {
@@ -242,9 +250,9 @@ struct Watch {
     clock: Arc<dyn Clock>,
     /// When the paths were checked for the last time.
     checked: ClockPair,
-    /// What reads files and memory maps meanwhile, which takes too long for this thread.
     search: Search,
-    search_due: Timer,
+    /// The paths for whose files the search was started.
+    searched: Vec<usize>,
     /// What there was no room for yet.
     unsent: Vec<Told>,
 }
@@ -252,22 +260,21 @@ struct Watch {
 impl Watch {
     fn run(mut self, over: &Event, check_files: &Event) {
         let mut paths_due = Timer::after(LONG_WAIT);
+        self.tell_paths();
         loop {
             let is_last = over.is_set();
             check_files.clear();
             self.check_files();
-            if self.files.follows_paths && (is_last || paths_due.is_over()) {
-                self.check_paths();
+            if is_last || paths_due.is_over() {
+                if self.files.follows_paths {
+                    self.check_paths(is_last);
+                }
                 paths_due = Timer::after(LONG_WAIT);
             }
-            match self.search.finished() {
-                Some(Searching::Resolved(resolved)) => self.attach_to_successors(&resolved),
-                Some(Searching::NotRun(files)) => self.let_go(&files),
-                None => {}
+            if let Some(resolved) = self.search.finished() {
+                self.attach_to_successors(&resolved);
             }
-            if is_last {
-                self.leave_waiting();
-            } else {
+            if !is_last {
                 self.start_search();
             }
             self.unsent
@@ -275,8 +282,8 @@ impl Watch {
             if is_last {
                 break;
             }
-            let is_compared = |file: &File| matches!(file.guard, Guard::Comparison);
-            let wait = if self.unsent.is_empty() && !self.files.files.iter().any(is_compared) {
+            let is_compared = |file: &Held| matches!(file.guard, Guard::Comparison);
+            let wait = if self.unsent.is_empty() && !self.files.held.iter().any(is_compared) {
                 paths_due.remaining().min(LONG_WAIT)
             } else {
                 SHORT_WAIT
@@ -292,180 +299,190 @@ impl Watch {
     }
 
     fn check_files(&mut self) {
-        for file in &mut self.files.files {
-            let Some(danger) = file.guard.danger(&file.binary) else {
-                continue;
-            };
-            let now = self.clock.now();
-            (self.hands.detach)(&file.binary);
-            // Releases the lease: only now may the writer go on, and nothing else may delay it.
-            file.guard = Guard::Detached;
-            self.files.observed.remove(&file.binary);
-            let path = file.binary.path().display();
-            if !matches!(file.path, PathState::Itself) {
-                // Another one has taken its place: no process starts this one.
-                continue;
-            }
-            let is_followed = self.files.follows_paths && self.files.again.is_some();
-            if is_followed && matches!(danger, Danger::Overwritten) {
-                message::line(format_args!(
-                    "warning: {path} {danger}: its probes are detached until it is complete"
-                ));
-                file.path = PathState::Other(Waiting::new(now, danger.cause()));
-            } else {
-                file.path = PathState::Left;
-                self.unsent.push(gap(now, None, danger.cause()));
-                message::line(format_args!(
-                    "warning: {path} {danger}: its probes are detached, and it is not observed from now on; hint: start the recorder again"
-                ));
+        let mut index = 0;
+        while index < self.files.held.len() {
+            let file = &self.files.held[index];
+            match file.guard.danger(&file.binary) {
+                Some(danger) => self.detach_endangered(index, &danger),
+                None => index += 1,
             }
         }
     }
 
-    fn check_paths(&mut self) {
-        let (before, again) = (self.checked, self.files.again.is_some());
+    fn detach_endangered(&mut self, index: usize, danger: &Danger) {
+        let now = self.clock.now();
+        (self.hands.detach)(&self.files.held[index].binary);
+        // Releases the lease: only now may the writer go on, and nothing else may delay it.
+        let Held { binary, .. } = self.files.held.remove(index);
+        self.files.observed.remove(&binary);
+        let is_followed = self.files.follows_paths
+            && self.files.again.is_some()
+            && matches!(danger, Danger::Overwritten);
+        let mut is_awaited = false;
+        for path in &mut self.files.paths {
+            if path.file != Some(binary.identity()) {
+                continue;
+            }
+            path.file = None;
+            match is_followed {
+                true => path.wait(now, danger.cause()),
+                false => path.state = State::Over,
+            }
+            is_awaited |= is_followed;
+        }
+        let shown = binary.path().display();
+        if is_awaited {
+            message::line(format_args!(
+                "warning: {shown} {danger}: its probes are removed until it is written"
+            ));
+        } else {
+            // Also where another file has taken its place: processes may run it still.
+            self.unsent.push(gap(now, None, danger.cause()));
+            message::line(format_args!(
+                "warning: {shown} {danger}: its probes are removed, and it is not observed from now on; hint: start the recorder again"
+            ));
+        }
+    }
+
+    fn check_paths(&mut self, is_last: bool) {
+        let before = self.checked;
         self.checked = self.clock.now();
-        for file in &mut self.files.files {
-            let is_detached = matches!(file.guard, Guard::Detached);
-            match (&file.path, file.binary.place()) {
-                (PathState::Itself, Place::Other) if again => {
-                    file.path = PathState::Other(Waiting::new(before, "file replaced"));
-                }
-                (PathState::Itself, Place::Other) => {
-                    file.path = PathState::Left;
-                    self.unsent.push(gap(before, None, "file replaced"));
-                    message::line(format_args!(
-                        "warning: {} was replaced: processes that start from now on are not observed; hint: start the recorder again",
-                        file.binary.path().display()
-                    ));
-                }
+        let now = self.checked;
+        for path in &mut self.files.paths {
+            let place = path.look();
+            match (&path.state, place) {
+                (State::Observed, Place::Other) => path.wait(before, "file replaced"),
                 // It came back, or nothing can be started there any more.
-                (PathState::Other(waiting), Place::Itself | Place::Nothing) if !is_detached => {
-                    let until = Some(self.checked);
-                    self.unsent.push(gap(waiting.since, until, waiting.cause));
-                    file.path = PathState::Itself;
+                (State::Waiting(waiting), Place::Itself | Place::Nothing) => {
+                    self.unsent
+                        .push(gap(waiting.since, Some(now), waiting.cause));
+                    path.state = State::Observed;
                 }
                 _ => {}
             }
+            if let State::Waiting(waiting) = &mut path.state {
+                let lasts_ns = now.boot_ns.saturating_sub(waiting.since.boot_ns);
+                if is_last || lasts_ns >= PART_NS {
+                    let until = (!is_last).then_some(now);
+                    self.unsent.push(gap(waiting.since, until, waiting.cause));
+                    waiting.since = now;
+                }
+            }
         }
+        self.tell_paths();
     }
 
-    /// Has files read that are to be observed, or memory maps, where that is due.
+    /// Where a process may start a file that will be observed, once one is found that can be.
+    fn tell_paths(&self) {
+        let is_hopeful = |path: &&Watched| match &path.state {
+            State::Observed => true,
+            State::Waiting(waiting) => waiting.reason.is_none(),
+            State::Over => false,
+        };
+        let paths = self.files.paths.iter().filter(is_hopeful);
+        let paths = paths.map(|path| (path.typed.clone(), path.file));
+        self.files.observed.set_paths(paths.collect());
+    }
+
+    /// Has files read that are to be observed, where that is due.
     fn start_search(&mut self) {
-        let waiting = self.files.files.iter().filter_map(|file| match &file.path {
-            PathState::Other(waiting) => Some(waiting),
-            _ => None,
-        });
-        let waiting: Vec<&Waiting> = waiting.collect();
-        self.files.observed.set_incomplete(!waiting.is_empty());
-        if self.search.is_busy() {
+        let Some(again) = self.files.again.as_ref().filter(|_| !self.search.is_busy()) else {
             return;
-        }
-        let is_due = waiting.into_iter().any(|waiting| waiting.is_due());
-        if let Some(again) = self.files.again.as_ref().filter(|_| is_due) {
-            self.search.resolve(again.clone());
-        } else if self.search_due.is_over() {
-            self.search_due = Timer::after(BETWEEN_SEARCHES);
-            let left = self.files.files.iter();
-            let left = left.filter(|file| {
-                matches!(file.path, PathState::Left) && !matches!(file.guard, Guard::Detached)
-            });
-            let left: Vec<Arc<Binary>> = left.map(|file| file.binary.clone()).collect();
-            if !left.is_empty() {
-                self.search.find_not_run(left);
+        };
+        self.searched.clear();
+        for (index, path) in self.files.paths.iter_mut().enumerate() {
+            // It is looked at again in a second.
+            if !path.is_due() || is_being_written(&path.typed) {
+                continue;
             }
+            path.begin_attempt();
+            let most = MOST_BYTES.max(path.size.saturating_mul(4));
+            match fs::metadata(&path.typed) {
+                Ok(data) if data.is_file() && data.len() > most => {
+                    refuse(path, &format!("it is larger than {} MiB", most >> 20));
+                }
+                _ => self.searched.push(index),
+            }
+        }
+        if !self.searched.is_empty() {
+            self.search.start(again.clone());
         }
     }
 
     /// Observes the files that are in the places of others now.
     fn attach_to_successors(&mut self, resolved: &Result<Resolution, String>) {
-        for index in 0..self.files.files.len() {
-            let PathState::Other(_) = &self.files.files[index].path else {
+        for index in std::mem::take(&mut self.searched) {
+            if self.files.paths[index].waiting().is_none() {
                 continue;
-            };
+            }
             let attached = match resolved {
                 Ok(resolution) => self.attach_to_successor(index, resolution),
                 Err(reason) => Err(reason.clone()),
             };
-            let file = &mut self.files.files[index];
-            let PathState::Other(waiting) = &mut file.path else {
-                continue;
-            };
-            let Err(reason) = attached else {
-                let now = self.clock.now();
-                self.unsent
-                    .push(gap(waiting.since, Some(now), waiting.cause));
-                file.path = PathState::Left;
-                continue;
-            };
-            if waiting.fails_for_good() {
-                message::line(format_args!(
-                    "warning: {} was replaced, and the new file cannot be observed: {reason}; processes that start from now on are not observed; hint: start the recorder again",
-                    file.typed_path.display()
-                ));
-                self.unsent.push(gap(waiting.since, None, waiting.cause));
-                file.path = PathState::Left;
+            let now = self.clock.now();
+            let path = &mut self.files.paths[index];
+            match (attached, &path.state) {
+                (Ok(()), State::Waiting(waiting)) => {
+                    self.unsent
+                        .push(gap(waiting.since, Some(now), waiting.cause));
+                    path.state = State::Observed;
+                }
+                (Err(reason), _) => refuse(path, &reason),
+                _ => {}
             }
         }
+        self.let_go();
+        self.tell_paths();
     }
 
     fn attach_to_successor(&mut self, index: usize, found: &Resolution) -> Result<(), String> {
-        let old = &self.files.files[index];
-        let mut new = found.files.iter();
-        let new = new.find(|file| file.typed_path == old.typed_path);
-        let new = new.ok_or("no operation is in it")?.clone();
-        // A file that is observed already may have come back to a path.
-        let mut files = self.files.files.iter_mut().enumerate();
-        let known = files.find(|(_, file)| {
-            file.binary.is_same_file(&new.binary) && !matches!(file.guard, Guard::Detached)
-        });
-        let binary = match known {
-            Some((other, _)) if other == index => {
-                return Err("its path still leads to the earlier one".to_owned());
-            }
-            Some((_, known)) => {
-                known.path = PathState::Itself;
-                known.binary.clone()
-            }
+        let path = &self.files.paths[index];
+        let may_leave_out = self
+            .files
+            .again
+            .as_ref()
+            .is_some_and(|again| again.skip_refused);
+        let expected = &self.files.expected;
+        let there = expected.found_at(&path.typed, &path.operations, found, may_leave_out)?;
+        let mut files = found.files.iter();
+        let new = files.find(|file| file.typed_path == path.typed);
+        let new = new.ok_or("no operation is in it")?;
+        let mut held = self.files.held.iter();
+        match held.find(|file| file.binary.is_same_file(&new.binary)) {
+            // It came from another path, or back. Further probes at its instructions would disturb those
+            // that are there.
+            Some(held) if there.iter().all(|one| held.operations.contains(one)) => {}
+            Some(_) => return Err("it is observed already, for other operations".to_owned()),
             None => {
-                let hooks = self.files.expected.hooks(found.clone(), &new.binary)?;
-                self.observe(&new, hooks)?;
-                new.binary.clone()
+                let hooks = expected.hooks(found, &new.binary)?;
+                self.observe(new, hooks)?;
             }
-        };
-        let files = &self.files.files;
-        let observed = files.iter().find(|file| Arc::ptr_eq(&file.binary, &binary));
-        let observed = observed.map_or(&[][..], |file| &file.operations);
-        let old = &files[index];
-        let missing = old.operations.iter().copied();
-        let missing = missing.filter(|operation| !observed.contains(operation));
-        let missing = self.files.expected.names(missing);
-        let build = |id: &Option<String>| id.as_ref().map_or("none".to_owned(), String::clone);
-        let mut text = format!(
-            "{} was replaced (build {}, now {}): the new file is observed",
-            new.typed_path.display(),
-            build(&old.build_id),
-            build(&new.build_id)
-        );
-        if !missing.is_empty() {
-            text.push_str(&format!(", but for {}", missing.join(", ")));
         }
+        let path = &mut self.files.paths[index];
+        let cause = path.waiting().map_or("", |waiting| waiting.cause);
+        let missing = path.operations.iter().filter(|one| !there.contains(one));
+        let missing = self.files.expected.names(missing.copied());
+        let text = observed_text(path, new, cause, &missing);
+        path.file = Some(new.binary.identity());
+        path.real = new.binary.path().to_owned();
+        path.size = new.binary.size();
+        path.build_id = new.build_id.clone();
         message::line(format_args!("{text}"));
         let now = self.clock.now();
         self.unsent.extend([
             Told::Note {
-                text: super::wire::text(&text),
+                text: wire::text(&text),
                 boot_ns: now.boot_ns,
                 utc_ns: now.utc_ns,
             },
-            Told::observes(&new),
+            Told::observes(new),
         ]);
         Ok(())
     }
 
     /// Guards a file and attaches its probes.
     fn observe(&mut self, new: &ObservedFile, found: Found) -> Result<(), String> {
-        let guard = match Lease::take(&new.binary) {
+        let guard = match Lease::take_now(&new.binary) {
             Ok(lease) => Guard::Lease(lease),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Err("another process has it open for writing".to_owned());
@@ -483,43 +500,76 @@ impl Watch {
             return Err(soakbox_cli::error_chain(&error));
         }
         self.files.observed.add(&new.binary);
-        self.files.files.push(File {
+        self.files.held.push(Held {
             binary: new.binary.clone(),
-            typed_path: new.typed_path.clone(),
-            build_id: new.build_id.clone(),
-            operations: found.operations,
             guard,
-            path: PathState::Itself,
+            operations: found.operations,
         });
         Ok(())
     }
 
-    /// Detaches the probes of files that others have replaced and that no process runs any more.
-    fn let_go(&mut self, files: &[Arc<Binary>]) {
-        let (detach, observed) = (&self.hands.detach, &self.files.observed);
-        self.files.files.retain(|file| {
-            let is_left = matches!(file.path, PathState::Left)
-                && files.iter().any(|other| Arc::ptr_eq(other, &file.binary));
-            if is_left {
-                detach(&file.binary);
-                observed.remove(&file.binary);
-            }
-            !is_left
-        });
-    }
-
-    /// The recording ends before some files are observed again.
-    fn leave_waiting(&mut self) {
-        for file in &mut self.files.files {
-            if let PathState::Other(waiting) = &file.path {
-                self.unsent.push(gap(waiting.since, None, waiting.cause));
-                file.path = PathState::Left;
-            }
+    /// Removes the probes of the oldest files that are at no path, where there are too many.
+    fn let_go(&mut self) {
+        let files = &mut self.files;
+        let is_left = |file: &Held| {
+            let identity = Some(file.binary.identity());
+            files.paths.iter().all(|path| path.file != identity)
+        };
+        let left = files.held.iter().filter(|file| is_left(file)).count();
+        if left <= MOST_LEFT {
+            return;
         }
+        let Some(oldest) = files.held.iter().position(is_left) else {
+            return;
+        };
+        let Held { binary, .. } = files.held.remove(oldest);
+        (self.hands.detach)(&binary);
+        files.observed.remove(&binary);
+        let now = self.clock.now();
+        self.unsent
+            .push(gap(now, None, "earlier build not observed"));
+        message::line(format_args!(
+            "warning: {} was replaced more than {MOST_LEFT} times: processes that still run its oldest build are not observed from now on; hint: start the recorder again",
+            binary.path().display()
+        ));
     }
 }
 
-fn without_lease(path: &std::path::Path, error: &io::Error) -> String {
+/// Notes that the file at a path cannot be observed, and tells it once for each reason.
+fn refuse(path: &mut Watched, reason: &str) {
+    if path.fail(reason) {
+        message::line(format_args!(
+            "warning: {} was replaced, and the new file is not observed: {reason}; it is tried again when it changes",
+            path.typed.display()
+        ));
+    }
+}
+
+/// What the recording notes about a file that took the place of another one.
+fn observed_text(path: &Watched, new: &ObservedFile, cause: &str, missing: &[&str]) -> String {
+    let build = |id: &Option<String>| id.as_ref().map_or("unknown".to_owned(), String::clone);
+    let builds = match (&path.build_id, &new.build_id) {
+        (Some(old), Some(new)) if old == new => format!("the same build, {new}"),
+        (old, new) => format!("build {}, now {}", build(old), build(new)),
+    };
+    let verb = match cause {
+        "file overwritten" => "overwritten",
+        _ => "replaced",
+    };
+    let mut text = format!(
+        "{} was {verb} ({builds}): the new file is observed",
+        path.typed.display()
+    );
+    if !missing.is_empty() {
+        text.push_str(&format!(
+            ", without {}, not found in it",
+            missing.join(", ")
+        ));
+    }
+    text
+}
+
+fn without_lease(path: &Path, error: &io::Error) -> String {
     format!(
         "warning: {}: no lease ({error}); if it is overwritten in place, programs that start at that moment may crash; hint: {}",
         path.display(),

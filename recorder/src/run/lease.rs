@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +44,19 @@ impl Lease {
         }
     }
 
+    /// As [`Self::take`], at once.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn take_now(binary: &Binary) -> io::Result<Self> {
+        Self::of(File::open(binary.own_path())?)
+    }
+
+    fn of(file: File) -> io::Result<Self> {
+        fcntl(&file, F_SETLEASE, F_RDLCK)?;
+        Ok(Self { file })
+    }
+
     /// Whether a writer waits for its release, or went on after the longest wait.
     ///
     /// # Errors
@@ -49,6 +64,17 @@ impl Lease {
     pub(super) fn is_breaking(&self) -> io::Result<bool> {
         is_breaking(&self.file)
     }
+}
+
+/// Whether another process has the file at `path` open for writing, as far as the kernel tells.
+pub(super) fn is_being_written(path: &Path) -> bool {
+    let is_file = std::fs::metadata(path).is_ok_and(|data| data.is_file());
+    let file = is_file.then(|| {
+        let mut options = File::options();
+        options.read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    });
+    let Some(Ok(file)) = file else { return false };
+    matches!(Lease::of(file), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl Drop for Lease {

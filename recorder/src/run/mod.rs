@@ -6,7 +6,7 @@
 //! write.
 //!
 //! The other process (`attaching`) attaches and detaches (`probes`, `switching`), watches the observed
-//! files (`files`), attaches to those that take their places (`successor`, `again`), and finds processes
+//! files (`files`), attaches to those that take their places (`paths`, `search`, `again`), and finds processes
 //! (`runners`). `wire` has all that the two say to each other.
 
 mod again;
@@ -25,6 +25,7 @@ mod last;
 mod lease;
 mod observed;
 mod outbox;
+mod paths;
 mod probes;
 mod provenance;
 mod report;
@@ -33,11 +34,11 @@ mod room;
 mod runners;
 mod running;
 mod sampling;
+mod search;
 mod service;
 mod signals;
 mod socket;
 mod status;
-mod successor;
 mod supervise;
 mod switch;
 mod switching;

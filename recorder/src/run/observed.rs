@@ -1,11 +1,13 @@
-//! The files that are observed now: those of the plan, those that took their places, and without those
-//! that no process runs any more.
+//! The files that are observed now: those of the plan and those that took their places, as the threads
+//! that find processes need to know them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::paths::{Identity, identity_at};
 use crate::binary::Binary;
 
-/// The files, shared by the threads that find processes by them.
+/// The files, shared by these threads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observed(Arc<Mutex<Known>>);
 
@@ -13,8 +15,8 @@ pub(super) struct Observed(Arc<Mutex<Known>>);
 struct Known {
     files: Vec<Arc<Binary>>,
     changes: u64,
-    /// A file has another one in its place that is not among them yet.
-    is_incomplete: bool,
+    /// Paths whose files may change, each with the file that is observed there.
+    paths: Vec<(PathBuf, Option<Identity>)>,
 }
 
 impl Observed {
@@ -30,24 +32,28 @@ impl Observed {
         known.changes += 1;
     }
 
-    pub(super) fn set_incomplete(&self, is_incomplete: bool) {
-        self.lock().is_incomplete = is_incomplete;
+    /// Paths at which another file will be observed as soon as it is there.
+    pub(super) fn set_paths(&self, paths: Vec<(PathBuf, Option<Identity>)>) {
+        self.lock().paths = paths;
     }
 
-    /// Whether a file may be added soon.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.lock().is_incomplete
+    /// Whether a file is at one of the paths that is not observed yet.
+    pub(super) fn will_change(&self) -> bool {
+        let paths = self.lock().paths.clone();
+        paths.iter().any(|(path, file)| {
+            let found = identity_at(path);
+            found.is_some() && found != *file
+        })
     }
 
     pub(super) fn files(&self) -> Vec<Arc<Binary>> {
         self.lock().files.clone()
     }
 
-    /// The files, where they have changed since there were `seen` changes, which is brought up to date.
-    pub(super) fn changed(&self, seen: &mut u64) -> Option<Vec<Arc<Binary>>> {
+    /// The files, where they have changed since there were `seen` changes; with the number of changes.
+    pub(super) fn changed(&self, seen: u64) -> Option<(Vec<Arc<Binary>>, u64)> {
         let known = self.lock();
-        let is_new = std::mem::replace(seen, known.changes) != known.changes;
-        is_new.then(|| known.files.clone())
+        (known.changes != seen).then(|| (known.files.clone(), known.changes))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -121,9 +121,10 @@ impl Runners {
 
     /// Looks for a process that runs one of the files. Returns how many before it cannot be read.
     fn search(&mut self) -> std::io::Result<usize> {
-        if let Some(files) = self.observed.changed(&mut self.changes) {
+        if let Some((files, changes)) = self.observed.changed(self.changes) {
             let files = files.iter().map(|file| MappedFile::of(file.file()));
             self.files = files.collect::<std::io::Result<_>>()?;
+            self.changes = changes;
         }
         let mut hidden = 0;
         for pid in all_numbers()? {
@@ -162,7 +163,7 @@ impl Runners {
         // Where /proc cannot be read any more, none is found.
         let _ = self.search();
         // What runs a file that is not observed yet may be found when it is.
-        if self.known.is_some() || self.observed.is_incomplete() {
+        if self.known.is_some() || self.observed.will_change() {
             self.next_look = Timer::after(match self.known {
                 Some(_) => BETWEEN_CHECKS,
                 None => BETWEEN_SEARCHES,
@@ -199,7 +200,7 @@ mod tests {
         let shell = directory.path().join("shell");
         let copied = Command::new("cp").arg("/bin/sh").arg(&shell).status();
         assert!(copied.unwrap().success());
-        let (file, _) = Binary::open(shell.clone(), shell.clone()).unwrap();
+        let (file, _) = Binary::open(shell.clone()).unwrap();
         let observed = Observed::default();
         observed.add(&Arc::new(file));
         let mut child = Command::new(&shell)

@@ -17,6 +17,9 @@ use super::sealer::{Job, Request};
 use crate::clock::{ClockPair, Stopwatch};
 use crate::plan::SegmentLimits;
 
+/// Most files that the metadata name: of a program that is built every minute, the last ones.
+const MOST_OBSERVED: usize = 256;
+
 /// Values that all writers of a recorder share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
@@ -28,12 +31,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Notes a further file under observation, once.
+    /// Notes a further file under observation as the last one.
     pub(crate) fn observes(&mut self, file: &ObservedFile) {
         let observed = &mut self.provenance.observed;
-        if !observed.contains(file) {
-            observed.push(file.clone());
+        observed.retain(|known| known != file);
+        if observed.len() == MOST_OBSERVED {
+            observed.remove(0);
         }
+        observed.push(file.clone());
     }
 }
 

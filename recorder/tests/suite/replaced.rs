@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::host;
-use crate::support::recorder::Recorder;
+use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets::{self, Outcome};
 use crate::support::toolchains;
@@ -311,7 +311,7 @@ fn an_operation_that_the_new_file_does_not_have_is_named_and_the_others_are_obse
     let notes = scene.recording().words("annotations", "text");
     let named = notes
         .iter()
-        .filter(|note| note.ends_with(", but for other"));
+        .filter(|note| note.ends_with(", without other, not found in it"));
     assert_eq!(named.count(), 1, "{notes:?}\n{}", ended.stderr);
 }
 
@@ -442,4 +442,209 @@ fn a_process_that_outlives_its_file_is_recorded_without_a_gap() {
     recorder.wait().check();
     assert_eq!(scene.recording().gap_causes(), [""; 0]);
     assert_eq!(scene.finished(), 1000);
+}
+
+/// Puts `next` at `path` by a rename.
+fn replace(path: &Path, next: &Path) {
+    let new = path.with_extension("new");
+    fs::copy(next, &new).unwrap();
+    fs::rename(&new, path).unwrap();
+}
+
+fn probe(name: &str, file: &Path) -> String {
+    format!("{name}=uprobe:{}:op", file.display())
+}
+
+/// The process that attaches, of a recorder.
+fn attaching(recorder: &Recorder) -> u32 {
+    let pid = recorder.pid();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn files_that_were_one_file_by_two_paths_and_two_that_become_one() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let other = scene.root.with_file_name("other");
+    fs::hard_link(&scene.program, &other).unwrap();
+    // Two operations of one instruction are refused: each path has a function of its own.
+    let probes = [
+        probe("op", &scene.program),
+        format!("other=uprobe:{}:other", other.display()),
+    ];
+    let mut recorder = Recorder::start(&scene.root, &["--op", &probes[0], "--op", &probes[1]]);
+    ran_first(&targets::run(&other, CALLS));
+    // Only one of the two paths leads to the new file.
+    let third = scene.version(3);
+    replace(&other, &third);
+    recorder.wait_for_line(OBSERVED);
+    recorder.forget_lines();
+    assert!(targets::run(&other, CALLS).status.success());
+    ran_first(&targets::run(&scene.program, CALLS));
+    // Both lead to one new file.
+    let fourth = scene.version(4);
+    for path in [&other, &scene.program] {
+        let new = path.with_extension("new");
+        fs::hard_link(&fourth, &new).unwrap();
+        fs::rename(&new, path).unwrap();
+    }
+    for _ in 0..2 {
+        recorder.wait_for_line(OBSERVED);
+        let line = format!("{OBSERVED}\n");
+        recorder.forget_line(&line);
+    }
+    assert!(targets::run(&other, CALLS).status.success());
+    let ended = recorder.stop().check();
+    let recording = scene.recording();
+    let calls = recording.checked("op").finished;
+    // The third version has only the other function's probes.
+    assert_eq!(calls, 3_000, "{}", ended.stderr);
+    assert_eq!(recording.checked("other").finished, 4);
+    assert_short(&gaps(&recording), &["file replaced"; 3]);
+}
+
+#[test]
+fn two_files_one_of_which_is_removed_and_two_that_change_places() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let second = scene.root.with_file_name("second");
+    fs::copy(scene.version(3), &second).unwrap();
+    let probes = [probe("first", &scene.program), probe("second", &second)];
+    let arguments = ["--op", &probes[0][..], "--op", &probes[1]];
+    let mut recorder = Recorder::start(&scene.root, &arguments);
+    let kept = second.with_extension("kept");
+    fs::rename(&second, &kept).unwrap();
+    scene.replace_by(&scene.version(4));
+    recorder.wait_for_line(OBSERVED);
+    assert!(targets::run(&scene.program, CALLS).status.success());
+    fs::rename(&kept, &second).unwrap();
+    assert!(targets::run(&second, CALLS).status.success());
+    recorder.forget_lines();
+    // They change places: each file has the probes of the other operation.
+    let aside = second.with_extension("aside");
+    fs::rename(&second, &aside).unwrap();
+    fs::rename(&scene.program, &second).unwrap();
+    fs::rename(&aside, &scene.program).unwrap();
+    recorder.wait_for_line("for other operations");
+    std::thread::sleep(Duration::from_secs(5));
+    let ended = recorder.stop().check();
+    let told = ended.stderr.matches("for other operations").count();
+    assert!(told <= 2, "{}", ended.stderr);
+    let recording = scene.recording();
+    let totals = ["first", "second"].map(|name| recording.checked(name).finished);
+    assert_eq!(totals, [1_000, 1_000], "{}", ended.stderr);
+    let open = gaps(&recording)
+        .iter()
+        .filter(|(_, length)| length.is_none())
+        .count();
+    assert_eq!(open, 2, "{:?}", gaps(&recording));
+}
+
+#[test]
+fn a_long_wait_is_told_in_parts_that_a_killed_recorder_leaves() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut recorder = scene.record(&scene.program, &[]);
+    fs::remove_file(&scene.program).unwrap();
+    fs::create_dir(&scene.program).unwrap();
+    recorder.wait_for_line("and the new file is not observed");
+    std::thread::sleep(Duration::from_secs(14));
+    recorder.kill();
+    let (status, _, stderr) = recorder::run(&["recover", scene.root.to_str().unwrap()]);
+    assert!(status.success(), "{stderr}");
+    let found = gaps(&scene.recording());
+    let length: f64 = found
+        .iter()
+        .filter(|(cause, _)| cause == "file replaced")
+        .filter_map(|(_, length)| *length)
+        .sum();
+    assert!(length >= 10.0, "{found:?}");
+}
+
+#[test]
+fn a_slow_writer_is_waited_for_and_many_builds_need_no_more_descriptors() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut recorder = scene.record(&scene.program, &[]);
+    let bytes = fs::read(&scene.next).unwrap();
+    let mut writer = fs::File::create(&scene.program).unwrap();
+    for part in bytes.chunks(bytes.len() / 6 + 1) {
+        writer.write_all(part).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    drop(writer);
+    let closed = Instant::now();
+    recorder.wait_for_line(OBSERVED);
+    eprintln!("observed {:?} after the writer ended", closed.elapsed());
+    scene.run_next();
+    let descriptors = |recorder: &Recorder| {
+        let path = format!("/proc/{}/fd", attaching(recorder));
+        fs::read_dir(path).unwrap().count()
+    };
+    let before = descriptors(&recorder);
+    for _ in 0..6 {
+        recorder.forget_lines();
+        fs::copy(&scene.next, &scene.program).unwrap();
+        recorder.wait_for_line(OBSERVED);
+    }
+    let after = descriptors(&recorder);
+    assert!(after <= before + 2, "{before} {after}");
+    recorder.stop().check();
+    assert_eq!(scene.finished(), 1_000);
+}
+
+#[test]
+fn a_deployment_within_a_short_time_until_the_end_is_waited_for() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let running = targets::start_waiting(&scene.program, CALLS);
+    let recorder = scene.record(&scene.program, &["--until-exit=200ms"]);
+    scene.replace_by(&scene.next);
+    ran_first(&running.go());
+    let second = targets::start_waiting(&scene.program, CALLS);
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(second.go().status.success());
+    recorder.wait().check();
+    assert_eq!(scene.finished(), 2_000);
+}
+
+#[test]
+fn the_watch_over_the_files_of_one_process_rests() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let running = targets::start_waiting(&scene.program, CALLS);
+    let pid = running.pid().to_string();
+    let recorder = scene.record(&scene.program, &["--pid", &pid]);
+    let ticks = |pid: u32| -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let attaching = attaching(&recorder);
+    std::thread::sleep(Duration::from_secs(2));
+    let before = ticks(attaching);
+    std::thread::sleep(Duration::from_secs(4));
+    let used = ticks(attaching) - before;
+    // 400 ticks are all of a core.
+    assert!(used < 40, "{used}");
+    ran_first(&running.go());
+    recorder.wait().check();
 }

@@ -22,7 +22,7 @@ pub(crate) fn all() -> Vec<Hook> {
 
 fn own() -> Arc<Binary> {
     let own = PathBuf::from("/proc/self/exe");
-    Arc::new(Binary::open(own.clone(), own).unwrap().0)
+    Arc::new(Binary::open(own).unwrap().0)
 }
 
 /// One hook for every program that every kernel loads and that runs at an instruction of a file.

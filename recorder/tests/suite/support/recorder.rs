@@ -168,6 +168,12 @@ impl Recorder {
         self.read_so_far.clear();
     }
 
+    /// The same for lines up to the first one that ends so.
+    pub(crate) fn forget_line(&mut self, end: &str) {
+        let at = self.read_so_far.find(end).map_or(0, |at| at + end.len());
+        self.read_so_far.drain(..at);
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
