@@ -55,6 +55,16 @@ impl Binary {
         Ok((binary, bytes))
     }
 
+    /// Opens `path` without reading it, for a program whose instructions are known.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is not a regular file.
+    pub fn open_only(path: PathBuf) -> Result<Self, OpenError> {
+        let file = open_regular(&path)?;
+        let opened = file.metadata()?;
+        Ok(Self { path, file, opened })
+    }
+
     /// Whether both are one file, by whatever paths (hard links).
     pub fn is_same_file(&self, other: &Self) -> bool {
         identity(&self.opened) == identity(&other.opened)

@@ -142,7 +142,7 @@ fn load(
         }
     };
     let own = PathBuf::from("/proc/self/exe");
-    let (own, _) = Binary::open(own).context("cannot read the recorder itself")?;
+    let own = Binary::open_only(own).context("cannot read the recorder itself")?;
     let own = Arc::new(own);
     let (mut kinds, mut refusals) = (Vec::new(), Vec::new());
     for kind in KINDS {

@@ -159,7 +159,7 @@ pub(super) fn refused(reason: &str) -> KernelError {
 /// The recorder's own file.
 pub(super) fn own_binary() -> Result<Arc<Binary>, KernelError> {
     let own = PathBuf::from("/proc/self/exe");
-    let opened = Binary::open(own);
-    let (own, _) = opened.map_err(|error| refused(&error.to_string()))?;
+    let opened = Binary::open_only(own);
+    let own = opened.map_err(|error| refused(&error.to_string()))?;
     Ok(Arc::new(own))
 }
