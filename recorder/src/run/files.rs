@@ -271,10 +271,11 @@ impl Watch {
                 }
                 paths_due = Timer::after(LONG_WAIT);
             }
-            if let Some(resolved) = self.search.finished() {
-                self.attach_to_successors(&resolved);
-            }
+            // At the end the gap is told already, and nothing is attached any more.
             if !is_last {
+                if let Some(resolved) = self.search.finished() {
+                    self.attach_to_successors(&resolved);
+                }
                 self.start_search();
             }
             self.unsent
