@@ -149,6 +149,12 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// Whether it is at an instruction of this file.
+    pub fn is_in(&self, file: &Arc<Binary>) -> bool {
+        let place = self.point.instruction();
+        place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
+    }
+
     /// A uprobe before the instruction at `offset` of `file`.
     pub fn uprobe(
         phase: Phase,

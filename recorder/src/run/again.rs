@@ -85,11 +85,8 @@ impl Expected {
         let mut hooks = Vec::new();
         let mut operations = Vec::new();
         for one in &found.operations {
-            let is_here = |hook: &&Hook| {
-                let place = hook.point.instruction();
-                place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
-            };
-            let mut here: Vec<Hook> = one.hooks.iter().filter(is_here).cloned().collect();
+            let here = one.hooks.iter().filter(|hook| hook.is_in(file));
+            let mut here: Vec<Hook> = here.cloned().collect();
             let mut known = self.operations.iter();
             let number = known.position(|(name, _)| *name == one.info.name);
             let Some(number) = number.filter(|_| !here.is_empty()) else {

@@ -171,10 +171,7 @@ impl Files {
 
 /// The operations that have a hook in this file.
 fn operations_in(plan: &RecordPlan, file: &Arc<Binary>) -> Vec<u16> {
-    let is_here = |hook: &Hook| {
-        let place = hook.point.instruction();
-        place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
-    };
+    let is_here = |hook: &Hook| hook.is_in(file);
     let operations = (0..).zip(&plan.operations);
     let here = operations.filter(|(_, one)| one.hooks.iter().any(is_here));
     here.map(|(number, _)| number).collect()

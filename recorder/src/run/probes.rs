@@ -42,11 +42,7 @@ impl OperationHooks {
     }
 
     fn forget(&mut self, file: &Arc<Binary>) {
-        let is_in = |hook: &Hook| {
-            let place = hook.point.instruction();
-            place.is_some_and(|(other, _)| Arc::ptr_eq(other, file))
-        };
-        self.hooks.retain(|hook| !is_in(hook));
+        self.hooks.retain(|hook| !hook.is_in(file));
     }
 }
 
