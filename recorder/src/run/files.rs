@@ -8,29 +8,35 @@
 //! the probes are attached to that one too. Files are held as long as the recording lasts, because processes
 //! may run them; paths are watched apart from them (`paths`).
 
-use std::fmt::{self, Display, Formatter};
-use std::fs;
-use std::io::{self, ErrorKind};
+mod again;
+mod guard;
+mod lease;
+mod paths;
+mod search;
+mod successors;
+
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::again::{Expected, Found};
+use anyhow::{Result, bail};
+
+use self::again::Expected;
+use self::guard::{Danger, Guard};
+use self::paths::{Place, State, Watched};
+use self::search::Search;
 use super::event::{Event, wait_for};
-use super::lease::{Lease, is_being_written};
 use super::observed::Observed;
-use super::paths::{Place, State, Watched};
 use super::reports::{Reports, Unsent};
-use super::search::Search;
-use super::wire::{self, Told};
+use super::wire::Told;
 use crate::binary::Binary;
 use crate::clock::{Clock, ClockPair, Timer};
 use crate::kernel::KernelError;
 use crate::message;
-use crate::plan::{Again, Hook, ObservedFile, ProcessFilter, RecordPlan, Resolution};
-use anyhow::{Result, bail};
+use crate::plan::{Again, Hook, ProcessFilter, RecordPlan};
+
+pub(super) use self::paths::{Identity, identity_at};
 
 /// How often files without a lease are compared, and rows that could not be sent are sent again.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
@@ -41,9 +47,6 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 const PART_NS: u64 = 10_000_000_000;
 /// Most files that are held although others have taken their places.
 const MOST_LEFT: usize = 64;
-/// A file is read again where it is not larger than this, or than four times the earlier one: it is read
-/// into memory.
-const MOST_BYTES: u64 = 256 << 20;
 
 /// The observed files, each with its guard, and their paths.
 pub(super) struct Files {
@@ -62,57 +65,6 @@ struct Held {
     guard: Guard,
     /// The operations in it.
     operations: Vec<u16>,
-}
-
-/// How a file is kept from being overwritten under its probes.
-enum Guard {
-    Lease(Lease),
-    /// No lease could be taken: a change is detected only afterwards.
-    Comparison,
-}
-
-/// Why a file's probes must be detached.
-enum Danger {
-    Overwritten,
-    /// Whether its lease is intact is not known.
-    Unguarded(io::Error),
-}
-
-impl Guard {
-    fn danger(&self, binary: &Binary) -> Option<Danger> {
-        let is_overwritten = match self {
-            Guard::Lease(lease) => lease.is_breaking(),
-            Guard::Comparison => Ok(binary.is_changed()),
-        };
-        match is_overwritten {
-            Ok(is_overwritten) => is_overwritten.then_some(Danger::Overwritten),
-            Err(error) => Some(Danger::Unguarded(error)),
-        }
-    }
-}
-
-impl Danger {
-    /// The cause of the gap.
-    fn cause(&self) -> &'static str {
-        match self {
-            Danger::Overwritten => "file overwritten",
-            Danger::Unguarded(_) => "file not guarded",
-        }
-    }
-}
-
-impl Display for Danger {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Danger::Overwritten => out.write_str("was opened for writing"),
-            Danger::Unguarded(error) => {
-                write!(
-                    out,
-                    "may be opened for writing, as its lease cannot be read ({error})"
-                )
-            }
-        }
-    }
 }
 
 impl Files {
@@ -140,12 +92,7 @@ impl Files {
             if held.iter().any(|other| Arc::ptr_eq(&other.binary, binary)) {
                 continue;
             }
-            let guard = Lease::take(binary)
-                .map(Guard::Lease)
-                .unwrap_or_else(|error| {
-                    message::line(format_args!("{}", without_lease(&file.typed_path, &error)));
-                    Guard::Comparison
-                });
+            let guard = Guard::take(binary, &file.typed_path);
             if binary.is_changed() {
                 bail!(
                     "{path} was written to while it was read; hint: try again when it is complete"
@@ -280,7 +227,7 @@ impl Watch {
             if is_last {
                 break;
             }
-            let is_compared = |file: &Held| matches!(file.guard, Guard::Comparison);
+            let is_compared = |file: &Held| file.guard.is_comparison();
             let wait = if self.unsent.is_empty() && !self.files.held.iter().any(is_compared) {
                 paths_due.remaining().min(LONG_WAIT)
             } else {
@@ -382,130 +329,6 @@ impl Watch {
         self.files.observed.set_paths(paths.collect());
     }
 
-    /// Has files read that are to be observed, where that is due.
-    fn start_search(&mut self) {
-        let Some(again) = self.files.again.as_ref().filter(|_| !self.search.is_busy()) else {
-            return;
-        };
-        self.searched.clear();
-        for (index, path) in self.files.paths.iter_mut().enumerate() {
-            // It is looked at again in a second.
-            if !path.is_due() || is_being_written(&path.typed) {
-                continue;
-            }
-            path.begin_attempt();
-            let most = MOST_BYTES.max(path.size.saturating_mul(4));
-            match fs::metadata(&path.typed) {
-                Ok(data) if data.is_file() && data.len() > most => {
-                    refuse(path, &format!("it is larger than {} MiB", most >> 20));
-                }
-                _ => self.searched.push(index),
-            }
-        }
-        if !self.searched.is_empty() {
-            self.search.start(again.clone());
-        }
-    }
-
-    /// Observes the files that are in the places of others now.
-    fn attach_to_successors(&mut self, resolved: &Result<Resolution, String>) {
-        for index in std::mem::take(&mut self.searched) {
-            if self.files.paths[index].waiting().is_none() {
-                continue;
-            }
-            let attached = match resolved {
-                Ok(resolution) => self.attach_to_successor(index, resolution),
-                Err(reason) => Err(reason.clone()),
-            };
-            let now = self.clock.now();
-            let path = &mut self.files.paths[index];
-            match (attached, &path.state) {
-                (Ok(()), State::Waiting(waiting)) => {
-                    self.unsent
-                        .push(gap(waiting.since, Some(now), waiting.cause));
-                    path.state = State::Observed;
-                }
-                (Err(reason), _) => refuse(path, &reason),
-                _ => {}
-            }
-        }
-        self.let_go();
-        self.tell_paths();
-    }
-
-    fn attach_to_successor(&mut self, index: usize, found: &Resolution) -> Result<(), String> {
-        let path = &self.files.paths[index];
-        let may_leave_out = self
-            .files
-            .again
-            .as_ref()
-            .is_some_and(|again| again.skip_refused);
-        let expected = &self.files.expected;
-        let there = expected.found_at(&path.typed, &path.operations, found, may_leave_out)?;
-        let mut files = found.files.iter();
-        let new = files.find(|file| file.typed_path == path.typed);
-        let new = new.ok_or("no operation is in it")?;
-        let mut held = self.files.held.iter();
-        match held.find(|file| file.binary.is_same_file(&new.binary)) {
-            // It came from another path, or back. Further probes at its instructions would disturb those
-            // that are there.
-            Some(held) if there.iter().all(|one| held.operations.contains(one)) => {}
-            Some(_) => return Err("it is observed already, for other operations".to_owned()),
-            None => {
-                let hooks = expected.hooks(found, &new.binary)?;
-                self.observe(new, hooks)?;
-            }
-        }
-        let path = &mut self.files.paths[index];
-        let cause = path.waiting().map_or("", |waiting| waiting.cause);
-        let missing = path.operations.iter().filter(|one| !there.contains(one));
-        let missing = self.files.expected.names(missing.copied());
-        let text = observed_text(path, new, cause, &missing);
-        path.file = Some(new.binary.identity());
-        path.real = new.binary.path().to_owned();
-        path.size = new.binary.size();
-        path.build_id = new.build_id.clone();
-        message::line(format_args!("{text}"));
-        let now = self.clock.now();
-        self.unsent.extend([
-            Told::Note {
-                text: wire::text(&text),
-                boot_ns: now.boot_ns,
-                utc_ns: now.utc_ns,
-            },
-            Told::observes(new),
-        ]);
-        Ok(())
-    }
-
-    /// Guards a file and attaches its probes.
-    fn observe(&mut self, new: &ObservedFile, found: Found) -> Result<(), String> {
-        let guard = match Lease::take_now(&new.binary) {
-            Ok(lease) => Guard::Lease(lease),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Err("another process has it open for writing".to_owned());
-            }
-            Err(error) => {
-                message::line(format_args!("{}", without_lease(&new.typed_path, &error)));
-                Guard::Comparison
-            }
-        };
-        if new.binary.is_changed() {
-            return Err("it was written to while it was read".to_owned());
-        }
-        if let Err(error) = (self.hands.attach)(found.hooks) {
-            (self.hands.detach)(&new.binary);
-            return Err(soakbox_cli::error_chain(&error));
-        }
-        self.files.observed.add(&new.binary);
-        self.files.held.push(Held {
-            binary: new.binary.clone(),
-            guard,
-            operations: found.operations,
-        });
-        Ok(())
-    }
-
     /// Removes the probes of the oldest files that are at no path, where there are too many.
     fn let_go(&mut self) {
         let files = &mut self.files;
@@ -530,58 +353,6 @@ impl Watch {
             "warning: {} was replaced more than {MOST_LEFT} times: processes that still run its oldest build are not observed from now on; hint: start the recorder again",
             binary.path().display()
         ));
-    }
-}
-
-/// Notes that the file at a path cannot be observed, and tells it once for each reason.
-fn refuse(path: &mut Watched, reason: &str) {
-    if path.fail(reason) {
-        message::line(format_args!(
-            "warning: {} was replaced, and the new file is not observed: {reason}; it is tried again when it changes",
-            path.typed.display()
-        ));
-    }
-}
-
-/// What the recording notes about a file that took the place of another one.
-fn observed_text(path: &Watched, new: &ObservedFile, cause: &str, missing: &[&str]) -> String {
-    let build = |id: &Option<String>| id.as_ref().map_or("unknown".to_owned(), String::clone);
-    let builds = match (&path.build_id, &new.build_id) {
-        (Some(old), Some(new)) if old == new => format!("the same build, {new}"),
-        (old, new) => format!("build {}, now {}", build(old), build(new)),
-    };
-    let verb = match cause {
-        "file overwritten" => "overwritten",
-        _ => "replaced",
-    };
-    let mut text = format!(
-        "{} was {verb} ({builds}): the new file is observed",
-        path.typed.display()
-    );
-    if !missing.is_empty() {
-        text.push_str(&format!(
-            ", without {}, not found in it",
-            missing.join(", ")
-        ));
-    }
-    text
-}
-
-fn without_lease(path: &Path, error: &io::Error) -> String {
-    format!(
-        "warning: {}: no lease ({error}); if it is overwritten in place, programs that start at that moment may crash; hint: {}",
-        path.display(),
-        hint(error.kind())
-    )
-}
-
-fn hint(refusal: ErrorKind) -> &'static str {
-    match refusal {
-        ErrorKind::WouldBlock => {
-            "another process has it open for writing: start again when it is complete"
-        }
-        ErrorKind::PermissionDenied => "run as root, or with CAP_LEASE",
-        _ => "replace it by a new file (mv, install)",
     }
 }
 

@@ -9,7 +9,6 @@
 //! files (`files`), attaches to those that take their places (`paths`, `search`, `again`), and finds processes
 //! (`runners`). `wire` has all that the two say to each other.
 
-mod again;
 mod ages;
 mod attacher;
 mod attaching;
@@ -22,10 +21,8 @@ mod files;
 mod inherited;
 mod interval;
 mod last;
-mod lease;
 mod observed;
 mod outbox;
-mod paths;
 mod probes;
 mod provenance;
 mod report;
@@ -34,7 +31,6 @@ mod room;
 mod runners;
 mod running;
 mod sampling;
-mod search;
 mod service;
 mod signals;
 mod socket;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::paths::{Identity, identity_at};
+use super::files::{Identity, identity_at};
 use crate::binary::Binary;
 
 /// The files, shared by these threads.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use soakbox_schemas::control::{OperationRule, ReturnCookie};
 
-use super::probes::places;
 use crate::binary::Binary;
 use crate::plan::{Hook, HookCookie, RecordPlan, Resolution};
+use crate::run::probes::places;
 
 /// What the kernel side was loaded for.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::Result;
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
-use super::event::Event;
 use crate::clock::Timer;
 use crate::memory;
 use crate::message;
 use crate::plan::{Again, Resolution};
+use crate::run::event::Event;
 
 /// After this time the person is told that a search lasts.
 const LONG: Duration = Duration::from_secs(60);

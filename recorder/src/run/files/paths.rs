@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Device and inode number.
-pub(super) type Identity = (u64, u64);
+pub(in crate::run) type Identity = (u64, u64);
 
 /// An observed path.
 pub(super) struct Watched {
@@ -143,7 +143,7 @@ fn identity(data: &Metadata) -> Identity {
 }
 
 /// What is at a path; an impossible identity where that cannot be known.
-pub(super) fn identity_at(path: &Path) -> Option<Identity> {
+pub(in crate::run) fn identity_at(path: &Path) -> Option<Identity> {
     match fs::metadata(path) {
         Ok(data) => Some(identity(&data)),
         Err(error) => match error.kind() {
