@@ -97,7 +97,7 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         schema: "soakbox.check/1",
         allowed: loaded.is_ok(),
         reason: loaded.as_ref().err().map(ToString::to_string),
-        kernel: resolved.host.kernel.clone(),
+        kernel: resolved.conditions.host.kernel.clone(),
         cpus: facts.possible_cpus,
         pid_namespace: if facts.pid_namespace.is_some() {
             "own"
@@ -106,7 +106,7 @@ pub fn run(arguments: &cli::Check) -> Result<()> {
         },
         cpu_split: facts.offsets.has_cpu_split(),
         memory: facts.offsets.has_memory(),
-        carries_out_returns: resolved.carries_out_returns,
+        carries_out_returns: resolved.conditions.carries_out_returns(),
         kinds,
         measured: by_name(costs.as_ref().ok()),
         not_measured: costs.as_ref().err().cloned(),

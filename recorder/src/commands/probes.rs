@@ -13,7 +13,7 @@ use crate::binary::{self, Binary, DebugFile, GoListing, Image, Listing, SymbolSo
 use crate::cli::Probes;
 use crate::costs::{PairCost, ProbeCosts};
 use crate::kernel::KernelFacts;
-use crate::resolve;
+use crate::resolve::Conditions;
 
 mod costs;
 
@@ -118,8 +118,9 @@ pub fn run(arguments: &Probes) -> Result<()> {
     }
     if arguments.costs {
         let costs = KernelFacts::inspect().and_then(|facts| ProbeCosts::measure(&facts));
-        let kernel = resolve::kernel_version()?;
-        let carries_out_returns = resolve::not_carried_out(kernel).is_none();
+        let conditions = Conditions::of_this_host()?;
+        let kernel = conditions.kernel;
+        let carries_out_returns = conditions.carries_out_returns();
         let surveyed = binary::survey(image, kernel, carries_out_returns)?;
         let go = match &listing.go {
             Some(Ok(_)) => binary::survey_go(&bytes, kernel, carries_out_returns)?,

@@ -138,8 +138,8 @@ impl Fence {
         if let (Some(landlock), Some(reach)) = (&self.landlock, reach) {
             note("Landlock", landlock.restrict_thread(reach));
         }
-        if let Some(filter) = Filter::of(role).filter(|_| self.has_seccomp) {
-            note("seccomp", filter.install());
+        if self.has_seccomp {
+            note("seccomp", Filter::of(role).install());
         }
         refused
     }

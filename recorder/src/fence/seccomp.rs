@@ -115,6 +115,45 @@ const LIST: [c_long; 3] = [
     libc::SYS_shutdown,
 ];
 
+/// To read files and /proc, wherever they are: what finds processes and the next builds of programs.
+const READ: [c_long; 19] = [
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_access,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlink,
+    libc::SYS_readlinkat,
+    libc::SYS_getcwd,
+    libc::SYS_getdents64,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_readv,
+    libc::SYS_fadvise64,
+    libc::SYS_pidfd_open,
+    libc::SYS_signalfd4,
+];
+
+/// To attach, and to answer the recording process.
+const ATTACH: [c_long; 4] = [
+    libc::SYS_perf_event_open,
+    libc::SYS_sendmsg,
+    libc::SYS_recvmsg,
+    libc::SYS_shutdown,
+];
+
+/// Commands of `bpf` that the attaching process gives once its programs are loaded: for the elements of
+/// maps (1 to 4), `BPF_RAW_TRACEPOINT_OPEN`, `BPF_LINK_CREATE`, and questions about what it has
+/// (`BPF_OBJ_GET_INFO_BY_FD`). It loads no other program.
+const ATTACHING: [u32; 7] = [1, 2, 3, 4, 15, 17, 28];
+
+/// What would open a file for more than reading.
+const WRITING: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32;
+
 /// `BPF_ITER_CREATE`: a walk over the operations in flight. It is the only command of `bpf` that the
 /// collecting thread gives.
 const CREATE_ITERATOR: u32 = 33;
@@ -125,6 +164,10 @@ const TERMINAL: [u32; 3] = [
     libc::TIOCGWINSZ as u32,
     libc::TIOCGPGRP as u32,
 ];
+
+/// What is done with a perf event (`linux/perf_event.h`): switch it on and off, and set its program.
+/// And whether a message goes to a terminal.
+const PERF_EVENT: [u32; 4] = [0x2400, 0x2401, 0x4004_2408, TERMINAL[0]];
 
 /// Names for a thread and for memory.
 const NAMES: [u32; 2] = [libc::PR_SET_NAME as u32, libc::PR_SET_VMA as u32];
@@ -155,18 +198,27 @@ const DENY: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 pub(super) struct Filter(Vec<sock_filter>);
 
 impl Filter {
-    /// `None` for a role that attaches: `bpf` and `perf_event_open` need a privilege anyway.
-    pub(super) fn of(role: Role) -> Option<Self> {
+    pub(super) fn of(role: Role) -> Self {
         let mut filter = Self::begin();
         match role {
-            Role::Attach => return None,
+            Role::Attach => {
+                filter.allow(&READ);
+                filter.allow(&ATTACH);
+                filter.allow_if(libc::SYS_bpf, 0, When::OneOf(&ATTACHING));
+                filter.allow_if(libc::SYS_open, 1, When::NoneOf(WRITING));
+                filter.allow_if(libc::SYS_openat, 2, When::NoneOf(WRITING));
+            }
             Role::Collect => filter.allow_if(libc::SYS_bpf, 0, When::Equal(CREATE_ITERATOR)),
             Role::Write => filter.allow(&FILES),
             Role::Record => filter.allow(&SPEAK),
             Role::Signals => filter.allow(&LIST),
         }
         filter.allow(&ALWAYS);
-        filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(&TERMINAL));
+        let devices: &[u32] = match role {
+            Role::Attach => &PERF_EVENT,
+            _ => &TERMINAL,
+        };
+        filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(devices));
         filter.allow_if(libc::SYS_prctl, 0, When::OneOf(&NAMES));
         for map in [libc::SYS_mmap, libc::SYS_mprotect] {
             filter.allow_if(map, 2, When::NoneOf(libc::PROT_EXEC as u32));
@@ -178,7 +230,7 @@ impl Filter {
         // An abort.
         filter.allow_if(libc::SYS_tgkill, 0, When::Equal(std::process::id()));
         filter.add(RETURN, DENY, 0, 0);
-        Some(filter)
+        filter
     }
 
     fn begin() -> Self {

@@ -19,8 +19,8 @@ pub struct Resolution {
     pub refused: Vec<LeftOut>,
 }
 
-/// Resolves, or tells why that is impossible.
-type Resolve = dyn Fn() -> Result<Resolution, String> + Send + Sync;
+/// Reads the files.
+type Resolve = dyn Fn() -> Resolution + Send + Sync;
 
 /// Resolves the probes of a plan again.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct Again {
 impl Again {
     /// By this function, which reads the files.
     pub fn new(
-        resolve: impl Fn() -> Result<Resolution, String> + Send + Sync + 'static,
+        resolve: impl Fn() -> Resolution + Send + Sync + 'static,
         skip_refused: bool,
     ) -> Self {
         Self {
@@ -44,10 +44,7 @@ impl Again {
     }
 
     /// Reads the files, which takes up to seconds.
-    ///
-    /// # Errors
-    /// Where nothing can be resolved on this host.
-    pub fn resolve(&self) -> Result<Resolution, String> {
+    pub fn resolve(&self) -> Resolution {
         (self.resolve)()
     }
 }

@@ -3,6 +3,7 @@
 //! program. Nothing is attached or created here.
 
 mod command;
+mod conditions;
 mod digest;
 mod keep;
 mod last;
@@ -19,15 +20,14 @@ use soakbox_schemas::control::MAX_OPERATIONS;
 use soakbox_schemas::recording::footer::LeftOut;
 
 use self::limits::Effective;
-use crate::binary::{KernelVersion, NotCarriedOut};
 use crate::cli::{self, ProbeArgs};
 use crate::config::Config;
 use crate::host::Host;
-use crate::kernel::lets_programs_write_registers;
 use crate::plan::{Again, ProcessFilter, RecordPlan, Resolution, SyntheticPlan, lifecycle_hooks};
 use crate::probe::ProbeSpec;
 use crate::process::Process;
 
+pub use conditions::Conditions;
 pub use operations::{RefusedOperation, ResolvedProbes};
 
 /// Length of an interval of the counters.
@@ -69,7 +69,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     let settings = digest::settings(&resolved.specs, &processes, effective.written());
     Ok(RecordPlan {
-        host: resolved.host.clone(),
+        host: resolved.conditions.host.clone(),
         output,
         warnings: resolved.warnings(),
         left_out: resolved.refused.iter().map(left_out).collect(),
@@ -81,7 +81,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         again: resolved
             .process
             .is_none()
-            .then(|| again(resolved.specs, skip_refused)),
+            .then(|| again(resolved.specs, resolved.conditions.clone(), skip_refused)),
         processes,
         max_overhead: effective.max_overhead(),
         limits: effective.limits(),
@@ -102,16 +102,15 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     })
 }
 
-/// Resolves the probes again, as they were typed.
-fn again(specs: Vec<ProbeSpec>, skip_refused: bool) -> Again {
+/// Resolves the probes again, as they were typed. Who does that may not ask the kernel any more.
+fn again(specs: Vec<ProbeSpec>, conditions: Conditions, skip_refused: bool) -> Again {
     let resolve = move || {
-        let resolved = ResolvedProbes::resolve(specs.clone(), None);
-        let resolved = resolved.map_err(|error| error_chain(error.as_ref()))?;
-        Ok(Resolution {
+        let resolved = ResolvedProbes::resolve(specs.clone(), None, conditions.clone());
+        Resolution {
             refused: resolved.refused.iter().map(left_out).collect(),
             operations: resolved.operations,
             files: resolved.files,
-        })
+        }
     };
     Again::new(resolve, skip_refused)
 }
@@ -168,34 +167,9 @@ fn refuse_file(output: &Path) -> Result<()> {
 pub fn resolve_probes(arguments: &ProbeArgs, config: &Config) -> Result<ResolvedProbes> {
     let pid = arguments.pid.or(config.pid);
     let process = pid.map(Process::open).transpose()?.map(Arc::new);
-    ResolvedProbes::resolve(probes(arguments, config)?, process)
-}
-
-/// The version of this host's kernel.
-///
-/// # Errors
-/// Where its release has no version in it.
-pub fn kernel_version() -> Result<KernelVersion> {
-    version_of(&Host::read())
-}
-
-/// Who does not carry out return instructions on this host; `None` where the program at one can.
-pub fn not_carried_out(kernel: KernelVersion) -> Option<NotCarriedOut> {
-    if !kernel.leaves_carried_out_returns() {
-        return Some(NotCarriedOut::ByAny);
-    }
-    match lets_programs_write_registers() {
-        Ok(true) => None,
-        Ok(false) => Some(NotCarriedOut::ByAny),
-        // It is not known, so that another recorder may do it.
-        Err(_) => Some(NotCarriedOut::ByThis),
-    }
-}
-
-fn version_of(host: &Host) -> Result<KernelVersion> {
-    let release = &host.kernel;
-    KernelVersion::parse(release)
-        .with_context(|| format!("the kernel's release '{release}' has no version in it"))
+    let specs = probes(arguments, config)?;
+    let conditions = Conditions::of_this_host()?;
+    Ok(ResolvedProbes::resolve(specs, process, conditions))
 }
 
 /// Reads the configuration file, where one is named.

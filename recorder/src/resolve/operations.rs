@@ -13,7 +13,7 @@ use soakbox_schemas::control::{MAX_OPERATIONS, PairBy};
 use soakbox_schemas::recording::footer::{ObservedOperation, Vouched};
 use soakbox_schemas::tables::OperationInfo;
 
-use crate::host::Host;
+use super::Conditions;
 use crate::plan::{
     AttachPoint, FinishPlace, Hook, Instructions, ObservedFile, OutcomeSource, Pairing,
     PlannedOperation,
@@ -26,10 +26,8 @@ use crate::process::Process;
 /// The probes, resolved: the same for `record` and `check`.
 #[derive(Debug)]
 pub struct ResolvedProbes {
-    /// The host that they were resolved on.
-    pub host: Host,
-    /// Whether programs can carry out return instructions there.
-    pub carries_out_returns: bool,
+    /// The host that they were resolved for.
+    pub conditions: Conditions,
     /// The one process, where only one is observed.
     pub process: Option<Arc<Process>>,
     /// The probes as typed.
@@ -78,17 +76,14 @@ impl ResolvedProbes {
     /// Resolves `specs`. The operations that can be observed are numbered in order; the others are
     /// in `refused`, with the reasons: a probe that does not resolve or could harm the observed
     /// program, or code that an operation before it observes.
-    ///
-    /// # Errors
-    /// Where nothing can be resolved on this host.
-    pub fn resolve(specs: Vec<ProbeSpec>, process: Option<Arc<Process>>) -> Result<Self> {
-        let host = Host::read();
-        let kernel = super::version_of(&host)?;
-        let not_carried_out = super::not_carried_out(kernel);
+    pub fn resolve(
+        specs: Vec<ProbeSpec>,
+        process: Option<Arc<Process>>,
+        conditions: Conditions,
+    ) -> Self {
         let mut files = Files::new(process.clone());
         let mut all = Self {
-            host,
-            carries_out_returns: not_carried_out.is_none(),
+            conditions,
             process,
             specs: Vec::new(),
             operations: Vec::new(),
@@ -102,8 +97,8 @@ impl ResolvedProbes {
             let mut context = Context {
                 operation: all.operations.len() as u16,
                 rules: spec.rules,
-                kernel,
-                not_carried_out,
+                kernel: all.conditions.kernel,
+                not_carried_out: all.conditions.not_carried_out,
                 files: &mut files,
             };
             let resolved = spec.probe.resolve(&mut context).and_then(|mut resolved| {
@@ -123,7 +118,7 @@ impl ResolvedProbes {
             }
         }
         all.specs = specs;
-        Ok(all)
+        all
     }
 
     /// The error for the person who asked, where a probe was refused: the first of the reasons, and

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use soakbox_recorder::kernel::{Kernel, KernelFacts, KernelSettings, Scope};
 use soakbox_recorder::plan::{Hook, PlannedOperation, ProgramId, lifecycle_hooks};
-use soakbox_recorder::resolve::ResolvedProbes;
+use soakbox_recorder::resolve::{Conditions, ResolvedProbes};
 use soakbox_schemas::counters::{CounterValues, SLOTS};
 
 use crate::support::targets::{self, Counts, Outcome};
@@ -17,7 +17,7 @@ use crate::support::{host, programs};
 const NEEDED: (u32, u32) = (6, 10);
 
 fn kernel_has_multi_links() -> bool {
-    let version = soakbox_recorder::resolve::kernel_version().unwrap();
+    let version = Conditions::of_this_host().unwrap().kernel;
     (version.major, version.minor) >= NEEDED
 }
 
@@ -31,7 +31,8 @@ struct Observed {
 
 fn resolved(program: &Path) -> ResolvedProbes {
     let spec = format!("op=uprobe:{}:op", program.display());
-    ResolvedProbes::resolve(vec![spec.parse().unwrap()], None).unwrap()
+    let conditions = Conditions::of_this_host().unwrap();
+    ResolvedProbes::resolve(vec![spec.parse().unwrap()], None, conditions)
 }
 
 /// The programs of the operation and of `others`, loaded.

@@ -10,7 +10,7 @@ use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets::Outcome;
 use crate::support::{host, targets};
-use soakbox_recorder::resolve;
+use soakbox_recorder::resolve::Conditions;
 
 /// The functions of `shapes_of_returns.c`, and whether the recorder's program may carry out their
 /// returns: not right after a call, where a call may come before, and not in another encoding.
@@ -28,7 +28,7 @@ const FUNCTIONS: [(&str, bool); 10] = [
 ];
 
 fn carries_out_returns() -> bool {
-    let carries_out = resolve::not_carried_out(resolve::kernel_version().unwrap()).is_none();
+    let carries_out = Conditions::of_this_host().unwrap().carries_out_returns();
     if !carries_out {
         eprintln!("this kernel does not let programs carry out returns");
     }

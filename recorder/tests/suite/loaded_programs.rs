@@ -8,7 +8,7 @@ use crate::support::{hooks, host, programs};
 use object::{Object, ObjectSection, ObjectSymbol};
 use soakbox_recorder::kernel::{Kernel, KernelError, KernelFacts, KernelSettings};
 use soakbox_recorder::plan::{Hook, lifecycle_hooks};
-use soakbox_recorder::resolve;
+use soakbox_recorder::resolve::Conditions;
 
 fn settings(tree: Option<u32>) -> KernelSettings {
     KernelSettings {
@@ -127,7 +127,7 @@ fn no_program_of_a_uprobe_has_a_stack_for_each_cpu() {
     let _alone = programs::alone();
     let host = KernelFacts::inspect().unwrap();
     let mut hooks = hooks::of_uprobes();
-    if resolve::not_carried_out(resolve::kernel_version().unwrap()).is_none() {
+    if Conditions::of_this_host().unwrap().carries_out_returns() {
         hooks.extend(hooks::carrying_out());
     }
     for single_links in [false, true] {

@@ -14,7 +14,7 @@ use soakbox_recorder::plan::{
 use soakbox_recorder::probe::{
     Context, Explanation, KINDS, Kind, LATER, Later, Location, Probe, Refusal, Registry, Resolved,
 };
-use soakbox_recorder::resolve::ResolvedProbes;
+use soakbox_recorder::resolve::{Conditions, ResolvedProbes};
 use soakbox_schemas::control::{Cookie, PairBy, Uretprobe, WayOut, comparison};
 
 /// `switch:NAME`: an operation that has no file, no offset and no stack.
@@ -110,7 +110,7 @@ fn registry() -> Registry {
 
 fn resolved() -> ResolvedProbes {
     let spec = registry().parse("beat=switch:next,type=7").unwrap();
-    ResolvedProbes::resolve(vec![spec], None).unwrap()
+    ResolvedProbes::resolve(vec![spec], None, Conditions::of_this_host().unwrap())
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Search {
             let _done = done.set_on_drop();
             let resolved = again.resolve();
             memory::give_back();
-            let _ = sender.send(resolved);
+            let _ = sender.send(Ok(resolved));
         });
         // Where no thread can be started, it is tried again.
         self.running = started.is_ok().then(|| Running {
