@@ -67,7 +67,7 @@ pub(super) fn verdict(report: &Report) -> Markup {
                 } "\n"
             }
             @if headline.more > 0 {
-                p class="more" { (more(headline.more)) " in the table below." } "\n"
+                p class="more" { (more(headline.more)) " below." } "\n"
             }
             @if let Some(scope) = &report.scope {
                 p class="more" { (shown(scope)) } "\n"

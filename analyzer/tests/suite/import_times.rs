@@ -100,6 +100,58 @@ fn nothing_over_time_is_searched_where_the_import_made_up_the_times() {
 }
 
 #[test]
+fn a_reason_that_many_searches_share_is_read_once() {
+    let place = Place::new();
+    let cells = |row: u64, operation: u64| {
+        let ns = 100_000 + 50 * (row * 2_654_435_761 % 1_000);
+        format!("{ns},job_{operation},{}\n", row.is_multiple_of(3))
+    };
+    let rows = (0..2_000_u64).flat_map(|row| (0..7).map(move |operation| cells(row, operation)));
+    let content = format!("ns,name,ok\n{}", rows.collect::<String>());
+    let columns = ["--duration=ns:ns", "--operation=name", "--success=ok"];
+    let root = import(&place, "csv", "many", &content, &columns);
+    let searches = findings(&root).len();
+    assert!(searches > 7 * 10, "{searches}");
+    let sentence = |text: &str| {
+        let mut lines = text.lines().filter(|line| line.contains(MADE_UP));
+        let line = lines.next().unwrap().to_owned();
+        let others: Vec<&str> = lines.collect();
+        assert_eq!(others, [""; 0], "{line}");
+        for part in [
+            format!("{searches} searches of "),
+            "job_0, job_1, job_2 and 4 more operations (".to_owned(),
+            "drift".to_owned(),
+        ] {
+            assert!(line.replace('\\', "").contains(&part), "{line}");
+        }
+    };
+    sentence(&printed(&["soak", &root]));
+    let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let files = ["page.html", "summary.md", "tests.xml", "answer.json"].map(file);
+    let [page, summary, tests, answer] = &files;
+    printed(&[
+        "report", &root, "-o", page, "-o", summary, "-o", tests, "-o", answer,
+    ]);
+    let [page, summary, tests, answer] = files
+        .each_ref()
+        .map(|file| fs::read_to_string(file).unwrap());
+    let parts =
+        |text: &str, at: &str| -> Vec<String> { text.split(at).map(str::to_owned).collect() };
+    // The verdict has it, and so do the limits.
+    for part in parts(&page, "What the data cannot show") {
+        let lines = part.lines().filter(|line| line.starts_with("<li>"));
+        sentence(&lines.collect::<Vec<_>>().join("\n"));
+    }
+    assert!(!page.contains(&format!("<td class=\"text\">{MADE_UP}</td>")));
+    for part in parts(&summary, "What the data cannot show") {
+        sentence(&part);
+    }
+    sentence(&tests);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["findings"].as_array().unwrap().len(), searches);
+}
+
+#[test]
 fn rates_are_compared_where_the_length_of_the_run_is_known_only() {
     let place = Place::new();
     let csv = &["--duration", "ns:ns"][..];
