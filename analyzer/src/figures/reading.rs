@@ -8,7 +8,7 @@ use soakbox_cli::Result;
 use super::Warning;
 use crate::coverage::{Annotations, Coverage, Gap, Moment};
 use crate::recording::{self, Recording};
-use crate::windows::{self, Cut, Observation, OperationCounts, OperationTotals, Run};
+use crate::windows::{self, Cut, MADE_UP, Observation, OperationCounts, OperationTotals, Run};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -58,6 +58,13 @@ impl Reading {
             totals,
             warnings,
         })
+    }
+
+    /// Why no rate is known: the length of a run was made up. `None` where rates are known.
+    pub fn why_no_rates(&self) -> Option<&'static str> {
+        let mut runs = self.runs.iter();
+        runs.any(|run| !run.identity.has_length())
+            .then_some(MADE_UP)
     }
 
     /// Whether the counts of all operations agree with their rows; `None` where there are no

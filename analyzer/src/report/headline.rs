@@ -95,6 +95,7 @@ pub(super) fn when(report: &Report) -> Option<String> {
     match report.sides.as_slice() {
         [only] => {
             let range = only.info.from_ns.zip(only.info.to_ns);
+            let range = range.filter(|_| only.summary.no_rates.is_none());
             range.map(|(from, to)| span(from, to))
         }
         [_, _, _, ..] | [] => None,

@@ -161,7 +161,8 @@ fn provenance(report: &Report, text: &mut Bounded) {
             _ => format!("{}: ", role(report, index)),
         };
         let mut line = format!("{whose}{}", side.name);
-        if let Some((from, to)) = side.info.from_ns.zip(side.info.to_ns) {
+        let range = side.info.from_ns.zip(side.info.to_ns);
+        if let Some((from, to)) = range.filter(|_| side.summary.no_rates.is_none()) {
             line.push_str(&format!(", {}", span(from, to)));
         }
         for (name, values) in [

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Place, analyzer, json, printed, text};
+use crate::program::{Place, analyzer, json, printed, refused, text};
 
 const MADE_UP: &str = "the times of the rows were made up by the import";
 
@@ -171,6 +171,49 @@ fn rates_are_compared_where_the_length_of_the_run_is_known_only() {
         assert_eq!(metrics.contains(&"rate"), has_rates, "{metrics:?}");
         let table = compared(&[]);
         assert_eq!(table.contains(MADE_UP), !has_rates, "{table}");
+    }
+}
+
+#[test]
+fn no_rate_is_shown_where_the_length_of_the_run_is_not_known() {
+    let place = Place::new();
+    let every = ["--duration=ns:ns", "--every=3ms"];
+    for (root, has_rates) in [
+        (import(&place, "csv", "csv", &rows(0), &every[..1]), false),
+        (import(&place, "csv", "every", &rows(0), &every), false),
+        (import(&place, "wrk2", "wrk2", WRK2, &[]), true),
+    ] {
+        let summary = json(&["summary", &root, "--format", "json"]);
+        let reason = summary.get("no_rates").and_then(Value::as_str);
+        assert_eq!(reason, (!has_rates).then_some(MADE_UP), "{summary}");
+        assert_eq!(summary["observed_s"].is_number(), has_rates, "{summary}");
+        let operations = summary["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), 1, "{summary}");
+        assert_eq!(
+            operations[0]["rate_per_s"].is_number(),
+            has_rates,
+            "{summary}"
+        );
+        assert!(operations[0]["p50_ns"].is_number(), "{summary}");
+        let table = printed(&["summary", &root]);
+        assert_eq!(table.contains("/s"), has_rates, "{table}");
+        assert_eq!(
+            table.contains(&format!("{MADE_UP}: no rate is known")),
+            !has_rates,
+            "{table}"
+        );
+        let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+        let [page, summary] = ["page.html", "page.md"].map(file);
+        printed(&["report", &root, "-o", &page, "-o", &summary]);
+        let [page, summary] = [page, summary].map(|file| fs::read_to_string(file).unwrap());
+        assert_eq!(page.contains(" /s</td>"), has_rates);
+        assert_eq!(page.contains("Throughput"), has_rates);
+        assert_eq!(summary.contains(" /s |"), has_rates, "{summary}");
+        let chart = ["chart", "throughput", &root, "-o", &file("chart.svg")];
+        match has_rates {
+            true => drop(printed(&chart)),
+            false => assert!(refused(&chart).contains(&format!("no rate is known: {MADE_UP}"))),
+        }
     }
 }
 
