@@ -218,6 +218,84 @@ fn no_rate_is_shown_where_the_length_of_the_run_is_not_known() {
 }
 
 #[test]
+fn a_reference_without_times_is_refused_and_a_history_without_lengths_has_no_rates() {
+    let place = Place::new();
+    let of = |name: &str, slow: u64, every: &str| {
+        let columns = ["--duration=ns:ns", "--operation==get", every];
+        import(&place, "csv", name, &rows(slow), &columns)
+    };
+    let (a, b) = (of("a", 0, "--every=1ms"), of("b", 9_000, "--every=3ms"));
+    let few = import(&place, "wrk2", "few", WRK2, &["--operation", "=get"]);
+    let at_times = |name: &str, seed: u64| {
+        let rows = (0..4_000).map(|row| (row, row * 2_654_435_761 % (997 + seed)));
+        let rows = rows.map(|(row, noise)| format!("{row},{}\n", 100_000 + 50 * noise));
+        let content = format!("at,ns\n{}", rows.collect::<String>());
+        let columns = ["--duration=ns:ns", "--finished-at=at:s", "--operation==get"];
+        import(&place, "csv", name, &content, &columns)
+    };
+    let (timed, later) = (at_times("timed", 0), at_times("later", 6));
+    for (reference, is_known) in [(&a, false), (&few, false), (&timed, true)] {
+        let asked = ["soak", &timed, "--reference", reference];
+        match is_known {
+            true => drop(printed(&asked)),
+            false => {
+                let line = refused(&asked);
+                assert!(
+                    line.contains(MADE_UP) && line.contains(reference.as_str()),
+                    "{line}"
+                );
+                assert!(
+                    line.contains("hint: --reference is a run with known times"),
+                    "{line}"
+                );
+            }
+        }
+    }
+    let file = place.path().join("good.sbl");
+    let file = file.to_str().unwrap();
+    printed(&["baseline", "create", &a, &b, "-o", file]);
+    let runs = json(&["baseline", "show", file, "--format", "json"])["runs"].clone();
+    for run in runs.as_array().unwrap() {
+        let metrics = run["operations"][0]["metrics"].as_array().unwrap();
+        let names: Vec<&str> = metrics
+            .iter()
+            .map(|one| one["metric"].as_str().unwrap())
+            .collect();
+        assert!(
+            names.contains(&"duration_p50") && !names.contains(&"rate"),
+            "{names:?}"
+        );
+    }
+    let table = printed(&["baseline", "show", file]);
+    assert!(
+        table.contains(&format!("{MADE_UP}: no rate is known")),
+        "{table}"
+    );
+    // The rates of the runs that are compared are known; those of the history are not.
+    let words = [
+        "compare",
+        &timed,
+        "--against",
+        &later,
+        "--history",
+        file,
+        "--format=json",
+    ];
+    let answer: Value = serde_json::from_str(&text(&analyzer(&words).stdout)).unwrap();
+    assert_eq!(answer["history"]["runs"], 2, "{answer}");
+    let scope = |metric: &str| {
+        let effects = answer["effects"].as_array().unwrap().iter();
+        let mut found = effects.filter(|effect| effect["metric"] == metric);
+        found.next().unwrap()["scope"].clone()
+    };
+    assert_eq!(
+        [scope("duration_p50"), scope("rate")],
+        ["runs", "pair"],
+        "{answer}"
+    );
+}
+
+#[test]
 fn the_course_from_one_interval_to_the_next_is_searched_where_there_are_many() {
     let place = Place::new();
     let import = |name: &str, text: &str| {
