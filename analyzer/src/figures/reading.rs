@@ -6,7 +6,7 @@ use std::path::Path;
 use soakbox_cli::Result;
 
 use super::Warning;
-use crate::coverage::{Annotations, Coverage, Gap, Moment};
+use crate::coverage::{Annotations, Coverage, Gap, KnownRuns, Moment};
 use crate::recording::{self, Recording};
 use crate::windows::{self, Cut, MADE_UP, Observation, OperationCounts, OperationTotals, Run};
 
@@ -80,6 +80,8 @@ impl Reading {
 pub struct Outline {
     /// Its files.
     pub recording: Recording,
+    /// Its runs.
+    pub runs: KnownRuns,
     /// As those of [`Reading`], without the comparison of counts and rows.
     pub warnings: Vec<Warning>,
 }
@@ -98,6 +100,7 @@ impl Outline {
         let warnings = Warning::all(&recording, &losses, &annotations.gaps, &coverage);
         Ok(Self {
             recording,
+            runs: coverage.into(),
             warnings,
         })
     }
