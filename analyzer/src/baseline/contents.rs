@@ -7,7 +7,7 @@ use soakbox_cli::Result;
 use soakbox_statistics::{Metric, read};
 
 use super::BaselineFile;
-use crate::compare::statistics_run;
+use crate::compare::known_run;
 use crate::units::serialize;
 use crate::windows::{Run, RunIdentity, Series};
 
@@ -87,15 +87,15 @@ impl Contents {
 
 fn run(run: &Run) -> Result<RunContents> {
     let operations = run.operations.iter();
-    let operations = operations.map(|(name, series)| operation(name, series));
+    let operations = operations.map(|(name, series)| operation(&run.identity, name, series));
     Ok(RunContents {
         identity: run.identity.clone(),
         operations: operations.collect::<Result<_>>()?,
     })
 }
 
-fn operation(name: &str, series: &Series) -> Result<OperationContents> {
-    let run = statistics_run(series)?;
+fn operation(identity: &RunIdentity, name: &str, series: &Series) -> Result<OperationContents> {
+    let run = known_run(identity, series)?;
     let metrics = run.metrics().into_iter().filter_map(|metric| {
         let reading = read(&run, &metric, 0).ok()?;
         Some(MetricContents {

@@ -21,12 +21,14 @@ pub struct Effect {
     pub base: Option<f64>,
     /// The value of the candidate.
     pub candidate: Option<f64>,
-    /// The change, relative or in fractions of 1; up is worse.
+    /// The change that was measured, relative or in fractions of 1.
     pub change: Option<f64>,
     /// The ends of its interval.
     pub interval: Option<(f64, f64)>,
     /// The change that is tolerated.
     pub threshold: f64,
+    /// Whether a fall is worse, not a rise.
+    pub lower_is_worse: bool,
     /// Whether the change is a difference of the values, not their ratio.
     pub absolute: bool,
     /// What was decided.
@@ -51,11 +53,12 @@ pub enum Outcome {
 impl Outcome {
     const ALL: [Self; 4] = [Self::Worse, Self::Undecided, Self::Better, Self::Same];
 
+    /// Its markers point nowhere, since a rise of one metric is worse and that of another one better.
     fn look(self) -> (Ink, Marker, &'static str) {
         match self {
-            Self::Worse => (Ink::Series(2), Marker::Triangle, "worse"),
+            Self::Worse => (Ink::Series(2), Marker::Cross, "worse"),
             Self::Undecided => (Ink::Series(5), Marker::Diamond, "inconclusive"),
-            Self::Better => (Ink::Series(3), Marker::TriangleDown, "better"),
+            Self::Better => (Ink::Series(3), Marker::Square, "better"),
             Self::Same => (Ink::Series(0), Marker::Circle, "same within the threshold"),
         }
     }
@@ -82,6 +85,14 @@ pub(super) fn keys<'a>(effects: impl Iterator<Item = &'a Effect> + Clone) -> Vec
 }
 
 impl Effect {
+    /// The change by which it is worse; below 0 where it is better.
+    pub(super) fn worse_by(&self) -> Option<f64> {
+        self.change.map(|change| match self.lower_is_worse {
+            false => change,
+            true => -change,
+        })
+    }
+
     /// The change as text.
     pub(super) fn change_text(&self) -> String {
         match self.change {
@@ -209,6 +220,7 @@ mod tests {
             change: Some(change),
             interval: Some((low, high)),
             threshold: 0.05,
+            lower_is_worse: false,
             absolute: false,
             outcome: Outcome::Same,
             verdict: "pass".to_owned(),

@@ -37,7 +37,7 @@ impl Forest {
             .filter(|effect| effect.absolute == absolute);
         let mut sorted: Vec<&Effect> = of_panel.collect();
         let size = |effect: &Effect| {
-            let change = effect.change.unwrap_or(f64::NEG_INFINITY);
+            let change = effect.worse_by().unwrap_or(f64::NEG_INFINITY);
             change / effect.threshold.max(1e-9)
         };
         sorted.sort_by(|a, b| a.outcome.cmp(&b.outcome).then(size(b).total_cmp(&size(a))));
@@ -65,10 +65,15 @@ impl Forest {
             false => "relative changes".to_owned(),
             true => "differences of shares".to_owned(),
         };
-        panel.x_title = match absolute {
-            false => "change, %: up is worse".to_owned(),
-            true => "difference, percentage points: up is worse".to_owned(),
+        let what = match absolute {
+            false => "change, %",
+            true => "difference, percentage points",
         };
+        let worse = match effects.iter().any(|effect| effect.lower_is_worse) {
+            false => "a rise is worse",
+            true => "a rise is worse, of a rate a fall",
+        };
+        panel.x_title = format!("{what}: {worse}");
         if all > rows {
             panel.note = format!("{rows} of {all}; the table has all");
         }

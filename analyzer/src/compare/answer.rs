@@ -132,6 +132,8 @@ pub struct EffectAnswer {
     /// Windows that were cut off at the start of each run, as warm-up.
     pub(crate) warmup_cut: [usize; 2],
     pub(crate) loss: LossAnswer,
+    /// The change and its interval as they were measured: candidate against base, whatever is worse.
+    pub(crate) measured: MeasuredAnswer,
     pub(crate) scope: &'static str,
     /// Runs per side that would decide an inconclusive effect.
     pub(crate) runs_needed: Option<RunsNeededAnswer>,
@@ -146,6 +148,30 @@ pub struct EffectAnswer {
     /// The figures behind the verdict, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) explanation: Option<ExplanationAnswer>,
+}
+
+/// A change with its interval, as it was measured: the sign is that of candidate − base.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct MeasuredAnswer {
+    pub(crate) change: Option<f64>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+}
+
+impl MeasuredAnswer {
+    fn of(effect: &Effect) -> Self {
+        let measured = |change: f64| effect.metric.measured(change);
+        let mut ends = [effect.low, effect.high].map(|end| end.map(measured));
+        if effect.metric.lower_is_worse() {
+            ends.reverse();
+        }
+        let [low, high] = ends;
+        Self {
+            change: effect.change.map(measured),
+            low,
+            high,
+        }
+    }
 }
 
 /// How far lost operations could move the change.
@@ -339,6 +365,7 @@ fn effect(effect: &Effect, named_gates: bool) -> EffectAnswer {
             low: effect.loss.low.map(without_sign),
             high: effect.loss.high.map(without_sign),
         },
+        measured: MeasuredAnswer::of(effect),
         scope: effect.scope.name(),
         runs_needed: effect.runs_needed.map(|needed| RunsNeededAnswer {
             per_side: needed.per_side,

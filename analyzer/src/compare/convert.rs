@@ -4,7 +4,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::tables::histogram;
 use soakbox_statistics::{Histogram, Metric, Run, Window};
 
-use crate::windows::{DurationsOf, Series, Window as Sums, mean};
+use crate::windows::{DurationsOf, RunIdentity, Series, Window as Sums, mean};
 
 /// The run of these windows. A metric that no operation has is absent; one that only some
 /// operations have is a mean over those.
@@ -51,6 +51,22 @@ pub fn statistics_run(series: &Series) -> Result<Run> {
     };
     let run = with_losses(run, series).map_err(refused)?;
     of_observed_time(run, series).map_err(refused)
+}
+
+/// As [`statistics_run`], without rates where the length of the run was made up.
+///
+/// # Errors
+/// Where the statistics refuse the windows.
+pub fn known_run(identity: &RunIdentity, series: &Series) -> Result<Run> {
+    let run = statistics_run(series)?;
+    Ok(match identity.has_length() {
+        true => run,
+        false => without_rates(run),
+    })
+}
+
+pub(super) fn without_rates(run: Run) -> Run {
+    run.without(&Metric::Rate).without(&Metric::BytesRate)
 }
 
 /// The run with rates for the time that was observed, where that is a part only.

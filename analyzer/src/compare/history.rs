@@ -9,7 +9,7 @@ use soakbox_schemas::recording::footer::Cpu;
 use soakbox_statistics::{History, RunVariance, read};
 
 use super::threshold::metrics;
-use super::{statistics_run, window_length_for};
+use super::{known_run, window_length_for};
 use crate::windows::{Run, Target};
 
 /// The runs of a history that were used.
@@ -65,8 +65,10 @@ pub(super) fn history(runs: &[Run], compared: &[&Run]) -> Result<(Vec<History>, 
         let length = window_length_for(used().filter_map(|run| run.operations.get(operation)));
         let mut converted = Vec::new();
         for runs in builds.values() {
-            let series = runs.iter().filter_map(|run| run.operations.get(operation));
-            let of_build = series.map(|series| statistics_run(&series.merged(length)));
+            let of_build = runs.iter().filter_map(|run| {
+                let series = run.operations.get(operation)?;
+                Some(known_run(&run.identity, &series.merged(length)))
+            });
             converted.push(of_build.collect::<Result<Vec<_>>>()?);
         }
         for metric in metrics() {

@@ -22,7 +22,7 @@ mod unused;
 pub use added_runs::AddedRuns;
 pub use answer::{Answer, EffectAnswer, Word};
 pub use comparability::{Difference, OPERATIONS, builds, differences};
-pub use convert::statistics_run;
+pub use convert::{known_run, statistics_run};
 pub(crate) use disagreements::Disagreement;
 pub use explanation::ExplanationAnswer;
 pub use pairing::{Pairing, pairs};

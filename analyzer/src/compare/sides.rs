@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use soakbox_cli::{Failure, Result};
-use soakbox_statistics::{Metric, Run as StatisticsRun, window_length};
+use soakbox_statistics::{Run as StatisticsRun, window_length};
 
+use super::convert::without_rates;
 use super::statistics_run;
 use crate::windows::{Run, Series, WindowLength};
 
@@ -61,7 +62,7 @@ pub(super) fn operation(
         let run = statistics_run(&series.merged(length))?;
         Ok(match has_rates {
             true => run,
-            false => run.without(&Metric::Rate).without(&Metric::BytesRate),
+            false => without_rates(run),
         })
     };
     let of_base = || side(base, name, &convert, pairs.map(|pairs| &pairs.0[..]));

@@ -3,10 +3,12 @@
 
 mod annotations;
 mod covered;
+mod known_runs;
 
 pub(crate) use annotations::Annotations;
 pub use annotations::{Gap, Moment};
 pub use covered::{Coverage, RunCoverage};
+pub use known_runs::KnownRuns;
 
 /// Intervals at the end of a run that may not be written completely: one is still being counted,
 /// another is being flushed.

@@ -6,9 +6,9 @@ use std::path::Path;
 use soakbox_cli::Result;
 
 use super::Warning;
-use crate::coverage::{Annotations, Coverage, Gap, Moment};
+use crate::coverage::{Annotations, Coverage, Gap, KnownRuns, Moment};
 use crate::recording::{self, Recording};
-use crate::windows::{self, Cut, Observation, OperationCounts, OperationTotals, Run};
+use crate::windows::{self, Cut, MADE_UP, Observation, OperationCounts, OperationTotals, Run};
 
 /// A recording that was opened and examined.
 pub struct Reading {
@@ -60,6 +60,13 @@ impl Reading {
         })
     }
 
+    /// Why no rate is known: the length of a run was made up. `None` where rates are known.
+    pub fn why_no_rates(&self) -> Option<&'static str> {
+        let mut runs = self.runs.iter();
+        runs.any(|run| !run.identity.has_length())
+            .then_some(MADE_UP)
+    }
+
     /// Whether the counts of all operations agree with their rows; `None` where there are no
     /// counters to compare.
     pub fn counts_agree(&self) -> Option<bool> {
@@ -73,6 +80,8 @@ impl Reading {
 pub struct Outline {
     /// Its files.
     pub recording: Recording,
+    /// Its runs.
+    pub runs: KnownRuns,
     /// As those of [`Reading`], without the comparison of counts and rows.
     pub warnings: Vec<Warning>,
 }
@@ -91,6 +100,7 @@ impl Outline {
         let warnings = Warning::all(&recording, &losses, &annotations.gaps, &coverage);
         Ok(Self {
             recording,
+            runs: coverage.into(),
             warnings,
         })
     }

@@ -26,9 +26,12 @@ pub struct Summary {
     /// Last moment.
     #[serde(rename = "to", serialize_with = "serialize::optional_time")]
     pub to_ns: Option<i64>,
-    /// Observed time, without gaps, ns; `None` without rows.
+    /// Observed time, without gaps, ns; `None` without rows, and where it is not known.
     #[serde(rename = "observed_s", serialize_with = "serialize::optional_seconds")]
     pub observed_ns: Option<i64>,
+    /// Why the observed time and all rates are not known; absent where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_rates: Option<&'static str>,
     /// Whether there are no warnings: no loss, no gap, nothing unsealed or left out, and all counts
     /// agree.
     pub complete: bool,
@@ -56,7 +59,7 @@ pub struct OperationSummary {
     pub failures: Option<u64>,
     /// Failures ÷ operations with an outcome; `None` where there are none.
     pub failure_rate: Option<f64>,
-    /// `count` per second observed; `None` where no time passed. Where the probes were switched off
+    /// `count` per second observed; `None` where no time passed, or where it is not known how much. Where the probes were switched off
     /// and on (`--max-overhead`), each time on stands for the time that it was chosen from.
     pub rate_per_s: Option<f64>,
     /// The part of the time in which the probes were on; `None` where that was always so.
@@ -96,7 +99,9 @@ impl Summary {
     /// ([`Cut::Shown`](crate::windows::Cut)).
     pub fn of(reading: &Reading) -> Self {
         let range = reading.coverage.range;
-        let observed_ns = range.map(|_| reading.coverage.observed_ns);
+        let no_rates = reading.why_no_rates();
+        let observed_ns = range.filter(|_| no_rates.is_none());
+        let observed_ns = observed_ns.map(|_| reading.coverage.observed_ns);
         let mut operations: Vec<OperationSummary> = Vec::new();
         let mut counted: BTreeMap<&str, &OperationCounts> = reading
             .counts
@@ -124,6 +129,7 @@ impl Summary {
             from_ns: range.map(|range| range.first_ns),
             to_ns: range.map(|range| range.last_ns),
             observed_ns,
+            no_rates,
             complete: !reading.warnings.iter().any(Warning::is_incomplete),
             running: reading.recording.running(),
             warnings: reading.warnings.clone(),

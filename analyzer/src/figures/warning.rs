@@ -2,6 +2,7 @@
 //! killed, counts that disagree, files left out. A type, so that every command, the JSON and the
 //! report have the same warnings.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use serde::{Serialize, Serializer};
 use soakbox_cli::escaped_path;
-use soakbox_schemas::tables::Table;
+use soakbox_schemas::tables::{DECLARATIONS, Declaration, Table};
 
 use super::many_operations::together;
 use crate::coverage::{Coverage, Gap};
@@ -92,12 +93,12 @@ pub enum Warning {
         /// Bytes in these journals that do not belong to a whole frame.
         bytes: u64,
     },
-    /// Files of an older version lack columns, which are null there.
+    /// Files lack columns that others of their version have; they are null there.
     MissingColumns {
         /// The table.
         table: Table,
         /// Each column with the number of files that lack it.
-        columns: Vec<(String, usize)>,
+        columns: Vec<(&'static str, usize)>,
         /// The files of the table.
         files: usize,
     },
@@ -139,8 +140,8 @@ impl Warning {
         warnings
     }
 
-    /// Whether rows are missing. A column that an older version did not write is no such reason, nor
-    /// is an operation that has not finished.
+    /// Whether rows are missing. A missing column is no such reason, nor is an operation that has not
+    /// finished.
     pub fn is_incomplete(&self) -> bool {
         !matches!(self, Self::MissingColumns { .. } | Self::Stuck { .. })
     }
@@ -261,9 +262,11 @@ fn damaged(recording: &Recording) -> Vec<Warning> {
     warnings
 }
 
-/// One warning for each table of which files lack columns.
+/// One warning for each table of which files lack columns that their own version has. A column that
+/// came later is none: their recorder could not know it.
 fn missing_columns(recording: &Recording) -> Vec<Warning> {
-    let of_table = |table: Table| {
+    let of_table = |declaration: &&'static Declaration| {
+        let table = declaration.table;
         // Many files have the same columns.
         let mut kinds: Vec<(&SchemaRef, usize)> = Vec::new();
         let segments = recording.segments(table).map(|segment| &segment.columns);
@@ -275,26 +278,19 @@ fn missing_columns(recording: &Recording) -> Vec<Warning> {
                 _ => kinds.push((columns, 1)),
             }
         }
-        let lacking = |name: &String| {
-            let kinds = kinds.iter();
-            let lacking = kinds.filter(|(columns, _)| columns.column_with_name(name).is_none());
-            lacking.map(|(_, files)| files).sum::<usize>()
-        };
-        let all = recording.columns(table);
-        let names = all.fields().iter().map(|field| field.name());
-        let columns = names.map(|name| (name.clone(), lacking(name)));
-        let columns: Vec<_> = columns.filter(|(_, files)| *files > 0).collect();
-        (!columns.is_empty()).then(|| Warning::MissingColumns {
+        let mut lacking: BTreeMap<&str, usize> = BTreeMap::new();
+        for (columns, files) in &kinds {
+            for name in declaration.lacking(|name| columns.column_with_name(name).is_some()) {
+                *lacking.entry(name).or_default() += files;
+            }
+        }
+        (!lacking.is_empty()).then(|| Warning::MissingColumns {
             table,
-            columns,
+            columns: lacking.into_iter().collect(),
             files: kinds.iter().map(|(_, files)| files).sum(),
         })
     };
-    recording
-        .tables()
-        .into_iter()
-        .filter_map(of_table)
-        .collect()
+    DECLARATIONS.iter().filter_map(of_table).collect()
 }
 
 impl fmt::Display for Warning {
@@ -422,7 +418,7 @@ impl fmt::Display for Warning {
                     .collect();
                 write!(
                     f,
-                    "{}: columns that an older version did not write are null: {}",
+                    "{}: columns that files of their version have are missing, and null there: {}",
                     table.name(),
                     columns.join(", ")
                 )

@@ -7,7 +7,7 @@ use super::verdict::{list, magnitude_text, value_text};
 use super::{Align, MISSING, TextTable};
 use crate::baseline::{BaselineDiff, Baselines, Contents, OperationContents};
 use crate::units::{count, duration, percent, rfc3339};
-use crate::windows::RunIdentity;
+use crate::windows::{MADE_UP, RunIdentity};
 
 /// The runs of a baseline and their figures.
 pub fn baseline_text(contents: &Contents) -> String {
@@ -28,10 +28,16 @@ fn facts(run: &RunIdentity) -> Vec<(&'static str, String)> {
         Some(build_id) => format!("{} (build {build_id})", target.path),
         None => target.path.clone(),
     });
-    let (from, to) = (rfc3339(run.first_ns), rfc3339(run.last_ns));
+    let time = match run.has_length() {
+        true => (
+            "time",
+            format!("{} to {}", rfc3339(run.first_ns), rfc3339(run.last_ns)),
+        ),
+        false => ("times", format!("{MADE_UP}: no rate is known")),
+    };
     let mut facts = vec![
         ("run", run.name.clone()),
-        ("time", format!("{from} to {to}")),
+        time,
         ("host", format!("{}, kernel {}", run.host, run.kernel)),
         ("CPU", run.cpu.to_string()),
         ("target", targets.collect::<Vec<_>>().join(", ")),

@@ -20,6 +20,7 @@ mod text;
 mod text_rows;
 mod text_table;
 mod tsv_rows;
+mod undecided;
 mod verdict;
 mod verdict_explained;
 mod verdict_headline;
@@ -47,11 +48,14 @@ pub use shown_rows::ShownRows;
 pub use soak_headline::soak_headline;
 pub use soak_junit::soak_suite;
 pub use soak_text::soak_text;
-pub(crate) use soak_text::{ABSENT_HEADINGS, FINDING_HEADINGS, absent_rows, finding_cells};
+pub(crate) use soak_text::{
+    ABSENT_HEADINGS, FINDING_HEADINGS, absent_rows, finding_cells, shared_reasons,
+};
 pub use text::{info_text, summary_text};
 pub use text_rows::TextRows;
 pub use text_table::{Align, TextTable};
 pub use tsv_rows::TsvRows;
+pub(crate) use undecided::{SameReason, Undecided};
 pub(crate) use verdict::{HEADINGS, cells, facts, notes};
 pub use verdict_headline::verdict_reasons;
 pub use verdict_junit::verdict_suite;

@@ -74,7 +74,8 @@ pub fn power_text(answer: &PowerAnswer) -> String {
         "From {} of the base{known}. \"Find\" and \"pass\" mean a probability of 80%.\n\n",
         of(answer.runs, "run")
     ));
-    let wanted = format!("runs to find {}", signed_percent(answer.change));
+    let worse = signed_percent(answer.change);
+    let wanted = format!("runs to find {} worse", worse.trim_start_matches('+'));
     let mut table = TextTable::new([
         ("operation", Align::Left),
         ("metric", Align::Left),
@@ -87,7 +88,8 @@ pub fn power_text(answer: &PowerAnswer) -> String {
     for effect in &answer.effects {
         let size = |size: Option<f64>| {
             size.map_or(MISSING.to_owned(), |size| {
-                size_text(&effect.quantity, effect.absolute, size)
+                let change = effect.quantity.measured(size);
+                size_text(&effect.quantity, effect.absolute, change)
             })
         };
         table.row(vec![

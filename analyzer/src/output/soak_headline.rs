@@ -2,6 +2,7 @@
 
 use super::headline::{Headline, Tone};
 use super::soak_text::{reason, seen, signed};
+use super::undecided::{SameReason, Undecided};
 use crate::soak::{FindingAnswer, GRAVEST_FIRST, SoakAnswer};
 use crate::units::{count, duration, plural};
 
@@ -91,7 +92,7 @@ pub fn soak_headline(answer: &SoakAnswer) -> Headline {
             "INCONCLUSIVE",
             Tone::Open,
             format!("none of {searches} could be decided"),
-            of("inconclusive").map(open_in_words).collect(),
+            open_in_words(of("inconclusive")),
         ),
         (0, _) => (
             "NOTHING FOUND",
@@ -123,8 +124,10 @@ pub fn soak_headline(answer: &SoakAnswer) -> Headline {
     Headline::new(word, tone, sentence, reasons)
 }
 
-fn open_in_words(finding: &FindingAnswer) -> String {
-    format!("{}, {}: {}", finding.subject, finding.kind, reason(finding))
+/// Why nothing could be decided: each reason once.
+fn open_in_words<'a>(open: impl Iterator<Item = &'a FindingAnswer>) -> Vec<String> {
+    let groups = SameReason::of(open.map(Undecided::search));
+    groups.iter().map(SameReason::sentence).collect()
 }
 
 /// What would have been seen: of different kinds, the gravest first.

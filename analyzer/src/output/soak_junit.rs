@@ -3,8 +3,8 @@
 
 use super::MISSING;
 use super::junit::{Case, JunitSuite, Outcome};
-use super::soak_headline::headline;
-use super::soak_text::{FINDING_HEADINGS, finding_cells};
+use super::soak_headline::{headline, soak_headline};
+use super::soak_text::{FIGURES, FINDING_HEADINGS, finding_cells};
 use crate::soak::{FindingAnswer, SoakAnswer};
 
 /// The type of a failure.
@@ -14,7 +14,7 @@ const FOUND: &str = "found";
 pub fn soak_suite(name: &str, answer: &SoakAnswer) -> JunitSuite {
     let is_open = |one: &FindingAnswer| one.status == "inconclusive";
     if answer.findings.iter().all(is_open) {
-        return JunitSuite::not_judged(name.to_owned(), &headline(answer));
+        return JunitSuite::not_judged(name.to_owned(), &why_undecided(answer));
     }
     let cases = answer.findings.iter().map(|one| Case {
         operation: one.subject.clone(),
@@ -33,11 +33,18 @@ pub fn soak_suite(name: &str, answer: &SoakAnswer) -> JunitSuite {
     }
 }
 
+/// That nothing could be decided, with the main reasons.
+fn why_undecided(answer: &SoakAnswer) -> String {
+    let reasons = soak_headline(answer).reasons;
+    let lines = std::iter::once(headline(answer)).chain(reasons);
+    lines.collect::<Vec<_>>().join("; ")
+}
+
 /// The figures in the row of the table.
 fn figures(finding: &FindingAnswer) -> String {
-    let cells = FINDING_HEADINGS.iter().zip(finding_cells(finding));
-    // Without the kind, the subject, the status and the reason.
-    let cells = cells.skip(3).take(4).filter(|(_, cell)| cell != MISSING);
+    let cells = finding_cells(finding);
+    let cells = FINDING_HEADINGS[FIGURES].iter().zip(&cells[FIGURES]);
+    let cells = cells.filter(|(_, cell)| *cell != MISSING);
     let cells = cells.map(|((name, _), cell)| format!("{name} {cell}"));
     cells.collect::<Vec<_>>().join("; ")
 }

@@ -1,8 +1,11 @@
 //! The findings of a soak test as a person reads them in a terminal: in words first, then what was
 //! found and what is open, then what would have been seen where nothing was.
 
+use soakbox_cli::escaped;
+
 use super::soak_headline::headline;
 use super::text::styled;
+use super::undecided::{SameReason, Undecided};
 use super::verdict::magnitude_text;
 use super::{Align, MISSING, TextTable};
 use crate::soak::{FindingAnswer, SoakAnswer};
@@ -18,9 +21,16 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
         .findings
         .iter()
         .partition(|one| one.status == "absent");
-    if !others.is_empty() {
+    let (rows, groups) = shared_reasons(&others);
+    if !rows.is_empty() {
         text.push('\n');
-        text.push_str(&found_or_open(&others));
+        text.push_str(&found_or_open(&rows));
+    }
+    if !groups.is_empty() {
+        text.push('\n');
+    }
+    for group in groups {
+        text.push_str(&format!("  {}\n", escaped(&group.sentence())));
     }
     if !absent.is_empty() {
         text.push('\n');
@@ -39,6 +49,30 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
         percent(answer.false_alarm)
     ));
     text
+}
+
+/// The findings that have a row of their own, and those without figures that share a reason.
+pub(crate) fn shared_reasons<'a>(
+    findings: &[&'a FindingAnswer],
+) -> (Vec<&'a FindingAnswer>, Vec<SameReason>) {
+    let is_open = |one: &&&FindingAnswer| one.status == "inconclusive" && !has_figures(one);
+    let open = findings.iter().filter(is_open);
+    let mut groups = SameReason::of(open.map(|one| Undecided::search(one)));
+    groups.retain(|group| !group.is_single());
+    let is_grouped = |one: &FindingAnswer| {
+        let reason = reason(one);
+        groups.iter().any(|group| group.reason() == reason)
+    };
+    let rows = findings.iter().copied();
+    let rows = rows.filter(|one| !is_open(&one) || !is_grouped(one));
+    (rows.collect(), groups)
+}
+
+/// Whether the row of a finding has a figure.
+fn has_figures(finding: &FindingAnswer) -> bool {
+    finding_cells(finding)[FIGURES]
+        .iter()
+        .any(|cell| cell != MISSING)
 }
 
 fn found_or_open(findings: &[&FindingAnswer]) -> String {
@@ -60,6 +94,9 @@ pub(crate) const FINDING_HEADINGS: [(&str, Align); 8] = [
     ("from", Align::Left),
     ("reason", Align::Left),
 ];
+
+/// The places of its figures: the others are the kind, the subject, the status and the reason.
+pub(super) const FIGURES: std::ops::Range<usize> = 3..7;
 
 /// The cells of a finding in that table.
 pub(crate) fn finding_cells(finding: &FindingAnswer) -> Vec<String> {

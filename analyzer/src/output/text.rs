@@ -273,6 +273,9 @@ pub fn summary_text(summary: &Summary) -> String {
             duration(observed as f64)
         ));
     }
+    if let Some(reason) = summary.no_rates {
+        text.push_str(&format!("\n{reason}: no rate is known"));
+    }
     if !summary.running.is_empty() {
         text.push_str(", still running");
     }

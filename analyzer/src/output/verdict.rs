@@ -218,8 +218,9 @@ pub(crate) fn cells(effect: &EffectAnswer) -> [String; 8] {
         None => UNBOUNDED.to_owned(),
         end => change(end),
     };
-    let interval = match (effect.low, effect.high) {
-        (None, None) if effect.judged == Verdict::Inconclusive && effect.change.is_some() => {
+    let measured = effect.measured;
+    let interval = match (measured.low, measured.high) {
+        (None, None) if effect.judged == Verdict::Inconclusive && measured.change.is_some() => {
             UNBOUNDED.to_owned()
         }
         (None, None) => MISSING.to_owned(),
@@ -235,7 +236,7 @@ pub(crate) fn cells(effect: &EffectAnswer) -> [String; 8] {
         effect.metric.clone(),
         value(effect.base),
         value(effect.candidate),
-        change(effect.change),
+        change(measured.change),
         interval,
         verdict,
         reason(effect),
@@ -259,14 +260,18 @@ fn reason(effect: &EffectAnswer) -> String {
 pub(crate) fn notes(answer: &Answer) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if answer.effects.iter().any(|effect| effect.lower_is_worse) {
-        notes.push("Up is worse: of rate and bytes_rate, a change of +5 % is 5 % fewer.");
+        notes.push("Of rate and bytes_rate, a fall is worse; of the others, a rise.");
     }
-    let is_factor = |change: Option<f64>| change.is_some_and(|change| change.abs() >= FACTOR);
+    let is_factor = |change: Option<f64>| change.is_some_and(|change| change >= FACTOR);
     let has_factor = |effect: &EffectAnswer| {
         !effect.absolute
-            && [effect.change, effect.low, effect.high]
-                .into_iter()
-                .any(is_factor)
+            && [
+                effect.measured.change,
+                effect.measured.low,
+                effect.measured.high,
+            ]
+            .into_iter()
+            .any(is_factor)
     };
     if answer.effects.iter().any(has_factor) {
         notes.push("×: so many times the value of the base.");
@@ -300,16 +305,16 @@ pub(super) fn value_text(metric: &Metric, value: f64) -> String {
     }
 }
 
+/// A change of an effect, as it was measured.
 pub(super) fn change_text(effect: &EffectAnswer, change: f64) -> String {
     size_text(&effect.quantity, effect.absolute, change)
 }
 
-/// A change of a metric with its sign: in percent, or in the metric's unit where it is `absolute`.
-/// That of a share is in percentage points.
+/// A measured change of a metric with its sign: in percent, or in the metric's unit where it is
+/// `absolute`. That of a share is in percentage points.
 pub(super) fn size_text(metric: &Metric, absolute: bool, change: f64) -> String {
-    if !absolute && change.abs() >= FACTOR {
-        // Of a rate that is many times higher, the change is negative.
-        return times(1.0 + change.abs());
+    if !absolute && change >= FACTOR {
+        return times(1.0 + change);
     }
     if !absolute {
         return signed_percent(change);

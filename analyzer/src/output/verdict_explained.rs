@@ -56,11 +56,21 @@ pub(super) fn figures(
             noise(effect, candidate)
         )
     };
-    let ends = |[down, up]: [Option<f64>; 2]| {
-        format!("{} down, {} up", noise(effect, down), noise(effect, up))
+    // Where down is worse, the lower end of what was measured is the upper one of the comparison.
+    let measured = |[down, up]: [Option<f64>; 2]| match effect.lower_is_worse {
+        false => [down, up],
+        true => [up, down],
+    };
+    let ends = |both: [Option<f64>; 2]| {
+        let [down, up] = measured(both).map(|end| noise(effect, end));
+        format!("{down} down, {up} up")
     };
     let level = |level: Option<f64>| level.map_or_else(missing, percent);
-    let change = |size: Option<f64>| size.map_or_else(missing, |size| change_text(effect, size));
+    let levels = measured([explanation.low_level, explanation.high_level]).map(level);
+    let change = |size: Option<f64>| {
+        let measured = size.map(|size| effect.quantity.measured(size));
+        measured.map_or_else(missing, |change| change_text(effect, change))
+    };
     let degrees = explanation.degrees_of_freedom;
     vec![
         ("scale", scale(effect)),
@@ -76,17 +86,13 @@ pub(super) fn figures(
         ("effects tested", explanation.tests.to_string()),
         (
             "levels of the ends",
-            format!(
-                "{} low, {} high",
-                level(explanation.low_level),
-                level(explanation.high_level)
-            ),
+            format!("{} low, {} high", levels[0], levels[1]),
         ),
         (
             "p",
             format!("{}, adjusted {}", number(effect.p), number(effect.q)),
         ),
-        ("threshold", change_text(effect, effect.threshold)),
+        ("threshold", change(Some(effect.threshold))),
         ("detectable", change(effect.detectable)),
         ("could pass at", change(effect.passable)),
         (

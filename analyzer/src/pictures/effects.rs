@@ -55,9 +55,10 @@ fn effect(answer: &EffectAnswer) -> Effect {
         unit: unit(&answer.quantity),
         base: answer.base,
         candidate: answer.candidate,
-        change: answer.change,
-        interval: answer.low.zip(answer.high),
+        change: answer.measured.change,
+        interval: answer.measured.low.zip(answer.measured.high),
         threshold: answer.threshold,
+        lower_is_worse: answer.lower_is_worse,
         absolute: answer.absolute,
         outcome: match answer.judged {
             Verdict::Regressed => Outcome::Worse,

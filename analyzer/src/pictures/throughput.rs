@@ -9,9 +9,13 @@ use crate::chart::{OperationThroughput, Span, Throughput, Track};
 use crate::figures::{OperationWindows, Reading};
 use crate::windows::{Window, mean};
 
-/// The chart of these operations of a recording that was read for a timeline; `None` without rows.
+/// The chart of these operations of a recording that was read for a timeline; `None` without rows, and
+/// where no rate is known.
 pub fn throughput(reading: &Reading, shown: &Shown, changes: &Changes) -> Option<Throughput> {
     let range = reading.coverage.range?;
+    if reading.why_no_rates().is_some() {
+        return None;
+    }
     let span = span(reading, range);
     let operations = shown.operations.iter().map(|name| {
         let found = OperationWindows::of(name, range, &reading.runs);

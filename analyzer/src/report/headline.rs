@@ -67,7 +67,7 @@ pub(super) fn verdict(report: &Report) -> Markup {
                 } "\n"
             }
             @if headline.more > 0 {
-                p class="more" { (more(headline.more)) " in the table below." } "\n"
+                p class="more" { (more(headline.more)) " below." } "\n"
             }
             @if let Some(scope) = &report.scope {
                 p class="more" { (shown(scope)) } "\n"
@@ -95,6 +95,7 @@ pub(super) fn when(report: &Report) -> Option<String> {
     match report.sides.as_slice() {
         [only] => {
             let range = only.info.from_ns.zip(only.info.to_ns);
+            let range = range.filter(|_| only.summary.no_rates.is_none());
             range.map(|(from, to)| span(from, to))
         }
         [_, _, _, ..] | [] => None,

@@ -6,7 +6,9 @@ use soakbox_statistics::Verdict;
 
 use super::html::{heading, shown, table};
 use super::{Judgement, Part, Report, completeness};
-use crate::output::{Align, FINDING_HEADINGS, finding_cells};
+use crate::output::{
+    Align, FINDING_HEADINGS, SameReason, Undecided, finding_cells, shared_reasons,
+};
 use crate::units::{count, plural};
 
 pub(super) fn section(report: &Report, part: &Part) -> Markup {
@@ -22,27 +24,29 @@ pub(super) fn section(report: &Report, part: &Part) -> Markup {
 fn undecided(judgement: &Judgement) -> Markup {
     match judgement {
         Judgement::Soak(answer) => {
-            let open = answer
-                .findings
-                .iter()
-                .filter(|one| one.status == "inconclusive");
-            let rows: Vec<Vec<String>> = open.map(finding_cells).collect();
-            note(&rows, "search", &FINDING_HEADINGS)
+            let open = answer.findings.iter();
+            let open: Vec<_> = open.filter(|one| one.status == "inconclusive").collect();
+            let (single, groups) = shared_reasons(&open);
+            let rows: Vec<Vec<String>> = single.into_iter().map(finding_cells).collect();
+            let things = if open.len() == 1 {
+                "search"
+            } else {
+                "searches"
+            };
+            let counted = format!("{} {things}", count(open.len() as u64));
+            note(&counted, &groups, &FINDING_HEADINGS, &rows)
         }
         Judgement::Comparison(answer) => {
             let open = answer.effects.iter();
             let open = open.filter(|one| one.judged == Verdict::Inconclusive);
-            let rows: Vec<Vec<String>> = open
-                .map(|one| {
-                    vec![
-                        one.operation.clone(),
-                        one.metric.clone(),
-                        one.own_reason.clone(),
-                    ]
-                })
-                .collect();
+            let number = open.clone().count() as u64;
+            let groups = SameReason::of(open.map(Undecided::effect));
+            let (single, groups): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(SameReason::is_single);
+            let rows: Vec<Vec<String>> = single.iter().map(SameReason::cells).collect();
             let headings = ["operation", "metric", "reason"].map(|name| (name, Align::Left));
-            note(&rows, "effect", &headings)
+            let counted = format!("{} {}", count(number), plural(number, "effect"));
+            note(&counted, &groups, &headings, &rows)
         }
         Judgement::None(why) => html! {
             p { "Nothing was judged: " (shown(why)) "." } "\n"
@@ -50,21 +54,30 @@ fn undecided(judgement: &Judgement) -> Markup {
     }
 }
 
-/// What was not decided, with the reasons.
-fn note(rows: &[Vec<String>], thing: &str, headings: &[(&str, Align)]) -> Markup {
-    let number = rows.len() as u64;
-    // “search” has another plural.
-    let things = match (thing, number) {
-        ("search", 2..) => "searches".to_owned(),
-        _ => plural(number, thing),
-    };
+/// What was not decided, with the reasons: a sentence for each reason that several share, and a table of
+/// the others.
+fn note(
+    counted: &str,
+    groups: &[SameReason],
+    headings: &[(&str, Align)],
+    rows: &[Vec<String>],
+) -> Markup {
     html! {
-        @if rows.is_empty() {
+        @if rows.is_empty() && groups.is_empty() {
             p { "Everything that was judged could be decided." } "\n"
         } @else {
             details {
-                summary { (count(number)) " " (things) " could not be decided" } "\n"
-                (table("What could not be decided", headings, rows))
+                summary { (counted) " could not be decided" } "\n"
+                @if !groups.is_empty() {
+                    ul { "\n"
+                        @for group in groups {
+                            li { (shown(&group.sentence())) } "\n"
+                        }
+                    } "\n"
+                }
+                @if !rows.is_empty() {
+                    (table("What could not be decided", headings, rows))
+                }
             } "\n"
         }
     }

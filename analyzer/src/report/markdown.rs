@@ -6,9 +6,9 @@ use soakbox_statistics::Verdict;
 use super::bounded::{Bounded, item, shown};
 use super::{Judgement, Report, headline, role};
 use crate::output::{
-    FINDING_HEADINGS, HEADINGS, Headline, Measure, cells, facts, finding_cells, measures,
+    FINDING_HEADINGS, HEADINGS, Headline, Measure, SameReason, Undecided, cells, facts,
+    finding_cells, measures,
 };
-use crate::soak::FindingAnswer;
 use crate::units::{count, span};
 
 /// The measures of an operation that the summary has; the page has all.
@@ -136,24 +136,20 @@ fn limits(report: &Report, text: &mut Bounded) {
         Judgement::Soak(answer) => {
             let open = answer.findings.iter();
             let open = open.filter(|one| one.status == "inconclusive");
-            let words = |one: &FindingAnswer| {
-                format!("undecided: {}, {}: {}", one.subject, one.kind, one.reason)
-            };
-            text.list(open.map(words).collect::<Vec<_>>().into_iter());
+            undecided(SameReason::of(open.map(Undecided::search)), text);
         }
         Judgement::Comparison(answer) => {
             let open = answer.effects.iter();
             let open = open.filter(|one| one.judged == Verdict::Inconclusive);
-            let words = open.map(|one| {
-                format!(
-                    "undecided: {} {}: {}",
-                    one.operation, one.metric, one.own_reason
-                )
-            });
-            text.list(words.collect::<Vec<_>>().into_iter());
+            undecided(SameReason::of(open.map(Undecided::effect)), text);
         }
         Judgement::None(why) => text.list([format!("nothing was judged: {why}")].into_iter()),
     }
+}
+
+fn undecided(groups: Vec<SameReason>, text: &mut Bounded) {
+    let sentences = groups.iter().map(SameReason::sentence);
+    text.list(sentences.map(|sentence| format!("undecided: {sentence}")));
 }
 
 fn provenance(report: &Report, text: &mut Bounded) {
@@ -165,7 +161,8 @@ fn provenance(report: &Report, text: &mut Bounded) {
             _ => format!("{}: ", role(report, index)),
         };
         let mut line = format!("{whose}{}", side.name);
-        if let Some((from, to)) = side.info.from_ns.zip(side.info.to_ns) {
+        let range = side.info.from_ns.zip(side.info.to_ns);
+        if let Some((from, to)) = range.filter(|_| side.summary.no_rates.is_none()) {
             line.push_str(&format!(", {}", span(from, to)));
         }
         for (name, values) in [

@@ -37,6 +37,8 @@ fn facts(side: &Side) -> Markup {
     let (info, summary) = (&side.info, &side.summary);
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let range = info.from_ns.zip(info.to_ns);
+    // Times that were made up tell no time.
+    let range = range.filter(|_| summary.no_rates.is_none());
     let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
     let mut builds: Vec<String> = info
         .observed

@@ -109,6 +109,9 @@ fn of_recording(
     Ok(match kind {
         ChartKind::Heatmap => Box::new(pictures::heatmap(&reading, &shown).ok_or_else(none)?),
         ChartKind::Throughput => {
+            if let Some(reason) = reading.why_no_rates() {
+                return Err(nothing(&format!("no rate is known: {reason}")));
+            }
             let found = pictures::throughput(&reading, &shown, &changes()?);
             Box::new(found.ok_or_else(none)?)
         }

@@ -7,7 +7,7 @@ use soakbox_statistics::Metric;
 use crate::changes::{NumberSeries, Points, series_of};
 use crate::cli::{SeriesInput, SoakPlan};
 use crate::soak::{SoakRun, SoakSeries, SoakSettings, give_restarts};
-use crate::windows::Run;
+use crate::windows::{MADE_UP, Run};
 use crate::{commands, file_series, runs};
 
 /// The series that a command line names. Those of several runs have the run in their names.
@@ -63,6 +63,10 @@ pub(super) fn soak(plan: &SoakPlan) -> Result<()> {
         if good.len() > 1 {
             let reason = format!("has {} runs", good.len());
             return Err(Failure::path(path, reason).hint("--reference is one run"));
+        }
+        if good.iter().any(|run| !run.identity.is_searchable()) {
+            let reason = format!("{MADE_UP}, so that nothing over time is known");
+            return Err(Failure::path(path, reason).hint("--reference is a run with known times"));
         }
         settings.reference = Some(soak_series(&named(&good), operations, metrics));
     }

@@ -12,10 +12,11 @@ use super::places::places;
 use crate::cli::{QueryPlan, QueryText, SqlPlan, empty_query};
 use crate::commands;
 use crate::commands::sql::Opened;
+use crate::coverage::KnownRuns;
 use crate::figures::Outline;
 use crate::output::OutputFile;
 use crate::recording::Recording;
-use crate::sql::{SCHEMA, Scope, Session, Statements, UserFile, builtin};
+use crate::sql::{SCHEMA, Scope, Session, SessionRecording, Statements, UserFile, builtin};
 
 /// Longest text of queries that is read from a file or from stdin.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
@@ -117,7 +118,7 @@ pub(super) fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
     check_scope(&plan.scope, &outlines)?;
     let is_one = outlines.len() == 1;
     let mut warnings = Vec::new();
-    let mut recordings: Vec<(String, Vec<Recording>)> = Vec::new();
+    let mut recordings: Vec<(String, Vec<(Recording, KnownRuns)>)> = Vec::new();
     let mut files = BTreeSet::new();
     for (name, outline) in outlines {
         check_once(&name, &outline.recording, &mut files)?;
@@ -126,24 +127,31 @@ pub(super) fn open(plan: &QueryPlan, arguments: &[PathBuf]) -> Result<Opened> {
             true => warning.to_string(),
             false => format!("{root}: {warning}"),
         }));
+        let one = (outline.recording, outline.runs);
         match recordings.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, all)) => all.push(outline.recording),
-            None => recordings.push((name, vec![outline.recording])),
+            Some((_, all)) => all.push(one),
+            None => recordings.push((name, vec![one])),
         }
     }
-    let merged = recordings
-        .into_iter()
-        .filter_map(|(name, all)| Some((name, Recording::merged(all)?)));
-    let merged: Vec<(String, Recording)> = merged.collect();
-    let schemas: Vec<(&str, &Recording)> = merged
+    let merged = recordings.into_iter().filter_map(|(name, all)| {
+        let (all, runs): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        Some((name, Recording::merged(all)?, KnownRuns::joined(runs)))
+    });
+    let merged: Vec<(String, Recording, Option<KnownRuns>)> = merged.collect();
+    let opened = merged
         .iter()
-        .map(|(name, recording)| (name.as_str(), recording))
-        .collect();
-    let session = Session::of(&schemas, &plan.scope, plan.memory_bytes)?;
+        .map(|(name, recording, runs)| SessionRecording {
+            name,
+            recording,
+            runs: runs.clone(),
+        });
+    let session = Session::of(opened.collect(), &plan.scope, plan.memory_bytes)?;
     for table in &plan.tables {
         session.add_file(&table.name, UserFile::open(&table.place)?)?;
     }
-    let intervals = merged.iter().map(|(_, recording)| recording.interval_ns());
+    let intervals = merged
+        .iter()
+        .map(|(_, recording, _)| recording.interval_ns());
     let interval_ns = intervals.max().unwrap_or(0);
     Ok(Opened {
         session,

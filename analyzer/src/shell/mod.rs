@@ -16,6 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::RecordBatch;
 use clap::ValueEnum;
 use signal_hook::consts::SIGINT;
 use soakbox_cli::{Failure, Result, plain_io_error};
@@ -105,13 +106,14 @@ impl Shell<'_> {
                 }
             }
             Some(Command::Query(query)) => self.query(&query),
-            Some(Command::Describe(name, query)) => match self.session.texts(&query) {
-                Ok(found) if found.is_empty() => report(
-                    &Failure::new(name, "is no function and no view")
-                        .hint("\\h lists them, and \\d NAME describes a table"),
-                ),
-                _ => self.query(&query),
-            },
+            Some(Command::Describe(name, query)) => self.timed(|pager| {
+                let found = self.session.collect(&query)?;
+                if found.iter().all(|batch| batch.num_rows() == 0) {
+                    return Err(Failure::new(name, "is no function and no view")
+                        .hint("\\h lists them, and \\d NAME describes a table"));
+                }
+                self.few_rows(&found, pager)
+            }),
             Some(Command::Format(name)) => self.set_format(name.as_deref()),
             Some(Command::Timing(wanted)) => {
                 self.has_timing = wanted.unwrap_or(!self.has_timing);
@@ -148,10 +150,15 @@ impl Shell<'_> {
     }
 
     fn query(&self, statement: &str) {
+        self.timed(|pager| self.rows(statement, pager));
+    }
+
+    /// Shows what `show` writes, which gives false if it was stopped, and how long it took.
+    fn timed(&self, show: impl FnOnce(&mut Pager) -> Result<bool>) {
         let start = Stopwatch::start();
         self.interrupted.store(false, Ordering::Relaxed);
         let mut pager = Pager::new();
-        let result = self.rows(statement, &mut pager);
+        let result = show(&mut pager);
         pager.finish();
         match result {
             Ok(true) => {}
@@ -161,6 +168,18 @@ impl Shell<'_> {
         if self.has_timing {
             println(&format!("{:.3} s", start.seconds()));
         }
+    }
+
+    /// Shows rows that are there already.
+    fn few_rows(&self, batches: &[RecordBatch], pager: &mut Pager) -> Result<bool> {
+        let mut rows = (self.encoder)(self.format, false);
+        let mut part = Vec::new();
+        for batch in batches {
+            rows.encode(batch, &mut part)?;
+        }
+        rows.finish(&mut part)?;
+        pager.write(&part);
+        Ok(true)
     }
 
     /// Shows the rows of a query; false if it was stopped.

@@ -64,6 +64,9 @@ pub struct FindingAnswer {
     pub durations_of: Option<DurationsOf>,
     #[serde(skip)]
     pub(crate) metric: Metric,
+    /// The operation, with the run where there are several; empty for a column of a file and for a run.
+    #[serde(skip)]
+    pub(crate) operation: String,
 }
 
 impl FindingAnswer {
@@ -92,6 +95,7 @@ impl FindingAnswer {
             reason: String::new(),
             durations_of: None,
             metric: metric.clone(),
+            operation: String::new(),
         }
     }
 }

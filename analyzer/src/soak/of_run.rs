@@ -40,37 +40,12 @@ pub(super) fn of_run(
 ) -> Result<Vec<FindingAnswer>> {
     let mut findings = Vec::new();
     for (operation, series) in run.run.chosen(&settings.operations) {
-        let named = |end: &str| {
-            let parts = [run.name, operation, end];
-            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            parts.join(" ")
-        };
-        if !run.run.identity.is_searchable() {
-            let unknown = |kind, end, metric| FindingAnswer {
-                reason: MADE_UP.to_owned(),
-                ..FindingAnswer::new(kind, &named(end), &metric, "inconclusive")
-            };
-            if settings.wants(&Metric::Rate) {
-                findings.push(unknown("stopped", "", Metric::Rate));
-            }
-            if has_outcomes(series, settings) {
-                findings.push(unknown("bursts", "failures", Metric::FailureRate));
-            }
-            continue;
-        }
-        let series = &*run.run.as_known(series);
-        if let Some(pause) = pause(series, settings) {
-            findings.push(stopped(run.run, series, &named(""), pause, share));
-            findings.extend(paused(run.run, series, &named(""), share)?);
-        } else if settings.wants(&Metric::Rate) && series.missing() < series.windows.len() {
-            findings.push(FindingAnswer {
-                reason: IDLE.to_owned(),
-                ..FindingAnswer::new("stopped", &named(""), &Metric::Rate, "inconclusive")
-            });
-        }
-        if has_outcomes(series, settings) {
-            findings.push(failures(run.run, series, &named("failures"), share)?);
-        }
+        let of_operation = of_operation(run, operation, series, settings, share)?;
+        let name = subject(run, operation, "");
+        findings.extend(of_operation.into_iter().map(|finding| FindingAnswer {
+            operation: name.clone(),
+            ..finding
+        }));
     }
     let gaps = gaps(run, &settings.operations).into_iter();
     findings.extend(gaps.map(|gap| match gap.status {
@@ -80,6 +55,52 @@ pub(super) fn of_run(
         },
         _ => gap,
     }));
+    Ok(findings)
+}
+
+/// The name of what a finding is about, with that of the run where there are several.
+fn subject(run: &SoakRun<'_>, operation: &str, end: &str) -> String {
+    let parts = [run.name, operation, end];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
+/// Stops, outages and failures in bursts of one operation.
+fn of_operation(
+    run: &SoakRun<'_>,
+    operation: &str,
+    series: &Series,
+    settings: &SoakSettings,
+    share: f64,
+) -> Result<Vec<FindingAnswer>> {
+    let named = |end: &str| subject(run, operation, end);
+    let mut findings = Vec::new();
+    if !run.run.identity.is_searchable() {
+        let unknown = |kind, end, metric| FindingAnswer {
+            reason: MADE_UP.to_owned(),
+            ..FindingAnswer::new(kind, &named(end), &metric, "inconclusive")
+        };
+        if settings.wants(&Metric::Rate) {
+            findings.push(unknown("stopped", "", Metric::Rate));
+        }
+        if has_outcomes(series, settings) {
+            findings.push(unknown("bursts", "failures", Metric::FailureRate));
+        }
+        return Ok(findings);
+    }
+    let series = &*run.run.as_known(series);
+    if let Some(pause) = pause(series, settings) {
+        findings.push(stopped(run.run, series, &named(""), pause, share));
+        findings.extend(paused(run.run, series, &named(""), share)?);
+    } else if settings.wants(&Metric::Rate) && series.missing() < series.windows.len() {
+        findings.push(FindingAnswer {
+            reason: IDLE.to_owned(),
+            ..FindingAnswer::new("stopped", &named(""), &Metric::Rate, "inconclusive")
+        });
+    }
+    if has_outcomes(series, settings) {
+        findings.push(failures(run.run, series, &named("failures"), share)?);
+    }
     Ok(findings)
 }
 

@@ -95,7 +95,10 @@ pub(super) fn of_series(
         };
         findings = findings.into_iter().map(nothing).collect();
     }
+    let whole = series.name.strip_suffix(series.metric.name());
+    let operation = whole.filter(|_| !series.operation.is_empty());
     for finding in &mut findings {
+        finding.operation = operation.unwrap_or_default().trim_end().to_owned();
         finding.durations_of = series.durations_of;
     }
     Ok(findings)

@@ -28,6 +28,6 @@ mod word_groups;
 pub use catalog::SCHEMA;
 pub use progress::{Progress, Running};
 pub use scope::Scope;
-pub use session::{MEMORY_BYTES, Query, Session};
+pub use session::{MEMORY_BYTES, Query, Session, SessionRecording};
 pub use statements::Statements;
 pub use user_file::UserFile;

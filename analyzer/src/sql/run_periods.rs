@@ -10,11 +10,10 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::Result;
-use datafusion::error::DataFusionError;
 use soakbox_schemas::tables::ORIGIN_COLUMNS;
 
 use super::scope::Scope;
-use crate::coverage::{Annotations, Coverage, RunCoverage};
+use crate::coverage::{KnownRuns, RunCoverage};
 use crate::recording::{Recording, TimeRange};
 
 /// Its name in the texts of views.
@@ -29,27 +28,28 @@ struct Row<'a> {
     period: Option<TimeRange>,
 }
 
-/// Reads the annotations of the recording, and gives the runs and periods that reach into `scope`.
-pub(super) fn table(recording: &Recording, scope: &Scope) -> Result<Arc<dyn TableProvider>> {
-    let failed = |failure| DataFusionError::External(Box::new(failure));
-    let annotations = Annotations::read(recording).map_err(failed)?;
-    let coverage = Coverage::of(recording, &annotations.runs, &annotations.gaps);
-    let batch = batch(&rows(recording, &coverage, scope))?;
+/// The runs of the recording, and their periods, that reach into `scope`.
+pub(super) fn table(
+    recording: &Recording,
+    known: &KnownRuns,
+    scope: &Scope,
+) -> Result<Arc<dyn TableProvider>> {
+    let batch = batch(&rows(recording, known, scope))?;
     let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
     Ok(Arc::new(table))
 }
 
-fn rows<'a>(recording: &'a Recording, coverage: &'a Coverage, scope: &Scope) -> Vec<Row<'a>> {
+fn rows<'a>(recording: &'a Recording, known: &'a KnownRuns, scope: &Scope) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for origin in recording.origins() {
-        let run = coverage.runs.get(&origin.recorder);
+        let run = known.runs.get(&origin.recorder);
         let run = run.filter(|run| scope.has_host(&origin.host) && scope.reaches(run.range));
         let Some(run) = run else { continue };
         let row = |period| Row {
             recorder: &origin.recorder,
             host: &origin.host,
             run,
-            is_stopped: coverage.stopped.contains(&origin.recorder),
+            is_stopped: known.stopped.contains(&origin.recorder),
             period,
         };
         let mut periods = observed(run);

@@ -10,10 +10,10 @@ use soakbox_schemas::tables::Table;
 use super::catalog::CATALOG;
 use super::queries;
 use super::scope::Scope;
+use super::session::SessionRecording;
 use super::table::RecordingTable;
 use super::user_file::UserFile;
 use super::views::TablesAndViews;
-use crate::recording::Recording;
 
 /// Adds a table to the schema of that name, which is made if no recording has it; false if the schema
 /// has such a table or view.
@@ -45,15 +45,15 @@ fn catalog(context: &SessionContext) -> Result<Arc<dyn CatalogProvider>> {
         .ok_or_else(|| internal_datafusion_err!("there is no catalog"))
 }
 
-/// Registers the tables of a recording, with the rows of `scope`, in the schema of that name.
+/// Registers the tables of a recording, with the rows of `scope`, in the schema of its name.
 pub(super) fn register(
     context: &SessionContext,
-    schema: &str,
-    recording: &Recording,
+    recording: SessionRecording<'_>,
     scope: &Scope,
 ) -> Result<()> {
     let catalog = catalog(context)?;
-    let tables = TablesAndViews::new(schema, context, recording, scope);
+    let tables = TablesAndViews::new(context, &recording, scope);
+    let (schema, recording) = (recording.name, recording.recording);
     catalog.register_schema(schema, Arc::new(tables))?;
     let is_view = |table: &Table| queries::VIEWS.iter().any(|(name, _)| *name == table.name());
     for table in recording.tables() {

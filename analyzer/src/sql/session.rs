@@ -30,6 +30,7 @@ use super::top_rows::has_top_rows;
 use super::user_file::UserFile;
 use super::word_groups::GroupByCodes;
 use super::{functions, schemas};
+use crate::coverage::KnownRuns;
 use crate::recording::Recording;
 
 /// Memory that sorting and grouping may use before they spill to temporary files, if nothing else is
@@ -57,13 +58,28 @@ pub struct Session {
     runtime: tokio::runtime::Runtime,
 }
 
+/// A recording whose tables a session has.
+pub struct SessionRecording<'a> {
+    /// The name of its schema.
+    pub name: &'a str,
+    /// Its files.
+    pub recording: &'a Recording,
+    /// Its runs; `None` where they are still to be read, if a query needs them.
+    pub runs: Option<KnownRuns>,
+}
+
 impl Session {
     /// Registers the recording's tables, views and our functions.
     ///
     /// # Errors
     /// Where threads cannot be started or DataFusion refuses a table.
     pub fn new(recording: &Recording) -> Result<Self> {
-        Self::of(&[(SCHEMA, recording)], &Scope::default(), MEMORY_BYTES)
+        let only = SessionRecording {
+            name: SCHEMA,
+            recording,
+            runs: None,
+        };
+        Self::of(vec![only], &Scope::default(), MEMORY_BYTES)
     }
 
     /// Registers the tables and views of several recordings, each in the schema of its name, and our
@@ -72,7 +88,7 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn of(
-        recordings: &[(&str, &Recording)],
+        recordings: Vec<SessionRecording<'_>>,
         scope: &Scope,
         memory_bytes: usize,
     ) -> Result<Self> {
@@ -82,20 +98,20 @@ impl Session {
             .map_err(|error| Failure::new("query engine", error))?;
         let failed = |error: DataFusionError| query_failure(&error);
         // The only recording needs no name in a query.
-        let default = match recordings {
-            [(only, _)] => only,
+        let default = match recordings.as_slice() {
+            [only] => only.name,
             _ => SCHEMA,
         };
         let context = context(memory_bytes, default).map_err(failed)?;
-        functions::register(&context, recordings.iter().map(|(_, recording)| *recording));
+        functions::register(&context, recordings.iter().map(|one| one.recording));
         let session = Self {
             context,
-            notes: Notes::of(recordings.iter().map(|(_, recording)| *recording)),
+            notes: Notes::of(recordings.iter().map(|one| one.recording)),
             default_schema: default.to_owned(),
             runtime,
         };
-        for (schema, recording) in recordings {
-            schemas::register(&session.context, schema, recording, scope).map_err(failed)?;
+        for one in recordings {
+            schemas::register(&session.context, one, scope).map_err(failed)?;
         }
         Ok(session)
     }

@@ -11,13 +11,16 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, internal_err};
 use datafusion::datasource::TableType;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::prelude::SessionContext;
 
 use super::scope::Scope;
+use super::session::SessionRecording;
 use super::{queries, run_periods};
+use crate::coverage::KnownRuns;
 use crate::recording::Recording;
 
 /// The schema.
@@ -25,6 +28,7 @@ pub(super) struct TablesAndViews {
     name: String,
     tables: MemorySchemaProvider,
     recording: Recording,
+    runs: Option<KnownRuns>,
     scope: Scope,
     /// The state of the session, if it still exists.
     state: Box<dyn Fn() -> Option<SessionState> + Send + Sync>,
@@ -32,31 +36,34 @@ pub(super) struct TablesAndViews {
 }
 
 impl TablesAndViews {
-    pub(super) fn new(
-        name: &str,
-        context: &SessionContext,
-        recording: &Recording,
-        scope: &Scope,
-    ) -> Self {
+    pub(super) fn new(context: &SessionContext, of: &SessionRecording<'_>, scope: &Scope) -> Self {
         // The session owns its schemas, and must not be kept alive by one of them.
         let state = context.state_weak_ref();
         Self {
-            name: name.to_owned(),
+            name: of.name.to_owned(),
             tables: MemorySchemaProvider::new(),
-            recording: recording.clone(),
+            recording: of.recording.clone(),
+            runs: of.runs.clone(),
             scope: scope.clone(),
             state: Box::new(move || state.upgrade().map(|state| state.read().clone())),
             planned: Mutex::default(),
         }
     }
 
-    /// The table that views of runs are made of, which is read for the first of them.
+    /// The table that views of runs are made of, which is made for the first of them.
     fn run_periods(&self) -> Result<Arc<dyn TableProvider>> {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = planned.get(run_periods::NAME) {
             return Ok(table.clone());
         }
-        let table = run_periods::table(&self.recording, &self.scope)?;
+        let table = match &self.runs {
+            Some(known) => run_periods::table(&self.recording, known, &self.scope)?,
+            None => {
+                let failed = |failure| DataFusionError::External(Box::new(failure));
+                let read = KnownRuns::read(&self.recording).map_err(failed)?;
+                run_periods::table(&self.recording, &read, &self.scope)?
+            }
+        };
         planned.insert(run_periods::NAME.to_owned(), table.clone());
         Ok(table)
     }

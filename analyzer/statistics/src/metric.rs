@@ -130,6 +130,17 @@ impl Metric {
         }
     }
 
+    /// A change of which up is worse, with the sign of candidate − base; and the other way round.
+    pub fn measured(&self, change: f64) -> f64 {
+        let measured = if self.lower_is_worse() {
+            -change
+        } else {
+            change
+        };
+        // No change has no sign.
+        measured + 0.0
+    }
+
     /// True when a change is always the difference of two values, not their ratio.
     pub fn is_absolute(&self) -> bool {
         match self {

@@ -137,7 +137,7 @@ fn a_comparison_is_drawn_with_the_numbers_of_compare() {
     ]);
     assert_eq!(forest.lines().count(), effects.len() + 1);
     for effect in effects {
-        let change = effect["change"]
+        let change = effect["measured"]["change"]
             .as_f64()
             .map_or_else(String::new, |change| change.to_string());
         let line = format!(

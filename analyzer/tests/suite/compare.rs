@@ -204,6 +204,94 @@ fn the_same_runs_pass_and_are_never_regressed() {
 }
 
 #[test]
+fn the_change_of_a_rate_has_the_direction_that_was_measured_wherever_a_person_reads_it() {
+    let place = Place::new();
+    let at = |controls_per_second| Soak {
+        controls_per_second,
+        ..HEALTHY
+    };
+    let [slow, fast] =
+        [("slow", 40), ("fast", 80)].map(|(name, rate)| seal(&place, name, 3, at(rate)));
+    for (base, candidate, sign, word, is) in [
+        (
+            &fast,
+            &slow,
+            "−",
+            "regressed",
+            "lies below the threshold −5 %",
+        ),
+        (
+            &slow,
+            &fast,
+            "+",
+            "improved",
+            "lies above the threshold 5 %",
+        ),
+    ] {
+        let (_, answer) = verdict(base, candidate, &[]);
+        let rate = effect(&answer, "traffic_control", "rate");
+        let number = |of: &Value| of.as_f64().unwrap();
+        let (change, measured) = (number(&rate["change"]), &rate["measured"]);
+        assert_eq!(rate["verdict"], word, "{rate}");
+        // `change` keeps its sign, by which up is worse; `measured` is candidate / base − 1.
+        assert_eq!(change > 0.0, word == "regressed", "{rate}");
+        assert_eq!(number(&measured["change"]), -change, "{rate}");
+        let ratio = number(&rate["candidate"]) / number(&rate["base"]) - 1.0;
+        assert!((number(&measured["change"]) - ratio).abs() < 1e-9, "{rate}");
+        assert_eq!(
+            measured["low"].as_f64(),
+            rate["high"].as_f64().map(|end| -end),
+            "{rate}"
+        );
+        assert_eq!(
+            measured["high"].as_f64(),
+            rate["low"].as_f64().map(|end| -end),
+            "{rate}"
+        );
+        assert!(rate["reason"].as_str().unwrap().contains(is), "{rate}");
+        let p99 = effect(&answer, "rule_refresh", "duration_p99");
+        assert_eq!(p99["measured"]["change"], p99["change"], "{p99}");
+        // 40 /s and 80 /s.
+        let shown = if sign == "+" { "+100 %" } else { "−50.0 %" };
+        let is_rate = |line: &&str| {
+            let line = line.replace('\\', "");
+            let other = ["bytes_rate", "failure_rate"]
+                .iter()
+                .any(|name| line.contains(name));
+            line.contains("traffic_control") && line.contains("rate") && !other
+        };
+        // A test that passed has no figures.
+        let formats = ["table", "markdown", "junit"].into_iter();
+        for format in formats.filter(|format| *format != "junit" || word == "regressed") {
+            let (_, text, _) = compare(base, candidate, &["--format", format]);
+            let lines: Vec<&str> = text.lines().filter(is_rate).collect();
+            assert!(lines.len() == 1 && lines[0].contains(shown), "{text}");
+        }
+        let page = place.path().join("page.html");
+        let page = page.to_str().unwrap();
+        let sides = |runs: &[String]| {
+            runs.iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let words = format!(
+            "report {} --against {} -o {page}",
+            sides(base),
+            sides(candidate)
+        );
+        crate::program::printed(&words.split(' ').collect::<Vec<_>>());
+        let page = std::fs::read_to_string(page).unwrap();
+        let cell = r#"<th scope="row">traffic_control</th><td class="text">rate</td>"#;
+        let rows: Vec<&str> = page.lines().filter(|line| line.contains(cell)).collect();
+        assert!(rows.len() >= 2, "{rows:?}");
+        for row in rows {
+            assert!(row.contains(shown), "{row}");
+        }
+    }
+}
+
+#[test]
 fn an_operation_that_stopped_is_regressed() {
     let place = Place::new();
     let base = seal(&place, "base", 3, HEALTHY);
@@ -230,7 +318,14 @@ fn an_operation_that_stopped_is_regressed() {
     assert_eq!(rate["candidate"], 0.0, "{rate}");
     let (_, table, _) = compare(&base, &candidate, &["--metric=rate"]);
     let rows = |row: &&str| row.contains("traffic_control") && row.contains("50.0 /s");
-    assert_eq!(table.lines().filter(rows).count(), 1, "{table}");
+    let rows: Vec<&str> = table.lines().filter(rows).collect();
+    assert_eq!(rows.len(), 1, "{table}");
+    // A person reads the change that was measured, and the verdict that it is worse.
+    assert!(
+        rows[0].contains("−100 %") && rows[0].contains("regressed"),
+        "{table}"
+    );
+    assert_eq!(rate["measured"]["change"], -1.0, "{rate}");
     // One that stops on the way has the mean over the whole run.
     let halfway = Soak {
         stops_at: Some(HEALTHY.seconds / 2),

@@ -258,6 +258,7 @@ fn side(words: &[String; 4]) -> Side {
             from_ns: Some(START_NS),
             to_ns: Some(START_NS + SECOND),
             observed_ns: Some(SECOND),
+            no_rates: None,
             complete: false,
             running: Vec::new(),
             warnings: vec![warning],

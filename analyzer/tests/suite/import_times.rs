@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Place, analyzer, json, printed, text};
+use crate::program::{Place, analyzer, json, printed, refused, text};
 
 const MADE_UP: &str = "the times of the rows were made up by the import";
 
@@ -100,6 +100,58 @@ fn nothing_over_time_is_searched_where_the_import_made_up_the_times() {
 }
 
 #[test]
+fn a_reason_that_many_searches_share_is_read_once() {
+    let place = Place::new();
+    let cells = |row: u64, operation: u64| {
+        let ns = 100_000 + 50 * (row * 2_654_435_761 % 1_000);
+        format!("{ns},job_{operation},{}\n", row.is_multiple_of(3))
+    };
+    let rows = (0..2_000_u64).flat_map(|row| (0..7).map(move |operation| cells(row, operation)));
+    let content = format!("ns,name,ok\n{}", rows.collect::<String>());
+    let columns = ["--duration=ns:ns", "--operation=name", "--success=ok"];
+    let root = import(&place, "csv", "many", &content, &columns);
+    let searches = findings(&root).len();
+    assert!(searches > 7 * 10, "{searches}");
+    let sentence = |text: &str| {
+        let mut lines = text.lines().filter(|line| line.contains(MADE_UP));
+        let line = lines.next().unwrap().to_owned();
+        let others: Vec<&str> = lines.collect();
+        assert_eq!(others, [""; 0], "{line}");
+        for part in [
+            format!("{searches} searches of "),
+            "job_0, job_1, job_2 and 4 more operations (".to_owned(),
+            "drift".to_owned(),
+        ] {
+            assert!(line.replace('\\', "").contains(&part), "{line}");
+        }
+    };
+    sentence(&printed(&["soak", &root]));
+    let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let files = ["page.html", "summary.md", "tests.xml", "answer.json"].map(file);
+    let [page, summary, tests, answer] = &files;
+    printed(&[
+        "report", &root, "-o", page, "-o", summary, "-o", tests, "-o", answer,
+    ]);
+    let [page, summary, tests, answer] = files
+        .each_ref()
+        .map(|file| fs::read_to_string(file).unwrap());
+    let parts =
+        |text: &str, at: &str| -> Vec<String> { text.split(at).map(str::to_owned).collect() };
+    // The verdict has it, and so do the limits.
+    for part in parts(&page, "What the data cannot show") {
+        let lines = part.lines().filter(|line| line.starts_with("<li>"));
+        sentence(&lines.collect::<Vec<_>>().join("\n"));
+    }
+    assert!(!page.contains(&format!("<td class=\"text\">{MADE_UP}</td>")));
+    for part in parts(&summary, "What the data cannot show") {
+        sentence(&part);
+    }
+    sentence(&tests);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["findings"].as_array().unwrap().len(), searches);
+}
+
+#[test]
 fn rates_are_compared_where_the_length_of_the_run_is_known_only() {
     let place = Place::new();
     let csv = &["--duration", "ns:ns"][..];
@@ -120,6 +172,127 @@ fn rates_are_compared_where_the_length_of_the_run_is_known_only() {
         let table = compared(&[]);
         assert_eq!(table.contains(MADE_UP), !has_rates, "{table}");
     }
+}
+
+#[test]
+fn no_rate_is_shown_where_the_length_of_the_run_is_not_known() {
+    let place = Place::new();
+    let every = ["--duration=ns:ns", "--every=3ms"];
+    for (root, has_rates) in [
+        (import(&place, "csv", "csv", &rows(0), &every[..1]), false),
+        (import(&place, "csv", "every", &rows(0), &every), false),
+        (import(&place, "wrk2", "wrk2", WRK2, &[]), true),
+    ] {
+        let summary = json(&["summary", &root, "--format", "json"]);
+        let reason = summary.get("no_rates").and_then(Value::as_str);
+        assert_eq!(reason, (!has_rates).then_some(MADE_UP), "{summary}");
+        assert_eq!(summary["observed_s"].is_number(), has_rates, "{summary}");
+        let operations = summary["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), 1, "{summary}");
+        assert_eq!(
+            operations[0]["rate_per_s"].is_number(),
+            has_rates,
+            "{summary}"
+        );
+        assert!(operations[0]["p50_ns"].is_number(), "{summary}");
+        let table = printed(&["summary", &root]);
+        assert_eq!(table.contains("/s"), has_rates, "{table}");
+        assert_eq!(
+            table.contains(&format!("{MADE_UP}: no rate is known")),
+            !has_rates,
+            "{table}"
+        );
+        let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+        let [page, summary] = ["page.html", "page.md"].map(file);
+        printed(&["report", &root, "-o", &page, "-o", &summary]);
+        let [page, summary] = [page, summary].map(|file| fs::read_to_string(file).unwrap());
+        assert_eq!(page.contains(" /s</td>"), has_rates);
+        assert_eq!(page.contains("Throughput"), has_rates);
+        assert_eq!(summary.contains(" /s |"), has_rates, "{summary}");
+        let chart = ["chart", "throughput", &root, "-o", &file("chart.svg")];
+        match has_rates {
+            true => drop(printed(&chart)),
+            false => assert!(refused(&chart).contains(&format!("no rate is known: {MADE_UP}"))),
+        }
+    }
+}
+
+#[test]
+fn a_reference_without_times_is_refused_and_a_history_without_lengths_has_no_rates() {
+    let place = Place::new();
+    let of = |name: &str, slow: u64, every: &str| {
+        let columns = ["--duration=ns:ns", "--operation==get", every];
+        import(&place, "csv", name, &rows(slow), &columns)
+    };
+    let (a, b) = (of("a", 0, "--every=1ms"), of("b", 9_000, "--every=3ms"));
+    let few = import(&place, "wrk2", "few", WRK2, &["--operation", "=get"]);
+    let at_times = |name: &str, seed: u64| {
+        let rows = (0..4_000).map(|row| (row, row * 2_654_435_761 % (997 + seed)));
+        let rows = rows.map(|(row, noise)| format!("{row},{}\n", 100_000 + 50 * noise));
+        let content = format!("at,ns\n{}", rows.collect::<String>());
+        let columns = ["--duration=ns:ns", "--finished-at=at:s", "--operation==get"];
+        import(&place, "csv", name, &content, &columns)
+    };
+    let (timed, later) = (at_times("timed", 0), at_times("later", 6));
+    for (reference, is_known) in [(&a, false), (&few, false), (&timed, true)] {
+        let asked = ["soak", &timed, "--reference", reference];
+        match is_known {
+            true => drop(printed(&asked)),
+            false => {
+                let line = refused(&asked);
+                assert!(
+                    line.contains(MADE_UP) && line.contains(reference.as_str()),
+                    "{line}"
+                );
+                assert!(
+                    line.contains("hint: --reference is a run with known times"),
+                    "{line}"
+                );
+            }
+        }
+    }
+    let file = place.path().join("good.sbl");
+    let file = file.to_str().unwrap();
+    printed(&["baseline", "create", &a, &b, "-o", file]);
+    let runs = json(&["baseline", "show", file, "--format", "json"])["runs"].clone();
+    for run in runs.as_array().unwrap() {
+        let metrics = run["operations"][0]["metrics"].as_array().unwrap();
+        let names: Vec<&str> = metrics
+            .iter()
+            .map(|one| one["metric"].as_str().unwrap())
+            .collect();
+        assert!(
+            names.contains(&"duration_p50") && !names.contains(&"rate"),
+            "{names:?}"
+        );
+    }
+    let table = printed(&["baseline", "show", file]);
+    assert!(
+        table.contains(&format!("{MADE_UP}: no rate is known")),
+        "{table}"
+    );
+    // The rates of the runs that are compared are known; those of the history are not.
+    let words = [
+        "compare",
+        &timed,
+        "--against",
+        &later,
+        "--history",
+        file,
+        "--format=json",
+    ];
+    let answer: Value = serde_json::from_str(&text(&analyzer(&words).stdout)).unwrap();
+    assert_eq!(answer["history"]["runs"], 2, "{answer}");
+    let scope = |metric: &str| {
+        let effects = answer["effects"].as_array().unwrap().iter();
+        let mut found = effects.filter(|effect| effect["metric"] == metric);
+        found.next().unwrap()["scope"].clone()
+    };
+    assert_eq!(
+        [scope("duration_p50"), scope("rate")],
+        ["runs", "pair"],
+        "{answer}"
+    );
 }
 
 #[test]

@@ -318,6 +318,43 @@ fn a_file_without_newer_columns_reads_with_nulls() {
     assert_eq!(rows, serde_json::json!([{"n": 16_800, "known": 8_400}]));
 }
 
+/// The warnings about a recording with these columns of `operation_log` in its last file, and all in
+/// the others.
+fn column_warnings(keep: impl Fn(&str) -> bool) -> Vec<String> {
+    let place = Place::new();
+    let mut recorder = Soak::default().seal(place.path());
+    let log = concat(&Soak::default().rows().log);
+    let schema = log.schema();
+    let kept = schema.fields().iter().enumerate();
+    let kept = kept.filter(|(_, field)| keep(field.name()));
+    let kept: Vec<usize> = kept.map(|(place, _)| place).collect();
+    recorder.seal(Table::OPERATION_LOG, &log.project(&kept).unwrap());
+    let output = analyzer(&["sql", place.text(), "SELECT 1"]);
+    assert!(output.status.success());
+    let warnings = text(&output.stderr);
+    let warnings = warnings.lines().filter(|line| line.contains("column"));
+    warnings.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_column_is_missed_only_where_the_version_of_its_file_has_it() {
+    assert_eq!(column_warnings(|_| true), [""; 0]);
+    // Nobody could write it yet.
+    assert_eq!(column_warnings(|name| name != "goroutine"), [""; 0]);
+    let holes = |name: &str| !["bytes", "cpu_ns"].contains(&name);
+    assert_eq!(
+        column_warnings(holes),
+        [
+            "warning: operation_log: columns that files of their version have are missing, and null \
+             there: bytes (in 1 of 3 files), cpu_ns (in 1 of 3 files)"
+        ]
+    );
+    assert_eq!(
+        column_warnings(|name| holes(name) && name != "goroutine").len(),
+        1
+    );
+}
+
 #[test]
 fn a_recording_of_an_older_version_has_no_goroutines() {
     let place = Place::new();

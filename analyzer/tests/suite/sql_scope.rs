@@ -2,10 +2,14 @@
 //! memory.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::program::{Place, json, printed, refused, text};
 use serde_json::json;
+use soakbox_analyzer::coverage::KnownRuns;
+use soakbox_analyzer::figures::Outline;
+use soakbox_analyzer::sql::{Scope, Session, SessionRecording};
 use soakbox_schemas::tables::Table;
 use soakbox_testing::{Recorder, Soak, concat};
 
@@ -200,6 +204,32 @@ fn a_run_keeps_its_ends_in_a_range_of_time() {
     let rates = "SELECT DISTINCT observed_s FROM mesh_metrics";
     let cut = [&*root, "--to", "2026-11-24 08:00:20.5"];
     assert_eq!(rows(&cut, rates), json!([{"observed_s": 1.0}]));
+}
+
+/// The annotations are deleted once the recording is open, so that a second reading finds nothing.
+#[test]
+fn the_runs_of_an_open_recording_are_not_read_again() {
+    let place = Place::new();
+    let soak = Soak {
+        gap_at: Some(40),
+        ..Soak::default()
+    };
+    let root = place.seal_soak("recording", &soak);
+    let Outline {
+        recording, runs, ..
+    } = Outline::open(Path::new(&root), false).unwrap();
+    fs::remove_dir_all(recording.root.join("annotations")).unwrap();
+    let gap = |runs: Option<KnownRuns>| {
+        let only = SessionRecording {
+            name: "recording",
+            recording: &recording,
+            runs,
+        };
+        let session = Session::of(vec![only], &Scope::default(), 1 << 30)?;
+        session.texts("SELECT CAST(gap_s AS VARCHAR) FROM runs")
+    };
+    assert_eq!(gap(Some(runs)).unwrap(), ["10.0"]);
+    assert!(gap(None).is_err(), "the annotations are still there");
 }
 
 /// The data of the first file are destroyed, so that a query that reads them fails. The warnings of

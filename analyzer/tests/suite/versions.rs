@@ -47,6 +47,9 @@ fn every_format_reads() {
             let output = analyzer(&[command, data(name).to_str().unwrap()]);
             let printed = text(&output.stderr);
             assert!(!printed.contains("error: "), "{name} {command}: {printed}");
+            // Its recorder could not know the columns that came later. A new one needs its version
+            // (`since`) in the declaration of its table.
+            assert!(!printed.contains("column"), "{name} {command}: {printed}");
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Column {
     pub source: &'static str,
     /// For a column that nothing writes yet: the value that every row has.
     pub reserved: Option<&'static str>,
+    /// The version of the table that added it, from 1: files of earlier ones do not have it.
+    pub since: u32,
     /// Its kind: time, number, boolean, word or text.
     pub kind: &'static str,
     /// Whether a value can be missing.
@@ -65,6 +67,16 @@ pub struct Declaration {
 }
 
 impl Declaration {
+    /// The columns that a file lacks although those of its version have them. Its version is that of its
+    /// newest column. Columns that are newer than the file are not among them.
+    pub fn lacking(&self, has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        let columns = || self.columns.iter();
+        let present = columns().filter(|column| has(column.name));
+        let version = present.map(|column| column.since).max().unwrap_or(0);
+        let lacking = columns().filter(|column| column.since <= version && !has(column.name));
+        lacking.map(|column| column.name).collect()
+    }
+
     /// The meaning of a row, in one line.
     pub fn description(&self) -> String {
         one_line(self.about)
@@ -104,4 +116,45 @@ impl Declaration {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::DECLARATIONS;
+
+    /// The columns that came after this version of their table.
+    fn newer(declaration: &Declaration, version: u32) -> Vec<&'static str> {
+        let columns = declaration.columns.iter();
+        let newer = columns.filter(|column| column.since > version);
+        newer.map(|column| column.name).collect()
+    }
+
+    #[test]
+    fn a_file_lacks_no_column_that_came_after_it() {
+        for declaration in DECLARATIONS {
+            let versions = declaration.columns.iter().map(|column| column.since);
+            for version in 1..=versions.max().unwrap() {
+                let newer = newer(declaration, version);
+                assert_eq!(declaration.lacking(|name| !newer.contains(&name)), [""; 0]);
+                // Of its own columns it lacks each that is not there.
+                for column in declaration.columns.iter().filter(|one| one.since < version) {
+                    let has = |name: &str| name != column.name && !newer.contains(&name);
+                    assert_eq!(declaration.lacking(has), [column.name]);
+                }
+            }
+            assert_eq!(declaration.lacking(|_| false), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn versions_of_a_table_have_no_gap() {
+        for declaration in DECLARATIONS {
+            let mut versions: Vec<u32> = declaration.columns.iter().map(|one| one.since).collect();
+            versions.sort_unstable();
+            versions.dedup();
+            let expected: Vec<u32> = (1..=versions.len() as u32).collect();
+            assert_eq!(versions, expected, "{}", declaration.table.name());
+        }
+    }
 }

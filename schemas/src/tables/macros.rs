@@ -40,10 +40,10 @@
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A column is `pub FIELD [as COLUMN]: KIND, UNIT, SOURCE[, reserved VALUE];` or, if it is computed
-/// from others, `fn METHOD: KIND, …;` with a method of that name on the type of the rows. The first
-/// column is the time that rows are ordered by. The field id of a column is its position, so a new
-/// column goes last and none is ever removed.
+/// A column is `pub FIELD [as COLUMN]: KIND, UNIT, SOURCE[, reserved VALUE][, since VERSION];` or, if
+/// it is computed from others, `fn METHOD: KIND, …;` with a method of that name on the type of the
+/// rows. The first column is the time that rows are ordered by. The field id of a column is its
+/// position, so a new column goes last, with the next version of the table, and none is ever removed.
 #[macro_export]
 macro_rules! table {
     (
@@ -54,7 +54,8 @@ macro_rules! table {
             $(
                 $(#[doc = $meaning:literal])+
                 $(pub $field:ident $(as $column:ident)?)? $(fn $computed:ident)?:
-                    $kind:ty, $unit:literal, $source:literal $(, reserved $reserved:literal)?;
+                    $kind:ty, $unit:literal, $source:literal
+                    $(, reserved $reserved:literal)? $(, since $since:literal)?;
             )+
         }
     ) => {
@@ -65,7 +66,7 @@ macro_rules! table {
             $({
                 concat!($($meaning, "\n"),+),
                 [$(pub $field $(as $column)?)?] [$(fn $computed)?]
-                $kind, $unit, $source, [$($reserved)?]
+                $kind, $unit, $source, [$($reserved)?] [$($since)?]
             })+
         }
     };
@@ -80,7 +81,7 @@ macro_rules! declared_table {
         $({
             $meaning:expr,
             [$(pub $field:ident $(as $column:ident)?)?] [$(fn $computed:ident)?]
-            $kind:ty, $unit:literal, $source:literal, [$($reserved:literal)?]
+            $kind:ty, $unit:literal, $source:literal, [$($reserved:literal)?] [$($since:literal)?]
         })+
     ) => {
         #[doc = $about]
@@ -106,6 +107,7 @@ macro_rules! declared_table {
                         unit: $unit,
                         source: $source,
                         reserved: $crate::declared_option!($($reserved)?),
+                        since: $crate::declared_since!($($since)?),
                         kind: <$kind as $crate::tables::kind::Kind>::NAME,
                         nullable: <$kind as $crate::tables::kind::Kind>::NULLABLE,
                         data_type: <$kind as $crate::tables::kind::Kind>::data_type,
@@ -213,5 +215,16 @@ macro_rules! declared_option {
     };
     ($value:literal) => {
         Some($value)
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! declared_since {
+    () => {
+        1
+    };
+    ($version:literal) => {
+        $version
     };
 }

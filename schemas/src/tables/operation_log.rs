@@ -73,7 +73,7 @@ table! {
         pub sample_weight: Number, "operations", "configuration: `--sample 1/N`, rule `sample=`";
         /// Id of the goroutine that ran the operation, of a function of a Go program; null for all
         /// other operations. No other goroutine of the same process ever has this id.
-        pub goroutine: Optional<Number>, "", "Go's runtime: `g.goid`";
+        pub goroutine: Optional<Number>, "", "Go's runtime: `g.goid`", since 2;
     }
 }
 

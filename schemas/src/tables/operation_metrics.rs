@@ -46,7 +46,7 @@ table! {
         /// Lost because the probes were switched off before the finish (`--max-overhead`). Whether
         /// such an operation returned or was left is not known. It is counted when it is known to be
         /// over: a later one begins in its place, or its process ends.
-        pub lost_switched_off: Count, "operations", "kernel counter";
+        pub lost_switched_off: Count, "operations", "kernel counter", since 5;
         /// Lost because the recorder could not write the row (disk full, I/O error).
         pub lost_write: Count, "operations", "recorder", reserved "always 0";
         /// Operations that began and can never finish: unwound, left by longjmp, or their thread or
@@ -57,10 +57,10 @@ table! {
         pub unmatched: Count, "operations", "kernel counter";
         /// Begins that ran a probe in time off (`unobserved_ns`), before it was removed. Such an
         /// operation is in no other count, and has no row.
-        pub begun_unobserved: Count, "operations", "kernel counter";
+        pub begun_unobserved: Count, "operations", "kernel counter", since 5;
         /// Finishes of operations that began in time off, not part of `finished`. Once the probes
         /// have been off, those of `unmatched` are here too.
-        pub finished_unobserved: Count, "operations", "kernel counter";
+        pub finished_unobserved: Count, "operations", "kernel counter", since 5;
         /// Operations that had begun and were neither finished nor abandoned at the interval's end.
         pub in_flight: Number, "operations", "recorder: running sum of begun − finished − abandoned";
         /// Finished operations that are known to have failed.
@@ -72,7 +72,7 @@ table! {
         /// Durations of finished operations as a histogram, also of those without a row, but for
         /// those whose begin was not kept (`lost_too_deep`, `lost_no_memory`). Null in a row with
         /// counts that were read late.
-        pub durations_ns: Optional<Histogram>, "ns", "kernel histogram";
+        pub durations_ns: Optional<Histogram>, "ns", "kernel histogram", since 2;
         /// Age at the interval's end of the oldest operation that was in flight then and still is
         /// when the recorder looks, a few ms later. It counts until an operation finishes or is
         /// known to be abandoned, and with the time that the host was suspended. Null where none
@@ -80,27 +80,27 @@ table! {
         /// seen: its begin was not kept (nested too deep), its process is not in the recorder's PID
         /// namespace, or this kernel does not let the recorder look (then a note in `annotations`
         /// has the reason).
-        pub oldest_in_flight_ns: Optional<Count>, "ns", "kernel: boot clock";
+        pub oldest_in_flight_ns: Optional<Count>, "ns", "kernel: boot clock", since 3;
         /// Time that the operation's probes took from the observed threads: probes that ran, times
         /// what one costs on this host, measured before the start on a function of the recorder
         /// itself. Without the cost of context switches, and of probes at jumps that turned out not
         /// to leave. Null where the costs could not be measured.
-        pub probe_cost_ns: Optional<Count>, "ns", "kernel counter; recorder: measured costs";
+        pub probe_cost_ns: Optional<Count>, "ns", "kernel counter; recorder: measured costs", since 4;
         /// The part of each duration that comes from the operation's own two probes, measured in the
         /// same way: `duration_ns` less this is the corrected duration. Operations that began and
         /// finished inside add the whole cost of their probes to it. Null where it could not be
         /// measured.
-        pub duration_overhead_ns: Optional<Count>, "ns", "recorder: measured costs";
+        pub duration_overhead_ns: Optional<Count>, "ns", "recorder: measured costs", since 4;
         /// The part of the interval in which operations that began were counted and got rows. Null
         /// without `--max-overhead`, and in a row with counts that were read late.
-        pub observed_ns: Optional<Count>, "ns", "recorder";
+        pub observed_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The part in which the operation's probes were switched off to hold `--max-overhead`: no
         /// operation that began in it is counted or has a row. Null where `observed_ns` is.
-        pub unobserved_ns: Optional<Count>, "ns", "recorder";
+        pub unobserved_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The time that `observed_ns` stands for: the cycles of which it is the part that was chosen
         /// at random. `begun` × `represented_ns` ÷ `observed_ns`, summed over intervals, is about how
         /// many operations there were. Null where `observed_ns` is.
-        pub represented_ns: Optional<Count>, "ns", "recorder";
+        pub represented_ns: Optional<Count>, "ns", "recorder", since 5;
     }
 }
 

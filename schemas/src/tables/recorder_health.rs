@@ -43,24 +43,24 @@ table! {
         pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc/self`";
         /// Events that were read and became no row of `operation_log`, because they had an
         /// unexpected size or an unknown operation. 0, unless there is a bug.
-        pub events_dropped: Count, "events", "recorder";
+        pub events_dropped: Count, "events", "recorder", since 2;
         /// Seals that failed. Their journals are kept, and the seals are tried again.
-        pub seals_failed: Count, "seals", "recorder";
+        pub seals_failed: Count, "seals", "recorder", since 2;
         /// CPU time of everything that ran on the host, on all CPUs; null where it could not be read.
-        pub host_cpu_ns: Optional<Count>, "ns", "`/proc/stat`";
+        pub host_cpu_ns: Optional<Count>, "ns", "`/proc/stat`", since 3;
         /// Time in which CPUs of the host, a virtual machine, were ready and the hypervisor ran something
         /// else; null where it could not be read.
-        pub host_steal_ns: Optional<Count>, "ns", "`/proc/stat`";
+        pub host_steal_ns: Optional<Count>, "ns", "`/proc/stat`", since 3;
         /// Time in which at least one task of the host waited for a CPU; null where the kernel does not
         /// measure it.
-        pub host_cpu_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/cpu`, `some`";
+        pub host_cpu_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/cpu`, `some`", since 3;
         /// Time in which at least one task of the host waited for memory; null where the kernel does not
         /// measure it.
-        pub host_memory_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/memory`, `some`";
+        pub host_memory_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/memory`, `some`", since 3;
         /// Time in which at least one task of the host waited for a disk; null where the kernel does not
         /// measure it.
-        pub host_io_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/io`, `some`";
+        pub host_io_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/io`, `some`", since 3;
         /// Memory that programs of the host could still get; null where it could not be read.
-        pub host_memory_available_bytes: Optional<Count>, "bytes", "`/proc/meminfo`";
+        pub host_memory_available_bytes: Optional<Count>, "bytes", "`/proc/meminfo`", since 3;
     }
 }

@@ -47,8 +47,7 @@ pub(super) fn comparison(sources: &[Source], bases: usize, settings: &Settings) 
         let [base, candidate] = runs::open_again_to_compare([base, candidate], skip_damaged)?;
         report.judgement = match compare(&base, &candidate, settings) {
             Ok(answer) => {
-                let caption = "each change with its interval; the grey band is its threshold, and \
-                               up is worse";
+                let caption = "each change with its interval; the grey band is its threshold";
                 figures.push(figure("All effects", caption, pictures::forest(&answer)));
                 let shift = pictures::shift(&answer);
                 if !shift.effects.is_empty() {

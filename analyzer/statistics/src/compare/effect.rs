@@ -78,7 +78,8 @@ pub struct Effect {
     pub explanation: Explanation,
     /// The verdict on this effect.
     pub verdict: Verdict,
-    /// The reason of the verdict, in one line; [`Scope::note`] belongs to it.
+    /// The reason of the verdict, in one line; [`Scope::note`] belongs to it. Changes in it are those
+    /// that are measured, so that a rate that falls has a negative one.
     pub reason: String,
 }
 

@@ -1,4 +1,5 @@
-//! The verdict of an effect after the loss is taken into account, and its reason in one line.
+//! The verdict of an effect after the loss is taken into account, and its reason in one line. The reason
+//! has changes as they are measured: a rate that fell by 5% changed by −5%.
 
 use crate::compare::effect::Effect;
 use crate::compare::verdict::Verdict;
@@ -30,16 +31,20 @@ pub(super) fn verdict_under_loss(
             return (Verdict::Inconclusive, text);
         }
     }
-    let edge = size(effect, effect.threshold);
-    let why = match plain {
-        Verdict::Regressed => format!("the whole interval lies above the threshold {edge}"),
-        Verdict::Improved if effect.threshold == 0.0 => {
-            "the whole interval lies below 0".to_owned()
-        }
-        Verdict::Improved => format!("the whole interval lies below the threshold −{edge}"),
-        _ => format!("the whole interval lies below the threshold {edge}"),
+    let [worse, better] = match effect.metric.lower_is_worse() {
+        false => ["above", "below"],
+        true => ["below", "above"],
     };
-    (plain, why)
+    let edge = match (plain, effect.threshold) {
+        (Verdict::Improved, 0.0) => "0".to_owned(),
+        (Verdict::Improved, threshold) => format!("the threshold {}", signed(effect, -threshold)),
+        (_, threshold) => format!("the threshold {}", signed(effect, threshold)),
+    };
+    let side = match plain {
+        Verdict::Regressed => worse,
+        _ => better,
+    };
+    (plain, format!("the whole interval lies {side} {edge}"))
 }
 
 /// The verdict and its reason when runs could not be used, for the reasons in `missing`. The other
@@ -65,7 +70,7 @@ pub(super) fn blocked(
 }
 
 fn inconclusive(effect: &Effect, operations_needed: Option<u64>) -> String {
-    let edge = size(effect, effect.threshold);
+    let edge = signed(effect, effect.threshold);
     match (effect.low, effect.high, effect.detectable) {
         (None, _, _) | (_, None, _) if effect.runs.iter().any(|runs| *runs > 1) => {
             "the runs, or the windows inside them, differ too much to bound the change".to_owned()
@@ -78,7 +83,7 @@ fn inconclusive(effect: &Effect, operations_needed: Option<u64>) -> String {
             None => "the windows inside a run differ too much to bound the change".to_owned(),
         },
         (_, _, Some(least)) => {
-            let least = size(effect, least);
+            let least = signed(effect, least);
             format!(
                 "the interval includes the threshold {edge}; a change of {least} would have been \
                  detected"
@@ -86,6 +91,13 @@ fn inconclusive(effect: &Effect, operations_needed: Option<u64>) -> String {
         }
         _ => format!("the interval includes the threshold {edge}"),
     }
+}
+
+/// A change as it is measured: up is worse in the argument, whatever the metric.
+fn signed(effect: &Effect, change: f64) -> String {
+    let is_negative = change != 0.0 && (change < 0.0) != effect.metric.lower_is_worse();
+    let sign = if is_negative { "−" } else { "" };
+    format!("{sign}{}", size(effect, change.abs()))
 }
 
 /// The size of a change of this effect, with its unit where it has one.

@@ -100,7 +100,8 @@ fn effect(operation: usize, metric: &str, long: bool, change: Option<f64>) -> Ef
     let absolute = metric == "failure_rate";
     let scale = if absolute { 0.01 } else { 1.0 };
     let change = change.map(|change| change * scale);
-    let outcome = match change {
+    let lower_is_worse = metric == "rate";
+    let outcome = match change.map(|change| if lower_is_worse { -change } else { change }) {
         None => Outcome::Undecided,
         Some(change) if change > 0.08 * scale => Outcome::Worse,
         Some(change) if change < -0.08 * scale => Outcome::Better,
@@ -121,26 +122,29 @@ fn effect(operation: usize, metric: &str, long: bool, change: Option<f64>) -> Ef
         change,
         interval: change.map(|change| (change - width * scale, change + width * scale)),
         threshold: 0.05 * scale,
+        lower_is_worse,
         absolute,
         outcome,
         verdict: format!("{outcome:?}").to_lowercase(),
     }
 }
 
-const METRICS: [&str; 6] = [
+const METRICS: [&str; 7] = [
     "duration_p50",
     "duration_p95",
     "duration_p99",
     "duration_p999",
     "cpu",
     "failure_rate",
+    "rate",
 ];
 
 fn effects(operations: usize, long: bool, change: fn(u64) -> Option<f64>) -> Vec<Effect> {
     let mut all = Vec::new();
     for operation in 0..operations {
         for (index, metric) in METRICS.into_iter().enumerate() {
-            let change = change((operation * METRICS.len() + index) as u64);
+            // Neighbouring operations share a number.
+            let change = change((operation * (METRICS.len() - 1) + index) as u64);
             all.push(effect(operation, metric, long, change));
         }
     }
