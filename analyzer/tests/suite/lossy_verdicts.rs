@@ -245,8 +245,8 @@ fn changes_and_findings_are_those_of_complete_recordings() {
         assert!(is_same || metric != "duration_mean", "{case}: {name}");
         let has_step = |changes: &[Value]| changes.iter().any(|one| one["kind"] == "step");
         assert!(
-            has_step(&found) || metric == "duration_p99",
-            "{case}: {name}"
+            has_step(&found) || !has_step(&exact) || metric == "duration_p99",
+            "{case}: {name}: {found:?}, of all rows {exact:?}"
         );
         for (found, exact) in found.iter().zip(&exact).filter(|_| is_same) {
             for level in ["before", "after"] {
@@ -273,10 +273,11 @@ fn changes_and_findings_are_those_of_complete_recordings() {
         let Some(slope) = exact["slope_per_hour"].as_f64() else {
             continue;
         };
-        // What is within 1/128 is a small part of the noise, from which the interval comes.
+        // What is within 1/128 is a small part of the noise, from which the interval comes; how far the
+        // noise depends on that before it, which widens the interval, may be estimated otherwise.
         let width = exact["high"].as_f64().unwrap() - exact["low"].as_f64().unwrap();
-        let tolerance = EXACT * slope.abs() + 0.05 * width;
-        for end in ["slope_per_hour", "low", "high"] {
+        for (end, of_width) in [("slope_per_hour", 0.05), ("low", 0.3), ("high", 0.3)] {
+            let tolerance = EXACT * slope.abs() + of_width * width;
             let is_near = is_near(&same[end], &exact[end], tolerance);
             assert!(is_near, "{case}: {same} {exact}");
         }

@@ -12,6 +12,9 @@ use soakbox_testing::{Recorder, SECOND, Soak, concat};
 
 /// A seed that is drawn when the test runs; tests name it where they fail.
 pub(crate) fn drawn() -> u64 {
+    if let Ok(seed) = std::env::var("SOAKBOX_SEED") {
+        return seed.parse().unwrap();
+    }
     let state = std::collections::hash_map::RandomState::new();
     std::hash::BuildHasher::hash_one(&state, 0) >> 8
 }
