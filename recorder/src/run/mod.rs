@@ -16,6 +16,7 @@ mod attaching;
 mod collect;
 mod command;
 mod control;
+mod counted_time;
 mod event;
 mod exits;
 mod files;
