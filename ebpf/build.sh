@@ -30,7 +30,7 @@ digest=$(
   {
     find ebpf/src -name '*.rs'
     printf '%s\n' ebpf/Cargo.toml ebpf/Cargo.lock ebpf/build.sh schemas/Cargo.toml \
-      schemas/src/{lib,control,control/cookie,control/return_cookie,control/way_out,counters,durations,event,histogram,marker,observation}.rs
+      schemas/src/{lib,control,control/cookie,control/return_cookie,control/way_out,counters,durations,event,histogram,marker,observation,target_cpu}.rs
   } |
     LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1
 )

@@ -7,7 +7,7 @@ use std::{env, fs};
 use sha2::{Digest, Sha256};
 
 /// The sources of the object in addition to `ebpf/src`. `ebpf/build.sh` has the same list.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "ebpf/Cargo.toml",
     "ebpf/Cargo.lock",
     "ebpf/build.sh",
@@ -23,6 +23,7 @@ const SOURCES: [&str; 15] = [
     "schemas/src/histogram.rs",
     "schemas/src/marker.rs",
     "schemas/src/observation.rs",
+    "schemas/src/target_cpu.rs",
 ];
 
 fn main() {

@@ -10,7 +10,7 @@ use crate::goroutines::Goroutine;
 use crate::in_flight::{self, Entered, Key};
 use crate::stacks::{FUNCTIONS, MARKERS, make_room, unwind_before};
 use crate::task::{self, THREADS, Thread};
-use crate::{counters, lifetime, switching};
+use crate::{counters, lifetime, switching, target_cpu};
 
 #[inline(always)]
 fn frame(cookie: Cookie, stack_pointer: u64, off_cpu_ns: u64) -> Frame {
@@ -70,6 +70,7 @@ fn beginning_thread(operation: u16) -> Option<&'static mut Thread> {
         return None;
     };
     if lifetime::is_followed(Some(thread)) {
+        target_cpu::runs_operation(thread);
         Some(thread)
     } else {
         None

@@ -4,13 +4,13 @@
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU64;
 
-use aya_ebpf::bindings::BPF_F_MMAPABLE;
+use aya_ebpf::bindings::{BPF_F_MMAPABLE, task_struct};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap};
 
 use crate::settings::setting;
 use crate::task::{FOLLOWED, IGNORED, Thread};
-use crate::{counters, in_flight, stacks, task};
+use crate::{counters, in_flight, stacks, target_cpu, task};
 
 /// Processes of the followed tree, by thread-group id in the initial PID namespace.
 #[map]
@@ -59,22 +59,33 @@ pub fn is_followed(thread: Option<&mut Thread>) -> bool {
 }
 
 #[inline(always)]
-pub fn forked(parent: *const c_void, child: *const c_void) {
-    if setting!(follow_tree) == 0 {
-        return;
-    }
-    let (Some(parent), Some(child)) = (task::process_of(parent), task::process_of(child)) else {
-        return;
-    };
-    if parent != child && is_tracked(parent) {
-        track(child);
-    }
+pub fn forked(parent: *mut task_struct, child: *mut task_struct) {
+    let is_of_tree = setting!(follow_tree) != 0 && begins_in_tree(parent, child);
+    target_cpu::forked(parent, child, is_of_tree);
 }
 
+/// Whether a new task is a process of the followed tree, which is noted.
 #[inline(always)]
-pub fn executed() {
+fn begins_in_tree(parent: *mut task_struct, child: *mut task_struct) -> bool {
+    let process_of = |task: *mut task_struct| task::process_of(task.cast_const().cast());
+    let (Some(parent), Some(child)) = (process_of(parent), process_of(child)) else {
+        return false;
+    };
+    let begins = parent != child && is_tracked(parent);
+    if begins {
+        track(child);
+    }
+    begins
+}
+
+/// `binary`: the kernel's `linux_binprm` of what is executed.
+#[inline(always)]
+pub fn executed(binary: *const c_void) {
     abandon_thread();
     in_flight::abandon_process();
+    if setting!(follow_tree) == 0 {
+        target_cpu::executed(binary);
+    }
 }
 
 #[inline(always)]

@@ -18,10 +18,13 @@ mod oldest;
 mod private_stack;
 mod registers;
 mod return_instruction;
+mod scheduling;
 mod settings;
 mod stacks;
 mod switching;
+mod target_cpu;
 mod task;
+mod walk;
 mod way_out;
 
 use aya_ebpf::EbpfContext;
@@ -267,7 +270,7 @@ pub fn register_recorder(_context: ProbeContext) -> u32 {
 
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(context: BtfTracePointContext) -> i32 {
-    task::switched(context.arg(1), context.arg(2));
+    scheduling::switched(context.arg(1), context.arg(2));
     0
 }
 
@@ -278,8 +281,8 @@ pub fn sched_process_fork(context: BtfTracePointContext) -> i32 {
 }
 
 #[btf_tracepoint(function = "sched_process_exec")]
-pub fn sched_process_exec(_context: BtfTracePointContext) -> i32 {
-    lifetime::executed();
+pub fn sched_process_exec(context: BtfTracePointContext) -> i32 {
+    lifetime::executed(context.arg(2));
     0
 }
 
@@ -292,8 +295,15 @@ pub fn sched_process_exit(_context: BtfTracePointContext) -> i32 {
 /// Run by the recorder at the end of each interval: once for each thread, and once after the last.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/task")]
-extern "C" fn oldest_in_flight(context: *const oldest::Step) -> i32 {
+extern "C" fn oldest_in_flight(context: *const walk::Step) -> i32 {
     oldest::step(unsafe { &*context })
+}
+
+/// Run by the recorder when it has found processes of the target: once for each thread of the host.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task")]
+extern "C" fn threads_of_target(context: *const walk::Step) -> i32 {
+    target_cpu::step(unsafe { &*context })
 }
 
 #[panic_handler]

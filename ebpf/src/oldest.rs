@@ -8,7 +8,7 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::bindings::{BPF_F_MMAPABLE, task_struct};
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS, places};
@@ -19,31 +19,12 @@ use crate::settings::setting;
 use crate::stacks::{FUNCTIONS, MARKERS};
 use crate::switching::{self, Watched};
 use crate::task;
+use crate::walk::{STOP, Step};
 
 /// By operation: the boot clock at the begin of the oldest one. The recorder sets all to the
 /// largest number before it asks.
 #[map]
 static OLDEST: Array<u64> = Array::with_max_entries(MAX_OPERATIONS as u32, BPF_F_MMAPABLE);
-
-/// The kernel's `bpf_iter_meta`.
-#[repr(C)]
-pub struct Meta {
-    output: u64,
-    session: u64,
-    /// Number of steps before this one.
-    steps: u64,
-}
-
-/// The kernel's `bpf_iter__task`: a step of a walk over all threads.
-#[repr(C)]
-pub struct Step {
-    meta: *const Meta,
-    /// Null after the last thread.
-    task: *mut task_struct,
-}
-
-/// The kernel ends the walk there.
-const STOP: i32 = 1;
 
 #[inline(always)]
 pub fn step(step: &Step) -> i32 {

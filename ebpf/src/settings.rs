@@ -17,7 +17,7 @@ pub static SETTINGS: Settings = Settings {
     duration_slices: 1,
     in_flight: places::THREADS | places::HASH,
     switched: 0,
-    reserved: 0,
+    counts_cpu: 0,
     offsets: KernelOffsets::ABSENT,
 };
 

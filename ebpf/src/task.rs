@@ -38,12 +38,13 @@ impl<T> TaskStorage<T> {
         }
     }
 
+    /// The value of `task`; with the flag 1 it is created where there is none.
     #[inline(always)]
     #[allow(
         clippy::mut_from_ref,
         reason = "the value lies in the kernel, not behind self"
     )]
-    fn lookup(&'static self, task: *mut task_struct, flags: u64) -> Option<&'static mut T> {
+    pub fn lookup(&'static self, task: *mut task_struct, flags: u64) -> Option<&'static mut T> {
         let map = core::ptr::from_ref(self).cast_mut().cast();
         let value = unsafe { bpf_task_storage_get(map, task, core::ptr::null_mut(), flags) };
         unsafe { value.cast::<T>().as_mut() }
@@ -74,13 +75,17 @@ pub struct Thread {
     /// Time that the thread has been off the CPU since it was first seen.
     pub off_cpu_ns: u64,
     /// Time when it was last switched out; 0 while it runs.
-    switched_out_ns: u64,
+    pub switched_out_ns: u64,
     /// 0 unknown, otherwise [`FOLLOWED`] or [`IGNORED`].
     pub followed: u64,
     /// Time of this thread's last search for dead entries in a full map.
     pub swept_ns: u64,
     /// Number of times that it has switched to a goroutine, as far as that is observed.
     pub switches: u64,
+    /// How much of its CPU time is counted as the target's, or never will be, ns.
+    pub counted_ns: u64,
+    /// One of [`part`](soakbox_schemas::target_cpu::part).
+    pub part: u64,
 }
 
 pub const FOLLOWED: u64 = 1;
@@ -127,7 +132,7 @@ pub fn ids() -> (u32, u32) {
 /// Reads a member of a kernel structure behind a trusted pointer; the offset is a constant to the
 /// verifier.
 #[inline(always)]
-unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
+pub unsafe fn member<T: Copy>(structure: *const c_void, offset: u32) -> T {
     unsafe { core::ptr::read_volatile(structure.cast::<u8>().add(offset as usize).cast::<T>()) }
 }
 
@@ -224,18 +229,4 @@ pub fn switched_goroutine() {
 #[inline(always)]
 pub fn goroutine_switches() -> u64 {
     THREADS.get().map_or(0, |thread| thread.switches)
-}
-
-/// A context switch on this CPU.
-#[inline(always)]
-pub fn switched(previous: *mut task_struct, next: *mut task_struct) {
-    if let Some(thread) = THREADS.lookup(previous, 0) {
-        thread.switched_out_ns = now();
-    }
-    if let Some(thread) = THREADS.lookup(next, 0)
-        && thread.switched_out_ns != 0
-    {
-        thread.off_cpu_ns += now().saturating_sub(thread.switched_out_ns);
-        thread.switched_out_ns = 0;
-    }
 }

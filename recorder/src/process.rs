@@ -166,6 +166,13 @@ impl MappedFile {
         named.ok_or_else(|| io::Error::other("it is not in /proc/self/maps"))
     }
 
+    /// The major and minor numbers of its device, and its inode number.
+    pub fn numbers(&self) -> Option<(u32, u32, u64)> {
+        let (major, minor) = self.device.split_once(':')?;
+        let number = |text| u32::from_str_radix(text, 16).ok();
+        Some((number(major)?, number(minor)?, self.inode.parse().ok()?))
+    }
+
     fn is_in(&self, line: &str) -> bool {
         let mut fields = line.split_ascii_whitespace().skip(3);
         fields.next() == Some(&self.device) && fields.next() == Some(&self.inode)

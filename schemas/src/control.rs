@@ -155,8 +155,9 @@ pub struct Settings {
     /// Not 0: probes are switched off and on, and begins count only while they are observed
     /// ([`Observation`](crate::observation::Observation)).
     pub switched: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Not 0: the CPU time of the target is counted ([`CpuTime`](crate::target_cpu::CpuTime)): of the
+    /// processes in the map `TRACKED`, or without such of those that run an observed file.
+    pub counts_cpu: u32,
     /// Offsets of members in the structures of this kernel.
     pub offsets: KernelOffsets,
 }
@@ -199,6 +200,18 @@ pub struct KernelOffsets {
     /// [`ABSENT`] where the kernel has no shadow stacks, [`NOT_KNOWN`] where it cannot be told
     /// which threads have one.
     pub task_features: u32,
+    /// `task_struct.se.sum_exec_runtime`, ns.
+    pub task_used: u32,
+    /// `linux_binprm.file`, which is executed.
+    pub binprm_file: u32,
+    /// `file.f_inode`.
+    pub file_inode: u32,
+    /// `inode.i_ino`.
+    pub inode_number: u32,
+    /// `inode.i_sb`.
+    pub inode_superblock: u32,
+    /// `super_block.s_dev`.
+    pub superblock_device: u32,
 }
 
 impl KernelOffsets {
@@ -213,11 +226,28 @@ impl KernelOffsets {
         mm_rss: ABSENT,
         mm_rss_stride: ABSENT,
         task_features: NOT_KNOWN,
+        task_used: ABSENT,
+        binprm_file: ABSENT,
+        file_inode: ABSENT,
+        inode_number: ABSENT,
+        inode_superblock: ABSENT,
+        superblock_device: ABSENT,
     };
 
     /// Whether CPU time can be split into user and system time.
     pub const fn has_cpu_split(&self) -> bool {
         self.task_utime != ABSENT && self.task_stime != ABSENT
+    }
+
+    /// Whether the CPU time of the target can be counted.
+    pub const fn has_target_cpu(&self) -> bool {
+        self.task_used != ABSENT
+            && self.task_tgid != ABSENT
+            && self.binprm_file != ABSENT
+            && self.file_inode != ABSENT
+            && self.inode_number != ABSENT
+            && self.inode_superblock != ABSENT
+            && self.superblock_device != ABSENT
     }
 
     /// Whether resident memory can be read.
@@ -239,7 +269,7 @@ const _: () = {
     assert!(offset_of!(OperationRule, only_failures) == 32);
     assert!(offset_of!(OperationRule, sample_one_in) == 36);
 
-    assert!(size_of::<Settings>() == 96);
+    assert!(size_of::<Settings>() == 120);
     assert!(align_of::<Settings>() == 8);
     assert!(offset_of!(Settings, interval_ns) == 0);
     assert!(offset_of!(Settings, wake_bytes) == 8);
@@ -251,10 +281,10 @@ const _: () = {
     assert!(offset_of!(Settings, duration_slices) == 44);
     assert!(offset_of!(Settings, in_flight) == 48);
     assert!(offset_of!(Settings, switched) == 52);
-    assert!(offset_of!(Settings, reserved) == 56);
+    assert!(offset_of!(Settings, counts_cpu) == 56);
     assert!(offset_of!(Settings, offsets) == 60);
 
-    assert!(size_of::<KernelOffsets>() == 36);
+    assert!(size_of::<KernelOffsets>() == 60);
     assert!(align_of::<KernelOffsets>() == 4);
     assert!(offset_of!(KernelOffsets, task_utime) == 0);
     assert!(offset_of!(KernelOffsets, task_stime) == 4);
@@ -265,6 +295,12 @@ const _: () = {
     assert!(offset_of!(KernelOffsets, mm_rss) == 24);
     assert!(offset_of!(KernelOffsets, mm_rss_stride) == 28);
     assert!(offset_of!(KernelOffsets, task_features) == 32);
+    assert!(offset_of!(KernelOffsets, task_used) == 36);
+    assert!(offset_of!(KernelOffsets, binprm_file) == 40);
+    assert!(offset_of!(KernelOffsets, file_inode) == 44);
+    assert!(offset_of!(KernelOffsets, inode_number) == 48);
+    assert!(offset_of!(KernelOffsets, inode_superblock) == 52);
+    assert!(offset_of!(KernelOffsets, superblock_device) == 56);
 };
 
 #[cfg(test)]

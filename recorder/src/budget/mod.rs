@@ -7,4 +7,4 @@ mod target;
 
 pub use control::{Control, Cycle, Next, Seen, Spent};
 pub use spans::{Change, Observed, Spans};
-pub use target::TargetCpu;
+pub use target::{KernelCpu, TargetCpu};

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Stopwatch, Timer};
-use crate::process::{Process, is_mapped};
+use crate::process::{Process, all_numbers, is_mapped};
 
 /// Shortest time between two searches for processes.
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
@@ -18,10 +19,20 @@ const PARENT: usize = 1;
 const OWN: [usize; 2] = [11, 12];
 const OF_CHILDREN: [usize; 2] = [13, 14];
 
+/// The target's CPU time as the kernel counts it, of processes that live for milliseconds too.
+pub trait KernelCpu: fmt::Debug + Send {
+    /// CPU time of the processes that are known to be of the target, since they are, ns.
+    fn used_ns(&mut self) -> u64;
+    /// These processes, by their numbers in /proc, are of the target; some may be known.
+    fn add(&mut self, processes: &[u32]);
+}
+
 /// Which processes are the target.
 #[derive(Debug)]
 enum Target {
     Process(Arc<Process>),
+    /// Those that the kernel knows, and all that have such a file in their memory.
+    Counted(Box<dyn KernelCpu>, Option<Inodes>),
     /// All descendants of the process `root`, but for the process `aside`: their numbers in /proc.
     Descendants {
         root: u32,
@@ -56,6 +67,21 @@ impl TargetCpu {
         Self::of(Target::Process(process))
     }
 
+    /// Of the processes that the kernel knows without being told.
+    pub fn counted(kernel: impl KernelCpu + 'static) -> Self {
+        Self::of(Target::Counted(Box::new(kernel), None))
+    }
+
+    /// Of the processes that the kernel knows, and of those that have a file with one of these inode
+    /// numbers in their memory, from when they are found.
+    pub fn counted_of_files(
+        kernel: impl KernelCpu + 'static,
+        inodes: impl Fn() -> Vec<u64> + Send + 'static,
+    ) -> Self {
+        let inodes = Some(Inodes(Box::new(inodes)));
+        Self::of(Target::Counted(Box::new(kernel), inodes))
+    }
+
     /// Of the descendants of this process's parent, but for this process.
     pub fn of_other_children() -> Self {
         let own = own();
@@ -80,8 +106,8 @@ impl TargetCpu {
         }
     }
 
-    /// CPU time since the first call, ns; never less than before. Processes that come and go between
-    /// two searches may be missing.
+    /// CPU time so far, ns; never less than before. Where the kernel does not count it, processes that
+    /// come and go between two searches may be missing.
     pub fn read(&mut self) -> u64 {
         if let Target::Process(process) = &self.target {
             let ticks = process.stat().and_then(|stat| sum(&stat, &OWN));
@@ -94,18 +120,28 @@ impl TargetCpu {
             let pause = (watch.elapsed() * PAUSES_PER_SEARCH).max(LEAST_PAUSE);
             self.searched = Some(Timer::after(pause));
         }
-        match self.target {
-            Target::Descendants { root, .. } => self.read_descendants(root),
+        match &mut self.target {
+            Target::Descendants { root, .. } => {
+                let root = *root;
+                self.read_descendants(root);
+            }
+            Target::Counted(kernel, _) => self.total_ns = self.total_ns.max(kernel.used_ns()),
             Target::Files(_) | Target::Process(_) => self.read_each(),
         }
         self.total_ns
     }
 
     fn search(&mut self) {
+        if let Target::Counted(kernel, inodes) = &mut self.target {
+            if let Some(inodes) = inodes {
+                kernel.add(&with_files(&(inodes.0)()));
+            }
+            return;
+        }
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let found: HashSet<u32> = match &self.target {
-            Target::Process(_) => return,
+            Target::Process(_) | Target::Counted(..) => return,
             Target::Descendants { root, aside } => {
                 descendants(*root, *aside, &all.collect::<Vec<_>>())
             }
@@ -173,6 +209,14 @@ fn descendants(root: u32, aside: u32, all: &[u32]) -> HashSet<u32> {
     found
 }
 
+/// The processes that have such a file in their memory; none where /proc has other numbers than the
+/// kernel.
+fn with_files(inodes: &[u64]) -> Vec<u32> {
+    let all = all_numbers().unwrap_or_default();
+    let all = all.into_iter().map(NonZeroU32::get);
+    all.filter(|&pid| has_mapped(pid, inodes)).collect()
+}
+
 fn has_mapped(pid: u32, inodes: &[u64]) -> bool {
     let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else {
         return false;
@@ -203,8 +247,9 @@ fn nanoseconds(ticks: u64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-    use std::num::NonZeroU32;
+    use std::collections::VecDeque;
     use std::process::{Command, Stdio};
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -244,6 +289,47 @@ mod tests {
         grows(&mut TargetCpu::of_files(move || vec![inode]));
         let mut nobody = TargetCpu::of_files(|| vec![u64::MAX]);
         assert_eq!((nobody.read(), nobody.known.len()), (0, 0));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    /// A kernel that counts what it is told.
+    #[derive(Debug, Default)]
+    struct Kernel {
+        used_ns: VecDeque<u64>,
+        added: Arc<Mutex<Vec<u32>>>,
+    }
+
+    impl KernelCpu for Kernel {
+        fn used_ns(&mut self) -> u64 {
+            self.used_ns.pop_front().unwrap_or(0)
+        }
+
+        fn add(&mut self, processes: &[u32]) {
+            self.added.lock().unwrap().extend(processes);
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_told_which_processes_have_a_file_and_its_time_never_falls() {
+        let mut child = busy();
+        let added = Arc::new(Mutex::new(Vec::new()));
+        let kernel = Kernel {
+            used_ns: [7, 5, 9].into(),
+            added: added.clone(),
+        };
+        let bash = fs::metadata(format!("/proc/{}/exe", child.id())).unwrap();
+        let inode = std::os::unix::fs::MetadataExt::ino(&bash);
+        let mut cpu = TargetCpu::counted_of_files(kernel, move || vec![inode]);
+        let times: Vec<u64> = (0..4).map(|_| cpu.read()).collect();
+        assert_eq!(times, [7, 7, 9, 9]);
+        assert!(added.lock().unwrap().contains(&child.id()));
+        let mut command = TargetCpu::counted(Kernel {
+            used_ns: [3].into(),
+            added: added.clone(),
+        });
+        let found = added.lock().unwrap().len();
+        assert_eq!((command.read(), added.lock().unwrap().len()), (3, found));
         drop(child.stdin.take());
         child.wait().unwrap();
     }

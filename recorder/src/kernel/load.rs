@@ -1,6 +1,6 @@
 //! Loads the kernel side: the embedded object, its constants and the sizes of its maps.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Weak;
 
 use aya::maps::Array;
@@ -14,12 +14,14 @@ use soakbox_schemas::event::WIRE_VERSION;
 use super::attach::{Link, REGISTER_RECORDER};
 use super::counters::CounterMaps;
 use super::error::{load_error, missing};
-use super::oldest;
 use super::point::{Attached, KernelTypes};
 use super::settings::Global;
 use super::shared_maps::{SharedMaps, Walk, shared};
 use super::uprobe_multi::{UprobeMulti, map_data};
-use super::{Counters, KernelError, KernelFacts, ObservedTimes, Ring, chain, point};
+use super::{
+    CountedCpu, Counters, KernelError, KernelFacts, ObservedTimes, Ring, chain, oldest, point,
+    target_cpu, walk,
+};
 use crate::binary::Binary;
 use crate::plan::{Hook, ProgramId};
 
@@ -45,6 +47,18 @@ pub struct KernelSettings {
     pub places: u32,
     /// Whether the probes of operations are switched off and on.
     pub switched: bool,
+    /// Whether the CPU time of the target is counted, where this kernel can.
+    pub counts_cpu: bool,
+}
+
+impl KernelSettings {
+    /// Whether it is counted on this host. Processes that run already are found in /proc, whose numbers
+    /// the kernel side knows only in the initial PID namespace.
+    pub(super) fn counts_cpu_here(&self, facts: &KernelFacts) -> bool {
+        self.counts_cpu
+            && facts.offsets.has_target_cpu()
+            && (self.tree.is_some() || facts.pid_namespace.is_none())
+    }
 }
 
 impl Default for KernelSettings {
@@ -58,6 +72,7 @@ impl Default for KernelSettings {
             tree: None,
             places: places::THREADS | places::HASH,
             switched: false,
+            counts_cpu: false,
         }
     }
 }
@@ -79,6 +94,11 @@ pub struct Kernel {
     operations: u32,
     cpus: u32,
     durations: durations::Size,
+    /// Whether the CPU time of the target is counted.
+    counts_cpu: bool,
+    follows_tree: bool,
+    /// For walks that find its threads.
+    find_threads: Option<OwnedFd>,
 }
 
 #[repr(transparent)]
@@ -118,6 +138,8 @@ impl Kernel {
         let durations = durations::Size::of(facts.possible_cpus, operations);
         let global = Global::new(facts, settings, durations);
         let in_flight = settings.in_flight.max(1);
+        let counts_cpu = settings.counts_cpu_here(facts);
+        let if_counted = |entries: u32| if counts_cpu { entries } else { 1 };
         let mut loader = EbpfLoader::new();
         loader
             .allow_unsupported_maps()
@@ -128,6 +150,9 @@ impl Kernel {
             .map_max_entries("PROCESSES", in_flight)
             // One more, for the recorder itself.
             .map_max_entries("TRACKED", settings.tree.unwrap_or(0) + 1)
+            .map_max_entries("TARGET_CPU", if_counted(facts.possible_cpus))
+            .map_max_entries("OBSERVED_FILES", if_counted(target_cpu::MOST_FILES))
+            .map_max_entries("FOUND", if_counted(target_cpu::MOST_FOUND))
             .override_global(SETTINGS, &global, true);
         check_wire_format(object)?;
         let ebpf = loader
@@ -142,6 +167,9 @@ impl Kernel {
             operations,
             cpus,
             durations,
+            counts_cpu,
+            follows_tree: settings.tree.is_some(),
+            find_threads: None,
             links: Vec::new(),
             registration: None,
             switched: settings.switched,
@@ -157,6 +185,11 @@ impl Kernel {
                 point::load_uprobe(&mut kernel.ebpf, REGISTER_RECORDER)?;
             }
             kernel.programs.push(REGISTER_RECORDER);
+        }
+        if counts_cpu && settings.tree.is_none() {
+            let types = kernel.types.get()?;
+            // Without it the CPU time of the target is read in another way.
+            kernel.find_threads = walk::link(&mut kernel.ebpf, types, target_cpu::FIND).ok();
         }
         // The kernel's types are large, and needed no more.
         kernel.types = KernelTypes::default();
@@ -206,6 +239,21 @@ impl Kernel {
             .map_err(|reason| KernelError::Map { name: NAME, reason })
     }
 
+    /// What reads the CPU time of the target, where the kernel side counts it. It can be taken once.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub fn take_target_cpu(&mut self) -> Result<Option<CountedCpu>, KernelError> {
+        if !self.counts_cpu || !self.follows_tree && self.find_threads.is_none() {
+            return Ok(None);
+        }
+        let mut take = |name| self.ebpf.take_map(name).ok_or_else(|| missing(name));
+        let (files, found) = (take("OBSERVED_FILES")?, take("FOUND")?);
+        let walk = self.find_threads.take();
+        let times = self.descriptor("TARGET_CPU")?;
+        CountedCpu::new(times, self.cpus, files, found, walk).map(Some)
+    }
+
     /// The maps that a recording reads, for another process ([`SharedMaps::open`]); and why the ages
     /// of operations in flight are not among them, where this kernel does not let them be read.
     ///
@@ -229,7 +277,7 @@ impl Kernel {
 
     /// What a walk over the operations in flight needs. All else works without it.
     fn walk(&mut self) -> Result<Walk, KernelError> {
-        let link = oldest::link(&mut self.ebpf, self.types.get()?)?;
+        let link = walk::link(&mut self.ebpf, self.types.get()?, oldest::PROGRAM)?;
         // The kernel's types are large, and needed no more.
         self.types = KernelTypes::default();
         let oldest = shared("OLDEST", self.descriptor("OLDEST")?)?;

@@ -17,7 +17,9 @@ mod ring;
 mod settings;
 mod shared_maps;
 mod system_call;
+mod target_cpu;
 mod uprobe_multi;
+mod walk;
 
 pub use abilities::lets_programs_write_registers;
 pub use attach::{own_file_offset, register_here};
@@ -31,5 +33,6 @@ pub use oldest::OldestInFlight;
 pub use point::Scope;
 pub use ring::{Drained, Ring};
 pub use shared_maps::{OpenMaps, SharedMaps};
+pub use target_cpu::CountedCpu;
 
 use error::chain;

@@ -26,6 +26,14 @@ pub fn resolve_offsets(bytes: &[u8]) -> Result<KernelOffsets, MalformedBtf> {
         mm_rss,
         mm_rss_stride,
         task_features: features(&btf),
+        task_used: btf
+            .member("task_struct", &["se", "sum_exec_runtime"])
+            .map_or(ABSENT, |used| used.offset),
+        binprm_file: offset("linux_binprm", "file"),
+        file_inode: offset("file", "f_inode"),
+        inode_number: offset("inode", "i_ino"),
+        inode_superblock: offset("inode", "i_sb"),
+        superblock_device: offset("super_block", "s_dev"),
     })
 }
 
@@ -130,6 +138,7 @@ mod tests {
             mm_rss: 632,
             mm_rss_stride: 40,
             task_features: ABSENT,
+            ..KernelOffsets::ABSENT
         };
         let mut task = TASK;
         for _ in 0..task.len() {
@@ -167,6 +176,53 @@ mod tests {
                 ..KernelOffsets::ABSENT
             })
         );
+    }
+
+    #[test]
+    fn what_a_thread_has_used_and_what_it_executes_is_found_or_nothing_is_counted() {
+        const ENTITY: u32 = 2;
+        let used = [("vruntime", LONG, 8), ("sum_exec_runtime", LONG, 56)];
+        let all = [
+            ("task_struct", "tgid"),
+            ("linux_binprm", "file"),
+            ("file", "f_inode"),
+            ("inode", "i_ino"),
+            ("inode", "i_sb"),
+            ("super_block", "s_dev"),
+        ];
+        let kernel = |used: &[(&str, u32, u32)], without: Option<(&str, &str)>| {
+            let member = |structure, member, offset| match without {
+                Some(other) if other == (structure, member) => ("other", LONG, offset),
+                _ => (member, LONG, offset),
+            };
+            let inode = [member("inode", "i_sb", 40), member("inode", "i_ino", 64)];
+            resolve_offsets(&blob(&[
+                Type::Long,
+                Type::Struct("sched_entity", 200, used),
+                Type::Struct(
+                    "task_struct",
+                    9_000,
+                    &[member("task_struct", "tgid", 208), ("se", ENTITY, 128)],
+                ),
+                Type::Struct("linux_binprm", 400, &[member("linux_binprm", "file", 32)]),
+                Type::Struct("file", 200, &[member("file", "f_inode", 24)]),
+                Type::Struct("inode", 600, &inode),
+                Type::Struct("super_block", 800, &[member("super_block", "s_dev", 16)]),
+            ]))
+            .unwrap()
+        };
+        let whole = kernel(&used, None);
+        assert_eq!((whole.task_used, whole.binprm_file), (184, 32));
+        assert_eq!((whole.file_inode, whole.inode_number), (24, 64));
+        assert_eq!((whole.inode_superblock, whole.superblock_device), (40, 16));
+        assert!(whole.has_target_cpu());
+        assert!(!kernel(&used[..1], None).has_target_cpu());
+        for missing in all {
+            assert!(
+                !kernel(&used, Some(missing)).has_target_cpu(),
+                "{missing:?}"
+            );
+        }
     }
 
     #[test]

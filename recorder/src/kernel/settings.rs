@@ -33,7 +33,7 @@ impl Global {
             duration_slices: durations.slices,
             in_flight: plan.places,
             switched: u32::from(plan.switched),
-            reserved: 0,
+            counts_cpu: u32::from(plan.counts_cpu_here(facts)),
             offsets: facts.offsets,
         })
     }

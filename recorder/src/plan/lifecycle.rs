@@ -9,8 +9,8 @@ const EXEC: ProgramId = ProgramId::new("sched_process_exec");
 const EXIT: ProgramId = ProgramId::new("sched_process_exit");
 
 /// The hooks for off-CPU time and for operations that end with their thread or process; with
-/// `follows_tree` also those for new processes.
-pub fn lifecycle_hooks(follows_tree: bool) -> Vec<Hook> {
+/// `knows_new` also those for new threads and processes.
+pub fn lifecycle_hooks(knows_new: bool) -> Vec<Hook> {
     let hook = |phase, program: ProgramId| Hook {
         phase,
         point: AttachPoint::BtfTracepoint(program.name()),
@@ -22,7 +22,7 @@ pub fn lifecycle_hooks(follows_tree: bool) -> Vec<Hook> {
         hook(Phase::Lifetime, EXEC),
         hook(Phase::Lifetime, EXIT),
     ];
-    if follows_tree {
+    if knows_new {
         hooks.push(hook(Phase::Lifetime, FORK));
     }
     hooks

@@ -132,6 +132,11 @@ impl RecordPlan {
             .collect()
     }
 
+    /// Whether the CPU time of the target has to be known, of processes that come and go.
+    pub fn counts_cpu(&self) -> bool {
+        self.max_overhead.is_some() && !matches!(self.processes, ProcessFilter::Process(_))
+    }
+
     /// Length of an interval of the counters, ns.
     pub fn interval_ns(&self) -> u64 {
         self.interval.as_nanos() as u64

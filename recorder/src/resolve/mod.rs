@@ -66,6 +66,10 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
     let operations = resolved.operations.iter();
     let operations: Vec<&str> = operations.map(|one| one.info.name.as_str()).collect();
     let keep_last = effective.keep_last(&operations)?;
+    let max_overhead = effective.max_overhead();
+    let is_one = matches!(processes, ProcessFilter::Process(_));
+    // Their CPU time is counted.
+    let knows_new = processes.follows_tree() || max_overhead.is_some() && !is_one;
     let config_digest = digest::config_digest(&resolved.specs, &processes, effective.changed())?;
     let settings = digest::settings(&resolved.specs, &processes, effective.written());
     Ok(RecordPlan {
@@ -76,14 +80,14 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         vouched: resolved.vouched(),
         observed: resolved.observed,
         operations: resolved.operations,
-        lifecycle: lifecycle_hooks(processes.follows_tree()),
+        lifecycle: lifecycle_hooks(knows_new),
         files: resolved.files,
         again: resolved
             .process
             .is_none()
             .then(|| again(resolved.specs, resolved.conditions.clone(), skip_refused)),
         processes,
-        max_overhead: effective.max_overhead(),
+        max_overhead,
         limits: effective.limits(),
         flush_interval: effective.flush_interval(),
         interval: INTERVAL,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 
+use super::counted_time::CountedTime;
 use super::event::{Event, wait_for};
 use super::files::{FileWatch, Files, Hands};
 use super::inherited::SignalSet;
@@ -28,7 +29,7 @@ use crate::budget::{Control as Budget, TargetCpu};
 use crate::clock::{Clock, SystemClock};
 use crate::costs::PairCost;
 use crate::fence::{self, Role};
-use crate::kernel::KernelFacts;
+use crate::kernel::{CountedCpu, KernelFacts};
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
@@ -298,7 +299,7 @@ impl<'a> Server<'a> {
             switch,
             ledger,
             control: Budget::new(share, operations),
-            cpu: target_cpu(plan, &self.observed),
+            cpu: target_cpu(plan, &self.observed, self.probes()?.target_cpu()?),
             reports: self.reports.clone(),
             operations,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
@@ -320,17 +321,19 @@ impl<'a> Server<'a> {
 }
 
 /// What reads the CPU time of the processes that are observed.
-fn target_cpu(plan: &RecordPlan, observed: &Observed) -> TargetCpu {
-    match &plan.processes {
-        ProcessFilter::Process(process) => TargetCpu::of_process(process.clone()),
-        ProcessFilter::Command(_) => TargetCpu::of_other_children(),
-        ProcessFilter::All => {
-            let observed = observed.clone();
-            TargetCpu::of_files(move || {
-                let files = observed.files();
-                files.iter().map(|file| file.inode()).collect()
-            })
+fn target_cpu(plan: &RecordPlan, observed: &Observed, counted: Option<CountedCpu>) -> TargetCpu {
+    let files = observed.clone();
+    let inodes = move || files.files().iter().map(|file| file.inode()).collect();
+    match (&plan.processes, counted) {
+        (ProcessFilter::Process(process), _) => TargetCpu::of_process(process.clone()),
+        (ProcessFilter::Command(_), Some(counted)) => {
+            TargetCpu::counted(CountedTime::of_command(counted))
         }
+        (ProcessFilter::Command(_), None) => TargetCpu::of_other_children(),
+        (ProcessFilter::All, Some(counted)) => {
+            TargetCpu::counted_of_files(CountedTime::of_files(counted, observed.clone()), inodes)
+        }
+        (ProcessFilter::All, None) => TargetCpu::of_files(inodes),
     }
 }
 

@@ -15,6 +15,7 @@ mod attaching;
 mod collect;
 mod command;
 mod control;
+mod counted_time;
 mod event;
 mod exits;
 mod files;

@@ -7,7 +7,9 @@ use super::files::{Attach, Detach};
 use super::switch::{Ledger, Switch};
 use crate::binary::Binary;
 use crate::costs::PairCost;
-use crate::kernel::{Kernel, KernelError, KernelFacts, KernelSettings, Scope, SharedMaps};
+use crate::kernel::{
+    CountedCpu, Kernel, KernelError, KernelFacts, KernelSettings, Scope, SharedMaps,
+};
 use crate::plan::{Hook, ProcessFilter, RecordPlan};
 
 /// The BPF programs and their probes. Dropping it detaches every probe.
@@ -56,6 +58,10 @@ impl Probes {
     ) -> Result<(Self, SharedMaps, Option<KernelError>), KernelError> {
         let mut kernel = Kernel::load(facts, &settings(plan), plan.hooks())?;
         kernel.attach(&plan.lifecycle, Scope::File)?;
+        if plan.max_overhead.is_some() {
+            // A command starts before the limit is held: its first operations are observed.
+            kernel.observed_times()?;
+        }
         let (maps, without_ages) = kernel.share_maps()?;
         let probes = Self {
             kernel: Arc::new(Mutex::new(kernel)),
@@ -100,6 +106,14 @@ impl Probes {
         let ledger = Ledger::new(kernel.counters()?, costs, plan.interval_ns());
         let switch = Switch::new(self.kernel.clone(), self.scope, self.hooks.clone(), times);
         Ok((switch, ledger))
+    }
+
+    /// What reads the CPU time of the target, where the kernel side counts it.
+    ///
+    /// # Errors
+    /// [`KernelError::Map`].
+    pub(super) fn target_cpu(&self) -> Result<Option<CountedCpu>, KernelError> {
+        lock(&self.kernel).take_target_cpu()
     }
 
     /// What detaches the probes of one file.
@@ -150,6 +164,7 @@ pub(super) fn settings(plan: &RecordPlan) -> KernelSettings {
             .then_some(plan.limits.processes),
         places: places(plan),
         switched: plan.max_overhead.is_some(),
+        counts_cpu: plan.counts_cpu(),
     }
 }
 

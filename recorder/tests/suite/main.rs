@@ -50,6 +50,7 @@ mod kernel_returns;
 mod kernel_selection;
 mod kernel_stuck;
 mod kernel_tail_calls;
+mod kernel_target_cpu;
 mod kernel_vouched;
 mod kernel_whole_binaries;
 mod last_minutes;

@@ -1,6 +1,8 @@
 //! `--max-overhead`: probes are switched off and on so that they cost no more, and what is counted in
 //! the observed time is what there is. The target counts its own operations.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::support::code::{is_unchanged, wait_until_unchanged};
 use crate::support::host;
 use crate::support::place::Place;
@@ -10,6 +12,12 @@ use crate::support::targets::{self, Counts, Endless};
 
 /// The line that says that probes are switched from now on.
 const SWITCHED: &str = "switched off and on";
+
+/// Two loads at a time would leave each other too little of the CPU.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Records `load.c` with both of its operations, from its start to its end: what it counted, and what
 /// the recorder wrote to its stderr.
@@ -87,6 +95,7 @@ fn a_limit_that_binds_is_held_and_the_rate_is_the_one_of_the_target() {
     if !host::allows_bpf() {
         return;
     }
+    let _alone = alone();
     let place = Place::of("load.c");
     let seconds = 20;
     let load = ["40000", "1000", "1000", &seconds.to_string(), "0"];
@@ -114,6 +123,49 @@ fn a_limit_that_binds_is_held_and_the_rate_is_the_one_of_the_target() {
     durations.sort_unstable();
     assert!(durations[durations.len() / 2] < 1_000_000);
     assert!(*durations.last().unwrap() < 500_000_000);
+}
+
+/// The part of the target's CPU time that the probes cost, of processes that each live for 20 ms: 300 one
+/// after another, with some 20,000 operations a second, which cost more than 1% on any host.
+fn cost_with_short_lives(way: &str, as_command: bool) -> f64 {
+    let place = Place::of("short_lived.c");
+    let (probe, root) = (place.probe(), place.root());
+    let load = [way, "300", "20000"];
+    let limit = ["--max-overhead", "1%", "--op", &probe];
+    let (counts, stderr) = if as_command {
+        let program = place.program.display().to_string();
+        let root = root.display().to_string();
+        let arguments = [
+            &["record", "-o", &root],
+            &limit[..],
+            &["--", &program],
+            &load,
+        ];
+        let (status, stdout, stderr) = recorder::run(&arguments.concat());
+        assert!(status.success(), "{stderr}");
+        (Counts::read(&stdout), stderr)
+    } else {
+        let recorder = Recorder::start(&root, &limit);
+        let run = targets::run(&place.program, &load);
+        let ended = recorder.stop().check();
+        (run.counts(), ended.stderr)
+    };
+    assert!(stderr.contains(SWITCHED), "{stderr}");
+    let times = Times::of(&Recording::open(&root), "op");
+    times.cost_ns / counts.all["cpu_ns"] as f64
+}
+
+/// Where the target seems to use no CPU time, the probes are off nearly all the time.
+#[test]
+fn the_limit_is_used_where_processes_live_for_milliseconds() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = alone();
+    for (way, as_command) in [("execs", false), ("nobody", true)] {
+        let cost = cost_with_short_lives(way, as_command);
+        assert!((0.004..0.03).contains(&cost), "{way}: {cost}");
+    }
 }
 
 #[test]

@@ -10,7 +10,11 @@ use crate::support::{hooks, host, programs};
 
 /// Size of the instructions that the kernel kept of each program, in bytes, by the program's name.
 fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
-    let kernel = Kernel::load(facts, &settings(tree), &hooks::all()).unwrap();
+    kept_with(facts, &settings(tree))
+}
+
+fn kept_with(facts: &KernelFacts, settings: &KernelSettings) -> BTreeMap<String, u32> {
+    let kernel = Kernel::load(facts, settings, &hooks::all()).unwrap();
     let kept = programs::held().into_iter().map(|program| {
         let name = program.name_as_str().unwrap().to_owned();
         (name, program.size_translated().unwrap())
@@ -18,6 +22,17 @@ fn kept(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
     let kept = kept.collect();
     drop(kernel);
     kept
+}
+
+/// The same where the CPU time of the target is counted.
+fn kept_counting(facts: &KernelFacts, tree: Option<u32>) -> BTreeMap<String, u32> {
+    kept_with(
+        facts,
+        &KernelSettings {
+            counts_cpu: true,
+            ..settings(tree)
+        },
+    )
 }
 
 fn settings(tree: Option<u32>) -> KernelSettings {
@@ -78,6 +93,48 @@ fn code_that_the_settings_switch_off_is_not_in_the_kernel_and_offsets_are_checke
 }
 
 #[test]
+fn the_cpu_time_of_the_target_is_counted_only_where_it_is_needed() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let _alone = programs::alone();
+    let mut facts = KernelFacts::inspect().unwrap();
+    let programs = ["sched_switch", "function_begin", "sched_process_f"];
+    for tree in [None, Some(16)] {
+        let (without, with) = (kept(&facts, tree), kept_counting(&facts, tree));
+        for program in programs {
+            assert!(without[program] < with[program], "{program}: {with:?}");
+        }
+        // Two programs have this name: of an exec, which looks at the file, and of an exit.
+        assert_eq!(with.contains_key("threads_of_targ"), tree.is_none());
+        assert!(!without.contains_key("threads_of_targ"));
+    }
+    // The verifier follows the executed file to its device.
+    let all = facts.offsets;
+    type Member = fn(&mut KernelOffsets) -> &mut u32;
+    let members: [Member; 6] = [
+        |offsets| &mut offsets.task_used,
+        |offsets| &mut offsets.binprm_file,
+        |offsets| &mut offsets.file_inode,
+        |offsets| &mut offsets.inode_number,
+        |offsets| &mut offsets.inode_superblock,
+        |offsets| &mut offsets.superblock_device,
+    ];
+    for member in members {
+        facts.offsets = all;
+        *member(&mut facts.offsets) = 1 << 20;
+        let settings = KernelSettings {
+            counts_cpu: true,
+            ..settings(None)
+        };
+        let refused = Kernel::load(&facts, &settings, &hooks::all());
+        assert!(matches!(refused.err(), Some(KernelError::Load { .. })));
+        *member(&mut facts.offsets) = ABSENT;
+        assert_eq!(kept_counting(&facts, None), kept(&facts, None));
+    }
+}
+
+#[test]
 fn every_program_loads_where_probes_are_switched() {
     if !host::allows_bpf() {
         return;
@@ -87,6 +144,7 @@ fn every_program_loads_where_probes_are_switched() {
     for tree in [None, Some(16)] {
         let settings = KernelSettings {
             switched: true,
+            counts_cpu: true,
             ..settings(tree)
         };
         Kernel::load(&facts, &settings, &hooks::all()).unwrap();
