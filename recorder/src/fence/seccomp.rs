@@ -147,14 +147,14 @@ const ATTACH: [c_long; 4] = [
 ];
 
 /// Commands of `bpf` that the attaching process gives once its programs are loaded: for the elements of
-/// maps (1 to 4), `BPF_RAW_TRACEPOINT_OPEN`, `BPF_LINK_CREATE`, and questions about what it has
-/// (`BPF_OBJ_GET_INFO_BY_FD`). It loads no other program.
-const ATTACHING: [u32; 7] = [1, 2, 3, 4, 15, 17, 28];
+/// maps (1 to 4), `BPF_RAW_TRACEPOINT_OPEN`, `BPF_LINK_CREATE`, a walk over threads, and questions about
+/// what it has (`BPF_OBJ_GET_INFO_BY_FD`). It loads no other program.
+const ATTACHING: [u32; 8] = [1, 2, 3, 4, 15, 17, 28, CREATE_ITERATOR];
 
 /// What would open a file for more than reading.
 const WRITING: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32;
 
-/// `BPF_ITER_CREATE`: a walk over the operations in flight. It is the only command of `bpf` that the
+/// `BPF_ITER_CREATE`: a walk, over the operations in flight for example. It is the only command of `bpf` that the
 /// collecting thread gives.
 const CREATE_ITERATOR: u32 = 33;
 

@@ -13,7 +13,7 @@ use soakbox_recorder::kernel::{
     CountedCpu, Kernel, KernelFacts, KernelSettings, Scope, register_here,
 };
 use soakbox_recorder::plan::lifecycle_hooks;
-use soakbox_recorder::resolve::ResolvedProbes;
+use soakbox_recorder::resolve::{Conditions, ResolvedProbes};
 use soakbox_schemas::target_cpu::FileKey;
 
 use crate::support::place::Place;
@@ -192,7 +192,8 @@ fn a_thread_is_counted_from_its_first_observed_operation() {
     };
     let place = Place::of("short_lived.c");
     let probe = place.probe().parse().unwrap();
-    let resolved = ResolvedProbes::resolve(vec![probe], None).unwrap();
+    let conditions = Conditions::of_this_host().unwrap();
+    let resolved = ResolvedProbes::resolve(vec![probe], None, conditions);
     let hooks = &resolved.operations[0].hooks;
     let mut counting = Counting::start(None);
     // One that runs is not known by then, and one that begins does not begin as one of the target.

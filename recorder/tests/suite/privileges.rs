@@ -75,8 +75,8 @@ fn each_thread_has_what_is_documented_and_no_more() {
     let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
     assert_eq!(recording, BTreeMap::from(expected));
     let expected = [
-        ("soakbox-attach", fence(kept, "0")),
-        ("soakbox-files", fence(kept, "0")),
+        ("soakbox-attach", fence(kept, "2")),
+        ("soakbox-files", fence(kept, "2")),
         ("soakbox-reports", fence(0, "2")),
     ];
     let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
