@@ -2,6 +2,7 @@
 //! begins that were nested too deep for it. It uses no probe, clock or counter.
 
 use core::ffi::c_void;
+use core::hint::black_box;
 
 use aya_ebpf::helpers::generated::bpf_loop;
 use soakbox_schemas::control::{MAX_DEPTH, MAX_OPERATIONS, Uretprobe};
@@ -88,7 +89,10 @@ impl Frames {
             unsafe { *self.overflow_by_operation.get_unchecked_mut(operation) += 1 };
             return false;
         }
-        unsafe { *self.frames.get_unchecked_mut(depth & MASK) = *frame };
+        // The compiler would leave out the mask, without which older verifiers follow a path
+        // that there is not.
+        let place = black_box(depth) & MASK;
+        unsafe { *self.frames.get_unchecked_mut(place) = *frame };
         self.depth = depth as u32 + 1;
         true
     }

@@ -52,9 +52,9 @@ impl Goroutine {
             switches,
             jumped: 0,
         };
-        if let Some(around) = in_flight::get(&innermost) {
+        if let Some(around) = in_flight::stored(&innermost) {
             entry.outer = around.outer + 1;
-            in_flight::insert_entry(&innermost.around(entry.outer), &around)?;
+            in_flight::insert_entry(&innermost.around(entry.outer), around)?;
         }
         in_flight::insert_entry(&innermost, &entry).map(|_| ())
     }
@@ -132,10 +132,12 @@ unsafe extern "C" fn abandon_one(_step: u32, abandoning: *mut Abandoning) -> i64
 fn remove_innermost(innermost: &Key, entry: &Entry) {
     if entry.outer != 0 {
         let key = innermost.around(entry.outer);
-        if let Some(around) = in_flight::get(&key) {
+        if let Some(around) = in_flight::stored(&key) {
+            let replaced = in_flight::insert_entry(innermost, around);
             in_flight::remove(&key);
-            let _ = in_flight::insert_entry(innermost, &around);
-            return;
+            if replaced.is_ok() {
+                return;
+            }
         }
     }
     in_flight::remove(innermost);

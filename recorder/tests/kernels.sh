@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 RELEASES="6.1 6.12 6.17 6.18 6.19 7.2"
-: "${KERNELS:=$RELEASES}" "${SUBJECTS:=kernel_returns:: kernel_tail_calls:: kernel_pairs::}"
+: "${KERNELS:=$RELEASES}" "${SUBJECTS:=settings_in_kernel:: loaded_programs:: kernel_returns:: kernel_tail_calls:: kernel_pairs::}"
 : "${SECONDS_EACH:=1500}"
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 work=$target/kernels

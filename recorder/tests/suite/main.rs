@@ -63,6 +63,7 @@ mod patterns;
 mod postgresql;
 mod privileges;
 mod probe_kinds;
+mod program_stacks;
 mod real_comparisons;
 mod redis;
 mod refused_probes;
