@@ -74,6 +74,8 @@ pub fn switched_out(thread: &mut Thread, task: *mut task_struct) {
     if let Some(time) = of_this_cpu()
         && thread.part == TARGET
     {
+        // First this one: a reader in between counts too little, and never twice.
+        write(&time.since_ns, 0);
         let used_ns = used_ns(task);
         counters::add(&time.used_ns, used_ns.saturating_sub(thread.counted_ns));
         thread.counted_ns = used_ns;
@@ -140,10 +142,10 @@ pub fn executed(binary: *const c_void) {
     {
         // Up to now, by the clock: the thread's own time is that of the last tick.
         let since_ns = read(&time.since_ns);
+        write(&time.since_ns, 0);
         if since_ns != 0 {
             counters::add(&time.used_ns, task::now().saturating_sub(since_ns));
         }
-        write(&time.since_ns, 0);
         thread.part = NONE;
     }
 }

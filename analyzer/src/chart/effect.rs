@@ -93,22 +93,29 @@ impl Effect {
         })
     }
 
+    /// The unit of a change that is a difference; `None` of a relative one.
+    pub(super) fn difference(&self) -> Option<Unit> {
+        self.absolute.then_some(self.unit)
+    }
+
     /// The change as text.
     pub(super) fn change_text(&self) -> String {
-        match self.change {
-            None => "not compared".to_owned(),
-            Some(change) if self.absolute => absolute_text(change),
-            Some(change) => signed_percent(change),
+        self.change
+            .map_or("not compared".to_owned(), |change| self.text(change))
+    }
+
+    /// A change of this effect as text.
+    fn text(&self, change: f64) -> String {
+        match self.difference() {
+            None => signed_percent(change),
+            Some(unit) => difference_text(change, unit),
         }
     }
 
     /// The effect in words.
     pub(super) fn described(&self) -> String {
         let interval = match self.interval {
-            Some((low, high)) if self.absolute => {
-                format!(" ({} to {})", absolute_text(low), absolute_text(high))
-            }
-            Some((low, high)) => format!(" ({} to {})", signed_percent(low), signed_percent(high)),
+            Some((low, high)) => format!(" ({} to {})", self.text(low), self.text(high)),
             None => String::new(),
         };
         let (operation, metric) = (escaped(&self.operation), escaped(&self.metric));
@@ -136,13 +143,16 @@ impl Effect {
     }
 }
 
-fn absolute_text(change: f64) -> String {
+fn difference_text(change: f64, unit: Unit) -> String {
     let sign = match change {
         change if change > 0.0 => "+",
         change if change < 0.0 => "−",
         _ => "±",
     };
-    format!("{sign}{} pp", significant(change.abs() * 100.0))
+    match unit {
+        Unit::Ratio => format!("{sign}{} pp", significant(change.abs() * 100.0)),
+        unit => format!("{sign}{}", unit.text(change.abs())),
+    }
 }
 
 /// The range of an axis that shows changes and thresholds, and intervals as far as they do not make
@@ -188,15 +198,19 @@ pub(super) fn table<'a>(
         if let Some((panel, at)) = place {
             numbers.place(None, panel, at);
         }
+        let changed = |value: Option<f64>| match effect.difference() {
+            None | Some(Unit::Ratio) => Cell::Number(value),
+            Some(unit) => Cell::measured(value, unit),
+        };
         numbers.rows.push(vec![
             Cell::text(&effect.operation),
             Cell::text(&effect.metric),
             Cell::measured(effect.base, effect.unit),
             Cell::measured(effect.candidate, effect.unit),
-            Cell::Number(effect.change),
-            Cell::Number(effect.interval.map(|(low, _)| low)),
-            Cell::Number(effect.interval.map(|(_, high)| high)),
-            Cell::number(effect.threshold),
+            changed(effect.change),
+            changed(effect.interval.map(|(low, _)| low)),
+            changed(effect.interval.map(|(_, high)| high)),
+            changed(Some(effect.threshold)),
             Cell::text(effect.unit.name()),
             Cell::text(is),
             Cell::text(&effect.verdict),
@@ -231,5 +245,36 @@ mod tests {
         let [low, high] = range(wide.iter());
         assert!((low, high) == (-0.3, 0.3) || (low + 0.3).abs() + (high - 0.3).abs() < 1e-9);
         assert_eq!(wide[0].change_text(), "+20.0 %");
+    }
+
+    #[test]
+    fn a_difference_is_in_the_unit_of_its_metric() {
+        let effect = |unit: Unit, change: f64, absolute: bool| Effect {
+            operation: "a".to_owned(),
+            metric: "m".to_owned(),
+            unit,
+            base: Some(0.0),
+            candidate: Some(change),
+            change: Some(change),
+            interval: Some((change / 2.0, change * 2.0)),
+            threshold: 0.05,
+            lower_is_worse: false,
+            absolute,
+            outcome: Outcome::Worse,
+            verdict: "regressed".to_owned(),
+        };
+        let described = |unit, change, absolute| effect(unit, change, absolute).described();
+        assert_eq!(
+            described(Unit::Ratio, 0.02, true),
+            "a m: +2.00 pp (+1.00 pp to +4.00 pp), regressed"
+        );
+        assert_eq!(
+            described(Unit::BytesPerSecond, -2048.0, true),
+            "a m: −2.00 KiB/s (−1.00 KiB/s to −4.00 KiB/s), regressed"
+        );
+        assert_eq!(
+            described(Unit::BytesPerSecond, 0.02, false),
+            "a m: +2.00 % (+1.00 % to +4.00 %), regressed"
+        );
     }
 }

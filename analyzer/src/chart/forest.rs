@@ -29,12 +29,23 @@ pub struct Forest {
 }
 
 impl Forest {
+    /// What the changes are measured in, each with a panel of its own: relative ones first.
+    fn scales(&self) -> Vec<Option<Unit>> {
+        let mut scales = vec![None, Some(Unit::Ratio)];
+        for effect in &self.effects {
+            if !scales.contains(&effect.difference()) {
+                scales.push(effect.difference());
+            }
+        }
+        scales
+    }
+
     /// The effects of one panel, the gravest first.
-    fn sorted(&self, absolute: bool) -> Vec<&Effect> {
+    fn sorted(&self, scale: Option<Unit>) -> Vec<&Effect> {
         let of_panel = self
             .effects
             .iter()
-            .filter(|effect| effect.absolute == absolute);
+            .filter(|effect| effect.difference() == scale);
         let mut sorted: Vec<&Effect> = of_panel.collect();
         let size = |effect: &Effect| {
             let change = effect.worse_by().unwrap_or(f64::NEG_INFINITY);
@@ -44,8 +55,8 @@ impl Forest {
         sorted
     }
 
-    fn panel(&self, absolute: bool) -> Option<Panel> {
-        let mut effects = self.sorted(absolute);
+    fn panel(&self, scale: Option<Unit>) -> Option<Panel> {
+        let mut effects = self.sorted(scale);
         let all = effects.len();
         effects.truncate(MOST_ROWS);
         if effects.is_empty() {
@@ -58,20 +69,24 @@ impl Forest {
         let names = names
             .map(|effect| escaped(&format!("{} {}", effect.operation, effect.metric)).into_owned());
         let ends = range(effects.iter().copied());
-        let x = Scale::covering(ends, Unit::Ratio, Form::FromZero);
+        let x = Scale::covering(ends, scale.unwrap_or(Unit::Ratio), Form::FromZero);
         let mut panel = Panel::new(String::new(), x, Scale::names(names));
         panel.height = rows as u32 * ROW;
-        panel.heading = match absolute {
-            false => "relative changes".to_owned(),
-            true => "differences of shares".to_owned(),
+        let (heading, what) = match scale {
+            None => ("relative changes", "change, %".to_owned()),
+            Some(Unit::Ratio) => (
+                "differences of shares",
+                "difference, percentage points".to_owned(),
+            ),
+            Some(_) => (
+                "differences of metrics that are 0 in a run",
+                format!("difference, {}", panel.x.unit),
+            ),
         };
-        let what = match absolute {
-            false => "change, %",
-            true => "difference, percentage points",
-        };
+        panel.heading = heading.to_owned();
         let worse = match effects.iter().any(|effect| effect.lower_is_worse) {
             false => "a rise is worse",
-            true => "a rise is worse, of a rate a fall",
+            true => "a rise is worse; for rates, a fall",
         };
         panel.x_title = format!("{what}: {worse}");
         if all > rows {
@@ -106,16 +121,15 @@ impl Forest {
 impl Chart for Forest {
     fn picture(&self) -> Picture {
         let (base, candidate) = (escaped(&self.base), escaped(&self.candidate));
-        let all = || self.sorted(false).into_iter().chain(self.sorted(true));
-        let described: Vec<String> = all().take(MOST_ROWS).map(Effect::described).collect();
+        let scales = self.scales();
+        let all = scales.iter().flat_map(|scale| self.sorted(*scale));
+        let described: Vec<String> = all.take(MOST_ROWS).map(Effect::described).collect();
         let subtitle = format!(
             "changes with their intervals, adjusted for the number of effects, and thresholds; verdict: {}",
             self.verdict
         );
-        let mut panels: Vec<Panel> = [false, true]
-            .into_iter()
-            .filter_map(|absolute| self.panel(absolute))
-            .collect();
+        let panels = scales.iter().filter_map(|scale| self.panel(*scale));
+        let mut panels: Vec<Panel> = panels.collect();
         if panels.is_empty() {
             let empty = Scale::covering([], Unit::Ratio, Form::FromZero);
             let mut panel = Panel::new(String::new(), empty.clone(), empty);
@@ -133,9 +147,9 @@ impl Chart for Forest {
     }
 
     fn numbers(&self) -> Numbers {
-        let kinds = [false, true].map(|absolute| self.sorted(absolute));
+        let kinds = self.scales().into_iter().map(|scale| self.sorted(scale));
         // A kind without effects has no panel.
-        let kinds = kinds.into_iter().filter(|effects| !effects.is_empty());
+        let kinds = kinds.filter(|effects| !effects.is_empty());
         let placed = kinds.enumerate().flat_map(|(panel, effects)| {
             let rows = effects.len().min(MOST_ROWS);
             let place = move |row: usize| {

@@ -11,7 +11,7 @@ use super::{Align, MISSING, Measure, TextTable, measures, shown_measures};
 use crate::coverage::Gap;
 use crate::figures::{DeletedExtent, Info, Summary, Target};
 use crate::units::{bytes, count, duration, rfc3339};
-use crate::windows::OperationCounts;
+use crate::windows::{MADE_UP, OperationCounts};
 
 const NOTHING: &str = "  no operation was observed yet\n";
 
@@ -105,7 +105,7 @@ fn vouched(operations: &[Vouched]) -> String {
     table.render(styled())
 }
 
-fn facts(info: &Info) -> [(&'static str, Option<String>); 9] {
+fn facts(info: &Info) -> [(&'static str, Option<String>); 10] {
     let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let targets: Vec<String> = info.observed.iter().map(Target::label).collect();
     let span = info.from_ns.zip(info.to_ns);
@@ -115,6 +115,10 @@ fn facts(info: &Info) -> [(&'static str, Option<String>); 9] {
         (
             "time",
             span.map(|(from, to)| format!("{} to {}", rfc3339(from), rfc3339(to))),
+        ),
+        (
+            "times",
+            (!info.times.is_empty()).then(|| MADE_UP.to_owned()),
         ),
         ("state", state),
         ("host", list(&info.hosts)),

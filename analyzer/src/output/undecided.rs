@@ -103,14 +103,15 @@ impl SameReason {
         format!("{number} {things} of {} ({kinds}): {reason}", self.names())
     }
 
-    /// The subjects if they are few, otherwise the operations.
+    /// The subjects if they are few, otherwise the operations, and the subjects that are none.
     fn names(&self) -> String {
         let subjects = distinct(self.0.iter().map(|one| &*one.subject));
-        let operations = self.0.iter().map(|one| &*one.operation);
-        let operations = distinct(operations.filter(|name| !name.is_empty()));
-        let (names, thing) = match operations.is_empty() || subjects.len() <= MOST_NAMED {
-            true => (subjects, ""),
-            false => (operations, " operations"),
+        let names = match subjects.len() <= MOST_NAMED {
+            true => subjects,
+            false => distinct(self.0.iter().map(|one| match one.operation.is_empty() {
+                true => &*one.subject,
+                false => &*one.operation,
+            })),
         };
         let more = names.len().saturating_sub(MOST_NAMED);
         match names.as_slice() {
@@ -118,7 +119,7 @@ impl SameReason {
             [others @ .., last] if more == 0 => format!("{} and {last}", others.join(", ")),
             _ => {
                 let named = names[..MOST_NAMED].join(", ");
-                format!("{named} and {} more{thing}", count(more as u64))
+                format!("{named} and {} more", count(more as u64))
             }
         }
     }
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(
             sentences(&all),
             [
-                "83 searches of o0, o1, o2 and 38 more operations (drift, period, gap): made up",
+                "83 searches of o0, o1, o2 and 39 more (drift, period, gap): made up",
                 "a cpu, drift: too few",
             ]
         );
@@ -202,5 +203,10 @@ mod tests {
             ["5 searches of a, b, c and 2 more (drift): short"]
         );
         assert_eq!(sentences(&[]), [""; 0]);
+        let four = ["a", "b", "c", "d"].map(|name| search("drift", name, "cpu", "short"));
+        assert_eq!(
+            sentences(&four),
+            ["4 searches of a, b, c and 1 more (drift): short"]
+        );
     }
 }

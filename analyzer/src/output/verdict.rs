@@ -260,7 +260,7 @@ fn reason(effect: &EffectAnswer) -> String {
 pub(crate) fn notes(answer: &Answer) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if answer.effects.iter().any(|effect| effect.lower_is_worse) {
-        notes.push("Of rate and bytes_rate, a fall is worse; of the others, a rise.");
+        notes.push("For rate and bytes_rate, a fall is worse; for the others, a rise.");
     }
     let is_factor = |change: Option<f64>| change.is_some_and(|change| change >= FACTOR);
     let has_factor = |effect: &EffectAnswer| {

@@ -27,15 +27,20 @@ fn prefix(report: &Report, index: usize) -> String {
     }
 }
 
+/// What an import made up, of a recording with such times, and what cannot be seen therefore.
+pub(super) fn made_up(times: &str) -> String {
+    let what = match times {
+        EVEN => " within each interval of its file: nothing within an interval can be seen",
+        _ => ": nothing over time can be seen, and no rate",
+    };
+    format!("{MADE_UP}{what}")
+}
+
 fn note(side: &Side, whose: &str) -> Markup {
     html! {
         (held(side, whose))
         @for times in &side.info.times {
-            @let what = match times.as_str() {
-                EVEN => " within each interval of its file: nothing within an interval can be seen.",
-                _ => ": nothing over time can be seen, and no rate.",
-            };
-            p { (capital(&format!("{whose}{MADE_UP}{what}"))) } "\n"
+            p { (capital(&format!("{whose}{}.", made_up(times)))) } "\n"
         }
     }
 }

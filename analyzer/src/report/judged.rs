@@ -30,7 +30,9 @@ fn findings(answer: &SoakAnswer, part: &Part) -> Markup {
     html! {
         section {
             (heading(part.level, html! { "Findings" }))
-            @if found.is_empty() {
+            @if answer.searches == 0 {
+                p { "Nothing could be searched." } "\n"
+            } @else if found.is_empty() {
                 p { "Nothing was found." } "\n"
             } @else {
                 (table("What was found", &FINDING_HEADINGS, &found))
@@ -41,10 +43,12 @@ fn findings(answer: &SoakAnswer, part: &Part) -> Markup {
                     (table("What was not found", &ABSENT_HEADINGS, &absent))
                 } "\n"
             }
-            p {
-                (count(answer.searches as u64)) " searches share a false-alarm rate of "
-                (percent(answer.false_alarm)) "."
-            } "\n"
+            @if answer.searches > 0 {
+                p {
+                    (count(answer.searches as u64)) " searches share a false-alarm rate of "
+                    (percent(answer.false_alarm)) "."
+                } "\n"
+            }
         } "\n"
     }
 }

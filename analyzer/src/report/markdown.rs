@@ -4,6 +4,7 @@
 use soakbox_statistics::Verdict;
 
 use super::bounded::{Bounded, item, shown};
+use super::completeness::made_up;
 use super::{Judgement, Report, headline, role};
 use crate::output::{
     FINDING_HEADINGS, HEADINGS, Headline, Measure, SameReason, Undecided, cells, facts,
@@ -131,6 +132,8 @@ fn limits(report: &Report, text: &mut Bounded) {
         }
         let warnings = side.summary.warnings.iter();
         text.list(warnings.map(|warning| format!("{whose}{warning}")));
+        let times = side.info.times.iter();
+        text.list(times.map(|times| format!("{whose}{}", made_up(times))));
     }
     match &report.judgement {
         Judgement::Soak(answer) => {

@@ -119,7 +119,7 @@ fn a_reason_that_many_searches_share_is_read_once() {
         assert_eq!(others, [""; 0], "{line}");
         for part in [
             format!("{searches} searches of "),
-            "job_0, job_1, job_2 and 4 more operations (".to_owned(),
+            "job_0, job_1, job_2 and 4 more (".to_owned(),
             "drift".to_owned(),
         ] {
             assert!(line.replace('\\', "").contains(&part), "{line}");

@@ -10,7 +10,7 @@ use libc::{c_long, c_uint, seccomp_data, sock_filter, sock_fprog};
 use super::Role;
 
 /// Memory, threads, time, and the descriptors that are open already: every thread of a recording.
-const ALWAYS: [c_long; 41] = [
+const ALWAYS: [c_long; 39] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_writev,
@@ -47,9 +47,7 @@ const ALWAYS: [c_long; 41] = [
     libc::SYS_getrusage,
     libc::SYS_uname,
     libc::SYS_sysinfo,
-    libc::SYS_prlimit64,
     libc::SYS_membarrier,
-    libc::SYS_fcntl,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
@@ -146,10 +144,26 @@ const ATTACH: [c_long; 4] = [
     libc::SYS_shutdown,
 ];
 
-/// Commands of `bpf` that the attaching process gives once its programs are loaded: for the elements of
-/// maps (1 to 4), `BPF_RAW_TRACEPOINT_OPEN`, `BPF_LINK_CREATE`, a walk over threads, and questions about
-/// what it has (`BPF_OBJ_GET_INFO_BY_FD`). It loads no other program.
-const ATTACHING: [u32; 8] = [1, 2, 3, 4, 15, 17, 28, CREATE_ITERATOR];
+/// Commands of `bpf` that the attaching process gives once its probes are attached: for the elements of
+/// maps (1 to 4), `BPF_PROG_LOAD` for what the next build of a program needs, `BPF_LINK_CREATE`, a walk
+/// over threads, and questions about what it has (`BPF_OBJ_GET_INFO_BY_FD`). It makes and pins nothing.
+const ATTACHING: [u32; 8] = [1, 2, 3, 4, 5, 15, 28, CREATE_ITERATOR];
+
+/// What may be done with a descriptor: to copy it, to ask and set its flags, and to lock its file. Not to
+/// choose a process that gets its signals.
+const DESCRIPTOR: [u32; 11] = [
+    libc::F_DUPFD as u32,
+    libc::F_DUPFD_CLOEXEC as u32,
+    libc::F_GETFD as u32,
+    libc::F_SETFD as u32,
+    libc::F_GETFL as u32,
+    libc::F_SETFL as u32,
+    libc::F_SETLK as u32,
+    libc::F_OFD_SETLK as u32,
+    libc::F_OFD_GETLK as u32,
+    libc::F_SETLEASE as u32,
+    libc::F_GETLEASE as u32,
+];
 
 /// What would open a file for more than reading.
 const WRITING: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32;
@@ -220,6 +234,9 @@ impl Filter {
         };
         filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(devices));
         filter.allow_if(libc::SYS_prctl, 0, When::OneOf(&NAMES));
+        filter.allow_if(libc::SYS_fcntl, 1, When::OneOf(&DESCRIPTOR));
+        // Limits of its own process: those of another one would end it.
+        filter.allow_if(libc::SYS_prlimit64, 0, When::Equal(0));
         for map in [libc::SYS_mmap, libc::SYS_mprotect] {
             filter.allow_if(map, 2, When::NoneOf(libc::PROT_EXEC as u32));
         }

@@ -177,13 +177,19 @@ fn assert_harmless(role: Role, pid: u32) {
     let part = &raw const part as usize;
     let attributes = [0_u8; 136];
     let attributes = attributes.as_ptr() as usize;
-    // BPF_PROG_LOAD, BPF_MAP_CREATE, BPF_OBJ_PIN, BPF_OBJ_GET, BPF_BTF_LOAD
-    for command in [5, 0, 6, 7, 18] {
+    // BPF_MAP_CREATE, BPF_OBJ_PIN, BPF_OBJ_GET, BPF_RAW_TRACEPOINT_OPEN, BPF_BTF_LOAD
+    for command in [0, 6, 7, 17, 18] {
         let error = error_of(libc::SYS_bpf, &[command, attributes, 64]);
         assert_eq!(error, libc::EPERM, "{role:?}: bpf {command}");
     }
     let seize = libc::PTRACE_SEIZE as usize;
-    let calls: [(libc::c_long, &[usize]); 13] = [
+    // F_SETSIG, for which libc has no name.
+    let (owner, signal) = (libc::F_SETOWN as usize, 10);
+    let cpu = libc::RLIMIT_CPU as usize;
+    let calls: [(libc::c_long, &[usize]); 16] = [
+        (libc::SYS_fcntl, &[0, owner, pid]),
+        (libc::SYS_fcntl, &[0, signal, 9]),
+        (libc::SYS_prlimit64, &[pid, cpu]),
         (libc::SYS_ptrace, &[seize, pid]),
         (libc::SYS_process_vm_writev, &[pid, part, 1, part, 1]),
         (libc::SYS_process_vm_readv, &[pid, part, 1, part, 1]),

@@ -63,11 +63,13 @@ impl CountedCpu {
     pub fn used_ns(&self, now_ns: u64) -> u64 {
         let cpus = (0..self.cpus).map(|cpu| self.times.get(cpu));
         let used = cpus.map(|time| {
+            // In the other order than they are written: nothing is counted twice.
+            let used_ns = time.used_ns.load(Ordering::Acquire);
             let running = match time.since_ns.load(Ordering::Acquire) {
                 0 => 0,
                 since_ns => now_ns.saturating_sub(since_ns),
             };
-            time.used_ns.load(Ordering::Acquire) + running
+            used_ns + running
         });
         used.sum()
     }
@@ -113,16 +115,19 @@ impl CountedCpu {
             return Ok(());
         };
         for some in processes.chunks(MOST_FOUND as usize) {
-            for process in some {
-                self.found
-                    .insert(process, part, 0)
-                    .map_err(io::Error::other)?;
-            }
+            let mut inserted = some
+                .iter()
+                .map(|process| self.found.insert(process, part, 0));
+            let all = inserted.all(|inserted| inserted.is_ok());
             let walked = walk::run(link, true);
+            // A number that stays would mark the next process that has it.
             for process in some {
-                self.found.remove(process).map_err(io::Error::other)?;
+                let _ = self.found.remove(process);
             }
             walked?;
+            if !all {
+                return Err(io::Error::other("the map of found processes is full"));
+            }
         }
         Ok(())
     }

@@ -299,7 +299,12 @@ impl<'a> Server<'a> {
             switch,
             ledger,
             control: Budget::new(share, operations),
-            cpu: target_cpu(plan, &self.observed, self.probes()?.target_cpu()?),
+            cpu: target_cpu(
+                plan,
+                &self.observed,
+                self.probes()?.target_cpu()?,
+                self.recorder,
+            ),
             reports: self.reports.clone(),
             operations,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
@@ -321,7 +326,12 @@ impl<'a> Server<'a> {
 }
 
 /// What reads the CPU time of the processes that are observed.
-fn target_cpu(plan: &RecordPlan, observed: &Observed, counted: Option<CountedCpu>) -> TargetCpu {
+fn target_cpu(
+    plan: &RecordPlan,
+    observed: &Observed,
+    counted: Option<CountedCpu>,
+    recorder: u32,
+) -> TargetCpu {
     let files = observed.clone();
     let inodes = move || files.files().iter().map(|file| file.inode()).collect();
     match (&plan.processes, counted) {
@@ -330,9 +340,10 @@ fn target_cpu(plan: &RecordPlan, observed: &Observed, counted: Option<CountedCpu
             TargetCpu::counted(CountedTime::of_command(counted))
         }
         (ProcessFilter::Command(_), None) => TargetCpu::of_other_children(),
-        (ProcessFilter::All, Some(counted)) => {
-            TargetCpu::counted_of_files(CountedTime::of_files(counted, observed.clone()), inodes)
-        }
+        (ProcessFilter::All, Some(counted)) => TargetCpu::counted_of_files(
+            CountedTime::of_files(counted, observed.clone(), recorder),
+            inodes,
+        ),
         (ProcessFilter::All, None) => TargetCpu::of_files(inodes),
     }
 }

@@ -30,9 +30,9 @@ impl CountedTime {
         }
     }
 
-    /// Of the processes that run observed files, without this process and its parent.
-    pub(super) fn of_files(mut counted: CountedCpu, observed: Observed) -> Self {
-        let own = [std::process::id(), std::os::unix::process::parent_id()];
+    /// Of the processes that run observed files, without this process and the one that records.
+    pub(super) fn of_files(mut counted: CountedCpu, observed: Observed, recorder: u32) -> Self {
+        let own = [std::process::id(), recorder];
         // Where that fails, they are of the target if they run an observed file.
         let _ = counted.leave_out(&own);
         let mut time = Self {

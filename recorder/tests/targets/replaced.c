@@ -8,6 +8,15 @@
 
 static int rounds = 50;
 
+#if VERSION == 9
+/* Ends in a tail call, and not in a return. */
+OPERATION int other(int x);
+
+OPERATION int op(int x)
+{
+    return other(x + rounds);
+}
+#else
 OPERATION int op(int x)
 {
     volatile int a[4];
@@ -20,6 +29,7 @@ OPERATION int op(int x)
         ;
     return a[0];
 }
+#endif
 
 #if VERSION != 2
 /* The second version does not have it. */

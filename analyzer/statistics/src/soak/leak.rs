@@ -103,8 +103,9 @@ pub fn soak(
     let (mut leak, mut drift) = match &sawtooth {
         _ if values.len() < MIN_VALUES => {
             let reason = format!(
-                "{} points only: a slope needs at least {MIN_VALUES}",
-                values.len()
+                "{} {} only: a slope needs at least {MIN_VALUES}",
+                values.len(),
+                if values.len() == 1 { "point" } else { "points" }
             );
             let leak = Finding {
                 reason: reason.clone(),

@@ -84,6 +84,26 @@ fn each_of_many_versions_is_observed_however_it_comes() {
     assert_eq!(scene.finished(), 6_000);
 }
 
+/// It needs a program of the kernel side that the first build did not.
+#[test]
+fn a_build_whose_operation_ends_in_another_way_is_observed() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut recorder = scene.record(&scene.program, &[]);
+    ran_first(&targets::run(&scene.program, CALLS));
+    for number in [9, 4, 5] {
+        scene.replace_by(&scene.version(number));
+        recorder.wait_for_line(OBSERVED);
+        recorder.forget_lines();
+        assert!(targets::run(&scene.program, CALLS).status.success());
+    }
+    recorder.stop().check();
+    assert_eq!(scene.finished(), 4_000);
+    assert_short(&gaps(&scene.recording()), &["file replaced"; 3]);
+}
+
 #[test]
 fn an_operation_that_the_new_file_does_not_have_is_named_and_the_others_are_observed() {
     if !host::allows_bpf() {
