@@ -104,8 +104,9 @@ run() {
 cargo build --workspace --bins --examples --locked --quiet
 suite=$(cargo test --workspace --locked --test suite --no-run 2>&1 |
   sed -nE 's/.*\(([^)]*deps\/suite-[0-9a-f]+)\).*/\1/p' | while read -r program; do
-    "$program" --list 2>/dev/null | grep -q '^kernel_pairs::' && echo "$program"
-  done | head -1)
+    if "$program" --list 2>/dev/null | grep '^kernel_pairs::' >/dev/null; then echo "$program"; fi
+  done)
+suite=${suite%%$'\n'*}
 [ -n "$suite" ] || { echo "kernels: the recorder's test suite was not built" >&2; exit 1; }
 
 # The targets are built here, because compilers are slow there.

@@ -51,6 +51,11 @@ impl Capabilities {
         Self(sets.fold(CapabilitySet::empty(), |all, set| all | set))
     }
 
+    /// Those to attach, and CAP_SYS_ADMIN: some kernels refuse perf events of uprobes without it.
+    pub(super) fn to_attach_singly() -> Self {
+        Self(Self::of(&KEPT_TO_ATTACH).0 | CapabilitySet::SYS_ADMIN)
+    }
+
     /// Drops all others from the calling thread, for good. Those that it does not have are no error.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub enum Role {
     /// The process of its own that attaches and detaches probes, guards the observed files, and finds
     /// processes.
     Attach,
+    /// The same on a kernel without links of many uprobes.
+    AttachSingly,
     /// Samples, speaks to the service manager and to the process that attaches.
     Record,
     /// Drains the ring and the counts.
@@ -114,13 +116,14 @@ impl Fence {
     pub fn enter(&self, role: Role) -> Vec<Refused> {
         let kept = match role {
             Role::Attach => Capabilities::of(&KEPT_TO_ATTACH),
+            Role::AttachSingly => Capabilities::to_attach_singly(),
             Role::Collect => self.to_collect,
             Role::Write => self.to_write,
             Role::Record | Role::Signals => Capabilities::NONE,
         };
         let reach = match role {
             // It would also keep the thread from reading /proc/PID/maps of other processes.
-            Role::Attach => None,
+            Role::Attach | Role::AttachSingly => None,
             Role::Record | Role::Collect | Role::Signals => Some(Reach::Nothing),
             Role::Write => Some(Reach::Recording),
         };

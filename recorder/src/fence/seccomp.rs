@@ -215,7 +215,7 @@ impl Filter {
     pub(super) fn of(role: Role) -> Self {
         let mut filter = Self::begin();
         match role {
-            Role::Attach => {
+            Role::Attach | Role::AttachSingly => {
                 filter.allow(&READ);
                 filter.allow(&ATTACH);
                 filter.allow_if(libc::SYS_bpf, 0, When::OneOf(&ATTACHING));
@@ -229,7 +229,7 @@ impl Filter {
         }
         filter.allow(&ALWAYS);
         let devices: &[u32] = match role {
-            Role::Attach => &PERF_EVENT,
+            Role::Attach | Role::AttachSingly => &PERF_EVENT,
             _ => &TERMINAL,
         };
         filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(devices));

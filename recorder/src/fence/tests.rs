@@ -266,32 +266,34 @@ fn the_attaching_process_reads_and_attaches_and_can_do_nothing_else_to_a_process
     let pid = child.id();
     let path = place.path().join("file");
     fs::write(&path, "as it was").unwrap();
-    fence
-        .within(Role::Attach, || {
-            let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-            assert!(maps.contains("sleep"), "{maps}");
-            assert!(fs::read_dir("/proc").unwrap().count() > 0);
-            assert_eq!(fs::read_to_string(&path).unwrap(), "as it was");
-            if !fence.has_seccomp {
-                return;
-            }
-            assert_harmless(Role::Attach, pid);
-            for file in [&path, &Path::new("/proc").join(pid.to_string()).join("mem")] {
-                for options in [
-                    File::options().write(true),
-                    File::options().read(true).write(true),
-                    File::options().append(true),
-                    File::options().write(true).truncate(true),
-                ] {
-                    assert!(is_refused(options.open(file)), "{file:?}: {options:?}");
+    for role in [Role::Attach, Role::AttachSingly] {
+        fence
+            .within(role, || {
+                let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+                assert!(maps.contains("sleep"), "{maps}");
+                assert!(fs::read_dir("/proc").unwrap().count() > 0);
+                assert_eq!(fs::read_to_string(&path).unwrap(), "as it was");
+                if !fence.has_seccomp {
+                    return;
                 }
-            }
-            assert!(is_refused(File::create_new(place.path().join("new"))));
-            assert!(is_refused(fs::remove_file(&path)));
-            assert!(is_refused(fs::rename(&path, place.path().join("new"))));
-            assert!(is_refused(Command::new("/bin/true").status()));
-        })
-        .unwrap();
+                assert_harmless(role, pid);
+                for file in [&path, &Path::new("/proc").join(pid.to_string()).join("mem")] {
+                    for options in [
+                        File::options().write(true),
+                        File::options().read(true).write(true),
+                        File::options().append(true),
+                        File::options().write(true).truncate(true),
+                    ] {
+                        assert!(is_refused(options.open(file)), "{file:?}: {options:?}");
+                    }
+                }
+                assert!(is_refused(File::create_new(place.path().join("new"))));
+                assert!(is_refused(fs::remove_file(&path)));
+                assert!(is_refused(fs::rename(&path, place.path().join("new"))));
+                assert!(is_refused(Command::new("/bin/true").status()));
+            })
+            .unwrap();
+    }
     assert_eq!(fs::read_to_string(&path).unwrap(), "as it was");
     assert!(child.try_wait().unwrap().is_none());
     child.kill().unwrap();
@@ -308,14 +310,21 @@ fn each_role_has_the_capabilities_and_the_reach_that_are_documented() {
         .iter()
         .map(|number| 1_u64 << number)
         .sum();
-    let seen = fence.within(Role::Attach, || {
-        let sets = ["CapEff", "CapPrm"].map(|name| u64::from_str_radix(&status(name), 16).unwrap());
-        (sets, status("NoNewPrivs"), status("Seccomp"))
-    });
-    let (sets, no_new_privs, seccomp) = seen.unwrap();
-    assert_eq!(sets, [own & attach; 2]);
-    let filtered = if fence.has_seccomp { "2" } else { "0" };
-    assert_eq!((no_new_privs.as_str(), seccomp.as_str()), ("1", filtered));
+    const SYS_ADMIN: u64 = 1 << 21;
+    for (role, kept) in [
+        (Role::Attach, attach),
+        (Role::AttachSingly, attach | SYS_ADMIN),
+    ] {
+        let seen = fence.within(role, || {
+            let sets =
+                ["CapEff", "CapPrm"].map(|name| u64::from_str_radix(&status(name), 16).unwrap());
+            (sets, status("NoNewPrivs"), status("Seccomp"))
+        });
+        let (sets, no_new_privs, seccomp) = seen.unwrap();
+        assert_eq!(sets, [own & kept; 2], "{role:?}");
+        let filtered = if fence.has_seccomp { "2" } else { "0" };
+        assert_eq!((no_new_privs.as_str(), seccomp.as_str()), ("1", filtered));
+    }
     for role in [Role::Record, Role::Signals] {
         let (effective, seccomp) = seen_from_outside(&fence, role);
         assert_eq!(u64::from_str_radix(&effective, 16), Ok(0));

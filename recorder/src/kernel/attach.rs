@@ -70,6 +70,7 @@ impl Kernel {
         }
         for hook in hooks {
             if hook.point.instruction().is_some() {
+                self.has_single_uprobes = true;
                 point::load_uprobe(&mut self.ebpf, hook.program)?;
             }
             let attached = point::attach(&mut self.ebpf, hook, scope)?;
@@ -91,6 +92,11 @@ impl Kernel {
             operation: operation(hook),
             _attached: attached,
         });
+    }
+
+    /// Whether a uprobe was attached by a perf event of its own, and not by a link of many.
+    pub fn has_single_uprobes(&self) -> bool {
+        self.has_single_uprobes
     }
 
     /// Number of links to the kernel: one for each group of uprobes, or for each hook.

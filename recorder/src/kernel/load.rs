@@ -82,6 +82,7 @@ pub struct Kernel {
     pub(super) ebpf: Ebpf,
     /// `None` where the kernel cannot attach many uprobes by one link.
     pub(super) multi: Option<UprobeMulti>,
+    pub(super) has_single_uprobes: bool,
     pub(super) links: Vec<Link>,
     /// While a process is registered as the root of the followed tree.
     pub(super) registration: Option<Attached>,
@@ -163,6 +164,7 @@ impl Kernel {
         let cpus = facts.possible_cpus;
         let mut kernel = Self {
             multi: UprobeMulti::new(object, &ebpf),
+            has_single_uprobes: false,
             ebpf,
             operations,
             cpus,

@@ -272,9 +272,11 @@ impl<'a> Server<'a> {
         let files = Files::hold(self.known.plan, &self.observed)?;
         let probes = self.probes()?;
         let links = probes.attach_operations()?;
-        // What comes now needs no more. Where there are no links of many uprobes, some kernels want
-        // more for the others.
-        fence::enter(Role::Attach);
+        // What comes now needs no more.
+        fence::enter(match probes.has_single_uprobes() {
+            true => Role::AttachSingly,
+            false => Role::Attach,
+        });
         // A process that opens an observed file for writing makes the kernel send SIGIO.
         let opened = Event::of_signal(libc::SIGIO)?;
         let hands = Hands {

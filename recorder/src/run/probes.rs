@@ -116,6 +116,11 @@ impl Probes {
         lock(&self.kernel).take_target_cpu()
     }
 
+    /// Whether a uprobe needed a perf event of its own.
+    pub(super) fn has_single_uprobes(&self) -> bool {
+        lock(&self.kernel).has_single_uprobes()
+    }
+
     /// What detaches the probes of one file.
     pub(super) fn detach_file(&self) -> Detach {
         let (kernel, hooks) = (self.kernel.clone(), self.hooks.clone());
