@@ -274,7 +274,7 @@ mod tests {
         );
         assert_eq!(
             described(Unit::BytesPerSecond, 0.02, false),
-            "a m: +2.00 % (+1.00 % to +4.00 %), regressed"
+            "a m: +2.0 % (+1.0 % to +4.0 %), regressed"
         );
     }
 }

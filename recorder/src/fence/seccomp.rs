@@ -52,11 +52,8 @@ const ALWAYS: [c_long; 39] = [
     libc::SYS_exit_group,
 ];
 
-/// Files of the recording, wherever they are: Landlock limits the paths.
-const FILES: [c_long; 38] = [
-    libc::SYS_open,
-    libc::SYS_openat,
-    libc::SYS_openat2,
+/// To read files, wherever they are: Landlock limits the paths.
+const READ: [c_long; 17] = [
     libc::SYS_stat,
     libc::SYS_lstat,
     libc::SYS_newfstatat,
@@ -73,13 +70,20 @@ const FILES: [c_long; 38] = [
     libc::SYS_pread64,
     libc::SYS_preadv,
     libc::SYS_readv,
+    libc::SYS_fadvise64,
+];
+
+/// To write those of the recording.
+const WRITE: [c_long; 21] = [
+    libc::SYS_open,
+    libc::SYS_openat,
+    libc::SYS_openat2,
     libc::SYS_pwrite64,
     libc::SYS_pwritev,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
     libc::SYS_ftruncate,
     libc::SYS_fallocate,
-    libc::SYS_fadvise64,
     libc::SYS_flock,
     libc::SYS_rename,
     libc::SYS_renameat,
@@ -113,31 +117,10 @@ const LIST: [c_long; 3] = [
     libc::SYS_shutdown,
 ];
 
-/// To read files and /proc, wherever they are: what finds processes and the next builds of programs.
-const READ: [c_long; 19] = [
-    libc::SYS_stat,
-    libc::SYS_lstat,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
-    libc::SYS_statfs,
-    libc::SYS_fstatfs,
-    libc::SYS_access,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_readlink,
-    libc::SYS_readlinkat,
-    libc::SYS_getcwd,
-    libc::SYS_getdents64,
-    libc::SYS_pread64,
-    libc::SYS_preadv,
-    libc::SYS_readv,
-    libc::SYS_fadvise64,
+/// To attach, to find processes, and to answer the recording process.
+const ATTACH: [c_long; 6] = [
     libc::SYS_pidfd_open,
     libc::SYS_signalfd4,
-];
-
-/// To attach, and to answer the recording process.
-const ATTACH: [c_long; 4] = [
     libc::SYS_perf_event_open,
     libc::SYS_sendmsg,
     libc::SYS_recvmsg,
@@ -223,7 +206,10 @@ impl Filter {
                 filter.allow_if(libc::SYS_openat, 2, When::NoneOf(WRITING));
             }
             Role::Collect => filter.allow_if(libc::SYS_bpf, 0, When::Equal(CREATE_ITERATOR)),
-            Role::Write => filter.allow(&FILES),
+            Role::Write => {
+                filter.allow(&READ);
+                filter.allow(&WRITE);
+            }
             Role::Record => filter.allow(&SPEAK),
             Role::Signals => filter.allow(&LIST),
         }
