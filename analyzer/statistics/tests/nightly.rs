@@ -240,8 +240,10 @@ fn the_sign_of_a_change_is_its_direction() {
         for (before, after) in [(before, after), (after, before), (before, -after)] {
             let values = random.around(200, |i| if i < 100 { before } else { after });
             let found = found(&values);
-            let step = found.iter().find(|c| c.kind == ChangeKind::Step);
-            let change = step.unwrap().change.unwrap();
+            // By chance a small one may be found too.
+            let steps = found.iter().filter(|c| c.kind == ChangeKind::Step);
+            let changes = steps.map(|step| step.change.unwrap());
+            let change = changes.max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
             let expected = (after - before) / before.abs();
             assert!(
                 (change - expected).abs() < 0.02,
