@@ -216,9 +216,11 @@ fn processes_of_the_recorder_are_left_out_whatever_they_run() {
     let mut counting = Counting::of_file(&place.program);
     let waiting: Waiting = targets::start_waiting(&place.program, &["forks", "10", "5000"]);
     // Its execution is over, which begins before the process that starts it goes on.
-    while counting.used().is_zero() {
+    let is_counted = |_| {
         std::thread::sleep(Duration::from_millis(1));
-    }
+        !counting.used().is_zero()
+    };
+    assert!((0..10_000).any(is_counted), "its execution is not seen");
     counting.cpu.leave_out(&[waiting.pid()]).unwrap();
     counting.cpu.add(&[waiting.pid()]).unwrap();
     // One that runs meanwhile is left out from its next switch on.
