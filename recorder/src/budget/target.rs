@@ -253,12 +253,22 @@ mod tests {
 
     use super::*;
 
-    /// A child that uses the CPU until its input ends.
-    fn busy() -> std::process::Child {
+    /// A child that uses the CPU until its input ends, and the inode number of its file.
+    ///
+    /// It is started before its file is in its memory: the kernel lets a parent go on when the old
+    /// memory is gone.
+    fn busy() -> (std::process::Child, u64) {
         let script = "while ! read -t 0 line; do :; done";
         let mut command = Command::new("bash");
         command.args(["-c", script]).stdin(Stdio::piped());
-        command.spawn().unwrap()
+        let mut child = command.spawn().unwrap();
+        let file = fs::metadata(format!("/proc/{}/exe", child.id())).unwrap();
+        let inode = std::os::unix::fs::MetadataExt::ino(&file);
+        while !has_mapped(child.id(), &[inode]) {
+            assert_eq!(child.try_wait().unwrap(), None);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (child, inode)
     }
 
     /// Waits until it grows, which fails by never ending.
@@ -271,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_time_of_a_process_of_descendants_and_of_a_file_grows_while_they_run() {
-        let mut child = busy();
+        let (mut child, inode) = busy();
         let pid = NonZeroU32::new(child.id()).unwrap();
         let process = Arc::new(Process::open(pid).unwrap());
         grows(&mut TargetCpu::of_process(process));
@@ -284,8 +294,6 @@ mod tests {
         let mut aside = TargetCpu::of(aside);
         aside.search();
         assert!(!aside.known.contains_key(&child.id()));
-        let bash = fs::metadata(format!("/proc/{pid}/exe")).unwrap();
-        let inode = std::os::unix::fs::MetadataExt::ino(&bash);
         grows(&mut TargetCpu::of_files(move || vec![inode]));
         let mut nobody = TargetCpu::of_files(|| vec![u64::MAX]);
         assert_eq!((nobody.read(), nobody.known.len()), (0, 0));
@@ -312,14 +320,12 @@ mod tests {
 
     #[test]
     fn the_kernel_is_told_which_processes_have_a_file_and_its_time_never_falls() {
-        let mut child = busy();
+        let (mut child, inode) = busy();
         let added = Arc::new(Mutex::new(Vec::new()));
         let kernel = Kernel {
             used_ns: [7, 5, 9].into(),
             added: added.clone(),
         };
-        let bash = fs::metadata(format!("/proc/{}/exe", child.id())).unwrap();
-        let inode = std::os::unix::fs::MetadataExt::ino(&bash);
         let mut cpu = TargetCpu::counted_of_files(kernel, move || vec![inode]);
         let times: Vec<u64> = (0..4).map(|_| cpu.read()).collect();
         assert_eq!(times, [7, 7, 9, 9]);
