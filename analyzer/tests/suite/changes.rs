@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use soakbox_testing::Soak;
 
 use crate::program::{Place, json, printed, refused};
+use crate::seed::drawn;
 
 #[test]
 fn a_recording_that_became_slower_has_a_step_at_that_time() {
@@ -289,8 +290,7 @@ fn asked(place: &Place, values: &[f64], more: &[&str]) -> (String, serde_json::V
 #[test]
 fn what_is_no_step_is_said_in_words() {
     let place = Place::new();
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    let mut random = since.as_nanos() as u64;
+    let mut random = drawn();
     let mut noise = || {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -5,8 +5,9 @@ use serde_json::Value;
 use soakbox_analyzer::figures::{DurationsOf, Reading, Timeline};
 use soakbox_testing::{SECOND, Soak};
 
-use crate::lossy::{Done, Fate, Making, all, drawn, mixed, unfair};
+use crate::lossy::{Done, Fate, Making, all, mixed, unfair};
 use crate::program::{Place, analyzer, json, printed, text};
+use crate::seed::drawn;
 
 /// How exact the histograms are.
 const EXACT: f64 = 1.0 / 128.0;

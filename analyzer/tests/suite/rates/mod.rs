@@ -14,9 +14,11 @@ pub(crate) mod service;
 #[allow(dead_code, reason = "the simulation uses all of it")]
 pub(crate) mod process;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use process::Random;
+
+use crate::seed::drawn;
 
 /// Stationary noise: a number of windows of it, with a mean near 0 and a deviation near 1.
 pub(crate) type Noise = fn(usize, &mut Random) -> Vec<f64>;
@@ -34,14 +36,10 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Figures of this number of repetitions. The seed is drawn and printed; `SOAKBOX_SEED` repeats
-    /// one.
+    /// Figures of this number of repetitions. The seed is drawn.
     pub(crate) fn new(repetitions: usize) -> Self {
-        let seed = number("SOAKBOX_SEED").unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            now.as_nanos() as u64 % 1_000_000_007
-        });
-        println!("SOAKBOX_SEED={seed}, {repetitions} repetitions");
+        let seed = drawn();
+        println!("{repetitions} repetitions");
         Self {
             repetitions,
             seed,
