@@ -13,6 +13,8 @@ use crate::units::{count, duration, serialize};
 /// What durations by the kernel's histograms are.
 pub const OF_FINISHED: &str =
     "durations of all finished operations, also of those without a row, within 1/128";
+/// The most operations that a note names; of more it names one fewer.
+const MOST_NAMED: usize = 4;
 
 /// One run of one recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +141,19 @@ impl RunIdentity {
             format!("{} ({windows} of {of} windows of {length})", one.operation)
         });
         let named: Vec<String> = named.collect();
-        (!named.is_empty()).then(|| format!("{OF_FINISHED}: {}", named.join(", ")))
+        let text = match named.len() {
+            0 => return None,
+            few if few <= MOST_NAMED => named.join(", "),
+            many => {
+                let names = self.durations_of_finished[..MOST_NAMED - 1].iter();
+                let names: Vec<&str> = names.map(|one| one.operation.as_str()).collect();
+                let more = count((many - names.len()) as u64);
+                let names = names.join(", ");
+                let many = count(many as u64);
+                format!("{many} operations ({names} and {more} more; --format json has them all)")
+            }
+        };
+        Some(format!("{OF_FINISHED}: {text}"))
     }
 
     /// From the footer of a file of the run.
@@ -167,5 +181,37 @@ impl RunIdentity {
             warnings: Vec::new(),
             durations_of_finished: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(operations: usize) -> Option<String> {
+        let one = |index: usize| FinishedWindows {
+            operation: format!("o{index}"),
+            windows: 3,
+            of_windows: 4,
+            window_s: 1.0,
+        };
+        let identity = RunIdentity {
+            durations_of_finished: (0..operations).map(one).collect(),
+            ..RunIdentity::default()
+        };
+        identity.durations_note()
+    }
+
+    #[test]
+    fn a_note_about_many_operations_names_a_few() {
+        assert_eq!(note(0), None);
+        for operations in [1, 4] {
+            let note = note(operations).unwrap();
+            let last = format!("o{} (3 of 4 windows of 1.00 s)", operations - 1);
+            assert!(note.ends_with(&last), "{note}");
+        }
+        let end = ": 1,200 operations (o0, o1, o2 and 1,197 more; --format json has them all)";
+        let note = note(1_200).unwrap();
+        assert!(note.ends_with(end), "{note}");
     }
 }
