@@ -10,7 +10,7 @@ use soakbox_statistics::{History, RunVariance, read};
 
 use super::threshold::metrics;
 use super::{known_run, window_length_for};
-use crate::windows::{Run, Target};
+use crate::windows::{MADE_UP, Run, Target};
 
 /// The runs of a history that were used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +19,9 @@ pub(crate) struct HistoryAnswer {
     pub(crate) runs: usize,
     /// The number of builds that they are of.
     pub(crate) builds: usize,
+    /// Why they do not show how much rates differ: how long one of them took was made up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) no_rates: Option<&'static str>,
 }
 
 /// What the runs of one build have in common.
@@ -92,6 +95,9 @@ pub(super) fn history(runs: &[Run], compared: &[&Run]) -> Result<(Vec<History>, 
     let answer = HistoryAnswer {
         runs: used().count(),
         builds: builds.len(),
+        no_rates: used()
+            .any(|run| !run.identity.has_length())
+            .then_some(MADE_UP),
     };
     Ok((all, answer))
 }

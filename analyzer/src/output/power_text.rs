@@ -64,8 +64,11 @@ pub fn power_text(answer: &PowerAnswer) -> String {
     }
     let of = |number: usize, thing: &str| format!("{number} {}", plural(number as u64, thing));
     let known = answer.history.map_or(String::new(), |history| {
+        let but_rates = history.no_rates.map_or(String::new(), |reason| {
+            format!(" (without the rates of some: {reason})")
+        });
         format!(
-            " and {} of {} in the history",
+            " and {} of {} in the history{but_rates}",
             of(history.runs, "run"),
             of(history.builds, "build")
         )

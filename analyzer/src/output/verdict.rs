@@ -46,10 +46,13 @@ pub(crate) fn facts(answer: &Answer) -> Vec<(&'static str, String)> {
         facts.push(("pairs", why.to_owned()));
     }
     if let Some(history) = &answer.history {
+        let but_rates = history.no_rates.map_or(String::new(), |reason| {
+            format!(", but for rates of some: {reason}")
+        });
         facts.push((
             "history",
             format!(
-                "{} {} of {} {} show how much runs of one build differ",
+                "{} {} of {} {} show how much runs of one build differ{but_rates}",
                 history.runs,
                 plural(history.runs as u64, "run"),
                 history.builds,
