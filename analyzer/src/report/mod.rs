@@ -57,6 +57,12 @@ impl Side {
             timeline: Timeline::of(reading, &[]),
         }
     }
+
+    /// Its operations over time, unless an import made up how long it took.
+    fn known_timeline(&self) -> Option<&Timeline> {
+        let timeline = self.timeline.as_ref();
+        timeline.filter(|_| self.summary.no_rates.is_none())
+    }
 }
 
 /// What was found out.

@@ -6,7 +6,7 @@ use soakbox_cli::Result;
 use super::figure::figure;
 use super::html::{heading, shown};
 use super::shown_operations::ShownOperations;
-use super::{Part, Report, role};
+use super::{Part, Report, Side, role};
 use crate::chart::{OperationPercentiles, Percentiles};
 use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::pictures;
@@ -21,10 +21,7 @@ pub(super) fn section(
     operations: &ShownOperations<'_>,
     part: &Part,
 ) -> Result<Markup> {
-    let timelines = report
-        .sides
-        .iter()
-        .filter_map(|side| side.timeline.as_ref());
+    let timelines = report.sides.iter().filter_map(Side::known_timeline);
     let drawn: Vec<&str> = timelines
         .flat_map(|timeline| &timeline.operations)
         .map(|operation| operation.operation.as_str())
@@ -35,19 +32,38 @@ pub(super) fn section(
             charts.push((operation, figures(report, (number, operation), part)?));
         }
     }
-    if charts.is_empty() {
+    let left_out = left_out(report);
+    if charts.is_empty() && left_out.is_none() {
         return Ok(html! {});
     }
     Ok(html! {
         section {
             (heading(part.level, html! { "Latency over time" }))
-            (operations.note())
+            @if let Some(left_out) = left_out { p { (left_out) } "\n" }
+            @if !charts.is_empty() { (operations.note()) }
             @for (operation, figures) in charts {
                 (heading(part.level + 1, html! { span class="name" { (shown(operation)) } }))
                 div class="figures" { "\n" (figures) } "\n"
             }
         } "\n"
     })
+}
+
+/// Which sides have no charts, and why.
+fn left_out(report: &Report) -> Option<String> {
+    let sides = report.sides.iter().enumerate();
+    let unknown = sides.filter_map(|(index, side)| Some((index, side.summary.no_rates?)));
+    let (roles, reasons): (Vec<String>, Vec<&str>) = unknown
+        .map(|(index, reason)| (role(report, index), reason))
+        .unzip();
+    let whose = match report.sides.len() {
+        1 => String::new(),
+        _ => format!(" for {}", roles.join(" and ")),
+    };
+    let reason = reasons.first()?;
+    Some(format!(
+        "Not drawn{whose}: {reason}, so that nothing over time is known."
+    ))
 }
 
 /// The charts of one operation, one per side that has it.
@@ -57,7 +73,7 @@ fn figures(report: &Report, (number, name): (usize, &str), part: &Part) -> Resul
         .iter()
         .enumerate()
         .filter_map(|(index, side)| {
-            let timeline = side.timeline.as_ref()?;
+            let timeline = side.known_timeline()?;
             let mut operations = timeline.operations.iter();
             let operation = operations.find(|operation| operation.operation == name)?;
             Some((index, timeline, operation))

@@ -212,6 +212,9 @@ fn no_rate_is_shown_where_the_length_of_the_run_is_not_known() {
         let [page, summary] = [page, summary].map(|file| fs::read_to_string(file).unwrap());
         assert_eq!(page.contains(" /s</td>"), has_rates);
         assert_eq!(page.contains("Throughput"), has_rates);
+        let not_drawn = format!("Not drawn: {MADE_UP}, so that nothing over time is known.");
+        assert_eq!(page.contains(&not_drawn), !has_rates);
+        assert_eq!(page.contains("<svg"), has_rates);
         assert_eq!(summary.contains(" /s |"), has_rates, "{summary}");
         let chart = ["chart", "throughput", &root, "-o", &file("chart.svg")];
         match has_rates {
@@ -287,6 +290,12 @@ fn a_reference_without_times_is_refused_and_a_history_without_lengths_has_no_rat
     ];
     let answer: Value = serde_json::from_str(&text(&analyzer(&words).stdout)).unwrap();
     assert_eq!(answer["history"]["runs"], 2, "{answer}");
+    assert_eq!(answer["history"]["no_rates"], MADE_UP, "{answer}");
+    let table = text(&analyzer(&words[..6]).stdout);
+    assert!(
+        table.contains(&format!(", but for rates of some: {MADE_UP}")),
+        "{table}"
+    );
     let scope = |metric: &str| {
         let effects = answer["effects"].as_array().unwrap().iter();
         let mut found = effects.filter(|effect| effect["metric"] == metric);

@@ -72,6 +72,10 @@ pub(super) fn soak(source: &Source) -> Result<Report> {
                        it, where they are known, failures and data";
         figures.push(figure("Throughput and failures", caption, chart));
     }
+    // Over times that an import made up there is nothing to see.
+    if reading.why_no_rates().is_some() {
+        return Ok(report);
+    }
     if let Some(chart) = memory {
         let caption = "resident memory at the finish of operations, with the line of the finding";
         figures.push(figure("Memory", caption, chart));
