@@ -54,6 +54,10 @@ pub struct Moment {
 pub(crate) struct RunAnnotations {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
+    /// When its target began, where the recorder started it.
+    pub(super) target_started_ns: Option<i64>,
+    /// When its target ended, where that ended the recording.
+    pub(super) target_exited_ns: Option<i64>,
     /// When a process of the recorder's command began or ended.
     pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
@@ -159,7 +163,15 @@ impl Annotations {
                 run.started_ns = run.started_ns.or(Some(at_ns));
             }
             AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
-            AnnotationKind::TargetStarted | AnnotationKind::TargetExited => {
+            AnnotationKind::TargetStarted => {
+                if run.restarts_ns.is_empty() {
+                    run.target_started_ns = Some(at_ns);
+                }
+                run.target_exited_ns = None;
+                run.restarts_ns.push(at_ns);
+            }
+            AnnotationKind::TargetExited => {
+                run.target_exited_ns = Some(at_ns);
                 run.restarts_ns.push(at_ns);
             }
             _ => {}

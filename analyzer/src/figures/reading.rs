@@ -60,6 +60,17 @@ impl Reading {
         })
     }
 
+    /// How many rows and counts [`open`](Self::open) reads into these windows.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn rows_read(root: &Path, skip_damaged: bool, cut: Cut) -> Result<u64> {
+        let recording = recording::open(root, skip_damaged)?;
+        let annotations = Annotations::read(&recording)?;
+        let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+        windows::rows_read(&recording, &coverage, cut)
+    }
+
     /// Why no rate is known: the length of a run was made up. `None` where rates are known.
     pub fn why_no_rates(&self) -> Option<&'static str> {
         let mut runs = self.runs.iter();

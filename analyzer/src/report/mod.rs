@@ -93,7 +93,7 @@ pub struct Report {
     /// What was found out about them.
     pub judgement: Judgement,
     /// What the verdict is not about, in a sentence.
-    pub scope: Option<String>,
+    pub scope: Vec<String>,
     /// Charts: of a comparison before those of each operation, of a soak after them.
     pub figures: Vec<Figure>,
 }
@@ -107,7 +107,7 @@ impl Report {
             sides,
             bases: 1,
             judgement: Judgement::None("nothing was judged".to_owned()),
-            scope: None,
+            scope: Vec::new(),
             figures: Vec::new(),
         }
     }

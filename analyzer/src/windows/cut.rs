@@ -6,6 +6,7 @@ use super::WindowLength;
 use super::check::CompleteIntervals;
 use super::complete::complete_intervals;
 use super::length::MOST_WINDOWS;
+use super::source::Source;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
 use crate::recording::{Recording, RunFiles, TimeRange};
 use soakbox_cli::Result;
@@ -100,6 +101,10 @@ pub(super) struct RunPlan {
     pub(super) lacks_gaps: bool,
     /// The intervals of which counts and rows are compared.
     pub(super) complete_intervals: CompleteIntervals,
+    /// No row finished before, ns UTC: earlier ones were deleted.
+    pub(super) rows_begin_ns: i64,
+    /// Whether counts may be read by the sums of their segments.
+    pub(super) reads_sums: bool,
 }
 
 /// The plans of all runs that have rows.
@@ -151,7 +156,7 @@ pub(super) fn plans(
             }
         };
         let provenance = files.provenance();
-        Ok(RunPlan {
+        let mut plan = RunPlan {
             recorder: recorder.clone(),
             range,
             complete,
@@ -166,9 +171,21 @@ pub(super) fn plans(
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
-        })
+            rows_begin_ns: rows_begin_ns(files),
+            reads_sums: true,
+        };
+        let mut counts = Source::of(files, Table::OPERATION_METRICS);
+        plan.reads_sums = counts.any(|source| plan.may_read_sum(source));
+        Ok(plan)
     };
     coverage.runs.iter().map(plan).collect()
+}
+
+/// The time of the first row of a run, the latest of all where it has none.
+fn rows_begin_ns(files: &RunFiles<'_>) -> i64 {
+    let sources = Source::of(files, Table::OPERATION_LOG);
+    let begins = sources.map(|source| source.range().map_or(i64::MIN, |range| range.first_ns));
+    begins.min().unwrap_or(i64::MAX)
 }
 
 /// The windows that begin at multiples of their length and cover the range; at least one.

@@ -43,7 +43,8 @@ impl OperationFold {
                 plan.range.length_ns(),
                 plan.interval_ns,
                 plan.complete_intervals,
-            ),
+            )
+            .with_sums(plan.is_judged && plan.reads_sums),
             tally: Tally::default(),
             finished: FinishedFold::new(plan.range, plan.finished_length, plan.interval_ns),
         }

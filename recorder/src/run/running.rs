@@ -357,9 +357,13 @@ fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
 }
 
 fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
+    let mut ended = ended;
     let text = match ending {
         Ending::Process(pid) => format!("process {pid} has ended"),
-        Ending::NoProcess => "no process runs the observed files any more".to_owned(),
+        Ending::NoProcess(waited) => {
+            ended = ended.before(*waited);
+            "no process runs the observed files any more".to_owned()
+        }
         Ending::Command { status, .. } => status.clone(),
         Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
     };
