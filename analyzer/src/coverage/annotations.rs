@@ -62,6 +62,8 @@ pub(crate) struct RunAnnotations {
     pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
+    /// The time of deleted rows whose counts are there.
+    pub(super) deleted_rows: Option<(i64, i64)>,
 }
 
 /// The tables whose deleted rows are a gap, and its cause.
@@ -188,12 +190,16 @@ impl Annotations {
                 let Some(deleted) = deletions.of(recorder, table) else {
                     continue;
                 };
-                run.gaps.push((deleted.from_ns, Some(deleted.until_ns)));
+                let is_counted = table == Table::OPERATION_LOG;
+                match is_counted {
+                    true => run.deleted_rows = Some((deleted.from_ns, deleted.until_ns)),
+                    false => run.gaps.push((deleted.from_ns, Some(deleted.until_ns))),
+                }
                 self.gaps.push(Gap {
                     from_ns: deleted.from_ns,
                     to_ns: Some(deleted.until_ns),
                     cause: cause.to_owned(),
-                    is_counted: table == Table::OPERATION_LOG,
+                    is_counted,
                 });
             }
         }

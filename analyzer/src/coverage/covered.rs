@@ -33,8 +33,12 @@ pub struct Coverage {
 pub struct RunCoverage {
     /// From its first to its last moment.
     pub range: TimeRange,
-    /// Its gaps inside the range, in order; they do not touch.
+    /// The gaps of its rows inside the range, in order; they do not touch.
     pub gaps: Vec<TimeRange>,
+    /// As `gaps`, without the time of deleted rows whose counts are there.
+    pub gaps_of_counts: Vec<TimeRange>,
+    /// The time of the deleted rows, as far as it is inside the range.
+    pub deleted_rows: Option<TimeRange>,
     /// All that were annotated, also those without length, in order; they do not touch. One that
     /// did not end lasts for ever.
     pub noted_gaps: Vec<TimeRange>,
@@ -55,11 +59,16 @@ impl Coverage {
         let covered = covered.filter_map(|(recorder, files)| {
             let noted = annotated.get(recorder);
             let range = run(&files, noted)?;
-            let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
+            let gaps_of_counts = noted.map_or(&[][..], |noted| &noted.gaps);
+            let deleted_rows = noted.and_then(|noted| noted.deleted_rows);
+            let deleted_rows = deleted_rows.map(|(from_ns, to_ns)| (from_ns, Some(to_ns)));
+            let gaps: Vec<_> = gaps_of_counts.iter().copied().chain(deleted_rows).collect();
             let run = RunCoverage {
                 range,
-                gaps: gaps_inside(range, gaps),
-                noted_gaps: all_noted(gaps),
+                gaps: gaps_inside(range, &gaps),
+                gaps_of_counts: gaps_inside(range, gaps_of_counts),
+                deleted_rows: gaps_inside(range, deleted_rows.as_slice()).pop(),
+                noted_gaps: all_noted(&gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
                 has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
                     || files.is_import(),

@@ -85,7 +85,11 @@ pub(super) struct RunPlan {
     pub(super) complete: TimeRange,
     /// Whether windows are missing where something is not known.
     pub(super) is_judged: bool,
+    /// Those of its counts, and the moment at which deleted rows end: of the window that has it, not
+    /// all rows are there.
     pub(super) gaps: Vec<TimeRange>,
+    /// The time of deleted rows: what happened is known from the counts.
+    pub(super) deleted_rows: Option<TimeRange>,
     pub(super) restarts_ns: Vec<i64>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
@@ -133,8 +137,12 @@ pub(super) fn plans(
             .deletions
             .of(recorder, Table::OPERATION_LOG)
             .is_some();
-        let reads_durations =
-            lacks_rows || may_lack_rows(files) || (cut.is_shown() && has_deleted_rows);
+        let reads_durations = lacks_rows || may_lack_rows(files) || has_deleted_rows;
+        let end_of_deleted = run.deleted_rows.map(|deleted| TimeRange {
+            first_ns: deleted.last_ns,
+            last_ns: deleted.last_ns.saturating_add(1),
+        });
+        let gaps = run.gaps_of_counts.iter().copied().chain(end_of_deleted);
         let length = cut.length(run.range.length_ns(), recording_ns);
         let interval = WindowLength::at_least(interval_ns);
         // In pictures, all operations of a recording have windows of whole intervals, or none has.
@@ -161,7 +169,8 @@ pub(super) fn plans(
             range,
             complete,
             is_judged,
-            gaps: run.gaps.clone(),
+            gaps: gaps.collect(),
+            deleted_rows: run.deleted_rows,
             restarts_ns: run.restarts_ns.clone(),
             length,
             interval_ns,
