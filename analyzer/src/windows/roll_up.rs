@@ -145,13 +145,7 @@ impl RunPlan {
         let Source::Segment(segment) = source else {
             return false;
         };
-        let is_near = |range: TimeRange| {
-            let last_ns = range.last_ns.saturating_add(self.interval_ns);
-            let is_touched =
-                |gap: &TimeRange| gap.first_ns <= last_ns && range.first_ns <= gap.last_ns;
-            let is_interrupted = self.is_judged && self.gaps.iter().any(is_touched);
-            self.is_in_one_window(range) && !is_interrupted
-        };
+        let is_near = |range| self.is_in_one_window(range);
         segment.has_roll_up() && segment.range.is_some_and(is_near)
     }
 

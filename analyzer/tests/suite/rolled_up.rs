@@ -26,6 +26,8 @@ struct Shape {
     late: Vec<usize>,
     /// Seconds whose rows are missing.
     without_rows: Vec<usize>,
+    /// Seconds whose counts and rows are missing.
+    unobserved: Vec<usize>,
     /// Files of rows, of 50 seconds each, that retention deleted.
     deleted: usize,
     /// Seconds of a sample of one in ten in which rows of the sample were lost.
@@ -49,20 +51,27 @@ fn shape() -> impl Strategy<Value = Shape> {
             seconds(),
             any::<bool>(),
         ),
-        (prop_oneof![Just(0usize), 1usize..16], seconds()),
+        (
+            prop_oneof![Just(0usize), 1usize..16],
+            seconds(),
+            prop_oneof![Just(Vec::new()), seconds()],
+        ),
     )
-        .prop_map(|(size, faults, (deleted, lost_samples))| Shape {
-            seconds: size.0,
-            per_segment: size.1,
-            lost: size.2,
-            gap_at: size.3.filter(|at| at + 12 < size.0),
-            changed: faults.0,
-            late: faults.1,
-            without_rows: faults.2,
-            is_killed: faults.3,
-            deleted,
-            lost_samples,
-        })
+        .prop_map(
+            |(size, faults, (deleted, lost_samples, unobserved))| Shape {
+                seconds: size.0,
+                per_segment: size.1,
+                lost: size.2,
+                gap_at: size.3.filter(|at| at + 12 < size.0),
+                changed: faults.0,
+                late: faults.1,
+                without_rows: faults.2,
+                is_killed: faults.3,
+                deleted,
+                lost_samples,
+                unobserved,
+            },
+        )
 }
 
 /// Rows of a load in which the counts of some seconds are wrong or late.
@@ -116,6 +125,13 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
     for &second in &shape.without_rows {
         if let Some(log) = rows.log.get_mut(second) {
             *log = log.slice(0, 0);
+        }
+    }
+    for &second in &shape.unobserved {
+        if let (Some(log), Some(counts)) = (rows.log.get_mut(second), rows.metrics.get_mut(second))
+        {
+            *log = log.slice(0, 0);
+            counts.clear();
         }
     }
     let mut recorder = Recorder::new(root);
@@ -216,6 +232,7 @@ const PLAIN: Shape = Shape {
     is_killed: false,
     deleted: 0,
     lost_samples: Vec::new(),
+    unobserved: Vec::new(),
 };
 
 #[test]
