@@ -76,6 +76,21 @@ fn assert_near(counted: Duration, measured: Duration, processes: u32) {
     );
 }
 
+/// The CPU time of a process by its own clock.
+fn cpu_of(pid: u32) -> Duration {
+    let mut clock = 0;
+    // SAFETY: a clock to be filled in.
+    let found = unsafe { libc::clock_getcpuclockid(pid as i32, &raw mut clock) };
+    assert_eq!(found, 0);
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a time to be filled in.
+    assert_eq!(unsafe { libc::clock_gettime(clock, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fn measured(counts: &Counts) -> Duration {
     Duration::from_nanos(counts.all["cpu_ns"] as u64)
 }
@@ -143,23 +158,10 @@ fn a_process_that_runs_already_is_counted_from_when_it_is_found() {
     let place = Place::of("load.c");
     // It has used half a second, and goes on in one thread.
     let busy = Endless::start(&place.program, &["1000", "1000", "1000", "600", "0"]);
-    std::thread::sleep(Duration::from_millis(500));
+    while cpu_of(busy.pid()) < Duration::from_millis(500) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let mut counting = Counting::of_file(&place.program);
-    let cpu_of = |pid: u32| {
-        let mut clock = 0;
-        // SAFETY: a clock to be filled in.
-        assert_eq!(
-            unsafe { libc::clock_getcpuclockid(pid as i32, &raw mut clock) },
-            0
-        );
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: a time to be filled in.
-        assert_eq!(unsafe { libc::clock_gettime(clock, &raw mut time) }, 0);
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    };
     let before = cpu_of(busy.pid());
     for _ in 0..3 {
         counting.cpu.add(&[busy.pid(), u32::MAX]).unwrap();

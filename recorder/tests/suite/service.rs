@@ -85,7 +85,8 @@ fn a_service_manager_is_told_of_the_begin_the_progress_and_the_end() {
             "{status}"
         );
     }
-    assert!((30.0..80.0).contains(&operations), "{operations}");
+    // 50, but for intervals that are shorter or longer than a second on a busy host.
+    assert!((10.0..250.0).contains(&operations), "{operations}");
     recorder.stop().check();
     let last = std::iter::repeat_with(|| place.next()).find(|text| !text.starts_with("STATUS="));
     assert_eq!(last.unwrap(), "STOPPING=1\nSTATUS=sealing\nWATCHDOG=1");
