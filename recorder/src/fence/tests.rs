@@ -210,6 +210,23 @@ fn assert_harmless(role: Role, pid: u32) {
     }
 }
 
+/// Whether perf events may be made and used, which ask for more than uprobes.
+fn may_use_perf_events() -> bool {
+    let attributes = [0_u8; 136];
+    let attributes = attributes.as_ptr() as usize;
+    // Neither the flags nor the descriptor exist, and PERF_EVENT_IOC_ENABLE has no name in libc.
+    let event = [attributes, 0, usize::MAX, usize::MAX, usize::MAX];
+    let answers = [
+        error_of(libc::SYS_perf_event_open, &event),
+        error_of(libc::SYS_ioctl, &[usize::MAX, 0x2400]),
+    ];
+    assert!(
+        answers == [libc::EPERM; 2] || answers == [libc::EINVAL, libc::EBADF],
+        "{answers:?}"
+    );
+    answers != [libc::EPERM; 2]
+}
+
 /// What somebody would try who runs code of their own in a recording process.
 #[test]
 fn no_thread_of_the_recording_process_reaches_other_processes_or_files() {
@@ -287,6 +304,7 @@ fn the_attaching_process_reads_and_attaches_and_can_do_nothing_else_to_a_process
                     return;
                 }
                 assert_harmless(role, pid);
+                assert_eq!(may_use_perf_events(), role == Role::AttachSingly);
                 for file in [&path, &Path::new("/proc").join(pid.to_string()).join("mem")] {
                     for options in [
                         File::options().write(true),

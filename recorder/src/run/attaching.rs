@@ -273,7 +273,7 @@ impl<'a> Server<'a> {
         let probes = self.probes()?;
         let links = probes.attach_operations()?;
         // What comes now needs no more.
-        fence::enter(match probes.has_single_uprobes() {
+        fence::enter(match probes.settle_single_uprobes() {
             true => Role::AttachSingly,
             false => Role::Attach,
         });
