@@ -150,6 +150,11 @@ impl Probes {
         lock(&self.kernel).follows_others()
     }
 
+    /// Number of links to the kernel now.
+    pub(super) fn links(&self) -> usize {
+        lock(&self.kernel).links()
+    }
+
     pub(super) fn detach_all(&self) {
         lock(&self.kernel).detach_all();
     }
