@@ -1,6 +1,8 @@
 //! The configuration file, in TOML: each key has the name of a flag of `record`. Unknown keys are
 //! refused. A flag overrides the file.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -69,7 +71,7 @@ pub enum ConfigError {
         /// Path of the file, as it was given.
         path: PathBuf,
         /// The error of the file system.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It is not valid.
     #[error("{path}:{mistake}")]
@@ -93,6 +95,22 @@ pub struct Mistake {
     pub hint: String,
 }
 
+/// Most bytes of a file. A device without an end would take all of the host's memory.
+const MOST_BYTES: u64 = 16 << 20;
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text);
+    if text.len() as u64 > MOST_BYTES {
+        let reason = format!("it is larger than {} MiB", MOST_BYTES >> 20);
+        return Err(io::Error::other(reason));
+    }
+    read?;
+    Ok(text)
+}
+
 impl Config {
     /// Every key, with its table: `output`, `limits.ring_bytes`.
     pub fn keys() -> Vec<String> {
@@ -105,7 +123,7 @@ impl Config {
     /// # Errors
     /// Where it cannot be read, is not TOML, has unknown keys, or a value is not allowed.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = read_text(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
