@@ -5,6 +5,7 @@ mod baseline_text;
 mod binary_rows;
 mod changes_text;
 mod file;
+mod finding_words;
 mod headline;
 mod junit;
 mod markdown;

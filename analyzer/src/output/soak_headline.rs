@@ -1,7 +1,7 @@
 //! What a soak test shows, in one sentence, and the findings that say so.
 
+use super::finding_words::{reason, seen, signed};
 use super::headline::{Headline, Tone};
-use super::soak_text::{reason, seen, signed};
 use super::undecided::{SameReason, Undecided};
 use crate::soak::{FindingAnswer, GRAVEST_FIRST, SoakAnswer};
 use crate::units::{count, duration, plural};

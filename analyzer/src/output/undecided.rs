@@ -5,7 +5,7 @@ use crate::compare::EffectAnswer;
 use crate::soak::FindingAnswer;
 use crate::units::count;
 
-use super::soak_text::reason;
+use super::finding_words::reason;
 
 /// The most names in a sentence; more would hide the reason.
 const MOST_NAMED: usize = 3;

@@ -5,7 +5,7 @@
     reason = "helpers outside the test functions: a panic is a failed test"
 )]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod support;
 
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rand_pcg::Pcg64;
@@ -15,12 +15,15 @@ struct Random(Pcg64);
 
 /// The seed and its generator.
 fn drawn() -> (u64, Random) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = since.as_nanos() as u64;
-    (seed, Random(Pcg64::new(u128::from(seed) << 64 | 1, 1)))
+    let seed = support::drawn();
+    (seed, Random::of(seed))
 }
 
 impl Random {
+    fn of(seed: u64) -> Self {
+        Self(Pcg64::new(u128::from(seed) << 64 | 1, 1))
+    }
+
     fn normal(&mut self) -> f64 {
         StandardNormal.sample(&mut self.0)
     }
@@ -171,9 +174,9 @@ fn stationary_noise_is_no_change() {
                 alarms +=
                     usize::from(all(&values, LeastChange::default()) != SeriesChanges::default());
             }
-            // Five in a hundred, and what 300 series may show beyond it once in a thousand times.
+            // Five in a hundred, and what 300 series may show beyond it once in a million times.
             assert!(
-                alarms <= 28,
+                alarms <= 36,
                 "seed {seed}, φ={phi}, {points} points: {alarms} of 300"
             );
         }
@@ -219,8 +222,9 @@ fn states_that_come_back_again_and_again_are_said() {
         let states = found
             .states
             .unwrap_or_else(|| panic!("seed {seed}: {:?}", found.changes));
-        assert!(states.levels[0].abs() < 1.0 && (states.levels[1] - 10.0).abs() < 1.0);
-        right += usize::from(states.levels.len() == 2 && states.moves == 14);
+        let near = |level: f64, of: f64| (level - of).abs() < 1.0;
+        let of_two = matches!(states.levels[..], [low, high] if near(low, 0.0) && near(high, 10.0));
+        right += usize::from(of_two && states.moves == 14);
         // Moves that are smaller than asked for are counted.
         let least = LeastChange {
             absolute: 15.0,
@@ -240,13 +244,13 @@ fn the_sign_of_a_change_is_its_direction() {
         for (before, after) in [(before, after), (after, before), (before, -after)] {
             let values = random.around(200, |i| if i < 100 { before } else { after });
             let found = found(&values);
-            // By chance a small one may be found too.
+            // By chance a small one may be found too, so that one of the levels is that of few points.
             let steps = found.iter().filter(|c| c.kind == ChangeKind::Step);
             let changes = steps.map(|step| step.change.unwrap());
             let change = changes.max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
             let expected = (after - before) / before.abs();
             assert!(
-                (change - expected).abs() < 0.02,
+                (change - expected).abs() < 0.1,
                 "seed {seed}: {change} is not {expected}"
             );
         }
@@ -278,8 +282,14 @@ fn a_staircase_without_noise_has_the_steps_that_it_has() {
 
 #[test]
 fn changes_that_are_too_small_are_counted() {
-    let (seed, mut random) = drawn();
-    let values = random.around(300, |i| 100.0 + [0.0, 10.0, 40.0][i / 100]);
+    // The noise of the second seed looks slow by chance, so that the levels are poorly known.
+    for seed in [support::drawn(), 62_796_207_698_856_562] {
+        counts_what_is_too_small(seed);
+    }
+}
+
+fn counts_what_is_too_small(seed: u64) {
+    let values = Random::of(seed).around(300, |i| 100.0 + [0.0, 10.0, 40.0][i / 100]);
     let count = |relative: f64| {
         let found = all(
             &values,

@@ -12,8 +12,8 @@ use soakbox_statistics::{
     Error, Histogram, History, Metric, Operation, Options, Run, RunVariance, Scope, Verdict,
     Window, compare, compare_all,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{of_all, one, run, scatter};
+use std::time::Duration;
+use support::{drawn, of_all, one, run, scatter};
 
 #[test]
 fn one_run_is_valid_for_itself_and_a_history_for_the_build() {
@@ -46,8 +46,8 @@ fn normal(i: usize, seed: usize) -> f64 {
 
 #[test]
 fn a_history_of_several_builds_holds_the_rate_of_false_alarms_of_single_runs() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let drawn = now.subsec_nanos() as usize;
+    // Seeds are multiplied: as many numbers as there are nanoseconds in a second.
+    let drawn = (drawn() % 1_000_000_000) as usize;
     let trials = 1000;
     // Runs of one build differ by 3%, builds by much more.
     let level = |i: usize, build: f64| build * (0.03 * normal(i, drawn)).exp();
@@ -85,7 +85,8 @@ fn a_history_of_several_builds_holds_the_rate_of_false_alarms_of_single_runs() {
         let effect = one(&single(12, 1.0), &single(13, 1.3), &options);
         found += u32::from(effect.verdict == Verdict::Regressed);
     }
-    assert!(alarms <= 73, "{alarms} of {trials}, seed {drawn}");
+    // 5%, and what chance adds once in a million times.
+    assert!(alarms <= 86, "{alarms} of {trials}, seed {drawn}");
     assert!(found >= 900, "{found} of {trials}, seed {drawn}");
 }
 
@@ -125,12 +126,12 @@ fn pairing_takes_the_common_drift_away() {
 
 #[test]
 fn pairs_that_have_nothing_in_common_lose_no_power_and_raise_no_alarm() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let drawn = now.subsec_nanos() as usize;
+    // Seeds are multiplied: as many numbers as there are nanoseconds in a second.
+    let drawn = (drawn() % 1_000_000_000) as usize;
     let trials = 1000;
     // Runs differ by 3%, of which the two of a pair share a part.
     // The paired t alone would find 87% of the first.
-    for (common, least) in [(0.0, 0.895), (0.9, 0.995)] {
+    for (common, least) in [(0.0, 0.885), (0.9, 0.99)] {
         let (mut alarms, mut found) = (0, 0);
         for trial in 0..trials {
             let sides = |factor: f64, part: usize| {
@@ -157,8 +158,8 @@ fn pairs_that_have_nothing_in_common_lose_no_power_and_raise_no_alarm() {
             let (base, candidate) = sides(1.0, 1);
             alarms += u32::from(one(&base, &candidate, &options).verdict == Verdict::Regressed);
         }
-        // 5% by the t-test alone; the choice adds half a percent.
-        assert!(alarms <= 78, "{common}: {alarms} of {trials}, seed {drawn}");
+        // 5% by the t-test alone; the choice adds half a percent, and chance the rest.
+        assert!(alarms <= 92, "{common}: {alarms} of {trials}, seed {drawn}");
         let found = f64::from(found) / trials as f64;
         assert!(found >= least, "{common}: {found}, seed {drawn}");
     }

@@ -5,15 +5,14 @@
     reason = "helpers outside the test functions: a panic is a failed test"
 )]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod support;
 
 use rand_distr::{Distribution, Poisson};
 use rand_pcg::Pcg64;
 use soakbox_statistics::stop;
 
 fn drawn() -> (u64, Pcg64) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = since.as_nanos() as u64;
+    let seed = support::drawn();
     (seed, Pcg64::new(u128::from(seed) << 64 | 1, 1))
 }
 
@@ -40,8 +39,8 @@ fn a_steady_operation_rarely_stops_and_one_that_stopped_is_found() {
             let case = format!(
                 "seed {seed}, {windows} windows of {rate}: {long} {alarms} {found} {absent}"
             );
-            // 1% of 300, and what chance adds.
-            assert!(alarms <= 11, "{case}");
+            // 1% of 300, and what chance adds once in 100,000 times.
+            assert!(alarms <= 13, "{case}");
             if rate * windows as f64 >= 60.0 {
                 assert!(found >= 285, "{case}");
                 assert!(absent <= 15, "{case}");

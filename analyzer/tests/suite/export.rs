@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use soakbox_schemas::tables::{OperationRow, OperationRowBuilder, Table};
@@ -11,6 +10,7 @@ use soakbox_testing::{HOSTILE_TEXTS, Recorder, Soak};
 
 use crate::import_csv::{Noise, START};
 use crate::program::{Place, analyzer, count, json, printed, refused, text};
+use crate::seed::drawn;
 
 const ALL: &str = "SELECT CAST(finished_at AS BIGINT) AS at, operation, duration_ns, memory_bytes, success, \
     bytes FROM operation_log ORDER BY at, operation, duration_ns";
@@ -65,18 +65,10 @@ pub(crate) fn seal_rows(place: &Place, noise: &mut Noise, rows: u64) -> Value {
     json(&["sql", place.text(), ALL, "--format", "json"])
 }
 
-/// A seed that differs from run to run; a failure shows it.
-pub(crate) fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = now.as_nanos() as u64;
-    eprintln!("seed {seed}");
-    seed
-}
-
 #[test]
 fn what_is_imported_again_is_what_was_exported() {
     let place = Place::new();
-    let expected = seal_rows(&place, &mut Noise(seed()), 3_000);
+    let expected = seal_rows(&place, &mut Noise(drawn()), 3_000);
     assert_eq!(expected.as_array().unwrap().len(), 3_000);
     let out = Place::new();
     for format in ["csv", "parquet"] {

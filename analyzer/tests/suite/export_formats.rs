@@ -7,9 +7,10 @@ use std::fs;
 use serde_json::Value;
 use soakbox_testing::Soak;
 
-use crate::export::{names, seal_rows, seed};
+use crate::export::{names, seal_rows};
 use crate::import_csv::Noise;
 use crate::program::{Place, analyzer, json, printed, text};
+use crate::seed::drawn;
 use crate::shell::{Step, on_terminal};
 
 /// The fields of a protocol buffer, in order: number, and its value or its bytes.
@@ -114,7 +115,7 @@ fn exported(place: &Place, format: &str, more: &[&str]) -> Vec<u8> {
 #[test]
 fn each_operation_is_a_slice_of_a_trace_also_where_operations_overlap() {
     let place = Place::new();
-    let rows = seal_rows(&place, &mut Noise(seed()), 2_000);
+    let rows = seal_rows(&place, &mut Noise(drawn()), 2_000);
     let trace = exported(&place, "perfetto", &[]);
     let number = |row: &Value, name: &str| row[name].as_i64().unwrap();
     let rows = rows.as_array().unwrap().iter();
@@ -186,7 +187,7 @@ fn sample(line: &str) -> (&str, BTreeMap<&str, String>, f64, f64) {
 #[test]
 fn samples_grow_are_in_order_and_add_up_to_the_rows() {
     let place = Place::new();
-    let rows = seal_rows(&place, &mut Noise(seed()), 2_000);
+    let rows = seal_rows(&place, &mut Noise(drawn()), 2_000);
     let samples = text(&exported(&place, "openmetrics", &["--every", "500ms"]));
     assert!(samples.ends_with("\n# EOF\n"));
     let mut last = BTreeMap::<_, (f64, f64)>::new();
@@ -259,7 +260,7 @@ fn samples_grow_are_in_order_and_add_up_to_the_rows() {
 #[test]
 fn a_log_of_histograms_is_imported_with_the_same_percentiles() {
     let place = Place::new();
-    let rows = seal_rows(&place, &mut Noise(seed()), 2_000);
+    let rows = seal_rows(&place, &mut Noise(drawn()), 2_000);
     let out = Place::new();
     let (log, root) = (out.path().join("log"), out.path().join("run"));
     fs::write(&log, exported(&place, "hdr", &["--every", "2s"])).unwrap();
@@ -331,7 +332,7 @@ fn a_log_of_histograms_is_imported_with_the_same_percentiles() {
 #[test]
 fn on_a_terminal_no_name_acts() {
     let place = Place::new();
-    seal_rows(&place, &mut Noise(seed()), 300);
+    seal_rows(&place, &mut Noise(drawn()), 300);
     for format in ["csv", "openmetrics", "hdr"] {
         let steps = [Step::Expect("exported 300 rows")];
         let Some(shown) = on_terminal(&["export", format, place.text()], &[], &steps) else {

@@ -67,3 +67,4 @@ mod lossy;
 mod program;
 mod rates;
 mod report_pages;
+mod seed;

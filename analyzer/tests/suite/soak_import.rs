@@ -4,7 +4,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rand_distr::{Distribution, StandardNormal};
 use serde_json::Value;
@@ -16,8 +15,7 @@ use crate::soak::finding;
 
 /// A drawn seed and its random numbers.
 fn drawn() -> (u64, Random) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = since.as_nanos() as u64;
+    let seed = crate::seed::drawn();
     (seed, Random::new(u128::from(seed) << 64 | 1))
 }
 

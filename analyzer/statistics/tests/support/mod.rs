@@ -1,11 +1,25 @@
-//! Runs with pseudo-random noise that is always the same, and the comparison of one effect.
+//! Runs with pseudo-random noise that is always the same, the comparison of one effect, and seeds that
+//! are drawn.
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 use soakbox_statistics::{
     Effect, Histogram, History, Metric, Options, Run, RunVariance, Window, compare,
 };
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A seed that is drawn when the test runs, and printed; `SOAKBOX_SEED` repeats one.
+pub(crate) fn drawn() -> u64 {
+    let seed = match std::env::var("SOAKBOX_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_nanos() as u64,
+    };
+    println!("SOAKBOX_SEED={seed}");
+    seed
+}
 
 /// Numbers in 0..1 that are the same in every run and have no period.
 pub(crate) fn scatter(i: usize, seed: usize) -> f64 {

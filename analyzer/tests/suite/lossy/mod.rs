@@ -10,15 +10,6 @@ use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, SECOND, Soak, concat};
 
-/// A seed that is drawn when the test runs; tests name it where they fail.
-pub(crate) fn drawn() -> u64 {
-    if let Ok(seed) = std::env::var("SOAKBOX_SEED") {
-        return seed.parse().unwrap();
-    }
-    let state = std::collections::hash_map::RandomState::new();
-    std::hash::BuildHasher::hash_one(&state, 0) >> 8
-}
-
 /// A number from 0 to 1 that looks random, of two numbers.
 pub(crate) fn mixed(seed: u64, number: u64) -> f64 {
     let mixed =

@@ -14,15 +14,19 @@ pub(crate) mod service;
 #[allow(dead_code, reason = "the simulation uses all of it")]
 pub(crate) mod process;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use process::Random;
+
+use crate::seed::drawn;
 
 /// Stationary noise: a number of windows of it, with a mean near 0 and a deviation near 1.
 pub(crate) type Noise = fn(usize, &mut Random) -> Vec<f64>;
 
 /// Repetitions of a figure in `make endurance`.
 const MEASUREMENT: usize = 1_000;
+/// The probability that a figure is beyond what is accepted if its bound holds exactly.
+const BY_CHANCE: f64 = 1e-5;
 
 /// The figures of one test. Each is printed as soon as it is known.
 pub(crate) struct Figures {
@@ -34,14 +38,10 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Figures of this number of repetitions. The seed is drawn and printed; `SOAKBOX_SEED` repeats
-    /// one.
+    /// Figures of this number of repetitions. The seed is drawn.
     pub(crate) fn new(repetitions: usize) -> Self {
-        let seed = number("SOAKBOX_SEED").unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            now.as_nanos() as u64 % 1_000_000_007
-        });
-        println!("SOAKBOX_SEED={seed}, {repetitions} repetitions");
+        let seed = drawn();
+        println!("{repetitions} repetitions");
         Self {
             repetitions,
             seed,
@@ -70,24 +70,22 @@ impl Figures {
         Random::new(u128::from(self.seed) << 64 | u128::from(hash) | 1)
     }
 
-    /// False alarms, of which there may be 5%: up to 3.3 standard errors more are accepted.
+    /// False alarms, of which there may be 5%, and those that chance adds.
     pub(crate) fn alarms(&mut self, figure: &str, alarms: usize) {
-        let accepted = 0.05 + self.slack(0.05);
-        let bound = format!("≤ 5% (accepted {:.1}%)", accepted * 100.0);
-        let holds = alarms as f64 <= accepted * self.repetitions as f64;
-        self.row(figure, &bound, alarms, Some(holds));
+        let accepted = most(self.repetitions, 0.05);
+        let bound = format!("≤ 5% (accepted {:.1}%)", self.percent(accepted));
+        self.row(figure, &bound, alarms, Some(alarms <= accepted));
     }
 
-    /// Hits of which there must be a share of `least`: up to 3.3 standard errors less are accepted.
+    /// Hits of which there must be a share of `least`, without those that chance takes.
     pub(crate) fn found(&mut self, figure: &str, hits: usize, least: f64) {
-        let accepted = least - self.slack(least);
+        let accepted = self.repetitions - most(self.repetitions, 1.0 - least);
         let bound = format!(
             "≥ {:.0}% (accepted {:.1}%)",
             least * 100.0,
-            accepted * 100.0
+            self.percent(accepted)
         );
-        let holds = hits as f64 >= accepted * self.repetitions as f64;
-        self.row(figure, &bound, hits, Some(holds));
+        self.row(figure, &bound, hits, Some(hits >= accepted));
     }
 
     /// What must never happen.
@@ -101,7 +99,7 @@ impl Figures {
     }
 
     fn row(&mut self, figure: &str, bound: &str, hits: usize, holds: Option<bool>) {
-        let share = hits as f64 / self.repetitions as f64 * 100.0;
+        let share = self.percent(hits);
         let word = holds.map_or("shown", |holds| if holds { "yes" } else { "NO" });
         println!(
             "| {figure} | {bound} | {share:.1}% of {} | {word} |",
@@ -113,9 +111,8 @@ impl Figures {
         }
     }
 
-    /// 3.3 standard errors of an observed share.
-    fn slack(&self, share: f64) -> f64 {
-        3.3 * (share * (1.0 - share) / self.repetitions as f64).sqrt()
+    fn percent(&self, hits: usize) -> f64 {
+        hits as f64 / self.repetitions as f64 * 100.0
     }
 
     /// Fails if a bound was missed.
@@ -129,6 +126,20 @@ impl Figures {
             self.missed
         );
     }
+}
+
+/// The most hits in `n` repetitions at this share of them: more come with a probability of at most
+/// [`BY_CHANCE`].
+fn most(n: usize, share: f64) -> usize {
+    let mut exactly = (1.0 - share).powi(n as i32);
+    let mut more = 1.0 - exactly;
+    let mut hits = 0;
+    while more > BY_CHANCE && hits < n {
+        exactly *= (n - hits) as f64 / (hits + 1) as f64 * share / (1.0 - share);
+        hits += 1;
+        more -= exactly;
+    }
+    hits
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -159,7 +159,7 @@ impl Series {
     }
 
     /// The best position near `at` between `start` and `end`, and its p-value there: of a step
-    /// alone or of one on a drift, whichever is more certain.
+    /// alone, which may be abrupt, or of one on a drift, whichever is more certain.
     fn best_position(&self, start: usize, at: usize, end: usize, rate: f64) -> (usize, f64) {
         let margin = min_segment(end - start);
         if at < start + margin || at + margin > end {
@@ -176,7 +176,7 @@ impl Series {
                 a.total_cmp(&b)
             })
             .unwrap_or(at);
-        let p = self.p_value(start, best, end, self.difference(start, best, end));
+        let p = self.step_p_value(start, best, end, self.difference(start, best, end));
         let tilted = self.tilted((start, end), (from, to), rate);
         let drifting = tilted.filter(|tilted| tilted.p <= rate);
         let drifting = drifting.or_else(|| {
