@@ -102,7 +102,9 @@ fn measured(counts: &Counts) -> Duration {
 /// `None` where this host counts nothing. Only one test at a time: processes that others start would be
 /// descendants of this one.
 fn alone() -> Option<MutexGuard<'static, ()>> {
-    let counts = host::allows_bpf() && KernelFacts::inspect().unwrap().offsets.has_target_cpu();
+    let counts = host::allows_bpf()
+        && host::counts_target_cpu()
+        && KernelFacts::inspect().unwrap().offsets.has_target_cpu();
     counts.then(programs::alone)
 }
 
