@@ -1,13 +1,13 @@
 //! The configuration file, in TOML: each key has the name of a flag of `record`. Unknown keys are
 //! refused. A flag overrides the file.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use soakbox_cli::user_text;
 use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -95,20 +95,11 @@ pub struct Mistake {
     pub hint: String,
 }
 
-/// Most bytes of a file. A device without an end would take all of the host's memory.
-const MOST_BYTES: u64 = 16 << 20;
-
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?
-        .take(MOST_BYTES + 1)
-        .read_to_string(&mut text);
-    if text.len() as u64 > MOST_BYTES {
-        let reason = format!("it is larger than {} MiB", MOST_BYTES >> 20);
-        return Err(io::Error::other(reason));
-    }
-    read?;
-    Ok(text)
+    let too_large = || io::Error::other("it is larger than 16 MiB");
+    let bytes = user_text(path)?.ok_or_else(too_large)?;
+    let not_utf8 = |_| io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8");
+    String::from_utf8(bytes).map_err(not_utf8)
 }
 
 impl Config {

@@ -92,7 +92,7 @@ pub struct Report {
     pub bases: usize,
     /// What was found out about them.
     pub judgement: Judgement,
-    /// What the verdict is not about, in a sentence.
+    /// What the verdict is not about, and how finely it was made: sentences.
     pub scope: Vec<String>,
     /// Charts: of a comparison before those of each operation, of a soak after them.
     pub figures: Vec<Figure>,

@@ -184,7 +184,7 @@ pub(super) fn plans(
             reads_sums: true,
         };
         let mut counts = Source::of(files, Table::OPERATION_METRICS);
-        plan.reads_sums = counts.any(|source| plan.may_read_sum(source));
+        plan.reads_sums = counts.any(|source| plan.may_be_summed(source).is_some());
         Ok(plan)
     };
     coverage.runs.iter().map(plan).collect()

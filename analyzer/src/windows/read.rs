@@ -132,7 +132,7 @@ pub fn rows_read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result
         let of_run = files.get(plan.recorder.as_str()).into_iter();
         let sources = of_run.flat_map(|files| NEEDED.map(|table| (table, files)));
         let sources = sources.flat_map(|(table, files)| Source::of(files, table));
-        let sources = sources.filter(|source| !plan.may_read_sum(*source));
+        let sources = sources.filter(|source| plan.may_be_summed(*source).is_none());
         rows += sources.map(Source::rows).sum::<u64>();
     }
     Ok(rows)
@@ -161,8 +161,9 @@ fn read_doubtful_by_rows(
     let doubtful = doubtful.into_iter();
     let doubtful = doubtful.map(|(recorder, files)| (*recorder, files.clone()));
     let again = fold(&doubtful.collect(), plans, cut, &NEEDED)?;
-    for ((plan, fold), again) in plans.iter().zip(folds).zip(again) {
-        if !plan.reads_sums && !again.operations.is_empty() {
+    // Nothing was read of the others.
+    for (fold, again) in folds.iter_mut().zip(again) {
+        if !again.operations.is_empty() {
             *fold = again;
         }
     }

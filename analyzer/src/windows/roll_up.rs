@@ -15,7 +15,7 @@ use super::count_rows::{CountRow, CountRows, DURATIONS, counted_columns};
 use super::counts::values;
 use super::cut::RunPlan;
 use super::source::Source;
-use crate::recording::TimeRange;
+use crate::recording::{Segment, TimeRange};
 
 /// The sums of the counts of a segment, which may be read in place of its rows.
 pub(super) struct RolledUp {
@@ -29,12 +29,7 @@ pub(super) struct RolledUp {
 
 /// The roll-up of a file, if it has one that may be read in place of its rows.
 pub(super) fn usable_roll_up(source: Source<'_>, plan: &RunPlan) -> Option<RolledUp> {
-    let Source::Segment(segment) = source else {
-        return None;
-    };
-    if !plan.reads_sums || !plan.may_read_sum(source) {
-        return None;
-    }
+    let segment = plan.may_be_summed(source).filter(|_| plan.reads_sums)?;
     let rows = segment.roll_up()?;
     let (sums, unknown) = (rows.schema(), segment.missing_columns.as_ref());
     let has = |name: String| unknown.contains(&name) || sums.column_with_name(&name).is_some();
@@ -140,13 +135,13 @@ impl RolledUp {
 }
 
 impl RunPlan {
-    /// Whether a file of counts may be read by its sum, as far as its footer tells.
-    pub(super) fn may_read_sum(&self, source: Source<'_>) -> bool {
+    /// The segment, where a file of counts may be read by its sum as far as its footer tells.
+    pub(super) fn may_be_summed<'a>(&self, source: Source<'a>) -> Option<&'a Segment> {
         let Source::Segment(segment) = source else {
-            return false;
+            return None;
         };
-        let is_near = |range| self.is_in_one_window(range);
-        segment.has_roll_up() && segment.range.is_some_and(is_near)
+        let is_near = self.is_in_one_window(segment.range?);
+        (segment.has_roll_up() && is_near).then_some(segment)
     }
 
     /// Whether all moments of a range are in the same window, also where windows are those of whole

@@ -28,14 +28,16 @@ pub(super) fn soak(source: &Source) -> Result<Report> {
         report.judgement = Judgement::None("no operation was observed yet".to_owned());
         return Ok(report);
     }
-    let is_short = rows(&reading) <= MOST_JUDGED_ROWS;
-    let (cut, rows) = match is_short {
-        true => (Cut::not_shorter(WindowLength::SHORTEST), 0),
-        false => {
-            let cut = Cut::at_most(LONG_WINDOWS);
-            let rows = rows_read(&reading.recording, &reading.coverage, cut)?;
-            (cut, rows)
-        }
+    let all_rows = rows(&reading);
+    let is_short = all_rows <= MOST_JUDGED_ROWS;
+    let cut = match is_short {
+        true => Cut::not_shorter(WindowLength::SHORTEST),
+        false => Cut::at_most(LONG_WINDOWS),
+    };
+    // Long recordings are mostly read by sums.
+    let rows = match is_short {
+        true => all_rows,
+        false => rows_read(&reading.recording, &reading.coverage, cut)?,
     };
     let mut changes = Changes::default();
     let mut memory = None;
