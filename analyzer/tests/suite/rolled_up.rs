@@ -136,12 +136,14 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
     }
     let mut recorder = Recorder::new(root);
     recorder.rolls_up = rolls_up;
-    for part in rows.log.chunks(50) {
-        recorder.seal(Table::OPERATION_LOG, &concat(part));
-    }
-    for part in rows.metrics.chunks(shape.per_segment) {
-        let batch = OperationMetrics::batch(&part.concat()).unwrap();
-        recorder.seal(Table::OPERATION_METRICS, &batch);
+    let parts = rows.log.chunks(50).map(concat);
+    let log = parts.map(|batch| (Table::OPERATION_LOG, batch));
+    let parts = rows.metrics.chunks(shape.per_segment);
+    let parts = parts.map(|part| OperationMetrics::batch(&part.concat()).unwrap());
+    let counts = parts.map(|batch| (Table::OPERATION_METRICS, batch));
+    // The recorder seals no segment without rows.
+    for (table, batch) in log.chain(counts).filter(|(_, batch)| batch.num_rows() > 0) {
+        recorder.seal(table, &batch);
     }
     if shape.is_killed {
         let stopped = AnnotationKind::RecordingStopped;
@@ -158,7 +160,7 @@ fn delete_first_rows(root: &Path, most: usize) {
     let mut all: Vec<_> = recording.segments(Table::OPERATION_LOG).collect();
     all.sort_by_key(|segment| segment.range.unwrap().first_ns);
     let mut deletions = Deletions::default();
-    for segment in &all[..most.min(all.len() - 1)] {
+    for segment in &all[..most.min(all.len().saturating_sub(1))] {
         let range = segment.range.unwrap();
         let deleted = Deleted {
             rows: segment.rows,
