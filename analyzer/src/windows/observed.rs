@@ -204,10 +204,11 @@ fn in_whole_intervals(series: Series, plan: &RunPlan, finished: FinishedFold) ->
 }
 
 impl RunPlan {
-    /// Whether rows of this time were deleted.
+    /// Whether rows of this time were deleted, or would have been: the oldest are deleted first, and
+    /// the deleted ones cannot tell whether any was missing before them.
     fn has_deleted_rows(&self, time: TimeRange) -> bool {
         self.deleted_rows
-            .is_some_and(|deleted| overlap(deleted, time))
+            .is_some_and(|deleted| time.first_ns < deleted.last_ns)
     }
 }
 

@@ -238,6 +238,20 @@ const PLAIN: Shape = Shape {
 };
 
 #[test]
+fn rows_that_are_missing_before_deleted_ones_are_taken_for_deleted() {
+    let shape = Shape {
+        without_rows: vec![0],
+        deleted: 1,
+        ..PLAIN
+    };
+    assert_same(&shape);
+    let place = tempfile::tempdir().unwrap();
+    seal(place.path(), &shape, false);
+    let reading = Reading::open(place.path(), false, Cut::at_most(30)).unwrap();
+    assert_eq!(reading.runs[0].identity.warnings, [""; 0]);
+}
+
+#[test]
 fn counts_of_two_intervals_that_make_up_for_each_other_disagree() {
     let shape = Shape {
         changed: vec![(70, 1), (72, -1)],
