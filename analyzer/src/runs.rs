@@ -13,7 +13,7 @@ use crate::baseline::{BaselineFile, is_baseline, shorten};
 use crate::compare::{least_window_length, spans};
 use crate::coverage::INCOMPLETE_INTERVALS;
 use crate::figures::Reading;
-use crate::recording::{self, Recording, RunFiles, on_all_cpus};
+use crate::recording::{self, Recording, RunFiles, TimeRange, on_all_cpus};
 use crate::windows::{Cut, Run, WindowLength};
 
 /// The runs of all `paths`, in the order of the paths. One recording is open at a time.
@@ -80,19 +80,9 @@ fn to_compare<const N: usize>(
     skip_damaged: bool,
     warnings: Warnings,
 ) -> Result<[Vec<Run>; N]> {
-    let mut shortest: Option<Duration> = None;
     let all = sources_of(lists)?;
-    for sources in &all {
-        for source in sources {
-            let known = match source {
-                Source::Baseline(runs) => runs.iter().flat_map(spans).collect(),
-                Source::Recording(root) => least_spans(&recording::open(root, skip_damaged)?),
-            };
-            shortest = known.into_iter().chain(shortest).min();
-        }
-    }
-    let shortest = shortest.unwrap_or_default();
-    let cut = Cut::not_shorter(least_window_length(shortest, u64::MAX));
+    let shortest = shortest_span(all.iter().flatten(), skip_damaged)?;
+    let cut = cut_to_compare(shortest);
     let lengthen = |run: &mut Run| {
         for series in run.operations.values_mut() {
             let length = least_window_length(shortest, series.timed());
@@ -110,13 +100,51 @@ fn to_compare<const N: usize>(
     Ok(runs)
 }
 
+/// How many rows [`open_to_compare`] reads of recordings.
+///
+/// # Errors
+/// As [`open`].
+pub fn rows_to_compare<const N: usize>(lists: [&[PathBuf]; N], skip_damaged: bool) -> Result<u64> {
+    let all = sources_of(lists)?;
+    let cut = cut_to_compare(shortest_span(all.iter().flatten(), skip_damaged)?);
+    let mut rows = 0;
+    for source in all.iter().flatten() {
+        if let Source::Recording(root) = source {
+            rows += Reading::rows_read(root, skip_damaged, cut)?;
+        }
+    }
+    Ok(rows)
+}
+
+fn cut_to_compare(shortest: Duration) -> Cut {
+    Cut::not_shorter(least_window_length(shortest, u64::MAX))
+}
+
+/// Less than the time of each run.
+fn shortest_span<'a>(
+    sources: impl Iterator<Item = &'a Source>,
+    skip_damaged: bool,
+) -> Result<Duration> {
+    let mut shortest: Option<Duration> = None;
+    for source in sources {
+        let known = match source {
+            Source::Baseline(runs) => runs.iter().flat_map(spans).collect(),
+            Source::Recording(root) => least_spans(&recording::open(root, skip_damaged)?),
+        };
+        shortest = known.into_iter().chain(shortest).min();
+    }
+    Ok(shortest.unwrap_or_default())
+}
+
 /// Less than the time that each run of a recording covers, from the footers of its files.
 fn least_spans(recording: &Recording) -> Vec<Duration> {
     // The end of a run that did not stop is cut off, and a window that is not filled.
     let incomplete = INCOMPLETE_INTERVALS.saturating_mul(recording.interval_ns());
     let runs = recording.runs().into_values();
     let span = |files: RunFiles<'_>| {
-        let range = files.range_of(Table::OPERATION_LOG);
+        let tables = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
+        let ranges = tables.into_iter().filter_map(|table| files.range_of(table));
+        let range = ranges.reduce(TimeRange::union);
         let length_ns = range.map_or(0, |range| range.length_ns() - incomplete);
         Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)).mul_f64(0.9)
     };

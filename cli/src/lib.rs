@@ -10,8 +10,10 @@ mod format;
 pub mod message;
 mod program;
 mod usage;
+mod user_text;
 
 pub use escape::{escaped, escaped_json, escaped_lines, escaped_path};
 pub use failure::{EXIT_FAILURE, Failure, Result, error_chain, plain_io_error};
 pub use format::Format;
 pub use program::{Program, STYLES};
+pub use user_text::user_text;

@@ -25,6 +25,15 @@ impl ClockPair {
         self.utc_ns.wrapping_sub_unsigned(self.boot_ns)
     }
 
+    /// The moment that was earlier by `time`.
+    pub fn before(self, time: Duration) -> Self {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            boot_ns: self.boot_ns.saturating_sub(ns),
+            utc_ns: self.utc_ns.saturating_sub_unsigned(ns),
+        }
+    }
+
     /// UTC of a moment of the boot clock, by this pair.
     pub fn utc_of(self, boot_ns: u64) -> i64 {
         self.offset_ns().saturating_add_unsigned(boot_ns)

@@ -1,11 +1,13 @@
 //! The configuration file, in TOML: each key has the name of a flag of `record`. Unknown keys are
 //! refused. A flag overrides the file.
 
+use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use soakbox_cli::user_text;
 use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -69,7 +71,7 @@ pub enum ConfigError {
         /// Path of the file, as it was given.
         path: PathBuf,
         /// The error of the file system.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It is not valid.
     #[error("{path}:{mistake}")]
@@ -93,6 +95,13 @@ pub struct Mistake {
     pub hint: String,
 }
 
+fn read_text(path: &Path) -> io::Result<String> {
+    let too_large = || io::Error::other("it is larger than 16 MiB");
+    let bytes = user_text(path)?.ok_or_else(too_large)?;
+    let not_utf8 = |_| io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8");
+    String::from_utf8(bytes).map_err(not_utf8)
+}
+
 impl Config {
     /// Every key, with its table: `output`, `limits.ring_bytes`.
     pub fn keys() -> Vec<String> {
@@ -105,7 +114,7 @@ impl Config {
     /// # Errors
     /// Where it cannot be read, is not TOML, has unknown keys, or a value is not allowed.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = read_text(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;

@@ -1,8 +1,11 @@
 //! The recorder's messages to the person at the terminal or the log, as text or as JSON, and the
 //! status line of a terminal.
 
+mod stderr;
+
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,6 +19,9 @@ use crate::clock::{Clock, SystemClock};
 pub const PROGRAM: Program = Program {
     prefix: "soakbox-recorder: ",
 };
+
+/// Longest wait until a message can be written.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The form of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +61,14 @@ pub fn pass_on(elsewhere: Elsewhere) {
 
 /// Chooses the form of all further messages.
 pub fn set_format(format: LogFormat) {
+    stderr::prepare();
     IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+/// What messages are written to, where that is not stderr itself: a process must not close it that writes
+/// some.
+pub fn descriptor() -> Option<BorrowedFd<'static>> {
+    stderr::descriptor()
 }
 
 /// Whether messages are JSON.
@@ -63,7 +76,7 @@ pub fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
-/// Writes one line to stderr. Where that is closed or full, the recording goes on.
+/// Writes one line to stderr. Where that is closed, full or stopped, the recording goes on.
 pub fn line(text: fmt::Arguments<'_>) {
     if ELSEWHERE
         .get()
@@ -80,12 +93,11 @@ pub fn line(text: fmt::Arguments<'_>) {
         }
         return;
     }
-    if status.is_some() {
-        write("\r\u{1b}[K");
-    }
-    PROGRAM.message(text);
-    if let Some(status) = &*status {
-        write(status);
+    let text = format!("{}{text}", PROGRAM.prefix);
+    let text = escaped(&text);
+    match &*status {
+        Some(status) => write(&format!("\r\u{1b}[K{text}\n{status}")),
+        None => write(&format!("{text}\n")),
     }
 }
 
@@ -101,10 +113,8 @@ pub fn status(text: Option<&str>) {
         return;
     }
     let shown = text.map(|text| escaped(text).chars().take(width()).collect::<String>());
-    write(&format!(
-        "\r{}\u{1b}[K",
-        shown.as_deref().unwrap_or_default()
-    ));
+    let line = shown.as_deref().unwrap_or_default();
+    stderr::write_if_free(&format!("\r{line}\u{1b}[K"));
     *status = shown;
 }
 
@@ -147,6 +157,5 @@ fn write_json(level: &str, text: &str) {
 }
 
 fn write(text: &str) {
-    // If stderr cannot be written, the message has no other place to go.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    stderr::write(text, LONGEST_WAIT);
 }

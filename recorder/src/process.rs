@@ -190,7 +190,7 @@ fn maps_of_a_thread(process: &Path) -> io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// The processes that /proc shows, in the order of their numbers.
+/// The processes that /proc shows, in the order of their numbers, which are ours.
 ///
 /// # Errors
 /// Where /proc is missing, or is that of another PID namespace, so that its numbers are not ours.
@@ -198,6 +198,15 @@ pub fn all_numbers() -> io::Result<Vec<NonZeroU32>> {
     if !shows_own_namespace() {
         return Err(io::Error::other("/proc is that of another PID namespace"));
     }
+    all_shown()
+}
+
+/// The same by the numbers that /proc has, which may be those of another PID namespace: they are good
+/// for paths in /proc, and for nothing else.
+///
+/// # Errors
+/// Where /proc is missing.
+pub fn all_shown() -> io::Result<Vec<NonZeroU32>> {
     let entries = fs::read_dir("/proc")?.flatten();
     let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut numbers: Vec<NonZeroU32> = names.collect();

@@ -54,10 +54,16 @@ pub struct Moment {
 pub(crate) struct RunAnnotations {
     pub(super) started_ns: Option<i64>,
     pub(super) stopped_ns: Option<i64>,
+    /// When its target began, where the recorder started it.
+    pub(super) target_started_ns: Option<i64>,
+    /// When its target ended, where that ended the recording.
+    pub(super) target_exited_ns: Option<i64>,
     /// When a process of the recorder's command began or ended.
     pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
+    /// The time of deleted rows whose counts are there.
+    pub(super) deleted_rows: Option<(i64, i64)>,
 }
 
 /// The tables whose deleted rows are a gap, and its cause.
@@ -159,7 +165,15 @@ impl Annotations {
                 run.started_ns = run.started_ns.or(Some(at_ns));
             }
             AnnotationKind::RecordingStopped => run.stopped_ns = Some(at_ns),
-            AnnotationKind::TargetStarted | AnnotationKind::TargetExited => {
+            AnnotationKind::TargetStarted => {
+                if run.restarts_ns.is_empty() {
+                    run.target_started_ns = Some(at_ns);
+                }
+                run.target_exited_ns = None;
+                run.restarts_ns.push(at_ns);
+            }
+            AnnotationKind::TargetExited => {
+                run.target_exited_ns = Some(at_ns);
                 run.restarts_ns.push(at_ns);
             }
             _ => {}
@@ -176,12 +190,16 @@ impl Annotations {
                 let Some(deleted) = deletions.of(recorder, table) else {
                     continue;
                 };
-                run.gaps.push((deleted.from_ns, Some(deleted.until_ns)));
+                let is_counted = table == Table::OPERATION_LOG;
+                match is_counted {
+                    true => run.deleted_rows = Some((deleted.from_ns, deleted.until_ns)),
+                    false => run.gaps.push((deleted.from_ns, Some(deleted.until_ns))),
+                }
                 self.gaps.push(Gap {
                     from_ns: deleted.from_ns,
                     to_ns: Some(deleted.until_ns),
                     cause: cause.to_owned(),
-                    is_counted: table == Table::OPERATION_LOG,
+                    is_counted,
                 });
             }
         }

@@ -33,8 +33,12 @@ pub struct Coverage {
 pub struct RunCoverage {
     /// From its first to its last moment.
     pub range: TimeRange,
-    /// Its gaps inside the range, in order; they do not touch.
+    /// The gaps of its rows inside the range, in order; they do not touch.
     pub gaps: Vec<TimeRange>,
+    /// As `gaps`, without the time of deleted rows whose counts are there.
+    pub gaps_of_counts: Vec<TimeRange>,
+    /// The time of the deleted rows, as far as it is inside the range.
+    pub deleted_rows: Option<TimeRange>,
     /// All that were annotated, also those without length, in order; they do not touch. One that
     /// did not end lasts for ever.
     pub noted_gaps: Vec<TimeRange>,
@@ -55,11 +59,16 @@ impl Coverage {
         let covered = covered.filter_map(|(recorder, files)| {
             let noted = annotated.get(recorder);
             let range = run(&files, noted)?;
-            let gaps = noted.map_or(&[][..], |noted| &noted.gaps);
+            let gaps_of_counts = noted.map_or(&[][..], |noted| &noted.gaps);
+            let deleted_rows = noted.and_then(|noted| noted.deleted_rows);
+            let deleted_rows = deleted_rows.map(|(from_ns, to_ns)| (from_ns, Some(to_ns)));
+            let gaps: Vec<_> = gaps_of_counts.iter().copied().chain(deleted_rows).collect();
             let run = RunCoverage {
                 range,
-                gaps: gaps_inside(range, gaps),
-                noted_gaps: all_noted(gaps),
+                gaps: gaps_inside(range, &gaps),
+                gaps_of_counts: gaps_inside(range, gaps_of_counts),
+                deleted_rows: gaps_inside(range, deleted_rows.as_slice()).pop(),
+                noted_gaps: all_noted(&gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
                 has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
                     || files.is_import(),
@@ -108,8 +117,10 @@ fn all_noted(gaps: &[(i64, Option<i64>)]) -> Vec<TimeRange> {
 }
 
 /// The run of one recorder, from the annotation of its start to that of its stop. Where one of the
-/// two is missing (the recorder still runs, or was killed), the first or last row counts instead. A
-/// row of `operation_log` outside the run extends it.
+/// two is missing (the recorder still runs, or was killed), the first or last row counts instead. The
+/// time before the start of a target and after its end is none of the run: however long a recorder
+/// needs to begin and to finish, no operation was slow or missing in it. A row of `operation_log`
+/// outside the run extends it.
 fn run(files: &RunFiles<'_>, noted: Option<&RunAnnotations>) -> Option<TimeRange> {
     let interval_ns = files.provenance().map_or(0, |run| run.interval_ns);
     let interval_ns = i64::try_from(interval_ns).unwrap_or(0);
@@ -129,6 +140,14 @@ fn run(files: &RunFiles<'_>, noted: Option<&RunAnnotations>) -> Option<TimeRange
         last_ns: noted
             .and_then(|noted| noted.stopped_ns)
             .unwrap_or(rows.last_ns),
+    };
+    let begin_ns = noted.and_then(|noted| noted.target_started_ns);
+    let end_ns = noted.and_then(|noted| noted.target_exited_ns);
+    let first_ns = begin_ns.map_or(run.first_ns, |at_ns| run.first_ns.max(at_ns));
+    let last_ns = end_ns.map_or(run.last_ns, |at_ns| run.last_ns.min(at_ns));
+    let run = match first_ns < last_ns {
+        true => TimeRange { first_ns, last_ns },
+        false => run,
     };
     Some(log.map_or(run, |log| run.union(log)))
 }
@@ -192,6 +211,59 @@ mod tests {
             cause: "crash".to_owned(),
             is_counted: false,
         }
+    }
+
+    #[test]
+    fn a_run_is_as_long_as_its_target() {
+        use soakbox_schemas::tables::{Annotation, AnnotationKind};
+        use soakbox_testing::{Recorder, Soak, annotation};
+
+        let (started, exited) = (AnnotationKind::TargetStarted, AnnotationKind::TargetExited);
+        let second = 1_000_000_000;
+        let covered = |notes: &[(i64, AnnotationKind)]| {
+            let place = tempfile::tempdir().unwrap();
+            let soak = Soak {
+                seconds: 10,
+                ..Soak::default()
+            };
+            let mut rows = soak.rows();
+            let first_ns = rows.annotations[0].at_ns;
+            // Nothing was recorded in the first and the last two seconds.
+            let mut recorder = Recorder::new(place.path());
+            recorder.seal(
+                Table::OPERATION_LOG,
+                &soakbox_testing::concat(&rows.log[2..8]),
+            );
+            let notes = notes
+                .iter()
+                .map(|&(at, kind)| annotation(at, None, kind, ""));
+            rows.annotations.extend(notes);
+            rows.annotations.sort_by_key(|one| one.at_ns);
+            let annotations = Annotation::batch(&rows.annotations).unwrap();
+            recorder.seal(Table::ANNOTATIONS, &annotations);
+            let recording = crate::recording::open(place.path(), false).unwrap();
+            let annotations = super::super::Annotations::read(&recording).unwrap();
+            let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+            let range = coverage.range.unwrap();
+            let seconds = |at_ns: i64| (at_ns - first_ns).div_euclid(second);
+            (seconds(range.first_ns), seconds(range.last_ns))
+        };
+        let whole = covered(&[]);
+        assert_eq!(whole, (0, 10));
+        assert_eq!(covered(&[(1, started), (9, exited)]), (1, 9));
+        assert_eq!(covered(&[(9, exited)]), (0, 9));
+        assert_eq!(covered(&[(1, started)]), (1, 10));
+        assert_eq!(covered(&[(4, exited), (5, started)]), whole, "a restart");
+        assert_eq!(
+            covered(&[(4, started), (5, exited)]),
+            (2, 7),
+            "rows extend it"
+        );
+        assert_eq!(
+            covered(&[(12, started), (11, exited)]),
+            whole,
+            "wrong times"
+        );
     }
 
     #[test]

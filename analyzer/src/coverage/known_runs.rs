@@ -69,6 +69,8 @@ mod tests {
                     last_ns: 1,
                 },
                 gaps: Vec::new(),
+                gaps_of_counts: Vec::new(),
+                deleted_rows: None,
                 noted_gaps: Vec::new(),
                 restarts_ns: Vec::new(),
                 has_start: true,

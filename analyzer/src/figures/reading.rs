@@ -38,9 +38,7 @@ impl Reading {
     /// # Errors
     /// Where there is no recording, a file cannot be read, or a query fails.
     pub fn open(root: &Path, skip_damaged: bool, cut: Cut) -> Result<Self> {
-        let recording = recording::open(root, skip_damaged)?;
-        let annotations = Annotations::read(&recording)?;
-        let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+        let (recording, annotations, coverage) = opened(root, skip_damaged)?;
         let Observation {
             runs,
             counts,
@@ -58,6 +56,15 @@ impl Reading {
             totals,
             warnings,
         })
+    }
+
+    /// How many rows and counts [`open`](Self::open) reads into these windows.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn rows_read(root: &Path, skip_damaged: bool, cut: Cut) -> Result<u64> {
+        let (recording, _, coverage) = opened(root, skip_damaged)?;
+        windows::rows_read(&recording, &coverage, cut)
     }
 
     /// Why no rate is known: the length of a run was made up. `None` where rates are known.
@@ -93,9 +100,7 @@ impl Outline {
     /// # Errors
     /// Where there is no recording, or a file cannot be read.
     pub fn open(root: &Path, skip_damaged: bool) -> Result<Self> {
-        let recording = recording::open(root, skip_damaged)?;
-        let annotations = Annotations::read(&recording)?;
-        let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+        let (recording, annotations, coverage) = opened(root, skip_damaged)?;
         let losses = windows::losses(&recording)?;
         let warnings = Warning::all(&recording, &losses, &annotations.gaps, &coverage);
         Ok(Self {
@@ -104,6 +109,14 @@ impl Outline {
             warnings,
         })
     }
+}
+
+/// A recording with what is annotated in it, and the time that it covers.
+fn opened(root: &Path, skip_damaged: bool) -> Result<(Recording, Annotations, Coverage)> {
+    let recording = recording::open(root, skip_damaged)?;
+    let annotations = Annotations::read(&recording)?;
+    let coverage = Coverage::of(&recording, &annotations.runs, &annotations.gaps);
+    Ok((recording, annotations, coverage))
 }
 
 #[cfg(test)]

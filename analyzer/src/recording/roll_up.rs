@@ -8,6 +8,11 @@ use soakbox_schemas::recording::roll_up::MOST_BYTES;
 use super::{BoundedFile, Segment};
 
 impl Segment {
+    /// Whether its footer names a roll-up.
+    pub fn has_roll_up(&self) -> bool {
+        self.roll_up.is_some()
+    }
+
     /// The roll-up, with a row per operation and the columns of `schemas`; `None` where there is
     /// none, or it cannot be read.
     pub fn roll_up(&self) -> Option<RecordBatch> {

@@ -69,7 +69,7 @@ pub(super) fn verdict(report: &Report) -> Markup {
             @if headline.more > 0 {
                 p class="more" { (more(headline.more)) " below." } "\n"
             }
-            @if let Some(scope) = &report.scope {
+            @for scope in &report.scope {
                 p class="more" { (shown(scope)) } "\n"
             }
             @if warnings > 0 {

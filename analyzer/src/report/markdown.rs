@@ -32,7 +32,7 @@ pub fn markdown(report: &Report) -> String {
 /// Everything below the title.
 pub(super) fn content(report: &Report, headline: &Headline, text: &mut Bounded) {
     verdict(headline, text);
-    if let Some(scope) = &report.scope {
+    for scope in &report.scope {
         text.line("");
         text.line(&shown(scope));
     }

@@ -98,8 +98,8 @@ pub struct Report {
     pub bases: usize,
     /// What was found out about them.
     pub judgement: Judgement,
-    /// What the verdict is not about, in a sentence.
-    pub scope: Option<String>,
+    /// What the verdict is not about, and how finely it was made: sentences.
+    pub scope: Vec<String>,
     /// Charts: of a comparison before those of each operation, of a soak after them.
     pub figures: Vec<Figure>,
 }
@@ -113,7 +113,7 @@ impl Report {
             sides,
             bases: 1,
             judgement: Judgement::None("nothing was judged".to_owned()),
-            scope: None,
+            scope: Vec::new(),
             figures: Vec::new(),
         }
     }

@@ -22,8 +22,10 @@ use crate::units::count;
 use crate::user_text;
 
 /// Most rows that are read a second time for a verdict: more would take longer than somebody waits
-/// for a page. A month of 50 operations has more.
+/// for a page. A month of 50 operations has more, most of which are read by their sums in long windows.
 const MOST_JUDGED_ROWS: u64 = 60_000_000;
+/// The most windows of a run with more rows: of a month, they are so long that most segments lie in one.
+const LONG_WINDOWS: usize = 512;
 /// The title of a release that has none.
 const RELEASE: &str = "Release";
 
@@ -113,7 +115,7 @@ fn template(path: &Path) -> Result<String> {
         .map_err(|failure| failure.hint("--template is a file of HTML, in UTF-8, up to 16 MiB"))
 }
 
-/// The rows that a verdict reads.
+/// All rows that a verdict may read.
 fn rows(reading: &Reading) -> u64 {
     let recording = &reading.recording;
     recording.rows(Table::OPERATION_LOG) + recording.rows(Table::OPERATION_METRICS)

@@ -130,7 +130,9 @@ mod tests {
     fn run(gaps: Vec<TimeRange>) -> RunCoverage {
         RunCoverage {
             range: range(10, 100),
+            gaps_of_counts: gaps.clone(),
             gaps,
+            deleted_rows: None,
             noted_gaps: Vec::new(),
             restarts_ns: Vec::new(),
             has_start: true,

@@ -39,6 +39,11 @@ pub(super) struct Balance {
     is_unnumbered: bool,
     /// Whether there are more cells than a run can have.
     is_overfull: bool,
+    /// Whether complete intervals are left to the comparison, because not all of their counts come one
+    /// by one.
+    by_check: bool,
+    /// Counted rows that were deleted, with the time of their intervals.
+    deleted: Vec<(u64, TimeRange)>,
 }
 
 /// Where the rows of an operation are not those that the kernel counted.
@@ -72,7 +77,15 @@ impl Balance {
             check: Check::of(complete),
             is_unnumbered: false,
             is_overfull: false,
+            by_check: false,
+            deleted: Vec::new(),
         }
+    }
+
+    /// As it is, or with sums in place of the counts of some intervals: then it is right only if the
+    /// [`check`](Self::check) agrees.
+    pub(super) fn with_sums(self, by_check: bool) -> Self {
+        Self { by_check, ..self }
     }
 
     /// Whether some row has no interval, so that rows and counts cannot be compared.
@@ -105,9 +118,13 @@ impl Balance {
         self.add_interval(interval, cell);
     }
 
-    /// Adds the sum of all counts of an operation in a segment, for the comparison only.
-    pub(super) fn add_sum(&mut self, sum: CheckSum) {
+    /// Adds the sum of all counts of an operation in a segment: `recorded` rows in `time`, of which
+    /// none is left where the intervals are not compared.
+    pub(super) fn add_sum(&mut self, sum: CheckSum, recorded: u64, time: TimeRange) {
         self.check.add_sum(sum);
+        if self.by_check && recorded > 0 && !self.check.is_complete(sum.first) {
+            self.deleted.push((recorded, time));
+        }
     }
 
     /// How the complete intervals agree, as far as rows and counts were added.
@@ -122,6 +139,7 @@ impl Balance {
         self.is_unnumbered |= other.is_unnumbered;
         self.is_overfull |= other.is_overfull;
         self.check.merge(other.check);
+        self.deleted.append(&mut other.deleted);
         for (key, cell) in other.cells {
             self.add(key, cell);
         }
@@ -130,7 +148,10 @@ impl Balance {
     /// What is wrong with the rows and counts; `None` where nothing can be known.
     pub(super) fn finish(mut self, intervals: &Intervals) -> Option<Imbalance> {
         self.close();
-        let mut found = Imbalance::default();
+        let mut found = Imbalance {
+            without_row: self.deleted,
+            doubtful: Vec::new(),
+        };
         if self.is_unnumbered {
             return Some(found);
         }
@@ -179,6 +200,9 @@ impl Balance {
 
     fn add_interval(&mut self, interval: u64, more: Cell) {
         self.check.add(interval, more.missing, more.difference);
+        if self.by_check && self.check.is_complete(interval) {
+            return;
+        }
         let key = interval / self.per_cell;
         match &mut self.open_cell {
             Some((open, cell)) if *open == key => cell.add(more),

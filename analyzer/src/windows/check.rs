@@ -112,7 +112,8 @@ impl Check {
         (self.missing, self.difference) == (0, 0)
     }
 
-    fn is_complete(self, interval: u64) -> bool {
+    /// Whether an interval is compared.
+    pub(super) fn is_complete(self, interval: u64) -> bool {
         self.complete.has(interval)
     }
 

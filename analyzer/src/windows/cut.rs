@@ -6,6 +6,7 @@ use super::WindowLength;
 use super::check::CompleteIntervals;
 use super::complete::complete_intervals;
 use super::length::MOST_WINDOWS;
+use super::source::Source;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
 use crate::recording::{Recording, RunFiles, TimeRange};
 use soakbox_cli::Result;
@@ -84,7 +85,11 @@ pub(super) struct RunPlan {
     pub(super) complete: TimeRange,
     /// Whether windows are missing where something is not known.
     pub(super) is_judged: bool,
+    /// Those of its counts, and the moment at which deleted rows end: of the window that has it, not
+    /// all rows are there.
     pub(super) gaps: Vec<TimeRange>,
+    /// The time of deleted rows: what happened is known from the counts.
+    pub(super) deleted_rows: Option<TimeRange>,
     pub(super) restarts_ns: Vec<i64>,
     pub(super) length: WindowLength,
     pub(super) interval_ns: i64,
@@ -100,6 +105,10 @@ pub(super) struct RunPlan {
     pub(super) lacks_gaps: bool,
     /// The intervals of which counts and rows are compared.
     pub(super) complete_intervals: CompleteIntervals,
+    /// No row finished before, ns UTC: earlier ones were deleted.
+    pub(super) rows_begin_ns: i64,
+    /// Whether counts may be read by the sums of their segments.
+    pub(super) reads_sums: bool,
 }
 
 /// The plans of all runs that have rows.
@@ -128,8 +137,12 @@ pub(super) fn plans(
             .deletions
             .of(recorder, Table::OPERATION_LOG)
             .is_some();
-        let reads_durations =
-            lacks_rows || may_lack_rows(files) || (cut.is_shown() && has_deleted_rows);
+        let reads_durations = lacks_rows || may_lack_rows(files) || has_deleted_rows;
+        let end_of_deleted = run.deleted_rows.map(|deleted| TimeRange {
+            first_ns: deleted.last_ns,
+            last_ns: deleted.last_ns.saturating_add(1),
+        });
+        let gaps = run.gaps_of_counts.iter().copied().chain(end_of_deleted);
         let length = cut.length(run.range.length_ns(), recording_ns);
         let interval = WindowLength::at_least(interval_ns);
         // In pictures, all operations of a recording have windows of whole intervals, or none has.
@@ -151,12 +164,13 @@ pub(super) fn plans(
             }
         };
         let provenance = files.provenance();
-        Ok(RunPlan {
+        let mut plan = RunPlan {
             recorder: recorder.clone(),
             range,
             complete,
             is_judged,
-            gaps: run.gaps.clone(),
+            gaps: gaps.collect(),
+            deleted_rows: run.deleted_rows,
             restarts_ns: run.restarts_ns.clone(),
             length,
             interval_ns,
@@ -166,9 +180,21 @@ pub(super) fn plans(
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
-        })
+            rows_begin_ns: rows_begin_ns(files),
+            reads_sums: true,
+        };
+        let mut counts = Source::of(files, Table::OPERATION_METRICS);
+        plan.reads_sums = counts.any(|source| plan.may_be_summed(source).is_some());
+        Ok(plan)
     };
     coverage.runs.iter().map(plan).collect()
+}
+
+/// The time of the first row of a run, the latest of all where it has none.
+fn rows_begin_ns(files: &RunFiles<'_>) -> i64 {
+    let sources = Source::of(files, Table::OPERATION_LOG);
+    let begins = sources.map(|source| source.range().map_or(i64::MIN, |range| range.first_ns));
+    begins.min().unwrap_or(i64::MAX)
 }
 
 /// The windows that begin at multiples of their length and cover the range; at least one.

@@ -3,6 +3,7 @@
 //! observed. Pure.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use crate::recording::TimeRange;
 
@@ -67,6 +68,24 @@ impl Intervals {
             first: (interval, at_ns),
         };
         self.add_word(interval / WORD, word);
+    }
+
+    /// Adds neighbouring intervals, of which the first begins at `at_ns`.
+    pub(super) fn add_all(&mut self, intervals: RangeInclusive<u64>, at_ns: i64) {
+        let (first, last) = (*intervals.start(), *intervals.end());
+        let mut next = first;
+        while self.length_ns > 0 && next <= last && !self.is_overfull {
+            let end = last.min(next | (WORD - 1));
+            let bits = (u64::MAX >> (WORD - 1 - (end - next))) << (next % WORD);
+            let later = i64::try_from(next - first).unwrap_or(i64::MAX);
+            let at_ns = at_ns.saturating_add(later.saturating_mul(self.length_ns));
+            let first = (next, at_ns);
+            self.add_word(next / WORD, Word { bits, first });
+            let Some(after) = end.checked_add(1) else {
+                break;
+            };
+            next = after;
+        }
     }
 
     /// Adds the intervals of another part of the same run.
@@ -192,6 +211,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn neighbours_are_added_at_once_as_one_by_one(
+            parts in proptest::collection::vec((0i64..400, 0i64..150), 1..6),
+        ) {
+            let run = range(0, 600);
+            let (mut at_once, mut one_by_one) = (intervals(run, &[]), intervals(run, &[]));
+            for (first, more) in parts {
+                let number = |second: i64| (5_000 + second).unsigned_abs();
+                at_once.add_all(number(first)..=number(first + more), first * SECOND);
+                for second in first..=first + more {
+                    one_by_one.add(number(second), second * SECOND);
+                }
+            }
+            prop_assert_eq!(at_once.uncounted(run), one_by_one.uncounted(run));
+            for second in [0, 1, 63, 64, 500] {
+                let begin = |all: &Intervals| all.begin_ns(5_000 + second);
+                prop_assert_eq!(begin(&at_once), begin(&one_by_one));
+            }
+        }
+
         #[test]
         fn parts_in_any_order_are_the_whole(
             mut seconds in proptest::collection::vec(0i64..500, 1..400),

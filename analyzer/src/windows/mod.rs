@@ -36,7 +36,7 @@ pub use fold::{Fold, Row};
 pub use length::{MOST_WINDOWS, WindowLength};
 pub use losses::losses;
 pub use made_up::{MADE_UP, MadeUpTimes};
-pub use read::{Observation, read};
+pub use read::{Observation, read, rows_read};
 pub use run::{FinishedWindows, OF_FINISHED, Run, RunIdentity, Target};
 pub use series::{DurationsOf, Series};
 pub use tally::Measured;

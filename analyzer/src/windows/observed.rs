@@ -43,7 +43,8 @@ impl OperationFold {
                 plan.range.length_ns(),
                 plan.interval_ns,
                 plan.complete_intervals,
-            ),
+            )
+            .with_sums(plan.is_judged && plan.reads_sums),
             tally: Tally::default(),
             finished: FinishedFold::new(plan.range, plan.finished_length, plan.interval_ns),
         }
@@ -130,6 +131,10 @@ impl Observed {
                 let mut lost = 0u64;
                 unknown = [&imbalance.doubtful[..], uncounted].concat();
                 for (number, range) in imbalance.without_row {
+                    if plan.has_deleted_rows(range) {
+                        fold.windows.add_lost(number, range);
+                        continue;
+                    }
                     // The rows that a crash cut off belong to its gap.
                     if plan.gaps.iter().any(|gap| overlap(*gap, range)) {
                         unknown.push(range);
@@ -153,6 +158,7 @@ impl Observed {
             if leaves_out || is_worth_whole_intervals(&series, plan) {
                 series = in_whole_intervals(series, plan, fold.finished);
             }
+            leave_out_unknown(&mut series, plan);
             operations.insert(operation, in_observed_windows(series, plan));
         }
         let warnings = [
@@ -195,6 +201,34 @@ fn in_whole_intervals(series: Series, plan: &RunPlan, finished: FinishedFold) ->
     }
     let whole = series.merged(plan.finished_length);
     finished.in_place_of_rows(&whole).unwrap_or(series)
+}
+
+impl RunPlan {
+    /// Whether rows of this time were deleted, or would have been: the oldest are deleted first, and
+    /// the deleted ones cannot tell whether any was missing before them.
+    fn has_deleted_rows(&self, time: TimeRange) -> bool {
+        self.deleted_rows
+            .is_some_and(|deleted| time.first_ns < deleted.last_ns)
+    }
+}
+
+/// Leaves out the windows of deleted rows of which no durations are known.
+fn leave_out_unknown(series: &mut Series, plan: &RunPlan) {
+    let length_ns = series.length.ns();
+    for (window, begin) in series.windows.iter_mut().zip(0i64..) {
+        let first_ns = plan
+            .range
+            .first_ns
+            .saturating_add(begin.saturating_mul(length_ns));
+        let time = TimeRange {
+            first_ns,
+            last_ns: first_ns.saturating_add(length_ns),
+        };
+        let is_unknown = |window: &Window| window.lost > 0 && window.finished.is_none();
+        if plan.has_deleted_rows(time) && window.as_ref().is_some_and(is_unknown) {
+            *window = None;
+        }
+    }
 }
 
 /// The windows of an operation that was observed in a part of the time: as long as needed for each to

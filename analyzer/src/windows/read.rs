@@ -41,6 +41,7 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     let files = recording.runs();
     let mut plans = plans(recording, &files, coverage, cut)?;
     let mut folds = fold(&files, &plans, cut, &NEEDED)?;
+    read_doubtful_by_rows(&files, &mut plans, &mut folds, cut)?;
     add_durations(&files, &mut plans, &mut folds, cut)?;
     let mut reconciliation = Reconciliation::default();
     let mut totals = Totals::default();
@@ -118,6 +119,55 @@ fn without_rows(recording: &Recording, coverage: &Coverage) -> Vec<(String, Time
     without
         .map(|recorder| (recorder.to_owned(), range(recorder).unwrap_or(empty)))
         .collect()
+}
+
+/// How many rows [`read`] reads: those of which no sum is read.
+///
+/// # Errors
+/// Where a file cannot be read.
+pub fn rows_read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<u64> {
+    let files = recording.runs();
+    let mut rows = 0;
+    for plan in plans(recording, &files, coverage, cut)? {
+        let of_run = files.get(plan.recorder.as_str()).into_iter();
+        let sources = of_run.flat_map(|files| NEEDED.map(|table| (table, files)));
+        let sources = sources.flat_map(|(table, files)| Source::of(files, table));
+        let sources = sources.filter(|source| plan.may_be_summed(*source).is_none());
+        rows += sources.map(Source::rows).sum::<u64>();
+    }
+    Ok(rows)
+}
+
+/// Reads the runs again, without sums, of which counts and rows do not agree: where the rows are
+/// missing is known from the counts of each interval only.
+fn read_doubtful_by_rows(
+    files: &BTreeMap<&str, RunFiles<'_>>,
+    plans: &mut [RunPlan],
+    folds: &mut [Observed],
+    cut: Cut,
+) -> Result<()> {
+    let mut doubtful = BTreeMap::new();
+    for (plan, fold) in plans.iter_mut().zip(&mut *folds) {
+        let mut operations = fold.operations.values_mut();
+        let is_summed = plan.is_judged && plan.reads_sums;
+        if is_summed && operations.any(|fold| !fold.balance.check().agrees()) {
+            plan.reads_sums = false;
+            doubtful.extend(files.get_key_value(plan.recorder.as_str()));
+        }
+    }
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let doubtful = doubtful.into_iter();
+    let doubtful = doubtful.map(|(recorder, files)| (*recorder, files.clone()));
+    let again = fold(&doubtful.collect(), plans, cut, &NEEDED)?;
+    // Nothing was read of the others.
+    for (fold, again) in folds.iter_mut().zip(again) {
+        if !again.operations.is_empty() {
+            *fold = again;
+        }
+    }
+    Ok(())
 }
 
 /// Adds the kernel's histograms of the runs that lack rows, although no footer tells so.
@@ -218,6 +268,16 @@ fn fold_files(
     Ok(all)
 }
 
+impl RunPlan {
+    /// Operations that are lost for its windows.
+    fn lost(&self, row: &CountRow) -> u64 {
+        match self.is_judged {
+            true => row.without_evidence(),
+            false => row.lost,
+        }
+    }
+}
+
 /// The folds of one run while a file is read.
 struct RunFolds<'a> {
     plan: &'a RunPlan,
@@ -284,11 +344,16 @@ impl<'a> RunFolds<'a> {
             let (word, row) = rows.row(index);
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
-                fold.windows.add_lost(row.lost, roll_up.time(&row));
+                let (time, sum) = (roll_up.time(&row), roll_up.check(index));
+                fold.windows.add_lost(self.plan.lost(&row), time);
                 if self.plan.reads_durations {
                     fold.finished.add(&row, rows.durations(index));
                 }
-                fold.balance.add_sum(roll_up.check(index));
+                fold.balance
+                    .add_sum(sum, values(&row.counters).recorded, time);
+                self.observed
+                    .intervals
+                    .add_all(sum.first..=sum.last, row.at_ns);
                 fold.tally.add_counts(&CountRow {
                     interval: None,
                     ..row
@@ -308,11 +373,7 @@ impl<'a> RunFolds<'a> {
             };
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
-                let lost = match self.plan.is_judged {
-                    true => row.without_evidence(),
-                    false => row.lost,
-                };
-                fold.windows.add_lost(lost, interval);
+                fold.windows.add_lost(self.plan.lost(&row), interval);
                 if let Some(times) = row.times {
                     let begun = values(&row.counters).begun;
                     fold.windows.add_observed(times, begun, interval);

@@ -1,7 +1,7 @@
 //! Which segments of `operation_metrics` are read by what their rows add up to. The sum cannot be
 //! divided: all of its intervals must lie in one window, and be compared with the rows as a whole
 //! or not at all. The last intervals of a run are read one by one, because they tell what is in
-//! flight. Verdicts are never made from sums.
+//! flight. A verdict is made from a sum only where it is that of the rows.
 
 use arrow::array::{Array, Int64Array, RecordBatch};
 use soakbox_schemas::counters::SLOTS;
@@ -12,9 +12,10 @@ use soakbox_schemas::recording::roll_up::{
 use super::check::CheckSum;
 use super::columns::{integers, positive, times};
 use super::count_rows::{CountRow, CountRows, DURATIONS, counted_columns};
+use super::counts::values;
 use super::cut::RunPlan;
 use super::source::Source;
-use crate::recording::TimeRange;
+use crate::recording::{Segment, TimeRange};
 
 /// The sums of the counts of a segment, which may be read in place of its rows.
 pub(super) struct RolledUp {
@@ -22,19 +23,13 @@ pub(super) struct RolledUp {
     /// From the first interval to the end of the last one.
     time: TimeRange,
     checks: Vec<CheckSum>,
+    /// Begin of the latest interval of each row, ns UTC.
+    last_at_ns: Vec<i64>,
 }
 
 /// The roll-up of a file, if it has one that may be read in place of its rows.
 pub(super) fn usable_roll_up(source: Source<'_>, plan: &RunPlan) -> Option<RolledUp> {
-    let Source::Segment(segment) = source else {
-        return None;
-    };
-    let is_near = segment
-        .range
-        .is_some_and(|range| plan.is_in_one_window(range));
-    if plan.is_judged || !is_near {
-        return None;
-    }
+    let segment = plan.may_be_summed(source).filter(|_| plan.reads_sums)?;
     let rows = segment.roll_up()?;
     let (sums, unknown) = (rows.schema(), segment.missing_columns.as_ref());
     let has = |name: String| unknown.contains(&name) || sums.column_with_name(&name).is_some();
@@ -86,8 +81,33 @@ impl RolledUp {
             && checks
                 .iter()
                 .all(|sum| plan.may_add_up(sum.first, sum.last));
-        let rows = CountRows::of(rows).ok()?;
-        is_usable.then_some(Self { rows, time, checks })
+        let rolled_up = Self {
+            rows: CountRows::of(rows).ok()?,
+            time,
+            checks,
+            last_at_ns: last_at.values().to_vec(),
+        };
+        let is_usable = is_usable && (!plan.is_judged || rolled_up.is_evidence(plan));
+        is_usable.then_some(rolled_up)
+    }
+
+    /// Whether a verdict may be made from the sums: no interval is missing, what the rows do not show
+    /// is as much as that of the intervals added up, and all rows are there or none is.
+    fn is_evidence(&self, plan: &RunPlan) -> bool {
+        let mut sums = (0..self.rows.len()).zip(&self.checks).zip(&self.last_at_ns);
+        sums.all(|((index, sum), last_at_ns)| {
+            let (_, row) = self.rows.row(index);
+            let counted = values(&row.counters);
+            let later = i64::try_from(sum.last - sum.first).unwrap_or(i64::MAX);
+            let expected_ns = later.saturating_mul(plan.interval_ns);
+            let shift_ns = last_at_ns
+                .saturating_sub(row.at_ns)
+                .saturating_sub(expected_ns);
+            let has_all = sum.rows > sum.last - sum.first && shift_ns.abs() < plan.interval_ns;
+            let is_sum = counted.lost_ring_full == 0 || counted.sampled_out == 0;
+            let without_rows = sum.difference == 0 && self.time.last_ns <= plan.rows_begin_ns;
+            has_all && is_sum && (plan.complete_intervals.has(sum.first) || without_rows)
+        })
     }
 
     /// A row per operation.
@@ -115,6 +135,15 @@ impl RolledUp {
 }
 
 impl RunPlan {
+    /// The segment, where a file of counts may be read by its sum as far as its footer tells.
+    pub(super) fn may_be_summed<'a>(&self, source: Source<'a>) -> Option<&'a Segment> {
+        let Source::Segment(segment) = source else {
+            return None;
+        };
+        let is_near = self.is_in_one_window(segment.range?);
+        (segment.has_roll_up() && is_near).then_some(segment)
+    }
+
     /// Whether all moments of a range are in the same window, also where windows are those of whole
     /// intervals.
     fn is_in_one_window(&self, range: TimeRange) -> bool {

@@ -30,6 +30,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Number of its rows.
+    pub(super) fn rows(self) -> u64 {
+        match self {
+            Self::Segment(file) => file.rows,
+            Self::Journal(file) => file.rows,
+        }
+    }
+
     /// Calls `consume` with each batch of rows, which has at least the columns that are named, as
     /// far as the file has them.
     pub(super) fn batches(

@@ -8,6 +8,7 @@ use crate::program::{analyzer, json, refused, text};
 use serde_json::Value;
 use soakbox_analyzer::figures::{OperationTimeline, Reading, Timeline};
 use soakbox_analyzer::sql::Session;
+use soakbox_analyzer::windows::{Cut, Finished, Window, WindowLength};
 use soakbox_schemas::recording::{Contents, Deleted, Deletions, RETENTION_FILE, SegmentFile};
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
@@ -185,6 +186,55 @@ fn the_time_of_deleted_rows_is_a_gap_of_the_rows_only() {
             windows.map(|window| window.count).sum()
         };
         assert_eq!(counts(left), counts(all), "{}", left.operation);
+    }
+}
+
+/// A verdict has that time too: as fast, as often, as many failures as with the rows.
+#[test]
+fn a_verdict_knows_the_time_of_deleted_rows_from_the_counts() {
+    let place = tempfile::tempdir().unwrap();
+    let files = recording(place.path());
+    let second = WindowLength::SECOND;
+    let judged = || {
+        let cut = Cut::not_shorter(second);
+        let mut reading = Reading::open(place.path(), false, cut).unwrap();
+        reading.runs.pop().unwrap()
+    };
+    let whole = judged();
+    let first = &of(&files, Table::OPERATION_LOG)[..2];
+    write(place.path(), &count(place.path(), first));
+    remove(first);
+    let left = judged();
+    assert_eq!(left.identity.warnings, whole.identity.warnings);
+    for (operation, whole) in &whole.operations {
+        let left = &left.operations[operation];
+        assert_eq!((left.length, whole.length), (second, second));
+        assert_eq!(left.windows.len(), whole.windows.len());
+        let missing = left.windows.iter().filter(|window| window.is_none());
+        assert_eq!(missing.count(), 1, "{operation}: that in which rows begin");
+        for (left, whole) in left.windows.iter().zip(&whole.windows) {
+            let (Some(left), Some(whole)) = (left, whole) else {
+                continue;
+            };
+            let figures = |window: &Window| {
+                let Finished { timed, all } = window.of_finished();
+                let rate = window.rate(1.0);
+                (
+                    timed,
+                    all,
+                    window.failures,
+                    window.with_outcome,
+                    window.cpu_ns,
+                    rate,
+                )
+            };
+            assert_eq!(figures(left), figures(whole), "{operation}");
+            assert_eq!(
+                left.histogram().buckets(),
+                whole.histogram().buckets(),
+                "{operation}"
+            );
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Figures and pictures of counts that are read by what their segments add up to are those of their
-//! rows, whatever is missing, wrong or late.
+//! Figures, pictures and the windows of verdicts of counts that are read by what their segments add up
+//! to are those of their rows, whatever is missing, wrong or late.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use soakbox_analyzer::figures::{Info, Reading, Summary, Timeline};
 use soakbox_analyzer::recording;
 use soakbox_analyzer::windows::Cut;
+use soakbox_schemas::recording::{Deleted, Deletions, RETENTION_FILE};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Rows, Soak, concat};
 
@@ -25,6 +26,12 @@ struct Shape {
     late: Vec<usize>,
     /// Seconds whose rows are missing.
     without_rows: Vec<usize>,
+    /// Seconds whose counts and rows are missing.
+    unobserved: Vec<usize>,
+    /// Files of rows, of 50 seconds each, that retention deleted.
+    deleted: usize,
+    /// Seconds of a sample of one in ten in which rows of the sample were lost.
+    lost_samples: Vec<usize>,
     /// The run does not end in order.
     is_killed: bool,
 }
@@ -44,17 +51,27 @@ fn shape() -> impl Strategy<Value = Shape> {
             seconds(),
             any::<bool>(),
         ),
+        (
+            prop_oneof![Just(0usize), 1usize..16],
+            seconds(),
+            prop_oneof![Just(Vec::new()), seconds()],
+        ),
     )
-        .prop_map(|(size, faults)| Shape {
-            seconds: size.0,
-            per_segment: size.1,
-            lost: size.2,
-            gap_at: size.3.filter(|at| at + 12 < size.0),
-            changed: faults.0,
-            late: faults.1,
-            without_rows: faults.2,
-            is_killed: faults.3,
-        })
+        .prop_map(
+            |(size, faults, (deleted, lost_samples, unobserved))| Shape {
+                seconds: size.0,
+                per_segment: size.1,
+                lost: size.2,
+                gap_at: size.3.filter(|at| at + 12 < size.0),
+                changed: faults.0,
+                late: faults.1,
+                without_rows: faults.2,
+                is_killed: faults.3,
+                deleted,
+                lost_samples,
+                unobserved,
+            },
+        )
 }
 
 /// Rows of a load in which the counts of some seconds are wrong or late.
@@ -72,6 +89,15 @@ fn rows(shape: &Shape) -> Rows {
         if let Some(counts) = rows.metrics.get_mut(second) {
             let counts = &mut counts[second % 2];
             counts.recorded = counts.recorded.saturating_add_signed(more);
+        }
+    }
+    for &second in &shape.lost_samples {
+        if let Some(counts) = rows.metrics.get_mut(second) {
+            let more = second as u64 % 5;
+            counts[0].sampled_out += 9 * (counts[0].recorded + more);
+            counts[0].lost_ring_full += more;
+            counts[0].finished += 9 * counts[0].recorded + 10 * more;
+            counts[0].begun = counts[0].finished;
         }
     }
     for &second in &shape.late {
@@ -101,12 +127,23 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
             *log = log.slice(0, 0);
         }
     }
+    for &second in &shape.unobserved {
+        if let (Some(log), Some(counts)) = (rows.log.get_mut(second), rows.metrics.get_mut(second))
+        {
+            *log = log.slice(0, 0);
+            counts.clear();
+        }
+    }
     let mut recorder = Recorder::new(root);
     recorder.rolls_up = rolls_up;
-    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
-    for part in rows.metrics.chunks(shape.per_segment) {
-        let batch = OperationMetrics::batch(&part.concat()).unwrap();
-        recorder.seal(Table::OPERATION_METRICS, &batch);
+    let parts = rows.log.chunks(50).map(concat);
+    let log = parts.map(|batch| (Table::OPERATION_LOG, batch));
+    let parts = rows.metrics.chunks(shape.per_segment);
+    let parts = parts.map(|part| OperationMetrics::batch(&part.concat()).unwrap());
+    let counts = parts.map(|batch| (Table::OPERATION_METRICS, batch));
+    // The recorder seals no segment without rows.
+    for (table, batch) in log.chain(counts).filter(|(_, batch)| batch.num_rows() > 0) {
+        recorder.seal(table, &batch);
     }
     if shape.is_killed {
         let stopped = AnnotationKind::RecordingStopped;
@@ -114,21 +151,50 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
     }
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
+    delete_first_rows(root, shape.deleted);
 }
 
-/// Everything that figures and pictures are made of.
+/// Deletes the first files of rows, but for one, as retention does.
+fn delete_first_rows(root: &Path, most: usize) {
+    let recording = recording::open(root, false).unwrap();
+    let mut all: Vec<_> = recording.segments(Table::OPERATION_LOG).collect();
+    all.sort_by_key(|segment| segment.range.unwrap().first_ns);
+    let mut deletions = Deletions::default();
+    for segment in &all[..most.min(all.len().saturating_sub(1))] {
+        let range = segment.range.unwrap();
+        let deleted = Deleted {
+            rows: segment.rows,
+            files: 1,
+            bytes: segment.bytes,
+            from_ns: range.first_ns,
+            until_ns: range.last_ns,
+        };
+        deletions.add(&segment.origin.recorder, Table::OPERATION_LOG, deleted);
+        fs::remove_file(&segment.path).unwrap();
+    }
+    fs::write(root.join(RETENTION_FILE), deletions.to_bytes().unwrap()).unwrap();
+}
+
+/// Everything that figures, pictures and verdicts are made of.
 fn figures(root: &Path) -> Vec<String> {
-    [Cut::WHOLE, Cut::Shown { most: 7 }, Timeline::CUT]
+    let shown = [Cut::WHOLE, Cut::Shown { most: 7 }, Timeline::CUT];
+    let judged = [1, 4, 30].map(Cut::at_most);
+    shown
         .into_iter()
+        .chain(judged)
         .map(|cut| {
-            let reading = Reading::open(root, false, cut).unwrap();
+            let mut reading = Reading::open(root, false, cut).unwrap();
             let mut info = Info::of(&reading);
             let mut summary = Summary::of(&reading);
             // The files differ in their place and their size.
             (info.recording, summary.recording) = Default::default();
             info.tables.clear();
             let timeline = Timeline::of(&reading, &[]);
-            format!("{info:#?}\n{summary:#?}\n{timeline:#?}")
+            for run in &mut reading.runs {
+                (run.identity.name, run.identity.recording) = Default::default();
+            }
+            let runs = &reading.runs;
+            format!("{cut:?}\n{info:#?}\n{summary:#?}\n{timeline:#?}\n{runs:#?}")
         })
         .collect()
 }
@@ -166,7 +232,24 @@ const PLAIN: Shape = Shape {
     late: Vec::new(),
     without_rows: Vec::new(),
     is_killed: false,
+    deleted: 0,
+    lost_samples: Vec::new(),
+    unobserved: Vec::new(),
 };
+
+#[test]
+fn rows_that_are_missing_before_deleted_ones_are_taken_for_deleted() {
+    let shape = Shape {
+        without_rows: vec![0],
+        deleted: 1,
+        ..PLAIN
+    };
+    assert_same(&shape);
+    let place = tempfile::tempdir().unwrap();
+    seal(place.path(), &shape, false);
+    let reading = Reading::open(place.path(), false, Cut::at_most(30)).unwrap();
+    assert_eq!(reading.runs[0].identity.warnings, [""; 0]);
+}
 
 #[test]
 fn counts_of_two_intervals_that_make_up_for_each_other_disagree() {
@@ -209,7 +292,13 @@ fn rows_are_not_read_where_their_sum_is_enough_and_are_where_it_is_damaged() {
     // The second one is good again, the third has no pages.
     let place = tempfile::tempdir().unwrap();
     seal(place.path(), &PLAIN, true);
+    let judged = || {
+        let reading = Reading::open(place.path(), false, Cut::at_most(1)).unwrap();
+        format!("{:?}", (reading.runs, reading.counts))
+    };
+    let undamaged = judged();
     damage(place.path(), 2, false);
+    assert_eq!(judged(), undamaged);
     let open = |cut| Reading::open(place.path(), false, cut).map(|one| Summary::of(&one));
     assert_eq!(open(Cut::WHOLE).unwrap().operations, whole.operations);
     let judged = open(Cut::at_most(100)).unwrap_err().to_string();

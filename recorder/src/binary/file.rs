@@ -213,7 +213,7 @@ mod tests {
     fn refusal(path: &Path) -> String {
         let started = std::time::Instant::now();
         let refused = Binary::open(path.into()).unwrap_err();
-        assert!(started.elapsed().as_secs() < 5, "{}", path.display());
+        assert!(started.elapsed().as_secs() < 60, "{}", path.display());
         refused.to_string()
     }
 
@@ -280,6 +280,6 @@ mod tests {
         let path = Path::new("/proc/kmsg");
         let started = std::time::Instant::now();
         let _ = Binary::open(path.into());
-        assert!(started.elapsed().as_secs() < 5);
+        assert!(started.elapsed().as_secs() < 60);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Stopwatch, Timer};
-use crate::process::{Process, all_numbers, is_mapped};
+use crate::process::{Process, all_numbers, all_shown, is_mapped};
 
 /// Shortest time between two searches for processes.
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
@@ -134,21 +135,17 @@ impl TargetCpu {
     fn search(&mut self) {
         if let Target::Counted(kernel, inodes) = &mut self.target {
             if let Some(inodes) = inodes {
-                kernel.add(&with_files(&(inodes.0)()));
+                // The kernel has no use for the numbers of another PID namespace.
+                kernel.add(&with_files(all_numbers(), &(inodes.0)()));
             }
             return;
         }
-        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let found: HashSet<u32> = match &self.target {
             Target::Process(_) | Target::Counted(..) => return,
             Target::Descendants { root, aside } => {
-                descendants(*root, *aside, &all.collect::<Vec<_>>())
+                descendants(*root, *aside, &numbers(all_shown()))
             }
-            Target::Files(inodes) => {
-                let inodes = (inodes.0)();
-                all.filter(|&pid| has_mapped(pid, &inodes)).collect()
-            }
+            Target::Files(inodes) => with_files(all_shown(), &(inodes.0)()).into_iter().collect(),
         };
         self.known.retain(|pid, _| found.contains(pid));
         for pid in found {
@@ -209,12 +206,17 @@ fn descendants(root: u32, aside: u32, all: &[u32]) -> HashSet<u32> {
     found
 }
 
-/// The processes that have such a file in their memory; none where /proc has other numbers than the
-/// kernel.
-fn with_files(inodes: &[u64]) -> Vec<u32> {
-    let all = all_numbers().unwrap_or_default();
-    let all = all.into_iter().map(NonZeroU32::get);
-    all.filter(|&pid| has_mapped(pid, inodes)).collect()
+/// None where there is no list.
+fn numbers(listed: io::Result<Vec<NonZeroU32>>) -> Vec<u32> {
+    let listed = listed.unwrap_or_default().into_iter();
+    listed.map(NonZeroU32::get).collect()
+}
+
+/// Those of the processes that have such a file in their memory.
+fn with_files(listed: io::Result<Vec<NonZeroU32>>, inodes: &[u64]) -> Vec<u32> {
+    let mut found = numbers(listed);
+    found.retain(|&pid| has_mapped(pid, inodes));
+    found
 }
 
 fn has_mapped(pid: u32, inodes: &[u64]) -> bool {

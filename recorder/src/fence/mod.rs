@@ -25,7 +25,7 @@ pub enum Role {
     /// The process of its own that attaches and detaches probes, guards the observed files, and finds
     /// processes.
     Attach,
-    /// The same on a kernel without links of many uprobes.
+    /// The same on a kernel without links of many uprobes: each is a perf event.
     AttachSingly,
     /// Samples, speaks to the service manager and to the process that attaches.
     Record,

@@ -117,11 +117,10 @@ const LIST: [c_long; 3] = [
     libc::SYS_shutdown,
 ];
 
-/// To attach, to find processes, and to answer the recording process.
-const ATTACH: [c_long; 6] = [
+/// To find processes, and to answer the recording process.
+const ATTACH: [c_long; 5] = [
     libc::SYS_pidfd_open,
     libc::SYS_signalfd4,
-    libc::SYS_perf_event_open,
     libc::SYS_sendmsg,
     libc::SYS_recvmsg,
     libc::SYS_shutdown,
@@ -204,6 +203,9 @@ impl Filter {
                 filter.allow_if(libc::SYS_bpf, 0, When::OneOf(&ATTACHING));
                 filter.allow_if(libc::SYS_open, 1, When::NoneOf(WRITING));
                 filter.allow_if(libc::SYS_openat, 2, When::NoneOf(WRITING));
+                if role == Role::AttachSingly {
+                    filter.allow(&[libc::SYS_perf_event_open]);
+                }
             }
             Role::Collect => filter.allow_if(libc::SYS_bpf, 0, When::Equal(CREATE_ITERATOR)),
             Role::Write => {
@@ -215,7 +217,7 @@ impl Filter {
         }
         filter.allow(&ALWAYS);
         let devices: &[u32] = match role {
-            Role::Attach | Role::AttachSingly => &PERF_EVENT,
+            Role::AttachSingly => &PERF_EVENT,
             _ => &TERMINAL,
         };
         filter.allow_if(libc::SYS_ioctl, 1, When::OneOf(devices));

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::process::Command;
+use std::io::{self, Read, Write};
+use std::process::{Command, Stdio};
 
 use super::*;
 
@@ -210,6 +210,23 @@ fn assert_harmless(role: Role, pid: u32) {
     }
 }
 
+/// Whether perf events may be made and used, which ask for more than uprobes.
+fn may_use_perf_events() -> bool {
+    let attributes = [0_u8; 136];
+    let attributes = attributes.as_ptr() as usize;
+    // Neither the flags nor the descriptor exist, and PERF_EVENT_IOC_ENABLE has no name in libc.
+    let event = [attributes, 0, usize::MAX, usize::MAX, usize::MAX];
+    let answers = [
+        error_of(libc::SYS_perf_event_open, &event),
+        error_of(libc::SYS_ioctl, &[usize::MAX, 0x2400]),
+    ];
+    assert!(
+        answers == [libc::EPERM; 2] || answers == [libc::EINVAL, libc::EBADF],
+        "{answers:?}"
+    );
+    answers != [libc::EPERM; 2]
+}
+
 /// What somebody would try who runs code of their own in a recording process.
 #[test]
 fn no_thread_of_the_recording_process_reaches_other_processes_or_files() {
@@ -257,12 +274,22 @@ fn no_thread_of_the_recording_process_reaches_other_processes_or_files() {
     child.wait().unwrap();
 }
 
+/// A process whose program is in its memory: it has answered.
+fn running_cat() -> std::process::Child {
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    child
+}
+
 /// It has CAP_SYS_PTRACE, by which it could write into each process of the host.
 #[test]
 fn the_attaching_process_reads_and_attaches_and_can_do_nothing_else_to_a_process_or_file() {
     let place = tempfile::tempdir().unwrap();
     let fence = fence(place.path());
-    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut child = running_cat();
     let pid = child.id();
     let path = place.path().join("file");
     fs::write(&path, "as it was").unwrap();
@@ -270,13 +297,14 @@ fn the_attaching_process_reads_and_attaches_and_can_do_nothing_else_to_a_process
         fence
             .within(role, || {
                 let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-                assert!(maps.contains("sleep"), "{maps}");
+                assert!(maps.contains("/cat"), "{maps}");
                 assert!(fs::read_dir("/proc").unwrap().count() > 0);
                 assert_eq!(fs::read_to_string(&path).unwrap(), "as it was");
                 if !fence.has_seccomp {
                     return;
                 }
                 assert_harmless(role, pid);
+                assert_eq!(may_use_perf_events(), role == Role::AttachSingly);
                 for file in [&path, &Path::new("/proc").join(pid.to_string()).join("mem")] {
                     for options in [
                         File::options().write(true),

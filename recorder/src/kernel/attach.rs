@@ -64,9 +64,15 @@ impl Kernel {
     /// Attaches hooks of one group: by one link, or else each by its own.
     fn attach_alike(&mut self, hooks: &[&Hook], scope: Scope) -> Result<(), KernelError> {
         let multi = self.multi.as_ref();
-        if let Some(Ok(link)) = multi.and_then(|multi| multi.attach(hooks, scope)) {
-            self.keep(hooks[0], Box::new(link));
-            return Ok(());
+        match multi.and_then(|multi| multi.attach(hooks, scope)) {
+            Some(Ok(link)) => {
+                self.keep(hooks[0], Box::new(link));
+                return Ok(());
+            }
+            Some(Err(error)) if self.never_singly => {
+                return Err(attach_error(&hooks[0].point, &error));
+            }
+            Some(Err(_)) | None => {}
         }
         for hook in hooks {
             if hook.point.instruction().is_some() {
@@ -94,8 +100,10 @@ impl Kernel {
         });
     }
 
-    /// Whether a uprobe was attached by a perf event of its own, and not by a link of many.
-    pub fn has_single_uprobes(&self) -> bool {
+    /// Whether a uprobe was attached by a perf event of its own, and not by a link of many. Where none
+    /// was, none is from now on.
+    pub fn settle_single_uprobes(&mut self) -> bool {
+        self.never_singly = !self.has_single_uprobes;
         self.has_single_uprobes
     }
 

@@ -83,6 +83,8 @@ pub struct Kernel {
     /// `None` where the kernel cannot attach many uprobes by one link.
     pub(super) multi: Option<UprobeMulti>,
     pub(super) has_single_uprobes: bool,
+    /// Whether uprobes are attached by links of many, or else not at all.
+    pub(super) never_singly: bool,
     pub(super) links: Vec<Link>,
     /// While a process is registered as the root of the followed tree.
     pub(super) registration: Option<Attached>,
@@ -165,6 +167,7 @@ impl Kernel {
         let mut kernel = Self {
             multi: UprobeMulti::new(object, &ebpf),
             has_single_uprobes: false,
+            never_singly: false,
             ebpf,
             operations,
             cpus,
@@ -327,10 +330,13 @@ impl Kernel {
     /// Loads the program for links of many uprobes where that is possible.
     fn load_program(&mut self, hook: &Hook) -> Result<(), KernelError> {
         let multi = self.multi.as_mut();
-        if hook.point.instruction().is_some()
-            && multi.is_some_and(|multi| multi.load(hook.program).is_ok())
-        {
-            return Ok(());
+        let multi = multi.filter(|_| hook.point.instruction().is_some());
+        match multi.map(|multi| multi.load(hook.program)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) if self.never_singly => {
+                return Err(load_error(Some(hook.program), &error));
+            }
+            Some(Err(_)) | None => {}
         }
         point::load(&mut self.ebpf, hook, &mut self.types)
     }

@@ -272,12 +272,16 @@ impl Attacher {
         // Nothing more is awaited, whatever comes.
         self.has_detached.store(true, Ordering::Relaxed);
         let detached = self.send(Request::Detach).and_then(|()| {
-            let (least, each) = TO_DETACH;
-            let links = u32::try_from(self.links.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-            let longest = least + each.saturating_mul(links);
-            // An earlier question may have been answered late.
-            while self.wait(longest, |timeout| self.next_answer(timeout))? != Answer::Detached {}
-            Ok(())
+            let mut links = self.links.load(Ordering::Relaxed);
+            loop {
+                match self.wait(to_detach(links), |timeout| self.next_answer(timeout))? {
+                    Answer::Detached => return Ok(()),
+                    // Those of the start, and of builds that were observed later.
+                    Answer::Detaching { links: all } => links = all,
+                    // An earlier question that was answered late.
+                    _ => {}
+                }
+            }
         });
         let longest = detached.as_ref().map_or(Duration::ZERO, |()| TO_END);
         if !wait_for(&[self.process().as_fd()], Some(longest)) {
@@ -492,6 +496,12 @@ impl Hearing {
         self.unsent
             .extend(rows.map(|rows| Message::Rows(rows, now)));
     }
+}
+
+/// Longest wait for this number of links to be removed.
+fn to_detach(links: usize) -> Duration {
+    let (least, each) = TO_DETACH;
+    least + each.saturating_mul(u32::try_from(links).unwrap_or(u32::MAX))
 }
 
 /// The lock of a value that stays usable after a panic.

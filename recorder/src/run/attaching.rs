@@ -103,6 +103,7 @@ fn close_others(plan: &RecordPlan, socket: &Socket) {
     let files = files.chain(hooks.map(|(file, _)| file.file()));
     let mut kept: Vec<RawFd> = files.map(AsRawFd::as_raw_fd).collect();
     kept.extend([0, 1, 2, socket.as_fd().as_raw_fd()]);
+    kept.extend(message::descriptor().map(|own| own.as_raw_fd()));
     if let ProcessFilter::Process(process) = &plan.processes {
         kept.push(process.as_fd().as_raw_fd());
     }
@@ -166,7 +167,7 @@ impl<'a> Server<'a> {
         if let Err(error) = &served {
             self.reports.tell(Told::Failed(text(error)));
         }
-        self.detach();
+        self.detach(matches!(served, Ok(true)));
         if matches!(served, Ok(true)) {
             self.reports.tell(Told::Answer(Answer::Detached));
         }
@@ -273,7 +274,7 @@ impl<'a> Server<'a> {
         let probes = self.probes()?;
         let links = probes.attach_operations()?;
         // What comes now needs no more.
-        fence::enter(match probes.has_single_uprobes() {
+        fence::enter(match probes.settle_single_uprobes() {
             true => Role::AttachSingly,
             false => Role::Attach,
         });
@@ -316,12 +317,20 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Ends all threads that attach and detach, and detaches everything.
-    fn detach(&mut self) {
+    /// Ends all threads that attach and detach, and detaches everything. Where that is awaited, it tells
+    /// how much it is.
+    fn detach(&mut self, is_awaited: bool) {
         self.runners = None;
         self.files = None;
         self.switching = None;
         if let Some(probes) = &self.probes {
+            if is_awaited {
+                let links = probes.links();
+                // Nothing delays the end of the probes, not even a recorder that is stopped.
+                let _ = self
+                    .reports
+                    .try_tell(Told::Answer(Answer::Detaching { links }));
+            }
             probes.detach_all();
         }
     }

@@ -1,7 +1,7 @@
 //! The target's CPU time as the kernel side counts it, which is told here what the target is: the files
 //! that are observed now, and never the processes of the recorder.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use soakbox_schemas::target_cpu::FileKey;
 
@@ -10,6 +10,7 @@ use crate::binary::Binary;
 use crate::budget::KernelCpu;
 use crate::clock::{Clock, SystemClock};
 use crate::kernel::CountedCpu;
+use crate::message;
 use crate::process::MappedFile;
 
 /// Counted CPU time.
@@ -19,6 +20,33 @@ pub(super) struct CountedTime {
     observed: Option<Observed>,
     /// Number of changes of the observed files that the kernel side knows.
     changes: u64,
+    failures: Failures,
+}
+
+/// What the kernel refuses makes the CPU time too small or too large, which a person must know once and
+/// not in each interval.
+#[derive(Debug, Default)]
+struct Failures {
+    has_told: bool,
+}
+
+impl Failures {
+    /// The message about a failure, where it is the first one.
+    fn first<E: Display>(&mut self, what: &str, result: Result<(), E>) -> Option<String> {
+        let error = result.err()?;
+        let is_first = !std::mem::replace(&mut self.has_told, true);
+        is_first.then(|| {
+            format!(
+                "warning: the target's CPU time, by which --max-overhead is held, is not exact: {what}: {error}"
+            )
+        })
+    }
+
+    fn tell<E: Display>(&mut self, what: &str, result: Result<(), E>) {
+        if let Some(line) = self.first(what, result) {
+            message::line(format_args!("{line}"));
+        }
+    }
 }
 
 impl CountedTime {
@@ -27,19 +55,23 @@ impl CountedTime {
             counted,
             observed: None,
             changes: 0,
+            failures: Failures::default(),
         }
     }
 
     /// Of the processes that run observed files, without this process and the one that records.
-    pub(super) fn of_files(mut counted: CountedCpu, observed: Observed, recorder: u32) -> Self {
-        let own = [std::process::id(), recorder];
-        // Where that fails, they are of the target if they run an observed file.
-        let _ = counted.leave_out(&own);
+    pub(super) fn of_files(counted: CountedCpu, observed: Observed, recorder: u32) -> Self {
         let mut time = Self {
             counted,
             observed: Some(observed),
             changes: 0,
+            failures: Failures::default(),
         };
+        let own = [std::process::id(), recorder];
+        let left_out = time.counted.leave_out(&own);
+        // They are of the target then if they run an observed file.
+        let what = "the processes of the recorder cannot be left out";
+        time.failures.tell(what, left_out);
         time.tell_files();
         time
     }
@@ -51,7 +83,9 @@ impl CountedTime {
         };
         let keys: Vec<FileKey> = files.iter().flat_map(|file| keys(file)).collect();
         // A process that executes a file that is not known is found later.
-        let _ = self.counted.set_files(&keys);
+        let set = self.counted.set_files(&keys);
+        let what = "the kernel side cannot be told which files are observed";
+        self.failures.tell(what, set);
         self.changes = changes;
     }
 }
@@ -64,7 +98,9 @@ impl KernelCpu for CountedTime {
 
     fn add(&mut self, processes: &[u32]) {
         // The next search finds them again.
-        let _ = self.counted.add(processes);
+        let added = self.counted.add(processes);
+        let what = "threads that run already cannot be found";
+        self.failures.tell(what, added);
     }
 }
 
@@ -99,6 +135,17 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
     use super::*;
+
+    #[test]
+    fn only_the_first_failure_is_told() {
+        let mut failures = Failures::default();
+        assert_eq!(failures.first("a walk", Ok::<(), &str>(())), None);
+        let told = failures.first("a walk", Err("no memory")).unwrap();
+        assert!(told.ends_with("is not exact: a walk: no memory"), "{told}");
+        for what in ["a walk", "files"] {
+            assert_eq!(failures.first(what, Err("no memory")), None);
+        }
+    }
 
     #[test]
     fn a_file_has_the_key_of_its_inode() {

@@ -17,8 +17,8 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 
 /// Who is observed, until none of them runs.
 pub(super) enum Exits {
-    /// Every process that runs one of the files: set when none does any more.
-    OfFiles(Arc<Event>),
+    /// Every process that runs one of the files: set when none has done so for this time.
+    OfFiles(Arc<Event>, Duration),
     /// The command and its descendants.
     OfCommand(Arc<Attacher>),
 }
@@ -30,13 +30,13 @@ impl Exits {
     /// # Errors
     /// Where /proc cannot be read, or no process runs the files.
     pub(super) fn new(plan: &RecordPlan, attacher: &Arc<Attacher>) -> Result<Option<Self>> {
-        if plan.until_exit.is_none() {
+        let Some(patience) = plan.until_exit else {
             return Ok(None);
-        }
+        };
         match plan.processes {
             ProcessFilter::All => {
                 attacher.find_runners()?;
-                Ok(Some(Self::OfFiles(attacher.none_runs())))
+                Ok(Some(Self::OfFiles(attacher.none_runs(), patience)))
             }
             ProcessFilter::Command(_) => Ok(Some(Self::OfCommand(attacher.clone()))),
             ProcessFilter::Process(_) => Ok(None),
@@ -46,7 +46,7 @@ impl Exits {
     /// What to wait for, in addition to the command.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::OfFiles(none_runs) => Some(none_runs.as_fd()),
+            Self::OfFiles(none_runs, _) => Some(none_runs.as_fd()),
             Self::OfCommand(_) => None,
         }
     }
@@ -54,15 +54,23 @@ impl Exits {
     /// Longest time until the next question, where one must be asked.
     pub(super) fn longest_wait(&self) -> Option<Duration> {
         match self {
-            Self::OfFiles(_) => None,
+            Self::OfFiles(..) => None,
             Self::OfCommand(_) => Some(BETWEEN_QUESTIONS),
+        }
+    }
+
+    /// How long no process had run when that was known.
+    pub(super) fn waited(&self) -> Duration {
+        match self {
+            Self::OfFiles(_, patience) => *patience,
+            Self::OfCommand(_) => Duration::ZERO,
         }
     }
 
     /// Whether none of them runs. For the command's processes: once the command itself has ended.
     pub(super) fn all_ended(&self) -> bool {
         match self {
-            Self::OfFiles(none_runs) => none_runs.is_set(),
+            Self::OfFiles(none_runs, _) => none_runs.is_set(),
             Self::OfCommand(attacher) => match attacher.runs_any() {
                 Ok(any) => !any,
                 // The command itself has ended, so that this is no reason to go on for ever.

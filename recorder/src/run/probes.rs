@@ -116,9 +116,9 @@ impl Probes {
         lock(&self.kernel).take_target_cpu()
     }
 
-    /// Whether a uprobe needed a perf event of its own.
-    pub(super) fn has_single_uprobes(&self) -> bool {
-        lock(&self.kernel).has_single_uprobes()
+    /// Whether a uprobe needed a perf event of its own. Where none did, none gets one from now on.
+    pub(super) fn settle_single_uprobes(&self) -> bool {
+        lock(&self.kernel).settle_single_uprobes()
     }
 
     /// What detaches the probes of one file.
@@ -148,6 +148,11 @@ impl Probes {
     /// Whether a process of the command runs.
     pub(super) fn runs_any(&self) -> Result<bool, KernelError> {
         lock(&self.kernel).follows_others()
+    }
+
+    /// Number of links to the kernel now.
+    pub(super) fn links(&self) -> usize {
+        lock(&self.kernel).links()
     }
 
     pub(super) fn detach_all(&self) {

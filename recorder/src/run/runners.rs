@@ -188,7 +188,7 @@ const HINT_PROC: &str = "--until-exit cannot find the processes; hint: it needs 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -204,10 +204,14 @@ mod tests {
         let observed = Observed::default();
         observed.add(&Arc::new(file));
         let mut child = Command::new(&shell)
-            .args(["-c", "read line; exec cat"])
+            .args(["-c", "echo; read line; exec cat"])
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // It runs once it answers: before, its file may not be in its memory yet.
+        let mut output = child.stdout.take().unwrap();
+        output.read_exact(&mut [0]).unwrap();
         let mut runners = Runners::of(observed, Duration::from_millis(1));
         runners.search().unwrap();
         let known = runners.known.as_ref().unwrap().pid();

@@ -357,11 +357,14 @@ fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
 }
 
 fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
-    let text = match ending {
-        Ending::Process(pid) => format!("process {pid} has ended"),
-        Ending::NoProcess => "no process runs the observed files any more".to_owned(),
-        Ending::Command { status, .. } => status.clone(),
+    let (at, text) = match ending {
+        Ending::Process(pid) => (ended, format!("process {pid} has ended")),
+        Ending::NoProcess(waited) => (
+            ended.before(*waited),
+            "no process runs the observed files any more".to_owned(),
+        ),
+        Ending::Command { status, .. } => (ended, status.clone()),
         Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
     };
-    sampling.annotate(ended, AnnotationKind::TargetExited, text)
+    sampling.annotate(at, AnnotationKind::TargetExited, text)
 }

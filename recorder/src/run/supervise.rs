@@ -26,8 +26,8 @@ pub enum Ending {
     Duration,
     /// The observed process ended.
     Process(u32),
-    /// No process runs the observed files any more (`--until-exit`).
-    NoProcess,
+    /// No process runs the observed files any more (`--until-exit`), and has not for this time.
+    NoProcess(Duration),
     /// The command ended.
     Command {
         /// How, in words.
@@ -145,13 +145,14 @@ impl Supervisor {
                 is_readable(process).then(|| Ending::Process(process.pid().get()))
             }
             Subject::Files => {
-                if !self.exits.as_ref()?.all_ended() {
+                let exits = self.exits.as_ref()?;
+                if !exits.all_ended() {
                     return None;
                 }
                 message::line(format_args!(
                     "no process runs the observed files any more: ending the recording"
                 ));
-                Some(Ending::NoProcess)
+                Some(Ending::NoProcess(exits.waited()))
             }
             Subject::Command(command) => {
                 if self.command_ended.is_none() {

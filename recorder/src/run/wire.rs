@@ -52,6 +52,9 @@ pub(super) enum Answer {
     Done,
     /// To [`Request::RunsAny`].
     RunsAny(bool),
+    /// To [`Request::Detach`], before [`Self::Detached`]: how many links there are, with those of files
+    /// that were observed later.
+    Detaching { links: usize },
     /// To [`Request::Detach`].
     Detached,
     /// The request cannot be carried out, for this reason.

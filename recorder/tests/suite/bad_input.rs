@@ -92,6 +92,11 @@ fn a_configuration_with_unknown_keys_is_refused_by_its_line() {
     fs::write(&config, "output = \n").unwrap();
     assert!(refused(&["record", "--config", &path]).contains("soak.toml:1"));
     assert!(refused(&["record", "--config", "/does/not/exist.toml"]).contains("exist.toml"));
+    let endless = refused(&["record", "--config", "/dev/zero"]);
+    assert!(
+        endless.contains("/dev/zero: it is larger than 16 MiB"),
+        "{endless}"
+    );
 }
 
 #[test]

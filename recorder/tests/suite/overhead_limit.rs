@@ -1,8 +1,10 @@
 //! `--max-overhead`: probes are switched off and on so that they cost no more, and what is counted in
 //! the observed time is what there is. The target counts its own operations.
 
+use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::support::attacher;
 use crate::support::code::{is_unchanged, wait_until_unchanged};
 use crate::support::host;
 use crate::support::place::Place;
@@ -158,7 +160,7 @@ fn cost_with_short_lives(way: &str, as_command: bool) -> f64 {
 /// Where the target seems to use no CPU time, the probes are off nearly all the time.
 #[test]
 fn the_limit_is_used_where_processes_live_for_milliseconds() {
-    if !host::allows_bpf() {
+    if !host::allows_bpf() || !host::counts_target_cpu() {
         return;
     }
     let _alone = alone();
@@ -166,6 +168,56 @@ fn the_limit_is_used_where_processes_live_for_milliseconds() {
         let cost = cost_with_short_lives(way, as_command);
         assert!((0.004..0.03).contains(&cost), "{way}: {cost}");
     }
+}
+
+/// The recorder's processes have the observed library in their memory, as they have the C library. The
+/// probes cost most of what the target uses. With the CPU time of one of the recorder's processes, which
+/// is busy all the time, the limit would not bind.
+#[test]
+fn the_cpu_time_of_the_recorders_own_processes_is_not_the_targets() {
+    if !host::allows_bpf() || !host::counts_target_cpu() {
+        return;
+    }
+    let _alone = alone();
+    let place = Place::of("busy_library.c");
+    let library = targets::build("busy_library.c", &["-DLIBRARY", "-shared", "-fPIC"]);
+    let library = targets::own_copy(&library, &place.path(""));
+    let op = format!("op=uprobe:{}:op", library.display());
+    for busy in ["parent", "child"] {
+        let mut command = recorder::program();
+        command.args(["record", "--max-overhead", "20%", "--op", &op, "-o"]);
+        command.arg(place.path(busy));
+        command.env("LD_PRELOAD", &library);
+        command.env("SOAKBOX_TEST_BUSY", busy);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let recorder = Recorder::spawn(command);
+        let process = match busy {
+            "parent" => recorder.pid(),
+            _ => attacher::of(recorder.pid()),
+        };
+        let load = [library.as_os_str(), "5000".as_ref(), "6".as_ref()];
+        let counts = targets::run(&place.program, &load).counts();
+        let own = own_cpu_seconds(process);
+        let ended = recorder.stop().check();
+        let used = counts.all["cpu_ns"] as f64 / 1e9;
+        // With it, all that the probes cost would be below the limit, even were the target nothing else.
+        assert!(own > 5.0 * used, "{busy}: {own} s, and {used} s");
+        assert!(ended.stderr.contains(SWITCHED), "{busy}: {}", ended.stderr);
+        let recording = Recording::open(&place.path(busy));
+        assert!(recording.checked("op").finished < counts.begun);
+    }
+}
+
+/// The CPU time of a process so far.
+fn own_cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks: u64 = fields[11..13]
+        .iter()
+        .map(|n| n.parse::<u64>().unwrap())
+        .sum();
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 #[test]

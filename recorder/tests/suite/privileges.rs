@@ -35,6 +35,19 @@ fn threads(pid: u32) -> BTreeMap<String, (u64, String, String)> {
     threads.collect()
 }
 
+/// The threads of a process and their fences are these, or soon will be.
+fn assert_becomes<const N: usize>(pid: u32, expected: [(&str, (u64, String, String)); N]) {
+    let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
+    let expected = BTreeMap::from(expected);
+    for _ in 0..600 {
+        if threads(pid) == expected {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(threads(pid), expected);
+}
+
 fn assert_complete(root: &Path, calls: i64) {
     let recording = Recording::open(root);
     assert_eq!(recording.checked("op").finished, calls);
@@ -57,10 +70,7 @@ fn each_thread_has_what_is_documented_and_no_more() {
     }
     let place = Place::new();
     let recorder = place.record("recording");
-    // The thread that records gives up its privileges when the command would have been started.
-    std::thread::sleep(Duration::from_millis(500));
-    let (recording, attaching) = (recorder.pid(), attacher::of(recorder.pid()));
-    let (recording, attaching) = (threads(recording), threads(attaching));
+    let attaching = attacher::of(recorder.pid());
     let kept: u64 = KEPT.iter().map(|number| 1_u64 << number).sum();
     let fence =
         |capabilities: u64, seccomp: &str| (capabilities, "1".to_owned(), seccomp.to_owned());
@@ -72,15 +82,14 @@ fn each_thread_has_what_is_documented_and_no_more() {
         ("soakbox-write", fence(0, "2")),
         ("soakbox-seal", fence(0, "2")),
     ];
-    let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
-    assert_eq!(recording, BTreeMap::from(expected));
+    // The thread that records gives up its privileges when the command would have been started.
+    assert_becomes(recorder.pid(), expected);
     let expected = [
         ("soakbox-attach", fence(kept, "2")),
         ("soakbox-files", fence(kept, "2")),
         ("soakbox-reports", fence(0, "2")),
     ];
-    let expected = expected.map(|(name, fence)| (name.to_owned(), fence));
-    assert_eq!(attaching, BTreeMap::from(expected));
+    assert_becomes(attaching, expected);
     place.calls("50");
     let stderr = recorder.stop().check().stderr;
     assert!(!stderr.contains("fenced"), "{stderr}");

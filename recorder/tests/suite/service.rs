@@ -4,10 +4,11 @@ use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::host;
 use crate::support::recorder::{self, Recorder};
+use crate::support::recording::Recording;
 use crate::support::session::Session;
 use crate::support::targets;
 
@@ -85,7 +86,8 @@ fn a_service_manager_is_told_of_the_begin_the_progress_and_the_end() {
             "{status}"
         );
     }
-    assert!((30.0..80.0).contains(&operations), "{operations}");
+    // 50, but for intervals that are shorter or longer than a second on a busy host.
+    assert!((10.0..250.0).contains(&operations), "{operations}");
     recorder.stop().check();
     let last = std::iter::repeat_with(|| place.next()).find(|text| !text.starts_with("STATUS="));
     assert_eq!(last.unwrap(), "STOPPING=1\nSTATUS=sealing\nWATCHDOG=1");
@@ -183,6 +185,44 @@ fn messages_are_json_where_that_is_asked_for_also_the_last_one() {
         has("info", "recording op into") && has("warning", "no call was seen"),
         "{stderr}"
     );
+}
+
+/// As by Ctrl-S, or by a connection that hangs.
+#[test]
+fn a_terminal_that_is_stopped_stops_neither_the_recording_nor_its_end() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let place = Place::new();
+    let session = Session::on_a_terminal();
+    let mut command = place.command(&["--for", "5s"]);
+    command.env("TERM", "xterm");
+    session.run(&mut command);
+    let (mut leader, follower) = session.ends();
+    command.stderr(Stdio::from(follower.try_clone().unwrap()));
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut shown = String::new();
+    while !shown.contains(" lost, memory ") {
+        let mut some = [0; 4096];
+        let length = leader.read(&mut some).unwrap();
+        shown.push_str(&String::from_utf8_lossy(&some[..length]));
+    }
+    rustix::termios::tcflow(&follower, rustix::termios::Action::OOff).unwrap();
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("it waits for the terminal");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.success(), "{status}: {shown}");
+    let recording = Recording::open(&place.directory.path().join("recording"));
+    assert!(recording.rows("recorder_health") > 1);
 }
 
 #[test]

@@ -13,7 +13,6 @@ use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
 use crate::support::targets::{self, Endless};
 
-/// A directory with a target of its own.
 /// Number of runs with journals that are not sealed.
 fn journals(root: &Path) -> usize {
     let runs = fs::read_dir(root.join("journal"));
@@ -248,6 +247,14 @@ fn a_later_second_signal_ends_at_once_and_unsealed_journals_are_reported_and_rec
     );
 }
 
+fn wait_for_file(file: &Path, without: &str) {
+    let waited = Instant::now();
+    while !file.exists() {
+        assert!(waited.elapsed() < Duration::from_secs(60), "{without}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
     if !host::allows_bpf() {
@@ -256,28 +263,25 @@ fn a_signal_to_the_recorder_alone_leaves_its_command_running() {
     let place = Place::new();
     for signal in [libc::SIGTERM, libc::SIGALRM, libc::SIGQUIT] {
         let root = place.path(&format!("signal {signal}"));
-        let (go, done) = (place.path("go"), place.path("done"));
+        let [called, go, done] = ["called", "go", "done"].map(|name| place.path(name));
         let script = format!(
-            "exec 2>/dev/null; {program} calls 50 1 0; while [ ! -e {go} ]; do sleep 0.02; done; {program} calls 70 1 0; echo done >{done}",
+            "exec 2>/dev/null; {program} calls 50 1 0; : >{called}; while [ ! -e {go} ]; do sleep 0.02; done; {program} calls 70 1 0; : >{done}",
             program = place.program.display(),
+            called = called.display(),
             go = go.display(),
             done = done.display()
         );
         let recorder = Recorder::start(&root, &["--op", &place.probe(), "--", "sh", "-c", &script]);
-        std::thread::sleep(Duration::from_millis(700));
+        wait_for_file(&called, "the command does not run");
         recorder.signal(signal);
         let stderr = recorder.wait().check().stderr;
         assert_sealed(&root, &stderr);
         assert!(stderr.contains("runs on, unobserved"), "{stderr}");
         fs::write(&go, "").unwrap();
-        let waited = Instant::now();
-        while !done.exists() {
-            let patient = waited.elapsed() < Duration::from_secs(20);
-            assert!(patient, "the command came to harm");
-            std::thread::sleep(Duration::from_millis(20));
+        wait_for_file(&done, "the command came to harm");
+        for file in [&called, &go, &done] {
+            fs::remove_file(file).unwrap();
         }
-        fs::remove_file(&go).unwrap();
-        fs::remove_file(&done).unwrap();
         let totals = Recording::open(&root).checked("op");
         assert_eq!(totals.finished, 50, "{totals:?}");
     }

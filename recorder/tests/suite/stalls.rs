@@ -60,13 +60,19 @@ fn stopped(seconds: u64, flags: &[&str], check: impl FnOnce(&Recording, i64)) {
     let running = std::thread::spawn(move || {
         targets::run(&program, &["rate", &calls, &PER_SECOND.to_string()])
     });
-    std::thread::sleep(Duration::from_millis(2_500));
-    let files = Recording::open(&root).files("operation_log");
+    std::thread::sleep(Duration::from_millis(1_500));
+    let files = loop {
+        let files = Recording::open(&root).files("operation_log");
+        if !files.is_empty() {
+            break files;
+        }
+        assert!(!running.is_finished(), "nothing is sealed");
+        std::thread::sleep(Duration::from_millis(20));
+    };
     let sealed: Vec<_> = files
         .iter()
         .map(|path| (path, fs::read(path).unwrap()))
         .collect();
-    assert!(!sealed.is_empty());
     recorder.signal(libc::SIGSTOP);
     std::thread::sleep(Duration::from_secs(seconds));
     recorder.signal(libc::SIGCONT);

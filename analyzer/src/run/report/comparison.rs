@@ -38,12 +38,17 @@ pub(super) fn comparison(sources: &[Source], bases: usize, settings: &Settings) 
         ..Report::of(sides)
     };
     let figures = &mut report.figures;
-    if all_rows > MOST_JUDGED_ROWS {
-        report.judgement = too_many(all_rows, "compare");
+    let paths: Vec<PathBuf> = sources.iter().map(|one| one.recording.clone()).collect();
+    let (base, candidate) = paths.split_at(bases);
+    let skip_damaged = sources.iter().any(|source| source.skip_damaged);
+    // Long recordings are mostly read by sums.
+    let rows = match all_rows > MOST_JUDGED_ROWS {
+        true => runs::rows_to_compare([base, candidate], skip_damaged)?,
+        false => all_rows,
+    };
+    if rows > MOST_JUDGED_ROWS {
+        report.judgement = too_many(rows, "compare");
     } else {
-        let paths: Vec<PathBuf> = sources.iter().map(|one| one.recording.clone()).collect();
-        let (base, candidate) = paths.split_at(bases);
-        let skip_damaged = sources.iter().any(|source| source.skip_damaged);
         let [base, candidate] = runs::open_again_to_compare([base, candidate], skip_damaged)?;
         report.judgement = match compare(&base, &candidate, settings) {
             Ok(answer) => {

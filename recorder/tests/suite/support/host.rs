@@ -24,6 +24,21 @@ pub(crate) fn allows_bpf() -> bool {
     allow(KERNEL, *allowed, "BPF", reason)
 }
 
+/// `false`, with a message, where this is a PID namespace in another one: the kernel side counts no
+/// target's CPU time there, because /proc has other numbers for processes than it.
+pub(crate) fn counts_target_cpu() -> bool {
+    /// The inode number of the namespace that a host begins with.
+    const FIRST: &str = "pid:[4026531836]";
+    let own = std::fs::read_link("/proc/self/ns/pid");
+    let is_first = own.is_ok_and(|own| own == Path::new(FIRST));
+    allow(
+        KERNEL,
+        is_first,
+        "the host's own PID namespace",
+        "this is another one",
+    )
+}
+
 /// `false`, with a message, where `program` is not installed.
 pub(crate) fn has_tool(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

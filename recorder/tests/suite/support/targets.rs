@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -93,7 +94,7 @@ impl Endless {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("the target starts");
+        let child = start(&mut command);
         Self { child }
     }
 
@@ -241,9 +242,26 @@ fn spawn(command: &mut Command) -> Child {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+        .stderr(Stdio::piped());
+    start(command)
+}
+
+/// A test that has just written the program closed it, but a child that another test forked meanwhile
+/// may have it open until it executes its own ("text file busy").
+fn start(command: &mut Command) -> Child {
+    let started = Instant::now();
+    loop {
+        match command.spawn() {
+            Ok(child) => return child,
+            Err(error)
+                if error.kind() == ErrorKind::ExecutableFileBusy
+                    && started.elapsed() < Duration::from_secs(20) =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("cannot run {command:?}: {error}"),
+        }
+    }
 }
 
 fn outcome(child: Child) -> Outcome {
