@@ -179,7 +179,7 @@ fn open(answer: &Answer, all: &str) -> String {
     }
     for (reason, names) in others {
         reasons.push(match names.as_slice() {
-            [one] => format!("{one}: {reason}"),
+            [one] => format!("operation {one}: {reason}"),
             names => format!("{}: {reason}", operations(names.len())),
         });
     }

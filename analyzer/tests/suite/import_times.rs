@@ -309,6 +309,30 @@ fn a_reference_without_times_is_refused_and_a_history_without_lengths_has_no_rat
 }
 
 #[test]
+fn a_page_of_what_cannot_be_compared_begins_with_words_and_draws_no_quantile() {
+    let place = Place::new();
+    let file = place.path().join("page.html");
+    let columns = ["--duration=ns:ns", "--operation==get", "--every=1ms"];
+    let of = |name: &str, content: &str| import(&place, "csv", name, content, &columns);
+    let many = rows(0);
+    let few: String = many
+        .lines()
+        .take(12)
+        .map(|row| format!("{row}\n"))
+        .collect();
+    let asked = [("few", few, false), ("many", many, true)];
+    for (name, content, is_drawn) in asked {
+        let [base, candidate] = ["a", "b"].map(|side| of(&format!("{name}-{side}"), &content));
+        let path = file.to_str().unwrap();
+        printed(&["report", &candidate, "--against", &base, "-o", path]);
+        let page = fs::read_to_string(&file).unwrap();
+        assert_eq!(page.contains("Shift of the quantiles"), is_drawn, "{name}");
+        let words = "</strong> Operation get: no duration could be compared";
+        assert_eq!(page.contains(words), !is_drawn, "{name}");
+    }
+}
+
+#[test]
 fn the_course_from_one_interval_to_the_next_is_searched_where_there_are_many() {
     let place = Place::new();
     let import = |name: &str, text: &str| {

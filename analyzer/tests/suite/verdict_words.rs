@@ -84,7 +84,7 @@ fn an_open_comparison_gives_the_reason_that_there_is() {
     );
     assert_eq!(
         of(&base, &candidate, gates(Metric::BytesRate)),
-        "INCONCLUSIVE: get: bytes_rate, which must pass, was not measured"
+        "INCONCLUSIVE: operation get: bytes_rate, which must pass, was not measured"
     );
     let both = [
         several("b", 3, &["get", "put"], 10),
@@ -98,7 +98,7 @@ fn an_open_comparison_gives_the_reason_that_there_is() {
     let too_few = of(&short("b"), &short("c"), Options::default());
     assert_eq!(
         too_few,
-        "INCONCLUSIVE: get: no duration could be compared (too few windows to know their variance)"
+        "INCONCLUSIVE: operation get: no duration could be compared (too few windows to know their variance)"
     );
     let nothing = [Run {
         restarts_ns: Vec::new(),

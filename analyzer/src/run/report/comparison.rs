@@ -55,7 +55,7 @@ pub(super) fn comparison(sources: &[Source], bases: usize, settings: &Settings) 
                 let caption = "each change with its interval; the grey band is its threshold";
                 figures.push(figure("All effects", caption, pictures::forest(&answer)));
                 let shift = pictures::shift(&answer);
-                if !shift.effects.is_empty() {
+                if shift.effects.iter().any(|one| one.change.is_some()) {
                     let caption = "the change of each quantile of the duration, with its interval";
                     figures.push(figure("Shift of the quantiles", caption, shift));
                 }
