@@ -213,7 +213,7 @@ fn a_later_second_signal_ends_at_once_and_unsealed_journals_are_reported_and_rec
     let root = directory.path().join("recording");
     let program = targets::own_copy(&targets::build("ops_marker.c", &[]), directory.path());
     let probe = format!("op=marker:{}:op", program.display());
-    let mut recorder = Recorder::start(&root, &["--op", &probe]);
+    let mut recorder = Recorder::start(&root, &["--op", &probe, "--rotate-after=1d"]);
     // Enough rows for a seal that takes a while.
     targets::run(&program, &["calls", "1000000", "1", "0"]);
     std::thread::sleep(Duration::from_millis(2_500));
