@@ -57,12 +57,11 @@ fn meaning(signal: c_int) -> Option<Meaning> {
     })
 }
 
-/// Whether a signal is handled although this process was started with it ignored: a shell without
-/// job control ignores SIGINT for programs that it starts in the background, and it must be
-/// possible to stop them; and the kernel reports a writer of an observed file by SIGIO.
-fn is_handled_although_ignored(signal: c_int) -> bool {
-    matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGIO)
-}
+/// The signals that are handled although this process was started with them ignored: a shell without
+/// job control ignores SIGINT and SIGQUIT for programs that it starts in the background, and it must
+/// be possible to stop them; and the kernel reports a writer of an observed file by SIGIO.
+const HANDLED_ALTHOUGH_IGNORED: [c_int; 4] =
+    [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGIO];
 
 /// The reaction of the recorder to a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +134,8 @@ impl Signals {
     /// Where the system refuses a descriptor.
     pub(super) fn take_over(keeps_last: bool) -> io::Result<Self> {
         let handled = (1..=LAST_SIGNAL).filter(|&signal| {
-            let ignored = inherited().ignores(signal) && !is_handled_although_ignored(signal);
+            let ignored =
+                inherited().ignores(signal) && !HANDLED_ALTHOUGH_IGNORED.contains(&signal);
             meaning(signal).is_some() && !ignored
         });
         // SAFETY: a set is filled in before it is read; the descriptor is a new one.
@@ -157,7 +157,7 @@ impl Signals {
             }
             // An ignored signal reaches no descriptor; and the status of a child whose parent
             // ignores SIGCHLD is lost.
-            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGIO, libc::SIGCHLD] {
+            for signal in HANDLED_ALTHOUGH_IGNORED.into_iter().chain([libc::SIGCHLD]) {
                 set_disposition(signal, libc::SIG_DFL);
             }
             Ok(Self {

@@ -168,11 +168,8 @@ fn gnu_timeout_ends_a_recording_in_order() {
     }
 }
 
-#[test]
-fn a_recorder_started_with_signals_blocked_ends_all_the_same() {
-    if !host::allows_bpf() {
-        return;
-    }
+/// Ends a recorder by `signal` that was started after `prepare`.
+fn ends_all_the_same(signal: i32, prepare: fn()) {
     let place = Place::new();
     let root = place.path("recording");
     let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
@@ -184,24 +181,53 @@ fn a_recorder_started_with_signals_blocked_ends_all_the_same() {
         .args(["--duration", "30s"])
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
-    // SAFETY: sigfillset and sigprocmask are async-signal-safe.
+    // SAFETY: what the callers pass calls functions that are async-signal-safe only.
     unsafe {
-        command.pre_exec(|| {
-            let mut all = std::mem::zeroed();
-            libc::sigfillset(&raw mut all);
-            libc::sigprocmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+        command.pre_exec(move || {
+            prepare();
             Ok(())
         });
     }
     let started = Instant::now();
     let recorder = Recorder::spawn(command);
-    recorder.signal(libc::SIGTERM);
+    recorder.signal(signal);
     let stderr = recorder.wait().check().stderr;
     assert_sealed(&root, &stderr);
     assert!(
         started.elapsed() < Duration::from_secs(20),
-        "not by its duration"
+        "not by its duration: signal {signal}"
     );
+}
+
+#[test]
+fn a_recorder_started_with_signals_blocked_ends_all_the_same() {
+    if !host::allows_bpf() {
+        return;
+    }
+    ends_all_the_same(libc::SIGTERM, || {
+        // SAFETY: sigfillset and sigprocmask are async-signal-safe.
+        unsafe {
+            let mut all = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+        }
+    });
+}
+
+/// As a shell without job control starts what is followed by `&`.
+#[test]
+fn a_recorder_in_the_background_of_a_script_is_ended_by_the_signals_that_it_ignores() {
+    if !host::allows_bpf() {
+        return;
+    }
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        ends_all_the_same(signal, || {
+            for ignored in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                // SAFETY: async-signal-safe.
+                unsafe { libc::signal(ignored, libc::SIG_IGN) };
+            }
+        });
+    }
 }
 
 #[test]
