@@ -68,6 +68,7 @@ pub enum KernelError {
 pub(super) fn load_error(program: Option<ProgramId>, error: &(dyn Error + 'static)) -> KernelError {
     let hint = match errno(error) {
         Some(Errno::PERM | Errno::ACCESS) if !is_verifier_rejection(error) => RIGHTS,
+        Some(errno) if let Some(hint) = exhausted(errno) => hint,
         _ => "soakbox needs Linux 5.17 or later with BPF and BTF",
     };
     KernelError::Load {
@@ -85,6 +86,7 @@ pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -
     let hint = match errno(error) {
         Some(Errno::PERM | Errno::ACCESS) => RIGHTS,
         Some(Errno::SRCH) => "is the process still running?",
+        Some(errno) if let Some(hint) = exhausted(errno) => hint,
         _ => {
             "the file must lie on a file system that the kernel can probe (not in the upper layer of another mount's overlay)"
         }
@@ -93,6 +95,18 @@ pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -
         place: place.to_string(),
         reason: chain(error),
         hint,
+    }
+}
+
+/// The next step where the system has no more of something.
+fn exhausted(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::MFILE => Some("raise the limit of open files (`ulimit -n`)"),
+        Errno::NFILE => Some("raise the limit of open files of all processes (fs.file-max)"),
+        Errno::NOMEM => {
+            Some("free memory, or raise the memory limit of the recorder's control group")
+        }
+        _ => None,
     }
 }
 
@@ -219,6 +233,11 @@ mod tests {
         }
         let gone = ProgramError::SyscallError(syscall(search));
         assert!(hint(attach_error(&"/x", &gone)).contains("still running"));
+        for (number, step) in [(24, "ulimit -n"), (23, "fs.file-max"), (12, "free memory")] {
+            let full = ProgramError::SyscallError(syscall(number));
+            assert!(hint(load_error(None, &full)).contains(step), "{number}");
+            assert!(hint(attach_error(&"/x", &full)).contains(step), "{number}");
+        }
         let other = ProgramError::SyscallError(syscall(invalid));
         assert!(hint(load_error(None, &other)).contains("needs Linux"));
         let other = io::Error::other("Permission denied, in the text only");
