@@ -40,6 +40,8 @@ pub struct Capabilities(CapabilitySet);
 impl Capabilities {
     /// None.
     pub const NONE: Self = Self(CapabilitySet::empty());
+    /// For a directory below one that only other users may enter.
+    pub const TO_REACH: Self = Self(CapabilitySet::DAC_READ_SEARCH);
     /// For a directory of another user: the writing threads can write there as root does. Landlock
     /// limits it to that directory.
     pub const TO_WRITE_ELSEWHERE: Self = Self(CapabilitySet::DAC_OVERRIDE);

@@ -42,7 +42,7 @@ pub enum Role {
 pub struct Fence {
     landlock: Option<Landlock>,
     has_seccomp: bool,
-    /// Those that the writing threads need: none, but for a directory of another user.
+    /// Those that the writing threads need: none, but for a directory of another user, or below one.
     to_write: Capabilities,
     /// Those that the collecting thread needs.
     to_collect: Capabilities,
@@ -70,9 +70,7 @@ impl Fence {
             to_collect,
             missing: Vec::new(),
         };
-        if !alone(|| fence.may_write(root))? {
-            fence.to_write = Capabilities::TO_WRITE_ELSEWHERE;
-        }
+        fence.to_write = needed_to_write(root)?;
         for refused in alone(|| fence.enter(Role::Write))? {
             match refused.0 {
                 "Landlock" => fence.landlock = None,
@@ -146,16 +144,29 @@ impl Fence {
         }
         refused
     }
+}
 
-    /// Whether the files of the recording can be written without any capability.
-    fn may_write(&self, root: &Path) -> bool {
-        use rustix::fs::{Access, access};
-        let _ = Capabilities::NONE.keep_only();
-        let may = |path: &Path| access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok();
-        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-        let mut directories = entries.filter(|entry| entry.path().is_dir());
-        may(root) && directories.all(|directory| may(&directory.path()))
+/// The least capabilities with which the files of the recording can be written.
+fn needed_to_write(root: &Path) -> io::Result<Capabilities> {
+    for kept in [Capabilities::NONE, Capabilities::TO_REACH] {
+        if alone(|| may_write(root, kept))? {
+            return Ok(kept);
+        }
     }
+    Ok(Capabilities::TO_WRITE_ELSEWHERE)
+}
+
+/// Whether the files of the recording can be written with these capabilities only, which the calling
+/// thread keeps.
+fn may_write(root: &Path, kept: Capabilities) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let _ = kept.keep_only();
+    // Not `access`, which asks for the real user without capabilities.
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    let may = |path: &Path| accessat(CWD, path, wanted, AtFlags::EACCESS).is_ok();
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let mut directories = entries.filter(|entry| entry.path().is_dir());
+    may(root) && directories.all(|directory| may(&directory.path()))
 }
 
 /// Fences the calling thread for a role that needs no file, before there is a recording.

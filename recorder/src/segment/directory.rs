@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use soakbox_schemas::recording::{JOURNAL_DIRECTORY, LOCK_FILE, journal_directory};
 use soakbox_schemas::tables::Table;
 
@@ -48,7 +48,8 @@ impl RecorderDirectory {
         for table in Table::ALL {
             let directory = root.join(table.name());
             if directory.exists() {
-                rustix::fs::access(&directory, Access::WRITE_OK | Access::EXEC_OK)
+                let wanted = Access::WRITE_OK | Access::EXEC_OK;
+                accessat(CWD, &directory, wanted, AtFlags::EACCESS)
                     .map_err(|error| SegmentError::io("write to", &directory, error))?;
             }
         }

@@ -152,13 +152,27 @@ fn they_are_enough_to_record_a_command() {
 
 #[test]
 fn another_user_with_these_capabilities_can_record() {
+    records_as_another_user(true);
+}
+
+/// As in a system whose / only root may enter.
+#[test]
+fn another_user_can_record_below_a_directory_that_these_capabilities_open() {
+    records_as_another_user(false);
+}
+
+fn records_as_another_user(may_enter: bool) {
     if !host::allows_bpf() || !rustix::process::geteuid().is_root() {
         return;
     }
     let place = Place::new();
     fs::create_dir(place.root()).unwrap();
-    for path in [&place.root(), place.program.parent().unwrap()] {
-        std::os::unix::fs::chown(path, Some(4242), Some(4242)).unwrap();
+    std::os::unix::fs::chown(place.root(), Some(4242), Some(4242)).unwrap();
+    let above = place.root().parent().unwrap().to_owned();
+    if may_enter {
+        std::os::unix::fs::chown(above, Some(4242), Some(4242)).unwrap();
+    } else {
+        fs::set_permissions(above, fs::Permissions::from_mode(0o700)).unwrap();
     }
     let mut command = program();
     command.args(["record", "--op", &place.probe(), "-o"]);
@@ -199,6 +213,10 @@ fn another_user_with_these_capabilities_can_record() {
     }
     let recorder = Recorder::spawn(command);
     place.calls("50");
+    if !may_enter {
+        // DAC_READ_SEARCH.
+        assert_eq!(threads(recorder.pid())["soakbox-write"].0, 1 << 2);
+    }
     let stderr = recorder.stop().check().stderr;
     // The program is another user's: CAP_LEASE is what lets it be guarded.
     assert!(!stderr.contains("no lease"), "{stderr}");
