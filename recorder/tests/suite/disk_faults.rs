@@ -1,8 +1,9 @@
 //! A file system that is full for some calls, at any moment of a recording: each operation has a row
 //! or is counted in a note, and its time is in a gap.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::segment_support::preload::Fault;
 use crate::support::host;
@@ -50,8 +51,9 @@ fn rows_that_find_the_disk_full_are_counted_whichever_call_finds_it() {
             assert!(calls.status.success());
             std::thread::sleep(Duration::from_millis(700));
         }
+        // What a recorder loses that ends on a full disk nobody can note.
+        let failed = wait_for_the_end_of(&fault, &log);
         let ended = recorder.stop();
-        let failed = std::fs::read_to_string(&log).unwrap_or_default();
         let context = format!("{fault:?}: {failed}\n{}", ended.stderr);
         assert!(ended.status.success(), "{context}");
         let recording = Recording::open(&root);
@@ -69,4 +71,20 @@ fn rows_that_find_the_disk_full_are_counted_whichever_call_finds_it() {
         lossy += u64::from(lost > 0);
     }
     eprintln!("rows were lost in {lossy} of 8 rounds");
+}
+
+/// Waits until there is room again; the calls that failed, a line for each.
+fn wait_for_the_end_of(fault: &Fault, log: &Path) -> String {
+    let waited = Instant::now();
+    loop {
+        let failed = std::fs::read_to_string(log).unwrap_or_default();
+        if failed.lines().count() >= fault.times {
+            return failed;
+        }
+        assert!(
+            waited.elapsed() < Duration::from_secs(120),
+            "{fault:?}: {failed}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
