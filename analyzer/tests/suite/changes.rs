@@ -317,8 +317,10 @@ fn what_is_no_step_is_said_in_words() {
     let (table, series) = asked(&place, &last, &[]);
     assert!(table.contains("  new  "), "{table}");
     assert!(table.ends_with("  new: the last points are too few to tell a step from an outlier\n"));
+    // By chance a step may be found before it.
+    let last = series["changes"].as_array().unwrap().last().unwrap();
     assert_eq!(
-        (&series["changes"][0]["kind"], &series["states"]),
+        (&last["kind"], &series["states"]),
         (&"new".into(), &().into())
     );
     let risen = around(&|i| if i < 150 { -100.0 } else { -76.0 });

@@ -216,9 +216,11 @@ fn a_replaced_program_under_a_limit_of_overhead_and_until_it_ends() {
         assert!(all <= CALLS[0] + CALLS[1], "{totals:?}");
         let pids = recording.integers("operation_log", "pid");
         let has_rows = |pid: u32| pids.contains(&Some(i64::from(pid)));
-        // The first one's half second may lie in a time without probes.
-        assert!(binds || has_rows(first_pid), "{first_pid}: {totals:?}");
-        assert!(has_rows(second_pid), "{second_pid}: {totals:?}");
+        assert!(totals.finished > 0, "{limit}: {totals:?}");
+        // Where the limit binds, either process may have run without probes.
+        for pid in [first_pid, second_pid] {
+            assert!(binds || has_rows(pid), "{pid}: {totals:?}");
+        }
         // The next round begins with the first version again.
         let first = targets::build("replaced.c", &["-DVERSION=1"]);
         scene.replace_by(&first);
