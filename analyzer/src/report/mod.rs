@@ -43,25 +43,23 @@ pub struct Side {
     pub info: Info,
     /// Figures per operation.
     pub summary: Summary,
-    /// Operations over time; `None` without rows.
+    /// Operations over time; `None` without rows, and where an import made up how long they took.
     pub timeline: Option<Timeline>,
 }
 
 impl Side {
     /// All figures that the report shows of a recording that was read with [`Timeline::CUT`].
     pub fn of(reading: &Reading) -> Self {
+        let timeline = match reading.why_no_rates() {
+            Some(_) => None,
+            None => Timeline::of(reading, &[]),
+        };
         Self {
             name: reading.recording.name(),
             info: Info::of(reading),
             summary: Summary::of(reading),
-            timeline: Timeline::of(reading, &[]),
+            timeline,
         }
-    }
-
-    /// Its operations over time, unless an import made up how long it took.
-    fn known_timeline(&self) -> Option<&Timeline> {
-        let timeline = self.timeline.as_ref();
-        timeline.filter(|_| self.summary.no_rates.is_none())
     }
 }
 

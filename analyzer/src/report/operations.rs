@@ -6,7 +6,7 @@ use soakbox_cli::Result;
 use super::figure::figure;
 use super::html::{heading, shown};
 use super::shown_operations::ShownOperations;
-use super::{Part, Report, Side, role};
+use super::{Part, Report, role};
 use crate::chart::{OperationPercentiles, Percentiles};
 use crate::figures::{DurationsOf, OperationTimeline, Timeline};
 use crate::pictures;
@@ -21,7 +21,10 @@ pub(super) fn section(
     operations: &ShownOperations<'_>,
     part: &Part,
 ) -> Result<Markup> {
-    let timelines = report.sides.iter().filter_map(Side::known_timeline);
+    let timelines = report
+        .sides
+        .iter()
+        .filter_map(|side| side.timeline.as_ref());
     let drawn: Vec<&str> = timelines
         .flat_map(|timeline| &timeline.operations)
         .map(|operation| operation.operation.as_str())
@@ -73,7 +76,7 @@ fn figures(report: &Report, (number, name): (usize, &str), part: &Part) -> Resul
         .iter()
         .enumerate()
         .filter_map(|(index, side)| {
-            let timeline = side.known_timeline()?;
+            let timeline = side.timeline.as_ref()?;
             let mut operations = timeline.operations.iter();
             let operation = operations.find(|operation| operation.operation == name)?;
             Some((index, timeline, operation))
