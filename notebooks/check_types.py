@@ -97,6 +97,8 @@ TABLES: dict[str, Columns] = {
         ("host_memory_pressure_ns", INTEGER, True),
         ("host_io_pressure_ns", INTEGER, True),
         ("host_memory_available_bytes", INTEGER, True),
+        ("bpf_runs", INTEGER, True),
+        ("bpf_run_ns", INTEGER, True),
     ],
     "annotations": [
         ("at", TIME, False),

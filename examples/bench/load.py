@@ -1,6 +1,8 @@
-"""The load of the recorder itself: at steady rates, and from a journal to Parquet."""
+"""The load of the recorder itself: at steady rates, with many operations, next to a target at full speed, and from
+a journal to Parquet."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -13,6 +15,8 @@ from observers import Recorder
 from programs import RECORDER, counted, heading, result, target
 
 RATES = {10_000: 30, 100_000: 40}  # events per second: seconds
+FIFTY_RATE = 10_000
+FULL_SPEED_CALLS = 5_000_000
 # Files are sealed meanwhile, so that this work counts too.
 ROTATE_AFTER = "10s"
 JOURNAL_CALLS = 2_000_000
@@ -40,31 +44,69 @@ class PeakMemory(threading.Thread):
         return self.bytes
 
 
-def recorder_load(directory: Path, program: Path) -> None:
+def loaded(output: Path, operations: dict[str, str], program: Path, *arguments: object) -> dict[str, object]:
+    """The recorder's load while the program runs at the rate that is the last argument."""
+    recorder = Recorder(output, operations, "--rotate-after", ROTATE_AFTER)
+    start_s = recorder.cpu_s()
+    peak = PeakMemory(recorder)
+    peak.start()
+    done = target(program, *arguments)
+    cpu_s = recorder.cpu_s() - start_s
+    time.sleep(2)
+    peak_bytes = peak.end()
+    usage = recorder.stop()
+    counts = counted(output)
+    if counts["finished"] != done["finished"]:
+        sys.exit(f"{program} {arguments}: {counts} of {done['finished']} operations")
+    return {
+        "lost": counts["lost"],
+        "operations": len(operations),
+        "events_per_s": round(done["finished"] / done["wall_ns"] * 1e9),
+        "cpu_percent_of_a_core": round(100 * cpu_s / (done["wall_ns"] / 1e9), 2),
+        "start_cpu_s": round(start_s, 2),
+        "peak_memory_bytes_of_both": peak_bytes,
+        "peak_memory_bytes": usage.ru_maxrss * 1024,
+    }
+
+
+def recorder_load(directory: Path, programs: dict[str, Path]) -> None:
+    plain, fifty = programs["plain"], programs["fifty"]
     for rate, seconds in RATES.items():
         heading(f"CPU time and memory of the recorder at {rate} events/s for {seconds} s")
-        output = directory / f"rate-{rate}"
-        recorder = Recorder(output, f"uprobe:{program}:op", "--rotate-after", ROTATE_AFTER)
-        start_s = recorder.cpu_s()
-        peak = PeakMemory(recorder)
-        peak.start()
-        done = target(program, "rate", rate * seconds, rate)
-        cpu_s = recorder.cpu_s() - start_s
-        time.sleep(2)
-        peak_bytes = peak.end()
-        usage = recorder.stop()
-        counts = counted(output)
-        if counts["finished"] != done["finished"]:
-            sys.exit(f"at {rate} events/s: {counts} of {done['finished']} operations")
-        result(
-            "recorder_load",
-            lost=counts["lost"],
-            events_per_s=round(done["finished"] / done["wall_ns"] * 1e9),
-            cpu_percent_of_a_core=round(100 * cpu_s / (done["wall_ns"] / 1e9), 2),
-            start_cpu_s=round(start_s, 2),
-            peak_memory_bytes_of_both=peak_bytes,
-            peak_memory_bytes=usage.ru_maxrss * 1024,
-        )
+        one = {"op": f"uprobe:{plain}:op"}
+        figures = loaded(directory / f"rate-{rate}", one, plain, "rate", rate * seconds, rate)
+        result("recorder_load", **figures)
+    seconds = RATES[FIFTY_RATE]
+    heading("The same with 50 operations, of which all have counts and durations to read in each second")
+    every = {f"op{number}": f"uprobe:{fifty}:op{number}" for number in range(50)}
+    figures = loaded(directory / "fifty", every, fifty, FIFTY_RATE * seconds, FIFTY_RATE)
+    result("recorder_load", **figures)
+
+
+def full_speed(directory: Path, program: Path) -> None:
+    """The target does nothing but operations on one core, the recorder has the other one."""
+    heading(f"A target at full speed on one core, {FULL_SPEED_CALLS} operations, and the recorder on the other one")
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        print("skipped: there is one CPU", file=sys.stderr)
+        return
+    output = directory / "full-speed"
+    recorder = Recorder(output, {"op": f"uprobe:{program}:op"}, cpu=others[0])
+    begin, start_s = time.monotonic(), recorder.cpu_s()
+    done = target(program, "calls", FULL_SPEED_CALLS, 1, 0, cpu=first)
+    seconds = time.monotonic() - begin
+    cpu_s = recorder.cpu_s() - start_s
+    recorder.stop()
+    counts = counted(output)
+    if counts["finished"] != done["finished"]:
+        sys.exit(f"at full speed: {counts} of {done['finished']} operations")
+    result(
+        "full_speed",
+        lost=counts["lost"],
+        events=counts["rows"],
+        events_per_s=round(done["finished"] / seconds),
+        cpu_percent_of_a_core=round(100 * cpu_s / seconds, 2),
+    )
 
 
 def journal_to_parquet(directory: Path, program: Path) -> None:
@@ -75,7 +117,7 @@ def journal_to_parquet(directory: Path, program: Path) -> None:
     )
     output = directory / "journal"
     flags = ("--journal-bytes", str(1 << 30), "--rotate-after", "1h", "--ring-bytes", str(1 << 28))
-    recorder = Recorder(output, f"uprobe:{program}:op", *flags)
+    recorder = Recorder(output, {"op": f"uprobe:{program}:op"}, *flags)
     target(program, "calls", JOURNAL_CALLS, 1, 0)
     time.sleep(3)
     recorder.stop(signal.SIGKILL)

@@ -14,12 +14,19 @@ from pathlib import Path
 from programs import RECORDER
 
 
+def asked_for(operations: dict[str, str]) -> list[str]:
+    """The arguments for these operations: probes by name."""
+    return [word for name, probe in operations.items() for word in ("--op", f"{name}={probe}")]
+
+
 class Recorder:
     """A recorder that has attached its probes."""
 
-    def __init__(self, output: Path, probe: str, *flags: str) -> None:
+    def __init__(self, output: Path, operations: dict[str, str], *flags: str, cpu: int | None = None) -> None:
+        """Records operations, by name, on any CPU or on one."""
+        pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
         self.process = subprocess.Popen(
-            [RECORDER, "record", "-o", output, "--op", f"op={probe}", *flags],
+            [*pinned, RECORDER, "record", "-o", output, *asked_for(operations), *flags],
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
@@ -28,7 +35,7 @@ class Recorder:
         output_so_far = ""
         for line in self.process.stderr:
             output_so_far += line
-            if "recording op into" in line:
+            if " into " in line and "recording " in line:
                 return
         sys.exit(f"the recorder did not start:\n{output_so_far}")
 
@@ -66,7 +73,7 @@ class Recorder:
 
 @contextmanager
 def recording(output: Path, probe: str) -> Iterator[None]:
-    recorder = Recorder(output, probe)
+    recorder = Recorder(output, {"op": probe})
     yield
     recorder.stop()
 

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -25,9 +26,9 @@ def result(name: str, **figures: object) -> None:
 
 def build(directory: Path) -> dict[str, Path]:
     """The observed programs: a function with a uretprobe, one that is probed at its returns, one that is
-    probed at a jump on its way out, and a marker."""
+    probed at a jump on its way out, a marker, fifty functions, and a load that probes do not slow down."""
     programs = {}
-    for name in ("plain", "ops", "way_out", "ops_marker"):
+    for name in ("plain", "ops", "way_out", "ops_marker", "fifty", "load"):
         program = directory / name
         source = ROOT / "recorder/tests/targets" / f"{name}.c"
         include = ROOT / "schemas/include"
@@ -38,25 +39,32 @@ def build(directory: Path) -> dict[str, Path]:
     return programs
 
 
-def target(program: Path, *arguments: object) -> dict[str, int]:
+def target(program: Path, *arguments: object, cpu: int | None = None) -> dict[str, int]:
+    """Runs a program, on any CPU or on one: what it counted."""
+    pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
     output = subprocess.run(
-        [program, *map(str, arguments)], check=True, capture_output=True, text=True
+        [*pinned, program, *map(str, arguments)], check=True, capture_output=True, text=True
     ).stdout
     counts: dict[str, int] = json.loads(output)
     return counts
 
 
+def analyzed(*arguments: object) -> Any:
+    """An answer of the analyzer."""
+    command = [str(ANALYZER), *map(str, arguments), "--format", "json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def counted(output: Path) -> dict[str, int]:
     """The counts of the kernel and of the files, from `info`. The benchmark fails if they do not agree."""
-    command = [str(ANALYZER), "info", str(output), "--format", "json"]
-    info = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    (operation,) = info["operations"]
+    info = analyzed("info", output)
     if info["identity_ok"] is False:
         sys.exit(f"{output}: the counts do not agree: {info}")
+    operations = info["operations"]
     return {
-        "finished": operation["finished"],
-        "rows": operation["rows"],
-        "lost": sum(operation["lost"].values()),
+        "finished": sum(operation["finished"] for operation in operations),
+        "rows": sum(operation["rows"] for operation in operations),
+        "lost": sum(sum(operation["lost"].values()) for operation in operations),
     }
 
 

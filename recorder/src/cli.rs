@@ -92,6 +92,11 @@ pub struct Record {
     /// lost until there is room, `drop-oldest` deletes the oldest sealed files [default: stop]
     #[arg(long, value_name = "WORD", value_parser = when_full)]
     pub when_disk_full: Option<WhenFull>,
+    /// Have the kernel measure the BPF programs of the recorder: `bpf_runs` and `bpf_run_ns` of
+    /// recorder_health. It measures those of the whole host then, and each run takes some 20 ns longer.
+    /// Needs CAP_SYS_ADMIN
+    #[arg(long)]
+    pub bpf_statistics: bool,
     /// Do not show the status (rate, losses, memory, disk) in the last line of a terminal. It is never
     /// shown while a command is recorded, nor in the background
     #[arg(long)]

@@ -18,7 +18,7 @@ use crate::plan::WhenFull;
 use crate::probe::Selection;
 
 /// Keys of the file that are not limits, in the order of the documentation.
-const OTHER_KEYS: [&str; 12] = [
+const OTHER_KEYS: [&str; 13] = [
     "output",
     "op",
     "pid",
@@ -29,6 +29,7 @@ const OTHER_KEYS: [&str; 12] = [
     "keep",
     "trigger",
     "when_disk_full",
+    "bpf_statistics",
     "quiet",
     "log_format",
 ];
@@ -52,6 +53,8 @@ pub struct Config {
     pub trigger: Vec<String>,
     /// What happens when the disk is full.
     pub when_disk_full: Option<WhenFull>,
+    /// Whether the kernel measures the runs of the recorder's programs.
+    pub bpf_statistics: bool,
     /// Whether no status is shown on a terminal.
     pub quiet: bool,
     /// The form of messages.
@@ -177,6 +180,7 @@ impl Config {
             ("when_disk_full", None) if !in_limits => {
                 self.when_disk_full = Some(when_full(name, value)?);
             }
+            ("bpf_statistics", None) if !in_limits => self.bpf_statistics = flag(name, value)?,
             ("quiet", None) if !in_limits => self.quiet = flag(name, value)?,
             ("log_format", None) if !in_limits => {
                 self.log_format = Some(log_format(name, value)?);

@@ -117,6 +117,18 @@ impl Process {
         fs::File::open(self.shown()?.join(name)).ok()
     }
 
+    /// The numbers of its open descriptors that lead to `target`, as /proc shows it; `None` where /proc
+    /// does not show them.
+    pub fn descriptors_of(&self, target: &str) -> Option<Vec<u32>> {
+        let listing = fs::read_dir(self.shown()?.join("fd")).ok()?.flatten();
+        let leads = listing.filter(|entry| {
+            fs::read_link(entry.path()).is_ok_and(|shown| shown == Path::new(target))
+        });
+        leads
+            .map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect()
+    }
+
     /// The text of its `stat` in /proc.
     pub fn stat(&self) -> Option<String> {
         fs::read_to_string(self.shown()?.join("stat")).ok()

@@ -65,6 +65,16 @@ macro_rules! for_each_counter {
 #[cfg(feature = "arrow")]
 pub(crate) use for_each_counter;
 
+/// Reads a counter and sets it to 0. Most of a cell are 0, and stay as they are: a swap takes the cache line
+/// from the CPU that counts.
+#[cfg(target_has_atomic = "64")]
+fn take(counter: &AtomicU64) -> u64 {
+    match counter.load(Ordering::Relaxed) {
+        0 => 0,
+        _ => counter.swap(0, Ordering::Relaxed),
+    }
+}
+
 macro_rules! declare {
     ($($(#[doc = $doc:literal])+ $counter:ident,)*) => {
         /// The counters of one operation in one interval on one CPU, as the kernel side and the
@@ -98,7 +108,7 @@ macro_rules! declare {
 
             /// Reads every counter and sets it to 0.
             pub fn take(&self) -> CounterValues {
-                CounterValues { $($counter: self.$counter.swap(0, Ordering::Relaxed),)* }
+                CounterValues { $($counter: take(&self.$counter),)* }
             }
         }
 

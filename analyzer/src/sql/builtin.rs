@@ -24,7 +24,7 @@ macro_rules! built_in {
 }
 
 /// All of them, by subject.
-pub const ALL: [BuiltIn; 19] = built_in![
+pub const ALL: [BuiltIn; 20] = built_in![
     "operations",
     "slowest-operations",
     "slowest-minutes",
@@ -44,6 +44,7 @@ pub const ALL: [BuiltIn; 19] = built_in![
     "annotations",
     "recorder-health",
     "overhead",
+    "corrected-durations",
 ];
 
 impl BuiltIn {

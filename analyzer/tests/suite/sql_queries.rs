@@ -148,6 +148,42 @@ fn memory_and_cpu_are_those_of_the_process() {
     }
 }
 
+/// The overhead of `rule_refresh` is known, and larger than its shortest durations; the other one is not.
+#[test]
+fn corrected_durations_are_those_without_the_overhead() {
+    let place = Place::new();
+    let mut all = Soak::default().rows().with_kernel_sums();
+    const OVERHEAD_NS: u64 = 3_000_000;
+    for row in all.metrics.iter_mut().flatten() {
+        row.duration_overhead_ns = (row.operation == "rule_refresh").then_some(OVERHEAD_NS);
+    }
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OPERATION_LOG, &concat(&all.log));
+    let metrics = OperationMetrics::batch(&all.metrics.concat()).unwrap();
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    let found = rows(&place, "corrected-durations");
+    assert_eq!(found.len(), 2);
+    let summary = answer(&["summary", place.text(), "--format", "json"]);
+    for (row, figures) in found.iter().zip(summary["operations"].as_array().unwrap()) {
+        assert_eq!(row["operation"], figures["operation"]);
+        for level in ["p50_ns", "p90_ns", "p99_ns"] {
+            // Each is within 1/128.
+            let (reported, corrected) = (number(&row[level]), &row[format!("corrected_{level}")]);
+            let off = reported / number(&figures[level]) - 1.0;
+            assert!(off.abs() < 2.0 / 128.0, "{row} {figures}");
+            match row["operation"].as_str().unwrap() {
+                "rule_refresh" => {
+                    let left = (reported - OVERHEAD_NS as f64).max(0.0);
+                    assert_eq!(number(corrected), left, "{row}");
+                }
+                _ => assert!(row["overhead_ns"].is_null() && corrected.is_null(), "{row}"),
+            }
+        }
+    }
+    assert_eq!(found[0]["corrected_p50_ns"], 0, "{:?}", found[0]);
+    assert!(number(&found[0]["corrected_p99_ns"]) > 0.0);
+}
+
 /// The slowest refresh is followed by the control operations of its time, found by hand here.
 #[test]
 fn what_ran_meanwhile_is_what_overlaps() {

@@ -180,6 +180,7 @@ impl SideArguments {
                 keep: Vec::new(),
                 trigger: Vec::new(),
                 when_disk_full: None,
+                bpf_statistics: false,
                 quiet: false,
                 log_format: None,
                 limits: arguments.limits.clone(),

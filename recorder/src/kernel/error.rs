@@ -52,6 +52,14 @@ pub enum KernelError {
         /// The next step.
         hint: &'static str,
     },
+    /// The kernel does not measure its BPF programs.
+    #[error("the kernel does not measure its BPF programs: {reason}; hint: {hint}")]
+    Statistics {
+        /// The kernel's answer.
+        reason: String,
+        /// The next step.
+        hint: &'static str,
+    },
     /// A map of the kernel side could not be used.
     #[error(
         "cannot use the BPF map {name}: {reason}; hint: was the BPF object built from these sources? (`make ebpf`)"
@@ -95,6 +103,18 @@ pub(super) fn attach_error(place: &dyn Display, error: &(dyn Error + 'static)) -
         place: place.to_string(),
         reason: chain(error),
         hint,
+    }
+}
+
+/// The error where the kernel does not measure its programs.
+pub(super) fn statistics_error(error: &(dyn Error + 'static)) -> KernelError {
+    KernelError::Statistics {
+        reason: chain(error),
+        hint: match errno(error) {
+            Some(Errno::PERM) => "it needs CAP_SYS_ADMIN; record without --bpf-statistics",
+            Some(errno) if let Some(hint) = exhausted(errno) => hint,
+            _ => "it needs Linux 5.8; record without --bpf-statistics",
+        },
     }
 }
 

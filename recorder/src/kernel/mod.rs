@@ -16,6 +16,7 @@ mod point;
 mod ring;
 mod settings;
 mod shared_maps;
+mod statistics;
 mod system_call;
 mod target_cpu;
 mod uprobe_multi;
@@ -33,6 +34,7 @@ pub use oldest::OldestInFlight;
 pub use point::Scope;
 pub use ring::{Drained, Ring};
 pub use shared_maps::{OpenMaps, SharedMaps};
+pub use statistics::Statistics;
 pub use target_cpu::CountedCpu;
 
 use error::chain;

@@ -97,6 +97,8 @@ pub struct RecordPlan {
     pub keep_last: Option<KeepLast>,
     /// Room on the disk.
     pub room: Room,
+    /// Whether the kernel measures the runs of the recorder's programs.
+    pub bpf_statistics: bool,
     /// Whether no status is shown on a terminal.
     pub quiet: bool,
     /// The form of messages.

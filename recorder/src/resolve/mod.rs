@@ -96,6 +96,7 @@ pub fn record(arguments: &cli::Record) -> Result<RecordPlan> {
         keep: effective.keep()?,
         keep_last,
         room: effective.room(),
+        bpf_statistics: arguments.bpf_statistics || config.bpf_statistics,
         quiet: arguments.quiet || config.quiet,
         log_format: arguments
             .log_format

@@ -27,7 +27,7 @@ use crate::budget::Spans;
 use crate::clock::{Clock, ClockPair, Timer};
 use crate::costs::{PairCost, ProbeCosts};
 use crate::fence::{Fence, Role};
-use crate::kernel::{KernelError, KernelFacts, SharedMaps, register_here};
+use crate::kernel::{KernelError, KernelFacts, SharedMaps, Statistics, register_here};
 use crate::memory;
 use crate::message;
 use crate::plan::RecordPlan;
@@ -55,6 +55,8 @@ pub(super) struct Prepared {
     /// By operation; none where they could not be measured.
     pub(super) costs: Vec<PairCost>,
     pub(super) without_costs: Option<KernelError>,
+    /// Where the kernel measures the programs.
+    pub(super) statistics: Option<Statistics>,
 }
 
 impl Prepared {
@@ -62,6 +64,9 @@ impl Prepared {
     /// Where the kernel refuses something without which nothing can be recorded.
     pub(super) fn of(plan: &RecordPlan) -> Result<Self> {
         let facts = KernelFacts::inspect()?;
+        // Before costs are measured, which it adds to.
+        let statistics = plan.bpf_statistics.then(Statistics::switch_on).transpose();
+        let statistics = statistics.context("--bpf-statistics")?;
         let measured = ProbeCosts::measure_for(&facts, &plan.operations);
         let (costs, without_costs) = match measured {
             Ok(costs) => (of_operations(plan, &costs), None),
@@ -74,6 +79,7 @@ impl Prepared {
             facts,
             costs,
             without_costs,
+            statistics,
         })
     }
 }

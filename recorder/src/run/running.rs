@@ -27,7 +27,7 @@ use crate::binary::KernelVersion;
 use crate::budget::Spans;
 use crate::clock::{Clock, ClockPair};
 use crate::fence::{Capabilities, Fence, Role};
-use crate::kernel::KernelError;
+use crate::kernel::{KernelError, Statistics};
 use crate::memory;
 use crate::message;
 use crate::plan::{ProcessFilter, RecordPlan};
@@ -67,6 +67,8 @@ pub(super) struct Running<'a> {
     without_ages: Option<String>,
     /// Why the costs of probes could not be measured.
     without_costs: Option<KernelError>,
+    /// While the kernel measures the programs.
+    _statistics: Option<Statistics>,
     fence: Fence,
     triggers: Triggers,
 }
@@ -141,7 +143,11 @@ impl<'a> Running<'a> {
             clock.clone(),
         );
         let report = Report::new(infos.clone(), plan.output.clone(), plan.limits.processes);
-        let processes = Arc::new(Processes::open(Some(attacher.process())));
+        let mut processes = Processes::open(Some(attacher.process()));
+        if prepared.statistics.is_some() {
+            processes = processes.with_programs(attacher.process())?;
+        }
+        let processes = Arc::new(processes);
         let host = HostFiles::open();
         let mut running = Self {
             write_gate: Some(write_gate),
@@ -167,6 +173,7 @@ impl<'a> Running<'a> {
             processes,
             without_ages,
             without_costs: prepared.without_costs,
+            _statistics: prepared.statistics,
             fence,
             triggers: Triggers::new(
                 plan.keep_last
@@ -306,11 +313,13 @@ impl<'a> Running<'a> {
             supervisor,
             clock,
             service,
+            processes,
             ..
         } = self;
         message::status(None);
         service.stopping();
         let ended = clock.now();
+        processes.read_programs();
         let detached = attacher.detach();
         let last = collecting.finish();
         let sampled = annotate_end(&sampling, ended, ending);

@@ -2,13 +2,11 @@
 //! that is left. It often answers why operations took longer.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use soakbox_schemas::tables::RecorderHealth;
 
-/// What is read of the beginning of a file. All that is asked for is there.
-const BEGINNING: usize = 1024;
+use super::proc_file::beginning;
 
 /// Files of /proc about the host, opened at the start, because the fence lets nothing be opened
 /// later. What cannot be opened is not measured.
@@ -90,12 +88,6 @@ impl HostUsage {
         health.host_memory_available_bytes =
             memory.and_then(|file| available_bytes(&beginning(file)?));
     }
-}
-
-fn beginning(file: &File) -> Option<String> {
-    let mut bytes = [0; BEGINNING];
-    let read = file.read_at(&mut bytes, 0).ok()?;
-    Some(String::from_utf8_lossy(bytes.get(..read)?).into_owned())
 }
 
 /// Time of all CPUs in which something ran, and in which the hypervisor ran something else. The time

@@ -6,6 +6,8 @@ mod host_usage;
 mod in_flight;
 mod operation_metrics;
 mod overhead;
+mod proc_file;
+mod program_runs;
 mod recorder_health;
 mod self_usage;
 mod tick;

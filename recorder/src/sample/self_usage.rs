@@ -1,11 +1,13 @@
 //! The CPU time and memory of the recorder's own processes.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
 use soakbox_schemas::tables::RecorderHealth;
 
+use super::proc_file::beginning;
+use super::program_runs::{ProgramRuns, Runs};
 use crate::process::Process;
 
 /// The fields of /proc/PID/stat with user and system time, counted after the name.
@@ -17,6 +19,8 @@ const TIMES: [usize; 2] = [11, 12];
 pub(crate) struct Processes {
     memory: Option<File>,
     attacher: Option<Attacher>,
+    /// Where the kernel measures them.
+    programs: Option<ProgramRuns>,
 }
 
 #[derive(Debug)]
@@ -37,7 +41,25 @@ impl Processes {
         Self {
             memory: File::open("/proc/self/statm").ok(),
             attacher,
+            programs: None,
         }
+    }
+
+    /// The same, with what the kernel measures of the programs that `attacher` has loaded.
+    ///
+    /// # Errors
+    /// Where they are not shown.
+    pub(crate) fn with_programs(mut self, attacher: &Process) -> Result<Self> {
+        let programs = ProgramRuns::open(attacher);
+        self.programs = Some(programs.context(
+            "/proc does not show the BPF programs of the process that attaches; hint: record without --bpf-statistics",
+        )?);
+        Ok(self)
+    }
+
+    /// Has the runs of the programs read while there is somebody to show them.
+    pub(crate) fn read_programs(&self) {
+        self.programs.as_ref().map(ProgramRuns::so_far);
     }
 
     /// Their memory that is resident, bytes. What the attaching process shares with this one (the
@@ -54,21 +76,15 @@ impl Processes {
     fn cpu_ns(&self) -> Option<(u64, u64)> {
         let (user_ns, system_ns) = own_cpu_ns()?;
         let other = self.attacher.as_ref();
-        let other = other.and_then(|other| times_ns(&text(&other.times)?));
+        let other = other.and_then(|other| times_ns(&beginning(&other.times)?));
         let [other_user_ns, other_system_ns] = other.unwrap_or_default();
         Some((user_ns + other_user_ns, system_ns + other_system_ns))
     }
 }
 
-fn text(file: &File) -> Option<String> {
-    let mut bytes = [0; 1024];
-    let read = file.read_at(&mut bytes, 0).ok()?;
-    Some(String::from_utf8_lossy(bytes.get(..read)?).into_owned())
-}
-
 /// Resident pages, and how many of them are shared with a file.
 fn pages(statm: &File) -> Option<[u64; 2]> {
-    let text = text(statm)?;
+    let text = beginning(statm)?;
     let mut fields = text.split_whitespace().skip(1);
     let mut next = || fields.next()?.parse().ok();
     Some([next()?, next()?])
@@ -85,12 +101,13 @@ fn times_ns(stat: &str) -> Option<[u64; 2]> {
     Some([of(TIMES[0])?, of(TIMES[1])?])
 }
 
-/// Measures the processes; its fields are the CPU time that earlier rows contain.
+/// Measures the processes; its fields are the CPU time and the runs that earlier rows contain.
 #[derive(Debug)]
 pub(super) struct SelfUsage {
     processes: Arc<Processes>,
     user_ns: u64,
     system_ns: u64,
+    runs: Runs,
 }
 
 impl SelfUsage {
@@ -99,6 +116,7 @@ impl SelfUsage {
             processes,
             user_ns: 0,
             system_ns: 0,
+            runs: Runs::default(),
         }
     }
 
@@ -112,6 +130,12 @@ impl SelfUsage {
             self.system_ns = self.system_ns.max(system_ns);
         }
         health.recorder_memory_bytes = self.processes.resident_bytes();
+        if let Some(programs) = &self.processes.programs {
+            let runs = programs.so_far();
+            health.bpf_runs = Some(runs.number.saturating_sub(self.runs.number));
+            health.bpf_run_ns = Some(runs.ns.saturating_sub(self.runs.ns));
+            self.runs = runs;
+        }
     }
 }
 
@@ -160,7 +184,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         // Nothing is left of it, and that is no failure.
-        assert!(text(&other.times).is_none() && both.resident_bytes().is_some());
+        assert!(beginning(&other.times).is_none() && both.resident_bytes().is_some());
         let stat = "7 (a) b) R 3 4 5 6 7 8 9 10 11 12 300 14 15 16 17";
         let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
         assert_eq!(times_ns(stat), Some([300 * tick, 14 * tick]));

@@ -5,6 +5,11 @@ use crate::support::{host, recorder, targets};
 
 /// Records a command; the recording must be without loss.
 fn recorded(arguments: &[&str]) -> (tempfile::TempDir, Recording) {
+    recorded_with(&[], arguments)
+}
+
+/// The same with these options of `record`.
+fn recorded_with(options: &[&str], arguments: &[&str]) -> (tempfile::TempDir, Recording) {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("recording");
     let program = targets::own_copy(&targets::build("ops.c", &[]), directory.path());
@@ -13,8 +18,8 @@ fn recorded(arguments: &[&str]) -> (tempfile::TempDir, Recording) {
         format!("op=uprobe:{}:op", program.display()),
         program.display().to_string(),
     );
-    let mut words = vec!["record", "-o", &output, "--op", &probe, "--", &program];
-    words.extend(arguments);
+    let words = [&["record", "-o", &output, "--op", &probe][..], options];
+    let words = [&words.concat()[..], &["--", &program], arguments].concat();
     let (status, _, stderr) = recorder::run(&words);
     assert!(status.success(), "{stderr}");
     let recording = Recording::open(&root);
@@ -84,4 +89,33 @@ fn the_host_is_measured_in_each_interval() {
     // Where the kernel measures pressure, each row has it.
     let measures = std::path::Path::new("/proc/pressure/cpu").exists();
     assert_eq!(sum("host_cpu_pressure_ns").is_some(), measures);
+}
+
+#[test]
+fn the_kernel_measures_the_programs_only_where_that_was_asked_for() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let (_directory, recording) = recorded(&["calls", "2000", "1", "0"]);
+    for column in ["bpf_runs", "bpf_run_ns"] {
+        let values = recording.integers("recorder_health", column);
+        assert!(values.iter().all(Option::is_none), "{column}: {values:?}");
+    }
+    for target in [["calls", "2000", "1", "0"], ["rate", "3000", "1000", ""]] {
+        let target: Vec<&str> = target.into_iter().filter(|word| !word.is_empty()).collect();
+        let (_directory, recording) = recorded_with(&["--bpf-statistics"], &target);
+        let sum = |column: &str| -> i64 {
+            let values = recording.integers("recorder_health", column);
+            values.into_iter().map(Option::unwrap).sum()
+        };
+        let (runs, ns) = (sum("bpf_runs"), sum("bpf_run_ns"));
+        // A begin and a finish of each, and those of switches.
+        let finished = recording.checked("op").finished;
+        assert!(runs >= 2 * finished, "{runs} runs of {finished} operations");
+        // From 10 ns to 100 us each.
+        assert!(
+            (10 * runs..100_000 * runs).contains(&ns),
+            "{runs} in {ns} ns"
+        );
+    }
 }

@@ -36,11 +36,11 @@ table! {
         /// Bytes written to journals and segments.
         pub written_bytes: Count, "bytes", "recorder";
         /// CPU time of the recorder in user mode; null where it could not be read.
-        pub recorder_cpu_user_ns: Optional<Count>, "ns", "`/proc/self`";
+        pub recorder_cpu_user_ns: Optional<Count>, "ns", "`/proc`, both processes";
         /// CPU time of the recorder in the kernel; null where it could not be read.
-        pub recorder_cpu_system_ns: Optional<Count>, "ns", "`/proc/self`";
+        pub recorder_cpu_system_ns: Optional<Count>, "ns", "`/proc`, both processes";
         /// Resident memory of the recorder; null where it could not be read.
-        pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc/self`";
+        pub recorder_memory_bytes: Optional<Count>, "bytes", "`/proc`, both processes";
         /// Events that were read and became no row of `operation_log`, because they had an
         /// unexpected size or an unknown operation. 0, unless there is a bug.
         pub events_dropped: Count, "events", "recorder", since 2;
@@ -62,5 +62,9 @@ table! {
         pub host_io_pressure_ns: Optional<Count>, "ns", "`/proc/pressure/io`, `some`", since 3;
         /// Memory that programs of the host could still get; null where it could not be read.
         pub host_memory_available_bytes: Optional<Count>, "bytes", "`/proc/meminfo`", since 3;
+        /// Runs of the recorder's programs in the kernel; null without `--bpf-statistics`.
+        pub bpf_runs: Optional<Count>, "runs", "kernel: statistics of BPF programs", since 4;
+        /// Time of these runs, without the traps that lead to them; null without `--bpf-statistics`.
+        pub bpf_run_ns: Optional<Count>, "ns", "kernel: statistics of BPF programs", since 4;
     }
 }

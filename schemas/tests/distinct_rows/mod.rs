@@ -235,6 +235,8 @@ fn recorder_health() -> Distinct {
         host_memory_pressure_ns: Some(20),
         host_io_pressure_ns: Some(21),
         host_memory_available_bytes: Some(22),
+        bpf_runs: Some(23),
+        bpf_run_ns: Some(24),
     };
     Distinct {
         table: Table::RECORDER_HEALTH,
@@ -262,6 +264,8 @@ fn recorder_health() -> Distinct {
             ("host_memory_pressure_ns", "20"),
             ("host_io_pressure_ns", "21"),
             ("host_memory_available_bytes", "22"),
+            ("bpf_runs", "23"),
+            ("bpf_run_ns", "24"),
         ],
     }
 }

@@ -7,7 +7,7 @@ use super::scene::*;
 use crate::support::host;
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
-use crate::support::targets;
+use crate::support::targets::{self, Endless};
 use crate::support::toolchains;
 
 #[test]
@@ -217,7 +217,7 @@ fn a_replaced_program_under_a_limit_of_overhead_and_until_it_ends() {
         let pids = recording.integers("operation_log", "pid");
         let has_rows = |pid: u32| pids.contains(&Some(i64::from(pid)));
         assert!(totals.finished > 0, "{limit}: {totals:?}");
-        // Where the limit binds, either process may have run without probes.
+        // Where the limit binds, either process may have run without probes; the next test has that.
         for pid in [first_pid, second_pid] {
             assert!(binds || has_rows(pid), "{pid}: {totals:?}");
         }
@@ -225,6 +225,44 @@ fn a_replaced_program_under_a_limit_of_overhead_and_until_it_ends() {
         let first = targets::build("replaced.c", &["-DVERSION=1"]);
         scene.replace_by(&first);
     }
+}
+
+#[test]
+fn the_next_build_is_observed_while_a_limit_of_overhead_binds() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let scene = Scene::new();
+    // An operation takes some ten times as long as its probes.
+    const ENDLESS: &[&str] = &["2000000000", "20000"];
+    let first = Endless::start(&scene.program, ENDLESS);
+    let mut recorder = scene.record(&scene.program, &["--max-overhead=1%"]);
+    std::thread::sleep(Duration::from_secs(2));
+    scene.replace_by(&scene.next);
+    recorder.wait_for_line(OBSERVED);
+    drop(first);
+    let second = Endless::start(&scene.program, ENDLESS);
+    let pid = Some(i64::from(second.pid()));
+    // A time on comes in each cycle, which has seconds.
+    let has_rows = |_| {
+        recorder.signal(libc::SIGUSR1);
+        std::thread::sleep(Duration::from_secs(1));
+        let pids = scene.recording().integers("operation_log", "pid");
+        pids.contains(&pid)
+    };
+    assert!((0..40).any(has_rows), "no operation of the next build");
+    drop(second);
+    recorder.stop().check();
+    let recording = scene.recording();
+    assert_short(&gaps(&recording), &["file replaced"]);
+    let totals = recording.checked("op");
+    // That of the first process which was in flight when it was attached to.
+    assert!(totals.unmatched <= 1, "{totals:?}");
+    let [on, off] = ["observed_ns", "unobserved_ns"].map(|column| {
+        let times = recording.integers("operation_metrics", column);
+        times.into_iter().flatten().sum::<i64>()
+    });
+    assert!(off > on, "{on} ns on, {off} ns off");
 }
 
 #[test]
