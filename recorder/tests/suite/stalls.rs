@@ -32,7 +32,6 @@ fn what_a_ring_cannot_hold_during_a_stop_is_counted_as_lost() {
 }
 
 #[test]
-#[ignore = "a minute"]
 fn a_stop_of_a_minute_costs_what_the_ring_cannot_hold() {
     stopped(60, &["--ring-bytes", "1048576"], |recording, finished| {
         // More intervals than the kernel side keeps apart: only their sums are exact.
