@@ -26,7 +26,7 @@ AT_ONCE = 2
 # Their tests compare durations, on-CPU time and the age of rows with limits of a few milliseconds to a second.
 ALONE = {"kernel_counts", "kernel_measures", "live", "signals"}
 # The longest subjects, which start first, so that none of them is still running when all others have ended.
-FIRST = ["crash", "kernel_exits", "kernel_tail_calls", "kernel_whole_binaries", "browser", "descriptors"]
+FIRST = ["crash", "kernel_exits", "kernel_tail_calls", "kernel_whole_binaries", "stalls", "browser", "descriptors"]
 
 
 class Run(typing.NamedTuple):
