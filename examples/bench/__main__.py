@@ -2,8 +2,8 @@
 """Measures the cost of recording on this machine. Prints one line of JSON per figure, and headings on stderr.
 
 `make bench` runs it, as root. It makes release builds. It needs gcc; and bpftrace and redis (redis-server,
-redis-tools) for the comparisons with them. `--only PART` runs a part of it, and `--only queries --rows N` asks
-queries of a recording of N rows.
+redis-tools) for the comparisons with them. `--only PART` runs a part of it: `--only queries --rows N` asks queries of
+a recording of N rows, `--only volume --days N` writes the volume of N days (10 GB for a week).
 The figures of one run can be compared with each other, but not those of different machines.
 """
 
@@ -18,9 +18,10 @@ import costs
 import load
 import queries
 import server
+import volume
 from programs import RECORDER, ROOT, TARGET, build, heading
 
-WITHOUT_BPF = ("cores", "queries")
+WITHOUT_BPF = ("cores", "volume", "queries")
 WITH_BPF = ("costs", "server", "load", "limit")
 
 
@@ -56,6 +57,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="examples/bench")
     arguments.add_argument("--only", choices=[*WITHOUT_BPF, *WITH_BPF])
     arguments.add_argument("--rows", type=int, default=queries.ROWS)
+    arguments.add_argument("--days", type=float, default=0.5)
     asked = arguments.parse_args()
     parts = [asked.only] if asked.only else [*WITHOUT_BPF, *WITH_BPF]
     command = ["cargo", "build", "--release", "--locked", "--workspace", "--bins", "--examples"]
@@ -64,6 +66,8 @@ def main() -> None:
         directory = Path(name)
         if "cores" in parts:
             cores()
+        if "volume" in parts:
+            volume.replayed(directory, asked.days)
         if "queries" in parts:
             queries.questions(directory, asked.rows)
         with_bpf = [part for part in WITH_BPF if part in parts]

@@ -68,4 +68,6 @@ def added_time(directory: Path, programs: dict[str, Path]) -> None:
             figures[figure] = added_by(bpftrace_histogram(program), program)
     else:
         print("skipped: bpftrace is not installed", file=sys.stderr)
-    result("added_ns_per_operation", **figures, **lost)
+    peer, own = figures["bpftrace_histogram_of_the_function"], figures["soakbox_function"]
+    ratio = round(own / peer, 2) if own and peer else None
+    result("added_ns_per_operation", **figures, soakbox_by_bpftrace=ratio, **lost)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from observers import bpftrace_histogram, recording
@@ -43,36 +43,39 @@ def sets_per_second(socket: Path) -> float:
     return float(row["rps"])
 
 
-def throughput(socket: Path, observer: AbstractContextManager[None]) -> float:
-    with observer:
-        return statistics.median(sets_per_second(socket) for _ in range(ROUNDS))
-
-
 def redis_throughput(directory: Path) -> None:
-    heading(f"SET requests per second of Redis while {FUNCTION} is recorded")
+    heading(f"SET requests per second of Redis while {FUNCTION} is recorded, in {ROUNDS} rounds in turn")
     server = shutil.which("redis-server")
     if server is None or shutil.which("redis-benchmark") is None:
         print("skipped: redis is not installed", file=sys.stderr)
         return
+    has_peer = shutil.which("bpftrace") is not None
+    if not has_peer:
+        print("skipped: bpftrace is not installed", file=sys.stderr)
     # A copy, so that no other server of this machine is ever probed. The program looks at its own name.
     program = directory / "redis-server"
     shutil.copy(server, program)
-    output = directory / "redis"
+    alone, recorded, traced, lost = [], [], [], 0
     with redis(directory, program) as socket:
-        alone = throughput(socket, nullcontext())
-        recorded = throughput(socket, recording(output, f"uprobe:{program}:{FUNCTION}"))
-        traced = None
-        if shutil.which("bpftrace"):
-            traced = throughput(socket, bpftrace_histogram(program, FUNCTION))
-        else:
-            print("skipped: bpftrace is not installed", file=sys.stderr)
-    counts = counted(output)
-    if counts["finished"] != REQUESTS * ROUNDS:
-        sys.exit(f"{FUNCTION}: {counts} of {REQUESTS * ROUNDS} requests")
+        for round_number in range(ROUNDS):
+            alone.append(sets_per_second(socket))
+            output = directory / f"redis-{round_number}"
+            with recording(output, f"uprobe:{program}:{FUNCTION}"):
+                recorded.append(sets_per_second(socket))
+            counts = counted(output)
+            if counts["finished"] != REQUESTS:
+                sys.exit(f"{FUNCTION}: {counts} of {REQUESTS} requests")
+            lost += counts["lost"]
+            if has_peer:
+                with bpftrace_histogram(program, FUNCTION):
+                    traced.append(sets_per_second(socket))
+    ratios = [each / before for each, before in zip(recorded, alone)]
     result(
         "redis_set_per_s",
-        unobserved=round(alone),
-        soakbox=round(recorded),
-        bpftrace_histogram=None if traced is None else round(traced),
-        lost=counts["lost"],
+        unobserved=round(statistics.median(alone)),
+        soakbox=round(statistics.median(recorded)),
+        bpftrace_histogram=round(statistics.median(traced)) if traced else None,
+        soakbox_by_unobserved=round(statistics.median(ratios), 3),
+        soakbox_by_bpftrace=round(statistics.median(recorded) / statistics.median(traced), 3) if traced else None,
+        lost=lost,
     )
