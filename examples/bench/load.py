@@ -79,7 +79,7 @@ def recorder_load(directory: Path, programs: dict[str, Path]) -> None:
     seconds = RATES[FIFTY_RATE]
     heading("The same with 50 operations, of which all have counts and durations to read in each second")
     every = {f"op{number}": f"uprobe:{fifty}:op{number}" for number in range(50)}
-    figures = loaded(directory / "fifty", every, fifty, FIFTY_RATE * seconds, FIFTY_RATE)
+    figures = loaded(directory / "load-fifty", every, fifty, FIFTY_RATE * seconds, FIFTY_RATE)
     result("recorder_load", **figures)
 
 
