@@ -111,9 +111,9 @@ pub(super) fn statistics_error(error: &(dyn Error + 'static)) -> KernelError {
     KernelError::Statistics {
         reason: chain(error),
         hint: match errno(error) {
-            Some(Errno::PERM) => "it needs CAP_SYS_ADMIN; record without --bpf-statistics",
+            Some(Errno::PERM) => "it needs CAP_SYS_ADMIN, or record without --bpf-statistics",
             Some(errno) if let Some(hint) = exhausted(errno) => hint,
-            _ => "it needs Linux 5.8; record without --bpf-statistics",
+            _ => "it needs Linux 5.8, or record without --bpf-statistics",
         },
     }
 }
