@@ -31,13 +31,13 @@ def replayed(directory: Path, days: float) -> None:
         raise subprocess.CalledProcessError(process.returncode, command)
     took = time.monotonic() - start
     rows = sum(operation["rows"] for operation in analyzed("info", output)["operations"])
-    size = sum(file.stat().st_size for file in output.rglob("*.parquet"))
+    size = sum(file.stat().st_size for file in output.glob("operation_log/**/*.parquet"))
     tenth = max(1, len(memory) // 10)
     result(
         "volume",
         days=days,
         events=rows,
-        bytes=size,
+        bytes_per_event=round(size / rows, 2),
         times_faster_than_time=round(seconds / took),
         memory_bytes_of_the_first_tenth=max(memory[:tenth]),
         memory_bytes_of_the_last_tenth=max(memory[-tenth:]),

@@ -21,6 +21,9 @@ pub const OPERATIONS: [(&str, i64); 2] = [("rule_refresh", 1), ("traffic_control
 /// A second, which is the length of an interval of the synthetic counts.
 pub const SECOND_NS: u64 = 1_000_000_000;
 
+/// User and system time come in ticks, as most kernels count them: 250 a second.
+const TICK_NS: f64 = 4e6;
+
 /// The behaviour of the synthetic service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Behaviour {
@@ -30,12 +33,30 @@ struct Behaviour {
     failing: f64,
 }
 
+/// CPU time that is counted in ticks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ticked {
+    /// Less than a tick.
+    uncounted_ns: f64,
+}
+
+impl Ticked {
+    /// What is counted once a thread has run for `ns` more.
+    fn add(&mut self, ns: f64) -> u64 {
+        let ns = self.uncounted_ns + ns;
+        self.uncounted_ns = ns % TICK_NS;
+        (ns - self.uncounted_ns) as u64
+    }
+}
+
 /// Makes the events of one second after another.
 #[derive(Clone, Debug)]
 pub struct Synthetic {
     random: SplitMix,
     degraded: bool,
     memory_bytes: f64,
+    /// User and system time, by operation: each has a thread.
+    cpu: [[Ticked; 2]; OPERATIONS.len()],
 }
 
 impl Synthetic {
@@ -45,6 +66,7 @@ impl Synthetic {
             random: SplitMix::new(seed),
             degraded,
             memory_bytes: 48e6,
+            cpu: Default::default(),
         }
     }
 
@@ -95,6 +117,7 @@ impl Synthetic {
         let duration_ns = behaviour.median_ns * (behaviour.sigma * self.random.normal()).exp();
         let cpu_ns = duration_ns * (0.7 + 0.25 * self.random.unit());
         let failed = self.random.unit() < behaviour.failing;
+        let [user, system] = &mut self.cpu[usize::from(operation)];
         let known = flags::CPU | flags::CPU_SPLIT | flags::MEMORY | flags::MEMORY_DELTA;
         let success =
             flags::RETURN | flags::SUCCESS_KNOWN | if failed { 0 } else { flags::SUCCESS };
@@ -102,8 +125,8 @@ impl Synthetic {
             finished_boot_ns: start_boot_ns + (self.random.unit() * SECOND_NS as f64) as u64,
             duration_ns: duration_ns as u64,
             cpu_ns: cpu_ns as u64,
-            cpu_user_ns: (cpu_ns * 0.8) as u64,
-            cpu_system_ns: (cpu_ns * 0.2) as u64,
+            cpu_user_ns: user.add(cpu_ns * 0.8),
+            cpu_system_ns: system.add(cpu_ns * 0.2),
             memory_bytes: (self.memory_bytes + 2e6 * self.random.unit()) as u64 & !4095,
             return_value: if failed { -1 } else { 0 },
             pid: 4_242,
@@ -239,5 +262,29 @@ mod tests {
         assert_eq!(sum(7, false), sum(7, false));
         assert_ne!(sum(7, false), sum(8, false));
         assert!(sum(7, true) > sum(7, false));
+    }
+
+    #[test]
+    fn user_and_system_time_come_in_ticks_and_nothing_of_them_is_lost() {
+        let mut synthetic = Synthetic::new(3, false);
+        let events: Vec<_> = (0..20)
+            .flat_map(|second| synthetic.second(second * SECOND_NS, SECOND_NS))
+            .collect();
+        let ticks = |ns: u64| ns.is_multiple_of(TICK_NS as u64);
+        assert!(
+            events
+                .iter()
+                .all(|one| ticks(one.cpu_user_ns) && ticks(one.cpu_system_ns))
+        );
+        let sum = |time: fn(&OperationEvent) -> u64| events.iter().map(time).sum::<u64>() as f64;
+        let all = sum(|one| one.cpu_ns);
+        let (user, system) = (sum(|one| one.cpu_user_ns), sum(|one| one.cpu_system_ns));
+        for (counted, ran) in [(user, all * 0.8), (system, all * 0.2)] {
+            // Less than a tick of each of the two threads is left.
+            assert!(
+                (0.0..2.0 * TICK_NS).contains(&(ran - counted)),
+                "{counted} of {ran}"
+            );
+        }
     }
 }
