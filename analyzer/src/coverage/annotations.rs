@@ -11,6 +11,7 @@ use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::Deletions;
 use soakbox_schemas::tables::{AnnotationKind, Table};
 
+use super::missing_files::{CAUSE, missing};
 use crate::recording::{FOOTERS, Recording, on_all_cpus};
 use crate::units::serialize;
 
@@ -127,6 +128,8 @@ impl Annotations {
             annotations.add(row);
         }
         annotations.add_deletions(&recording.deletions);
+        annotations.add_missing_files(recording);
+        annotations.gaps.sort_by_key(|gap| gap.from_ns);
         Ok(annotations)
     }
 
@@ -203,7 +206,22 @@ impl Annotations {
                 });
             }
         }
-        self.gaps.sort_by_key(|gap| gap.from_ns);
+    }
+
+    /// Adds the time of files that are gone without a trace as gaps.
+    fn add_missing_files(&mut self, recording: &Recording) {
+        for (recorder, files) in recording.runs() {
+            let run = self.runs.entry(recorder.to_owned()).or_default();
+            for hole in missing(recording, recorder, &files, run) {
+                run.gaps.push((hole.first_ns, Some(hole.last_ns)));
+                self.gaps.push(Gap {
+                    from_ns: hole.first_ns,
+                    to_ns: Some(hole.last_ns),
+                    cause: CAUSE.to_owned(),
+                    is_counted: false,
+                });
+            }
+        }
     }
 }
 

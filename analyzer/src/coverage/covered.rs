@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soakbox_schemas::tables::Table;
 
-use super::Gap;
 use super::annotations::RunAnnotations;
+use super::clock_steps::length_ns;
+use super::{ClockSteps, Gap};
 use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// The time that a recording covers, and the periods inside it that were not observed.
@@ -97,6 +98,32 @@ impl Coverage {
             runs: covered,
         }
     }
+
+    /// The same without times of which nothing is known.
+    #[must_use]
+    pub(crate) fn without<'a>(mut self, holes: impl Iterator<Item = &'a TimeRange>) -> Self {
+        let before_ns = length_ns(&self.unobserved);
+        self.unobserved.extend(holes);
+        self.unobserved = merge(self.unobserved);
+        self.observed_ns += before_ns - length_ns(&self.unobserved);
+        self
+    }
+
+    /// The same where UTC was stepped in runs: what it skipped was never there, and of what it showed twice
+    /// nothing over time is known.
+    #[must_use]
+    pub(crate) fn with_steps<'a>(mut self, steps: impl Iterator<Item = &'a ClockSteps>) -> Self {
+        let (mut never, mut twice) = (self.unobserved, Vec::new());
+        let before_ns = length_ns(&never);
+        for steps in steps {
+            never.extend(steps.skipped());
+            twice.extend(steps.twice());
+        }
+        let (never, twice) = (merge(never), merge(twice));
+        self.observed_ns += before_ns - length_ns(&never) + length_ns(&twice);
+        self.unobserved = merge([never, twice].concat());
+        self
+    }
 }
 
 /// The gaps of a run as ranges inside it.
@@ -178,7 +205,7 @@ fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeR
 }
 
 /// The same time as ranges that do not touch, in order.
-fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+pub(super) fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
     ranges.retain(|range| range.length_ns() > 0);
     joined(ranges)
 }
@@ -264,6 +291,30 @@ mod tests {
             whole,
             "wrong times"
         );
+    }
+
+    #[test]
+    fn steps_of_the_clock_change_how_long_was_observed() {
+        let stepped = |stretches: &[TimeRange]| {
+            let coverage = Coverage {
+                range: Some(range(0, 300)),
+                observed_ns: 280,
+                unobserved: vec![range(100, 120)],
+                stopped: BTreeSet::new(),
+                runs: BTreeMap::new(),
+                without_rows: BTreeMap::new(),
+            };
+            let steps = ClockSteps::between(stretches.to_vec());
+            let coverage = coverage.with_steps([steps.clone(), steps].iter());
+            (coverage.observed_ns, coverage.unobserved)
+        };
+        let before = (280, vec![range(100, 120)]);
+        assert_eq!(stepped(&[range(0, 300)]), before);
+        let forward = [range(0, 110), range(150, 300)];
+        assert_eq!(stepped(&forward), (250, vec![range(100, 150)]));
+        let back = [range(0, 240), range(200, 300)];
+        let twice = vec![range(100, 120), range(200, 240)];
+        assert_eq!(stepped(&back), (320, twice));
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //! annotated moments. Times are in nanoseconds UTC.
 
 mod annotations;
+mod clock_steps;
 mod covered;
 mod known_runs;
+mod missing_files;
 
 pub(crate) use annotations::Annotations;
 pub use annotations::{Gap, Moment};
+pub use clock_steps::ClockSteps;
 pub use covered::{Coverage, RunCoverage};
 pub use known_runs::KnownRuns;
 

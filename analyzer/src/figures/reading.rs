@@ -43,9 +43,15 @@ impl Reading {
             runs,
             counts,
             totals,
+            steps,
+            holes,
         } = windows::read(&recording, &coverage, cut)?;
         let Annotations { gaps, moments, .. } = annotations;
-        let warnings = Warning::all(&recording, &counts, &gaps, &coverage);
+        let mut warnings = Warning::all(&recording, &counts, &gaps, &coverage);
+        warnings.extend(Warning::holes(&holes));
+        warnings.extend(Warning::clock_steps(&steps));
+        let coverage = coverage.without(holes.values().flatten());
+        let coverage = coverage.with_steps(steps.values());
         Ok(Self {
             recording,
             gaps,

@@ -10,7 +10,7 @@ use soakbox_schemas::tables::histogram::key;
 
 use super::{Reading, Warning};
 use crate::units::serialize;
-use crate::windows::{DurationsOf, OF_FINISHED, OperationCounts, OperationTotals, Window, mean};
+use crate::windows::{DurationsOf, OF_FINISHED, OperationCounts, OperationTotals, mean};
 
 /// Figures of all operations; in JSON the schema `soakbox.summary/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -158,14 +158,15 @@ impl OperationSummary {
         // The rows that are left of a lossy recording are no fair sample: more are lost when more
         // happens. Where all rows are there, their extremes are exact.
         let of_finished = totals.finished_durations.as_ref();
-        let of_finished = of_finished.filter(|durations| durations.total() > whole.count);
+        let of_finished = of_finished.filter(|durations| durations.total() > totals.rows);
         let durations = of_finished.unwrap_or(&of_rows);
         let max_ns =
             [durations, &of_rows].map(|durations| durations.extremes().map(|(_, max)| max));
-        let seconds = observed_ns.map(|ns| ns as f64 / 1e9).filter(|s| *s > 0.0);
+        let seconds = observed_ns.map(|ns| ns.saturating_sub(totals.blind_ns) as f64 / 1e9);
+        let seconds = seconds.filter(|seconds| *seconds > 0.0);
         let count = counts.map_or(whole.count, OperationCounts::finished);
-        let outcomes = Outcomes::of(whole, counts);
-        let cpu = match counts.filter(|counts| all_have(whole.with_cpu, whole, counts)) {
+        let outcomes = Outcomes::of(totals, counts);
+        let cpu = match counts.filter(|counts| all_have(whole.with_cpu, totals, counts)) {
             Some(counts) if counts.counters.cpu_sum_ns > 0 => {
                 mean(counts.counters.cpu_sum_ns, counts.timed())
             }
@@ -176,14 +177,12 @@ impl OperationSummary {
             operation: totals.operation.clone(),
             operation_type: totals.operation_type,
             count,
-            rows: whole.count,
+            rows: totals.rows,
             failures: outcomes.as_ref().map(|known| known.failures),
             failure_rate: outcomes.map(|known| known.failures as f64 / known.all as f64),
-            rate_per_s: totals
-                .per_second
-                .or(seconds.map(|seconds| 1.0 / seconds))
+            rate_per_s: seconds
                 .filter(|_| count > 0)
-                .map(|per_second| count as f64 * per_second),
+                .map(|seconds| totals.represented.unwrap_or(count as f64) / seconds),
             observed_share: counts.and_then(|counts| counts.observed_share),
             p50_ns: durations.quantile(0.5),
             p90_ns: durations.quantile(0.9),
@@ -211,9 +210,9 @@ impl OperationSummary {
 
 /// Whether rows are missing, and none is without a count, so that the kernel's sums are those of all
 /// operations; with `number` of the rows, that each of them has something.
-fn all_have(number: u64, rows: &Window, counts: &OperationCounts) -> bool {
-    let is_missing = counts.counters.finished > rows.count;
-    is_missing && rows.count <= counts.counters.recorded && number == rows.count
+fn all_have(number: u64, totals: &OperationTotals, counts: &OperationCounts) -> bool {
+    let is_missing = counts.counters.finished > totals.rows;
+    is_missing && totals.rows <= counts.counters.recorded && number == totals.whole.count
 }
 
 /// The operations with a known outcome.
@@ -224,11 +223,13 @@ struct Outcomes {
 
 impl Outcomes {
     /// `None` where there are none.
-    fn of(rows: &Window, counts: Option<&OperationCounts>) -> Option<Self> {
+    fn of(totals: &OperationTotals, counts: Option<&OperationCounts>) -> Option<Self> {
+        let rows = &totals.whole;
         // A row that is left of a filter for failures tells nothing about how many failed.
         let counted = counts.filter(|counts| {
-            let has_outcomes = rows.count > 0 || counts.counters.failures > 0;
-            has_outcomes && all_have(rows.with_outcome, rows, counts)
+            let has_outcomes =
+                totals.rows > 0 || counts.counters.failures > 0 || totals.knows_outcomes;
+            has_outcomes && all_have(rows.with_outcome, totals, counts)
         });
         let known = match counted {
             Some(counts) => Self {

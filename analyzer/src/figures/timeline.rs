@@ -111,7 +111,8 @@ impl Timeline {
 pub struct OperationWindows {
     /// Length of each window, ns.
     pub width_ns: i64,
-    /// By their begin, ns UTC; those without rows and losses are absent.
+    /// By their begin, ns UTC; those without rows and losses are absent, but for those of a run whose
+    /// probes were switched.
     pub windows: BTreeMap<i64, Window>,
     /// The operations that the durations are of.
     pub durations_of: DurationsOf,
@@ -137,7 +138,8 @@ impl OperationWindows {
             };
             let starts = (0i64..).map(|index| index.saturating_mul(series.length.ns()));
             for (since, window) in starts.zip(&series.windows) {
-                let is_known = |one: &&Window| one.of_finished().all > 0;
+                let is_known =
+                    |one: &&Window| one.of_finished().all > 0 || one.represented.is_some();
                 let Some(window) = window.as_ref().filter(is_known) else {
                     continue;
                 };

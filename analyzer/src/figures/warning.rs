@@ -13,9 +13,9 @@ use soakbox_cli::escaped_path;
 use soakbox_schemas::tables::{DECLARATIONS, Declaration, Table};
 
 use super::many_operations::together;
-use crate::coverage::{Coverage, Gap};
-use crate::recording::{Owner, Recording};
-use crate::units::{bytes, count, duration, percent, plural};
+use crate::coverage::{ClockSteps, Coverage, Gap};
+use crate::recording::{Owner, Recording, TimeRange};
+use crate::units::{bytes, count, duration, percent, plural, rfc3339};
 use crate::windows::OperationCounts;
 
 /// One reason to doubt a figure.
@@ -73,6 +73,26 @@ pub enum Warning {
     NoStart {
         /// First eight digits of the run's UUID.
         recorder: String,
+    },
+    /// Of a time inside of a run neither counts nor rows are there.
+    Hole {
+        /// First eight digits of the run's UUID.
+        recorder: String,
+        /// How often.
+        times: usize,
+        /// How long it is, ns.
+        length_ns: i64,
+    },
+    /// UTC was set forward or back during a run.
+    ClockStepped {
+        /// First eight digits of the run's UUID.
+        recorder: String,
+        /// How often.
+        times: usize,
+        /// When the first time, ns UTC as the clock showed it before.
+        at_ns: i64,
+        /// By how much then, ns; negative for a step back.
+        by_ns: i64,
     },
     /// The counts of an operation disagree with one another or with its rows.
     Disagreement {
@@ -140,10 +160,37 @@ impl Warning {
         warnings
     }
 
+    /// A warning for each run with times of which nothing is known.
+    pub(super) fn holes(holes: &BTreeMap<String, Vec<TimeRange>>) -> Vec<Self> {
+        let warning = |(recorder, holes): (&String, &Vec<TimeRange>)| Self::Hole {
+            recorder: recorder.clone(),
+            times: holes.len(),
+            length_ns: holes.iter().map(|hole| hole.length_ns()).sum(),
+        };
+        holes.iter().map(warning).collect()
+    }
+
+    /// A warning for each run in which UTC was stepped.
+    pub(super) fn clock_steps(steps: &BTreeMap<String, ClockSteps>) -> Vec<Self> {
+        let warning = |(recorder, steps): (&String, &ClockSteps)| {
+            let (from_ns, to_ns) = steps.first()?;
+            Some(Self::ClockStepped {
+                recorder: recorder.clone(),
+                times: steps.number(),
+                at_ns: from_ns,
+                by_ns: to_ns.saturating_sub(from_ns),
+            })
+        };
+        steps.iter().filter_map(warning).collect()
+    }
+
     /// Whether rows are missing. A missing column is no such reason, nor is an operation that has not
-    /// finished.
+    /// finished, nor is a clock that was set.
     pub fn is_incomplete(&self) -> bool {
-        !matches!(self, Self::MissingColumns { .. } | Self::Stuck { .. })
+        !matches!(
+            self,
+            Self::MissingColumns { .. } | Self::Stuck { .. } | Self::ClockStepped { .. }
+        )
     }
 }
 
@@ -380,6 +427,39 @@ impl fmt::Display for Warning {
                 "the annotations of the recorder {recorder} are missing or do not begin with its \
                  start: when it observed nothing is not known"
             ),
+            Warning::Hole {
+                recorder,
+                times,
+                length_ns,
+            } => write!(
+                f,
+                "the run {recorder} has neither counts nor rows of {} ({} {}), which are in no rate: was the \
+                 host suspended?",
+                duration(*length_ns as f64),
+                count(*times as u64),
+                plural(*times as u64, "time")
+            ),
+            Warning::ClockStepped {
+                recorder,
+                times,
+                at_ns,
+                by_ns,
+            } => {
+                let sign = if *by_ns < 0 { "−" } else { "+" };
+                let by = duration(by_ns.unsigned_abs() as f64);
+                write!(f, "the clock of the run {recorder} was set by {sign}{by}")?;
+                write!(f, " at {}", rfc3339(*at_ns))?;
+                match times.saturating_sub(1) {
+                    0 => {}
+                    1 => write!(f, ", and once more")?,
+                    more => write!(f, ", and {more} times more")?,
+                }
+                write!(
+                    f,
+                    ": time that it skipped or showed twice is in no window of a verdict or a chart, and \
+                     rates are per second that passed"
+                )
+            }
             Warning::Disagreement { operation } => write!(
                 f,
                 "{operation}: the kernel's counts and the rows disagree; `info` shows both"

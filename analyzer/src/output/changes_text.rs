@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use soakbox_cli::escaped;
+
 use super::text::styled;
 use super::verdict::value_text;
 use super::{Align, MISSING, TextTable};
@@ -94,7 +96,7 @@ fn states_text(series: &SeriesAnswer, states: &StatesAnswer) -> String {
         .collect();
     format!(
         "  {} moves between {} levels ({}), {} times: states rather than changes\n",
-        series.name,
+        escaped(&series.name),
         levels.len(),
         levels.join(", "),
         states.moves

@@ -16,7 +16,7 @@ pub fn soak_text(answer: &SoakAnswer) -> String {
     if answer.findings.is_empty() {
         return "  no operation was observed yet\n".to_owned();
     }
-    let mut text = format!("{}\n", headline(answer));
+    let mut text = format!("{}\n", escaped(&headline(answer)));
     let (absent, others): (Vec<&FindingAnswer>, Vec<&FindingAnswer>) = answer
         .findings
         .iter()

@@ -290,9 +290,11 @@ pub fn summary_text(summary: &Summary) -> String {
     }
     if !summary.complete {
         text.push_str("\n  INCOMPLETE: this recording does not hold everything that happened\n");
-        for warning in &summary.warnings {
-            text.push_str(&format!("  - {}\n", escaped(&warning.to_string())));
-        }
+    } else if !summary.warnings.is_empty() {
+        text.push('\n');
+    }
+    for warning in &summary.warnings {
+        text.push_str(&format!("  - {}\n", escaped(&warning.to_string())));
     }
     text
 }

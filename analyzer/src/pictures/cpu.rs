@@ -12,6 +12,7 @@ use super::shown::{Shown, span};
 use crate::chart::{Cpu, OperationCpu, Span, Track};
 use crate::figures::{OperationWindows, Reading};
 use crate::sql::{Session, queries};
+use crate::windows::Window;
 
 /// The chart of these operations of a recording that was read for a timeline; `None` where the CPU time
 /// of none of them was measured. `session` is of the same recording.
@@ -48,10 +49,11 @@ pub fn cpu(
         let on_cpu = windows
             .map(|(at, window)| (*at, window.cpu_ns as f64))
             .collect();
-        let mut tracks = vec![track("on CPU", &on_cpu, &span, width)];
+        let track = |name: &str, ns| track(name, ns, &found, &span);
+        let mut tracks = vec![track("on CPU", &on_cpu)];
         if let Some([user, system]) = parts.0.get(name) {
-            tracks.push(track("user", user, &span, width));
-            tracks.push(track("system", system, &span, width));
+            tracks.push(track("user", user));
+            tracks.push(track("system", system));
         }
         let lost = found.windows.iter().filter(|(_, window)| window.lost > 0);
         operations.push(OperationCpu {
@@ -92,12 +94,15 @@ impl Parts {
     }
 }
 
-/// CPU time per second observed.
-fn track(name: &str, ns: &BTreeMap<i64, f64>, span: &Span, width_ns: i64) -> Track {
-    let windows = ObservedWindows::new(span, width_ns);
+/// CPU time per second, of all operations that the observed ones stand for.
+fn track(name: &str, ns: &BTreeMap<i64, f64>, found: &OperationWindows, span: &Span) -> Track {
+    let windows = ObservedWindows::new(span, found.width_ns);
+    let empty = Window::default();
     let points = windows.seconds().map(|(at, seconds)| {
         let ns = ns.get(&at).copied().unwrap_or(0.0);
-        (windows.middle(at), ns / 1e9 / seconds)
+        let window = found.windows.get(&at).unwrap_or(&empty);
+        let per_second = window.sum_per_second(ns / 1e9, seconds);
+        (windows.middle(at), per_second + 0.0 * seconds)
     });
     Track {
         name: name.to_owned(),

@@ -13,7 +13,8 @@ pub fn heatmap(reading: &Reading, shown: &Shown) -> Option<Heatmap> {
         let windows = found
             .windows
             .iter()
-            .map(|(at, window)| (*at, buckets(&window.histogram())));
+            .map(|(at, window)| (*at, buckets(&window.histogram())))
+            .filter(|(_, buckets)| !buckets.is_empty());
         OperationHeat {
             name: name.clone(),
             window_ns: found.width_ns,

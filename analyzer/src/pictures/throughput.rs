@@ -26,15 +26,18 @@ pub fn throughput(reading: &Reading, shown: &Shown, changes: &Changes) -> Option
             name: name.clone(),
             window_ns: found.width_ns,
             finished: track("finished", |window, seconds| {
-                window.of_finished().all as f64 / seconds
+                window.finished_per_second(seconds)
             }),
             failed: any(|window| window.with_outcome).then(|| {
                 track("failed", |window, _| {
                     mean(window.failures, window.with_outcome).unwrap_or(f64::NAN)
                 })
             }),
-            bytes: any(|window| window.with_bytes)
-                .then(|| track("data", |window, seconds| window.bytes as f64 / seconds)),
+            bytes: any(|window| window.with_bytes).then(|| {
+                track("data", |window, seconds| {
+                    window.sum_per_second(window.bytes as f64, seconds)
+                })
+            }),
             lost: lost.map(|(at, _)| *at).collect(),
             changes: changes.of_metrics(name, &[Metric::Rate]),
             failure_changes: changes.of_metrics(name, &[Metric::FailureRate]),

@@ -20,6 +20,8 @@ use super::{BoundedFile, Origin, TimeRange};
 pub struct Journal {
     /// The table that its rows belong to.
     pub table: Table,
+    /// Its number among the files of its run and table, from 1.
+    pub sequence: u64,
     /// The file's content; its size is bounded by the recorder's limit for a journal.
     pub bytes: Arc<[u8]>,
     /// Rows in whole frames.
@@ -46,6 +48,7 @@ impl Journal {
         })?;
         let mut journal = Self {
             table: file.name.table,
+            sequence: file.name.sequence,
             bytes: bytes.into(),
             rows: 0,
             columns: None,

@@ -56,6 +56,23 @@ impl TimeRange {
         }
     }
 
+    /// The parts of it that are in none of the others, which are in order and do not touch.
+    pub fn outside(self, others: &[Self]) -> Vec<Self> {
+        let mut parts = Vec::new();
+        let mut first_ns = self.first_ns;
+        for other in others {
+            let part = Self {
+                first_ns,
+                last_ns: other.first_ns.min(self.last_ns),
+            };
+            parts.extend((part.length_ns() > 0).then_some(part));
+            first_ns = first_ns.max(other.last_ns);
+        }
+        let rest = Self { first_ns, ..self };
+        parts.extend((rest.length_ns() > 0).then_some(rest));
+        parts
+    }
+
     /// Its length, ns.
     pub fn length_ns(self) -> i64 {
         self.last_ns.saturating_sub(self.first_ns)

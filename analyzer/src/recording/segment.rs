@@ -26,6 +26,8 @@ pub struct Segment {
     pub table: Table,
     /// The file's path.
     pub path: PathBuf,
+    /// Its number among the files of its run and table, from 1.
+    pub sequence: u64,
     /// The file's size.
     pub bytes: u64,
     /// Number of rows.
@@ -115,6 +117,7 @@ impl Segment {
         Ok(Self {
             table: file.table,
             path: file.path.clone(),
+            sequence: file.name.sequence,
             bytes: file.bytes,
             rows: u64::try_from(information.num_rows()).unwrap_or(0),
             extent: footer.extent,

@@ -48,27 +48,41 @@ fn note(side: &Side, whose: &str) -> Markup {
 /// Whether the recording holds everything.
 fn held(side: &Side, whose: &str) -> Markup {
     if side.summary.complete {
-        let checked = if side.info.identity_ok == Some(true) {
-            "the kernel’s counts and the rows agree"
-        } else {
-            "the recording has no counters to compare the rows with"
+        let mut counted = side.info.operations.iter();
+        let checked = match side.info.identity_ok {
+            Some(true) => "the kernel’s counts and the rows agree",
+            _ if counted.any(|one| one.is_counted) => {
+                "it has no complete interval yet to compare the kernel’s counts with the rows"
+            }
+            _ => "the recording has no counters to compare the rows with",
         };
         let note = format!("{whose}no losses and no gaps were recorded; {checked}.");
-        return html! { p class="complete" { (capital(&note)) } "\n" };
+        return html! {
+            p class="complete" { (capital(&note)) } "\n"
+            @if !side.summary.warnings.is_empty() {
+                (warnings(side))
+            }
+        };
     }
     let heading = format!("{whose}this recording does not hold everything that happened.");
     html! {
         aside class="incomplete" {
             p { strong { (capital(&heading)) } } "\n"
-            ul { "\n"
-                @for warning in &side.summary.warnings {
-                    li { (shown(&warning.to_string())) } "\n"
-                }
-            } "\n"
+            (warnings(side))
         } "\n"
         @if !side.info.gaps.is_empty() {
             (gaps(side, whose))
         }
+    }
+}
+
+fn warnings(side: &Side) -> Markup {
+    html! {
+        ul { "\n"
+            @for warning in &side.summary.warnings {
+                li { (shown(&warning.to_string())) } "\n"
+            }
+        } "\n"
     }
 }
 

@@ -96,6 +96,8 @@ struct Sums {
     in_flight: i64,
     oldest_in_flight_ns: Option<u64>,
     switched: Switched,
+    /// Time of runs in which no probes were switched, ns.
+    always_ns: i64,
     rows: u64,
     is_counted: bool,
     /// Whether a complete interval has counts.
@@ -104,8 +106,8 @@ struct Sums {
 }
 
 impl Reconciliation {
-    /// Adds an operation of a run.
-    pub(super) fn add(&mut self, operation: &str, tally: &Tally, check: Check) {
+    /// Adds an operation of a run, which observed for `observed_ns`.
+    pub(super) fn add(&mut self, operation: &str, tally: &Tally, check: Check, observed_ns: i64) {
         let sums = self.operations.entry(operation.to_owned()).or_default();
         let types = [sums.operation_type, tally.operation_type];
         sums.operation_type = types.into_iter().flatten().min();
@@ -113,6 +115,9 @@ impl Reconciliation {
         add_all(&mut sums.lost, &tally.lost);
         sums.rows = sums.rows.saturating_add(tally.rows);
         sums.switched.merge(tally.switched);
+        if !tally.switched.is_known() {
+            sums.always_ns = sums.always_ns.saturating_add(observed_ns);
+        }
         sums.is_counted |= tally.is_counted;
         sums.is_comparable |= check.has_counts();
         let unfinished = unfinished(tally.counters());
@@ -133,7 +138,7 @@ impl Reconciliation {
             in_flight: sums.in_flight,
             oldest_in_flight_ns: sums.oldest_in_flight_ns,
             unobserved_ns: sums.switched.unobserved_ns(),
-            observed_share: sums.switched.share(),
+            observed_share: sums.switched.share(sums.always_ns),
             rows: sums.rows,
             // Without a complete interval there is nothing that could agree, but a disagreement is
             // still one.

@@ -105,6 +105,10 @@ pub(super) struct RunPlan {
     pub(super) lacks_gaps: bool,
     /// The intervals of which counts and rows are compared.
     pub(super) complete_intervals: CompleteIntervals,
+    /// The part of the run in which it observed, ns.
+    pub(super) observed_ns: i64,
+    /// The settings of the recorder, by name; empty in runs that older versions recorded.
+    pub(super) settings: BTreeMap<String, String>,
     /// No row finished before, ns UTC: earlier ones were deleted.
     pub(super) rows_begin_ns: i64,
     /// Whether counts may be read by the sums of their segments.
@@ -180,6 +184,8 @@ pub(super) fn plans(
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
+            observed_ns: observed_ns(run),
+            settings: provenance.map_or_else(BTreeMap::new, |one| one.settings.clone()),
             rows_begin_ns: rows_begin_ns(files),
             reads_sums: true,
         };
@@ -188,6 +194,22 @@ pub(super) fn plans(
         Ok(plan)
     };
     coverage.runs.iter().map(plan).collect()
+}
+
+impl RunPlan {
+    /// Whether an operation has rows of failures only, so that the outcome of all of them is known: the
+    /// recorder refuses this rule otherwise.
+    pub(super) fn keeps_failures_only(&self, operation: &str) -> bool {
+        const RULE: &str = ",only=failures";
+        let probe = self.settings.get(&format!("op.{operation}"));
+        probe.is_some_and(|probe| probe.contains(RULE))
+    }
+}
+
+/// The run without its gaps, but for those of deleted rows, ns.
+fn observed_ns(run: &RunCoverage) -> i64 {
+    let gaps = run.gaps_of_counts.iter().map(|gap| gap.length_ns());
+    run.range.length_ns().saturating_sub(gaps.sum())
 }
 
 /// The time of the first row of a run, the latest of all where it has none.

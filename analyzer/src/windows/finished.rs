@@ -96,8 +96,13 @@ impl FinishedFold {
 
     /// The windows of the rows with the durations of all finished operations in the place of theirs,
     /// in each window in which they are known of as many operations as rows and losses leave;
-    /// `None` where there is no such window.
-    pub(super) fn in_place_of_rows(mut self, rows: &Series) -> Option<Series> {
+    /// `None` where there is no such window. `knows_outcomes`: each operation without a row succeeded,
+    /// or is counted as a failure.
+    pub(super) fn in_place_of_rows(
+        mut self,
+        rows: &Series,
+        knows_outcomes: bool,
+    ) -> Option<Series> {
         // The histogram of an interval cannot be divided.
         let is_whole = self.length.ns().checked_rem(self.interval_ns) == Some(0);
         if rows.length != self.length || !is_whole {
@@ -107,7 +112,8 @@ impl FinishedFold {
         let all_have = |number: fn(&Window) -> u64| rows.sum(number) == rows.count();
         let has_cpu =
             all_have(|window| window.with_cpu) && self.windows.iter().any(|w| w.cpu_ns > 0);
-        let has_outcomes = all_have(|window| window.with_outcome) && rows.count() > 0;
+        let has_outcomes =
+            knows_outcomes || (all_have(|window| window.with_outcome) && rows.count() > 0);
         let mut replaced = rows.clone();
         let mut is_any = false;
         for (window, known) in replaced.windows.iter_mut().zip(self.windows) {
@@ -300,7 +306,7 @@ mod tests {
             }
             whole.merge(other);
             let windows = 19 >> exponent;
-            let found = whole.in_place_of_rows(&rows(length, windows, 1));
+            let found = whole.in_place_of_rows(&rows(length, windows, 1), false);
             let some = expected[..windows].iter().any(|durations| !durations.is_empty());
             prop_assert_eq!(found.is_some(), some);
             for (window, durations) in found.iter().flat_map(|one| &one.windows).zip(&expected) {
@@ -328,7 +334,8 @@ mod tests {
             fold
         };
         let whole = bytes(&[10, 20, 30]);
-        let is_used = |fold: FinishedFold, rows: &Series| fold.in_place_of_rows(rows).is_some();
+        let is_used =
+            |fold: FinishedFold, rows: &Series| fold.in_place_of_rows(rows, false).is_some();
         let of_rows = rows(length, 3, 1);
         assert!(is_used(fold(3, Some(&whole)), &of_rows));
         assert!(!is_used(fold(3, Some(&bytes(&[10, 20]))), &of_rows));

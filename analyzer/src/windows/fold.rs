@@ -69,6 +69,20 @@ impl Fold {
         if lost == 0 {
             return;
         }
+        for (index, [share]) in self.shares([lost], range) {
+            if share > 0 {
+                let window = self.window(index);
+                window.lost = window.lost.saturating_add(share).min(MOST_OPERATIONS);
+            }
+        }
+    }
+
+    /// Numbers of a range by window, each in proportion to its part of the range.
+    fn shares<const N: usize>(
+        &self,
+        numbers: [u64; N],
+        range: TimeRange,
+    ) -> Vec<(usize, [u64; N])> {
         let first = self.index(range.first_ns);
         let last = self.index(range.last_ns.saturating_sub(1)).max(first);
         let length = range.length_ns().max(1);
@@ -79,36 +93,41 @@ impl Fold {
             } else {
                 end.clamp(0, length)
             };
-            (u128::from(lost) * part.unsigned_abs() as u128 / length.unsigned_abs() as u128) as u64
+            let of = |number: u64| {
+                let share = u128::from(number) * u128::from(part.unsigned_abs());
+                (share / u128::from(length.unsigned_abs())) as u64
+            };
+            numbers.map(of)
         };
-        let mut before = 0;
+        let mut before = [0; N];
         let mut shares = Vec::new();
         for index in first..=last {
-            let sum = up_to(index);
-            shares.push((index, sum - before));
-            before = sum;
+            let sums = up_to(index);
+            shares.push((index, std::array::from_fn(|of| sums[of] - before[of])));
+            before = sums;
         }
-        for (index, share) in shares.into_iter().filter(|(_, share)| *share > 0) {
-            let window = self.window(index);
-            window.lost = window.lost.saturating_add(share).min(MOST_OPERATIONS);
-        }
+        shares
     }
 
     /// Adds the observed time of an interval, and the operations that began in it. The interval
-    /// belongs to the window that has its middle.
+    /// belongs to the window that has its middle; shorter windows have their parts of it.
     pub(super) fn add_observed(&mut self, times: ObservedTime, begun: u64, range: TimeRange) {
         self.is_switched |= times.unobserved_ns > 0;
-        let middle = range.first_ns.saturating_add(range.length_ns() / 2);
-        let index = self.index(middle);
-        let operations = times.operations(begun).unwrap_or(0);
-        let represented = Represented {
-            operations: operations.min(MOST_OPERATIONS),
-            ns: times.represented_ns,
+        let operations = times.operations(begun).unwrap_or(0).min(MOST_OPERATIONS);
+        let numbers = [operations, times.represented_ns];
+        let shares = match self.length.ns() < range.length_ns() {
+            true => self.shares(numbers, range),
+            false => {
+                let middle = range.first_ns.saturating_add(range.length_ns() / 2);
+                vec![(self.index(middle), numbers)]
+            }
         };
-        self.window(index).merge(&Window {
-            represented: Some(represented),
-            ..Window::default()
-        });
+        for (index, [operations, ns]) in shares {
+            self.window(index).merge(&Window {
+                represented: Some(Represented { operations, ns }),
+                ..Window::default()
+            });
+        }
     }
 
     /// Adds the operations of another part of the same run.
@@ -128,10 +147,12 @@ impl Fold {
         self.close();
         let whole = usize::try_from(self.run.length_ns() / self.length.ns()).unwrap_or(0);
         self.windows.resize(whole, Window::default());
-        if !self.is_switched {
-            for window in &mut self.windows {
-                window.represented = None;
-            }
+        for window in &mut self.windows {
+            window.represented = match self.is_switched {
+                // A window without counts stands for nothing.
+                true => Some(window.represented.unwrap_or_default()),
+                false => None,
+            };
         }
         let mut series = Series {
             length: self.length,

@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::row_intervals::RowIntervals;
+use crate::coverage::ClockSteps;
 use crate::recording::TimeRange;
 
 /// Intervals in a word.
 const WORD: u64 = u64::BITS as u64;
-/// Words that are accepted beyond those of the run: counts may come late, from before its begin.
+/// Words that are accepted beyond twice those of the run: counts may come late, from before its begin.
+/// Where UTC was set back, a run has more intervals than the time that it covers.
 const MORE_WORDS: usize = 4;
 /// Most words where the length of an interval is not known.
 const MOST_WORDS: usize = 1 << 16;
@@ -32,6 +35,8 @@ struct Word {
     bits: u64,
     /// The first of them and its begin, ns UTC.
     first: (u64, i64),
+    /// The first one whose begin is not as far from that as its number: UTC was stepped before it.
+    stepped: Option<(u64, i64)>,
 }
 
 impl Intervals {
@@ -42,7 +47,7 @@ impl Intervals {
         Self {
             length_ns,
             words: BTreeMap::new(),
-            most_words: words.map_or(MOST_WORDS, |n| n / WORD as usize + MORE_WORDS),
+            most_words: words.map_or(MOST_WORDS, |n| 2 * (n / WORD as usize) + MORE_WORDS),
             last: None,
             is_overfull: false,
         }
@@ -66,6 +71,7 @@ impl Intervals {
         let word = Word {
             bits: 1 << (interval % WORD),
             first: (interval, at_ns),
+            stepped: None,
         };
         self.add_word(interval / WORD, word);
     }
@@ -80,7 +86,15 @@ impl Intervals {
             let later = i64::try_from(next - first).unwrap_or(i64::MAX);
             let at_ns = at_ns.saturating_add(later.saturating_mul(self.length_ns));
             let first = (next, at_ns);
-            self.add_word(next / WORD, Word { bits, first });
+            let stepped = None;
+            self.add_word(
+                next / WORD,
+                Word {
+                    bits,
+                    first,
+                    stepped,
+                },
+            );
             let Some(after) = end.checked_add(1) else {
                 break;
             };
@@ -99,10 +113,7 @@ impl Intervals {
     fn add_word(&mut self, key: u64, word: Word) {
         let has_room = self.words.len() < self.most_words;
         match self.words.get_mut(&key) {
-            Some(known) => {
-                known.bits |= word.bits;
-                known.first = known.first.min(word.first);
-            }
+            Some(known) => known.add(word, self.length_ns),
             None if has_room => {
                 self.words.insert(key, word);
             }
@@ -114,9 +125,71 @@ impl Intervals {
     pub(super) fn begin_ns(&self, interval: u64) -> Option<i64> {
         let mut earlier = self.words.range(..=interval / WORD);
         let (_, word) = earlier.next_back().or_else(|| self.words.iter().next())?;
-        let (first, at_ns) = word.first;
-        let later = i64::try_from(i128::from(interval) - i128::from(first)).ok()?;
-        Some(at_ns.saturating_add(later.saturating_mul(self.length_ns)))
+        let stepped = word.stepped.filter(|(first, _)| *first <= interval);
+        Some(begin_after(
+            stepped.unwrap_or(word.first),
+            interval,
+            self.length_ns,
+        ))
+    }
+
+    /// The steps of UTC.
+    pub(super) fn steps(&self) -> ClockSteps {
+        let newest = self.words.last_key_value();
+        let newest =
+            newest.map(|(key, word)| key * WORD + WORD - 1 - u64::from(word.bits.leading_zeros()));
+        let Some(newest) = newest.filter(|_| !self.is_overfull) else {
+            return ClockSteps::default();
+        };
+        let known = self.words.values();
+        let mut known = known
+            .flat_map(|word| [Some(word.first), word.stepped])
+            .flatten();
+        let mut stretches = Vec::new();
+        let Some(mut first) = known.next() else {
+            return ClockSteps::default();
+        };
+        // Of the same stretch, as near as can be.
+        let mut nearest = first;
+        for next in known {
+            if is_stepped(nearest, next, self.length_ns) {
+                stretches.push(TimeRange {
+                    first_ns: first.1,
+                    last_ns: begin_after(nearest, next.0, self.length_ns),
+                });
+                first = next;
+            }
+            nearest = next;
+        }
+        stretches.push(TimeRange {
+            first_ns: first.1,
+            last_ns: begin_after(nearest, newest.saturating_add(1), self.length_ns),
+        });
+        ClockSteps::between(stretches)
+    }
+
+    /// Times between two counted intervals of which no other one was counted or has rows, if they are
+    /// longer than an interval.
+    pub(super) fn holes(&self, rows: &RowIntervals) -> Vec<TimeRange> {
+        let mut holes = Vec::new();
+        let mut last: Option<u64> = None;
+        for (key, word) in self.words.iter().filter(|_| !self.is_overfull) {
+            for bit in (0..WORD).filter(|bit| word.bits >> bit & 1 == 1) {
+                let interval = key * WORD + bit;
+                if let Some(last) = last.filter(|last| interval > last + 2)
+                    && !rows.may_have(last + 1..=interval - 1)
+                    && let Some(before_ns) = self.begin_ns(last)
+                    && let Some(after_ns) = self.begin_ns(interval)
+                {
+                    holes.push(TimeRange {
+                        first_ns: before_ns.saturating_add(self.length_ns),
+                        last_ns: after_ns,
+                    });
+                }
+                last = Some(interval);
+            }
+        }
+        holes
     }
 
     /// The parts of the run whose intervals were not counted; `None` where the numbers are wrong,
@@ -127,6 +200,8 @@ impl Intervals {
         }
         let mut parts = Vec::new();
         let mut end_ns = None;
+        // After a step back the latest end is not the last one.
+        let mut latest_ns = i64::MIN;
         let mut last: Option<u64> = None;
         for (key, word) in &self.words {
             for bit in (0..WORD).filter(|bit| word.bits >> bit & 1 == 1) {
@@ -146,19 +221,52 @@ impl Intervals {
                     _ => {}
                 }
                 last = Some(interval);
-                end_ns = Some(begin_ns.saturating_add(self.length_ns));
+                let own_end_ns = begin_ns.saturating_add(self.length_ns);
+                latest_ns = latest_ns.max(own_end_ns);
+                end_ns = Some(own_end_ns);
             }
         }
-        if let Some(end_ns) = end_ns
-            && end_ns.saturating_add(self.length_ns) <= run.last_ns
-        {
+        if end_ns.is_some() && latest_ns.saturating_add(self.length_ns) <= run.last_ns {
             parts.push(TimeRange {
-                first_ns: end_ns,
+                first_ns: latest_ns,
                 last_ns: run.last_ns,
             });
         }
         Some(parts)
     }
+}
+
+impl Word {
+    /// Adds intervals of the same word.
+    fn add(&mut self, other: Self, length_ns: i64) {
+        self.bits |= other.bits;
+        let known = [
+            Some(self.first),
+            self.stepped,
+            Some(other.first),
+            other.stepped,
+        ];
+        let known = || known.into_iter().flatten();
+        self.first = known().min().unwrap_or(self.first);
+        let stepped = known().filter(|one| is_stepped(self.first, *one, length_ns));
+        self.stepped = stepped.min();
+    }
+}
+
+/// The begin of an interval by that of another one, ns UTC.
+fn begin_after((first, at_ns): (u64, i64), interval: u64, length_ns: i64) -> i64 {
+    let later = i128::from(interval) - i128::from(first);
+    let later = i64::try_from(later).unwrap_or(i64::MAX);
+    at_ns.saturating_add(later.saturating_mul(length_ns))
+}
+
+/// Whether UTC was stepped between two intervals, by more than an interval and more than a clock that is
+/// slewed gains or loses.
+fn is_stepped(before: (u64, i64), after: (u64, i64), length_ns: i64) -> bool {
+    let expected_ns = begin_after(before, after.0, length_ns);
+    let elapsed_ns = expected_ns.saturating_sub(before.1).saturating_abs();
+    let shift_ns = after.1.saturating_sub(expected_ns).saturating_abs();
+    shift_ns > length_ns.saturating_add(elapsed_ns / 1_000)
 }
 
 #[cfg(test)]
@@ -201,6 +309,52 @@ mod tests {
         };
         assert_eq!(intervals(ends, &all).uncounted(ends).unwrap(), []);
         assert!(intervals(run, &[]).is_empty());
+    }
+
+    #[test]
+    fn steps_of_utc_are_found_in_any_order_of_the_intervals() {
+        let run = range(0, 4_000);
+        // Forward by an hour before second 100, and back by ten minutes before second 164.
+        let at = |second: i64| match second {
+            ..=99 => second,
+            100..=163 => second + 3_600,
+            _ => second + 3_000,
+        };
+        let seconds: Vec<i64> = (0..300).collect();
+        let mut forwards = intervals(run, &[]);
+        let mut backwards = intervals(run, &[]);
+        let mut parts = intervals(run, &[]);
+        for second in &seconds {
+            forwards.add((5_000 + second).unsigned_abs(), at(*second) * SECOND);
+            let second = 299 - second;
+            backwards.add((5_000 + second).unsigned_abs(), at(second) * SECOND);
+        }
+        for start in 0..7 {
+            let mut part = intervals(run, &[]);
+            for second in seconds.iter().skip(start).step_by(7) {
+                part.add((5_000 + second).unsigned_abs(), at(*second) * SECOND);
+            }
+            parts.merge(part);
+        }
+        let stretches = vec![
+            range(0, 100),
+            range(3_700, 3_764),
+            range(3_164, at(299) + 1),
+        ];
+        for found in [&forwards, &backwards, &parts] {
+            assert_eq!(found.steps(), ClockSteps::between(stretches.clone()));
+            for second in [0_i64, 99, 100, 163, 164, 299] {
+                let begin_ns = found.begin_ns((5_000 + second).unsigned_abs());
+                assert_eq!(begin_ns, Some(at(second) * SECOND), "{second}");
+            }
+        }
+        // A clock that is slewed, and one that is corrected by less than an interval, are not stepped.
+        let mut slewed = intervals(run, &[]);
+        for second in 0..3_000_i64 {
+            let gained = second * 500_000 + if second > 50 { 900_000_000 } else { 0 };
+            slewed.add(5_000 + second as u64, second * SECOND + gained);
+        }
+        assert_eq!(slewed.steps().number(), 0);
     }
 
     #[test]

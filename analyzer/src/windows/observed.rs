@@ -9,6 +9,7 @@ use super::balance::{Balance, Imbalance};
 use super::cut::{RunPlan, fills_enough};
 use super::finished::FinishedFold;
 use super::intervals::Intervals;
+use super::row_intervals::RowIntervals;
 use super::tally::Tally;
 use super::totals::Totals;
 use super::{Fold, Series, Window, WindowLength};
@@ -22,6 +23,7 @@ const MOST_NAMED: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
     pub(super) intervals: Intervals,
+    pub(super) rows: RowIntervals,
     pub(super) operations: BTreeMap<String, OperationFold>,
 }
 
@@ -60,6 +62,11 @@ impl OperationFold {
         let counted = self.tally.counters();
         counted.filtered > 0 || counted.sampled_out > 0
     }
+
+    /// Whether its rows are those of failures only, because a filter left out the others.
+    fn has_failures_only(&self, plan: &RunPlan, operation: &str) -> bool {
+        self.tally.counters().filtered > 0 && plan.keeps_failures_only(operation)
+    }
 }
 
 impl Observed {
@@ -67,6 +74,7 @@ impl Observed {
     pub(super) fn new(plan: &RunPlan) -> Self {
         Self {
             intervals: Intervals::new(plan.range.length_ns(), plan.interval_ns),
+            rows: RowIntervals::default(),
             operations: BTreeMap::new(),
         }
     }
@@ -74,6 +82,7 @@ impl Observed {
     /// Adds another part of the same run.
     pub(super) fn merge(&mut self, other: Self) {
         self.intervals.merge(other.intervals);
+        self.rows.merge(other.rows);
         for (operation, fold) in other.operations {
             match self.operations.get_mut(&operation) {
                 Some(known) => {
@@ -84,6 +93,17 @@ impl Observed {
                 }
                 None => drop(self.operations.insert(operation, fold)),
             }
+        }
+    }
+
+    /// The times inside of the run of which nothing is known: its intervals were neither counted, nor have
+    /// they rows. After a time in which only the recorder could not run, rows are there, and their counts
+    /// are in later intervals. Where rows were left out, that is not known.
+    pub(super) fn holes(&self) -> Vec<TimeRange> {
+        let mut operations = self.operations.values();
+        match operations.any(OperationFold::leaves_out_rows) {
+            true => Vec::new(),
+            false => self.intervals.holes(&self.rows),
         }
     }
 
@@ -98,14 +118,18 @@ impl Observed {
             let operations = self.operations.into_iter();
             let shown = operations.map(|(name, mut fold)| {
                 fold.finished.add_to(&mut fold.tally);
-                totals.add_tally(&name, &fold.tally);
+                totals.add_tally(&name, &fold.tally, plan);
                 let lacks_rows = fold.leaves_out_rows() || fold.lacks_counted_rows();
-                let series = fold.windows.finish(&[]);
+                let has_failures_only = fold.has_failures_only(plan, &name);
+                let mut series = fold.windows.finish(&[]);
                 totals.add_windows(&name, &series);
-                let series = match lacks_rows || series.any(|window| window.lost) {
-                    true => fold.finished.in_place_of_rows(&series).unwrap_or(series),
-                    false => series,
-                };
+                if lacks_rows || series.any(|window| window.lost) {
+                    let whole = fold.finished.in_place_of_rows(&series, has_failures_only);
+                    series = whole.unwrap_or(series);
+                }
+                if has_failures_only {
+                    forget_outcomes_of_rows(&mut series);
+                }
                 (name, series)
             });
             return (shown.collect(), Vec::new());
@@ -120,6 +144,7 @@ impl Observed {
             // Nobody counts what is imported, and the rows of old versions cannot be compared.
             // Otherwise nothing is known about the losses of a run without any counts.
             let leaves_out = fold.leaves_out_rows();
+            let has_failures_only = fold.has_failures_only(plan, &operation);
             let is_comparable = !plan.is_import && !fold.balance.is_unnumbered();
             let imbalance = match intervals.is_empty() {
                 true => (!plan.lacks_rows && !is_comparable).then(Imbalance::default),
@@ -156,7 +181,10 @@ impl Observed {
                 left_out.push(format!("{operation} {}", duration(length_ns)));
             }
             if leaves_out || is_worth_whole_intervals(&series, plan) {
-                series = in_whole_intervals(series, plan, fold.finished);
+                series = in_whole_intervals(series, plan, fold.finished, has_failures_only);
+            }
+            if has_failures_only {
+                forget_outcomes_of_rows(&mut series);
             }
             leave_out_unknown(&mut series, plan);
             operations.insert(operation, in_observed_windows(series, plan));
@@ -194,13 +222,27 @@ fn is_worth_whole_intervals(series: &Series, plan: &RunPlan) -> bool {
 
 /// The windows with the durations of all finished operations, in windows that are as long as an
 /// interval at least. As they are, if the run fills too few of these or nothing is known.
-fn in_whole_intervals(series: Series, plan: &RunPlan, finished: FinishedFold) -> Series {
+fn in_whole_intervals(
+    series: Series,
+    plan: &RunPlan,
+    finished: FinishedFold,
+    knows_outcomes: bool,
+) -> Series {
     let is_longer = plan.finished_length > series.length;
     if is_longer && !fills_enough(plan.complete.length_ns(), plan.finished_length) {
         return series;
     }
     let whole = series.merged(plan.finished_length);
-    finished.in_place_of_rows(&whole).unwrap_or(series)
+    let whole = finished.in_place_of_rows(&whole, knows_outcomes);
+    whole.unwrap_or(series)
+}
+
+/// Forgets the outcomes of windows that have those of their rows, of which each one failed.
+fn forget_outcomes_of_rows(series: &mut Series) {
+    let windows = series.windows.iter_mut().flatten();
+    for window in windows.filter(|window| window.finished.is_none()) {
+        (window.with_outcome, window.failures) = (0, 0);
+    }
 }
 
 impl RunPlan {

@@ -61,11 +61,22 @@ impl Switched {
         Some(self.times.unobserved_ns).filter(|&ns| ns > 0)
     }
 
-    /// The part of the time in which they were on; `None` where that was always so.
-    pub(super) fn share(&self) -> Option<f64> {
+    /// The part of the time in which they were on; `None` where that was always so. In `always_ns`
+    /// more they were not switched.
+    pub(super) fn share(&self, always_ns: i64) -> Option<f64> {
         let off = self.unobserved_ns()? as f64;
-        let on = self.times.observed_ns as f64;
+        let on = self.times.observed_ns as f64 + always_ns.max(0) as f64;
         Some(on / (on + off))
+    }
+
+    /// Whether they were switched, or could have been.
+    pub(super) fn is_known(&self) -> bool {
+        self.times != ObservedTime::default()
+    }
+
+    /// Whether they were never on.
+    pub(super) fn is_blind(&self) -> bool {
+        self.times.unobserved_ns > 0 && self.times.represented_ns == 0
     }
 
     /// Operations per second for each one that was counted in all; `None` where the operation was
@@ -95,7 +106,7 @@ mod tests {
         for _ in 0..9 {
             one.add(times(second, second), 100);
         }
-        assert_eq!((one.per_second(), one.share()), (None, None), "always on");
+        assert_eq!((one.per_second(), one.share(0)), (None, None), "always on");
         // Much load, a hundredth of which is: 100,000 per second for a second.
         other.add(times(second / 100, second), 1_000);
         // Its finishes may be counted in the next interval.
@@ -104,6 +115,7 @@ mod tests {
         let (counted, all) = (900.0 + 1_000.0, 900.0 + 100_000.0);
         let rate = one.per_second().map(|rate| rate * counted);
         assert!(rate.is_some_and(|rate| (rate - all / 10.0).abs() < 1e-6));
-        assert_eq!(one.share(), Some(0.901));
+        assert_eq!(one.share(0), Some(0.901));
+        assert_eq!(one.share(10 * second as i64), Some(0.9505));
     }
 }

@@ -11,13 +11,14 @@ use soakbox_schemas::tables::Table;
 use super::count_rows::{CountRow, CountRows, DURATIONS, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation, values};
 use super::cut::{NEEDED, RunPlan, plans};
+use super::known_time::{clock_steps, holes};
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::roll_up::{RolledUp, usable_roll_up};
 use super::source::Source;
 use super::totals::{OperationTotals, Totals};
 use super::{Cut, MadeUpTimes, Run, RunIdentity};
-use crate::coverage::Coverage;
+use crate::coverage::{ClockSteps, Coverage};
 use crate::recording::{Recording, RunFiles, TimeRange, in_parts};
 
 /// What was read of a recording.
@@ -31,6 +32,11 @@ pub struct Observation {
     /// The sums of each operation with a row, ordered by name; empty where the windows are for
     /// verdicts.
     pub totals: Vec<OperationTotals>,
+    /// The steps of UTC, by recorder.
+    pub steps: BTreeMap<String, ClockSteps>,
+    /// The times inside of runs of which nothing is known, by recorder; empty where the windows are for
+    /// verdicts, which leave them out.
+    pub holes: BTreeMap<String, Vec<TimeRange>>,
 }
 
 /// Reads a recording.
@@ -43,10 +49,15 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     let mut folds = fold(&files, &plans, cut, &NEEDED)?;
     read_doubtful_by_rows(&files, &mut plans, &mut folds, cut)?;
     add_durations(&files, &mut plans, &mut folds, cut)?;
+    let steps = clock_steps(&mut plans, &folds);
+    let holes = holes(&mut plans, &folds, coverage);
     let mut reconciliation = Reconciliation::default();
     let mut totals = Totals::default();
-    for (operation, fold) in folds.iter_mut().flat_map(|fold| &mut fold.operations) {
-        reconciliation.add(operation, &fold.tally, fold.balance.check());
+    for (plan, fold) in plans.iter().zip(&mut folds) {
+        for (operation, fold) in &mut fold.operations {
+            let check = fold.balance.check();
+            reconciliation.add(operation, &fold.tally, check, plan.observed_ns);
+        }
     }
     let counts = reconciliation.finish();
     let root = recording.root.to_string_lossy().into_owned();
@@ -95,6 +106,8 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
         runs,
         counts,
         totals: totals.finish(),
+        steps,
+        holes,
     })
 }
 
@@ -328,7 +341,9 @@ impl<'a> RunFolds<'a> {
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add(&row);
-                fold.balance.add_row(rows.interval(index));
+                let interval = rows.interval(index);
+                fold.balance.add_row(interval);
+                self.observed.rows.add(interval);
                 fold.tally
                     .add_row(rows.operation_type(index), rows.split(index));
             }

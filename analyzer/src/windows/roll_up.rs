@@ -87,26 +87,36 @@ impl RolledUp {
             checks,
             last_at_ns: last_at.values().to_vec(),
         };
-        let is_usable = is_usable && (!plan.is_judged || rolled_up.is_evidence(plan));
+        let is_usable = is_usable
+            && rolled_up.is_steady(plan)
+            && (!plan.is_judged || rolled_up.is_evidence(plan));
         is_usable.then_some(rolled_up)
     }
 
-    /// Whether a verdict may be made from the sums: no interval is missing, what the rows do not show
-    /// is as much as that of the intervals added up, and all rows are there or none is.
-    fn is_evidence(&self, plan: &RunPlan) -> bool {
+    /// Whether no interval is missing, and UTC was not stepped.
+    fn is_steady(&self, plan: &RunPlan) -> bool {
         let mut sums = (0..self.rows.len()).zip(&self.checks).zip(&self.last_at_ns);
         sums.all(|((index, sum), last_at_ns)| {
             let (_, row) = self.rows.row(index);
-            let counted = values(&row.counters);
             let later = i64::try_from(sum.last - sum.first).unwrap_or(i64::MAX);
             let expected_ns = later.saturating_mul(plan.interval_ns);
             let shift_ns = last_at_ns
                 .saturating_sub(row.at_ns)
                 .saturating_sub(expected_ns);
-            let has_all = sum.rows > sum.last - sum.first && shift_ns.abs() < plan.interval_ns;
+            sum.rows > sum.last - sum.first && shift_ns.abs() < plan.interval_ns
+        })
+    }
+
+    /// Whether a verdict may be made from the sums: what the rows do not show is as much as that of the
+    /// intervals added up, and all rows are there or none is.
+    fn is_evidence(&self, plan: &RunPlan) -> bool {
+        let mut sums = (0..self.rows.len()).zip(&self.checks);
+        sums.all(|(index, sum)| {
+            let (_, row) = self.rows.row(index);
+            let counted = values(&row.counters);
             let is_sum = counted.lost_ring_full == 0 || counted.sampled_out == 0;
             let without_rows = sum.difference == 0 && self.time.last_ns <= plan.rows_begin_ns;
-            has_all && is_sum && (plan.complete_intervals.has(sum.first) || without_rows)
+            is_sum && (plan.complete_intervals.has(sum.first) || without_rows)
         })
     }
 

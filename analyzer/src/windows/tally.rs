@@ -119,6 +119,13 @@ impl Tally {
         }
     }
 
+    /// Operations that finished: those that were counted, and rows that nobody counted.
+    pub(super) fn finished(&self) -> u64 {
+        let counted = self.counters();
+        let uncounted = self.rows.saturating_sub(counted.recorded);
+        counted.finished.saturating_add(uncounted)
+    }
+
     /// The kernel's counters.
     pub(super) fn counters(&self) -> CounterValues {
         values(&self.counters)

@@ -140,6 +140,26 @@ impl Window {
         }
     }
 
+    /// Operations that finished, per second of the time that the window stands for, of which `seconds`
+    /// were observed; NaN where nothing was.
+    pub fn finished_per_second(&self, seconds: f64) -> f64 {
+        match self.represented {
+            Some(represented) => represented.rate(),
+            None => self.of_finished().all as f64 / seconds,
+        }
+    }
+
+    /// As [`finished_per_second`](Self::finished_per_second), of a sum over these operations.
+    pub fn sum_per_second(&self, sum: f64, seconds: f64) -> f64 {
+        let Some(represented) = self.represented else {
+            return sum / seconds;
+        };
+        match self.of_finished().all {
+            0 if represented.operations > 0 => f64::NAN,
+            all => sum / all.max(1) as f64 * represented.rate(),
+        }
+    }
+
     /// Operations per second, lost ones included; NaN where nothing was observed.
     pub fn rate(&self, length_s: f64) -> f64 {
         match self.represented {

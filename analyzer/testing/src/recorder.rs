@@ -1,6 +1,6 @@
 //! A run of a simulated recorder: its lock, its journals and its sealed files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Recorder {
     pub host: String,
     pub cpu: Cpu,
     pub target: String,
+    /// The settings in the footers, by name.
+    pub settings: BTreeMap<String, String>,
     /// Whether files are encoded as the recorder does; otherwise as is usual, which is faster.
     pub encodes: bool,
     /// Whether segments of `operation_metrics` have a roll-up, as those of the recorder.
@@ -55,6 +57,7 @@ impl Recorder {
                 count: Some(4),
             },
             target: "/usr/bin/meshd".to_owned(),
+            settings: BTreeMap::new(),
             encodes: false,
             rolls_up: true,
             roll_up_lacks: None,
@@ -81,6 +84,7 @@ impl Recorder {
             kernel: "6.18.0".to_owned(),
             cpu: self.cpu.clone(),
             interval_ns: SECOND as u64,
+            settings: self.settings.clone(),
             observed: vec![ObservedFile {
                 path: self.target.as_str().into(),
                 file: self.target.as_str().into(),

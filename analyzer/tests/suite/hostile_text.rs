@@ -96,6 +96,38 @@ fn terminals_pages_and_pictures_show_it_and_json_and_csv_keep_it() {
     }
 }
 
+/// The sentences above and below the tables, too.
+#[test]
+fn findings_and_changes_show_it() {
+    for hostile in HOSTILE_TEXTS {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+        let quoted = hostile.replace('\0', "").replace('"', "\"\"");
+        let mut csv = "t,d,op\n".to_owned();
+        // Two levels that come again and again, and a long pause.
+        for second in (0..1_600).chain(1_800..3_400) {
+            let level = if second / 200 % 2 == 0 { 1_000 } else { 1_900 };
+            for part in 0..10 {
+                let ns = level + (second * 7919 + part * 104_729) % 97;
+                csv.push_str(&format!("{second}.{part},{ns},\"{quoted}\"\n"));
+            }
+        }
+        fs::write(at("rows.csv"), csv).unwrap();
+        let (file, root) = (at("rows.csv"), at("recording"));
+        let columns = ["--duration=d:ns", "--finished-at=t:s", "--operation=op"];
+        let import = [&["import", "csv", &file, "-o", &root], &columns[..]].concat();
+        let output = analyzer(&import);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let found = printed(&["soak", &root]);
+        assert!(found.starts_with("FOUND: "), "{found}");
+        assert_harmless(&found, "soak");
+        assert!(found.contains("had an outage"), "{found}");
+        let found = printed(&["changes", &root]);
+        assert_harmless(&found, "changes");
+        assert!(found.contains("states rather than changes"), "{found}");
+    }
+}
+
 /// Fields of a CSV text, by RFC 4180.
 fn parsed_csv(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut field) = (Vec::new(), Vec::new(), String::new());

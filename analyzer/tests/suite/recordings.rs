@@ -107,6 +107,34 @@ fn two_recorders_are_told_apart_and_added_up() {
     assert_eq!(info["operations"][0]["finished"], 110 * 20 + 10 * 20);
 }
 
+/// It is no less complete for it, and a deadlock must be seen all the same.
+#[test]
+fn an_operation_that_may_never_finish_is_shown_in_every_form() {
+    let place = Place::new();
+    let mut rows = Soak::default().rows();
+    let last = rows.metrics.last_mut().unwrap();
+    last[0].begun += 1;
+    last[0].in_flight = 1;
+    last[0].oldest_in_flight_ns = Some(90_000_000_000);
+    let mut recorder = Recorder::new(place.path());
+    recorder.seal(Table::OPERATION_LOG, &concat(&rows.log));
+    let metrics = OperationMetrics::batch(&rows.metrics.concat()).unwrap();
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    let annotations = Annotation::batch(&rows.annotations).unwrap();
+    recorder.seal(Table::ANNOTATIONS, &annotations);
+    let stuck = "rule_refresh: 1 in flight at the end, the oldest for 90.0 s";
+    let shown = printed(&["summary", place.text()]);
+    assert!(
+        shown.contains(stuck) && !shown.contains("INCOMPLETE"),
+        "{shown}"
+    );
+    for format in ["html", "markdown"] {
+        let report = printed(&["report", place.text(), "-o", "-", "--format", format]);
+        let report = report.replace("\\_", "_");
+        assert!(report.contains(stuck), "{format}: {report}");
+    }
+}
+
 #[test]
 fn counts_that_disagree_with_the_rows_are_found() {
     type Change = fn(&mut OperationMetrics);

@@ -6,7 +6,7 @@ use std::path::Path;
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
-use crate::program::{Place, analyzer, json, text};
+use crate::program::{Place, analyzer, json, printed, text};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// One second of each cycle is observed, s.
@@ -30,9 +30,16 @@ const SOAK: Soak = Soak {
 /// Seals a recording of which one second in [`CYCLE`] was observed; in the second half all time, where
 /// `then_on`.
 fn seal(root: &Path, soak: Soak, then_on: bool) {
+    seal_on_host(root, soak, then_on, "soak-1");
+}
+
+fn seal_on_host(root: &Path, soak: Soak, then_on: bool, host: &str) {
     let rows = soak.rows();
-    let mut recorder =
-        Recorder::new(root).with_uuid("5a1b2c3d-0000-4000-8000-00000000000a", "soak-1");
+    let uuid = match host {
+        "soak-1" => "5a1b2c3d-0000-4000-8000-00000000000a",
+        _ => "6a1b2c3d-0000-4000-8000-00000000000a",
+    };
+    let mut recorder = Recorder::new(root).with_uuid(uuid, host);
     let is_always = |second: usize| then_on && second as i64 >= soak.seconds / 2;
     let is_on = |second: usize| is_always(second) || (second as u64).is_multiple_of(CYCLE);
     let log = rows.log.iter().enumerate();
@@ -187,4 +194,54 @@ fn verdicts_compare_rates_of_observed_time() {
             .any(|kind| finding["kind"] == *kind);
         assert!(!is_of_time || finding["status"] == "absent", "{finding}");
     }
+}
+
+/// The numbers of a line of a chart, of `traffic_control`, where it has any.
+fn charted(place: &Place, kind: &str, track: &str) -> Vec<f64> {
+    let csv = printed(&["chart", kind, place.text(), "--format", "csv"]);
+    let own = format!("traffic_control,{track},");
+    let lines = csv.lines().filter(|line| line.starts_with(&own));
+    let values = lines.map(|line| line.rsplit(',').next().unwrap());
+    let numbers: Vec<f64> = values.filter_map(|value| value.parse().ok()).collect();
+    assert!(numbers.len() > 8, "{csv}");
+    numbers
+}
+
+/// Whatever the length of the windows is.
+#[test]
+fn charts_have_the_rates_of_all_operations() {
+    for seconds in [40, 240, 1_000] {
+        let soak = Soak { seconds, ..SOAK };
+        let (place, whole) = (Place::new(), Place::new());
+        seal(place.path(), soak, false);
+        soak.seal(whole.path());
+        let finished = charted(&place, "throughput", "finished");
+        for rate in &finished {
+            assert!((rate - 50.0).abs() < 1e-6, "{seconds} s: {finished:?}");
+        }
+        let mean = |numbers: Vec<f64>| numbers.iter().sum::<f64>() / numbers.len() as f64;
+        for track in ["on CPU", "user", "system"] {
+            let [part, all] = [&place, &whole].map(|one| mean(charted(one, "cpu", track)));
+            assert!(
+                (part / all - 1.0).abs() < 0.1,
+                "{seconds} s {track}: {part} {all}"
+            );
+        }
+    }
+}
+
+/// A recorder that was started again with a limit, or without one, and two on two hosts at once.
+#[test]
+fn each_run_stands_for_its_own_time() {
+    let place = Place::new();
+    SOAK.seal(place.path());
+    let later = Soak { begin: 240, ..SOAK };
+    seal(place.path(), later, false);
+    assert!((rate(&place) - 50.0).abs() < 1e-6);
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["operations"][1]["observed_share"], 0.625);
+    let place = Place::new();
+    seal(place.path(), SOAK, false);
+    seal_on_host(place.path(), SOAK, false, "soak-2");
+    assert!((rate(&place) - 100.0).abs() < 1e-6);
 }

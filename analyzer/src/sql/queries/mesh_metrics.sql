@@ -11,10 +11,10 @@
 --   failures [operations]: Those of them that are known to have failed.
 --   rate_per_s [1/s]: Operations that finished per second observed (QPS); null if nothing was observed.
 --   mean_ns [ns]: Mean duration.
---   p50_ns [ns]: Median of the durations, within 1/128; of the rows, unless some are lost and the kernel has the others.
+--   p50_ns [ns]: Median of the durations, within 1/128; of the rows, unless some are missing and the kernel has the others.
 --   p90_ns [ns]: Their 90th percentile.
 --   p99_ns [ns]: Their 99th percentile.
---   max_ns [ns]: The longest of them, exact; within 1/128 where rows are lost.
+--   max_ns [ns]: The longest of them, exact; within 1/128 where rows are missing.
 --   bytes_per_s [bytes/s]: Data that the operations with a row processed per second observed.
 --   cpu_ns [ns]: Mean CPU time per operation.
 --   cpu_share: CPUs that the operations kept busy: 1 is one CPU.
@@ -113,6 +113,7 @@ summed AS (
         sum(finished) IS NOT NULL AS is_counted,
         coalesce(sum(finished), sum(sample_weight)) AS finished,
         sum(lost) AS lost,
+        count(duration_ns) AS rows,
         coalesce(sum(failures), sum(failed)) AS failures,
         coalesce(
             sum(duration_sum_ns) / CAST(nullif(sum(timed), 0) AS DOUBLE),
@@ -141,7 +142,8 @@ counting AS (
 timed AS (
     SELECT
         summed.*,
-        CASE WHEN lost > 0 THEN coalesce(counted_levels, row_levels) ELSE row_levels END AS levels,
+        -- Rows are lost, filtered, sampled out or deleted.
+        CASE WHEN rows < finished THEN coalesce(counted_levels, row_levels) ELSE row_levels END AS levels,
         -- Without counts it is an import, which was observed all the time.
         nullif(
             CASE WHEN is_counted THEN greatest(observed_ns - unobserved_ns, 0) ELSE length_ns END, 0
