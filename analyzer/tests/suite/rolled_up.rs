@@ -36,7 +36,7 @@ struct Shape {
     lost_samples: Vec<usize>,
     /// The run does not end in order.
     is_killed: bool,
-    /// From this second on the clock shows so many seconds more.
+    /// From this second on the clock shows this number of seconds more.
     step: Option<(usize, i64)>,
 }
 
