@@ -8,6 +8,9 @@ use super::observed::Observed;
 use crate::coverage::{ClockSteps, Coverage};
 use crate::recording::TimeRange;
 
+/// Shorter parts next to a gap are of intervals that it cut off.
+const LEAST_INTERVALS: i64 = 3;
+
 /// The times of which nothing is known, outside of the gaps.
 pub(super) fn holes(
     plans: &mut [RunPlan],
@@ -26,7 +29,7 @@ pub(super) fn holes(
             .holes()
             .into_iter()
             .flat_map(|hole| hole.outside(gaps))
-            .filter(|part| part.length_ns() > plan.interval_ns)
+            .filter(|part| part.length_ns() > LEAST_INTERVALS * plan.interval_ns)
             .collect();
         let missing_ns: i64 = holes.iter().map(|hole| hole.length_ns()).sum();
         plan.observed_ns -= missing_ns;

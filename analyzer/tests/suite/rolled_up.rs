@@ -10,7 +10,9 @@ use soakbox_analyzer::recording;
 use soakbox_analyzer::windows::Cut;
 use soakbox_schemas::recording::{Deleted, Deletions, RETENTION_FILE};
 use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
-use soakbox_testing::{Recorder, Rows, Soak, concat};
+use soakbox_testing::{Recorder, Rows, SECOND, Soak, concat};
+
+use crate::time_of_runs::later;
 
 /// What differs from a plain recording.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ struct Shape {
     lost_samples: Vec<usize>,
     /// The run does not end in order.
     is_killed: bool,
+    /// From this second on the clock shows this number of seconds more.
+    step: Option<(usize, i64)>,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -55,10 +59,14 @@ fn shape() -> impl Strategy<Value = Shape> {
             prop_oneof![Just(0usize), 1usize..16],
             seconds(),
             prop_oneof![Just(Vec::new()), seconds()],
+            prop_oneof![
+                3 => Just(None),
+                1 => (1usize..600, -400i64..4_000).prop_map(Some),
+            ],
         ),
     )
         .prop_map(
-            |(size, faults, (deleted, lost_samples, unobserved))| Shape {
+            |(size, faults, (deleted, lost_samples, unobserved, step))| Shape {
                 seconds: size.0,
                 per_segment: size.1,
                 lost: size.2,
@@ -70,6 +78,7 @@ fn shape() -> impl Strategy<Value = Shape> {
                 deleted,
                 lost_samples,
                 unobserved,
+                step,
             },
         )
 }
@@ -134,6 +143,9 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
             counts.clear();
         }
     }
+    if let Some((second, by)) = shape.step {
+        step_clock(&mut rows, second, by * SECOND);
+    }
     let mut recorder = Recorder::new(root);
     recorder.rolls_up = rolls_up;
     let parts = rows.log.chunks(50).map(concat);
@@ -152,6 +164,19 @@ fn seal(root: &Path, shape: &Shape, rolls_up: bool) {
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
     delete_first_rows(root, shape.deleted);
+}
+
+fn step_clock(rows: &mut Rows, from: usize, by_ns: i64) {
+    for log in rows.log.iter_mut().skip(from) {
+        *log = later(log, by_ns);
+    }
+    for row in rows.metrics.iter_mut().skip(from).flatten() {
+        row.at_ns += by_ns;
+    }
+    let from_ns = rows.annotations[0].at_ns + from as i64 * SECOND;
+    for note in rows.annotations.iter_mut().skip(1) {
+        note.at_ns += if note.at_ns > from_ns { by_ns } else { 0 };
+    }
 }
 
 /// Deletes the first files of rows, but for one, as retention does.
@@ -235,6 +260,7 @@ const PLAIN: Shape = Shape {
     deleted: 0,
     lost_samples: Vec::new(),
     unobserved: Vec::new(),
+    step: None,
 };
 
 #[test]

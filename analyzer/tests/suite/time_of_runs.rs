@@ -17,7 +17,8 @@ const SECONDS: usize = 240;
 /// Seconds of a file.
 const FILE: usize = 60;
 
-fn later(batch: &RecordBatch, by_ns: i64) -> RecordBatch {
+/// Rows whose clock shows this much more.
+pub(crate) fn later(batch: &RecordBatch, by_ns: i64) -> RecordBatch {
     let times = batch.column(0).as_primitive::<TimestampNanosecondType>();
     let times = times.values().iter().map(|at| at + by_ns);
     let times = TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC");
