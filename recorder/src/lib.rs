@@ -3,6 +3,7 @@
 //! Data flows one way: `binary` (a file's bytes → addresses) → `kernel` → `source` → `segment`. It
 //! never depends on the analyzer or on DataFusion.
 
+mod access;
 pub mod binary;
 pub mod budget;
 pub mod cli;

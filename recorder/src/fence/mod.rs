@@ -19,6 +19,8 @@ pub use capabilities::{Capabilities, KEPT_TO_ATTACH};
 use landlock::{Landlock, Reach};
 use seccomp::Filter;
 
+use crate::access::check_writable;
+
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -159,11 +161,8 @@ fn needed_to_write(root: &Path) -> io::Result<Capabilities> {
 /// Whether the files of the recording can be written with these capabilities only, which the calling
 /// thread keeps.
 fn may_write(root: &Path, kept: Capabilities) -> bool {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
     let _ = kept.keep_only();
-    // Not `access`, which asks for the real user without capabilities.
-    let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    let may = |path: &Path| accessat(CWD, path, wanted, AtFlags::EACCESS).is_ok();
+    let may = |path: &Path| check_writable(path).is_ok();
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
     let mut directories = entries.filter(|entry| entry.path().is_dir());
     may(root) && directories.all(|directory| may(&directory.path()))

@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use aya::maps::{HashMap, MapError};
+use aya::maps::HashMap;
 use aya::programs::UProbe;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeScope};
 
-use super::error::{attach_error, missing};
+use super::error::{attach_error, map_error, missing};
 use super::point::{self, Attached, Scope};
-use super::{Kernel, KernelError, chain};
+use super::{Kernel, KernelError};
 use crate::binary::Binary;
 use crate::plan::{Hook, Phase, ProgramId};
 
@@ -190,14 +190,11 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Map`].
     pub fn follows_others(&self) -> Result<bool, KernelError> {
-        let failed = |error: MapError| KernelError::Map {
-            name: "TRACKED",
-            reason: chain(&error),
-        };
+        let failed = map_error("TRACKED");
         let map = self.ebpf.map("TRACKED").ok_or_else(|| missing("TRACKED"))?;
-        let map: HashMap<_, u32, u32> = map.try_into().map_err(failed)?;
+        let map: HashMap<_, u32, u32> = map.try_into().map_err(&failed)?;
         for (found, key) in map.keys().enumerate() {
-            key.map_err(failed)?;
+            key.map_err(&failed)?;
             if found > 0 {
                 return Ok(true);
             }

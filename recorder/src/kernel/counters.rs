@@ -1,6 +1,7 @@
 //! The kernel side's counters, mapped into the recorder: a read that resets one is an atomic swap,
 //! not a system call.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +36,7 @@ impl Counters {
         cpus: u32,
         operations: u32,
         durations: durations::Size,
-    ) -> Result<Self, String> {
+    ) -> io::Result<Self> {
         Ok(Self {
             cells: Mapping::new(maps.cells, cell_index(cpus, operations, 0, 0))?,
             durations: Mapping::new(maps.durations, durations.cells)?,

@@ -15,6 +15,7 @@ use super::KERNEL_BTF;
 use crate::plan::ProgramId;
 
 const RIGHTS: &str = "run as root, or with CAP_BPF and CAP_PERFMON";
+const OTHER_OBJECT: &str = "was the BPF object built from these sources? (`make ebpf`)";
 
 /// Why the kernel side could not be used.
 #[derive(Debug, Error)]
@@ -61,14 +62,14 @@ pub enum KernelError {
         hint: &'static str,
     },
     /// A map of the kernel side could not be used.
-    #[error(
-        "cannot use the BPF map {name}: {reason}; hint: was the BPF object built from these sources? (`make ebpf`)"
-    )]
+    #[error("cannot use the BPF map {name}: {reason}; hint: {hint}")]
     Map {
         /// Its name.
         name: &'static str,
         /// The reason.
         reason: String,
+        /// The next step.
+        hint: &'static str,
     },
 }
 
@@ -130,12 +131,27 @@ fn exhausted(errno: Errno) -> Option<&'static str> {
     }
 }
 
-/// The error for a name that the object does not have.
-pub(super) fn missing(name: &'static str) -> KernelError {
+/// The error for a map that could not be opened, read or changed.
+pub(super) fn map_error<E: Error + 'static>(name: &'static str) -> impl Fn(E) -> KernelError {
+    move |error| KernelError::Map {
+        name,
+        reason: chain(&error),
+        hint: errno(&error).and_then(exhausted).unwrap_or(OTHER_OBJECT),
+    }
+}
+
+/// The error for a map of an object that was not built from these sources.
+pub(super) fn other_object(name: &'static str, reason: String) -> KernelError {
     KernelError::Map {
         name,
-        reason: "not in the object".to_owned(),
+        reason,
+        hint: OTHER_OBJECT,
     }
+}
+
+/// The error for a name that the object does not have.
+pub(super) fn missing(name: &'static str) -> KernelError {
+    other_object(name, "not in the object".to_owned())
 }
 
 /// An error and its causes.
@@ -175,7 +191,7 @@ fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
 }
 
 /// An error with its causes, in one line. A verifier's log is long, and ends with the reason.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     one_line(&error_chain(error))
 }
 
@@ -230,7 +246,9 @@ mod tests {
     fn a_refusal_is_classified_by_its_number_whatever_its_text() {
         let (perm, access, search, invalid) = (1, 13, 3, 22);
         let hint = |error: KernelError| match error {
-            KernelError::Load { hint, .. } | KernelError::Attach { hint, .. } => hint,
+            KernelError::Load { hint, .. }
+            | KernelError::Attach { hint, .. }
+            | KernelError::Map { hint, .. } => hint,
             other => panic!("{other}"),
         };
         for number in [perm, access] {
@@ -257,7 +275,13 @@ mod tests {
             let full = ProgramError::SyscallError(syscall(number));
             assert!(hint(load_error(None, &full)).contains(step), "{number}");
             assert!(hint(attach_error(&"/x", &full)).contains(step), "{number}");
+            let full = io::Error::from_raw_os_error(number);
+            assert!(hint(map_error("X")(full)).contains(step), "{number}");
+            let full = MapError::SyscallError(syscall(number));
+            assert!(hint(map_error("X")(full)).contains(step), "{number}");
         }
+        let other = map_error("X")(MapError::SyscallError(syscall(invalid)));
+        assert_eq!(hint(other), OTHER_OBJECT);
         let other = ProgramError::SyscallError(syscall(invalid));
         assert!(hint(load_error(None, &other)).contains("needs Linux"));
         let other = io::Error::other("Permission denied, in the text only");

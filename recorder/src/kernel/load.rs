@@ -13,14 +13,14 @@ use soakbox_schemas::event::WIRE_VERSION;
 
 use super::attach::{Link, REGISTER_RECORDER};
 use super::counters::CounterMaps;
-use super::error::{load_error, missing};
+use super::error::{load_error, map_error, missing, other_object};
 use super::point::{Attached, KernelTypes};
 use super::settings::Global;
 use super::shared_maps::{SharedMaps, Walk, shared};
 use super::uprobe_multi::{UprobeMulti, map_data};
 use super::{
-    CountedCpu, Counters, KernelError, KernelFacts, ObservedTimes, Ring, chain, oldest, point,
-    target_cpu, walk,
+    CountedCpu, Counters, KernelError, KernelFacts, ObservedTimes, Ring, oldest, point, target_cpu,
+    walk,
 };
 use crate::binary::Binary;
 use crate::plan::{Hook, ProgramId};
@@ -210,10 +210,7 @@ impl Kernel {
             .ebpf
             .take_map("EVENTS")
             .ok_or_else(|| missing("EVENTS"))?;
-        Ring::new(map).map_err(|reason| KernelError::Map {
-            name: "EVENTS",
-            reason,
-        })
+        Ring::new(map).map_err(map_error("EVENTS"))
     }
 
     /// The counters, mapped into memory.
@@ -226,12 +223,8 @@ impl Kernel {
             durations: self.descriptor("DURATIONS")?,
             unfollowed: self.descriptor("UNFOLLOWED")?,
         };
-        Counters::map(&maps, self.cpus, self.operations, self.durations).map_err(|reason| {
-            KernelError::Map {
-                name: "COUNTERS",
-                reason,
-            }
-        })
+        Counters::map(&maps, self.cpus, self.operations, self.durations)
+            .map_err(map_error("COUNTERS"))
     }
 
     /// When the begins of operations are observed, for a recording that switches probes.
@@ -240,8 +233,7 @@ impl Kernel {
     /// [`KernelError::Map`].
     pub fn observed_times(&self) -> Result<ObservedTimes, KernelError> {
         const NAME: &str = "OBSERVATION";
-        ObservedTimes::map(self.descriptor(NAME)?, self.operations)
-            .map_err(|reason| KernelError::Map { name: NAME, reason })
+        ObservedTimes::map(self.descriptor(NAME)?, self.operations).map_err(map_error(NAME))
     }
 
     /// What reads the CPU time of the target, where the kernel side counts it. It can be taken once.
@@ -296,16 +288,11 @@ impl Kernel {
     }
 
     fn write_rules(&mut self, rules: &[OperationRule]) -> Result<(), KernelError> {
-        let failed = |reason: String| KernelError::Map {
-            name: "RULES",
-            reason,
-        };
+        let failed = map_error("RULES");
         let map = self.ebpf.map_mut("RULES").ok_or_else(|| missing("RULES"))?;
-        let mut array: Array<_, Rule> = map.try_into().map_err(|error| failed(chain(&error)))?;
+        let mut array: Array<_, Rule> = map.try_into().map_err(&failed)?;
         for (index, rule) in rules.iter().enumerate() {
-            array
-                .set(index as u32, Rule(*rule), 0)
-                .map_err(|error| failed(chain(&error)))?;
+            array.set(index as u32, Rule(*rule), 0).map_err(&failed)?;
         }
         Ok(())
     }
@@ -358,10 +345,8 @@ fn check_wire_format(object: &[u8]) -> Result<(), KernelError> {
     if found == Some(WIRE_VERSION) {
         return Ok(());
     }
-    Err(KernelError::Map {
-        name: "EVENTS",
-        reason: format!("the object's wire format is {found:?}, not {WIRE_VERSION}"),
-    })
+    let reason = format!("the object's wire format is {found:?}, not {WIRE_VERSION}");
+    Err(other_object("EVENTS", reason))
 }
 
 /// Value of the object's constant WIRE_FORMAT.

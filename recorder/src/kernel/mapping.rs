@@ -1,5 +1,6 @@
 //! Arrays of the kernel side, mapped into the recorder.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
@@ -16,7 +17,7 @@ pub(super) struct Mapping<T> {
 unsafe impl<T: Sync> Send for Mapping<T> {}
 
 impl<T> Mapping<T> {
-    pub(super) fn new(array: BorrowedFd<'_>, count: u32) -> Result<Self, String> {
+    pub(super) fn new(array: BorrowedFd<'_>, count: u32) -> io::Result<Self> {
         // SAFETY: a new mapping, which the kernel refuses where the map is smaller.
         let start = unsafe {
             mmap(
@@ -27,9 +28,9 @@ impl<T> Mapping<T> {
                 array,
                 0,
             )
-        };
-        let start = start.map_err(|error| error.to_string())?;
-        let start = NonNull::new(start.cast()).ok_or("mapped at address 0")?;
+        }?;
+        let start = NonNull::new(start.cast());
+        let start = start.ok_or_else(|| io::Error::other("mapped at address 0"))?;
         Ok(Self { start, count })
     }
 

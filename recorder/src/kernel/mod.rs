@@ -36,5 +36,3 @@ pub use ring::{Drained, Ring};
 pub use shared_maps::{OpenMaps, SharedMaps};
 pub use statistics::Statistics;
 pub use target_cpu::CountedCpu;
-
-use error::chain;

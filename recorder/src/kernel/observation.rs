@@ -1,5 +1,6 @@
 //! When the begins of each operation are observed: memory that the kernel side reads.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +16,7 @@ pub struct ObservedTimes {
 
 impl ObservedTimes {
     /// Maps the memory. All operations are observed from now on.
-    pub(super) fn map(map: BorrowedFd<'_>, operations: u32) -> Result<Self, String> {
+    pub(super) fn map(map: BorrowedFd<'_>, operations: u32) -> io::Result<Self> {
         let times = Self {
             operations: Mapping::new(map, operations)?,
         };

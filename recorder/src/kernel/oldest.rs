@@ -29,7 +29,7 @@ impl OldestInFlight {
         map: BorrowedFd<'_>,
         operations: u32,
         walks_threads: bool,
-    ) -> Result<Self, String> {
+    ) -> io::Result<Self> {
         Ok(Self {
             link,
             oldest: Mapping::new(map, operations)?,

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use aya::maps::{Map, MapData, RingBuf};
+use aya::maps::{Map, MapData, MapError, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use soakbox_schemas::event::OperationEvent;
 
@@ -22,9 +22,8 @@ pub struct Drained {
 }
 
 impl Ring {
-    pub(super) fn new(map: Map) -> Result<Self, String> {
-        let ring = RingBuf::try_from(map).map_err(|error| super::chain(&error))?;
-        Ok(Self { ring })
+    pub(super) fn new(map: Map) -> Result<Self, MapError> {
+        RingBuf::try_from(map).map(|ring| Self { ring })
     }
 
     /// Appends the events of at most `limit` records to `batch`.

@@ -8,7 +8,8 @@ use soakbox_schemas::control::places;
 use soakbox_schemas::durations;
 
 use super::counters::CounterMaps;
-use super::{Counters, KernelError, KernelFacts, KernelSettings, OldestInFlight, Ring, chain};
+use super::error::map_error;
+use super::{Counters, KernelError, KernelFacts, KernelSettings, OldestInFlight, Ring};
 
 /// The descriptors, in the order in which they are sent.
 #[derive(Debug)]
@@ -79,9 +80,8 @@ impl SharedMaps {
         facts: &KernelFacts,
         settings: &KernelSettings,
     ) -> Result<OpenMaps, KernelError> {
-        let failed = |name| move |reason| KernelError::Map { name, reason };
         let (cpus, operations) = (facts.possible_cpus, settings.rules.len() as u32);
-        let ring = MapData::from_fd(self.ring).map_err(|error| failed("EVENTS")(chain(&error)))?;
+        let ring = MapData::from_fd(self.ring).map_err(map_error("EVENTS"))?;
         let maps = CounterMaps {
             cells: self.cells.as_fd(),
             durations: self.durations.as_fd(),
@@ -94,9 +94,9 @@ impl SharedMaps {
             OldestInFlight::new(walk.link, walk.oldest.as_fd(), operations, walks_threads)
         });
         Ok(OpenMaps {
-            ring: Ring::new(Map::RingBuf(ring)).map_err(failed("EVENTS"))?,
-            counters: counters.map_err(failed("COUNTERS"))?,
-            oldest: oldest.transpose().map_err(failed("OLDEST"))?,
+            ring: Ring::new(Map::RingBuf(ring)).map_err(map_error("EVENTS"))?,
+            counters: counters.map_err(map_error("COUNTERS"))?,
+            oldest: oldest.transpose().map_err(map_error("OLDEST"))?,
         })
     }
 }
@@ -106,10 +106,5 @@ pub(super) fn shared(
     name: &'static str,
     descriptor: BorrowedFd<'_>,
 ) -> Result<OwnedFd, KernelError> {
-    descriptor
-        .try_clone_to_owned()
-        .map_err(|error| KernelError::Map {
-            name,
-            reason: error.to_string(),
-        })
+    descriptor.try_clone_to_owned().map_err(map_error(name))
 }

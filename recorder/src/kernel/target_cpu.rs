@@ -9,8 +9,9 @@ use aya::Pod;
 use aya::maps::{HashMap, Map, MapData, MapError};
 use soakbox_schemas::target_cpu::{CpuTime, FileKey, part};
 
+use super::error::map_error;
 use super::mapping::Mapping;
-use super::{KernelError, chain, walk};
+use super::{KernelError, walk};
 use crate::plan::ProgramId;
 
 /// The program of a walk that finds the threads of processes.
@@ -46,15 +47,13 @@ impl CountedCpu {
         found: Map,
         walk: Option<OwnedFd>,
     ) -> Result<Self, KernelError> {
-        let failed = |name| move |reason| KernelError::Map { name, reason };
-        let times = Mapping::new(times, cpus).map_err(failed("TARGET_CPU"))?;
-        let files = files.try_into();
-        let found = found.try_into();
+        let files: Result<_, MapError> = files.try_into();
+        let found: Result<_, MapError> = found.try_into();
         Ok(Self {
-            times,
+            times: Mapping::new(times, cpus).map_err(map_error("TARGET_CPU"))?,
             cpus,
-            files: files.map_err(|error| failed("OBSERVED_FILES")(chain(&error)))?,
-            found: found.map_err(|error| failed("FOUND")(chain(&error)))?,
+            files: files.map_err(map_error("OBSERVED_FILES"))?,
+            found: found.map_err(map_error("FOUND"))?,
             walk,
         })
     }
@@ -79,17 +78,14 @@ impl CountedCpu {
     /// # Errors
     /// [`KernelError::Map`].
     pub fn set_files(&mut self, files: &[FileKey]) -> Result<(), KernelError> {
-        let failed = |error| KernelError::Map {
-            name: "OBSERVED_FILES",
-            reason: chain(&error),
-        };
+        let failed = map_error("OBSERVED_FILES");
         let known: Result<Vec<Key>, MapError> = self.files.keys().collect();
-        let known = known.map_err(failed)?;
+        let known = known.map_err(&failed)?;
         for gone in known.iter().filter(|key| !files.contains(&key.0)) {
-            self.files.remove(gone).map_err(failed)?;
+            self.files.remove(gone).map_err(&failed)?;
         }
         for key in files.iter().take(MOST_FILES as usize) {
-            self.files.insert(Key(*key), 0, 0).map_err(failed)?;
+            self.files.insert(Key(*key), 0, 0).map_err(&failed)?;
         }
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
 use soakbox_schemas::recording::{JOURNAL_DIRECTORY, LOCK_FILE, journal_directory};
 use soakbox_schemas::tables::Table;
 
 use super::durable;
 use super::error::SegmentError;
 use super::lock::Lock;
+use crate::access::check_writable;
 
 const UUID_SOURCE: &str = "/proc/sys/kernel/random/uuid";
 /// A recovery can remove a directory between its creation and its lock; a few attempts are plenty.
@@ -48,8 +48,7 @@ impl RecorderDirectory {
         for table in Table::ALL {
             let directory = root.join(table.name());
             if directory.exists() {
-                let wanted = Access::WRITE_OK | Access::EXEC_OK;
-                accessat(CWD, &directory, wanted, AtFlags::EACCESS)
+                check_writable(&directory)
                     .map_err(|error| SegmentError::io("write to", &directory, error))?;
             }
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::counting::{assert_counts, probe, record};
+use crate::support::place::Place;
 use crate::support::recorder::Recorder;
 use crate::support::recording::Recording;
 use crate::support::targets::Endless;
@@ -177,6 +178,34 @@ fn processes_beyond_the_limit_are_reported_and_leave_a_gap() {
             "{stderr}"
         );
         assert_eq!(recording.gap_causes(), causes, "{stderr}");
+    }
+}
+
+/// A frequent and a rare operation, of which nearly all events are lost: each interval of each of them
+/// adds up, and all durations are in the histograms.
+#[test]
+fn where_nearly_all_events_are_lost_the_counts_of_each_operation_add_up() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let place = Place::of("load.c");
+    let ops =
+        ["op", "rare"].map(|name| format!("{name}=uprobe:{}:{name}", place.program.display()));
+    let flags = ["--ring-bytes", "4096", "--op", &ops[0], "--op", &ops[1]];
+    let recorder = Recorder::start(&place.root(), &flags);
+    // Nothing is drained meanwhile.
+    recorder.signal(libc::SIGSTOP);
+    let rate = (10_000 + host::seed() % 10_000).to_string();
+    let counts = targets::run(&place.program, &[&rate, "1000", "1000", "2", "0"]).counts();
+    recorder.signal(libc::SIGCONT);
+    recorder.stop().check();
+    let recording = Recording::open(&place.root());
+    let (op, rare) = (recording.checked("op"), recording.checked("rare"));
+    let expected = (counts.finished, counts.all["rare"]);
+    assert_eq!((op.finished, rare.finished), expected, "{op:?} {rare:?}");
+    assert!(op.lost > op.finished * 9 / 10, "{op:?}");
+    for totals in [op, rare] {
+        assert_eq!(totals.lost, totals.lost_ring_full, "{totals:?}");
     }
 }
 

@@ -1,13 +1,15 @@
-//! The recorder's memory stays within its bound while files are sealed.
+//! The recorder's memory stays within its bound while files are sealed, and does not grow.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use soakbox_schemas::recording::encoding::ROW_GROUP_ROWS;
 
 use crate::support::attacher;
 use crate::support::host;
 use crate::support::place::Place;
-use crate::support::recorder::Recorder;
+use crate::support::recorder::{Recorder, program};
 use crate::support::recording::Recording;
 use crate::support::targets;
 
@@ -43,10 +45,40 @@ fn the_memory_is_within_its_bound_while_large_files_are_sealed() {
     assert!(peak << 10 <= MOST_BYTES, "{peak} KiB");
 }
 
+/// The same files, faster than time: 50 minutes, in which each table is sealed at least four times.
+#[test]
+fn the_memory_does_not_grow_from_one_file_to_the_next() {
+    /// What the allocator may keep more of at one moment than at another, KiB.
+    const SLACK: i64 = 4 << 10;
+    let place = tempfile::tempdir().unwrap();
+    let mut replay = program();
+    replay.args(["replay", "--synthetic", "1", "--seconds", "3000", "-o"]);
+    replay
+        .arg(place.path().join("recording"))
+        .stderr(Stdio::null());
+    let mut child = replay.spawn().unwrap();
+    let mut samples = Vec::new();
+    while child.try_wait().unwrap().is_none() {
+        samples.extend(try_kib(child.id(), "status", "VmRSS:"));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(child.wait().unwrap().success());
+    let most = |samples: &[i64]| samples.iter().copied().max().unwrap();
+    let (first, second) = samples.split_at(samples.len() / 2);
+    let [early, late] = [first, second].map(most);
+    eprintln!("peak memory of a replay: {early} KiB, and later {late} KiB");
+    assert!(late <= early + SLACK, "{early} KiB, {late} KiB");
+    assert!(late << 10 <= MOST_BYTES, "{late} KiB");
+}
+
 /// A line of a file of a process in /proc, KiB.
 fn kib(pid: u32, file: &str, name: &str) -> i64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.unwrap().trim().trim_end_matches(" kB");
-    number.parse().unwrap()
+    try_kib(pid, file, name).unwrap()
+}
+
+/// `None` where the process has ended.
+fn try_kib(pid: u32, file: &str, name: &str) -> Option<i64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }

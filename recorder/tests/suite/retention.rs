@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use soakbox_recorder::clock::{Clock, ClockPair, ManualClock};
+use soakbox_recorder::clock::{Clock, ManualClock};
 use soakbox_recorder::plan::{Keep, KeepTable, SegmentLimits};
 use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError, recover};
 use soakbox_schemas::recording::{Contents, Deletions, RETENTION_FILE};
 use soakbox_schemas::tables::Table;
 
-use crate::segment_support::{counters, operations, provenance, rows_of};
+use crate::segment_support::{NOON, clock_at_noon, counters, operations, provenance, rows_of};
 use crate::support::host;
 use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
@@ -19,14 +19,6 @@ use crate::support::targets;
 
 const SECOND: u64 = 1_000_000_000;
 const MINUTE: u64 = 60 * SECOND;
-const NOON: i64 = 20_000 * 86_400_000_000_000 + 43_200_000_000_000;
-
-fn clock() -> ManualClock {
-    ManualClock::new(ClockPair {
-        boot_ns: 0,
-        utc_ns: NOON,
-    })
-}
 
 fn writer(root: &Path, clock: &ManualClock, keep: Keep) -> RecordingWriter {
     let directory = RecorderDirectory::create(root, clock.now().utc_ns).unwrap();
@@ -77,7 +69,7 @@ fn segments(root: &Path, table: Table) -> usize {
 #[test]
 fn rows_older_than_the_limit_are_deleted_by_table_and_annotations_never() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let own = KeepTable {
         for_ns: Some(10_000 * MINUTE),
         bytes: None,
@@ -117,7 +109,7 @@ fn rows_older_than_the_limit_are_deleted_by_table_and_annotations_never() {
 #[test]
 fn the_oldest_files_go_until_all_fit() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut unlimited = writer(root.path(), &clock, Keep::default());
     minutes(&mut unlimited, &clock, 0, 60);
     unlimited.finish().unwrap();
@@ -143,7 +135,7 @@ fn the_oldest_files_go_until_all_fit() {
 #[test]
 fn segments_of_another_recorder_stay_until_it_has_ended_or_is_recovered() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut other = writer(root.path(), &clock, Keep::default());
     minutes(&mut other, &clock, 0, 25);
     let mut limited = writer(root.path(), &clock, for_minutes(1));
@@ -162,7 +154,7 @@ fn segments_of_another_recorder_stay_until_it_has_ended_or_is_recovered() {
 #[test]
 fn a_clock_that_jumps_ten_years_forward_deletes_nothing_for_an_hour() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut limited = writer(root.path(), &clock, for_minutes(60));
     minutes(&mut limited, &clock, 0, 31);
     clock.step_utc(10 * 365 * 86_400 * SECOND as i64);
@@ -177,7 +169,7 @@ fn a_clock_that_jumps_ten_years_forward_deletes_nothing_for_an_hour() {
 #[test]
 fn nothing_is_deleted_where_it_cannot_be_counted() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     std::fs::write(root.path().join(RETENTION_FILE), "{\"schema\":").unwrap();
     let mut limited = writer(root.path(), &clock, for_minutes(1));
     for counter in 0..3 {

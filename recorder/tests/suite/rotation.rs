@@ -2,7 +2,8 @@
 //! number of rows; and nothing is lost between two files.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
 
 use soakbox_schemas::recording::{Contents, SegmentFile};
 use soakbox_schemas::tables::Table;
@@ -124,6 +125,71 @@ fn files_end_after_a_number_of_rows_and_at_whole_seconds_of_utc() {
         // A row that waited belongs to the period after its own.
         assert!(periods[1] - periods[0] <= 1, "{file:?}");
         assert!(last - first < 2 * SECOND_NS + SECOND_NS / 2, "{file:?}");
+    }
+}
+
+/// What `date` prints of a moment, s UTC, where local time is `zone`.
+fn date(zone: &str, at: i64, format: &str) -> String {
+    let mut command = Command::new("date");
+    command.env("TZ", zone).env("LC_ALL", "C");
+    let output = command.args([&format!("--date=@{at}"), format]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Local time is far from whole periods of UTC, and is put forward by an hour within the recording.
+#[test]
+fn files_and_days_are_those_of_utc_while_local_clocks_change() {
+    const PERIOD: i64 = 600;
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("recording");
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    // The recording ends now, and has two ends of a period or three.
+    let (now, seconds) = (now.cast_signed(), 1_300);
+    let change = now - seconds / 2;
+    let ahead = (5 * 60 + 45) * 60;
+    // In local time, which a rule of a time zone has; days are counted from 0.
+    let day: u32 = date("UTC0", change + ahead, "+%j").parse().unwrap();
+    let time = date("UTC0", change + ahead, "+%H:%M:%S");
+    let zone = format!(
+        "AAA-5:45BBB-6:45,{}/{time},{}/0",
+        day - 1,
+        (day + 180) % 365
+    );
+    let offsets = [change - 60, change + 60].map(|at| date(&zone, at, "+%z"));
+    assert_eq!(offsets, ["+0545", "+0645"], "{zone}");
+
+    let mut replay = recorder::program();
+    replay.args([
+        "replay",
+        "--synthetic",
+        "1",
+        "--seconds",
+        &seconds.to_string(),
+        "-o",
+    ]);
+    let output = replay.arg(&root).env("TZ", &zone).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for table in [
+        Table::OPERATION_LOG,
+        Table::OPERATION_METRICS,
+        Table::RECORDER_HEALTH,
+    ] {
+        let files = sealed(&root, table);
+        let starts = files.iter().map(|file| file.name.start_ns / SECOND_NS);
+        let starts: Vec<i64> = starts.collect();
+        assert!((3..=4).contains(&starts.len()), "{table:?} {starts:?}");
+        for start in &starts[1..] {
+            // Rows that wait for their batch, or for the end of their interval, are of another file.
+            let off = (start + PERIOD / 2).rem_euclid(PERIOD) - PERIOD / 2;
+            assert!(off.abs() <= 15, "{table:?} {off} s: {starts:?}");
+        }
+        for (file, start) in files.iter().zip(&starts) {
+            let day = file.path.parent().unwrap().file_name().unwrap();
+            let expected = date("UTC0", *start, "+date=%F");
+            assert_eq!(day.to_str(), Some(expected.as_str()));
+        }
     }
 }
 

@@ -11,15 +11,6 @@ use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter, SegmentError
 use soakbox_schemas::recording::{Contents, JOURNAL_DIRECTORY, footer, journal_directory};
 use soakbox_schemas::tables::Table;
 
-const NOON: i64 = 1_800_014_400_000_000_000;
-
-fn clock() -> ManualClock {
-    ManualClock::new(ClockPair {
-        boot_ns: 1_000,
-        utc_ns: NOON,
-    })
-}
-
 fn journal_directories(root: &Path) -> usize {
     std::fs::read_dir(root.join(JOURNAL_DIRECTORY))
         .unwrap()
@@ -29,7 +20,7 @@ fn journal_directories(root: &Path) -> usize {
 #[test]
 fn a_finished_recording_holds_every_row_in_order_and_no_journal() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let limits = SegmentLimits {
         max_bytes: 60_000,
         ..SegmentLimits::default()
@@ -71,7 +62,7 @@ fn a_finished_recording_holds_every_row_in_order_and_no_journal() {
 #[test]
 fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let last = clock.now().utc_ns;
     for table in [Table::OPERATION_LOG, Table::RECORDER_HEALTH] {
@@ -98,7 +89,7 @@ fn a_dropped_recorder_is_recovered_with_its_gap_exactly_once() {
 #[test]
 fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
@@ -120,7 +111,7 @@ fn a_superseded_journal_is_deleted_and_its_rows_are_not_saved_twice() {
 #[test]
 fn each_crashed_recorder_has_a_gap_of_its_own() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     for number in 0..2 {
         let mut writer = writer(root.path(), &clock, SegmentLimits::default());
         let rows = operations(number * 10..number * 10 + 10, clock.now());
@@ -138,7 +129,7 @@ fn each_crashed_recorder_has_a_gap_of_its_own() {
 #[test]
 fn a_clock_that_steps_back_starts_a_new_sorted_file() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     for (batch, step) in [0, 0, -3_600_000_000_000, 0, 500].into_iter().enumerate() {
         clock.advance(1_000_000_000);
@@ -200,7 +191,7 @@ fn midnight_and_age_end_a_segment_also_where_nothing_is_appended() {
 #[test]
 fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let now = clock.now();
     let earlier = ClockPair {
@@ -233,7 +224,7 @@ fn rows_out_of_order_are_kept_as_they_came_and_the_footer_says_so() {
 #[test]
 fn two_recorders_and_a_recovery_at_the_same_time_do_not_touch_one_another() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut first = writer(root.path(), &clock, SegmentLimits::default());
     let mut second = writer(root.path(), &clock, SegmentLimits::default());
     assert_ne!(first.uuid(), second.uuid());
@@ -265,7 +256,7 @@ fn a_directory_that_is_dropped_before_a_row_leaves_nothing() {
 #[test]
 fn a_recorder_killed_before_its_first_row_leaves_a_gap_from_its_start() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let directory = RecorderDirectory::create(root.path(), NOON).unwrap();
     let lock = std::fs::read(directory.path().join("lock")).unwrap();
     drop(directory);
@@ -282,7 +273,7 @@ fn a_recorder_killed_before_its_first_row_leaves_a_gap_from_its_start() {
 #[test]
 fn a_foreign_file_in_the_segments_place_is_not_replaced() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = operations(0..10, clock.now());
     writer
@@ -307,7 +298,7 @@ fn a_foreign_file_in_the_segments_place_is_not_replaced() {
 #[test]
 fn the_provenance_reaches_the_footer_of_a_recovered_segment() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let directory = RecorderDirectory::create(root.path(), NOON).unwrap();
     let mut writer =
         RecordingWriter::new(directory, provenance(), SegmentLimits::default()).unwrap();

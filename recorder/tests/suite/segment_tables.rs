@@ -5,10 +5,10 @@
 use crate::distinct_rows;
 use std::path::Path;
 
-use crate::segment_support::{batches, footer_of, writer};
+use crate::segment_support::{batches, clock_at_noon, footer_of, writer};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
+use soakbox_recorder::clock::{Clock, ClockPair, SystemClock};
 use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{SegmentError, recover};
 use soakbox_schemas::journal::{Frame, frames_in};
@@ -35,14 +35,6 @@ table! {
 }
 
 const PAGE_FAULTS: Table = PageFaults::DECLARATION.table;
-
-/// Noon: no period ends shortly after it.
-fn clock() -> ManualClock {
-    ManualClock::new(ClockPair {
-        boot_ns: 1_000_000_000,
-        utc_ns: 1_800_014_400_000_000_000,
-    })
-}
 
 fn page_faults(majors: std::ops::Range<u64>, now: ClockPair) -> Vec<PageFaults> {
     let rows = majors.map(|major| PageFaults {
@@ -92,7 +84,7 @@ fn every_value_goes_through_a_segment_under_its_own_name() {
 #[test]
 fn a_table_that_only_its_declaration_knows_is_rotated_sealed_and_listed() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let limits = SegmentLimits {
         max_bytes: 10_000,
         ..SegmentLimits::default()
@@ -116,7 +108,7 @@ fn a_table_that_only_its_declaration_knows_is_rotated_sealed_and_listed() {
 #[test]
 fn its_journal_is_recovered_by_a_version_that_does_not_know_it() {
     let root = tempfile::tempdir().unwrap();
-    let clock = clock();
+    let clock = clock_at_noon();
     let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     let rows = PageFaults::batch(&page_faults(0..50, clock.now())).unwrap();
     writer.append(PAGE_FAULTS, &rows, clock.now()).unwrap();
@@ -150,7 +142,7 @@ fn roll_up(path: &Path) -> RecordBatch {
 fn a_segment_of_counts_has_what_its_rows_add_up_to_also_after_a_crash() {
     for is_killed in [false, true] {
         let root = tempfile::tempdir().unwrap();
-        let clock = clock();
+        let clock = clock_at_noon();
         let mut writer = writer(root.path(), &clock, SegmentLimits::default());
         let mut expected = RollUp::default();
         for interval in 0..40 {

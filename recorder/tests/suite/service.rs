@@ -2,10 +2,11 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::disk::Disk;
 use crate::support::host;
 use crate::support::recorder::{self, Recorder};
 use crate::support::recording::Recording;
@@ -34,11 +35,12 @@ impl Place {
     }
 
     fn command(&self, flags: &[&str]) -> Command {
+        self.command_into(&self.directory.path().join("recording"), flags)
+    }
+
+    fn command_into(&self, root: &Path, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_soakbox-recorder"));
-        command
-            .arg("record")
-            .arg("-o")
-            .arg(self.directory.path().join("recording"));
+        command.arg("record").arg("-o").arg(root);
         command
             .arg("--op")
             .arg(format!("op=uprobe:{}:op", self.program.display()));
@@ -112,6 +114,42 @@ fn a_recorder_that_is_stopped_shows_no_progress() {
     place.socket.set_nonblocking(false).unwrap();
     assert!(place.next().contains("WATCHDOG=1"));
     recorder.stop().check();
+}
+
+/// Signs of life come from the loop that hands rows on. A timer of their own would go on here.
+#[test]
+fn a_disk_that_hangs_ends_the_signs_of_life_and_loses_nothing() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let Some(disk) = Disk::mount() else { return };
+    let place = Place::new();
+    let root = disk.path().join("recording");
+    // The loop waits as soon as the queue is full.
+    let recorder = Recorder::spawn(place.command_into(&root, &["--queue-batches", "1"]));
+    assert_eq!(place.next(), "READY=1");
+    assert!(place.next().contains("WATCHDOG=1"));
+    let hung = disk.hang();
+    targets::run(&place.program, &["calls", "50", "1", "0"]);
+    let silence = Some(Duration::from_secs(4));
+    place.socket.set_read_timeout(silence).unwrap();
+    let signs = (0..60).take_while(|_| place.socket.recv(&mut [0; 4096]).is_ok());
+    let signs = signs.count();
+    assert!(
+        signs < 60,
+        "{signs} signs of life, although nothing is written"
+    );
+    drop(hung);
+    let patience = Some(Duration::from_secs(20));
+    place.socket.set_read_timeout(patience).unwrap();
+    assert!(place.next().contains("WATCHDOG=1"));
+    targets::run(&place.program, &["calls", "70", "1", "0"]);
+    recorder.stop().check();
+    let recording = Recording::open(&root);
+    let totals = recording.totals("op");
+    assert_eq!((totals.finished, totals.lost), (120, 0), "{totals:?}");
+    assert_eq!(recording.rows("operation_log"), 120);
+    assert_eq!(recording.gaps(), []);
 }
 
 #[test]

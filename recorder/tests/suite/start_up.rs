@@ -89,6 +89,41 @@ fn fail_each(program: &Path, call: &str, error: &str) -> usize {
     failed
 }
 
+/// However far a start comes with few open files.
+#[test]
+fn where_open_files_run_out_the_hint_names_their_limit() {
+    if !host::allows_bpf() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = targets::own_copy(&targets::build("plain.c", &[]), directory.path());
+    let mut named = 0;
+    for limit in (6..400).step_by(2) {
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -n \"$0\"; exec \"$@\"", &limit.to_string()])
+            .args([env!("CARGO_BIN_EXE_soakbox-recorder"), "record", "-o"])
+            .arg(directory.path().join("recording"))
+            .args(["--op", &format!("op=uprobe:{}:op", program.display())])
+            .args(["--for", "1ms"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        if output.status.success() {
+            break;
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let error = stderr.lines().find(|line| line.contains("error: "));
+        let error = error.unwrap_or_else(|| panic!("{limit}: {stderr}"));
+        // Of the kernel side's programs, maps and probes.
+        if error.contains("BPF") || error.contains("cannot attach") {
+            assert!(error.contains("ulimit -n"), "{limit}: {error}");
+            named += 1;
+        }
+    }
+    eprintln!("{named} starts came to the kernel side");
+    assert!(named > 3, "{named}");
+}
+
 #[test]
 fn whichever_step_fails_nothing_is_left() {
     if !host::allows_bpf() || !host::has_tool("strace") {

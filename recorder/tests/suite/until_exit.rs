@@ -19,16 +19,33 @@ fn op(name: &str, program: &Path) -> String {
     format!("{name}=uprobe:{}:op", program.display())
 }
 
-/// Waits for the end of a recorder that must end because nothing runs.
-fn ended_by_itself(recorder: Recorder, root: &Path) -> String {
+fn utc_ns() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
+
+/// Waits for the end of a recorder that must end because nothing has run for `patience`. The last
+/// process ended after `running_ns`.
+fn ended_by_itself(recorder: Recorder, root: &Path, patience: Duration, running_ns: i64) {
     let stderr = recorder.wait().check().stderr;
     assert!(
         stderr.contains("no process runs the observed files any more"),
         "{stderr}"
     );
-    let kinds = Recording::open(root).words("annotations", "kind");
-    assert!(kinds.iter().any(|kind| kind == "target_exited"), "{stderr}");
-    stderr
+    let recording = Recording::open(root);
+    let kinds = recording.words("annotations", "kind");
+    let times = recording.times("annotations", "at");
+    let time_of = |kind: &str| {
+        let at = kinds.iter().position(|found| found == kind);
+        times[at.unwrap_or_else(|| panic!("no {kind}: {stderr}"))]
+    };
+    // The target's end is when it ended, not when that was certain; UTC may be slewed meanwhile.
+    const SLEWED_NS: i64 = 10_000_000;
+    let (exited, stopped) = (time_of("target_exited"), time_of("recording_stopped"));
+    assert!(
+        running_ns <= exited + SLEWED_NS && stopped - exited >= patience.as_nanos() as i64,
+        "{running_ns} {exited} {stopped}"
+    );
 }
 
 #[test]
@@ -55,8 +72,9 @@ fn it_ends_when_the_last_process_of_several_programs_has_ended() {
     assert!(running.go().status.success());
     // Far longer than the 200 ms: the other program still runs.
     std::thread::sleep(Duration::from_secs(2));
+    let running_ns = utc_ns();
     assert!(last.go().status.success());
-    ended_by_itself(recorder, &root);
+    ended_by_itself(recorder, &root, Duration::from_millis(200), running_ns);
     let recording = Recording::open(&root);
     assert_eq!(recording.checked("op").finished, 50);
     assert_eq!(recording.checked("other").finished, 50);
@@ -79,11 +97,12 @@ fn it_goes_on_through_a_restart_within_the_time_and_ends_after_it() {
     // The first end is longer ago than the time by then.
     std::thread::sleep(Duration::from_secs(4));
     // From before the end: the recorder may see that earlier than this thread.
-    let ended = Instant::now();
+    let (ended, running_ns) = (Instant::now(), utc_ns());
     assert!(second.go().status.success());
-    ended_by_itself(recorder, &root);
+    let patience = Duration::from_secs(4);
+    ended_by_itself(recorder, &root, patience, running_ns);
     let waited = ended.elapsed();
-    assert!(waited >= Duration::from_secs(4), "{waited:?}");
+    assert!(waited >= patience, "{waited:?}");
     assert_eq!(Recording::open(&root).checked("op").finished, 100);
 }
 
@@ -99,8 +118,9 @@ fn a_process_whose_main_thread_has_ended_still_runs() {
     let op = op("op", &place.program);
     let arguments = ["--op", &op, "--until-exit=20ms", TOO_LONG];
     let recorder = Recorder::start(&root, &arguments);
+    let running_ns = utc_ns();
     let counts = target.go().counts();
-    ended_by_itself(recorder, &root);
+    ended_by_itself(recorder, &root, Duration::from_millis(20), running_ns);
     let totals = Recording::open(&root).checked("op");
     assert_eq!(
         (totals.begun, totals.finished),

@@ -15,7 +15,7 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::SortingColumn;
-use soakbox_recorder::clock::{Clock, ClockPair, SystemClock};
+use soakbox_recorder::clock::{Clock, ClockPair, ManualClock, SystemClock};
 use soakbox_recorder::plan::SegmentLimits;
 use soakbox_recorder::segment::{RecorderDirectory, RecordingWriter};
 use soakbox_schemas::event::{OperationEvent, flags};
@@ -26,6 +26,17 @@ use soakbox_schemas::tables::{
 };
 
 pub(crate) const HOST: &str = "host-1";
+
+/// A noon, ns UTC: no period ends shortly after it.
+pub(crate) const NOON: i64 = 1_800_014_400_000_000_000;
+
+/// A clock that begins at [`NOON`].
+pub(crate) fn clock_at_noon() -> ManualClock {
+    ManualClock::new(ClockPair {
+        boot_ns: 1_000_000_000,
+        utc_ns: NOON,
+    })
+}
 
 pub(crate) fn provenance() -> Provenance {
     Provenance {

@@ -42,10 +42,26 @@ impl Disk {
         run("mount", &["-o", "remount,abort"], &[&self.path]).unwrap();
     }
 
+    /// Writes wait until the guard is dropped, as on a disk that hangs. Drop it before whatever waits
+    /// for a program that writes there.
+    pub(crate) fn hang(&self) -> Hung<'_> {
+        run("fsfreeze", &["--freeze"], &[&self.path]).unwrap();
+        Hung(self)
+    }
+
     /// Mounts the disk again, as after a repair.
     pub(crate) fn repair(&self) {
         run("umount", &[], &[&self.path]).unwrap();
         self.attach().unwrap();
+    }
+}
+
+/// A disk that hangs.
+pub(crate) struct Hung<'a>(&'a Disk);
+
+impl Drop for Hung<'_> {
+    fn drop(&mut self) {
+        run("fsfreeze", &["--unfreeze"], &[&self.0.path]).unwrap();
     }
 }
 

@@ -101,12 +101,19 @@ fn allow(variable: &str, allowed: bool, what: &str, reason: &str) -> bool {
     allowed
 }
 
-/// A random seed, printed so that a failure can be traced to it.
+/// A seed that is drawn when the test runs, and printed; `SOAKBOX_SEED` repeats one.
 pub(crate) fn seed() -> u64 {
-    let bytes = std::fs::read("/proc/sys/kernel/random/uuid").expect("a random uuid");
-    let seed = bytes.iter().fold(0u64, |sum, &byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
-    eprintln!("seed {seed}");
+    let seed = match std::env::var("SOAKBOX_SEED") {
+        Ok(seed) => seed.parse().expect("SOAKBOX_SEED is a number"),
+        Err(_) => drawn(),
+    };
+    eprintln!("SOAKBOX_SEED={seed}");
     seed
+}
+
+fn drawn() -> u64 {
+    let bytes = std::fs::read("/proc/sys/kernel/random/uuid").expect("a random uuid");
+    bytes.iter().fold(0u64, |sum, &byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+    })
 }
