@@ -1,7 +1,7 @@
 //! Steps of UTC in a run, and what they make of its time: time that the clock skipped was never there, and
 //! time that it showed twice lasted twice as long. Pure.
 
-use super::covered::merge;
+use super::ranges::{length_ns, merge};
 use crate::recording::TimeRange;
 
 /// UTC was set forward or back while a recorder ran.
@@ -58,11 +58,6 @@ impl ClockSteps {
     pub fn longer_ns(&self) -> i64 {
         length_ns(&self.stretches) - length_ns(&merge(self.stretches.clone()))
     }
-}
-
-/// The length of ranges together, ns.
-pub(super) fn length_ns(ranges: &[TimeRange]) -> i64 {
-    ranges.iter().map(|range| range.length_ns()).sum()
 }
 
 #[cfg(test)]

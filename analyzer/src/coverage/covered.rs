@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soakbox_schemas::tables::Table;
 
-use super::annotations::RunAnnotations;
-use super::clock_steps::length_ns;
+use super::ranges::{joined, length_ns, merge};
+use super::run_annotations::RunAnnotations;
 use super::{ClockSteps, Gap};
 use crate::recording::{Recording, RunFiles, TimeRange};
 
@@ -202,25 +202,6 @@ fn unobserved(range: TimeRange, runs: Vec<TimeRange>, gaps: &[Gap]) -> Vec<TimeR
         last_ns: runs[1].first_ns,
     }));
     merge(holes)
-}
-
-/// The same time as ranges that do not touch, in order.
-pub(super) fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
-    ranges.retain(|range| range.length_ns() > 0);
-    joined(ranges)
-}
-
-/// As [`merge`], with ranges that have no length.
-fn joined(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
-    ranges.sort_by_key(|range| range.first_ns);
-    let mut merged: Vec<TimeRange> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.first_ns <= last.last_ns => *last = last.union(range),
-            _ => merged.push(range),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]

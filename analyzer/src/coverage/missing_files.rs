@@ -3,8 +3,8 @@
 
 use soakbox_schemas::tables::Table;
 
-use super::annotations::RunAnnotations;
-use super::covered::merge;
+use super::ranges::merge;
+use super::run_annotations::RunAnnotations;
 use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// The cause of such a gap.

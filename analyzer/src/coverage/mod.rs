@@ -6,6 +6,8 @@ mod clock_steps;
 mod covered;
 mod known_runs;
 mod missing_files;
+mod ranges;
+mod run_annotations;
 
 pub(crate) use annotations::Annotations;
 pub use annotations::{Gap, Moment};

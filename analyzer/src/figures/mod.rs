@@ -8,6 +8,7 @@ mod reading;
 mod summary;
 mod timeline;
 mod warning;
+mod warning_text;
 
 pub use info::{DeletedExtent, Info, TableExtent, Target};
 pub use reading::{Outline, Reading};
