@@ -4,12 +4,14 @@ SELECT
     recorder,
     overhead_ns,
     levels[1] AS p50_ns,
-    -- 0 at least; null, as each product, where the overhead is not known.
-    greatest(levels[1] - overhead_ns, 0 * overhead_ns) AS corrected_p50_ns,
+    CASE WHEN levels[1] > overhead_ns THEN levels[1] - overhead_ns
+         WHEN levels[1] <= overhead_ns THEN 0 END AS corrected_p50_ns,
     levels[2] AS p90_ns,
-    greatest(levels[2] - overhead_ns, 0 * overhead_ns) AS corrected_p90_ns,
+    CASE WHEN levels[2] > overhead_ns THEN levels[2] - overhead_ns
+         WHEN levels[2] <= overhead_ns THEN 0 END AS corrected_p90_ns,
     levels[3] AS p99_ns,
-    greatest(levels[3] - overhead_ns, 0 * overhead_ns) AS corrected_p99_ns
+    CASE WHEN levels[3] > overhead_ns THEN levels[3] - overhead_ns
+         WHEN levels[3] <= overhead_ns THEN 0 END AS corrected_p99_ns
 FROM (
     SELECT
         operation,

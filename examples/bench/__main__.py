@@ -72,7 +72,8 @@ def main() -> None:
             queries.questions(directory, asked.rows)
         with_bpf = [part for part in WITH_BPF if part in parts]
         if with_bpf and subprocess.run([RECORDER, "check"], capture_output=True, check=False).returncode != 0:
-            sys.exit(f"skipped: {', '.join(with_bpf)}: they need BPF rights")
+            print(f"skipped: {', '.join(with_bpf)}: they need BPF rights", file=sys.stderr)
+            with_bpf = []
         programs = build(directory) if with_bpf else {}
         for part in with_bpf:
             observed(part, directory, programs)

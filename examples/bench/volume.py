@@ -17,15 +17,17 @@ def resident_bytes(pid: int) -> int:
 def replayed(directory: Path, days: float) -> None:
     """Writes a synthetic recording of some days, and compares the memory in the first tenth of the time with that in
     the last tenth."""
-    seconds = round(days * 86_400)
+    seconds = max(60, round(days * 86_400))
     heading(f"The volume of {seconds} s of a synthetic service, by replay")
     output = directory / "volume"
     command = [str(RECORDER), "replay", "--synthetic", "1", "--seconds", str(seconds), "-o", str(output)]
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     memory = []
-    while process.poll() is None:
+    while True:
         memory.append(resident_bytes(process.pid))
+        if process.poll() is not None:
+            break
         time.sleep(0.1)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -35,7 +37,7 @@ def replayed(directory: Path, days: float) -> None:
     tenth = max(1, len(memory) // 10)
     result(
         "volume",
-        days=days,
+        days=round(seconds / 86_400, 3),
         events=rows,
         bytes_per_event=round(size / rows, 2),
         times_faster_than_time=round(seconds / took),

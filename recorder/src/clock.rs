@@ -44,6 +44,11 @@ impl ClockPair {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Both clocks, as close together as can be.
     fn now(&self) -> ClockPair;
+
+    /// For how long the machine has been suspended since it was booted, ns.
+    fn suspended_ns(&self) -> u64 {
+        0
+    }
 }
 
 /// The machine's clocks.
@@ -72,6 +77,13 @@ impl Clock for SystemClock {
             }
         }
         best.map(|(_, pair)| pair).unwrap_or_default()
+    }
+
+    /// The monotonic clock stands still meanwhile, the boot clock does not. Within the time that passes
+    /// between two readings.
+    fn suspended_ns(&self) -> u64 {
+        let running = nanoseconds(clock_gettime(ClockId::Monotonic)).cast_unsigned();
+        boot_ns().saturating_sub(running)
     }
 }
 
@@ -133,6 +145,7 @@ impl Timer {
 pub struct ManualClock {
     boot_ns: AtomicU64,
     offset_ns: AtomicI64,
+    suspended_ns: AtomicU64,
 }
 
 impl ManualClock {
@@ -141,12 +154,19 @@ impl ManualClock {
         Self {
             boot_ns: AtomicU64::new(start.boot_ns),
             offset_ns: AtomicI64::new(start.offset_ns()),
+            suspended_ns: AtomicU64::default(),
         }
     }
 
     /// Lets `ns` pass on both clocks.
     pub fn advance(&self, ns: u64) {
         self.boot_ns.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    /// Lets `ns` pass while the machine is suspended.
+    pub fn suspend(&self, ns: u64) {
+        self.advance(ns);
+        self.suspended_ns.fetch_add(ns, Ordering::SeqCst);
     }
 
     /// Steps UTC by `ns` (back where negative); the boot clock stays.
@@ -166,6 +186,10 @@ impl Clock for ManualClock {
                 .saturating_add_unsigned(boot_ns),
         }
     }
+
+    fn suspended_ns(&self) -> u64 {
+        self.suspended_ns.load(Ordering::SeqCst)
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +203,14 @@ mod tests {
         assert!(second.boot_ns >= first.boot_ns);
         assert_eq!(first.utc_of(first.boot_ns), first.utc_ns);
         assert!(first.utc_ns > 1_600_000_000_000_000_000);
+        // Nobody suspends the machine during a test.
+        let suspended_ns = SystemClock.suspended_ns();
+        std::thread::sleep(Duration::from_millis(20));
+        let more_ns = SystemClock.suspended_ns().abs_diff(suspended_ns);
+        assert!(
+            suspended_ns <= second.boot_ns && more_ns < 10_000_000,
+            "{more_ns}"
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl ClockSteps {
     /// How much longer the time was that passed than the time that the clock showed, without what it
     /// skipped, ns.
     pub fn longer_ns(&self) -> i64 {
-        length_ns(&self.stretches) - length_ns(&merge(self.stretches.clone()))
+        length_ns(&self.stretches).saturating_sub(length_ns(&merge(self.stretches.clone())))
     }
 }
 

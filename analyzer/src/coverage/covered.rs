@@ -99,28 +99,29 @@ impl Coverage {
         }
     }
 
-    /// The same without times of which nothing is known.
+    /// The same where UTC was stepped in runs, which are named by their recorders: what it skipped was never
+    /// there, and of what it showed twice nothing over time is known. Time of another run is neither.
     #[must_use]
-    pub(crate) fn without<'a>(mut self, holes: impl Iterator<Item = &'a TimeRange>) -> Self {
-        let before_ns = length_ns(&self.unobserved);
-        self.unobserved.extend(holes);
-        self.unobserved = merge(self.unobserved);
-        self.observed_ns += before_ns - length_ns(&self.unobserved);
-        self
-    }
-
-    /// The same where UTC was stepped in runs: what it skipped was never there, and of what it showed twice
-    /// nothing over time is known.
-    #[must_use]
-    pub(crate) fn with_steps<'a>(mut self, steps: impl Iterator<Item = &'a ClockSteps>) -> Self {
+    pub(crate) fn with_steps(mut self, steps: &BTreeMap<String, ClockSteps>) -> Self {
         let (mut never, mut twice) = (self.unobserved, Vec::new());
         let before_ns = length_ns(&never);
-        for steps in steps {
-            never.extend(steps.skipped());
-            twice.extend(steps.twice());
+        for (recorder, steps) in steps {
+            let others = self.runs.iter().filter(|(other, _)| *other != recorder);
+            let others = merge(others.map(|(_, run)| run.range).collect());
+            let alone = |times: Vec<TimeRange>| {
+                let parts = times.into_iter();
+                parts
+                    .flat_map(|time| time.outside(&others))
+                    .collect::<Vec<_>>()
+            };
+            never.extend(alone(steps.skipped()));
+            twice.extend(alone(steps.twice()));
         }
         let (never, twice) = (merge(never), merge(twice));
-        self.observed_ns += before_ns - length_ns(&never) + length_ns(&twice);
+        let more_ns = before_ns
+            .saturating_sub(length_ns(&never))
+            .saturating_add(length_ns(&twice));
+        self.observed_ns = self.observed_ns.saturating_add(more_ns);
         self.unobserved = merge([never, twice].concat());
         self
     }
@@ -276,26 +277,43 @@ mod tests {
 
     #[test]
     fn steps_of_the_clock_change_how_long_was_observed() {
-        let stepped = |stretches: &[TimeRange]| {
+        let run = |range| RunCoverage {
+            range,
+            gaps: Vec::new(),
+            gaps_of_counts: Vec::new(),
+            deleted_rows: None,
+            noted_gaps: Vec::new(),
+            restarts_ns: Vec::new(),
+            has_start: true,
+        };
+        let stepped = |stretches: &[TimeRange], other: Option<TimeRange>| {
+            let other = other.map(|range| ("other".to_owned(), run(range)));
+            let own = ("own".to_owned(), run(range(0, 300)));
             let coverage = Coverage {
                 range: Some(range(0, 300)),
                 observed_ns: 280,
                 unobserved: vec![range(100, 120)],
                 stopped: BTreeSet::new(),
-                runs: BTreeMap::new(),
+                runs: [own].into_iter().chain(other).collect(),
                 without_rows: BTreeMap::new(),
             };
             let steps = ClockSteps::between(stretches.to_vec());
-            let coverage = coverage.with_steps([steps.clone(), steps].iter());
+            let coverage = coverage.with_steps(&BTreeMap::from([("own".to_owned(), steps)]));
             (coverage.observed_ns, coverage.unobserved)
         };
         let before = (280, vec![range(100, 120)]);
-        assert_eq!(stepped(&[range(0, 300)]), before);
+        assert_eq!(stepped(&[range(0, 300)], None), before);
         let forward = [range(0, 110), range(150, 300)];
-        assert_eq!(stepped(&forward), (250, vec![range(100, 150)]));
+        assert_eq!(stepped(&forward, None), (250, vec![range(100, 150)]));
         let back = [range(0, 240), range(200, 300)];
         let twice = vec![range(100, 120), range(200, 240)];
-        assert_eq!(stepped(&back), (320, twice));
+        assert_eq!(stepped(&back, None), (320, twice));
+        // What the clock of one host skipped or showed twice is time of the other one.
+        for steps in [forward, back] {
+            assert_eq!(stepped(&steps, Some(range(0, 300))), before);
+        }
+        let some = stepped(&forward, Some(range(0, 140)));
+        assert_eq!(some, (270, vec![range(100, 120), range(140, 150)]));
     }
 
     #[test]

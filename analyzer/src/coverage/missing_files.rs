@@ -9,12 +9,8 @@ use crate::recording::{Recording, RunFiles, TimeRange};
 
 /// The cause of such a gap.
 pub(super) const CAUSE: &str = "files missing";
-/// The tables with rows of all the time. Annotations are of moments, whatever lies between them.
-const OF_EACH_MOMENT: [Table; 3] = [
-    Table::OPERATION_LOG,
-    Table::OPERATION_METRICS,
-    Table::RECORDER_HEALTH,
-];
+/// The tables with rows of what was observed.
+const OBSERVED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 /// A shorter time may be one in which the recorder could not run.
 const LEAST_INTERVALS: i64 = 2;
 /// The same at the ends, where a recorder begins and finishes, and at the end no number tells of a further file.
@@ -44,7 +40,7 @@ pub(super) fn missing(
         first_ns: from_ns,
         last_ns: to_ns.unwrap_or(i64::MAX),
     });
-    let rows = OF_EACH_MOMENT.into_iter().flat_map(|table| {
+    let rows = |table: Table| {
         let sealed = files.segments(table).filter_map(|file| file.range);
         let unsealed = files.journals(table).filter_map(|file| file.range);
         // The time of counts is the start of their interval.
@@ -53,21 +49,26 @@ pub(super) fn missing(
             last_ns: range.last_ns.saturating_add(more_ns),
             ..range
         })
-    });
-    let others = merge(known.chain(rows).collect());
-    let holes = |intervals: i64, times: &[TimeRange]| -> Vec<TimeRange> {
-        let parts = times.iter().flat_map(|time| time.outside(&others));
+    };
+    let observed = merge(known.chain(OBSERVED.into_iter().flat_map(rows)).collect());
+    let recorded = rows(Table::RECORDER_HEALTH).chain(observed.iter().copied());
+    let recorded = merge(recorded.collect());
+    let holes = |intervals: i64, times: &[TimeRange], others: &[TimeRange]| -> Vec<TimeRange> {
+        let parts = times.iter().flat_map(|time| time.outside(others));
         let least_ns = intervals.saturating_mul(interval_ns);
         parts.filter(|part| part.length_ns() >= least_ns).collect()
     };
     let mut numbered: Vec<_> = numbered.collect();
     numbered.sort_unstable_by_key(|(sequence, _)| *sequence);
+    // The oldest are deleted first, and what was before them cannot be told from them.
+    let is_deleted = recording.deletions.of(recorder, counts).is_some();
+    let started_ns = run.started_ns.filter(|_| !is_deleted);
     let stopped_ns = run.stopped_ns.filter(|_| !recording.is_unsealed(recorder));
-    let ends = ends(&numbered, run.started_ns, stopped_ns);
+    let ends = ends(&numbered, started_ns, stopped_ns);
     let between = jumps(&numbered, interval_ns);
     [
-        holes(LEAST_INTERVALS, &between),
-        holes(LEAST_AT_ENDS, &ends),
+        holes(LEAST_INTERVALS, &between, &observed),
+        holes(LEAST_AT_ENDS, &ends, &recorded),
     ]
     .concat()
 }
@@ -79,7 +80,7 @@ type Numbered = (u64, Option<TimeRange>);
 fn jumps(numbered: &[Numbered], interval_ns: i64) -> Vec<TimeRange> {
     let jump = |two: &[Numbered]| {
         let (before, after) = (two[0].1?, two[1].1?);
-        let is_jump = two[1].0 > two[0].0 + 1;
+        let is_jump = two[1].0.saturating_sub(two[0].0) > 1;
         is_jump.then(|| TimeRange {
             first_ns: before.last_ns.saturating_add(interval_ns),
             last_ns: after.first_ns,

@@ -14,6 +14,7 @@ pub use annotations::{Gap, Moment};
 pub use clock_steps::ClockSteps;
 pub use covered::{Coverage, RunCoverage};
 pub use known_runs::KnownRuns;
+pub(crate) use ranges::{length_ns, merge};
 
 /// Intervals at the end of a run that may not be written completely: one is still being counted,
 /// another is being flushed.

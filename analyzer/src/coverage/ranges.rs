@@ -3,7 +3,7 @@
 use crate::recording::TimeRange;
 
 /// The same time as ranges that do not touch, in order.
-pub(super) fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
+pub(crate) fn merge(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
     ranges.retain(|range| range.length_ns() > 0);
     joined(ranges)
 }
@@ -22,6 +22,7 @@ pub(super) fn joined(mut ranges: Vec<TimeRange>) -> Vec<TimeRange> {
 }
 
 /// The length of ranges together, ns.
-pub(super) fn length_ns(ranges: &[TimeRange]) -> i64 {
-    ranges.iter().map(|range| range.length_ns()).sum()
+pub(crate) fn length_ns(ranges: &[TimeRange]) -> i64 {
+    let lengths = ranges.iter().map(|range| range.length_ns());
+    lengths.fold(0, i64::saturating_add)
 }

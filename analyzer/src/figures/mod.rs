@@ -4,6 +4,7 @@
 
 mod info;
 mod many_operations;
+mod operation_windows;
 mod reading;
 mod summary;
 mod timeline;
@@ -11,9 +12,10 @@ mod warning;
 mod warning_text;
 
 pub use info::{DeletedExtent, Info, TableExtent, Target};
+pub use operation_windows::OperationWindows;
 pub use reading::{Outline, Reading};
 pub use summary::{OperationSummary, Summary};
-pub use timeline::{LatencyWindow, OperationTimeline, OperationWindows, Timeline};
+pub use timeline::{LatencyWindow, OperationTimeline, Timeline};
 pub use warning::Warning;
 
 pub use crate::windows::DurationsOf;

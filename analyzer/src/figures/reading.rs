@@ -44,14 +44,11 @@ impl Reading {
             counts,
             totals,
             steps,
-            holes,
         } = windows::read(&recording, &coverage, cut)?;
         let Annotations { gaps, moments, .. } = annotations;
         let mut warnings = Warning::all(&recording, &counts, &gaps, &coverage);
-        warnings.extend(Warning::holes(&holes));
         warnings.extend(Warning::clock_steps(&steps));
-        let coverage = coverage.without(holes.values().flatten());
-        let coverage = coverage.with_steps(steps.values());
+        let coverage = coverage.with_steps(&steps);
         Ok(Self {
             recording,
             gaps,

@@ -5,16 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::Reading;
+use super::operation_windows::{OperationWindows, WINDOWS, shown_length};
 use crate::coverage::Moment;
 use crate::recording::TimeRange;
 use crate::windows::{Cut, DurationsOf, OperationCounts, Run, Window, WindowLength};
-
-/// Bounds of the number of windows of an operation: few durations give up to 16, many up to 200.
-/// Lengths are powers of two, so that there are at least half as many.
-const WINDOWS: std::ops::RangeInclusive<usize> = 16..=200;
-/// Windows are as long as needed to have at least this number of durations on average: a percentile of
-/// a few is uncertain.
-const DURATIONS_PER_WINDOW: u64 = 40;
 
 /// One window of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,59 +100,6 @@ impl Timeline {
     }
 }
 
-/// The windows of one operation in all runs of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperationWindows {
-    /// Length of each window, ns.
-    pub width_ns: i64,
-    /// By their begin, ns UTC; those without rows and losses are absent, but for those of a run whose
-    /// probes were switched.
-    pub windows: BTreeMap<i64, Window>,
-    /// The operations that the durations are of.
-    pub durations_of: DurationsOf,
-}
-
-impl OperationWindows {
-    /// The windows of an operation of a recording that was read with [`Timeline::CUT`].
-    pub fn of(operation: &str, range: TimeRange, runs: &[Run]) -> Self {
-        Self::merged(operation, shown_length(operation, range, runs), runs)
-    }
-
-    /// The windows of an operation in all runs, merged to windows of `length`, or as long as a run has
-    /// them: those of whole intervals cannot be divided.
-    fn merged(operation: &str, length: WindowLength, runs: &[Run]) -> Self {
-        let series = || runs.iter().filter_map(|run| run.operations.get(operation));
-        let longest = series().map(|one| one.length).max();
-        let width_ns = longest.map_or(length, |longest| longest.max(length)).ns();
-        let of_finished = series().any(|one| one.durations_of() == DurationsOf::Finished);
-        let mut windows: BTreeMap<i64, Window> = BTreeMap::new();
-        for run in runs {
-            let Some(series) = run.operations.get(operation) else {
-                continue;
-            };
-            let starts = (0i64..).map(|index| index.saturating_mul(series.length.ns()));
-            for (since, window) in starts.zip(&series.windows) {
-                let is_known =
-                    |one: &&Window| one.of_finished().all > 0 || one.represented.is_some();
-                let Some(window) = window.as_ref().filter(is_known) else {
-                    continue;
-                };
-                let at_ns = run.identity.first_ns.saturating_add(since);
-                let at_ns = at_ns.div_euclid(width_ns).saturating_mul(width_ns);
-                windows.entry(at_ns).or_default().merge(window);
-            }
-        }
-        Self {
-            width_ns,
-            windows,
-            durations_of: match of_finished {
-                true => DurationsOf::Finished,
-                false => DurationsOf::Rows,
-            },
-        }
-    }
-}
-
 impl OperationTimeline {
     fn of(operation: &str, range: TimeRange, length: WindowLength, runs: &[Run]) -> Self {
         let OperationWindows {
@@ -197,19 +138,6 @@ impl OperationTimeline {
     }
 }
 
-/// The length of windows in which an operation is shown.
-fn shown_length(operation: &str, range: TimeRange, runs: &[Run]) -> WindowLength {
-    let series = runs.iter().filter_map(|run| run.operations.get(operation));
-    let timed = series.fold(0u64, |sum, one| sum.saturating_add(one.timed()));
-    length(range.length_ns(), timed)
-}
-
-/// The length of windows for a recording of `length_ns` and this number of durations.
-fn length(length_ns: i64, durations: u64) -> WindowLength {
-    let windows = usize::try_from(durations / DURATIONS_PER_WINDOW).unwrap_or(usize::MAX);
-    WindowLength::filling(length_ns, windows.clamp(*WINDOWS.start(), *WINDOWS.end()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,19 +172,6 @@ mod tests {
         assert_eq!(shown(50, 349), [0, 100, 200]);
         assert_eq!(shown(90, 301), [100, 200]);
         assert_eq!(shown(270, 330), [0, 100, 200, 300], "none is covered");
-    }
-
-    #[test]
-    fn windows_are_neither_too_many_nor_too_short() {
-        let second = 1_000_000_000;
-        assert_eq!(length(2 * second, 140).ns(), second / 8);
-        assert_eq!(length(600 * second, 42_000).ns(), 4 * second);
-        assert_eq!(length(7 * 86_400 * second, 1 << 30).ns(), 4_096 * second);
-        for days in [100, 1000, 10_000] {
-            let length_ns = days * 86_400 * second;
-            let windows = length_ns / length(length_ns, 1 << 40).ns();
-            assert!((100..=200).contains(&windows), "{windows}");
-        }
     }
 
     #[test]

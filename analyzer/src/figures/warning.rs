@@ -11,7 +11,7 @@ use soakbox_schemas::tables::{DECLARATIONS, Declaration, Table};
 
 use super::many_operations::together;
 use crate::coverage::{ClockSteps, Coverage, Gap};
-use crate::recording::{Owner, Recording, TimeRange};
+use crate::recording::{Owner, Recording};
 use crate::windows::OperationCounts;
 
 /// One reason to doubt a figure.
@@ -69,15 +69,6 @@ pub enum Warning {
     NoStart {
         /// First eight digits of the run's UUID.
         recorder: String,
-    },
-    /// Of a time inside of a run neither counts nor rows are there.
-    Hole {
-        /// First eight digits of the run's UUID.
-        recorder: String,
-        /// How often.
-        times: usize,
-        /// How long it is, ns.
-        length_ns: i64,
     },
     /// UTC was set forward or back during a run.
     ClockStepped {
@@ -154,16 +145,6 @@ impl Warning {
             reason: file.reason.clone(),
         }));
         warnings
-    }
-
-    /// A warning for each run with times of which nothing is known.
-    pub(super) fn holes(holes: &BTreeMap<String, Vec<TimeRange>>) -> Vec<Self> {
-        let warning = |(recorder, holes): (&String, &Vec<TimeRange>)| Self::Hole {
-            recorder: recorder.clone(),
-            times: holes.len(),
-            length_ns: holes.iter().map(|hole| hole.length_ns()).sum(),
-        };
-        holes.iter().map(warning).collect()
     }
 
     /// A warning for each run in which UTC was stepped.

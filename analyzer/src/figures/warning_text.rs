@@ -95,18 +95,6 @@ impl fmt::Display for Warning {
                 "the annotations of the recorder {recorder} are missing or do not begin with its \
                  start: when it observed nothing is not known"
             ),
-            Warning::Hole {
-                recorder,
-                times,
-                length_ns,
-            } => write!(
-                f,
-                "the run {recorder} has neither counts nor rows of {} ({} {}), which are in no rate: was the \
-                 host suspended?",
-                duration(*length_ns as f64),
-                count(*times as u64),
-                plural(*times as u64, "time")
-            ),
             Warning::ClockStepped {
                 recorder,
                 times,

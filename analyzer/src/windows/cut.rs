@@ -7,7 +7,7 @@ use super::check::CompleteIntervals;
 use super::complete::complete_intervals;
 use super::length::MOST_WINDOWS;
 use super::source::Source;
-use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage};
+use crate::coverage::{Coverage, INCOMPLETE_INTERVALS, RunCoverage, length_ns};
 use crate::recording::{Recording, RunFiles, TimeRange};
 use soakbox_cli::Result;
 use soakbox_schemas::recording::Provenance;
@@ -105,8 +105,9 @@ pub(super) struct RunPlan {
     pub(super) lacks_gaps: bool,
     /// The intervals of which counts and rows are compared.
     pub(super) complete_intervals: CompleteIntervals,
-    /// The part of the run in which it observed, ns.
+    /// The part of the run in which it observed, ns; and when.
     pub(super) observed_ns: i64,
+    pub(super) observed: Vec<TimeRange>,
     /// The settings of the recorder, by name; empty in runs that older versions recorded.
     pub(super) settings: BTreeMap<String, String>,
     /// No row finished before, ns UTC: earlier ones were deleted.
@@ -184,7 +185,8 @@ pub(super) fn plans(
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
-            observed_ns: observed_ns(run),
+            observed_ns: length_ns(&run.range.outside(&run.gaps_of_counts)),
+            observed: run.range.outside(&run.gaps_of_counts),
             settings: provenance.map_or_else(BTreeMap::new, |one| one.settings.clone()),
             rows_begin_ns: rows_begin_ns(files),
             reads_sums: true,
@@ -204,12 +206,6 @@ impl RunPlan {
         let probe = self.settings.get(&format!("op.{operation}"));
         probe.is_some_and(|probe| probe.contains(RULE))
     }
-}
-
-/// The run without its gaps, but for those of deleted rows, ns.
-fn observed_ns(run: &RunCoverage) -> i64 {
-    let gaps = run.gaps_of_counts.iter().map(|gap| gap.length_ns());
-    run.range.length_ns().saturating_sub(gaps.sum())
 }
 
 /// The time of the first row of a run, the latest of all where it has none.

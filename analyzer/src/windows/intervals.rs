@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::row_intervals::RowIntervals;
 use crate::coverage::ClockSteps;
 use crate::recording::TimeRange;
 
@@ -168,30 +167,6 @@ impl Intervals {
         ClockSteps::between(stretches)
     }
 
-    /// Times between two counted intervals of which no other one was counted or has rows, if they are
-    /// longer than an interval.
-    pub(super) fn holes(&self, rows: &RowIntervals) -> Vec<TimeRange> {
-        let mut holes = Vec::new();
-        let mut last: Option<u64> = None;
-        for (key, word) in self.words.iter().filter(|_| !self.is_overfull) {
-            for bit in (0..WORD).filter(|bit| word.bits >> bit & 1 == 1) {
-                let interval = key * WORD + bit;
-                if let Some(last) = last.filter(|last| interval > last + 2)
-                    && !rows.may_have(last + 1..=interval - 1)
-                    && let Some(before_ns) = self.begin_ns(last)
-                    && let Some(after_ns) = self.begin_ns(interval)
-                {
-                    holes.push(TimeRange {
-                        first_ns: before_ns.saturating_add(self.length_ns),
-                        last_ns: after_ns,
-                    });
-                }
-                last = Some(interval);
-            }
-        }
-        holes
-    }
-
     /// The parts of the run whose intervals were not counted; `None` where the numbers are wrong,
     /// so that nothing is known. Less than an interval at either end of the run is no such part.
     pub(super) fn uncounted(&self, run: TimeRange) -> Option<Vec<TimeRange>> {
@@ -239,7 +214,12 @@ impl Intervals {
 impl Word {
     /// Adds intervals of the same word.
     fn add(&mut self, other: Self, length_ns: i64) {
+        // Counts that came late have the clock of then.
+        let is_known = self.bits & other.bits == other.bits;
         self.bits |= other.bits;
+        if is_known && other.stepped.is_none() {
+            return;
+        }
         let known = [
             Some(self.first),
             self.stepped,
@@ -328,6 +308,10 @@ mod tests {
             forwards.add((5_000 + second).unsigned_abs(), at(*second) * SECOND);
             let second = 299 - second;
             backwards.add((5_000 + second).unsigned_abs(), at(second) * SECOND);
+        }
+        // Counts that came late, with the clock of then.
+        for second in [70_i64, 92] {
+            forwards.add((5_000 + second).unsigned_abs(), (second + 3_600) * SECOND);
         }
         for start in 0..7 {
             let mut part = intervals(run, &[]);

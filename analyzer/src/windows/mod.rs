@@ -24,7 +24,6 @@ mod observed_time;
 mod open_window;
 mod read;
 mod roll_up;
-mod row_intervals;
 mod run;
 mod series;
 mod source;

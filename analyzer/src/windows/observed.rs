@@ -9,7 +9,6 @@ use super::balance::{Balance, Imbalance};
 use super::cut::{RunPlan, fills_enough};
 use super::finished::FinishedFold;
 use super::intervals::Intervals;
-use super::row_intervals::RowIntervals;
 use super::tally::Tally;
 use super::totals::Totals;
 use super::{Fold, Series, Window, WindowLength};
@@ -23,7 +22,6 @@ const MOST_NAMED: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
     pub(super) intervals: Intervals,
-    pub(super) rows: RowIntervals,
     pub(super) operations: BTreeMap<String, OperationFold>,
 }
 
@@ -74,7 +72,6 @@ impl Observed {
     pub(super) fn new(plan: &RunPlan) -> Self {
         Self {
             intervals: Intervals::new(plan.range.length_ns(), plan.interval_ns),
-            rows: RowIntervals::default(),
             operations: BTreeMap::new(),
         }
     }
@@ -82,7 +79,6 @@ impl Observed {
     /// Adds another part of the same run.
     pub(super) fn merge(&mut self, other: Self) {
         self.intervals.merge(other.intervals);
-        self.rows.merge(other.rows);
         for (operation, fold) in other.operations {
             match self.operations.get_mut(&operation) {
                 Some(known) => {
@@ -93,17 +89,6 @@ impl Observed {
                 }
                 None => drop(self.operations.insert(operation, fold)),
             }
-        }
-    }
-
-    /// The times inside of the run of which nothing is known: its intervals were neither counted, nor have
-    /// they rows. After a time in which only the recorder could not run, rows are there, and their counts
-    /// are in later intervals. Where rows were left out, that is not known.
-    pub(super) fn holes(&self) -> Vec<TimeRange> {
-        let mut operations = self.operations.values();
-        match operations.any(OperationFold::leaves_out_rows) {
-            true => Vec::new(),
-            false => self.intervals.holes(&self.rows),
         }
     }
 

@@ -11,7 +11,7 @@ use soakbox_schemas::tables::Table;
 use super::count_rows::{CountRow, CountRows, DURATIONS, metrics_columns};
 use super::counts::{OperationCounts, Reconciliation, values};
 use super::cut::{NEEDED, RunPlan, plans};
-use super::known_time::{clock_steps, holes};
+use super::known_time::clock_steps;
 use super::log_rows::{LOG_COLUMNS, LogRows, SPLIT_COLUMNS};
 use super::observed::{Observed, OperationFold};
 use super::roll_up::{RolledUp, usable_roll_up};
@@ -34,9 +34,6 @@ pub struct Observation {
     pub totals: Vec<OperationTotals>,
     /// The steps of UTC, by recorder.
     pub steps: BTreeMap<String, ClockSteps>,
-    /// The times inside of runs of which nothing is known, by recorder; empty where the windows are for
-    /// verdicts, which leave them out.
-    pub holes: BTreeMap<String, Vec<TimeRange>>,
 }
 
 /// Reads a recording.
@@ -50,7 +47,6 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     read_doubtful_by_rows(&files, &mut plans, &mut folds, cut)?;
     add_durations(&files, &mut plans, &mut folds, cut)?;
     let steps = clock_steps(&mut plans, &folds);
-    let holes = holes(&mut plans, &folds, coverage);
     let mut reconciliation = Reconciliation::default();
     let mut totals = Totals::default();
     for (plan, fold) in plans.iter().zip(&mut folds) {
@@ -107,7 +103,6 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
         counts,
         totals: totals.finish(),
         steps,
-        holes,
     })
 }
 
@@ -341,9 +336,7 @@ impl<'a> RunFolds<'a> {
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add(&row);
-                let interval = rows.interval(index);
-                fold.balance.add_row(interval);
-                self.observed.rows.add(interval);
+                fold.balance.add_row(rows.interval(index));
                 fold.tally
                     .add_row(rows.operation_type(index), rows.split(index));
             }

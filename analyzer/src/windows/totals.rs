@@ -7,6 +7,8 @@ use soakbox_schemas::tables::histogram::SparseHistogram;
 use super::cut::RunPlan;
 use super::tally::{Measured, Tally};
 use super::{Series, Window};
+use crate::coverage::{length_ns, merge};
+use crate::recording::TimeRange;
 
 /// The sums of one operation over a whole recording.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +35,7 @@ pub struct OperationTotals {
     /// How many operations the counted ones stand for, where its probes were switched off and on in a
     /// run.
     pub represented: Option<f64>,
-    /// The time of runs in which its probes were never on, ns.
+    /// The time in which its probes were never on, and nobody else observed it, ns.
     pub blind_ns: i64,
 }
 
@@ -50,7 +52,10 @@ struct Sums {
     whole: Window,
     knows_outcomes: bool,
     represented: f64,
-    blind_ns: i64,
+    /// When its probes were never on.
+    blind: Vec<TimeRange>,
+    /// When they were.
+    seeing: Vec<TimeRange>,
 }
 
 impl Totals {
@@ -62,9 +67,15 @@ impl Totals {
         let finished = tally.finished() as f64;
         let observed_s = plan.observed_ns as f64 / 1e9;
         // Each run stands for its own time, whether its probes were switched or not.
+        let time = match tally.switched.is_blind() {
+            true => &mut sums.blind,
+            false => &mut sums.seeing,
+        };
+        time.extend(&plan.observed);
         if tally.switched.is_blind() {
-            sums.blind_ns = sums.blind_ns.saturating_add(plan.observed_ns);
-        } else if let Some(per_second) = tally.switched.per_second() {
+            return;
+        }
+        if let Some(per_second) = tally.switched.per_second() {
             sums.represented += finished * per_second * observed_s;
         } else {
             sums.represented += finished;
@@ -96,8 +107,19 @@ impl Totals {
                 .switched
                 .unobserved_ns()
                 .map(|_| sums.represented),
-            blind_ns: sums.blind_ns,
+            blind_ns: blind_ns(sums.blind, sums.seeing),
         });
         totals.collect()
     }
+}
+
+/// How long nobody saw anything, ns.
+fn blind_ns(blind: Vec<TimeRange>, seeing: Vec<TimeRange>) -> i64 {
+    let seeing = merge(seeing);
+    let blind = merge(blind).into_iter();
+    length_ns(
+        &blind
+            .flat_map(|time| time.outside(&seeing))
+            .collect::<Vec<_>>(),
+    )
 }

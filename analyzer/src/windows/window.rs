@@ -140,6 +140,22 @@ impl Window {
         }
     }
 
+    /// What the window stands for, as a part of a time of that many ns: its operations at their rate. No
+    /// time where nothing was observed.
+    pub fn represented_in(&self, ns: u64) -> Represented {
+        match self.represented {
+            Some(represented) if represented.ns == 0 => represented,
+            Some(represented) => Represented {
+                operations: (represented.rate() * (ns as f64 / 1e9)).round() as u64,
+                ns,
+            },
+            None => Represented {
+                operations: self.of_finished().all,
+                ns,
+            },
+        }
+    }
+
     /// Operations that finished, per second of the time that the window stands for, of which `seconds`
     /// were observed; NaN where nothing was.
     pub fn finished_per_second(&self, seconds: f64) -> f64 {

@@ -2,6 +2,7 @@
 
 use crate::program::{Place, json as answer};
 use serde_json::{Value, json};
+use soakbox_schemas::tables::histogram::SparseHistogram;
 use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
 use soakbox_testing::{Recorder, Soak, concat};
 
@@ -182,6 +183,22 @@ fn corrected_durations_are_those_without_the_overhead() {
     }
     assert_eq!(found[0]["corrected_p50_ns"], 0, "{:?}", found[0]);
     assert!(number(&found[0]["corrected_p99_ns"]) > 0.0);
+    // Of an operation that never finished nothing is known.
+    let begun = Place::new();
+    let mut bytes = Vec::new();
+    SparseHistogram::default().encode(&mut bytes);
+    let row = &mut all.metrics[0][0];
+    (row.finished, row.durations_ns) = (0, Some(bytes));
+    let mut recorder = Recorder::new(begun.path());
+    let metrics = OperationMetrics::batch(&all.metrics[0][..1]).unwrap();
+    recorder.seal(Table::OPERATION_METRICS, &metrics);
+    let found = rows(&begun, "corrected-durations");
+    let of_none = &found[0];
+    assert_eq!(of_none["overhead_ns"], OVERHEAD_NS);
+    assert!(
+        of_none["p50_ns"].is_null() && of_none["corrected_p50_ns"].is_null(),
+        "{of_none}"
+    );
 }
 
 /// The slowest refresh is followed by the control operations of its time, found by hand here.

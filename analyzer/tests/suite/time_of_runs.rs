@@ -8,8 +8,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
 use arrow::datatypes::TimestampNanosecondType;
 use serde_json::Value;
-use soakbox_schemas::tables::{Annotation, OperationMetrics, RecorderHealth, Table};
-use soakbox_testing::{Recorder, SECOND, Soak, concat};
+use soakbox_schemas::tables::{
+    Annotation, AnnotationKind, OperationMetrics, RecorderHealth, Table,
+};
+use soakbox_testing::{Recorder, SECOND, Soak, annotation, concat};
 
 use crate::program::{Place, analyzer, json, printed, text};
 
@@ -30,10 +32,25 @@ pub(crate) fn later(batch: &RecordBatch, by_ns: i64) -> RecordBatch {
 /// What happens in the seconds of a recording whose recorder does not run for a while.
 #[derive(Clone, Copy, PartialEq)]
 enum Pause {
-    /// Nothing: the host is suspended, and the boot clock goes on.
+    /// Nothing: the host is suspended, and the boot clock goes on. The recorder reads the intervals that the
+    /// kernel side still keeps apart, without anything in them, and notes the gap.
     Suspended,
     /// Operations finish, and are counted in the interval in which the recorder runs again.
     Stalled,
+}
+
+/// Intervals that the kernel side keeps apart.
+const KEPT_APART: usize = 15;
+
+/// The counts of an interval in which nothing happened.
+fn empty(counts: &OperationMetrics) -> OperationMetrics {
+    OperationMetrics {
+        at_ns: counts.at_ns,
+        interval: counts.interval,
+        operation: counts.operation.clone(),
+        operation_type: counts.operation_type,
+        ..OperationMetrics::default()
+    }
 }
 
 /// Seals a recording with a pause of the recorder, all in one file of each table.
@@ -53,6 +70,9 @@ fn seal_with(root: &Path, pause: Pause, seconds: std::ops::Range<usize>) {
         }
         match (is_paused, pause) {
             (true, Pause::Stalled) => late.extend(counts),
+            (true, Pause::Suspended) if second + KEPT_APART >= seconds.end => {
+                metrics.extend(counts.iter().map(empty));
+            }
             (true, Pause::Suspended) => {}
             (false, _) => {
                 for earlier in late.drain(..) {
@@ -74,6 +94,11 @@ fn seal_with(root: &Path, pause: Pause, seconds: std::ops::Range<usize>) {
     recorder.seal(Table::OPERATION_LOG, &concat(&log));
     let metrics = OperationMetrics::batch(&metrics).unwrap();
     recorder.seal(Table::OPERATION_METRICS, &metrics);
+    if pause == Pause::Suspended {
+        let (from, to) = (seconds.start as i64, seconds.end as i64);
+        let gap = annotation(from, Some(to), AnnotationKind::Gap, "host suspended");
+        rows.annotations.push(gap);
+    }
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
 }
@@ -86,10 +111,7 @@ fn a_host_that_was_suspended_was_not_observed_and_a_recorder_that_did_not_run_wa
     assert_rates(&found, 180.0);
     assert_eq!(found["complete"], false);
     let warnings = found["warnings"].to_string();
-    assert!(
-        warnings.contains("neither counts nor rows of 60.0 s (1 time)"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("host suspended"), "{warnings}");
     assert_steady(&place);
     let place = Place::new();
     seal_with(place.path(), Pause::Stalled, 100..160);
@@ -253,5 +275,34 @@ fn time_that_the_clock_showed_twice_lasted_twice_as_long() {
         assert_steady(&place);
         let info = json(&["info", place.text(), "--format", "json"]);
         assert_eq!(info["identity_ok"], true);
+    }
+}
+
+/// Two hosts at once, of which one has its clock set: the time of the other one passes as before.
+#[test]
+fn a_clock_that_is_set_changes_no_rate_of_another_host() {
+    for shift in [3_600, -100] {
+        let place = Place::new();
+        seal(place.path(), |second| if second < 100 { 0 } else { shift });
+        let other = Soak {
+            seconds: 3_900,
+            begin: -100,
+            seed: 2,
+            ..Soak::default()
+        };
+        other.seal(place.path());
+        let found = summary(&place);
+        let observed_s = found["observed_s"].as_f64().unwrap();
+        assert!((observed_s - 3_900.0).abs() < 241.0, "{found}");
+        assert!(
+            found["warnings"].to_string().contains("was set by"),
+            "{found}"
+        );
+        // Both did the same work: that of the run that was set, over the time of both.
+        let expected = 20.0 * (240.0 + 3_900.0) / observed_s;
+        let rate = found["operations"][0]["rate_per_s"].as_f64().unwrap();
+        assert!((rate / expected - 1.0).abs() < 1e-3, "{rate} {expected}");
+        let info = json(&["info", place.text(), "--format", "json"]);
+        assert_eq!(info["gaps"].as_array().map(Vec::len), Some(0), "{info}");
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Collector {
     intervals: IntervalClock,
     ages: Ages,
     events: EventCounts,
+    /// For how long the host has been suspended, as in earlier ticks, ns.
+    suspended_ns: u64,
 }
 
 impl Collector {
@@ -62,6 +64,7 @@ impl Collector {
     ) -> Self {
         let boot_ns = clock.now().boot_ns;
         Self {
+            suspended_ns: clock.suspended_ns(),
             source,
             clock,
             outbox,
@@ -169,9 +172,12 @@ impl Collector {
             },
             is_late,
         });
+        let suspended_ns = self.clock.suspended_ns();
+        let before_ns = std::mem::replace(&mut self.suspended_ns, suspended_ns);
         Tick {
             counts: counts.collect(),
             now,
+            suspended_ns: suspended_ns.saturating_sub(before_ns),
             interval: self.intervals.interval(now.boot_ns),
             merged_intervals: due.merged,
             unfollowed: self.source.take_unfollowed(),

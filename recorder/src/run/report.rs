@@ -45,6 +45,12 @@ impl Report {
 
     /// Adds the counts of a tick, and warns about losses.
     pub(super) fn tick(&mut self, tick: &Tick) {
+        if let Some(length) = tick.suspended() {
+            message::line(format_args!(
+                "warning: the host was suspended for {:.1} s: a gap of the recording",
+                length.as_secs_f64()
+            ));
+        }
         if let Some(stall) = tick.stall() {
             message::line(format_args!("warning: {stall}"));
         }

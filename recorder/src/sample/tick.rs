@@ -2,11 +2,15 @@
 //! previous tick.
 
 use std::fmt;
+use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use crate::clock::ClockPair;
+
+/// A suspend is longer; what looks shorter is the time between two readings of clocks.
+const LEAST_SUSPENDED: Duration = Duration::from_millis(50);
 
 /// The counts of one interval, or counts that came after the interval was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct Tick {
     pub counts: Vec<IntervalCounts>,
     /// Intervals whose counts are in those of later ones, because the recorder stalled.
     pub merged_intervals: u64,
+    /// For how long the host has been suspended since the previous tick, ns, as the clocks show it.
+    pub suspended_ns: u64,
     /// Processes that were not followed because the map of the kernel side was full.
     pub unfollowed: u64,
     /// Events of the source.
@@ -59,9 +65,15 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// A sentence about counts that a stall merged; `None` without a stall.
+    /// For how long the host was suspended; `None` where it was not.
+    pub fn suspended(&self) -> Option<Duration> {
+        let length = Duration::from_nanos(self.suspended_ns);
+        (length >= LEAST_SUSPENDED).then_some(length)
+    }
+
+    /// A sentence about counts that a stall merged; `None` without a stall. A suspended host counts nothing.
     pub fn stall(&self) -> Option<impl fmt::Display> {
-        (self.merged_intervals > 0).then(|| {
+        (self.merged_intervals > 0 && self.suspended().is_none()).then(|| {
             format!(
                 "the recorder stalled: the counts of {} earlier intervals are in those of later ones",
                 self.merged_intervals
