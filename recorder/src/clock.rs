@@ -79,12 +79,21 @@ impl Clock for SystemClock {
         best.map(|(_, pair)| pair).unwrap_or_default()
     }
 
-    /// The monotonic clock stands still meanwhile, the boot clock does not. Within the time that passes
-    /// between two readings.
+    /// The monotonic clock stands still meanwhile, the boot clock does not. As with [`Self::now`], being
+    /// preempted between two readings must not look like a suspend.
     fn suspended_ns(&self) -> u64 {
-        let running = nanoseconds(clock_gettime(ClockId::Monotonic)).cast_unsigned();
-        boot_ns().saturating_sub(running)
+        let readings = (0..READINGS).map(|_| {
+            let before = monotonic_ns();
+            let boot = boot_ns();
+            let distance = monotonic_ns().saturating_sub(before);
+            (distance, boot.saturating_sub(before + distance / 2))
+        });
+        readings.min().map_or(0, |(_, suspended_ns)| suspended_ns)
     }
+}
+
+fn monotonic_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Monotonic)).cast_unsigned()
 }
 
 fn boot_ns() -> u64 {
