@@ -93,8 +93,8 @@ pub struct Record {
     #[arg(long, value_name = "WORD", value_parser = when_full)]
     pub when_disk_full: Option<WhenFull>,
     /// Have the kernel measure the BPF programs of the recorder: `bpf_runs` and `bpf_run_ns` of
-    /// recorder_health. It measures those of the whole host then, and each run takes some 20 ns longer.
-    /// Needs CAP_SYS_ADMIN
+    /// recorder_health. It measures those of the whole host then, and each run takes two more readings of
+    /// the clock. Needs CAP_SYS_ADMIN
     #[arg(long)]
     pub bpf_statistics: bool,
     /// Do not show the status (rate, losses, memory, disk) in the last line of a terminal. It is never

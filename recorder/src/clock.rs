@@ -55,41 +55,40 @@ pub trait Clock: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// Attempts at reading UTC between two close readings of the boot clock.
+/// Attempts at reading one clock between two close readings of another one.
 const READINGS: usize = 3;
 
 impl Clock for SystemClock {
-    /// UTC is read between two readings of the boot clock and belongs to their middle; of a few
-    /// attempts the one with the shortest distance counts, so that being preempted in between
-    /// does not shift the pair.
     fn now(&self) -> ClockPair {
-        let mut best: Option<(u64, ClockPair)> = None;
-        for _ in 0..READINGS {
-            let before = boot_ns();
-            let utc_ns = nanoseconds(clock_gettime(ClockId::Realtime));
-            let distance = boot_ns().saturating_sub(before);
-            let pair = ClockPair {
-                boot_ns: before + distance / 2,
-                utc_ns,
-            };
-            if best.is_none_or(|(shortest, _)| distance < shortest) {
-                best = Some((distance, pair));
-            }
-        }
-        best.map(|(_, pair)| pair).unwrap_or_default()
+        let (boot_ns, utc_ns) = together(boot_ns, || nanoseconds(clock_gettime(ClockId::Realtime)));
+        ClockPair { boot_ns, utc_ns }
     }
 
-    /// The monotonic clock stands still meanwhile, the boot clock does not. As with [`Self::now`], being
-    /// preempted between two readings must not look like a suspend.
+    /// The monotonic clock stands still meanwhile, the boot clock does not.
     fn suspended_ns(&self) -> u64 {
-        let readings = (0..READINGS).map(|_| {
-            let before = monotonic_ns();
-            let boot = boot_ns();
-            let distance = monotonic_ns().saturating_sub(before);
-            (distance, boot.saturating_sub(before + distance / 2))
-        });
-        readings.min().map_or(0, |(_, suspended_ns)| suspended_ns)
+        let (monotonic_ns, boot_ns) = together(monotonic_ns, boot_ns);
+        boot_ns.saturating_sub(monotonic_ns)
     }
+}
+
+/// Two clocks at one moment. The second one is read between two readings of the first one and belongs to
+/// their middle; of a few attempts the one with the shortest distance counts, so that being preempted in
+/// between does not shift the pair.
+fn together<T>(first: impl Fn() -> u64, second: impl Fn() -> T) -> (u64, T) {
+    let read = || {
+        let before = first();
+        let between = second();
+        let distance = first().saturating_sub(before);
+        (distance, (before + distance / 2, between))
+    };
+    let mut best = read();
+    for _ in 1..READINGS {
+        let next = read();
+        if next.0 < best.0 {
+            best = next;
+        }
+    }
+    best.1
 }
 
 fn monotonic_ns() -> u64 {

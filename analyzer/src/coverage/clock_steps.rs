@@ -45,10 +45,8 @@ impl ClockSteps {
     pub fn twice(&self) -> Vec<TimeRange> {
         let mut all = Vec::new();
         for (index, one) in self.stretches.iter().enumerate() {
-            all.extend(self.stretches[..index].iter().map(|other| TimeRange {
-                first_ns: one.first_ns.max(other.first_ns),
-                last_ns: one.last_ns.min(other.last_ns),
-            }));
+            let earlier = self.stretches[..index].iter();
+            all.extend(earlier.map(|other| one.common(*other)));
         }
         merge(all)
     }

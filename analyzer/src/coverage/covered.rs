@@ -50,6 +50,22 @@ pub struct RunCoverage {
     pub has_start: bool,
 }
 
+#[cfg(test)]
+impl RunCoverage {
+    /// A run without gaps, for tests.
+    pub(super) fn whole(range: TimeRange) -> Self {
+        Self {
+            range,
+            gaps: Vec::new(),
+            gaps_of_counts: Vec::new(),
+            deleted_rows: None,
+            noted_gaps: Vec::new(),
+            restarts_ns: Vec::new(),
+            has_start: true,
+        }
+    }
+}
+
 impl Coverage {
     pub(crate) fn of(
         recording: &Recording,
@@ -80,7 +96,7 @@ impl Coverage {
         let runs: Vec<TimeRange> = covered.values().map(|run| run.range).collect();
         let range = runs.iter().copied().reduce(TimeRange::union);
         let unobserved = range.map_or_else(Vec::new, |range| unobserved(range, runs, gaps));
-        let unobserved_ns: i64 = unobserved.iter().map(|range| range.length_ns()).sum();
+        let unobserved_ns = length_ns(&unobserved);
         let without_rows = annotated.iter().filter_map(|(recorder, noted)| {
             let first_ns = noted.started_ns?;
             let last_ns = noted.stopped_ns.unwrap_or(first_ns);
@@ -277,15 +293,7 @@ mod tests {
 
     #[test]
     fn steps_of_the_clock_change_how_long_was_observed() {
-        let run = |range| RunCoverage {
-            range,
-            gaps: Vec::new(),
-            gaps_of_counts: Vec::new(),
-            deleted_rows: None,
-            noted_gaps: Vec::new(),
-            restarts_ns: Vec::new(),
-            has_start: true,
-        };
+        let run = RunCoverage::whole;
         let stepped = |stretches: &[TimeRange], other: Option<TimeRange>| {
             let other = other.map(|range| ("other".to_owned(), run(range)));
             let own = ("own".to_owned(), run(range(0, 300)));

@@ -63,18 +63,10 @@ mod tests {
     #[test]
     fn a_run_in_two_recordings_is_not_joined() {
         let known = |names: &[&str]| {
-            let run = RunCoverage {
-                range: TimeRange {
-                    first_ns: 0,
-                    last_ns: 1,
-                },
-                gaps: Vec::new(),
-                gaps_of_counts: Vec::new(),
-                deleted_rows: None,
-                noted_gaps: Vec::new(),
-                restarts_ns: Vec::new(),
-                has_start: true,
-            };
+            let run = RunCoverage::whole(TimeRange {
+                first_ns: 0,
+                last_ns: 1,
+            });
             let names = names.iter().map(|name| (*name).to_owned());
             KnownRuns {
                 stopped: names.clone().collect(),

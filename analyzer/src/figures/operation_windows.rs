@@ -27,7 +27,7 @@ pub struct OperationWindows {
 }
 
 impl OperationWindows {
-    /// The windows of an operation of a recording that was read with [`Timeline::CUT`].
+    /// The windows of an operation of a recording that was read for a timeline.
     pub fn of(operation: &str, range: TimeRange, runs: &[Run]) -> Self {
         Self::merged(operation, shown_length(operation, range, runs), runs)
     }
@@ -99,10 +99,11 @@ fn represent_all(of_runs: &mut [(&Run, BTreeMap<i64, Window>)], width_ns: i64) {
     begins.sort_unstable();
     begins.dedup();
     for at_ns in begins {
-        let inside = |range: &TimeRange| TimeRange {
-            first_ns: range.first_ns.max(at_ns),
-            last_ns: range.last_ns.min(at_ns.saturating_add(width_ns)),
+        let window = TimeRange {
+            first_ns: at_ns,
+            last_ns: at_ns.saturating_add(width_ns),
         };
+        let inside = |range: &TimeRange| range.common(window);
         let ns = |time: TimeRange| u64::try_from(time.length_ns()).unwrap_or(0);
         let (mut sum, mut is_blind) = (0u64, false);
         for ((_, windows), range) in of_runs.iter_mut().zip(&ranges) {

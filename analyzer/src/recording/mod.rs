@@ -56,6 +56,14 @@ impl TimeRange {
         }
     }
 
+    /// What both have; without length where they do not overlap.
+    pub fn common(self, other: Self) -> Self {
+        Self {
+            first_ns: self.first_ns.max(other.first_ns),
+            last_ns: self.last_ns.min(other.last_ns),
+        }
+    }
+
     /// The parts of it that are in none of the others, which are in order and do not touch.
     pub fn outside(self, others: &[Self]) -> Vec<Self> {
         let mut parts = Vec::new();

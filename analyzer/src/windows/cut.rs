@@ -169,6 +169,7 @@ pub(super) fn plans(
             }
         };
         let provenance = files.provenance();
+        let observed = run.range.outside(&run.gaps_of_counts);
         let mut plan = RunPlan {
             recorder: recorder.clone(),
             range,
@@ -185,8 +186,8 @@ pub(super) fn plans(
             is_import: provenance.is_some_and(Provenance::is_import),
             lacks_gaps: lacks(&[Table::ANNOTATIONS]) || !run.has_start,
             complete_intervals: complete_intervals(recording, files, coverage, recorder)?,
-            observed_ns: length_ns(&run.range.outside(&run.gaps_of_counts)),
-            observed: run.range.outside(&run.gaps_of_counts),
+            observed_ns: length_ns(&observed),
+            observed,
             settings: provenance.map_or_else(BTreeMap::new, |one| one.settings.clone()),
             rows_begin_ns: rows_begin_ns(files),
             reads_sums: true,

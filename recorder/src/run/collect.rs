@@ -314,3 +314,40 @@ impl Drop for CollectorThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::source::synthetic::{SECOND_NS, SyntheticSource};
+
+    #[test]
+    fn a_suspend_is_in_the_next_tick_only() {
+        let clock = Arc::new(ManualClock::new(ClockPair {
+            boot_ns: 100 * SECOND_NS,
+            utc_ns: 0,
+        }));
+        // From before the recording.
+        clock.suspend(7 * SECOND_NS);
+        let (outbox, _receiver) = Outbox::new(1);
+        let mut collector = Collector::new(
+            Box::new(SyntheticSource::new(1, false, 107, clock.clone())),
+            OperationLogBuilder::new(&[]),
+            SECOND_NS,
+            Duration::from_secs(1),
+            outbox,
+            clock.clone(),
+        );
+        let mut suspended = |awake_ns, asleep_ns| {
+            clock.advance(awake_ns);
+            clock.suspend(asleep_ns);
+            collector.tick().unwrap().suspended_ns
+        };
+        assert_eq!(suspended(2 * SECOND_NS, 0), 0);
+        assert_eq!(suspended(SECOND_NS, 60 * SECOND_NS), 60 * SECOND_NS);
+        assert_eq!(suspended(SECOND_NS, 0), 0);
+        assert_eq!(collector.last_tick().suspended_ns, 0);
+    }
+}

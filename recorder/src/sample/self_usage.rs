@@ -59,7 +59,9 @@ impl Processes {
 
     /// Has the runs of the programs read while there is somebody to show them.
     pub(crate) fn read_programs(&self) {
-        self.programs.as_ref().map(ProgramRuns::so_far);
+        if let Some(programs) = &self.programs {
+            programs.so_far();
+        }
     }
 
     /// Their memory that is resident, bytes. What the attaching process shares with this one (the
