@@ -65,7 +65,9 @@ fn without_a_trigger_nothing_is_written_and_its_time_is_a_gap() {
     let rate = targets::run(&place.program, &["rate", "60000", "20000"]);
     assert!(rate.status.success());
     seconds(1);
-    assert_eq!(size(&place.root()), before, "60,000 operations later");
+    // A file of annotations may be sealed meanwhile. The rows would take more than 500,000 bytes.
+    let written = size(&place.root()).saturating_sub(before);
+    assert!(written < 20_000, "{written} bytes of 60,000 operations");
     let stderr = recorder.stop().check().stderr;
     assert!(
         stderr.contains("op: 60000 finished, 60000 recorded"),
