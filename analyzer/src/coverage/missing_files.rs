@@ -13,8 +13,8 @@ pub(super) const CAUSE: &str = "files missing";
 const OBSERVED: [Table; 2] = [Table::OPERATION_LOG, Table::OPERATION_METRICS];
 /// A shorter time may be one in which the recorder could not run.
 const LEAST_INTERVALS: i64 = 2;
-/// The same at the ends, where a recorder begins and finishes, and at the end no number tells of a further file.
-const LEAST_AT_ENDS: i64 = 10;
+/// The same at the end, where a recorder finishes, and no number tells of a further file.
+const LEAST_AT_END: i64 = 10;
 
 /// The times of a run of which counts were written and no table has a row, outside of its known gaps.
 pub(super) fn missing(
@@ -51,10 +51,8 @@ pub(super) fn missing(
         })
     };
     let observed = merge(known.chain(OBSERVED.into_iter().flat_map(rows)).collect());
-    let recorded = rows(Table::RECORDER_HEALTH).chain(observed.iter().copied());
-    let recorded = merge(recorded.collect());
-    let holes = |intervals: i64, times: &[TimeRange], others: &[TimeRange]| -> Vec<TimeRange> {
-        let parts = times.iter().flat_map(|time| time.outside(others));
+    let holes = |intervals: i64, times: &[TimeRange]| -> Vec<TimeRange> {
+        let parts = times.iter().flat_map(|time| time.outside(&observed));
         let least_ns = intervals.saturating_mul(interval_ns);
         parts.filter(|part| part.length_ns() >= least_ns).collect()
     };
@@ -64,11 +62,13 @@ pub(super) fn missing(
     let is_deleted = recording.deletions.of(recorder, counts).is_some();
     let started_ns = run.started_ns.filter(|_| !is_deleted);
     let stopped_ns = run.stopped_ns.filter(|_| !recording.is_unsealed(recorder));
-    let ends = ends(&numbered, started_ns, stopped_ns);
+    let before = before_the_first(&numbered, started_ns);
     let between = jumps(&numbered, interval_ns);
+    let proven: Vec<_> = before.into_iter().chain(between).collect();
+    let after = after_the_last(&numbered, stopped_ns);
     [
-        holes(LEAST_INTERVALS, &between, &observed),
-        holes(LEAST_AT_ENDS, &ends, &recorded),
+        holes(LEAST_INTERVALS, &proven),
+        holes(LEAST_AT_END, after.as_slice()),
     ]
     .concat()
 }
@@ -89,21 +89,22 @@ fn jumps(numbered: &[Numbered], interval_ns: i64) -> Vec<TimeRange> {
     numbered.windows(2).filter_map(jump).collect()
 }
 
-/// The time from the start of the run to its first file, if that has not the first number, and from its last
-/// one to its stop.
-fn ends(numbered: &[Numbered], started_ns: Option<i64>, stopped_ns: Option<i64>) -> Vec<TimeRange> {
-    let first = numbered.first().filter(|(sequence, _)| *sequence > 1);
-    let first = first.and_then(|(_, range)| *range);
-    let begin = started_ns.zip(first).map(|(first_ns, first)| TimeRange {
-        first_ns,
-        last_ns: first.first_ns,
-    });
-    let last_ns = numbered.iter().filter_map(|(_, range)| *range);
-    let last_ns = last_ns.map(|range| range.last_ns).max();
-    let end = last_ns
-        .zip(stopped_ns)
-        .map(|(first_ns, last_ns)| TimeRange { first_ns, last_ns });
-    begin.into_iter().chain(end).collect()
+/// The time from the start of the run to its first file, if that has not the first number.
+fn before_the_first(numbered: &[Numbered], started_ns: Option<i64>) -> Option<TimeRange> {
+    let (_, first) = numbered.first().filter(|(sequence, _)| *sequence > 1)?;
+    Some(TimeRange {
+        first_ns: started_ns?,
+        last_ns: (*first)?.first_ns,
+    })
+}
+
+/// The time from the last file of a run to its stop.
+fn after_the_last(numbered: &[Numbered], stopped_ns: Option<i64>) -> Option<TimeRange> {
+    let ranges = numbered.iter().filter_map(|(_, range)| *range);
+    Some(TimeRange {
+        first_ns: ranges.map(|range| range.last_ns).max()?,
+        last_ns: stopped_ns?,
+    })
 }
 
 #[cfg(test)]
@@ -125,10 +126,12 @@ mod tests {
             jumps(&[file(1, 0, 90), (3, None), file(5, 300, 390)], 10),
             []
         );
-        assert_eq!(ends(&all, Some(-50), None), []);
-        assert_eq!(ends(&some, Some(5), None), [range(5, 100)]);
-        assert_eq!(ends(&some, None, Some(900)), [range(790, 900)]);
-        assert_eq!(ends(&[], Some(5), Some(900)), []);
+        assert_eq!(before_the_first(&all, Some(-50)), None);
+        assert_eq!(before_the_first(&some, Some(5)), Some(range(5, 100)));
+        assert_eq!(before_the_first(&[], Some(5)), None);
+        assert_eq!(after_the_last(&some, Some(900)), Some(range(790, 900)));
+        assert_eq!(after_the_last(&some, None), None);
+        assert_eq!(after_the_last(&[], Some(900)), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Spans {
     interval_ns: u64,
     /// By operation, one after the other.
     spans: Vec<VecDeque<Span>>,
+    /// There is nothing to observe from this moment on.
+    end_ns: u64,
 }
 
 /// A time in which nothing changed.
@@ -97,7 +99,23 @@ impl Spans {
         Self {
             interval_ns,
             spans: vec![VecDeque::from([always]); operations],
+            end_ns: OPEN,
         }
+    }
+
+    /// Where nothing has changed yet: all operations are observed from `start_ns` on, which is later
+    /// than it was.
+    pub fn begin(&mut self, start_ns: u64) {
+        for spans in &mut self.spans {
+            if let [first] = spans.make_contiguous() {
+                first.from_ns = start_ns.max(first.from_ns);
+            }
+        }
+    }
+
+    /// What comes after `end_ns` is neither time that is observed nor time that is not.
+    pub fn end(&mut self, end_ns: u64) {
+        self.end_ns = end_ns;
     }
 
     /// The operation is not observed from `at_ns` on.
@@ -141,7 +159,8 @@ impl Spans {
     /// What is known of `interval`, which may not be over at `now_ns`.
     pub fn of_interval(&self, operation: usize, interval: u64, now_ns: u64) -> Observed {
         let start_ns = interval * self.interval_ns;
-        let end_ns = (start_ns + self.interval_ns).min(now_ns);
+        let end_ns = start_ns + self.interval_ns;
+        let end_ns = end_ns.min(now_ns).min(self.end_ns);
         let mut observed = Observed::default();
         let mut represented_ns = 0.0;
         for span in self.spans.get(operation).into_iter().flatten() {
@@ -189,6 +208,36 @@ mod tests {
         assert_eq!(observed.collect::<Vec<_>>(), [20, 20, 20, 60]);
         let other = spans.of_interval(1, 4, 1_000);
         assert_eq!((other.unobserved_ns, other.represented_ns), (0, 100));
+    }
+
+    #[test]
+    fn time_before_the_begin_is_neither_observed_nor_not() {
+        let mut spans = Spans::new(2, 100, 130);
+        spans.begin(250);
+        let of = |spans: &Spans, operation| {
+            [1, 2, 3].map(|interval| spans.of_interval(operation, interval, 1_000).observed_ns)
+        };
+        assert_eq!(of(&spans, 0), [0, 50, 100]);
+        spans.begin(220);
+        assert_eq!(of(&spans, 0), [0, 50, 100]);
+        spans.off(0, 310);
+        spans.begin(320);
+        assert_eq!((of(&spans, 0), of(&spans, 1)), ([0, 50, 10], [0, 0, 80]));
+        assert_eq!(spans.of_interval(0, 2, 1_000).unobserved_ns, 0);
+    }
+
+    #[test]
+    fn nor_is_time_after_the_end() {
+        let mut spans = Spans::new(1, 100, 0);
+        spans.off(0, 0);
+        spans.on_for(0, 120, 160, 200);
+        spans.end(140);
+        spans.off(0, 170);
+        let of = |interval| {
+            let of = spans.of_interval(0, interval, 1_000);
+            (of.observed_ns, of.unobserved_ns, of.represented_ns)
+        };
+        assert_eq!([0, 1, 2].map(of), [(0, 100, 0), (20, 20, 100), (0, 0, 0)]);
     }
 
     #[test]

@@ -511,6 +511,6 @@ fn to_detach(links: usize) -> Duration {
 }
 
 /// The lock of a value that stays usable after a panic.
-fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Result;
 use soakbox_schemas::tables::{AnnotationKind, OperationLogBuilder};
 
-use super::attacher::{Attacher, Prepared};
+use super::attacher::{Attacher, Prepared, locked};
 use super::collect::{Collector, CollectorThread};
 use super::control::Control;
 use super::event::Event;
@@ -67,6 +67,8 @@ pub(super) struct Running<'a> {
     without_ages: Option<String>,
     /// Why the costs of probes could not be measured.
     without_costs: Option<KernelError>,
+    /// When the operations are observed, where there is a limit of overhead.
+    spans: Option<Arc<Mutex<Spans>>>,
     /// While the kernel measures the programs.
     _statistics: Option<Statistics>,
     fence: Fence,
@@ -156,7 +158,14 @@ impl<'a> Running<'a> {
                 CollectorThread::start(collector, &thread_ended)
             })??,
             sampling: Sampling::new(
-                samplers(infos, costs, spans, activity, processes.clone(), host),
+                samplers(
+                    infos,
+                    costs,
+                    spans.clone(),
+                    activity,
+                    processes.clone(),
+                    host,
+                ),
                 outbox,
                 report,
             ),
@@ -173,6 +182,7 @@ impl<'a> Running<'a> {
             processes,
             without_ages,
             without_costs: prepared.without_costs,
+            spans,
             _statistics: prepared.statistics,
             fence,
             triggers: Triggers::new(
@@ -181,6 +191,7 @@ impl<'a> Running<'a> {
                     .map_or_else(Vec::new, |last| last.triggers.clone()),
             ),
         };
+        running.observes_from(running.clock.now());
         running.attacher.attach(plan.processes.follows_tree())?;
         running.supervisor.find(plan, &running.attacher)?;
         message::line(format_args!(
@@ -205,6 +216,10 @@ impl<'a> Running<'a> {
         let started = self.clock.now();
         // Where a stop was requested already, the command is not started at all.
         if !self.control.stop.is_set() {
+            if plan.processes.follows_tree() {
+                // Before the command starts there is nothing to observe.
+                self.observes_from(started);
+            }
             self.supervisor.start(plan)?;
         }
         let command_started = self.clock.now();
@@ -233,6 +248,13 @@ impl<'a> Running<'a> {
                 .annotate(command_started, AnnotationKind::TargetStarted, text)?;
         }
         Ok(())
+    }
+
+    /// Operations are observed from this moment on.
+    fn observes_from(&self, at: ClockPair) {
+        if let Some(spans) = &self.spans {
+            locked(spans).begin(at.boot_ns);
+        }
     }
 
     /// The columns that are null on this host, with the reasons.
@@ -305,24 +327,28 @@ impl<'a> Running<'a> {
     /// The first failure: of the writing, the sampling, the collecting or the detaching. Every row that was
     /// written by then stays readable.
     pub(super) fn stop(self, ending: &Ending) -> Result<()> {
+        let target_ended = target_ended(ending, self.clock.now());
+        if let (Some(spans), Some((at, _))) = (&self.spans, &target_ended) {
+            locked(spans).end(at.boot_ns);
+        }
         let Self {
             attacher,
             mut collecting,
             mut sampling,
             writing,
             supervisor,
-            clock,
             service,
             processes,
             ..
         } = self;
         message::status(None);
         service.stopping();
-        let ended = clock.now();
         processes.read_programs();
         let detached = attacher.detach();
         let last = collecting.finish();
-        let sampled = annotate_end(&sampling, ended, ending);
+        let sampled = target_ended.map_or(Ok(()), |(at, text)| {
+            sampling.annotate(at, AnnotationKind::TargetExited, text)
+        });
         // A process that does not answer has not ended, and still attaches.
         let lost = detached.is_err().then(|| attacher.ended_before()).flatten();
         let sampled = sampled.and_then(|()| match lost {
@@ -365,15 +391,15 @@ fn capabilities_to_collect(plan: &RecordPlan) -> Capabilities {
     }
 }
 
-fn annotate_end(sampling: &Sampling, ended: ClockPair, ending: &Ending) -> Result<()> {
-    let (at, text) = match ending {
-        Ending::Process(pid) => (ended, format!("process {pid} has ended")),
-        Ending::NoProcess(waited) => (
-            ended.before(*waited),
+/// When the target ended, and in what way, where that is why the recording ends at `now`.
+fn target_ended(ending: &Ending, now: ClockPair) -> Option<(ClockPair, String)> {
+    match ending {
+        Ending::Process(pid) => Some((now, format!("process {pid} has ended"))),
+        Ending::NoProcess(waited) => Some((
+            now.before(*waited),
             "no process runs the observed files any more".to_owned(),
-        ),
-        Ending::Command { status, .. } => (ended, status.clone()),
-        Ending::Requested | Ending::Duration | Ending::ThreadEnded => return Ok(()),
-    };
-    sampling.annotate(at, AnnotationKind::TargetExited, text)
+        )),
+        Ending::Command { status, .. } => Some((now, status.clone())),
+        Ending::Requested | Ending::Duration | Ending::ThreadEnded => None,
+    }
 }
