@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, TimeUnit, TimestampNanosecondType};
 use serde::Serialize;
 use soakbox_cli::{Failure, Result};
 use soakbox_schemas::recording::Deletions;
-use soakbox_schemas::tables::{AnnotationKind, Table};
+use soakbox_schemas::tables::{AnnotationKind, Stall, Table};
 
 use super::missing_files::{CAUSE, missing};
 use super::run_annotations::RunAnnotations;
@@ -162,7 +162,10 @@ impl Annotations {
                 run.target_exited_ns = Some(at_ns);
                 run.restarts_ns.push(at_ns);
             }
-            _ => {}
+            AnnotationKind::Note => {
+                let stall = Stall::of_note(&text);
+                run.stalls.extend(stall.map(|stall| (at_ns, stall)));
+            }
         }
         self.moments.push(Moment { at_ns, kind, text });
     }

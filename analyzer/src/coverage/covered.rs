@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use soakbox_schemas::tables::Table;
+use soakbox_schemas::tables::{Stall, Table};
 
 use super::ranges::{joined, length_ns, merge};
 use super::run_annotations::RunAnnotations;
@@ -45,6 +45,8 @@ pub struct RunCoverage {
     pub noted_gaps: Vec<TimeRange>,
     /// When a process of its command began or ended, ns UTC.
     pub restarts_ns: Vec<i64>,
+    /// When stalls of the recorder ended, ns UTC, and how many intervals each of them merged.
+    pub stalls: Vec<(i64, Stall)>,
     /// Whether it recorded its start, or is an import. Otherwise annotations are missing, and gaps
     /// may be unknown.
     pub has_start: bool,
@@ -61,6 +63,7 @@ impl RunCoverage {
             deleted_rows: None,
             noted_gaps: Vec::new(),
             restarts_ns: Vec::new(),
+            stalls: Vec::new(),
             has_start: true,
         }
     }
@@ -87,6 +90,7 @@ impl Coverage {
                 deleted_rows: gaps_inside(range, deleted_rows.as_slice()).pop(),
                 noted_gaps: all_noted(&gaps),
                 restarts_ns: noted.map_or_else(Vec::new, |noted| noted.restarts_ns.clone()),
+                stalls: noted.map_or_else(Vec::new, |noted| noted.stalls.clone()),
                 has_start: noted.is_some_and(|noted| noted.started_ns.is_some())
                     || files.is_import(),
             };

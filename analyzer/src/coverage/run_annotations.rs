@@ -1,5 +1,7 @@
 //! What the annotations of one run tell about its time.
 
+use soakbox_schemas::tables::Stall;
+
 /// When a recorder started and stopped and what it did not observe, according to its own
 /// annotations, ns UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) struct RunAnnotations {
     pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
+    /// When stalls ended, and what they merged.
+    pub(super) stalls: Vec<(i64, Stall)>,
     /// The time of deleted rows whose counts are there.
     pub(super) deleted_rows: Option<(i64, i64)>,
 }

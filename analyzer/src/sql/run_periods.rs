@@ -135,6 +135,7 @@ mod tests {
             deleted_rows: None,
             noted_gaps: Vec::new(),
             restarts_ns: Vec::new(),
+            stalls: Vec::new(),
             has_start: true,
         }
     }

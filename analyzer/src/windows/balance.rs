@@ -130,7 +130,7 @@ impl Balance {
     /// How the complete intervals agree, as far as rows and counts were added.
     pub(super) fn check(&mut self) -> Check {
         self.close();
-        self.check
+        self.check.clone()
     }
 
     /// Adds the rows and counts of another part of the same run.
@@ -138,7 +138,7 @@ impl Balance {
         other.close();
         self.is_unnumbered |= other.is_unnumbered;
         self.is_overfull |= other.is_overfull;
-        self.check.merge(other.check);
+        self.check.merge(&other.check);
         self.deleted.append(&mut other.deleted);
         for (key, cell) in other.cells {
             self.add(key, cell);
@@ -160,6 +160,15 @@ impl Balance {
         }
         let per_cell = i64::try_from(self.per_cell).unwrap_or(i64::MAX);
         let length_ns = intervals.length_ns().saturating_mul(per_cell);
+        let merged = self.check.merged();
+        // Of these only the sums are known.
+        for group in merged.groups() {
+            let last_ns = intervals.begin_ns(group.last)?;
+            found.doubtful.push(TimeRange {
+                first_ns: intervals.begin_ns(group.first)?,
+                last_ns: last_ns.saturating_add(intervals.length_ns()),
+            });
+        }
         for (key, cell) in self.cells {
             let first = key.saturating_mul(self.per_cell);
             let first_ns = intervals.begin_ns(first)?;
@@ -167,6 +176,9 @@ impl Balance {
                 first_ns,
                 last_ns: first_ns.saturating_add(length_ns),
             };
+            if merged.touch(first, first.saturating_add(self.per_cell - 1)) {
+                continue;
+            }
             match u64::try_from(cell.missing) {
                 Ok(0) if cell.difference == 0 => {}
                 Ok(missing) if cell.difference == 0 => found.without_row.push((missing, range)),
@@ -233,6 +245,7 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::windows::merged::MergedIntervals;
 
     const SECOND: i64 = 1_000_000_000;
 
@@ -322,6 +335,31 @@ mod tests {
         assert!(balance.cells.len() <= MOST_WINDOWS + 1);
         let found = balance.finish(&intervals(seconds)).unwrap();
         assert_eq!(found.without_row, [(1, second(200, 3))]);
+    }
+
+    #[test]
+    fn of_intervals_that_a_stall_merged_nothing_is_known_and_no_row_is_missing() {
+        let complete = CompleteIntervals {
+            last: Some(299),
+            merged: MergedIntervals::of([(160, 40)]),
+            ..CompleteIntervals::default()
+        };
+        for by_check in [false, true] {
+            let balance = Balance::new(200 * SECOND, SECOND, complete.clone());
+            let mut balance = balance.with_sums(by_check);
+            let late = 105..145;
+            for interval in 100..300 {
+                balance.add_row(Some(interval));
+                let more = u64::from(interval == 150) * late.clone().count() as u64;
+                if !late.contains(&interval) {
+                    balance.add_counts(interval, counted(1 + more));
+                }
+            }
+            assert!(balance.check().agrees());
+            let found = balance.finish(&intervals(200)).unwrap();
+            assert_eq!(found.without_row, []);
+            assert_eq!(found.doubtful, [second(4, 59)]);
+        }
     }
 
     #[test]

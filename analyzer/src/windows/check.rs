@@ -2,8 +2,10 @@
 
 use soakbox_schemas::recording::roll_up::factor;
 
+use super::merged::MergedIntervals;
+
 /// The intervals of a run that are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CompleteIntervals {
     /// The first one: rows or counts of earlier ones were deleted.
     pub(super) first: u64,
@@ -11,13 +13,27 @@ pub(super) struct CompleteIntervals {
     pub(super) last: Option<u64>,
     /// Whether counts of earlier intervals were deleted.
     pub(super) lacks_counts: bool,
+    /// Those that are compared together only.
+    pub(super) merged: MergedIntervals,
 }
 
 impl CompleteIntervals {
     /// Whether an interval is compared.
-    pub(super) fn has(self, interval: u64) -> bool {
-        let last = self.last;
-        last.is_some_and(|last| (self.first..=last).contains(&interval))
+    pub(super) fn has(&self, interval: u64) -> bool {
+        let is_inside = |interval: u64| {
+            let last = self.last;
+            last.is_some_and(|last| (self.first..=last).contains(&interval))
+        };
+        match self.merged.group_of(interval) {
+            Some(group) => is_inside(group.first) && is_inside(group.last),
+            None => is_inside(interval),
+        }
+    }
+
+    /// The interval that stands for those which are compared together.
+    fn representative(&self, interval: u64) -> u64 {
+        let group = self.merged.group_of(interval);
+        group.map_or(interval, |group| group.first)
     }
 }
 
@@ -49,7 +65,7 @@ impl CompleteIntervals {
 
 /// Sums to which each complete interval adds its numbers times a factor of its own: they are 0 where
 /// all agree, and two intervals do not make up for each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Check {
     complete: CompleteIntervals,
     counted: u64,
@@ -76,7 +92,7 @@ impl Check {
     pub(super) fn add(&mut self, interval: u64, missing: i64, difference: i64) {
         if self.is_complete(interval) {
             self.add_all(
-                factor(interval),
+                factor(self.complete.representative(interval)),
                 missing.cast_unsigned(),
                 difference.cast_unsigned(),
             );
@@ -92,29 +108,34 @@ impl Check {
     }
 
     /// Adds another part of the same run.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         self.counted += other.counted;
         self.add_all(1, other.missing, other.difference);
     }
 
     /// Whether a complete interval has counts.
-    pub(super) fn has_counts(self) -> bool {
+    pub(super) fn has_counts(&self) -> bool {
         self.counted > 0
     }
 
     /// Whether all counts of the run are there, also those of intervals that are not complete.
-    pub(super) fn has_all_counts(self) -> bool {
+    pub(super) fn has_all_counts(&self) -> bool {
         !self.complete.lacks_counts
     }
 
     /// Whether rows and counts agree in every interval.
-    pub(super) fn agrees(self) -> bool {
+    pub(super) fn agrees(&self) -> bool {
         (self.missing, self.difference) == (0, 0)
     }
 
     /// Whether an interval is compared.
-    pub(super) fn is_complete(self, interval: u64) -> bool {
+    pub(super) fn is_complete(&self, interval: u64) -> bool {
         self.complete.has(interval)
+    }
+
+    /// The intervals that are compared together only.
+    pub(super) fn merged(&self) -> MergedIntervals {
+        self.complete.merged.clone()
     }
 
     fn add_all(&mut self, factor: u64, missing: u64, difference: u64) {
@@ -132,7 +153,7 @@ mod tests {
     /// Rows and counts of 1,000 intervals in two parts, with changes of the rows.
     fn check(changed: &[(u64, i64)], last: Option<u64>) -> Check {
         let complete = CompleteIntervals::up_to(last);
-        let (mut rows, mut counts) = (Check::of(complete), Check::of(complete));
+        let (mut rows, mut counts) = (Check::of(complete.clone()), Check::of(complete));
         for interval in 100..1_100 {
             let changed = changed.iter().filter(|(one, _)| *one == interval);
             let more: i64 = changed.map(|(_, more)| more).sum();
@@ -140,7 +161,7 @@ mod tests {
             counts.count(interval);
             counts.add(interval, 10, 0);
         }
-        counts.merge(rows);
+        counts.merge(&rows);
         counts
     }
 
@@ -163,10 +184,35 @@ mod tests {
             first: 5,
             last: Some(9),
             lacks_counts: true,
+            ..CompleteIntervals::default()
         });
         later.add(4, 3, 0);
         assert!(later.agrees() && !later.has_all_counts());
         later.add(5, 3, 0);
         assert!(!later.agrees());
+    }
+
+    #[test]
+    fn counts_of_intervals_that_a_stall_merged_are_compared_together() {
+        let complete = |last| CompleteIntervals {
+            last: Some(last),
+            merged: MergedIntervals::of([(160, 44)]),
+            ..CompleteIntervals::default()
+        };
+        // Rows of 44 intervals, and their counts in one of those after them.
+        let stalled = |late: u64, more: i64, last| {
+            let mut check = Check::of(complete(last));
+            for interval in 101..145 {
+                check.add(interval, -10, 0);
+            }
+            check.add(late, 440 + more, 0);
+            check.count(late);
+            check
+        };
+        assert!(stalled(150, 0, 200).agrees() && stalled(161, 0, 200).agrees());
+        assert!(!stalled(150, 1, 200).agrees() && !stalled(163, 0, 200).agrees());
+        assert!(!stalled(99, 0, 200).agrees());
+        let cut_off = stalled(150, 1, 161);
+        assert!(cut_off.agrees() && !cut_off.has_counts(), "not complete");
     }
 }

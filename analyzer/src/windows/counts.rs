@@ -107,7 +107,7 @@ struct Sums {
 
 impl Reconciliation {
     /// Adds an operation of a run, which observed for `observed_ns`.
-    pub(super) fn add(&mut self, operation: &str, tally: &Tally, check: Check, observed_ns: i64) {
+    pub(super) fn add(&mut self, operation: &str, tally: &Tally, check: &Check, observed_ns: i64) {
         let sums = self.operations.entry(operation.to_owned()).or_default();
         let types = [sums.operation_type, tally.operation_type];
         sums.operation_type = types.into_iter().flatten().min();

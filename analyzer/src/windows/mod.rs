@@ -19,6 +19,7 @@ mod length;
 mod log_rows;
 mod losses;
 mod made_up;
+mod merged;
 mod observed;
 mod observed_time;
 mod open_window;

@@ -42,7 +42,7 @@ impl OperationFold {
             balance: Balance::new(
                 plan.range.length_ns(),
                 plan.interval_ns,
-                plan.complete_intervals,
+                plan.complete_intervals.clone(),
             )
             .with_sums(plan.is_judged && plan.reads_sums),
             tally: Tally::default(),

@@ -52,7 +52,7 @@ pub fn read(recording: &Recording, coverage: &Coverage, cut: Cut) -> Result<Obse
     for (plan, fold) in plans.iter().zip(&mut folds) {
         for (operation, fold) in &mut fold.operations {
             let check = fold.balance.check();
-            reconciliation.add(operation, &fold.tally, check, plan.observed_ns);
+            reconciliation.add(operation, &fold.tally, &check, plan.observed_ns);
         }
     }
     let counts = reconciliation.finish();

@@ -168,10 +168,11 @@ impl RunPlan {
 
     /// Whether intervals may be added up: all are compared or none is, and they are long over.
     fn may_add_up(&self, first: u64, last: u64) -> bool {
-        let complete = self.complete_intervals;
+        let complete = &self.complete_intervals;
         let is_over = |newest: u64| last.saturating_add(u64::from(SLOTS)) < newest;
         let is_compared = |interval| complete.has(interval);
         first <= last
+            && !complete.merged.touch(first, last)
             && is_compared(first) == is_compared(last)
             && (is_compared(first) || last < complete.first)
             && complete.last.is_some_and(is_over)

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
 use arrow::datatypes::TimestampNanosecondType;
 use serde_json::Value;
 use soakbox_schemas::tables::{
-    Annotation, AnnotationKind, OperationMetrics, RecorderHealth, Table,
+    Annotation, AnnotationKind, OperationMetrics, RecorderHealth, Stall, Table,
 };
 use soakbox_testing::{Recorder, SECOND, Soak, annotation, concat};
 
@@ -35,11 +35,12 @@ enum Pause {
     /// Nothing: the host is suspended, and the boot clock goes on. The recorder reads the intervals that the
     /// kernel side still keeps apart, without anything in them, and notes the gap.
     Suspended,
-    /// Operations finish, and are counted in the interval in which the recorder runs again.
+    /// Operations finish. The kernel side counts them in slots that it uses in turn, so that the counts of
+    /// intervals that are not kept apart are in those of later ones, which the recorder notes.
     Stalled,
 }
 
-/// Intervals that the kernel side keeps apart.
+/// Intervals that the kernel side keeps apart, but for the one that it counts in.
 const KEPT_APART: usize = 15;
 
 /// The counts of an interval in which nothing happened.
@@ -53,29 +54,44 @@ fn empty(counts: &OperationMetrics) -> OperationMetrics {
     }
 }
 
-/// Seals a recording with a pause of the recorder, all in one file of each table.
 fn seal_with(root: &Path, pause: Pause, seconds: std::ops::Range<usize>) {
+    seal_changed(root, pause, seconds, |_, _| ());
+}
+
+/// Seals a recording with a pause of the recorder, all in one file of each table. `change` gets each
+/// second's counts.
+fn seal_changed(
+    root: &Path,
+    pause: Pause,
+    seconds: std::ops::Range<usize>,
+    change: impl Fn(usize, &mut [OperationMetrics]),
+) {
     let soak = Soak {
         seconds: SECONDS as i64,
         ..Soak::default()
     };
     let mut rows = soak.rows();
     let (mut log, mut metrics) = (Vec::new(), Vec::new());
-    let mut late: Vec<OperationMetrics> = Vec::new();
+    let mut late: Vec<(usize, OperationMetrics)> = Vec::new();
     for second in 0..SECONDS {
         let mut counts = std::mem::take(&mut rows.metrics[second]);
+        change(second, &mut counts);
         let is_paused = seconds.contains(&second);
         if !is_paused || pause == Pause::Stalled {
             log.push(rows.log[second].clone());
         }
         match (is_paused, pause) {
-            (true, Pause::Stalled) => late.extend(counts),
+            (true, Pause::Stalled) if second + KEPT_APART < seconds.end => {
+                late.extend(counts.into_iter().map(|row| (second, row)));
+            }
             (true, Pause::Suspended) if second + KEPT_APART >= seconds.end => {
                 metrics.extend(counts.iter().map(empty));
             }
             (true, Pause::Suspended) => {}
-            (false, _) => {
-                for earlier in late.drain(..) {
+            (false, _) | (true, Pause::Stalled) => {
+                let slots = KEPT_APART + 1;
+                let here = late.extract_if(.., |(earlier, _)| *earlier % slots == second % slots);
+                for (_, earlier) in here {
                     let own = counts
                         .iter_mut()
                         .find(|row| row.operation == earlier.operation);
@@ -94,11 +110,15 @@ fn seal_with(root: &Path, pause: Pause, seconds: std::ops::Range<usize>) {
     recorder.seal(Table::OPERATION_LOG, &concat(&log));
     let metrics = OperationMetrics::batch(&metrics).unwrap();
     recorder.seal(Table::OPERATION_METRICS, &metrics);
-    if pause == Pause::Suspended {
-        let (from, to) = (seconds.start as i64, seconds.end as i64);
-        let gap = annotation(from, Some(to), AnnotationKind::Gap, "host suspended");
-        rows.annotations.push(gap);
-    }
+    let (from, to) = (seconds.start as i64, seconds.end as i64);
+    rows.annotations.push(match pause {
+        Pause::Suspended => annotation(from, Some(to), AnnotationKind::Gap, "host suspended"),
+        Pause::Stalled => {
+            let merged = (seconds.len() - KEPT_APART) as u64;
+            let text = Stall { merged }.to_string();
+            annotation(to, None, AnnotationKind::Note, &text)
+        }
+    });
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
 }
@@ -115,7 +135,38 @@ fn a_host_that_was_suspended_was_not_observed_and_a_recorder_that_did_not_run_wa
     assert_steady(&place);
     let place = Place::new();
     seal_with(place.path(), Pause::Stalled, 100..160);
-    assert_rates(&summary(&place), 240.0);
+    let found = summary(&place);
+    assert_rates(&found, 240.0);
+    // Each operation has its row; in which of its seconds it was counted is not known.
+    assert_eq!(
+        (&found["complete"], &found["warnings"]),
+        (&true.into(), &Value::Array(Vec::new()))
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true, "{info}");
+    assert_steady(&place);
+    let finding = analyzer(&["soak", place.text()]);
+    let warning = text(&finding.stderr);
+    let left_out = "rows or the kernel's counts are missing, and that time is left out: ";
+    assert!(warning.contains(left_out), "{warning}");
+    assert!(!warning.contains("counted as lost"), "{warning}");
+}
+
+#[test]
+fn a_stall_hides_no_row_that_is_missing() {
+    for (second, change) in [(90, 1), (110, 1), (150, -1), (170, 1)] {
+        let place = Place::new();
+        seal_changed(place.path(), Pause::Stalled, 100..160, |at, counts| {
+            if at == second {
+                let row = &mut counts[0];
+                row.recorded = row.recorded.checked_add_signed(change).unwrap();
+                row.finished = row.finished.checked_add_signed(change).unwrap();
+                row.begun = row.begun.checked_add_signed(change).unwrap();
+            }
+        });
+        let info = json(&["info", place.text(), "--format", "json"]);
+        assert_eq!(info["identity_ok"], false, "{second}: {info}");
+    }
 }
 
 /// Seals a recording whose clock shows `shift` seconds more than boot clock and first distance, by second.

@@ -1,10 +1,10 @@
 //! The figures of a tick: counts of the intervals that have ended, and of the events since the
 //! previous tick.
 
-use std::fmt;
 use std::time::Duration;
 
 use soakbox_schemas::counters::CounterValues;
+use soakbox_schemas::tables::Stall;
 use soakbox_schemas::tables::histogram::SparseHistogram;
 
 use crate::clock::ClockPair;
@@ -71,13 +71,9 @@ impl Tick {
         (length >= LEAST_SUSPENDED).then_some(length)
     }
 
-    /// A sentence about counts that a stall merged; `None` without a stall. A suspended host counts nothing.
-    pub fn stall(&self) -> Option<impl fmt::Display> {
-        (self.merged_intervals > 0 && self.suspended().is_none()).then(|| {
-            format!(
-                "the recorder stalled: the counts of {} earlier intervals are in those of later ones",
-                self.merged_intervals
-            )
-        })
+    /// The stall that merged counts; `None` without one. A suspended host counts nothing.
+    pub fn stall(&self) -> Option<Stall> {
+        let merged = self.merged_intervals;
+        (merged > 0 && self.suspended().is_none()).then_some(Stall { merged })
     }
 }

@@ -10,6 +10,7 @@ pub mod kind;
 mod operation_log;
 mod operation_metrics;
 mod recorder_health;
+mod stall;
 mod table;
 
 pub use annotations::{Annotation, AnnotationBuilder, AnnotationKind};
@@ -17,6 +18,7 @@ pub use declaration::{Column, DESCRIPTION_KEY, Declaration, FIELD_ID_KEY, SOURCE
 pub use operation_log::{OperationInfo, OperationLogBuilder, OperationRow, OperationRowBuilder};
 pub use operation_metrics::{LOSS_CAUSES, OperationMetrics, OperationMetricsBuilder};
 pub use recorder_health::{RecorderHealth, RecorderHealthBuilder};
+pub use stall::Stall;
 pub use table::{MAX_NAME_BYTES, Table};
 
 // The expansion of `table!` names these, also in other packages.
