@@ -15,7 +15,7 @@ def main() -> int:
         print(f"error: {path}: the notebook is stored with outputs; clear them", file=sys.stderr)
         return 2
     resources = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=600, resources=resources, extra_arguments=["--log-level=40"])
+    client = NotebookClient(notebook, timeout=600, startup_timeout=600, resources=resources, extra_arguments=["--log-level=40"])
     try:
         client.execute()
     except CellExecutionError as error:

@@ -10,13 +10,14 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 LIMIT_S = 60
+# Ports that are tried.
+STARTS = 3
 NAME = "soakbox_operation_duration_seconds"
 # The bounds of the export's buckets, ns.
 BOUNDS = [digit * 10**power for power in range(3, 11) for digit in (1, 2, 5)] + [10**11]
@@ -29,32 +30,48 @@ def programs() -> tuple[str, str] | None:
     return (promtool, prometheus) if promtool and prometheus else None
 
 
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextlib.contextmanager
 def server(prometheus: str, blocks: pathlib.Path) -> Iterator[str]:
     """The address of a server that has these blocks. It scrapes nothing, and ends at the end."""
     settings = blocks.with_suffix(".yml")
     settings.write_text("global: {}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     storage = [f"--storage.tsdb.path={blocks}", "--storage.tsdb.retention.time=100y"]
-    command = [prometheus, f"--config.file={settings}", f"--web.listen-address=127.0.0.1:{port}", *storage]
     log = blocks.with_suffix(".log")
-    with log.open("wb") as messages:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(LIMIT_S * 10):
-            with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{address}/-/ready"):
-                break
-            assert process.poll() is None, f"prometheus ended with {process.returncode}\n{log.read_text(errors='replace')}"
-            time.sleep(0.1)
-        else:
-            raise AssertionError(f"prometheus is not ready after {LIMIT_S} s\n{log.read_text(errors='replace')}")
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
+    for _ in range(STARTS):
+        port = free_port()
+        command = [prometheus, f"--config.file={settings}", f"--web.listen-address=127.0.0.1:{port}", *storage]
+        with log.open("wb") as messages:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            if is_ready(process, address):
+                yield address
+                return
+        finally:
+            process.terminate()
+            process.wait()
+        # Another program may have taken the port in between.
+        if "address already in use" not in log.read_text(errors="replace"):
+            break
+    raise AssertionError(f"prometheus is not ready after {LIMIT_S} s, or ended with {process.returncode}\n{log.read_text(errors='replace')}")
+
+
+def is_ready(process: "subprocess.Popen[bytes]", address: str) -> bool:
+    for _ in range(LIMIT_S * 10):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/-/ready", timeout=5):
+            return process.poll() is None
+        if process.poll() is not None:
+            return False
+        time.sleep(0.1)
+    return False
 
 
 def answer(address: str, query: str, at: float) -> dict[str, float]:

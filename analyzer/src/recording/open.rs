@@ -310,10 +310,15 @@ fn first_inside(root: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
     use super::*;
     use soakbox_testing::{Recorder, Soak};
+
+    /// The recording is opened more often than this while it changes.
+    const LOOKS: usize = 3;
+    /// All batches are sealed so often at most, until it was.
+    const MOST_ROUNDS: usize = 50;
 
     /// A recorder that seals journals as fast as it can, while another thread opens the recording
     /// again and again.
@@ -326,31 +331,42 @@ mod tests {
         };
         let batches = rows.rows().log;
         let per_batch = batches[0].num_rows() as u64;
-        let done = AtomicBool::new(false);
+        let (done, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
+        // Batches that are on the disk, or are about to be.
+        let written = AtomicU64::new(2);
         let table = Table::OPERATION_LOG;
         let mut recorder = Recorder::new(root.path());
         recorder.journal(table, &batches[..1]);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut journal = recorder.journal(table, &batches[1..2]);
-                for (sequence, batch) in batches.iter().enumerate().skip(1) {
+                let all = batches.iter().cycle().take(MOST_ROUNDS * batches.len());
+                for (sequence, batch) in all.enumerate().skip(1) {
+                    // On a busy machine the other thread may not have run yet.
+                    let is_enough = opened.load(Ordering::SeqCst) > LOOKS;
+                    if is_enough && sequence >= batches.len() {
+                        break;
+                    }
                     recorder.seal_as(table, batch, sequence as u64 + 1);
                     std::fs::remove_file(journal).unwrap();
-                    let next = batches.get(sequence + 1).unwrap_or(batch);
+                    let next = &batches[(sequence + 1) % batches.len()];
+                    written.fetch_add(1, Ordering::SeqCst);
                     journal = recorder.journal(table, std::slice::from_ref(next));
                 }
                 done.store(true, Ordering::SeqCst);
             });
-            let (mut seen, mut opened) = (0, 0);
+            let mut seen = 0;
             while !done.load(Ordering::SeqCst) {
                 let recording = open(root.path(), false).unwrap();
                 let rows = recording.rows(table);
                 assert_eq!(rows % per_batch, 0, "a batch was read in part");
                 assert!(rows >= seen, "{rows} rows after {seen}");
-                assert!(rows <= per_batch * (batches.len() as u64 + 1), "read twice");
-                (seen, opened) = (rows, opened + 1);
+                let most = per_batch * written.load(Ordering::SeqCst);
+                assert!(rows <= most, "read twice: {rows} rows of {most}");
+                seen = rows;
+                opened.fetch_add(1, Ordering::SeqCst);
             }
-            assert!(opened > 3);
+            assert!(opened.load(Ordering::SeqCst) > LOOKS);
         });
     }
 }

@@ -43,7 +43,17 @@ pub struct Recorder {
     /// A column that these sums lack.
     pub roll_up_lacks: Option<String>,
     sequences: HashMap<Table, u64>,
-    lock: Option<File>,
+    lock: Option<Lock>,
+}
+
+/// A locked file. The lock is given up at the drop, not at the close: a program that another test starts at
+/// this moment has the descriptor, too, until it runs, and the lock would be held as long.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 impl Recorder {
@@ -182,7 +192,7 @@ impl Recorder {
             fs::write(&path, format!("running\nstarted_at_ns {START_NS}\npid 1\n")).unwrap();
             let lock = File::open(path).unwrap();
             lock.lock().unwrap();
-            self.lock = Some(lock);
+            self.lock = Some(Lock(lock));
         }
     }
 

@@ -301,7 +301,7 @@ fn a_recorder_killed_by_a_signal_leaves_an_incomplete_recording() {
     let root = place.path().join("recording");
     let mut recorder = Own::start(
         Command::new(recorder)
-            .args(["replay", "--synthetic", "1", "--seconds", "3000", "-o"])
+            .args(["replay", "--synthetic", "1", "--seconds", "300000", "-o"])
             .arg(&root),
     );
     let deadline = Instant::now() + Duration::from_secs(60);
