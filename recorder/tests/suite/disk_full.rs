@@ -164,7 +164,7 @@ fn the_oldest_files_make_room_where_that_is_asked_for() {
         place.calls(100_000);
         total += 100_000;
         assert!(
-            started.elapsed() < Duration::from_secs(120),
+            started.elapsed() < Duration::from_secs(300),
             "{total} calls"
         );
     }
