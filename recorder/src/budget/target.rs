@@ -257,20 +257,26 @@ mod tests {
 
     /// A child that uses the CPU until its input ends, and the inode number of its file.
     ///
-    /// It is started before its file is in its memory: the kernel lets a parent go on when the old
-    /// memory is gone.
+    /// It is started before its file is in its memory: the kernel lets a parent go on while the child
+    /// still has that of this process, or none.
     fn busy() -> (std::process::Child, u64) {
         let script = "while ! read -t 0 line; do :; done";
         let mut command = Command::new("bash");
         command.args(["-c", script]).stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let file = fs::metadata(format!("/proc/{}/exe", child.id())).unwrap();
-        let inode = std::os::unix::fs::MetadataExt::ino(&file);
-        while !has_mapped(child.id(), &[inode]) {
+        let file_of = |process: &str| {
+            let file = fs::metadata(format!("/proc/{process}/exe")).unwrap();
+            std::os::unix::fs::MetadataExt::ino(&file)
+        };
+        let (own, pid) = (file_of("self"), child.id().to_string());
+        loop {
+            let inode = file_of(&pid);
+            if inode != own && has_mapped(child.id(), &[inode]) {
+                return (child, inode);
+            }
             assert_eq!(child.try_wait().unwrap(), None);
             std::thread::sleep(Duration::from_millis(1));
         }
-        (child, inode)
     }
 
     /// Waits until it grows, which fails by never ending.

@@ -12,6 +12,12 @@ use crate::support::recording::Recording;
 use crate::support::targets::{self, Counts, own_copy};
 
 const SECOND: i64 = 1_000_000_000;
+/// Time after the end of an interval in which the recorder has looked at what is in flight, ns.
+const LATEST_LOOK: i64 = 3 * SECOND;
+/// Intervals in which an operation is in flight: in some of them it must be seen.
+const INTERVALS: i64 = 5;
+/// Nothing of what a thread can do in the longest of these tests is lost.
+const LARGE_RING: &str = "--ring-bytes=134217728";
 
 /// A target with operations in flight.
 struct Stuck {
@@ -66,12 +72,13 @@ fn pass_intervals(number: i64) {
 }
 
 /// The ages of `op` while its oldest operation began in `begun` and was in flight from `since` on,
-/// until `until`. It must be seen at the end of each interval, but for one around each change.
+/// until `until`. It must be seen at the end of each interval, but for one around each change, and for
+/// those that somebody looks at too late who waits for a CPU.
 fn assert_ages(recording: &Recording, begun: (i64, i64), since: i64, until: i64) {
     let mut seen = 0;
     for (interval, age) in recording.ages("op") {
         let end_ns = (interval + 1) * SECOND;
-        if end_ns < since.max(begun.1) || end_ns + SECOND > until {
+        if end_ns < since.max(begun.1) || end_ns + LATEST_LOOK > until {
             continue;
         }
         let age = age.unwrap_or_else(|| panic!("not seen in {interval}"));
@@ -113,11 +120,11 @@ fn an_operation_that_does_not_finish_is_seen_with_its_age_at_each_end_of_an_inte
         let root = directory.path().join("recording");
         let program = own_copy(&targets::build("stuck.c", flags), directory.path());
         let [op, quick] = probes(kind, &program);
-        let recorder = Recorder::start(&root, &["--op", &quick, "--op", &op]);
+        let recorder = Recorder::start(&root, &["--op", &quick, "--op", &op, LARGE_RING]);
         pass_intervals(1);
         let stuck = Stuck::start(&program, &[mode, &threads.to_string()]);
         let begun = stuck.begun;
-        pass_intervals(3);
+        pass_intervals(INTERVALS);
         let until = boot_ns();
         let counts = stuck.go();
         let ended = boot_ns();
@@ -153,7 +160,7 @@ fn a_goroutine_that_waits_for_ever_is_seen() {
     let recorder = Recorder::start(&root, &["--op", &op]);
     let stuck = Stuck::start(&program, &["stuck", "20", "0"]);
     let begun = stuck.begun;
-    pass_intervals(3);
+    pass_intervals(INTERVALS);
     let until = boot_ns();
     assert_eq!(stuck.go().finished, 20);
     recorder.stop().check();
@@ -177,11 +184,11 @@ fn after_the_end_of_a_process_the_oldest_operation_is_that_of_another_one() {
         let older = Stuck::start(&program, &[mode, "2"]);
         let younger = Stuck::start(&program, &[mode, "3"]);
         let (first, second) = (older.begun, younger.begun);
-        pass_intervals(3);
+        pass_intervals(INTERVALS);
         let killed = boot_ns();
         older.kill();
         let gone = boot_ns();
-        pass_intervals(3);
+        pass_intervals(INTERVALS);
         // The operations of the other one are in flight at the end.
         let stopped = boot_ns();
         recorder.stop().check();

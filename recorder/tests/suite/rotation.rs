@@ -12,7 +12,7 @@ use crate::segment_support::footer_of;
 use crate::support::host;
 use crate::support::place::Place;
 use crate::support::recorder::{self, Recorder};
-use crate::support::recording::Recording;
+use crate::support::recording::{Recording, wait_for_rows};
 use crate::support::session::Session;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -49,8 +49,9 @@ fn rotates(signal: i32, session: &Session) {
     let recorder = Recorder::start_in(session, &root, &flags);
     for (round, calls) in ["50", "70"].into_iter().enumerate() {
         place.calls(calls);
-        // The rows are written within a flush interval.
-        std::thread::sleep(Duration::from_millis(1_200));
+        // Its counts are written after its rows.
+        wait_for_rows(&root, Table::OPERATION_LOG);
+        wait_for_rows(&root, Table::OPERATION_METRICS);
         recorder.signal(signal);
         let files = wait_for_files(&root, Table::OPERATION_LOG, round + 1);
         assert_eq!(rows(&files[round]).to_string(), calls);
@@ -115,8 +116,10 @@ fn files_end_after_a_number_of_rows_and_at_whole_seconds_of_utc() {
     assert_eq!(Recording::open(&root).checked("op").finished, 240);
     let files = sealed(&root, Table::OPERATION_LOG);
     assert!(files.len() >= 4, "{files:?}");
-    // A batch may pass the number, which is checked before the next one.
-    assert!(files.iter().all(|file| rows(file) < 40 + 30), "{files:?}");
+    // A batch may pass the number, which is checked before the next one. It has the calls of one round,
+    // or of more where the recorder had to wait for a CPU.
+    let larger = files.iter().filter(|file| rows(file) >= 40 + 30);
+    assert!(larger.count() <= 1, "{files:?}");
     for file in sealed(&root, Table::RECORDER_HEALTH) {
         let footer = footer_of(&file.path);
         let time = |key: &str| footer[key].parse::<i64>().unwrap();

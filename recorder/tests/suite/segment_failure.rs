@@ -63,9 +63,10 @@ fn a_full_disk_is_reported_in_one_line_and_costs_only_the_refused_rows() {
         return;
     };
     let root = disk.path().join("recording");
-    let mut writer = writer(&root, &SystemClock, SegmentLimits::default());
+    let clock = clock_at_noon();
+    let mut writer = writer(&root, &clock, SegmentLimits::default());
     let append = |writer: &mut soakbox_recorder::segment::RecordingWriter, first| {
-        let now = SystemClock.now();
+        let now = clock.now();
         writer.append(
             Table::OPERATION_LOG,
             &operations(first..first + 5_000, now),
@@ -100,12 +101,12 @@ fn a_full_disk_is_reported_in_one_line_and_costs_only_the_refused_rows() {
     let contents = Contents::list(&root).unwrap();
     assert_eq!((contents.segments.len(), contents.journals.len()), (0, 1));
 
-    let error = recover(&root, &SystemClock).unwrap_err();
+    let error = recover(&root, &clock).unwrap_err();
     assert!(error.source.is_disk_full(), "{error}");
     assert_eq!(error.to_string().lines().count(), 1);
     no_temporaries(&root);
     std::fs::remove_file(&ballast).unwrap();
-    let report = recover(&root, &SystemClock).unwrap();
+    let report = recover(&root, &clock).unwrap();
     assert_eq!(
         (report.rows_saved, report.bytes_discarded, report.gaps),
         (10_000, 0, 0)
@@ -204,9 +205,10 @@ fn a_file_in_the_place_of_the_directory_is_reported() {
 #[test]
 fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
     let root = tempfile::tempdir().unwrap();
-    let mut writer = writer(root.path(), &SystemClock, SegmentLimits::default());
+    let clock = clock_at_noon();
+    let mut writer = writer(root.path(), &clock, SegmentLimits::default());
     for batch in 0..10 {
-        let now = SystemClock.now();
+        let now = clock.now();
         let rows = operations(batch * 10..batch * 10 + 10, now);
         writer.append(Table::OPERATION_LOG, &rows, now).unwrap();
     }
@@ -223,7 +225,7 @@ fn flipped_bits_cost_the_batches_that_they_hit_and_are_counted() {
             Frame::Batch(_) => 0,
         })
         .sum();
-    let report = recover(root.path(), &SystemClock).unwrap();
+    let report = recover(root.path(), &clock).unwrap();
     assert_eq!((report.rows_saved, report.segments), (80, 1));
     assert_eq!(report.bytes_discarded, damaged);
     let expected: Vec<i64> = (0..30).chain(40..90).collect();

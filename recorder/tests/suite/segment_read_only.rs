@@ -94,7 +94,11 @@ fn a_recorder_whose_disk_becomes_read_only_ends_with_the_reason() {
     let pause = ["--when-disk-full", "pause"];
     let recorder = Recorder::start(&root, &[&flags[..], &pause].concat());
     calls("3000");
-    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    let started = std::time::Instant::now();
+    while Recording::open(&root).rows("operation_log") < 3_000 {
+        assert!(started.elapsed().as_secs() < 60, "they are not sealed");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let before = sealed(&root);
     disk.fail();
     calls("1000");

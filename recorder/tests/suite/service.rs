@@ -71,8 +71,10 @@ fn a_service_manager_is_told_of_the_begin_the_progress_and_the_end() {
     let recorder = Recorder::spawn(place.command(&[]));
     assert_eq!(place.next(), "READY=1");
     targets::run(&place.program, &["calls", "50", "1", "0"]);
-    let mut operations = 0.0;
-    for _ in 0..4 {
+    let (mut operations, mut messages) = (0.0, 0);
+    // Those of the calls may be among the later ones, where the target had to wait for a CPU.
+    while messages < 4 || operations == 0.0 && messages < 30 {
+        messages += 1;
         let progress = place.next();
         let (status, watchdog) = progress.split_once('\n').unwrap();
         assert_eq!(watchdog, "WATCHDOG=1");
@@ -89,7 +91,7 @@ fn a_service_manager_is_told_of_the_begin_the_progress_and_the_end() {
         );
     }
     // 50, but for intervals that are shorter or longer than a second on a busy host.
-    assert!((10.0..250.0).contains(&operations), "{operations}");
+    assert!((5.0..1_000.0).contains(&operations), "{operations}");
     recorder.stop().check();
     let last = std::iter::repeat_with(|| place.next()).find(|text| !text.starts_with("STATUS="));
     assert_eq!(last.unwrap(), "STOPPING=1\nSTATUS=sealing\nWATCHDOG=1");
@@ -271,7 +273,7 @@ fn a_terminal_has_one_status_line_and_a_pipe_has_none() {
     let shown = |flags: &[&str]| {
         let place = Place::new();
         let session = Session::on_a_terminal();
-        let mut command = place.command(&[&["--for", "3500ms"], flags].concat());
+        let mut command = place.command(&[&["--for", "6s"], flags].concat());
         command.env("TERM", "xterm");
         session.run(&mut command);
         let (mut leader, follower) = session.ends();

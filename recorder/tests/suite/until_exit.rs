@@ -89,17 +89,17 @@ fn it_goes_on_through_a_restart_within_the_time_and_ends_after_it() {
     let root = place.path("recording");
     let first = targets::start_waiting(&place.program, &CALLS);
     let op = op("op", &place.program);
-    let arguments = ["--op", &op, "--until-exit=4s", TOO_LONG];
+    let arguments = ["--op", &op, "--until-exit=6s", TOO_LONG];
     let recorder = Recorder::start(&root, &arguments);
     assert!(first.go().status.success());
     std::thread::sleep(Duration::from_millis(1500));
     let second = targets::start_waiting(&place.program, &CALLS);
     // The first end is longer ago than the time by then.
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(6));
     // From before the end: the recorder may see that earlier than this thread.
     let (ended, running_ns) = (Instant::now(), utc_ns());
     assert!(second.go().status.success());
-    let patience = Duration::from_secs(4);
+    let patience = Duration::from_secs(6);
     ended_by_itself(recorder, &root, patience, running_ns);
     let waited = ended.elapsed();
     assert!(waited >= patience, "{waited:?}");

@@ -256,8 +256,9 @@ fn the_next_build_is_observed_while_a_limit_of_overhead_binds() {
     let recording = scene.recording();
     assert_short(&gaps(&recording), &["file replaced"]);
     let totals = recording.checked("op");
-    // The first process was running when it was attached to: some of its finishes have no begin.
-    assert_eq!(totals.abandoned, 0, "{totals:?}");
+    // The first process was running when it was attached to: some of its finishes have no begin. Each of
+    // the two was killed, in an operation that was observed or not.
+    assert!(totals.abandoned <= 2, "{totals:?}");
     let [on, off] = ["observed_ns", "unobserved_ns"].map(|column| {
         let times = recording.integers("operation_metrics", column);
         times.into_iter().flatten().sum::<i64>()
@@ -293,8 +294,9 @@ fn a_deployment_within_a_short_time_until_the_end_is_waited_for() {
     let running = targets::start_waiting(&scene.program, CALLS);
     let recorder = scene.record(&scene.program, &["--until-exit=200ms"]);
     scene.replace_by(&scene.next);
-    ran_first(&running.go());
+    // It runs when the first one ends, long before its file is looked at or just after that.
     let second = targets::start_waiting(&scene.program, CALLS);
+    ran_first(&running.go());
     std::thread::sleep(Duration::from_secs(4));
     assert!(second.go().status.success());
     recorder.wait().check();

@@ -34,7 +34,7 @@ fn a_program_that_is_overwritten_while_nobody_runs_it() {
     );
     assert!(!ended.stderr.contains("no lease"), "{}", ended.stderr);
     // The kernel would let the writer go on by itself after 45 s.
-    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    assert!(waited < Duration::from_secs(20), "{waited:?}");
     eprintln!("the writer waited {waited:?}");
 }
 
@@ -89,8 +89,13 @@ fn a_slow_writer_is_waited_for_and_many_builds_need_no_more_descriptors() {
         fs::copy(&scene.next, &scene.program).unwrap();
         recorder.wait_for_line(OBSERVED);
     }
+    // Some are open for a moment only, while a file is looked at.
+    let is_as_before = |_| {
+        std::thread::sleep(Duration::from_millis(20));
+        descriptors(&recorder) <= before + 2
+    };
     let after = descriptors(&recorder);
-    assert!(after <= before + 2, "{before} {after}");
+    assert!((0..500).any(is_as_before), "{before} {after}");
     recorder.stop().check();
     assert_eq!(scene.finished(), 1_000);
 }

@@ -82,12 +82,15 @@ fn files_that_were_one_file_by_two_paths_and_two_that_become_one() {
     recorder.forget_lines();
     assert!(targets::run(&other, CALLS).status.success());
     ran_first(&targets::run(&scene.program, CALLS));
-    // Both lead to one new file.
+    // Both lead to one new file, at nearly the same moment: one that is observed for the operations of
+    // one path would not be observed for those of the other.
     let fourth = scene.version(4);
-    for path in [&other, &scene.program] {
-        let new = path.with_extension("new");
-        fs::hard_link(&fourth, &new).unwrap();
-        fs::rename(&new, path).unwrap();
+    let paths = [&other, &scene.program].map(|path| (path.with_extension("new"), path));
+    for (new, _) in &paths {
+        fs::hard_link(&fourth, new).unwrap();
+    }
+    for (new, path) in &paths {
+        fs::rename(new, path).unwrap();
     }
     for _ in 0..2 {
         recorder.wait_for_line(OBSERVED);

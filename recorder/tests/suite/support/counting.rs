@@ -6,6 +6,10 @@ use super::recorder::Recorder;
 use super::recording::{Recording, Totals};
 use super::targets::{self, Counts, Outcome};
 
+/// A ring that holds 300,000 events, more than these tests make: none is lost, however long the recorder
+/// waits for a CPU.
+pub(crate) const LARGE_RING: &str = "--ring-bytes=33554432";
+
 /// The value of `--op` for the operation `op` of `program`. Its success is decided by its return
 /// value where `kind` is `uprobe`; a marker carries its own.
 pub(crate) fn probe(kind: &str, program: &Path) -> String {
@@ -41,7 +45,7 @@ pub(crate) fn record_with_rule(
     let root = directory.path().join("recording");
     let program = targets::own_copy(program, directory.path());
     let probe = format!("op={kind}:{}:op{rule}", program.display());
-    let recorder = Recorder::start(&root, &["--op", &probe]);
+    let recorder = Recorder::start(&root, &["--op", &probe, LARGE_RING]);
     let outcome: Outcome = targets::run(&program, arguments);
     recorder.stop().check();
     assert!(outcome.status.success(), "{outcome:?}");

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
+use super::counting::LARGE_RING;
 use super::session::Session;
 use super::targets::{self, Outcome};
 
@@ -87,7 +88,7 @@ pub(crate) fn observed(
     let probes: Vec<&str> = probes.iter().flat_map(|probe| ["--op", probe]).collect();
     let check = json(&[&["check"], &probes[..]].concat());
     let silent = targets::run(target, arguments);
-    let recorder = Recorder::start(root, &probes);
+    let recorder = Recorder::start(root, &[&probes[..], &[LARGE_RING]].concat());
     let outcome = targets::run(target, arguments);
     recorder.stop().check();
     assert_eq!(outcome, silent, "{}", target.display());

@@ -4,19 +4,35 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use soakbox_schemas::recording::Footer;
+use soakbox_schemas::recording::{Contents, Footer};
+use soakbox_schemas::tables::Table;
 use soakbox_schemas::tables::histogram::{SparseHistogram, representative};
 
 /// The sealed files of a recording.
 #[derive(Debug)]
 pub(crate) struct Recording {
     root: PathBuf,
+}
+
+/// Waits until rows of `table` are in an open journal of the recording at `root`.
+pub(crate) fn wait_for_rows(root: &Path, table: Table) {
+    let started = Instant::now();
+    let has_rows = || {
+        let journals = Contents::list(root).unwrap().journals.into_iter();
+        let mut journals = journals.filter(|journal| journal.name.table == table);
+        journals.any(|journal| std::fs::metadata(&journal.path).is_ok_and(|data| data.len() > 0))
+    };
+    while !has_rows() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no {table:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 macro_rules! totals {
