@@ -161,12 +161,13 @@ impl Balance {
         let per_cell = i64::try_from(self.per_cell).unwrap_or(i64::MAX);
         let length_ns = intervals.length_ns().saturating_mul(per_cell);
         let merged = self.check.merged();
-        // Of these only the sums are known.
+        // Of these only the sums are known, and of the cells that they are in.
         for group in merged.groups() {
-            let last_ns = intervals.begin_ns(group.last)?;
+            let first = group.first / self.per_cell * self.per_cell;
+            let after = (group.last / self.per_cell + 1).saturating_mul(self.per_cell);
             found.doubtful.push(TimeRange {
-                first_ns: intervals.begin_ns(group.first)?,
-                last_ns: last_ns.saturating_add(intervals.length_ns()),
+                first_ns: intervals.begin_ns(first)?,
+                last_ns: intervals.begin_ns(after)?,
             });
         }
         for (key, cell) in self.cells {
@@ -360,6 +361,24 @@ mod tests {
             assert_eq!(found.without_row, []);
             assert_eq!(found.doubtful, [second(4, 59)]);
         }
+        // In cells of three intervals, all of those are doubtful that one of them is in.
+        let seconds = 3 * MOST_WINDOWS as u64;
+        let complete = CompleteIntervals {
+            merged: MergedIntervals::of([(160, 40)]),
+            ..complete
+        };
+        let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, complete);
+        for interval in 100..100 + seconds {
+            if interval != 103 {
+                balance.add_row(Some(interval));
+            }
+            balance.add_counts(interval, counted(1));
+        }
+        let found = balance.finish(&intervals(seconds)).unwrap();
+        assert_eq!(
+            (found.without_row, found.doubtful),
+            (vec![], vec![second(2, 63)])
+        );
     }
 
     #[test]

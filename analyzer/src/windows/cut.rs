@@ -200,6 +200,15 @@ pub(super) fn plans(
 }
 
 impl RunPlan {
+    /// Whether the run observed in a part of this time.
+    pub(super) fn observed_in(&self, range: TimeRange) -> bool {
+        let next = self
+            .observed
+            .partition_point(|time| time.last_ns <= range.first_ns);
+        let next = self.observed.get(next);
+        next.is_some_and(|time| time.first_ns < range.last_ns)
+    }
+
     /// Whether an operation has rows of failures only, so that the outcome of all of them is known: the
     /// recorder refuses this rule otherwise.
     pub(super) fn keeps_failures_only(&self, operation: &str) -> bool {

@@ -374,11 +374,15 @@ impl<'a> RunFolds<'a> {
         let rows = CountRows::of(batch)?;
         let places: Vec<usize> = rows.words().map(|word| self.place(word)).collect();
         for index in 0..rows.len() {
-            let (word, row) = rows.row(index);
+            let (word, mut row) = rows.row(index);
             let interval = TimeRange {
                 first_ns: row.at_ns,
                 last_ns: row.at_ns.saturating_add(self.plan.interval_ns),
             };
+            // The recorder had not noticed yet that its target had ended, or that it did not run itself.
+            if values(&row.counters).begun == 0 && !self.plan.observed_in(interval) {
+                row.times = None;
+            }
             let place = word.and_then(|word| places.get(word));
             if let Some((_, fold)) = place.and_then(|place| self.folds.get_mut(*place)) {
                 fold.windows.add_lost(self.plan.lost(&row), interval);

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use soakbox_schemas::tables::{Annotation, OperationMetrics, Table};
-use soakbox_testing::{Recorder, Soak, concat};
+use soakbox_schemas::tables::{Annotation, AnnotationKind, OperationMetrics, Table};
+use soakbox_testing::{Recorder, Soak, annotation, concat};
 
 use crate::program::{Place, analyzer, json, printed, text};
 
@@ -34,7 +34,12 @@ fn seal(root: &Path, soak: Soak, then_on: bool) {
 }
 
 fn seal_on_host(root: &Path, soak: Soak, then_on: bool, host: &str) {
-    let rows = soak.rows();
+    let mut rows = soak.rows();
+    if let Some(second) = soak.stops_at {
+        let text = "no process runs the observed files any more";
+        let exit = annotation(second, None, AnnotationKind::TargetExited, text);
+        rows.annotations.push(exit);
+    }
     let uuid = match host {
         "soak-1" => "5a1b2c3d-0000-4000-8000-00000000000a",
         _ => "6a1b2c3d-0000-4000-8000-00000000000a",
@@ -92,6 +97,19 @@ fn rate(place: &Place) -> f64 {
     let summary = json(&["summary", place.text(), "--format", "json"]);
     assert_eq!(summary["complete"], true, "{summary}");
     summary["operations"][1]["rate_per_s"].as_f64().unwrap()
+}
+
+/// As with `--until-exit`: the recorder goes on counting until nobody has come for a while.
+#[test]
+fn time_after_the_end_of_the_target_stands_for_none() {
+    let place = Place::new();
+    let soak = Soak {
+        stops_at: Some(180),
+        refreshes_per_second: 0,
+        ..SOAK
+    };
+    seal(place.path(), soak, false);
+    assert!((rate(&place) - 50.0).abs() < 0.5, "{}", rate(&place));
 }
 
 #[test]

@@ -32,8 +32,8 @@ pub(crate) fn later(batch: &RecordBatch, by_ns: i64) -> RecordBatch {
 /// What happens in the seconds of a recording whose recorder does not run for a while.
 #[derive(Clone, Copy, PartialEq)]
 enum Pause {
-    /// Nothing: the host is suspended, and the boot clock goes on. The recorder reads the intervals that the
-    /// kernel side still keeps apart, without anything in them, and notes the gap.
+    /// Nothing after the first second: the host is suspended, and the boot clock goes on. The recorder reads the
+    /// intervals that the kernel side still keeps apart, and notes the gap.
     Suspended,
     /// Operations finish. The kernel side counts them in slots that it uses in turn, so that the counts of
     /// intervals that are not kept apart are in those of later ones, which the recorder notes.
@@ -76,49 +76,45 @@ fn seal_changed(
     for second in 0..SECONDS {
         let mut counts = std::mem::take(&mut rows.metrics[second]);
         change(second, &mut counts);
-        let is_paused = seconds.contains(&second);
-        if !is_paused || pause == Pause::Stalled {
+        let is_kept = !seconds.contains(&second) || second + KEPT_APART >= seconds.end;
+        // A suspend begins at the end of a second, whose counts have not been read yet.
+        let is_asleep = pause == Pause::Suspended && second > seconds.start;
+        if is_asleep && seconds.contains(&second) {
+            counts = counts.iter().map(empty).collect();
+        } else {
             log.push(rows.log[second].clone());
         }
-        match (is_paused, pause) {
-            (true, Pause::Stalled) if second + KEPT_APART < seconds.end => {
-                late.extend(counts.into_iter().map(|row| (second, row)));
-            }
-            (true, Pause::Suspended) if second + KEPT_APART >= seconds.end => {
-                metrics.extend(counts.iter().map(empty));
-            }
-            (true, Pause::Suspended) => {}
-            (false, _) | (true, Pause::Stalled) => {
-                let slots = KEPT_APART + 1;
-                let here = late.extract_if(.., |(earlier, _)| *earlier % slots == second % slots);
-                for (_, earlier) in here {
-                    let own = counts
-                        .iter_mut()
-                        .find(|row| row.operation == earlier.operation);
-                    let own = own.unwrap();
-                    own.begun += earlier.begun;
-                    own.finished += earlier.finished;
-                    own.recorded += earlier.recorded;
-                    own.failures += earlier.failures;
-                    own.duration_sum_ns += earlier.duration_sum_ns;
-                }
-                metrics.extend(counts);
-            }
+        if !is_kept {
+            late.extend(counts.into_iter().map(|row| (second, row)));
+            continue;
         }
+        let slots = KEPT_APART + 1;
+        let here = late.extract_if(.., |(earlier, _)| *earlier % slots == second % slots);
+        for (_, earlier) in here {
+            let mut rows = counts.iter_mut();
+            let own = rows.find(|row| row.operation == earlier.operation);
+            let own = own.unwrap();
+            own.begun += earlier.begun;
+            own.finished += earlier.finished;
+            own.recorded += earlier.recorded;
+            own.failures += earlier.failures;
+            own.duration_sum_ns += earlier.duration_sum_ns;
+        }
+        metrics.extend(counts);
     }
     let mut recorder = Recorder::new(root);
     recorder.seal(Table::OPERATION_LOG, &concat(&log));
     let metrics = OperationMetrics::batch(&metrics).unwrap();
     recorder.seal(Table::OPERATION_METRICS, &metrics);
     let (from, to) = (seconds.start as i64, seconds.end as i64);
-    rows.annotations.push(match pause {
-        Pause::Suspended => annotation(from, Some(to), AnnotationKind::Gap, "host suspended"),
-        Pause::Stalled => {
-            let merged = (seconds.len() - KEPT_APART) as u64;
-            let text = Stall { merged }.to_string();
-            annotation(to, None, AnnotationKind::Note, &text)
-        }
-    });
+    if pause == Pause::Suspended {
+        let gap = annotation(from + 1, Some(to), AnnotationKind::Gap, "host suspended");
+        rows.annotations.push(gap);
+    }
+    let merged = (seconds.len() - KEPT_APART) as u64;
+    let text = Stall { merged }.to_string();
+    let note = annotation(to, None, AnnotationKind::Note, &text);
+    rows.annotations.push(note);
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);
 }
@@ -128,10 +124,16 @@ fn a_host_that_was_suspended_was_not_observed_and_a_recorder_that_did_not_run_wa
     let place = Place::new();
     seal_with(place.path(), Pause::Suspended, 100..160);
     let found = summary(&place);
-    assert_rates(&found, 180.0);
+    assert_rates(&found, 181.0);
     assert_eq!(found["complete"], false);
-    let warnings = found["warnings"].to_string();
-    assert!(warnings.contains("host suspended"), "{warnings}");
+    let warnings = found["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].to_string().contains("host suspended"),
+        "{warnings:?}"
+    );
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true, "{info}");
     assert_steady(&place);
     let place = Place::new();
     seal_with(place.path(), Pause::Stalled, 100..160);

@@ -1,6 +1,7 @@
 //! The times in which operations were observed and were not, for as long as somebody may ask. Pure.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -158,8 +159,18 @@ impl Spans {
 
     /// What is known of `interval`, which may not be over at `now_ns`.
     pub fn of_interval(&self, operation: usize, interval: u64, now_ns: u64) -> Observed {
-        let start_ns = interval * self.interval_ns;
-        let end_ns = start_ns + self.interval_ns;
+        self.of_intervals(operation, interval..=interval, now_ns)
+    }
+
+    /// What is known of some intervals together, of which the last may not be over at `now_ns`.
+    pub fn of_intervals(
+        &self,
+        operation: usize,
+        intervals: RangeInclusive<u64>,
+        now_ns: u64,
+    ) -> Observed {
+        let start_ns = intervals.start() * self.interval_ns;
+        let end_ns = (intervals.end() + 1) * self.interval_ns;
         let end_ns = end_ns.min(now_ns).min(self.end_ns);
         let mut observed = Observed::default();
         let mut represented_ns = 0.0;
@@ -206,6 +217,8 @@ mod tests {
         assert_eq!(of(&spans, 1_000)[4], (40, 60));
         let observed = (3..7).map(|interval| spans.of_interval(0, interval, 1_000).observed_ns);
         assert_eq!(observed.collect::<Vec<_>>(), [20, 20, 20, 60]);
+        let three = spans.of_intervals(0, 4..=6, 1_000);
+        assert_eq!((three.observed_ns, three.represented_ns), (100, 220));
         let other = spans.of_interval(1, 4, 1_000);
         assert_eq!((other.unobserved_ns, other.represented_ns), (0, 100));
     }

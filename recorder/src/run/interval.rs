@@ -55,8 +55,10 @@ impl IntervalClock {
             return None;
         }
         let mut due = Due::default();
-        // The slots of older intervals are reused: their counts are in newer ones.
-        let oldest = (over + 1).saturating_sub(self.slots);
+        // The slots of older intervals are used again, one of them by the interval that is not over:
+        // their counts are in newer ones.
+        let current = self.interval(boot_ns);
+        let oldest = (current + 1).saturating_sub(self.slots);
         if oldest > self.next {
             due.merged = oldest - self.next;
             self.next = oldest;
@@ -67,7 +69,7 @@ impl IntervalClock {
             .ended
             .iter()
             .filter_map(|ended| ended.checked_sub(self.slots / 2))
-            .filter(|late| !due.ended.contains(late))
+            .filter(|late| *late >= oldest && !due.ended.contains(late))
             .collect();
         self.next = over;
         Some(due)
@@ -125,7 +127,16 @@ mod tests {
         let due = clock.due(200 * SECOND + GRACE_NS).unwrap_or_default();
         assert_eq!(due.merged, 85);
         assert_eq!(due.ended, (185..200).collect::<Vec<_>>());
-        assert_eq!(due.late, (177..185).collect::<Vec<_>>());
+        assert!(due.late.is_empty());
+        // Nothing is merged, but the slots of 193 and those before are in use again.
+        let due = clock.due(210 * SECOND).unwrap_or_default();
+        assert_eq!((due.merged, due.ended.len()), (0, 9));
+        assert_eq!(due.late, [195, 196, 197, 198, 199]);
+        // 250 ms of the 16th interval count in the slot of the first.
+        let due = clock.due(224 * SECOND + GRACE_NS - 1).unwrap_or_default();
+        assert_eq!((due.merged, due.ended.first()), (0, Some(&209)));
+        let due = clock.due(239 * SECOND + GRACE_NS - 1).unwrap_or_default();
+        assert_eq!((due.merged, due.ended.first()), (1, Some(&224)));
     }
 
     #[test]
@@ -138,6 +149,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_slot_is_read_for_two_intervals_or_while_it_is_in_use(
+            steps in proptest::collection::vec(0..40_000u64, 1..40)
+        ) {
+            let mut now = 1_000 * SECOND;
+            let mut clock = clock(now);
+            for step in steps {
+                now += step * 1_000_000;
+                let Some(due) = clock.due(now) else { continue };
+                let mut slots: Vec<u64> = due.ended.iter().chain(&due.late).map(|one| one % 16).collect();
+                slots.push(clock.interval(now) % 16);
+                slots.sort_unstable();
+                prop_assert!(slots.is_sorted_by(|one, next| one < next), "{:?} at {}", due, now);
+            }
+        }
+
         #[test]
         fn every_interval_is_read_once_or_merged(steps in proptest::collection::vec(0..40 * SECOND, 0..40)) {
             let mut now = 1_000 * SECOND;

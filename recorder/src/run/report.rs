@@ -50,8 +50,7 @@ impl Report {
                 "warning: the host was suspended for {:.1} s: a gap of the recording",
                 length.as_secs_f64()
             ));
-        }
-        if let Some(stall) = tick.stall() {
+        } else if let Some(stall) = tick.stall() {
             message::line(format_args!("warning: {stall}"));
         }
         if tick.unfollowed > 0 {

@@ -38,7 +38,13 @@ impl OperationCounts {
 impl Sampler for OperationCounts {
     fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>> {
         let mut rows = Vec::new();
-        for counts in &tick.counts {
+        // The counts of merged intervals are in those that were read, and so is their time.
+        let merged = match tick.suspended() {
+            Some(_) => 0,
+            None => tick.merged_intervals,
+        };
+        for (index, counts) in tick.counts.iter().enumerate() {
+            let merged = if index == 0 { merged } else { 0 };
             for (operation, counted) in counts.counted.iter().enumerate() {
                 let mut row = self
                     .in_flight
@@ -57,7 +63,8 @@ impl Sampler for OperationCounts {
                 if let Some(spans) = self.spans.as_ref().filter(|_| !counts.is_late) {
                     let spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
                     let now_ns = tick.now.boot_ns;
-                    let observed = spans.of_interval(operation, counts.interval, now_ns);
+                    let first = counts.interval.saturating_sub(merged);
+                    let observed = spans.of_intervals(operation, first..=counts.interval, now_ns);
                     row.observed_ns = Some(observed.observed_ns);
                     row.unobserved_ns = Some(observed.unobserved_ns);
                     row.represented_ns = Some(observed.represented_ns);
@@ -69,5 +76,55 @@ impl Sampler for OperationCounts {
         }
         let batch = OperationMetrics::batch(&rows)?;
         Ok(vec![Rows(Table::OPERATION_METRICS, batch)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+    use crate::sample::IntervalCounts;
+
+    #[test]
+    fn after_a_stall_the_first_row_has_the_time_of_the_merged_intervals_too() {
+        let spans = Arc::new(Mutex::new(Spans::new(1, 100, 0)));
+        let mut counts = OperationCounts::new(
+            vec![OperationInfo {
+                name: "op".to_owned(),
+                operation_type: 1,
+            }],
+            Vec::new(),
+            Some(spans),
+        );
+        let of = |interval, is_late| IntervalCounts {
+            interval,
+            at_ns: 0,
+            counted: vec![CounterValues {
+                begun: 1,
+                ..CounterValues::default()
+            }],
+            durations: Vec::new(),
+            oldest_in_flight_ns: Vec::new(),
+            is_late,
+        };
+        let mut observed = |suspended_ns| -> Vec<Option<i64>> {
+            let mut tick = Tick {
+                counts: vec![of(20, false), of(21, false), of(12, true)],
+                merged_intervals: 4,
+                suspended_ns,
+                ..Tick::default()
+            };
+            tick.now.boot_ns = 9_000;
+            let rows = counts.sample(&tick).unwrap();
+            let column = rows[0].1.column_by_name("observed_ns").unwrap();
+            column.as_primitive::<Int64Type>().iter().collect()
+        };
+        assert_eq!(observed(0), [Some(500), Some(100), None]);
+        // Nobody observes while the host is suspended.
+        assert_eq!(observed(60_000_000_000), [Some(100), Some(100), None]);
     }
 }

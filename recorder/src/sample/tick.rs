@@ -71,9 +71,10 @@ impl Tick {
         (length >= LEAST_SUSPENDED).then_some(length)
     }
 
-    /// The stall that merged counts; `None` without one. A suspended host counts nothing.
+    /// The stall that merged counts; `None` without one. Where the host was suspended, it is the interval
+    /// in which that began whose counts are in a later one.
     pub fn stall(&self) -> Option<Stall> {
         let merged = self.merged_intervals;
-        (merged > 0 && self.suspended().is_none()).then_some(Stall { merged })
+        (merged > 0).then_some(Stall { merged })
     }
 }

@@ -21,6 +21,16 @@ fn a_stop_of_seconds_costs_nothing_where_the_ring_holds_them() {
     });
 }
 
+/// Intervals that are read once more lie so far back then that their slots are in use again.
+#[test]
+fn a_stop_of_more_than_half_of_the_slots_changes_no_count_of_an_interval() {
+    let ring = ["--ring-bytes", "33554432"];
+    stopped(11, &ring, |recording, finished| {
+        let totals = recording.checked("op");
+        assert_eq!((totals.finished, totals.lost), (finished, 0));
+    });
+}
+
 #[test]
 fn what_a_ring_cannot_hold_during_a_stop_is_counted_as_lost() {
     stopped(4, &["--ring-bytes", "65536"], |recording, finished| {

@@ -91,8 +91,9 @@ table! {
         /// finished inside add the whole cost of their probes to it. Null where it could not be
         /// measured.
         pub duration_overhead_ns: Optional<Count>, "ns", "recorder: measured costs", since 4;
-        /// The part of the interval in which operations that began were counted and got rows. Null
-        /// without `--max-overhead`, and in a row with counts that were read late.
+        /// The part of the interval in which operations that began were counted and got rows; after a
+        /// stall, with that of the intervals whose counts are in later ones. Null without
+        /// `--max-overhead`, and in a row with counts that were read late.
         pub observed_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The part in which the operation's probes were switched off to hold `--max-overhead`: no
         /// operation that began in it is counted or has a row. Null where `observed_ns` is.
