@@ -163,8 +163,7 @@ impl Annotations {
                 run.restarts_ns.push(at_ns);
             }
             AnnotationKind::Note => {
-                let stall = Stall::of_note(&text);
-                run.stalls.extend(stall.map(|stall| (at_ns, stall)));
+                run.stalls.extend(Stall::of_note(&text));
             }
         }
         self.moments.push(Moment { at_ns, kind, text });

@@ -45,8 +45,8 @@ pub struct RunCoverage {
     pub noted_gaps: Vec<TimeRange>,
     /// When a process of its command began or ended, ns UTC.
     pub restarts_ns: Vec<i64>,
-    /// When stalls of the recorder ended, ns UTC, and how many intervals each of them merged.
-    pub stalls: Vec<(i64, Stall)>,
+    /// When the recorder could not run, so that the counts of several intervals came as one.
+    pub stalls: Vec<Stall>,
     /// Whether it recorded its start, or is an import. Otherwise annotations are missing, and gaps
     /// may be unknown.
     pub has_start: bool,

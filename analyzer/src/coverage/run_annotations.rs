@@ -16,8 +16,7 @@ pub(crate) struct RunAnnotations {
     pub(super) restarts_ns: Vec<i64>,
     /// Start and end of each gap; without an end it lasted to the end of the run.
     pub(super) gaps: Vec<(i64, Option<i64>)>,
-    /// When stalls ended, and what they merged.
-    pub(super) stalls: Vec<(i64, Stall)>,
+    pub(super) stalls: Vec<Stall>,
     /// The time of deleted rows whose counts are there.
     pub(super) deleted_rows: Option<(i64, i64)>,
 }

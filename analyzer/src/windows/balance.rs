@@ -245,6 +245,8 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
+    use soakbox_schemas::tables::Stall;
+
     use super::*;
     use crate::windows::merged::MergedIntervals;
 
@@ -338,11 +340,17 @@ mod tests {
         assert_eq!(found.without_row, [(1, second(200, 3))]);
     }
 
+    /// 105 to 144 were merged into 145 to 160.
+    const STALL: Stall = Stall {
+        merged: 40,
+        interval: 160,
+    };
+
     #[test]
     fn of_intervals_that_a_stall_merged_nothing_is_known_and_no_row_is_missing() {
         let complete = CompleteIntervals {
             last: Some(299),
-            merged: MergedIntervals::of([(160, 40)]),
+            merged: MergedIntervals::of([STALL]),
             ..CompleteIntervals::default()
         };
         for by_check in [false, true] {
@@ -359,17 +367,17 @@ mod tests {
             assert!(balance.check().agrees());
             let found = balance.finish(&intervals(200)).unwrap();
             assert_eq!(found.without_row, []);
-            assert_eq!(found.doubtful, [second(4, 59)]);
+            assert_eq!(found.doubtful, [second(5, 56)]);
         }
         // In cells of three intervals, all of those are doubtful that one of them is in.
         let seconds = 3 * MOST_WINDOWS as u64;
         let complete = CompleteIntervals {
-            merged: MergedIntervals::of([(160, 40)]),
+            merged: MergedIntervals::of([STALL]),
             ..complete
         };
         let mut balance = Balance::new(seconds as i64 * SECOND, SECOND, complete);
         for interval in 100..100 + seconds {
-            if interval != 103 {
+            if interval != 161 {
                 balance.add_row(Some(interval));
             }
             balance.add_counts(interval, counted(1));
@@ -377,7 +385,7 @@ mod tests {
         let found = balance.finish(&intervals(seconds)).unwrap();
         assert_eq!(
             (found.without_row, found.doubtful),
-            (vec![], vec![second(2, 63)])
+            (vec![], vec![second(5, 57)])
         );
     }
 

@@ -148,6 +148,8 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    use soakbox_schemas::tables::Stall;
+
     use super::*;
 
     /// Rows and counts of 1,000 intervals in two parts, with changes of the rows.
@@ -196,7 +198,10 @@ mod tests {
     fn counts_of_intervals_that_a_stall_merged_are_compared_together() {
         let complete = |last| CompleteIntervals {
             last: Some(last),
-            merged: MergedIntervals::of([(160, 44)]),
+            merged: MergedIntervals::of([Stall {
+                merged: 44,
+                interval: 160,
+            }]),
             ..CompleteIntervals::default()
         };
         // Rows of 44 intervals, and their counts in one of those after them.
@@ -209,10 +214,10 @@ mod tests {
             check.count(late);
             check
         };
-        assert!(stalled(150, 0, 200).agrees() && stalled(161, 0, 200).agrees());
-        assert!(!stalled(150, 1, 200).agrees() && !stalled(163, 0, 200).agrees());
-        assert!(!stalled(99, 0, 200).agrees());
-        let cut_off = stalled(150, 1, 161);
+        assert!(stalled(150, 0, 200).agrees() && stalled(160, 0, 160).agrees());
+        assert!(!stalled(150, 1, 200).agrees() && !stalled(161, 0, 200).agrees());
+        assert!(!stalled(100, 0, 200).agrees());
+        let cut_off = stalled(150, 1, 159);
         assert!(cut_off.agrees() && !cut_off.has_counts(), "not complete");
     }
 }

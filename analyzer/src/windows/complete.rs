@@ -27,6 +27,7 @@ pub(super) fn complete_intervals(
         .filter_map(deleted)
         .map(|deleted| deleted.until_ns);
     let last = last_complete(recording, files, coverage, recorder)?;
+    let stalls = coverage.runs.get(recorder).map(|run| &run.stalls);
     Ok(CompleteIntervals {
         first: match until_ns.max() {
             Some(until_ns) => first_after(files, until_ns)?,
@@ -34,48 +35,8 @@ pub(super) fn complete_intervals(
         },
         last,
         lacks_counts: deleted(Table::OPERATION_METRICS).is_some(),
-        merged: merged_intervals(recording, files, coverage, recorder)?,
+        merged: MergedIntervals::of(stalls.into_iter().flatten().copied()),
     })
-}
-
-/// The intervals that stalls of the recorder merged.
-fn merged_intervals(
-    recording: &Recording,
-    files: &RunFiles<'_>,
-    coverage: &Coverage,
-    recorder: &str,
-) -> Result<MergedIntervals> {
-    let run = coverage.runs.get(recorder);
-    let mut stalls = run.map_or_else(Vec::new, |run| run.stalls.clone());
-    if stalls.is_empty() {
-        return Ok(MergedIntervals::default());
-    }
-    stalls.sort_unstable_by_key(|(at_ns, _)| *at_ns);
-    // A stall is noted when the newest interval has just been counted.
-    let near_ns = recording.interval_ns().saturating_mul(4);
-    let noted_soon = |first_ns: i64, last_ns: i64| {
-        let next = stalls.partition_point(|(at_ns, _)| *at_ns < first_ns);
-        let (at_ns, _) = stalls.get(next)?;
-        (*at_ns <= last_ns.saturating_add(near_ns)).then_some(next)
-    };
-    let mut newest: Vec<Option<(i64, u64)>> = vec![None; stalls.len()];
-    for file in Source::of(files, Table::OPERATION_METRICS) {
-        let range = file.range();
-        if range.is_some_and(|range| noted_soon(range.first_ns, range.last_ns).is_none()) {
-            continue;
-        }
-        file.batches(&INTERVAL_COLUMNS, |batch| {
-            each_interval(batch, |interval, at_ns| {
-                let stall = noted_soon(at_ns, at_ns);
-                if let Some(newest) = stall.and_then(|index| newest.get_mut(index)) {
-                    *newest = (*newest).max(Some((at_ns, interval)));
-                }
-            })
-        })?;
-    }
-    let stalls = stalls.iter().zip(newest);
-    let merged = stalls.filter_map(|((_, stall), newest)| Some((newest?.1, stall.merged)));
-    Ok(MergedIntervals::of(merged))
 }
 
 /// The first interval that begins after `until_ns`; the largest number where there is none.

@@ -81,6 +81,8 @@ pub(super) struct RunPlan {
     pub(super) recorder: String,
     /// The time of its windows, which has all of its rows.
     pub(super) range: TimeRange,
+    /// When the run ended, ns UTC.
+    pub(super) end_ns: i64,
     /// The part of it of which the windows are wanted.
     pub(super) complete: TimeRange,
     /// Whether windows are missing where something is not known.
@@ -173,6 +175,7 @@ pub(super) fn plans(
         let mut plan = RunPlan {
             recorder: recorder.clone(),
             range,
+            end_ns: run.range.last_ns,
             complete,
             is_judged,
             gaps: gaps.collect(),
@@ -200,15 +203,6 @@ pub(super) fn plans(
 }
 
 impl RunPlan {
-    /// Whether the run observed in a part of this time.
-    pub(super) fn observed_in(&self, range: TimeRange) -> bool {
-        let next = self
-            .observed
-            .partition_point(|time| time.last_ns <= range.first_ns);
-        let next = self.observed.get(next);
-        next.is_some_and(|time| time.first_ns < range.last_ns)
-    }
-
     /// Whether an operation has rows of failures only, so that the outcome of all of them is known: the
     /// recorder refuses this rule otherwise.
     pub(super) fn keeps_failures_only(&self, operation: &str) -> bool {

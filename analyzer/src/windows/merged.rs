@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use soakbox_schemas::counters::SLOTS;
+use soakbox_schemas::tables::Stall;
 
 /// Groups of intervals whose counts and rows agree only together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,13 +18,15 @@ pub(super) struct Group {
 }
 
 impl MergedIntervals {
-    /// `stalls`: the newest interval with counts at the end of each stall, and how many were merged.
-    pub(super) fn of(stalls: impl IntoIterator<Item = (u64, u64)>) -> Self {
-        // The kernel side uses its slots in turn. When a stall is noted, one or two intervals may have
-        // begun after the newest that is over, or be there already.
-        let group = |(newest, merged): (u64, u64)| Group {
-            first: newest.saturating_sub(merged.saturating_add(u64::from(SLOTS))),
-            last: newest.saturating_add(2),
+    /// The kernel side uses its slots in turn: those of the merged intervals are the ones of all that can
+    /// be in use at the end of the stall.
+    pub(super) fn of(stalls: impl IntoIterator<Item = Stall>) -> Self {
+        let group = |stall: Stall| {
+            let shared = stall.merged.saturating_add(u64::from(SLOTS) - 1);
+            Group {
+                first: stall.interval.saturating_sub(shared),
+                last: stall.interval,
+            }
         };
         let mut all: Vec<Group> = stalls.into_iter().map(group).collect();
         all.sort_unstable_by_key(|group| group.first);
@@ -67,20 +70,22 @@ mod tests {
         let none = MergedIntervals::default();
         assert_eq!((none.group_of(5), none.touch(0, u64::MAX)), (None, false));
         // 101 to 144 were merged into 145 to 160.
-        let one = MergedIntervals::of([(160, 44)]);
-        assert_eq!(one.groups(), [group(100, 162)]);
-        for (interval, is_in) in [(99, false), (100, true), (162, true), (163, false)] {
+        let stall = |merged, interval| Stall { merged, interval };
+        let one = MergedIntervals::of([stall(44, 160)]);
+        assert_eq!(one.groups(), [group(101, 160)]);
+        for (interval, is_in) in [(100, false), (101, true), (160, true), (161, false)] {
             assert_eq!(one.group_of(interval).is_some(), is_in, "{interval}");
         }
-        let touched = [(0, 99), (0, 100), (120, 130), (162, 200), (163, 200)];
+        let touched = [(0, 100), (0, 101), (120, 130), (160, 200), (161, 200)];
         let touched = touched.map(|(first, last)| one.touch(first, last));
         assert_eq!(touched, [false, true, true, true, false]);
-        let several = MergedIntervals::of([(500, 1), (160, 44), (170, 3), (0, 7)]);
-        let expected = [group(0, 2), group(100, 172), group(483, 502)];
+        let several = [stall(1, 500), stall(44, 160), stall(3, 170), stall(7, 9)];
+        let several = MergedIntervals::of(several);
+        let expected = [group(0, 9), group(101, 170), group(484, 500)];
         assert_eq!(several.groups(), expected);
-        assert_eq!(several.group_of(2), Some(expected[0]));
+        assert_eq!(several.group_of(9), Some(expected[0]));
         assert_eq!(several.group_of(490), Some(expected[2]));
-        let all = MergedIntervals::of([(u64::MAX, u64::MAX)]);
+        let all = MergedIntervals::of([stall(u64::MAX, u64::MAX)]);
         assert_eq!(all.groups(), [group(0, u64::MAX)]);
     }
 }

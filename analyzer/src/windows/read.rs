@@ -379,8 +379,8 @@ impl<'a> RunFolds<'a> {
                 first_ns: row.at_ns,
                 last_ns: row.at_ns.saturating_add(self.plan.interval_ns),
             };
-            // The recorder had not noticed yet that its target had ended, or that it did not run itself.
-            if values(&row.counters).begun == 0 && !self.plan.observed_in(interval) {
+            // The recorder waits whether a target that has ended comes again.
+            if values(&row.counters).begun == 0 && row.at_ns >= self.plan.end_ns {
                 row.times = None;
             }
             let place = word.and_then(|word| places.get(word));

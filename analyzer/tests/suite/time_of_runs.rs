@@ -104,6 +104,10 @@ fn seal_changed(
     }
     let mut recorder = Recorder::new(root);
     recorder.seal(Table::OPERATION_LOG, &concat(&log));
+    let stall = Stall {
+        merged: (seconds.len() - KEPT_APART) as u64,
+        interval: metrics[0].interval + seconds.end as u64,
+    };
     let metrics = OperationMetrics::batch(&metrics).unwrap();
     recorder.seal(Table::OPERATION_METRICS, &metrics);
     let (from, to) = (seconds.start as i64, seconds.end as i64);
@@ -111,9 +115,7 @@ fn seal_changed(
         let gap = annotation(from + 1, Some(to), AnnotationKind::Gap, "host suspended");
         rows.annotations.push(gap);
     }
-    let merged = (seconds.len() - KEPT_APART) as u64;
-    let text = Stall { merged }.to_string();
-    let note = annotation(to, None, AnnotationKind::Note, &text);
+    let note = annotation(to, None, AnnotationKind::Note, &stall.to_string());
     rows.annotations.push(note);
     let annotations = Annotation::batch(&rows.annotations).unwrap();
     recorder.seal(Table::ANNOTATIONS, &annotations);

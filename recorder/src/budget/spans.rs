@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// How long a time is kept after its end, ns: longer than counts of intervals are kept apart.
 const KEPT_NS: u64 = 120_000_000_000;
+/// Most times in which the host was suspended that are kept: those of intervals that are yet to be read.
+const MOST_SUSPENDS: usize = 64;
 /// The end of a time that has not ended.
 const OPEN: u64 = u64::MAX;
 
@@ -18,6 +20,8 @@ pub struct Spans {
     spans: Vec<VecDeque<Span>>,
     /// There is nothing to observe from this moment on.
     end_ns: u64,
+    /// From when to when the host was suspended.
+    suspended: VecDeque<(u64, u64)>,
 }
 
 /// A time in which nothing changed.
@@ -101,6 +105,7 @@ impl Spans {
             interval_ns,
             spans: vec![VecDeque::from([always]); operations],
             end_ns: OPEN,
+            suspended: VecDeque::new(),
         }
     }
 
@@ -117,6 +122,14 @@ impl Spans {
     /// What comes after `end_ns` is neither time that is observed nor time that is not.
     pub fn end(&mut self, end_ns: u64) {
         self.end_ns = end_ns;
+    }
+
+    /// The host was suspended, ns of the boot clock: that is neither as well.
+    pub fn suspended(&mut self, from_ns: u64, until_ns: u64) {
+        self.suspended.push_back((from_ns, until_ns));
+        while self.suspended.len() > MOST_SUSPENDS {
+            self.suspended.pop_front();
+        }
     }
 
     /// The operation is not observed from `at_ns` on.
@@ -175,7 +188,11 @@ impl Spans {
         let mut observed = Observed::default();
         let mut represented_ns = 0.0;
         for span in self.spans.get(operation).into_iter().flatten() {
-            let within_ns = span.within(start_ns, end_ns);
+            let within = |&(from_ns, until_ns): &(u64, u64)| {
+                span.within(start_ns.max(from_ns), end_ns.min(until_ns))
+            };
+            let asleep_ns: u64 = self.suspended.iter().map(within).sum();
+            let within_ns = span.within(start_ns, end_ns).saturating_sub(asleep_ns);
             represented_ns += within_ns as f64 * span.weight;
             if span.weight == 0.0 {
                 observed.unobserved_ns += within_ns;
@@ -251,6 +268,26 @@ mod tests {
             (of.observed_ns, of.unobserved_ns, of.represented_ns)
         };
         assert_eq!([0, 1, 2].map(of), [(0, 100, 0), (20, 20, 100), (0, 0, 0)]);
+    }
+
+    #[test]
+    fn nor_is_time_in_which_the_host_was_suspended() {
+        let mut spans = Spans::new(1, 100, 0);
+        spans.suspended(110, 130);
+        spans.suspended(150, 390);
+        spans.off(0, 440);
+        let of = |interval| {
+            let of = spans.of_interval(0, interval, 1_000);
+            (of.observed_ns, of.unobserved_ns)
+        };
+        let all = [(100, 0), (30, 0), (0, 0), (10, 0), (40, 60)];
+        assert_eq!([0, 1, 2, 3, 4].map(of), all);
+        let together = spans.of_intervals(0, 0..=4, 1_000);
+        assert_eq!(together.represented_ns, 180);
+        for _ in 0..10 * MOST_SUSPENDS {
+            spans.suspended(0, 0);
+        }
+        assert_eq!(spans.suspended.len(), MOST_SUSPENDS);
     }
 
     #[test]

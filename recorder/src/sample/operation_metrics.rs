@@ -1,6 +1,6 @@
 //! `operation_metrics`: the source's counts of each operation in each interval.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use soakbox_schemas::counters::CounterValues;
@@ -9,6 +9,7 @@ use soakbox_schemas::tables::{OperationInfo, OperationMetrics, Table};
 use super::in_flight::InFlight;
 use super::{Rows, Sampler, Tick, overhead};
 use crate::budget::Spans;
+use crate::clock::ClockPair;
 use crate::costs::PairCost;
 
 /// Makes a row per operation and interval, and another row for counts that came late.
@@ -17,6 +18,12 @@ pub(super) struct OperationCounts {
     in_flight: InFlight,
     costs: Vec<PairCost>,
     spans: Option<Arc<Mutex<Spans>>>,
+    /// When the previous tick was.
+    last: Option<ClockPair>,
+}
+
+fn locked(spans: &Mutex<Spans>) -> MutexGuard<'_, Spans> {
+    spans.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl OperationCounts {
@@ -31,6 +38,7 @@ impl OperationCounts {
             in_flight: InFlight::new(operations),
             costs,
             spans,
+            last: None,
         }
     }
 }
@@ -38,13 +46,15 @@ impl OperationCounts {
 impl Sampler for OperationCounts {
     fn sample(&mut self, tick: &Tick) -> Result<Vec<Rows>> {
         let mut rows = Vec::new();
-        // The counts of merged intervals are in those that were read, and so is their time.
-        let merged = match tick.suspended() {
-            Some(_) => 0,
-            None => tick.merged_intervals,
-        };
+        let last = self.last.replace(tick.now);
+        if let (Some(spans), Some(_), Some(last)) = (&self.spans, tick.suspended(), last) {
+            // It began within an interval of the previous tick.
+            let until_ns = last.boot_ns.saturating_add(tick.suspended_ns);
+            locked(spans).suspended(last.boot_ns, until_ns);
+        }
         for (index, counts) in tick.counts.iter().enumerate() {
-            let merged = if index == 0 { merged } else { 0 };
+            // The counts of merged intervals are in those that were read, and so is their time.
+            let merged = if index == 0 { tick.merged_intervals } else { 0 };
             for (operation, counted) in counts.counted.iter().enumerate() {
                 let mut row = self
                     .in_flight
@@ -61,7 +71,7 @@ impl Sampler for OperationCounts {
                     row.duration_overhead_ns = Some(overhead::of_duration(cost));
                 }
                 if let Some(spans) = self.spans.as_ref().filter(|_| !counts.is_late) {
-                    let spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
+                    let spans = locked(spans);
                     let now_ns = tick.now.boot_ns;
                     let first = counts.interval.saturating_sub(merged);
                     let observed = spans.of_intervals(operation, first..=counts.interval, now_ns);
@@ -89,18 +99,9 @@ mod tests {
     use super::*;
     use crate::sample::IntervalCounts;
 
-    #[test]
-    fn after_a_stall_the_first_row_has_the_time_of_the_merged_intervals_too() {
-        let spans = Arc::new(Mutex::new(Spans::new(1, 100, 0)));
-        let mut counts = OperationCounts::new(
-            vec![OperationInfo {
-                name: "op".to_owned(),
-                operation_type: 1,
-            }],
-            Vec::new(),
-            Some(spans),
-        );
-        let of = |interval, is_late| IntervalCounts {
+    /// Begins of an operation in an interval of 100 ns.
+    fn counts(interval: u64, is_late: bool) -> IntervalCounts {
+        IntervalCounts {
             interval,
             at_ns: 0,
             counted: vec![CounterValues {
@@ -110,21 +111,36 @@ mod tests {
             durations: Vec::new(),
             oldest_in_flight_ns: Vec::new(),
             is_late,
+        }
+    }
+
+    /// The observed time of each row at 2,300 ns, after a tick at 1,700 ns.
+    fn observed(suspended_ns: u64) -> Vec<Option<i64>> {
+        let operation = OperationInfo {
+            name: "op".to_owned(),
+            operation_type: 1,
         };
-        let mut observed = |suspended_ns| -> Vec<Option<i64>> {
-            let mut tick = Tick {
-                counts: vec![of(20, false), of(21, false), of(12, true)],
-                merged_intervals: 4,
-                suspended_ns,
-                ..Tick::default()
-            };
-            tick.now.boot_ns = 9_000;
-            let rows = counts.sample(&tick).unwrap();
-            let column = rows[0].1.column_by_name("observed_ns").unwrap();
-            column.as_primitive::<Int64Type>().iter().collect()
+        let spans = Arc::new(Mutex::new(Spans::new(1, 100, 0)));
+        let mut sampler = OperationCounts::new(vec![operation], Vec::new(), Some(spans));
+        let mut before = Tick::default();
+        before.now.boot_ns = 1_700;
+        sampler.sample(&before).unwrap();
+        let mut tick = Tick {
+            counts: vec![counts(20, false), counts(21, false), counts(12, true)],
+            merged_intervals: 4,
+            suspended_ns,
+            ..Tick::default()
         };
+        tick.now.boot_ns = 2_300;
+        let rows = sampler.sample(&tick).unwrap();
+        let column = rows[0].1.column_by_name("observed_ns").unwrap();
+        column.as_primitive::<Int64Type>().iter().collect()
+    }
+
+    #[test]
+    fn after_a_stall_the_first_row_has_the_time_of_the_merged_intervals_too() {
         assert_eq!(observed(0), [Some(500), Some(100), None]);
-        // Nobody observes while the host is suspended.
-        assert_eq!(observed(60_000_000_000), [Some(100), Some(100), None]);
+        // But not of those in which the host was suspended.
+        assert_eq!(observed(60_000_000_000), [Some(100), Some(0), None]);
     }
 }

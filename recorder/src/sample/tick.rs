@@ -74,7 +74,7 @@ impl Tick {
     /// The stall that merged counts; `None` without one. Where the host was suspended, it is the interval
     /// in which that began whose counts are in a later one.
     pub fn stall(&self) -> Option<Stall> {
-        let merged = self.merged_intervals;
-        (merged > 0).then_some(Stall { merged })
+        let (merged, interval) = (self.merged_intervals, self.interval);
+        (merged > 0).then_some(Stall { merged, interval })
     }
 }

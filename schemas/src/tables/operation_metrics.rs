@@ -100,7 +100,8 @@ table! {
         pub unobserved_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The time that `observed_ns` stands for: the cycles of which it is the part that was chosen
         /// at random. `begun` × `represented_ns` ÷ `observed_ns`, summed over intervals, is about how
-        /// many operations there were. Null where `observed_ns` is.
+        /// many operations there were (in SQL, divide by `nullif(observed_ns, 0)`: intervals without
+        /// observed time add nothing). Null where `observed_ns` is.
         pub represented_ns: Optional<Count>, "ns", "recorder", since 5;
     }
 }

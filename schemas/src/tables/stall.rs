@@ -4,27 +4,31 @@
 use std::fmt;
 
 const BEFORE: &str = "the recorder stalled: the counts of ";
-const AFTER: &str = " earlier intervals are in those of later ones";
+const UP_TO: &str = " earlier intervals are in those of later ones, up to interval ";
 
 /// A stall that ended when its note was written: the text of the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
     /// Number of intervals whose counts are in those of the intervals after them.
     pub merged: u64,
+    /// The interval in which the stall ended: the last one that may have such counts.
+    pub interval: u64,
 }
 
 impl Stall {
     /// What the text of a note tells; `None` where it is another one.
     pub fn of_note(text: &str) -> Option<Self> {
-        let merged = text.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
-        let merged = merged.parse().ok()?;
-        Some(Self { merged })
+        let (merged, interval) = text.strip_prefix(BEFORE)?.split_once(UP_TO)?;
+        Some(Self {
+            merged: merged.parse().ok()?,
+            interval: interval.parse().ok()?,
+        })
     }
 }
 
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{BEFORE}{}{AFTER}", self.merged)
+        write!(f, "{BEFORE}{}{UP_TO}{}", self.merged, self.interval)
     }
 }
 
@@ -34,12 +38,14 @@ mod tests {
 
     #[test]
     fn a_note_is_read_as_it_was_written_and_no_other_is() {
-        for merged in [1, 45, u64::MAX] {
-            let text = Stall { merged }.to_string();
-            assert_eq!(Stall::of_note(&text), Some(Stall { merged }));
+        for (merged, interval) in [(1, 17), (45, 1_000_060), (u64::MAX, u64::MAX)] {
+            let stall = Stall { merged, interval };
+            let text = stall.to_string();
+            assert_eq!(Stall::of_note(&text), Some(stall));
             assert_eq!(Stall::of_note(&format!("{text}.")), None);
         }
-        for other in ["", BEFORE, AFTER, &format!("{BEFORE}-1{AFTER}")] {
+        let hostile = [format!("{BEFORE}-1{UP_TO}5"), format!("{BEFORE}1{UP_TO}")];
+        for other in ["", BEFORE, UP_TO, &hostile[0], &hostile[1]] {
             assert_eq!(Stall::of_note(other), None);
         }
     }
