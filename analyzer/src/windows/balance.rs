@@ -164,7 +164,8 @@ impl Balance {
         // Of these only the sums are known, and of the cells that they are in.
         for group in merged.groups() {
             let first = group.first / self.per_cell * self.per_cell;
-            let after = (group.last / self.per_cell + 1).saturating_mul(self.per_cell);
+            let after = (group.last / self.per_cell).saturating_add(1);
+            let after = after.saturating_mul(self.per_cell);
             found.doubtful.push(TimeRange {
                 first_ns: intervals.begin_ns(first)?,
                 last_ns: intervals.begin_ns(after)?,

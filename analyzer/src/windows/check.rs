@@ -25,7 +25,7 @@ impl CompleteIntervals {
             last.is_some_and(|last| (self.first..=last).contains(&interval))
         };
         match self.merged.group_of(interval) {
-            Some(group) => is_inside(group.first) && is_inside(group.last),
+            Some(group) => group.is_complete && is_inside(group.first) && is_inside(group.last),
             None => is_inside(interval),
         }
     }

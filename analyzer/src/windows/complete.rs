@@ -8,7 +8,7 @@ use soakbox_schemas::tables::Table;
 use super::check::CompleteIntervals;
 use super::columns::{INTERVAL_COLUMNS, each_interval};
 use super::cut::is_open;
-use super::merged::MergedIntervals;
+use super::merged::{Group, MergedIntervals};
 use super::source::Source;
 use crate::coverage::{Coverage, INCOMPLETE_INTERVALS};
 use crate::recording::{Recording, RunFiles, TimeRange};
@@ -27,15 +27,30 @@ pub(super) fn complete_intervals(
         .filter_map(deleted)
         .map(|deleted| deleted.until_ns);
     let last = last_complete(recording, files, coverage, recorder)?;
-    let stalls = coverage.runs.get(recorder).map(|run| &run.stalls);
+    let run = coverage.runs.get(recorder);
+    let (stalls, gaps) = run.map_or((&[][..], &[][..]), |run| (&run.stalls, &run.noted_gaps));
+    let length_ns = recording.interval_ns();
+    // What a gap lacks may have been counted in one of the others.
+    let is_in_gap = |group: Group| {
+        last.is_some_and(|(newest, at_ns)| {
+            let intervals = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let since_ns = intervals(newest.saturating_sub(group.first)).saturating_mul(length_ns);
+            let group_ns = intervals(group.last - group.first).saturating_add(1);
+            is_touched(
+                gaps,
+                at_ns.saturating_sub(since_ns),
+                group_ns.saturating_mul(length_ns),
+            )
+        })
+    };
     Ok(CompleteIntervals {
         first: match until_ns.max() {
             Some(until_ns) => first_after(files, until_ns)?,
             None => 0,
         },
-        last,
+        last: last.map(|(interval, _)| interval),
         lacks_counts: deleted(Table::OPERATION_METRICS).is_some(),
-        merged: MergedIntervals::of(stalls.into_iter().flatten().copied()),
+        merged: MergedIntervals::of(stalls.iter().copied()).with_incomplete(is_in_gap),
     })
 }
 
@@ -66,14 +81,14 @@ fn first_after(files: &RunFiles<'_>, until_ns: i64) -> Result<u64> {
     Ok(first)
 }
 
-/// The last interval that no gap of the run touches, without those at the end of a run that may not
-/// be written completely; `None` where there is none. Usually the newest file is enough.
+/// The last interval that no gap of the run touches, and its begin, ns UTC, without those at the end of a
+/// run that may not be written completely; `None` where there is none. Usually the newest file is enough.
 fn last_complete(
     recording: &Recording,
     files: &RunFiles<'_>,
     coverage: &Coverage,
     recorder: &str,
-) -> Result<Option<u64>> {
+) -> Result<Option<(u64, i64)>> {
     let gaps = coverage.runs.get(recorder);
     let gaps = gaps.map_or(&[][..], |run| &run.noted_gaps);
     let mut files: Vec<_> = Source::of(files, Table::OPERATION_METRICS).collect();
@@ -102,7 +117,13 @@ fn last_complete(
     } else {
         0
     };
-    Ok(last.and_then(|(interval, _)| interval.checked_sub(incomplete)))
+    Ok(last.and_then(|(interval, at_ns)| {
+        let complete = interval.checked_sub(incomplete)?;
+        let earlier_ns = (interval - complete)
+            .cast_signed()
+            .saturating_mul(length_ns);
+        Some((complete, at_ns.saturating_sub(earlier_ns)))
+    }))
 }
 
 /// Whether one of the gaps, which are in order and do not touch, touches the interval.

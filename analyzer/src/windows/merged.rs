@@ -15,6 +15,8 @@ pub(super) struct MergedIntervals(Arc<[Group]>);
 pub(super) struct Group {
     pub(super) first: u64,
     pub(super) last: u64,
+    /// Whether all of its rows and counts are there.
+    pub(super) is_complete: bool,
 }
 
 impl MergedIntervals {
@@ -26,6 +28,7 @@ impl MergedIntervals {
             Group {
                 first: stall.interval.saturating_sub(shared),
                 last: stall.interval,
+                is_complete: true,
             }
         };
         let mut all: Vec<Group> = stalls.into_iter().map(group).collect();
@@ -40,6 +43,16 @@ impl MergedIntervals {
             }
         }
         Self(groups.into())
+    }
+
+    /// The same where some of a group may not be there.
+    #[must_use]
+    pub(super) fn with_incomplete(self, is_incomplete: impl Fn(Group) -> bool) -> Self {
+        let groups = self.0.iter().map(|group| Group {
+            is_complete: !is_incomplete(*group),
+            ..*group
+        });
+        Self(groups.collect())
     }
 
     /// The group that an interval is in.
@@ -62,11 +75,17 @@ impl MergedIntervals {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
     use super::*;
 
     #[test]
     fn a_group_has_the_intervals_that_share_slots_and_groups_that_touch_are_one() {
-        let group = |first, last| Group { first, last };
+        let group = |first, last| Group {
+            first,
+            last,
+            is_complete: true,
+        };
         let none = MergedIntervals::default();
         assert_eq!((none.group_of(5), none.touch(0, u64::MAX)), (None, false));
         // 101 to 144 were merged into 145 to 160.
@@ -85,6 +104,9 @@ mod tests {
         assert_eq!(several.groups(), expected);
         assert_eq!(several.group_of(9), Some(expected[0]));
         assert_eq!(several.group_of(490), Some(expected[2]));
+        let some = several.with_incomplete(|group| group.first < 100);
+        let complete = [5, 101, 500].map(|one| some.group_of(one).unwrap().is_complete);
+        assert_eq!(complete, [false, true, true]);
         let all = MergedIntervals::of([stall(u64::MAX, u64::MAX)]);
         assert_eq!(all.groups(), [group(0, u64::MAX)]);
     }

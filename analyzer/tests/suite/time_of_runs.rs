@@ -156,6 +156,21 @@ fn a_host_that_was_suspended_was_not_observed_and_a_recorder_that_did_not_run_wa
     assert!(!warning.contains("counted as lost"), "{warning}");
 }
 
+/// As with `--keep-last`: of what was let go, some was counted in intervals that are written.
+#[test]
+fn counts_that_a_gap_and_what_is_there_share_are_not_compared() {
+    let place = Place::new();
+    seal_changed(place.path(), Pause::Suspended, 100..160, |at, counts| {
+        if at == 100 {
+            counts[0].recorded += 3;
+            counts[0].finished += 3;
+            counts[0].begun += 3;
+        }
+    });
+    let info = json(&["info", place.text(), "--format", "json"]);
+    assert_eq!(info["identity_ok"], true, "{info}");
+}
+
 #[test]
 fn a_stall_hides_no_row_that_is_missing() {
     for (second, change) in [(90, 1), (110, 1), (150, -1), (170, 1)] {

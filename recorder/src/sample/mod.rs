@@ -60,8 +60,9 @@ pub(crate) fn samplers(
     host: HostFiles,
 ) -> Vec<Box<dyn Sampler>> {
     vec![
-        Box::new(OperationCounts::new(operations, costs, spans)),
+        // First: a recorder that is killed after counts has noted what is in them.
         Box::new(ObservationGaps::default()),
+        Box::new(OperationCounts::new(operations, costs, spans)),
         Box::new(SelfHealth::new(activity, processes, host)),
     ]
 }

@@ -96,7 +96,8 @@ table! {
         /// `--max-overhead`, and in a row with counts that were read late.
         pub observed_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The part in which the operation's probes were switched off to hold `--max-overhead`: no
-        /// operation that began in it is counted or has a row. Null where `observed_ns` is.
+        /// operation that began in it is counted or has a row; after a stall as for `observed_ns`.
+        /// Null where `observed_ns` is.
         pub unobserved_ns: Optional<Count>, "ns", "recorder", since 5;
         /// The time that `observed_ns` stands for: the cycles of which it is the part that was chosen
         /// at random. `begun` × `represented_ns` ÷ `observed_ns`, summed over intervals, is about how

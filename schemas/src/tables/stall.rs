@@ -1,12 +1,12 @@
-//! The note about a recorder that could not run for longer than the kernel side counts intervals
-//! apart: written by the recorder, read by the analyzer.
+//! The note about counts that were not read before the kernel side used their slots again, because the
+//! recorder or its host could not run: written by the recorder, read by the analyzer.
 
 use std::fmt;
 
-const BEFORE: &str = "the recorder stalled: the counts of ";
+const BEFORE: &str = "counts were read late: those of ";
 const UP_TO: &str = " earlier intervals are in those of later ones, up to interval ";
 
-/// A stall that ended when its note was written: the text of the note.
+/// A stall: the text of its note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
     /// Number of intervals whose counts are in those of the intervals after them.
