@@ -170,12 +170,7 @@ impl Spans {
         }
     }
 
-    /// What is known of `interval`, which may not be over at `now_ns`.
-    pub fn of_interval(&self, operation: usize, interval: u64, now_ns: u64) -> Observed {
-        self.of_intervals(operation, interval..=interval, now_ns)
-    }
-
-    /// What is known of some intervals together, of which the last may not be over at `now_ns`.
+    /// What is known of neighbouring intervals together, of which the last may not be over at `now_ns`.
     pub fn of_intervals(
         &self,
         operation: usize,
@@ -208,6 +203,12 @@ impl Spans {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Spans {
+        fn of_interval(&self, operation: usize, interval: u64, now_ns: u64) -> Observed {
+            self.of_intervals(operation, interval..=interval, now_ns)
+        }
+    }
 
     #[test]
     fn an_interval_has_the_times_that_lie_in_it() {
